@@ -20,7 +20,7 @@ from koyjabo.settings.schema import REMOVED_SETTINGS, Settings
 ROOT = installation.home()
 INSTANCE = ROOT / "instance"
 FILE_KEPT = "KOYJABO_FILE_KEPT"
-"""A variable that is set once `.env` is in the environment."""
+"""Environment variable that is set once the settings of `.env` are in the environment."""
 
 DATABASES_OF_ADDRESSES = {
     "GEOIP_DATABASE": "make geoip brings one, and without any, visitors are placed by country",
@@ -88,14 +88,14 @@ def removed_settings() -> list[str]:
 
 
 def require_backup_stores(settings: Settings) -> None:
-    """Check the places for backups, before a server starts. Raises SettingsError for an unusable one."""
+    """Check the backup stores before a server starts. Raises SettingsError if one is unusable."""
     if why := backup_start.problem(settings, os.environ):
         raise SettingsError(why)
 
 
 def protect_instance(instance: Path = INSTANCE) -> None:
-    """Let only the owner read `instance/`, even if an older version made it."""
-    with suppress(OSError):  # it is not there, belongs to another user, or is mounted for reading
+    """Allow only the owner to read `instance/`, even if an older version created it."""
+    with suppress(OSError):  # it is missing, belongs to another user, or is mounted read-only
         if instance.stat().st_mode & 0o077:
             instance.chmod(0o700)
 
@@ -124,7 +124,7 @@ def _environment(given: Mapping[str, Any]) -> str:
 
 
 def _databases(name: str, text: str, instance: Path, remedy: str) -> str:
-    """The files with absolute paths. Raises SettingsError for a file that cannot be opened."""
+    """The absolute paths of the files in `text`. Raises SettingsError for a file that cannot be used."""
     files = [str(instance / name) for name in text.split(os.pathsep) if name]
     for file in files:
         try:

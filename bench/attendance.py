@@ -1,6 +1,6 @@
-"""What attended time costs: 10,000 pages that leave within a minute, and the memory of an open page.
+"""Measures the cost of attended time: 10,000 pages that leave within a minute, and the memory used by an open page.
 
-The writer gets the spans of two seconds at a time, as on a server. Prints tables and the time with its target; the same
+The writer receives spans in two-second batches, as on a server. Prints tables and the time with its target; the same
 text goes to bench/results/attendance.txt.
 """
 
@@ -62,13 +62,13 @@ def main() -> None:
 
 
 def measured(database: Database, at_random: bool) -> tuple[list[float], float]:
-    """The time of the transactions of each round, and the longest transaction, ms."""
+    """The total transaction time of each round, and the longest transaction, ms."""
     add_visits(database)
     transactions: list[float] = []
     executor = DatabaseExecutor(make_url(normal(database.url, ROOT)), ThreadRuntime())
     writer = new_writer(executor, lambda rows, seconds: transactions.append(1000 * seconds))
     rounds_ms, longest_ms = [], 0.0
-    for number in range(ROUNDS + 1):  # the first one warms up
+    for number in range(ROUNDS + 1):  # the first round is a warm-up
         leaving = list(range(number * PAGES, (number + 1) * PAGES))
         if at_random:
             random.Random(number).shuffle(leaving)
@@ -106,7 +106,7 @@ def bytes_of_a_page() -> int:
     names = [VISIT.format(page) for page in range(PAGES)]
     tracemalloc.start()
     for socket, name in zip(sockets, names, strict=True):
-        pages.opened(socket, None, f"{name}.")  # each page keeps the name of its visit
+        pages.opened(socket, None, f"{name}.")  # each page keeps its visit's name
     allocated, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return round(allocated / PAGES)

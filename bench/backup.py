@@ -1,8 +1,9 @@
-"""Visits during a backup of a million of them: how long each step takes, and how much slower visits are.
+"""Measures visits during a backup of a million visits: how long each step of the backup takes, and how much slower
+visits become.
 
-The server and the backup process may use all cores, as the clients and PostgreSQL do. Windows of a few seconds
-alternate: in every second one, the backup process is suspended. Prints tables and the ratio with its target; the same
-text goes to bench/results/backup.txt.
+The server, the backup process, the clients and PostgreSQL may use all cores. Measurement windows last a few seconds,
+and the backup process is suspended in every other one. Prints tables and the ratio with its target; the same text goes
+to bench/results/backup.txt.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ MOST = 1.1
 TAIL, MIDDLE = 99, 50
 PROGRAM = b"koyjabo.backups.run"
 PATIENCE_S = 60.0
-"""The server checks every half minute."""
+"""The server checks every 30 s whether a backup is due."""
 
 
 @dataclass
@@ -81,7 +82,7 @@ def in_turn(server: Server, database: Database, rounds: int) -> Seen:
 
 
 def back_up(server: Server, database: Database, seen: Seen) -> None:
-    """Make one backup, with windows of both kinds in turn. The process is suspended in every second one."""
+    """Make one backup, measuring in alternating windows. The backup process is suspended in every other window."""
     pid, took_s = begin(server, database), 0.0
     while is_running(database):
         step, began = database.rows("SELECT step FROM backups")[0][0], time.monotonic()
@@ -102,8 +103,8 @@ def back_up(server: Server, database: Database, seen: Seen) -> None:
 
 
 def begin(server: Server, database: Database) -> int:
-    """Let the server notice that the day's backup is missing. Returns the id of the backup process. It is a child of
-    the worker, and Linux compares its priority within its session.
+    """Make the server notice that the day's backup is missing. Returns the id of the backup process. It is a child of
+    the worker, and Linux applies its priority only within its session.
     """
     database.rows("DELETE FROM backups")
     database.rows("DELETE FROM nightly_work WHERE name = 'backups'")

@@ -1,8 +1,8 @@
-"""A hundred thousand open pages on one machine: do they open, see every visit, reconnect and get closed?
+"""Measures a hundred thousand open pages on one machine: do they open, see every visit, reconnect and close?
 
-Six workers, one Redis, and SQLite or PostgreSQL share all cores with each other and with the pages' clients. Prints a
-table and the figures with their targets; the same text goes to bench/results/crowd.txt. The exit status is 1 if a page
-did not end on the ledger's number.
+Six workers, one Redis server, and SQLite or PostgreSQL share all cores with each other and with the pages' clients.
+Prints a table and the figures with their targets; the same text goes to bench/results/crowd.txt. The exit status is 1
+if a page failed to show an expected total or the ledger is not exact.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Run:
 
     opening: Opening
     visits: Sequence[OneVisit]
-    empty_mb: float  # memory of all processes before the pages
-    full_mb: float  # with all pages
+    empty_mb: float  # memory of all processes before pages are opened
+    full_mb: float  # with all pages open
     many: ManyVisits
     back_s: float
     ending: Ending
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def kb(self) -> float:
-        """Memory a page, in units of 1,000 bytes."""
+        """Memory per page, in units of 1,000 bytes."""
         return 1000 * (self.full_mb - self.empty_mb) / self.opening.pages
 
     @property
@@ -98,7 +98,7 @@ def run(folder: Path, version: Version, kind: str, pages: int, workers: int, sec
         experiment = Experiment(server, [redis.pid, *([database_server.pid] if database_server else [])])
         crowd = stack.enter_context(gathered(server.port, PLAIN_ENDPOINT, pages))
         opening = experiment.opened(crowd)
-        experiment.one_visit(crowd)  # warms the caches, and is not measured
+        experiment.one_visit(crowd)  # warms the caches; not measured
         visits = [experiment.one_visit(crowd) for _ in range(VISITS)]
         many = experiment.many_visits(crowd, VISITS_A_SECOND, seconds)
         full_mb = experiment.mb()
@@ -146,7 +146,7 @@ def rows(run: Run) -> dict[str, str]:
 
 
 def targets(database: str, run: Run, pages: int) -> list[Target]:
-    """Figures with targets. Times apply to a hundred thousand pages; with fewer they mean little."""
+    """Figures with their targets. The targets only apply with a hundred thousand pages."""
     is_full_size = pages >= PAGES
     least, most = (
         (3000.0 if is_full_size else None),
@@ -164,7 +164,7 @@ def targets(database: str, run: Run, pages: int) -> list[Target]:
 
 
 def ratios(database: str, ours: Run, theirs: Run) -> list[Target]:
-    """Ratios to the previous version. They are rough, because each has only one run."""
+    """Ratios to the previous version. They are rough, because each version ran only once."""
     return [
         Target(f"{database}: CPU to open a page, / before", ours.opening.cpu_us / theirs.opening.cpu_us, most=NO_WORSE),
         Target(

@@ -1,6 +1,6 @@
-"""Measures size, speed and accessibility of every page.
+"""Measures the size, speed and accessibility of every page.
 
-Lighthouse tests each page with its mobile preset. Live pages are also loaded on slow 3G (400 kbit/s, 400 ms) with a
+Lighthouse tests each page with its mobile preset. Live pages are also loaded over slow 3G (400 kbit/s, 400 ms) on a
 slow phone (CPU / 4). The site has the demo's history and no activity. Prints one table and the figures with their
 targets; the same text goes to bench/results/pages.txt.
 """
@@ -31,7 +31,7 @@ CATEGORIES = ("performance", "accessibility", "best-practices")
 LEAST_SCORES = (98, 100, 100)
 PATIENCE_S = 180
 TRIES = 3
-"""Sometimes Chromium records no trace, and Lighthouse must run again."""
+"""Maximum number of attempts per Lighthouse run, because Chromium sometimes records no trace."""
 
 LIVE = ("home", "admin", "community", "dashboard")
 LATENCY_MS, BYTES_A_SECOND, CPU = 400, 400_000 / 8, 4
@@ -56,9 +56,9 @@ FIGURES = ("KB", "LCP, s", "painted, s", "live, s")
 
 
 class Verdict(NamedTuple):
-    """Results of one page: scores out of 100, figures by name in FIGURES, and failed audits of accessibility and best
-    practices. KB covers all responses of a cold load, with headers. LCP is when the largest element is painted. The
-    last two figures are on slow 3G: when the number is painted, and when it is live.
+    """One page's results: scores out of 100, figures by their names in FIGURES, and failed accessibility and
+    best-practice audits. KB covers all responses of a cold load, including headers. LCP is when the largest element
+    is painted. The last two figures are measured on slow 3G: when the number is painted, and when it is live.
     """
 
     scores: list[float]
@@ -141,7 +141,7 @@ def verdict(result: dict[str, Any]) -> Verdict:
 
 
 def slow(browser: Browser, subject: Subject, port: int) -> dict[str, float]:
-    """Load a page on slow 3G with a slow phone. Returns when its first number is painted and when it is live, in s."""
+    """Load a page over slow 3G on a slow phone. Returns when its first number is painted and when it is live, in s."""
     site = f"http://localhost:{port}"
     context = browser.new_context(viewport={"width": 412, "height": 823}, is_mobile=True, has_touch=True)
     cookies = [{"name": name, "value": value, "url": site} for name, value in subject.cookies.items()]

@@ -1,6 +1,6 @@
 """Measures one change pushed to thousands of open connections: CPU, time and memory.
 
-Compares this server, with each kind of client, and an earlier version. Prints tables and the ratios with their targets;
+Compares this server, with each kind of client, to an earlier version. Prints tables and the ratios with their targets;
 the same text goes to bench/results/push.txt.
 """
 

@@ -1,7 +1,8 @@
-"""Measures how all clients reconnect after a restart: the server's CPU for each, and seconds until all have the number.
+"""Measures how all clients reconnect after a restart: the server's CPU time per client, and the seconds until all have
+the number.
 
-Plain WebSockets, and separately as many Socket.IO clients, with 32 handshakes at a time. Prints a table and, with an
-earlier version, the ratios; the same text goes to bench/results/reconnect.txt.
+Plain WebSockets, and separately the same number of Socket.IO clients, reconnect with 32 handshakes at a time. Prints a
+table and, with an earlier version, the ratios; the same text goes to bench/results/reconnect.txt.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ HEAD = ("", "CPU µs/connect", "least-most", "all back s", "least-most", "withou
 
 @dataclass(frozen=True)
 class Reconnection:
-    cpu_us: float  # of the new server, for each client
+    cpu_us: float  # of the new server, per client
     took_s: float  # from when the new server responds
     missing: int  # clients that did not receive the number
     lost: int

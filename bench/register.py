@@ -1,5 +1,5 @@
-"""Measures registrations a second, latency and CPU: this server on both databases, an earlier version, and constant
-responses.
+"""Measures registrations per second, latency and CPU for this server on both databases, an earlier version, and
+constant responses.
 
 Prints tables and the ratios with their targets; the same text goes to bench/results/register.txt.
 """

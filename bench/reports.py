@@ -1,5 +1,5 @@
-"""Measures reports of a site with 5 million visits by 500,000 people in a year: the time of each, delays of other
-requests, and the cost of the sums.
+"""Measures reports on a site with 5 million visits by 500,000 people in a year: the time each report takes, delays to
+other requests, and the cost of the sums.
 
 Fills the databases first. Prints tables and the figures with their targets; the same text goes to
 bench/results/reports.txt.
@@ -116,7 +116,7 @@ def of_site(report: Report, testbed: Testbed, where: str, visits: int) -> list[T
 
 
 def size_of(database: Database) -> int:
-    """Bytes without free space."""
+    """The database's size in bytes, excluding free space."""
     if database.kind == "sqlite":
         database.rows("VACUUM")
         return int(database.rows("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")[0][0])

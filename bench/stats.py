@@ -48,7 +48,7 @@ MANY_VISITS = (Question(STATS), Question(STATS, is_conditional=True))
 
 @dataclass(frozen=True)
 class Subject:
-    """A server on a database, and the question it is asked."""
+    """A server on a database, and the questions it is asked."""
 
     name: str
     server: Contender
@@ -57,7 +57,7 @@ class Subject:
 
 
 Readings = Mapping[tuple[str, Question], list[load.Figures]]
-"""Figures of each round, by subject."""
+"""Figures of each round, by subject and question."""
 
 
 def name_of(where: str, visits: int) -> str:
@@ -124,7 +124,7 @@ def read_all(subjects: list[Subject], testbed: Testbed, rounds: int, seconds: in
 
 
 def register_few(server: Server) -> None:
-    """Register through HTTP, because another version may have other tables."""
+    """Register visits over HTTP, because another version may have other tables."""
     for number in range(FEW):
         visit = {"visitorId": f"visitor_{number}_few", "visitId": f"few-{number}"}
         server.post("/api/visitor/register", visit)

@@ -2,8 +2,8 @@
 in order.
 
 Half of the sockets are plain, half use Socket.IO. For 30 s, 200 visits a second are registered. Prints a table; the
-same text goes to bench/results/storm.txt. The exit status is 1 if a promise was broken. With an earlier version, both
-have equally many storms in turn, and the last one of this version is shown.
+same text goes to bench/results/storm.txt. The exit status is 1 if a promise was broken. With an earlier version, storms
+alternate between the two versions, and this version's last storm is shown.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ MOST_OF_A_LOG = 3000
 P99_MS = 100.0
 LEAST_SHARE = 0.95
 IDLE_ENOUGH_PERCENT = 50.0
-"""If a reading client is busier, it may itself be the slow part."""
+"""Maximum CPU of a reading client, in percent of a core: a busier client may itself be the bottleneck."""
 
 
 @dataclass(frozen=True)
 class Storm:
-    """Results. `cpu_percent` has the share of one core, by process."""
+    """Results of a storm. `cpu_percent` is the CPU used by each process, in percent of one core."""
 
     answers: list[Answer]
     visits: list[Visit]
@@ -85,7 +85,7 @@ def since(ours: list[Storm], theirs: list[Storm]) -> list[Target]:
 
 
 def run(folder: Path, version: Version, kind: str, clients: int, seconds: int) -> Storm:
-    """Run a storm with `clients` of each kind, on this kind of database."""
+    """Run a storm with `clients` clients of each kind, on this kind of database."""
     endpoints = {PLAIN_ENDPOINT: folder / "plain.log", SOCKET_IO_ENDPOINT: folder / "socketio.log"}
     with ExitStack() as stack:
         database_server = stack.enter_context(server_for(kind))
@@ -115,7 +115,9 @@ def run(folder: Path, version: Version, kind: str, clients: int, seconds: int) -
 def register_visits(
     server: Server, redis: int, groups: list[WebSocketClients], seconds: int
 ) -> tuple[list[Answer], dict[str, float]]:
-    """Run the storm until the last update has arrived. Returns the responses, and each process' CPU time."""
+    """Run the storm until the last update has arrived. Returns the responses, and each process's CPU use in percent of
+    one core.
+    """
     for group in groups:
         group.settle()
     progress(1, 1, f"{sum(group.size for group in groups)} sockets are open; {seconds} s of visits begin")
@@ -123,7 +125,7 @@ def register_visits(
     roots = {"workers": server.pid, "Redis": redis, "registering client": steady.pid}
     roots |= {f"reading client {at + 1}": group.pid for at, group in enumerate(groups)}
     before = {name: proc.cpu_us(root) for name, root in roots.items()}
-    time.sleep(seconds)  # the last visits are still to come, so that all clients can still be asked
+    time.sleep(seconds)  # the last visits are still due, so all clients are still running and can be measured
     percent = {name: (proc.cpu_us(root) - before[name]) / seconds / 1e4 for name, root in roots.items()}
     answers = steady.answers()
     for group in groups:
@@ -167,7 +169,7 @@ def promises(storm: Storm) -> Sequence[Target]:
 
 
 def conditions(storm: Storm, seconds: int) -> Sequence[Target]:
-    """Conditions that keep the promises from being too easy, or beyond the server's control."""
+    """Conditions that ensure the promises are neither too easy nor beyond the server's control."""
     busiest = max(share for name, share in storm.cpu_percent.items() if name.startswith("reading"))
     return [
         Target("registrations a second", len(storm.visits) / seconds, least=RATE * LEAST_SHARE, unit="/s"),

@@ -1,7 +1,7 @@
-"""Measures open pages of Overview while visits arrive: the delay of their numbers, their cost, and transferred bytes.
+"""Measures open Overview pages while visits arrive: the delay of their numbers, their cost, and the bytes transferred.
 
-The pages are sockets that use only what is pushed. The site has the demo's history. Prints one table and the figures
-with their targets; the same text goes to bench/results/views.txt.
+The pages are sockets that use only pushed data. The site has the demo's history. Prints one table and the figures with
+their targets; the same text goes to bench/results/views.txt.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from support.programs.processes import wait_until
 
 OVERVIEW = {"type": "view", "query": "?range=30d&compare=weekday"}
 EXCHANGE_S = 3.0  # how often a visible page asks for the server's state
-FRAME_BYTES = 4  # the head of a frame
+FRAME_BYTES = 4  # the header of a frame
 IDLE_S = 10
 
 Times = list[float]
 
 
 class Page(PanelSocket):
-    """Records when each number arrived, and all bytes."""
+    """A page that records when each number arrived, and counts all bytes."""
 
     def __init__(self, port: int, token: str) -> None:
         self.total_at: list[tuple[int, float]] = []
@@ -115,7 +115,7 @@ class Visitors:
         self._number = 0
 
     def come(self) -> tuple[int, float]:
-        """Register a visit. Returns its number and when it was sent, monotonic clock in s."""
+        """Register a visit. Returns its number and when it was sent, in s on the monotonic clock."""
         self._number += 1
         at = time.monotonic()
         fields = {"visitorId": f"bench-{self._number}", "page": f"/routes/{self._number % 12}"}
@@ -124,8 +124,8 @@ class Visitors:
         return json.loads(answer)["visit"]["ordinal"], at
 
     def cost_ms(self, visits: int, is_over: Callable[[int], bool] = lambda ordinal: True) -> tuple[float, float]:
-        """The server's CPU time for one visit, until a second after it is shown (median), and for a second without a
-        visit. The first excludes idle costs.
+        """The server's median CPU time for one visit, until a second after it is shown, and its CPU time for a second
+        without visits. The first figure excludes idle costs.
         """
         began, before = time.monotonic(), proc.cpu_us(self._server.pid)
         time.sleep(IDLE_S)

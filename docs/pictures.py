@@ -71,7 +71,7 @@ class Look(NamedTuple):
         return f"{page}-{'-'.join(map(str, self))}"
 
 
-SHOWN = {  # shown in the documents: the upper part, as much as fits into a window
+SHOWN = {  # shown in the documents: the upper part of the page, as much as fits in a window
     ("home", Look("full", "en", "light", 360)),
     ("home", Look("full", "en", "dark", 360)),
     ("home", Look("full", "bn", "light", 360)),
@@ -94,4 +94,4 @@ SHOWN = {  # shown in the documents: the upper part, as much as fits into a wind
 }
 
 HIGHER = {("community", 1440): 1280, ("admin", 1440): 1700}
-"""Shown pictures that are higher than a window."""
+"""Heights of shown pictures that are taller than a window."""

@@ -1,7 +1,7 @@
 """Take pictures of every page: narrow and wide, light and dark, in both languages, empty and busy.
 
-`make screenshots` writes all of them into a temporary folder, whose path it prints, and those that the documents show
-into docs/images/. `make screenshots ARGS="--pages home login"` takes only some pages; `--to` names a folder.
+`make screenshots` writes all pictures to a temporary folder, whose path it prints, and those shown in the documents to
+docs/images/. `make screenshots ARGS="--pages home login"` covers only some pages; `--to` sets the folder.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def settle(page: Page) -> None:
 
 
 def keep(page: Page, name: str, look: Look, path: Path) -> None:
-    """Save with the 256 nearest colours, which takes a third of the size."""
+    """Save a picture reduced to 256 colours, at a third of the size."""
     height = HIGHER.get((name, look.width), WIDTHS[look.width])
     clip: FloatRect = {"x": 0, "y": 0, "width": look.width, "height": height}
     picture = Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip))).convert("RGB")
@@ -203,7 +203,7 @@ def log_in(server: Server, chromium: Browser, email: str) -> Login:
     (community,) = (community["id"] for community in communities if community["name"] == GUIDE.community)
     cookies = context.storage_state()
     context.close()
-    visit = str(server.stats().total)  # the newest
+    visit = str(server.stats().total)  # the latest visit's number
     return Login({"community": community, "user": tokens["user"]["id"], "email": email, "visit": visit}, cookies)
 
 

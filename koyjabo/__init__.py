@@ -51,8 +51,8 @@ def create_app(
 
 
 def make_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
-    """Create the part of the application that needs no database and nothing of a worker, so that processes forked
-    afterwards share it. `more` are configuration values of Flask.
+    """Create the part of the application that needs neither the database nor anything from a worker, so that processes
+    forked afterwards share it. `more` are Flask configuration values.
     """
     from flask import Flask
 

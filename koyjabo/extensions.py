@@ -1,4 +1,4 @@
-"""The Flask extensions, under the name that other programs import them by (specification: Python names)."""
+"""The Flask extensions, under the name that other programs use to import them (specification: Python names)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Connects Alembic with the application's database. The server runs it at start, and `alembic` for developers."""
+"""Connects Alembic to the application's database. It is run by the server at startup, and by `alembic` for
+developers.
+"""
 
 from alembic import context
 from sqlalchemy import Connection, create_engine, make_url

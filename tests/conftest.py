@@ -68,13 +68,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> PostgresDatabases:
-    """The PostgreSQL that tests share, each with its own database. Tests must not harm it."""
+    """The PostgreSQL server that tests share, each with its own database. Tests must not harm it."""
     return shared_postgres()
 
 
 @pytest.fixture(scope="module")
 def disposable_postgres() -> Iterator[Postgres]:
-    """A PostgreSQL for tests that kill it. Each test leaves it running."""
+    """A PostgreSQL server for tests that kill it. Each test leaves it running."""
     server = Postgres()
     yield server
     server.close()
@@ -88,8 +88,8 @@ def shared_redis() -> Iterator[Redis]:
 
 @pytest.fixture
 def redis_server(shared_redis: Redis) -> Redis:
-    """An empty Redis that tests use one after the other. A test must not harm it or keep using it afterwards, because
-    the next test uses the same channels.
+    """An empty Redis that tests use one after another. A test must not harm it or keep using it afterwards, because the
+    next test uses the same channels.
     """
     with shared_redis.client() as client:
         client.flushall()

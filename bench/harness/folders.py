@@ -1,4 +1,4 @@
-"""Paths of the benchmarks, and their C programs, which are recompiled when the source has changed."""
+"""Paths for the benchmarks, and their C programs, which are recompiled when their source changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def scratch() -> Iterator[Path]:
 
 
 def compiled(name: str) -> str:
-    """The compiled program of load/<name>.c."""
+    """The path of the program compiled from load/<name>.c."""
     source, program, kept = BENCH / "load" / f"{name}.c", PROGRAMS / name, PROGRAMS / f"{name}.c"
     if not (program.exists() and kept.exists() and kept.read_bytes() == source.read_bytes()):
         PROGRAMS.mkdir(parents=True, exist_ok=True)

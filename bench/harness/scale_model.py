@@ -1,4 +1,4 @@
-"""Computes from measured costs how much each part is used by a number of open pages.
+"""Computes, from measured costs, how much of each part's capacity a number of open pages uses.
 
 Rates are per second, in µs of CPU unless a name says otherwise. docs/scaling.md describes the model.
 """
@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 US = 1e-6
 PING_S = 25.0
 REST = 4
-"""A room pauses this many times as long as its last broadcast took (koyjabo/realtime/room.py)."""
+"""Ratio of a room's pause to the duration of its last broadcast (koyjabo/realtime/room.py)."""
 
 WIRE_BYTES = 90
 """Overhead of a frame sent to a browser: Ethernet, IP, TCP with timestamps, and a TLS record."""
 
 ROUND_TRIPS = 2
-"""Round trips for a batch, from taking the lock to the response of COMMIT (koyjabo/counting/ledger_postgres.py)."""
+"""Round trips for a batch, from taking the lock to the response to COMMIT (koyjabo/counting/ledger_postgres.py)."""
 
 MOST_IN_A_BATCH = 1000
 YEAR_S, MONTH_S = 365 * 86400.0, 30 * 86400.0
@@ -25,7 +25,7 @@ YEAR_S, MONTH_S = 365 * 86400.0, 30 * 86400.0
 
 @dataclass(frozen=True)
 class Costs:
-    """Measured costs of one unit each (results/costs.json)."""
+    """Measured costs per unit (results/costs.json)."""
 
     visit_us: float  # a worker: one registration, under load
     open_us: float
@@ -76,19 +76,19 @@ class Load:
 
     @property
     def writes(self) -> float:
-        """Writes that take the counter row: visits, and members who open a socket."""
+        """Writes that lock the counter row: visits, and members who open a socket."""
         return self.visits * (1 + self.members)
 
 
 @dataclass(frozen=True)
 class Plant:
-    """The system. A part is full at its limit, which leaves room for bursts."""
+    """The system. A part counts as full at its limit, which leaves room for bursts."""
 
-    pages_a_worker: float = 5000.0  # half of what was measured, which leaves room for pages of a dead worker
+    pages_a_worker: float = 5000.0  # half of the measured capacity, which leaves room for a dead worker's pages
     workers_an_instance: float = 4.0
     interval_s: float = 0.05  # minimum time between two updates of a page
     bus_pace_s: float = 0.01  # minimum time between two messages of a worker about one room
-    relayed: bool = False  # whether one worker of an instance subscribes and publishes for all of them
+    relayed: bool = False  # whether one worker per instance subscribes and publishes for all its workers
     redis_parts: float = 1.0  # each has an equal share of visitors, members and rooms
     retention_days: float = 365.0
     window_s: float = 300.0
@@ -126,9 +126,9 @@ def instances(load: Load, plant: Plant) -> int:
 
 
 def at_most_every(pace_s: float, rate: float) -> float:
-    """The rate of an action that is requested `rate` times a second at random, but done at most once within `pace_s`.
+    """The rate of an action that is requested at random `rate` times a second, but done at most once every `pace_s`.
 
-    Requests during that time are served together right after it. Without any, the next request is served at once.
+    Requests during that time are served together at its end. If there were none, the next request is served at once.
     """
     return 1 / (pace_s + math.exp(-rate * pace_s) / rate)
 
@@ -145,7 +145,7 @@ def updates(costs: Costs, load: Load, plant: Plant) -> float:
 
 
 def messages(costs: Costs, load: Load, plant: Plant) -> float:
-    """Messages that all workers publish per second."""
+    """Messages per second published by all workers together."""
     count = workers(load, plant)
     if count == 1:
         return 0.0
@@ -200,10 +200,10 @@ def redis_bytes(costs: Costs, load: Load, plant: Plant) -> float:
 
 
 def turn_s(costs: Costs, load: Load, plant: Plant) -> float:
-    """The time between two commits of one worker; infinite if there are more visits than can be written.
+    """The time between two commits by one worker; infinite if there are more visits than can be written.
 
-    While the counter row is free for each visit, it is the time of one batch. Otherwise workers queue for it, and each
-    commits the visits that arrived since its last commit. By chance, some have none.
+    As long as the counter row is free for each visit, this is the duration of one batch. Otherwise workers queue for
+    the row, and each commits the visits that arrived since its last commit. By chance, some workers have none.
     """
     alone_s = batch_s(costs, plant) + costs.sql_visit_us * US
     busy = load.writes * costs.sql_visit_us * US
@@ -216,7 +216,7 @@ def turn_s(costs: Costs, load: Load, plant: Plant) -> float:
 
 
 def _visits_a_turn(share: float) -> float:
-    """Visits of a worker between two commits: x, where share * x = 1 - exp(-x), for a share under 1."""
+    """A worker's visits between two commits: x, where share * x = 1 - exp(-x), for a share under 1."""
     visits = 1 / share
     for _ in range(200):
         visits = -math.expm1(-visits) / share
@@ -224,7 +224,7 @@ def _visits_a_turn(share: float) -> float:
 
 
 def batch_s(costs: Costs, plant: Plant) -> float:
-    """How long a batch holds the row, without its visits."""
+    """The time a batch holds the row, not counting its visits."""
     return (ROUND_TRIPS * plant.round_trip_ms + plant.fsync_ms) / 1e3 + costs.sql_commit_us * US
 
 
@@ -250,14 +250,16 @@ def wal_bytes(costs: Costs, load: Load, plant: Plant) -> float:
 
 
 def ledger_bytes(costs: Costs, load: Load, plant: Plant) -> float:
-    """Bytes after a year: the visits of RETENTION_DAYS, and all visitors."""
+    """Bytes after a year: the visits within RETENTION_DAYS, and all visitors."""
     a_year = load.visits * load.mean * YEAR_S
     kept = min(1.0, plant.retention_days / 365)
     return a_year * (kept * costs.visit_row_bytes + load.new_visitors * costs.visitor_row_bytes)
 
 
 def traffic_bytes(costs: Costs, load: Load, plant: Plant) -> float:
-    """Bytes per month to browsers. Assumes the peak's rate of updates per page at every hour, with fewer pages."""
+    """Bytes per month to browsers. Assumes that each page gets updates at the peak rate at every hour, with fewer pages
+    open.
+    """
     return page_bytes(costs, load, plant) * load.mean * MONTH_S
 
 
@@ -284,8 +286,8 @@ def parts(costs: Costs, load: Load, plant: Plant) -> list[Part]:
 
 
 def full_at(costs: Costs, plant: Plant, name: str, load: Load, most: float = 1e9) -> float:
-    """The number of open pages that fill a part, with as many workers as they need; infinite if `most` do not
-    fill it.
+    """The number of open pages that fill a part, with as many workers as they need; infinite if even `most` pages do
+    not fill it.
     """
 
     def is_full(pages: float) -> bool:

@@ -1,5 +1,5 @@
-"""Constant responses by Flask: the product's server, middleware and routes, but constant data. It only parses the body
-of a registration.
+"""Constant Flask responses: the product's server, middleware and routes, but with constant data. Only the bodies of
+registrations are parsed.
 """
 
 from __future__ import annotations

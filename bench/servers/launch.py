@@ -1,4 +1,4 @@
-"""Start the product's server with a changed application: same parent, worker, loop and middleware."""
+"""Starts the product's server with a modified application but the same parent, worker, loop and middleware."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import koyjabo
 def serve_changed(change: Callable[[Any], None]) -> int:
     """Serve until SIGTERM. `change(app)` is called with each new application.
 
-    Nothing may be imported before the worker has patched the standard library: let `change` do it.
+    Nothing may be imported before the worker has patched the standard library, so put imports in `change`.
     """
     create_app = koyjabo.create_app
 

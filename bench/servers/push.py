@@ -1,6 +1,6 @@
 """The product's server with one more route: GET /emit?n=K sends K updates to the room `stats`, as changes would.
 
-`emit` of the product's `socketio` reaches both Socket.IO clients and plain sockets.
+The product's `socketio.emit` reaches both Socket.IO clients and plain sockets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def add_trigger(app) -> None:
     last_revision = 0
 
     def next_update() -> dict:
-        """A `visitor_update` that is newer than all before, in this process and by the clock."""
+        """A `visitor_update` newer than any earlier one, in this process and by the clock."""
         nonlocal last_revision
         last_revision = max(last_revision + 1, time.time_ns() // 1_000_000)
         return {**UPDATE, "stats": {**UPDATE["stats"], "revision": last_revision}}

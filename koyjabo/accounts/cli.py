@@ -61,8 +61,8 @@ def set_password(email: str, password_stdin: bool) -> None:
 @email
 @click.argument("role", type=click.Choice(SITE_ROLES))
 def give_role(email: str, role: str) -> None:
-    """Give EMAIL a role on the site. An admin is admin of every community. A viewer sees the panel, without emails
-    and visitorIds, and changes nothing. A member has no rights there.
+    """Give EMAIL a role on the site. A site admin is an admin of every community. A viewer can see the panel, without
+    emails and visitorIds, and cannot change anything. A member has no rights in the panel.
     """
     click.echo(f"{_set_role(email, role)} has the role {role} on this site.")
 
@@ -71,7 +71,7 @@ def give_role(email: str, role: str) -> None:
 @email
 @click.option("--demote", is_flag=True, help="Remove admin rights instead.")
 def promote(email: str, demote: bool) -> None:
-    """The same as `user role EMAIL admin`; with --demote, as `user role EMAIL member`."""
+    """Do the same as `user role EMAIL admin` or, with --demote, as `user role EMAIL member`."""
     known_as = _set_role(email, SITE_MEMBER if demote else SITE_ADMIN)
     click.echo(f"{known_as} is {'no longer' if demote else 'now'} a site admin.")
 
@@ -94,7 +94,7 @@ def enable(email: str) -> None:
 @user.command()
 @email
 def unlock(email: str) -> None:
-    """Clear all failed logins to EMAIL, so that they no longer block logins."""
+    """Clear all failed login attempts for EMAIL, so that they no longer block logins."""
     with application() as services:
         user = services[AccountServices].users.get_by_email(OPERATOR, email)
         services[AccountServices].users.unlock(OPERATOR, user.id)
@@ -131,7 +131,7 @@ def reset_second_factor(email: str) -> None:
 
 
 def _password(from_stdin: bool) -> str:
-    """Read a password: the first line of standard input, or typed twice at the terminal."""
+    """Read a password from the first line of standard input, or prompt for it twice at the terminal."""
     typed = (
         sys.stdin.buffer.readline().decode(errors="surrogateescape").rstrip("\r\n")
         if from_stdin

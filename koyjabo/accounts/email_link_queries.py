@@ -1,4 +1,4 @@
-"""Queries for mailed links, and for the emails that users have chosen to receive."""
+"""Queries for emailed links, and for the emails that users have chosen to receive."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class EmailChanged(NamedTuple):
     to_new: QueuedEmail | None
 
     def store(self, session: Session) -> None:
-        """Queue the email to the old address first, while that address may still count as confirmed and is not
-        limited.
+        """Queue the email to the old address first, while that address may still count as confirmed, which exempts it
+        from the limit.
         """
         person = queries.by_id(session, self.user_id)
         language = person.language if person else None
@@ -68,7 +68,7 @@ def prepare_reset(session: Session, queued_email: QueuedEmail, now_ms: int) -> Q
 
 
 def prepare_verification(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
-    """Send only if this is still the user's email."""
+    """Prepare the email just before it is sent. Returns None if the user's email has changed or is already verified."""
     person = queries.by_id(session, queued_email.data["user"])
     if person is None or email_key(person.email) != email_key(queued_email.email) or person.is_verified:
         return None
@@ -86,7 +86,7 @@ def find(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecor
 
 
 def verify(session: Session, link_id: str, user_id: str, now_ms: int) -> UserRecord | None:
-    """Verify this logged-in user's email with a link that was mailed to it."""
+    """Verify this logged-in user's email with a link that was sent to it."""
     person = find(session, link_id, VERIFY, now_ms)
     return _use(session, link_id, VERIFY, now_ms) if person is not None and person.id == user_id else None
 
@@ -141,7 +141,7 @@ def _end_what_was_made(session: Session, user_id: str) -> None:
 
 
 def _end_all(session: Session, user_id: str) -> None:
-    """Revoke all links mailed to a user whose email has changed and is no longer verified."""
+    """Revoke all links emailed to a user whose email has changed, and mark the email as not verified."""
     session.execute(delete(EmailLink).where(EmailLink.user_id == user_id))
     session.execute(update(User).where(User.id == user_id).values(verified_ms=None))
 

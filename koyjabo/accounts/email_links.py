@@ -63,9 +63,9 @@ class EmailLinks:
         )
 
     def request_reset(self, email: str, language: str) -> None:
-        """Mail a link to the user with this email. Raises MailUnavailable.
+        """Email a password reset link to the user with this email address. Raises MailUnavailable.
 
-        The user is only looked up when the email is sent, so this call takes the same time for every email.
+        The user is only looked up when the email is sent, so this call takes the same time for every address.
         """
         self._outbox.require()
         queued_email = self._outbox.email_to_unknown(RESET, email, language)
@@ -101,7 +101,7 @@ class EmailLinks:
         return NewPassword(person.email, browser_mark_of(person._replace(**hashed._asdict())))
 
     def request_verification(self, account: Account) -> bool:
-        """Mail the link again. Returns False if today's limit on emails to strangers is used up. Raises
+        """Email the link again. Returns False if today's limit on emails to strangers is used up. Raises
         MailUnavailable.
         """
         self._outbox.require()
@@ -132,7 +132,7 @@ class EmailLinks:
         self._database.write(lambda session: choose(session, account.id, **choices))
 
     def choose_language(self, account: Account, language: str) -> None:
-        """Choose the language of emails to the user."""
+        """Choose the language of the user's emails."""
         self._database.write(email_link_queries.choose, account.id, language=language)
 
     def _id(self, purpose: str, token: str) -> str:

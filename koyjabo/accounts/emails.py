@@ -14,9 +14,9 @@ from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.network import user_agents
 
 Mailed = Literal["queued", "unavailable", "unconfirmed", "limited"]
-"""What happened to an email: `queued` for sending; `unavailable`, because the server cannot send emails, or not to this
-address; `unconfirmed`, because the inviter has not confirmed their own email; or `limited`, because today's limit on
-emails to strangers is used up.
+"""An email's outcome: `queued` for sending; `unavailable`, because the server cannot send emails, or cannot send them
+to this address; `unconfirmed`, because the inviter has not confirmed their own email; or `limited`, because today's
+limit on emails to strangers is used up.
 """
 
 
@@ -28,7 +28,7 @@ class Invited(NamedTuple):
 
 
 def send_invitation(session: Any, account: Account, queued_email: QueuedEmail | None) -> Mailed:
-    """Queue the email to the invited person, in the transaction of `account`'s invitation."""
+    """Queue the email to the invited person, in the same transaction as `account`'s invitation."""
     if queued_email is None:
         return "unavailable"
     if not email_link_queries.state(session, account.id).is_verified:
@@ -42,7 +42,7 @@ def verification(outbox: MailOutbox, user_id: str, email: str, language: str | N
 
 
 def sign_in(outbox: MailOutbox, person: UserRecord, new: NewSession) -> QueuedEmail | None:
-    """An email about a login with an unfamiliar browser."""
+    """An email about a login from an unfamiliar browser."""
     browser = user_agents.of(new.user_agent)
     names = {"browser": browser.name, "system": browser.system, "place": new.place}
     return outbox.email("sign_in", person.email, person.language, owner=person.id, at_ms=new.now_ms, **names)

@@ -14,7 +14,7 @@ from koyjabo.models import LoginSession
 
 
 class SessionLine(NamedTuple):
-    """A live session. `user_agent` and `place` are from its login; None for sessions from before these columns."""
+    """A live session. `user_agent` and `place` are from its login; None for sessions older than these columns."""
 
     id: str
     created_ms: int

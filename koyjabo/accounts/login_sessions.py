@@ -100,7 +100,7 @@ class Proof(NamedTuple):
 
     method: str
     settle: Callable[[Any], bool]
-    kind: str = "second_factor"  # or "provider": the key of the audit log's detail with the method
+    kind: str = "second_factor"  # or "provider": the key for the method in the audit entry's details
 
 
 class Grant(NamedTuple):

@@ -1,4 +1,4 @@
-"""Logins whose password was right but which are not complete yet; they give no access.
+"""Logins that are not complete yet although the password was right; they give no access.
 
 A browser that has completed a two-step login can skip it for 30 days. Its cookie contains no secret and is not stored
 on the server. It becomes invalid when the user's password or two-step login changes.
@@ -64,7 +64,7 @@ class PendingSteps:
     def begin_if_due(
         self, person: UserRecord, cookie: str = "", visitor_id: str | None = None
     ) -> SecondFactorDue | None:
-        """Begin a two-step login after the right password; None if the password is enough.
+        """Begin a two-step login after the password was verified. Returns None if the password is enough.
 
         `cookie` may prove that the person completed a two-step login in this browser within the last 30 days.
         """
@@ -80,7 +80,7 @@ class PendingSteps:
         return self.begin(SIGN_UP if is_new_account else ENROL, person, visitor_id)._replace(methods=())
 
     def begin_passkey(self, challenge: str, person: UserRecord | None = None, session_id: str = "") -> str:
-        """Begin a login with only a passkey, or the registration of one in a session. Returns the token."""
+        """Begin a login with only a passkey, or a passkey registration in a session. Returns the token."""
         purpose = PASSKEY_REGISTRATION if session_id else PASSKEY_LOGIN
         token = _of_session(purpose, session_id) if session_id else None
         return self.begin(purpose, person, challenge=challenge, token=token).token
@@ -90,7 +90,7 @@ class PendingSteps:
         return self.count_try(_of_session(PASSKEY_REGISTRATION, session_id), PASSKEY_REGISTRATION)
 
     def begin_setup(self, person: UserRecord | None, session_id: str) -> None:
-        """Begin to set up an authenticator app in a session, after the user has entered the password."""
+        """Begin setting up an authenticator app in a session, after the user has entered the password."""
         self.begin(TOTP_SETUP, person, token=_of_session(TOTP_SETUP, session_id))
 
     def require_setup(self, session_id: str) -> None:
@@ -127,7 +127,7 @@ class PendingSteps:
         return _live(self._database.write(count, _hash(token), purposes, self._clock.now_ms(), MOST_TRIES))
 
     def use_once(self, token: str, purpose: str) -> Pending:
-        """The step, for the first caller only. Raises SecondFactorExpired for all others."""
+        """The step, for the first caller only. Raises SecondFactorExpired for all other callers."""
         count = pending_step_queries.count_try
         return _live(self._database.write(count, _hash(token), (purpose,), self._clock.now_ms(), 1))
 
@@ -137,7 +137,7 @@ class PendingSteps:
         return _live(self._database.write(change, _hash(token), purposes, challenge, self._clock.now_ms()))
 
     def fail(self, pending: Pending) -> None:
-        """Record a wrong try. Ends the step and raises SecondFactorExpired after the last one."""
+        """Handle a wrong try: after the last one, end the step and raise SecondFactorExpired."""
         if pending.tries < MOST_TRIES:
             return
         person = self._database.read(queries.by_id, pending.user_id or "")

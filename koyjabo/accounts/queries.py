@@ -55,7 +55,7 @@ class UserRecord(NamedTuple):
 
     is_viewer: bool = False  # may see the panel
     is_verified: bool = False
-    """Whether a link that was mailed to `email` has been used."""
+    """Whether a link that was sent to `email` has been used."""
 
     @property
     def site_role(self) -> str:
@@ -64,8 +64,8 @@ class UserRecord(NamedTuple):
 
 
 class NewHash(NamedTuple):
-    """A password hash to store. Browsers with another `browser_mark` are then unfamiliar; None means the hash's own
-    mark.
+    """A password hash to store. Browsers with a different `browser_mark` then become unfamiliar; None means the
+    hash's own mark.
     """
 
     password: str
@@ -188,10 +188,10 @@ def of_session(
 def open_session(
     session: Session, person: UserRecord, new: NewSession, settle: Callable[[Session], bool] = lambda session: True
 ) -> bool:
-    """Begin a session for a user whose credentials were verified as `person`'s.
+    """Begin a session for a user whose credentials were verified against `person`.
 
-    `settle` uses up the code or passkey proof. Returns False if that was used before, or if the password, two-step
-    login, the admin role or the disabled state has changed since.
+    `settle` uses up the code or passkey proof. Returns False if the proof was already used, or if the password,
+    two-step login, the admin role or the disabled state has changed since.
     """
     user = session.execute(select(User).where(User.id == person.id).with_for_update()).scalar_one_or_none()
     if user is None or user.disabled_ms is not None or _needs(known(user)) != _needs(person):
@@ -208,9 +208,9 @@ def _needs(person: UserRecord) -> tuple[str, int | None, bool]:
 
 
 def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession, policy: Policy) -> Renewal:
-    """Replace the refresh token. A token that is older than the previous one ends the session, because it or its
-    successor was stolen. The previous token is only refused within TOGETHER_MS of a renewal, because another tab may
-    have sent it, or the response may have been lost.
+    """Replace the refresh token. A token that was replaced earlier ends the session, because it or its successor was
+    stolen. Within TOGETHER_MS of a renewal, such a token is merely refused, because another tab may have sent it, or
+    the response may have been lost.
     """
     person = of_session(session, new.id, new.now_ms, policy=policy)
     if person is None or person.id != user_id:
@@ -237,7 +237,7 @@ def end_session(session: Session, session_id: str, now_ms: int) -> UserRecord | 
 
 
 def revoke(session: Session, now_ms: int, *which: ColumnElement[bool]) -> bool:
-    """End sessions, and record the revocation. Returns whether there were any."""
+    """End sessions, and record the revocation. Returns whether any were ended."""
     live = update(LoginSession).where(LoginSession.revoked_ms.is_(None), *which)
     ended = changed_rows(session, live.values(revoked_ms=now_ms)) > 0
     if ended:
@@ -260,7 +260,7 @@ def access_version(session: Session) -> int:
 def change_password(
     session: Session, user_id: str, old: str | None, new: NewHash, now_ms: int, kept_session_id: str = ""
 ) -> bool:
-    """Replace the hash `old` (None: any hash) by `new`. Ends all sessions except `kept_session_id`, and revokes
+    """Replace the hash `old` (None: any hash) with `new`. Ends all sessions except `kept_session_id`, and revokes
     password reset links. Returns False if the stored hash is not `old`.
     """
     mine = [User.id == user_id] + ([User.password == old] if old is not None else [])
@@ -278,7 +278,7 @@ def unchanged(person: UserRecord) -> tuple[ColumnElement[bool], ...]:
 
 
 def replace_hash(session: Session, user_id: str, old: str, new: NewHash) -> None:
-    """Replace the hash `old` by another one of the same password. Does nothing if the stored hash is not `old`."""
+    """Replace the hash `old` with another hash of the same password. Does nothing if the stored hash is not `old`."""
     session.execute(update(User).where(User.id == user_id, User.password == old).values(new._asdict()))
 
 

@@ -1,1 +1,1 @@
-"""Alerts about unusual traffic and about Health checks that changed."""
+"""Alerts about unusual traffic and changes in Health checks."""

@@ -17,21 +17,21 @@ from koyjabo.webhooks.events import WebhookEvents
 CHANGED = "health.changed"
 
 REST_MS = MINUTE_MS
-"""Minimum time between two events about one check, ms."""
+"""Minimum time between two events for the same check, ms."""
 
 START_MS = MINUTE_MS
-"""How long a worker sends nothing after it starts, ms. Other workers may not have started yet."""
+"""How long a worker waits after starting before it sends anything, ms. Other workers may not have started yet."""
 
 
 OF_ONE_WORKER = frozenset({"proxies"})
-"""Checks that each worker judges from its own requests."""
+"""Checks that each worker evaluates from its own requests."""
 
 
 class HealthChanges:
     """Compares Health with its last reported state.
 
-    Call `poll` every few seconds, on only one worker of all servers. Raises LedgerUnavailable. A check that is off is
-    reported as good. The first poll sends nothing, unless an earlier worker has left an event to compare with.
+    Call `poll` every few seconds, on only one worker across all servers. Raises LedgerUnavailable. A check that is
+    turned off is reported as good. The first poll sends nothing unless there is an earlier event to compare with.
     """
 
     def __init__(

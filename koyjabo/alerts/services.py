@@ -1,4 +1,4 @@
-"""Builds the alerts, and decides which worker checks for them."""
+"""Builds the alerts, and decides which worker polls."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webhooks.services import WebhookServices
 
 LEASE = "alerts"
-"""The row of `nightly_work` that names the worker that polls."""
+"""The row in `nightly_work` that names the polling worker."""
 
 POLL_S = 15.0
 
 
 class Alerts:
-    """Sends alerts. Call `tick` every POLL_S on every worker. Only one worker polls; when it ends, another one takes
-    over. Without any recipient, nothing is read.
+    """Sends alerts. Call `tick` every POLL_S on every worker. Only one worker polls; when it exits, another one takes
+    over. Nothing is read if there are no recipients.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, traffic: TrafficAlerts, health: HealthChanges) -> None:
@@ -39,7 +39,7 @@ class Alerts:
             self._poll()
 
     def close(self) -> None:
-        """Give up the lease, so that another worker polls at once."""
+        """Release the lease, so that another worker can poll at once."""
         self._lease.release()
 
     def _poll(self) -> None:

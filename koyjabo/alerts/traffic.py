@@ -1,4 +1,4 @@
-"""Alerts about unusual traffic: a webhook event and emails, each at most once in REST_MS."""
+"""Alerts about unusual traffic: a webhook event and emails, at most once per REST_MS for each type of alert."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from koyjabo.webhooks.events import WebhookEvents
 WINDOW_MS = 5 * MINUTE_MS
 HOUR_MS = 60 * MINUTE_MS
 WEEKS, FEWEST_WEEKS = 6, 2
-"""How many weeks traffic is compared with, and how many of them are required."""
+"""Number of past weeks to compare traffic with, and the minimum number required."""
 
 SPIKE_WINDOWS, DROP_WINDOWS = 2, 6
-"""Consecutive windows that make a spike or a drop: ten minutes, and half an hour."""
+"""Number of consecutive windows that make up a spike or a drop: ten minutes and half an hour."""
 
 MIN_VISITS = 50
 """Minimum number of visits in a window. A window with fewer visits is never a spike, and a window that
@@ -51,13 +51,17 @@ def usual_of(counts: Sequence[int]) -> Usual:
 
 
 def is_spike(windows: Sequence[Window]) -> bool:
-    """Whether each of the newest SPIKE_WINDOWS had far more visits than usual; `windows` are in order."""
+    """Whether each of the last SPIKE_WINDOWS windows had far more visits than usual. `windows` are in chronological
+    order.
+    """
     newest = windows[-SPIKE_WINDOWS:]
     return len(newest) == SPIKE_WINDOWS and all(_is_high(*window[1:]) for window in newest)
 
 
 def is_drop(windows: Sequence[Window]) -> bool:
-    """Whether each of the newest DROP_WINDOWS had far fewer visits than usual; `windows` are in order."""
+    """Whether each of the last DROP_WINDOWS windows had far fewer visits than usual. `windows` are in chronological
+    order.
+    """
     newest = windows[-DROP_WINDOWS:]
     return len(newest) == DROP_WINDOWS and all(_is_low(*window[1:]) for window in newest)
 
@@ -72,23 +76,23 @@ def _is_low(visits: int, usual: Usual) -> bool:
 
 
 def same_hours(clock: Clock, at_ms: int, weeks: int = WEEKS) -> list[int]:
-    """When the same local weekday and hour started in each of the weeks before a moment, ms."""
+    """When the same hour of the same local weekday started in each of the `weeks` before `at_ms`, ms."""
     day, hour = _local(clock, at_ms // 1000)
     days = [shifted(day, -7 * week) for week in range(1, weeks + 1)]
     return [1000 * began_s for day in days for began_s in clock.hours(day, day) if _local(clock, began_s)[1] == hour]
 
 
 def has_enough(clock: Clock, at_ms: int, first_ms: int) -> bool:
-    """Whether visits since `first_ms` are enough to know what is usual. They have to include the whole day FEWEST_WEEKS
-    ago.
+    """Whether visits since `first_ms` are enough to know what is usual. They must include the whole day FEWEST_WEEKS
+    weeks ago.
     """
     day = date.fromisoformat(shifted(_local(clock, at_ms // 1000)[0], -7 * FEWEST_WEEKS))
     return first_ms <= 1000 * clock.began_s(day.isoformat())
 
 
 def usual_at(counts: Mapping[int, int], hours: Sequence[int]) -> Usual:
-    """The usual number of visits in the hours that start at `hours` (ms). `counts` has the visits by start of their
-    window, without empty windows.
+    """The usual number of visits per window in the hours that start at `hours` (ms). `counts` maps the start of each
+    window to its visits, without empty windows.
     """
     return usual_of([counts.get(window, 0) for hour in hours for window in range(hour, hour + HOUR_MS, WINDOW_MS)])
 
@@ -104,16 +108,17 @@ SPIKE, DROP = "traffic.spike", "traffic.drop"
 REST_MS = 6 * HOUR_MS
 
 SETTLE_MS = 10_000
-"""How long to wait after the end of a window, ms, so that its visits are committed."""
+"""How long to wait after a window ends, ms, so that its visits have been committed."""
 
 MAIL = "traffic"
 
 
 class TrafficAlerts:
-    """Detects unusual traffic. Call `poll` every few seconds, on only one worker of all servers. Methods raise
+    """Detects unusual traffic. Call `poll` every few seconds, on only one worker across all servers. Methods raise
     LedgerUnavailable.
 
-    `is_ready` returns whether this worker can serve visitors. A drop only counts if it could for the whole time.
+    `is_ready` returns whether this worker can serve visitors. A drop only counts if the worker was ready the whole
+    time.
     """
 
     def __init__(
@@ -159,7 +164,9 @@ class TrafficAlerts:
         self._polled_ms = ended_ms
 
     def _windows(self, ended_ms: int) -> list[Window]:
-        """The last windows before a moment; none if earlier weeks have too few visits to compare with."""
+        """The last DROP_WINDOWS windows before `ended_ms`; empty if there are not enough earlier weeks to
+        compare with.
+        """
         began = range(ended_ms - DROP_WINDOWS * WINDOW_MS, ended_ms, WINDOW_MS)
         hours = {window_ms: 1000 * self._clock.bucket(window_ms).hour_s for window_ms in began}
         missing = {hour for hour in hours.values() if hour not in self._usual}
@@ -172,7 +179,7 @@ class TrafficAlerts:
         return [Window(start, counts.get(start, 0), self._usual[hours[start]]) for start in began]
 
     def _learn(self, hour_ms: int) -> Usual | None:
-        """The usual numbers of an hour; None with less than two weeks of stored visits."""
+        """The usual numbers for an hour; None if less than two weeks of visits are stored."""
         first_ms = self._first_ms()
         if first_ms is None or not has_enough(self._clock, hour_ms, first_ms):
             return None
@@ -181,7 +188,7 @@ class TrafficAlerts:
         return usual_at(counts, hours) if hours else None
 
     def _first_ms(self) -> int | None:
-        """The time since which all visits are still stored individually, ms."""
+        """Start of the period with all visits still stored individually, ms."""
         first_s, log = self._database.read(queries.first_hour_s), self._database.read(state_queries.read)
         if first_s is None:
             return None

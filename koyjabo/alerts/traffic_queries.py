@@ -22,8 +22,8 @@ class AlertRecipient(NamedTuple):
 
 
 def visits_by_window(session: Session, spans: Collection[tuple[int, int]], window_ms: int) -> dict[int, int]:
-    """The site's visits by start of their window. `spans` are in ms; they include their start and exclude their end.
-    Imported visits count at their own time. Each range of ids is read once, even if an import overlaps several spans.
+    """The site's visits by window start. `spans` are in ms, including their start and excluding their end. Imported
+    visits count at their original time. Each id range is read once, even if an import overlaps several spans.
     """
     by_range: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for span in spans:
@@ -48,19 +48,19 @@ def first_hour_s(session: Session) -> int | None:
 
 
 def was_told(session: Session, type: str, scope: Scope, since_ms: int) -> bool:
-    """Whether such an event was sent since that time."""
+    """Whether an event of this type was sent in this scope after `since_ms`."""
     same = (WebhookEvent.scope == scope, WebhookEvent.type == type, WebhookEvent.at_ms > since_ms)
     return session.scalar(select(exists().where(*same))) is True
 
 
 def newest_data(session: Session, type: str, scope: Scope) -> str | None:
-    """The JSON of the newest event of a type; None without one."""
+    """The JSON of the latest event of this type; None if there is none."""
     rows = select(WebhookEvent.data).where(WebhookEvent.scope == scope, WebhookEvent.type == type)
     return session.scalar(rows.order_by(WebhookEvent.at_ms.desc()).limit(1))
 
 
 def recipients(session: Session) -> Sequence[AlertRecipient]:
-    """The users who have chosen alerts by email and have confirmed their address."""
+    """The active users who have chosen to receive alerts by email and have confirmed their address."""
     rows = session.execute(select(User.id, User.email, User.language).where(*WANTS).order_by(User.id))
     return [AlertRecipient._make(row) for row in rows]
 

@@ -30,7 +30,7 @@ WORDS = {
     "broadcast": N_("Send messages to communities"),
     "webhooks:manage": N_("Manage webhooks"),
 }
-"""Labels of the scopes: what each allows."""
+"""Labels for the scopes, describing what each one allows."""
 
 GRACES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
 """How long the previous secret can stay valid, s, with labels."""

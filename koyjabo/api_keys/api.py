@@ -108,7 +108,7 @@ ONE: dict[int, Answer] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
     body=NewKeyBody,
 )
 def create_key() -> Response:
-    """Create a key. With `community`, it can only have scopes that read. The key is shown only once."""
+    """Create a key. With `community`, the key can only have read scopes. It is shown only once."""
     account, body = tokens.require_site_admin(), NewKeyBody.of(request)
     community = current()[CommunityIds].resolve_if_any(body.community)
     new = NewKey(body.name, body.scopes, community, body.expires_at)

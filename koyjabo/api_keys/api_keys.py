@@ -1,6 +1,6 @@
 """Creates, lists, rotates and revokes API keys, and finds their holders (specification: API keys).
 
-Each call with a key reads its row, so all workers refuse a revoked key at once.
+Every call made with a key reads the key's row, so all workers refuse a revoked key at once.
 """
 
 from __future__ import annotations
@@ -57,13 +57,15 @@ class NewKey(NamedTuple):
 
 
 class ApiKeys:
-    """API keys, managed by site admins. Methods with an account raise Forbidden for others, and LedgerUnavailable."""
+    """API keys, managed by site admins. Methods that take an account raise Forbidden for anyone else, and
+    LedgerUnavailable.
+    """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._used_ms: dict[str, int] = {}  # last uses that are not written yet, by id
-        self._lock = threading.Lock()  # guards it; never wait while holding it
+        self._used_ms: dict[str, int] = {}  # last uses that have not been written yet, by id
+        self._lock = threading.Lock()  # guards `_used_ms`; never wait while holding it
 
     def create(self, account: Account, new: NewKey) -> tuple[StoredKey, str]:
         """Create a key. Returns it and its text, which is not stored.
@@ -88,7 +90,7 @@ class ApiKeys:
         return self._database.write(_create, account, new.community_id, row, by), text
 
     def all(self, account: Account) -> list[StoredKey]:
-        """All keys, newest first, without revoked ones."""
+        """All keys except revoked ones, newest first."""
         account.require_site_admin()
         return self._database.read(queries.everything)
 
@@ -129,7 +131,9 @@ class ApiKeys:
         return KeyHolder(account, frozenset(key.scopes.split()))
 
     def write_uses(self) -> None:
-        """Write when keys were last used. Call this once a minute, so that no request has to wait for it."""
+        """Store when keys were last used. Call this once a minute, so that requests do not have to wait for the
+        write.
+        """
         with self._lock:
             used_ms, self._used_ms = self._used_ms, {}
         if not used_ms:

@@ -1,8 +1,7 @@
-"""The text of a key: `kj_`, 8 characters of its id, `_`, 43 random characters of base 62, and a checksum of 6
-characters.
+"""The text of a key: `kj_`, 8 characters of its id, `_`, 43 random base-62 characters, and a 6-character checksum.
 
-With the checksum, scanners of source code recognise a key offline, and mistyped keys are refused without a query. 43
-characters are 256 random bits, so a hash that is slow to compute would add no protection (decision 92).
+The checksum lets source code scanners recognise a key offline, and mistyped keys are refused without a query. 43
+characters are 256 random bits, so a slow hash would add no protection (decision 92).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from koyjabo.models import ApiKey, Community, User
 
 
 class StoredKey(NamedTuple):
-    """A key that was not revoked, without its secret."""
+    """A key that has not been revoked, without its secret."""
 
     id: str
     name: str
@@ -36,7 +36,7 @@ class FoundKey(NamedTuple):
     scopes: str
     community_id: str | None
     digest: str
-    old_until_ms: int | None  # time until which the previous digest is also valid
+    old_until_ms: int | None  # when the previous digest stops being valid
     expires_ms: int | None
 
 

@@ -8,7 +8,7 @@ from koyjabo.core.identity import KeyHolders
 
 
 def build(base: Base) -> ApiKeys:
-    """Build the services, and register them for finding the holders of keys."""
+    """Build the service, and register it to look up key holders."""
     keys = ApiKeys(base.database, base.clock)
     base.services.add(KeyHolders(keys.holder_of))
     return keys

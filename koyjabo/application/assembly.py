@@ -191,8 +191,8 @@ def _tick(base: Base) -> None:
 
 
 def _close_in_order(services: Services, base: Base) -> None:
-    """Register closing calls. The last line is called first, so that pending writes are committed before the database
-    is closed.
+    """Register the calls to make on closing. The last line runs first, so that pending writes are committed before the
+    database is closed.
     """
     at_close = services.lifetime.at_close
     at_close(base.database.close)

@@ -1,4 +1,4 @@
-"""Loads the routes and commands of all features, and adds to the application what they share."""
+"""Loads the routes and commands of all features, and adds what they share to the application."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ENTRY_POINTS = {
     "home": "pages",
     "panel": "data design moved navigation overview panel_stream search settings",
 }
-"""Modules of each feature that add routes to the shared blueprints. The OpenAPI document lists calls in this order."""
+"""Modules that add routes to the shared blueprints, by feature. The OpenAPI document lists calls in this order."""
 
 
 PARTS = (
@@ -114,14 +114,14 @@ def blueprints(settings: Settings) -> list[Blueprint]:
     public = [shared.api, counting.pixel_bp, badges.bp, *operation, static_files.bp]
     own = [*public, shared.pages, shared.admin]
     if settings.bridges:
-        from koyjabo.bridges import koyjabo  # imported late, so that nothing of it is loaded if it is off
+        from koyjabo.bridges import koyjabo  # imported late, so that none of it is loaded when bridges are off
 
         own.append(koyjabo.bp)
     return [*own, development.bp] if settings.environment == "development" else own
 
 
 def load() -> None:
-    """Load the modules that add routes. Call it before importing one of them."""
+    """Load the modules that add routes. Call this before importing any of them."""
     for feature, modules in ENTRY_POINTS.items():
         for module in modules.split():
             import_module(f"koyjabo.{feature}.{module}")

@@ -1,4 +1,4 @@
-"""The handlers of all signals."""
+"""The handlers for all signals."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Handlers:
             call()
 
     def forget_database(self, _: object) -> None:
-        """Drop cached database content that is not tied to the epoch, and write again what only this worker has
+        """Drop cached database content that is not tied to the epoch, and rewrite the values that only this worker has
         measured. Does not wait.
         """
         for call in self._at_epoch:

@@ -23,7 +23,7 @@ from koyjabo.webkit.current import EXTENSION
 
 
 def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock, creates_admin: bool) -> Services:
-    """Migrate the database and build the services of `app`. Raises what `opening_queries.prepare` raises."""
+    """Migrate the database and build the services for `app`. Raises the same errors as `opening_queries.prepare`."""
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine.engine_options(settings.database),

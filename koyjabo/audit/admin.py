@@ -1,6 +1,6 @@
-"""/admin/audit: the audit log, filtered by kind, user, action and days, and as a file.
+"""/admin/audit: the audit log, filtered by kind, user, action and days, with an export to a file.
 
-An entry shows the label of its action, the author, the time, and its details as labels and values.
+An entry shows its action's label, its author and time, and its details as labels and values.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from koyjabo.webkit.panel.pages import cursor, me, page, while_admin
 from koyjabo.webkit.schemas.bodies import Body
 
 TABS = {"changes": _("Changes"), "arrivals": _("Sign-ups and joins"), "sign_ins": _("Sign-ins"), "all": _("All")}
-"""Tabs of the page. The last one includes actions that are no longer stored."""
+"""Tabs on the page. The last one includes actions that are no longer recorded."""
 
 COLUMNS = ("at", *(name for name in AuditRecord._fields if name not in ("id", "at_ms")))
 
@@ -52,7 +52,7 @@ def audit() -> Response:
 
 @bp.post("/audit/export")
 def export_audit() -> Response:
-    """All records as CSV, oldest first."""
+    """Export the matching records as CSV, oldest first."""
     form = _form(request.form.to_dict())
     pieces = current()[Audit].export(me(), **form.values)
     name = f"audit-{current().clock.today()}.{spreadsheet.CSV}"
@@ -105,7 +105,7 @@ def _tab(kind: str) -> str:
 
 
 def _people(audit_page: AuditPage, chosen: str) -> dict[str, str]:
-    """The users to choose from, as names by id: those on this page, and the chosen one."""
+    """The users to choose from, as names by id: the ones on this page, and the chosen one."""
     people = {line.actor_id: line.actor for line in audit_page.lines if line.actor_id not in (None, "", DELETED)}
     if chosen not in ("", BY_OPERATOR, *people):
         people[chosen] = chosen
@@ -119,7 +119,7 @@ TARGETS: Mapping[str, LazyString] = {
     "share": _("Share link"),
     "webhook": _("Webhook"),
 }
-"""Labels of an action's target, by kind."""
+"""Labels for an action's target, by kind."""
 
 FIELDS: Mapping[str, LazyString] = {
     "name": _("Name"),
@@ -129,7 +129,7 @@ FIELDS: Mapping[str, LazyString] = {
     "count_anonymous": _("Count all visits"),
     "public_count": _("Public numbers"),
 }
-"""Labels of a community's fields."""
+"""Labels for a community's fields."""
 
 LABELS: Mapping[str, LazyString] = {
     "role": _("Role"),
@@ -178,8 +178,7 @@ LABELS: Mapping[str, LazyString] = {
     "removed": _("Removed"),
     "taken_over": _("Two-step login removed, share links and invitations revoked"),
 }
-"""Labels of the details that are shown, by name, or by action and name. Details that are ids appear only in the file.
-"""
+"""Labels for the details shown, by name, or by action and name. Ids appear only in the exported file."""
 
 ROLES = {"member": _("Member"), "moderator": _("Moderator"), "viewer": _("Viewer"), "admin": _("Admin")}
 WORDS: Mapping[str, Mapping[str, LazyString]] = {
@@ -189,13 +188,13 @@ WORDS: Mapping[str, Mapping[str, LazyString]] = {
     "method": {"totp": _("Authenticator app"), "passkey": _("Passkey")},
     "state": {"open": _("Open"), "done": _("Done"), "skipped": _("Skipped")},
 }
-"""Labels of values that are internal names, by the detail's name."""
+"""Labels for values that are internal names, by detail name."""
 
 
 class Detail(NamedTuple):
     label: str
     value: object
-    before: str | None = None  # of a change
+    before: str | None = None  # the value before a change
 
 
 def details(record: AuditRecord) -> Iterator[Detail]:
@@ -217,14 +216,14 @@ def details(record: AuditRecord) -> Iterator[Detail]:
 
 
 def _is_gone(record: AuditRecord) -> bool:
-    """Whether the user was deleted. All deleted accounts share one id, so two entries with it may be about different
-    people.
+    """Whether the user was deleted. All deleted accounts share one id, so two entries with that id may be about
+    different people.
     """
     return record.target_id == DELETED
 
 
 def _days(conditions: dict[str, str]) -> dict[str, str]:
-    """The days of a log export. Its other details are internal names and ids."""
+    """The days covered by a log export. Its other details are internal names and ids."""
     return {name: value for name, value in conditions.items() if name in ("first_day", "last_day")}
 
 

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 BY_OPERATOR = "operator"
-"""Value of the filter `actor` for the operator."""
+"""Value of the `actor` filter for the operator."""
 
 PIECE = 500
 """Records per piece of an export."""
@@ -48,7 +48,7 @@ CHANGES = {"audit.export": N_("Audit log exported"), "server.version": N_("New v
 ARRIVALS: dict[str, str] = {}
 SIGN_INS: dict[str, str] = {}
 KINDS = {"changes": CHANGES, "arrivals": ARRIVALS, "sign_ins": SIGN_INS}
-"""Labels of actions by kind. Each module that stores actions adds theirs, marked with `N_`."""
+"""Action labels by kind. Each module that records actions adds its own labels, marked with `N_`."""
 
 
 class Subject(NamedTuple):
@@ -95,7 +95,7 @@ class AuditFilter(NamedTuple):
 
     actor: str = ""  # a user's id, or BY_OPERATOR
     action: str = ""
-    kind: str = "all"  # or a key of KINDS, if there is no action
+    kind: str = "all"  # or a key in KINDS; ignored if there is an action
     first_day: str = ""  # YYYY-MM-DD
     last_day: str = ""
 
@@ -108,8 +108,8 @@ class AuditPage(NamedTuple):
 
 
 class Audit:
-    """The log, for site admins. Site viewers may call `page` and get masked emails. Raises Forbidden for other
-    accounts, and LedgerUnavailable. `which` has fields of AuditFilter; raises InvalidInput by field.
+    """The audit log, for site admins. Site viewers may call `page` and get masked emails. Raises Forbidden for other
+    accounts, and LedgerUnavailable. `which` contains fields of AuditFilter. Raises InvalidInput by field.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
@@ -124,8 +124,8 @@ class Audit:
         return AuditPage(lines, lines[-1].id if len(records) > count else None)
 
     def export(self, account: Account, **which: str) -> Iterator[tuple[AuditRecord, ...]]:
-        """Yield all matching records that exist now, oldest first, in lazy pieces. Writes the audit entry before it
-        returns.
+        """Return all matching records that exist now, oldest first, lazily in pieces. Stores the audit entry before
+        returning.
         """
         account.require_site_admin()
         selection = self._database.report(queries.within_days, self._selection(AuditFilter(**which), None))
@@ -152,7 +152,7 @@ def _newest(session: Any, selection: Selection, count: int) -> tuple[AuditRecord
 
 
 def _as_shown_to(account: Account, line: AuditRecord) -> AuditRecord:
-    """The record, with masked emails for viewers. The name of a user who is the subject is their email."""
+    """The record, with emails masked for viewers. If the target is a user, its name is the user's email."""
     if account.is_admin:
         return line
     target = MASKED if line.target_kind == "user" and line.target else masked(line.target)
@@ -160,7 +160,7 @@ def _as_shown_to(account: Account, line: AuditRecord) -> AuditRecord:
 
 
 def masked(value: Any) -> Any:
-    """`value` with MASKED in place of every text that looks like an email, also in nested values."""
+    """`value` with everything that looks like an email replaced by MASKED, including in nested values."""
     if isinstance(value, dict):
         return {name: masked(item) for name, item in value.items()}
     if isinstance(value, list):

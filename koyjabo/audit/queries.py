@@ -32,13 +32,13 @@ class AuditEntry(NamedTuple):
     place: str  # the client's location; "" if unknown
 
     def store(self, session: Session | Connection) -> None:
-        """Insert the entry in the transaction of the change. Long texts are cut."""
+        """Insert the entry in the same transaction as the change. Long texts are truncated."""
         values = {**self._asdict(), "details": json.dumps(_shortened(self.details), ensure_ascii=False)}
         session.execute(insert(AuditLine).values(**values))
 
 
 def _shortened(value: Any) -> Any:
-    """The value, with the beginning of each long text and its length."""
+    """The value, with long texts truncated and followed by their length."""
     if isinstance(value, dict):
         return {name: _shortened(part) for name, part in value.items()}
     if isinstance(value, str) and len(value) > MAX_DETAIL:
@@ -47,7 +47,7 @@ def _shortened(value: Any) -> Any:
 
 
 class AuditRecord(NamedTuple):
-    """A stored entry. Ids grow with time."""
+    """A stored entry. Ids increase over time."""
 
     id: int
     at_ms: int
@@ -85,7 +85,7 @@ def within_days(session: Session, which: Selection) -> Selection:
 
 
 def newest(session: Session, which: Selection, count: int) -> tuple[AuditRecord, ...]:
-    """The newest `count` records, newest first."""
+    """The latest `count` records, newest first."""
     return _records(session, which, count, AuditLine.id.desc())
 
 
@@ -129,11 +129,11 @@ VERSION_RECORDS = Selection(actions=("server.version",))
 
 
 def newest_version(session: Session) -> str:
-    """The newest version of the program that the log has recorded; "" if there is none."""
+    """The program version most recently recorded in the log; "" if there is none."""
     return next((str(record.details["version"]) for record in newest(session, VERSION_RECORDS, 1)), "")
 
 
 def lock_newest_version(session: Session) -> str:
-    """The newest version, locked until the end of the transaction."""
+    """The most recently recorded version, locked until the end of the transaction."""
     session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
     return newest_version(session)

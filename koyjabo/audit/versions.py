@@ -1,4 +1,4 @@
-"""Records in the audit log that the server was started with another version."""
+"""Records in the audit log when the server starts with a different version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SERVER = Subject("server", "", "")
 
 
 class VersionLog:
-    """Call `record` repeatedly. It succeeds once, as soon as the database responds."""
+    """Records the running version. Call `record` repeatedly: it succeeds once, as soon as the database responds."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, version: str) -> None:
         self._database = database
@@ -22,8 +22,8 @@ class VersionLog:
         self._is_recorded = False
 
     def record(self) -> None:
-        """Record this version, unless the newest record already has it. If several workers start, only one writes the
-        record.
+        """Record this version, unless the latest record already has it. If several workers start at once, only one
+        writes the record.
         """
         if self._is_recorded:
             return
@@ -35,7 +35,7 @@ class VersionLog:
         self._is_recorded = True
 
     def forget(self) -> None:
-        """Make the next call of `record` check the database again."""
+        """Make the next call to `record` check the database again."""
         self._is_recorded = False
 
     def _entry(self, before: str) -> AuditEntry | None:

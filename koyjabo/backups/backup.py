@@ -45,7 +45,7 @@ log.CHANGES |= {
 
 MOST_PROBLEMS = 5
 SYNC_EVERY = 4 << 20
-"""Interval of syncs while writing, bytes."""
+"""How much is written between two syncs, bytes."""
 
 
 class TargetInUse(KoyJaboError):
@@ -170,8 +170,8 @@ def _head(connection: Any, clock: Clock) -> Head:
 
 
 def _synced(file: BinaryIO, synced: int) -> int:
-    """Sync what was written since `synced`, once it is enough. A single sync at the end would make the server's commits
-    wait for the whole file. Returns how far the file is synced.
+    """Sync the data written since `synced`, if it is at least SYNC_EVERY. A single sync at the end would make the
+    server's commits wait for the whole file. Returns how far the file has been synced.
     """
     if file.tell() - synced < SYNC_EVERY:
         return synced
@@ -194,7 +194,7 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
             try:
                 if piece.table not in REMOVED_TABLES:
                     _table(piece)
-            except UnusableBackup as error:  # a damaged file may cause any error; its end shows that it is damaged
+            except UnusableBackup as error:  # a damaged file can cause any error; its end reveals the damage
                 unfit = unfit or error
             advance(len(piece.rows))
     if unfit is not None:
@@ -203,7 +203,7 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
 
 
 def _table(piece: TablePiece) -> Any:
-    """The table that these rows belong to. The backup may lack columns of a newer version if they have a default."""
+    """The table these rows belong to. The backup may lack columns added by a newer version if they have a default."""
     table = backup_queries.fitting(piece.table, piece.columns)
     if table is None:
         raise UnusableBackup(

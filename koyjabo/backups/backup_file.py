@@ -1,8 +1,8 @@
 """The format of backup files: the same for both kinds of database, and readable by other programs (docs/backup.md).
 
-A file has gzip-compressed lines of JSON: a head, then for each table a line with its columns, followed by its rows as
-arrays. The last line has the numbers of rows and a SHA-256 of all previous lines, which reveals truncated and changed
-files.
+A file consists of gzip-compressed lines of JSON: a head, then, for every table, a line with its columns followed by its
+rows as arrays. The last line has the row counts and a SHA-256 of all previous lines, which reveals truncated and
+modified files.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class _Body:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Iterator[bytes]]:
-    """Yield the decompressed lines of a file. Turns all errors in reading and parsing into UnusableBackup."""
+    """Yield the decompressed lines of a file. Turns all reading and parsing errors into UnusableBackup."""
     try:
         with gzip.open(path, "rb") as file:
             yield lines(file)

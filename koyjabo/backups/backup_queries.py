@@ -36,7 +36,8 @@ from koyjabo.reports.log.state_queries import CHANGES
 ROWS_PER_READ = 1_000
 """Rows per read."""
 
-# The same way as the ledger. It is three times as fast as an INSERT of values, and as fast as COPY.
+# Insert rows the same way as the ledger does. This is three times as fast as an INSERT with VALUES, and as fast as
+# COPY.
 INSERT_JSON = "INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"
 
 Row = Sequence[Any]
@@ -68,7 +69,7 @@ def total(connection: Connection) -> int:
 
 
 def rows(connection: Connection, table: Table) -> Iterator[Sequence[Row]]:
-    """All rows in the order of their primary keys, ROWS_PER_READ at a time. Bytes are in Base64."""
+    """All rows in primary key order, ROWS_PER_READ at a time. Binary values are encoded in Base64."""
     query = select(table).order_by(*table.primary_key)
     binary = [at for at, column in enumerate(table.columns) if isinstance(column.type, LargeBinary)]
     for piece in connection.execute(query, execution_options={"yield_per": ROWS_PER_READ}).partitions():
@@ -99,8 +100,8 @@ def is_used(connection: Connection) -> bool:
 
 
 def fitting(name: str, columns: Sequence[str]) -> Table | None:
-    """The table that accepts rows with these columns; None if it does not exist, or if it has another
-    mandatory column.
+    """The table `name`, if it accepts rows with these columns. None if it does not exist, lacks one of them, or has
+    another mandatory column.
     """
     table = next((table for table in tables() if table.name == name), None)
     if table is None or not set(columns) <= set(table.columns.keys()):
@@ -120,7 +121,7 @@ def require_fitting(table: Table, columns: Sequence[str], new: Sequence[Row]) ->
         present = [value for value in values if value is not None] if NoneType in kinds else values
         if kind is int and present and not -(2**63) <= min(present) <= max(present) < 2**63:
             raise ValueError(f"{name} has numbers that do not fit 64 bits")
-        if kind is str and b"\0" in "".join(present).encode():  # or it has lone surrogates
+        if kind is str and b"\0" in "".join(present).encode():  # `encode` raises ValueError for lone surrogates
             raise ValueError(f"{name} has texts with NUL")
         if isinstance(column.type, LargeBinary):
             _ = [b64decode(value, validate=True) for value in present]
@@ -149,7 +150,9 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ne
 
 
 def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reason: str) -> None:
-    """Begin a new epoch after all rows are inserted. Ends all login sessions, mailed links and invitations."""
+    """Begin a new epoch after all rows have been inserted. Revokes all login sessions, emailed links and
+    invitations.
+    """
     restored = counter_state(connection)
     epoch = max(before.epoch + 1, restored.epoch + 1, now_ms)
     revision = max(before.revision + 1, restored.revision + 1, now_ms)

@@ -1,5 +1,5 @@
-"""Makes a backup every night, on one worker of all servers, and when an admin asks for one. Backups go to a store or
-are downloaded (decision 97).
+"""Makes a backup every night, on a single worker across all servers, and whenever an admin asks for one. Backups go to
+a store or are downloaded (decision 97).
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ PAUSE_MS = 3_600_000
 """Pause after a failure before the next attempt, ms."""
 
 CLOSE_S = 0.4
-"""Time limit for recording that the server stops, s."""
+"""Time limit for recording that the server is stopping, s."""
 
 READ_S = 30.0
-"""Interval between calls of `refresh`, s."""
+"""Interval between calls to `refresh`, s."""
 
 KIND = "backup_failed"
 """Kind of the email about a failure."""
 
 STOPPED = N_("The server stopped while it made this backup.")
-"""The error of a backup that a stop has interrupted. The next attempt follows without a pause."""
+"""The error of a backup interrupted by a server stop. The next attempt follows without a pause."""
 
 KILLED = "The process that made it ended with status {status}; a negative one is a signal, such as -9 for no memory."
 
@@ -71,12 +71,12 @@ size.
 
 
 class BackupState(NamedTuple):
-    """The backups that the server makes. `proven` is the newest backup that was restored, recounted and kept."""
+    """The server's backups. `proven` is the latest backup that was restored, recounted and kept."""
 
     running: Backup | None  # on any worker
-    proven: Backup | None  # the newest
-    failed: Backup | None  # the newest, if no later backup succeeded
-    rows: list[Backup]  # newest first, with the running one
+    proven: Backup | None  # the latest
+    failed: Backup | None  # the latest, if no later backup succeeded
+    rows: list[Backup]  # newest first, including the running one
     next_ms: int | None  # when the next backup is due; None if backups are off
     on_since_ms: int | None  # when backups were first turned on; None if they never were
 
@@ -91,7 +91,7 @@ class Schedule:
         self._at = at
 
     def newest_ms(self) -> int:
-        """When the newest daily backup was due, ms."""
+        """When the latest daily backup was due, ms."""
         return self._clock.newest_ms(self._at)
 
     def next_ms(self) -> int:
@@ -100,8 +100,9 @@ class Schedule:
         return due_ms if due_ms > self._clock.now_ms() else self._clock.at_ms(shifted(today, 1), self._at)
 
     def is_due(self, on_since_ms: int, begun: Sequence[Backup]) -> bool:
-        """Whether to begin a backup now. `begun` has the finished backups since `newest_ms`, oldest first. A verified
-        backup requested by an admin counts as well. Backups in the future are ignored, because a clock was wrong.
+        """Whether to begin a backup now. `begun` contains the finished backups since `newest_ms`, oldest first. A
+        verified backup requested by an admin counts as well. Backups dated in the future are ignored, because a
+        clock was wrong.
         """
         now_ms = self._clock.now_ms()
         known = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
@@ -126,7 +127,7 @@ class Backups:
         self._plan = run.plan_of(settings)
         self.is_on = bool(settings.backup_dir or settings.backup_to)
         self.figures: tuple[Backup | None, int] | None = None
-        """The newest verified backup and the number of failures; None before the first `refresh`."""
+        """The latest verified backup and the number of failures; None before the first `refresh`."""
         self._schedule = Schedule(clock, settings.backup_at)
         self._worker = secrets.token_hex(16)
         self._process: ChildProcess | None = None
@@ -194,7 +195,7 @@ class Backups:
         return is_dead(row, self._clock.now_ms(), SILENT_MS)
 
     def _end_dead(self) -> None:
-        """Record backups of workers that have died as failed."""
+        """Mark the backups of dead workers as failed."""
         for row in self._database.read(run_queries.running):
             if self._is_dead(row):
                 left = {name: getattr(row, name) for name in run_queries.IN_REPORTS}
@@ -244,7 +245,7 @@ class Backups:
             return True  # the backup may still be ours
 
     def _store_end(self, row: Backup, report: BackupReport, by: Actor) -> None:
-        """Store and log the end of a backup, unless another worker has stored it."""
+        """Store and log the end of a backup, unless another worker has already stored it."""
         by = by._replace(at_ms=self._clock.now_ms())
         is_changed = False
 
@@ -285,7 +286,7 @@ def store_end(session: Any, row: Backup, report: BackupReport, by: Actor, mails:
     if not report.is_done:
         failure = {"step": report.step, "error": report.error}
         record("backup.failed", failure)
-        if is_first:  # admins get one email until a backup succeeds
+        if is_first:  # admins get only one email until a backup succeeds
             for to in recipients(session):
                 queued_email = mails.email(KIND, to.email, to.language, **failure, at_ms=by.at_ms)
                 if queued_email is not None:
@@ -312,7 +313,7 @@ class BackupDownload:
     def begin(self, account: Account) -> Iterator[bytes]:
         """Yield the backup in pieces, and empty pieces while waiting. Ends with an error if the backup is incomplete.
 
-        Raises Forbidden unless the account is a site admin, and BackupUnderWay beyond MAX_DOWNLOADS.
+        Raises Forbidden unless the account is a site admin, and BackupUnderWay if MAX_DOWNLOADS are already running.
         """
         account.require_site_admin()
         self._require_room()
@@ -350,10 +351,10 @@ class BackupDownload:
 
 
 def _written(process: ChildProcess, file: int) -> Iterator[bytes]:
-    """Yield what the process writes, until it has ended."""
+    """Yield what the process writes, until it exits."""
     sent, is_over = 0, False
     while not is_over:
-        is_over = process.status is not None  # before the last read
+        is_over = process.status is not None  # checked before the last read
         while data := os.pread(file, PIECE, sent):
             sent += len(data)
             yield data

@@ -1,4 +1,4 @@
-"""Backups under a bucket prefix, through the S3 protocol (decision 97).
+"""Stores backups under a bucket prefix, using the S3 protocol (decision 97).
 
 Only commands and child processes import this module. Workers never do, because it loads obstore, whose calls block.
 """
@@ -30,12 +30,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MIN_PART_BYTES = 5 << 20
-"""Minimum size of all parts but the last, bytes. Parts are not much larger, so that slow connections can send one in
+"""Minimum size of all parts except the last, bytes. Parts are not much larger, so that slow connections can send one in
 time.
 """
 
 MAX_PARTS = 9_000
-"""Maximum number of parts. The limit of S3 is 10,000."""
+"""Maximum number of parts. S3's limit is 10,000."""
 
 METADATA_SERVICE = "169.254.169.254"
 """Address where obstore requests credentials if the environment has none."""
@@ -67,9 +67,9 @@ WRONG_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLoc
 
 
 class StoreFailure(NamedTuple):
-    """An error of the library, parsed from its message."""
+    """An error from the library, parsed from its message."""
 
-    status: int  # of the server's response; 0 without one
+    status: int  # the server's response status; 0 without a response
     code: str  # the S3 error code, such as NoSuchBucket, or ""
     text: str  # without the part for programmers
 
@@ -193,7 +193,7 @@ class BucketStore:
 
 
 def _run(call: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwargs) -> T:
-    """Run one async call, which a signal can interrupt. The library's blocking calls notice signals only when they
+    """Run one async call so that a signal can interrupt it. The library's blocking calls notice signals only when they
     return.
     """
 
@@ -208,7 +208,7 @@ def _store(url: S3Url, limits: CallLimits) -> S3Store:
         del os.environ[name]  # compose.yaml sets "" by default, which the library would use
     if lacks_credentials(url, os.environ):
         raise BackupStoreError(NO_CREDENTIALS.format(f"s3://{url.bucket}"))
-    # Some servers do not support it.
+    # Some servers do not support these features.
     config: S3Config = {"virtual_hosted_style_request": False, "disable_bulk_delete": True}
     if url.endpoint:
         config["endpoint"] = url.endpoint

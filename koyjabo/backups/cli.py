@@ -18,10 +18,10 @@ from koyjabo.webhooks.services import WebhookServices
 )
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 def backup(file: Path | None, url: str | None, force: bool) -> None:
-    """Back up the whole database, as it is at this moment, to FILE, or to a folder or bucket under a generated name.
+    """Back up the whole database, in its current state, to FILE, or to a folder or bucket under a generated name.
 
-    Safe to run while the server is busy. A backup of SQLite can be restored into PostgreSQL, and the other way round.
-    The file contains password hashes, so only its owner can read it.
+    Safe to run while the server is busy. A SQLite backup can be restored into PostgreSQL, and vice versa. The file
+    contains password hashes, so only its owner can read it.
     """
     from koyjabo.backups import backup as backups
     from koyjabo.backups import transfers
@@ -44,8 +44,8 @@ def backup(file: Path | None, url: str | None, force: bool) -> None:
 def restore(source: str, force: bool) -> None:
     """Replace the contents of the database with a backup: a FILE, or s3://bucket/prefix/name.
 
-    If it ends in a slash, the newest backup there is used. The file is checked first and the restored visits are
-    recounted, so the restore either succeeds completely or changes nothing. A running server waits for the restore,
+    If the argument ends in a slash, the latest backup there is used. The file is checked first and the restored visits
+    are recounted, so the restore either succeeds completely or changes nothing. A running server waits for the restore,
     then continues from the restored numbers in a new epoch. Open pages follow. All users have to log in again.
     """
     from koyjabo.backups import backup as backups
@@ -55,5 +55,5 @@ def restore(source: str, force: bool) -> None:
         if name != source:
             click.echo(f"Restoring {name}.")
         head = backups.restore(path, force, services.clock, progress)
-        services[WebhookServices].sealer.seal_urls()  # backups made by older versions contain them in clear text
+        services[WebhookServices].sealer.seal_urls()  # backups made by older versions contain URLs in clear text
     click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")

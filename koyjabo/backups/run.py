@@ -44,7 +44,7 @@ MOST_PROBLEMS = 5
 
 
 class NotProven(KoyJaboError):
-    """A backup cannot be restored, or its restored numbers differ. The message has the reason."""
+    """A backup cannot be restored, or its restored numbers differ. The message gives the reason."""
 
 
 class Inconsistent(NotProven):

@@ -12,9 +12,7 @@ from koyjabo.jobs import job_queries
 from koyjabo.models import Backup, NightlyWork
 
 WORK = "backups"
-"""The row of `nightly_work` that is locked to begin a backup. Its `seen_ms` is the time when backups were first turned
-on.
-"""
+"""The row in `nightly_work` that is locked to begin a backup. Its `seen_ms` is when backups were first turned on."""
 
 RUNNING, PROVEN, FAILED = "running", "proven", "failed"
 
@@ -42,7 +40,7 @@ class BackupReport(NamedTuple):
     """The state of a backup. None means not known yet."""
 
     step: str = WRITING
-    done: int = 0  # in rows or bytes of this step
+    done: int = 0  # rows or bytes done in this step
     goal: int = 0
     rows: int | None = None
     bytes: int | None = None
@@ -51,14 +49,14 @@ class BackupReport(NamedTuple):
     total: int | None = None
     restored_total: int | None = None
     recount: dict[str, Any] | None = None  # `RecountResult.details`, if the recount of the restored copy found problems
-    is_proven: bool = False  # and kept
+    is_proven: bool = False  # verified and kept
     kept: Sequence[str] | None = None  # names of all backups that are kept
     is_done: bool = False
     error: str = ""  # a sentence
 
 
 def newest(session: Session, *which: Any) -> list[Backup]:
-    """The newest rows, newest first, at most MOST_ROWS."""
+    """The latest rows, newest first, at most MOST_ROWS."""
     return job_queries.newest(session, Backup, MOST_ROWS, *which)
 
 
@@ -67,7 +65,7 @@ def on_since_ms(session: Session) -> int | None:
 
 
 def figures(session: Session) -> tuple[Backup | None, int]:
-    """The newest verified backup, and how many backups have ever failed."""
+    """The latest verified backup, and how many backups have ever failed."""
     failures = select(func.max(Backup.failures_before + case((Backup.state == FAILED, 1), else_=0)))
     proven = job_queries.newest(session, Backup, 1, Backup.proven_ms.is_not(None))
     return (proven[0] if proven else None), session.scalar(failures) or 0
@@ -78,7 +76,7 @@ def running(session: Session) -> list[Backup]:
 
 
 def turn_on(session: Session, now_ms: int) -> None:
-    """Note that backups are on. Idempotent."""
+    """Record that backups are turned on. Idempotent."""
     session.execute(MAKE_ROW, {"name": WORK, "now_ms": now_ms})
 
 
@@ -107,7 +105,7 @@ def renew(session: Session, row: Backup, report: BackupReport, now_ms: int, **mo
 
 
 def end(session: Session, row: Backup, report: BackupReport, now_ms: int) -> bool:
-    """Store the end of a backup, and delete obsolete rows. Returns False like `renew`."""
+    """Store the end of a backup, and delete obsolete rows. Returns False in the same case as `renew`."""
     state = PROVEN if report.is_done else FAILED
     if not renew(session, row, report, now_ms, ended_ms=now_ms, state=state):
         return False

@@ -39,7 +39,7 @@ ADVICE = {
 
 
 class BackupStoreError(KoyJaboError):
-    """A backup store does not work. The message has the reason, and what to do."""
+    """A backup store does not work. The message gives the reason and what to do about it."""
 
 
 class BackupStore(Protocol):
@@ -54,7 +54,7 @@ class BackupStore(Protocol):
         """Size of a backup, bytes."""
 
     def put(self, path: Path, name: str, advance: Advance) -> None:
-        """Store a copy of the file `path` under this name, which appears when it is complete."""
+        """Store a copy of the file `path` under this name. The copy appears once it is complete."""
 
     def fetch(self, name: str, path: Path, advance: Advance) -> None:
         """Write a backup to `path`. After an error, `path` contains part of it."""
@@ -74,7 +74,7 @@ class BackupTargets(NamedTuple):
         return cls(*(getattr(settings, name) for name in cls._fields))
 
     def shown(self) -> list[tuple[str, str]]:
-        """The kind and location of each store, for people; without the region."""
+        """The kind and location of each store, for display, without the region."""
         targets = []
         if self.backup_dir:
             targets.append((FOLDER, self.backup_dir))
@@ -84,7 +84,7 @@ class BackupTargets(NamedTuple):
         return targets
 
     def restore_argument(self, name: str) -> str:
-        """The argument of `koyjabo restore` for this backup, quoted for a shell; "" without a store. Prefers the
+        """The `koyjabo restore` argument for this backup, quoted for a shell; "" if no store is set. Prefers the
         bucket, because it survives the loss of the disk.
         """
         if self.backup_to:

@@ -22,8 +22,8 @@ OURS = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}", re.ASCII)
 def working_folder(parent: Path) -> Iterator[Path]:
     """A new folder in `parent` that only its owner may enter (mode 0700), removed at the end with its contents.
 
-    First removes what killed processes have left in `parent`. A process locks its folder to show that it is alive.
-    Raises OSError.
+    First removes what killed processes have left behind in `parent`. A process locks its folder to show that it is
+    alive. Raises OSError.
     """
     _remove_abandoned(parent)
     path, lock = _locked(parent)
@@ -39,7 +39,8 @@ def atomic_file(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
     """A temporary file that is renamed to `path` once synced to disk, or deleted after an error. Only its owner may
     read it (mode 0600).
 
-    It is created in `folder`, on the same file system, or by default in the folder of `path`. Raises OSError.
+    It is created in `folder`, which must be on the same file system, or by default in the same folder as `path`. Raises
+    OSError.
     """
     descriptor, name = tempfile.mkstemp(dir=folder or path.parent, prefix=f".{path.name}.")
     try:
@@ -56,7 +57,7 @@ def atomic_file(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync the names in a folder to disk. Raises OSError."""
+    """Sync a folder's entries to disk. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Transfer backups to and from stores named by commands and settings: s3://bucket/prefix?…, or a folder's path."""
+"""Transfers backups to and from stores named in commands and settings: s3://bucket/prefix?…, or a folder path."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def send(url: str, clock: Clock, progress: ReportProgress) -> tuple[str, Head]:
     raises.
     """
     store = store_of(url)
-    store.names()  # fails before the work if the store does not work
+    store.names()  # fails early if the store does not work
     name = new_name(clock.now_ms())
     is_here = isinstance(store, Folder)
     with work_in(Path(url) if is_here else temporary_folder(0)) as folder:
@@ -52,8 +52,8 @@ def send(url: str, clock: Clock, progress: ReportProgress) -> tuple[str, Head]:
 
 @contextmanager
 def fetched(source: str, progress: ReportProgress) -> Iterator[tuple[Path, str]]:
-    """Yield a backup's file and name: `source` itself or, if it ends in `/`, the newest backup in it. The file is
-    removed after the context. Raises BackupStoreError.
+    """Yield a backup's file and name: `source` itself or, if it ends in `/`, the latest backup there. A downloaded file
+    is removed at the end of the context. Raises BackupStoreError.
     """
     if not _is_s3(source):
         name = str(Path(source, _newest(source))) if source.endswith("/") else source

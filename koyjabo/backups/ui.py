@@ -31,12 +31,12 @@ ENGLISH = Markup('<span lang="en">{}</span>')
 PLACE = Markup('<span translate="no">{}</span>')
 
 AT_FIRST = 10
-"""How many backups are shown at first. The others can be expanded."""
+"""How many backups are shown at first. The rest can be expanded."""
 
 
 class BackupsShown(NamedTuple):
-    """The backups shown on the page. Viewers see no paths, commands or errors. A restore would replace the
-    state `now`.
+    """The backups shown on the page. Viewers see no paths, commands or errors. `now` is the state that a restore would
+    replace.
     """
 
     is_admin: bool
@@ -51,7 +51,7 @@ class BackupsShown(NamedTuple):
         return [(TARGETS[kind], PLACE.format(place)) for kind, place in self.targets.shown() if self.is_admin]
 
     def restore(self, row: Backup) -> str:
-        """The argument of `koyjabo restore`; "" for viewers, and for a backup that is not verified."""
+        """The `koyjabo restore` argument; "" for viewers and for unverified backups."""
         return self.targets.restore_argument(row.name) if self.is_admin and row.proven_ms is not None else ""
 
     def lost(self, row: Backup) -> object:
@@ -70,7 +70,7 @@ class BackupsShown(NamedTuple):
         return reason(row.error or "") if self.is_admin else Markup("")
 
     def took(self, row: Backup) -> str:
-        """How long it took: `42 seconds` or `5 minutes`."""
+        """How long the backup took: `42 seconds` or `5 minutes`."""
         return duration(max(1, round(((row.ended_ms or row.seen_ms) - row.begun_ms) / 1000)))
 
     def proof(self, row: Backup) -> object:

@@ -26,7 +26,7 @@ from koyjabo.webkit.pages import errors
 
 SVG = "image/svg+xml"
 MAX_CACHED = 1024
-"""Maximum number of rendered badges kept for requests at the same revision."""
+"""Maximum number of rendered badges in the cache. A cached badge is used until its number's revision changes."""
 
 QUERY = {
     "value": ", ".join(values.VALUES),
@@ -61,7 +61,7 @@ class Kept(NamedTuple):
     body: str
 
 
-_kept: dict[tuple[str, Badge], Kept] = {}  # by media type; a query may be long
+_kept: dict[tuple[str, Badge], Kept] = {}  # by media type and badge, because a query may be long
 
 
 @bp.get("/badge.svg")
@@ -80,7 +80,7 @@ _kept: dict[tuple[str, Badge], Kept] = {}  # by media type; a query may be long
 @fast_path
 @with_query
 def badge_svg(context: RequestContext) -> PlainResponse:
-    """A badge as SVG. Counts no visit. The number is never older than the request."""
+    """A badge as SVG. Does not count a visit. The number is never older than the request."""
     try:
         return _answer(context, SVG, _drawn)
     except KoyJaboError as error:
@@ -104,7 +104,7 @@ def badge_svg(context: RequestContext) -> PlainResponse:
 @fast_path
 @with_query
 def badge_json(context: RequestContext) -> PlainResponse:
-    """A badge in the JSON schema of shields.io endpoints. Counts no visit. The number is never older than the
+    """A badge in the JSON schema of shields.io endpoints. Does not count a visit. The number is never older than the
     request.
     """
     return _answer(context, JSON, _described)
@@ -123,7 +123,7 @@ def _answer(context: RequestContext, media: str, write: Callable[[Badge, str], s
 
 
 def _written(number: Number, body: str) -> Kept:
-    """Cache a badge under a checksum of its query."""
+    """The badge to cache, with a tag made from its epoch, its revision and a checksum of its body."""
     return Kept(number, f"{base36(number.epoch)}-{number.revision}-{base36(crc32(body.encode()))}", body)
 
 
@@ -137,7 +137,7 @@ def _described(badge: Badge, message: str) -> str:
 
 
 def _refusal(error: KoyJaboError) -> PlainResponse:
-    """A badge that shows an error. It has room for one reason."""
+    """A badge that shows an error. It has room for only one reason."""
     label, message = next(iter(error.details.items()), ("Koy Jabo", str(error)))
     _, headers, _ = errors.error_answer(error)
     kept = [(name, value) for name, value in headers if name != "Content-Type"]

@@ -14,7 +14,7 @@ JOINED = 0.5
 """Width of a consonant after a virama, relative to its full width."""
 
 WIDE, OTHER = 1000, 640
-"""Widths of characters missing in the tables: East Asian characters and emoji, and all others."""
+"""Widths of characters missing from the tables: East Asian characters and emoji, and all others."""
 
 TABLES = (
     (0x20, (

@@ -16,7 +16,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import language, speaking
 
 THEMES = {"auto": "", "light": "light", "dark": "dark"}
-"""Attribute of the page, by parameter."""
+"""The page's theme attribute, by parameter value."""
 
 PARAMETERS = ("value", "community", "lang", "theme", "counts")
 

@@ -17,7 +17,7 @@ TOTAL = "total"
 """The default value."""
 
 ONLINE = "online"
-"""The only value that a community has."""
+"""The only value available for a community."""
 
 VALUES = (*FIELDS, ONLINE)
 

@@ -14,8 +14,9 @@ def ledger() -> None:
 
 @ledger.command()
 def accept() -> None:
-    """Accept the PostgreSQL server that DATABASE_URL names, although servers refuse it as an old primary. They use it
-    within 10 s. Visits that only the newer server has are lost, and the servers report how many (docs/failover.md).
+    """Accept the PostgreSQL server named by DATABASE_URL, although the servers refuse it as an old primary. They start
+    using it within 10 s. Visits that only the newer server has are lost, and the servers report how many
+    (docs/failover.md).
     """
     import config
     from koyjabo.cli import errors_as_sentences
@@ -30,7 +31,7 @@ def accept() -> None:
         from koyjabo.counting.rollback_queries import accept_server
         from koyjabo.database.engine import engine_options, translated_errors
 
-        # Without the application, which would read from Redis which servers to refuse.
+        # Do not use the application here: it would read from Redis which servers to refuse.
         with translated_errors(), Session(create_engine(database, **engine_options(database))) as session:
             place, timeline = accept_server(session, time.time_ns() // 1_000_000)
             session.commit()

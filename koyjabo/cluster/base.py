@@ -1,5 +1,5 @@
-"""What features are built with, and the state that workers share, in Redis or in the memory of a single
-worker.
+"""The dependencies that features are built with, and the state that workers share, in Redis or in the memory of a
+single worker.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Cluster:
 
 
 def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Cluster:
-    """Connect to REDIS_URL, or use the memory of a single worker without it."""
+    """Connect to REDIS_URL or, if it is not set, use the memory of a single worker."""
     if not settings.redis_url:
         return Cluster(MemoryWorkers(), NullBus())
     from koyjabo.cluster.outbox import RedisOutbox, SharedRedis
@@ -60,7 +60,7 @@ def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Clus
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The argument of every `build`. `services` contains the services of all features that are already built."""
+    """The argument of every `build` function. `services` contains the services of all features built so far."""
 
     settings: Settings
     clock: Clock

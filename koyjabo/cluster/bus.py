@@ -45,13 +45,13 @@ class Bus(Protocol):
         """
 
     def send_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
-        """Call `take` when the message goes out, and send its value to the other workers unless it is empty. If sending
-        fails, the value is passed to `put_back`. Neither function may block.
+        """Call `take` when the message is sent, and send its result to the other workers, unless the result is empty.
+        If sending fails, the result is passed to `put_back`. Neither function may block.
         """
 
 
 class NullBus:
-    """The bus of a server with one worker: it sends and receives nothing."""
+    """The bus for a server with one worker: it sends and receives nothing."""
 
     heard: Collection[str] = ()
 

@@ -22,7 +22,7 @@ PACE_S = 0.01
 DRAIN_S = 2.0
 
 MOST_ORDERED = 1000
-"""Maximum number of ordered messages that wait. While Redis is unreachable, the oldest are discarded."""
+"""Maximum number of ordered messages waiting. While Redis is unreachable, the oldest are discarded."""
 
 Send = Callable[[], object]
 
@@ -30,8 +30,8 @@ Send = Callable[[], object]
 class RedisOutbox:
     """Sends queued messages in rounds.
 
-    It keeps only the newest message per key, so memory stays bounded while Redis is unreachable. `ping` tests Redis.
-    `on_return` is called when Redis responds again after an outage.
+    It keeps only the latest message per key, so memory stays bounded while Redis is unreachable. `ping` checks that
+    Redis responds. `on_return` is called when Redis responds again after an outage.
     """
 
     def __init__(self, runtime: Runtime, ping: Callable[[], object], on_return: Callable[[], object]) -> None:
@@ -51,7 +51,7 @@ class RedisOutbox:
         self._run_soon()
 
     def send_in_order(self, send: Send) -> None:
-        """Send soon, in the order of calls of this method."""
+        """Send soon, in the order of calls to this method."""
         with self._lock:
             self._in_order.append(send)
         self._run_soon()

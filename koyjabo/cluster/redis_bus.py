@@ -1,4 +1,4 @@
-"""The bus over Redis: one channel per room, one for all workers, and the queue of Socket.IO.
+"""The Redis bus: one channel per room, one for all workers, and Socket.IO's queue.
 
 A lost message does no harm: messages carry whole values, and every worker also reads the current state regularly
 (decision 7).
@@ -27,13 +27,15 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 LISTEN_S = 1.0
-"""Redis is pinged when no message has arrived for this time, s."""
+"""Redis is pinged when no message has arrived for this long, s."""
 
 MOST_UNANSWERED = 2
 """How many pings can go unanswered before Redis counts as unreachable."""
 
 Receive = Callable[[str, bytes | None], object]
-"""A function that gets a channel and a message published there, or None when Redis has confirmed the subscription."""
+"""A function that receives a channel and a message published there, or None once Redis has confirmed the
+subscription.
+"""
 
 
 class Listener:
@@ -112,7 +114,7 @@ class Listener:
         channel = name.decode(errors="replace")
         try:
             self._receive(channel, data)
-        except ValueError as error:  # possible for a message that was on its way when a clock was put back
+        except ValueError as error:  # possible for a message in transit when a clock was set back
             log.warning("bus_message_refused channel=%s cause=%r", channel, str(error))
         except Exception:
             log.exception("bus_message_failed channel=%s", channel)
@@ -153,11 +155,11 @@ ECHO_S = 1.0
 """How long `broadcast` waits to receive its own message, s."""
 
 ROOM = "koyjabo:room:"
-"""Prefix of the channels of rooms."""
+"""Prefix of room channels."""
 
 
 class RedisBus:
-    """The bus. `on_queue` is called with each message of Socket.IO's queue, in the listening task."""
+    """The bus. `on_queue` is called with each message from Socket.IO's queue, in the listening task."""
 
     def __init__(
         self, client: RedisClient, outbox: RedisOutbox, runtime: Runtime, signals: Signals, interval_s: float
@@ -171,7 +173,7 @@ class RedisBus:
         self._listener = Listener(client, runtime, (QUEUE, WORKERS), self._receive)
         self._newly_heard: dict[str, None] = {}
         self._numbers = itertools.count()
-        self._echoes: dict[Any, Waiter] = {}  # by message that this worker itself has to receive
+        self._echoes: dict[Any, Waiter] = {}  # by number of the message this worker waits to receive
         self.on_queue: Callable[[bytes], object] = lambda data: None
 
     @property
@@ -226,11 +228,11 @@ class RedisBus:
         self._listener.remove(ROOM + room)
 
     def start(self) -> None:
-        """Start to listen. Call it once."""
+        """Start listening. Call this once."""
         self._runtime.start_task(self._listener.run)
         self._runtime.start_task(self._client.watch)
 
-    # Run in the outbox's task, which may wait for Redis.
+    # The following methods run in the outbox's task, which may wait for Redis.
 
     def _send_state(self, channel: str, state: Callable[[], Any]) -> None:
         self._send(channel, json.dumps({"from": self._worker, "state": state()}))
@@ -246,7 +248,7 @@ class RedisBus:
     def _send(self, channel: str, text: str) -> None:
         self._client.run("PUBLISH", channel, text)
 
-    # Run in the listener's task.
+    # The following methods run in the listener's task.
 
     def _receive(self, channel: str, data: bytes | None) -> None:
         """Handle a message. `data` is None when Redis has confirmed the subscription."""

@@ -1,5 +1,5 @@
-"""The Redis client, for one server or for the master named by Sentinels, with time limits for all calls, and for Lua
-scripts.
+"""The Redis client, for a single server or for the master named by Sentinels. It has time limits for all calls, and
+support for Lua scripts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, p
 
 
 def connect(url: str) -> RedisClient:
-    """Create the client; connects later. Raises ValueError for an invalid URL."""
+    """Create the client, which connects later. Raises ValueError for an invalid URL."""
     address = parse(url)
     if address.service:
         return SentinelClient(_by_sentinels(address))
@@ -44,7 +44,7 @@ def _limits(url: str) -> dict[str, Any]:
     return {
         "socket_timeout": PATIENCE_S,
         "socket_connect_timeout": PATIENCE_S,
-        "retry": Retry(NoBackoff(), 1),  # for a pooled connection that was closed by a restart of Redis
+        "retry": Retry(NoBackoff(), 1),  # for a pooled connection closed by a Redis restart
         **more,
     }
 
@@ -67,7 +67,7 @@ def _options(url: str) -> dict[str, Any]:
 
 
 class RedisClient:
-    """A Redis client that connects with its first command. A command without a response raises redis.RedisError or
+    """A Redis client that connects on its first command. A command that gets no response raises redis.RedisError or
     OSError after about a second.
     """
 
@@ -94,7 +94,7 @@ class RedisClient:
         return self._client.ping()
 
     def new_connection(self) -> Any:
-        """A new redis-py connection for subscriptions that is not connected yet. It does not count towards the pool's
+        """A new redis-py connection for subscriptions, not yet connected. It does not count towards the pool's
         limit.
         """
         pool = self._client.connection_pool

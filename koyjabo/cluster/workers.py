@@ -6,7 +6,7 @@ import uuid
 from typing import NamedTuple, Protocol
 
 SOCKET_KINDS = ("site", "communities", "dashboards", "panel", "shares", "socketio", "streams")
-"""WebSockets by kind of room, Socket.IO clients, and streams of Server-Sent Events."""
+"""WebSockets by kind of room, Socket.IO clients, and Server-Sent Events streams."""
 
 
 class Progress(NamedTuple):
@@ -36,7 +36,7 @@ class Worker(NamedTuple):
     sockets: dict[str, int]  # by kind
     recount: Progress | None
     lag_ms: float = 0.0  # last measured delay of its event loop
-    # Since when visits have not been saved (`counting.visits.Unsaved`, like the next two).
+    # When visits stopped being saved (from `counting.visits.Unsaved`, like the next two fields).
     unsaved_ms: int | None = None
     unsaved_cause: str = ""
     refused: int = 0
@@ -61,7 +61,7 @@ class Workers(Protocol):
 
 
 class MemoryWorkers:
-    """The registry without Redis: only this worker."""
+    """A registry without Redis, containing only this worker."""
 
     def __init__(self) -> None:
         self.own_id = uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""The worker registry in Redis: one call renews this worker's lease and reads the others."""
+"""The worker registry in Redis: one call renews this worker's lease and reads all reports."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def create(records: CommunityQueries, by: Actor, account: Account, community: Co
 
 
 def announce(records: CommunityQueries, by: Actor, community: CommunityDetails) -> None:
-    """Start to count a new community's visits, and write the audit entry. Call this last in the transaction."""
+    """Start counting a new community's visits, and write the audit entry. Call this last in the transaction."""
     ref = {"ref": community.ref} if community.ref else {}
     details = {"open": community.is_open, "listed": community.is_listed, **ref}
     records.store(by.entry("community.create", subject(community), **details))

@@ -1,7 +1,7 @@
 """Queries for communities, including archived ones, for site admins.
 
-Visits are only counted for scopes with a row in `counters`. Archiving a community deletes that row, and restoring
-creates it from the rollups. Both leave all other rows unchanged.
+Visits are only counted for scopes with a row in `counters`. Archiving a community deletes that row, and restoring the
+community recreates it from the rollups. Neither changes other counting data.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def archive(session: Session, community_id: str, now_ms: int) -> None:
 
 
 def restore(session: Session, community_id: str, now_ms: int) -> None:
-    """Create the counter with its old totals: from the rollups, which contain every visit, and from adjustments for
-    visits that the database has lost.
+    """Recreate the counter with its old totals, from the rollups, which contain every visit, and from the adjustments
+    for visits that the database has lost.
     """
     session.execute(update(Community).where(Community.id == community_id).values(archived_ms=None))
     sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))

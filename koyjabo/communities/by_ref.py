@@ -1,6 +1,6 @@
 """Communities and members by external id, so that another system can keep them in sync (decision 93).
 
-Each call changes only people of that system. Members with an account stay as they are.
+Each call changes only people from that system. Members with an account are not changed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from koyjabo.core.identity import Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 
 NAMED_IN_AUDIT = 50
-"""Maximum number of external ids of each kind in the audit entry about a sync. The entry also has the full counts."""
+"""Maximum number of external ids of each kind in a sync's audit entry. The entry also contains the full counts."""
 
 
 class RefMember(NamedTuple):
@@ -68,10 +68,12 @@ class CommunitiesByRef:
         self._on_revoked = on_revoked
 
     def put(self, account: Account, ref: str, values: Mapping[str, Any]) -> tuple[CommunityAccess, bool]:
-        """Create the community with this external id, or change and restore it. Returns whether it is new. Idempotent.
+        """Create the community with this external id, or change and restore it. Returns the community, and whether it
+        is new. Idempotent.
 
-        `values` has the name, and may have is_open, is_listed and public_count. Missing values stay unchanged; a new
-        community gets the defaults of `Communities.create`. Raises RefTaken if `ref` is the id of a community here.
+        `values` contains the name, and optionally is_open, is_listed and public_count. Missing values are not changed;
+        a new community gets the defaults of `Communities.create`. Raises RefTaken if `ref` is the id of a community
+        here.
         """
         account.require_site_admin()
         by = log.actor(account, self._clock)
@@ -132,7 +134,7 @@ def _put(
         if ref_queries.add(session, community, by.at_ms):
             archiving.announce(CommunityQueries(session), by, community)
             return CommunityAccess(community, ADMIN), True
-        known_id = ref_queries.id_of(session, ref)  # created at the same time
+        known_id = ref_queries.id_of(session, ref)  # another call has just created it
     archiving.restore(session, by, known_id or "")
     return archiving.change(CommunityQueries(session), by, account, known_id or "", dict(values)), False
 
@@ -228,7 +230,7 @@ class _Changes:
             records.remove(community_id, user_id)
 
     def as_details(self) -> dict[str, Any]:
-        """The changes as details of the audit log."""
+        """The changes as audit log details."""
         refs = {
             "added_refs": [self._new[user_id].ref for user_id in self.added[:NAMED_IN_AUDIT]],
             "changed_refs": [self._new[user_id].ref for user_id in self.changed[:NAMED_IN_AUDIT]],

@@ -54,11 +54,11 @@ ANY_COMMUNITY, ANY_MEMBER = CommunitySearch(), MemberSearch()
 
 
 class Enrolment(NamedTuple):
-    """A membership, and whether the call has created it."""
+    """A membership, and whether the call created it."""
 
     member: Member
     is_new: bool
-    role_before: str | None = None  # if the call set the role of a membership
+    role_before: str | None = None  # the previous role, if the call set an existing member's role
 
 
 class Communities:
@@ -96,13 +96,13 @@ class Communities:
     def list(
         self, account: Account, start: int, count: int, search: CommunitySearch = ANY_COMMUNITY
     ) -> Page[ListedCommunity]:
-        """`count` of the communities that `account` may see, from the offset `start`."""
+        """A page of `count` communities that `account` may see, from the offset `start`."""
         page = self._list(CommunityQueries.list_access, account, search, start, count)
         seen = (listed._replace(access=roles.as_seen_by(account, listed.access)) for listed in page.items)
         return page._replace(items=tuple(seen))
 
     def own(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
-        """`count` of the communities that `account` is a member of, by name, from the offset `start`."""
+        """A page of `count` communities that `account` is a member of, ordered by name, from the offset `start`."""
         page = self._list(CommunityQueries.list_own_access, account, start, count)
         return page._replace(items=tuple(roles.as_seen_by(account, access) for access in page.items))
 
@@ -118,7 +118,7 @@ class Communities:
         return self._read(CommunityQueries.roles, community_id, user_ids) if user_ids else {}
 
     def public(self, ids: Collection[str]) -> tuple[CommunityDetails, ...]:
-        """The communities among `ids` that are listed and show how many people are online to everyone."""
+        """The communities among `ids` that are listed and show everyone how many people are online."""
         return tuple(self._read(CommunityQueries.public, ids))
 
     def seen(self, account: Account, ids: Collection[str]) -> tuple[CommunityAccess, ...]:
@@ -144,7 +144,7 @@ class Communities:
         return self._read(memberships.allowed, account, community_id, MEMBER)
 
     def with_public_count(self, community_id: str) -> CommunityDetails:
-        """A community that shows how many people are online to everyone. Raises UnknownCommunity for others."""
+        """A community that shows everyone how many people are online. Raises UnknownCommunity for other communities."""
         return self._read(memberships.with_public_count, community_id)
 
     def require(self, account: Account, community_id: str, role: str = MEMBER) -> None:
@@ -162,7 +162,7 @@ class Communities:
         """Delete a community and its memberships. Its visits stay in the site's total."""
         self._write(archiving.delete, self._actor(account), account, community_id)
         self._on_revoked(community_id.lower())
-        with suppress(LedgerUnavailable):  # otherwise they are deleted after 30 days
+        with suppress(LedgerUnavailable):  # otherwise the events are deleted after 30 days
             Throttle(self._database).repeat(_in_steps, CommunityQueries.delete_events, community_id.lower())
 
     def join(self, account: Account, community_id: str) -> Enrolment:
@@ -177,7 +177,7 @@ class Communities:
     def members(
         self, account: Account, community_id: str, start: int, count: int, search: MemberSearch = ANY_MEMBER
     ) -> Page[Member]:
-        """`count` members in the order they joined in, from the offset `start`.
+        """A page of `count` members in the order they joined, from the offset `start`.
 
         Only site admins see emails.
         """
@@ -189,7 +189,7 @@ class Communities:
         return self._list(memberships.list_tag, account, community_id)
 
     def set_role(self, account: Account, community_id: str, user_id: str, role: str) -> Enrolment:
-        """Set the role of a member. Raises UnknownUser, LastAdmin.
+        """Set a member's role. Raises UnknownUser, LastAdmin.
 
         A site admin can also add a user who is not a member. Others invite them (`invitations`).
         """
@@ -207,7 +207,7 @@ class Communities:
         self._on_revoked(user_id.lower())
 
     def removable(self, account: Account, community_id: str, user_id: str) -> tuple[CommunityDetails, Member]:
-        """The community and the membership that `remove_member` would end. Raises as it does."""
+        """The community and the membership that `remove_member` would end. Raises the same errors."""
         community, member = self._read(memberships.removable, account, community_id, uuid_of(user_id))
         return community, _as_shown_to(account, member)
 
@@ -244,9 +244,7 @@ class Communities:
         return self._database.read(_on_records, operation, *args)
 
     def _list(self, operation: Callable[..., Result], *args: Any) -> Result:
-        """Read a list on the executor for reports, because reading a page costs as much as reading all
-        pages before it.
-        """
+        """Read a list on the report executor, because reading a page costs as much as reading all pages before it."""
         return self._database.report(_on_records, operation, *args)
 
     def _write(self, operation: Callable[..., Result], *args: Any) -> Result:

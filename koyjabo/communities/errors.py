@@ -1,4 +1,4 @@
-"""Errors of communities."""
+"""Errors raised by communities."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ class CommunityScope(InvitationScope[Joined]):
         return memberships.subject(memberships.allowed(records, account, community_id or "", ADMIN).community)
 
     def accept(self, session: Any, by: Actor, account: Account, invitation_id: str) -> Joined:
-        """Accept. Locks the community before it reads the invitation again, because a concurrent change may have
-        revoked it.
+        """Accept an invitation. Locks the community before reading the invitation again, because a concurrent change
+        may have revoked it.
         """
         records = CommunityQueries(session)
         records.lock(invitation_queries.valid(session, self.rows, invitation_id, by.at_ms).place.id)

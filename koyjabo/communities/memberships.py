@@ -81,7 +81,7 @@ def managed_by_system(records: CommunityQueries, account: Account, community_id:
 
 
 def join(records: CommunityQueries, by: Actor, account: Account, community_id: str) -> tuple[Member, bool]:
-    """Join. Returns the membership, and whether it is new. Raises UnknownCommunity, Forbidden."""
+    """Join a community. Returns the membership, and whether it is new. Raises UnknownCommunity, Forbidden."""
     access = _access(records, account, community_id, lock=True)
     if access is None:
         raise UnknownCommunity
@@ -113,7 +113,7 @@ def list_tag(records: CommunityQueries, account: Account, community_id: str) -> 
 
 
 def tag_of(records: CommunityQueries, community: CommunityDetails) -> str:
-    """The tag of the whole list of members. It changes with each member, role and name."""
+    """The tag of the whole member list. It changes whenever a member, role or name changes."""
     return hashlib.sha256(records.list_text(community.id).encode()).hexdigest()[:32]
 
 
@@ -166,7 +166,7 @@ def end(records: CommunityQueries, by: Actor, community: CommunityDetails, user_
 def removable(
     records: CommunityQueries, account: Account, community_id: str, user_id: str | None
 ) -> tuple[CommunityDetails, Member]:
-    """The membership that `remove` or `leave` would end for `account`. Raises what they raise."""
+    """The community and the membership that `remove` or `leave` would end for `account`. Raises the same errors."""
     community = allowed(records, account, community_id, MEMBER if user_id == account.id else ADMIN).community
     member = _member(records, community, user_id)
     roles.require_another_admin(records, community, member.user_id, member.role)

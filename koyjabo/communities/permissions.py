@@ -40,7 +40,7 @@ class RequiredAccess(NamedTuple):
     user_id: str
     community_id: str
     role: str  # the lowest sufficient role
-    by_token: RolesByToken | None = None  # for a person of another system, who has no session
+    by_token: RolesByToken | None = None  # for a person from another system, who has no session
 
     @classmethod
     def of_panel(cls, session_id: str, user_id: str) -> RequiredAccess:
@@ -75,14 +75,14 @@ class Permissions:
 
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
         """The access to grant: `needed`, or a watcher's access for people who are not members. Raises Unauthenticated,
-        InvalidToken, Forbidden or UnknownCommunity if neither is permitted; LedgerUnavailable. A refresh token has to
-        be its session's valid one now; it may be renewed later.
+        InvalidToken, Forbidden or UnknownCommunity if neither is permitted; LedgerUnavailable. A refresh token must
+        be its session's current one; it may be renewed later.
         """
         return self._checks.ask(AccessRequest(needed, refresh_id))
 
     def recheck(self, accesses: Collection[RequiredAccess]) -> dict[RequiredAccess, KoyJaboError | None]:
-        """For each access, the error if it is no longer permitted, otherwise None (specification: Credentials). Raises
-        LedgerUnavailable.
+        """Check accesses again. Returns the error for each access that is no longer permitted, and None for the rest
+        (specification: Credentials). Raises LedgerUnavailable.
         """
         known = self._look_up(accesses)
         return {access: _problem(access, known) for access in accesses}
@@ -102,7 +102,7 @@ class Permissions:
         return self._database.read(facts, sessions, users, communities, self._policy)
 
     def is_live(self, session_id: str, refresh_id: str | None) -> bool:
-        """Whether this session is still valid, and so is its refresh token, if given. Raises LedgerUnavailable."""
+        """Whether this session and its refresh token, if given, are still valid. Raises LedgerUnavailable."""
         known = self._database.read(facts, [session_id], [], [], self._policy)
         return _is_live(session_id, known, refresh_id, self._clock.now_ms())
 

@@ -24,7 +24,7 @@ class CommunityDetails(NamedTuple):
     description: str
     is_open: bool  # all users may join
     is_listed: bool  # non-members may see it
-    count_anonymous: bool = False  # counts visits of non-members although it is not open
+    count_anonymous: bool = False  # counts visits by non-members even if it is not open
     public_count: bool = False  # everyone sees how many are online
     ref: str | None = None  # the external id
 
@@ -49,7 +49,7 @@ class CommunitySearch(NamedTuple):
 
 
 class MemberSearch(NamedTuple):
-    """A search for members with `text` in their name and, if given, with `role`."""
+    """A search for members with `text` in their name and, if given, the role `role`."""
 
     text: str = ""
     role: str = ""
@@ -61,7 +61,7 @@ class Member(NamedTuple):
     email: str | None  # None if the reader may not see it
     role: str
     joined_ms: int
-    ref: str | None = None  # external id of a person of another system
+    ref: str | None = None  # external id of a person from another system
 
 
 COMMUNITY = (
@@ -82,7 +82,7 @@ NOT_ARCHIVED = models.Community.archived_ms.is_(None)
 
 _EVERY = aliased(Membership)  # because queries join the user's own membership
 MEMBERS = select(func.count()).where(_EVERY.community_id == models.Community.id).scalar_subquery()
-"""Number of members of a community."""
+"""Number of members in a community."""
 
 ORDERS = {
     "mine": (Membership.role.is_(None), MEMBERS.desc()),
@@ -90,24 +90,22 @@ ORDERS = {
     "name": (),
     "new": (models.Community.created_ms.desc(),),
 }
-"""Sort orders: own communities first, largest first, by name, newest first. Communities that are equal are sorted by
-name.
-"""
+"""Sort orders: own communities first, largest first, by name, newest first. Ties are sorted by name."""
 
 MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms, User.external_ref)
 
 
 class CommunityQueries:
-    """The queries of one transaction. Call `lock` before a change: until the commit, no other transaction can then
-    change that community or its members.
+    """Queries within one transaction. Call `lock` before a change: no other transaction can then change that community
+    or its members until the commit.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def lock(self, community_id: str) -> None:
-        """Lock a community. This is a separate statement, so that later statements see what others committed while it
-        waited.
+        """Lock a community. This is a separate statement, so that later statements see what other transactions
+        committed while it waited.
         """
         row = select(models.Community.id).where(models.Community.id == community_id)
         self._session.execute(row.with_for_update())
@@ -129,7 +127,7 @@ class CommunityQueries:
         return {row[0]: row[1] for row in self._session.execute(members.group_by(Membership.community_id))}
 
     def list_access(self, account: Account, search: CommunitySearch, start: int, count: int) -> Page[ListedCommunity]:
-        """The listed communities and the account's own; users of the panel see all."""
+        """The listed communities and the account's own; users with access to the panel see all communities."""
         communities = _list_access(account.id).add_columns(MEMBERS)
         if not account.sees_panel:
             communities = communities.where(or_(models.Community.is_listed, _own(account)))
@@ -139,7 +137,7 @@ class CommunityQueries:
         return Page(tuple(ListedCommunity(_access(row[:-1]), row[-1]) for row in rows.items), rows.total)
 
     def public(self, ids: Collection[str]) -> list[CommunityDetails]:
-        """The communities among `ids` that are listed and show how many people are online to everyone."""
+        """The communities among `ids` that are listed and show everyone how many people are online."""
         shown = models.Community.id.in_(ids), models.Community.is_listed, models.Community.public_count, NOT_ARCHIVED
         return [CommunityDetails._make(row) for row in self._session.execute(select(*COMMUNITY).where(*shown))]
 
@@ -174,7 +172,7 @@ class CommunityQueries:
         return Member._make(self._session.execute(_members(community_id).where(User.id == user_id)).one())
 
     def members(self, community_id: str, search: MemberSearch, start: int, count: int) -> Page[Member]:
-        """Members in the order they joined in."""
+        """Members in the order they joined."""
         members = _members(community_id)
         if part := sought(search.text):
             members = members.where(has(User.name, part))
@@ -189,8 +187,8 @@ class CommunityQueries:
         return [Member._make(row) for row in rows]
 
     def list_text(self, community_id: str) -> str:
-        """The complete list of members as one text, without emails. It changes with any member, role or name. The
-        database builds it, because reading the rows takes five times as long (decision 93).
+        """The complete list of members as one text, without emails. It changes whenever a member, role or name changes.
+        The database builds it, because reading the rows takes five times as long (decision 93).
         """
         fields = (User.id, func.coalesce(User.external_ref, ""), Membership.role, Membership.joined_ms, User.name)
         line = fields[0].concat("\n")

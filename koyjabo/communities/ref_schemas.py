@@ -1,4 +1,4 @@
-"""Bodies of requests that name communities and people by external ids, and of their responses."""
+"""Request bodies that name communities and people by external id, and the response bodies."""
 
 from __future__ import annotations
 

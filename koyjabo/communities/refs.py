@@ -19,8 +19,8 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.shared_lookups import SharedLookups
 
 REFRESH_S = 0.5
-"""Interval between reads of the external ids in use, s. After a community was deleted, its external id may belong to a
-new one.
+"""Interval between reads of the external ids in use, s. After a community has been deleted, its external id may belong
+to a new one.
 """
 
 KEPT_MS = 10_000
@@ -55,7 +55,7 @@ class CommunityRefs:
         return self._lookups.ask(text)
 
     def resolve_all(self, texts: Collection[str]) -> dict[str, str]:
-        """`resolve` many at once: one query for each IDS_PER_QUERY that are not in memory."""
+        """`resolve` many texts at once, with one query for every IDS_PER_QUERY texts that are not in memory."""
         unknown = [text for text in texts if self.known(text) is None and REF.fullmatch(text)]
         for start in range(0, len(unknown), IDS_PER_QUERY):
             self._look_up(set(unknown[start : start + IDS_PER_QUERY]))
@@ -89,9 +89,7 @@ class CommunityRefs:
         self._refs.clear()
 
     def refresh(self) -> None:
-        """Read the external ids in use again. Call this every REFRESH_S. If the database is down, they stay as they
-        were.
-        """
+        """Re-read the external ids in use. Call this every REFRESH_S. If the database is down, they stay unchanged."""
         least_ms = self._clock.elapsed_ms() - KEPT_MS
         for ref in [ref for ref, known in self._refs.items() if known.used_ms < least_ms]:
             self._refs.pop(ref, None)

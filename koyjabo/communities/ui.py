@@ -1,4 +1,4 @@
-"""Helpers for pages of communities and of the panel: the community of a page, forms, lists of members."""
+"""Helpers for community pages and the panel: a page's community, forms, member lists."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _resolve(endpoint: str | None, values: dict[str, Any] | None) -> None:
 
 
 class MemberProblem(NamedTuple):
-    """The error on the page with the list of members: its status, and reasons by field. By default there is none."""
+    """The error on the member list page: its status, and the reasons by field. By default there is none."""
 
     status: int = 200
     invitation: Form[InvitationBody] | None = None  # the form with its errors
@@ -57,7 +57,7 @@ NO_PROBLEM = MemberProblem()
 
 
 class MemberChange(NamedTuple):
-    """The change that a form has made, for the message about it (`flash.SENTENCES`)."""
+    """The change made by a form, for the message about it (`flash.SENTENCES`)."""
 
     code: str
     about: str  # the name or email of the person
@@ -68,13 +68,13 @@ Result = MemberProblem | MemberChange
 
 
 def search() -> MemberSearch:
-    """The search for members that the request contains."""
+    """The member search in the current request."""
     role = request.args.get("role", "")
     return MemberSearch(request.args.get("query", "").strip(), role if role in ROLES else "")
 
 
 def invite(account: Account, community_id: str, count: Callable[[], None] = lambda: None) -> Result:
-    """Invite a person with the form of the current request. `count` is called before that, and may raise
+    """Invite a person using the current request's form. `count` is called before the invitation is sent, and may raise
     TooManyRequests.
     """
     form = Form(InvitationBody)
@@ -153,7 +153,7 @@ def founding() -> Form[NewCommunityBody]:
 
 
 def changes() -> Form[CommunityChangesBody]:
-    """An empty form, to read the request."""
+    """An empty form for reading the request."""
     return Form(CommunityChangesBody, flags=FLAGS)
 
 

@@ -43,14 +43,14 @@ NOT_A_DAY = N_("must be a date, such as 2025-12-16")
 
 
 class Days(NamedTuple):
-    """A range of days, both included; None means no limit."""
+    """A range of days, including the first and the last; None means no limit."""
 
     first: date | None
     last: date | None
 
 
 def typed_days(first_day: str, last_day: str) -> Days:
-    """Parse days in ISO format, with digits of any script; "" means no limit. Raises InvalidInput by field."""
+    """Parse days in ISO format, with digits in any script; "" means no limit. Raises InvalidInput by field."""
     problems: dict[str, str] = {}
     typed = {"first_day": first_day, "last_day": last_day}
     first, last = (_typed_day(name, text.translate(ASCII_DIGITS).strip(), problems) for name, text in typed.items())
@@ -101,8 +101,8 @@ class Clock:
         return self.bucket(self.now_ms()).day
 
     def bucket(self, at_ms: int) -> Bucket:
-        """The day and hour that a visit at `at_ms` counts for. Cached by quarter hour, because the offsets and clock
-        changes of all zones are at quarters of an hour.
+        """The day and hour that a visit at `at_ms` counts for. Cached by quarter hour, because all zones have offsets
+        and clock changes at multiples of a quarter hour.
         """
         quarter = at_ms // QUARTER_HOUR_MS
         bucket = self._buckets.get(quarter)
@@ -143,7 +143,7 @@ class Clock:
         return began, ended
 
     def hours(self, first: str, last: str) -> list[int]:
-        """The starts of all local hours of the days from `first` to `last`, seconds since 1970-01-01 UTC."""
+        """The starts of all local hours in the days from `first` to `last`, seconds since 1970-01-01 UTC."""
         ended_s = self.began_s(shifted(last, 1))
         halves = range(self.began_s(first), ended_s, 1800)  # half hours, because some zones change by half an hour
         return sorted({self._bucket_of(half_s).hour_s for half_s in halves})

@@ -1,4 +1,4 @@
-"""WebSocket close codes, and the close code of each error (specification: Credentials; table in docs/realtime.md)."""
+"""WebSocket close codes, and the close code for each error (specification: Credentials; table in docs/realtime.md)."""
 
 from __future__ import annotations
 

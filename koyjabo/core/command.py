@@ -1,4 +1,4 @@
-"""The operator's command, as pages show it."""
+"""The operator's command, as shown on pages."""
 
 from __future__ import annotations
 

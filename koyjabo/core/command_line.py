@@ -1,4 +1,4 @@
-"""Shared parts of command-line tools: the services, and the progress of long work."""
+"""Shared parts of the command-line tools: the services, and the progress of long-running work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from koyjabo.core.runtime import Advance
 from koyjabo.core.services import Services
 
 INTERVAL_S = 5.0
-"""Time between two lines of progress, s."""
+"""Time between two progress lines, s."""
 
 OpenApplication = Callable[[], AbstractContextManager[Services]]
 
@@ -23,8 +23,8 @@ OpenApplication = Callable[[], AbstractContextManager[Services]]
 def application() -> AbstractContextManager[Services]:
     """The services for a command, in an application context.
 
-    They are closed afterwards. A known error ends the program with a message: with status 2 for a wrong setting or an
-    unusable database, otherwise with 1.
+    They are closed afterwards. A known error ends the program with a message, and with status 2 for an invalid setting
+    or an unusable database, otherwise 1.
     """
     return cast(OpenApplication, click.get_current_context().obj)()
 
@@ -61,7 +61,7 @@ def ended_by_signals() -> Iterator[None]:
 
 
 class ProgressLines:
-    """A line of progress every INTERVAL_S. Short work prints nothing."""
+    """Prints a progress line every INTERVAL_S. Short work prints nothing."""
 
     def __init__(self, total: int, label: str) -> None:
         self._total = total

@@ -36,7 +36,7 @@ def email(value: str) -> str:
 
 
 def email_key(value: str) -> str:
-    """A key that is equal for all spellings of an address, ignoring case and Unicode composition."""
+    """A key that is the same for all spellings of an address, ignoring case and Unicode composition."""
     composed = unicodedata.normalize("NFC", value.strip())
     return unicodedata.normalize("NFC", composed.casefold())
 

@@ -180,7 +180,7 @@ class WrongCredentials(KoyJaboError):
 
 
 class WrongCode(KoyJaboError):
-    """A wrong code of an authenticator app, or a wrong recovery code."""
+    """A wrong authenticator app code or recovery code."""
 
     code = "wrong_code"
     status = 401
@@ -271,7 +271,7 @@ class MailUnavailable(KoyJaboError):
 
 
 class UnusableDatabase(KoyJaboError):
-    """The database cannot store visits, and waiting does not help."""
+    """The database cannot store visits, and waiting will not help."""
 
     code = "unusable_database"
 

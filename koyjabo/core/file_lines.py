@@ -1,4 +1,4 @@
-"""Reads lines of files that are imported or restored."""
+"""Reads lines from files that are being imported or restored."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LANGUAGES = {"en": "English", "bn": "বাংলা"}
-"""The languages of pages and emails: their own names by code. The first one is the default."""
+"""The languages of pages and emails, as their own names by code. The first one is the default."""
 
 DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
 ASCII_DIGITS = {written: digit for digits in DIGITS.values() for digit, written in digits.items()}

@@ -11,8 +11,8 @@ from koyjabo.core.errors import Forbidden
 from koyjabo.core.i18n import N_
 
 SITE_ROLES = ("member", "viewer", "admin")
-"""Roles of an account on the whole site, lowest first. A viewer sees the panel's pages, without emails and visitorIds,
-and changes nothing there.
+"""Site-wide roles of an account, lowest first. A viewer sees the panel's pages without emails and visitorIds, and
+cannot change anything there.
 """
 
 SITE_MEMBER, SITE_VIEWER, SITE_ADMIN = SITE_ROLES
@@ -29,7 +29,7 @@ REF = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 """External ids, which another system may give to a community or to one of its users."""
 
 RESERVED_REFS = ("online", "by-ref")
-"""External ids that are refused, because paths have these words in the place of an id."""
+"""External ids that are refused, because paths use these words in place of an id."""
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -47,8 +47,8 @@ class RolesByToken(NamedTuple):
     """Roles that another system's token gives its user."""
 
     claimed: tuple[tuple[str, str], ...] | None
-    """Roles by external id of a community; None if the token has none, so that memberships count. A token can only
-    claim communities that its system has created, which have an external id.
+    """Roles by the community's external id; None if the token claims none, so that memberships count. A token can only
+    claim communities created by its system, which have an external id.
     """
 
     def role_in(self, ref: str | None, member: str | None) -> str | None:
@@ -134,7 +134,7 @@ class CommunityIds:
     """
 
     def resolve_if_any(self, text: str | None) -> str | None:
-        """`resolve` the text. Keeps "" and None, which name no community."""
+        """Resolve the text. Returns "" and None unchanged, because they name no community."""
         return self.resolve(text) if text else text
 
     def is_claimed(self, account: Account, community_id: str) -> bool:
@@ -167,7 +167,9 @@ class TokenLogins:
 
 @dataclass(slots=True)
 class Logins:
-    """Finds logins for all features. Provided by `accounts`, because webkit cannot import it without a circle."""
+    """Finds logins for all features. Provided by `accounts`, because webkit cannot import it without a circular
+    import.
+    """
 
     login_of: Callable[[str, str | None], Login | None]
     """Returns the login for a session id and, if the access token has expired, the refresh token's id. None if the

@@ -13,18 +13,18 @@ _SHIPPED_MIGRATIONS = _PACKAGE / "migrations"
 
 
 def migrations() -> Path:
-    """The folder of migrations: next to the package in a checkout, inside it in an installed wheel."""
+    """The migrations folder: next to the package in a checkout, inside it in an installed wheel."""
     return _SHIPPED_MIGRATIONS if _is_wheel() else _CHECKOUT / "migrations"
 
 
 def documents() -> Path:
-    """The folder docs/: next to the package in a checkout, inside it in an installed wheel."""
+    """The docs/ folder: next to the package in a checkout, inside it in an installed wheel."""
     return (_PACKAGE if _is_wheel() else _CHECKOUT) / "docs"
 
 
 def home() -> Path:
-    """The folder that contains `instance/` and `.env`: the checkout, or the working directory of an
-    installed program.
+    """The folder that contains `instance/` and `.env`: the checkout, or the working directory if the program is
+    installed.
     """
     return Path.cwd() if _is_wheel() else _CHECKOUT
 

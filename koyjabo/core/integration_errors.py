@@ -31,7 +31,7 @@ class TooManyWebhooks(KoyJaboError):
 
 
 class UrlRefused(KoyJaboError):
-    """The URL was refused. The details have the reason by field."""
+    """The URL was refused. The details give the reason for each field."""
 
     code = "url_refused"
     status = 400

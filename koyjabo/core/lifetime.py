@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 
 class Ticker:
-    """Runs `calls` one after the other every `interval_s`, in a separate task. They may block. Work that runs here does
-    not depend on messages, so a lost message does no lasting harm.
+    """Runs `calls` one after the other every `interval_s` seconds, in a separate task. The calls may block. Work that
+    runs here does not depend on messages, so a lost message does no lasting harm.
     """
 
     def __init__(self, runtime: Runtime, interval_s: float, calls: Sequence[Callable[[], object]]) -> None:
@@ -54,11 +54,11 @@ class Lifetime:
         self._stack = ExitStack()
 
     def every(self, interval_s: float, *calls: Callable[[], object]) -> None:
-        """Make these calls every `interval_s` seconds after `start`, one after the other, in a separate task."""
+        """Run these calls one after the other every `interval_s` seconds after `start`, in a separate task."""
         self._tickers.append(Ticker(self._runtime, interval_s, calls))
 
     def at_close(self, call: Callable[[], object]) -> None:
-        """Make this call in `close`. Calls that were added later are made first."""
+        """Register a call for `close` to make. Calls run in reverse order of registration."""
         self._stack.callback(call)
 
     def start(self) -> None:
@@ -67,7 +67,7 @@ class Lifetime:
             ticker.start()
 
     def close(self) -> None:
-        """Make the closing calls. Idempotent."""
+        """Run the calls registered with `at_close`. Idempotent."""
         for ticker in self._tickers:
             ticker.stop()
         self._stack.close()

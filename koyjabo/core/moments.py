@@ -17,7 +17,7 @@ LAST_MS = 253_402_300_799_999
 
 
 def moment_of(value: object) -> int | None:
-    """ms since 1970; None if `value` is no timestamp."""
+    """ms since 1970; None if `value` is not a timestamp."""
     if type(value) is int:
         return value if 0 <= value <= LAST_MS else None
     if not isinstance(value, str) or not MOMENTS.fullmatch(value):

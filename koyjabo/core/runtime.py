@@ -20,13 +20,13 @@ Advance = Callable[[int], None]
 """Called with the number of items done since the last call. If it raises, the work is aborted."""
 
 ReportProgress = Callable[[int, str], AbstractContextManager[Advance]]
-"""A function that shows the progress of work while its context lasts. Called with the number of items and the name of
+"""A function that shows the progress of work while its context is open. Called with the number of items and a name for
 the work.
 """
 
 SIGNALS_S = 1.0
-"""Maximum time of one wait in a thread, s. During an unlimited wait, Python would not handle a signal that arrived just
-before it, so Ctrl+C would be lost.
+"""Maximum duration of a single wait in a thread, s. During an unlimited wait, Python would not handle a signal that
+arrived just before it, so Ctrl+C would be lost.
 """
 
 log = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ the request is not queued.
 
 @contextmanager
 def out_of_turn() -> Iterator[None]:
-    """Exempt a request from fair queueing while it holds or awaits something that others need, such as a lock. It then
-    continues at once after each wait. Otherwise the others would wait behind all requests from its network. It queues
-    again when the block ends.
+    """Exempt a request from fair queueing while it holds or waits for something that other requests need, such as a
+    lock. It then continues immediately after each wait. Otherwise the other requests would wait behind all requests
+    from its network. It is queued again when the block ends.
     """
     wait, own = await_slot.get(), await_slot.set(None)
     try:
@@ -71,7 +71,7 @@ class Waiter(Protocol):
 
 class Runtime(Protocol):
     async_mode: str
-    """The value of python-socketio's option of this name."""
+    """The value of python-socketio's option of the same name."""
 
     # The calls passed to `soon`, `later` and `from_thread` must not block, because they may run on the loop.
 
@@ -79,10 +79,10 @@ class Runtime(Protocol):
         """Run `main` concurrently with the requests. It may block, as a request may."""
 
     def start_thread(self, main: Call) -> None:
-        """Run `main` in a real thread of the operating system, which does not keep the process alive."""
+        """Run `main` in a real operating-system thread that does not keep the process alive."""
 
     def soon(self, call: Call) -> None:
-        """Make this call after all requests that are ready now have run, so that it can serve all of them."""
+        """Schedule this call to run after all requests that are currently ready, so that it can serve all of them."""
 
     def later(self, delay_s: float, call: Call) -> None:
         """Make this call once, after `delay_s` seconds."""
@@ -94,7 +94,7 @@ class Runtime(Protocol):
 
 
 class FileEvents(Protocol):
-    """Watches files for events, which are the bits of poll(2). Errors and hang-ups are always reported."""
+    """Watches files for events, given as poll(2) bits. Errors and hang-ups are always reported."""
 
     def register(self, fd: int, events: int, /) -> object: ...
 
@@ -104,16 +104,16 @@ class FileEvents(Protocol):
         """Raises KeyError or OSError for a file that is not registered."""
 
     def poll(self, timeout_s: float, most: int, /) -> list[tuple[int, int]]:
-        """The files that have events now, each with its events."""
+        """The files with pending events, each paired with its events."""
 
 
 class EventLoop(Runtime, Protocol):
     """One thread for all requests, tasks and calls. Other threads may only call `from_thread`."""
 
     def run_request(self, call: Call) -> None:
-        """Run `call` at once, in a task with new context variables, until it first waits.
+        """Run `call` immediately, in a task with new context variables, until it first waits.
 
-        Does not raise its errors. Must be called on the loop.
+        Errors in `call` are not raised. Must be called on the loop.
         """
 
     def call_when_readable(self, fd: int, call: Call) -> None:
@@ -123,7 +123,7 @@ class EventLoop(Runtime, Protocol):
         """A new `FileEvents`. `call` runs on the loop whenever one of its files has an event."""
 
     def limit(self, seconds: float) -> AbstractContextManager[object]:
-        """A context that ends without an error if its block is still waiting after this time."""
+        """A context that exits without an error if its block is still waiting after `seconds`."""
 
 
 class _EventWaiter:

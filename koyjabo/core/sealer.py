@@ -1,4 +1,4 @@
-"""Encrypts secrets that the server has to read again."""
+"""Encrypts secrets that the server must be able to decrypt later."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ NONCE_SIZE = 12
 
 
 class Sealer:
-    """Encrypts with AES-256-GCM. The key is derived from SECRET_KEY (`secret`) for one `purpose`. A sealed text belongs
-    to its owner and cannot be opened for another.
+    """Encrypts with AES-256-GCM, using a key derived from SECRET_KEY (`secret`) for one `purpose`. A sealed text is
+    bound to its owner and cannot be opened for another owner.
     """
 
     def __init__(self, secret: str, purpose: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Errors of sockets and streams; see `koyjabo.core.errors`."""
+"""Socket and stream errors; see `koyjabo.core.errors`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class NoStreams(KoyJaboError):
 
 
 class InvalidMessage(KoyJaboError):
-    """A client's message on a socket is invalid."""
+    """A client sent an invalid message on a socket."""
 
     code = "invalid_message"
     sentence = 'Send one JSON object as text, such as {"type": "ping"} or {"type": "request_count"}.'

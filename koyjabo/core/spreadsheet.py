@@ -14,8 +14,8 @@ MIMETYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/x-ndjson"}
 
 MARK = "'"
 FORMULA = "=+\\-@＝＋－＠\t\r\n"
-"""Characters that begin a formula in spreadsheets. Visitors choose many texts, and a formula could do harm. A cell may
-begin in the middle of a text, because spreadsheets split at their country's list separator, or at one that the user
+"""Characters that begin a formula in spreadsheets. Many texts come from visitors, and a formula could do harm. A cell
+may begin in the middle of a text, because spreadsheets split at the locale's list separator, or at one the user
 chooses.
 """
 
@@ -34,7 +34,7 @@ def head(kind: str, columns: Iterable[str]) -> str:
 
 
 def lines(kind: str, rows: Iterable[dict[str, Any]]) -> str:
-    """One line per row. A row has values by column, in the order of the header."""
+    """One line per row. A row maps columns to values, in header order."""
     if kind == CSV:
         return _csv([_cell(value) for value in row.values()] for row in rows)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -46,8 +46,8 @@ def plain(cell: str) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """Put MARK before each sign that may begin a formula. A MARK that is already there is doubled, so that `plain`
-    returns the exact text.
+    """Put MARK before each sign that may begin a formula. An existing MARK is doubled, so that `plain` returns the
+    exact text.
     """
     if isinstance(value, str):
         return SIGN.sub(rf"{MARK}\1", value)

@@ -1,9 +1,9 @@
-"""Anonymous visits, which count like other visits, but without storing anything that could identify the visitor
-(specification: Privacy signals).
+"""Anonymous visits, which count like other visits but store nothing that could identify the visitor (specification:
+Privacy signals).
 
-The visitorId is replaced by a hash. Its secret changes daily, and all workers read it from the database. A secret stays
-valid for an hour after its day, for retries across midnight. In the last minute of a day, the next day's secret is
-valid as well: the clocks of two machines may differ, and a retry may be committed before the first attempt.
+The visitorId is replaced by a hash. The hash's secret changes daily, and all workers read it from the database. A
+secret stays valid for an hour after its day, for retries across midnight. In the last minute of a day, the next day's
+secret is also valid, because two machines' clocks may differ, and a retry may be committed before the first attempt.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from koyjabo.network import user_agents
 
 VALID_AFTER_MS = 3_600_000
 VALID_BEFORE_MS = 60_000
-"""How long a secret is valid before and after its day, ms. A commit takes less than VALID_BEFORE_MS."""
+"""How long before and after its day a secret is valid, ms. A commit takes less than VALID_BEFORE_MS."""
 
 SECRET_BYTES = 32
 PREFIX = "anonymous_"
@@ -76,19 +76,19 @@ class Anonymity:
         return next(filter(self._knows, names), names[0]) if len(names) > 1 else names[0]
 
     def key_of(self, visitor_id: str, visit_id: str | None) -> tuple[str, str | None]:
-        """The hash of a visitor, as from `known_as`, and of the client's name for a visit."""
+        """The hashes of a visitor, as in `known_as`, and of the client's name for a visit."""
         return self.keys_of(visitor_id, [visit_id])[0][0] if visit_id else (self.known_as(visitor_id), None)
 
     def keys_of(self, visitor_id: str, names: Sequence[str]) -> list[list[VisitKey]]:
-        """For each of a client's event names, its possible keys: one per valid secret. The secret that the visitor has
-        registered with comes first.
+        """The possible keys for each of a client's event names: one per valid secret, starting with the secret that the
+        visitor has registered with.
         """
         registered_as, valid = self.known_as(visitor_id), self._valid_secrets()
         ordered = sorted(valid, key=lambda secret: _hashed(secret, visitor_id) != registered_as)
         return [[_key(secret, visitor_id, name) for secret in ordered] for name in names]
 
     def sweep(self) -> None:
-        """Delete expired secrets, once a day. Call it often."""
+        """Delete expired secrets, once a day. Calls may be more frequent."""
         days = self._valid_days()
         self._secrets = {day: secret for day, secret in self._secrets.items() if day in days}
         if self._swept_for != min(days):
@@ -99,7 +99,7 @@ class Anonymity:
             self._swept_for = min(days)
 
     def forget_secrets(self) -> None:
-        """Forget the cached secrets, because a restored database may have others for these days."""
+        """Forget the cached secrets, because a restored database may have different ones for these days."""
         self._secrets, self._swept_for = {}, ""
 
     def _valid_secrets(self) -> list[bytes]:

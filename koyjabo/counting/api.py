@@ -53,7 +53,7 @@ from koyjabo.webkit.openapi.describe import Image, describe
 @fast_path
 def register_visit(context: RequestContext) -> PlainResponse:
     """Register a visit. Returns 200 with the stats and the receipt, which is null for an ignored crawler.
-    `NewVisitBody` lists what is refused. With a valid access token, the visit belongs to that user.
+    `NewVisitBody` lists what is refused. With a valid access token, the visit belongs to the token's user.
     """
     context.count_address("registrations")
     receipt, visits = register(context, context.body(NewVisitBody)), context.services[CountingServices].visits
@@ -97,8 +97,9 @@ class SentVisitsAnswer(BaseModel):
     scope="visits:write",
 )
 def register_visits() -> Response:
-    """Register a list of visits. When the response arrives, all valid ones are on disk, and a retry counts none twice.
-    An invalid visit gets an error at its place in the list, and does not affect the others.
+    """Register a list of visits. By the time the response arrives, all valid visits are on disk, and a retry counts
+    none of them twice. An invalid visit gets an error at its position in the list, and does not affect the other
+    visits.
     """
     tokens.require().account.require_site_admin()
     outcomes = register_all(current(), SentVisitsBody.of(request).visits)
@@ -131,9 +132,7 @@ def stats(context: RequestContext) -> PlainResponse:
 )
 @fast_path
 def pulse(context: RequestContext) -> PlainResponse:
-    """Get the visits of the last hour by minute, and the newest visit, or 304 if `If-None-Match` has the
-    current tag.
-    """
+    """Get the last hour's visits by minute, and the latest visit, or 304 if `If-None-Match` has the current tag."""
     pulse = context.services[CountingServices].pulse
     moment = pulse.now()
     shown = context.environ.get("HTTP_IF_NONE_MATCH")
@@ -166,8 +165,8 @@ PREFETCHES = ("Sec-Purpose", "Purpose", "X-Moz")
     query={"page": "path of the page that shows the image"},
 )
 def pixel() -> Response:
-    """Count an anonymous visit. The visitor is a hash of network and User-Agent that changes every day. HEAD and
-    prefetches count nothing.
+    """Count an anonymous visit. The visitor id is a hash of network and User-Agent that changes every day. HEAD
+    requests and prefetches are not counted.
     """
     if request.method == "GET" and not any(_is_prefetch(name) for name in PREFETCHES):
         _count()

@@ -1,5 +1,5 @@
-"""Plans what a batch of visits adds to the ledger. Does no I/O: the database's module looks up rows, plans, and then
-writes.
+"""Plans what a batch of visits adds to the ledger. Does no I/O: each database's own module looks up the rows, calls
+`plan`, and writes the result.
 """
 
 from __future__ import annotations
@@ -98,16 +98,16 @@ class BatchPlan:
 
 
 def keys(batch: list[tuple[NewVisit, str]]) -> list[VisitKey]:
-    """Keys that earlier attempts of these visits may have."""
+    """Keys that earlier attempts at these visits may have used."""
     pairs = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
     pairs += [visit.other_key for visit, _ in batch if visit.other_key]
     return pairs
 
 
 def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
-    """The (scope, person, day) rows to look up: each person of the batch on each of its days. The SQL adds the users
-    that these visitors have become. All combinations are needed, because a person may send a token before midnight and
-    none after it.
+    """The (scope, person, day) rows to look up: each person in the batch on each of its days. The SQL adds the users
+    that these visitors have become. All combinations are needed, because a person may send a token before midnight
+    and none after it.
     """
     visits = [visit for visit, _ in batch if visit.scope != SITE]
     if not visits:
@@ -118,8 +118,8 @@ def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
 
 
 def other_days(batch: list[tuple[NewVisit, str]], today: str, clock: Clock) -> list[str]:
-    """Days of the batch other than `today`, which the snapshot lacks. Usually there are none, except at midnight and in
-    imports.
+    """The batch's days other than `today`, which are missing from the snapshot. There are usually none, except around
+    midnight and in imports.
     """
     return list({clock.bucket(visit.at_ms).day for visit, _ in batch} - {today})
 
@@ -130,7 +130,7 @@ def users(batch: list[tuple[NewVisit, str]]) -> list[tuple[Scope, str]]:
 
 
 def plan(batch: list[tuple[NewVisit, str]], rows: KnownRows, clock: Clock, milestones: Milestones) -> BatchPlan:
-    """Assign a number to each visit of `batch`, a list of (visit, visit_id). Changes `rows`: if a key occurs twice in
+    """Assign a number to each visit in `batch`, a list of (visit, visit_id). Changes `rows`: if a key occurs twice in
     the batch, the second visit is a retry.
     """
     made = BatchPlan(rows.snapshot, rows.people)

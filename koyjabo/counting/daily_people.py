@@ -1,7 +1,7 @@
-"""Plans how the database changes when a person is present in a community in some hour. Does no I/O. Shared by visits,
+"""Plans how the database changes when a person is present in a community during an hour. Does no I/O. Shared by visits,
 sockets and conversions.
 
-A person is `u:` and the id of a user, or `v:` and the id of a visitor who is not known to be a user.
+A person is `u:` plus a user id, or `v:` plus the id of a visitor who is not known to be a user.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class StoredDay(NamedTuple):
     day: str
     began_s: int | None  # like `slots`, None if the person was absent on that day
     slots: int | None
-    earlier: str | None  # the person's neighbouring days, if `day` is new and not their newest
+    earlier: str | None  # the person's neighbouring days, if `day` is new and not their latest
     later: str | None
 
 
@@ -91,7 +91,9 @@ class DailyPeople:
         _add(self.hours, (scope, began_s + slot * SLOT_S), person, 1)
 
     def _begin(self, scope: Scope, person: str, day: str) -> None:
-        """Add a new day of a person. Later days may exist if the clock was set back or two people were merged."""
+        """Add a new day for a person. Later days may already exist if the clock was set back or two people were
+        merged.
+        """
         days = self._days.setdefault((scope, person), set())
         previous = max((other_day for other_day in days if other_day < day), default="")
         following = min((other_day for other_day in days if other_day > day), default=None)
@@ -120,8 +122,8 @@ class DailyPeople:
             previous = day
 
     def tables(self) -> tuple[list[Row], list[Row], list[Row], list[Row]]:
-        """The rows of people, person_days, returns and hourly_people: new values for the first two, differences for the
-        others.
+        """The rows of people, person_days, returns and hourly_people: new values for the first two tables, differences
+        for the other two.
         """
         people: list[Row] = [(*person, day) for person, day in self.last_days.items()]
         days: list[Row] = [(*at, *row) for at, row in self.days.items()]
@@ -134,7 +136,7 @@ def slot_of(began_s: int, hour_s: int) -> int:
 
 
 def hours_of(began_s: int, slots: int) -> Iterator[int]:
-    """When the hours of these slots start, s since 1970-01-01 UTC."""
+    """Start times of the hours in these slots, s since 1970-01-01 UTC."""
     while slots:
         lowest = slots & -slots
         yield began_s + (lowest.bit_length() - 1) * SLOT_S

@@ -72,7 +72,7 @@ class HighWater:
         self._lock = threading.Lock()  # guards `_marks`, `_unshared` and `site`, on servers with one thread per request
 
     def note(self, snapshot: CounterSnapshot) -> None:
-        """Raise the mark of a scope to numbers that were acknowledged or will be shown."""
+        """Raise a scope's mark to numbers that were acknowledged or will be shown."""
         self._raise(snapshot.scope, mark_of(snapshot))
 
     def merge(self, marks: Mapping[Scope, HighWaterMark]) -> None:
@@ -91,7 +91,7 @@ class HighWater:
             return dict(self._marks)
 
     def unshared(self) -> dict[Scope, HighWaterMark]:
-        """The marks that were raised after they were last `shared`."""
+        """The marks that were raised since they were last `shared`."""
         with self._lock:
             return {scope: self._marks[scope] for scope in self._unshared}
 
@@ -101,12 +101,12 @@ class HighWater:
             self._unshared -= {scope for scope, mark in marks.items() if self._marks.get(scope, mark) == mark}
 
     def unshare(self) -> None:
-        """Note that the `shared` marks may be lost, so that they will be shared again."""
+        """Note that the `shared` marks may have been lost, so that they are shared again."""
         with self._lock:
             self._unshared.update(self._marks)
 
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
-        """Raise the marks to the counters `standing` of a new epoch, and forget those `known` scopes that have no
+        """Raise the marks to `standing`, the counters of a new epoch, and forget the `known` scopes that have no
         counter.
         """
         for scope, mark in standing.items():
@@ -138,11 +138,11 @@ def mark_of(snapshot: CounterSnapshot) -> HighWaterMark:
 
 def require_not_below(snapshot: CounterSnapshot, mark: HighWaterMark) -> None:
     """Check that the site's counter is not below its mark. Raises DatabaseRolledBack if it is, or if a newer epoch
-    began below the mark: another server continued from less than this one has acknowledged, or an admin lowered the
-    total.
+    began below the mark: another server continued from a lower total than this one has acknowledged, or an admin
+    lowered the total.
 
-    To read without the counter's lock, take the mark first, because `snapshot` may lack what is acknowledged during the
-    read.
+    When reading without the counter's lock, take the mark first, because `snapshot` may lack visits that are
+    acknowledged during the read.
     """
     current = mark_of(snapshot)
     if mark.is_above(current) or begins_below(current, mark):
@@ -150,7 +150,7 @@ def require_not_below(snapshot: CounterSnapshot, mark: HighWaterMark) -> None:
 
 
 def rollback_of(error: LedgerUnavailable) -> DatabaseRolledBack | None:
-    """The rollback that caused `error`, if it was one."""
+    """The rollback that caused `error`; None if something else did."""
     cause = error.__cause__
     return cause if isinstance(cause, DatabaseRolledBack) else None
 
@@ -173,7 +173,7 @@ class SharedHighWater(Protocol):
         """Share this process's marks now, and notify the worker that asked. Does not wait."""
 
     def renew_all(self) -> None:
-        """Share all marks again, because the shared ones may be lost."""
+        """Share all marks again, because the shared ones may have been lost."""
 
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
         """Do what `HighWater.replace` does, for all workers. Does not wait."""

@@ -1,6 +1,6 @@
 """The high-water marks in Redis. Their key contains the database's name, so that a new database on the same Redis is
-not confused with the old one. They do not expire. The PostgreSQL timelines that were seen (`database.timelines`) are in
-Redis as well.
+not confused with the old one. They do not expire. The PostgreSQL timelines seen so far (`database.timelines`) are
+also kept in Redis.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ASK_S = 1.0
 POLL_S = 0.01
 
 SCOPES_PER_CALL = 1000
-"""Number of scopes per call. Redis serves no other client during a call."""
+"""Number of scopes per call. Redis serves no other clients during a call."""
 
 ANSWERS_EXPIRE_S = 10
 
@@ -89,7 +89,7 @@ class RedisHighWater:
             self._outbox.send_in_order(partial(self._forget, gone))
         self.renew()
 
-    # Run in the outbox's task.
+    # The following methods run in the outbox's task.
 
     def _share_timelines(self) -> None:
         known = [" ".join(map(str, server)) for server in TIMELINES.newest()]
@@ -110,7 +110,7 @@ class RedisHighWater:
     def _answer(self, question: str) -> None:
         """Share all marks, since Redis may have lost some.
 
-        A commit that is not among them is looked up again before it is acknowledged (`HighWater.questions`).
+        A commit that these marks do not cover is looked up again before it is acknowledged (`HighWater.questions`).
         """
         self._high_water.questions += 1
         self._high_water.unshare()
@@ -126,16 +126,17 @@ class RedisHighWater:
 
 
 def load_timelines(client: RedisClient) -> None:
-    """Learn the timelines that other workers have seen. Raises redis.RedisError.
+    """Load the timelines that other workers have seen. Raises redis.RedisError.
 
-    They name their database system and not the database, because an old primary may have another name for it.
+    Timelines are stored by database system rather than by database, because an old primary may have another name for
+    its database.
     """
     for member in client.run("SMEMBERS", TIMELINES_KEY):
         TIMELINES.note(ServerTimeline._make(map(int, member.split())))
 
 
 def learn_timelines(redis_url: str) -> None:
-    """Load the timelines when a process starts. Waits. If Redis does not respond, none are loaded."""
+    """Load the timelines when a process starts. May block. If Redis does not respond, none are loaded."""
     client = connect(redis_url)
     with suppress(redis.RedisError, OSError):
         load_timelines(client)

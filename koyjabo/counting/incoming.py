@@ -1,4 +1,4 @@
-"""Turns requests into visits, from the body and what the server knows about its sender."""
+"""Turns requests into visits, using the body and what the server knows about the sender."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ SEND_AGAIN = (
 
 
 def register(context: RequestContext, body: NewVisitBody, is_measured: bool = True) -> Receipt | None:
-    """Register the visit of a request that was already counted against its address's limit. None for an ignored
-    crawler. `is_measured`: the page keeps a connection, so that its attended time can be measured.
+    """Register the visit of a request that has already been counted against its address's limit. Returns None for an
+    ignored crawler. `is_measured`: the page keeps a connection, so that its attended time can be measured.
 
     Raises TooManyRequests, UnknownCommunity, LedgerUnavailable.
     """

@@ -1,5 +1,5 @@
-"""A scope's visits over time: the last 60 minutes by minute, which only needs new rows, and past hours and days from
-the stored sums.
+"""A scope's visits over time: the last 60 minutes by minute, updated from new rows only, and past hours and days, read
+from the stored sums.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ class PastPeriod(NamedTuple):
 
 
 class History:
-    """Past hours and days of a scope, from the stored sums. Reads a limited number of rows. Raises
-    LedgerUnavailable.
-    """
+    """A scope's past hours and days, from the stored sums. Reads a limited number of rows. Raises LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
@@ -56,7 +54,7 @@ class History:
 MINUTES = 60
 
 MOST_SCOPES = 500
-"""Number of communities whose minutes are cached. For others, a dashboard counts the minutes again."""
+"""Number of communities whose minutes are cached. For other communities, a dashboard counts the minutes again."""
 
 
 class Minute(NamedTuple):
@@ -89,7 +87,7 @@ class LastHour:
         first = now_ms // MINUTE_MS - MINUTES + 1
         after, earlier, epoch = self._after, self._minutes, queries.epoch(session)
         if after is None or self._read_ms < first * MINUTE_MS or epoch != self._epoch:
-            # The visits read earlier are all over an hour old, or their ids may have been reused after a restore or a
+            # All visits read earlier are more than an hour old, or their ids may have been reused after a restore or a
             # rollback.
             after, earlier = queries.ids_before(session, first * MINUTE_MS), {}
         new = queries.minute_counts(session, self._scope, after, first * MINUTE_MS)
@@ -101,7 +99,7 @@ class LastHour:
             added = (visits, 0) if has_account else (0, visits)
             minutes[minute] = Minute(with_account + added[0], anonymous + added[1])
         minutes.pop(BEFORE, None)
-        self._minutes = minutes  # replaced, not changed: readers may still have the last one
+        self._minutes = minutes  # replaced, not changed: readers may still hold the previous one
         return minutes
 
 

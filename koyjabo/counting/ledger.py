@@ -48,8 +48,8 @@ OnCommit = Callable[[list[tuple[NewVisit, Receipt]]], None]
 class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
     """The ledger's operations on one database. `ledger_sqlite` and `ledger_postgres` implement it.
 
-    One real thread calls `commit` and `writing`, another one `snapshot` and `knows`. If `reads_block` is false,
-    requests call the latter directly. Reads raise one of `unreadable`.
+    One real thread calls `commit` and `writing`, and another one calls `snapshot` and `knows`. If `reads_block` is
+    false, requests call `snapshot` and `knows` directly. Reads raise one of `unreadable`.
     """
 
     unreadable: tuple[type[Exception], ...]
@@ -60,10 +60,10 @@ class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
     def knows(self, scope: Scope, visitor_id: str) -> bool: ...
 
     def interrupt_read(self) -> None:
-        """Make a read that waits for a server fail. Called by another thread."""
+        """Abort a read that is waiting for a server. Called from another thread."""
 
     def remembered(self) -> HighWaterMark:
-        """The site's mark as stored in the database's own files, if it is."""
+        """The site's mark, if it is stored in the database's own files."""
 
     def close(self) -> None: ...
 
@@ -75,8 +75,8 @@ def open_store(
     milestones: Milestones = NO_MILESTONES,
     high_water: HighWater | None = None,
 ) -> LedgerStore:
-    """The store for a normalised database URL (`settings`). Opens no connection yet. `milestones` are the totals to
-    announce. `commit` raises DatabaseRolledBack while the site's counter is below `high_water`.
+    """The store for a normalised database URL (`settings`). Does not open a connection yet. `milestones` are the totals
+    to announce. `commit` raises DatabaseRolledBack while the site's counter is below `high_water`.
 
     On PostgreSQL, `fence` is called in each transaction that writes. If it raises an error, `commit` writes nothing and
     raises that error.
@@ -96,7 +96,7 @@ class Ledger:
     `on_commit` is called on the event loop with each batch of visits and their receipts, before any `append` returns.
     Then `on_batch` is called with the size of the batch and how long its first visit took, s.
 
-    When the database was rolled back, `recovery` repairs the count and the calls are repeated (specification: A
+    If the database was rolled back, `recovery` repairs the count and the calls are repeated (specification: A
     rolled-back database).
     """
 
@@ -156,8 +156,8 @@ class Ledger:
             return error
 
     def _commit(self, keyed: Keyed, questions: int, begun: Callable[[], Outcome] | None = None) -> Receipt:
-        """Commit one visit, and retry after a rollback. Records a failure, also if it happens before the visit is part
-        of a batch. `begun` waits for the outcome of a commit that is already in progress.
+        """Commit one visit, and retry after a rollback. Records a failure even if it happens before the visit joins a
+        batch. `begun` waits for the outcome of a commit that is already in progress.
         """
         came_at = time.monotonic()
         commit = partial(_receipt, partial(self._writer.do, keyed))
@@ -169,7 +169,7 @@ class Ledger:
             raise
 
     def snapshot(self, scope: Scope = SITE) -> CounterSnapshot | None:
-        """The newest committed numbers, read after this call began; None for an unknown scope. Never cached, because
+        """The latest committed numbers, read after this call began; None for an unknown scope. Never cached, because
         another server may write to the same database. Raises LedgerUnavailable.
         """
         read: Callable[[], CounterSnapshot | None] = partial(self._reader.do, (self._store.snapshot, scope))
@@ -192,8 +192,8 @@ class Ledger:
     # loop.
 
     def _answer_reads(self, take: Callable[[], list[Job[Read, Any]]]) -> None:
-        """Do all waiting reads together. Equal reads share a result, which is read after the last of them
-        has arrived.
+        """Run all waiting reads together. Identical reads share a result, which is read after the last of them has
+        arrived.
         """
         results: dict[Read, Any] = {}
         for job in take():
@@ -219,7 +219,7 @@ class Ledger:
                 self._read(self._store.snapshot, SITE)
         return result
 
-    # Run on the event loop.
+    # The following methods run on the event loop.
 
     def _complete(self, jobs: list[Job[Keyed, Outcome]]) -> None:
         if jobs:

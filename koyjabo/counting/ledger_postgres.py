@@ -1,12 +1,12 @@
 """The ledger's transactions on PostgreSQL: two round trips for a batch of any size.
 
 The first message begins the transaction, locks the counters and looks up the batch's rows. The second one writes and
-commits. Under READ COMMITTED, each statement of a message sees all commits before its start, so the look-up sees the
-commits that the locks waited for. The site's counter is locked in a separate statement: a transaction that adds a
+commits. Under READ COMMITTED, each statement in a message sees all commits made before it starts, so the look-up sees
+the commits that the locks waited for. The site's counter is locked in a separate statement: a transaction that adds a
 community's counter holds a share lock on the site's, so the next statement sees the new counter and locks it.
 
-Visits and visitors are passed as JSON, one parameter per table, and unpacked by the server. Sums have few rows. As
-VALUES, they take the server half the time.
+Visits and visitors are passed as JSON, one parameter per table, and unpacked by the server. Sums have few rows, so they
+are passed as VALUES, which takes the server half as long.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ Batch = list[tuple[NewVisit, str]]
 """Visits with their ids."""
 
 Statements = tuple[str, list[Any]]
-"""SQL of a message, or of its beginning, and its parameters."""
+"""A message's SQL, or the beginning of it, and its parameters."""
 
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}"
 LOCK_SITE = "SELECT 1 FROM counters WHERE scope = 'site' FOR UPDATE;"
 LOCK_COMMUNITIES = "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE;"
 
 # A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
-# of the keys, so the second and third array of the result have one element per key. `txid_current()` is free here: the
+# of the keys, so the second and third arrays of the result have one element per key. `txid_current()` is free here: the
 # locks have already given the transaction its number.
 LOOK_UP = """
 SELECT txid_current(), concat_ws(' ', pg_postmaster_start_time(),
@@ -229,7 +229,7 @@ class PostgresStore:
 
 
 def _message(made: BatchPlan) -> Statements:
-    """The writes of a plan and the commit, as one message with its parameters."""
+    """A plan's writes and the commit, as one message with its parameters."""
     if not made.visits:
         return COMMIT, []
     sums = {
@@ -254,13 +254,13 @@ def _counter(snapshot: CounterSnapshot) -> Row:
 
 
 def _values(rows: list[Row]) -> str:
-    """The placeholders of a list of VALUES."""
+    """The placeholders for a list of VALUES."""
     return ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
 
 
 class LookedUp(NamedTuple):
     transaction: int  # its number on the server
-    server: str  # names this database on this server, since it was started
+    server: str  # identifies this database on this server since its last start
     rows: KnownRows
 
 

@@ -204,7 +204,7 @@ class SqliteStore:
         daily_people_sqlite.write(execute, made.people)
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
-        """The newest committed numbers; None for an unknown scope."""
+        """The latest committed numbers; None for an unknown scope."""
         row = self._read(FIGURES, (self._clock.today(), scope))
         return CounterSnapshot._make(row) if row else None
 
@@ -225,7 +225,7 @@ class SqliteStore:
                 raise
 
     def _is_replaced(self, connection: SqliteConnection) -> bool:
-        """Whether the database file was replaced. Rarely checked, because the check takes a tenth of a read's time."""
+        """Whether the database file was replaced. Checked rarely, because the check takes a tenth of a read's time."""
         now = time.monotonic()
         if now - self._checked_at < CHECK_S:
             return False

@@ -15,7 +15,7 @@ from koyjabo.network.geolocation import OTHER, UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount, ActiveVisitors
 
 FURTHEST_AHEAD_MS = 3_600_000
-"""How far ahead the clock of another server may be, ms."""
+"""How far ahead another server's clock may be, ms."""
 
 
 FEWEST_AT_A_PLACE = 3
@@ -24,14 +24,16 @@ could be recognised.
 """
 
 IMPORTED_MS = 60_000
-"""A visit that is older than the last one by more than this, ms, was imported. It does not become the last visit."""
+"""A visit that is older than the last one by more than this is taken to be imported and does not become the last visit,
+ms.
+"""
 
 TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}
 
 
 def newest_credible(clock: Clock, accepted: int) -> int:
-    """The highest revision to accept from another server. `accepted` is the highest so far. After a clock was set back,
-    it is ahead of the clock and still increases.
+    """The highest revision to accept from another server. `accepted` is the highest so far. If a clock was set back,
+    `accepted` is ahead of the clock and still increases.
     """
     return max(clock.now_ms(), accepted) + FURTHEST_AHEAD_MS
 
@@ -50,16 +52,16 @@ class LiveStats:
         high_water.note(snapshot)
         self._stale = False  # the last read of the ledger failed
         self._shown: tuple[object, Stats] | None = None
-        self._newest_revision = snapshot.revision  # the greatest that was read, received or issued
-        self._lock = threading.Lock()  # guards the four above; never wait while holding it
+        self._newest_revision = snapshot.revision  # the greatest revision read, received or issued
+        self._lock = threading.Lock()  # guards the four fields above; never wait while holding it
 
     @property
     def snapshot(self) -> CounterSnapshot:
         return self._snapshot
 
     def update(self, snapshot: CounterSnapshot | None) -> None:
-        """Update the numbers from the ledger; None if it could not be read. Older numbers are ignored, because a read's
-        result may arrive after the receipt of a later commit.
+        """Update the numbers from the ledger. `snapshot` is None if it could not be read. Older numbers are ignored,
+        because a read's result may arrive after the receipt of a later commit.
         """
         with self._lock:
             self._stale = snapshot is None
@@ -85,7 +87,7 @@ class LiveStats:
         """
         snapshot, remote_count, revision = self._checked(state)
         if snapshot.epoch != self._snapshot.epoch:
-            return  # another count: the next read of the database, within a second, shows which one is right
+            return  # a different count: the next read of the database, within a second, shows which one is right
         self._active_visitors.apply_remote(self.scope, remote_count)
         with self._lock:
             self._keep_newest(snapshot)

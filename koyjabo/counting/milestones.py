@@ -1,6 +1,6 @@
-"""Totals that are announced when a visit reaches them (specification: Milestones). A milestone is a row of
+"""Totals that are announced when a visit reaches them (specification: Milestones). A milestone is a row in
 `webhook_events`, written in the transaction of the visit that reaches it. The first event that shows this total in a
-room also has the milestone.
+room also includes the milestone.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def key(scope: Scope, value: int) -> str:
 
 
 class Milestones:
-    """The totals to announce, in `values`."""
+    """The totals to announce, given as `values`."""
 
     def __init__(self, values: Collection[int]) -> None:
         self._values = sorted(set(values))
@@ -72,7 +72,7 @@ NO_MILESTONES = Milestones(())
 
 
 def of_setting(text: str) -> Milestones:
-    """The milestones of the setting MILESTONES, validated by `settings.checks`."""
+    """The milestones from the MILESTONES setting, which `settings.checks` has validated."""
     if text == NO_TOTALS:
         return NO_MILESTONES
     return Milestones([int(value) for value in text.split(",")] if text else usual())

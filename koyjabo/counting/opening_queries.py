@@ -46,7 +46,8 @@ def _present_figures(clock: Clock) -> CounterSnapshot | None:
 def _figures(session: Session, counter: Counter, clock: Clock) -> CounterSnapshot:
     today = clock.today()
     daily = session.get(DailyVisits, (SITE, today))
-    # Only these columns: while a developer writes a migration, the table may lack others of the model.
+    # Select only these columns: while a developer is writing a migration, the table may lack other columns of the
+    # model.
     last = session.execute(select(Visit.at_ms, Visit.place).where(Visit.id == counter.visits)).first()
     return CounterSnapshot(
         scope=SITE,

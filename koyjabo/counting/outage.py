@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 FAILED_LATELY_S = 10.0
 """How long a failed commit counts as a current failure, s. If it counted forever, a load balancer that avoids the
-worker would never send the visit that shows its recovery.
+worker would never send it the visit that would show its recovery.
 """
 
 MAX_REFUSED = 20_000
@@ -31,10 +31,10 @@ class Writer(NamedTuple):
     waiting: int  # uncommitted visits
     oldest_s: float  # how long the first of them has waited
     has_failed: bool  # a commit failed within the last FAILED_LATELY_S, and none has succeeded since
-    failing_since: float | None  # when the first failed visit came, monotonic s; None after a success
-    failed_at: float  # when the newest failure happened, monotonic s; 0.0 before the first
+    failing_since: float | None  # when the first failed visit arrived, monotonic s; None after a success
+    failed_at: float  # time of the latest failure, monotonic s; 0.0 before the first
     cause: str = ""  # one of `outage_causes.CAUSES`; "" if unknown
-    refused: int = 0  # visits that failed since then; retries of a visit are not counted again
+    refused: int = 0  # visits that have failed since `failing_since`; a visit's retries are not counted again
 
 
 class Outage:
@@ -73,23 +73,23 @@ class Outage:
 
 
 class Unsaved(NamedTuple):
-    """Visits that are not saved."""
+    """Visits that are not being saved."""
 
-    since_ms: int  # when the first of them came, UTC
+    since_ms: int  # when the first of them arrived, UTC
     cause: str = ""  # one of `outage_causes.CAUSES`; "" if unknown
-    refused: int = 0  # visits that got a 503; a retry at another worker counts again
-    workers: int = 1  # workers that refused some; a page may have retried at another one
+    refused: int = 0  # visits that got a 503; a retry on another worker counts again
+    workers: int = 1  # workers that refused visits; a page may have retried on another one
 
 
 class UnsavedVisits:
-    """Tracks how long visits have not been saved, as this worker sees it: from its own commits, and from the counter,
-    which all workers' commits change. `revision` returns the counter's last known revision. Call `refresh` every
-    second. Failures of other workers are in their reports (`cluster.workers`).
+    """Tracks how long visits have not been saved, as far as this worker can see: from its own commits, and from the
+    counter, which changes with every worker's commits. `revision` returns the counter's last known revision. Call
+    `refresh` every second. Other workers' failures are in their reports (`cluster.workers`).
     """
 
     def __init__(self, writer: Callable[[], Writer], revision: Callable[[], int], clock: Clock) -> None:
         self.since_ms: int | None = None
-        """When the first unsaved visit arrived, ms since 1970 UTC; None once a later visit was saved."""
+        """When the first unsaved visit arrived, ms since 1970 UTC; None once a later visit has been saved."""
         self._writer = writer
         self._counter_revision = revision
         self._clock = clock
@@ -104,7 +104,7 @@ class UnsavedVisits:
         return Unsaved(self.since_ms, writer.cause, writer.refused)
 
     def refresh(self) -> None:
-        """Update the state from the queue of commits, and from the counter as last read."""
+        """Update the state from the commit queue and from the last known revision of the counter."""
         writer, revision, now = self._writer(), self._counter_revision(), time.monotonic()
         if revision != self._revision:  # a commit since the last refresh, perhaps from before a failed visit
             self._revision, self._saved_at = revision, self._looked_at
@@ -116,7 +116,7 @@ class UnsavedVisits:
             self.since_ms = self._clock.now_ms() - round(1000 * (now - came_at))
 
     def _first_unsaved(self, writer: Writer, now: float) -> float | None:
-        """When the first visit arrived that has failed, or has waited too long while no visits are saved;
+        """The arrival time of the first visit that has failed, or has waited too long while no visits are being saved;
         monotonic s.
         """
         if writer.failing_since is not None and writer.failed_at > self._saved_at:

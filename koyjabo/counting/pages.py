@@ -24,7 +24,7 @@ from koyjabo.webkit.pages.links import site_origin
 class SharedVisit(NamedTuple):
     ordinal: int
     day: str  # YYYY-MM-DD
-    after: int  # visits with a greater number, without totals that were added by hand
+    after: int  # visits with a higher number, excluding totals that were added by hand
     stats: Stats  # the stats that `after` was computed from
 
     @property
@@ -68,7 +68,7 @@ def _title(code: str, visit: SharedVisit) -> str:
 
 
 def _shared(ordinal: int) -> SharedVisit:
-    """The visit of a link with a valid signature. Query parameters that social networks add are ignored."""
+    """The visit for a link with a valid signature. Query parameters that social networks add are ignored."""
     limits.count_address("shared_numbers")
     counting = current()[CountingServices]
     stats, counted = counting.visits.stats(), counting.visits.site.snapshot.visits

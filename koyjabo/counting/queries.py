@@ -39,7 +39,7 @@ IMPORTS = select(ImportedVisits.__table__).order_by(ImportedVisits.after_visit)
 ADD_SECRET = text("INSERT INTO day_secrets (day, secret) VALUES (:day, :secret) ON CONFLICT DO NOTHING")
 
 LARGEST_NUMBER = 2**62
-"""The highest visit number to search for. Adjustments are far smaller, so the id that it leads to fits into 64 bits."""
+"""The highest visit number to search for. Adjustments are far smaller, so the resulting id fits into 64 bits."""
 
 MAX_ROWS = 200_000
 """Maximum number of recent visits that are read: more than a small machine registers in one active window."""
@@ -52,8 +52,9 @@ OF_A_COMMUNITY: Any = text("scope <> 'site'")
 
 
 def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[int, int]:
-    """The ids of visits in a range of time: greater than the first result, up to the second. None means no limit.
-    Rolled-up visits have no ids. Ids of imports are not in order of time; the table `imported_visits` has their ranges.
+    """The ids of visits in a time range: greater than the first result, up to the second. None means no limit.
+    Rolled-up visits have no ids. Ids of imported visits are not in chronological order; the table `imported_visits`
+    has their ranges.
     """
     after, upto = _stored_ids(session)
     if began_ms is None and ended_ms is None:
@@ -63,7 +64,7 @@ def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tu
 
 
 def id_ranges(session: Session, began_ms: int | None, ended_ms: int | None) -> list[tuple[int, int]]:
-    """Like `id_range`, but as several ranges. They leave out visits between the requested days and an import that
+    """Like `id_range`, but returns several ranges, which skip the visits between the requested days and an import that
     overlaps them.
     """
     ranges = _ranges(session, began_ms, ended_ms, *_stored_ids(session))
@@ -130,7 +131,7 @@ def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Seque
 def events_within(
     session: Session, scope: Scope, types: Sequence[str], began_ms: int | None, ended_ms: int | None, most: int
 ) -> list[AnnouncedEvent]:
-    """The newest `most` events of a scope in [`began_ms`, `ended_ms`), newest first. None means no limit."""
+    """The latest `most` events of a scope in [`began_ms`, `ended_ms`), newest first. None means no limit."""
     rows = select(WebhookEvent.type, WebhookEvent.at_ms, WebhookEvent.data)
     rows = rows.where(WebhookEvent.scope == scope, WebhookEvent.type.in_(types))
     if began_ms is not None:
@@ -159,7 +160,7 @@ def delete_day_secrets(session: Session, before: str) -> None:
 
 def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
     """The visits after `since_ms`, oldest first, without erased visitors. Raises LedgerUnavailable. Reads backwards
-    from the newest row until `since_ms`.
+    from the newest row to `since_ms`.
     """
     newest_first = select(Visit.scope, Visit.visitor_id, Visit.place, Visit.at_ms).order_by(Visit.id.desc())
     visits: list[RecentVisit] = []
@@ -184,12 +185,12 @@ def epoch(session: Session) -> int:
 
 
 def ids_before(session: Session, since_ms: int) -> int:
-    """The highest id whose visit, and all before it, came before `since_ms`."""
+    """The highest id such that its visit and all earlier ones came before `since_ms`."""
     return id_range(session, since_ms, None)[0]
 
 
 def minute_counts(session: Session, scope: Scope, after: int, since_ms: int) -> list[MinuteCount]:
-    """A scope's visits with an id over `after`, by minute and by whether the visitor was logged in. The site includes
+    """A scope's visits with an id above `after`, by minute and by whether the visitor was logged in. The site includes
     its communities. Visits before `since_ms` have the minute BEFORE.
     """
     counted = session.execute(_minutes(scope == SITE), {"scope": scope, "after": after, "since_ms": since_ms})
@@ -198,7 +199,7 @@ def minute_counts(session: Session, scope: Scope, after: int, since_ms: int) -> 
 
 @cache
 def _minutes(is_site: bool) -> Select[Any]:
-    """The statement of `minute_counts`. It is made once, because feeds execute it for each visit."""
+    """The statement for `minute_counts`. It is built only once, because feeds execute it for each visit."""
     minute = case((Visit.at_ms >= bindparam("since_ms"), Visit.at_ms // MINUTE_MS), else_=BEFORE).label("minute")
     has_account = Visit.user_id.is_not(None).label("has_account")
     counted = select(minute, has_account, func.count(), func.max(Visit.id)).where(Visit.id > bindparam("after"))
@@ -232,14 +233,14 @@ class NumberedVisit(NamedTuple):
 
 
 def numbered_visit(session: Session, ordinal: int) -> NumberedVisit | None:
-    """The newest visit with this number; None if it was rolled up or its visitor was erased."""
+    """The latest visit with this number; None if it was rolled up or its visitor was erased."""
     newest = max(ids_of(session, ordinal), default=None)
     visit = session.execute(select(Visit.id, Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
     return None if visit is None or visit.visitor_id.startswith(DELETED) else NumberedVisit(visit.id, visit.day)
 
 
 def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:
-    """The epochs whose numbers are valid in `epoch`, newest first: itself, and those that it continued
+    """The epochs whose numbers are valid in `epoch`, newest first: `epoch` itself, and the epochs that it continued
     after rollbacks.
     """
     continued = select(Adjustment.epoch, Adjustment.epoch_before)
@@ -251,7 +252,7 @@ def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:
 
 
 def visits_by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, Visited]:
-    """Visits by day, in order, without days that have none. Includes rolled-up visits, because each visit's own
+    """Visits by day, in order, omitting days without visits. Includes rolled-up visits, because each visit's own
     transaction updates these sums.
     """
     return _visited(session, DailyVisits, DailyVisits.day, scope, first, last)
@@ -263,7 +264,7 @@ def visits_by_hour(session: Session, scope: Scope, first_s: int, last_s: int) ->
 
 
 def visits_in_hours(session: Session, scope: Scope, hours: Sequence[int]) -> dict[int, int]:
-    """Visits by hour, for hours with these start times (s since 1970), without hours that have none."""
+    """Visits by hour, for hours with these start times (s since 1970), omitting hours without visits."""
     rows = select(HourlyVisits.hour_s, HourlyVisits.visits)
     rows = rows.where(HourlyVisits.scope == scope, HourlyVisits.hour_s.in_(hours))
     return {row.hour_s: row.visits for row in session.execute(rows)}

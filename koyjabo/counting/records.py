@@ -17,7 +17,7 @@ LATE_MS = 60_000
 
 
 def is_late(at_ms: int, client_ms: int | None) -> bool:
-    """Whether a visit counted at `at_ms` was opened too long before, by the clock of its client."""
+    """Whether a visit counted at `at_ms` was opened too long before that, by its client's clock."""
     return client_ms is not None and at_ms - client_ms > LATE_MS
 
 
@@ -25,7 +25,7 @@ class NewVisit(NamedTuple):
     """A visit as received, validated and cut to its limits."""
 
     visitor_id: str
-    visit_id: str | None  # the client's own id of the visit, which identifies retries
+    visit_id: str | None  # the client's own id for the visit, which identifies retries
     scope: Scope = SITE
     place: str = "Unknown"
     at_ms: int = 0  # by the server's clock; the client's is not trusted to assign days
@@ -41,10 +41,10 @@ class NewVisit(NamedTuple):
     member_id: str | None = None  # the user, even if the visit is anonymous; never stored
     language: str | None = None  # from its Accept-Language header: "bn"
     campaign: str | None = None  # the utm_ parameters of the page, as `network.campaigns` writes them
-    page_host: str = ""  # host of the page that sent it, if it is another host; never stored
-    attended_ms: int | None = None  # 0 if the time of attendance will be measured from now on
-    acted: bool = False  # only imported visits have acted when they are stored
-    automated: bool = False  # the browser said that a program drives it, or it is a declared crawler
+    page_host: str = ""  # host of the page that sent it, if it is a different host; never stored
+    attended_ms: int | None = None  # 0 if attended time will be measured from now on
+    acted: bool = False  # only imported visits can already have acted when they are stored
+    automated: bool = False  # the browser reported that a program drives it, or it is a declared crawler
     network: str | None = None  # who owns the address, as one of `address_owners.NETWORKS`
     own: bool = False  # by an operator of this server
     is_public: bool = False  # anyone could have sent it, so communities that are not open only count it for members
@@ -61,7 +61,7 @@ class CounterSnapshot(NamedTuple):
     unique_visitors: int
     day: str  # the local day of `day_visits`
     day_visits: int
-    last_ms: int | None = None  # time of the site's newest visit, if it was read; None for communities
+    last_ms: int | None = None  # time of the site's latest visit, if it was read; None for communities
     last_place: str | None = None
 
 
@@ -71,6 +71,6 @@ class Receipt(NamedTuple):
     ordinal: int
     duplicate: bool  # a retry of a visit that was already counted, under the same ordinal
     snapshot: CounterSnapshot  # the site, as of the commit
-    own: CounterSnapshot  # the visit's own scope, as of the commit; same as `snapshot` for a visit of the site
-    # Its number among the site's visits of its day; None for visits from before these numbers existed.
+    own: CounterSnapshot  # the visit's own scope, as of the commit; same as `snapshot` for a visit to the site
+    # The visit's number among the site's visits on its day; None for visits from before these numbers existed.
     day_number: int | None

@@ -26,7 +26,7 @@ RETRY_S = 10.0
 """Time limit for retrying a commit, s."""
 
 FAST_FAILURE_S = 1.0
-"""An attempt that fails faster than this has probably found a broken connection, so it is worth a second attempt, s."""
+"""An attempt that fails faster than this has probably hit a broken connection, so a second attempt is worthwhile, s."""
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +63,8 @@ class RollbackRecovery:
         already in progress.
 
         After a rollback, `commit` looks the visit up, and writes it again if it is gone. `questions` is the value of
-        `HighWater.questions` before the first commit began. Raises what a commit raises, and LedgerUnavailable if the
-        database is rolled back again and again.
+        `HighWater.questions` before the first commit began. Raises any error that a commit raises, and
+        LedgerUnavailable if the database is rolled back repeatedly.
         """
         first, recoveries, until = None, 0, time.monotonic() + RETRY_S
         attempt = begun or commit
@@ -75,7 +75,7 @@ class RollbackRecovery:
                 if attempt is commit or rollback_of(error) is None:
                     self._recover_from(error)
                     recoveries += 1
-                # Otherwise another visit of its batch has started the recovery, or the next commit will.
+                # Otherwise another visit in its batch has started the recovery, or the next commit will.
             else:
                 if first and receipt.duplicate:  # this repeats the first attempt, not an earlier request
                     receipt = receipt._replace(duplicate=first.duplicate)
@@ -103,8 +103,8 @@ class RollbackRecovery:
 
     def recover(self, cause: DatabaseRolledBack) -> None:
         """Collect the marks of all live workers. If the site's counter is below them, begin a new epoch. Returns when
-        this worker knows the new epoch, even if another worker began it. Raises LedgerUnavailable, also for calls that
-        waited for a failed attempt.
+        this worker knows the new epoch, even if another worker began it. Raises LedgerUnavailable, including for
+        calls that waited for a failed attempt.
         """
         self.high_water.merge({SITE: cause.mark})
         epoch, failures = self.high_water.site.epoch, self._failures
@@ -138,7 +138,7 @@ class RollbackRecovery:
         except LedgerUnavailable:
             if time.monotonic() - began > FAST_FAILURE_S:
                 raise
-            # The connection was to the previous database; if the epoch was begun, this finds it.
+            # The connection was to the previous database. If the epoch has already begun, this attempt finds it.
             new = self._write(marks)
         self.high_water.replace(marks, new.standing)
         self.shared.replace(marks, new.standing)

@@ -55,7 +55,9 @@ class LostVisits(NamedTuple):
     at_ms: int
 
     def as_object(self) -> dict[str, object]:
-        """The lost visits in the audit log and in the webhook event (specification: A rolled-back database)."""
+        """The lost visits, as shown in the audit log and in the webhook event (specification: A rolled-back
+        database).
+        """
         lost = self.acknowledged - self.stored
         return {
             "scope": self.scope,
@@ -103,7 +105,7 @@ def lowered(session: Session, mark: HighWaterMark) -> HighWaterMark | None:
 
 
 def _next(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: int) -> tuple[int, int]:
-    """A new epoch and revision, higher than all that are stored or were acknowledged."""
+    """A new epoch and revision, higher than any that are stored or were acknowledged."""
     stored = session.execute(select(func.max(Counter.epoch), func.max(Counter.revision))).one()
     epochs, revisions = [mark.epoch for mark in marks.values()], [mark.revision for mark in marks.values()]
     return max(now_ms, stored[0] + 1, max(epochs) + 1), max(now_ms, stored[1] + 1, max(revisions) + 1)
@@ -118,7 +120,9 @@ def _communities(session: Session, scopes: Iterable[Scope]) -> list[Counter]:
 
 
 def _is_rolled_back(session: Session, current: HighWaterMark, mark: HighWaterMark) -> bool:
-    """Whether the counter was rolled back, or another server has noticed that and continued from less."""
+    """Whether the counter was rolled back, or another server has noticed the rollback and continued from a lower
+    total.
+    """
     if mark.epoch >= current.epoch or mark.total <= current.total:
         return mark.is_above(current)
     begun = Adjustment.epoch == current.epoch, Adjustment.scope == SITE, Adjustment.kind == ROLLED_BACK

@@ -15,7 +15,7 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class LastVisit(NamedTuple):
-    """The newest visit of the site."""
+    """The latest visit to the site."""
 
     at_ms: int
     place: str | None  # None if unknown, or if too few active visitors are there
@@ -26,7 +26,7 @@ class LastVisit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The stats of a scope at one revision. On one server, an equal revision means equal stats."""
+    """The stats of a scope at one revision. On a given server, equal revisions mean equal stats."""
 
     total: int
     today: int

@@ -1,7 +1,7 @@
-"""Links to the page of a visit's number (specification: The number of a visit).
+"""Links to the page for a visit number (specification: The number of a visit).
 
-Only the visitor gets the link, and its signature keeps others from finding out when visits took place. It belongs to an
-epoch, so links of an old count do not open visits with the same number in a new one.
+Only the visitor gets the link, and its signature keeps others from finding out when visits took place. A link belongs
+to an epoch, so links from an old count do not open visits with the same number in a new one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from koyjabo.counting.queries import NumberedVisit
 from koyjabo.database.executor import DatabaseExecutor
 
 SIGNATURE_LENGTH = 22
-"""Characters of base64url: 132 bits."""
+"""Length in base64url characters: 132 bits."""
 
 
 class OwnNumbers:

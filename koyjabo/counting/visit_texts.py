@@ -1,4 +1,6 @@
-"""Computes how many bytes a visit's new texts take in the database, in the visit and in the sums by day and scope."""
+"""Computes how many bytes a visit's new texts take up in the database, in the visit itself and in the sums by day and
+scope.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +39,14 @@ class StorageLimits(Protocol):
 
 
 class SeenTexts:
-    """The texts that were seen today (UTC) in each scope. Storing them again takes no more space."""
+    """The texts seen today (UTC) in each scope. Storing them again takes no extra space."""
 
     def __init__(self) -> None:
         self._hashes: set[int] = set()
         self._day = 0
 
     def _new_bytes(self, visit: NewVisit) -> int:
-        """The size of the visit's texts that were not seen before, bytes."""
+        """The size of the visit's texts that have not been seen before, bytes."""
         day = int(time.time() // DAY_S)
         if day != self._day or len(self._hashes) > MAX_SEEN:
             self._hashes, self._day = set(), day
@@ -58,8 +60,8 @@ class SeenTexts:
         self._hashes = set()
 
     def within(self, visit: NewVisit, limits: StorageLimits) -> NewVisit:
-        """The visit. If its texts are new and its sender has used up the day's bytes, they are left out; the visit
-        still counts.
+        """Return the visit, without its texts if any of them are new and its sender has used up the day's bytes. The
+        visit still counts.
         """
         if not limits.limits_storage:
             return visit

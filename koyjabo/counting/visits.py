@@ -29,21 +29,21 @@ REGISTERED = "visit_registered ordinal=%d duplicate=%s scope=%s revision=%d"
 """
 
 RECENT_LOOKUPS = 500
-"""Number of recent lookups that keep a community's stats cached, so that a client that polls gets 304 and not a new
+"""Number of recent lookups that keep a community's stats cached, so that a polling client gets a 304 instead of a new
 revision.
 """
 
 
 class Visits:
     """Registers visits and keeps the statistics of the site and its communities. `snapshot` has the site's figures at
-    startup, used if the first read of the ledger fails. With `ignores_bots`, visits of declared crawlers are not
+    startup, used if the first read of the ledger fails. With `ignores_bots`, visits by declared crawlers are not
     counted (BOT_POLICY).
 
     `open_ledger` receives the function that the ledger calls with each committed batch. `on_visit` is called with the
     visitor and caller of each committed visit. `on_change` is called with the numbers of a scope that this worker
-    changed; later features may replace it. Both are plain calls and no signals, which take 30 times as long (3.7 µs)
-    and would slow down every visit. `on_commit`, which one feature may replace, is called with each committed batch at
-    the end. `on_epoch` is called when the site has begun a new epoch, before any response contains it.
+    changed; later features may replace it. Both are plain calls rather than signals, which take 30 times as long (3.7
+    µs) and would slow down every visit. `on_commit`, which one feature may replace, is called with each committed batch
+    at the end. `on_epoch` is called when the site has begun a new epoch, before any response contains it.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Visits:
         return True
 
     def stats(self) -> Stats:
-        """The newest stats. Their total is at least as high as in any receipt returned before this call, on any server.
+        """The latest stats. Their total is at least as high as in any receipt returned before this call, on any server.
         If the ledger cannot be read, the last known stats are returned, marked `stale`.
         """
         self.refresh(self.site)
@@ -198,7 +198,7 @@ class Visits:
             self.on_epoch()
 
     def _touch(self, visit: NewVisit, receipt: Receipt) -> str:
-        """Mark the visitor as active, and return the id that is active. For a retry across midnight, this is the
+        """Mark the visitor as active, and return the id that was marked. For a retry across midnight, this is the
         earlier hash.
         """
         visitor_id, keep_alive = visit.visitor_id, self._active_visitors.keep_alive

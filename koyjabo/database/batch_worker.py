@@ -231,7 +231,7 @@ class BatchWorker(Generic[Item, Result]):
     def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
         return take_pending(self._pending, taken, self._most)
 
-    # Run on the event loop.
+    # The following methods run on the event loop.
 
     def _complete_batch(self, jobs: list[Job[Item, Result]]) -> None:
         try:
@@ -258,7 +258,7 @@ class BatchStore(Protocol[Item, Result]):
     def commit(self, batch: list[Item]) -> list[Result]: ...
 
     def interrupt(self) -> None:
-        """Make a `commit` that waits for a server fail. Called by another thread."""
+        """Abort a `commit` that is waiting for a server. Called from another thread."""
 
 
 def commit_jobs(store: BatchStore[Item, Result], take: Callable[[], list[Job[Item, Result]]]) -> None:

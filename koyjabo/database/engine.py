@@ -76,8 +76,8 @@ def engine_options(database: URL) -> dict[str, Any]:
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
-    """Begin a SQLite transaction, because the driver does not. IMMEDIATE, because a transaction that reads first and
-    writes later may fail to get the lock.
+    """Begin a SQLite transaction, because the driver does not. Uses IMMEDIATE, because a transaction that reads first
+    and writes later may fail to get the lock.
     """
     if connection.dialect.name == "sqlite":
         snapshot = connection.get_execution_options().get("snapshot")
@@ -113,7 +113,9 @@ def slow_snapshot(url: str, folder: Path) -> Iterator[Connection]:
 
 @contextmanager
 def disposable(file: Path) -> Iterator[Connection]:
-    """One transaction in a new SQLite database that is deleted afterwards. It does not have to survive a crash."""
+    """One transaction in a new SQLite database that is deleted afterwards. The database does not have to survive a
+    crash.
+    """
     database = make_url(f"sqlite:///{file}")
     with create_engine(database, **engine_options(database)).connect() as connection:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
@@ -198,8 +200,8 @@ def migrate(connection: Connection) -> None:
 
 @contextmanager
 def exclusive_transaction() -> Iterator[Connection]:
-    """Begin a transaction that blocks all writers until it ends; they fail after some seconds. Readers see the state
-    before it.
+    """Begin a transaction that blocks all writers until it ends; blocked writers fail after a few seconds. Readers see
+    the state from before the transaction.
     """
     with exclusive(db.engine.url) as session:
         connection = session.connection()
@@ -209,7 +211,7 @@ def exclusive_transaction() -> Iterator[Connection]:
 
 
 def _lock_tables(connection: Connection) -> None:
-    """Lock all tables. `counters` is first, as in the ledger."""
+    """Lock all tables, starting with `counters`, as in the ledger."""
     tables = sorted((table.name for table in db.metadata.sorted_tables), key=lambda name: name != "counters")
     for attempts_left in reversed(range(MAX_LOCK_ATTEMPTS)):
         try:

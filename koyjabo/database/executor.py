@@ -25,7 +25,7 @@ from koyjabo.database.engine import SNAPSHOT
 
 PATIENCE_S, LIMIT_S = 5.0, 10.0
 IDLE_S = 1.0
-"""A connection that was idle for longer than this is tested before it is used for a write, s."""
+"""A connection that has been idle for longer than this is tested before it is used for a write, s."""
 
 REPORT_LIMIT_S = 30.0
 LONG_READ_LIMIT_S = 24 * 3600.0
@@ -114,7 +114,7 @@ class DatabaseExecutor:
     def scan(
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """Like `report`, for reads that take seconds. Only other scans wait for it."""
+        """Like `report`, but for reads that take seconds. Only other scans wait for it."""
         return self._scanner.run(lambda session: operation(session, *args, **kwargs))
 
     def long_read(
@@ -161,7 +161,7 @@ class DatabaseThread:
         self._writes = writes
         self._reads_as = reads_as
         self._backend = _open(database, limit_s, self._opened)
-        self._driver: Any = None  # the driver's newest connection
+        self._driver: Any = None  # the driver's latest connection
         self._connection: Connection | None = None
         self._used_at = 0.0  # monotonic s
         # Operations run one at a time. Each releases the lock when it is done, so visits can take it in between.
@@ -176,7 +176,7 @@ class DatabaseThread:
 
     @property
     def is_left_behind(self) -> bool:
-        """Whether the database of this thread's connection has been replaced."""
+        """Whether the database behind this thread's connection has been replaced."""
         return self._connection is not None and not self._backend.trusts(self._driver)
 
     def reconnect(self) -> None:
@@ -225,7 +225,7 @@ class DatabaseThread:
             raise
 
     def _connected(self) -> Connection:
-        """The connection. It is tested first if it was idle."""
+        """The connection. It is tested first if it has been idle."""
         idle_s, self._used_at = time.monotonic() - self._used_at, time.monotonic()
         engine = self._backend.engine
         if self._connection is not None and not self._backend.trusts(self._driver):
@@ -254,7 +254,7 @@ class DatabaseThread:
 
 class ExecutorBackend(NamedTuple):
     """Functions for one kind of database. `trusts` and `interrupt` get the driver's connection; `interrupt` is called
-    by another thread.
+    from another thread.
     """
 
     engine: Engine  # opens connections like the ledger's

@@ -39,8 +39,8 @@ def read_disk(folder: Path) -> Disk | None:
 
 
 class FreeSpace:
-    """The disk that contains a folder. It is read at most every CHECK_S, so that requests do not wait for the system.
-    None without a folder.
+    """The disk that contains a folder. It is read at most once every CHECK_S, so that requests do not wait for the
+    system. None if there is no folder.
     """
 
     def __init__(self, folder: Path | None) -> None:

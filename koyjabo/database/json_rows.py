@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeEngine
 from koyjabo.models.columns import Model
 
 CASTS = ((Boolean, "boolean"), (Integer, "bigint"))
-"""PostgreSQL types of JSON values that are not texts."""
+"""PostgreSQL types for JSON values other than texts."""
 
 
 def sqlite_insert(model: type[Model], columns: Sequence[str] = (), conflict: str = "") -> str:
@@ -26,7 +26,7 @@ def sqlite_insert(model: type[Model], columns: Sequence[str] = (), conflict: str
 
 
 def postgres_insert(model: type[Model], columns: Sequence[str] = (), conflict: str = "") -> str:
-    """The same for PostgreSQL. Ends with a semicolon, because a message has several statements."""
+    """Like `sqlite_insert`, but for PostgreSQL. Ends with a semicolon, because a message has several statements."""
     names = columns or list(model.__table__.columns.keys())
     values = ", ".join(_cast(f"r->>{at}", model.__table__.columns[name].type) for at, name in enumerate(names))
     return f"{_into(model, names)} SELECT {values} FROM jsonb_array_elements(%s) r {conflict};\n"

@@ -70,7 +70,7 @@ class Lease:
             )
 
     def renew(self) -> None:
-        """Renew the lease until it ends, however long the import waits for its input."""
+        """Renew the lease until `end` is called, however long the import waits for its input."""
         while not self._ended.wait(RENEW_S):
             self._do(RENEW)
 

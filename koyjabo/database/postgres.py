@@ -32,7 +32,7 @@ CONNECT = {
     "tcp_user_timeout": 6000,
 }
 SLOW_S = 1.0
-"""If connecting fails only after this time, the server does not respond, s."""
+"""If a connection attempt takes longer than this to fail, the server is not responding, s."""
 
 SHORT_TIMEOUT_S = 2
 """Time limit for connecting to one of several hosts, s: libpq's minimum. Each host that is down may take this long."""
@@ -56,8 +56,8 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
 """Errors of the database, not of the data. A demoted primary refuses to write."""
 
 TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
-"""The timeline, from the beginning of a WAL file's name. The control file has a new timeline only some
-seconds later.
+"""The timeline, from the beginning of a WAL file's name. The control file shows a new timeline only some seconds
+later.
 """
 
 POSITION = f"""
@@ -79,7 +79,7 @@ DOES_NOT_SAY = (
 
 
 class OldPrimary(psycopg2.OperationalError):  # type: ignore[misc]
-    """The server's timeline is lower than another server's that was seen."""
+    """The server's timeline is lower than one seen on another server."""
 
 
 class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
@@ -247,7 +247,7 @@ class PostgresLink:
         self._connection = None
 
     def interrupt(self) -> None:
-        """Make the other thread's wait fail."""
+        """Abort the other thread's wait."""
         interrupt(self._newest)
 
     def _opened(self, connection: PostgresConnection) -> None:

@@ -15,7 +15,7 @@ DISORDER_MS = 60_000
 clocks of servers differ.
 """
 
-LIMIT_LOCK = 0x6B6F796C  # "koyl", the first key of PostgreSQL's advisory locks of tables with a limit
+LIMIT_LOCK = 0x6B6F796C  # "koyl", the first key of the PostgreSQL advisory locks for tables with a limit
 LOCK_LIMIT = text(f"SELECT pg_advisory_xact_lock({LIMIT_LOCK}, hashtext(:name))")
 
 
@@ -27,7 +27,7 @@ class Page(NamedTuple, Generic[Item]):
 
 
 def length(session: Session, query: Select[*tuple[Any, ...]]) -> int:
-    """The number of rows of a query."""
+    """The number of rows that a query returns."""
     return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
@@ -67,8 +67,8 @@ def last_before(session: Session, table: Any, moment_ms: int, after: int, upto: 
 def ids_between(
     session: Session, table: Any, began_ms: int | None, ended_ms: int | None, after: int, upto: int
 ) -> tuple[int, int]:
-    """A range of ids, after the first and up to the second, within (`after`, `upto`]. It contains all rows of a time
-    and few others.
+    """A range of ids within (`after`, `upto`], excluding the first number and including the second. It contains all
+    rows from the requested time and few others.
     """
     low = after if began_ms is None else last_before(session, table, began_ms - DISORDER_MS, after, upto)
     high = upto if ended_ms is None else last_before(session, table, ended_ms + DISORDER_MS, after, upto)

@@ -1,5 +1,5 @@
-"""Combines requests' lookups: all that arrive while one is running are done together in the next one. Thousands of
-clients may reconnect at once.
+"""Combines lookups from requests: all that arrive while one is running are handled together in the next one. Thousands
+of clients may reconnect at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MOST_TOGETHER = 500
 
 
 class SharedLookups(Generic[Item, Result]):
-    """Runs `answer(jobs)`, one call at a time, for up to MOST_TOGETHER jobs. `answer` sets `result` or `error` of each
+    """Runs `answer(jobs)`, one call at a time, for up to MOST_TOGETHER jobs. `answer` sets `result` or `error` on each
     job, and may wait. If it raises an error, all jobs get that error.
     """
 
@@ -25,7 +25,7 @@ class SharedLookups(Generic[Item, Result]):
         self._answer = answer
         self._pending: deque[Job[Item, Result]] = deque()
         self._is_answering = False
-        self._lock = threading.Lock()  # guards both; never wait while holding it
+        self._lock = threading.Lock()  # guards both fields above; never wait while holding it
 
     def ask(self, item: Item) -> Result:
         """Wait for the result of a lookup. Raises its error."""

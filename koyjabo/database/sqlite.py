@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 OF_OTHERS = 0o077
 BUSY_TIMEOUT_S = 4.0
-"""How long a statement waits for a program that locks the database without our file lock, s."""
+"""How long a statement waits for a program that has locked the database without taking our file lock, s."""
 
 
 FileNumber = tuple[int, int]
@@ -32,12 +32,12 @@ class OpenFile(NamedTuple):
 
 
 _opened: dict[str, OpenFile] = {}
-"""The files that this process has opened, by path. For other processes, they are also in the lock file, at
-OPENED_AT.
+"""The files that this process has opened, by path. They are also stored in the lock file, at OPENED_AT, for other
+processes.
 """
 
 OPENED_AT, WIDTH = 256, 96
-"""Offset and length of the last opened files in the lock file, bytes."""
+"""Offset and length of the record of the last opened files in the lock file, bytes."""
 
 
 class SqliteConnection(sqlite3.Connection):

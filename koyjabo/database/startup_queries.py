@@ -24,11 +24,11 @@ TIMEOUT_S = 3
 
 
 def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
-    """Whether there is nothing to prepare: the tables, the counter and the required user exist. `database` is SQLite's
-    file or PostgreSQL's libpq URL. `admin` is the email key of an admin that should exist, or "".
+    """Whether there is nothing to prepare: the tables, the counter and the required user exist. `database` is the
+    SQLite file, or the libpq URL for PostgreSQL. `admin` is the email key of an admin that should exist, or "".
 
-    Returns False after any failure. Preparing the database will fail in the same way, and decides whether to wait or to
-    give up.
+    Returns False after any failure. Preparing the database will then fail in the same way, and that code decides
+    whether to wait or give up.
     """
     conditions, values = [MIGRATED, COUNTS], [NEWEST_REVISION]
     if admin:
@@ -40,7 +40,7 @@ def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
     try:
         ask = _ask_sqlite if isinstance(database, Path) else _ask_postgres
         return bool(ask(database, question, values))
-    except Exception:  # each driver has its own
+    except Exception:  # each driver has its own exceptions
         return False
 
 

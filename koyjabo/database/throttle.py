@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 from koyjabo.database.executor import DatabaseExecutor
 
 AIM_S = 0.01
-"""How long a transaction should hold the writer, s. The limit that users are promised is 50 ms, but disks vary much."""
+"""How long a transaction should occupy the writer, s. The limit promised to users is 50 ms, but disks vary a lot."""
 
 FIRST, FEWEST, MOST = 50, 10, 1_000
-"""Rows per transaction: at first, at least and at most. More rows are hardly faster, and take long on a disk that
-suddenly slows down.
+"""Rows per transaction: initial, minimum and maximum. Larger transactions are hardly more efficient, and take long on a
+disk that suddenly slows down.
 """
 
 GROWTH = 1.3

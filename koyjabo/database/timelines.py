@@ -1,7 +1,7 @@
 """Decides which PostgreSQL server is the current primary, so that an old primary that rejoins is not used (decision
 88).
 
-When a standby is promoted, it begins a timeline with a greater number than its old primary's. Both keep the
+When a standby is promoted, it begins a timeline with a higher number than its old primary's. Both keep the
 `system_identifier` of the cluster they are copies of.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 
 class ServerTimeline(NamedTuple):
-    """A server with its timeline. Of several servers of one system, the one with the greatest timeline is the current
+    """A server and its timeline. Among the servers of one system, the one with the highest timeline is the current
     primary.
     """
 
@@ -25,7 +25,7 @@ class Timelines:
 
     def __init__(self) -> None:
         self.refusal = ""
-        """Why the server reached last is not used; "" if it is used."""
+        """Why the most recently reached server is not used; "" if it is used."""
         self.distrusted = 0
         """How many times a pooler has moved its connections to another server."""
         self.silent: dict[tuple[str, str], float] = {}

@@ -1,5 +1,5 @@
-"""Claims and leases for work that only one worker of all servers does at a time: rows of `nightly_work`. Daily work has
-claims, and continuous work has leases.
+"""Claims and leases for work that only one worker across all servers does at a time: rows in `nightly_work`. Daily work
+has claims, and continuous work has leases.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ from koyjabo.database.rows import changed_rows
 from koyjabo.models import NightlyWork
 
 SILENT_MS = 120_000
-"""After this time without a renewal, a claim's worker is dead or frozen, and another worker may take the claim, ms."""
+"""After this time without a renewal, a claim's worker is considered dead or frozen, and another worker may take the
+claim, ms.
+"""
 
-# Inserts a row as if the work was done long ago, so that there is always a row to lock.
+# Inserts a row as if the work had been done long ago, so that there is always a row to lock.
 MAKE_ROW = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '', '', 0, 0) ON CONFLICT DO NOTHING
 """)
 
 LEASE_MS = 60_000
-"""After this time without a renewal, a lease's worker is dead or frozen, and another worker takes over, ms."""
+"""After this time without a renewal, a lease's worker is considered dead or frozen, and another worker takes
+over, ms.
+"""
 
 MAKE_LEASE = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES (:name, '', '', 0) ON CONFLICT DO NOTHING

@@ -32,8 +32,8 @@ class HeartbeatBody(Body):
 )
 @fast_path
 def heartbeat(context: RequestContext) -> PlainResponse:
-    """Keep a visitor active, and count up to 60 s since their previous heartbeat, if the page was visible then. 204, or
-    404 for a visitor without a registered visit.
+    """Keep a visitor active, and count up to 60 s since their previous heartbeat, if the page was visible then. Returns
+    204, or 404 for a visitor without a registered visit.
     """
     context.count_address("heartbeats")
     body, counting = context.body(HeartbeatBody), context.services[CountingServices]

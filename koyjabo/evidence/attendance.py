@@ -26,36 +26,36 @@ from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 log = logging.getLogger(__name__)
 
 WRITE_S, DROP_S = 2.0, 60.0
-"""Seconds between two calls of `tick`, and of `drop`."""
+"""Seconds between calls to `tick`, and between calls to `drop`."""
 
 BATCH = 200
 """Maximum number of spans in a transaction. Visits wait for the transaction."""
 
 MOST_DUE = 10 * BATCH
-"""Maximum number of running spans written at once. After a start, many thousands are due at the same time."""
+"""Maximum number of running spans written at once. After startup, many thousands are due at the same time."""
 
 MOST_WAITING = 100_000
-"""Maximum number of spans that wait for the database. Later ones are lost."""
+"""Maximum number of spans waiting for the database. Further spans are lost."""
 
 MOST_EARLY = 10
-"""Maximum number of a visitor's inputs and heartbeats that wait for a visit. Visit ids may be invented."""
+"""Maximum number of a visitor's inputs and heartbeats that wait for a visit. Clients may invent visit ids."""
 
 MOST_FAILURES = 3
-"""How often spans are tried again after an unexpected error, so that wrong ones do not stop all others."""
+"""How many times spans are retried after an unexpected error, so that invalid ones do not block all others."""
 
 RETRIED_MS = 600_000
-"""How long an input or a heartbeat waits for the commit of its visit, ms."""
+"""How long an input or a heartbeat waits for its visit to be committed, ms."""
 
 
 class Early(NamedTuple):
-    """An input or a heartbeat that came before its visit."""
+    """An input or a heartbeat that arrived before its visit."""
 
     shown: Shown
     since_ms: int  # elapsed
 
 
 class AttendanceWriter:
-    """Attended time on this worker. `pages` has the open pages. Reports replace `correct`."""
+    """The attended time on this worker. `pages` has the open pages. The reports feature replaces `correct`."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, sockets: VisitorSockets, metrics: Metrics) -> None:
         self.pages = OpenPages(clock, sockets.known, self.add)
@@ -64,9 +64,9 @@ class AttendanceWriter:
         self._metrics = metrics
         self._ended: deque[Shown] = deque()
         self._early: deque[Early] = deque(maxlen=MOST_WAITING)
-        self._marks: deque[tuple[int, int]] = deque()  # (elapsed ms, the `before_ms` of the rows of that time)
+        self._marks: deque[tuple[int, int]] = deque()  # (elapsed ms, `before_ms` for the rows written by then)
         self.correct: Correct = lambda session, visits: None
-        self._failures = 0  # without a success in between
+        self._failures = 0  # consecutive failures
         self._writing = threading.Lock()  # held while waiting for the database
 
     def add(self, shown: Shown) -> None:
@@ -80,12 +80,12 @@ class AttendanceWriter:
         self.add(Shown(visitor_id, visit_id, now_ms, now_ms, acted, visible))
 
     def waiting(self, visitors: Collection[str]) -> list[Shown]:
-        """The spans of these visitors that have ended and are not written yet."""
+        """The spans of these visitors that have ended but have not been written yet."""
         return [shown for shown in tuple(self._ended) if shown.visitor_id in visitors and shown.beat is None]
 
     def forget(self, visitor_id: str) -> None:
         """Drop what is queued for a visitor."""
-        # Other threads change the queues.
+        # Other threads change the queues, so this iterates over copies.
         for shown in [shown for shown in list(self._ended) if shown.visitor_id == visitor_id]:
             with suppress(ValueError):
                 self._ended.remove(shown)
@@ -94,7 +94,9 @@ class AttendanceWriter:
                 self._early.remove(early)
 
     def tick(self) -> None:
-        """Write what has ended, and running spans that are due. What could not be written is written later."""
+        """Write the spans that have ended, and running spans that are due. Spans that cannot be written are retried
+        later.
+        """
         self.pages.follow_clock()
         with self._writing:
             if self._write_ended(BATCH):
@@ -107,7 +109,7 @@ class AttendanceWriter:
                 self._write_running(len(self.pages), after_ms=0)
 
     def drop(self) -> None:
-        """Remove the spans that were written ten minutes ago. Call it every DROP_S."""
+        """Remove the spans that were last written at least ten minutes ago. Call it every DROP_S."""
         now_ms, before_ms = self._clock.elapsed_ms(), 0
         while self._marks and self._marks[0][0] <= now_ms - KEPT_MS:
             _, before_ms = self._marks.popleft()
@@ -116,12 +118,12 @@ class AttendanceWriter:
             while has_more:
                 _, has_more = self._database.write(queries.drop, before_ms, self.correct)
         except LedgerUnavailable:
-            self._marks.clear()  # a worker may write what it could not write until now
+            self._marks.clear()  # workers may still have spans that they could not write
         else:
             self._marks.append((now_ms, newest))
 
     def _write_ended(self, most_early: int) -> bool:
-        """Returns False if they could not be written."""
+        """Write the spans that have ended. Returns False if they could not be written."""
         early = [self._early.popleft() for _ in range(min(len(self._early), most_early))]
         since_ms = dict(early)
         self._ended.extendleft(since_ms)
@@ -158,7 +160,7 @@ class AttendanceWriter:
                 self._early.append(early)
 
     def _record(self, batch: Sequence[Shown]) -> list[str | None] | None:
-        """Returns the visits of the batch, or None if it has to be written again."""
+        """Write a batch. Returns the visit of each of its spans, or None if the batch has to be written again."""
         if not batch:
             return []
         try:

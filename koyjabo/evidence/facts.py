@@ -1,5 +1,5 @@
-"""What is known about a visit, as one byte, and the values of the dimensions that read this byte (specification:
-Reports).
+"""The known facts about a visit, as one byte, and the values of the dimensions that are read from this byte
+(specification: Reports).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ LENGTHS = (NOT_MEASURED, "none", "<10s", "<1m", "<5m", "5m+")
 """The values of `attended`, by the lowest three bits."""
 
 ATTENDED_MS = LENGTHS_MS[0]
-"""A visit of this length or more is attended."""
+"""A visit of this length or more counts as attended."""
 
 NOBODY, ATTENDED_LENGTHS = "none", frozenset(filter(None, LENGTHS[2:]))
-"""The value of a shorter visit, and the values of attended visits."""
+"""The value for a shorter visit, and the values for attended visits."""
 
 NETWORKS = (None, *address_owners.NETWORKS)
 ACTED, AUTOMATED, OWN = 1 << 3, 1 << 4, 1 << 7
@@ -64,7 +64,7 @@ VALUES = {
     "network": tuple(map(_network, CODES)),
     "own": tuple("own" if code & OWN else "others" for code in CODES),
 }
-"""The value of each dimension, by the byte."""
+"""The values of a dimension, indexed by the byte."""
 
 CHANGING = frozenset({"attended", "evidence"})
 """The dimensions whose value changes while the page is open."""

@@ -1,8 +1,9 @@
 """The pages whose site sockets are open on this worker, and how long each one has been visible.
 
-All spans of a worker are on one time line: the wall clock at its start, continued by the monotonic clock. Two tabs of a
-visit therefore count once even if they are on two workers. If the wall clock is set, the time line follows it: a worker
-that starts later begins with the new time. When the clock is set back, time that has a span already counts once.
+All spans on a worker share one timeline: the wall clock at startup, continued by the monotonic clock. Two tabs of a
+visit therefore count once even if they are on two workers. If the wall clock is set, the timeline follows it, because a
+worker that starts later begins with the new time. When the clock is set back, time that already has a span counts only
+once.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from koyjabo.evidence.spans import KEPT_MS
 from koyjabo.presence.visitors.visitor_sockets import OpenSocket
 
 STEP_MS = 1000
-"""The time line follows the wall clock if it was set by more than this, ms."""
+"""The timeline follows the wall clock if it was set by more than this, ms."""
 
 WRITE_AFTER_MS = 270_000
-"""How often the time of an open page is written, ms. With the time since the last pong, a crash loses 5 minutes."""
+"""How often an open page's time is written, ms. Including the time since the last pong, a crash loses up to 5
+minutes.
+"""
 
 
 MOST_SEARCHED = 10_000
-"""Maximum number of pages that `running` reads. It takes 5 ms."""
+"""Maximum number of pages that `running` reads, which takes 5 ms."""
 
 
 class SitePage:
@@ -39,7 +42,7 @@ class SitePage:
         self.visit_id = visit_id  # named by the client, or found in the database for the running span
         self.is_named = visit_id is not None
         self.visible = self.acted = self.came_first = False
-        self.began_ms = self.looked_at_ms = 0  # elapsed; the first is of the part that is not written yet
+        self.began_ms = self.looked_at_ms = 0  # elapsed; the unwritten part of the span starts at `began_ms`
 
 
 class Due(NamedTuple):
@@ -61,8 +64,8 @@ class OpenPages:
         self._owner_of = owner_of
         self._on_ended = on_ended
         self._pages: dict[Hashable, SitePage] = {}  # in the order of `looked_at_ms`
-        self._line_ms = clock.now_ms() - clock.elapsed_ms()  # how far the time line is ahead of the monotonic clock
-        self._earlier_lines: deque[tuple[int, int]] = deque()  # (elapsed ms until which it held, `_line_ms`)
+        self._line_ms = clock.now_ms() - clock.elapsed_ms()  # how far the timeline is ahead of the monotonic clock
+        self._earlier_lines: deque[tuple[int, int]] = deque()  # (elapsed ms when it stopped being used, its `_line_ms`)
         self._again: deque[Hashable] = deque()  # sockets whose pages could not be written
         self._lock = threading.RLock()
 
@@ -111,11 +114,11 @@ class OpenPages:
                 self._end(socket, page)
 
     def now_ms(self) -> int:
-        """The present moment on the time line."""
+        """The current time on the timeline."""
         return self._clock.elapsed_ms() + self._line_ms
 
     def kept_ms(self) -> int:
-        """The moment ten minutes ago, on the time line as it was then."""
+        """The time ten minutes ago, on the timeline as it was then."""
         with self._lock:
             at_ms = self._clock.elapsed_ms() - KEPT_MS
             while self._earlier_lines and self._earlier_lines[0][0] <= at_ms:
@@ -123,7 +126,7 @@ class OpenPages:
             return at_ms + (self._earlier_lines[0][1] if self._earlier_lines else self._line_ms)
 
     def follow_clock(self) -> None:
-        """Move the time line if the wall clock was set. Ends the running spans, and begins new ones."""
+        """Move the timeline if the wall clock was set. Ends the running spans, and begins new ones."""
         with self._lock:
             ahead_ms = self._clock.now_ms() - self.now_ms()
             if abs(ahead_ms) > STEP_MS:
@@ -136,14 +139,16 @@ class OpenPages:
                 self._line_ms += ahead_ms
 
     def due(self, most: int, after_ms: int = WRITE_AFTER_MS) -> list[Due]:
-        """The running spans of up to `most` pages that were not looked at for `after_ms`."""
+        """The running spans of up to `most` pages that have not been checked for `after_ms`."""
         with self._lock:
             pages = [*self._put_back(most), *self._oldest(most, self._clock.elapsed_ms() - after_ms)]
             shown = [(socket, page, self._shown(socket, page)) for socket, page in pages if page.visible]
             return [Due(socket, page, page.began_ms, part) for socket, page, part in shown if part]
 
     def running(self, visitors: Collection[str]) -> list[Shown]:
-        """The running spans of these visitors, among the MOST_SEARCHED pages that were opened or looked at last."""
+        """The running spans of these visitors, among the MOST_SEARCHED pages that were most recently opened or
+        checked.
+        """
         with self._lock:
             pages = list(islice(reversed(self._pages.items()), MOST_SEARCHED))
         own = [(socket, page) for socket, page in pages if self._owner_of(socket).visitor_id in visitors]
@@ -151,15 +156,17 @@ class OpenPages:
         return [shown for shown in spans if shown is not None]
 
     def put_back(self, due: Iterable[Due]) -> None:
-        """Make spans due again that could not be written."""
+        """Make spans that could not be written due again."""
         self._again.extend(socket for socket, *_ in due)
 
     def written(self, due: Due, visit_id: str | None) -> None:
-        """Let the span of a page begin where it was written to. `visit_id` is its visit, or None if there is none."""
+        """Move the start of a page's span to the end of what has been written. `visit_id` is its visit, or None if
+        there is none.
+        """
         _, page, began_ms, shown = due
         with self._lock:
             if not page.visible or page.began_ms != began_ms:
-                return  # it has ended, and is written as a whole
+                return  # it has ended, and will be written as a whole
             if visit_id is not None:
                 page.began_ms += shown.ended_ms - shown.began_ms
                 page.acted, page.came_first = page.acted and not shown.acted, False
@@ -173,7 +180,7 @@ class OpenPages:
                 yield socket, page
 
     def _oldest(self, most: int, before_ms: int) -> Iterator[tuple[Hashable, SitePage]]:
-        """The pages that were not looked at since `before_ms`, elapsed. Moves them to the end of the order."""
+        """The pages that have not been checked since `before_ms`, elapsed. Moves them to the end of the order."""
         now_ms = self._clock.elapsed_ms()
         for _ in range(min(most, len(self._pages))):
             socket, page = next(iter(self._pages.items()))
@@ -205,7 +212,7 @@ class OpenPages:
             self._on_ended(Shown(visitor_id, visit_id or page.visit_id, now_ms, now_ms, acted=True))
 
     def _shown(self, socket: Hashable, page: SitePage) -> Shown | None:
-        """The running span up to the last sign of life; None without a visitor."""
+        """The running span up to the last sign of life; None if the visitor is not known."""
         owner = self._owner_of(socket)
         if owner.counted_id is None:
             return None

@@ -23,7 +23,7 @@ GENERATED = "~"
 """The first character of a `visit_id` that the client did not choose."""
 
 NEWEST = 10
-"""How many of a visitor's newest visits may get a span that names no visit."""
+"""How many of a visitor's latest visits may get a span that names no visit."""
 
 MOST_DROPPED = 1000
 """Maximum number of rows that `drop` removes in one transaction."""
@@ -89,7 +89,7 @@ LEFT JOIN attendance a ON a.visit_id = v.id
 UNNAMED = f"""
 {COLUMNS} FROM {{rows}} {{newest}} LEFT JOIN attendance a ON a.visit_id = v.id
 """
-# Without `+ 0`, PostgreSQL may read the whole table in the order of its key, in search of a visitor with few visits.
+# Without `+ 0`, PostgreSQL may read the whole table in key order, looking for a visitor with few visits.
 NEWEST_IDS = f"SELECT w.id FROM visits w WHERE w.visitor_id = r.value ->> 0 ORDER BY w.id + 0 DESC LIMIT {NEWEST}"
 WRITE = """
 INSERT INTO attendance (visit_id, seq, settled_ms, settled_until_ms, spans, beats)
@@ -113,15 +113,15 @@ Correct = Callable[[Session, Collection[int]], None]
 
 
 class Shown(NamedTuple):
-    """A time that a visitor's page was visible, or a heartbeat."""
+    """A period when a visitor's page was visible, or a heartbeat."""
 
     visitor_id: str
-    visit_id: str | None  # None: the visitor's newest visit when it began
+    visit_id: str | None  # None: the visitor's latest visit when the span began
     began_ms: int
     ended_ms: int
     acted: bool = False
     beat: bool | None = None  # for a heartbeat, at `began_ms`: whether the page is visible
-    # The visitor was found by a visit that came after the page was opened, and it belongs to that visit.
+    # The visitor was identified by a visit that came after the page was opened, and the span belongs to that visit.
     came_first: bool = False
 
 
@@ -137,7 +137,7 @@ class ChangedVisit:
 
 
 class RecordedSpans(NamedTuple):
-    visit_ids: list[str | None]  # the visit that each span belongs to, None if there is none
+    visit_ids: list[str | None]  # the visit that each span belongs to; None if there is none
     rows: int
     began_s: float  # when the transaction began, monotonic
 
@@ -164,8 +164,8 @@ def drop(session: Session, before_ms: int, correct: Correct) -> tuple[int, bool]
     """Remove rows that were last written before `before_ms`. Returns the `before_ms` of all current rows, and whether
     there are more rows to remove. `correct` is called with the visits of these rows.
 
-    Call it with a number that it returned ten minutes earlier: a step of the wall clock must not remove the row of an
-    open page.
+    Call it with a number that it returned ten minutes earlier: a change of the wall clock must not remove an open
+    page's row.
     """
     newest = lock(session)
     old = session.execute(OLDEST, {"before_ms": before_ms, "most": MOST_DROPPED}).all()
@@ -190,7 +190,7 @@ class SpansOfVisits:
         self._kept_ms = kept_ms
         self._visits: dict[int, ChangedVisit] = {}
         self._named: dict[tuple[str, str], ChangedVisit] = {}
-        self._newest: dict[str, list[ChangedVisit]] = {}  # by visitor, the oldest first
+        self._newest: dict[str, list[ChangedVisit]] = {}  # by visitor, oldest first
         names = {(part.visitor_id, part.visit_id) for part in shown if part.visit_id is not None}
         for row in _read(session, NAMED, names):
             self._named[row.visitor_id, row.visit_id] = self._visit(row)
@@ -223,8 +223,8 @@ class SpansOfVisits:
     def _visit(self, row: StoredVisit) -> ChangedVisit:
         visit = self._visits.get(row.id)
         if visit is None:
-            if row.settled_ms is None:  # a new row: time counts from the commit of the visit
-                # A visit with time had a row that was dropped. Its spans may be written again.
+            if row.settled_ms is None:  # a new row: time counts from when the visit was committed
+                # A visit that already has attended time had a row that was dropped. Its spans may be written again.
                 since_ms = max(row.at_ms, self._kept_ms) if row.attended_ms else row.at_ms
                 attended = AttendedTime(row.attended_ms or 0, since_ms, [], {})
             else:
@@ -244,7 +244,7 @@ class SpansOfVisits:
         return earlier[-1] if earlier else None
 
     def _end_earlier(self, beat: Shown, visit: ChangedVisit) -> None:
-        """End the time since the previous heartbeat, if that one belongs to the visit before `visit`."""
+        """End the time since the previous heartbeat, if that heartbeat belongs to the visit before `visit`."""
         visits = self._newest.get(beat.visitor_id, []) if beat.visit_id is None else []
         for earlier in visits[: visits.index(visit)][-1:] if visits else ():
             beats = earlier.attended.beats
@@ -254,7 +254,7 @@ class SpansOfVisits:
 
 
 def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) -> list[StoredVisit]:
-    """The visits of these names that may get spans."""
+    """The visits with these names that may get spans."""
     if not names:
         return []
     packed = session.scalar(_many(session, statement), {"rows": json.dumps(list(names))})
@@ -263,7 +263,9 @@ def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) 
 
 
 def is_late(visit: Any) -> bool:
-    """Whether a visit, such as a StoredVisit, was offline. An anonymous one has no `client_ms`, but no time either."""
+    """Whether a visit, such as a StoredVisit, was offline. An anonymous visit has no `client_ms`, but it has no
+    attended time either if it was offline.
+    """
     if visit.client_ms is not None:
         return records.is_late(visit.at_ms, visit.client_ms)
     is_anonymous = visit.visitor_id.startswith(PREFIX) and not visit.visit_id.startswith(GENERATED)

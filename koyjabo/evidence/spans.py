@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 KEPT_MS = 600_000
-"""How long spans are kept after the newest one, ms. Earlier time is settled: nothing can be added to it any more."""
+"""How long spans are kept after the latest one, ms. Earlier time is settled: nothing can be added to it any more."""
 
 BRIDGED_MS = 60_000
 """The longest time between two heartbeats that counts as attended, ms."""
 
 MOST_SPANS = 100
-"""Maximum number of spans, and of heartbeats, that a visit keeps. A page may be hidden and shown very often."""
+"""Maximum number of spans, and of heartbeats, kept for a visit. A page may be hidden and shown very often."""
 
 Span = tuple[int, int]
 """(began, ended), ms since 1970 UTC"""
@@ -32,7 +32,7 @@ def union(spans: Iterable[Span]) -> list[Span]:
 
 @dataclass(slots=True)
 class AttendedTime:
-    """The time of a visit, with the fields of its row in `attendance`."""
+    """A visit's attended time, with the fields of its row in `attendance`."""
 
     settled_ms: int
     settled_until_ms: int
@@ -45,7 +45,7 @@ class AttendedTime:
         return self.settled_ms + sum([ended - began for began, ended in self.spans])
 
     def add(self, began_ms: int, ended_ms: int) -> None:
-        """Add a span. The part of it that is before `settled_until_ms` is ignored."""
+        """Add a span. Any part of it before `settled_until_ms` is ignored."""
         began_ms = max(began_ms, self.settled_until_ms)
         if began_ms < ended_ms:
             is_newest = not self.spans or began_ms > self.spans[-1][1]
@@ -65,7 +65,7 @@ class AttendedTime:
             self.settled_ms += self._unsettled_ms(until_ms)
             self.settled_until_ms = until_ms
             self.spans = [(max(began, until_ms), ended) for began, ended in self.spans if ended > until_ms]
-            # The last ones before that moment bridge the time after it.
+            # The last heartbeats before that moment bridge the time after it.
             self.beats = {at_ms: visible for at_ms, visible in self.beats.items() if at_ms > until_ms - BRIDGED_MS}
 
     def _end_ms(self) -> int:

@@ -26,7 +26,7 @@ PAGE, LIST = "page", "all"
 """The parts that admins can hide: the line to paste into a page, and the list of what the server lacks."""
 
 NEW_MS = 600_000
-"""How long Overview shows the first page at most, ms."""
+"""Maximum time that Overview shows the first page, ms."""
 
 UNKNOWN = N_("must be page or all")
 SETUP = Subject("setup", "", "")

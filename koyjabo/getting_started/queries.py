@@ -23,7 +23,7 @@ class StoredStep(NamedTuple):
 
 
 class SiteFacts(NamedTuple):
-    has_second_factor: bool  # of the account that asks
+    has_second_factor: bool  # of the requesting account
     has_second_person: bool  # another account may open the panel
     has_total: bool  # the total was set
     is_in_use: bool  # visits were counted on DAYS_IN_USE days before today
@@ -71,7 +71,7 @@ def skip(session: Session, step: str, at_ms: int) -> None:
 
 
 def reopen(session: Session, step: str, _at_ms: int) -> None:
-    """Show the step again. A stored first page stays."""
+    """Show the step again. A stored first page is kept."""
     stored = session.get(StartingStep, step)
     if stored is not None:
         stored.skipped_ms = None

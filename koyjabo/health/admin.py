@@ -94,8 +94,8 @@ def mark_rollback_seen() -> Response:
 @for_viewers
 def state() -> Response:
     """Return the state, at most 300 bytes. Open pages request it once a minute, every few seconds while visits are not
-    saved, and when their connection reports a change. While the database is down, the account is not checked, because
-    /readyz publishes the same.
+    being saved, and when their connection reports a change. While the database is down, the account is not checked,
+    because /readyz publishes the same information.
     """
     level = health_level()
     refuses = level == DANGER and current()[Readiness].refuses_old_primary
@@ -109,7 +109,7 @@ def health_level() -> str:
 
 
 def unsaved() -> str:
-    """Since when visits have not been saved, and why; "" while they are saved."""
+    """When visits stopped being saved, and why; "" while saving works."""
     system = current()[System]
     outage = system.unsaved()
     if outage is None:
@@ -129,7 +129,7 @@ def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
 
 
 def _links(is_admin: bool) -> dict[str, object]:
-    """Links to pages by name. Viewers have no page of webhooks."""
+    """Links to pages by name. Viewers have no webhooks page."""
     return {
         "command": own_command(),
         "data": LINK.format(url_for("admin.data", _anchor="backups-label"), _("Data")),
@@ -139,7 +139,7 @@ def _links(is_admin: bool) -> dict[str, object]:
 
 
 def _written(values: Mapping[str, object], is_admin: bool) -> dict[str, object]:
-    """The check's formatted values. Viewers do not see errors of backups, which may contain a path."""
+    """The check's formatted values. Viewers do not see backup errors, which may contain a path."""
     shown = {name: value for name, value in values.items() if is_admin or name != "error"}
     return {"error": "", **{name: WRITTEN.get(name, digits)(value) for name, value in shown.items()}}
 
@@ -158,4 +158,4 @@ WRITTEN: dict[str, Callable[[Any], object]] = {
     "host": str,
     "since": clock_time,
 }
-"""Functions that format values, by name of the value. Other values are formatted as numbers."""
+"""Functions that format values, by the value's name. Other values are formatted as numbers."""

@@ -20,16 +20,16 @@ SLOW_MS = 100.0
 """A database or Redis that takes longer than this to respond is slow, ms. Pages and commits wait for it."""
 
 BUSY_MS = 250.0
-"""Delay of the event loop that people begin to notice, ms."""
+"""Event loop delay that people begin to notice, ms."""
 
 FULL_BYTES, TIGHT_BYTES, TIGHT_SHARE = 200_000_000, 1_000_000_000, 0.05
-"""Limits for free disk space, bytes or share: red below FULL_BYTES, amber below one of the others."""
+"""Limits for free disk space, as bytes or a share: red below FULL_BYTES, amber below either of the others."""
 
 CLOCK_OFF_MS, CLOCK_WRONG_MS = 2_000, 60_000
 DAY_MS = 86_400_000
 OLD_BACKUP_MS = 7 * DAY_MS
 LATE_PROOF_MS = 36 * 3_600_000
-"""Maximum age of the newest verified backup, ms: a day and a half."""
+"""Maximum age of the latest verified backup, ms: a day and a half."""
 
 LATE_NIGHT_MS = 2 * DAY_MS
 """How long the nightly work may be overdue, ms."""
@@ -43,10 +43,10 @@ class Seen(NamedTuple):
 
     facts: SystemFacts
     ready: Mapping[str, Ready]  # the checks of /readyz, by name
-    mail: Status | None  # None if the server sends none
+    mail: Status | None  # None if the server sends no email
     has_countries: bool
     is_behind_local_proxy: bool  # `LocalProxy` warns
-    backups: BackupState | None = None  # None if the server makes none by itself
+    backups: BackupState | None = None  # None if the server makes no backups itself
 
 
 def checks(seen: Seen) -> list[HealthCheck]:
@@ -68,7 +68,7 @@ def _as_far_as_known(check: HealthCheck, is_remembered: bool) -> HealthCheck:
 
 
 def worst_first(results: list[HealthCheck]) -> list[HealthCheck]:
-    """Sort by level. Checks of one level keep their order."""
+    """Sort by level. Checks with the same level keep their order."""
     return sorted(results, key=lambda check: LEVELS.index(check.level), reverse=True)
 
 
@@ -305,7 +305,7 @@ RULES: tuple[Callable[[Seen], HealthCheck], ...] = (
     _places,
     _version,
 )
-"""All rules, the most harmful first. Checks of one level are shown in this order."""
+"""All rules, the most harmful problems first. Checks with the same level are shown in this order."""
 
 STORED = frozenset(
     ("standby", "rollback", "clock", "backups", "recount", "retention", "reports", "mails", "webhooks", "version")

@@ -14,7 +14,7 @@ OFF, GOOD, WARNING, DANGER = LEVELS = ("off", "good", "warning", "danger")
 
 NO_RESULT, UNKNOWN = N_("No result yet"), N_("Unknown")
 STATES = {DANGER: N_("Wrong"), WARNING: N_("Needs attention"), GOOD: N_("Fine"), OFF: N_("Off")}
-"""Meanings of one check's colour."""
+"""Meanings of a check's colour."""
 
 
 class CheckGuide(NamedTuple):
@@ -261,7 +261,7 @@ FINDINGS = {
 """Findings, by name of the check and code of the rule."""
 
 UNREAD = "unread"
-"""Code of a check that needs the database while it cannot be read."""
+"""The code for a check that needs the database when the database cannot be read."""
 
 NOT_READ = Finding(OFF, N_("Not available while the database cannot be read."), state=UNKNOWN)
 
@@ -297,7 +297,7 @@ NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 class HealthCheck(NamedTuple):
-    """A check's result. `code` selects the texts in FINDINGS, which `values` are filled into."""
+    """A check's result. `code` selects texts from FINDINGS, and `values` are filled into them."""
 
     name: str
     level: str  # one of LEVELS
@@ -323,7 +323,7 @@ class HealthCheck(NamedTuple):
 
     @property
     def state(self) -> str:
-        """The meaning of its colour."""
+        """The meaning of the check's colour."""
         return self.finding.state or STATES[self.level]
 
     @property
@@ -333,7 +333,7 @@ class HealthCheck(NamedTuple):
 
     @property
     def section(self) -> str:
-        """Its section in docs/troubleshooting.md; "" if nothing is wrong."""
+        """The check's section in docs/troubleshooting.md; "" if nothing is wrong."""
         if self.level not in (WARNING, DANGER):
             return ""
         return self.cause.section if self.cause else self.finding.section or self.guide.section

@@ -28,7 +28,7 @@ shorter time.
 class HealthReport(NamedTuple):
     facts: SystemFacts
     mail: Status | None
-    checks: list[HealthCheck]  # the worst first
+    checks: list[HealthCheck]  # worst first
     is_read: bool = True  # False while the database cannot be read
     as_of_ms: int | None = None  # time of the last successful read, as far as this worker knows
 
@@ -38,7 +38,7 @@ class HealthReport(NamedTuple):
 
 
 class Health:
-    """The server's health. `is_behind_local_proxy` says whether the addresses of this worker's clients suggest an
+    """The server's health. `is_behind_local_proxy`: whether the addresses of this worker's clients suggest an
     undeclared proxy (`network.client_address`).
     """
 
@@ -91,11 +91,11 @@ class Health:
         return Seen(facts, self._readiness.checks(), mail, self._has_countries(), is_behind_local_proxy, backups)
 
     def mark_rollback_seen(self, account: Account, at_ms: int) -> None:
-        """Acknowledge the rollback of the database at `at_ms` (UTC), which must be the newest one. Raises Forbidden
+        """Acknowledge the rollback of the database at `at_ms` (UTC), which must be the latest one. Raises Forbidden
         unless the account is a site admin, and LedgerUnavailable.
         """
         self._system.mark_rollback_seen(account, at_ms)
-        self.invalidate()  # so that this worker's next page reads the facts
+        self.invalidate()  # so that this worker's next page reads the facts again
 
     def level(self, is_behind_local_proxy: bool) -> str:
         """One of `checks.LEVELS`, at most KEPT_MS old (RED_KEPT_MS if red). Red at once while visits are not saved."""
@@ -108,7 +108,7 @@ class Health:
         return self._level
 
     def invalidate(self) -> None:
-        """Make the next call of `level` read the facts again."""
+        """Make the next call to `level` read the facts again."""
         self._checked_ms = self._clock.elapsed_ms() - KEPT_MS
 
 

@@ -1,4 +1,4 @@
-"""Queries for the health of the server, and for operations on its data."""
+"""Queries for the server's health and for operations on its data."""
 
 from __future__ import annotations
 
@@ -46,35 +46,35 @@ class Standbys(NamedTuple):
     """How many PostgreSQL servers replicate this one, and how."""
 
     connected: int = 0
-    hidden: int = 0  # replication hidden from this role
-    synchronous: int = 0  # a commit waits for them
+    hidden: int = 0  # standbys whose replication state is hidden from this role
+    synchronous: int = 0  # standbys that commits wait for
 
 
 class Rollback(NamedTuple):
-    """The newest rollback of the database."""
+    """The latest database rollback."""
 
     at_ms: int
-    lost: int  # visits of the site, including earlier rollbacks that no admin has acknowledged
+    lost: int  # site visits lost, including in earlier rollbacks that no admin has acknowledged
     is_seen: bool
 
 
 class DatabaseFacts(NamedTuple):
     bytes: int
-    schema: str  # its newest migration
+    schema: str  # latest migration
     visits: int  # ever counted
-    newest_commit_ms: int  # newest visit, by the hybrid clock (specification: promise 3)
-    backup: AuditRecord | None  # the newest
+    newest_commit_ms: int  # time of the latest commit, by the hybrid clock (specification: promise 3)
+    backup: AuditRecord | None  # the latest one
     retention_ms: int | None  # when the nightly work last ended; None before the first night
-    unread: int = 0  # visits without a block, which each report has to read
-    oldest_visit_ms: int = 0  # 0 if it is unknown
+    unread: int = 0  # visits that are not in a block yet, so every report has to read them
+    oldest_visit_ms: int = 0  # 0 if unknown
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
     webhooks: Standing = Standing()
 
 
 class Importing(NamedTuple):
-    """A running import. `visits` has the number of visits since it began, including new ones from visitors; None if no
-    import is running.
+    """A running import. `visits` is the number of visits added since it began, including new ones from visitors; None
+    if no import is running.
     """
 
     visits: int | None
@@ -82,7 +82,7 @@ class Importing(NamedTuple):
 
 
 def clock_ms(session: Session) -> int | None:
-    """The database's own time, ms, which also shows that it responds; None for SQLite, which uses this
+    """The database's own time, ms. Reading it also shows that the database responds. None for SQLite, which uses this
     machine's clock.
     """
     if session.get_bind().dialect.name == "sqlite":
@@ -111,8 +111,8 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
 
 
 def importing(session: Session, is_going_on: bool) -> Importing:
-    """The running import. The record by itself is not enough, because a killed import leaves it until the next import
-    begins.
+    """The running import. `is_going_on` is needed because a killed import leaves its record behind until the next
+    import begins.
     """
     began = select(ImportedVisits.after_visit).where(ImportedVisits.upto_visit.is_(None))
     after = session.scalar(began) if is_going_on else None
@@ -121,8 +121,9 @@ def importing(session: Session, is_going_on: bool) -> Importing:
 
 
 def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:
-    """Record that an admin has acknowledged the rollback at `at_ms`. Does nothing if there has been a newer one, or
-    another admin was faster. Holds a lock, so that no such entry is written at the same time.
+    """Record that an admin has acknowledged the rollback at `at_ms`. Does nothing if there has been a later rollback,
+    or if another admin has already acknowledged this one. Holds a lock so that no other such entry is written at the
+    same time.
     """
     session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
     newest = _rollback(session)

@@ -1,4 +1,4 @@
-"""Checks whether this worker can serve visitors, for `/readyz` and Health."""
+"""Checks whether this worker can serve visitors, for `/readyz` and the Health page."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ class Ready(NamedTuple):
 
 
 class Readiness:
-    """Checks this worker. `lag_s` returns the last measured delay of the event loop. `redis_answers` returns whether
-    Redis responded to the last regular call, about a second ago, so that no request waits for it; None without Redis.
+    """Checks this worker. `lag_s` returns the last measured event loop delay. `redis_answers` returns whether Redis
+    responded to the last regular call, about a second ago, so that no request has to wait for Redis; None without
+    Redis.
     """
 
     def __init__(self, visits: Visits, lag_s: Callable[[], float], redis_answers: Callable[[], bool] | None) -> None:
@@ -40,7 +41,7 @@ class Readiness:
 
     @property
     def refuses_old_primary(self) -> bool:
-        """Whether the database server reached last is refused as an old primary (`database.timelines`)."""
+        """Whether the last database server reached was refused as an old primary (`database.timelines`)."""
         return bool(TIMELINES.refusal)
 
     def _database(self) -> Ready:
@@ -50,7 +51,7 @@ class Readiness:
         return Ready(not stale, took_ms, (TIMELINES.refusal or "It does not answer.") if stale else None)
 
     def _writer(self) -> Ready:
-        """Check the commit queue. This fails well before visitors get 503, which happens after 5 s."""
+        """Check the commit queue. This fails well before visitors get a 503, which happens after 5 s."""
         writer = self._visits.writer()
         if writer.has_failed:
             return Ready(False, error="The last commit failed.")

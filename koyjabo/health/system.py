@@ -1,4 +1,4 @@
-"""Facts about the server for the pages Health and Data: version, database, Redis, disk, workers, backups, recounts."""
+"""Facts about the server for the Health and Data pages: version, database, Redis, disk, workers, backups, recounts."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Installation(NamedTuple):
     """Facts that do not change while the server runs."""
 
     kind: str  # "SQLite" or "PostgreSQL"
-    survives_deploy: bool  # False for a file that the host deletes with the next deployment
-    folder: Path  # of the database file or, with PostgreSQL, of the program
+    survives_deploy: bool  # False for a file that the host deletes on the next deployment
+    folder: Path  # the folder containing the database file or, with PostgreSQL, the program
     has_redis: bool
     workers: int  # WEB_CONCURRENCY
     trusted_proxies: int
@@ -48,10 +48,10 @@ class Installation(NamedTuple):
 
 
 class WorkerGauges(NamedTuple):
-    """What a worker measures about itself."""
+    """Values that a worker measures about itself."""
 
     sockets: Callable[[], dict[str, int]]  # number of sockets by SOCKET_KINDS
-    lag_s: Callable[[], float]  # last measured delay of the event loop
+    lag_s: Callable[[], float]  # last measured event loop delay
     unsaved: Callable[[], Unsaved | None]
     reads_ledger: Callable[[], bool]  # whether the last regular read of the counter succeeded
 
@@ -59,12 +59,12 @@ class WorkerGauges(NamedTuple):
 class SystemFacts(NamedTuple):
     installation: Installation
     database: DatabaseFacts
-    database_ms: int  # upper bound of the response time of a ping
+    database_ms: int  # upper bound on a ping's response time
     clock_off_ms: int | None  # how far the database's clock is ahead of this machine's; None if it is the same clock
     disk: Disk | None  # of `installation.folder`; None if the system does not report it
-    redis_ms: float | None  # response time within about the last second; None while Redis is down
+    redis_ms: float | None  # response time, measured within about the last second; None while Redis is down
     workers: list[Worker]
-    unsaved: Unsaved | None  # None while visits are saved
+    unsaved: Unsaved | None  # None while visits are being saved
     recounts: RecountState
     now_ms: int
 
@@ -81,13 +81,13 @@ UNREAD = SystemFacts(
     recounts=RecountState(None, None),
     now_ms=0,
 )
-"""The facts if the database was never read."""
+"""The facts to show if the database has never been read."""
 
 
 class Data(NamedTuple):
     """Past and running operations on the data."""
 
-    jobs: list[RunningJob]  # of all workers, oldest first
+    jobs: list[RunningJob]  # on all workers, oldest first
     importing: Importing
     backup: AuditRecord | None
     retention_ms: int | None
@@ -97,7 +97,7 @@ class Data(NamedTuple):
 class System:
     """Collects the facts. Call `report` every second.
 
-    Methods that take an account are for site admins and viewers; they raise Forbidden for other accounts, and
+    Methods that take an account are for site admins and viewers. They raise Forbidden for other accounts, or
     LedgerUnavailable.
     """
 
@@ -136,11 +136,11 @@ class System:
 
     @property
     def reads_ledger(self) -> bool:
-        """Whether the database answered this worker's last regular read, about a second ago."""
+        """Whether the database responded to this worker's last regular read, about a second ago."""
         return self._gauges.reads_ledger()
 
     def facts_without_database(self, account: Account, last: SystemFacts | None) -> SystemFacts:
-        """The current facts that need no database, with the last known facts from the database. Does not wait."""
+        """The current facts that do not need the database, plus the last known facts from it. Does not wait."""
         account.require_site_viewer()
         self.report()
         known = last or UNREAD._replace(installation=self._installation)
@@ -171,7 +171,7 @@ class System:
         self._database.write(queries.mark_rollback_seen, audit.actor(account, self._clock), at_ms)
 
     def unsaved(self) -> Unsaved | None:
-        """Visits that live workers could not save; None while visits are saved. Does not wait."""
+        """Visits that live workers could not save; None while visits are being saved. Does not wait."""
         own, others = self._gauges.unsaved(), [worker for worker in self._workers.live() if worker.id != self._id]
         outages = [] if own is None else [own]
         for worker in others:

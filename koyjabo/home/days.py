@@ -1,4 +1,4 @@
-"""Today by hour, and a typical day of the same weekday."""
+"""Visits by hour, today and on a typical day with the same weekday."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE
 
 WEEKS, LEAST_DAYS = 4, 2
-"""The usual day is the mean of the same weekday in the last WEEKS weeks, if at least LEAST_DAYS of them had visits."""
+"""The usual day is the mean of the last WEEKS days with the same weekday, if at least LEAST_DAYS of them had visits."""
 
 
 class DayByHour(NamedTuple):
-    """Visits by hour of the local clock, as 24 numbers."""
+    """Visits by local hour, as 24 numbers."""
 
-    hour: int  # the current one
+    hour: int  # the current hour
     today: Sequence[int]
     usual: Sequence[int]  # empty if unknown
     yesterday: int
 
 
 class DaysByHour:
-    """Reads the hourly sums once a minute, for all requests."""
+    """Reads the hourly sums at most once a minute, for all requests."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
@@ -47,7 +47,7 @@ class DaysByHour:
         return day._replace(today=today)
 
     def _read_day(self, minute: int) -> DayByHour:
-        """The day without the current hour. `at` counts today's remaining visits in the current hour."""
+        """The day without the current hour. `at` assigns today's remaining visits to the current hour."""
         today, running_s = self._clock.bucket(minute * MINUTE_MS)
         ago = (0, 1, *range(7, 7 * WEEKS + 1, 7))
         hours = [self._clock.hours(day, day) for day in (shifted(today, -days) for days in ago)]
@@ -59,7 +59,7 @@ class DaysByHour:
         return DayByHour(self._local_hour(running_s), now, usual if len(known) >= LEAST_DAYS else (), sum(yesterday))
 
     def _by_local_hour(self, hours: Sequence[int], visits: Mapping[int, int]) -> list[int]:
-        """Visits by hour of the local clock. An hour that occurs twice has the visits of both."""
+        """Visits by local hour. If an hour occurs twice, its visits are added up."""
         by_hour = [0] * 24
         for hour_s in hours:
             by_hour[self._local_hour(hour_s)] += visits.get(hour_s, 0)

@@ -35,8 +35,8 @@ WEEK, MONTH, LONGEST = 7, 30, 365
 
 
 def at_this_pace(visits: int, days: Sequence[int], clock: Clock) -> str:
-    """When this number of further visits will be reached, such as `on Monday at this pace`; "" if that is too
-    uncertain. `days` has the visits of the last complete days.
+    """When this many more visits will be reached, such as `on Monday at this pace`; "" if that is too uncertain. `days`
+    has the visits on each of the last complete days.
     """
     last = days[-DAYS:]
     if sum(day_visits > 0 for day_visits in last) < LEAST_DAYS:
@@ -64,7 +64,7 @@ def _words(at_ms: int, clock: Clock) -> str:
 
 
 AHEAD = 3
-"""Number of milestones that a page knows in advance, so that it can continue after reaching the first."""
+"""Number of milestones that a page receives in advance, so that it can continue after reaching the first."""
 
 BUSY, CANDIDATES = 6, 50
 PLACES = 4
@@ -73,17 +73,17 @@ PLACES = 4
 
 class Goal(NamedTuple):
     ahead: Sequence[int]  # the next milestones
-    pace: str  # when the first of them comes, in words; "" if unknown
+    pace: str  # when the first will be reached, in words; "" if unknown
 
 
 class Places(NamedTuple):
     largest: Sequence[tuple[str, int]]  # with the number of people
-    others: int = 0  # number of further locations
-    people: int = 0  # people in those
+    others: int = 0  # number of other locations
+    people: int = 0  # people in these other locations
 
     @classmethod
     def of(cls, people: Mapping[str, int]) -> Places:
-        """Make the list from the number of people by location, the largest first."""
+        """Make the list from the numbers of people by location, sorted largest first."""
         places = list(people.items())
         if len(places) <= PLACES:
             return cls(places)
@@ -92,14 +92,14 @@ class Places(NamedTuple):
 
 
 class HomeView(NamedTuple):
-    """The contents of the page. While the database cannot be read: only the stats and their locations."""
+    """The page's contents. While the database cannot be read, only the stats and their locations."""
 
     now_ms: int
     stats: dict[str, Any]
     places: Places
     weekday: str  # in the page's language
     day: DayByHour | None = None
-    goal: Goal | None = None  # None without milestones
+    goal: Goal | None = None  # None if no milestones are left
     communities: Sequence[tuple[CommunityDetails, int]] = ()  # with the number of people online
 
 
@@ -110,7 +110,7 @@ def home_view() -> HomeView:
     weekday = format_date(date.fromisoformat(clock.bucket(now_ms).day), "EEEE", locale=language())
     view = HomeView(clock.now_ms(), stats.as_object(), Places.of(stats.places), weekday)
     if stats.stale:
-        return view  # each further read would have to wait
+        return view  # any further read would have to wait
     try:
         day, goal, communities = current()[DaysByHour].at(moment), _goal(stats.total), _busy_communities()
         return view._replace(day=day, goal=goal, communities=communities)
@@ -137,8 +137,8 @@ def _milestones_after(total: int) -> list[int]:
 
 
 def _busy_communities() -> list[tuple[CommunityDetails, int]]:
-    """The communities with the most people online. Only those with public numbers where a member came or left within
-    the hour.
+    """The communities with the most people online, among communities with public numbers where a member came or left
+    within the last hour.
     """
     people = {
         scope: arrivals.online for scope, arrivals in current()[PresenceServices].arrivals.last_hour(CANDIDATES).items()

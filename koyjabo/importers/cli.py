@@ -30,11 +30,11 @@ LONGEST_SITE = 40
 def import_(file: Path, program: str | None, site: str | None, kind: str | None, even_folded: bool) -> None:
     """Import the visits in FILE, or on standard input (-), from our own export or from another counter. Each visit
     needs a visitor_id and an at, which is ISO 8601 or ms since 1970; docs/import-export.md describes the columns.
-    Visits keep their times and get new ordinals. A visit that is already stored is not counted again, so after an
-    interruption, import the same file again. Safe to run while the server is busy.
+    Visits keep their times and get new visit numbers. Visits that are already stored are not counted again, so after
+    an interruption, import the same file again. Safe to run while the server is busy.
 
-    With --program, FILE is an export of another counter. From umami and goatcounter, page views become visits. From
-    plausible and ga4, daily sums are added to the total. Unusable lines are listed; the other lines are imported.
+    With --program, FILE is an export from another counter. Page views from umami and goatcounter become visits. Daily
+    sums from plausible and ga4 are added to the total. Unusable lines are listed; the other lines are imported.
     """
     _require_fitting(program, site, kind, even_folded)
     if program is None:

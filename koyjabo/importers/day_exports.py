@@ -1,13 +1,13 @@
 """Reads exports with daily sums, from Plausible and Google Analytics 4.
 
-Plausible: the column `visits` of `imported_visitors_*.csv`, as a file or in the zip archive of Settings, Imports &
+Plausible: the `visits` column of `imported_visitors_*.csv`, as a file or in the zip archive from Settings, Imports &
 exports (since Community Edition 2.1).
 
 Google Analytics: sessions, from the CSV of an exploration with the dimension Date and the metric Sessions, or of a
 report whose chart shows Sessions by "Nth day". Comments (#) and blank lines separate its sections. Column names are in
 the user's language.
 
-Days are in the time zone that the site has in the other program.
+Days are in the site's time zone in the other program.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST = 10**12
 EARLIEST = "1970-01-02"
 
 COLUMNS = {"date", "visitors", "pageviews", "bounces", "visits", "visit_duration"}
-"""Columns of imported_visitors. The archive's other files have one more dimension."""
+"""Columns of imported_visitors. The archive's other files have an additional dimension."""
 
 NO_VISITORS = (
     "No file of this export has the columns of Plausible's imported_visitors: date, visitors, pageviews, bounces, "
@@ -42,7 +42,7 @@ SESSIONS = frozenset(
 ).union(["সেশন", "सेशन", "セッション", "会话"])
 NTH_DAY, NTH = "Nth day", re.compile(r"\d{1,4}", re.ASCII)
 DATE = re.compile(r"#[^:#]*: ?(\d{8})", re.ASCII)
-"""A comment with one date. Before a section, the last two dates are the first and last day of the report."""
+"""A comment containing a date. The last two dates before a section are the report's first and last days."""
 
 NO_SESSIONS = (
     "This file has no sessions by date. In Google Analytics: Explore, a free form with Date as the only "
@@ -120,7 +120,7 @@ def read_google_analytics(export: Export, days: DaySums, report: ImportReport) -
 
 
 def _rows(records: Iterator[Record]) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Yield day and sessions, as written in the file, of each row that has them."""
+    """Yield the line number, day and sessions of each row that has them, as written in the file."""
     section: _Section | None = None
     dates: list[str] = []
     for number, values in records:
@@ -137,7 +137,7 @@ def _rows(records: Iterator[Record]) -> Iterator[tuple[int, tuple[str, str]]]:
 
 
 class _Section:
-    """A header and the rows below it. `start` is the first day of the report, YYYYMMDD."""
+    """A header and the rows below it. `start` is the report's first day, YYYYMMDD."""
 
     def __init__(self, columns: list[str], start: str | None) -> None:
         names = [name.strip().casefold() for name in columns]

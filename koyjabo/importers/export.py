@@ -1,5 +1,5 @@
-"""Opens exports of other programs: CSV, gzip or zip files, recognised by their first bytes. Files are read line by
-line, in constant memory. Nothing is unpacked to the disk.
+"""Opens exports from other programs: CSV, gzip or zip files, recognised by their first bytes. Files are read line by
+line, in constant memory. Nothing is unpacked to disk.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from koyjabo.visit_log.file_lines import BadLine, Refuse
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 OF_MACOS = "__MACOSX/"
-"""A folder that macOS adds to archives, with descriptions of the files."""
+"""A folder of file metadata that macOS adds to archives."""
 
 MAX_RATIO, ALWAYS_ALLOWED_BYTES = 200, 100_000_000
-"""An unpacked archive may have up to this many times the archive's size, or this many bytes, whichever is more. Exports
-are 5 to 30 times as large.
+"""An archive may unpack to this many times its size or to this many bytes, whichever is more. Exports unpack to 5 to 30
+times their size.
 """
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Usual compression methods. For others, zipfile unpacks 4 KB at once, which may become gigabytes."""
+"""Common compression methods. With other methods, zipfile decompresses 4 KB at once, which may expand to gigabytes."""
 
 LARGEST_LIST = 1_000_000
 """Maximum size of an archive's table of contents, bytes: about 10,000 files. Reading it takes 15 times as
@@ -40,15 +40,15 @@ much memory.
 
 LIES = (struct.error, ValueError, LookupError, OverflowError)
 DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, *LIES)
-"""Errors when reading an archive: RuntimeError if it has a password, LIES for false sizes and invalid names."""
+"""Errors raised when reading an archive: RuntimeError if it has a password, LIES for false sizes and invalid names."""
 
 
 class UnusableExport(KoyJaboError):
-    """The file is damaged, or not a usable export of that program."""
+    """The file is damaged, or is not a usable export from that program."""
 
 
 class ArchiveMember(NamedTuple):
-    """A file of an export."""
+    """A file in an export."""
 
     name: str  # without folders
     open: Callable[[], IO[bytes]]
@@ -89,7 +89,7 @@ class Export:
 
 
 class _Room:
-    """Limits the unpacked size of an export, bytes."""
+    """Limits an export's unpacked size, bytes."""
 
     def __init__(self, most: int) -> None:
         self._left = most
@@ -134,7 +134,7 @@ class _Lines:
 
 
 class _Bounded:
-    """Wraps a file to limit the size of the table of contents, which zipfile reads at once."""
+    """Wraps an archive to limit the size of its table of contents, which zipfile reads all at once."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

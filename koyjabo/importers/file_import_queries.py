@@ -16,10 +16,10 @@ DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
 IMPORT, CANCEL = "import", "cancel"
 
 SILENT_MS = 30_000
-"""After this time without a renewal, ms, the worker and its file are gone."""
+"""If a row is not renewed for this long, ms, its worker and file are considered gone."""
 
 KEPT = 20
-"""Number of rows that are kept."""
+"""Number of rows to keep."""
 
 UNLESS_CANCELLED = case((FileImport.asked == CANCEL, CANCEL), else_="")
 """Value of `asked` when the import begins. Keeps a cancellation that arrived at the same time."""
@@ -30,7 +30,7 @@ def newest(session: Session) -> FileImport | None:
 
 
 def begin(session: Session, new: FileImport, now_ms: int) -> FileImport | None:
-    """Begin a check. Returns None while another file is open."""
+    """Begin a check. Returns None while another file is in progress."""
     lock_limit(session, FileImport)
     last = newest(session)
     if last is not None and last.ended_ms is None and not job_queries.is_dead(last, now_ms, SILENT_MS):

@@ -1,7 +1,7 @@
-"""Files that admins upload. A file is checked first, and imported when an admin accepts (decision 97).
+"""Files that admins upload. A file is checked first, then imported once an admin accepts (decision 97).
 
-The worker that receives the file keeps it without a name, and starts the processes that read it. Its row has everything
-that other workers need.
+The worker that receives the file keeps it as an unnamed file and starts the processes that read it. The file's row has
+everything that other workers need.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from koyjabo.settings.schema import Settings
 log = logging.getLogger(__name__)
 
 ANSWER_S = 0.5
-"""Seconds between two polls for an admin's decision."""
+"""Seconds between polls for an admin's decision."""
 
 QUESTION_S = 3600.0
 """How long a checked file waits for a decision, s."""
@@ -64,7 +64,7 @@ class Upload(NamedTuple):
 
 
 class FileImports:
-    """File imports, for site admins. Raises Forbidden for others, and LedgerUnavailable."""
+    """File imports, for site admins. Methods raise Forbidden for other accounts, or LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
         self._database = database
@@ -76,7 +76,9 @@ class FileImports:
         self._is_closing = False
 
     def state(self, account: Account) -> FileImport | None:
-        """The newest file of any worker; None if there was none. Its state is UNKNOWN while nothing can be stored."""
+        """The latest file on any worker; None if there has been none. Its state is UNKNOWN while nothing can be
+        stored.
+        """
         account.require_site_admin()
         row = self._database.read(queries.newest)
         return None if row is None else self._shown(row)
@@ -122,7 +124,7 @@ class FileImports:
             return False
         return True
 
-    # Run in the task that has the file.
+    # The methods below run in the task that has the file.
 
     def _follow(self, row: FileImport, file: int, plan: ImportPlan) -> None:
         try:
@@ -140,7 +142,7 @@ class FileImports:
 
     def _run(self, row: FileImport, file: int, plan: ImportPlan, step: str) -> ImportProgress:
         """Run a step until it ends, and store its progress."""
-        is_urgent = step == run.IMPORT  # while it commits, visits wait for it
+        is_urgent = step == run.IMPORT  # visits have to wait while it commits
         process = ChildProcess(self._runtime, [run.__name__, step], plan._asdict(), file, is_urgent)
         self._process = process
 
@@ -154,7 +156,7 @@ class FileImports:
         return ended
 
     def _is_accepted(self, row: FileImport, preview: dict[str, Any]) -> bool:
-        """Wait for the admin's decision whether to import the checked file."""
+        """Wait for the admin's decision on whether to import the checked file."""
         until = time.monotonic() + QUESTION_S
         asked = self._renew(row, state=CHECKED, preview=preview)
         while asked == "" and time.monotonic() < until and not self._is_closing:
@@ -185,5 +187,5 @@ class FileImports:
 
 
 def new_file() -> IO[bytes]:
-    """An unnamed file, which disappears with this process. Raises OSError, BackupStoreError."""
+    """Create an unnamed file that disappears when this process ends. Raises OSError, BackupStoreError."""
     return tempfile.TemporaryFile(dir=temporary_folder(0))

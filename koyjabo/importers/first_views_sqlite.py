@@ -1,7 +1,7 @@
-"""Finds the first page view of each visit, and repeated keys, with a temporary SQLite database. Exports have one line
-per page view, in any order.
+"""Finds each visit's first page view, and repeated keys, using a temporary SQLite database. Exports have one line per
+page view, in any order.
 
-SQLite keeps up to CACHE_KB in memory, and the rest in an unnamed file, which disappears with the process
+SQLite keeps up to CACHE_KB in memory and the rest in an unnamed file that disappears with the process
 (https://www.sqlite.org/inmemorydb.html#temp_db).
 """
 
@@ -18,12 +18,12 @@ CACHE_KB = 65_536
 
 
 class PageView(NamedTuple):
-    """A page view. Texts are cut to the lengths of a stored visit. None means not recorded."""
+    """A page view. Texts are truncated to the lengths allowed in a stored visit. None means not recorded."""
 
     visit: str
     visitor: str
     at_ms: int
-    number: int  # number of its line
+    number: int  # its line number
     page: str | None = None
     referrer: str | None = None
     campaign: str | None = None
@@ -78,7 +78,7 @@ class FirstViews:
     @classmethod
     @contextmanager
     def collected(cls) -> Iterator[Self]:
-        """Collect page views in a context. Raises NoRoom."""
+        """Open a context for collecting page views. Raises NoRoom."""
         with _temporary(SCHEMA) as database:
             yield cls(database)
 
@@ -93,7 +93,7 @@ class FirstViews:
         return int(self._database.execute("SELECT count(*) FROM views").fetchone()[0])
 
     def in_order(self) -> Iterator[PageView]:
-        """Yield the page views by time."""
+        """Yield the page views in order of time."""
         return map(PageView._make, self._database.execute(IN_ORDER))
 
     def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
@@ -103,7 +103,7 @@ class FirstViews:
 
 
 class SeenKeys:
-    """Remembers which keys of a file were seen, in constant memory."""
+    """Remembers which keys in a file have been seen, in constant memory."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -111,7 +111,7 @@ class SeenKeys:
     @classmethod
     @contextmanager
     def collected(cls) -> Iterator[Self]:
-        """Collect keys in a context. Raises NoRoom."""
+        """Open a context for collecting keys. Raises NoRoom."""
         with _temporary(SEEN_SCHEMA) as database:
             yield cls(database)
 

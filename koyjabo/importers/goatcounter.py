@@ -1,7 +1,7 @@
 """Reads GoatCounter's CSV export, gzipped or not. The first column names the format: 1 (GoatCounter 1.x) or 2 (2.x).
 
-A visit is a session with a page view that is neither a bot's nor an event. A visitor is a session. In format 1, the
-column Browser has the user agent. Times without an offset are UTC.
+A visit is a session with at least one page view that is neither a bot's nor an event. A visitor is a session. In format
+1, the Browser column contains the user agent. Times without an offset are UTC.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HTTP, GENERATED, CAMPAIGN = "h", "g", "c"
 """Kinds of referrers."""
 
 GROUPS = {"Google": "google.com", "Hacker News": "news.ycombinator.com", "Telegram Messenger": "t.me"}
-"""Names that GoatCounter writes instead of referrers with many hosts."""
+"""Names that GoatCounter writes in place of referrers that have many hosts."""
 
 NO_EXPORT = (
     "This is no CSV export of GoatCounter in format 1 or 2: its first column must be 1Path or 2Path, and among the "
@@ -74,7 +74,7 @@ def _no_visit(row: Values, session: str) -> str | None:
 
 
 def _view(number: int, row: Values, session: str) -> PageView:
-    """The page view of a row. Raises ValueError."""
+    """Parse a row as a page view. Raises ValueError."""
     if not SESSION.fullmatch(session):
         raise ValueError("Session must be a number of 128 bits, in hexadecimal")
     referrer, campaign = _origin(row.get("Referrer", ""), row.get("Referrer scheme"))
@@ -92,7 +92,7 @@ def _view(number: int, row: Values, session: str) -> PageView:
 
 
 def _origin(text: str, scheme: str | None) -> tuple[str | None, str | None]:
-    """The referrer, and the campaign, from GoatCounter's referrer and its kind."""
+    """The referrer and the campaign, derived from GoatCounter's referrer and its kind."""
     if scheme == CAMPAIGN:
         return None, Campaign(utm_campaign=text).written()
     if scheme == GENERATED:

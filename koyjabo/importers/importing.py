@@ -1,7 +1,7 @@
 """Imports a file from another program while servers are running.
 
 Each visit in the file becomes a visit in the ledger, with its original time. Visits have fixed ids, so importing a file
-again adds nothing. From programs that export sums, each day is added to the total.
+again adds nothing. For programs that export sums, each day is added to the total.
 
 The whole file is read first, so nothing is imported from a damaged file.
 """
@@ -51,8 +51,8 @@ NAMES = {"umami": "Umami", "goatcounter": "GoatCounter", "plausible": "Plausible
 
 
 class ImportSource(NamedTuple):
-    """A seekable file, its name and size in bytes, and the program it comes from. `site` distinguishes several sites in
-    a program of SUMS; "" if there is only one.
+    """A seekable file, its name and size in bytes, and the program it comes from. `site` distinguishes between several
+    sites in a program in SUMS; "" if there is only one.
     """
 
     file: IO[bytes]
@@ -75,11 +75,11 @@ def import_export(
     by: Actor | None = None,
     on_imported: Callable[[Imported], object] = lambda imported: None,
 ) -> ImportReport:
-    """Import an export of OWN or of a program of VISITS or SUMS. Needs an application context. `by` is for the audit
-    log; the operator by default. `on_imported` is called with what has been imported so far.
+    """Import an export from OWN or from a program in VISITS or SUMS. Needs an application context. `by` is the actor
+    for the audit log, the operator by default. `on_imported` is called with what has been imported so far.
 
-    Raises UnusableExport, AnotherSite and Busy before anything is imported. After LedgerUnavailable, imported visits
-    stay, and importing the file again continues.
+    Raises UnusableExport, AnotherSite or Busy before anything is imported. After LedgerUnavailable, the visits imported
+    so far are kept, and importing the file again continues.
     """
     by = by or log.actor(OPERATOR, clock)
     if source.program in SUMS:
@@ -95,7 +95,7 @@ def import_export(
 def visits_of(
     source: ImportSource, clock: Clock, progress: ReportProgress, report: ImportReport
 ) -> Iterator[Iterator[ImportedLine]]:
-    """The visits in an export that has visits. Skipped lines go to `report`. Raises UnusableExport."""
+    """The visits in an export of visits. Skipped lines go to `report`. Raises UnusableExport."""
     if source.program == OWN:
         with progress(source.size, "Reading, bytes") as advance:
             yield own_exports.read(_opened(source, report, advance), clock.zone, report.refuse)
@@ -139,7 +139,7 @@ def _import_sums(source: ImportSource, clock: Clock, progress: ReportProgress, b
 
 
 def days_of(source: ImportSource, clock: Clock, progress: ReportProgress, report: ImportReport) -> dict[str, int]:
-    """The visits by day in an export of a program of SUMS. Raises UnusableExport."""
+    """The daily visits in an export from a program in SUMS. Raises UnusableExport."""
     days = DaySums(clock.today())
     with progress(source.size, "Reading, bytes") as advance:
         SUMS[source.program](_opened(source, report, advance), days, report)
@@ -147,8 +147,8 @@ def days_of(source: ImportSource, clock: Clock, progress: ReportProgress, report
 
 
 def new_days(session: Any, source: ImportSource, days: dict[str, int]) -> tuple[sums_queries.Difference, Summed]:
-    """The difference that importing these days would make, and the result. Raises AnotherSite, and UnusableExport for
-    too many visits.
+    """The difference that importing these days would make, and the result. Raises AnotherSite, or UnusableExport if
+    there are too many visits.
     """
     taken = sums_queries.taken(session, source.program)
     sums_queries.require_same_site(days, source.key, taken)

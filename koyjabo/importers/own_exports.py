@@ -1,4 +1,4 @@
-"""Reads our own exports of visits, or files with the same columns: CSV or JSON Lines, compressed or not, recognised by
+"""Reads our own visit exports, or files with the same columns: CSV or JSON Lines, compressed or not, recognised by
 their contents.
 """
 

@@ -11,20 +11,18 @@ NULLS = frozenset({"", "\\N", "NULL"})
 """Texts that databases write for a missing value in a CSV file."""
 
 Record = tuple[int, list[str]]
-"""The number of a record's first line, and its values. A blank line has no values."""
+"""A record's first line number and its values. A blank line has no values."""
 
 Values = dict[str, str]
 
 
 def records(lines: SupportsReadline, refuse: Refuse) -> Iterator[Record]:
-    """The records of a file. Calls `refuse` for an unusable line, and continues after it."""
+    """The records in a file. Calls `refuse` for each unusable line and continues after it."""
     return ((record.first, record.values) for record in csv_records(lines, refuse))
 
 
 class ExportTable:
-    """The rows of a CSV file below its header: their line number, and their values by column, without
-    missing values.
-    """
+    """The rows below a CSV file's header: their line numbers, and their values by column, without missing values."""
 
     def __init__(self, rows: Iterator[Record], refuse: Refuse) -> None:
         self.columns = next((values for _, values in rows if values), [])

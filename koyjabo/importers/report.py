@@ -14,11 +14,11 @@ MOST_NUMBERS = 20
 
 
 class Summed(NamedTuple):
-    """Daily sums that were added. `before` and `after` are totals of the site."""
+    """Daily sums that were added. `before` and `after` are the site's totals."""
 
     days: int
     visits: int
-    known: int  # days that an earlier import has added
+    known: int  # days already added by an earlier import
     fewer: list[str]  # days with fewer visits in the file than were added before
     before: int
     after: int
@@ -51,7 +51,7 @@ class ImportReport:
         return self._refused.total()
 
     def refusals(self) -> list[tuple[str, int, list[int]]]:
-        """For each reason: how many lines were refused, and the numbers of the first ones."""
+        """Refused lines by reason: how many there are, and the numbers of the first ones."""
         return [(why, count, self._numbers[why]) for why, count in self._refused.items()]
 
     def sentences(self) -> Iterator[str]:

@@ -76,9 +76,9 @@ def work(step: str, plan: ImportPlan, reporter: Reporter[ImportProgress]) -> dic
 
 
 def _preview(source: ImportSource, clock: Clock, progress: ReportProgress, even_folded: bool) -> dict[str, Any]:
-    """Find out what an import would do, without writing. Uses the same lines, rules and keys. Raises what
-    `importing.import_export` raises, except Busy. The result has the number of `days` with new visits, and the site's
-    total `before` and `after`.
+    """Preview an import without writing anything, using the same lines, rules and keys. Raises the same errors as
+    `importing.import_export`, except Busy. The result has the number of `days` with new visits, and the site's total
+    `before` and `after`.
     """
     report = ImportReport()
     if source.program in SUMS:

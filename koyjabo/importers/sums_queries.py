@@ -1,7 +1,8 @@
-"""Adds visits by day to the total: an adjustment for each day, and a row in `imported_days` to recognise the day.
+"""Adds daily visits to the total: an adjustment for each day, and a row in `imported_days` that marks the day as
+imported.
 
-A later export of the same site repeats earlier days, and the last of these may have grown. Each day is added once, and
-so is its growth.
+A later export from the same site repeats earlier days, and the last of them may have grown. Each day is added only
+once, and so is its growth.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ Days = Mapping[str, int]
 """Visits by day, YYYY-MM-DD."""
 
 TOLERATED_DAYS = 3
-"""Number of days that may be equal by chance on two sites. Also the number that may differ between two exports of one
-site, because the newest days are incomplete.
+"""Number of days whose visits may be equal on two sites by chance. Also the number of days that may differ between two
+exports from one site, because the latest days are incomplete.
 """
 
 
@@ -52,7 +53,7 @@ def difference(days: Days, known: Days) -> Difference:
 
 
 def require_same_site(days: Days, source: str, taken: Mapping[str, Days]) -> None:
-    """Raises AnotherSite if the days show that the file is not from the site `source`."""
+    """Raise AnotherSite if the days show that the file is not from the site `source`."""
     own = difference(days, taken.get(source, {}))
     if own.known - own.same > max(TOLERATED_DAYS, own.same):
         raise AnotherSite(
@@ -74,8 +75,8 @@ def _site(source: str) -> str:
 
 
 def taken(session: Session, program: str) -> dict[str, dict[str, int]]:
-    """The visits by day that were added before, by source: the program, followed by a colon and the site if one was
-    named.
+    """The daily visits that were added before, by source. A source is the program, followed by a colon and the site if
+    one was named.
     """
     rows = select(ImportedDay.source, ImportedDay.day, ImportedDay.visits).where(
         (ImportedDay.source == program) | ImportedDay.source.startswith(f"{program}:", autoescape=True)
@@ -87,7 +88,7 @@ def taken(session: Session, program: str) -> dict[str, dict[str, int]]:
 
 
 def add(session: Session, source: str, more: Days, known: Days, reason: str, now_ms: int) -> Totals:
-    """Add the visits `more`, at least one, to the `known` visits of a source, in the session's transaction."""
+    """Add `more` visits, at least one, to a source's `known` visits, in the session's transaction."""
     totals = add_to_total(session, [(visits, f"{reason}, {day}") for day, visits in more.items()], now_ms)
     replaced = [{"source": source, "day": day, "visits": known.get(day, 0) + visits} for day, visits in more.items()]
     session.execute(delete(ImportedDay).where(ImportedDay.source == source, ImportedDay.day.in_(more)))

@@ -13,7 +13,7 @@ from koyjabo.network.user_agents import DESKTOP, PHONE, UserAgent
 from koyjabo.visit_log import import_file
 
 ID = re.compile(r"[A-Za-z0-9_.:\-]{1,100}", re.ASCII)
-"""Ids of visits and visitors. With the program's name before it, an id has at most 128 characters."""
+"""Visit and visitor ids. With the program's name as a prefix, an id has at most 128 characters."""
 
 DEVICES = {"mobile": PHONE, "desktop": DESKTOP, "laptop": DESKTOP}
 BROWSERS = {
@@ -35,7 +35,7 @@ BROWSERS = {
     "samsung": "Samsung Internet",
     "yandexbrowser": "Yandex Browser",
 }
-"""Browser names as in ua-parser, by their names in detect-browser, which Umami uses."""
+"""Browser names in ua-parser, by their names in detect-browser, which Umami uses."""
 
 SYSTEMS = {"Android OS": "Android", "Mac OS": "macOS", **user_agents.SYSTEMS}
 VERSION = re.compile(r" (?:[\d._]+|XP|Vista|ME|CE|Server.*)$")
@@ -71,5 +71,5 @@ def campaign(query: str | None) -> str | None:
 
 
 def moment(value: str | None) -> int:
-    """ms since 1970. A time without an offset is UTC. Raises ValueError."""
+    """Parse a time as ms since 1970. A time without an offset is UTC. Raises ValueError."""
     return import_file.moment(value, UTC)

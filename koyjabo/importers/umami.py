@@ -1,7 +1,8 @@
-"""Reads Umami's exports: `website_event.csv` of Umami Cloud, as a file or in its zip archive; or the same table (since
-2.11) of your own database, together with the table `session`, which has browser and location (docs/import-export.md).
+"""Reads Umami's exports: `website_event.csv` from Umami Cloud, as a file or in its zip archive; or the same table
+(since 2.11) from your own database, together with the `session` table, which has browser and location
+(docs/import-export.md).
 
-A visit is a distinct `visit_id` of page views (`event_type` 1). A visitor is a `session_id`. Times are UTC.
+A visit is a distinct `visit_id` among page views (`event_type` 1). A visitor is a `session_id`. Times are UTC.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _views(table: ExportTable, report: ImportReport) -> Iterator[PageView]:
 
 
 def _view(number: int, row: Values) -> PageView:
-    """The page view of a row. Raises ValueError."""
+    """Parse a row as a page view. Raises ValueError."""
     return PageView(
         visit=_id(row, "visit_id"),
         visitor=_id(row, "session_id"),

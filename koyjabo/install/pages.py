@@ -23,7 +23,7 @@ COLOR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
 
 
 class Appearance(NamedTuple):
-    """The settings of the builder."""
+    """The builder's settings."""
 
     value: str
     lang: str
@@ -57,7 +57,7 @@ def _known() -> dict[str, Any]:
 
 
 def _appearance() -> Appearance:
-    """The builder's settings, from the query. Unknown ones are ignored."""
+    """The builder's settings, from the query string. Unknown settings are ignored."""
     query = request.args
     value, lang, color = query.get("value", ""), query.get("lang", ""), query.get("color", "")
     return Appearance(

@@ -1,1 +1,3 @@
-"""Long-running work on one worker of all servers: how it begins and ends, and how other workers see its progress."""
+"""Long-running work on a single worker across all servers: how it begins and ends, and how other workers see its
+progress.
+"""

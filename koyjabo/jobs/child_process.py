@@ -25,14 +25,14 @@ from koyjabo.core.runtime import Runtime
 
 AT_ONCE = 65_536
 IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
-"""Number of the system call, by machine. C's library has no function for it."""
+"""The system call's number, by machine. The C library has no function for it."""
 
 IDLE_CLASS = 3 << 13
 """I/O priority: reads and writes only while the disk is idle, if the disk's scheduler supports that."""
 
 NICENESS = 10
-"""CPU priority, which gives it a tenth of a busy core. 19 would give it a hundredth, and a backup might
-never finish.
+"""CPU priority. It gives the process a tenth of a busy core; 19 would give it a hundredth, and a backup might never
+finish.
 """
 
 KILLED_FIRST = "1000"
@@ -42,18 +42,18 @@ INHERITED = 3
 """Number of the inherited file descriptor."""
 
 PLAN = "KOYJABO_PLAN"
-"""Environment variable with the process's plan, as JSON."""
+"""Environment variable that contains the process's plan, as JSON."""
 
 POLL_S, REPORT_S = 0.1, 1.0
-"""Seconds between two polls of a process, and between two of its reports."""
+"""Seconds between polls of a process, and between its reports."""
 
 Report = TypeVar("Report")
 
 
 class ChildProcess:
-    """Runs `python -m …` with a plan. Its standard output has reports, as lines of JSON, which a real thread reads
-    until it ends. It inherits the file `inherited`, if given. It has a lower priority than visits, unless visits wait
-    for it (`is_urgent`).
+    """Runs `python -m …` with a plan. The process writes reports to standard output as lines of JSON, which a real
+    thread reads until the process ends. It inherits the file `inherited`, if given. It has a lower priority than
+    visits, unless visits wait for it (`is_urgent`).
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class ChildProcess:
         self._is_urgent = is_urgent
         self._pid = 0
         self._is_killed = False
-        self._line = b""  # the newest report
+        self._line = b""  # the latest report
         self.problem = ""  # why it could not be started, as a sentence
-        self.status: int | None = None  # its exit status when it has ended, or the signal as a negative number
+        self.status: int | None = None  # its exit status once it has ended, or the signal as a negative number
         runtime.start_thread(self._main)
 
     def kill(self) -> None:
@@ -85,14 +85,14 @@ class ChildProcess:
         self._signal(signal.SIGTERM)
 
     def report(self, kind: Callable[..., Report]) -> Report:
-        """Its last report, as the NamedTuple `kind`."""
+        """The process's last report, as the NamedTuple `kind`."""
         return kind(**json.loads(self._line)) if self._line else kind(error=self.problem)
 
     def follow(
         self, kind: Callable[..., Report], on_report: Callable[[Report], bool], stop: Callable[[], None]
     ) -> Report:
-        """Wait until it ends, and return its last report. `on_report` is called with the newest report every REPORT_S.
-        If it returns False, the job was taken over or cancelled, and `stop` is called.
+        """Wait until the process ends, and return its last report. `on_report` is called with the latest report every
+        REPORT_S. If it returns False, the job was taken over or cancelled, and `stop` is called.
         """
         tell_at = 0.0
         while self.status is None:
@@ -113,7 +113,7 @@ class ChildProcess:
         reports, reports_end = os.pipe()
         try:
             self._spawn(lifeline_end, reports_end)
-        except OSError as error:  # no memory, or too many processes
+        except OSError as error:  # out of memory, or too many processes
             self.problem = f"Its process cannot be started: {error.strerror}."
         finally:
             os.close(lifeline_end)
@@ -126,7 +126,9 @@ class ChildProcess:
             self.status = self._wait()
 
     def _spawn(self, stdin: int, stdout: int) -> None:
-        """Start it in a new process group of the same session. Linux ignores niceness between sessions."""
+        """Start the process in a new process group in the same session, because Linux ignores niceness between
+        sessions.
+        """
         files = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1)]
         if self._inherited is not None:
             files.append((os.POSIX_SPAWN_DUP2, self._inherited, INHERITED))
@@ -148,18 +150,18 @@ class ChildProcess:
                 self._line = lines[-1]
 
     def _wait(self) -> int:
-        pid, self._pid = self._pid, 0  # before its number can be reused
+        pid, self._pid = self._pid, 0  # before the pid can be reused
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else 1
 
 
 def _with_this_package() -> str:
-    """PYTHONPATH that makes a new interpreter find this package from any folder."""
+    """The PYTHONPATH that lets a new interpreter find this package from any folder."""
     home = str(Path(installation.__file__).parents[2])
     return os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
 
 
 def end_with_parent() -> None:
-    """Kill this process and its children when the pipe at standard input is closed."""
+    """Kill this process and its children when the pipe on standard input is closed."""
 
     def watch() -> None:
         with suppress(OSError):
@@ -171,8 +173,8 @@ def end_with_parent() -> None:
 
 
 def _lower_priority(pid: int) -> None:
-    """Lower its priority for processor and disk, and make it the first to be killed when memory runs out. Its children
-    inherit this.
+    """Lower a process's CPU and disk priority, and make it the first to be killed when memory runs out. Its children
+    inherit these settings.
     """
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, NICENESS)

@@ -1,5 +1,6 @@
-"""Work that one worker of all servers does once a day. The claim is in the database, so it needs no Redis and survives
-restarts. A server that was down does the work when it is back, and a restart does not repeat it (decision 114).
+"""Work that a single worker across all servers does once a day. The claim is in the database, so it needs no Redis and
+survives restarts. A server that was down does the work once it is back, and a restart does not repeat it (decision
+114).
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from koyjabo.database.work_claim_queries import Claim, ClaimLost
 log = logging.getLogger(__name__)
 
 RENEW_MS = 10_000
-"""Interval between renewals of the claim, ms: others may take it after twelve times this long."""
+"""Interval between renewals of the claim, ms. Other workers may take the claim after twelve times this long."""
 
 Work = Callable[[str, Advance], Callable[[], object] | None]
-"""Does the work of a day. It has to call the Advance regularly, which renews the claim; if the Advance raises an error,
-the work ends. Returns a function to call once the end is stored, or None if the work has to be done later.
+"""Does a day's work. It has to call the Advance regularly, which renews the claim. If the Advance raises an error, the
+work is aborted. Returns a function to call once the work is stored as done, or None if it has to be done later.
 """
 
 
@@ -41,7 +42,7 @@ class DailyWork:
         self._is_busy = False
 
     def forget(self) -> None:
-        """Forget whether the day's work is done, and read the database again."""
+        """Forget whether the day's work is done, so that the database is read again."""
         self._done_for = ""
 
     def is_done(self, day: str) -> bool:

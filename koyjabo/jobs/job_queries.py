@@ -14,12 +14,12 @@ Row = TypeVar("Row", bound=JobColumns)
 
 
 def newest(session: Session, table: type[Row], count: int, *which: Any) -> list[Row]:
-    """The newest rows first."""
+    """Up to `count` rows, newest first."""
     return list(session.scalars(select(table).where(*which).order_by(table.id.desc()).limit(count)))
 
 
 def add(session: Session, row: Row, now_ms: int) -> Row:
-    """Begin a job. The transaction has to keep other workers from beginning one."""
+    """Begin a job. The caller's transaction has to keep other workers from beginning one."""
     row.begun_ms = row.seen_ms = now_ms
     row.done = row.goal = 0
     session.add(row)

@@ -1,4 +1,4 @@
-"""Leases for continuous work on one worker of all servers. A lease is a row of `nightly_work`."""
+"""Leases for continuous work on a single worker across all servers. A lease is a row in `nightly_work`."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class WorkLease:
 
 
 class LeasedTasks(WorkLease):
-    """Runs tasks while this worker has the lease, one at a time in each queue. `interrupted` and `failed` are the log
-    events for a task that ends early, because the database is down or because of an error.
+    """Runs tasks while this worker has the lease, one at a time in each queue. `interrupted` and `failed` are the
+    events logged when a task ends early because the database is down or because of an error, respectively.
     """
 
     def __init__(

@@ -18,13 +18,13 @@ from koyjabo.jobs.child_process import PLAN, Report, end_with_parent
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 0.5
-"""Interval between two lines about the progress of a step, s."""
+"""Interval between lines that report a step's progress, s."""
 
 STDOUT = 1
 
 
 def read_plan() -> dict[str, Any]:
-    """The plan that this process got from its worker."""
+    """The plan that this process received from its worker."""
     values: dict[str, Any] = json.loads(os.environ[PLAN])
     return values
 
@@ -40,8 +40,8 @@ class Reporter(Generic[Report]):
         self.report: Any = report
 
     def run(self, name: str, use: str, work: Callable[[], object]) -> None:
-        """Do the work of this process, and report an error that ends it. `name` is the job's name in the log, and `use`
-        says how it uses the database: "read" or "write".
+        """Do this process's work, and report an error that ends it. `name` is the job's name in the log, and `use` is
+        how it uses the database, for the error message: "read" or "used".
         """
         end_with_parent()
         try:
@@ -59,7 +59,7 @@ class Reporter(Generic[Report]):
         self._write()
 
     def note(self, **values: Any) -> None:
-        """Change the report without writing it yet; the next line has the change."""
+        """Change the report without writing it yet; the next line will include the change."""
         self.report = self.report._replace(**values)
 
     @contextmanager
@@ -68,7 +68,7 @@ class Reporter(Generic[Report]):
         yield self._advance
 
     def progress(self, **values: Any) -> ReportProgress:
-        """Reports the progress of a step."""
+        """Return a function that reports a step's progress."""
         return lambda goal, label: self.step(goal, **values)
 
     def _advance(self, more: int) -> None:

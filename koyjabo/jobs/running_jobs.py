@@ -1,4 +1,4 @@
-"""This worker's long work that pages show: exports, and erasures requested by an admin."""
+"""This worker's long-running work that is shown on pages: exports, and erasures requested by an admin."""
 
 from __future__ import annotations
 

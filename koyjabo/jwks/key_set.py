@@ -1,7 +1,7 @@
-"""Reads the public keys of another server, and finds the one that verifies a token.
+"""Reads another server's public keys, and finds the one that verifies a token.
 
-A token's sender chooses the algorithm, so a key only verifies algorithms of its own kind: a public key is never used as
-a shared secret (RFC 8725, 2.1 and 3.1).
+A token's sender chooses the algorithm, so a key is only used with algorithms of its own kind: a public key is never
+used as a shared secret (RFC 8725, 2.1 and 3.1).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KINDS = {
     "ES512": ("EC", "P-521"),
     "EdDSA": ("OKP", "Ed25519"),
 }
-"""Type and curve of the keys of each public-key algorithm."""
+"""Key type and curve for each public-key algorithm."""
 
 
 PUBLIC = {"kty", "alg", "crv", "n", "e", "x", "y"}
@@ -34,7 +34,7 @@ class InvalidKeySet(Exception):
 
 
 class _Key(NamedTuple):
-    public: Any  # of `cryptography`
+    public: Any  # a key object from `cryptography`
     data: Mapping[str, Any]
 
     def fits(self, algorithm: str) -> bool:
@@ -66,7 +66,7 @@ def of_answer(answer: Answer) -> KeySet:
 
 def read(document: bytes) -> KeySet:
     """Read a document. Leaves out keys that do not verify signatures, are too short or are invalid (RFC 7517, 5).
-    Raises InvalidKeySet, also if no key is left.
+    Raises InvalidKeySet if the document is invalid or no key is left.
     """
     if len(document) > LONGEST:
         raise InvalidKeySet("too large")
@@ -83,7 +83,7 @@ def read(document: bytes) -> KeySet:
 
 
 def _key(data: Any) -> _Key | None:
-    from jwt import PyJWK  # imported late: with `cryptography`, 10 MB that few workers need
+    from jwt import PyJWK  # imported late: it and `cryptography` take 10 MB, and few workers need them
     from jwt.exceptions import PyJWTError
 
     if not isinstance(data, dict) or data.get("kty") == "oct" or data.get("use", "sig") != "sig":

@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 
 FRESH_S = 600
 PAUSE_S = 30
-"""Minimum time between two attempts, s: after a failure, and when a token names an unknown key."""
+"""Minimum time between attempts, s, after a failure or when a token names an unknown key."""
 
 POLL_S = 5.0
 
 
 class PublishedKeys:
-    """Cached keys, which a failed attempt leaves unchanged. `read` calls the other server, which takes time. It raises
-    OutboundError, InvalidKeySet, or KeysUnavailable after logging the reason.
+    """Cached keys, which stay unchanged if an attempt to refresh them fails. `read` calls the other server, which takes
+    time. It raises OutboundError, InvalidKeySet, or KeysUnavailable after logging the reason.
     """
 
     def __init__(self, read: Callable[[], KeySet], runtime: Runtime, clock: Clock) -> None:
@@ -33,12 +33,12 @@ class PublishedKeys:
         self._clock = clock
         self._keys: KeySet | None = None
         self._wait_s = FRESH_S
-        self._ended_ms: int | None = None  # the last attempt, elapsed ms
+        self._ended_ms: int | None = None  # end of the last attempt, elapsed ms
         self._is_reading = False
-        self._lock = threading.Lock()  # guards the last two; never wait while holding it
+        self._lock = threading.Lock()  # guards the two fields above; never wait while holding it
 
     def find(self, key_id: str | None, algorithm: str) -> Any:
-        """The key that verifies a token, or None. Does not wait: an unknown key may be new, so the keys are refreshed
+        """The key that verifies a token, or None. Does not wait. An unknown key may be new, so the keys are refreshed
         for later requests. Raises KeysUnavailable if no keys have been read yet.
         """
         keys = self._keys

@@ -21,7 +21,7 @@ ADD = text(
 
 
 class Charge(NamedTuple):
-    """One email, charged to a budget: its owner (`account`, `network` or `server`), its key, and its size."""
+    """One email charged to a budget: the budget's owner (`account`, `network` or `server`), key and size."""
 
     of: str
     key: str
@@ -29,8 +29,8 @@ class Charge(NamedTuple):
 
 
 def charge(session: Session, charges: Sequence[Charge], now_ms: int) -> list[str] | None:
-    """Take one email from each budget. Returns the owners whose budgets are now used up. If a budget was used up
-    before, takes nothing and returns None. Locks the budgets until the transaction ends.
+    """Take one email from each budget. Returns the owners whose budgets are now used up. If a budget was already used
+    up, takes nothing and returns None. Locks the budgets until the transaction ends.
     """
     by_key = {budget.key: budget for budget in charges}
     keys = sorted(by_key)  # in a fixed order, to avoid deadlocks

@@ -30,8 +30,8 @@ from koyjabo.network.place_names import in_language
 CATALOGUES = Path(__file__).resolve().parents[1] / "translations"
 
 DOTS = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702\u2cf9\ua4f8\ua60e\U00010a50", "."))
-"""Full stops of other scripts, which count as dots in domains (RFC 3490) or look like dots. NFKD replaces the
-others.
+"""Full stops in other scripts that count as dots in domains (RFC 3490) or look like dots. NFKD replaces the remaining
+ones.
 """
 
 SLASHES = str.maketrans(dict.fromkeys("\u2044\u2215\u29f8", "/"))
@@ -42,8 +42,8 @@ ADDRESS = re.compile(
     re.IGNORECASE,
 )
 """Parts of a name that mail programs may turn into a link: a scheme, a Windows path, `www.`, an email, an IPv4 address,
-or a domain (a dot followed by two letters). Bangla abbreviations look like domains (মো.করিম), so of Bangla letters only
-the top-level domains বাংলা, ভারত and ভাৰত match, here without their vowel signs.
+or a domain (a dot followed by two letters). Bangla abbreviations look like domains (মো.করিম), so Bangla letters
+match only in the top-level domains বাংলা, ভারত and ভাৰত, written here without their vowel signs.
 """
 
 ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
@@ -62,8 +62,8 @@ ON_REQUEST = N_("You get this email because you asked for it. You can turn it of
 
 
 class Localizer:
-    """Formats sentences, numbers and times in a `language` of LANGUAGES, or in English for others. Times
-    are in `zone`.
+    """Formats sentences, numbers and times in `language` if it is in LANGUAGES, otherwise in English. Times are in
+    `zone`.
     """
 
     def __init__(self, language: str | None, zone: ZoneInfo) -> None:
@@ -99,7 +99,7 @@ class Localizer:
 
 @lru_cache(maxsize=len(LANGUAGES))
 def catalogue(language: str) -> NullTranslations:
-    """The translations of a language of LANGUAGES."""
+    """The translations for a language in LANGUAGES."""
     return Translations.load(str(CATALOGUES), [language])
 
 

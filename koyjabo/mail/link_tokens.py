@@ -1,4 +1,4 @@
-"""Tokens for links that are mailed or shared. A token is derived from its row's id with a key from SECRET_KEY, so
+"""Tokens for links that are emailed or shared. A token is derived from its row's id using a key from SECRET_KEY, so
 neither the database nor a backup contains a usable link.
 """
 
@@ -20,7 +20,7 @@ class LinkTokens:
         self._key = hmac.digest(secret.encode(), b"tokens of links", "sha256")
 
     def token(self, purpose: str, row_id: str) -> str:
-        """The token of the row with this UUID: 43 characters of `A–Z a–z 0–9 _ -`."""
+        """The token for the row with this UUID: 43 characters from `A–Z a–z 0–9 _ -`."""
         raw = uuid.UUID(row_id).bytes
         return base64.urlsafe_b64encode(raw + self._mac(purpose, raw)).rstrip(b"=").decode()
 

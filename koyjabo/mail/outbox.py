@@ -1,5 +1,5 @@
-"""Sends the emails in the outbox, on one worker of all servers at a time. Each email is sent at least once, and
-failures are retried for a day with growing pauses.
+"""Sends the emails in the outbox, on one worker at a time across all servers. Each email is sent at least once, and
+failures are retried for a day with increasing pauses.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ half.
 
 
 class Budgets:
-    """Limits how many emails a day go to strangers, which are unconfirmed addresses, for instance in invitations and
-    signups. A flood of them would ruin the reputation of the sender's domain, so that important emails would not
-    arrive. `most` is RATE_LIMIT_MAILS; with 0, only accounts are limited.
+    """Limits how many emails a day go to strangers, that is, to unconfirmed addresses, for instance in invitations and
+    signups. A flood of such emails would ruin the reputation of the sender's domain, and important emails would no
+    longer arrive. `most` is RATE_LIMIT_MAILS; with 0, only accounts are limited.
     """
 
     def __init__(self, clock: Clock, key: bytes, most: int) -> None:
@@ -48,8 +48,8 @@ class Budgets:
         return self._charge("server", pool, self._most) if self._most else None
 
     def charges(self, account_id: str | None) -> tuple[Charge, ...]:
-        """The budgets that an email to a stranger uses today. They belong to the account that causes it, the networks
-        of the request's address, and the server. None if no account causes it.
+        """The budgets that an email to a stranger uses today. They belong to the account that causes the email, the
+        networks of the request's address, and the server. Empty if no account causes it.
         """
         if account_id is None:
             return ()
@@ -77,8 +77,8 @@ class Budgets:
 log = logging.getLogger(__name__)
 
 DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[\w.-]+")
-"""Addresses that are accepted. Other characters have a meaning in headers: emails to `x<y@example.com` would reach
-`y@example.com`.
+"""Matches accepted addresses. Other characters have a special meaning in headers: an email to `x<y@example.com` would
+reach `y@example.com`.
 """
 
 USED_UP_LEVELS = {"server": logging.ERROR, "network": logging.WARNING, "account": logging.WARNING}
@@ -88,7 +88,7 @@ POLL_S = 2.0
 """Interval between calls to `tick`, s."""
 
 TEST_LIMIT_S = 40.0
-"""Time limit of a test email, while a person waits for the result, s."""
+"""Time limit for a test email, s. A person is waiting for the result."""
 
 
 class MailOutbox:
@@ -121,7 +121,7 @@ class MailOutbox:
         return self._transport is not None
 
     def require(self) -> None:
-        """Raises MailUnavailable if this server sends no emails."""
+        """Raise MailUnavailable if this server sends no emails."""
         if not self.is_on:
             raise MailUnavailable
 
@@ -139,12 +139,12 @@ class MailOutbox:
         sender: str | None = None,
         **data: Any,
     ) -> QueuedEmail | None:
-        """An email to `store` in the transaction of its cause. None if this server sends no emails, or none to this
-        address. `language` is the recipient's, if known. Of several emails with the same `once`, only the first is
-        stored.
+        """Make an email to `store` in the transaction that causes it. Returns None if this server sends no emails, or
+        does not accept this address. `language` is the recipient's, if known. If several emails have the same
+        `once`, only the first is stored.
 
         An email uses the budgets for strangers if it has a `sender`, or an `owner` whose email may be unconfirmed. Both
-        are ids of users.
+        are user ids.
         """
         if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
             return None
@@ -154,15 +154,15 @@ class MailOutbox:
         return QueuedEmail(*fields, once, owner=owner, charges=charges)
 
     def email_to_unknown(self, kind: str, email: str, language: str | None) -> QueuedEmail | None:
-        """An email to the user with this address, if there is one. This is only checked just before the email is sent.
-        It then uses its kind's budgets, which are separate from other kinds.
+        """Make an email to the user with this address, if there is one, which is checked only just before the email is
+        sent. The email then uses its kind's budgets, which are separate from the budgets of other kinds.
         """
         queued_email = self.email(kind, email, language)
         return queued_email and queued_email._replace(charges=self._budgets.shared(kind), is_charged_late=True)
 
     def send_test(self, email: str, language: str | None) -> None:
-        """Send a test now, bypassing the outbox, and wait for the mail server's response. Raises MailUnavailable, and
-        NotDelivered with the server's message.
+        """Send a test email now, bypassing the outbox, and wait for the mail server's response. Raises MailUnavailable,
+        or NotDelivered with the server's message.
         """
         self.require()
         queued_email, answered = self.email("test", email, language), self._runtime.waiter()
@@ -195,7 +195,7 @@ class MailOutbox:
         return self._database.read(outbox_queries.status, self._budgets.server()) if self.is_on else None
 
     def tick(self) -> None:
-        """If an email is due, start to send in a task. Renews the lease while a task is running."""
+        """If an email is due, start sending in a task. Renews the lease while a task is running."""
         if not self.is_on:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again

@@ -25,7 +25,7 @@ ORDER = (
     *("reset", "email_changed", "sign_in", "email_new", "verify", "traffic"),
     *("backup_failed", "invitation", "panel_invitation", "webhook", "weekly", "test"),
 )
-"""Kinds by priority: first the emails that people wait for or should see at once."""
+"""Kinds by priority, starting with the emails that people wait for or should see at once."""
 
 LONGEST_PAUSE_MS = 4 * HOUR_MS
 SENT_KEPT_MS, FAILED_KEPT_MS = DAY_MS, 30 * DAY_MS
@@ -38,12 +38,11 @@ LEASE = "mail"
 
 
 class QueuedEmail(NamedTuple):
-    """An email whose texts are composed later. `data` has the values for them: names, ids and numbers. `once` is a
-    keyed hash.
+    """An email whose text is composed later from the values in `data`: names, ids and numbers. `once` is a keyed hash.
 
-    `charges` are the budgets that an email to a stranger uses; an email to the user `owner` uses them until their
-    address is confirmed. With `is_charged_late`, they are used just before it is sent, when its recipient is known (see
-    `charged`).
+    `charges` are the budgets that an email to a stranger uses; an email to the user `owner` uses them until that user's
+    address is confirmed. With `is_charged_late`, they are used just before the email is sent, when its recipient is
+    known (see `charged`).
     """
 
     kind: str
@@ -59,7 +58,7 @@ class QueuedEmail(NamedTuple):
     is_charged_late: bool = False
 
     def store(self, session: Session) -> bool:
-        """Put the email into the outbox, in the transaction of its cause. Returns False if a budget is used up. The
+        """Put the email into the outbox, in the transaction that causes it. Returns False if a budget is used up. The
         result reveals nothing about the recipient, because other emails may have used up the budget.
         """
         used_up = budget_queries.charge(session, self._due(session), self.at_ms)
@@ -87,13 +86,13 @@ class QueuedEmail(NamedTuple):
 
 
 USED_UP = "used_up"
-"""Key in an email's data: the owners of budgets that it has used up. They are logged when it is taken from
+"""Key in an email's data for the owners of the budgets that it used up. They are logged when the email is taken from
 the outbox.
 """
 
 CHARGES = "charges"
-"""Key in a row's data: the charges of an email that is charged late. Both keys are removed when the email is first
-taken, so that retries cost and log nothing.
+"""Key in a row's data for the charges of an email that is charged late. Both keys are removed when the email is first
+taken, so that retries are neither charged nor logged again.
 """
 
 ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")
@@ -101,7 +100,7 @@ ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "
 
 class Taken(NamedTuple):
     queued_email: QueuedEmail | None
-    used_up: list[tuple[str, str]]  # whose budgets, and the kind of the email that used it up; each is logged once
+    used_up: list[tuple[str, str]]  # budget owner, and the kind of email that used the budget up; each is logged once
 
 
 Prepare = Callable[[Session, QueuedEmail, int], QueuedEmail | None]
@@ -118,10 +117,10 @@ class Failure(NamedTuple):
 
 class Status(NamedTuple):
     waiting: int
-    oldest_ms: int | None  # since when the oldest of them has waited
-    last_failure: str | None  # of an attempt to send one of them
+    oldest_ms: int | None  # when the oldest of them was stored
+    last_failure: str | None  # from an attempt to send one of them
     failures: list[Failure]  # given up, newest first, at most MOST_FAILURES
-    most: int | None = None  # RATE_LIMIT_MAILS, if today's emails to strangers are used up
+    most: int | None = None  # RATE_LIMIT_MAILS, if today's budget for emails to strangers is used up
 
 
 def is_due(session: Session, worker: str, now_ms: int) -> bool:
@@ -154,7 +153,9 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
 
 
 def _next(session: Session, now_ms: int) -> OutboxMail | None:
-    """The next row. Reads the index on kinds, so that any number of waiting invitations does not slow it down."""
+    """The next row. Uses the index on kinds, so that waiting invitations do not slow it down, however many there
+    are.
+    """
     for kind in ORDER:
         due = (OutboxMail.done_ms.is_(None), OutboxMail.kind == kind, OutboxMail.due_ms <= now_ms)
         row = session.scalar(select(OutboxMail).where(*due).order_by(OutboxMail.due_ms, OutboxMail.id).limit(1))
@@ -164,7 +165,7 @@ def _next(session: Session, now_ms: int) -> OutboxMail | None:
 
 
 def charged(session: Session, queued_email: QueuedEmail, owner: str, now_ms: int) -> QueuedEmail | None:
-    """Charge an email that is charged late, if its `owner` is a stranger. None if a budget is used up."""
+    """Charge an email that is charged late, if its `owner` is a stranger. Returns None if a budget is used up."""
     if is_confirmed(session, owner):
         return queued_email
     used_up = budget_queries.charge(session, queued_email.charges, now_ms)
@@ -184,7 +185,7 @@ def sent(session: Session, letter_id: int, now_ms: int) -> None:
 
 
 def failed(session: Session, letter_id: int, reason: str, now_ms: int) -> bool:
-    """Record a failed attempt. Returns whether the email is given up, a day after it was stored."""
+    """Record a failed attempt. Returns whether the email has been given up, which happens a day after it was stored."""
     row = session.get(OutboxMail, letter_id)
     if row is None:
         return False

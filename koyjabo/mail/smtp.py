@@ -15,7 +15,7 @@ from koyjabo.outbound.unpatched import unpatched
 from koyjabo.settings.smtp_url import SmtpServer
 
 TIMEOUT_S = 15.0
-"""Time limit of each step, s: connecting, or a command and its reply."""
+"""Time limit for each step, s: connecting, or a command and its reply."""
 
 PATIENCE_S, LIMIT_S = 30.0, 180.0
 
@@ -24,7 +24,7 @@ LONGEST_REPLY = 300
 
 class NotDelivered(Exception):
     """The email was not delivered. The message is the SMTP status or the kind of error, without the server's reply,
-    which may contain an address. `reply` has the reply, to be shown only to the recipient.
+    which may contain an address. `reply` is the server's reply, which only the recipient may see.
     """
 
     def __init__(self, reason: str, reply: str = "") -> None:
@@ -49,11 +49,11 @@ class SmtpTransport:
             raise NotDelivered("timeout") from None
 
     def close(self) -> None:
-        """Close without waiting for a delivery; it is repeated after the next start."""
+        """Close without waiting for a delivery in progress, which is repeated after the next start."""
         if not self._thread.waiting()[0]:
             self._thread.close()
 
-    # Run on the real thread.
+    # The methods below run on the real thread.
 
     def _deliver(self, recipient: str, message: bytes, is_utf8: bool) -> None:
         connection = self._connect()

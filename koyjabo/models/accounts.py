@@ -26,24 +26,24 @@ class User(Model):
     email_key: Mapped[str] = mapped_column(String(254), unique=True)  # normalised for comparison
     name: Mapped[str] = mapped_column(String(200))
     password: Mapped[str] = mapped_column(Text)  # Argon2 hash with its parameters
-    is_admin: Mapped[bool] = mapped_column(Boolean)  # an admin of the site, and so of every community
+    is_admin: Mapped[bool] = mapped_column(Boolean)  # a site admin, and so an admin of every community
     is_viewer: Mapped[bool] = mapped_column(Boolean, server_default=false())  # a viewer of the site
     created_ms: Mapped[int] = mapped_column(BigInteger)
     disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
-    # The key for familiar browsers, if it is not the one derived from `password`.
+    # The key for familiar browsers, if it differs from the one derived from `password`.
     browser_mark: Mapped[str | None] = mapped_column(Text)
     second_factor_ms: Mapped[int | None] = mapped_column(BigInteger)  # when two-step login was turned on
-    language: Mapped[str | None] = mapped_column(String(8))  # of mails; None if the account is older than this column
+    language: Mapped[str | None] = mapped_column(String(8))  # for emails; None if the account is older than this column
     verified_ms: Mapped[int | None] = mapped_column(BigInteger)  # when a link sent to this address was used
-    weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets it by mail
-    traffic_alerts: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets them by mail
+    weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets it by email
+    traffic_alerts: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets them by email
     # The id in another system; None for an account.
     external_ref: Mapped[str | None] = mapped_column(String(128))
     external_issuer: Mapped[str | None] = mapped_column(String(200))  # the issuer of their tokens; "" if unknown
 
 
 class LoginSession(Model):
-    """A login, with all tokens renewed from it (specification: Sessions and tokens)."""
+    """A login and all tokens renewed from it (specification: Sessions and tokens)."""
 
     __tablename__ = "sessions"
 
@@ -59,7 +59,7 @@ class LoginSession(Model):
 
 
 class LoginFailures(Model):
-    """Failed guesses at the password of an account, which need not exist."""
+    """Failed guesses at an account's password. The account need not exist."""
 
     __tablename__ = "login_failures"
     __table_args__ = (Index("ix_login_failures_expires", "expires_ms"), {"sqlite_with_rowid": False})
@@ -84,14 +84,14 @@ class Community(Model):
     is_listed: Mapped[bool] = mapped_column(Boolean)  # visible to people who are not members
     created_ms: Mapped[int] = mapped_column(BigInteger)
     archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # visible only in the panel; has no counter
-    count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # of non-members, if not open
-    public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # of people online
+    count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # non-members count even if not open
+    public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # the online count is public
     founder_id: Mapped[str | None] = mapped_column(String(36), index=True)  # None if unknown
     ref: Mapped[str | None] = mapped_column(String(128))  # the id in another system
 
 
 class Membership(Model):
-    """The role of a user in a community: `member`, `moderator` or `admin`."""
+    """A user's role in a community: `member`, `moderator` or `admin`."""
 
     __tablename__ = "memberships"
 
@@ -147,7 +147,7 @@ class Passkey(Model):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(200))
-    credential_id: Mapped[str] = mapped_column(String(1400), unique=True)  # of up to 1,023 bytes
+    credential_id: Mapped[str] = mapped_column(String(1400), unique=True)  # encodes up to 1,023 bytes
     public_key: Mapped[str] = mapped_column(Text)
     sign_count: Mapped[int] = mapped_column(BigInteger)
     created_ms: Mapped[int] = mapped_column(BigInteger)
@@ -155,18 +155,18 @@ class Passkey(Model):
 
 
 class SpentCode(Model):
-    """A used code of an authenticator app. The primary key prevents a second use on any server."""
+    """A used authenticator app code. The primary key prevents a second use on any server."""
 
     __tablename__ = "spent_codes"
     __table_args__ = {"sqlite_with_rowid": False}
 
     user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    step: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)  # 30 s each, since 1970
+    step: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)  # 30 s steps since 1970
 
 
 class PendingStep(Model):
-    """A login that waits for a code or passkey, or a passkey that is being created. `token` is a hash of the client's
-    token.
+    """A login that is waiting for a code or passkey, or a passkey that is being created. `token` is a hash of the
+    client's token.
     """
 
     __tablename__ = "pending_steps"

@@ -22,7 +22,7 @@ else:
     Model = db.Model
 
 Scope = NewType("Scope", str)
-"""What a number is about: `SITE`, or the id of one community."""
+"""The subject of a number: `SITE`, or a community's id."""
 
 SITE = Scope("site")
 
@@ -31,7 +31,7 @@ BigKey = BigInteger().with_variant(Integer, "sqlite")
 
 
 def partial_index(name: str, *columns: str, where: str) -> Index:
-    """An index of the rows that match `where`, which the migrations create. With `postgresql_where`, SQLAlchemy would
+    """An index on the rows that match `where`, created by the migrations. With `postgresql_where`, SQLAlchemy would
     load PostgreSQL's dialect into every process to check it.
     """
     return Index(name, *columns, info={"where": where})

@@ -9,7 +9,7 @@ from koyjabo.models.columns import BigKey, Model
 
 
 class InsightSum(Model):
-    """Sums for one value of a dimension in one period of a scope, over rolled-up visits (`reports.query.sum_keys`)."""
+    """Sums over rolled-up visits, for one value of a dimension in one period of a scope (`reports.query.sum_keys`)."""
 
     __tablename__ = "insight_sums"
 
@@ -41,7 +41,7 @@ class _Block:
 
 
 class VisitBlock(_Block, Model):
-    """Visits with their parsed values. When a visit is changed or removed, the same transaction changes its block."""
+    """Visits with their parsed values. When a visit is changed or removed, the same transaction updates its block."""
 
     __tablename__ = "visit_blocks"
 
@@ -66,9 +66,7 @@ class Watermark(Model):
 
 
 class Event(Model):
-    """An action of a visitor on a page, or a page view. Stored for RETENTION_DAYS; after that, daily sums remain for
-    ever.
-    """
+    """A visitor's action on a page, or a page view. Stored for RETENTION_DAYS; after that, only daily sums remain."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -78,8 +76,8 @@ class Event(Model):
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     visitor_id: Mapped[str] = mapped_column(String(128))
-    event_id: Mapped[str] = mapped_column(String(128))  # the event's id from the client
-    visit_id: Mapped[int | None] = mapped_column(BigInteger)  # the visitor's newest visit at that time
+    event_id: Mapped[str] = mapped_column(String(128))  # the client's id for the event
+    visit_id: Mapped[int | None] = mapped_column(BigInteger)  # the visitor's latest visit at that time
     scope: Mapped[str] = mapped_column(String(64))  # the visit's scope
     at_ms: Mapped[int] = mapped_column(BigInteger)
     day: Mapped[str] = mapped_column(String(10))
@@ -91,7 +89,7 @@ class Event(Model):
 
 
 class EventSum(Model):
-    """Number of page views or events with one value in one period of a scope, on rolled-up days. Earlier versions also
+    """Number of page views or events on rolled-up days, for one value in one period of a scope. Earlier versions also
     wrote rows for other days.
     """
 

@@ -19,7 +19,7 @@ class ApiKey(Model):
     scopes: Mapped[str] = mapped_column(Text)  # sorted, separated by spaces
     community_id: Mapped[str | None] = mapped_column(
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
-    )  # None: of the site
+    )  # None for the site
     prefix: Mapped[str] = mapped_column(String(11), unique=True)  # "kj_" and eight characters; unchanged by a rotation
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     old_digest: Mapped[str | None] = mapped_column(String(64), unique=True)  # before the last rotation
@@ -55,7 +55,7 @@ class Webhook(Model):
     events: Mapped[str] = mapped_column(Text)  # sorted, separated by spaces
     community_id: Mapped[str | None] = mapped_column(
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
-    )  # None: of the site
+    )  # None for the site
     format: Mapped[str] = mapped_column(String(16))
     description: Mapped[str] = mapped_column(String(200))
     secret: Mapped[str] = mapped_column(Text)
@@ -64,7 +64,7 @@ class Webhook(Model):
     enabled: Mapped[bool] = mapped_column(Boolean)
     disabled_reason: Mapped[str | None] = mapped_column(String(64))
     failing_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # the first failure since the last success
-    last_status: Mapped[str | None] = mapped_column(String(64))  # the status of the newest attempt, as in a delivery
+    last_status: Mapped[str | None] = mapped_column(String(64))  # the latest attempt's status, as in a delivery
     last_ms: Mapped[int | None] = mapped_column(BigInteger)
     # When deliveries were last dropped because too many waited.
     dropped_ms: Mapped[int | None] = mapped_column(BigInteger)
@@ -93,8 +93,8 @@ class WebhookDelivery(Model):
     event_id: Mapped[str] = mapped_column(String(36))
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(Integer)
-    last_status: Mapped[str | None] = mapped_column(String(64))  # HTTP status, or the kind of the error
+    last_status: Mapped[str | None] = mapped_column(String(64))  # HTTP status, or the kind of error
     next_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt, while `pending`
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
     log: Mapped[str] = mapped_column(Text)  # JSON: the attempts, each with its response
-    bytes: Mapped[int | None] = mapped_column(Integer)  # of the event's data; None if made by the previous version
+    bytes: Mapped[int | None] = mapped_column(Integer)  # size of the event data; None from the previous version

@@ -13,8 +13,8 @@ from koyjabo.models.columns import BigKey, Model, partial_index
 HAS_USER = "user_id IS NOT NULL"
 
 KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
-"""What happens to a column of `visits` when its visitor is erased, or was anonymous: it is kept, or reduced by a rule
-for this column. All other columns are cleared (LOST).
+"""How a column of `visits` is treated when its visitor is erased or was anonymous: it is kept, or reduced by a rule for
+this column. All other columns are cleared (LOST).
 """
 
 START, SET, IMPORTED, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "imported", "rolled_back")
@@ -24,20 +24,20 @@ was rolled back.
 """
 
 LABEL = "label"
-"""Key in a column's `info`: its label on the page of a visit, unless the page shows the column separately."""
+"""Key in a column's `info` for its label on a visit's page, unless the page shows the column separately."""
 
 
 class Counter(Model):
-    """The current numbers of a scope. Each batch locks the site's row, so that visit numbers have no gaps."""
+    """A scope's current numbers. Each batch locks the site's row, so that visit numbers have no gaps."""
 
     __tablename__ = "counters"
 
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
     epoch: Mapped[int] = mapped_column(BigInteger)  # ms; base-36 on the wire
-    visits: Mapped[int] = mapped_column(BigInteger)  # number of rows ever written; for the site, also the newest id
-    total: Mapped[int] = mapped_column(BigInteger)  # the newest visit number: visits plus all adjustments
+    visits: Mapped[int] = mapped_column(BigInteger)  # number of rows ever written; for the site, also the latest id
+    total: Mapped[int] = mapped_column(BigInteger)  # the latest visit number: visits plus all adjustments
     unique_visitors: Mapped[int] = mapped_column(BigInteger)
-    revision: Mapped[int] = mapped_column(BigInteger)  # hybrid clock of the newest commit (specification: promise 3)
+    revision: Mapped[int] = mapped_column(BigInteger)  # hybrid clock of the latest commit (specification: promise 3)
 
 
 class Visit(Model):
@@ -51,7 +51,7 @@ class Visit(Model):
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False, info=KEPT)
-    # The number returned to the visitor: the id plus all adjustments up to then.
+    # The number returned to the visitor: the id plus all adjustments up to that point.
     ordinal: Mapped[int] = mapped_column(BigInteger, info=KEPT)
     scope: Mapped[str] = mapped_column(String(64), info=KEPT)  # a community's visit also counts for the site
     # A random name ("~…") after the visitor is erased.
@@ -79,7 +79,7 @@ class Visit(Model):
     day_number: Mapped[int | None] = mapped_column(Integer, info=KEPT)
     # How long the browser has shown the page, ms; None if this was not measured.
     attended_ms: Mapped[int | None] = mapped_column(BigInteger, info=KEPT)
-    acted: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # there was a real input
+    acted: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # there was real user input
     automated: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a program drives the browser
     # Who owns the address: `datacentre` or `other`; None if unknown.
     network: Mapped[str | None] = mapped_column(String(10), info=KEPT)
@@ -87,8 +87,8 @@ class Visit(Model):
 
 
 class Attendance(Model):
-    """The newest spans of a visit that was open recently, to add further ones without counting time twice
-    (`koyjabo.evidence`). `visits.attended_ms` is `settled_ms` plus the union of `spans`.
+    """The latest spans of a visit that was open recently, kept so that further spans can be added without counting time
+    twice (`koyjabo.evidence`). `visits.attended_ms` is `settled_ms` plus the union of `spans`.
     """
 
     __tablename__ = "attendance"
@@ -96,14 +96,14 @@ class Attendance(Model):
     visit_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
     # Increases with every write, so that reports read only what is new (row `attendance` of `watermarks`).
     seq: Mapped[int] = mapped_column(BigInteger, index=True)
-    settled_ms: Mapped[int] = mapped_column(BigInteger)  # attended before `settled_until_ms`, which no span may add to
+    settled_ms: Mapped[int] = mapped_column(BigInteger)  # attended before `settled_until_ms`; no span may add to it
     settled_until_ms: Mapped[int] = mapped_column(BigInteger)
     spans: Mapped[str] = mapped_column(Text)  # JSON: [[began_ms, ended_ms], …] in order, without overlap
-    beats: Mapped[str] = mapped_column(Text)  # JSON: the newest heartbeats, [[at_ms, is_visible], …] in order
+    beats: Mapped[str] = mapped_column(Text)  # JSON: the latest heartbeats, [[at_ms, is_visible], …] in order
 
 
 LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns if "forgotten" not in column.info}
-"""Values that clear the other columns of a visit."""
+"""Values that clear a visit's other columns."""
 
 
 class FoldedVisits(Model):
@@ -136,7 +136,7 @@ class ForgottenVisitors(Model):
 
 
 class ImportedVisits(Model):
-    """A range of ids that is not in order of time, because it contains imported visits."""
+    """A range of ids that is not in chronological order, because it contains imported visits."""
 
     __tablename__ = "imported_visits"
 
@@ -195,13 +195,13 @@ class Adjustment(Model):
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     scope: Mapped[str] = mapped_column(String(64))
     at_ms: Mapped[int] = mapped_column(BigInteger)
-    after_visit: Mapped[int] = mapped_column(BigInteger)  # the newest visits.id at that time
+    after_visit: Mapped[int] = mapped_column(BigInteger)  # the latest visits.id at that time
     total_before: Mapped[int] = mapped_column(BigInteger)
     total_after: Mapped[int] = mapped_column(BigInteger)
     epoch: Mapped[int] = mapped_column(BigInteger)  # the epoch from here on
     reason: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(String(16), server_default="set")  # an entry of ADJUSTMENTS
-    # Epoch whose visit numbers stay valid; None if they do not.
+    # The previous epoch, if its visit numbers stay valid; otherwise None.
     epoch_before: Mapped[int | None] = mapped_column(BigInteger)
 
 

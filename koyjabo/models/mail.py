@@ -1,4 +1,4 @@
-"""Tables for emails to send, the links in them, and invitations. They contain no link's token
+"""Tables for emails to send, the links in them, and invitations. They do not contain the links' tokens
 (`koyjabo.mail.link_tokens`).
 """
 
@@ -30,7 +30,7 @@ class OutboxMail(Model):
     created_ms: Mapped[int] = mapped_column(BigInteger)
     due_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt
     attempts: Mapped[int] = mapped_column(Integer)
-    failure: Mapped[str | None] = mapped_column(Text)  # SMTP status or kind of error of the last attempt
+    failure: Mapped[str | None] = mapped_column(Text)  # the last attempt's SMTP status or kind of error
     done_ms: Mapped[int | None] = mapped_column(BigInteger)  # when it was sent, or given up if there is a `failure`
 
 

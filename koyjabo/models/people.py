@@ -1,4 +1,4 @@
-"""Tables for when people were in a community, which its reports are computed from."""
+"""Tables that record when people were in a community. The community's reports are computed from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Person(Model):
 
 
 class PersonDay(Model):
-    """A day when a person was in a community, and its hours."""
+    """A day when a person was in a community, and the hours they were there."""
 
     __tablename__ = "person_days"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -33,8 +33,9 @@ class PersonDay(Model):
 
 
 class Return(Model):
-    """How many people came on `day` whose last day before was `previous_day` (`""` if it was their first). Adding up
-    those whose previous day is before a range gives the exact number of distinct people in it.
+    """The number of people who came on `day` and had last been there on `previous_day` (`""` if it was their first
+    day). Adding up a range's rows whose previous day is before the range gives the exact number of distinct people
+    in it.
     """
 
     __tablename__ = "returns"

@@ -25,7 +25,7 @@ class NightlyWork(Model):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     day: Mapped[str] = mapped_column(String(10))
     worker: Mapped[str] = mapped_column(String(32))  # a name that the worker chose for this run
-    seen_ms: Mapped[int] = mapped_column(BigInteger)  # that worker's last sign of life
+    seen_ms: Mapped[int] = mapped_column(BigInteger)  # that worker's last heartbeat
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
@@ -38,7 +38,7 @@ class DatabaseIdentity(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 1
     name: Mapped[str] = mapped_column(String(32))
-    accepted_ms: Mapped[int | None] = mapped_column(BigInteger)  # `koyjabo ledger accept` (`database.timelines`)
+    accepted_ms: Mapped[int | None] = mapped_column(BigInteger)  # last `koyjabo ledger accept` (`database.timelines`)
     # The schema of the oldest version that can use this database. A migration that removes something raises it
     # (decision 99).
     compatible_from: Mapped[str] = mapped_column(String(32), server_default="0016")
@@ -55,8 +55,8 @@ class DaySecret(Model):
 
 
 class AuditLine(Model):
-    """An action and its author, stored in the action's transaction. Names are as they were then. Contains
-    no addresses.
+    """An action and its author, stored in the action's transaction. Names are as they were at the time. Contains no
+    addresses.
     """
 
     __tablename__ = "audit_log"
@@ -79,7 +79,7 @@ class AuditLine(Model):
 
 
 class WebhookEvent(Model):
-    """An event for webhooks, stored in the transaction of the change. `key` is unique, so that no worker or retry
+    """An event for webhooks, stored in the same transaction as the change. `key` is unique, so that no worker or retry
     records the event twice.
     """
 
@@ -99,7 +99,7 @@ class WebhookEvent(Model):
 
 
 class StartingStep(Model):
-    """A step of setting up a site (`getting_started`): the first page seen, or something that admins have hidden."""
+    """A step in setting up a site (`getting_started`): the first page seen, or something that admins have hidden."""
 
     __tablename__ = "starting_steps"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -107,7 +107,7 @@ class StartingStep(Model):
     step: Mapped[str] = mapped_column(String(16), primary_key=True)
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
     skipped_ms: Mapped[int | None] = mapped_column(BigInteger)
-    host: Mapped[str | None] = mapped_column(Text)  # the host of the first page elsewhere whose visit was counted
+    host: Mapped[str | None] = mapped_column(Text)  # host of the first page on another site whose visit was counted
     ordinal: Mapped[int | None] = mapped_column(BigInteger)  # of that visit
 
 
@@ -123,7 +123,7 @@ class JobColumns:
     begun_by: Mapped[str] = mapped_column(String(200))  # the name of the admin who asked for it; "" for the server
     worker: Mapped[str] = mapped_column(String(32))  # as in NightlyWork
     begun_ms: Mapped[int] = mapped_column(BigInteger)
-    seen_ms: Mapped[int] = mapped_column(BigInteger)  # the last sign of life while it runs
+    seen_ms: Mapped[int] = mapped_column(BigInteger)  # the last heartbeat while it runs
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
     done: Mapped[int] = mapped_column(BigInteger)  # progress of this step, in rows, visits or bytes
     goal: Mapped[int] = mapped_column(BigInteger)
@@ -137,15 +137,15 @@ class Backup(JobColumns, Model):
 
     __tablename__ = "backups"
 
-    name: Mapped[str] = mapped_column(String(64), unique=True)  # of the file
+    name: Mapped[str] = mapped_column(String(64), unique=True)  # file name
     state: Mapped[str] = mapped_column(String(16), index=True)  # `running`, `proven` or `failed`
     step: Mapped[str] = mapped_column(String(16))  # the step that is running or has failed
-    bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the whole file
-    made_ms: Mapped[int | None] = mapped_column(BigInteger)  # the time of the snapshot in it
+    bytes: Mapped[int | None] = mapped_column(BigInteger)  # size of the whole file
+    made_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its snapshot was taken
     epoch: Mapped[int | None] = mapped_column(BigInteger)
     total: Mapped[int | None] = mapped_column(BigInteger)
     restored_total: Mapped[int | None] = mapped_column(BigInteger)  # recounted after a test restore
-    proven_ms: Mapped[int | None] = mapped_column(BigInteger)  # when the recount agreed, for a file that is kept
+    proven_ms: Mapped[int | None] = mapped_column(BigInteger)  # when the recount agreed, if the file is kept
     # How many backups had failed when this one began, including those whose rows are gone.
     failures_before: Mapped[int] = mapped_column(BigInteger, insert_default=FAILURES_BEFORE, server_default="0")
 

@@ -1,3 +1,3 @@
-"""What the server learns about a client: its address, origin, location and browser, whether it is a crawler, and its
-rate limits.
+"""Facts that the server learns about a client: its address, origin, location and browser, whether it is a crawler, and
+its rate limits.
 """

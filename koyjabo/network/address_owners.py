@@ -1,4 +1,4 @@
-"""Who owns an address: a hosting network, another network, or the operators of this server.
+"""Finds out who owns an address: a hosting network, another network, or the operators of this server.
 
 A visit stores the result and never the address (specification: Storage).
 """
@@ -33,8 +33,8 @@ IsHosted = Callable[[str], bool]
 
 
 class AddressOwners:
-    """`files` are MaxMind databases with AS numbers (ASN_DATABASE), searched in order; without any, RANGES are used.
-    `own` are the networks of OWN_ADDRESSES.
+    """Looks up who owns an address. `files` are MaxMind databases with AS numbers (ASN_DATABASE), searched in order; if
+    there are none, RANGES are used. `own` are the networks in OWN_ADDRESSES.
 
     Raises OSError, ValueError or maxminddb.InvalidDatabaseError if a file cannot be read.
     """
@@ -53,7 +53,7 @@ class AddressOwners:
             return None
 
     def is_own(self, address: str | None) -> bool:
-        """Whether the address is one of OWN_ADDRESSES. Never raises."""
+        """Whether the address is in OWN_ADDRESSES. Never raises."""
         if not self._own:
             return False
         key = lookup_key(address)
@@ -71,7 +71,8 @@ def _by_ranges() -> IsHosted | None:
         bounds.byteswap()
 
     def is_hosted(address: str) -> bool:
-        # An odd number of bounds up to the address: it is within a range. Takes about 1 µs; `ip_address` would take 2.
+        # An odd number of bounds up to the address means that it is within a range. This takes about 1 µs; `ip_address`
+        # would take 2.
         return bisect_right(bounds, _number(address)) % 2 == 1
 
     return is_hosted

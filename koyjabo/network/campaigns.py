@@ -1,4 +1,4 @@
-"""The campaign of a visit: the utm_ parameters of its page, stored as a query string in a fixed order."""
+"""A visit's campaign: its page's utm_ parameters, stored as a query string in a fixed order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Campaign(NamedTuple):
         return cls(**parameters)
 
     def written(self) -> str | None:
-        """The value to store in `visits.campaign`; None without parameters."""
+        """The value to store in `visits.campaign`; None if there are no parameters."""
         return urlencode([(name, value) for name, value in zip(self._fields, self, strict=True) if value]) or None
 
 

@@ -1,5 +1,5 @@
-"""The client's address of a request, for rate limits, and the networks that share those limits. An IPv4 address has its
-own limits; an IPv6 address shares them with its neighbours. Stores no addresses.
+"""A request's client address, for rate limits, and the networks that share those limits. An IPv4 address has its own
+limits; an IPv6 address shares them with its neighbours. Stores no addresses.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ X_FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
 FORWARDED = (X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 
 NO_LIMIT = "koyjabo.no_limit"
-"""Key in a request's environment: the request has no limits. Set only in development, for clients on this machine."""
+"""Key in a request's environment that exempts it from limits. Set only in development, for clients on this machine."""
 
 LOCAL, LOCAL_PROXY = "this machine", "127.0.0.1"
 """Keys for requests from this machine, and for requests that a local proxy forwards."""
@@ -27,7 +27,7 @@ LOCAL_KEYS = frozenset((LOCAL, LOCAL_PROXY))
 
 current: ContextVar[str] = ContextVar("client_address", default="")
 """The `limit_key` of the current request; "" outside a request. The transport sets it before the request sends
-mails.
+emails.
 """
 
 current_place: ContextVar[str] = ContextVar("client_place", default="")
@@ -36,7 +36,7 @@ sets it before the request changes anything.
 """
 
 TIMES_LOCAL = 10
-"""LOCAL has this many times the limits of an address, because it may be a proxy that does not name its clients."""
+"""LOCAL gets this many times an address's limits, because it may be a proxy that does not name its clients."""
 
 SENTENCE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
 
@@ -45,8 +45,8 @@ ENOUGH = 20
 
 
 def hops(environ: Mapping[str, Any], most: int) -> list[str]:
-    """Up to `most` addresses from X-Forwarded-For, last hop first; "" for an empty one. Ignores the others, because the
-    client may have made them up.
+    """Up to `most` addresses from X-Forwarded-For, last hop first; "" for an empty entry. Ignores further entries,
+    because the client may have made them up.
     """
     header = environ.get(X_FORWARDED_FOR)
     return [_without_port(hop.strip()) for hop in reversed(header.rsplit(",", most)[-most:])] if header else []
@@ -99,7 +99,7 @@ def is_loopback(address: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def neighbourhood(address: str) -> str:
-    """The address, or the /64 of an IPv6 address. A customer with IPv6 may use all addresses of a /64."""
+    """The address, or the /64 of an IPv6 address. A customer with IPv6 may use every address in a /64."""
     try:
         ip = ip_address(address)
     except ValueError:
@@ -110,7 +110,7 @@ def neighbourhood(address: str) -> str:
 
 
 class Level(NamedTuple):
-    """A network, and how many times an address's limit it has."""
+    """A network, and its limit as a multiple of an address's limit."""
 
     network: str
     times: int
@@ -156,7 +156,9 @@ class AddressCounter:
         return all(self._counts[network] < most * times for network, times in levels(address))
 
     def neighbours_have_room(self, address: str, most: int) -> bool:
-        """Whether the IPv4 /24 or IPv6 /48 of an address uses less than `most`; true for addresses without one."""
+        """Whether the IPv4 /24 or IPv6 /48 of an address uses less than `most`; true for addresses without such a
+        network.
+        """
         network = neighbours(address)
         return not network or self._counts[network] < most
 

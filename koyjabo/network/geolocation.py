@@ -85,12 +85,12 @@ class PlaceFinder:
 
 
 class MaxMindFile:
-    """A database in MaxMind's format. Raises what `PlaceFinder` raises."""
+    """A database in MaxMind's format. Raises the same errors as `PlaceFinder`."""
 
     def __init__(self, file: Path) -> None:
         self._reader = maxminddb.open_database(file)  # maps the file without loading it
         metadata = self._reader.metadata()
-        # Files of ip-location-db name their source in the file name only.
+        # Files from ip-location-db name their source only in the file name.
         description = f"{file.name} {metadata.database_type} {metadata.description}"
         source = description.lower().replace("-", "")
         self.is_of_db_ip, self.is_of_maxmind = "dbip" in source, "geolite" in source
@@ -99,13 +99,13 @@ class MaxMindFile:
         """The record for a `lookup_key`; None if there is none, or if that part of the file is damaged."""
         try:
             return self._reader.get(key)
-        except (maxminddb.InvalidDatabaseError, ValueError):  # also for IPv6 in a file without it
+        except (maxminddb.InvalidDatabaseError, ValueError):  # also raised for IPv6 if the file has none
             return None
 
 
 def lookup_key(address: str | None) -> str | IPv6Address | None:
-    """An address as databases look it up; None if it is no address. An IPv4 address stays a text, because parsing it
-    takes longer than the lookup.
+    """An address in the form that databases look up; None if it is not an address. An IPv4 address stays a string,
+    because parsing it takes longer than the lookup.
     """
     try:
         if address and ":" not in address:
@@ -137,19 +137,19 @@ def named(code: str, city: str) -> str:
 
 
 def _text(record: Any, *path: str) -> str:
-    """The text at `path` on one line of printable characters; "" if there is none."""
+    """The text at `path` as one line of printable characters; "" if there is none."""
     for name in path:
         record = record.get(name) if isinstance(record, dict) else None
     text = record if isinstance(record, str) else ""
-    if not text or text.isalnum():  # as codes and most names are
+    if not text or text.isalnum():  # true for codes and most names
         return text
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def largest(places: Mapping[str, int], most: int = 20) -> dict[str, int]:
     """The `most` largest locations, then all others as "Other", then "Unknown" (specification: Read the stats).
-    Locations of equal size are sorted by name. The sum is the sum of `places`. "Other" and "Unknown" are left out if
-    they are 0.
+    Locations of equal size are sorted by name. The counts add up to the sum of `places`. "Other" and "Unknown" are
+    left out if they are 0.
     """
     named = {place: count for place, count in places.items() if place not in (OTHER, UNKNOWN)}
     shown = dict(heapq.nsmallest(most, named.items(), key=lambda item: (-item[1], item[0])))

@@ -1,4 +1,4 @@
-"""The language of a visit: the first one in the Accept-Language header, without country and script."""
+"""A visit's language: the first one in the Accept-Language header, without country or script."""
 
 from __future__ import annotations
 

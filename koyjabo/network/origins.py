@@ -23,9 +23,7 @@ def normal(origin: str) -> str | None:
 
 
 class Origins:
-    """The origins that are trusted. `allowed` and `public_url` are as returned by `normal`; `public_url`
-    may be empty.
-    """
+    """The trusted origins. `allowed` and `public_url` are as returned by `normal`; `public_url` may be empty."""
 
     def __init__(self, allowed: Collection[str] = (), public_url: str = "") -> None:
         self.allowed = frozenset(allowed)

@@ -1,5 +1,5 @@
 """Names of locations in the reader's language, and the divisions of Bangladesh by city. Stored visits and all messages
-have the English names.
+use the English names.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ in several divisions are left out.
 
 
 def in_language(place: str, language: str) -> str:
-    """A location in a language: `Dhaka, BD` becomes `Dhaka, Bangladesh`, or in Bangla `ঢাকা, বাংলাদেশ`. Unknown
-    locations stay as they are.
+    """Translate a location: `Dhaka, BD` becomes `Dhaka, Bangladesh`, or `ঢাকা, বাংলাদেশ` in Bangla. Unknown locations
+    stay as they are.
     """
     if place in CODES:
         return _country(CODES[place], language)

@@ -20,7 +20,7 @@ that many keys evades limits per key anyway, and must not also fill the memory.
 
 
 class Allowance(NamedTuple):
-    """The remaining uses of a key."""
+    """A key's remaining uses."""
 
     limit: int
     left: int
@@ -60,7 +60,7 @@ class Rate:
 
     def _use(self, names: Sequence[tuple[int, int]], uses: int) -> Allowance:
         """Count uses for all names, or for none if one of them has too few left. Returns the allowance of the name with
-        the fewest left.
+        the fewest uses left.
         """
         with self._lock:
             now = time.monotonic()

@@ -1,5 +1,5 @@
-"""Recognises browsers, systems and devices by the rules of ua-parser ("Chrome" on "Android", a phone), and declared
-crawlers (search engines, link previews, monitors) by the list `crawler-user-agents`.
+"""Recognises browsers, systems and devices using ua-parser's rules ("Chrome" on "Android", a phone), and declared
+crawlers (search engines, link previews, monitors) using the list `crawler-user-agents`.
 
 Also parses the texts that are stored in place of user agents: "Chrome on Android" for an anonymous visit, and "Chrome
 on Android (phone)" after 30 days.
@@ -30,8 +30,7 @@ SYSTEMS = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"}
 OF_DESKTOPS = frozenset({"Windows", "macOS", "ChromeOS", "Linux", "Ubuntu", "Fedora"})
 EARLIER = {"iPhone": ("iOS", PHONE), "iPad": ("iOS", TABLET)}
 EARLIER_WITHOUT_BROWSER = frozenset({"Android", "iPhone", "iPad", "Windows", "ChromeOS", "macOS", "Linux"})
-"""Systems of anonymous visits as earlier versions stored them, and systems that they stored without a browser.
-"""
+"""Systems as earlier versions stored them for anonymous visits, and systems that they stored without a browser."""
 
 TABLETS = re.compile(r"iPad|Tablet|PlayBook|Kindle|Android(?!.*(Mobi|TV))")
 PHONES = re.compile(r"Mobi|iPhone|iPod|Phone|Opera Mini|BlackBerry|Nokia|MIDP")
@@ -49,7 +48,7 @@ LONGEST = 300
 LONGEST_NAME = 60
 CACHE_SIZE = 4096
 AT_ONCE = 50
-"""Number of rules compiled at once. No other thread runs during these 9 ms."""
+"""Number of rules compiled at once. This takes 9 ms, and no other thread runs in that time."""
 
 NOT_CRAWLERS = "http-library"
 """The list's tag for HTTP libraries, which apps use as well: an Android app's User-Agent contains `okhttp`."""
@@ -68,7 +67,7 @@ class Browser(NamedTuple):
 
 
 class UserAgent(NamedTuple):
-    """What a user agent says about its client; "" if unknown."""
+    """A client's properties according to its user agent; "" if unknown."""
 
     name: str
     system: str
@@ -99,8 +98,8 @@ def described(user_agent: str) -> str:
 
 
 def reduced(user_agent: str) -> str:
-    """The text that replaces a user agent after 30 days: "Chrome on Android (phone)". `parsed` returns the same for
-    both.
+    """The text that replaces a user agent after 30 days: "Chrome on Android (phone)". `parsed` returns the same values
+    for both.
     """
     return written(parsed(user_agent))
 

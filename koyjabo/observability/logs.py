@@ -23,7 +23,7 @@ CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2
 INDENT = "    "
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the current request, which its log lines contain."""
+"""The current request's id, which its log lines contain."""
 
 
 class TextLines(logging.Formatter):
@@ -51,7 +51,7 @@ class JsonLines(logging.Formatter):
             line["request"] = id
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)  # in ASCII, because Unicode has other line ends, such as U+2028
+        return json.dumps(line, default=str)  # as ASCII, because Unicode has other line breaks, such as U+2028
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -33,8 +33,8 @@ CLIENT_MESSAGES = ("ping", "request_count", "join", "leave")
 WEBHOOK_RESULTS = ("delivered", "failed", "dead")
 OTHER = "other"
 KIND, MOST_KINDS = re.compile(r"\w{1,50}", re.ASCII), 200
-"""The form and the maximum number of error kinds. Further kinds count as `other`, because libraries may log anything,
-and the counters must fit into their file (see `koyjabo.server.process.metrics_folder`).
+"""The pattern for error kinds, and their maximum number. Further kinds count as `other`, because libraries may log
+anything, and the counters must fit into their file (see `koyjabo.server.process.metrics_folder`).
 """
 
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -43,7 +43,9 @@ DURATION_S = (1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
 
 
 def shared_folder() -> str | None:
-    """The folder for the counters of a server's workers. Without one, each process reports only its own counters."""
+    """The folder for the counters of all workers on a server. Without one, each process reports only its own
+    counters.
+    """
     return os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 
 
@@ -121,8 +123,8 @@ class Metrics:
         )
 
     def _counters(self, counted: Metric, known: tuple[str, ...]) -> dict[str, Counter]:
-        """A counter for each known label. They are created at the start, so that counting needs no look-up and
-        Prometheus sees zeros.
+        """Create a counter for each known label in advance, so that counting needs no lookup and Prometheus sees
+        zeros.
         """
         counter = Counter(counted.name, counted.meaning, [str(counted.label)], registry=self._own)
         return {label: counter.labels(label) for label in known}
@@ -160,7 +162,7 @@ class Metrics:
         self._rollbacks.inc()
 
     def webhook_attempt(self, result: str) -> None:
-        """Count an attempt to deliver to a webhook. `result` is one of WEBHOOK_RESULTS."""
+        """Count a webhook delivery attempt. `result` is one of WEBHOOK_RESULTS."""
         self._by_label[WEBHOOKS.name][result].inc()
 
     def webhook_dropped(self, deliveries: int) -> None:
@@ -175,7 +177,9 @@ class Metrics:
         self._errors.labels(kind).inc()
 
     def text(self) -> bytes:
-        """The metrics of all workers in Prometheus format. If their folder was removed, only this worker's."""
+        """The metrics of all workers in Prometheus format. If their folder has been removed, only this worker's
+        metrics.
+        """
         counted = self._own
         if self._folder and Path(self._folder).is_dir():
             counted = CollectorRegistry()
@@ -188,7 +192,7 @@ class Metrics:
 
 
 def all_names() -> list[tuple[str, str, str]]:
-    """The name as scraped, label and meaning of every metric."""
+    """Every metric's name as scraped, its label and its meaning."""
     counted = [
         (metric.name if metric.buckets else f"{metric.name}_total", metric.label, metric.meaning) for metric in COUNTED
     ]

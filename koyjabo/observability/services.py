@@ -16,13 +16,13 @@ from koyjabo.observability.socket_log import Reconnections, SocketLog
 class ObservabilityServices:
     metrics: Metrics
     socket_log: SocketLog
-    lag_s: Callable[[], float]  # the last measured lag of the event loop
+    lag_s: Callable[[], float]  # the last measured event loop lag
     redis_answers: Callable[[], bool] | None  # whether Redis responded to the last call; None without Redis
     publish: Callable[[], None]  # measures the lag and writes the gauges
 
 
 class Lag:
-    """Measures the lag of the event loop: how late a call runs that is due every `interval_s`."""
+    """Measures the event loop's lag: how late a call that is due every `interval_s` runs."""
 
     def __init__(self, interval_s: float) -> None:
         self.seconds = 0.0

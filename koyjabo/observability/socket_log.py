@@ -52,7 +52,7 @@ class Reconnections:
         return time.time() - lost_s < WITHIN_S
 
     def _offset(self, who: str) -> int:
-        """The position of an entry, bytes."""
+        """An entry's offset, bytes."""
         digest = blake2b(who.encode(), digest_size=4, key=self._key).digest()
         return int.from_bytes(digest) % ENTRIES * ENTRY.size
 
@@ -78,7 +78,7 @@ NOWHERE = "-"
 """The community in log lines about sockets that have none."""
 
 MOST_LINES = 3
-"""Maximum number of lines per address and minute, each for opened, closed and refused sockets."""
+"""Maximum number of lines per address per minute, counted separately for opened, closed and refused sockets."""
 
 BROADCAST = "broadcast room=%s type=%s clients=%d bytes=%d ms=%.1f revision=%s"
 COMMIT_EVENT = "visitor_update"
@@ -103,7 +103,7 @@ class SocketLog:
             log.info("socket_opened kind=%s community=%s reconnection=%s", kind, community, is_back)
 
     def named(self, who: str) -> None:
-        """Record that a socket has named its visitor after it was opened. The visitor may have reconnected."""
+        """Record that a socket has named its visitor after being opened. The visitor may have reconnected."""
         if self._reconnections.is_back(who):
             self._metrics.reconnected()
 

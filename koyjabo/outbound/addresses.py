@@ -16,13 +16,13 @@ from koyjabo.outbound.messages import Destinations, FailureKind, Network, Outbou
 from koyjabo.outbound.unpatched import unpatched
 
 Resolve = Callable[[str, int], list[str]]
-"""A function that returns the addresses of a name, for a port. Raises OSError or UnicodeError if there are none."""
+"""A function that resolves a name and a port to addresses. Raises OSError or UnicodeError if there are none."""
 
 Failure = tuple[FailureKind, str]
 
 
 class _NameLookup:
-    """The lookup of a name, and its callers. `addresses` and `failure` are set on the loop."""
+    """A name lookup and its callers. `addresses` and `failure` are set on the loop."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
@@ -32,8 +32,8 @@ class _NameLookup:
 
 
 class NameLookups:
-    """Looks up names on real threads. Concurrent callers share the lookup of a name. A lookup that hangs does not delay
-    others unless `most` of them hang. Nothing is cached.
+    """Looks up names on real threads. Concurrent callers share a name's lookup. A lookup that hangs does not delay
+    other lookups unless `most` of them hang. Nothing is cached.
     """
 
     def __init__(self, runtime: Runtime, resolve: Resolve, most: int) -> None:
@@ -107,7 +107,7 @@ class NameLookups:
 KINDS = {
     "loopback": "127.0.0.0/8 ::1/128",
     "private": "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 fec0::/10",
-    "link-local": "169.254.0.0/16 fe80::/10",  # includes 169.254.169.254, the metadata service of clouds
+    "link-local": "169.254.0.0/16 fe80::/10",  # includes 169.254.169.254, the cloud metadata service
     "shared by customers of a provider": "100.64.0.0/10",
     "no address of a host": "0.0.0.0/8 ::/128 240.0.0.0/4",  # includes 255.255.255.255
     "multicast": "224.0.0.0/4 ff00::/8",
@@ -139,7 +139,7 @@ def check_addresses(host: str, addresses: list[str], destinations: Destinations)
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an IP address, so that it needs no lookup."""
+    """Whether a host is an IP address and therefore needs no lookup."""
     try:
         ip_address(host)
     except ValueError:
@@ -164,7 +164,7 @@ def kind_of(text: str, allowed: tuple[Network, ...] = ()) -> str | None:
 
 
 def _is_own(address: IPv4Address | IPv6Address) -> bool:
-    """Whether the address belongs to this machine. Only then would the system also use it as the source address. Sends
+    """Whether the address belongs to this machine: only then would the system also use it as the source address. Sends
     nothing.
     """
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6

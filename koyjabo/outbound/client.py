@@ -39,7 +39,7 @@ class Deadline:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, in the system's order; an address is returned as it is. Raises OSError."""
+    """Resolve a name to its addresses, in the system's order. An IP address is returned unchanged. Raises OSError."""
     infos = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(info[4][0] for info in infos))
 
@@ -136,7 +136,9 @@ class AnswerReader:
             self._count_head(len(data))
 
     def discard(self) -> None:
-        """Break the reference cycle with llhttp, which would otherwise keep the memory until a garbage collection."""
+        """Break the reference cycle with llhttp, which would otherwise hold the memory until the next garbage
+        collection.
+        """
         del self._parser
 
     def end(self) -> None:
@@ -148,7 +150,7 @@ class AnswerReader:
             raise OutboundError(FailureKind.CONNECTION, "the connection was closed before the answer was whole")
         self.is_complete = True
 
-    # llhttp calls these. If one raises an error, parsing ends with HttpParserCallbackError.
+    # llhttp calls the methods below. If one raises an error, parsing ends with HttpParserCallbackError.
 
     def on_message_begin(self) -> None:
         if self.is_complete:
@@ -219,17 +221,19 @@ class _Call:
 
     def run(self) -> None:
         work = self.work
-        del self.work  # this also frees the reader, because the timer keeps the call
+        del self.work  # also frees the reader, because the timer keeps the call alive
         try:
             self.answer, self.error = work(), None
         except OutboundError as error:
-            self.error = OutboundError(error.kind, error.reason)  # without the frames of the thread
+            self.error = OutboundError(error.kind, error.reason)  # without the thread's frames
         except Exception as error:
             self.error = OutboundError(FailureKind.CONNECTION, type(error).__name__)
 
 
 class HttpClient:
-    """Makes all outgoing connections, except for mail, Redis and the database. Ignores proxies in the environment."""
+    """Makes all outgoing connections, except to the mail server, Redis and the database. Ignores proxy settings in the
+    environment.
+    """
 
     def __init__(self, runtime: Runtime, resolve: Resolve = resolve) -> None:
         """`resolve` is called on a real thread."""
@@ -241,7 +245,7 @@ class HttpClient:
         self._lock = threading.Lock()  # taken by callers, never by our threads
 
     def fetch(self, request: Request) -> Answer:
-        """Send a request and return the response, with any status. Raises OutboundError, and ValueError for a header
+        """Send a request and return the response, whatever its status. Raises OutboundError, or ValueError for a header
         with a line break.
         """
         target, deadline = parse(request.url), Deadline(request.timeout_s)
@@ -300,7 +304,7 @@ class HttpClient:
             self._finish(call)
 
     def _end(self, call: _Call) -> None:
-        """Wake the caller, because a response is there or the time is up. A thread that is late ends later, and its
+        """Wake the caller, because there is a response or the time is up. A late thread still runs to its end, and its
         result is dropped.
         """
         if not call.has_ended:

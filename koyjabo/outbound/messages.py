@@ -54,7 +54,7 @@ class Destinations:
 
     allowed: tuple[Network, ...] = ()
     any_address: bool = False
-    """Whether all addresses are allowed. For hosts in the operator's settings, which may be private."""
+    """Whether all addresses are allowed. Used for hosts in the operator's settings, which may be private."""
 
 
 PUBLIC, ANYWHERE = Destinations(), Destinations(any_address=True)
@@ -62,8 +62,8 @@ PUBLIC, ANYWHERE = Destinations(), Destinations(any_address=True)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. `timeout_s` covers everything, from waiting for a thread to the last byte. If the response body has
-    more than `most_bytes`, this is an error or, with `truncate`, the rest is cut off.
+    """A request. `timeout_s` covers everything, from waiting for a thread to the last byte. A response body with more
+    than `most_bytes` is an error or, with `truncate`, is cut off.
     """
 
     method: str
@@ -93,7 +93,7 @@ class Request:
 class Answer:
     status: int
     headers: dict[str, str]
-    """The headers by name in lower case."""
+    """Headers by lowercase name."""
     body: bytes
 
 

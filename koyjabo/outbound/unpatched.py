@@ -1,6 +1,6 @@
-"""Copies of modules of the standard library, for code on real threads. In a worker, the modules in `sys.modules` are
-patched for the event loop (`koyjabo.server.process.patching`). On another thread they would start a second event loop,
-and look up names on the wrong one.
+"""Copies of standard library modules, for code on real threads. In a worker, the modules in `sys.modules` are patched
+for the event loop (`koyjabo.server.process.patching`). On another thread they would start a second event loop, and
+look up names on the wrong one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ PATCHED = ("socket", "ssl")
 
 @cache
 def unpatched(name: str) -> ModuleType:
-    """A copy of the module `name`. If it imports `socket` or `ssl`, the copy refers to copies of them. Call this when a
-    module is imported, never on a real thread.
+    """A copy of the module `name`. If it imports `socket` or `ssl`, the copy refers to copies of them. Call this at
+    import time, never on a real thread.
     """
     names = {*PATCHED, name}
     shared = {known: sys.modules.pop(known, None) for known in names}

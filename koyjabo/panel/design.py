@@ -31,15 +31,15 @@ REFERENCES = re.compile(r' (id|for|aria-labelledby|aria-describedby|popovertarge
 @bp.get("/design")
 @for_viewers
 def design() -> Response:
-    """Show the page. The light half is in the language of the page, the dark half in the other language. To see the
-    other combinations, switch the language.
+    """Show the page. The light half is in the page's language, the dark half in the other language. To see the other
+    combinations, switch the language.
     """
     halves = tuple(zip(THEMES, sorted(LANGUAGES, key=lambda code: code != language()), strict=True))
     return page("panel/design", sections={name: [_half(name, *half) for half in halves] for name in SECTIONS})
 
 
 def _half(name: str, theme: str, code: str) -> dict[str, Any]:
-    """The specimens of a section. They get unique ids, because the page shows each specimen twice."""
+    """A section's specimens. They get unique ids, because the page shows each specimen twice."""
     specimens = current_app.jinja_env.get_template("panel/specimens.html").module
     with speaking(code):
         html = str(getattr(specimens, name)(_form(), _icons())).replace(" autofocus", "")

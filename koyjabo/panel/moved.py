@@ -1,4 +1,4 @@
-"""Earlier addresses of pages of the panel, which lead to the present ones."""
+"""Redirects from earlier addresses of panel pages to the current ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.panel import for_viewers
 
 MOVED = {"insights": "", "realtime": "live", "users": "people", "install": "connect", "health": "server"}
-"""The present address by the earlier one, below /admin/."""
+"""The current address by the earlier one, below /admin/."""
 
 EARLIER = f"<any({', '.join(MOVED)}):earlier>"
 
@@ -19,7 +19,7 @@ EARLIER = f"<any({', '.join(MOVED)}):earlier>"
 @bp.get(f"/{EARLIER}/<path:rest>")
 @for_viewers
 def moved(earlier: str, rest: str) -> Response:
-    """Redirect an earlier address, with the rest of its path and its query."""
+    """Redirect an earlier address, keeping the rest of its path and its query."""
     path = "/".join(filter(None, (MOVED[earlier], quote(rest))))
     query = request.query_string.decode()
     return redirect(url_for("admin.overview") + path + (f"?{query}" if query else ""), 301)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""The sections of the panel and their pages, for the navigation, the tabs of a section and the command menu."""
+"""The panel's sections and their pages, for the navigation, a section's tabs and the command menu."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Shortcut(NamedTuple):
     """A part of a page, or a subpage, that the command menu lists."""
 
     label: LazyString
-    endpoint: str  # without "admin."; with the blueprint's name if it is another one
+    endpoint: str  # without "admin."; with the blueprint's name if it is another blueprint
     anchor: str = ""
     for_admins: bool = False
 
 
 class PanelPage(NamedTuple):
-    """A page of a section. Its templates and the templates of its subpages name it in their block `room`."""
+    """A page in a section. Its templates and its subpages' templates name it in their `room` block."""
 
     name: str  # the endpoint, without "admin."
     label: LazyString
@@ -30,7 +30,7 @@ class PanelPage(NamedTuple):
 
 
 class PanelSection(NamedTuple):
-    """An item of the navigation. It opens its first page; several pages are shown as tabs."""
+    """A navigation item. It opens its first page; if there are several pages, they are shown as tabs."""
 
     label: LazyString
     icon: str
@@ -101,7 +101,7 @@ def sections(may_change: bool) -> list[PanelSection]:
 
 
 def shortcuts(may_change: bool) -> list[Shortcut]:
-    """What the command menu lists for an admin (`may_change`) or a viewer: pages, then their parts."""
+    """The command menu's entries for an admin (`may_change`) or a viewer: pages, then their parts."""
     pages = [page for section in sections(may_change) for page in section.pages]
     parts = (part for page in pages for part in page.shortcuts if may_change or not part.for_admins)
     return [*(Shortcut(page.label, page.name) for page in pages), *parts]

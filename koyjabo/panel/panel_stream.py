@@ -45,7 +45,7 @@ routes.STREAMS[PANEL] = PanelStream
 
 @routes.bp.route("/ws/admin/", websocket=True)
 def panel_stream() -> Response:
-    """Send each visit and the numbers of the panel's live pages to admins and viewers of the site, without anything
-    that would let them follow a visitor.
+    """Send each visit, and the numbers on the panel's live pages, to site admins and viewers, without anything that
+    would let them track a visitor.
     """
     return routes.open_here(PANEL, sub_protocols(request).answer)

@@ -66,7 +66,7 @@ def _results(query: str) -> list[Result]:
 
 
 def _pages(query: str) -> list[Result]:
-    """Search the names in the language of the page and in English. Names that begin with `query` come first."""
+    """Search the names in the page's language and in English. Names that begin with `query` come first."""
     results = []
     for shortcut in navigation.shortcuts(me().is_admin):
         label, english = str(shortcut.label), shortcut.anchor.removesuffix("-label") or shortcut.endpoint

@@ -93,7 +93,7 @@ def show(status: int = 200, tested: MailTest | None = None) -> Response:
 
 
 def _as_html(setting: Setting) -> Markup:
-    """A setting's description in the language of the page, with code marked up."""
+    """A setting's description in the page's language, with code marked up."""
     meaning = _(setting.meaning)
     sentence = _("%(meaning)s.", meaning=meaning[:1].upper() + meaning[1:])
     return linked(Markup(CODE.sub(r"<code>\1</code>", str(escape(sentence)))))

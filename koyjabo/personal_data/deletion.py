@@ -1,4 +1,4 @@
-"""Deletes an account for its owner. Its visits stay, and no number changes."""
+"""Deletes an account at its owner's request. Its visits stay, and no numbers change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from koyjabo.personal_data import deletion_queries
 from koyjabo.personal_data.deletion_queries import Managed
 
 PATIENCE_S = 5.0
-"""Time limit of one request, s. An account with a few visits a day over years is deleted within milliseconds."""
+"""Time limit for one request, s. An account with a few visits a day over several years is deleted within
+milliseconds.
+"""
 
 DELETED_USER = Subject("user", "", "")
 """Subject of the audit entry, which must not identify the deleted user."""
@@ -38,7 +40,7 @@ class AccountDeletion:
         self._on_revoked = on_revoked
 
     def only_admin_of(self, account: Account) -> list[Managed]:
-        """The communities that must be deleted or get another admin first."""
+        """The communities that must first be deleted or get another admin."""
         return self._database.read(deletion_queries.only_admin_of, account.id)
 
     def delete(self, account: Account) -> None:

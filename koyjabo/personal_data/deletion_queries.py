@@ -47,7 +47,7 @@ ONLY_ADMIN = N_(
 )
 
 GONE = "–"
-"""Shown on pages in place of the name of a deleted user."""
+"""Shown on pages in place of a deleted user's name."""
 
 NAMING = ("user_id", "user", "invited_by")
 """Fields in the details of audit entries that name another user."""
@@ -66,7 +66,7 @@ class Managed(NamedTuple):
 
 
 def only_admin_of(session: Session, user_id: str) -> list[Managed]:
-    """Up to 100 communities, by name. Archived ones are left out."""
+    """Up to 100 communities, sorted by name. Archived ones are left out."""
     other, person = aliased(Membership), aliased(User)
     others = exists().where(
         *(other.community_id == Community.id, other.user_id != user_id, other.role == ADMIN),
@@ -80,7 +80,7 @@ def only_admin_of(session: Session, user_id: str) -> list[Managed]:
 
 
 def lines_about(session: Session, user_id: str, name: str) -> list[int]:
-    """The ids of audit entries whose details name the user. Read as a report, because it reads all entries about
+    """The ids of audit entries whose details name the user. Run this as a report, because it reads all entries about
     members.
     """
     return list(session.scalars(select(AuditLine.id).where(or_(about_member(user_id), accepted_from(name)))))
@@ -97,7 +97,7 @@ def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
 
 
 def events_about(session: Session, user_id: str) -> list[str]:
-    """The ids of webhook events that name the user. Read as a report, because it reads all events about members."""
+    """The ids of webhook events that name the user. Run this as a report, because it reads all events about members."""
     return list(session.scalars(select(WebhookEvent.id).where(event_about(user_id))))
 
 
@@ -117,13 +117,14 @@ def strip_events(session: Session, ids: list[str], size: int) -> list[str]:
 
 
 def check(session: Session, user_id: str) -> None:
-    """Check that the account may be deleted. Raises LastAdmin, and InvalidToken if there is no such account."""
+    """Check that the account may be deleted. Raises LastAdmin, or InvalidToken if there is no such account."""
     _locked(session, user_id)
 
 
 def delete_account(session: Session, user_id: str, name: str, now_ms: int, size: int) -> bool:
-    """Detach up to `size` rows of each table. If none are left, delete the account. Returns whether it is deleted.
-    `name` is random and begins with DELETED. Raises LastAdmin, and InvalidToken if the account was already deleted.
+    """Detach up to `size` rows of each table. If none are left, delete the account. Returns whether it has been
+    deleted. `name` is random and begins with DELETED. Raises LastAdmin, or InvalidToken if the account was already
+    deleted.
     """
     person = _locked(session, user_id)
     if detach(session, user_id, name, size):
@@ -145,7 +146,9 @@ def detach(session: Session, user_id: str, name: str, size: int) -> bool:
 
 
 def _locked(session: Session, user_id: str) -> User:
-    """Lock the communities that the user manages, then users, in the order of all transactions. Returns the user."""
+    """Lock the communities that the user manages, then users, in the same order as in all transactions. Returns the
+    user.
+    """
     managed = select(Membership.community_id).where(Membership.user_id == user_id, Membership.role == ADMIN)
     rows = select(Community.id).where(Community.id.in_(managed)).order_by(Community.id)
     session.execute(rows.with_for_update()).all()

@@ -26,8 +26,8 @@ class AccountExport:
 
     def pieces(self, account: Account) -> Iterator[str]:
         """Yield one JSON object in pieces, which are read as needed: the account, then a list for each of SECTIONS. The
-        audit entry is written before this returns. Raises InvalidToken if the account was just deleted, and
-        LedgerUnavailable, also between pieces.
+        audit entry is written before this returns. Raises InvalidToken if the account has just been deleted, or
+        LedgerUnavailable, which may also happen between pieces.
         """
         account_data = self._database.report(export_queries.account, account.id)
         if account_data is None:

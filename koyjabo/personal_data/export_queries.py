@@ -17,7 +17,7 @@ from koyjabo.personal_data.section_queries import DataSubject, Section
 
 Row = dict[str, Any]
 
-# The index of people begins with the scope, so this takes one look-up per scope that ever had people. A subquery always
+# The index on people begins with the scope, so this takes one lookup per scope that ever had people. A subquery always
 # uses the index; for a join, PostgreSQL may read the whole table.
 SCOPES = text("""
 WITH RECURSIVE s(scope) AS (
@@ -51,7 +51,7 @@ def account(session: Session, user_id: str) -> tuple[DataSubject, Row] | None:
 
 
 def scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
-    """The communities that a user was in, including deleted ones."""
+    """The communities that a user has been in, including deleted ones."""
     return tuple(scope for scope in session.scalars(SCOPES, {"person": user(user_id)}) if scope is not None)
 
 
@@ -67,7 +67,9 @@ def piece(session: Session, section: Section, owner: DataSubject, after: Sequenc
 
 
 def _as_shown(row: Row) -> Row:
-    """A row as the API returns it: times in ISO 8601, and for the scope a community's id, or null for the site."""
+    """A row as the API returns it: with times in ISO 8601, and instead of the scope a community's id, or null for the
+    site.
+    """
     shown: Row = {}
     for name, value in row.items():
         if name.endswith("_ms"):

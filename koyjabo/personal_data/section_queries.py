@@ -44,7 +44,7 @@ from koyjabo.models import (
 )
 
 ABOUT_MEMBERS = ("member.joined", "member.left")
-"""Webhook events whose `data` has the id of a user."""
+"""Webhook events whose `data` contains a user's id."""
 
 
 class DataSubject(NamedTuple):
@@ -66,12 +66,12 @@ class Section(NamedTuple):
 
 
 def about_member(user_id: str) -> ColumnElement[bool]:
-    """Audit entries of communities about this user. The index on actions finds the few entries to read."""
+    """Community audit entries about this user. The index on actions keeps the number of entries to read small."""
     return and_(*_actions("member"), AuditLine.details.contains(f'"user_id": "{user_id}"', autoescape=True))
 
 
 def accepted_from(name: str) -> ColumnElement[bool]:
-    """Audit entries about invitations accepted by a person with this name."""
+    """Audit entries about accepted invitations from a person with this name."""
     detail = f'"invited_by": {json.dumps(name, ensure_ascii=False)}'
     named = AuditLine.details.contains(detail, autoescape=True)
     return or_(*(and_(*_actions(kind), named) for kind in ("member", "panel")))

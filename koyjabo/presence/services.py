@@ -1,4 +1,4 @@
-"""The services that this package offers to others."""
+"""The services that this package offers to other packages."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _in_memory(base: Base, listener: ChangeListener) -> Stores:
 
 
 def _in_redis(base: Base, redis: SharedRedis, listener: ChangeListener) -> Stores:
-    from koyjabo.presence.members.redis_store import RedisOnlineMembers  # late: the Redis client takes 15 MB
+    from koyjabo.presence.members.redis_store import RedisOnlineMembers  # imported late: the Redis client takes 15 MB
     from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
     from koyjabo.presence.visitors.visitor_sockets_redis import RedisVisitMatcher
 

@@ -31,11 +31,11 @@ class NowhereToBroadcast(RuntimeError):
 
 
 class VisitorBroadcaster:
-    """Broadcasts values as given. With the next real change, the server broadcasts its own counts again.
+    """Broadcasts values as given. At the next real change, the server broadcasts its own counts again.
 
-    Every method raises ValueError for a community_id that is not a UUID, an invalid count, and data that is too large
-    or not JSON. It raises NowhereToBroadcast if the process has neither an application nor REDIS_URL, and
-    redis.RedisError if it has no application and Redis does not respond.
+    Every method raises ValueError for a community_id that is not a UUID, an invalid count, or data that is too large or
+    not JSON. It raises NowhereToBroadcast if the process has neither an application nor REDIS_URL, and redis.RedisError
+    if it has no application and Redis does not respond.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class VisitorBroadcaster:
         self._emit = emit
 
     def broadcast_visitor_count(self, community_id: str, count: int, change: int = 0) -> None:
-        """Broadcast how many members are online. Sends a `visitor_count` event, also if `change` is 0."""
+        """Broadcast how many members are online. Sends a `visitor_count` event even if `change` is 0."""
         self._send_count(community_id, "visitor_count", count, change)
 
     def broadcast_visitor_joined(self, community_id: str, count: int) -> None:
@@ -58,7 +58,7 @@ class VisitorBroadcaster:
         self._send_count(community_id, "visitor_left", count, -1)
 
     def broadcast_dashboard_update(self, community_id: str, data: Mapping[str, Any]) -> None:
-        """Broadcast `data` to the dashboards, with `community_id` in it."""
+        """Broadcast `data`, with `community_id` added, to the dashboards."""
         community = _community(community_id)
         if not isinstance(data, Mapping):
             raise ValueError("data must be a mapping, such as {'today_visitors': {...}, 'realtime_count': 42}")

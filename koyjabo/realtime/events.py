@@ -20,7 +20,7 @@ PANEL_ROOM = "panel"
 
 
 VIEW, SHARED_VIEW = "view ", "shared view "
-"""Prefixes of rooms for views of reports. The members of a room are pages that show the same view."""
+"""Room name prefixes for report views. All pages in a room show the same view."""
 
 
 def view_room(view: tuple[str, ...], is_shared: bool) -> str:
@@ -101,7 +101,8 @@ class DashboardUpdate:
 @dataclass(frozen=True, slots=True)
 class PanelUpdate:
     """New visits since the last event, newest first, and changed values by part and key. Values are complete; None
-    means that the key no longer exists. With `is_whole`, the event contains all values and replaces the known ones.
+    means that the key no longer exists. If `is_whole` is set, the event contains all values and replaces the known
+    ones.
     """
 
     type: ClassVar[str] = "panel_update"
@@ -123,9 +124,9 @@ class PanelUpdate:
 
 @dataclass(frozen=True, slots=True)
 class ViewUpdate:
-    """A view's changed numbers by cell, and changed versions of its parts. A part with a new version needs new HTML.
-    With `is_whole`, the event contains everything and replaces what is known. `view` names the view; `moment` orders
-    its events.
+    """A view's changed numbers by cell, and changed versions of its parts. A part with a new version needs new HTML. If
+    `is_whole` is set, the event contains everything and replaces what is known. `view` names the view; `moment`
+    orders its events.
     """
 
     type: ClassVar[str] = "view_update"
@@ -145,8 +146,8 @@ class ViewUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PanelState:
-    """Since when visits have not been saved (ms), or None. Pages of the panel request this every few seconds, so they
-    also notice when the server does not respond.
+    """When visits stopped being saved (ms), or None while saving works. Panel pages request this every few seconds, so
+    they also notice when the server does not respond.
     """
 
     type: ClassVar[str] = "panel_state"
@@ -160,7 +161,7 @@ class PanelState:
 
 @dataclass(frozen=True, slots=True)
 class AnalyticsUpdate:
-    """A metric of a community: a number, or what has just happened."""
+    """A community metric: a number, or what has just happened."""
 
     type: ClassVar[str] = "analytics_update"
     metric: str
@@ -180,7 +181,7 @@ class AnalyticsUpdate:
 
 @dataclass(frozen=True, slots=True)
 class CommunityMessage:
-    """A program's message to the members of a community. It is not a value of the room, so it has no revision."""
+    """A program's message to the members of a community. It is not one of the room's values, so it has no revision."""
 
     type: ClassVar[str] = "message"
     community_id: str

@@ -1,7 +1,7 @@
 """Broadcasts events to all clients of a room. An event is encoded once and written to each connection (decision 1).
 
-python-socketio keeps the rooms of its clients and sends through `emit`, as does Flask-SocketIO. This module adds plain
-WebSockets and streams to the room of the same name. They receive the same JSON.
+python-socketio keeps its clients' rooms and sends through `emit`, as does Flask-SocketIO. This module adds plain
+WebSockets and streams to the room with the same name. They receive the same JSON.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ NAMESPACE = "/"
 
 
 class EncodedEvent:
-    """An event as bytes for each kind of client, made from one JSON encoding. `revision` orders the event among the
-    values of its room. By default it is the revision of the event's stats, or None if it has no stats. `epoch` (base
-    36) is used for an event without stats.
+    """An event as bytes for each kind of client, made from a single JSON encoding. `revision` orders the event among
+    the room's values. It defaults to the revision of the event's stats, or None if it has no stats. `epoch` (base
+    36) is used for events without stats.
     """
 
     __slots__ = ("packet", "plain", "revision", "socketio", "stream")
@@ -48,8 +48,8 @@ class EncodedEvent:
         assert isinstance(text, str)
         self.packet = EnginePacket(MESSAGE, text)
         self.socketio = frame(f"4{text}")
-        self.plain: bytes | None = None  # as a frame of a plain WebSocket
-        self.stream: bytes | None = None  # as an event of a stream
+        self.plain: bytes | None = None  # as a plain WebSocket frame
+        self.stream: bytes | None = None  # as a stream event
         self.revision = revision
         if namespace == NAMESPACE and len(data) == 1:
             before = len(f"{EVENT}[,") + len(packet_class.json.dumps(event))
@@ -96,7 +96,7 @@ Epoch = Callable[[], str]
 
 
 class Effort(NamedTuple):
-    """The time that work has taken."""
+    """The time spent on some work."""
 
     cpu_s: float  # of this thread; less than the elapsed time if workers share a core
     elapsed_s: float
@@ -115,8 +115,8 @@ class Effort(NamedTuple):
 class LocalFanout(ClientRooms):
     """The rooms of this worker and their clients.
 
-    A member receives an event with a revision at most once, and never after a newer one, even if events are emitted in
-    another order. An event without a revision is always sent.
+    A member receives an event with a revision at most once, and never after a newer one, even if events are emitted out
+    of order. An event without a revision is always sent.
     """
 
     _on_sent: OnSent
@@ -129,13 +129,14 @@ class LocalFanout(ClientRooms):
         """
         super().__init__(**options)
         self._sinks = Sinks()
-        self._sent: dict[str, dict[str, int]] = {}  # the newest revision sent, by room and Socket.IO client
+        self._sent: dict[str, dict[str, int]] = {}  # the latest revision sent, by room and Socket.IO client
         self._broadcast_locks: dict[str, threading.Lock] = {}
         self._encoded: tuple[dict[str, Any], EncodedEvent] | None = None  # the value last encoded for a single member
-        # Under other WSGI servers clients have threads. `Room` also uses this lock. It must not be held while blocking.
+        # Under other WSGI servers, clients are served by threads. `Room` also uses this lock. It must not be held while
+        # blocking.
         self.lock = threading.RLock()
         self.paused = Effort(0.0, 0.0)
-        """Total time that other tasks ran while broadcasts let them."""
+        """Total time that broadcasts have yielded to other tasks."""
 
     # Members of a room
 
@@ -263,7 +264,7 @@ class LocalFanout(ClientRooms):
     # Writing to members
 
     # The next two methods account for most of a broadcast's cost, so they avoid calls and look-ups. python-socketio
-    # handles clients without a connection of ours (polling, upgrading, under another WSGI server).
+    # handles clients that have no connection of ours (polling, upgrading, or under another WSGI server).
 
     def _send_to_sinks(self, data: bytes, revision: int | None, members: Members) -> int:
         """Send to the plain WebSockets or the streams of a room. Skips members that leave during the broadcast."""
@@ -299,7 +300,7 @@ class LocalFanout(ClientRooms):
         return written
 
     def _in_batches(self, members: list[Each]) -> Iterator[list[Each]]:
-        """Yield members in batches, to write to while the lock is held. Between batches, other tasks run."""
+        """Yield members in batches, and hold the lock while each batch is written. Other tasks run between batches."""
         for start in range(0, len(members), WRITES_IN_A_ROW):
             if start:
                 self._pause()
@@ -312,8 +313,8 @@ class LocalFanout(ClientRooms):
         self.paused = self.paused.plus(Effort.so_far().minus(began))
 
     def _broadcast_lock(self, room: str) -> Any:
-        """A lock for a room's broadcasts if they need several batches, so that one follows another although other tasks
-        run in between.
+        """Return a lock for a room's broadcasts if they need several batches, so that broadcasts follow one another
+        even though other tasks run between batches.
         """
         if self.member_count(room) < WRITES_IN_A_ROW:
             return nullcontext()
@@ -333,8 +334,8 @@ class LocalFanout(ClientRooms):
 
 
 def _take(sent: dict[Any, int], member: Member, revision: int | None) -> bool:
-    """Note that a value is being sent to a member. Returns False, and notes nothing, if the member already has a newer
-    one.
+    """Record that a value is being sent to a member. Returns False, and records nothing, if the member already has a
+    newer one.
     """
     if revision is not None:
         if sent.get(member, NOTHING) > revision:
@@ -344,7 +345,7 @@ def _take(sent: dict[Any, int], member: Member, revision: int | None) -> bool:
 
 
 class MemoryFanout(LocalFanout):
-    """The fan-out of a server with one worker, without a bus."""
+    """The fan-out for a server with one worker, without a bus."""
 
     def __init__(self, on_sent: OnSent, on_sent_to_one: OnSentToOne, epoch: Epoch) -> None:
         self._on_sent = on_sent
@@ -361,7 +362,7 @@ OF_ROOMS = {
     dashboard_room(""): DASHBOARDS,
     visitors_room(""): COMMUNITIES,
 }
-"""Kinds of sockets, by the prefix of the room's name. Pages in other rooms are also in one of these."""
+"""Kinds of sockets, by room name prefix. Pages in other rooms are also in one of these."""
 
 
 def socket_counts(fanout: LocalFanout) -> dict[str, int]:

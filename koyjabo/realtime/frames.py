@@ -1,5 +1,5 @@
-"""Encodes WebSocket frames as servers send them: whole, unmasked and uncompressed (RFC 6455, 5.2). Also encodes events
-of streams (HTML, 9.2).
+"""Encodes WebSocket frames as servers send them: whole, unmasked and uncompressed (RFC 6455, 5.2). Also encodes stream
+events (HTML, 9.2).
 """
 
 from __future__ import annotations
@@ -32,6 +32,6 @@ def close_frame(code: int | None, reason: str = "") -> bytes:
 
 
 def stream_frame(text: str, event_id: str | None = None) -> bytes:
-    """Encode one line of text as an event of a stream."""
+    """Encode one line of text as a stream event."""
     first = "" if event_id is None else f"id: {event_id}\n"
     return f"{first}data: {text}\n\n".encode()

@@ -16,11 +16,11 @@ from koyjabo.cluster.redis_bus import QUEUE, RedisBus
 from koyjabo.realtime.fanout import Epoch, LocalFanout, OnSent, OnSentToOne
 
 MOST_WAITING = 1000
-"""Maximum number of messages that were read but not handled yet. Beyond this, reading from the bus pauses."""
+"""Maximum number of messages that have been read but not yet handled. Beyond this, reading from the bus pauses."""
 
 
 VALUE_OF_1_0 = "koyjabo:value"
-"""Event that workers of release 1.0.0 exchange values with on this queue. Clients must not receive it."""
+"""The event that workers running release 1.0.0 use to exchange values on this queue. Clients must not receive it."""
 
 
 class RoomManager(PubSubManager, LocalFanout):
@@ -40,7 +40,7 @@ class RoomManager(PubSubManager, LocalFanout):
         self._received: queue.Queue[bytes] = queue.Queue(MOST_WAITING)
 
     def initialize(self) -> None:
-        """Start to listen. Idempotent: our server calls this on startup, and python-socketio whenever a client
+        """Start listening. Idempotent: our server calls this on startup, and python-socketio whenever a client
         connects.
         """
         if not self._listening:
@@ -53,9 +53,9 @@ class RoomManager(PubSubManager, LocalFanout):
         self._bus.send_to_queue(self.json.dumps(data))
 
     def _listen(self) -> Iterator[dict[str, Any]]:
-        """Yield messages for ever. Skips anything that is not a JSON object, because other programs may publish here.
-        During an upgrade, workers of 1.0.0 also publish values, which are skipped, because counts are read from the
-        database.
+        """Yield messages forever. Skips anything that is not a JSON object, because other programs may publish here.
+        During an upgrade, workers running 1.0.0 also publish values. These are also skipped, because counts are read
+        from the database.
         """
         while True:
             with suppress(ValueError, RecursionError):

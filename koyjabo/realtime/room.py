@@ -1,4 +1,4 @@
-"""A room: broadcasts its newest value at a limited rate.
+"""A room: broadcasts its latest value at a limited rate.
 
 The first change is broadcast at once. While changes continue, there is one broadcast per interval, and the last value
 always arrives (specification: promise 2). A value is built when it is sent, so old values never wait in a queue.
@@ -19,9 +19,9 @@ log = logging.getLogger("koyjabo.websockets")
 
 SHORTEST_INTERVAL_S = 0.05
 REST, SHARED_REST = 4, 2
-"""Shortest pause after a broadcast, as multiples of its CPU time and of its elapsed time, without the time of other
-tasks. One room takes at most a fifth of a core. The second multiple keeps pauses from growing without end where workers
-share a core (decision 85).
+"""Shortest pause after a broadcast, as multiples of its CPU time and its elapsed time, excluding the time of other
+tasks. One room takes at most a fifth of a core. The second multiple keeps pauses from growing indefinitely when
+workers share a core (decision 85).
 """
 
 
@@ -35,7 +35,7 @@ class ClientEvent(Protocol):
 
 
 class RoomEvent(ClientEvent, Protocol):
-    """A room's value as a message. Its revision orders it among the values of the room."""
+    """A room's value as a message. Its revision orders it among the room's values."""
 
     @property
     def revision(self) -> int: ...
@@ -45,7 +45,7 @@ class RoomSource(Protocol):
     """Provides a room's values on this worker."""
 
     interval_s: float
-    """Minimum time between two broadcasts, s."""
+    """Minimum time between broadcasts, s."""
 
     caused_by_visits: bool
     """Whether visits contributed to the last result of `events_after`."""
@@ -60,10 +60,10 @@ class RoomSource(Protocol):
         """Return the first event for a new member. Must not block."""
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
-        """The events for the members, with increasing revisions after `after`. May block."""
+        """Return the events for the members, with increasing revisions greater than `after`. May block."""
 
     def merge(self, state: Any) -> None:
-        """Merge the room's state that another worker has published. An older state changes nothing."""
+        """Merge a state of the room that another worker has published. An older state changes nothing."""
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]
 
 
 class Ticket:
-    """A member that waits in a room's queue. The code that removes it from the queue also wakes its waiter."""
+    """A member waiting in a room's queue. The code that removes it from the queue also wakes its waiter."""
 
     def __init__(self, member: Member, is_new: bool, waiter: Waiter) -> None:
         self.member = member
@@ -111,7 +111,7 @@ class Room:
             return self._closed
 
     def changed(self) -> None:
-        """Broadcast the newest value soon, unless that has happened already."""
+        """Broadcast the latest value soon, unless that has already happened."""
         with self._lock:
             self._changed = True
             if self._sending or self._closed or self.is_empty:
@@ -202,7 +202,9 @@ class Room:
             return self._sending
 
     def _broadcast(self) -> float:
-        """Broadcast the new events. Returns how long to pause afterwards, s. The time to read them does not count."""
+        """Broadcast the new events. Returns how long to pause afterwards, s. The time spent reading them does not
+        count.
+        """
         news = self.source.events_after(self._sent_revision)
         began, paused = Effort.so_far(), self._fanout.paused
         for event in news:

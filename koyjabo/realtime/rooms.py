@@ -1,4 +1,4 @@
-"""The open rooms of this worker. A room opens with its first member and closes with its last."""
+"""This worker's open rooms. A room opens with its first member and closes with its last."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         # Rooms to refresh at each visit. Searching all rooms would be slow with many communities.
         self._of_panel: set[str] = set()
-        self._views: dict[Member, str] = {}  # each member's room of the view it follows
+        self._views: dict[Member, str] = {}  # the room of the view that each member follows
         self._unused_since_ms: dict[str, int] = {}
         self._lock = threading.Lock()  # guards `_rooms`; while it is held, only the locks of sources may be taken
 
@@ -60,7 +60,7 @@ class Rooms:
         return [(room, room.source) for room in list(self._rooms.values()) if isinstance(room.source, kind)]
 
     def admit(self, name: str, source: Callable[[], RoomSource], member: Member) -> dict[str, Any] | None:
-        """Call `Room.admit`, and open the room first if necessary. `source` must not block."""
+        """Call `Room.admit`, opening the room first if necessary. `source` must not block."""
         while True:
             with self._lock:
                 room = self._rooms.get(name) or self.open(name, source())
@@ -92,7 +92,7 @@ class Rooms:
             self.close_if_empty(name)
 
     def close_if_empty(self, name: str) -> None:
-        """Close a room without members. Idempotent."""
+        """Close a room if it has no members. Idempotent."""
         room = self._rooms.get(name)
         if room is not None and room.close_if_empty():
             with self._lock:
@@ -109,7 +109,7 @@ class Rooms:
         self._fanout.emit(event.type, event.as_object(), room=sid, ignore_queue=True)
 
     def leave_empty(self) -> None:
-        """Unsubscribe from rooms without members for LINGER_MS. Call this every second."""
+        """Unsubscribe from rooms that have had no members for LINGER_MS. Call this every second."""
         now_ms, used = system_elapsed_ms(), self._used()
         for name in self._bus.heard:
             if name in used:
@@ -125,8 +125,8 @@ class Rooms:
 
     def changed(self, name: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
         """Broadcast and publish a room's value that this worker has changed. The room does not have to be open here.
-        `state` returns what other workers need to build the same value, or the same `part` of it. Presence is published
-        without the pause between other values.
+        `state` returns what other workers need to build the same value, or the same `part` of it. Presence is
+        published without the usual pause between values.
         """
         self.refresh(name)
         self._bus.publish(name, state, part, is_presence)
@@ -137,7 +137,7 @@ class Rooms:
             room.changed()
 
     def refresh_panel(self) -> None:
-        """Refresh the panel and the views of reports, because visits or other numbers have changed."""
+        """Refresh the panel and the report views, because visits or other numbers have changed."""
         for name in list(self._of_panel):
             self.refresh(name)
 

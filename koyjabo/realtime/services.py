@@ -1,4 +1,4 @@
-"""The services that this package offers to others."""
+"""The services that this package offers to other packages."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _fanout(base: Base) -> LocalFanout:
 
     if base.cluster.queue is None:
         return MemoryFanout(socket_log.sent, socket_log.sent_to_one, epoch)
-    from koyjabo.realtime.message_bus import RoomManager  # late: the Redis client takes 15 MB
+    from koyjabo.realtime.message_bus import RoomManager  # imported late: the Redis client takes 15 MB
 
     return RoomManager(base.cluster.queue, socket_log.sent, socket_log.sent_to_one, epoch)
 

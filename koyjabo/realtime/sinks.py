@@ -18,11 +18,11 @@ Member = str | Sink
 
 
 NOTHING = -1
-"""Revision of a member that has received no value yet. Older than all others."""
+"""Revision for a member that has not received a value yet. Older than all other revisions."""
 
 Members = dict[Sink, int]
-"""The newest revision sent to each member. One look-up shows whether a sink is a member and which value it has. A dict,
-not a set, keeps the order of insertion, which is closer to the order in memory (decision 85).
+"""The latest revision sent to each member. One look-up shows whether a sink is a member and which value it has. Unlike
+a set, a dict keeps insertion order, which is closer to the order in memory (decision 85).
 """
 
 

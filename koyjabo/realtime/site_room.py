@@ -69,7 +69,9 @@ class SiteRoom:
         return self._news.is_pending
 
     def first_event(self) -> RoomEvent:
-        """The newest value or, while a milestone waits for the next event, the value that was broadcast last."""
+        """Return the latest value or, while a milestone is waiting for the next event, the value that was broadcast
+        last.
+        """
         newest = self._visits.newest()
         return VisitorUpdate(self._announced if self._news.is_pending else newest)
 

@@ -1,1 +1,1 @@
-"""The receipt of the total: the parts that add up to it, for everyone (specification: Receipt)."""
+"""The receipt for the total: the parts that add up to it, visible to everyone (specification: Receipt)."""

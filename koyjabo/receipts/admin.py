@@ -1,4 +1,4 @@
-"""Forms on /receipt for admins of the site: recount, and change the total."""
+"""Forms on /receipt for site admins: recount, and change the total."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
 
 def _number(value: Any) -> int:
-    """Parse a number with digits of any script, with or without thousands separators."""
+    """Parse a number written in the digits of any script, with or without thousands separators."""
     if not NUMBER.fullmatch(str(value)):
         raise PydanticCustomError("unusable", N_("must be a whole number"))
     return int(str(value).replace(",", ""))

@@ -1,4 +1,4 @@
-"""Queries for changes to the site's total other than visits, as operations of the database executor."""
+"""Queries for changes to the site's total other than visits, as operations for the database executor."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MOST_RECORDS = 200
 
 
 class TotalChange(NamedTuple):
-    """An adjustment, or all adjustments of one import of daily sums."""
+    """An adjustment, or all adjustments from one import of daily sums."""
 
     kind: str  # one of ADJUSTMENTS
     at_ms: int
-    after_visit: int  # the newest visits.id at that time
-    amount: int  # not 0; negative where the total was lowered
+    after_visit: int  # the highest visits.id at that time
+    amount: int  # not 0; negative if the total was lowered
     reason: str
 
 

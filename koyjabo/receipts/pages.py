@@ -20,7 +20,7 @@ ACTIONS = {ADJUSTED: "total.set", "imported": "total.set", "rolled_back": "ledge
 
 
 class ReceiptRows(NamedTuple):
-    """Links to the rows that a part of the total counts. `day` returns the day of a moment, in TIMEZONE."""
+    """Links to the rows that a part of the total counts. `day` returns the day of a time in ms, in TIMEZONE."""
 
     day: Callable[[int], str]
 

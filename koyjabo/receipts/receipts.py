@@ -1,4 +1,4 @@
-"""The receipt of the site's total at one moment. Its parts add up to the total (specification: Receipt)."""
+"""The receipt for the site's total at one moment. Its parts add up to the total (specification: Receipt)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ReceiptPart(NamedTuple):
     amount: int  # negative if the total was lowered
     first: int | None = None
     last: int | None = None
-    at_ms: int | None = None  # None for visits; the newest moment for combined parts
+    at_ms: int | None = None  # None for visits; the latest time for combined parts
     reason: str | None = None
     by: str | None = None  # OPERATOR_NAME or a user's name; None if unknown or not shown
 
@@ -77,13 +77,13 @@ def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPa
 def _part(
     kind: str, amount: int, before: int, at_ms: int | None = None, reason: str | None = None
 ) -> tuple[ReceiptPart, ...]:
-    """A part that changes the total from `before`; no part if `amount` is 0."""
+    """Return a part that changes the total from `before` by `amount`, or no part if `amount` is 0."""
     after = before + amount
     return (ReceiptPart(kind, amount, min(before, after) + 1, max(before, after), at_ms, reason),) if amount else ()
 
 
 def combined(parts: Sequence[ReceiptPart]) -> tuple[ReceiptPart, ...]:
-    """At most MOST_PARTS parts: the oldest are combined, one part per kind."""
+    """Return at most MOST_PARTS parts: the oldest are combined, one part per kind."""
     if len(parts) <= MOST_PARTS:
         return tuple(parts)
     older = parts[: len(parts) - MOST_PARTS + len(ORDER)]
@@ -98,7 +98,7 @@ def _sum(kind: str, parts: list[ReceiptPart]) -> ReceiptPart:
 
 
 ATTEMPTS = 3
-"""How often to try to read a receipt if the total changes between its two reads."""
+"""How many times to try reading a receipt if the total changes between its two reads."""
 
 VERIFICATION_KEPT_MS = 5_000
 """How long the last recount and the last backup are cached, ms."""
@@ -110,8 +110,8 @@ NEVER = TotalHistory(0, 0, 0, ())
 
 
 class ImportOfVisits(NamedTuple):
-    """An import of visits from another program. They have visit numbers, and are also part of the visits counted one by
-    one.
+    """An import of visits from another program. These visits have visit numbers, and are also included in the visits
+    counted one by one.
     """
 
     at_ms: int
@@ -122,8 +122,8 @@ class ImportOfVisits(NamedTuple):
 
 class TotalReceipt(NamedTuple):
     total: int
-    revision: int  # of the newest commit that it includes; also its moment, ms since 1970 UTC
-    newest_ms: int | None  # when the newest visit came, if known
+    revision: int  # of the latest commit it includes; also that commit's time, ms since 1970 UTC
+    newest_ms: int | None  # time of the latest visit, if known
     parts: tuple[ReceiptPart, ...]  # oldest first; they add up to `total`
     recounted: LastRecount | None
     backup: VerifiedBackup | None
@@ -150,8 +150,8 @@ class TotalReceipt(NamedTuple):
 
 
 class Receipts:
-    """Reads receipts. This costs as much as `Visits.stats`, because changes to the total are read again only after one
-    has been made. All methods raise LedgerUnavailable.
+    """Reads receipts. This costs as much as `Visits.stats`, because changes to the total are read again only after a
+    new one has been made. All methods raise LedgerUnavailable.
     """
 
     def __init__(self, visits: Visits, database: DatabaseExecutor, clock: Clock) -> None:
@@ -168,7 +168,7 @@ class Receipts:
         return receipt._replace(parts=tuple(part._replace(reason=None) for part in receipt.parts))
 
     def explained(self, account: Account) -> TotalReceipt:
-        """The receipt with names and reasons. Viewers see emails masked. Raises Forbidden unless the account is an
+        """The receipt with names and reasons. Emails are masked for viewers. Raises Forbidden unless the account is an
         admin or a viewer of the site.
         """
         account.require_site_viewer()
@@ -191,8 +191,8 @@ class Receipts:
         return TotalReceipt(snapshot.total, snapshot.revision, newest_ms, parts, *self._last_verification())
 
     def _explained_snapshot(self) -> tuple[CounterSnapshot, tuple[TotalChange, ...]]:
-        """The newest counter, with the changes that explain its total. Apart from these changes, the total grows only
-        with visits, and falls only in a new epoch.
+        """Return the latest counter, with the changes that explain its total. Apart from these changes, the total grows
+        only with visits, and falls only in a new epoch.
         """
         for _ in range(ATTEMPTS):
             if not self._visits.refresh(self._visits.site):

@@ -1,4 +1,4 @@
-"""Queries for how the total was verified: the newest recount, and the newest backup that was restored and recounted."""
+"""Queries for how the total was verified: the latest recount, and the latest backup that was restored and recounted."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from koyjabo.models import Backup
 from koyjabo.recounts.recounts import ENDED
 
 RESTORED = "ledger.restore"
-"""Action of a restore in the audit log. A restore ends with a recount that must find no problems."""
+"""Audit log action for a restore. A restore ends with a recount that must find no problems."""
 
 RECOUNTS = 10
 """Maximum number of audit entries searched for a finished recount."""
 
 
 class LastRecount(NamedTuple):
-    """The newest finished recount, from any source: at night, from the panel, from a command, or of a backup."""
+    """The latest finished recount, from any source: the nightly recount, the panel, a command, or a backup."""
 
     at_ms: int
     errors: int
@@ -36,7 +36,7 @@ class Verification(NamedTuple):
 
 
 def verification(session: Session) -> Verification:
-    # The newest by id, not by time: a backup made with a wrong clock would stay the latest.
+    # The newest by id, not by time: otherwise, a backup made with a wrong clock would remain the latest.
     newest = select(Backup).where(Backup.proven_ms.is_not(None)).order_by(Backup.id.desc()).limit(1)
     row, recounted = session.scalar(newest), _recounted(session)
     if row is None:

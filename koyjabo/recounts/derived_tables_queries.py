@@ -20,7 +20,9 @@ PIECES = {"visits": 50_000, "people": 5_000}
 
 
 class Rollup(NamedTuple):
-    """A table of two sums. `select` returns keys and `values` for a piece of `read`; pieces are added up by key."""
+    """A table with two sums per key. `select` returns keys and `values` for a piece of `read`; pieces are added up by
+    key.
+    """
 
     table: str
     key: tuple[str, ...]
@@ -108,7 +110,7 @@ UNLISTED = text("""
 SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto AND NOT EXISTS (
     SELECT 1 FROM visitors w WHERE w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit <= v.id)
 """)
-# Within a day, numbers grow with ids up to the day's sum. Visits from before there were such numbers have none.
+# Within a day, numbers increase with ids, up to the day's sum. Visits from before these numbers existed have none.
 DAY_NUMBERS = text("""
 SELECT count(*) FROM (
     SELECT v.day, v.day_number, lag(v.day_number) OVER (PARTITION BY v.day ORDER BY v.id) AS before
@@ -122,7 +124,7 @@ CASE WHEN v.hour_s < d.began_s THEN 0 WHEN v.hour_s - d.began_s >= {SLOTS * SLOT
 ELSE (v.hour_s - d.began_s) / {SLOT_S} END
 """
 # A visit belongs to its user, or else to the user that its visitor was later identified as, or else to the visitor.
-# Deleted users and erased visitors are unknown persons, whose ids and names begin with "~" (`personal_data`,
+# Deleted users and erased visitors are unknown people, whose ids and names begin with "~" (`personal_data`,
 # `retention.erasure_queries`).
 PERSON = "coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)"
 ABSENT = f"""

@@ -58,8 +58,8 @@ class Mismatch(NamedTuple):
 class RecountResult(NamedTuple):
     """The result of a recount."""
 
-    rows: int  # the newest id of a visit
-    problems: list[str]  # a sentence each; empty if everything agrees
+    rows: int  # the highest visit id
+    problems: list[str]  # one sentence each; empty if everything agrees
     is_ledger_sound: bool  # whether the visits, which everything else is derived from, are intact
     absences: int  # visits in hours without a record of their person's presence
     mismatches: list[Mismatch]
@@ -97,7 +97,7 @@ def newest_id(connection: Connection, table: str) -> int:
 
 
 def pieces(connection: Connection, table: str) -> Iterator[dict[str, int]]:
-    """Yield the parameters of statements that read a table in pieces. A table without rows has one piece."""
+    """Yield parameters for statements that read a table in pieces. A table without rows has one piece."""
     newest, size = newest_id(connection, table), derived.PIECES[table]
     return ({"after": after, "upto": min(newest, after + size)} for after in range(0, max(newest, 1), size))
 
@@ -117,7 +117,7 @@ def _no_sums() -> Sums:
 
 def _add(sums: Sums, rollup: Rollup, columns: Sequence[str], rows: Iterable[Any]) -> None:
     values = itemgetter(*(columns.index(column) for column in rollup.key + rollup.values))
-    for row in map(values, rows):  # by name takes three times as long, for millions of rows
+    for row in map(values, rows):  # access by name takes three times as long, for millions of rows
         pair = sums[row[:-2]]
         pair[0] += row[-2]
         pair[1] += row[-1]
@@ -145,8 +145,8 @@ def _result(
 
 
 def _missing(newest: int, counted: int) -> list[str]:
-    """A problem if there are fewer visits than ids. There may be more visits, because rows of the newest ones may
-    have been rolled up.
+    """Return a problem if there are fewer visits than ids. There may be more visits than ids, because rows of the
+    latest visits may have been rolled up.
     """
     if counted >= newest:
         return []
@@ -181,8 +181,8 @@ def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
 
 
 def repair(connection: Connection, clock: Clock, advance: Advance, parser: TraitParser, reason: str) -> list[str]:
-    """Repair the derived tables in an exclusive transaction. Returns the problems found before. If the visits
-    themselves are damaged, changes nothing, because they cannot be restored from other tables.
+    """Repair the derived tables in an exclusive transaction. Returns the problems found before the repair. If the
+    visits themselves are damaged, changes nothing, because they cannot be restored from other tables.
     """
     result = recount(connection, advance, parser)
     if result.is_ledger_sound:

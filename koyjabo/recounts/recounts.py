@@ -1,5 +1,5 @@
-"""Runs recounts of the ledger, one at a time: in the background, every night or for an admin; and for the command line,
-which can also repair derived tables (in an application context).
+"""Runs recounts of the ledger, one at a time: in the background (every night, or for an admin), and for the command
+line, which can also repair derived tables (in an application context).
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ CHANGES |= {
 }
 
 NEWS_MS = 5_000
-"""How long it may take until other workers know the progress of a worker's recount, ms."""
+"""How long it may take other workers to learn the progress of a worker's recount, ms."""
 
 INTERRUPTED_MS = 3_600_000
-"""After this time, a nightly recount is started again unless a known worker is running it, ms."""
+"""A nightly recount is started again this long after it began, ms, unless a known worker is running it."""
 
 NIGHT = "04:30"
-"""Time of day in TIMEZONE when the nightly recount begins. Retention has ended by then."""
+"""Time of day in TIMEZONE when the nightly recount begins. Retention has finished by then."""
 
 REASON = "koyjabo verify --repair"
 
 
 class RecountState(NamedTuple):
-    """The state of recounts. `last` is the newest audit entry about a recount. An ENDED entry has the details `agrees`,
+    """The state of recounts. `last` is the latest audit entry about a recount. An ENDED entry has the details `agrees`,
     `rows`, `seconds`, `problems` (at most MOST_SHOWN sentences) and `problem_count`, or an `error` if the recount
     failed. Unless `running` is set, a BEGUN entry means that the recount was interrupted.
     """
@@ -118,7 +118,7 @@ class Recounts:
         return self._database.long_read(count)
 
     def verify(self, progress: ReportProgress) -> RecountResult:
-        """Like `run`, but also write the result to the audit log, so that the server knows it."""
+        """Like `run`, but also write the result to the audit log, so that the server knows about it."""
         by, began_ms = audit.actor(OPERATOR, self._clock), self._clock.elapsed_ms()
         result = self.run(progress)
         details = {**result.details(), "seconds": self._seconds_since(began_ms)}
@@ -130,7 +130,9 @@ class Recounts:
         return result
 
     def tick(self) -> None:
-        """Begin the nightly recount, unless there has been one since its time of day. Call this every half minute."""
+        """Begin the nightly recount, unless there has been a recount since the last NIGHT. Call this every half
+        minute.
+        """
         night_ms = self._clock.newest_ms(NIGHT)
         with suppress(LedgerUnavailable):  # the next call tries again
             if not _was_since(night_ms, self._database.read(_newest), self._clock.now_ms()):
@@ -141,7 +143,7 @@ class Recounts:
         is recounting, or if there has been a recount since `since_ms`.
 
         The recount ends with its worker: SIGTERM does not wait for it, because it may take hours. The audit log then
-        has only its beginning, and `tick` on any worker starts another one after INTERRUPTED_MS.
+        contains only the BEGUN entry, and `tick` on any worker starts another recount after INTERRUPTED_MS.
         """
         account.require_site_admin()
         by = audit.actor(account, self._clock)
@@ -217,7 +219,7 @@ class Recounts:
         return round((self._clock.elapsed_ms() - began_ms) / 1000, 1)
 
     def _store(self, end: RecountEnd) -> None:
-        """Store the result. First check that it is not there, because an earlier attempt that timed out may have
+        """Store the result, after checking that it is not there yet: an earlier attempt that timed out may have
         succeeded.
         """
 
@@ -242,7 +244,7 @@ class Recounts:
 
 
 def _newest(session: Any) -> AuditRecord | None:
-    """The newest audit entry about a recount."""
+    """The latest audit entry about a recount."""
     lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
     return max(lines, key=lambda line: line.id, default=None)
 
@@ -261,7 +263,7 @@ def _started_recently(last: AuditRecord | None, now_ms: int) -> bool:
 
 def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
     """Whether the entry is from that time or later. An interrupted or failed recount counts only for INTERRUPTED_MS. An
-    entry from the future is ignored, because a clock was wrong.
+    entry from the future is ignored, because a clock must have been wrong.
     """
     if last is None or not at_ms <= last.at_ms <= now_ms + NEWS_MS:
         return False

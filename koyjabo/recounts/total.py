@@ -42,7 +42,7 @@ class TotalAdjuster:
         self._clock = clock
 
     def preview(self, account: Account, total: int, new_epoch: bool = False) -> Preview:
-        """What `set_total` would do now, without changing anything. Raises the same errors."""
+        """Return what `set_total` would do now, without changing anything. Raises the same errors."""
         account.require_site_admin()
         _require_in_range(total)
         count = self._database.read(read_count)
@@ -50,7 +50,7 @@ class TotalAdjuster:
         return Preview(Totals(count.total, total), f"{count.epoch} {count.total - count.visits}")
 
     def set_total(self, account: Account, total: int, reason: str, new_epoch: bool = False) -> Totals:
-        """Set the total, so that the number of the next visit is `total` + 1. `reason` is stored. Raises InvalidInput.
+        """Set the total, so that the next visit number is `total` + 1. `reason` is stored. Raises InvalidInput.
 
         A lower total needs `new_epoch`, because open pages ignore totals that fall within an epoch. Without it, raises
         TotalWouldFall.
@@ -80,7 +80,7 @@ def _require_in_range(total: int) -> None:
 
 
 def _require_new_epoch(totals: Totals, new_epoch: bool) -> None:
-    """Check whether the total falls. Raises TotalWouldFall for a lower total without a new epoch."""
+    """Raise TotalWouldFall if the total would fall without a new epoch."""
     if totals.after < totals.before and not new_epoch:
         raise TotalWouldFall(
             f"The total is {totals.before:,}, and open pages would ignore a lower total ({totals.after:,}). "

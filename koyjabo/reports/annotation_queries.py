@@ -17,10 +17,12 @@ from koyjabo.reports.errors import UnknownAnnotation
 
 VERSION_STARTED = "server.version"
 ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", VERSION_STARTED)
-"""Actions of the audit log that annotate charts."""
+"""Audit log actions that annotate charts."""
 
 MOST = 2_400
-"""Maximum number of annotations, the same as the number of periods in a chart (`koyjabo.reports.query.periods`)."""
+"""Maximum number of annotations, the same as the maximum number of periods in a chart
+(`koyjabo.reports.query.periods`).
+"""
 
 
 class AnnotationEntry(NamedTuple):
@@ -35,7 +37,7 @@ class AnnotationEntry(NamedTuple):
 
 
 def noted(session: Session, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
-    """Return the newest MOST notes of these days."""
+    """Return the notes on these days, but only the newest MOST."""
     query = select(Note.day, Note.created_ms, Note.text, Note.id)
     query = query.where(Note.scope == scope, Note.day.between(first, last))
     rows = session.execute(query.order_by(Note.day.desc(), Note.created_ms.desc()).limit(MOST))
@@ -43,7 +45,7 @@ def noted(session: Session, scope: Scope, first: str, last: str) -> list[Annotat
 
 
 def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[AuditRecord, ...]:
-    """The newest MOST records of this time."""
+    """Return the records from this time range, but only the newest MOST."""
     which = Selection(actions=ANNOTATING, began_ms=began_ms, ended_ms=ended_ms)
     return audit_queries.newest(session, audit_queries.within_days(session, which), MOST)
 

@@ -1,4 +1,4 @@
-"""Annotations of charts: admins' notes, milestones, visits lost in rollbacks, and audit log entries that explain why
+"""Chart annotations: admins' notes, milestones, visits lost in rollbacks, and audit log entries that explain why
 numbers changed.
 """
 
@@ -47,7 +47,7 @@ class ReachedMilestone(NamedTuple):
 
 
 class Annotations:
-    """The annotations of a scope. Only admins of the site may change them: raises Forbidden for other accounts, and
+    """The annotations of a scope. Only site admins may change them: raises Forbidden for other accounts. Also raises
     LedgerUnavailable.
     """
 
@@ -56,8 +56,8 @@ class Annotations:
         self._clock = clock
 
     def between(self, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
-        """Return the newest MOST annotations of the days `first` to `last` (inclusive), in order of time. Audit log
-        entries only appear on the site's charts.
+        """Return the annotations on the days `first` to `last` (inclusive), oldest first, but only the newest MOST.
+        Audit log entries appear only on the site's charts.
         """
         entries = self._database.read(annotation_queries.noted, scope, first, last)
         days = self._clock.range_ms(Days(date.fromisoformat(first), date.fromisoformat(last)))
@@ -68,7 +68,7 @@ class Annotations:
         return sorted(entries, key=lambda entry: (entry.day, entry.at_ms))[-MOST:]
 
     def last_milestone(self) -> ReachedMilestone | None:
-        """Return the newest milestone of the site."""
+        """Return the site's latest milestone."""
         newest = self._database.read(events_within, SITE, (REACHED,), None, None, 1)
         return next((ReachedMilestone(event.data["milestone"], event.at_ms) for event in newest), None)
 
@@ -118,7 +118,7 @@ def _is_first_start(record: AuditRecord) -> bool:
 
 
 def _usable_text(text: str) -> str:
-    """Clean a typed text. Raises InvalidInput."""
+    """Clean up a typed text. Raises InvalidInput."""
     text = " ".join(typed(text).split())
     if not 1 <= len(text) <= LONGEST:
         raise InvalidInput(details={"text": TEXT_LENGTH})

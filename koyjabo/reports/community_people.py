@@ -1,4 +1,4 @@
-"""Reports of the people who visited a community, by hour, day, week and month, with growth and conversions.
+"""Reports on the people who visited a community, by hour, day, week and month, with growth and conversions.
 
 They count people, not visits: users (`authenticated`) and other visitors (`anonymous`), each once per period. A person
 who came as both counts as a user. Days are in TIMEZONE, and ranges include their last day.
@@ -43,12 +43,12 @@ class Visitors(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """The number of people in the last `days` days, and in the `days` days before."""
+    """The number of people in the last `days` days, and in the `days` days before that."""
 
     current: int
     previous: int
     days: int
-    is_comparable: bool = False  # whether there are people in the earlier days, and data from their first day on
+    is_comparable: bool = False  # whether the earlier days had people, and there is data from their first day on
 
     @property
     def rate(self) -> float:
@@ -104,7 +104,7 @@ class ResultCache:
 
 
 class Reports:
-    """Reports of the people of communities. Raise UnknownCommunity for a deleted or archived community, and
+    """Reports on the people in communities. Methods raise UnknownCommunity for a deleted or archived community, and
     LedgerUnavailable.
 
     Results are cached until the community's next change on any server. `on_conversion` is called with each conversion
@@ -134,11 +134,13 @@ class Reports:
                 self._on_conversion(conversion)
 
     def attend(self, community_id: str, user_ids: list[str], at_ms: int) -> bool:
-        """Record members as visitors in the day and hour that they were present. Returns whether anything changed."""
+        """Record members as visitors on the day and in the hour when they were present. Returns whether anything
+        changed.
+        """
         return self._database.write(people_queries.attend, community_id, user_ids, at_ms, self._clock)
 
     def visitors(self, community_id: str, start: str, end: str) -> Visitors:
-        """Return the people of the days `start` to `end`, inclusive."""
+        """Return the people who visited on the days `start` to `end`, inclusive."""
         (people,) = self._people_in(community_id, [(start, end)])
         return Visitors(people, start, end)
 
@@ -146,15 +148,15 @@ class Reports:
         return self._last(community_id, 1)
 
     def weekly(self, community_id: str) -> Visitors:
-        """Return the people of the last 7 days, including today."""
+        """Return the people who visited in the last 7 days, including today."""
         return self._last(community_id, WEEK)
 
     def monthly(self, community_id: str) -> Visitors:
-        """Return the people of the last 30 days, including today."""
+        """Return the people who visited in the last 30 days, including today."""
         return self._last(community_id, MONTH)
 
     def growth(self, community_id: str, days: int) -> Growth:
-        """Compare the last `days` days, including today, with the `days` days before."""
+        """Compare the last `days` days, including today, with the `days` days before that."""
         start, end = _days_until(days, self._clock.today())
         before = _days_until(days, shifted(start, -1))
         previous, current = self._people_in(community_id, [before, (start, end)])
@@ -169,7 +171,7 @@ class Reports:
     def trend(self, community_id: str, granularity: str, start: str, end: str) -> list[Trend]:
         """Return each hour, day or ISO week of a range (`GRANULARITIES`), including those without visitors.
 
-        A week that begins or ends outside the range counts only its days within.
+        A week that begins or ends outside the range counts only its days inside the range.
         """
         if granularity == HOURLY:
             return self._by_hour(community_id, start, end)
@@ -184,15 +186,15 @@ class Reports:
         return self.visitors(community_id, *_days_until(days, self._clock.today()))
 
     def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
-        """Return the people of each period. In the cache, the first, the last and the number of periods identify
-        them.
+        """Return the people in each period. The cache key consists of the first period, the last period, and the number
+        of periods.
         """
         key = (community_id, periods[0], periods[-1], len(periods))
         return self._cached(key, people_queries.people_in, periods)
 
     def _cached(self, key: tuple[Any, ...], operation: Callable[..., list[Row]], *args: Any) -> list[Row]:
-        """Return the cached rows, or the rows of `operation`, which gets a session, the scope (from `key[0]`) and
-        `args`.
+        """Return the cached rows, or the rows from `operation`, which is called with a session, the scope (`key[0]`)
+        and `args`.
 
         The version is read first, so that rows are never older than their version.
         """
@@ -223,13 +225,13 @@ class Reports:
                 del self._lookups[key]
                 lookup.done.set()
         lookup.done.wait()
-        if lookup.rows is None:  # it failed, and its own caller has the error
+        if lookup.rows is None:  # it failed, and the caller that ran it gets the error
             raise LedgerUnavailable
         return lookup.rows
 
 
 class MomentReports(Reports):
-    """Reports from the snapshot of a session, on the session's thread and without a cache."""
+    """Reports from a session's snapshot, on the session's thread and without a cache."""
 
     def __init__(self, session: Any, clock: Clock) -> None:
         self._session = session

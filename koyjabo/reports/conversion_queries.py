@@ -18,7 +18,7 @@ class PageConversions(NamedTuple):
 
 class ConversionReport(NamedTuple):
     """Conversions by page. `pages` are sorted by conversions, most first. `average_ms` is the average time from the
-    first visit to the conversion, or None without conversions.
+    first visit to the conversion, or None if there are no conversions.
     """
 
     conversions: int
@@ -27,7 +27,9 @@ class ConversionReport(NamedTuple):
 
 
 def between(session: Session, scope: Scope, first: str, last: str) -> ConversionReport:
-    """Report the visitors whose first visit was on the days `first` to `last` (inclusive) and is still stored."""
+    """Report the conversions of visitors whose first visit was on the days `first` to `last` (inclusive) and is still
+    stored.
+    """
     is_theirs = (Visitor.scope == Conversion.scope) & (Visitor.visitor_id == Conversion.visitor_id)
     query = select(Visit.page, Conversion.at_ms - Visit.at_ms).join(Visitor, is_theirs)
     query = query.join(Visit, Visit.id == Visitor.first_visit)

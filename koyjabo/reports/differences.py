@@ -1,6 +1,6 @@
-"""Explains the difference between the visits of two ranges, in one exact sentence.
+"""Explains the difference in visits between two ranges, in one exact sentence.
 
-The values of a dimension add up to the visits of a range, so their gains and losses add up to the whole difference. A
+The values of a dimension add up to all visits in a range, so their gains and losses add up to the whole difference. A
 value is named only if it explains part of the difference.
 """
 
@@ -24,8 +24,8 @@ FEWEST, LEAST_SHARE = 5, 0.1
 """A value is named if it gained or lost at least FEWEST visits, and at least this share of the difference."""
 
 MOSTLY = 0.8
-"""A value that has more than this share of the visits in both ranges is not named, such as the country of nearly all
-visits.
+"""A value with more than this share of the visits in both ranges is not named, such as the country that nearly all
+visits come from.
 """
 
 
@@ -65,7 +65,7 @@ class Voice(Protocol):
 
 
 def difference(insights: Insights, now: Question, before: Question, language: str) -> Explanation | None:
-    """Explain the difference between two ranges, or return None if the visits of either are not known. Waits.
+    """Explain the difference between two ranges, or return None if the number of visits in either is not known. Waits.
 
     Labels are in `language`. Raises LedgerUnavailable, StillCounting, and TooBusy for readers of share links.
     """

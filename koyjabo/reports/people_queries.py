@@ -17,7 +17,7 @@ from koyjabo.counting.daily_people import DailyPeople, Day, user, visitor
 from koyjabo.models import Counter, Scope
 from koyjabo.webhooks import event_queries
 
-# In the ledger's order of locking. Deleted and archived communities have no row.
+# In the ledger's locking order. Deleted and archived communities have no row.
 SCOPES_OF = text("""
 SELECT c.scope FROM counters c JOIN people p ON p.scope = c.scope AND p.person = :person ORDER BY c.scope
 """)
@@ -77,7 +77,7 @@ def anonymous_in(session: Session, visitor_id: str) -> list[Scope]:
 
 
 def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock: Clock) -> list[VisitorConversion]:
-    """Identify a visitor as a user in every community where the visitor was anonymous so far. Their future visits
+    """Identify a visitor as a user in every community where the visitor has been anonymous so far. Their future visits
     belong to that user, even if another user logs in later. Visits to deleted communities do not change.
     """
     scopes = _lock(session, anonymous_in(session, visitor_id))
@@ -172,7 +172,7 @@ class People(NamedTuple):
 
 
 def people_in(session: Session, scope: Scope, periods: list[Period]) -> list[People]:
-    """Return the number of distinct people in each period. `periods` must be sorted. Reads daily sums, not the
+    """Return the number of distinct people in each period. `periods` must be sorted. Reads daily sums, not individual
     people.
     """
     statement = PEOPLE_IN[session.get_bind().dialect.name]

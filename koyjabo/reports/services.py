@@ -1,4 +1,4 @@
-"""The services that this package offers to others."""
+"""The services that this package offers to other packages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from koyjabo.settings.database_url import file_of
 class ReportServices:
     reports: Insights
     shared_reports: Insights  # for readers of share links
-    open_pages: Insights  # for pages that reload at every visit, and for such pages of share links
+    open_pages: Insights  # for pages that reload at every visit; `open_shares` is for such pages of share links
     open_shares: Insights
     events: Events
     annotations: Annotations
@@ -49,11 +49,11 @@ class PeopleServices:
 
 
 MOST_NAMED = 50
-"""Maximum number of people online that a dashboard event names."""
+"""Maximum number of online people named in a dashboard event."""
 
 
 def trait_parser(base: Base) -> TraitParser:
-    """Return the parser. Pages of our own hosts are not sources."""
+    """Return the parser. It does not count pages on our own hosts as sources."""
     hosts = (urlsplit(url).hostname for url in (base.settings.public_url, *base.settings.origins))
     return TraitParser(filter(None, hosts))
 
@@ -87,7 +87,7 @@ def build(base: Base) -> ReportServices:
 
 
 def build_people(base: Base) -> PeopleServices:
-    """Build the reports of people, and let community dashboards show them."""
+    """Build the reports about people, and let community dashboards show them."""
     reports = Reports(base.database, base.clock, base.signals.visitor_converted.send)
     presence, communities = base.services[PresenceServices], base.services[CommunityServices]
     last_hours = LastHours(base.database, base.clock)
@@ -111,7 +111,7 @@ def build_people(base: Base) -> PeopleServices:
 
 
 def people(visitors: Visitors) -> dict[str, int]:
-    """Return the fields of a report as dashboards and the tracker send them."""
+    """Return a report's fields as dashboards and the tracker send them."""
     return {
         "authenticated_visitors": visitors.people.authenticated,
         "anonymous_visitors": visitors.people.anonymous,

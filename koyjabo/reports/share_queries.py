@@ -19,7 +19,7 @@ MAY_SHARE = (MODERATOR, ADMIN)
 
 
 class ShareLink(NamedTuple):
-    """A link for the users who manage it."""
+    """A link as shown to the users who manage it."""
 
     id: str
     name: str
@@ -30,7 +30,7 @@ class ShareLink(NamedTuple):
     created_by: str  # the name of the user
     expires_ms: int | None
     used_ms: int | None
-    community_id: str | None  # the only community that it shows; None: other visits, or all
+    community_id: str | None  # the only community that it shows; None if it shows other visits, or all
     community: str | None  # its name
 
 
@@ -60,7 +60,7 @@ def add(session: Session, share: Share) -> None:
 
 
 def made_by(session: Session, user_id: str) -> int:
-    """Return how many links an account has."""
+    """Return how many links a user has created."""
     return session.scalar(select(func.count()).where(Share.created_by == user_id)) or 0
 
 
@@ -95,7 +95,7 @@ def find(session: Session, share_id: str) -> ShareLink | None:
 
 
 def find_open(session: Session, digest: str, now_ms: int) -> OpenLink | None:
-    """Return the link with this token, if it has not expired and its maker may still see what it shows."""
+    """Return the link with this token, if it has not expired and its creator may still see what it shows."""
     query = _joined(select(*OPEN, Community.name.label("community")))
     is_theirs = (Membership.community_id == Share.community_id) & (Membership.user_id == User.id)
     query = query.outerjoin(Membership, is_theirs)

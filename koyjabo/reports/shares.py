@@ -1,8 +1,8 @@
 """Creates, lists, revokes and opens share links (specification: Share links).
 
-A link is a random token that is shown once; the database has only its hash. A link is valid as long as the user who
-made it may see what it shows. Every request reads the link, so that a revoked link stops working on all workers at
-once.
+A link is a random token that is shown once; the database stores only its hash. A link is valid as long as the user who
+created it may see what it shows. Every request looks up the link, so that a revoked link stops working on all workers
+at once.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ CHANGES |= {
 
 
 class NewLink(NamedTuple):
-    """`filters` are texts as in a query string. `password` and `expires_ms` may be None."""
+    """`filters` has values as written in a query string. `password` and `expires_ms` may be None."""
 
     name: str
     filters: Mapping[str, Sequence[str]]
@@ -59,8 +59,8 @@ class NewLink(NamedTuple):
 
 
 class Shares:
-    """Share links. Calls with an `account` are for admins of the site and, for links of one community, its moderators;
-    they raise Forbidden for other accounts. All methods raise LedgerUnavailable.
+    """Manages share links. Methods with an `account` are for site admins and, for links to one community, its
+    moderators; they raise Forbidden for other accounts. All methods raise LedgerUnavailable.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, passwords: Passwords, secret: str) -> None:
@@ -70,14 +70,16 @@ class Shares:
         self._secret = secret.encode()
 
     def require_some(self, account: Account) -> None:
-        """Raise Forbidden unless `account` may create share links for the site or for some community."""
+        """Raise Forbidden unless `account` may create share links for the site or for at least one community."""
         self._database.read(_require_some, account)
 
     def create(self, account: Account, new: NewLink, client: PasswordClient = OPERATOR_CLIENT) -> tuple[ShareLink, str]:
-        """Create a link. Returns the link and its token. Raises InvalidInput by field, TooManyShares, TooBusy."""
+        """Create a link. Returns the link and its token. Raises InvalidInput with a reason per field, TooManyShares,
+        TooBusy.
+        """
         filters, by = self._checked(new), log.actor(account, self._clock)
         values = filters.get(COMMUNITY, [])
-        community_id = uuid_of(values[0]) if len(values) == 1 else None  # the only community
+        community_id = uuid_of(values[0]) if len(values) == 1 else None  # the only community that the link shows
         self._database.read(_require, account, community_id)  # before the password is hashed
         token = secrets.token_urlsafe(32)
         share = Share(
@@ -95,8 +97,8 @@ class Shares:
         return self._database.write(_create, by, account, share), token
 
     def page(self, account: Account, start: int, count: int, community_id: str | None = None) -> Page[ShareLink]:
-        """Return `count` links from the offset `start`, newest first: a community's links, or all that `account` may
-        revoke.
+        """Return `count` links from the offset `start`, newest first: a community's links, or all links that `account`
+        may revoke.
         """
         return self._database.read(_page, account, start, count, community_id)
 
@@ -120,7 +122,7 @@ class Shares:
         return link
 
     def unlock(self, link: OpenLink, password: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
-        """Return the pass for a browser, for `require_pass`. Raises WrongPassword, TooBusy."""
+        """Check the password and return a browser's pass for `require_pass`. Raises WrongPassword, TooBusy."""
         if not self._passwords.matches(password, link.password, client):
             raise WrongPassword
         return value(self._secret, link, self._clock.now_ms())
@@ -172,7 +174,7 @@ def _digest(token: str) -> str:
 
 
 def _require(session: Any, account: Account, community_id: str | None) -> None:
-    """Check the right to share a scope. Raises Forbidden and, for an admin of the site, UnknownCommunity."""
+    """Check that `account` may share a scope. Raises Forbidden or, for a site admin, UnknownCommunity."""
     if community_id is None:
         if not account.is_admin:
             raise Forbidden(ONLY_THEIRS)
@@ -186,7 +188,7 @@ def _require(session: Any, account: Account, community_id: str | None) -> None:
 
 
 def _require_some(session: Any, account: Account) -> None:
-    """Raise Forbidden unless `account` is an admin of the site or moderates a community."""
+    """Raise Forbidden unless `account` is a site admin or moderates a community."""
     if not account.is_admin and not queries.moderates_some(session, account.id):
         raise Forbidden(ONLY_THEIRS)
 

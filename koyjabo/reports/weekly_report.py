@@ -1,8 +1,7 @@
-"""Mails the weekly report to the users who subscribe to it, on Sunday morning in TIMEZONE, from one worker of all
-servers.
+"""Emails the weekly report to its subscribers on Sunday morning in TIMEZONE, from one worker across all servers.
 
-A server that was down on that morning does it when it is back (`koyjabo.jobs.daily_work`). The outbox accepts a week's
-report to a user only once, so a worker that continues another one's work sends none twice.
+A server that was down that morning does so when it is back (`koyjabo.jobs.daily_work`). The outbox accepts a week's
+report to a user only once, so a worker that continues another worker's work sends no report twice.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ LISTS = {"pages": "page", "sources": "source", "cities": "city", "countries": "c
 THE_WEEK_BEFORE = N_("the week before")
 
 Line = tuple[str, int, int]
-"""A label, its visits, and its visits of the week before."""
+"""A label, its visits, and its visits in the week before."""
 DEFAULT = next(iter(LANGUAGES))
 
 
@@ -62,11 +61,11 @@ class WeeklyReport:
             self._work.begin(self._sunday(), self._do)
 
     def forget(self) -> None:
-        """Ask the database again whether the report of the week was written."""
+        """Make the next `tick` check in the database whether the week's report was written."""
         self._work.forget()
 
     def _sunday(self) -> str:
-        """Return the newest Sunday whose morning has come."""
+        """Return the latest Sunday whose morning has come."""
         today = self._clock.today()
         sunday = shifted(today, -((date.fromisoformat(today).weekday() - SUNDAY) % 7))
         has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(sunday) + MORNING_S)
@@ -101,7 +100,7 @@ class WeeklyReport:
 
 
 def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[Line]]:
-    """Return the pages, sources and locations with the most visits of a week. Waits.
+    """Return the pages, sources and locations with the most visits in a week. Waits.
 
     Raises LedgerUnavailable, and StillCounting after an update.
     """
@@ -115,8 +114,8 @@ def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[
 
 
 def explained_difference(insights: Insights, week: Week, speech: Localizer) -> str:
-    """Return what explains the difference from the week before, in a language; "" if not known. Waits, and raises
-    like `top_values`.
+    """Return an explanation of the difference from the week before, in one language; "" if there is none. Waits, and
+    raises the same errors as `top_values`.
     """
     explanation = differences.difference(insights, Question(*week), Question(*week.before), speech.language)
     if explanation is None:

@@ -33,7 +33,7 @@ class Recipient(NamedTuple):
 
 
 def recipients(session: Session, after_id: str) -> list[Recipient]:
-    """Return the next users, by id, who subscribe to the report and have a verified email."""
+    """Return the next users, in order of id, who subscribe to the report and have a verified email address."""
     columns = (User.id, User.email, User.language, or_(User.is_admin, User.is_viewer))
     query = select(*columns).where(User.id > after_id, User.weekly_report)
     query = query.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
@@ -48,7 +48,7 @@ def of_site(session: Session, week: Week) -> dict[str, Any]:
 
 
 def of_communities(session: Session, user_id: str, week: Week) -> list[dict[str, Any]]:
-    """Return the communities of a user, by name."""
+    """Return a user's communities, in order of name, with their figures for the week."""
     query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
     query = query.where(Membership.user_id == user_id, Community.archived_ms.is_(None))
     rows = session.execute(query.order_by(func.lower(Community.name), Community.id).limit(MOST_COMMUNITIES))

@@ -97,8 +97,8 @@ class Erasure:
 
     def begin(self, account: Account, visitor_id: str, other_ids: Collection[str] = ()) -> None:
         """Erase a visitor, with all their ids, in the background. This worker's running jobs show the progress. For
-        admins of the site. Raises Forbidden for other accounts, and UnknownVisitor if no id is known. If the worker
-        ends before it has finished, call this again.
+        site admins; raises Forbidden for other accounts, and UnknownVisitor if no id is known. If the worker exits
+        before the work is finished, call this again.
         """
         account.require_site_admin()
         known_ids = [known_id for known_id in (visitor_id, *other_ids) if self.is_known(known_id)]
@@ -122,8 +122,8 @@ class Erasure:
             logger.exception("erasure_failed")
 
     def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:
-        """Erase one id. Returns the number of visits in the last batch, without reporting it to `advance`: that may
-        raise an error, and `on_forgotten` must be called after the commit.
+        """Erase one id. Returns the number of visits in the last batch, without reporting it to `advance`, because
+        `advance` may raise an error and `on_forgotten` must still be called after the commit.
         """
         scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
         throttle = Throttle(self._database)

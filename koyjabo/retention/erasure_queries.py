@@ -1,5 +1,5 @@
-"""Erases visitors: all their rows get a random name that no visitor can have. No row then leads to the visitor, and no
-sum changes.
+"""Erases visitors: all their rows get a random name that no visitor can have. Afterwards, no row leads to the visitor,
+and all sums are unchanged.
 
 A visitor with very many visits has two names until the last visit is renamed. Until then, both names are listed as
 visitors with the same first visit. To count them once, `forgotten_visitors` is lowered by one for each second name.
@@ -54,7 +54,7 @@ REPLACED = ("visitor_id", "visit_id", *REDUCED)
 CHANGES = ", ".join([*(f"{name} = :{name}" for name in REPLACED), *(f"{name} = NULL" for name in LOST)])
 RENAME_VISIT = text(f"UPDATE visits SET {CHANGES} WHERE id = :id")
 COLUMNS = (Visit.id, Visit.scope, *(getattr(Visit, name) for name in REDUCED))
-# The index of visitors begins with the scope, so this takes one look-up per scope that ever had visits.
+# The index on `visitors` begins with the scope, so this takes one look-up per scope that ever had visits.
 SCOPES = text("""
 WITH RECURSIVE s(scope) AS (
     SELECT min(scope) FROM daily_visits
@@ -98,12 +98,12 @@ def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[S
     these visits.
     """
     fold_queries.lock(session)
-    _lock_counters(session, {SITE})  # no visit can be registered,
-    event_queries.lock(session)  # nor an event recorded
+    _lock_counters(session, {SITE})  # so that no visit can be registered
+    event_queries.lock(session)  # so that no event can be recorded
     piece = rename(session, read, visitor_id, size)
     if not piece.has_more:
         everywhere = scopes | piece.scopes | {SITE}
-        _lock_counters(session, everywhere - {SITE})  # and no visitor identified as a user
+        _lock_counters(session, everywhere - {SITE})  # so that no visitor can be identified as a user
         list_name(session, visitor_id, piece.name, everywhere)
         remove_visitor(session, visitor_id, everywhere)
         for scope in sorted(everywhere):
@@ -123,7 +123,7 @@ def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
 
 def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
     """Rename up to `size` visits of a visitor, including the first one, and as many events."""
-    attendance_queries.lock(session)  # before the blocks, as the removal of old spans does, to avoid deadlocks
+    attendance_queries.lock(session)  # before the blocks, like the removal of old spans, to avoid deadlocks
     fold_of_visitor(session, visitor_id)
     rows, name = _next(session, visitor_id, size)
     scopes = frozenset(Scope(row.scope) for row in rows)
@@ -181,7 +181,7 @@ def _values(row: Any, name: str) -> dict[str, Any]:
 
 
 def _is_reduced(row: Any) -> bool:
-    """Whether erasing changes what reports show about the visit. A reduced user agent does not."""
+    """Whether erasing changes what reports show about the visit. Reducing its user agent does not."""
     return any(REDUCED[column](getattr(row, column)) != getattr(row, column) for column in ("referrer", "campaign"))
 
 

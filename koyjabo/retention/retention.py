@@ -32,13 +32,13 @@ DAY_MS = 86_400_000
 
 WORK = "retention"
 IMPORTED, COUNTED = "visits are imported", "reports are catching up"
-"""Why the work is postponed."""
+"""Reasons for postponing the work."""
 
 QUIET_S = 3 * 3600 + 1800
-"""When the work begins, s after local midnight: at 03:30, except in nights when the clocks change."""
+"""When the work begins, in seconds after local midnight: at 03:30, except on nights when the clocks change."""
 
 POLL_S = 30.0
-"""Seconds between two calls of `tick`."""
+"""Seconds between calls to `tick`."""
 
 PREVIEW_MS = 10_000
 """How long a preview is cached, ms."""
@@ -63,7 +63,7 @@ UNCOUNTED = (
 
 
 class FoldRange(NamedTuple):
-    """A range of visits to roll up: from days before `first_kept`, with ids after `after`, up to `last`."""
+    """A range of visits to roll up: on days before `first_kept`, with ids greater than `after`, up to `last`."""
 
     first_kept: str
     after: int
@@ -72,7 +72,7 @@ class FoldRange(NamedTuple):
 
 class Pruned(NamedTuple):
     visits: int
-    longest_ms: float  # the longest that a transaction held the writer
+    longest_ms: float  # the longest time that a transaction held the writer
 
 
 class Swept(NamedTuple):
@@ -85,7 +85,7 @@ class Swept(NamedTuple):
 
 class Retention:
     """Removes old data. All methods raise LedgerUnavailable; `prune` also raises ImportUnderWay and StillCounting. Work
-    committed before an error stays.
+    committed before an error is kept.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, reports: ReportServices, days: int) -> None:
@@ -95,26 +95,26 @@ class Retention:
         self._days = days
 
     def past(self, days: int | None = None) -> FoldRange:
-        """The visits to roll up now. Today and the `days` before it are kept; the default is RETENTION_DAYS."""
+        """The visits to roll up now. Today and the `days` days before it are kept; the default is RETENTION_DAYS."""
         first_kept = self._first_kept(self._clock.today(), days)
         began_ms = self._clock.began_s(first_kept) * 1000
         return FoldRange(first_kept, *self._database.report(retention_queries.ids_before, began_ms))
 
     def foldable(self, day: str, days: int | None = None) -> Foldable:
-        """The visits that `prune` would roll up on that local day, as of now. Reads only sums."""
+        """The visits that `prune` would roll up on that local day, judging by the current data. Reads only sums."""
         return self._database.read(retention_queries.foldable, self._first_kept(day, days))
 
     def _first_kept(self, today: str, days: int | None = None) -> str:
         return shifted(today, -(self._days if days is None else days))
 
     def count(self, past: FoldRange) -> int:
-        """Count these visits. Reads them all."""
+        """Count these visits by reading them all."""
         return self._database.long_read(retention_queries.count_old, *past)
 
     def prune(self, past: FoldRange, advance: Advance = lambda visits: None) -> Pruned:
-        """Roll up these visits and remove the events of their days, day by day, in transactions of a few milliseconds
-        with pauses in between. A day's sums are stored before its visits are rolled up. `advance` is called with the
-        number of visits rolled up since the last call; if it raises an error, the work ends.
+        """Roll up these visits and remove their days' events, day by day, in transactions of a few milliseconds with
+        pauses in between. A day's sums are stored before its visits are rolled up. `advance` is called with the
+        number of visits rolled up since the last call; if it raises an error, the work is aborted.
         """
         self._reports.storing.catch_up(lambda visits: advance(0))
         throttle, visits = Throttle(self._database), 0
@@ -187,12 +187,12 @@ class Nightly:
         self._work.begin(self._day(), self._do, self._is_possible)
 
     def forget(self) -> None:
-        """Make the next `tick` read from the database whether the day's work is done."""
+        """Make the next `tick` check in the database whether the day's work is done."""
         self._work.forget()
 
     def preview(self) -> Foldable:
-        """The visits that the next run will roll up, unless visits are imported for these days. At most PREVIEW_MS old.
-        Raises LedgerUnavailable.
+        """The visits that the next run will roll up, unless more visits are imported for these days. At most PREVIEW_MS
+        old. Raises LedgerUnavailable.
         """
         now_ms = self._clock.elapsed_ms()
         if self._preview is None or now_ms - self._preview[0] >= PREVIEW_MS:
@@ -206,7 +206,7 @@ class Nightly:
         return shifted(today, 1) if is_done else today
 
     def _day(self) -> str:
-        """The newest day whose quiet hour has begun."""
+        """The latest day whose quiet hour has begun."""
         today = self._clock.today()
         has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(today) + QUIET_S)
         return today if has_come else shifted(today, -1)

@@ -1,8 +1,8 @@
 """Queries for removing old data, at most `size` rows at a time.
 
-Removes expired rows. Replaces exact user agents of old visits with what reports use, such as "Chrome on Android
-(phone)". Rolls up old visits: adds them to `folded_visits` and deletes their rows in one transaction. Counters, daily
-and hourly sums equal `folded_visits` plus the remaining rows (`recount_queries`).
+Removes expired rows. Replaces the exact user agents of old visits with the values that reports use, such as "Chrome on
+Android (phone)". Rolls up old visits: adds them to `folded_visits` and deletes their rows in one transaction. Counters,
+daily sums and hourly sums equal `folded_visits` plus the remaining rows (`recount_queries`).
 
 Functions that remove rows return how many they have removed; 0 if none are left.
 """
@@ -158,15 +158,15 @@ def webhook_events(session: Session, before_ms: int, size: int) -> int:
 
 
 def audit_lines(session: Session, before_ms: int, size: int) -> int:
-    """Remove the oldest entries. Searches by id, because there is no index on times."""
+    """Remove the oldest entries. Searches by id, because the times are not indexed."""
     oldest = select(AuditLine.id, AuditLine.at_ms).order_by(AuditLine.id).limit(size)
     old = [row.id for row in session.execute(oldest) if row.at_ms < before_ms]
     return _remove(session, AuditLine.id, size, AuditLine.id.in_(old)) if old else 0
 
 
 def user_agents_to_read(session: Session, before_ms: int) -> tuple[int, int]:
-    """The ids of visits before `before_ms` whose user agents have not been read: greater than the first id, up to the
-    second.
+    """The id range of visits before `before_ms` whose user agents have not been read: greater than the first id, up to
+    the second.
     """
     after, last = id_range(session, None, before_ms)
     read = session.scalar(select(Watermark.upto).where(Watermark.name == POSITION)) or 0
@@ -175,7 +175,7 @@ def user_agents_to_read(session: Session, before_ms: int) -> tuple[int, int]:
 
 def replace_user_agents(session: Session, before_ms: int, after: UserAgents, last: int, size: int) -> UserAgents:
     """Replace the user agents of visits before `before_ms`, among the next `size` rows up to the id `last`. An import
-    may have put newer visits between older ones; the next night begins at the first newer one.
+    may have put newer visits between older ones; the next night's run begins at the first newer visit.
     """
     fold_queries.lock(session)  # an erasure may lock the same visits in another order at the same time
     query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)
@@ -206,7 +206,7 @@ class FoldedPiece(NamedTuple):
 
 
 def ids_before(session: Session, moment_ms: int) -> tuple[int, int]:
-    """The ids of visits before `moment_ms`: greater than the first id, up to the second."""
+    """The id range of visits before `moment_ms`: greater than the first id, up to the second."""
     return id_range(session, None, moment_ms)
 
 
@@ -217,7 +217,7 @@ def count_old(session: Session, first_kept: str, after: int, last: int) -> int:
 
 class Foldable(NamedTuple):
     visits: int
-    days: int  # with such visits
+    days: int  # number of days with such visits
 
 
 def foldable(session: Session, first_kept: str) -> Foldable:
@@ -251,8 +251,8 @@ def fold_old(session: Session, day: str, after: int, last: int, size: int) -> Fo
 
 
 def fold_of_visitor(session: Session, visitor_id: str) -> None:
-    """Roll up the visits of a visitor that their day's sums already contain, because an erasure cannot change these
-    sums. The caller holds the lock of `fold_queries`.
+    """Roll up a visitor's visits that their day's sums already contain, because an erasure cannot change these sums.
+    The caller holds the lock of `fold_queries`.
     """
     state = state_queries.lock(session)
     these = {"visitor_id": visitor_id, "day": state.folding, "upto": state.folding_upto}

@@ -25,7 +25,7 @@ def problem(settings: Settings, environment: Mapping[str, str]) -> str | None:
 
 
 def _unusable(folder: Path) -> str | None:
-    """Why no file can be written to the folder."""
+    """The reason why no file can be written to the folder; None if files can be written."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

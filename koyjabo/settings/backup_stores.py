@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 SCHEME = "s3"
 INSTALL = "pip install 'koyjabo[s3]'"
-"""How to install what S3 needs."""
+"""The command that installs what S3 needs."""
 
 CREDENTIALS = {
     *("AWS_ACCESS_KEY_ID", "AWS_SKIP_SIGNATURE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
@@ -42,7 +42,7 @@ def s3_url(value: str) -> S3Url:
 
 
 def _parsed(value: str) -> S3Url:
-    """Parse a URL. Raises ValueError for all invalid ones."""
+    """Parse a URL. Raises ValueError for any invalid URL."""
     parts = urlsplit(value)
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)) if parts.query else {}
     endpoint, path = urlsplit(options.get("endpoint", "https://")), parts.path.removeprefix("/")
@@ -61,14 +61,14 @@ def _parsed(value: str) -> S3Url:
 
 
 def _is_key(path: str) -> bool:
-    """Whether a path is valid as a prefix or key. Empty and relative parts are not, because programs treat them
+    """Whether a path is valid as a prefix or key. Empty and relative parts are invalid, because programs treat them
     differently.
     """
     return not path or not {"", ".", ".."} & set(path.removesuffix("/").split("/"))
 
 
 def lacks_credentials(url: S3Url, environment: Mapping[str, str]) -> bool:
-    """Whether no credentials are available. On machines of AWS, the library gets them from an address of AWS."""
+    """Whether no credentials are available. On AWS machines, the library gets them from an AWS address."""
     return bool(url.endpoint) and not CREDENTIALS & {name for name, value in environment.items() if value}
 
 

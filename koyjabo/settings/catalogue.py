@@ -1,4 +1,4 @@
-"""The settings as operators see them: value, default and meaning. Of secrets, only whether they are set."""
+"""The settings as operators see them: value, default and meaning. For secrets, only whether they are set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BASICS = (
         "REQUIRE_TWO_FACTOR",
     ),
 )
-"""The settings that owners ask about most, in the order of the page."""
+"""The settings that owners ask about most, in the order shown on the page."""
 
 SECRETS = {
     *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "METRICS_TOKEN", "AUTH_SHARED_SECRET"),

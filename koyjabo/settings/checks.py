@@ -60,7 +60,7 @@ def network_list(value: str) -> str:
 
 
 def address_list(value: str) -> str:
-    """Addresses and networks, as networks. IPv4 addresses that are written as IPv6 addresses become IPv4 addresses."""
+    """Convert addresses and networks to networks. IPv4 addresses written as IPv6 addresses become IPv4 addresses."""
     try:
         return ",".join(str(_network(part.strip())) for part in value.split(",") if part.strip())
     except ValueError:

@@ -1,4 +1,4 @@
-"""OIDC_PROVIDERS, and the settings of each provider, whose names contain the provider's name."""
+"""OIDC_PROVIDERS, and each provider's settings, whose names contain the provider's name."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read(given: Mapping[str, Any]) -> tuple[LoginProvider, ...]:
 
 
 def is_secure(url: str) -> bool:
-    """Whether data sent to a URL is safe on the way: the URL uses https, or leads to this machine."""
+    """Whether data sent to a URL is safe in transit: the URL uses https, or leads to this machine."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

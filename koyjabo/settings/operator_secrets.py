@@ -1,4 +1,4 @@
-"""The operator's secrets: checks their strength, and creates SECRET_KEY if it is kept in a file."""
+"""Checks the strength of the operator's secrets, and creates SECRET_KEY if it is kept in a file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 SHORTEST = 32
 FEWEST_CHARACTERS = 8
-"""Minimum number of distinct characters. Of 25 million texts of 32 random hexadecimal digits, fewer than
-one has fewer.
+"""Minimum number of distinct characters. Fewer than 1 in 25 million strings of 32 random hexadecimal digits have
+fewer.
 """
 
 PLACEHOLDERS = ("change", "replace", "example", "placeholder", "insecure", "your-", "your_", "not-so-secret", "koyjabo")
@@ -46,8 +46,8 @@ def repeats(text: str) -> bool:
 
 
 def load_or_create(path: Path) -> str:
-    """Read a secret from a file, without white space around it. Creates a missing file, which only its owner can read.
-    Raises OSError if that is impossible, and UnicodeDecodeError if the file is not text.
+    """Read a secret from a file, and strip surrounding whitespace. A missing file is created, readable only by its
+    owner. Raises OSError if that is impossible, and UnicodeDecodeError if the file is not text.
     """
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,6 +58,6 @@ def load_or_create(path: Path) -> str:
             file.flush()
             os.fsync(file.fileno())  # otherwise a power failure may leave the file empty
         with suppress(FileExistsError):  # another worker was faster; use its key
-            os.link(draft, path)  # atomic: the file appears with all its content
+            os.link(draft, path)  # atomic: the file appears with its complete content
         draft.unlink()
     return path.read_text().strip()

@@ -27,7 +27,7 @@ class RedisAddress(NamedTuple):
     urls: tuple[str, ...]
     """URLs for redis-py: the server's URL, or one URL per Sentinel with its host and the credentials for Redis."""
     service: str = ""
-    """The Sentinels' name for the master; "" for one server."""
+    """The Sentinels' name for the master; "" for a single server."""
     sentinel_options: dict[str, str] = {}
     """The credentials for the Sentinels themselves."""
 

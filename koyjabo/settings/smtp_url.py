@@ -24,7 +24,7 @@ class SmtpServer(NamedTuple):
 
 
 def parse(url: str) -> SmtpServer:
-    """Parse a URL. Raises ValueError with the end of a sentence for the operator, without the password."""
+    """Parse a URL. Raises a ValueError whose message completes a sentence for the operator and omits the password."""
     parts = _split(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     unknown = sorted(set(options) - {"from", "tls"})

@@ -1,4 +1,4 @@
-"""Checks the AUTH_… settings, as `koyjabo.settings.checks` does for others."""
+"""Checks the AUTH_… settings, as `koyjabo.settings.checks` does for the other settings."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ SHARED_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Minimum length of the secret for each algorithm, bytes (RFC 7518, 3.2)."""
 
 NO_CLAIMS = "none"
-"""Value of AUTH_REQUIRED_CLAIMS if the other system marks its access tokens with no claim."""
+"""Value of AUTH_REQUIRED_CLAIMS if the other system does not mark its access tokens with a claim."""
 
 
 NAME = re.compile(r"[!-~]{1,200}")
-"""An issuer, an audience, or the name of a claim."""
+"""An issuer, an audience, or a claim name."""
 
 
 def name(value: str) -> str:

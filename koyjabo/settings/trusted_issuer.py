@@ -1,4 +1,4 @@
-"""Settings of the other system whose tokens are accepted: AUTH_… (specification: Tokens of other systems)."""
+"""Settings for the other system whose tokens are accepted: AUTH_… (specification: Tokens of other systems)."""
 
 from __future__ import annotations
 

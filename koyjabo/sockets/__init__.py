@@ -1,4 +1,4 @@
-"""Handlers of plain WebSockets and Socket.IO: connecting, joining rooms, and messages from clients."""
+"""Handlers for plain WebSockets and Socket.IO: connecting, joining rooms, and messages from clients."""
 
 from __future__ import annotations
 

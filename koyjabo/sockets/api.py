@@ -45,9 +45,9 @@ class EventConnection(Connection, Protocol):
 
 
 class ServerSentEvents(Stream):
-    """All streams of one path. They join the same rooms as plain WebSockets, for pages that cannot open one.
+    """All streams on one path, for pages that cannot open a WebSocket. They join the same rooms as plain WebSockets.
 
-    A refusal is an HTTP response. If a client loses its permission later, it receives an event of type `error`, and the
+    A refusal is an HTTP response. If a client later loses its permission, it receives an event of type `error`, and the
     stream ends.
     """
 
@@ -58,8 +58,8 @@ class ServerSentEvents(Stream):
         """Check the client's credentials, if it sent any. Raises their error. May block."""
 
     def open_stream(self, request: Request) -> Iterable[bytes]:
-        """Admit the client, and return the body of the response. May block. Raises the refusal as a KoyJaboError, and
-        NoStreams under another WSGI server.
+        """Admit the client, and return the response body. May block. Raises a KoyJaboError if the client is refused,
+        and NoStreams under another WSGI server.
         """
         streams = request.environ.get("koyjabo.event_streams")
         if streams is None:
@@ -115,7 +115,7 @@ Owner = TypeVar("Owner", bound=ServerSentEvents)
 
 
 def events_of(app: Flask, kind: type[Owner]) -> Owner:
-    """The owner of the streams of this kind."""
+    """The owner of all streams of this kind."""
     owners: dict[type[ServerSentEvents], Any] = app.extensions.setdefault(EXTENSION, {})
     if kind not in owners:
         owners[kind] = kind(services_of(app))
@@ -134,7 +134,7 @@ MILESTONE = Field(
 
 
 class SiteUpdateEvent(BaseModel):
-    """The site's stats, sent at once and after every change."""
+    """The site's stats, sent immediately and after every change."""
 
     type: Literal["visitor_update"]
     stats: StatsAnswer
@@ -161,7 +161,7 @@ class CountEvent(BaseModel):
 
 
 class VisitorCountEvent(CountEvent):
-    """How many members are online. Sent at once, and when several have come or gone."""
+    """The number of members online. Sent immediately, and after several members have come or gone."""
 
     type: Literal["visitor_count"]
 
@@ -174,7 +174,7 @@ class VisitorJoinedEvent(CountEvent):
 
 
 class VisitorLeftEvent(CountEvent):
-    """A member has gone."""
+    """A member has gone offline."""
 
     type: Literal["visitor_left"]
     change: Literal[-1]
@@ -190,7 +190,7 @@ class MessageEvent(BaseModel):
 
 
 class LostRightEvent(BaseModel):
-    """The client is no longer permitted to use the stream, which ends."""
+    """The client is no longer permitted to use the stream, so the stream ends."""
 
     type: Literal["error"]
     error: str = Field(description="a sentence a person can act on")
@@ -208,7 +208,9 @@ OF_COMMUNITY = (
 @bp.get("/stream")
 @describe("Stream the stats of the site", {200: StreamOf(OF_SITE), **STREAM_LIMITS})
 def stream() -> Response:
-    """Open a stream of what a WebSocket at `/` receives, as Server-Sent Events. The stream belongs to no visitor."""
+    """Open a stream of Server-Sent Events with everything that a WebSocket at `/` receives. The stream belongs to no
+    visitor.
+    """
     return _answer(SiteEvents)
 
 
@@ -219,14 +221,16 @@ def stream() -> Response:
     query={"token": "an access token, if it is in no header and no cookie"},
 )
 def community_stream(community_id: str) -> Response:
-    """Open a stream of a community, as Server-Sent Events. Members count as online while it is open. If `public_count`
-    is true, anyone may open it.
+    """Open a community's stream of Server-Sent Events. Members count as online while it is open. If `public_count` is
+    true, anyone may open it.
     """
     return _answer(CommunityEvents)
 
 
 def _answer(kind: type[ServerSentEvents]) -> Response:
-    """Open a stream for the current request. For HEAD, only check the request. Raises what `open_stream` raises."""
+    """Open a stream for the current request. For HEAD, only check the request. Raises the same errors as
+    `open_stream`.
+    """
     events = events_of(current_app._get_current_object(), kind)  # type: ignore[attr-defined]
     body: Iterable[bytes] = ()
     if request.method == "HEAD":

@@ -19,7 +19,7 @@ SUB_PROTOCOL = "Authorization"
 
 
 class SubProtocols(NamedTuple):
-    """The sub-protocol of the response, and the token sent in Sec-WebSocket-Protocol."""
+    """The response's sub-protocol, and the token sent in Sec-WebSocket-Protocol."""
 
     answer: str | None
     token: str | None
@@ -34,8 +34,8 @@ def sub_protocols(request: Request) -> SubProtocols:
 
 
 def identify(services: Services, request: Request, token: str | None, admitted_by: str | None = None) -> Claims | None:
-    """The claims of the client's credentials, or None if it sent none. `token` is a token from outside of the request's
-    headers and query. `admitted_by` is as in `token_to_verify`.
+    """The claims in the client's credentials, or None if it sent none. `token` is a token sent outside the request's
+    headers and query. See `token_to_verify` for `admitted_by`.
 
     The room's permission check later verifies that the session is live and that a refresh token is the current one.
     Raises InvalidToken, InvalidKey, TokenExpired, KeysUnavailable, LedgerUnavailable.
@@ -54,14 +54,14 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
 
 def token_to_verify(claims: Claims, admitted_by: str | None = None) -> str | None:
     """The id of the refresh token that still has to be verified. None for an access token, and for the refresh token
-    that has admitted this client before (`admitted_by`): the client repeats the token from its handshake, and may have
+    that admitted this client earlier (`admitted_by`): the client resends the token from its handshake, and may have
     renewed it since.
     """
     return claims.token_id if claims.kind == REFRESH and claims.token_id != admitted_by else None
 
 
 def _by_token(services: Services, token: str, cookie: str | None, admitted_by: str | None) -> Claims:
-    """The claims of `token`, issued by this server or by another system. An expired token of this server is accepted
+    """The claims of `token`, issued by this server or by another system. An expired token from this server is accepted
     together with a live session.
     """
     try:

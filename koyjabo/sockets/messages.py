@@ -12,11 +12,11 @@ LARGEST_MESSAGE = 4096
 """Maximum size of a message, bytes (docs/limits.md)."""
 
 MOST_ERRORS = 10
-"""Number of invalid messages that closes the connection, with 1008."""
+"""Limit on invalid messages per connection. Reaching it closes the connection with code 1008."""
 
 
 def parse(message: str | bytes) -> dict[str, Any]:
-    """Parse a message of a plain WebSocket: a JSON object with a `type`. Raises InvalidMessage."""
+    """Parse a message from a plain WebSocket: a JSON object with a `type`. Raises InvalidMessage."""
     if isinstance(message, bytes):
         raise InvalidMessage("Binary messages are not understood here; send JSON as text.")
     try:
@@ -33,7 +33,7 @@ def unknown(kind: str) -> InvalidMessage:
 
 
 def is_true(value: object) -> bool:
-    """Whether the field `anonymous` of a query or message is true."""
+    """Whether the `anonymous` field of a query or message is true."""
     return value is True or value in ("1", "true")
 
 
@@ -50,7 +50,7 @@ def visit_id(value: object) -> str | None:
 
 
 class VisibleMessage(NamedTuple):
-    """A client has shown or hidden its page, or there was an input."""
+    """A message that a client's page was shown or hidden, or that there was user input."""
 
     visible: bool
     acted: bool
@@ -58,7 +58,7 @@ class VisibleMessage(NamedTuple):
 
     @classmethod
     def of(cls, message: object) -> VisibleMessage:
-        """Raises InvalidMessage."""
+        """Parse a message. Raises InvalidMessage."""
         fields = message if isinstance(message, dict) else {"visible": message}
         visible, acted = fields.get("visible"), fields.get("acted", False)
         if not isinstance(visible, bool) or not isinstance(acted, bool):

@@ -1,5 +1,5 @@
-"""Plain WebSockets that need a permission: a community's number of people online (for members, or public), and its
-dashboard (for moderators). The panel has its own in `koyjabo.panel.panel_stream`.
+"""Plain WebSockets that require permission: the number of people online in a community (for members, or public), and
+its dashboard (for moderators). The panel's WebSockets are in `koyjabo.panel.panel_stream`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from koyjabo.webkit.login.jwt import Claims
 
 
 class PermittedStream(Stream):
-    """A stream whose participants have to keep their permission."""
+    """A stream that ends for participants who lose their permission."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)

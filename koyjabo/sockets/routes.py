@@ -1,4 +1,4 @@
-"""Routes of plain WebSockets. The site's stream has the path `/`, like the home page (specification: Real time)."""
+"""Routes for plain WebSockets. The site's stream is at `/`, like the home page (specification: Real time)."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def visitors_stream(community_id: str) -> Response:
 
 @bp.route("/ws/communities/<community_id>/visitor-dashboard/", websocket=True)
 def dashboard_stream(community_id: str) -> Response:
-    """Send moderators a community's dashboard: today's visitors and who is online. They do not count as online because
-    of it.
+    """Send moderators a community's dashboard: today's visitors and who is online. Watching it does not make them count
+    as online.
     """
     return open_here("visitor_dashboard", sub_protocols(request).answer)
 

@@ -1,4 +1,4 @@
-"""Admits sockets of both kinds to the site's stats (specification: Real time), and handles the plain WebSockets."""
+"""Admits both kinds of sockets to the site's stats (specification: Real time), and handles the plain WebSockets."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 charac
 def admit(
     services: Services, member: Any, source: Any, request: Request, sent: tuple[object, str | None], is_said: bool
 ) -> bool:
-    """Match a socket with its visitor, and admit it to the room `stats`. `sent` has the `visitorId` and `visitId`.
+    """Match a socket with its visitor, and admit it to the room `stats`. `sent` contains the `visitorId` and `visitId`.
 
-    `source` knows when the connection was last heard. With `is_said`, the client has declared that its visit was
+    `source` knows when the connection was last heard from. `is_said` means that the client declared its visit
     anonymous. The first event includes the effect of opening the socket. Returns False if the client disconnected
     before it was admitted. Raises TooManyRequests if its visitor has too many sockets.
     """
@@ -69,9 +69,9 @@ def name_visitor(services: Services, member: Any, message: dict[str, Any]) -> st
 
 
 def show(services: Services, member: Any, message: VisibleMessage) -> None:
-    """Note that a page was shown or hidden, or that there was an input. Never waits.
+    """Record that a page was shown or hidden, or that there was user input. Never waits.
 
-    The visit's name cannot be hashed without the visitorId, so an anonymous page acts in the visit of its span.
+    A visitId cannot be hashed without the visitorId, so an anonymous page's message applies to the visit of its span.
     """
     is_anonymous = services[PresenceServices].visitor_sockets.known(member).is_anonymous
     named = None if is_anonymous else message.visit_id
@@ -79,7 +79,7 @@ def show(services: Services, member: Any, message: VisibleMessage) -> None:
 
 
 def _hashed(services: Services, visitor: str, visit: str | None) -> tuple[str | None, str | None]:
-    """The hashed visitor and visit. Without a ledger, there is no visitor, and the socket is open without one."""
+    """The hashed visitor and visit. While the ledger is unavailable, both are None, and the socket has no visitor."""
     try:
         return services[CountingServices].anonymity.key_of(visitor, visit)
     except LedgerUnavailable:

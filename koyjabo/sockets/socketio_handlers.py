@@ -1,4 +1,4 @@
-"""Handlers of Socket.IO events in the namespace `/` (specification: Real time)."""
+"""Handlers for Socket.IO events in the namespace `/` (specification: Real time)."""
 
 from __future__ import annotations
 
@@ -42,14 +42,16 @@ DISCONNECTED = "The client disconnected before it was admitted."
 
 
 class RequestedRoom(NamedTuple):
-    """A community room. Rooms named by the community's ref and by its id are equal."""
+    """A community room. It is the same room whether the community is named by its id or its external id."""
 
     room: str
     community_id: str
 
     @classmethod
     def of(cls, message: Any, resolve: Callable[[str], str]) -> RequestedRoom:
-        """Parse `room` and `communityId` (an id or a ref) of a message. Raises InvalidMessage, LedgerUnavailable."""
+        """Parse a message's `room` and `communityId` (an id or external id). Raises InvalidMessage,
+        LedgerUnavailable.
+        """
         fields = message if isinstance(message, dict) else {}
         room, community_id = fields.get("room"), fields.get("communityId")
         if not isinstance(room, str) or room not in KINDS or not isinstance(community_id, str):
@@ -63,7 +65,7 @@ class Client:
     def __init__(self) -> None:
         self.born = time.monotonic()
         self.participants: dict[RequestedRoom, Participant] = {}
-        self.named: dict[str, str] = {}  # ids of the communities it joined, by the id or ref that it sent
+        self.named: dict[str, str] = {}  # ids of the communities it joined, by the id or external id that it sent
         self.lock = threading.Lock()
         self.token: str | None = None  # sent in `auth` when it connected
         self.is_admitted = False
@@ -82,7 +84,7 @@ class JoinedRooms:
         client.token = token if isinstance(token, str) else None
 
     def admit(self, sid: str) -> None:
-        """Mark a client as admitted. Clients that are refused, or disconnect before, are not counted."""
+        """Mark a client as admitted. Clients that are refused, or that disconnect first, are not counted."""
         if client := self._clients.get(sid):
             client.is_admitted = True
 
@@ -143,7 +145,7 @@ class JoinedRooms:
 
     @contextmanager
     def _client(self, sid: str) -> Iterator[Client]:
-        """Lock a client. Raises InvalidMessage if it has disconnected, also while this waits for the lock."""
+        """Lock a client. Raises InvalidMessage if it has disconnected, or disconnects while this waits for the lock."""
         client = self._clients.get(sid)
         if client is None:
             raise InvalidMessage(DISCONNECTED)
@@ -165,14 +167,14 @@ class JoinedRooms:
         return value
 
     def _joined(self, client: Client, message: Any) -> RequestedRoom:
-        """The room named in a message, which the client may have joined. Does not read the database. Raises
+        """The room named in a message, whether or not the client has joined it. Does not read the database. Raises
         InvalidMessage.
         """
         known = self._services[CommunityServices].refs.known
         return RequestedRoom.of(message, lambda text: client.named.get(text) or known(text) or text)
 
     def _end(self, sid: str, requested: RequestedRoom, named: str, problem: KoyJaboError) -> None:
-        """Remove the client from a room. `named` is the id or ref that the client used to join."""
+        """Remove the client from a room. `named` is the id or external id that the client used to join."""
         client = self._clients.get(sid)
         if client is not None:
             if (participant := client.participants.get(requested)) and not participant.is_taken:
@@ -195,7 +197,7 @@ EXTENSION = "koyjabo.joined_rooms"
 
 
 def register() -> None:
-    """Register the handlers of `/`, except for events that the host application handles already."""
+    """Register the handlers for `/`, except for events that the host application already handles."""
     ours = {
         "connect": connect,
         "disconnect": disconnect,
@@ -265,8 +267,9 @@ def request_count(message: Any = None, *_: Any) -> dict[str, Any]:
 
 
 def join(message: Any = None, *_: Any) -> dict[str, Any]:
-    """Join a community room. If it is refused, the acknowledgement has the close code that a plain WebSocket would
-    get."""
+    """Join a community room. If this is refused, the acknowledgement contains the close code that a plain WebSocket
+    would receive.
+    """
     _services()[ObservabilityServices].socket_log.received("join")
     try:
         return {"ok": True, **_joined_rooms().join(_sid(), message, request)}
@@ -291,7 +294,7 @@ def leave(message: Any = None, *_: Any) -> dict[str, Any]:
 
 
 def visible(message: Any = None, *_: Any) -> dict[str, Any]:
-    """Note that the page was shown or hidden, or that there was an input."""
+    """Record that the page was shown or hidden, or that there was user input."""
     _services()[ObservabilityServices].socket_log.received("visible")
     try:
         show(_services(), _sid(), VisibleMessage.of(message))
@@ -301,14 +304,14 @@ def visible(message: Any = None, *_: Any) -> dict[str, Any]:
 
 
 def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:
-    """Refuse an event without a handler."""
+    """Refuse an event that has no handler."""
     _services()[ObservabilityServices].socket_log.received(event)
     return _refuse(unknown(event))
 
 
 def failed(error: Exception) -> dict[str, Any]:
-    """The acknowledgement for a failed handler. A failed `connect` refuses the client. Raises `error` again if the
-    client has disconnected, because nothing can be sent to it.
+    """The acknowledgement for a failed handler. A failed `connect` refuses the client. Re-raises `error` if the client
+    has disconnected, because nothing can be sent to it.
     """
     if not socketio.server.manager.is_connected(request.sid, "/"):  # type: ignore[attr-defined]
         raise error
@@ -345,14 +348,14 @@ def _count_error() -> int:
 
 
 def _named_visit(auth: dict[str, Any]) -> str | None:
-    """The visitId of a client that connects. An invalid one is treated as missing, like an invalid visitorId."""
+    """The visitId of a connecting client. An invalid one is treated as missing, like an invalid visitorId."""
     with suppress(InvalidMessage):
         return visit_id(auth.get("visitId"))
     return None
 
 
 def _engine_client() -> Any:
-    """Return the Engine.IO client of this request, which knows when it was last heard."""
+    """Return this request's Engine.IO client, which knows when it was last heard from."""
     return socketio.server.eio.sockets.get(socketio.server.manager.eio_sid_from_sid(_sid(), "/"))
 
 

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 PATH = "/socket.io/"
 USUAL = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": LARGEST_MESSAGE}
-"""Default options, s and bytes. The host program's `socketio.server_options` have priority."""
+"""Default options, s and bytes. The host program's `socketio.server_options` take precedence."""
 
 
 def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
-    """Set up Flask-SocketIO with all options, because it keeps the options of an earlier application in the
-    same process.
+    """Set up Flask-SocketIO. Every option is set explicitly, because it keeps the options of an earlier application in
+    the same process.
     """
     log = logging.getLogger("koyjabo.socketio")
     log.setLevel(logging.WARNING)  # at INFO it logs every packet

@@ -50,7 +50,7 @@ class Connection(Hashable, Protocol):
 
 
 class Stream(ABC):
-    """Owns all connections of one path."""
+    """Owns all connections on one path."""
 
     largest_message = LARGEST_MESSAGE
     pings = True
@@ -65,7 +65,9 @@ class Stream(ABC):
 
     @abstractmethod
     def admit(self, connection: Connection, request: Request) -> None:
-        """Admit a connection and send its first event. May block. Raises the refusal as a KoyJaboError."""
+        """Admit a connection and send its first event. May block. Raises a KoyJaboError if the connection is
+        refused.
+        """
 
     @abstractmethod
     def send_present(self, connection: Connection) -> None:

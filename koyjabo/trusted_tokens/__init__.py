@@ -1,1 +1,1 @@
-"""Accepts tokens of another system, whose users have no account here (specification: Tokens of other systems)."""
+"""Accepts tokens from another system whose users have no account here (specification: Tokens of other systems)."""

@@ -21,11 +21,11 @@ MOST_REMEMBERED = 20_000
 
 class _Seen(NamedTuple):
     person: ExternalPerson
-    at_ms: int  # elapsed
+    at_ms: int  # from `Clock.elapsed_ms`
 
 
 class ExternalLogins:
-    """Logins with another system's tokens. People are looked up together and cached for REMEMBERED_S, because thousands
+    """Logins with another system's tokens. Lookups of people are batched and cached for REMEMBERED_S, because thousands
     of clients may reconnect at once.
     """
 
@@ -37,7 +37,7 @@ class ExternalLogins:
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
 
     def login_of(self, token: str) -> Login:
-        """The login of a token. Raises InvalidToken, TokenExpired, KeysUnavailable, LedgerUnavailable."""
+        """The login for a token. Raises InvalidToken, TokenExpired, KeysUnavailable, LedgerUnavailable."""
         claims = self._verifier.read(token)
         person = self._person(claims)
         return Login(Account(person.id, "", person.name, is_admin=False, by_token=claims.roles), NO_SESSION)

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 LEEWAY_S = 30
 LONGEST = 8000
-"""Maximum length of a token, characters. A request header may have 8 KB."""
+"""Maximum length of a token, characters. A request header may be up to 8 KB long."""
 
 EXPIRED = "This token has expired. Get a new one where you got this one."
 OPTIONS: Any = {
@@ -60,7 +60,7 @@ class TokenRules:
 
 
 class ExternalClaims(NamedTuple):
-    """The person that a token belongs to, with what the token says about them."""
+    """The person that a token belongs to, and the token's claims about them."""
 
     ref: str
     name: str | None
@@ -73,7 +73,7 @@ class TokenVerifier:
         self._keys = keys
 
     def read(self, token: str) -> ExternalClaims:
-        """Verify a token and read its person. Raises InvalidToken, TokenExpired, KeysUnavailable."""
+        """Verify a token, and return the person it belongs to. Raises InvalidToken, TokenExpired, KeysUnavailable."""
         claims = self._verified(token)
         _require_times(claims)
         for name, value in self._rules.required.items():
@@ -110,7 +110,9 @@ class TokenVerifier:
         return algorithm, key_id
 
     def _roles(self, claims: Mapping[str, Any]) -> RolesByToken:
-        """The roles in a token. If the claim is present, only it counts, even if nothing in it is valid."""
+        """The roles in a token. If the communities claim is present, only that claim counts, even if nothing in it is
+        valid.
+        """
         name = self._rules.communities_claim
         if name not in claims:
             return RolesByToken(None)
@@ -119,14 +121,16 @@ class TokenVerifier:
 
 
 def _require_times(claims: Mapping[str, Any]) -> None:
-    """Check that times are numbers, because PyJWT also accepts texts. Raises InvalidToken."""
+    """Check that times are numbers, because PyJWT also accepts strings. Raises InvalidToken."""
     for time in (claims["exp"], claims.get("nbf", 0)):
         if isinstance(time, bool) or not isinstance(time, int | float) or not abs(time) <= sys.float_info.max:
             raise _refused("exp or nbf is not a number")
 
 
 def _has(claim: Any, value: str) -> bool:
-    """Whether a claim is this text, or a list that contains it. Other values are compared as JSON (`true`, `1`)."""
+    """Whether a claim equals this string, or is a list that contains it. Other values are compared as JSON (`true`,
+    `1`).
+    """
     items = claim if isinstance(claim, list) else [claim]
     return any(value == (item if isinstance(item, str) else json.dumps(item)) for item in items if item is not None)
 
@@ -140,7 +144,7 @@ def _ref(claim: Any) -> str:
 
 
 def _refused(why: str) -> InvalidToken:
-    """An error for the client. Logs the reason for operators. `why` quotes nothing from the token."""
+    """Log the reason for operators, and return the error for the client. `why` quotes nothing from the token."""
     log.debug("token_refused why=%r", why)
     return InvalidToken()
 

@@ -1,6 +1,6 @@
 """/admin/visits: the log of visits by number, with one search field and filters; each visit has its own page.
 
-/admin/live: the last hour by minute, the locations of active visitors, and the newest visits.
+/admin/live: the last hour by minute, the locations of active visitors, and the latest visits.
 """
 
 from __future__ import annotations

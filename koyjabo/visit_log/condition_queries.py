@@ -22,7 +22,7 @@ from koyjabo.network.geolocation import NAMES
 from koyjabo.visit_log import search_terms
 
 REDUCED_UPTO = sql("SELECT upto FROM watermarks WHERE name = 'user_agents'")
-"""Selects the last id whose visit has a text instead of their user agent (`retention.retention_queries`)."""
+"""Selects the id of the last visit with a text in place of its user agent (`retention.retention_queries`)."""
 
 STRETCH = sql("SELECT id, user_agent FROM visits WHERE id > :after ORDER BY id LIMIT 5000")
 LISTED = {
@@ -44,23 +44,24 @@ EVIDENCE = {
     "stayed": BY_ITSELF & (Visit.attended_ms >= ATTENDED_MS),
     "none": BY_ITSELF & (Visit.attended_ms < ATTENDED_MS),
 }
-"""The values of the dimension `evidence` of reports, with their conditions."""
+"""The values of the reports' `evidence` dimension, with their conditions."""
 
 DIRECT = "direct"
 """The source of visits without a referrer."""
 
 
 class SearchFilter(NamedTuple):
-    """The conditions of a search. "" and None match all visits. Texts match in any case."""
+    """The conditions of a search. "" and None match all visits. Text comparisons ignore case."""
 
     began_ms: int | None = None
     ended_ms: int | None = None  # before this time
     place: str = ""  # the name of a location or country, or part of it
     page: str = ""
     source: str = ""  # the host of the referrer (`urls.host_of`), or DIRECT
-    browser: str = ""  # the beginning of the name of a browser or system, or part of another User-Agent
+    browser: str = ""  # the beginning of a browser or system name, or part of any other User-Agent
     community_id: str = ""
-    # A visit number or a range of them; or else a visitor_id; or else its beginning, a visit_id, or part of any text.
+    # A visit number or range of numbers; otherwise a visitor_id; otherwise its beginning, a visit_id, or part of any
+    # text.
     text: str = ""
     is_bot: bool | None = None
     evidence: str = ""  # a key of EVIDENCE
@@ -144,7 +145,7 @@ def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: boo
 
 
 def _in_page(text: str) -> ColumnElement[bool]:
-    """The condition for part of a page. Browsers percent-encode letters of other scripts."""
+    """The condition for pages that contain a text. Browsers percent-encode non-ASCII letters."""
     return has(Visit.page, text) if text.isascii() else or_(has(Visit.page, text), has(Visit.page, quote(text)))
 
 
@@ -175,8 +176,8 @@ class _Browsers:
         self._session = session
 
     def named(self, text: str) -> ColumnElement[bool]:
-        """The condition for visits with this browser or system: the whole name in any case, or else its beginning. If
-        there is no such name, visits whose user agent contains the text.
+        """The condition for visits with this browser or system: the full name, ignoring case, or else its beginning. If
+        no name matches, visits whose user agent contains the text.
         """
         searched, names = text.casefold(), {name for named in self._known.values() for name in named}
         meant = {name for name in names if name.casefold() == searched}
@@ -194,7 +195,7 @@ class _Browsers:
 
     @cached_property
     def _known(self) -> dict[str, set[str]]:
-        """The names of browser and system, by user agent."""
+        """Browser and system names, by user agent."""
         texts, after = set[str](), self._reduced_upto
         while rows := self._session.execute(STRETCH, {"after": after}).all():
             texts.update(user_agent for _, user_agent in rows if user_agent)

@@ -18,7 +18,7 @@ from koyjabo.visit_log.visit_log import VisitFilter, VisitLog
 
 
 class UnusableFile(KoyJaboError):
-    """The export cannot be written to this path. The message has the reason."""
+    """The export cannot be written to this path. The message gives the reason."""
 
 
 class _Written(NamedTuple):
@@ -32,7 +32,7 @@ def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool
     """Export to a file that only its owner may read (mode 0600). With `resume`, keep the complete part of an existing
     file, and append the visits after it.
 
-    Raises UnusableFile, InvalidInput by field of the filter, and LedgerUnavailable; after that, the export can be
+    Raises UnusableFile, InvalidInput by filter field, and LedgerUnavailable. After LedgerUnavailable, the export can be
     resumed.
     """
     try:
@@ -74,8 +74,8 @@ def _opened(path: Path, resume: bool) -> Iterator[IO[bytes]]:
 
 
 def _complete_part(path: Path, kind: str) -> _Written:
-    """The complete part of a file. In CSV, a line break in quotation marks does not end a record; texts from visitors
-    may contain some.
+    """The complete part of a file. In CSV, a line break inside quotation marks does not end a record, and texts from
+    visitors may contain line breaks.
     """
     head, record, last, upto = b"", b"", b"", 0
     with path.open("rb") as file:

@@ -25,7 +25,7 @@ Refuse = Callable[[BadLine], None]
 
 
 class CsvRecord(NamedTuple):
-    """The values of a record, and the numbers of its first and last line. A blank line has no values."""
+    """The values of a record, and the numbers of its first and last lines. A blank line has no values."""
 
     first: int
     last: int
@@ -33,7 +33,7 @@ class CsvRecord(NamedTuple):
 
 
 class DecodedLines:
-    """The lines of a file. Unlike a generator, it continues with the next line after an error."""
+    """The lines of a file. Unlike a generator, this continues with the next line after an error."""
 
     def __init__(self, lines: SupportsReadline) -> None:
         self._lines = lines

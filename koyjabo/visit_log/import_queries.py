@@ -53,8 +53,8 @@ class ImportUnderWay(KoyJaboError):
 @contextmanager
 def only_one(where: URL) -> Iterator[Fence | None]:
     """Keep other imports, restores and roll-ups out. Yields None if another process is running one; otherwise a fence
-    for the import's transactions. On PostgreSQL, the fence raises DatabaseInUse after the lease was lost. On SQLite,
-    the lock ends with the process.
+    for the import's transactions. On PostgreSQL, the fence raises DatabaseInUse once the lease is lost. On SQLite,
+    the lock is released when the process exits.
     """
     if where.get_backend_name() == "sqlite":
         with _opened_beside(str(where.database)) as file:
@@ -73,7 +73,7 @@ def is_going_on(session: Session) -> bool:
 
 
 def exclude_imports(session: Session) -> None:
-    """Keep imports from beginning before this transaction ends. They wait for the lease on PostgreSQL, and for the
+    """Keep imports from starting before this transaction ends. They wait for the lease on PostgreSQL, and for the
     writer's lock (`begin`) on SQLite. Raises ImportUnderWay.
     """
     is_sqlite = session.get_bind().dialect.name == "sqlite"
@@ -93,7 +93,7 @@ def _retried(lock: Callable[[], bool]) -> bool:
 @contextmanager
 def _opened_beside(path: str) -> Iterator[int]:
     """Open the lock file in the folder of the database file itself, not of a symbolic link to it. The file gets the
-    database's owner, so that the server can still lock it after root has imported.
+    database's owner, so that the server can still lock it after an import by root.
     """
     path = os.path.realpath(path)
     file = os.open(f"{path}.import.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -116,8 +116,8 @@ def _locked(file: int, how: int) -> bool:
 
 
 def begin(fence: Fence) -> None:
-    """Record that ids are not in order of time from now on. Ends the record of an import that was killed. On SQLite,
-    this waits for the running transaction. All later transactions see that an import is running.
+    """Record that ids are no longer in chronological order from now on. Ends the record of an import that was killed.
+    On SQLite, this waits for the running transaction. All later transactions see that an import is running.
     """
     end(fence)
     with exclusive(fence) as session:
@@ -126,8 +126,9 @@ def begin(fence: Fence) -> None:
 
 
 def end(fence: Fence, in_order: bool = False) -> None:
-    """Record the import's last id and its range of times. If the ids are in order after all, delete the record. The
-    times are read before the writer is locked, because reading them takes time in proportion to the imported rows.
+    """Record the import's last id and its time range. If the ids are in order after all, delete the record. The times
+    are read before the writer is locked, because reading them takes time proportional to the number of imported
+    rows.
     """
     with engine.snapshot() as connection:
         began = connection.execute(
@@ -148,7 +149,7 @@ def end(fence: Fence, in_order: bool = False) -> None:
 
 @contextmanager
 def exclusive(fence: Fence) -> Iterator[Session]:
-    """Open a transaction of the import (`engine.exclusive`). Raises DatabaseInUse after the lease was lost."""
+    """Open a transaction for the import (`engine.exclusive`). Raises DatabaseInUse if the lease was lost."""
     with engine.exclusive(db.engine.url) as session:
         fence(session.connection().connection.cursor())
         yield session
@@ -161,7 +162,7 @@ def count() -> int:
 
 
 def newest_ms() -> int:
-    """Time of the newest visit, ms; 0 without visits."""
+    """Time of the newest visit, ms; 0 if there are no visits."""
     with engine.snapshot() as connection:
         return connection.execute(select(Visit.at_ms).order_by(Visit.id.desc()).limit(1)).scalar() or 0
 

@@ -68,7 +68,7 @@ class ImportRules:
         self._folded_days = set() if even_folded else import_queries.folded_days()
 
     def usable(self, lines: Iterable[ImportedLine], refuse: Refuse) -> Iterator[ImportedLine]:
-        """Yield the lines that can be imported. Calls `refuse` for the others."""
+        """Yield the lines that can be imported. Calls `refuse` for the other lines."""
         for line in lines:
             problem = self._problem(line.visit)
             if problem:
@@ -92,8 +92,8 @@ def import_visits(
     advance: Callable[[int], None],
     even_folded: bool = False,
 ) -> Imported:
-    """Import the visits of a file, in the order of its lines. `advance` is called with the number of bytes done since
-    the last call. Needs an application context.
+    """Import the visits in a file, in the order of its lines. `advance` is called with the number of bytes processed
+    since the last call. Requires an application context.
 
     Raises Busy, LedgerUnavailable, and BadLine for the first unusable line or visit on a rolled-up day (unless
     `even_folded`). Visits before the error stay imported.
@@ -110,8 +110,8 @@ def import_lines(
     on_commit: Callable[[Imported], object] = lambda imported: None,
     **details: str,
 ) -> Imported:
-    """Like `import_visits`, for visits that another program's format was converted to. `refuse` is called with each
-    line whose visit cannot be counted, and can end the import by raising that error. `by` (default: the operator) and
+    """Like `import_visits`, for visits converted from another program's format. `refuse` is called with the BadLine for
+    each visit that cannot be counted, and can end the import by raising it. `by` (default: the operator) and
     `details` are for the audit log. After each commit, `on_commit` is called with the result so far.
     """
     with alone() as fence:
@@ -182,7 +182,7 @@ class _Importing:
             bad.append(error)
 
     def _commit(self, batch: list[ImportedLine]) -> bool:
-        """Commit a batch. Returns whether other visits were registered since the last one."""
+        """Commit a batch. Returns whether other visits were registered since the last commit."""
         try:
             outcomes = self._stored(batch)
         except DatabaseRolledBack as error:
@@ -206,7 +206,7 @@ class _Importing:
 
     def _continue_lower(self, error: DatabaseRolledBack) -> None:
         """Continue if the total was lowered on purpose and no server has committed since. Otherwise raises
-        LedgerUnavailable, because a server must first decide which number the count continues from.
+        LedgerUnavailable, because a server must first decide which number to continue counting from.
         """
         standing = import_queries.lowered(error.mark)
         if standing is None:

@@ -38,7 +38,7 @@ LEFT_OUT = ("scope", "day", "hour_s")
 COLUMNS = {column.name: column for column in Visit.__table__.columns}
 
 NEWEST = 10_000
-"""Number of newest visits, by id, that are examined for frequent values."""
+"""Number of latest visits, by id, that are examined for frequent values."""
 
 MOST = 100
 """Maximum number of values of each kind."""
@@ -55,7 +55,7 @@ class Search(NamedTuple):
     is_indexed: bool  # an index finds the few matching rows, so the range is not split
 
     def past(self, cursor: int, newest_first: bool) -> Search:
-        """The search for the ids that follow this one in the given order."""
+        """The rest of the search after `cursor`, in the given order."""
         if newest_first:
             return self._replace(upto=min(self.upto, cursor - 1))
         return self._replace(after=max(self.after, cursor))
@@ -80,13 +80,13 @@ class LoggedVisit(NamedTuple):
     community: str | None  # None if it was deleted
     user_id: str | None
     user: str | None
-    client_ms: int | None = None  # the time that the client claims
+    client_ms: int | None = None  # the time claimed by the client
     others: Mapping[str, Any] = MappingProxyType({})  # the columns of OTHERS by name
 
     @property
     def opened_ms(self) -> int | None:
-        """When the visit was opened by the device's clock, if that differs by more than a minute from when it was
-        counted. The device was offline (specification: Register a visit), or its clock is wrong.
+        """When the visit was opened according to the device's clock, if that differs by more than a minute from when it
+        was counted. Either the device was offline (specification: Register a visit), or its clock is wrong.
         """
         claimed = self.client_ms or 0
         is_other = 0 < claimed < YEAR_9999_MS and abs(self.at_ms - claimed) > LATE_MS
@@ -192,7 +192,7 @@ def _visits(session: Session, query: Search, count: int, patience_s: float, newe
 
 
 def _stretches(query: Search, newest_first: bool) -> Iterator[tuple[int, int]]:
-    """Yield ranges of ids in this order. A range begins after its first id and includes its second."""
+    """Yield ranges of ids in this order. A range excludes its first id and includes its second."""
     after, upto, size = query.after, query.upto, FIRST_STRETCH
     while upto > after:
         size = upto - after if query.is_indexed else min(size, upto - after)
@@ -227,7 +227,7 @@ def _names(session: Session, table: Any, ids: set[str]) -> dict[str, str]:
 
 
 class Frequent(NamedTuple):
-    """Values and their number of visits, largest first. A country includes its cities."""
+    """Values and their numbers of visits, most frequent first. A country includes its cities."""
 
     places: Counts
     pages: Counts

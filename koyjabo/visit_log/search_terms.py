@@ -26,16 +26,16 @@ texts of a visit.
 """
 
 SHORTEST_PART = 3
-"""Minimum length of a text that finds countries by part of their name. Most names contain any two characters."""
+"""Minimum length of a text that is matched against parts of country names. Shorter texts would match too many names."""
 
 
 def plain(text: str, longest: int = LONGEST_SEARCH) -> str:
-    """The beginning of a text, without NUL and outer spaces, in the Unicode form of stored texts."""
+    """The beginning of a text, without NULs or surrounding spaces, in the same Unicode form as stored texts."""
     return unicodedata.normalize("NFC", text.strip()[:longest].replace("\0", "")).strip()
 
 
 def ordinal(text: str) -> int | None:
-    """Parse the number of a visit as people write it: `22300`, `22,300`, `২২,৩০০`, `#22300`, `No. 22300`."""
+    """Parse a visit number as people write it: `22300`, `22,300`, `২২,৩০০`, `#22300`, `No. 22300`."""
     match = NUMBER.fullmatch(text.translate(ASCII_DIGITS))
     return _number(match["number"]) if match else None
 
@@ -63,7 +63,7 @@ def parts(text: str) -> list[str]:
 class PlaceMeaning(NamedTuple):
     """The locations that a text may refer to."""
 
-    whole: frozenset[str]  # names of one place with its city, as stored, in lower case: `dhaka, bd`
+    whole: frozenset[str]  # stored names of one city with its country, in lower case: `dhaka, bd`
     countries: frozenset[str]  # codes
     cities: frozenset[str]  # names as in databases, in English
     is_country: bool  # whether the text is the whole name of the country
@@ -73,7 +73,7 @@ NOTHING = PlaceMeaning(frozenset(), frozenset(), frozenset(), False)
 
 
 def place_meaning(text: str) -> PlaceMeaning:
-    """The locations that a text may refer to, in any case. Countries are found by their names in all languages of the
+    """The locations that a text may refer to, ignoring case. Countries are found by their names in all languages of the
     pages. "oman" is only Oman, not Romania or a city.
     """
     typed = _key(text)

@@ -1,4 +1,4 @@
-"""Shows visits on pages: filters and their texts, and kinds of files."""
+"""Shows visits on pages: filters and their texts, and file formats."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def campaign(query: str) -> str:
 
 
 def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
-    """Yield label and text of each column that has both (`models.ledger.LABEL`)."""
+    """Yield the label and text of each column that has both (`models.ledger.LABEL`)."""
     written: dict[str, Callable[[Any], str]] = {"language": _language, "campaign": campaign}
     for name, text in LABELS.items():
         if visit.others[name]:
@@ -79,7 +79,7 @@ def network(visit: LoggedVisit) -> str:
 
 
 def live_words(time: LiveTime | None, at_ms: int) -> str:
-    """The same for a visit on the Live page. "" while it is not read yet."""
+    """The evidence of a visit on the Live page, in words; "" until it has been read."""
     return _evidence(time.at(current().clock.now_ms()), time.evidence, at_ms) if time else ""
 
 
@@ -103,10 +103,10 @@ def path(page: str) -> str:
 
 
 FACTS = (EVIDENCE, NETWORK, OWN)
-"""The dimensions of reports that visits are filtered by as well."""
+"""Report dimensions that visits can also be filtered by."""
 
 WRITTEN_MS = 300_000
-"""The time of an open page is written at most this late, ms (specification: Evidence)."""
+"""Maximum delay before the time of an open page is written, ms (specification: Evidence)."""
 
 MOST_CHOICES = 200
 """Maximum number of communities to choose from. A community's own page also links to its visits."""
@@ -175,7 +175,7 @@ def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Filt
 
 
 def facts() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
-    """Yield name, label and choices of the filters by FACTS."""
+    """Yield the name, label and choices of each filter in FACTS."""
     for name in FACTS:
         values = [(value, _fact(name, value)) for value in WORDS[name]]
         yield name, cards.label(name), [("", str(_("All"))), *values]
@@ -224,7 +224,7 @@ kind = click.option(
 
 
 def kind_of(file: Path) -> str:
-    """The kind of a file, by its name."""
+    """A file's format, judging by its name."""
     by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
     if by_suffix is None:
         raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not show it.")

@@ -38,7 +38,7 @@ each piece.
 """
 
 LARGE_PIECE = 5_000
-"""The same for exports on the command line, which reports do not wait for."""
+"""The same for command-line exports, which do not keep reports waiting."""
 
 WHO = {"people": False, "bots": True}
 """Values of `VisitFilter.who`, with the value of `is_bot` (declared crawler) for each."""
@@ -74,7 +74,7 @@ class VisitFilter(NamedTuple):
     page: str = ""
     source: str = ""
     browser: str = ""
-    evidence: str = ""  # a value of this dimension of reports, as the next two
+    evidence: str = ""  # a value of the report dimension with this name, like the next two
     network: str = ""
     own: str = ""
 
@@ -100,7 +100,7 @@ class Extract(NamedTuple):
 class VisitLog:
     """The log of visits, for admins of the site. Viewers may use everything except exports, with masked visitorIds.
 
-    Raises Forbidden for other accounts, InvalidInput by field of the filter, and LedgerUnavailable.
+    Raises Forbidden for other accounts, InvalidInput by filter field, and LedgerUnavailable.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, parser: TraitParser) -> None:
@@ -138,8 +138,8 @@ class VisitLog:
         return tuple(_as_shown_to(account, visit) for visit in visits)
 
     def frequent(self, account: Account, which: VisitFilter) -> Frequent:
-        """Choices for the filters: the most frequent locations, pages and sources of the newest visits on
-        these days.
+        """Choices for the filters: the most frequent locations, pages and sources among the latest visits on these
+        days.
         """
         search = self._searched_by(account, which)
         return self._database.report(queries.frequent, search.began_ms, search.ended_ms)

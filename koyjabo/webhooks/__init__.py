@@ -1,3 +1,3 @@
-"""Webhooks (specification: Webhooks). An event is stored in the transaction of its change. One worker then sends it to
-each subscriber, at least once.
+"""Webhooks (specification: Webhooks). An event is stored in the same transaction as its change. One worker then sends
+it to each subscriber, at least once.
 """

@@ -38,7 +38,7 @@ class WebhookFormBody(Body):
 
 
 class WebhookChangesFormBody(WebhookFormBody):
-    """The form for changes. An empty URL changes nothing."""
+    """The form for changes. If the URL is empty, it is not changed."""
 
     url: Annotated[ChangedUrl, BeforeValidator(lambda value: value or None)] = None  # type: ignore[assignment]
 
@@ -88,7 +88,7 @@ def change_webhook(webhook_id: str) -> Response:
     webhook, form = _webhooks().find(me(), webhook_id), Form(WebhookChangesFormBody, lists=("events",))
 
     def change(body: WebhookChangesFormBody) -> Endpoint:
-        if body.url is not None:  # its host name is looked up
+        if body.url is not None:  # counted, because its host name is looked up
             limits.count_action(me().id)
         changes = body.model_dump(include={"url", "description"}, exclude_none=True) | {"types": body.events}
         return _webhooks().change(me(), webhook_id, **changes, format=body.format or webhook.format)
@@ -99,7 +99,7 @@ def change_webhook(webhook_id: str) -> Response:
 
 @bp.post("/webhooks/<webhook_id>/switch")
 def switch_webhook(webhook_id: str) -> Response:
-    """Turn the webhook on or off, as the field `enabled` says."""
+    """Turn the webhook on or off, according to the `enabled` field."""
     enabled = request.form.get("enabled") == "1"
     _webhooks().change(me(), webhook_id, enabled=enabled)
     return _done("webhook_enabled" if enabled else "webhook_disabled", webhook_id)

@@ -62,8 +62,8 @@ def _webhooks() -> Webhooks:
     scope=SCOPE,
 )
 def create_webhook() -> Response:
-    """Create a webhook. It gets events of the site and of all communities or, with `community`, only of that community.
-    The secret is shown once; receivers use it to verify deliveries as described by Standard Webhooks.
+    """Create a webhook. It receives events from the site and all communities or, with `community`, only from that
+    community. The secret is shown once; receivers use it to verify deliveries as described by Standard Webhooks.
     """
     account, body = tokens.require_site_admin(), NewWebhookBody.of(request)
     limits.count_action(account.id)
@@ -95,9 +95,9 @@ def get_webhook(webhook_id: str) -> Response:
 @bp.patch("/webhooks/<webhook_id>")
 @describe("Change a webhook", {200: WebhookAnswer, **WITH_BODY, **ONE}, body=WebhookChangesBody, scope=SCOPE)
 def change_webhook(webhook_id: str) -> Response:
-    """Change a webhook. While it is disabled, no events are kept for it. `enabled: true` turns it on again."""
+    """Change a webhook. While it is off, no events are kept for it. `enabled: true` turns it on again."""
     account, body = tokens.require_site_admin(), WebhookChangesBody.of(request)
-    if body.url is not None:  # its host name is looked up
+    if body.url is not None:  # counted, because its host name is looked up
         limits.count_action(account.id)
     return answer(WebhookAnswer(**fields(_webhooks().change(account, webhook_id, **body.changes()))))
 
@@ -135,7 +135,7 @@ def rotate_webhook(webhook_id: str) -> Response:
     scope=SCOPE,
 )
 def list_deliveries(webhook_id: str) -> Response:
-    """List the deliveries, which are kept for 30 days. `X-Total-Count` has their number."""
+    """List the deliveries, which are kept for 30 days. `X-Total-Count` contains their number."""
     account, paging, state = tokens.require_site_admin(), Paging.of(request), request.args.get("state")
     if state is not None and state not in STATES:
         raise InvalidInput(details={"state": NOT_A_STATE})

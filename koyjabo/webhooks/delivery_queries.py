@@ -28,7 +28,7 @@ at once.
 """
 
 DISABLED_AFTER_MS = 3 * DAY_MS
-"""An endpoint that has failed for this long is disabled, ms."""
+"""How long an endpoint may keep failing before it is disabled, ms."""
 
 LONGEST_RETRY_AFTER_MS = HOUR_MS
 EVENTS_AT_ONCE, DELIVERIES_AT_ONCE = 100, 20
@@ -69,7 +69,7 @@ ORDER BY n LIMIT :size
 
 
 class PollResult(NamedTuple):
-    """What a worker finds in its poll, once a second."""
+    """The result of a worker's poll, once a second."""
 
     has_new: bool  # an event without deliveries
     due: list[str]  # ids of webhooks
@@ -114,7 +114,7 @@ class Marked(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A delivery as people see it."""
+    """A delivery as shown to people."""
 
     n: int
     event_id: str
@@ -142,8 +142,8 @@ def poll(session: Session, worker: str, now_ms: int) -> PollResult:
 
 
 def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set[str], bool]:
-    """Create deliveries for new events, oldest first: about `size` of them, and at least for one event. Does nothing
-    without the lease. Returns the ids of the webhooks that got deliveries, and whether there may be more.
+    """Create deliveries for new events, oldest first: about `size` of them, but always for at least one event. Does
+    nothing without the lease. Returns the ids of the webhooks that got deliveries, and whether there may be more.
     """
     if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
         return set(), False
@@ -171,8 +171,8 @@ def _new(webhook_id: str, event_id: str, data: str, now_ms: int) -> dict[str, An
 
 
 def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> DeliveryBatch | None:
-    """The endpoint's due deliveries, the longest due first. None if there are none, or if this worker does not hold the
-    lease.
+    """The endpoint's due deliveries, longest overdue first. None if no delivery is due, or if this worker does not hold
+    the lease.
     """
     hook = session.get(Webhook, webhook_id)
     if hook is None or not hook.enabled or not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
@@ -201,8 +201,9 @@ def mark(
     now_ms: int,
     on_disabled: Callable[[Session, Endpoint], None],
 ) -> Marked:
-    """Store the results of attempts in order. This does not need the lease, because the attempts have been made. Keeps
-    the lease, but does not take a released one. `on_disabled` is called in the transaction that disables the webhook.
+    """Store the results of attempts in order. This does not require the lease, because the attempts have already been
+    made. Keeps the lease if this worker holds it, but does not take a released one. `on_disabled` is called in the
+    transaction that disables the webhook.
     """
     has_lease = work_claim_queries.keep_lease(session, LEASE, worker, now_ms)
     hook = session.get(Webhook, webhook_id)
@@ -258,8 +259,8 @@ def _reason(hook: Webhook, newest: DeliveryAttempt, now_ms: int) -> str | None:
 
 
 def page(session: Session, webhook_id: str, state: str | None, start: int, count: int) -> Page[Delivery]:
-    """A page of deliveries, newest first. Reads only the keys of all other deliveries, because there may be
-    a million.
+    """A page of deliveries, newest first. For all other deliveries, only the keys are read, because there may be a
+    million.
     """
     delivery, event = WebhookDelivery, WebhookEvent
     keys = select(delivery.n).where(delivery.webhook_id == webhook_id)
@@ -299,8 +300,8 @@ def over_limit(session: Session, webhook_ids: Collection[str]) -> list[str]:
 
 
 def newest_over(session: Session, webhook_id: str) -> int | None:
-    """The newest delivery that has to be dropped, with all older ones; None within the limits. Reads MOST_ROWS entries
-    of the index, however many deliveries wait.
+    """The newest delivery that must be dropped, along with all older ones; None within the limits. Reads MOST_ROWS
+    index entries, however many deliveries are waiting.
     """
     limits = {"most_rows": MOST_ROWS, "most_bytes": MOST_BYTES}
     newest: int | None = session.scalar(NEWEST_OVER, {"webhook_id": webhook_id, **limits})
@@ -308,8 +309,8 @@ def newest_over(session: Session, webhook_id: str) -> int | None:
 
 
 def drop_oldest(session: Session, webhook_id: str, newest: int, now_ms: int, size: int) -> tuple[int, bool]:
-    """Delete up to `size` of an endpoint's oldest deliveries, up to `newest`. Returns how many, and whether there may
-    be more.
+    """Delete up to `size` of an endpoint's oldest deliveries, up to `newest`. Returns how many were deleted, and
+    whether there may be more.
     """
     oldest = list(session.scalars(OLDEST, {"webhook_id": webhook_id, "newest": newest, "size": size}))
     # Another worker may have delivered some. A plain comparison of `state` would make SQLite read the waiting

@@ -38,7 +38,7 @@ class Subscription(NamedTuple):
     types: frozenset[str]
 
     def wants(self, type: str, scope: str) -> bool:
-        """Whether the webhook receives such an event. A webhook of the site also receives events of communities."""
+        """Whether the webhook receives such an event. A webhook for the site also receives communities' events."""
         return type in self.types and self.community_id in (None, scope)
 
 
@@ -60,7 +60,7 @@ def scopes_since(session: Session, types: Collection[str], since_ms: int) -> lis
 
 def known_users(session: Session, users: Collection[str]) -> dict[str, str | None]:
     """The `users` who are not deleted, with their external ids. Locks them against deletion until the commit, so that a
-    deletion also finds what is stored about them here.
+    deletion also finds the data stored about them here.
     """
     rows = select(User.id, User.external_ref).where(User.id.in_(users)).order_by(User.id)
     return {row.id: row.external_ref for row in session.execute(rows.with_for_update(read=True, key_share=True))}

@@ -23,7 +23,7 @@ EVENT_TYPES = {
     "backup.verified": N_("A backup is verified"),
     "backup.failed": N_("A backup fails"),
 }
-"""All types with their descriptions, in the order of the panel."""
+"""All types with their descriptions, in the order used by the panel."""
 
 OF_COMMUNITIES = (
     "milestone.reached",
@@ -34,9 +34,9 @@ OF_COMMUNITIES = (
     "member.left",
     "ledger.rolled_back",
 )
-"""Types that a community's webhook can receive. The others are about the site."""
+"""Types that a community's webhook can receive. The other types concern the site."""
 
 
 def types_for(community_id: str | None) -> tuple[str, ...]:
-    """The types that a webhook of this community can subscribe to; all types for a webhook of the site."""
+    """The types that this community's webhooks can subscribe to; all types for a webhook for the site."""
     return tuple(EVENT_TYPES) if community_id is None else OF_COMMUNITIES

@@ -20,15 +20,15 @@ from koyjabo.webhooks.event_queries import WebhookFact
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 10_000
-"""Maximum number of published events that wait for the database. The oldest ones are dropped."""
+"""Maximum number of published events waiting for the database. Beyond that, the oldest ones are dropped."""
 
 AT_ONCE = 500
 """Maximum number of events per transaction."""
 
 
 class WebhookEvents:
-    """The events of webhooks. Call `tick` every second to read the subscriptions. Before the first call, all events
-    count as subscribed.
+    """Events for webhooks. Call `tick` every second to read the subscriptions. Before the first call, all events count
+    as subscribed.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime) -> None:
@@ -40,8 +40,8 @@ class WebhookEvents:
         self._busy = False
 
     def wants(self, type: str, scope: Scope) -> bool:
-        """Whether an enabled webhook subscribes to such an event, from memory that is at most a second old. Other
-        events need not be stored.
+        """Whether an enabled webhook subscribes to such an event, according to data in memory that is at most a second
+        old. Other events need not be stored.
         """
         subscribed = self._subscribed
         return subscribed is None or (type, None) in subscribed or (type, scope) in subscribed
@@ -70,7 +70,9 @@ class WebhookEvents:
         )
 
     def _write(self) -> None:
-        """Write the published events. On LedgerUnavailable they keep waiting."""
+        """Write the published events. If the ledger is unavailable, they keep waiting, and LedgerUnavailable is
+        raised.
+        """
         while self._waiting:
             events = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
             try:

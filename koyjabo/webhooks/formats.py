@@ -73,7 +73,7 @@ def _is_chat(path: str, query: dict[str, str]) -> bool:
 
 
 def write(format: str, url: str, event: Occurrence, public_url: str) -> Written:
-    """Headers and body. `public_url` is PUBLIC_URL, or "" for no links."""
+    """Write the headers and body of a delivery. `public_url` is PUBLIC_URL, or "" for no links."""
     if format == JSON:
         return _json({"type": event.type, "timestamp": iso(event.at_ms), "data": _data(event)})
     message_ = message(event)

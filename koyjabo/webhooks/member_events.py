@@ -1,7 +1,7 @@
 """Events about people online in communities: people who come and leave, and communities that become occupied or vacant.
 
 Presence decides what has changed, once for all workers. The worker that receives a change writes its event. If another
-worker receives it as well, it writes the same key, so each change is still one event.
+worker receives it as well, it writes the same key, so each change still produces one event.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ SCOPES_AT_ONCE = 100
 """Maximum number of communities whose changes are written together."""
 
 RECENT_MS = MINUTE_MS
-"""How long arrivals count as recent, ms: longer than workers need to notice that one of them has ended."""
+"""How long arrivals count as recent, ms: longer than workers take to notice that a worker has exited."""
 
 PAUSE_S = 0.1
 """Pause between transactions, s, so that visits can be committed while many people come and go."""
 
 
 class MemberEvents:
-    """Writes the changes of online members as events. Call `tick` every second."""
+    """Writes online members' changes as events. Call `tick` every second."""
 
     def __init__(
         self,
@@ -79,8 +79,8 @@ class MemberEvents:
         self._runtime.start_task(self._write_all)
 
     def tick(self) -> None:
-        """After a worker has ended, read all communities with people online. Its people's leases expire, and perhaps no
-        other worker reads these communities. Call this every second.
+        """After a worker has exited, read all communities with people online: the leases of its people expire, and
+        possibly no other worker reads these communities. Call this every second.
         """
         live = {worker.id for worker in self._workers.live()}
         try:
@@ -142,7 +142,7 @@ def _record(session: Any, changes: Sequence[tuple[Scope, PresenceChange]]) -> No
 
 def _fact(scope: Scope, change: PresenceChange, users: Mapping[str, str | None]) -> WebhookFact:
     """The event for a change. `revision` grows with each change of the count, so that a late event can be recognised.
-    When a person with a deleted account leaves, the event has no name, because no row has one.
+    When a person whose account was deleted leaves, the event does not name them, because no row does.
     """
     person = {}
     if change.person in users:

@@ -1,5 +1,5 @@
-"""Messages about events, to be read on a phone or in a channel. In English, because the readers' language is not known.
-Community names are treated as plain text, because users choose them.
+"""Messages about events, to be read on a phone or in a channel. They are in English, because the readers' language is
+not known. Community names are treated as plain text, because users choose them.
 """
 
 from __future__ import annotations

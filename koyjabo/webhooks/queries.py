@@ -23,7 +23,7 @@ AT_ONCE = 1_000
 CUT = "…"
 """Replaces the hidden part of a shortened URL. Real URLs never contain it, because they are ASCII."""
 
-# Made once, because every worker executes them each second.
+# Built once, because every worker executes them every second.
 ANY_ENABLED = select(Webhook.id).where(Webhook.enabled).limit(1)
 CLEAR_URLS = select(Webhook.id, Webhook.url).where(~Webhook.url.contains(CUT))
 
@@ -58,7 +58,7 @@ class Endpoint(NamedTuple):
 
 
 class Secrets(NamedTuple):
-    """Sealed secrets. `old` is used as well until `old_until_ms`."""
+    """Sealed secrets. `old` is also used until `old_until_ms`."""
 
     new: str
     old: str | None

@@ -33,7 +33,7 @@ from koyjabo.webhooks.url_rules import UrlRules
 log = logging.getLogger(__name__)
 
 POLL_S = 1.0
-"""Seconds between two calls of `tick`."""
+"""Seconds between calls to `tick`."""
 
 UNMARKED, UNMARKED_MS = 10, 500
 """Number of attempts that are stored together, and how long the first of them may wait, ms. If a worker is killed, up
@@ -44,7 +44,7 @@ REST_S = 0.005
 """Pause after each attempt, s, so that ten thousand deliveries to a fast endpoint leave time for visits."""
 
 ANSWER_LENGTH = 300
-"""Maximum length of a response that is kept, characters."""
+"""Maximum number of characters kept from a response."""
 
 MAIL = "webhook"
 """Kind of the email about a disabled webhook."""
@@ -79,7 +79,7 @@ class Sender:
         self._is_closed = False
 
     def tick(self) -> None:
-        """Create deliveries for new events, and start to send due ones, with a task for each endpoint."""
+        """Create deliveries for new events, and start sending due ones, with one task per endpoint."""
         with suppress(LedgerUnavailable):  # the next tick tries again
             result = self._database.read(delivery_queries.poll, self._tasks.worker, self._clock.now_ms())
             if result.has_clear_urls:
@@ -128,8 +128,8 @@ class Sender:
                 return
 
     def _send(self, webhook_id: str, batch: DeliveryBatch) -> bool:
-        """Send a batch. Returns whether to continue: only with the lease, and while the webhook is enabled. Its URL may
-        have changed.
+        """Send a batch. Returns whether to continue: only with the lease, and while the webhook is enabled. The
+        webhook's URL may have changed.
         """
         made: list[DeliveryAttempt] = []
         for due in batch.due:

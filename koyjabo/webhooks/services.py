@@ -28,7 +28,7 @@ class WebhookServices:
 
 
 def build(base: Base) -> WebhookServices:
-    """Build the services, and listen for people who come online and leave."""
+    """Build the services, and listen for people coming online and leaving."""
     settings, own, services = base.settings, (base.database, base.clock, base.runtime), base.services
     events, sealer = WebhookEvents(*own), WebhookSealer(base.database, settings.secret_key)
     members = MemberEvents(*own, services[PresenceServices], base.cluster.workers, events)

@@ -42,7 +42,7 @@ MOST_WEBHOOKS = 50
 """Maximum number of webhooks on a server."""
 
 BOTH_SIGN_MS = DAY_MS
-"""How long the previous secret is also used after a rotation, ms."""
+"""How long the previous secret stays in use after a rotation, ms."""
 
 NOT_OF_COMMUNITY = N_("must be at least one type of community event")
 UNREADABLE_URL = N_("It cannot be read: enter it again.")
@@ -90,7 +90,7 @@ class Webhooks:
         """
         account.require_site_admin()
         community_id, by = _stored_id(new.community_id), log.actor(account, self._clock)
-        self._database.read(_require_community, account, community_id)  # before its host name is looked up
+        self._database.read(_require_community, account, community_id)  # before the URL's host name is looked up
         format = new.format or formats.suggested(new.url)
         types = _checked_types(new.types, community_id)
         self._require_url(new.url, format)
@@ -112,7 +112,7 @@ class Webhooks:
         return made, secret
 
     def list(self, account: Account, community_id: str | None = None) -> tuple[Endpoint, ...]:
-        """The webhooks of a community, or all. Raises UnknownCommunity."""
+        """A community's webhooks, or all webhooks. Raises UnknownCommunity."""
         account.require_site_admin()
         return self._database.read(_list, account, _stored_id(community_id))
 
@@ -121,8 +121,8 @@ class Webhooks:
         return self._database.read(_find, webhook_id)
 
     def change(self, account: Account, webhook_id: str, **changes: Any) -> Endpoint:
-        """Change url, types, format, description or enabled. If the URL comes back shortened, as it is shown, it is not
-        changed. Raises InvalidInput, UrlRefused.
+        """Change url, types, format, description or enabled. If the URL is sent back in the shortened form that is
+        shown, it is not changed. Raises InvalidInput, UrlRefused.
         """
         before, by = self.find(account, webhook_id), log.actor(account, self._clock)
         if "types" in changes:
@@ -137,7 +137,7 @@ class Webhooks:
         return changed
 
     def rotate(self, account: Account, webhook_id: str) -> str:
-        """Replace the secret, and return the new one. The old one is also used for BOTH_SIGN_MS."""
+        """Replace the secret, and return the new one. The old one stays in use for BOTH_SIGN_MS."""
         account.require_site_admin()
         secret, by = signature.new_secret(), log.actor(account, self._clock)
         webhook_id = uuid_of(webhook_id) or ""
@@ -155,7 +155,9 @@ class Webhooks:
     def deliveries(
         self, account: Account, webhook_id: str, state: str | None, start: int, count: int
     ) -> Page[Delivery]:
-        """A page of `count` deliveries from the offset `start`, newest first: all, or those in a state."""
+        """A page of `count` deliveries from the offset `start`, newest first: all deliveries, or only the ones in a
+        given state.
+        """
         account.require_site_admin()
         return self._database.report(_deliveries, webhook_id, state, start, count)
 
@@ -215,7 +217,7 @@ def _checked_types(types: Collection[str], community_id: str | None) -> list[str
     return sorted(set(types))
 
 
-# Operations of the executor
+# Operations for the database executor
 
 
 def _find(session: Any, webhook_id: str) -> Endpoint:

@@ -1,3 +1,3 @@
-"""What the API, pages and commands of all features share: requests and responses, limits, logins, forms and pages.
+"""Code shared by the API, pages and commands of all features: requests and responses, limits, logins, forms and pages.
 Imports no feature.
 """

@@ -1,7 +1,7 @@
 """In development only: an identifier of this server's database and secret.
 
-The demo (`tools/demo`) writes into the database of a running server. First it compares identifiers, to make sure that
-this is a development server with the same database.
+The demo (`tools/demo`) writes to a running server's database. It first compares identifiers, to make sure that this is
+a development server with the same database.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ bp = Blueprint("development", __name__)
 
 
 def mark(database_url: str, secret_key: str) -> str:
-    """An identifier that is equal for all programs with these settings, and reveals neither."""
+    """An identifier that is the same for all programs with these settings, and reveals neither."""
     return hmac.new(secret_key.encode(), f"database {database_url}".encode(), "sha256").hexdigest()
 
 

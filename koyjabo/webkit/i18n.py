@@ -31,7 +31,7 @@ LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
 EXTENSION = "koyjabo.zone"
 UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3), ("byte", 1))
 MONTH = {"bn": "MMMM"}
-"""Format of a month, by language, where it is not abbreviated."""
+"""Month format by language, for languages that do not abbreviate months."""
 
 
 def init_app(app: Flask, zone: ZoneInfo) -> None:
@@ -48,7 +48,7 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
 
 
 def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:
-    """A filter that Jinja applies at each rendering. Otherwise it could apply it when the template is compiled, in
+    """A filter that Jinja applies at each rendering. Otherwise, Jinja could apply it when the template is compiled, in
     another language.
     """
 
@@ -101,7 +101,7 @@ def browser_name(browser: Browser) -> str:
 
 
 def place_words() -> dict[str, str]:
-    """The words that webkit/places.js needs in addition to country names, which browsers know, by English name."""
+    """The words that webkit/places.js needs in addition to country names (browsers know these), by English name."""
     return {UNKNOWN: _("Unknown"), OTHER: _("Other"), **place_names.words(language())}
 
 
@@ -130,18 +130,18 @@ def digits(text: object) -> str:
 
 
 def moment(at_ms: int, zone: ZoneInfo) -> Markup:
-    """Day and minute in `zone`, as a `<time>` element."""
+    """Date and time to the minute in `zone`, as a `<time>` element."""
     return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, zone, "d MMM y, HH:mm"))
 
 
 def exact(at_ms: int, zone: ZoneInfo) -> str:
-    """Day and second in `zone`, and the zone's name."""
+    """Date and time to the second in `zone`, with the zone's name."""
     return f"{_local(at_ms, zone, 'd MMM y, HH:mm:ss')} ({zone.key})"
 
 
 def age(at_ms: int, zone: ZoneInfo, now_ms: int) -> Markup:
-    """Day and minute as a `<time>` element, which parts/ages.js turns into "12 s ago". `data-age` is the age in ms, so
-    the browser's clock does not matter. `title` has the second and the zone.
+    """Date and time to the minute as a `<time>` element, which parts/ages.js turns into "12 s ago". `data-age` is the
+    age in ms, so the browser's clock does not matter. `title` has the seconds and the zone.
     """
     element = '<time datetime="{}" data-age="{}" title="{}">{}</time>'
     text = _local(at_ms, zone, "d MMM y, HH:mm")

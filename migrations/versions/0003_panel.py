@@ -1,4 +1,4 @@
-"""Tables and indexes of the admin panel: the audit log, archived communities, the index of a community's visits
+"""Tables and indexes for the admin panel: the audit log, archived communities, the index of a community's visits
 
 Revision ID: 0003
 Revises: 0002
@@ -42,7 +42,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_visits_community", "visits")
     op.drop_table("audit_log")
-    # An archived community has no counter. An older version would take it for a community that counts visits.
+    # An archived community has no counter. An older version would mistake it for a community that counts visits.
     archived = "SELECT id FROM communities WHERE archived_ms IS NOT NULL"
     op.execute(f"DELETE FROM memberships WHERE community_id IN ({archived})")
     op.execute("DELETE FROM communities WHERE archived_ms IS NOT NULL")

@@ -1,4 +1,4 @@
-"""Budgets of guesses by account, and a mark of familiar browsers that outlives a password set by the operator
+"""Guess budgets per account, and a mark of familiar browsers that survives the operator setting a password
 
 Revision ID: 0005
 Revises: 0004

@@ -1,4 +1,4 @@
-"""Mail: the outbox, links of mails, invitations, and the language and the email of a user
+"""Email: the outbox, links in emails, invitations, and the language and email of a user
 
 Revision ID: 0009
 Revises: 0008

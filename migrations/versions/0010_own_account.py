@@ -1,4 +1,4 @@
-"""Viewers of the panel, and indexes that find everything of an account
+"""Viewers of the panel, and indexes that find everything belonging to an account
 
 Revision ID: 0010
 Revises: 0009

@@ -1,4 +1,4 @@
-"""Reach: the number of a visit in its day, events for webhooks, communities whose number is public, imported sums
+"""Reach: each visit's number within its day, webhook events, communities with a public number, imported sums
 
 Revision ID: 0012
 Revises: 0011

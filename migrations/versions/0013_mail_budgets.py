@@ -1,4 +1,4 @@
-"""Budgets for mails to unconfirmed addresses, and an index for the sending order of mails
+"""Budgets for emails to unconfirmed addresses, and an index for the emails' sending order
 
 Revision ID: 0013
 Revises: 0012

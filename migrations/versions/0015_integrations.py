@@ -1,4 +1,4 @@
-"""Keys, people of other systems, logins with others, and webhooks
+"""API keys, people from other systems, logins with OpenID providers, and webhooks
 
 Revision ID: 0015
 Revises: 0014

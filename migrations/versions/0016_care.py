@@ -1,4 +1,4 @@
-"""Backups, programs that may use the database, measured promises, and the first steps of a new site
+"""Backups, program versions that may use the database, measurements of the promises, and a new site's first steps
 
 Revision ID: 0016
 Revises: 0015

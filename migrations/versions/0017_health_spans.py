@@ -1,4 +1,4 @@
-"""Problems of the server, with their times
+"""Server problems, with their start and end times
 
 Revision ID: 0017
 Revises: 0016

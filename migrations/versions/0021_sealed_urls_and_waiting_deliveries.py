@@ -1,4 +1,4 @@
-"""Sealed URLs of webhooks, and how much waits for each
+"""Sealed webhook URLs, and how much is waiting for each webhook
 
 Revision ID: 0021
 Revises: 0020

@@ -1,4 +1,4 @@
-"""The number of the first visit from a page of another host
+"""The visit number of the first visit from a page on another host
 
 Revision ID: 0024
 Revises: 0023

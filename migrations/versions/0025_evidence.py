@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("beats", sa.Text(), nullable=False),
     )
     op.create_index("ix_attendance_seq", "attendance", ["seq"])
-    # The values of days that are rolled up already: crawlers are automated, and other visits were not measured.
+    # Values for days that are already rolled up: crawlers are automated, and other visits were not measured.
     op.execute(
         "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count, visitors) "
         "SELECT scope, 'attended', period, '~', visits, new_visitors, 0, visitors "

@@ -27,7 +27,7 @@ def test_defaults_are_120_changes_and_600_reports():
 
 def test_changes_of_all_kinds_are_counted_together(site):
     ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
-    at = f"{PATH}/{found(ayesha)['id']}"  # this is a change as well
+    at = f"{PATH}/{found(ayesha)['id']}"  # founding it also counts as a change
     changes = [
         lambda: ayesha.patch(at, json={"description": "there"}),
         lambda: ayesha.put(f"{at}/members/{babul.id}", json={"role": "member"}),

@@ -83,7 +83,7 @@ def test_password_of_8_to_128_characters_is_one_whatever_they_are(site):
 
 
 def test_only_json_is_taken_with_or_without_a_last_slash(site):
-    """A page of another origin may send text/plain without a preflight request."""
+    """A page on another origin may send text/plain without a preflight request."""
     person = sign_up(site)
     for path in (SIGNUP, LOGIN, "/api/auth/password"):
         answer = person.post(path, data=b'{"email": "a@b.c", "password": "12345678"}', content_type="text/plain")

@@ -49,7 +49,7 @@ def kept(site: Site) -> list[tuple]:
 
 
 def test_account_is_tried_so_often_and_not_once_more_wherever_from(site):
-    """With the same message whether the account exists or not."""
+    """The message is the same whether or not the account exists."""
     sign_up(site)
     sign_up(site, "karim")
     for name in ("ayesha", "nobody"):
@@ -87,7 +87,7 @@ def test_attempt_whose_password_was_not_checked_does_not_count(site, monkeypatch
 
 
 def test_refusal_is_noted_once_in_10_s_so_that_a_flood_is_only_read(site):
-    """Writes are queued, including the write of an owner who logs in."""
+    """Writes are queued, including the owner's when they log in."""
     assert attempts(site, MOST + 1, **WRONG)[-1] == 429
     wrote = []
     for seconds in (0, 9, 1):
@@ -146,7 +146,7 @@ def test_owner_on_a_familiar_browser_neither_counts_nor_waits(site):
 
 
 def test_browser_whose_cookie_was_stolen_is_treated_as_a_new_one(site):
-    """After it has used up its own budget, it counts like every other."""
+    """Once its own budget is used up, its attempts count like any other browser's."""
     log_in = familiar(site)
     assert [log_in(**WRONG) for _ in range(2 + MOST)] == [401] * (2 + MOST)
     assert (log_in(**WRONG), log_in()) == (429, 429)
@@ -197,7 +197,7 @@ def test_addresses_that_failed_are_not_kept(site):
 
 
 def change(person: Person, number: int, current: str = "something else", **headers: str) -> int:
-    """Send the present password, each time from another address."""
+    """Try to change the password with this current password, from the address with this number."""
     body = {"current_password": current, "new_password": "something new"}
     peer = {"REMOTE_ADDR": f"198.51.100.{number}"}
     return person.post("/api/auth/password", json=body, headers=headers, environ_overrides=peer).status_code
@@ -205,7 +205,7 @@ def change(person: Person, number: int, current: str = "something else", **heade
 
 @pytest.mark.parametrize("is_familiar", [False, True])
 def test_present_password_is_guessed_so_often_and_not_once_more_wherever_from(site, is_familiar):
-    """Even with a stolen session and the other cookies of that browser."""
+    """The limit holds even with a stolen session and that browser's other cookies."""
     person, headers = sign_up(site), {}
     if is_familiar:
         (cookie,) = [cookie for cookie in attempt(site).headers.getlist("Set-Cookie") if cookie.startswith("familiar")]

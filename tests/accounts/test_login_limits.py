@@ -98,7 +98,7 @@ class Attack:
     cookies: dict[str, str]
 
     def log_in(self, password: str = PASSWORD, peer: str = GUESSING, **cookies: str) -> int:
-        """Log in with these cookies, at an address that others have guessed from."""
+        """Log in with these cookies from `peer`, by default an address used for guessing."""
         client = self.site.app.test_client()
         for name, value in cookies.items():
             client.set_cookie(name, value)
@@ -129,7 +129,7 @@ def test_owner_gets_in_from_a_browser_they_have_used_before(attack, monkeypatch)
 
 
 def test_failures_at_the_same_address_keep_no_familiar_browser_out(attack):
-    """Failures at this account and at other accounts."""
+    """Failed logins to this account and to other accounts."""
     assert tries(attack.site, 41, *(f"user{n}" for n in range(20)), peer=OTHER)[-1] == 429
     assert tries(attack.site, 11, "ayesha", peer=PHONE, **WRONG)[-1] == 429
     assert attack.log_in(peer=OTHER, **attack.cookies) == 200
@@ -155,7 +155,7 @@ def test_limits_are_shared_out_among_workers(sqlite_database):
 
 
 def test_browser_is_familiar_no_longer_when_the_password_is_another(attack):
-    """A stolen cookie is worthless as well."""
+    """A stolen cookie also becomes worthless."""
     body = {"current_password": PASSWORD, "new_password": "something new"}
     answer = attack.owner.post("/api/auth/password", json=body)
     assert answer.status_code == 204, "who is logged in may change it during the attack"
@@ -165,7 +165,9 @@ def test_browser_is_familiar_no_longer_when_the_password_is_another(attack):
 
 
 def test_password_set_by_the_operator_keeps_familiar_browsers(attack, monkeypatch):
-    """Even twice. When the owner changes it afterwards, they become unfamiliar as usual."""
+    """They stay familiar even if it is set twice. When the owner changes it afterwards, they become unfamiliar as
+    usual.
+    """
     credentials = attack.site.services[AccountServices].credentials
     for password in ("something new", "something newer"):
         credentials.set_password("ayesha@example.com", password)

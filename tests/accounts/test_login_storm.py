@@ -31,7 +31,7 @@ OWNER = {"email": "owner@example.com", "password": "rickshaw at dawn"}
 
 @pytest.fixture
 def patient_server(tmp_path):
-    """A server without a time limit for hashes: 20 s are too short on a busy machine."""
+    """A server without a time limit for hashing: 20 s is too short on a busy machine."""
     with changed_server(tmp_path, {"koyjabo.accounts.passwords.passwords.LIMIT_S": 3600}) as server:
         yield server
 
@@ -69,8 +69,8 @@ class Owner:
 
 @contextmanager
 def flood(server: Server, *emails: str) -> Iterator[list[int]]:
-    """Log in with invented passwords from three strangers per address. Yields the statuses. Each login replaces `*` in
-    an email with a new number.
+    """Log in with made-up passwords, as three strangers per email. Yields the statuses. Each login replaces `*` in an
+    email with a new number.
     """
     answers: list[int] = []
     over, numbers = Event(), count()
@@ -97,7 +97,7 @@ def flood(server: Server, *emails: str) -> Iterator[list[int]]:
     proved_by="accounts/passwords/test_hash_queue.py::test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each"
 )
 def test_60_addresses_that_flood_logins_keep_no_owner_from_logging_in(tmp_path):
-    """Both on a familiar browser and on a new one, which waits for a slot of each address."""
+    """The owner can log in on a familiar browser and on a new one, which waits while each address gets a slot."""
     with changed_server(tmp_path, PATIENT, TRUSTED_PROXIES=1) as server:
         owner = Owner(server)
         with flood(server, "other@example.com", "stranger*@example.com") as answers:
@@ -114,7 +114,7 @@ def site(sqlite_database):
 
 @pytest.fixture
 def work(monkeypatch) -> Counter:
-    """Counts operations, and hashes with their cost, while they run."""
+    """Count operations while they run, with password verifications by hash cost."""
     done: Counter = Counter()
 
     def count(owner, name: str) -> None:
@@ -141,7 +141,7 @@ def failed(site, work: Counter, name: str, **fields) -> Counter:
 
 
 def test_known_unknown_and_disabled_users_cost_the_same(site, work):
-    """Even on a browser with the cookie of a familiar one."""
+    """This holds even on a browser with a familiar browser's cookie."""
     for name in ("ayesha", "karim"):
         sign_up(site, name)
     disable(site, "karim@example.com")

@@ -1,4 +1,4 @@
-"""Changing one's name and email."""
+"""Changing a user's name and email."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def test_change_that_was_overtaken_changes_nothing(site, ayesha, monkeypatch, me
 
 
 def test_another_email_takes_a_code_while_an_app_is_on(site, ayesha):
-    """Otherwise a thief with a session and the password could remove the app, with a password reset mailed to the new
-    address.
+    """Otherwise a thief with a session and the password could remove the app through a password reset emailed to the
+    new address.
     """
     app = turn_on(ayesha)
     assert change(ayesha, name="Ayesha Siddiqua", email="AYESHA@example.com").status_code == 200, "it is the same one"

@@ -17,7 +17,7 @@ NEW_PASSWORD = "launch at dusk"
 
 @pytest.fixture
 def losses(site):
-    """Counts calls of the hook."""
+    """Count calls to the hook."""
     versions = []
     site.services.signals.access_revoked.connect(lambda whose: versions.append(losses_of(site)), weak=False)
     return versions
@@ -42,7 +42,7 @@ def test_refresh_gives_a_new_pair_of_the_same_session(site, losses):
     assert set(answer.json) == {"access_token", "refresh_token", "user"}
     assert answer.json["user"] == person.get(ME).json
     assert not {person.access, person.refresh} & set(before)
-    assert person.get(ME, token=before[0]).status_code == 200  # until it expires
+    assert person.get(ME, token=before[0]).status_code == 200  # the old access token works until it expires
     assert site.rows("SELECT count(*) FROM sessions") == [(1,)]
     assert losses == []
 
@@ -71,7 +71,7 @@ def test_another_tab_that_renews_at_the_same_time_is_only_refused(site, losses):
 
 
 def test_refresh_token_shown_twice_at_once_is_good_for_one(database):
-    """Sent to two servers."""
+    """The token is sent to two servers."""
     with Site(database.url) as one, Site(database.url) as other, ThreadPoolExecutor(2) as threads:
         for name in ("ayesha", "karim", "nila"):
             person = sign_up(one, name)

@@ -1,4 +1,4 @@
-"""Events about changes of Health: what changed and from what, at most once a minute for a check that flaps."""
+"""Events about Health changes: what changed and from what, at most once a minute for a flapping check."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tick(site: Site) -> None:
 
 
 class Checks:
-    """The checks of a site, with results that a test sets."""
+    """A site's checks, with results set by the test."""
 
     def __init__(self, site: Site, **levels: str) -> None:
         self.site = site

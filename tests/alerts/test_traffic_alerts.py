@@ -48,15 +48,15 @@ def noon() -> int:
 
 
 def visits_at(site: Site, *counts: tuple[int, int]) -> None:
-    """Import visits at each of these times, in minutes from noon."""
+    """Import this many visits at each of these times, in minutes after noon."""
     name = site.rows("SELECT count(*) FROM visits")[0][0]
     moments = [noon() + minutes * MINUTE_MS for minutes, count in counts for _ in range(count)]
-    site.time.ms = max(site.time.ms, *moments)  # they may not be in the future
+    site.time.ms = max(site.time.ms, *moments)  # visits must not be in the future
     bring(site, rows(*(f"v{name + number},1,{at_ms}" for number, at_ms in enumerate(moments))))
 
 
 def history(site: Site, visits: int, weeks: int = 6, days: int = 0) -> None:
-    """Import `visits` visits in every window of the hour after noon, in the weeks before."""
+    """Import `visits` visits into every window of the hour after noon, in each of the previous weeks."""
     weekly = [-week * 7 * 1440 for week in range(1, weeks + 1)]
     visits_at(site, *((week - days * 1440 + window, visits) for week in weekly for window in range(0, 60, 5)))
 

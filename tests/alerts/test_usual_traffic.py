@@ -1,4 +1,4 @@
-"""Usual traffic, compared with a plain recount of every visit; edges of windows, and days without 24 hours."""
+"""Usual traffic, compared with a plain recount of every visit; window edges, and days that do not have 24 hours."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def local(at_s: int, zone: str) -> datetime:
 
 
 def counted_again(visits: Counter[int], now_s: int, zone: str) -> dict[int, int]:
-    """Visits of each window of that weekday and hour, counted by checking every nearby window in each week."""
+    """Visits in each window of this weekday and hour, counted by checking every nearby window in each week."""
     at, windows = local(now_s, zone), {}
     for week in range(1, 7):
         middle = (now_s // WINDOW_S - week * 7 * 288) * WINDOW_S
@@ -76,7 +76,7 @@ def test_hour_that_a_day_does_not_have_has_no_windows_and_one_that_it_has_twice_
     assert len(autumn) == 7
 
 
-USUAL = Usual(20, 5)  # three times is 60, and the median plus six deviations is 50
+USUAL = Usual(20, 5)  # three times the median is 60, and the median plus six deviations is 50
 
 
 def windows(*counts: int, usual: Usual = USUAL) -> list[Window]:

@@ -1,4 +1,4 @@
-"""API keys: who creates them, when they are valid, and what is stored of them (specification: API keys)."""
+"""API keys: who creates them, when they are valid, and what is stored about them (specification: API keys)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_key_is_good_until_it_expires(site, boss):
 
 @pytest.mark.both_kinds
 def test_revoked_key_is_refused_at_once(site, boss, database):
-    """Even on other workers, without a notification."""
+    """Other workers refuse it even without a notification."""
     made = make(boss, "reports:read")
     with Site(database.url) as other:
         assert [status(server, made["key"]) for server in (site, other)] == [200, 200]

@@ -1,4 +1,4 @@
-"""Every scope with every call: a key may only make the calls of its scopes."""
+"""Every scope with every API call: a key may only make the calls that its scopes allow."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_key_of_a_community_is_good_there_alone(site, cast, calls):
     text = key(cast["site_admin"], *OF_COMMUNITY, community=own)
     for endpoint, (method, path, needed) in calls.items():
         if needed in OF_COMMUNITY:
-            # the call for many communities leaves out foreign ones
+            # the call for many communities omits those that the key has no access to
             is_of_community = own in path or endpoint == "api.online"
             answer = call(site, text, path, method)
             assert (answer.status_code not in (401, 403)) == is_of_community, (endpoint, answer.text)

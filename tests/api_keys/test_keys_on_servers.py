@@ -1,4 +1,4 @@
-"""Keys on real servers: revoked while two workers are busy, and used for a list of visits while the server is
+"""Keys on real servers: revoked while two workers are busy, and used to send a list of visits while the server is
 killed.
 """
 
@@ -20,13 +20,13 @@ from support.servers.server import Server
 SUMMARY = "/api/reports/summary"
 LISTS, SIZE = 12, 500
 LOAD = 20
-"""Calls of each client before the key is revoked, and after."""
+"""Calls that each client makes before the key is revoked, and again afterwards."""
 
 IN_TIME_S = 60
 
 
 def made_key(server: Server, scope: str) -> tuple[str, str]:
-    """The key and its id."""
+    """Create a key with this scope. Returns the key and its id."""
     text = server.koyjabo("key", "create", "App", "--scope", scope).stdout.strip()
     return text, server.koyjabo("key", "list").stdout.split()[0]
 
@@ -42,7 +42,7 @@ def test_key_that_is_revoked_under_load_is_refused_by_every_worker_at_once(datab
         calls: list[list[tuple[float, int]]] = [[] for _ in connections]
 
         def ask(connection: WorkerConnection, calls: list[tuple[float, int]]) -> list[tuple[float, int]]:
-            """Send calls. Each result has the start and the status."""
+            """Make calls until `is_over` is set. Each result has the call's start time and status."""
             while not is_over.is_set():
                 began = time.monotonic()
                 calls.append((began, connection.ask("GET", SUMMARY, token=key)[0]))

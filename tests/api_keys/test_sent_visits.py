@@ -117,7 +117,7 @@ def test_time_is_kept_and_the_day_is_the_servers(site, text):
 
 
 def test_closed_community_counts_visits_that_its_server_sends(site, text):
-    """Visits that anyone could send count only from members."""
+    """Visits that anyone could send count only if they come from members."""
     founder = sign_up(site, "founder")
     made = founder.post("/api/communities", json={"name": "Closed", "open": False}).json["id"]
     results(site, text, visit(1, communityId=made.upper()))
@@ -152,7 +152,7 @@ def test_others_may_not_send_visits(site, text):
 
 
 def test_list_that_is_counted_in_part_says_that_it_has_to_be_sent_again(site, text, monkeypatch):
-    """The last visit's external id cannot be resolved, after a hundred visits were counted."""
+    """After a hundred visits have been counted, the external id in the last visit cannot be resolved."""
     visits = [visit(number) for number in range(VISITS_PER_COMMIT)]
 
     def resolve(ref: str) -> str:

@@ -1,4 +1,4 @@
-"""A worker forgets what it knew of a database that was rolled back (specification: A rolled-back database)."""
+"""A worker forgets what it knew about a database that was rolled back (specification: A rolled-back database)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pages(site):
 
 @pytest.mark.both_kinds
 def test_reports_are_those_of_the_visits_that_are_left(site, database):
-    """Even on a worker that has not noticed the new epoch, and for visits whose ids were used again."""
+    """This holds even on a worker that has not noticed the new epoch, and for visits whose ids were reused."""
     clock: Clock = site.services.clock
     hours = LastHours(site.services[ReportServices].reports._database, clock)
     remembered = database.remember()

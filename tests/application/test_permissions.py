@@ -1,6 +1,8 @@
-"""Every route with the highest role that is refused, and the lowest that is allowed. Refused calls change nothing.
+"""Every route, called with the highest role that is refused and the lowest that is allowed. Refused calls change
+nothing.
 
-Disabled accounts, ended sessions and logins that still need a code have no permission, even if they are site admins'.
+Disabled accounts, revoked sessions and logins that still need a code have no permissions, even if they belong to site
+admins.
 """
 
 from __future__ import annotations
@@ -50,15 +52,15 @@ REFUSED = {
     ADMIN: ("viewer", "moderator"),
     SITE_ADMIN: ("viewer", "admin"),
 }
-"""The highest role that a rule refuses, together with disabled accounts."""
+"""The highest roles that each rule refuses, in addition to disabled accounts."""
 
 LET_IN = {least: (least,) for least in (ANYBODY, USER, SITE_ADMIN)}
 LET_IN |= {least: (least, SITE_ADMIN) for least in (VIEWER, MEMBER, MODERATOR, ADMIN)}
-"""The lowest role that a rule allows, and site admins where another rule lets them in."""
+"""The lowest role that each rule allows, plus site admins where another rule allows them."""
 
 
 class Caller:
-    """A user in a role, who calls the API with a token and pages with cookies."""
+    """A user with a role, who calls the API with a token and opens pages with cookies."""
 
     def __init__(self, site: Site, role: str) -> None:
         self.role = role
@@ -74,14 +76,14 @@ class Caller:
         self.reader.log_in(name)
 
     def _begin_login(self, site: Site) -> None:
-        """Use the token of an unfinished two-step login in place of a session's."""
+        """Use the token of an unfinished two-step login in place of a session token."""
         token = first_step(site, "pending").token
         self.headers = bearer(token)
         for cookie in ("access_token_cookie", "refresh_token_cookie"):
             self.reader.client.set_cookie(cookie, token)
 
     def call(self, site: Site, rule: Rule, path: str, method: str, body: bytes | None = None) -> Any:
-        """Call a route, and confirm its question. `body` replaces the valid one for the API."""
+        """Call a route, and confirm if it asks. `body` replaces the valid API body."""
         if rule.endpoint.startswith(("pages.", "admin.")):
             fields = {"csrf_token": self.reader.csrf, **FORMS.get(rule.endpoint, {})}
             done = self._open(path, method, fields)
@@ -147,7 +149,7 @@ def broken(rule: Rule) -> bytes:
 
 @pytest.mark.parametrize("least", REFUSED)
 def test_who_may_not_is_sent_away_and_changes_nothing(site, cast, callers, least):
-    """Even with an unparsable body: permissions are checked first."""
+    """Permissions are checked first, even if the body cannot be parsed."""
     before, wrong = stored(site), {}
     for endpoint in endpoints(least):
         rule = rules(site)[endpoint]
@@ -175,7 +177,7 @@ def invalid_credentials(site: Site, person: Person) -> dict[str, str]:
 
 
 def test_invalid_credentials_are_refused_wherever_valid_ones_have_a_say(site, cast):
-    """Even where a community's numbers are public (specification: Public numbers)."""
+    """This holds even where a community's numbers are public (specification: Public numbers)."""
     public, wrong = cast.kept_community(public_count=True), {}
     for endpoint, least in RULES.items():
         if not endpoint.startswith("api.") or least == ANYBODY or endpoint in ENDS_SESSIONS:
@@ -250,7 +252,7 @@ ANSWERS = {endpoint: status for status, those in OTHERWISE.items() for endpoint 
 
 
 NO_MEMBER = {(role, f"{kind}.leave_community") for role in ("viewer", "site_admin") for kind in ("api", "pages")}
-"""They have a role without a membership to leave."""
+"""Callers whose role comes without a membership to leave."""
 
 
 @pytest.mark.parametrize("least", LET_IN)
@@ -278,7 +280,7 @@ PAGES = {
     "/settings": "moderator",
     "/delete": "admin",
 }
-"""Reports of a community, and who may see them."""
+"""A community's pages, and the lowest role that may open each."""
 
 
 def test_hidden_community_is_there_for_its_members_alone(cast, readers):
@@ -289,7 +291,7 @@ def test_hidden_community_is_there_for_its_members_alone(cast, readers):
 
 
 class HeldBack(io.BytesIO):
-    """A body that arrives after something else has been done."""
+    """A request body that arrives only after `do` has run."""
 
     def __init__(self, fields, do):
         super().__init__(urlencode(fields).encode())

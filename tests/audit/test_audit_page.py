@@ -91,7 +91,7 @@ def test_every_action_that_is_stored_has_a_label(site):
 
 
 def labels() -> dict[str, str]:
-    """Labels by action, of all features of an application."""
+    """Labels by action, for all of an application's features."""
     return {action: label for kind in KINDS.values() for action, label in kind.items()}
 
 

@@ -17,7 +17,7 @@ from koyjabo.backups.stores import Folder
 ADMIN = {"ADMIN_EMAIL": "boss@example.com", "ADMIN_PASSWORD": "ferry at noon"}
 
 CONTENTS = bytes(range(256)) * 640
-"""Contents of three parts (see `place_limits`)."""
+"""Contents that are stored in three parts (see `place_limits`)."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def s3(module_s3, monkeypatch) -> Iterator[S3Server]:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     module_s3.reset()
-    # hide the loop of a browser from other tests, which would keep other loops from running in this thread
+    # hide the browser's event loop, which would keep other loops from running in this thread
     running = events._get_running_loop()
     events._set_running_loop(None)
     yield module_s3
@@ -70,7 +70,7 @@ def empty(sqlite_database):
 
 @pytest.fixture
 def target(request, tmp_path, postgres):
-    """A new database with its first admin, of the kind that a test names."""
+    """A new database of the kind that a test names, with its first admin."""
     migrated: Database = (
         SqliteDatabase.migrated(tmp_path / "target.db") if request.param == "sqlite" else postgres.new_database()
     )

@@ -1,4 +1,4 @@
-"""Automatic backups on the page Data."""
+"""Automatic backups on the Data page."""
 
 from __future__ import annotations
 

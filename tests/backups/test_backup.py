@@ -48,7 +48,9 @@ def test_mails_their_links_and_deliveries_of_before_a_restore_are_gone_after_it(
 
 
 def kept(site: Site) -> dict[str, list[dict]]:
-    """All rows, except new ones in a restored database and the entries about backup and restore."""
+    """All rows, except those that are new in a restored database and the audit log entries about backups and
+    restores.
+    """
     tables = everything(site)
     tables["adjustments"] = [row for row in tables["adjustments"] if not row["reason"].startswith("restored")]
     for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups", "file_imports"):
@@ -129,7 +131,7 @@ def sign_up_a_user(site: Site) -> None:
     site.rows("DELETE FROM sessions")
 
 
-USES = {  # each by itself
+USES = {  # each use is enough by itself
     "a visit": lambda site: site.register(),
     "a user": sign_up_a_user,
     "a login session": log_in,
@@ -149,7 +151,7 @@ def test_database_in_use_is_refused_unless_forced(file, empty, use):
 
 
 def test_restore_waits_for_no_import(file, empty):
-    """The rest of the import would be added to the restored data, without its beginning."""
+    """Otherwise the rest of the import, without its beginning, would be added to the restored data."""
     with in_context(empty), only_one(db.engine.url), pytest.raises(TargetInUse, match="An import"):
         restore(empty, file)
     assert restore(empty, file).total == empty.stats()["totalVisits"]
@@ -162,7 +164,7 @@ def test_backup_replaces_no_file_unless_forced(full, tmp_path):
         back_up(full, path)
     assert path.read_text() == "precious"
     back_up(full, path, force=True)
-    assert path.stat().st_mode & 0o777 == 0o600  # only for its owner
+    assert path.stat().st_mode & 0o777 == 0o600  # only its owner may read it
     assert gzip.decompress(path.read_bytes()).startswith(b'{"koyjabo_backup"')
 
 

@@ -28,7 +28,7 @@ from koyjabo.cli import errors_as_sentences
 
 @pytest.fixture
 def scratch(tmp_path, monkeypatch) -> Path:
-    """TMPDIR, to see what commands leave there."""
+    """A separate TMPDIR that shows what commands leave behind."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -37,7 +37,7 @@ def scratch(tmp_path, monkeypatch) -> Path:
 
 
 def left_in(scratch: Path) -> list[str]:
-    """Files of commands. The test itself may have others there."""
+    """Files left by commands. The test itself may have other files there."""
     return [name for name in os.listdir(scratch) if name.startswith(PREFIX)]
 
 
@@ -63,7 +63,7 @@ def run(site: Site, *arguments: str) -> Result:
 
 
 def done(site: Site, *arguments: str) -> list[str]:
-    """The printed lines of a successful command."""
+    """Run a command that must succeed. Returns the lines it printed."""
     result = run(site, *arguments)
     assert result.exit_code == 0, result.output
     return result.stdout.splitlines()
@@ -167,7 +167,7 @@ def test_room_that_is_missing_is_said_before_anything_is_fetched(visited, s3, sc
 def test_command_that_is_ended_by_a_signal_leaves_nothing(
     s3, scratch, new_server, sqlite_database, arguments, call, number, monkeypatch
 ):
-    """Immediately, even while a bucket hangs."""
+    """The command exits immediately, even while a bucket hangs."""
     server = new_server(sqlite_database, **CREDENTIALS, TMPDIR=scratch)
     done_before = server.koyjabo("backup", "--to", s3.url("live"))
     assert done_before.returncode == 0, done_before.stderr

@@ -87,7 +87,7 @@ def test_killed_at_a_step(site, folder, step):
     kill_at(begin(site), step)
     state = ended(site)
     assert state.proven
-    assert {first.name, state.proven.name} & {*Folder(folder).names()}  # the newest verified one is there
+    assert {first.name, state.proven.name} & {*Folder(folder).names()}  # the latest verified backup is there
     if state.failed:  # the kill was in time
         assert state.proven.id == (first if state.failed.proven_ms is None else state.failed).id
         assert "-9" in state.failed.error
@@ -114,7 +114,7 @@ def test_backup_of_either_database_while_visits_are_registered(site, folder):
 @pytest.mark.long(proved_by=PROVED_BY)
 @pytest.mark.parametrize("most_bytes", [1_000, 4_096, 300_000])
 def test_disk_that_takes_no_more(site, folder, most_bytes):
-    """Simulated by a limit on file sizes, for the copy, the backup and the restored file."""
+    """A file size limit simulates this for the copy, the backup and the restored file."""
     begin(site)
     first = ended(site).proven
     child = begin(site)
@@ -129,7 +129,7 @@ def test_disk_that_takes_no_more(site, folder, most_bytes):
 
 @pytest.mark.long(proved_by=PROVED_BY)
 class TestBucket:
-    """The same on a site that also sends its backups to a bucket."""
+    """The same tests on a site that also sends its backups to a bucket."""
 
     @pytest.fixture
     def site(self, sqlite_database, folder, s3):
@@ -174,7 +174,7 @@ class TestBucket:
         assert state.failed.step == step
         assert state.proven.id == first.id
         assert f"site/{first.name}" in s3.objects
-        assert Folder(folder).names() == [state.failed.name]  # BACKUP_KEEP is 1, and it could be restored
+        assert Folder(folder).names() == [state.failed.name]  # BACKUP_KEEP is 1, and this backup could be restored
         s3.fault = lambda number: None
         begin(site)
         state = ended(site)

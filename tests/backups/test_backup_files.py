@@ -1,4 +1,4 @@
-"""Invalid backup files, and files of other versions: refused, or restored correctly."""
+"""Invalid backup files and files from other versions are refused or restored correctly."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def sealed(lines: list[bytes]) -> bytes:
 
 
 def line_of_visits(change: Callable[[list[str], list[object]], object]) -> Callable[[list[bytes]], list[bytes]]:
-    """A function that changes or replaces their first row."""
+    """Return a function that changes or replaces the first visit row of a backup."""
 
     def changed(lines: list[bytes]) -> list[bytes]:
         where = next(n for n, line in enumerate(lines) if line.startswith(b'{"table":"visits"'))
@@ -113,7 +113,7 @@ HOSTILE = {
 
 @pytest.mark.both_kinds
 def test_backup_with_values_that_no_table_has_is_refused_and_nothing_changed(file, empty, tmp_path):
-    """SQLite would store a text in place of a number, and the server would not start again."""
+    """SQLite would store text in place of a number, and the server would not start again."""
     before, hostile = everything(empty), tmp_path / "hostile"
     for what, harm in HOSTILE.items():
         hostile.write_bytes(sealed(harm(lines_of(file))))

@@ -79,7 +79,7 @@ def test_one_of_many_servers_begins_it(site):
 
 
 def test_failure_is_told_once_until_a_backup_succeeds(site):
-    """By mail to admins with a confirmed email. Webhooks receive each failure."""
+    """Admins with a confirmed email receive one email. Webhooks receive each failure."""
     site_admin(site, "nadia")
     confirm(site, "nadia")
     site_admin(site, "omar")
@@ -102,7 +102,7 @@ def test_proven_backup_is_told_to_webhooks_and_kept_in_the_audit_log(site):
     assert events(site) == [("backup.verified", fields)]
     details = site.rows("SELECT details FROM audit_log WHERE action = 'ledger.backup'")
     assert [json.loads(detail) for (detail,) in details] == [{"rows": 30, "total": 12, "proven": True}]
-    assert not end(site, row, PROVEN)  # by a worker whose first attempt seemed to time out
+    assert not end(site, row, PROVEN)  # a worker repeats it after its first attempt seemed to time out
     assert count(site, "audit_log WHERE action = 'ledger.backup'") == 1
 
 
@@ -115,7 +115,7 @@ def test_recount_of_a_backup_that_finds_problems_is_told_as_any_other_recount(si
 
 
 def test_proven_backup_stays_proven_where_a_later_step_fails(site):
-    """Such a step is the removal of old backups from the bucket."""
+    """Removing old backups from the bucket is such a step."""
     row = begun(site)
     assert end(site, row, PROVEN._replace(is_done=False, error="The bucket refuses."))
     assert [type for type, _ in events(site)] == ["backup.failed", "backup.verified"]

@@ -1,4 +1,4 @@
-"""Automatic backups: each in a real process, with a clock that tests set."""
+"""Automatic backups: each in a real process, with a clock set by the tests."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def state(site: Site) -> BackupState:
 
 
 def ended(site: Site) -> BackupState:
-    """The state when this worker is no longer making a backup."""
+    """Wait until this worker is no longer making a backup, and return the state."""
     wait_until(lambda: backups(site)._process is None, "the backup has ended")
     return state(site)
 
@@ -100,7 +100,7 @@ def test_process_ends_when_the_worker_is_gone():
 
 
 def test_folder_keeps_no_more_backups_while_the_bucket_refuses(sqlite_database, tmp_path, s3):
-    """In this process, without a request by a server."""
+    """The backup runs in this process, without a request from a server."""
     with Site(sqlite_database.url) as site:
         site.register()
     s3.fault = lambda number: 403 if s3.calls and s3.calls[-1].startswith("PUT") else None

@@ -1,5 +1,5 @@
-"""Backups of running servers: one of several makes it, outside of the event loop, and the process ends with its
-server.
+"""Backups of running servers: one of several servers makes it, outside the event loop, and the backup process ends with
+its server.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def states(database: Database) -> list[str]:
 
 
 def child_of(server: Server) -> psutil.Process:
-    """The process that makes the backup, when it exists."""
+    """Wait for the process that makes the backup."""
 
     def find() -> psutil.Process | None:
         family = psutil.Process(server.pid).children(recursive=True)

@@ -1,4 +1,4 @@
-"""Backups in a bucket, with all failures of its server."""
+"""Backups in a bucket, with every kind of server failure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from koyjabo.backups.transfers import store_of
 from koyjabo.settings.backup_stores import s3_url
 
 SHORT = CallLimits(0.3, 1.0)
-"""A hanging call is repeated more than once."""
+"""Limits short enough that a hanging call is repeated more than once."""
 
 OLD = nights(5)
 AWAY = f"could not be reached to list the backups in s3://{BUCKET}/nightly/"
@@ -36,7 +36,7 @@ def place(s3, monkeypatch) -> BucketStore:
 
 
 class Operations:
-    """Operations of a store on a bucket with backups, and the expected contents afterwards."""
+    """Store operations on a bucket that contains backups, and its expected contents afterwards."""
 
     def __init__(self, place: BucketStore, s3: S3Server, made, tmp_path) -> None:
         self._place, self._s3, self._made, self._target = place, s3, made, tmp_path / "fetched"
@@ -95,7 +95,7 @@ def operations(place, s3, made, tmp_path) -> Operations:
 
 
 def failed(operations: Operations, s3: S3Server, name: str, fault: Callable[[int], int | str | None]) -> str:
-    """The text of the error, or "" for success."""
+    """Run an operation with this fault. Returns the error message, or "" for success."""
     operations.reset()
     s3.fault = fault
     try:
@@ -135,7 +135,7 @@ def test_error_that_passes_is_survived_by_every_call(operations, s3):
 
 
 def test_answer_that_is_lost_fails_neither_an_upload_nor_a_removal(operations, s3):
-    """The server does not know an upload that was already completed, and the library does not repeat a removal."""
+    """The server no longer knows an upload that has completed, and the library does not repeat a removal."""
     assert failed(operations, s3, "put", once(operations.calls("put"), LOST)) == ""
     assert failed(operations, s3, "remove", once(1, HANG)) == ""
 
@@ -227,7 +227,7 @@ def test_package_that_is_missing_is_named(s3, monkeypatch):
 
 
 def test_variables_that_are_empty_are_not_set(s3, monkeypatch):
-    """compose.yaml sets them to nothing where the operator has none."""
+    """compose.yaml sets variables to empty strings if the operator has not set them."""
     for name in ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_WEB_IDENTITY_TOKEN_FILE"):
         monkeypatch.setenv(name, "")
     assert store_of(s3.url()).names() == []

@@ -24,7 +24,7 @@ def quiet(done: int) -> None:
 
 @pytest.fixture
 def other_file_system(monkeypatch):
-    """Files must be copied, as from another disk."""
+    """Make hard links fail, so that files must be copied, as from another disk."""
 
     def link(*_: object) -> None:
         raise OSError(18, "Invalid cross-device link")

@@ -32,7 +32,7 @@ def ask(site: Site, query: str = "", kind: str = "svg", **headers: str):
 
 
 def texts(answer) -> list[str]:
-    """Texts of the image. Asserts that its label is the same."""
+    """Return the image's texts, and assert that its label matches them."""
     assert answer.content_type.startswith("image/svg+xml")
     image = ElementTree.fromstring(answer.data)
     shown = [element.text for element in image.iter(f"{SVG}text")]

@@ -1,4 +1,4 @@
-"""Any page may frame /embed, and nothing else. It shows the current number without scripts."""
+"""/embed is the only page that any site may frame. It shows the current number without scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""POST and GET /gh with BRIDGES=koyjabo: the current koyjabo.com counts and reads here (docs/bridges.md)."""
+"""POST and GET /gh with BRIDGES=koyjabo: the current koyjabo.com registers visits and reads numbers here
+(docs/bridges.md).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ def site(sqlite_database):
 
 
 def sent(**changed) -> dict:
-    """The body that its analyticsService.ts sends."""
+    """The body that koyjabo.com's analyticsService.ts sends."""
     data = json.dumps({"visitorId": VISITOR, "userId": "anonymous"})
     body = {"requestId": REQUEST, "action": "record-visit", "email": "", "passwordHash": "", "userId": ""}
     return {name: value for name, value in {**body, "data": data, **changed}.items() if value is not LEFT_OUT}
@@ -45,7 +47,7 @@ def test_visit_counts_once_under_its_request_id_and_nothing_of_the_user_is_store
     assert (visitor, visit, user, attended_ms) == (VISITOR, REQUEST, None, None)
     assert "Firefox" in agent
     assert "user-77" not in repr(site.contents())
-    # the same visit by the other call is a retry
+    # the same visit sent through the other call is a retry
     assert site.register(VISITOR, visitId=REQUEST).duplicate
 
 

@@ -25,7 +25,7 @@ SETTINGS = {"STARTING_TOTAL": 4000, "ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASS
 
 LETTERS = "অবিচ্ছিন্ননাম"  # a word without breaks, as long as an email address
 NAME, TEXT, PATH = LETTERS * 7, LETTERS * 30, "/routes/" + "mirpur-10-to-motijheel" * 8
-LONG_DATE_MS = 1_790_524_800_000  # in September, a long name in both languages
+LONG_DATE_MS = 1_790_524_800_000  # in September, whose name is long in both languages
 GIVEN_UP = (
     "INSERT INTO webhook_events (id, type, key, scope, at_ms, data, dispatched_ms) "
     f"VALUES ('{{webhook}}', 'member.joined', '{{webhook}}', '{{community}}', {LONG_DATE_MS}, '{{{{}}}}', 1)",
@@ -59,7 +59,9 @@ def site(common_site: Server) -> Server:
 
 @pytest.fixture(scope="module")
 def new_site(module_servers, module_sqlite_database) -> Callable[..., Server]:
-    """Start a server for a module that needs other settings, or the first visits: `new_site(MILESTONES="4006")`."""
+    """Start a server for a module that needs its own settings or a site without visits:
+    `new_site(MILESTONES="4006")`.
+    """
 
     def start(**settings: Any) -> Server:
         return module_servers(module_sqlite_database, PORT=free_port(), **{**SETTINGS, **settings}).start()
@@ -75,7 +77,7 @@ def session(browser: Browser, site: Server) -> StorageState:
 
 @pytest.fixture
 def new_device(browser: Browser, site: Server) -> Iterator[NewDevice]:
-    """Make devices, with options of Playwright's contexts: `new_device(locale="bn-BD")`.
+    """Make devices with Playwright context options: `new_device(locale="bn-BD")`.
 
     At the end of the test, no page may have violated its policy or thrown an exception.
     """
@@ -86,7 +88,7 @@ def new_device(browser: Browser, site: Server) -> Iterator[NewDevice]:
 def new_shared_device(browser: Browser, site: Server) -> Iterator[NewDevice]:
     """`new_device` for devices that a module's tests share, each with its own tab: `with device.tab() as page`.
 
-    The next test sees what was stored.
+    Each test sees what earlier ones have stored.
     """
     yield from _devices_on(browser, site)
 
@@ -128,7 +130,7 @@ def page(device: Device) -> Page:
 
 @pytest.fixture(scope="session")
 def other_site() -> Iterator[str]:
-    """The URL of a real other site. Browsers block requests to this machine from pages whose origin is only
+    """The URL of another, real site. Browsers block requests to this machine from pages whose origin is only
     simulated.
     """
     with ThreadingHTTPServer(("127.0.0.1", 0), HostPages) as server:
@@ -139,7 +141,7 @@ def other_site() -> Iterator[str]:
 
 @pytest.fixture
 def host_page(page: Page, other_site: str) -> Page:
-    """A page of another site."""
+    """A page on another site."""
     page.goto(other_site)
     return page
 
@@ -178,7 +180,7 @@ def wordy(site: Server) -> Member:
 
 @pytest.fixture(scope="module")
 def addresses(site: Server, wordy: Member) -> dict[str, str]:
-    """Ids and tokens for paths, of things with long texts that browsers have to break."""
+    """Ids and tokens for the paths of objects with long texts that browsers have to break."""
     community = wordy.found(NAME, description=TEXT, public_count=True)
     who = {"email": f"{'x' * 60}@example.com", "role": "member"}
     link = wordy.call("POST", f"/api/communities/{community}/members", who)["link"]
@@ -201,7 +203,7 @@ def addresses(site: Server, wordy: Member) -> dict[str, str]:
 
 
 def _member(site: Server, name: str) -> Member:
-    """The site's member of that name, logged in."""
+    """The site's member with this name, logged in."""
     if (site, name) in known:
         known[site, name].log_in()
     else:

@@ -1,4 +1,4 @@
-"""Pages with counting/koyjabo.js on a real server: the time they are visible, and what else proves that somebody was
+"""Pages with counting/koyjabo.js on a real server: how long they are visible, and other evidence that a person was
 there.
 """
 
@@ -26,14 +26,14 @@ TEN_MINUTES_AGO = "const now = Date.now; Date.now = () => now() - 600_000;"
 
 @pytest.fixture
 def timed(sqlite_database, tmp_path) -> Iterator[Timed]:
-    """Its clock starts at the browser's time: later visits would look as if they had waited offline."""
+    """A server whose clock starts at the browser's time: later visits would look as if they had waited offline."""
     timed = Timed(sqlite_database, tmp_path)
     yield timed
     timed.server.kill()
 
 
 class Tab:
-    """A page of another site that counts a visit. `began_s` is the time of its beginning."""
+    """A page on another site that counts a visit. `began_s` is when it was opened."""
 
     def __init__(self, page, timed: Timed) -> None:
         self.page, self.timed, self.began_s, sent = page, timed, time.monotonic(), sent_by(page, "/register")
@@ -44,7 +44,9 @@ class Tab:
         self.page.evaluate(SHOW_OR_HIDE, True)
 
     def wait_for(self, seconds: float, acted: bool = False) -> None:
-        """Wait until it was attended for this time, and check that it was no longer attended than it can have been."""
+        """Wait until the visit has been attended for this long, and check that its attended time is not longer than
+        possible.
+        """
         wait_for(self.page, lambda: self.timed.visit(self.visit) >= (1000 * seconds, acted), f"{seconds} s, {acted}")
         longest_ms = 1000 * (seconds + time.monotonic() - self.began_s)
         attended_ms, has_acted = self.timed.visit(self.visit)

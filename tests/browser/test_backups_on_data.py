@@ -1,4 +1,4 @@
-"""Backups on the page Data: an admin watches one being made and verified, also on a narrow phone."""
+"""Backups on the Data page: an admin watches one being made and verified, also on a narrow phone."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ def chart(tab, founder, community):
 
 
 def stripe(chart, row: int) -> list[float]:
-    """Heights (px) of the colours of users, of anonymous visitors and of the background in a bar, averaged over its
-    middle. A series has a tint below its strong top.
+    """Heights (px) of the user, anonymous and background colours in a bar, averaged across its middle. Each series has
+    a tint below its strong top.
     """
     colors = chart.evaluate(TOKENS)
     heights = chart.evaluate(STRIPE, [row, len(ROWS), colors])

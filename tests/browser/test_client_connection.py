@@ -11,7 +11,7 @@ returns = pytest.mark.long(proved_by="browser/test_client_connection.py::test_lo
 
 BACK = ["window.dispatchEvent(new Event('online'))", "document.dispatchEvent(new Event('visibilitychange'))"]
 FROM_CACHE = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
-"""Returns from the back/forward cache. The socket was closed on entering it, but the event comes later."""
+"""A return from the back/forward cache. The socket was closed when the page entered it, but the event comes later."""
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def begun(fake_server, host_page, site) -> FakeServer:
 
 @pytest.fixture
 def timed(fake_server, host_page, site) -> FakeServer:
-    """A fake server whose page has an installed clock."""
+    """A fake server, with a fake clock installed in its page."""
     host_page.clock.install()
     begin_on(fake_server, host_page, site)
     return fake_server
@@ -71,7 +71,7 @@ def test_newest_visit_and_milestones_are_reported(begun, host_page):
 
 
 def test_lost_line_is_opened_less_and_less_often(timed, host_page):
-    """Pages wait random times, so that they do not all reconnect at once."""
+    """Pages wait for a random time, so that they do not all reconnect at once."""
     freeze(host_page)
     waits = []
     for chance in (0, 0, 0, 0, 0.9999):
@@ -82,7 +82,7 @@ def test_lost_line_is_opened_less_and_less_often(timed, host_page):
 
 
 def wait_for_another(fake_server: FakeServer, tab) -> int:
-    """Seconds on the page's clock from the end of its socket to the next one, rounded up."""
+    """Close the page's socket, and return the seconds on its clock until it opens the next one, rounded up."""
     opened = len(fake_server.opened)
     fake_server.opened[-1].close()
     wait_for(tab, lambda: state(tab)[1] == "offline", "it notices")

@@ -1,4 +1,6 @@
-"""track() and page views of counting/koyjabo.js on other sites: each counts once, also offline or on leaving a page."""
+"""track() and page views in counting/koyjabo.js on other sites: each counts once, even offline or when a page is
+left.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ once = pytest.mark.long(proved_by="browser/test_client_events.py::test_events_ar
 
 PERSISTED = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
 TRACK = "async () => { await window.koyjabo.track('search'); }"
-"""Resolves when the module for events is loaded."""
+"""Resolves when the events module has loaded."""
 
 
 def stored(site, who: str) -> list[tuple]:
@@ -23,7 +25,7 @@ def stored(site, who: str) -> list[tuple]:
 
 
 class Tab:
-    """A page of another site with the client."""
+    """A page on another site that runs the client."""
 
     def __init__(self, page, site, **options) -> None:
         begin_live(page, site, **options)
@@ -91,7 +93,7 @@ def test_event_waits_for_its_module_where_there_is_no_network(host_page, site):
 
 @long
 def test_page_views_follow_the_history_until_the_client_is_stopped(host_page, site, other_site):
-    """The page of the visit is its first view."""
+    """The visit's page counts as its first view."""
     tab = Tab(host_page, site, pageViews=True)
     tab.go("pushState /a", "pushState /a?q=1", "replaceState /b", "pushState /c")
     tab.wait_for_views("/a", "/b", "/c")
@@ -109,7 +111,7 @@ def test_page_views_follow_the_history_until_the_client_is_stopped(host_page, si
 
 
 def test_page_views_end_with_the_choice_not_to_be_counted(host_page, site):
-    """Even in a session whose visit is counted."""
+    """This holds even in a session whose visit is counted."""
     url, loaded = f"http://localhost:{site.port}/static/js/koyjabo.js", "window.koyjabo.track('search')"
     tab = Tab(host_page, site, pageViews=True)
     host_page.evaluate(loaded)
@@ -171,7 +173,7 @@ def test_events_of_a_prepared_page_wait_until_it_is_shown(host_page, site):
     host_page.evaluate("() => void window.koyjabo.track('search')")
     host_page.clock.run_for(3_000)
     host_page.evaluate("dispatchEvent(new Event('pagehide'))")
-    assert (sent, host_page.evaluate("window.koyjabo.waiting")) == ([], 0)  # another page would send it
+    assert (sent, host_page.evaluate("window.koyjabo.waiting")) == ([], 0)  # otherwise another page would send it
     host_page.evaluate("Object.defineProperty(document, 'prerendering', { value: false })")
     host_page.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
     host_page.clock.run_for(3_000)

@@ -1,5 +1,5 @@
-"""What counting/koyjabo.js reports about a visit: whether its page is shown, the first input, and that a program drives
-the browser.
+"""Reports from counting/koyjabo.js about a visit: whether its page is shown, the first input, and whether a program
+drives the browser.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ navigator.sendBeacon = (url, body) => {{
   return sendBeacon.call(navigator, url, body);
 }};
 """
-"""Playwright does not report requests of a page that is being left."""
+"""Playwright does not report requests from a page that is being left."""
 
 SYNTHETIC = """
 for (const type of ["pointermove", "wheel", "touchstart", "keydown"]) {
@@ -70,7 +70,7 @@ def wait_for_reports(fake_server: FakeServer, page, *expected: dict) -> None:
 
 
 def begin_named(fake_server: FakeServer, page, site) -> dict:
-    """Start the client, and return its registration when the socket has sent something."""
+    """Start the client, wait until its socket has sent something, and return the registration."""
     sent = sent_by(page, "/register")
     begin_on(fake_server, page, site)
     wait_for(page, lambda: fake_server.received, "it sends something")
@@ -88,7 +88,7 @@ def test_page_reports_when_it_is_hidden_and_shown(counting_server, host_page, si
 
 
 def test_first_real_input_is_reported_once(counting_server, host_page, site):
-    """A script's events are no input."""
+    """Events dispatched by a script do not count as input."""
     begin_named(counting_server, host_page, site)
     assert host_page.evaluate(LISTENING) == [[name, True, True] for name in INPUTS]
     host_page.evaluate(SYNTHETIC)
@@ -162,7 +162,7 @@ def test_page_that_is_left_reports_that_it_is_hidden(counting_server, host_page,
 
 @shown
 def test_page_from_the_cache_names_its_visit_again(counting_server, host_page, site):
-    """Its socket was closed on entering the cache."""
+    """Its socket was closed when it entered the cache."""
     begin_named(counting_server, host_page, site)
     host_page.evaluate(FROM_CACHE)
     wait_for(host_page, lambda: len(counting_server.received) == 2, "the new socket names its visitor")
@@ -172,7 +172,7 @@ def test_page_from_the_cache_names_its_visit_again(counting_server, host_page, s
 
 @shown
 def test_page_that_does_not_count_reports_nothing_about_a_visit(counting_server, host_page, site):
-    """A socket starts as visible, so the page only says when that changes."""
+    """A socket starts out as visible, so the page only reports changes."""
     beats = sent_by(host_page, "/heartbeat")
     begin(host_page, site, counts=False)
     wait_for(host_page, lambda: counting_server.received, "it names its visitor")
@@ -202,7 +202,7 @@ def test_browser_that_no_program_drives_says_nothing_about_it(counting_server, h
 
 @pytest.fixture
 def streaming(device, page, other_site):
-    """A page whose policy forbids sockets, so that it is live by a stream. Its clock is frozen."""
+    """A page whose policy forbids sockets, so that it uses a stream to stay live. Its clock is frozen."""
     page.add_init_script(KEEP_BEATS)
     page.clock.install()
     page.goto(f"{other_site}?policy={quote('connect-src http:')}")

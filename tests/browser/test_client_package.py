@@ -1,4 +1,4 @@
-"""The npm packages in an application that esbuild has built, with a real server."""
+"""The npm packages in an application built with esbuild, against a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams of counting/koyjabo.js: pages whose policy or network blocks sockets are live, and lose no visit."""
+"""Streams in counting/koyjabo.js: pages whose policy or network blocks sockets are live and lose no visits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHOW_OR_HIDE = """(isHidden) => {
 
 @pytest.fixture
 def forbidding(device, page, other_site):
-    """A page of another site whose policy allows requests but no sockets."""
+    """A page on another site whose policy allows requests but no sockets."""
     page.add_init_script(COUNT_STREAMS)
     page.goto(f"{other_site}?policy={quote(NO_SOCKETS)}")
     yield page
@@ -44,7 +44,7 @@ def begin_streaming(page, site) -> int:
 
 
 def test_page_whose_policy_forbids_sockets_is_live_by_a_stream(forbidding, site):
-    """The update is immediate: the page's clock is frozen."""
+    """The page's clock is frozen, so the update must be immediate."""
     forbidding.clock.install()
     freeze(forbidding)
     before = site.stats().total
@@ -123,7 +123,7 @@ def test_socket_that_fails_twice_is_replaced_until_it_works_again(page, other_si
     assert page.evaluate("window.sockets") == 3, "and then rarely"
     page.clock.run_for(200_000)
     while page.evaluate("window.sockets") < 4:  # 5 minutes after the third
-        page.clock.run_for(5_000)  # less than its timeout for a response
+        page.clock.run_for(5_000)  # shorter than its response timeout
     wait_for(page, lambda: state(page)[1] == "live", "it is live")
     wait_for(page, lambda: page.evaluate(OPEN_STREAMS) == 0, "the socket is back")
     wait_for_state(page, site.register("somebody").stats.total, "live")

@@ -1,4 +1,4 @@
-"""Pages of communities and accounts in a browser: live, usable by keyboard only, and safe from hostile texts."""
+"""Community and account pages in a browser: live, usable with only the keyboard, and safe from hostile texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOSTILE = '<img src=x onerror="window.hacked = true"> 100% %(name)s'
 
 
 def expect_list(page, *names: str) -> None:
-    """Expect these names in the list, which shows members for a moment after they leave."""
+    """Wait until the list has shown these names. It still shows members for a moment after they leave."""
     wait_until(lambda: ", ".join(names) in page.evaluate("lists"), f"the list was {names}")
 
 
@@ -119,7 +119,7 @@ def test_sign_up_knows_the_email_of_the_invitation(device):
 
 
 def test_room_names_who_comes_and_who_leaves(site, new_device, session, community):
-    """The watching admin of the site is not a member, and is not online."""
+    """The site admin who is watching is not a member and does not count as online."""
     page = live(new_device(storage_state=session).open(f"/communities/{community}"))
     expect(page.get_by_text("No one is here right now.")).to_be_visible()
     guest = Member(site).join(community)

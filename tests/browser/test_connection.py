@@ -19,7 +19,7 @@ ENDED_MS, HANGS_MS, BACK_MS = 5_000, 10_000, 15_000
 """The specification's promises, for a machine that is not busy."""
 
 SAYS = re.compile(r"^No connection to the server. Last updated \d\d:\d\d:\d\d\.$")
-PAGES = {  # each kind notices in another way
+PAGES = {  # each kind notices in a different way
     "a line and the stats": "/",
     "no line": "/login",
     "no line, and a session": "/account",
@@ -39,7 +39,7 @@ def pages(community, new_device, session):
 
 @contextmanager
 def stopped(site) -> Iterator[None]:
-    """Suspend the server with SIGSTOP: connections stay open, without responses."""
+    """Suspend the server with SIGSTOP: connections stay open but get no responses."""
     server = psutil.Process(site.pid)
     with suspended([server, *server.children(recursive=True)]):
         yield
@@ -77,7 +77,7 @@ def test_server_that_does_not_answer_is_said_on_every_page(site, pages):
 
 
 def test_page_asks_often_enough_and_waits_for_no_answer_for_long():
-    """Checked by the page's own clock. A busy machine's delays are not part of the promise."""
+    """Compares the page's own limits with the promises. A busy machine's delays are not part of the promises."""
     script = (ROOT / "koyjabo/static/webkit/connection.js").read_text()
     quiet, rest, limit = (
         int(re.search(rf"const {name} = ([\d_]+);", script)[1]) for name in ("QUIET_MS", "REST_MS", "ANSWER_LIMIT_MS")

@@ -23,7 +23,7 @@ def design(admin_device, opened):
 
 
 def light(page, section: str):
-    """The half of a section in the light theme and in English."""
+    """The half of a section that shows the light theme in English."""
     return page.locator(f"#{section} .half").first
 
 

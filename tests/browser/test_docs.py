@@ -1,4 +1,4 @@
-"""The interactive page of the API."""
+"""The interactive API page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def execute(page, status: str, text: str) -> None:
 
 
 def describe_one(route) -> None:
-    """Send the description of a single call."""
+    """Reduce the API description to a single call."""
     description = route.fetch().json()
     route.fulfill(json={**description, "paths": {CALL: description["paths"][CALL]}})
 

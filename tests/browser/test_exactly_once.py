@@ -1,4 +1,4 @@
-"""Visits and events over an unreliable network: at the end the database has each exactly once."""
+"""Visits and events over an unreliable network: in the end, the database contains each exactly once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.browser.host_pages import begin
 from support.browser.pages import wait_for
 
 SEEDS, SHORT = 60, 2
-"""Examples per part, and in the first one."""
+"""Examples per part, and in the first part."""
 
 STEPS = 10
 MOST_TABS = 2
@@ -101,7 +101,7 @@ class Phone:
         what(tab)
 
     def come_home(self) -> str:
-        """Restore the network, and open a page. Returns the visitor when nothing is left to send."""
+        """Restore the network, and open a page. Returns the visitor's id once nothing is left to send."""
         self.network = "here"
         for tab in list(self.tabs):
             tab.evaluate("dispatchEvent(new Event('online'))")
@@ -119,7 +119,7 @@ class Phone:
 def test_each_visit_and_event_counts_once(new_device, site, other_site, part):
     device = new_device()
     device.context.add_init_script(HURRY)
-    blank = device.context.new_page()  # stays open to keep the process that the tabs share
+    blank = device.context.new_page()  # stays open to keep the tabs' shared process alive
     blank.goto(other_site)
     phone = Phone(device.context, site, other_site)
     for seed in range(part * SEEDS, (part + 1) * SEEDS) if part else range(SHORT):

@@ -93,7 +93,7 @@ def test_digits_rest_between_two_rolls_and_numbers_keep_up(frozen):
 
 @long
 def test_twelve_digits_fit(new_device):
-    """In the server's HTML and in the script's updates, including the visitor's own number."""
+    """They fit in the server's HTML and in the script's updates, including the visitor's own number."""
     page = new_device(locale="bn-BD", viewport={"width": 320, "height": 700}).context.new_page()
     receipt = {"ordinal": LONGEST, "today": LONGEST, "duplicate": False, "share": f"/n/{LONGEST}?s=0"}
     page.route("**/api/**", lambda route: route.abort())

@@ -44,7 +44,7 @@ def window(tmp_path) -> Iterator[Tabs]:
 
 
 def begin(window: Tabs, address: str, timed: Timed) -> tuple[Tab, str]:
-    """Open a tab that is live, and return it with the id of its visit."""
+    """Open a tab, wait until it is live, and return it with its visit's id."""
     tab = window.open(address)
     wait_until(lambda: tab.evaluate("location.href + document.readyState") == f"{address}complete", "it has loaded")
     module = f"http://localhost:{timed.server.port}/static/js/koyjabo.js"

@@ -67,8 +67,8 @@ def test_2_multiple_devices(new_device, site):
 
 
 def test_page_is_updated_without_polling(page, site):
-    """The update is immediate: the page's clock is frozen. The title changes first, since digits may pause for a
-    second.
+    """The page's clock is frozen, so the update must be immediate. The title changes first, since digits may pause for
+    a second.
     """
     page.clock.install()
     visit(page)

@@ -108,7 +108,7 @@ def test_page_of_a_refused_visit_says_so_until_it_has_its_number(page, site):
         visit(page)
         expect(own(page)).to_have_text("Your visit is not saved yet. This page keeps trying.")
         total_is(page, before)
-    page.evaluate(BACK_ONLINE)  # by itself it would wait some seconds longer
+    page.evaluate(BACK_ONLINE)  # otherwise it would wait some seconds longer
     expect(own(page)).to_contain_text(f"You are visit no. {before + 1:,}, ")
     total_is(page, before + 1)
 

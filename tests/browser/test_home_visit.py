@@ -77,7 +77,7 @@ def test_visitor_has_a_number_that_stays_after_a_reload_and_can_be_shared(device
 
 
 def follows_its_number(page, site, url: str) -> None:
-    """Assert that the page of a visit number is live and counts no visit."""
+    """Assert that a visit number's page is live and counts no visit."""
     page.goto(url)
     expect(page.locator("[data-after]")).to_have_text("There has been 1 visit since.")
     site.register("somebody-else")
@@ -163,7 +163,7 @@ def test_number_and_places_are_in_the_language_of_the_page(new_device, site):
     expect(own(page)).to_contain_text(f"{site.stats().total:,}".translate(bengali))
     assert page.evaluate(NTH, [1, 2, 3, 4, 6, 11, 145]) == ["১ম", "২য়", "৩য়", "৪র্থ", "৬ষ্ঠ", "১১তম", "১৪৫তম"]
     expect(page.locator("[data-places] li").first).to_contain_text("ঢাকা, বাংলাদেশ")
-    # by the script, because the page did not have them
+    # added by the script, because the page did not contain them
     for address, name in ((YANGON, "মিয়ানমার"), (LAHORE, "পাকিস্তান")):
         for number in range(9):
             register_from(site, address, f"visitor-{address}-{number}")

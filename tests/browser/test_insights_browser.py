@@ -23,7 +23,7 @@ long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_ca
 
 @pytest.fixture(scope="module")
 def site(new_site, module_sqlite_database):
-    """A site with visits on eleven days. On Thursday, and on the first day, fewer came to /fares from Google."""
+    """A site with visits on eleven days. On Thursday, and on the first day, fewer visits came to /fares from Google."""
     with Site(module_sqlite_database.url, Time(), TIMEZONE=ZONE.key) as filled:
         for back in range(11, 0, -1):
             day = TODAY - timedelta(back)
@@ -51,7 +51,7 @@ def row(page, dimension: str, text: str):
 
 
 def check_lines_of_rows(page, bars, thursday) -> None:
-    """Check that pointing at a row draws its line. All rows together are one tab stop."""
+    """Check that pointing at a row draws its line, and that all rows together are one tab stop."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/timeline" in request.url else None)
     for _ in range(2):
@@ -85,14 +85,14 @@ COLUMNS = r"""
 HALO = f"""(names) => {{{COLUMNS}
   return columns.some((pixels) => /b-{{0,3}}g{{1,9}}-{{0,3}}l+-{{0,3}}g{{1,9}}-{{0,3}}b/.test(pixels));
 }}"""
-"""Whether the line of the comparison has background above and below it where it crosses a bar."""
+"""Whether the comparison line has background above and below it where it crosses a bar."""
 
 LINE = f"""(names) => {{{COLUMNS}
   const over = document.querySelector("#insights-periods .u-over"), scale = devicePixelRatio;
   const middle = (row) => Math.round(scale * (over.offsetLeft + ((row + 0.5) * over.clientWidth) / 7));
   return [0, 1, 2, 3, 4, 5, 6].filter((row) => columns.slice(middle(row) - 9, middle(row) + 9).join("").includes("l"));
 }}"""
-"""The rows of a week that the line of the comparison crosses."""
+"""The rows of a week that the comparison line crosses."""
 
 
 def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
@@ -170,7 +170,7 @@ def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session)
 
 @long
 def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, session):
-    """The page arrives as after a slow count: without its parts."""
+    """The page arrives without its parts, as after a slow count."""
     page = new_device(storage_state=session).context.new_page()
     page.route("**/admin/?*range=7d", lambda route: route.fulfill(body=without_parts(route), status=200))
     page.route("**/admin/?*part=pages", lambda route: route.fulfill(status=503, body="busy"))
@@ -192,7 +192,7 @@ def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, sess
 
 
 def without_parts(route) -> str:
-    """The response of a route, as if figures and lists were still being counted."""
+    """The route's response, as if figures and lists were still being counted."""
     pending = r'\1 data-pending><h2 id="insights-\2-title">Counting</h2></section>'
     return re.sub(r'(?s)(<section class="[^"]*" id="insights-(\w+)"[^>]*)>.*?</section>', pending, route.fetch().text())
 
@@ -224,7 +224,7 @@ def test_a_shared_view_is_seen_with_its_password_alone(new_device, session):
 
 
 def test_overview_is_small(new_device, session):
-    """All that a page without a cache transfers."""
+    """Includes everything that the page transfers without a cache."""
     page = new_device(storage_state=session).open("/admin/")
     expect(page.locator(".chart.drawn")).to_be_visible()
     page.wait_for_load_state("networkidle")

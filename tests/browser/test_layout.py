@@ -24,7 +24,7 @@ IS_WHOLE = "document.querySelector('nav.rooms').scrollWidth <= document.querySel
 
 @pytest.fixture(scope="module")
 def site(new_site):
-    """A site with settings of a usual server: eight differ from their default."""
+    """A site with a typical server's settings: eight differ from their defaults."""
     site = new_site(**dict.fromkeys(NO_LIMITS), LOG_FORMAT="json", BACKUP_KEEP=7, ACTIVE_WINDOW_SECONDS=120)
     for number in range(30):
         site.register(f"rider-{number}", page=f"/routes/mirpur-10-to-gabtoli/{number}")

@@ -1,4 +1,4 @@
-"""The panel's lists in a browser: found by part of a name on a phone, by keyboard, with chosen columns."""
+"""The panel's lists in a browser: searched by part of a name on a phone, by keyboard, and with chosen columns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def site(new_site):
 
 @pytest.fixture(scope="module", autouse=True)
 def visits(site, founder):
-    """Visits. The first is a user's, on a page without other visits."""
+    """Register visits. The first is by a user, on a page that has no other visits."""
     founder.visit("founder", page="/fares/mirpur-10", userAgent=ANDROID)
     for number in range(1, VISITS):
         site.register(f"visitor{number}", page=f"/stops/uttara-north-{number}", userAgent=ANDROID)

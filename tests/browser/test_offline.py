@@ -62,7 +62,7 @@ def test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again(device, sit
     wait_for(page, lambda: len(rows(site, visitor)) == 3, "it is counted")
     assert sorted(late // 60_000 for (late,) in rows(site, visitor)) == [0, 0, 10]
     wait_for(page, lambda: page.evaluate(WAITING) == [], "nothing waits")
-    live(device.open())  # this also sends what else waits
+    live(device.open())  # this also sends everything else that is waiting
     wait_for(page, lambda: len(rows(site, visitor)) >= 4, "it is counted")
     assert (len(rows(site, visitor)), site.stats().total) == (4, shown + 3)
 
@@ -126,7 +126,7 @@ def test_service_worker_sends_what_waits_when_the_network_is_back(device, site):
 
 
 def sync(device: Device, page) -> None:
-    """Send waiting visits, as the browser does at some time after the network is back."""
+    """Send waiting visits, as the browser does some time after the network is back."""
     session, registrations = device.context.new_cdp_session(page), []
     session.on("ServiceWorker.workerRegistrationUpdated", lambda said: registrations.extend(said["registrations"]))
     session.send("ServiceWorker.enable")

@@ -62,14 +62,14 @@ def test_numbers_of_the_view_before_are_not_put_into_the_next_one(admin_tab, sit
     expect(page).to_have_url(re.compile("page=%2Ffares"))
     of_fares = page.locator("#insights-sources-list tbody tr:first-child td [data-as=count]")
     expect(of_fares).to_have_text(stat(page, "visits").inner_text())
-    with page.expect_response(re.compile("page=%2Ffares.*part=")):  # because the view is a different one now
+    with page.expect_response(re.compile("page=%2Ffares.*part=")):  # because the view has changed
         held[0].continue_()
     expect(page.locator("#insights-sources[data-older]")).to_have_count(0)
     expect(of_fares).to_have_text(stat(page, "visits").inner_text())
 
 
 class Line:
-    """The socket of a page, where the test sends more messages, as the server would."""
+    """A page's socket. The test sends additional messages on it, as the server would."""
 
     def __init__(self, page) -> None:
         self.page, self.sockets = page, []
@@ -89,7 +89,7 @@ class Line:
 
 @pytest.fixture
 def line(admin_tab, site) -> Line:
-    """The connection of Overview, once it has all its numbers."""
+    """The connection of the Overview page, once the page has all its numbers."""
     line = Line(admin_tab)
     open_live(admin_tab, "/admin/")
     receipt = site.register("reader", page="/fares")
@@ -100,7 +100,7 @@ def line(admin_tab, site) -> Line:
 
 @pytest.fixture
 def held(admin_tab, line):
-    """Requests for parts, which the test holds."""
+    """Requests for parts, held by the test."""
     requests = []
     admin_tab.route(re.compile(r"/admin/\?.*part="), lambda route: requests.append(route))
     return requests
@@ -139,7 +139,7 @@ def test_page_shows_a_total_that_was_set_to_less(admin_tab, line, site):
 
 
 def test_view_without_numbers_is_asked_for(admin_tab, line, held):
-    """Such as a view with many filters, which the server does not push. Its first event is empty."""
+    """An example is a view with many filters, which the server does not push. Its first event is empty."""
 
     def open_without_views(socket) -> None:
         server = socket.connect_to_server()

@@ -1,4 +1,4 @@
-"""koyjabo-queue.js on other sites: what waits is sent once, unless the server would count it twice."""
+"""koyjabo-queue.js on other sites: waiting entries are sent once, unless the server would count them twice."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ numbers = count()
 
 
 class Queue:
-    """The queue of a visitor on another site's page."""
+    """A visitor's queue on another site's page."""
 
     def __init__(self, page, site: Any) -> None:
         self.page, self.site = page, site
@@ -55,7 +55,7 @@ class Queue:
         return self._note(event, "/api/events", {"visitorId": self.visitor, **fields, "events": [about]}, visit)
 
     def _id(self, age_ms: int = 0) -> str:
-        """An id as the module makes them: in order of time."""
+        """An id like the module's own, which sort by time."""
         return f"{in_base_36(now_ms() - age_ms)}-{next(numbers):06}"
 
     def _note(self, entry: str, path: str, body: Any, visit: str | None = None, port: int = 0) -> str:
@@ -68,7 +68,7 @@ class Queue:
         self.page.evaluate(DELIVER, self.module)
 
     def waits(self) -> list[str]:
-        """The ids of what waits, and the flag in localStorage."""
+        """The ids of waiting entries. Asserts that the flag in localStorage agrees."""
         ids: list[str] = self.page.evaluate(WAITING)
         assert bool(ids) == bool(self.page.evaluate(KEYS))
         return ids
@@ -204,7 +204,7 @@ def test_browser_that_can_do_less_sends_what_pages_have_noted(queue, fault):
 
 
 def test_anonymous_events_are_sent_apart_from_others_of_their_session(queue):
-    """One page of a session may remember nothing, while another may."""
+    """One page in a session may be set to remember nothing, while another page may remember."""
     visit = queue.visit()
     for fields in ({}, {"anonymous": True}, {"anonymous": True}, {}):
         queue.event(visit, **fields)
@@ -239,7 +239,7 @@ def test_visit_that_the_queue_took_over_leaves_it_when_its_page_has_the_answer(q
 
     def answer(route) -> None:
         asked.append(route)
-        if len(asked) == 2:  # requests of the queue
+        if len(asked) == 2:  # the queue's requests
             route.abort()
         elif len(asked) > 2:
             route.continue_()

@@ -1,4 +1,4 @@
-"""Overview and Live for an admin: rows arrive by the socket, wait while they are read, and cost little."""
+"""Overview and Live for an admin: rows arrive over the socket, wait while they are read, and cost little."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ AGREE = """() => {
   };
   look();
 }"""
-"""Checks in every frame whether the figures of a day agree."""
+"""Checks in every frame whether a day's figures agree."""
 
 
 @pytest.mark.long(

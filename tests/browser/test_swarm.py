@@ -16,7 +16,7 @@ DAYS = 14
 
 @pytest.fixture(scope="module")
 def site(new_site):
-    """A development server with the past of the demo."""
+    """A development server with the demo's history."""
     server = new_site(ENVIRONMENT="development", SECRET_KEY=SECRET)
     command = ("-m", "demo", "--url", f"http://localhost:{server.port}", "--minutes", "0", "--days", str(DAYS))
     done = run(*command, timeout_s=180, **server.settings, PYTHONPATH="tools")

@@ -60,7 +60,7 @@ def main(
         breach for name in chosen_kinds for breach in campaign(kinds[name], seconds, seed, wanted_faults, **chosen)
     ]
     again = f"make chaos SECONDS={seconds:.0f} SEED={seed}" + (f' ARGS="{" ".join(options)}"' if options else "")
-    # Short and last, because many CI services show only the end of a long output.
+    # Keep this short and last, because many CI services show only the end of a long output.
     click.echo("\n".join(["PROMISES WERE BROKEN.", *map(in_short, broken)] if broken else ["All promises were kept."]))
     click.echo(f"Once more: {again}")
     sys.exit(1 if broken else 0)

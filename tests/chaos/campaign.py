@@ -21,7 +21,9 @@ from chaos.world import World
 WARM_UP_S = 6.0
 CALM_EVERY_S = 45.0
 CALM_OF_TIME = 1 / 3
-"""Share of the time between two calm phases that check presence, or the time itself if that is sooner."""
+"""Longest time between two calm phases that check presence, as a share of the run. CALM_EVERY_S applies if it is
+shorter.
+"""
 
 PAUSE_OF_TIME = 1 / 200
 """Longest pause between two faults, as a share of the run: 3 s in ten minutes."""
@@ -55,7 +57,7 @@ class Outcome:
     exits_s: list[float] = field(default_factory=list)
     """How long the server took to exit after each SIGTERM."""
     most_mb: float = 0.0
-    """The highest memory of any worker, as sampled."""
+    """Highest memory use of any worker, as sampled."""
     commits: int | None = None
     """Commits that stored the visits of the group commit check."""
     sync_delay: tuple[float, float] | None = None
@@ -83,7 +85,7 @@ class Campaign:
         return self._outcome
 
     def _strike_for_long(self) -> None:
-        """Strike until the time is over and each kind of fault has come once."""
+        """Inject faults until the time is up and each kind of fault has occurred once."""
         began = calm_at = time.monotonic()
         calm_every_s = min(CALM_EVERY_S, self._seconds * CALM_OF_TIME)
         for faults in deal(self._kinds, self._chance):
@@ -198,7 +200,7 @@ def check_goodbye(world: World) -> None:
 
 
 def check_log(world: World) -> None:
-    """Expected failures log one line. A traceback is an unforeseen error."""
+    """Record a breach for tracebacks. Expected failures log one line, so a traceback is an unforeseen error."""
     log = world.supervisor.log()
     if tracebacks := log.count("Traceback"):
         at = log.index("Traceback")

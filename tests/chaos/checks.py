@@ -21,7 +21,7 @@ from chaos.world import World
 SEATED_WITHIN_S = 25.0
 AGREED_WITHIN_S = 15.0
 ASKED = 6
-"""New connections, so that each worker is likely to answer one."""
+"""Number of new connections, so that each worker is likely to serve one."""
 
 TURN_S = 0.05
 
@@ -33,7 +33,7 @@ SERVE_WITHIN_S = 60.0
 
 
 def check_presence(world: World) -> float:
-    """Make people stay still, and wait until presence is right. Returns the seconds from when all were connected."""
+    """Make people stay still, and wait until presence is right. Returns the seconds since all were connected."""
     world.still.set()
     world.journal.expect(lambda: not _unseated(world), "every tab of a member is seated", SEATED_WITHIN_S)
     began = time.monotonic()
@@ -121,8 +121,8 @@ def _open_names(pid: int) -> Counter[str]:
 
 
 def check_resources(world: World, before: list[Held]) -> list[Held]:
-    """Check that workers keep nothing after all clients have left, and that memory and files are as after the
-    warm-up.
+    """Check that workers keep nothing after all clients have left, and that memory and files are back to what they were
+    after the warm-up.
     """
     # A worker that has just started may still be loading.
     wait_until(lambda: all_ready(world.server, world.workers), "all workers serve", SERVE_WITHIN_S)

@@ -37,7 +37,7 @@ class EventLoop(threading.Thread):
     def stop(self) -> None:
         self._over = True
 
-    # Only on the loop's own thread.
+    # Call these only on the loop's own thread.
 
     def later(self, in_s: float, do: Callable[[], object]) -> None:
         heapq.heappush(self._due, (time.monotonic() + in_s, next(self._order), do))
@@ -68,5 +68,5 @@ class EventLoop(threading.Thread):
     def _safely(self, do: Callable[[], object]) -> None:
         try:
             do()
-        except Exception as error:  # the traceback of a thread is not shown
+        except Exception as error:  # a thread's traceback is not shown
             self.journal.breach(f"a client failed: {type(error).__name__}: {error}")

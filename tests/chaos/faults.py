@@ -1,4 +1,4 @@
-"""Faults. Each one is a context manager that starts the fault and reverts it at the end."""
+"""Faults, as context managers that start a fault and revert it at the end."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ CLOCKS_MS = (0, HOUR_MS, -HOUR_MS, DAY_MS, -DAY_MS)
 BLOCK = bytes(64 * 1024)
 BUSIEST = 0.7
 LEAVES_WITHIN_S = 10.5
-"""10 s are promised after SIGTERM."""
+"""The server promises to exit within 10 s of SIGTERM."""
 
 RESTARTS_S = 60.0
 ORPHANS_LEAVE_S = 12.0
 """Workers of a killed parent finish their requests within 8 s."""
 
 TWO_AT_ONCE = 0.35
-"""How often a second fault strikes during a lasting one."""
+"""Probability that a second fault strikes during a lasting one."""
 
 Strike = Callable[[World, random.Random], AbstractContextManager[None]]
 
@@ -58,7 +58,7 @@ class Fault:
     strike: Strike
     lasts_s: tuple[float, float] = (0.0, 0.0)
     settles: bool = False
-    """Whether it checks at its end how the server exited, and waits until it is back."""
+    """Whether the fault ends by checking how the server exited and waiting until it is back."""
 
 
 def _one_worker(world: World, chance: random.Random) -> psutil.Process:
@@ -74,7 +74,7 @@ def _files(process: psutil.Process) -> int:
 
 
 def at_once(act: Callable[[World, random.Random], object]) -> Strike:
-    """A fault without duration, which needs no revert."""
+    """Make a fault that has no duration and needs no revert."""
 
     @contextmanager
     def strike(world: World, chance: random.Random) -> Iterator[None]:
@@ -165,8 +165,8 @@ def kill_master(world: World, chance: random.Random) -> Iterator[None]:
 
 @contextmanager
 def freeze_node(world: World, node: RedisNode) -> Iterator[None]:
-    """Freeze a Redis. If it is the master, another one takes over, and the frozen one still acts as master when it
-    resumes. A frozen replica goes unnoticed.
+    """Freeze a Redis server. If it is the master, another one takes over, and the frozen server still acts as a master
+    when it resumes. A frozen replica goes unnoticed.
     """
     with between(node.freeze, node.thaw):
         yield
@@ -184,7 +184,7 @@ def _master(world: World) -> RedisNode:
 
 @contextmanager
 def lock_database(world: World, chance: random.Random) -> Iterator[None]:
-    """Lock the database, as a slow program that writes does."""
+    """Lock the database, as a slow program that is writing would."""
     with suppress(psycopg2.Error), ExitStack() as stack:  # the server may be killed, or end our session
         with suppress(psycopg2.Error):  # a frozen worker may hold the lock
             stack.enter_context(world.database.locked())
@@ -193,7 +193,7 @@ def lock_database(world: World, chance: random.Random) -> Iterator[None]:
 
 @contextmanager
 def hold_file_lock(world: World, chance: random.Random) -> Iterator[None]:
-    """Hold the lock file next to the database, as one of our programs that hangs."""
+    """Hold the lock file next to the database, as a hung program of ours would."""
     with open(f"{world.database.path}.lock") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -206,7 +206,7 @@ def full_disk(world: World, chance: random.Random) -> Iterator[None]:
     _fill(filler)
     try:
         yield
-        _fill(filler)  # freed in the meantime
+        _fill(filler)  # space may have been freed in the meantime
     finally:
         filler.unlink()
         if world.postgres is not None:
@@ -237,8 +237,8 @@ def _start_postgres(world: World) -> None:
 
 @contextmanager
 def go_back(world: World, chance: random.Random) -> Iterator[None]:
-    """Roll the database back to a state from a moment before. Lasts until the server notices, unless nothing was
-    lost.
+    """Roll the database back to a state from a moment earlier. Lasts until the server notices, unless nothing
+    was lost.
     """
     rollbacks = len(world.database.rows(ROLLBACKS))
     with world.journal.losing():
@@ -348,7 +348,8 @@ def all_of(world: World) -> tuple[list[Fault], list[str]]:
 
 
 def deal(kinds: Sequence[Fault], chance: random.Random) -> Iterator[tuple[Fault, ...]]:
-    """Every kind once in random order, repeated: single faults, or pairs where the second strikes during the first.
+    """Yield every kind once in random order, repeatedly: single faults, or pairs where the second strikes during the
+    first.
 
     Yields nothing if there are no kinds.
     """

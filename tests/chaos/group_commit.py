@@ -28,8 +28,8 @@ NOTE_COMMITS = (
     END
     """,
 )
-"""Stores the revision of each visit. SQLite's rows do not show which transaction wrote them, and each commit has
-another revision.
+"""Stores the revision of each visit. SQLite's rows do not show which transaction wrote them, and each commit has a
+different revision.
 """
 
 COMMITS = {
@@ -42,7 +42,7 @@ WAITING = re.compile(r"^koyjabo_visits_waiting (\d+)", re.MULTILINE)
 
 
 def check_group_commit(world: World) -> int | None:
-    """Hold the disk until visits of all clients wait, and count the commits that store them.
+    """Hold the disk until visits from all clients are waiting, and count the commits that store them.
 
     Returns None if the disk cannot be held, or if a visit was refused on a busy machine before all had arrived. The
     journal does not contain these visits.
@@ -87,8 +87,8 @@ def _any_is_answered(clients: list[Connection]) -> bool:
 
 
 def measure_sync_delay(world: World) -> tuple[float, float] | None:
-    """Registrations a second without a delay and with one, the best of several rounds, because other programs slow
-    some.
+    """Measure registrations per second without and with a delay. Uses the best of several rounds, because other
+    programs slow some of them.
 
     Returns None if the disk cannot be slowed. The journal does not contain these visits.
     """

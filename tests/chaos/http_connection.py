@@ -1,4 +1,4 @@
-"""An HTTP connection of a client that checks every response."""
+"""A client's HTTP connection, which checks every response."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from chaos.journal import Journal
 
 PATIENCE_S = 25.0
-"""The server promises 10 s when a database hangs. It may itself be frozen for 5 s more."""
+"""The server promises a response within 10 s when a database hangs. It may itself be frozen for 5 s more."""
 
 RESET = pack("ii", 1, 0)
 
@@ -25,7 +25,7 @@ class Answer:
 
 
 class HttpConnection:
-    """Opens on first use, and reopens after a loss."""
+    """A connection that opens on first use, and reopens after a loss."""
 
     def __init__(self, port: int, journal: Journal) -> None:
         self._port = port
@@ -65,7 +65,7 @@ class HttpConnection:
         return Answer(received.status, json.loads(text) if text else None)
 
     def drop(self) -> None:
-        """Close with RST, without a goodbye."""
+        """Close the connection abruptly, with RST."""
         line, self._line = self._line, None
         if line is not None and line.sock is not None:
             line.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

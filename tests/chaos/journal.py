@@ -17,10 +17,12 @@ Visit = tuple[str, str]
 """(visitorId, visitId)"""
 
 MOST_ALIKE = 3
-"""Recorded breaches that differ only in numbers. More are only counted, so that none hides another."""
+"""How many breaches that differ only in numbers are recorded. Further ones are only counted, so that they do not hide
+other breaches.
+"""
 
 UNDER_WAY_S = 2.0
-"""An answer may be read this long after it was sent."""
+"""How long after it was sent a response may be read."""
 
 NUMBERS = re.compile(r"[0-9]+")
 
@@ -34,21 +36,21 @@ class Entry:
     fresh: int = 0
     """Responses without `duplicate`."""
     at: float = 0.0
-    """When it was first acknowledged, or first after it was lost; monotonic clock, in s."""
+    """When it was first acknowledged, or first acknowledged again after it was lost; monotonic clock, in s."""
 
 
 @dataclass(frozen=True)
 class Breach:
     at_s: float
-    """Since the start of the journal."""
+    """Seconds since the start of the journal."""
     what: str
     after: tuple[str, ...]
-    """The last faults before it."""
+    """The last faults before the breach."""
 
 
 @dataclass
 class Journal:
-    """Shared by all clients. Any thread may call its methods."""
+    """A journal that all clients share. Any thread may call its methods."""
 
     visits: dict[Visit, Entry] = field(default_factory=dict)
     events: set[Visit] = field(default_factory=set)
@@ -56,12 +58,12 @@ class Journal:
     acknowledged_events: dict[Visit, float] = field(default_factory=dict)
     """When each event was acknowledged, on the monotonic clock, in s."""
     lost_spans: list[tuple[float, float]] = field(default_factory=list)
-    """Times when the database lost acknowledged visits: from the restored state until the server noticed."""
+    """Periods of lost acknowledged visits: from the restored state until the server noticed the rollback."""
     breaches: list[Breach] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     newest: int = 0
-    """The highest ordinal of any response."""
+    """The highest visit number in any response."""
     epochs: set[str] = field(default_factory=set)
     _given: dict[int, Visit] = field(default_factory=dict)
     opened: float = field(default_factory=time.monotonic)
@@ -115,7 +117,7 @@ class Journal:
 
     @contextmanager
     def losing(self) -> Iterator[None]:
-        """Record the time of a rollback. The current state is what the database returns to."""
+        """Record the period of a rollback. The database will return to its state on entry."""
         began = time.monotonic()
         with self.lock:
             self.lost_spans.append((began, float("inf")))
@@ -153,7 +155,7 @@ class Journal:
 
 
 class Seen:
-    """Stats that one client saw of one scope. Totals never fall within an epoch (specification: promise 3)."""
+    """Stats that one client has seen for one scope. Totals never fall within an epoch (specification: promise 3)."""
 
     def __init__(self, journal: Journal, who: str) -> None:
         self.total = -1

@@ -38,8 +38,8 @@ def check_ledger(world: World) -> None:
 
 
 def check_rows(journal: Journal, rows: list[tuple], lost: Sequence[Span] = ()) -> None:
-    """Check the rows (id, ordinal, visitor, visit). Each acknowledged visit must be there once, or be lost by an
-    adjustment. Only sent visits may be there, without other gaps.
+    """Check the rows (id, ordinal, visitor, visit). Each acknowledged visit must be there once, unless an adjustment
+    lost it. Only visits that were sent may be there, and there must be no other gaps.
     """
     gone = {ordinal for before, after in lost for ordinal in range(before + 1, after + 1)}
     expected = (ordinal for ordinal in count(1) if ordinal not in gone)
@@ -77,7 +77,7 @@ def check_events(world: World) -> None:
 
 
 def check_event_rows(journal: Journal, rows: list[Visit]) -> None:
-    """Check that every acknowledged event is there once, and only events that were sent."""
+    """Check that every acknowledged event is stored once, and that only events that were sent are stored."""
     stored = set(rows)
     if len(stored) != len(rows):
         journal.breach(f"{len(rows)} events are in {len(stored)} places")

@@ -20,7 +20,7 @@ OF_COUNTS = ("visitor_count", "visitor_joined", "visitor_left")
 
 
 class Tab:
-    """One socket of a member in a community. It adds up the changes it receives."""
+    """A member's socket in a community. It adds up the changes it receives."""
 
     def __init__(self, event_loop: EventLoop, person: Person, community: str, is_plain: bool) -> None:
         self.community = community
@@ -88,7 +88,7 @@ class Person:
         return self.member.token
 
     def header(self) -> str:
-        """The header with the current token, when a socket is opened."""
+        """The header for opening a socket, with the current token."""
         return f"Authorization: Bearer {self.token}"
 
     def begin(self) -> None:

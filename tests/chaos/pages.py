@@ -10,13 +10,13 @@ from chaos.journal import Seen
 from chaos.websocket_clients import SocketioClient, WebSocketClient
 
 SILENT_FOR_S = (35.0, 60.0)
-"""The server closes a client that does not read after 30 s, or sooner."""
+"""The server closes a client that has not read for 30 s, or sooner."""
 
 SMALLEST_BUFFER = 2048
 
 
 class Page:
-    """The page of one person."""
+    """One person's page."""
 
     def __init__(self, event_loop: EventLoop, name: str, line: WebSocketClient) -> None:
         self.line = line

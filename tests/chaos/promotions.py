@@ -16,11 +16,11 @@ SYNCHRONOUS, NAMES = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync
 ROLLBACKS = "SELECT 1 FROM adjustments WHERE scope = 'site' AND kind = 'rolled_back'"
 VISITS = "SELECT count(*) FROM visits"
 LOST_AT_LEAST = 3
-"""Visits that the promoted standby lacks."""
+"""Minimum number of visits that the promoted standby lacks."""
 
 FOUND_WITHIN_S = 20.0
 COMES_BACK = 0.5
-"""How often the old primary first returns as a primary, before it becomes a standby."""
+"""Probability that the old primary first returns as a primary, before it becomes a standby."""
 
 BACK_S = (1.0, 3.0)
 
@@ -78,7 +78,7 @@ def _bring_back(world: World, chance: random.Random) -> None:
 
 
 def _come_back_as_primary(world: World, old: PostgresNode, for_s: float) -> None:
-    """Start the old primary writable. No server sends it writes."""
+    """Start the old primary as writable, and check that no server writes to it."""
     old.start()
     old.set_(NAMES, "")
     database = old.database(world.database.name)

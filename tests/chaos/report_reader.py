@@ -1,4 +1,4 @@
-"""Reads reports all the time. Figures must never contradict what was acknowledged before."""
+"""Reads reports continuously. Their figures must never contradict what was acknowledged earlier."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaos.journal import Journal
 SUMMARY = "/api/reports/summary?range=all"
 EVERY_S = 0.3
 CLOCK_FAULTS = {"clock steps", "midnight"}
-"""If the clock was ahead, its visits are in the future, outside of every range."""
+"""Faults that move the clock. If it was ahead, its visits are in the future, outside every range."""
 
 
 class Reader(threading.Thread):
@@ -34,7 +34,7 @@ class Reader(threading.Thread):
         while not self._over.wait(EVERY_S):
             try:
                 self._read()
-            except Exception as error:  # the traceback of a thread is not shown
+            except Exception as error:  # a thread's traceback is not shown
                 self._journal.breach(f"the reader: {type(error).__name__}: {error}")
         self._line.close()
         self._member.http.close()

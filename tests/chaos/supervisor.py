@@ -18,7 +18,7 @@ AGAIN_S = 0.3
 
 
 class Supervisor(threading.Thread):
-    """`exits` are the server's, newest last."""
+    """A thread that keeps the server running. `exits` lists the server's exits, the latest last."""
 
     def __init__(self, server: ChangedServer, folder: Path, journal: Journal) -> None:
         super().__init__(daemon=True, name="supervisor")
@@ -29,7 +29,7 @@ class Supervisor(threading.Thread):
         self._over = threading.Event()
 
     def stop(self) -> None:
-        """Stop restarting it."""
+        """Stop restarting the server."""
         self._over.set()
         self.join()
 
@@ -55,12 +55,12 @@ class Supervisor(threading.Thread):
         return _found(lambda: [psutil.Process(self.server.pid)])
 
     def log(self) -> str:
-        """The log of all its starts."""
+        """The server's logs from all its starts."""
         return "".join(path.read_text(errors="replace") for path in sorted(self._folder.glob("server-*.log")))
 
 
 def _found(look: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
-    """An empty list if a process ended in the meantime."""
+    """Call `look`. Returns an empty list if a process has exited in the meantime."""
     with suppress(psutil.Error, AssertionError):
         return look()
     return []

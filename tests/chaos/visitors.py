@@ -68,7 +68,7 @@ class Visitor(threading.Thread):
             (way,) = self._chance.choices(list(self._ways), list(self._ways.values()))
             try:
                 way()
-            except Exception as error:  # the traceback of a thread is not shown
+            except Exception as error:  # a thread's traceback is not shown
                 self._journal.breach(f"{self.name}: {type(error).__name__}: {error}")
             self._over.wait(self._chance.uniform(*PAUSE_S))
         for line in self._lines:
@@ -84,7 +84,7 @@ class Visitor(threading.Thread):
         visit, body = self._new_visit()
         sent = [line for line in self._lines if self._send(line, visit, body)]
         answers = [answer for line in sent if (answer := line.answer())]
-        # In the order of sending; the order of reading is up to this client.
+        # Check responses in the order they were sent; the order of reading is up to this client.
         taken = [self._take(visit, answer) for answer in sorted(answers, key=_total)]
         if not any(taken):
             self._register(visit, body)
@@ -145,7 +145,9 @@ class Visitor(threading.Thread):
             self._acknowledged.append(visit)
 
     def _persist(self, succeeds: Callable[[], bool], what: Visit) -> bool:
-        """Repeat until it is acknowledged, as a good client does, for at most a minute. No fault lasts that long."""
+        """Retry until the visit is acknowledged, as a good client does, for at most a minute. No fault lasts
+        that long.
+        """
         for _ in range(PATIENCE_TRIES):
             if succeeds():
                 return True

@@ -16,7 +16,7 @@ from chaos.event_loop import EventLoop
 
 COMES_BACK_S = (0.2, 1.0)
 OPENS_WITHIN_S = 20.0
-"""Then it retries. A handshake may have to wait for a frozen worker and for the database."""
+"""How long a client waits before it retries. A handshake may have to wait for a frozen worker and for the database."""
 
 RESET = pack("ii", 1, 0)
 AWAY, OPENING, OPEN = "away", "opening", "open"
@@ -52,7 +52,7 @@ class WebSocketClient:
         self.event_loop.later(OPENS_WITHIN_S, lambda attempt=self._attempt: self._give_up(attempt))
 
     def leave(self, code: int = 1000) -> None:
-        """Close for good: 1000, or 1001 as a page that is unloaded."""
+        """Close for good with code 1000, or with 1001 like a page that is unloaded."""
         self.should_be_open = False
         if self.state != AWAY:
             with suppress(OSError):
@@ -61,7 +61,7 @@ class WebSocketClient:
             self._end()
 
     def vanish(self) -> None:
-        """Stop for good with RST, without a goodbye."""
+        """Stop for good with RST, without a closing handshake."""
         self.should_be_open = False
         self.reset()
 
@@ -92,7 +92,7 @@ class WebSocketClient:
         self._take()
 
     def opened(self) -> None:
-        """The handshake is complete."""
+        """Mark the handshake as complete."""
         self.state = OPEN
 
     def _new_socket(self) -> socket.socket:
@@ -177,13 +177,13 @@ class SocketioClient(WebSocketClient):
         self._join = join
 
     def leave(self, code: int = 1000) -> None:
-        """Close as an unloading page does: 1001 on the WebSocket, nothing by Socket.IO."""
+        """Close as an unloading page does: with 1001 on the WebSocket and no Socket.IO message."""
         if code == 1000 and self.state != AWAY:
             self.say("41")
         super().leave(code)
 
     def _handshake_done(self) -> None:
-        """The Engine.IO and Socket.IO handshakes still follow."""
+        """Do nothing yet: the Engine.IO and Socket.IO handshakes still follow."""
 
     def _receive_text(self, payload: bytes) -> None:
         text = payload.decode()

@@ -36,7 +36,7 @@ SMALL_LOG = ("ALTER SYSTEM SET max_wal_size = '96MB'", "ALTER SYSTEM SET min_wal
 VISITORS, PAGES, SILENT, PEOPLE = 8, 40, 4, 14
 
 POOLED = 20
-"""Connections of PgBouncer; its default."""
+"""Size of PgBouncer's connection pool; its default."""
 
 
 @dataclass
@@ -50,11 +50,11 @@ class World:
     redis: Any
     """A `Redis`, a `RedisWithSentinels` or None."""
     clock: SharedNumber
-    """How far the server's clock is ahead, ms."""
+    """How far ahead the server's clock is, in ms."""
     sync_delay: SharedNumber | None
-    """Extra time of each sync, µs. None without a C compiler."""
+    """Extra time for each sync, in µs. None without a C compiler."""
     disk: Path | None
-    """A small disk with the database. None if this user may not mount one."""
+    """A small disk that contains the database. None if this user may not mount one."""
     event_loop: EventLoop
     still: threading.Event
     communities: list[str]
@@ -77,7 +77,7 @@ class World:
             self.event_loop.call(person.begin)
 
     def cut_lines(self) -> None:
-        """Break all connections of clients."""
+        """Break all client connections."""
         for visitor in self.visitors:
             visitor.cut()
         for line in [page.line for page in self.pages] + [tab.line for person in self.people for tab in person.tabs]:
@@ -183,7 +183,7 @@ def _single(disk: Path | None) -> Postgres:
 
 
 def founded(server: ChangedServer, event_loop: EventLoop, still: threading.Event) -> tuple[list[str], list[Person]]:
-    """Two communities, and people who are in one or both."""
+    """Found two communities, and create people who are in one or both."""
     founder = Member(server)
     communities = [founder.found(name) for name in ("Mirpur 10", "Uttara")]
     people = []

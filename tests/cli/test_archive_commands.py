@@ -37,7 +37,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def many(tmp_path):
-    """A file of visits, one an hour."""
+    """A file with one visit per hour."""
     path = tmp_path / "many.jsonl"
     rows = [
         {"visitor_id": f"v{n % 3000}", "visit_id": str(n), "at": LONG_AGO_MS + n * 3_600_000, "page": f"/{n}"}
@@ -48,7 +48,7 @@ def many(tmp_path):
 
 
 def done(server, *arguments: str) -> str:
-    """The output of a command that must succeed."""
+    """Run a command that must succeed, and return its output."""
     done = server.koyjabo(*map(str, arguments))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -63,7 +63,7 @@ def total(server) -> int:
 
 
 def was_killed(process: Program, condition, what: str) -> bool:
-    """Kill the program when `condition` is true. Returns False if it ended before."""
+    """Kill the program when `condition` is true. Returns False if it exited before that."""
     wait_until(lambda: condition() or process.poll() is not None, what, 60, 0.001)
     with suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGKILL)

@@ -48,7 +48,7 @@ DAMAGE = {
 
 @pytest.fixture
 def sound_ledger(sqlite_database):
-    """Six visits of three visitors on top of 4000, the last three in a community as well, without a server."""
+    """A ledger without a server: six visits by three visitors on top of 4000, the last three also in a community."""
     with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
         site.rows(FOUNDED)
         for visitor in ("ayesha", "karim", "ayesha"):
@@ -60,7 +60,7 @@ def sound_ledger(sqlite_database):
 
 
 def verify(database) -> set[str]:
-    """Tables that the command reports."""
+    """Run the command on a damaged ledger, and return the tables that it reports."""
     done = run("-m", "koyjabo", "verify", DATABASE_URL=database.url)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -86,7 +86,7 @@ def test_verify_finds_each_damage_and_all_at_once(sound_ledger):
 
 
 def test_running_server_follows_a_total_set_by_hand(server):
-    """Up within the epoch. Down only with a new one, since pages drop a number that falls within an epoch."""
+    """It goes up within the epoch, but down only in a new one, since pages drop a number that falls within an epoch."""
     first = server.register("ayesha", visit="1")
     assert server.koyjabo("total", "set", "4000").returncode == 0
     up = server.stats()

@@ -1,4 +1,4 @@
-"""A line longer than any of ours ends a command before it fills the memory."""
+"""A line longer than any that we write stops a command before it fills the memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VISIT = b'{"visitor_id": "ayesha", "at": "2024-05-01T00:00:00Z"}\n'
 
 @pytest.fixture
 def memory():
-    """The peak memory in bytes."""
+    """A function that returns the peak memory use in bytes."""
     tracemalloc.start()
     yield lambda: tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -36,7 +36,7 @@ def refuse(error: BadLine) -> None:
 
 
 def visits(folder: Path, *before: bytes) -> Path:
-    """A sparse file whose last line is endless and takes no disk space."""
+    """A sparse file whose last line is huge and takes no disk space."""
     path = folder / "visits.jsonl"
     with path.open("wb") as file:
         file.writelines(before)

@@ -1,4 +1,4 @@
-"""A proxy before a server that replaces some responses."""
+"""A proxy in front of a server that replaces some responses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Reply:
 
 
 class Proxy:
-    """`faults` apply to the next requests, one each. `asked` records paths and bodies."""
+    """A proxy. `faults` apply to the next requests, one per request. `asked` records paths and bodies."""
 
     def __init__(self) -> None:
         self.faults: deque[Reply | str] = deque()

@@ -13,7 +13,7 @@ ONLINE, OFFLINE = (f'status-indicator {state}"' for state in ("online", "offline
 
 
 class ReactPage(NodePage):
-    """`project` is the folder with the package. `cookies` are the browser's, as in Set-Cookie."""
+    """`project` is the folder that contains the package. `cookies` are the browser's cookies, as in Set-Cookie."""
 
     def __init__(self, project: Path, port: int, cookies: list[str] | None = None) -> None:
         super().__init__(SCRIPT, port, project, json.dumps(cookies or []))
@@ -36,7 +36,7 @@ class ReactPage(NodePage):
         self._said.clear()
 
     def html(self, name: str) -> str:
-        """The present HTML of the component with this name."""
+        """The current HTML of the component with this name."""
         rendered = self.events("html", name=name)
         return rendered[-1]["html"] if rendered else ""
 
@@ -44,7 +44,7 @@ class ReactPage(NodePage):
         self.wait_until(lambda: all(text in self.html(name) for text in texts), f"{name} shows {texts}")
 
     def wait_for_event(self, count: int) -> dict[str, Any]:
-        """Event number `count`, from 1, that its sockets received."""
+        """Wait for event number `count`, from 1, on its sockets, and return it."""
         return self.wait_for_number(count, "received")["event"]
 
     def sockets(self, token: str) -> int:

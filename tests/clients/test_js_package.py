@@ -1,4 +1,4 @@
-"""The installed npm package of the client module: types, size, and that it counts."""
+"""The client module's npm package, once installed: types, size, and that it counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIRST_LIMIT = 3_500
 """Limit for what a page loads first, in bytes, minified and compressed."""
 
 WHOLE_LIMIT = 6_000
-"""Limit for all it may load, compressed file by file, and for the whole package in one file."""
+"""Limit for everything a page may load, in bytes, compressed file by file, and for the whole package in one file."""
 
 TYPED = """
 import { isNewer, KoyJabo, type Receipt, type Stats } from "koyjabo";
@@ -50,7 +50,7 @@ process.stdout.write(JSON.stringify(outputFiles.map(({ text }) => text)));
 
 
 def node(project: Path, script: str, *arguments: str) -> str:
-    """The output of a script in the project."""
+    """Run a script in the project, and return its output."""
     (project / "script.mjs").write_text(script)
     command = ["node", "script.mjs", *arguments]
     return succeed(subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False))

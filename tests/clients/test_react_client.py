@@ -17,7 +17,7 @@ from support.servers.server import Server
 pytestmark = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_those_who_come_and_go")
 
 LONG_GRACE_S = 60
-"""Grace period after an unclean disconnect. A faster leave was a clean one."""
+"""Grace period after an unclean disconnect. A client that left sooner disconnected cleanly."""
 
 
 @pytest.fixture(scope="module")

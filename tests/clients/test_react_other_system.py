@@ -1,4 +1,4 @@
-"""The React package on pages of Citinfos with the tokens of Citinfos, whose users have no account here."""
+"""The React package on Citinfos pages with Citinfos tokens. Citinfos users have no account here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.long(
 )
 
 COMMUNITY = "5c1a9a52-1d53-4b67-8f0e-0b7f8a9d6c11"
-"""Citinfos' id of the community, which its URLs contain."""
+"""Citinfos' id for the community, which its URLs contain."""
 
 
 @pytest.fixture(scope="module")

@@ -30,5 +30,5 @@ def test_readme_shows_the_example_that_is_tested_and_lists_every_option_and_clos
 
 
 def test_lockfile_names_no_registry():
-    """It would be the registry of the machine that made the file."""
+    """It would be the registry used by the machine that generated the file."""
     assert '"resolved"' not in (REACT / "package-lock.json").read_text()

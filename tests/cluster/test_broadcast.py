@@ -1,4 +1,4 @@
-"""All workers, including the sender, receive messages in one order."""
+"""All workers, including the sender, receive messages in the same order."""
 
 from __future__ import annotations
 

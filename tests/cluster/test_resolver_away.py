@@ -19,7 +19,7 @@ BACK_S = PATIENCE_S
 
 @pytest.fixture
 def silent(tmp_path):
-    """While this file exists, the server's resolver does not respond."""
+    """A file that keeps the server's resolver from responding while it exists."""
     return tmp_path / "silent"
 
 

@@ -21,7 +21,7 @@ def worker(name: str = "a", **facts: object) -> Worker:
 
 
 class ReportingWorker(RedisLink):
-    """One worker's connection to the others."""
+    """One worker's connection to the other workers."""
 
     def __init__(self, server: Redis) -> None:
         super().__init__(server.url)
@@ -39,7 +39,7 @@ def reporting(redis_server) -> ReportingWorker:
 
 @pytest.fixture(params=["memory", "redis_server"])
 def known(request):
-    """Workers, and a function that waits for a report."""
+    """A list of workers, and a function that waits until a report has arrived."""
     if request.param == "memory":
         return MemoryWorkers(), lambda: None
     reporting = request.getfixturevalue("reporting")

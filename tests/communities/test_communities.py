@@ -50,7 +50,7 @@ IN_TURN = [  # in one community: person, action, status, and whether a permissio
 
 
 def check(site: Site, answer, status: int | str) -> None:
-    """Assert the status, where 404 means the community was not found, or the error code of another 404."""
+    """Assert the status, or a 404 with this error code. A status of 404 means that the community was not found."""
     assert_described(site, answer)
     if isinstance(status, str):
         assert_error(answer, 404, status)

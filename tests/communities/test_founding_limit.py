@@ -35,7 +35,7 @@ def assert_refused(person) -> None:
 
 
 def test_one_account_founds_so_many_until_one_of_them_is_gone(site):
-    """The founder counts, not the present admin: others cannot use up the founder's limit."""
+    """A community counts for its founder, not its current admin, so other people cannot use up the founder's limit."""
     ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
     directory = site.services[CommunityServices].directory
     communities = [found(ayesha)["id"] for _ in range(MOST)]

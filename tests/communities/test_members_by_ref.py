@@ -1,4 +1,4 @@
-"""Members that another system adds by its own ids, one by one or as a whole list."""
+"""Members that another system adds under its own ids, one by one or as a whole list."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_sync_adds_changes_and_removes_by_ref_alone(site, boss, here):
 
 
 def test_sync_needs_the_present_tag(boss, here):
-    """A proxy may have made it a weak tag."""
+    """A proxy may have turned it into a weak tag."""
     first = tag(boss, here)
     assert_error(sync(boss, here, entry("t1"), tag=None), 428, "precondition_required")
     assert sync(boss, here, entry("t1"), tag=first).status_code == 200
@@ -174,7 +174,7 @@ def test_of_two_syncs_at_once_one_is_refused(boss, here):
 
 
 def test_list_of_500_people_is_taken(boss, here):
-    """More than the 16 KB allowed for other bodies."""
+    """The list is larger than the 16 KB allowed for other bodies."""
     everybody = [entry(f"{n}-{'x' * 100}", name=f"{n} {'আয়েশা ' * 10}") for n in range(500)]
     assert sync(boss, here, *everybody, tag=tag(boss, here)).json == {"added": 500, "changed": 0, "removed": 0}
     assert sync(boss, here, *everybody, tag=tag(boss, here)).json == {"added": 0, "changed": 0, "removed": 0}
@@ -182,7 +182,7 @@ def test_list_of_500_people_is_taken(boss, here):
 
 @pytest.mark.both_kinds
 def test_one_who_is_put_twice_at_once_is_one(site, boss):
-    """A community, and a person in two communities."""
+    """Applies to a community, and to a person in two communities."""
     with ThreadPoolExecutor(4) as clients:
         for n in range(5):
             calls = [partial(boss.put, f"{PATH}/by-ref/twice{n}", json={"name": "Mirpur 10"})] * 4

@@ -1,4 +1,4 @@
-"""Pages of communities and their members, without scripts: founding, joining, inviting, roles, leaving and deleting."""
+"""Community and member pages without scripts: founding, joining, inviting, roles, leaving and deleting."""
 
 from __future__ import annotations
 
@@ -238,14 +238,14 @@ def test_who_removes_themselves_has_left(site, readers, cast, community):
     proved_by="communities/live/test_community_counts.py::test_joiner_receives_the_count_with_themselves_and_no_event_of_their_own_join"
 )
 def test_newcomer_gets_no_error(new_server, sqlite_database):
-    """A shorter grace period than by default, and more time between two commands on a busy machine."""
+    """Uses a shorter grace period than the default, and more time between two commands for a busy machine."""
     program("curl", "install it")
     server = new_server(sqlite_database, LEAVE_GRACE_SECONDS=1).start()
     guides = "".join((ROOT / "docs" / name).read_text() for name in ("accounts.md", "communities.md"))
     commands = re.findall(r"```sh\n(.*?)```", guides, re.DOTALL)
     script = "\n".join(["set -euo pipefail", *commands]).replace("localhost:8000", f"localhost:{server.port}")
     script = script.replace("& sleep 1;", "& sleep 3;")
-    done = subprocess.run(  # frames of WebSockets are not all text
+    done = subprocess.run(  # not all WebSocket frames are text
         ["bash", "-c", script], capture_output=True, text=True, errors="replace", timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,5 @@
-"""Members of a community, including its admins, can never read a visitorId: it is the visitor's key for erasing.
+"""Members of a community, including its admins, can never read a visitorId: it is the visitor's key for erasing their
+data.
 
 Visitors with recognisable ids visit, join and are converted. Then the test reads everything that a member, a moderator
 or an admin may read, and every event.
@@ -68,7 +69,7 @@ def test_nothing_that_is_fetched_has_one(site, cast, community, part):
 
 
 def test_no_event_has_one(site, cast, community):
-    """Visits, conversions, people who come and go, and acknowledgements of all messages."""
+    """Includes visits, conversions, people who come and go, and acknowledgements of all messages."""
     client = socketio.test_client(site.app, auth={"token": cast["moderator"].access})
     received: list[Any] = []
     for room in ("visitors", "visitor_dashboard"):

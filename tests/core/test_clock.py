@@ -20,7 +20,7 @@ def ms(moment: str) -> int:
 
 
 def worked_out(at_ms: int, zone: ZoneInfo) -> Bucket:
-    """Computed from the UTC offset at that moment, with integers."""
+    """Compute the bucket from the UTC offset at that moment, with integers."""
     local = datetime.fromtimestamp(at_ms // 1000, zone)
     offset_s = int(local.utcoffset().total_seconds())
     return Bucket(local.strftime("%Y-%m-%d"), (at_ms // 1000 + offset_s) // 3600 * 3600 - offset_s)
@@ -64,7 +64,7 @@ HOURS = [
     # 02:00 becomes 01:30 there
     ("Australia/Lord_Howe", "2026-04-05T01:59:59.999+11:00", "2026-04-05", "2026-04-05T01:00:00+11:00"),
     ("Australia/Lord_Howe", "2026-04-05T02:00:00+10:30", "2026-04-05", "2026-04-05T02:00:00+10:30"),
-    # midnight itself is missing, and comes twice
+    # midnight itself is missing in Beirut, and occurs twice in Havana
     ("Asia/Beirut", "2026-03-28T23:59:59.999+02:00", "2026-03-28", "2026-03-28T23:00:00+02:00"),
     ("Asia/Beirut", "2026-03-29T01:00:00+03:00", "2026-03-29", "2026-03-29T01:00:00+03:00"),
     ("America/Havana", "2026-11-01T00:30:00-05:00", "2026-11-01", "2026-11-01T00:00:00-05:00"),

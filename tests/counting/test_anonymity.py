@@ -134,7 +134,7 @@ def test_retry_is_the_same_visit_for_an_hour_after_midnight_and_not_longer(site,
 
 
 def test_visit_that_is_committed_after_its_retry_is_the_same(site, time):
-    """On two workers, with midnight in between."""
+    """This can happen on two workers, with midnight in between."""
     time.go_to("2025-12-17T00:00:00.100+06:00")
     assert register(site, visitId="1") == (1, False)
     time.go_to("2025-12-16T23:59:59.900+06:00")

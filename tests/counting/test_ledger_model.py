@@ -1,4 +1,4 @@
-"""Random actions in random order: the counter agrees with a model of one page of Python."""
+"""Random actions in random order: the counter agrees with a one-page Python model."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class CounterMachine(RuleBasedStateMachine):
 
 
 def order(stats: dict) -> tuple[int, int, int]:
-    """The order of updates for clients. It never decreases, so the total never falls within an epoch."""
+    """The key that clients order updates by. It never decreases, so the total never falls within an epoch."""
     return int(stats["epoch"], 36), stats["totalVisitors"], stats["revision"]
 
 

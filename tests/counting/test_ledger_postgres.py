@@ -1,4 +1,4 @@
-"""Failures of a PostgreSQL connection, and the visit being stored at that time."""
+"""PostgreSQL connection failures, and the visit that is being stored at that moment."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ UPDATE counters SET visits = 1, total = 1, unique_visitors = 1 WHERE scope = 'si
 
 
 def test_lookup_sees_what_the_lock_waited_for(site, database):
-    """Both are in one message, and each statement sees what was committed before it began."""
+    """The lock and the lookup are sent in one message, and each statement sees what was committed before it began."""
     with ledger_of(site) as ledger, closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
         cursor.execute(STORE)
         waiting = in_thread(lambda: ledger.commit(visits_of(site, "ayesha", "1", "2")))
@@ -148,7 +148,9 @@ def test_lookup_sees_what_the_lock_waited_for(site, database):
 
 
 def test_counter_that_appears_while_the_lock_is_waited_for_is_locked_too(site, database):
-    """It may be a restored community's. Otherwise the batch would overwrite another transaction's figures."""
+    """It may be a restored community's counter. If it were not locked, the batch would overwrite another transaction's
+    figures.
+    """
 
     def try_to_lock(_cursor) -> None:
         with suppress(psycopg2.errors.LockNotAvailable):

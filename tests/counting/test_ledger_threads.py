@@ -1,4 +1,6 @@
-"""Many threads on the plain runtime: nothing is lost or counted twice, and a bad visit fails without others."""
+"""Many threads on the plain runtime: nothing is lost or counted twice, and a bad visit fails without affecting other
+visits.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People of communities: in any order of visits, each person counts once, and by their final identity."""
+"""People in communities: whatever the order of visits, each person counts once, under their final identity."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
         )
 
     def convert(round_: int, number: int) -> None:
-        server = number // 4 % 2  # each visitor has another user there
+        server = number // 4 % 2  # each visitor has a different user there
         servers[server][PeopleServices].reports.convert((AYESHA, KARIM)[server], f"v{round_}-{number % 4}")
 
     def attend(round_: int, number: int) -> None:

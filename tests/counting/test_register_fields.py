@@ -11,7 +11,7 @@ from support.people.accounts import send as send_json
 ABSENT = object()
 HUGE = int("9" * 400)
 LONGEST = 512
-"""Stored characters of a page."""
+"""How many characters of a page are stored."""
 
 BAD_FIELDS = {
     "visitorId": (ABSENT, None, 5, True, [], {}, "", "a" * 129, "আয়েশা", "a b", " a", "a\n", "a/b", "a\0"),
@@ -33,7 +33,7 @@ def send(site: Site, headers: dict[str, str] | None = None, **fields: object):
 
 
 def kept(site: Site, column: str, headers: dict[str, str] | None = None, **fields: object) -> object:
-    """The value in `column` of the ledger for a visit with these fields."""
+    """Register a visit with these fields, and return the value in the ledger's `column`."""
     answer = send(site, headers, **fields)
     assert answer.status_code == 200, answer.text
     return site.rows(f"SELECT {column} FROM visits ORDER BY id DESC LIMIT 1")[0][0]

@@ -35,7 +35,7 @@ def visits(site, *names, **fields):
 
 
 def lose(site, database, *names, **fields):
-    """Register visits, and roll the database back before them."""
+    """Register visits, and roll the database back to before them."""
     remembered = database.remember()
     ordinals = visits(site, *names, **fields)
     database.go_back(remembered)
@@ -119,7 +119,7 @@ class CountingLock:
 
 
 def test_those_who_wait_for_an_attempt_that_fails_fail_with_it(site, database, monkeypatch):
-    """Health also shows since when visits are not saved."""
+    """Health also shows when visits stopped being saved."""
     lose(site, database, "lost")
     visits_of = site.services[CountingServices].visits
     recovery, lock, attempts = visits_of._ledger._recovery, CountingLock(), []
@@ -191,8 +191,8 @@ def test_a_total_that_an_admin_lowers_has_not_gone_back(site):
 
 @pytest.fixture
 def overtaken(site, database, monkeypatch) -> list[int]:
-    """During the next commit the database is rolled back, and another server continues. Returns the ordinals that this
-    server gave.
+    """Roll the database back during the next commit, and let another server continue. Returns the visit numbers that
+    the other server gave.
     """
     remembered, ledger = database.remember(), site.services[CountingServices].visits._ledger
     others: list[int] = []
@@ -236,8 +236,8 @@ def test_a_list_from_before_the_question_is_looked_up_again(site, overtaken):
 
 
 def test_a_list_recovers_once(site, database, kind, monkeypatch):
-    """Recovering once per visit would take long, because it waits for silent workers. On PostgreSQL, another server
-    takes over.
+    """Recovering once per visit would take a long time, because it waits for silent workers. On PostgreSQL, another
+    server takes over.
     """
     visits(site, "kept")
     lose(site, database, "lost")

@@ -49,7 +49,7 @@ def test_a_worker_that_commits_on_another_server_asks_what_the_others_have_ackno
         assert [one.register("ayesha").ordinal, other.register("ayesha").ordinal] == [1, 2]
         remembered = database.remember()
         given = []
-        while len(given) < 3:  # the first ones find the old connections
+        while len(given) < 3:  # the first requests find the old connections
             status, answer = one.ask("POST", "/api/visitor/register", {"visitorId": "ayesha"})
             given += [answer["visit"]["ordinal"]] if status == 200 else []
         database.go_back(remembered)
@@ -86,7 +86,7 @@ def test_in_the_middle_of_a_crowd_no_ordinal_is_given_twice(database, new_server
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(database, new_server, disposable_redis):
-    """Only the start reads the highest values of communities."""
+    """Communities' highest values are only read at startup."""
     server = new_server(database, REDIS_URL=disposable_redis.url).start()
     community = Member(server).found()
     server.register("ayesha", communityId=community)

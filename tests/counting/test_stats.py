@@ -66,7 +66,7 @@ def test_revision_is_the_moment_of_the_change_and_never_falls(site):
 
 def test_match_in_any_form_is_not_modified_and_anything_else_gets_the_numbers(site):
     tag = get(site).headers["ETag"]
-    for answer in (get(site), get(site, tag)):  # it may be stored, but must be revalidated
+    for answer in (get(site), get(site, tag)):  # the response may be stored, but must be revalidated
         assert answer.headers["Cache-Control"] == "no-cache"
     assert get(site).content_type == "application/json"
     assert "no-store" in site.client.post("/api/visitor/register", json={}).headers["Cache-Control"]
@@ -185,7 +185,7 @@ def test_last_known_stats_are_marked_stale_until_the_ledger_can_be_read_again(si
 
 @pytest.mark.parametrize("path", ["/api/stats", "/api/pulse"])
 def test_tag_of_another_epoch_is_another_one(site, path):
-    """A restored count may have the same revision with other visits."""
+    """A restored count may have the same revision but different visits."""
     site.register("ayesha")
     tag = site.client.get(path).headers["ETag"]
     assert site.client.get(path, headers={"If-None-Match": tag}).status_code == 304
@@ -222,7 +222,7 @@ def test_4000_becomes_4001_everywhere_and_survives_a_restart(database, new_serve
     again = server.start().stats()
     assert (again.total, again.today, again.unique, again.epoch) == (4001, 1, 1, stats.epoch)
     answers = [post('"1"'), post(visitId="1"), post(), post(), post(visitId="9f2c"), post(visitId="9f2c")]
-    answers.append(post(visitId="1", visitorId="karim"))  # another visitor's id makes another visit
+    answers.append(post(visitId="1", visitorId="karim"))  # the same id from another visitor makes another visit
     numbers = [(answer.ordinal, answer.duplicate, answer.stats.total, answer.stats.unique) for answer in answers]
     assert numbers == [
         *[(4001, True, 4001, 1)] * 2,

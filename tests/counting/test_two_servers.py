@@ -12,7 +12,7 @@ VISITS, READS, RUSH = 200, 30, 80
 
 @pytest.mark.both_kinds
 def test_what_one_server_acknowledged_the_other_shows_at_once_and_knows_again(database, new_server):
-    """In both directions, while other visits arrive. Both servers start at the same time."""
+    """This works in both directions, while other visits arrive. Both servers start at the same time."""
     servers = [new_server(database, STARTING_TOTAL=4000).launch() for _ in range(2)]
     two_servers = [server.wait_until_serving() for server in servers]
     before, ordinals = two_servers[0].stats().total, []

@@ -1,4 +1,4 @@
-"""Since when visits have not been saved, as one worker knows it from its own commits and from the counter."""
+"""When visits stopped being saved, as one worker knows it from its own commits and from the counter."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def waiting(seconds: float) -> Writer:
     return Writer(1, seconds, False, None, 0.0)
 
 
-# For each poll: the second, the state of this worker's commits, the counter's revision, and since which second visits
-# are not saved. The worker started at second 100.
+# For each poll: the second, the state of this worker's commits, the counter's revision, and the second when visits
+# stopped being saved. The worker started at second 100.
 LOOKS = {
     "nothing while commits succeed": [(101, WELL, 1, None), (102, waiting(LATE_S), 2, None)],
     "from when a visit came that failed, until one is saved here": [

@@ -1,4 +1,4 @@
-"""The page of a visit number. Only the visitor can share it."""
+"""A visit number's page. Only the visitor can share it."""
 
 from __future__ import annotations
 

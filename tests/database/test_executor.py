@@ -65,7 +65,7 @@ def test_transaction_goes_on_after_a_part_of_it_was_refused(database):
 
 
 def test_every_write_that_cannot_have_the_lock_is_given_up_in_time(sqlite_database):
-    """Including the first write, before any connection is open."""
+    """This includes the first write, before any connection is open."""
     thread = DatabaseThread(make_url(sqlite_database.url), ThreadRuntime(), 0.6, writes=True, patience_s=0.6)
     with FileLock(str(sqlite_database.path)).held():
         for _ in range(2):
@@ -75,13 +75,13 @@ def test_every_write_that_cannot_have_the_lock_is_given_up_in_time(sqlite_databa
 
 
 def test_threads_with_nothing_to_do_leave_a_file_that_was_replaced(sqlite_database):
-    """Even if the new file has the same visits, so that no visit is missing and no epoch starts."""
+    """They leave it even if the new file has the same visits, so that no visit is missing and no epoch starts."""
     path = sqlite_database.path
 
     def left_open() -> list[str]:
         names = []
         for link in Path("/proc/self/fd").iterdir():
-            with suppress(FileNotFoundError):  # of the directory itself
+            with suppress(FileNotFoundError):  # the descriptor of the directory itself
                 names.append(os.readlink(link))
         return [name for name in names if name.startswith(str(path)) and name.endswith("(deleted)")]
 

@@ -57,7 +57,7 @@ def assert_said(server: Server, times: int = 1) -> None:
 
 
 def test_locked_database_refuses_visits_and_heals(server):
-    """Includes a lock by one of our programs that hangs while it holds SQLite's lock file."""
+    """Includes SQLite's lock file being held by a hung program of ours."""
     locks = [server.database.locked]
     if server.database.kind == "sqlite":
         locks.append(lambda: held(f"{server.database.path}.lock"))

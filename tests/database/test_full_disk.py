@@ -22,7 +22,7 @@ from koyjabo.server.process.metrics_folder import PREFIX
 DISK = "size=4m"
 
 SOME = 16 * 1024
-"""Too few bytes to count in."""
+"""Free space (bytes) that is too small for counting visits."""
 
 VISITORS = 60
 """Enough visitors to reach all parts of the table of lost connections."""
@@ -38,7 +38,7 @@ def test_database_without_room_refuses_visits_and_heals(sqlite_database):
         ((pages,),) = database.execute("PRAGMA page_count").fetchall()
         database.execute(f"PRAGMA max_page_count = {pages}")
         while (answer := site.post(json={"visitorId": "ayesha", "page": LONG})).status_code == 200:
-            acknowledged = answer.json["visit"]["ordinal"]  # as far as free pages allow
+            acknowledged = answer.json["visit"]["ordinal"]  # as long as there are free pages
         assert_error(answer, 503, "ledger_unavailable")
         assert site.stats()["totalVisits"] == acknowledged
         database.execute(f"PRAGMA max_page_count = {2 * pages}")
@@ -75,7 +75,7 @@ def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
     fill(filler)
     assert_counts_lost_lines(server)
     while (answer := server.post_visit("ayesha", visit=str(acknowledged), page=LONG)).status_code == 200:
-        acknowledged = answer.json()["visit"]["ordinal"]  # as far as the log has room
+        acknowledged = answer.json()["visit"]["ordinal"]  # as long as the log has room
     assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable")
     assert server.post_visit("karim", page=LONG).status_code == 503
     assert server.stats().total == acknowledged
@@ -91,7 +91,7 @@ def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
 
 
 def test_the_last_of_a_disk_is_kept_for_visits(small_disk, new_server):
-    """Applies while less than 5 % of this small disk are free."""
+    """Applies while less than 5 % of this small disk is free."""
     database = SqliteDatabase.migrated(small_disk / "koyjabo.db")
     fill(small_disk / "filler", but=180 * 1024)
     server = new_server(database).start()
@@ -126,7 +126,7 @@ def test_worker_that_finds_no_room_to_count_in_counts_by_itself(small_disk, new_
 
 
 def assert_counts_lost_lines(server: Server) -> None:
-    """Open and lose many visitors' sockets, twice. The worker survives, and its metrics count them."""
+    """Open and lose many visitors' sockets, twice. Asserts that the worker survives and that its metrics count them."""
     born = server.worker_pids()
     for _ in range(2):
         for number in range(VISITORS):
@@ -139,7 +139,7 @@ def assert_counts_lost_lines(server: Server) -> None:
 
 
 def fill(filler: Path, but: int = 0) -> None:
-    """Fill the disk to the last byte, or up to the last `but` bytes."""
+    """Fill the disk to the last byte, or leave `but` bytes free."""
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(4096))

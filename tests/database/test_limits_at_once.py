@@ -1,4 +1,4 @@
-"""Limits on the rows of a table, when two workers add one at the same time."""
+"""Limits on the rows of a table, when two workers add a row at the same time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WHERE NOT l.granted AND d.datname = current_database()
 
 
 def keeps_others_out(database: Database) -> bool:
-    """Whether a transaction that has counted keeps others from counting: they wait, or cannot begin."""
+    """Whether a transaction that has counted keeps other transactions from counting: they wait, or cannot begin."""
     return bool(database.rows(WAITING)[0][0]) if database.kind == "postgres" else not database.is_free()
 
 

@@ -174,7 +174,7 @@ def test_migration_waits_for_batches_of_visits_that_have_begun(site, database):
 
 @pytest.mark.long(proved_by="database/test_migrations.py::test_models_and_migrations_agree")
 def test_next_migration_is_written_by_alembic_from_a_changed_model(tmp_path, sqlite_database):
-    """In a copy, whose database lacks a column."""
+    """Uses a copy of the migrations, and a database that lacks a column."""
     copy = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
     sqlite_database.rows("ALTER TABLE communities DROP COLUMN description")
     arguments = ("-c", str(copy / "alembic.ini"), "revision", "--rev-id", "9998", "-m", "add it", "--autogenerate")

@@ -1,4 +1,4 @@
-"""A server behind a real PgBouncer in transaction mode, where each transaction may use another connection."""
+"""A server behind a real PgBouncer in transaction mode, where each transaction may use a different connection."""
 
 from __future__ import annotations
 

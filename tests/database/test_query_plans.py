@@ -99,7 +99,7 @@ def visit_community(site: Site, visitor: str, visit: str, user: str | None = Non
 
 @contextmanager
 def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
-    """Statements on the ledger's own connections, with their parameters."""
+    """Record statements on the ledger's own connections, with their parameters."""
     statements: list[str] = []
     connect = ledger_sqlite.connect
 
@@ -181,8 +181,8 @@ def test_a_visit_and_a_look_on_sqlite_take_few_statements(filled, monkeypatch):
 
 @contextmanager
 def recorded_on_postgres(monkeypatch) -> Iterator[list[str]]:
-    """One entry for each message to the server, however many statements it contains. Leaves out the query once a second
-    for the server's identity.
+    """Record one entry per message to the server, however many statements it contains. Leaves out the query for the
+    server's identity, which is sent every second.
     """
     messages: list[str] = []
 

@@ -67,7 +67,7 @@ def use(server: ChangedServer, admin: Member) -> None:
     before = recounted(server)
 
     def recounts() -> bool:
-        """Another recount starts when Redis has forgotten the last one."""
+        """Request another recount, which starts once Redis has forgotten the last one."""
         admin.send_form("/receipt/recount")
         return recounted(server) > before
 

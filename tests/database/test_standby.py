@@ -141,7 +141,7 @@ def harm(primary: PostgresNode, how: str, stack: ExitStack) -> None:
 
 @pytest.mark.long(proved_by=TAKES_OVER)
 def test_old_primary_is_refused_by_workers_that_did_not_see_the_promotion(pair, database, new_server, disposable_redis):
-    """They learn of it from Redis, as a starting server does."""
+    """They learn of the promotion from Redis, as a starting server does."""
     settings = {"REDIS_URL": disposable_redis.url}
     one = new_server(database, DATABASE_URL=pair.url_of(database.name), **settings).start()
     other = new_server(database, DATABASE_URL=pair.primary.url_of(database.name), **settings).start()
@@ -186,7 +186,7 @@ AGAIN = "database/test_standby.py::test_server_counts_again_within_10_s_of_a_pro
     "how", ["frozen", *(pytest.param(how, marks=pytest.mark.long(proved_by=AGAIN)) for how in ("killed", "stopped"))]
 )
 def test_server_counts_again_within_10_s_of_a_promotion(pair, server, how):
-    """All timeouts for the old primary together are shorter."""
+    """The sum of all timeouts for the old primary is shorter."""
     assert STUCK_S + WATCH_INTERVAL_S + SHORT_TIMEOUT_S < PROMISED_S
     with ExitStack() as stack:
         assert server.register("ayesha", "1").ordinal == 1
@@ -220,7 +220,7 @@ def test_number_of_a_transaction_is_looked_up_on_its_own_server_alone(pair, data
     proved_by="database/test_standby.py::test_number_of_a_transaction_is_looked_up_on_its_own_server_alone"
 )
 def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby(pair, database, monkeypatch):
-    """There, the number of the transaction belongs to another, committed one."""
+    """There, the transaction's number belongs to another, committed transaction."""
 
     def lose(cursor) -> None:
         if lost:
@@ -242,7 +242,7 @@ def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby
         pair.standby.follow(None)
         ledger.commit(visits("2"))
         lost.clear()
-        with pytest.raises(DatabaseRolledBack) as refused:  # others may have acknowledged what is missing here
+        with pytest.raises(DatabaseRolledBack) as refused:  # other servers may have acknowledged what is missing
             ledger.commit(visits("3"))
         ledger._high_water.server = refused.value.server
         (receipt,) = ledger.commit(visits("3"))

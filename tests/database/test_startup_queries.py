@@ -1,4 +1,4 @@
-"""A start that has nothing to prepare finds that out with only the database driver."""
+"""A startup that has nothing to prepare detects this with only the database driver."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(*({"sqlalchemy", "flask", "eventlet", "redis"} & set(sys.modules)))
 """
 
 RELEASE = "SET idle_in_transaction_session_timeout = 60000"
-"""Longer than the product waits for a lock, so that a read without a limit fails its test in the end."""
+"""Longer than the product waits for a lock, so that a read without a limit eventually fails its test."""
 
 
 def prepared(database, admin: str = "", needs_a_user: bool = False) -> bool:
@@ -111,7 +111,7 @@ def test_start_with_nothing_to_prepare_loads_no_application(database):
 
 @contextmanager
 def locked(database: PostgresDatabase) -> Iterator[None]:
-    """Lock a table, as a migration of a newer version does."""
+    """Lock a table, as a newer version's migration does."""
     with closing(psycopg2.connect(database.url)) as connection, connection.cursor() as cursor:
         cursor.execute(f"{RELEASE}; LOCK TABLE counters IN ACCESS EXCLUSIVE MODE")
         yield

@@ -1,4 +1,4 @@
-"""Pages of one site, whose clock the test moves."""
+"""Pages on one site, with a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from koyjabo.presence.services import PresenceServices
 
 
 class Attended:
-    """A worker of a site, with the sockets that it has open. The test calls its periodic work."""
+    """A site's worker, with its open sockets. The test calls its periodic work."""
 
     def __init__(self, database: Database, time: Time) -> None:
         self.site = Site(database.url, time)
@@ -37,7 +37,7 @@ class Attended:
         self._sockets.closed(socket)
 
     def match(self, visitor: str) -> None:
-        """Find the visitor of sockets by a visit from the same browser."""
+        """Find the sockets' visitor by a visit from the same browser."""
         self._sockets.visited(visitor, self._sockets.fingerprint({}))
 
     def write(self) -> None:
@@ -57,7 +57,7 @@ class Attended:
 
 @pytest.fixture
 def new_worker(database: Database) -> Iterator[Callable[..., Attended]]:
-    """Make workers of one site, which share a clock."""
+    """Make workers for one site that share a clock."""
     time, workers = Time(), []
 
     def make() -> Attended:

@@ -1,4 +1,4 @@
-"""Random schedules on two workers: what a visit was attended equals the union of the times when a tab was visible.
+"""Random schedules on two workers: a visit's attended time equals the union of the times when a tab was visible.
 
 The model counts in real time. A schedule with `kill -9` may lose time, and one where the clock is set back may lose as
 much as it was set back. Neither adds any.
@@ -49,7 +49,7 @@ class Schedule:
         self.tabs: dict[int, Tab] = {}
         self.spans: defaultdict[str, list[Span]] = defaultdict(list)
         self.unwritten: list[tuple[int, str, Span]] = []  # spans that a kill may lose
-        self.kept: defaultdict[str, list[Span]] = defaultdict(list)  # spans that it may not
+        self.kept: defaultdict[str, list[Span]] = defaultdict(list)  # spans that a kill must not lose
         self.registered: dict[str, int] = {}
         self.acted: set[str] = set()
         self.written_ms = [self.now, self.now]
@@ -123,7 +123,7 @@ class Schedule:
                 self.kept[tab.visit].append((tab.shown_ms, max(tab.shown_ms, self.now - LOST_MS)))
 
     def fail(self) -> None:
-        """Write, with an unknown outcome or none."""
+        """Make a write fail, either after or before it was committed."""
         database, commits = self.random.choice(self.workers).attendance._database, self.random.random() < 0.5
         write = database.write
 

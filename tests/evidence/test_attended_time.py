@@ -54,7 +54,7 @@ def test_span_without_a_visit_id_belongs_to_the_newest_visit_when_it_began(worke
 
 
 def test_socket_without_a_visitor_belongs_to_the_visit_that_it_is_matched_with(worker):
-    """And not to yesterday's visit of the same browser."""
+    """It does not belong to yesterday's visit from the same browser."""
     worker.site.register(visitId="1")
     worker.time.pass_(days=1)
     worker.open("socket", visitor=None)
@@ -156,7 +156,7 @@ def test_unexpected_error_loses_no_spans_unless_it_is_repeated(worker, monkeypat
 
 def test_visitor_can_be_forgotten_while_spans_are_queued_and_written(worker):
     class Changing(str):
-        """A visitor whose first comparison lets other threads go on."""
+        """A visitor whose first comparison lets other threads run."""
 
         __hash__ = str.__hash__
         compared = False

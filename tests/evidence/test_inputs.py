@@ -1,4 +1,4 @@
-"""Inputs by a visitor: the visit that they belong to, also if they come before it."""
+"""A visitor's inputs: the visit they belong to, even if they arrive before it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_all_early_inputs_are_written_at_the_end(worker):
 
 
 def test_input_before_its_visit_changes_no_report(worker):
-    """Reports are read again after each number."""
+    """Reports are read again whenever the watermark rises."""
     newest = "SELECT upto FROM watermarks WHERE name = 'attendance'"
     worker.site.register(visitId="1")
     worker.attendance.beat("ayesha", "1", True, acted=False)

@@ -1,4 +1,4 @@
-"""Attended time on a real server: sockets of both kinds, heartbeats, and the ends of clients, server and database."""
+"""Attended time on a real server: sockets of both kinds, heartbeats, and clients, server and database that stop."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_lost_connection_counts_up_to_its_last_pong(start_once, kind):
 
 @pytest.mark.parametrize("kind", ["plain", "Socket.IO"])
 def test_sigterm_loses_nothing(start, kind):
-    """Even if the clients respond to nothing."""
+    """Nothing is lost even if the clients never respond."""
     timed = start()
     timed.server.register("ayesha", "1")
     opened = open_plain(timed, "ayesha", "1") if kind == "plain" else Page(timed.server.port, "ayesha", "1")

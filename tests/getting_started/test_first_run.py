@@ -50,7 +50,7 @@ def test_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
     site.set_total(4000)
     assert first_page(admin) == "empty"
     assert REPORTS not in admin.get("/admin/")
-    visit(site)  # a page of this server
+    visit(site)  # a page on this server
     assert first_page(admin) == "waiting"
     assert REPORTS in admin.get("/admin/")
     visit(site, Origin="https://Shop.example:8443")

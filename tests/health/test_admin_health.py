@@ -1,4 +1,4 @@
-"""The page Health: checks, their advice, and the address that the server sees for a visitor."""
+"""The Health page: checks, their advice, and the address that the server sees for a visitor."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ FORWARDED = "198.51.100.7, 203.0.113.5, 10.0.0.1"
 
 @pytest.fixture
 def site(sqlite_database, monkeypatch):
-    """On SQLite: PostgreSQL has its own clock, so a clock set by a test would be reported as wrong. The disk has room,
-    however full the disk of this machine is.
+    """A site on SQLite: PostgreSQL has its own clock, so a clock set by a test would be reported as wrong. The disk has
+    room, however full this machine's disk is.
     """
     monkeypatch.setattr(free_space, "read_disk", lambda folder: Disk(free=10**11, total=2 * 10**11))
     with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
@@ -183,7 +183,7 @@ def test_health_opens_while_the_database_is_away_for_those_who_were_there_just_b
     admin.get("/admin/server")
     with monkeypatch.context() as patch:
         patch.setattr(DatabaseThread, "_connected", away)
-        site.services[CountingServices].visits.site.update(None)  # as the regular read of every second does
+        site.services[CountingServices].visits.site.update(None)  # as the regular read does every second
         page = admin.get("/admin/server")
         assert "The database cannot be read. Some of these numbers are from" in words(page)
         assert re.search(r'id="check-database" data-level="danger"', page)

@@ -1,4 +1,4 @@
-"""The panel's report about visits lost in a rollback of the database."""
+"""The panel's report about visits lost in a database rollback."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEE = "/admin/server/rollback"
 
 @pytest.fixture
 def site(sqlite_database):
-    """On SQLite: PostgreSQL has its own clock, so a test's clock would make all of Health red."""
+    """A site on SQLite: PostgreSQL has its own clock, so a test's clock would make the whole Health page red."""
     with Site(sqlite_database.url) as site:
         site.add_community(HERE)
         yield site
@@ -34,7 +34,7 @@ def admin(site):
 
 
 def go_back(site: Site, database, *scopes: str) -> None:
-    """Register a visit in each of these scopes, and roll the database back before them."""
+    """Register a visit in each of these scopes, and roll the database back to before them."""
     remembered = database.remember()
     for scope in scopes:
         site.register("ayesha", **({} if scope == SITE else {"communityId": scope}))
@@ -43,7 +43,7 @@ def go_back(site: Site, database, *scopes: str) -> None:
 
 
 def check(page: str) -> tuple[str, str]:
-    """Level and text of the check, which ends with the label of its button."""
+    """The check's level and text. The text ends with the label of its button."""
     level, shown = re.search(r'(?s)<li id="check-rollback" data-level="(\w+)">(.*?)</li>', page).groups()
     return level, words(shown)
 
@@ -61,7 +61,7 @@ def test_loss_is_red_until_an_admin_has_seen_it_and_so_is_the_next(site, admin, 
     assert not check(viewer.get("/admin/server"))[1].endswith("Seen")
     at = re.search(r'name="at" value="(\d+)"', page)[1]
     viewer.send(SEE, 403, at=at)
-    admin.send(SEE, at=int(at) - 1)  # from a page that does not show the newest
+    admin.send(SEE, at=int(at) - 1)  # from a page that does not show the latest rollback
     assert check(admin.get("/admin/server"))[0] == "danger"
 
     admin.send(SEE, at=at)

@@ -1,4 +1,4 @@
-"""The rules of Health, one by one: what makes a check amber or red."""
+"""Health's rules, one by one: what makes a check amber or red."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ FAILED_ROW = row(state="failed", error="No space is left.", proven_ms=None)
 
 
 def backups(**known: Any) -> Seen:
-    """A server with automatic backups. Backups by `koyjabo backup` do not count there."""
+    """A server with automatic backups. Backups made with `koyjabo backup` do not count there."""
     state = BackupState(None, None, None, [], NOW_MS + HOUR_MS, NOW_MS - 36 * HOUR_MS)._replace(**known)
     return at("database", backup=None)._replace(backups=state)
 
@@ -194,7 +194,7 @@ def test_worst_checks_are_first_and_those_that_are_off_last():
 
 
 def test_without_redis_no_worker_is_called_missing():
-    """Without Redis, workers know only themselves."""
+    """When Redis is missing, a worker knows only itself."""
     facts = WELL._replace(installation=WELL.installation._replace(workers=2), redis_ms=None)
     by_name = {check.name: check for check in checks.checks(SEEN._replace(facts=facts))}
     assert (by_name["redis"].level, by_name["workers"].code) == (DANGER, "unseen")
@@ -206,4 +206,4 @@ def test_nothing_that_only_the_database_knows_is_green_while_it_is_away(is_remem
     by_name = {check.name: check for check in checks.checks_without_database(seen, is_remembered)}
     assert by_name["database"].level == DANGER
     assert (by_name["recount"].level, by_name["recount"].code) == (OFF, UNREAD)
-    assert by_name["backups"].level == (WARNING if is_remembered else OFF)  # the failure is repeated
+    assert by_name["backups"].level == (WARNING if is_remembered else OFF)  # the failure is still shown

@@ -23,7 +23,7 @@ def server(module_servers, module_sqlite_database) -> Server:
 
 @pytest.fixture(autouse=True)
 def ready(server: Server) -> None:
-    """Earlier tests have left it running, and it forgets what they did."""
+    """Wait until the server, which earlier tests have used, is ready again."""
     wait_until(lambda: server.get("/readyz").ok, "it is green")
 
 
@@ -60,7 +60,9 @@ def test_red_while_the_worker_has_too_much_to_do(server):
 
 
 def late_after_a_stop(server: Server) -> dict[str, dict] | None:
-    """The result while the server reports a delay, or None if that second passed unnoticed."""
+    """Suspend the workers. Returns the result while the server reports a delay, or None if none was seen within a
+    second.
+    """
     with suspended(server.workers()):
         time.sleep(2.5)  # keep it busy: the time beyond the limit counts as delay
     ends = time.monotonic() + 1

@@ -1,4 +1,4 @@
-"""Facts about the server that Health and Data show."""
+"""Facts about the server that the Health and Data pages show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open pages in several processes, because one process is allowed too few open files."""
+"""Opens pages in several processes, because one process may not open enough files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.clients.websocket_clients import SPARE_FILES, Endpoint, WebSocketCl
 
 @dataclass(frozen=True)
 class Reached:
-    """A total that was sent to all pages. `last_at_ns` is when the last one showed it, monotonic clock."""
+    """A total that was sent to all pages. `last_at_ns` is when the last page showed it, on the monotonic clock."""
 
     last_at_ns: int
     behind: int  # pages that do not show it
@@ -22,14 +22,14 @@ class Reached:
 
 @dataclass(frozen=True)
 class Closed:
-    """The end of all pages. `last_at_ns` is when the last one was closed, monotonic clock."""
+    """The closing of all pages. `last_at_ns` is when the last page was closed, on the monotonic clock."""
 
     last_at_ns: int
     without_goodbye: int  # pages that were cut off without a close frame
 
 
 class Crowd:
-    """Pages that are all open."""
+    """A group of open pages."""
 
     def __init__(self, groups: Sequence[WebSocketClients], opened_in_s: float) -> None:
         self._groups = groups
@@ -38,11 +38,13 @@ class Crowd:
         self.pids = [group.pid for group in groups]
 
     def begin_waiting_for(self, total: int) -> None:
-        """Let the pages wait for a total, or a greater one, that a visit is about to cause."""
+        """Start waiting until all pages show this total or a greater one. Call it before registering the visit that
+        causes the total.
+        """
         self._begin(f"until {total}")
 
     def wait_for_total(self) -> Reached:
-        """Wait until every page shows the total; two minutes at most."""
+        """Wait until every page shows the total, for at most two minutes."""
         answers = self._answers()
         return Reached(
             max(answer["last_at_ns"] for answer in answers),
@@ -56,7 +58,7 @@ class Crowd:
         self._answers()
 
     def begin_closing(self) -> None:
-        """Let the pages wait for their end. Call it before stopping the server."""
+        """Start waiting until all pages are closed. Call it before stopping the server."""
         self._begin("closed")
 
     def wait_until_closed(self) -> Closed:
@@ -67,7 +69,7 @@ class Crowd:
         )
 
     def settle(self) -> None:
-        """Wait until half a second passes without an update; 20 s at most."""
+        """Wait until half a second passes without an update, for at most 20 s."""
         self._begin("settle")
         self._answers()
 

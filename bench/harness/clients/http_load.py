@@ -1,4 +1,4 @@
-"""HTTP load for some seconds, from one thread on one core (load/httpload.c)."""
+"""Generates HTTP load for a few seconds, from one thread on one core (load/httpload.c)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ PATIENCE_S = 20
 HEAD = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs", "database CPU µs", "errors", "of Flask's constant")
 
 Figures = dict[str, float]
-"""Results of the client. `errors` are broken connections, timeouts and responses of 400 and above. `requests` are all
-that got a response, even after the end; `rate` counts responses per second until the end.
+"""The client's results. `errors` counts broken connections, timeouts and statuses of 400 and above. `requests` counts
+all requests that got a response, even after the end; `rate` is the number of responses per second until the end.
 """
 
 
 def register(port: int, connections: int, seconds: int, core: int) -> Figures:
-    """Register visits, each a different one."""
+    """Register visits, all of them different."""
     return _load(port, connections, seconds, core, "register", secrets.token_hex(4))
 
 
@@ -32,7 +32,7 @@ def get(port: int, path: str, connections: int, seconds: int, core: int, etag: s
 
 
 def row(name: str, figures: Sequence[Figures], flask: Sequence[Figures] | None) -> list[str]:
-    """A row of a table with HEAD: medians of the rounds, and the ratio to a constant response of Flask."""
+    """A table row for HEAD: medians of the rounds, and the ratio to Flask's constant response."""
     at = {name: median(figures[name] for figures in figures) for name in figures[0]}
     database = f"{at['database_cpu_us']:.0f}" if "database_cpu_us" in at else "-"
     times = [f"{at['rate']:,.0f}", f"{at['p50_ms']:.2f}", f"{at['p99_ms']:.2f}", f"{at['cpu_us']:.0f}", database]

@@ -1,5 +1,5 @@
-"""Requests at a steady rate over a few keep-alive connections, from a separate process: this file, run with PORT KIND
-RATE SECONDS LINES.
+"""Sends requests at a steady rate over a few keep-alive connections, from a separate process: this file, run with PORT
+KIND RATE SECONDS CONNECTIONS.
 
 Requests are due at fixed times. If all connections are busy, a request waits, and the wait counts as part of its time.
 The standard library is fast enough for a few hundred requests a second.
@@ -55,7 +55,7 @@ class Connection:
         self.socket.sendall(text)
 
     def receive(self) -> tuple[int, str] | None:
-        """Status and body, when the response is complete."""
+        """The status and body once the response is complete; None until then."""
         got = self.socket.recv(CHUNK)
         if not got:
             raise ConnectionError("the server closed a connection")
@@ -113,12 +113,12 @@ class Answer:
 
     @property
     def took_ms(self) -> float:
-        """Time since the request was due, so that one that had to wait does not look fast."""
+        """Time since the request was due, so that a request that had to wait does not look fast."""
         return (self.answered_ns - self.due_ns) / 1e6
 
 
 class Steady:
-    """Running requests, started by the constructor. `kind` is `stats`, `alive` (GET /healthz) or `register`."""
+    """Requests in progress, started by the constructor. `kind` is `stats`, `alive` (GET /healthz) or `register`."""
 
     def __init__(
         self, port: int, kind: str, rate: float, seconds: float, connections: int = 4, core: int | None = None
@@ -144,7 +144,7 @@ class Steady:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that `percent` of all do not exceed, or 0 if there are none."""
+    """The smallest value that `percent` of the values do not exceed, or 0 if there are no values."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else 0.0
 

@@ -32,7 +32,9 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Broadcast:
-    """One broadcast as its clients received it. `last_ms` is the time from its start to the last client."""
+    """One broadcast, as received by the clients. `last_ms` is the time from its start until the last client received
+    it.
+    """
 
     last_ms: float
     reached: int
@@ -41,7 +43,7 @@ class Broadcast:
 
 @dataclass(frozen=True)
 class Reconnected:
-    """How clients reconnected. `updated` is how many have received an update since."""
+    """The result of a reconnect. `updated` is the number of clients that have received an update since."""
 
     took_ms: float
     updated: int
@@ -50,7 +52,9 @@ class Reconnected:
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts since the start. `deflated` connections compress. `longest_batch_us` is the client's own delay."""
+    """Counts since the start. `deflated` is the number of compressed connections. `longest_batch_us` is the client
+    process's own delay.
+    """
 
     updates: int
     lost: int
@@ -59,7 +63,7 @@ class Counts:
 
 
 class WebSocketClients:
-    """Clients that are all connected."""
+    """A group of connected clients."""
 
     def __init__(self, process: subprocess.Popen[str], size: int) -> None:
         self._process = process
@@ -67,15 +71,15 @@ class WebSocketClients:
         self.pid = process.pid
 
     def settle(self) -> None:
-        """Wait until half a second passes without an update; 20 s at most."""
+        """Wait until half a second passes without an update, for at most 20 s."""
         self.tell("settle")
 
     def emit(self, times: int) -> Broadcast:
-        """Trigger one broadcast, or only the trigger if `times` is 0, and wait for its end."""
+        """Trigger one broadcast and wait for it to end. If `times` is 0, only the trigger request is sent."""
         return Broadcast(**self.tell(f"emit {times}"))
 
     def reconnect(self) -> Reconnected:
-        """Reopen all connections after their server ended, and wait until each has an update."""
+        """Reopen all connections after their server has stopped, and wait until each has received an update."""
         return Reconnected(**self.tell("again"))
 
     def counts(self) -> Counts:
@@ -115,7 +119,7 @@ def connect(
 def opening(
     port: int, endpoint: Endpoint, size: int, core: int | None, log: Path | None = None
 ) -> Iterator[WebSocketClients]:
-    """Like `connect`, without waiting. Their first `answer` reports that all are open."""
+    """Like `connect`, but without waiting. The first `answer` reports that all connections are open."""
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     options = [*(["deflate"] if endpoint.deflate else []), *([f"log={log}"] if log else [])]
     process = subprocess.Popen(
@@ -123,11 +127,11 @@ def opening(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl+C is for us; they end with their input
+        start_new_session=True,  # Ctrl+C is for this process; the clients exit when their input closes
     )
     try:
         yield WebSocketClients(process, size)
-    finally:  # they end with their input, and write the log
+    finally:  # when their input closes, the clients write the log and exit
         try:
             process.communicate(timeout=STOP_S)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Servers that push, the endpoints of their clients, and the cost of broadcasts to many of them, in rounds."""
+"""Servers that push, their clients' endpoints, and the cost of broadcasts to many clients, measured in rounds."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from harness.servers.versions import THIS, Version
 FEW = 20
 FRAMES_A_TURN = 20_000
 FEWEST, MOST = 3, 10
-"""Broadcasts in one round: more if they are short."""
+"""Minimum and maximum number of broadcasts per round. Rounds with fewer clients have more broadcasts."""
 
 VISITS_A_SECOND, READS_A_SECOND = 20, 100
 
 
 TRIGGER = Path("bench", "servers", "push.py")
-"""A version's server with a route that triggers broadcasts, in its folder."""
+"""Path, within a version's folder, of its server with a route that triggers broadcasts."""
 
 SOCKET_IO_ENDPOINT = Endpoint("/socket.io/?EIO=4&transport=websocket", SOCKET_IO)
 PLAIN_ENDPOINT = Endpoint("/", PLAIN)
@@ -47,7 +47,7 @@ def with_trigger(version: Version) -> tuple[Candidate, Candidate]:
 
 
 def deployed(version: Version) -> tuple[Candidate, Candidate]:
-    """The same, as deployed."""
+    """The same candidates, but with the server as deployed."""
     return _of(version, version.server)
 
 
@@ -65,7 +65,7 @@ OURS_STREAMS = Candidate("this server, streams", OURS.command, Endpoint("/api/st
 
 @dataclass(frozen=True)
 class Turn:
-    """Results of one server in one round: medians of its broadcasts."""
+    """One server's results in one round: medians of its broadcasts."""
 
     cpu_us: float  # per frame, without the trigger's cost
     last_ms: float
@@ -75,7 +75,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class HttpLatency:
-    """GET /api/stats during broadcasts."""
+    """Latency of GET /api/stats during broadcasts."""
 
     errors: int
     updates_a_second: float  # to each client
@@ -100,11 +100,11 @@ class Measurement:
     latency: HttpLatency | None = None
 
     def kb_a_connection(self) -> float:
-        """The present memory per connection."""
+        """The current memory per connection, in units of 1,000 bytes."""
         return 1000 * (proc.tree_rss_mb(self.server.pid) - self.empty_mb) / self.clients.size
 
     def finish(self, testbed: Testbed, seconds: int) -> None:
-        """Take the measurements after all rounds."""
+        """Take the final measurements, after all rounds."""
         self.counts, self.later_kb = self.clients.counts(), self.kb_a_connection()
         if not self.candidate.endpoint.deflate:
             self.latency = measure_http(self, testbed, seconds)
@@ -130,7 +130,7 @@ def started(candidates: Sequence[Candidate], testbed: Testbed, size: int) -> Ite
 
 
 def _warm_up(candidate: Candidate, server: Server, testbed: Testbed) -> float:
-    """Load everything that is loaded on first use or some seconds after the start. Returns the memory in MB."""
+    """Load everything the server loads on first use or a few seconds after starting. Returns the memory in MB."""
     with connect(server.port, candidate.endpoint, FEW, testbed.load_core) as few:
         few.settle()
         few.emit(1)
@@ -138,7 +138,7 @@ def _warm_up(candidate: Candidate, server: Server, testbed: Testbed) -> float:
 
 
 def run_rounds(measurements: Sequence[Measurement], rounds: int) -> None:
-    """Measure all in turn, `rounds` times, so that other work on the machine affects all equally."""
+    """Measure all servers in turn, `rounds` times, so that other work on the machine affects them equally."""
     for number in range(rounds):
         progress(
             number + 1, rounds, f"round of {len(measurements)} servers, {measurements[0].clients.size:,} connections"
@@ -150,7 +150,7 @@ def run_rounds(measurements: Sequence[Measurement], rounds: int) -> None:
 def _turn(measurement: Measurement) -> Turn:
     size = measurement.clients.size
     measurement.clients.settle()
-    measurement.clients.emit(1)  # warms the caches, and is not measured
+    measurement.clients.emit(1)  # warms the caches; not measured
     trigger_us = median(_cpu_of(measurement, 0)[0] for _ in range(3))
     seen = [_cpu_of(measurement, 1) for _ in range(min(MOST, max(FEWEST, FRAMES_A_TURN // size)))]
     return Turn(
@@ -168,7 +168,7 @@ def _cpu_of(measurement: Measurement, times: int) -> tuple[float, Broadcast]:
 
 
 def measure_http(measurement: Measurement, testbed: Testbed, seconds: float) -> HttpLatency:
-    """Register real visits, each a change for all sockets, while reads are due at fixed times."""
+    """Register real visits, each causing an update to all sockets, while reads are due at fixed times."""
     progress(1, 1, f"GET /api/stats beside {measurement.candidate.name}")
     measurement.clients.settle()
     measurement.clients.give_way()  # the reads are measured on the same core

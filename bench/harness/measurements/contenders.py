@@ -1,4 +1,4 @@
-"""Servers that respond to HTTP: this one, an earlier version, and constant responses; and one load on one of them."""
+"""Servers that respond to HTTP (this one, an earlier version, and constant responses), and one load on one of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ WARM_UP_S = 1
 
 @dataclass(frozen=True)
 class Contender:
-    """A server to start in `folder`. `keeps` is whether it stores what it receives, so that it can be checked."""
+    """A server to start in `folder`. `keeps` says whether it stores what it receives, so that the data can be
+    checked.
+    """
 
     name: str
     backend: str
@@ -56,7 +58,7 @@ def of_version(version: Version) -> tuple[Contender, Contender]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A server to start in `folder`, and the endpoint of its clients."""
+    """A server to start in `folder`, and its clients' endpoint."""
 
     name: str
     command: tuple[str, ...]
@@ -66,7 +68,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Testbed:
-    """A folder on a real disk, cores for servers and for clients, and a PostgreSQL if needed."""
+    """A folder on a real disk, a core for servers and one for clients, and a PostgreSQL server if needed."""
 
     folder: Path
     server_core: int
@@ -74,12 +76,12 @@ class Testbed:
     postgres: Postgres | None = None
 
     def server(self, contender: Contender | Candidate, database: Database, **settings: str) -> Server:
-        """A server that is not started yet."""
+        """A server that has not been started yet."""
         settings = {**settings_on(database), **settings}
         return Server(contender.command, settings, self.server_core, self.folder, contender.folder)
 
     def measure(self, contender: Contender, server: Server, start: Callable[[], Figures]) -> Figures:
-        """Run the load that `start` starts, and add the cost of each request."""
+        """Run the load with `start`, and add the CPU time per request to its figures."""
         roots = {"cpu_us": server.pid}
         if contender.backend == POSTGRES and self.postgres:
             roots["database_cpu_us"] = self.postgres.pid

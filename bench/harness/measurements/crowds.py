@@ -1,4 +1,4 @@
-"""A server with tens of thousands of open pages, from their opening to its end."""
+"""Measures a server with tens of thousands of open pages, from opening the pages to stopping the server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.servers.server import Server
 
 REGISTERING_CONNECTIONS = 16
 REST_S = 3.0
-"""Longer than a room pauses after a broadcast, so that no visit waits for the one before."""
+"""Longer than a room's pause after a broadcast, so that no visit waits for the previous one."""
 
 IDLE_S = 2.0
 DEAD_S = 10.0
@@ -30,7 +30,7 @@ DEAD_S = 10.0
 class Opening:
     pages: int
     pages_a_second: float
-    cpu_us: float  # of the server, Redis and the database, for each page
+    cpu_us: float  # of the server, Redis and the database, per page
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class OneVisit:
     """A visit after a pause."""
 
     last_ms: float  # from sending the request until the last page shows it
-    cpu_us: float  # of the server, Redis and the database in this time, for each frame; nothing is subtracted
-    client_us: float  # of the pages' clients, for each frame
+    cpu_us: float  # of the server, Redis and the database in this time, per frame; nothing is subtracted
+    client_us: float  # of the pages' clients, per frame
     behind: int  # pages that have not shown it
-    idle_percent: float  # CPU of the server, Redis and the database just before, of one core
+    idle_percent: float  # CPU of the server, Redis and the database just before the visit, in percent of one core
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class Ending:
 
 
 class Experiment:
-    """One server with its open pages. Call the methods in this order. `others` are the first processes of Redis and the
-    database; their CPU and memory count as the server's.
+    """One server with its open pages. Call the methods in the order of their definitions. `others` are the root
+    processes of Redis and the database; their CPU and memory count as the server's.
     """
 
     def __init__(self, server: Server, others: Sequence[int]) -> None:
         self._server = server
         self._roots = (server.pid, *others)
-        # Workers go on loading for some seconds after the first response.
+        # Workers keep loading for a few seconds after the first response.
         proc.loaded_mb(server.pid, proc.tree_pss_mb)
         self.empty_mb = self.mb()
         self._before_us = self._servers_us()
@@ -78,7 +78,7 @@ class Experiment:
         return Opening(crowd.size, crowd.size / crowd.opened_in_s, cpu_us / crowd.size)
 
     def mb(self) -> float:
-        """Memory of all processes in MB (10⁶ bytes). Memory shared by several of a tree's processes counts once."""
+        """Memory of all processes in MB (10⁶ bytes). Memory shared within a process tree counts once."""
         return sum(map(proc.tree_pss_mb, self._roots))
 
     def one_visit(self, crowd: Crowd) -> OneVisit:
@@ -113,8 +113,8 @@ class Experiment:
         return ManyVisits(answers, reached.updates / crowd.size / seconds, max(0.0, behind_s), reached.behind)
 
     def lose_a_worker(self, crowd: Crowd) -> float:
-        """Kill a worker and register a visit. Returns the seconds until every page shows it, including the dead
-        worker's.
+        """Kill a worker and register a visit. Returns how many seconds it takes until every page shows the visit,
+        including the dead worker's pages.
         """
         crowd.settle()
         crowd.reopen_lost()
@@ -123,7 +123,7 @@ class Experiment:
         began_ns = time.monotonic_ns()
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: worker not in self._server.workers, "the worker is gone", DEAD_S)
-        self._register()  # now, so that each of its pages must reconnect to see it
+        self._register()  # only now, so that the worker's pages must reconnect to see the visit
         reached = crowd.wait_for_total()
         return (reached.last_at_ns - began_ns) / 1e9 if not reached.behind else float("inf")
 

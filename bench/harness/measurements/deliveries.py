@@ -17,7 +17,7 @@ SLOT_NS = 100_000
 
 @dataclass(frozen=True)
 class Visit:
-    """An acknowledged registration; wall clock, in ns."""
+    """An acknowledged registration. Times are wall clock, in ns."""
 
     ordinal: int
     sent_ns: int
@@ -25,7 +25,9 @@ class Visit:
 
 
 def visit(answer: Answer) -> Visit:
-    """The visit of a response. Its revision is the time of the commit in ms, within what the client measured."""
+    """The visit in a response. The revision is the commit time in ms, limited to the interval that the client
+    measured.
+    """
     body = json.loads(answer.body)
     committed_ns = min(body["stats"]["revision"] * 1_000_000, answer.answered_ns)
     return Visit(body["visit"]["ordinal"], answer.sent_ns, max(committed_ns, answer.sent_ns))
@@ -45,7 +47,7 @@ class Delays:
         return self._slots.total()
 
     def percentile_ms(self, percent: float) -> float:
-        """The upper end of the step that contains the percentile."""
+        """The upper end of the step that contains the percentile, ms."""
         left = self.count * percent / 100
         for slot, count in sorted(self._slots.items()):
             left -= count
@@ -56,7 +58,7 @@ class Delays:
 
 @dataclass
 class Socket:
-    """The last update of one client, and how often it received an older one."""
+    """One client's last update, and how often it received an older one."""
 
     total: int
     revision: int = 0
@@ -64,7 +66,7 @@ class Socket:
     updates: int = 0
 
     def take(self, total: int, revision: int) -> range:
-        """The ordinals that this update is the first to include."""
+        """Record an update. Returns the visit numbers that it is the first to include."""
         self.updates += 1
         self.went_back += total < self.total or revision < self.revision
         news = range(self.total + 1, total + 1)
@@ -74,7 +76,7 @@ class Socket:
 
 @dataclass
 class Deliveries:
-    """Delays of all (visit, socket) pairs, and the sockets at the end."""
+    """Delays of all (visit, socket) pairs, and the sockets' final states."""
 
     starting_total: int
     sockets: list[Socket] = field(default_factory=list)
@@ -82,8 +84,8 @@ class Deliveries:
     from_sending: Delays = field(default_factory=Delays)
 
     def read(self, log: Path, clients: int, visits: Sequence[Visit]) -> None:
-        """Add the updates that `clients` have written to `log`. `visits` are sorted. Raises an error if an ordinal is
-        missing.
+        """Add the updates that `clients` clients have written to `log`. `visits` are sorted. Adds no delays if a visit
+        number is missing.
         """
         mine = [Socket(self.starting_total) for _ in range(clients)]
         self.sockets += mine

@@ -50,7 +50,7 @@ def all_cores() -> str:
 
 
 def say_head(report: Report, *lines: str) -> None:
-    """Print the subject of the measurement, the machine and the software. Call it while the machine is idle."""
+    """Print the subject of the measurement, and the machine and software used. Call it while the machine is idle."""
     model = "unknown processor"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -73,7 +73,7 @@ def node_version() -> str:
 
 
 def busy_percent_since(before: tuple[int, int]) -> float:
-    """How busy all cores were, with any work, since `cpu_ticks` returned `before`."""
+    """The load on all cores from any work since `cpu_ticks` returned `before`, in percent."""
     idle, total = cpu_ticks()
     return 100 * (1 - (idle - before[0]) / max(1, total - before[1]))
 

@@ -73,13 +73,13 @@ def say_targets(report: Report, targets: Sequence[Target]) -> None:
 
 
 def ratio(ours: Sequence[Any], theirs: Sequence[Any], figure: Callable[[Any], float]) -> float:
-    """The median of a figure's ratios by round: a disturbance affects both values of a round."""
+    """The median of a figure's per-round ratios, because a disturbance affects both values of a round."""
     return median(figure(one) / max(figure(other), 1e-9) for one, other in zip(ours, theirs, strict=True))
 
 
 def in_turn(candidates: Sequence[Candidate], rounds: int, words: str = "") -> Iterator[Candidate]:
-    """Yield all in turn, `rounds` times, so that other work on the machine affects all equally. Prints progress with
-    their names.
+    """Yield all candidates in turn, `rounds` times, so that other work on the machine affects them equally. Prints
+    their names as progress.
     """
     steps = rounds * len(candidates)
     for step in range(steps):

@@ -23,7 +23,7 @@ SETTINGS = {
     "ENVIRONMENT": "production",
     **NO_LIMITS,
 }
-"""Settings of every server. Production, so that `.env` is not read."""
+"""Settings of every server. ENVIRONMENT is production, so that `.env` is not read."""
 
 MIGRATE = "from koyjabo import create_app; create_app()"
 RECOUNT = """
@@ -44,14 +44,14 @@ def settings_on(database: Database) -> dict[str, str]:
 
 
 def migrate(database: Database) -> None:
-    """Migrate it with the product's own migrations, in a separate process."""
+    """Migrate a database with the product's own migrations, in a separate process."""
     run("-c", MIGRATE, **settings_on(database)).check_returncode()
 
 
 @contextmanager
 def server_for(kind: str, core: int | None = None) -> Iterator[Postgres | None]:
-    """PostgreSQL for the duration of the block, or None for SQLite. It runs only on `core`, unless that is None. Its
-    data is on the disk of the cache.
+    """A PostgreSQL server for the duration of the block, or None for SQLite. It runs only on `core`, if given. Its data
+    is on the same disk as the cache.
     """
     if kind == SQLITE:
         yield None
@@ -68,8 +68,8 @@ def server_for(kind: str, core: int | None = None) -> Iterator[Postgres | None]:
 
 @contextmanager
 def fresh(folder: Path, server: Postgres | None = None, is_empty: bool = False) -> Iterator[Database]:
-    """The path of a new SQLite file, where the product creates its tables, or a database of `server` with the product's
-    tables. `is_empty` leaves them out for a server that creates its own.
+    """A new SQLite database, where the product creates its tables, or a new database on `server` with the product's
+    tables. With `is_empty`, the tables are left out for a server that creates its own.
     """
     if server is not None:
         database = server.new_database(EMPTY if is_empty else MIGRATED)
@@ -83,7 +83,7 @@ def fresh(folder: Path, server: Postgres | None = None, is_empty: bool = False) 
 
 
 def is_exact(database: Database, acknowledged: int) -> bool:
-    """Whether every acknowledged visit is there, ordinals have no gap or repeat, and every sum agrees."""
+    """Whether every acknowledged visit is stored, visit numbers have no gaps or duplicates, and all sums agree."""
     total, visits, unique, rows, ordinals, first, last, visitors, *sums = map(int, database.rows(RECOUNT)[0])
     daily, hourly, new_visitors = sums
     gapless = rows == ordinals == last - STARTING_TOTAL and (not rows or first == STARTING_TOTAL + 1)

@@ -33,7 +33,7 @@ LEFT_OUT = {"missing", "forbidden"}
 
 
 class Reader(NamedTuple):
-    """A user: cookies and an Authorization header of a session, and values for page addresses."""
+    """A user: the cookies and Authorization header of a session, and values for page paths."""
 
     cookies: dict[str, str]
     header: dict[str, str]
@@ -50,7 +50,7 @@ class Subject(NamedTuple):
 
 @contextmanager
 def full_site(folder: Path) -> Iterator[Server]:
-    """A server as deployed, on one worker, without further activity."""
+    """A server as deployed, with the demo's history, one worker and no further activity."""
     settings = settings_on(SqliteDatabase(folder / "koyjabo.db"))
     settings |= {"ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": cast.password(SETTINGS["SECRET_KEY"])}
     development = {**settings, "ENVIRONMENT": "development"}
@@ -61,7 +61,7 @@ def full_site(folder: Path) -> Iterator[Server]:
 
 
 def subjects(server: Server, names: tuple[str, ...]) -> list[Subject]:
-    """All pages that have names, or those with the given ones."""
+    """The pages with these names, or all pages except LEFT_OUT if no names are given."""
     password = cast.password(SETTINGS["SECRET_KEY"])
     readers = {who: _log_in(server, who, password) for who in (MEMBER, SITE_ADMIN)} | {NOBODY: Reader({}, {}, {})}
     values = {"visit": str(stats(server)["totalVisits"])}

@@ -34,7 +34,7 @@ def name(pid: int) -> str:
 
 
 def cpu_us(root: int) -> float:
-    """CPU time of the live threads of the whole tree, in µs."""
+    """CPU time of all live threads in the tree, in µs."""
     return sum(_thread_ns(pid) for pid in tree(root)) / 1000
 
 
@@ -56,7 +56,7 @@ def tree_pss_mb(root: int) -> float:
 
 
 def loaded_mb(root: int, memory_mb: Callable[[int], float]) -> float:
-    """The memory of a tree after everything is loaded, which takes some seconds."""
+    """A tree's memory once everything is loaded, which takes a few seconds."""
     seen_mb: deque[float] = deque(maxlen=round(LOADED_S / LOOK_S))
     while len(seen_mb) < LOADED_S / LOOK_S or max(seen_mb) - min(seen_mb) > LOADED_MB:
         time.sleep(LOOK_S)

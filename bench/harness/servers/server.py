@@ -21,9 +21,9 @@ Answer = tuple[int, bytes, Mapping[str, str]]
 
 
 class Server(Service):
-    """An HTTP server on 127.0.0.1. `pid` is its first process.
+    """An HTTP server on 127.0.0.1. `pid` is its root process.
 
-    `core` is one or several, in taskset's format; `folder` is the version's. PORT is set to `port`.
+    `core` is one or more cores, in taskset's format; `folder` is the version's folder. PORT is set to `port`.
     """
 
     start_s, stop_s = 40.0, 12.0
@@ -70,7 +70,7 @@ class Server(Service):
         return self.ask("POST", path, json.dumps(body), {**JSON, **(headers or {})}, timeout_s)
 
     def _answers(self) -> bool:
-        """Accepts any HTTP response."""
+        """Whether the server sends any HTTP response."""
         try:
             return super()._answers() and bool(self.ask("GET", PROBE))
         except (OSError, http.client.HTTPException):

@@ -1,4 +1,6 @@
-"""An earlier version of the server to compare with: the files of a commit, kept in the cache folder, and a Python."""
+"""An earlier version of the server to compare with: the files of a commit, kept in the cache folder, and a Python
+interpreter.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from support.programs.versions import commit_named, export, translate
 from harness.folders import CACHE, ROOT
 
 COMPILE = ("-m", "compileall", "-q", "koyjabo", "migrations", "config.py", "wsgi.py")
-"""Otherwise its starts would compile modules, and ours would not."""
+"""Compiles an earlier version's modules, which would otherwise happen during its startup but not during ours."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ THIS = Version("this server", ROOT, sys.executable)
 
 
 def at(commit: str) -> Version:
-    """The version of a commit, exported once, with a virtual environment if it pins other packages."""
+    """The version at a commit, exported once, with a virtual environment if it pins other packages."""
     number = commit_named(commit)
     if number is None:
         raise click.ClickException(f"there is no commit {commit}.")
@@ -61,7 +63,7 @@ option = click.option(
     callback=lambda _context, _option, commit: at(commit) if commit else None,
     help="compare with the version of this commit, in alternating rounds",
 )
-"""Parses the option to a Version or None."""
+"""Parses the option into a Version, or None."""
 
 
 def _run(*command: str, cwd: Path = ROOT) -> bytes:

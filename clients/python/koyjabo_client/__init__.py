@@ -1,4 +1,6 @@
-"""A client of a Koy Jabo Live server: counts visits, each exactly once, reads its numbers and follows them live."""
+"""A client for a Koy Jabo Live server: counts each visit exactly once, reads the server's numbers and follows them
+live.
+"""
 
 from koyjabo_client.client import Client
 from koyjabo_client.errors import ApiError

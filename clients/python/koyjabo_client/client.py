@@ -1,4 +1,4 @@
-"""`Client`: a server's calls. It is safe to use from several threads."""
+"""`Client`: calls a server's API. It is safe to use from several threads."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ AGAIN = frozenset({429, 502, 503, 504})
 """Temporary statuses: too many requests, a database that is down, a server that is being replaced."""
 
 MOST_VISITS = 500
-"""Visits in one request."""
+"""Maximum number of visits in one request."""
 
 PAUSES_S = (0.5, 1, 2, 5)
 STREAM_PAUSES_S = (5, 10, 20, 30)
 QUIET_S = 60
-"""A stream without data for so many seconds is broken. The server writes at least every 20 s."""
+"""A stream without data for this many seconds is considered broken. The server writes at least every 20 s."""
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """A redirect would turn a POST into a GET, which counts nothing."""
+    """Refuses redirects: they would turn a POST into a GET, which counts nothing."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 class Client:
-    """A client of one server. `token` is an API key or an access token.
+    """A client for one server. `token` is an API key or an access token.
 
     An attempt takes at most `timeout` s. A call is repeated for up to `patience` s while the server cannot be reached
-    or responds with a status in AGAIN. Then it raises the error of the last attempt: ApiError, or OSError without a
-    response. Other errors are raised at once.
+    or responds with a status in AGAIN. Then it raises the error of the last attempt: ApiError, or OSError if there was
+    no response. Other errors are raised at once.
     """
 
     def __init__(self, base_url: str, token: str | None = None, *, timeout: float = 10, patience: float = 30) -> None:
@@ -62,26 +62,27 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """End pauses, and streams with their next event."""
+        """Stop waiting between attempts, and end streams at their next event."""
         self._closed.set()
 
     def register(self, visitor_id: str, visit_id: str | None = None, **fields: Any) -> Receipt:
-        """Count a visit of a visitor, once: repeats have the same `visit_id`, which is generated if it is None.
+        """Count a visitor's visit once: retries send the same `visit_id`, which is generated if it is None.
 
-        `fields` belong to POST /api/visitor/register: `page`, `referrer`, `user_agent`, `timestamp`, `community_id`,
-        `anonymous`.
+        `fields` are further fields of POST /api/visitor/register: `page`, `referrer`, `user_agent`, `timestamp`,
+        `community_id`, `anonymous`.
         """
         body = {_camel_case(name): value for name, value in fields.items() if value is not None}
         body.update(visitorId=visitor_id, visitId=visit_id or uuid.uuid4().hex)
         return cast(Receipt, self._call("/api/visitor/register", json.dumps(body).encode()))
 
     def register_visits(self, visits: Iterable[Mapping[str, Any]]) -> list[VisitResult]:
-        """Count visits that your server has seen, each once. Needs an API key with `visits:write`.
+        """Count visits seen by your server, each of them once. Needs an API key with `visits:write`.
 
-        Each has `visitor_id` and optionally `visit_id`, `at` (ms, or ISO 8601 with an offset), `page`, `referrer`,
-        `user_agent`, `language`, `address`, `community_id`. Returns a result for each, in order: `ordinal` and
-        `duplicate`, or `error` and `code` for an invalid visit. A request has at most 500 visits. If one raises, the
-        earlier ones are counted. Repeating all visits with the same `visit_id` counts none twice.
+        A visit has `visitor_id` and optionally `visit_id`, `at` (ms, or ISO 8601 with an offset), `page`, `referrer`,
+        `user_agent`, `language`, `address`, `community_id`. Returns a result for each visit, in the same order:
+        `ordinal` and `duplicate`, or `error` and `code` for an invalid visit. Visits are sent in requests of at most
+        500. If a request raises an error, the visits in earlier requests have been counted. Repeating all visits with
+        the same `visit_id` counts none twice.
         """
         bodies = [{_camel_case(name): value for name, value in visit.items() if value is not None} for visit in visits]
         for body in bodies:
@@ -96,18 +97,20 @@ class Client:
         return cast(Stats, self._call("/api/stats"))
 
     def report(self, name: str, **parameters: Any) -> Any:
-        """A report: `summary`, `timeline`, `breakdown` or `hours`. Needs an API key with `reports:read`, or the token
-        of an admin or a viewer.
+        """Get a report: `summary`, `timeline`, `breakdown` or `hours`. Needs an API key with `reports:read`, or the
+        token of an admin or a viewer.
 
-        `parameters` belong to GET /api/reports/{name}; a list repeats one: `range="7d", country=["BD", "IN"]`.
+        `parameters` are query parameters of GET /api/reports/{name}; a list repeats a parameter: `range="7d",
+        country=["BD", "IN"]`.
         """
         pairs = [(key, value) for key, given in parameters.items() for value in _listed(given)]
         return self._call(f"/api/reports/{quote(name, safe='')}?{urlencode(pairs)}")
 
     def stream(self, community_id: str | None = None) -> Iterator[Event]:
-        """Yield the events of the site or of a community. Each has all numbers; the first has the current ones.
+        """Yield the events of the site or of a community. Every event has all numbers; the first event has the current
+        ones.
 
-        Reconnects after 5, 10, 20 and then every 30 s, until the client is closed. Raises ApiError for a permanent
+        Reconnects after 5, 10 and 20 s and then every 30 s, until the client is closed. Raises ApiError for a permanent
         error, such as 401 or 403.
         """
         path = f"/api/communities/{quote(community_id, safe='')}/stream" if community_id else "/api/stream"
@@ -167,7 +170,7 @@ class Client:
                 raise errors.of(answer) from None
 
     def _is_over(self, until: float, pause: float) -> bool:
-        """Wait before the next attempt, and return whether there is none."""
+        """Wait for the next attempt. Returns True if there will be no further attempt."""
         return time.monotonic() + pause > until or self._closed.wait(pause)
 
 

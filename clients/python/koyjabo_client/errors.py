@@ -8,7 +8,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 NO_JSON = "not_json"
-"""The code for a response that is not JSON, such as an error page of a proxy."""
+"""The code for a response that is not JSON, such as a proxy's error page."""
 
 
 class ApiError(Exception):
@@ -48,4 +48,4 @@ def of(answer: HTTPError) -> ApiError:
 
 
 BROKEN = (OSError, HTTPException)
-"""Errors of a request when the connection breaks or the server is down."""
+"""Errors raised by a request when the connection breaks or the server is down."""

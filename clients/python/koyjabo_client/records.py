@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 Event = dict[str, Any]
-"""An event of a stream. `type` is its name: `visitor_update` has `stats`."""
+"""A stream event. `type` is its name; a `visitor_update` has `stats`."""
 
 
 class Stats(TypedDict, total=False):

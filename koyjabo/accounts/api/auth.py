@@ -95,8 +95,8 @@ def me() -> Response:
     body=ProfileBody,
 )
 def change_me() -> Response:
-    """Requires the password. To change the email while an authenticator app is on, a code is required as well. A new
-    email has to be confirmed.
+    """Requires the password. Changing the email while an authenticator app is on also requires a code. A new email has
+    to be confirmed.
     """
     login = tokens.require_account()
     return _answer(UserAnswer.of(authentication.change_profile(login, ProfileBody.of(request))), 200)
@@ -119,8 +119,8 @@ def change_password() -> Response:
     secured=False,
 )
 def request_password_reset() -> Response:
-    """Mail a link to a page where the user can choose a new password. It is valid for 30 minutes and can be used once.
-    The response and its timing are the same for every email.
+    """Email a link to a page where the user can choose a new password. It is valid for 30 minutes and can be used once.
+    The response and its timing are the same for every email address.
     """
     body = PasswordResetBody.of(request)
     limits.count_address("resets")

@@ -32,9 +32,9 @@ from koyjabo.webkit.openapi.describe import LOGGED_IN, WITH_PASSWORD, WRONG_PASS
 )
 def invite_to_panel() -> Response:
     """Only site admins can do this. It requires their own password and, while an authenticator app is on, a code. The
-    response is the same for every email. The person gets the role when they accept, through the mailed link or their
-    list of invitations. The link is valid for a week and can be used once. Inviting the same email again revokes the
-    earlier link.
+    response is the same for every email address. The person gets the role when they accept, through the emailed link
+    or their list of invitations. The link is valid for a week and can be used once. Inviting the same address again
+    revokes the earlier link.
     """
     login = tokens.require_account()
     account = login.account

@@ -1,5 +1,5 @@
-"""/api/auth/second-factor, totp, recovery-codes and passkeys: two-step login, logins with only a passkey, and your own
-two-step login.
+"""/api/auth/second-factor, totp, recovery-codes and passkeys: complete a two-step login, log in with only a passkey,
+and manage your own two-step login.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ EXPIRED = "the code or the passkey is wrong, or the step is over"
 )
 def second_factor() -> Response:
     """Complete a two-step login. The response is the same as for a login without two-step login. A code can be used
-    once, in its own 30 s and the 30 s before and after.
+    once, during its own 30 s and the 30 s before and after.
     """
     body = SecondFactorBody.of(request)
     if body.code is None and body.credential is None:
@@ -87,7 +87,7 @@ NONE_THERE = "there is nothing to confirm or to turn off"
     body=ProofBody,
 )
 def begin_totp() -> Response:
-    """Begin to set up an authenticator app. The secret takes effect once it is confirmed. Requires the password or, as
+    """Begin setting up an authenticator app. The secret takes effect once it is confirmed. Requires the password or, as
     a bearer token, the token of a login that has to set up two-step login.
     """
     token = authentication.enrolment_token()

@@ -44,7 +44,7 @@ class Offer(NamedTuple):
 
 
 class PendingInvitation(NamedTuple):
-    """A valid invitation, as shown to those who may invite."""
+    """A valid invitation, as shown to people who may invite."""
 
     id: str
     email: str
@@ -54,7 +54,9 @@ class PendingInvitation(NamedTuple):
 
 
 def add(session: Session, rows: InvitationRows, place: Subject, invitation: dict[str, Any]) -> None:
-    """Add an invitation. It replaces an earlier one for the same email and the same place, whose link stops working."""
+    """Add an invitation. It replaces an earlier one for the same email and the same community or panel, whose link
+    stops working.
+    """
     _delete(session, rows, rows.table.email_key == invitation["email_key"], *_at(rows, place))
     of_community = {} if place == PANEL else {"community_id": place.id}
     session.add(rows.table(**invitation, **of_community))
@@ -64,8 +66,8 @@ def add(session: Session, rows: InvitationRows, place: Subject, invitation: dict
 def prepare(rows: InvitationRows, session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
     """Prepare the email just before it is sent.
 
-    Returns None if the invitation was accepted, declined, replaced or revoked. If the email has an account, the
-    account's language is used.
+    Returns None if the invitation was accepted, declined, replaced or revoked. If there is an account with this email,
+    the account's language is used.
     """
     if find(session, rows, queued_email.data["link"], now_ms) is None:
         return None
@@ -87,7 +89,7 @@ def valid(session: Session, rows: InvitationRows, invitation_id: str, now_ms: in
 
 
 def of_user(session: Session, rows: InvitationRows, user_id: str, now_ms: int, start: int, count: int) -> Page[Offer]:
-    """Invitations to a user's email, newest first. None if the email is not confirmed."""
+    """Invitations to a user's email, newest first. Empty if the email is not confirmed."""
     mine = select(User.email_key).where(User.id == user_id, User.verified_ms.is_not(None))
     query = _offers(rows, now_ms).where(rows.table.email_key.in_(mine))
     result = session.execute(_newest_first(rows, query).offset(start).limit(count))

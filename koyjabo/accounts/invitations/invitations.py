@@ -91,7 +91,7 @@ class Invitations(Generic[Accepted]):
 
         They get an email if the inviter has confirmed their own address and the limits allow it. The email is in the
         account's language if there is an account, otherwise in `language`. Revokes an earlier invitation for this email
-        to the same place.
+        to the same community or panel.
         """
         by, invitation_id = log.actor(account, self._clock), str(uuid.uuid4())
         data = {"link": invitation_id, "role": role, "by": account.name}
@@ -137,7 +137,7 @@ class Invitations(Generic[Accepted]):
         return accepted
 
     def decline(self, account: Account, token: str) -> None:
-        """Decline. The link stops working."""
+        """Decline the invitation. Its link stops working."""
         self._database.write(self._decline, log.actor(account, self._clock), self._id(token))
 
     def _id(self, token: str) -> str:

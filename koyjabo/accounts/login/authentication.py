@@ -138,8 +138,8 @@ def set_first_password(login: Login, new: str) -> None:
 
 
 def change_profile(login: Login, body: ProfileBody) -> Account:
-    """Change name and email. Requires the password. To change the email while an authenticator app is on, a code is
-    required as well, because a password reset through the new email could remove the app. The browser stays familiar.
+    """Change the name and email. Requires the password. Changing the email while an authenticator app is on also
+    requires a code, because a password reset through the new email could remove the app. The browser stays familiar.
 
     Raises WrongCredentials, WrongCode, EmailTaken.
     """
@@ -163,7 +163,7 @@ def confirm(login: Login, body: ProofBody) -> None:
 
 @contextmanager
 def errors_in(form: Form[Any]) -> Iterator[None]:
-    """Show the errors of `confirm` in the fields of a form."""
+    """Show the errors raised by `confirm` in a form's fields."""
     try:
         yield
     except InvalidInput as error:
@@ -182,8 +182,8 @@ def confirm_password(login: Login, password: str) -> UserRecord:
 
 
 def _familiar_attempt(key: str, email: str) -> Attempt | None:
-    """An attempt from a familiar browser, which other people's attempts do not limit, even from the same address. None
-    if the browser is unfamiliar or has used up its own limit; it then counts as unfamiliar.
+    """An attempt from a familiar browser, which is not limited by other people's attempts, even from the same address.
+    None if the browser is unfamiliar or has used up its own limit; it then counts as unfamiliar.
     """
     browser_mark = partial(current()[AccountServices].credentials.browser_mark, email)
     if not login_limits.is_familiar(key, browser_mark) or not login_limits.count_familiar(key):

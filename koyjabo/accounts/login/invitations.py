@@ -43,7 +43,7 @@ class PanelInvitationBody(ProofBody):
 
 
 class InvitedAnswer(BaseModel):
-    """A new invitation. No field depends on whether the email has an account."""
+    """A new invitation. No field depends on whether there is an account with this email."""
 
     status: Literal["invited"]
     link: str = Field(description="for sending by hand", examples=["https://live.example.com/invitations/qLm0…"])
@@ -84,7 +84,7 @@ def flash_code(made: Invited) -> str:
 
 
 def sent(invitation: PendingInvitation, token: str, title: str) -> SentInvitation:
-    """The invitation to show. `title` names what it invites to."""
+    """The invitation to show. `title` is used in the messages that send its link."""
     address = link(token)
     text = quote(f"{title}\n{address}")
     return SentInvitation(

@@ -21,17 +21,17 @@ FAMILIAR_COOKIE, FAMILIAR_S = "familiar_browser", 365 * 86400
 MARK_LENGTH = 16
 
 UnlockedMs = Callable[[str], int]
-"""Returns when an account was unlocked, given its email key; 0 if not recently."""
+"""Returns when an account was unlocked, given its email key; 0 if it was not unlocked recently."""
 
 
 @contextmanager
 def counted_login(email_key: str, unlocked_ms: UnlockedMs) -> Iterator[None]:
     """Count an attempt to log in or change the password before the password is verified, once for the address and once
-    for the address and account. Unknown accounts are counted in the same way. Only WrongCredentials stays counted for
-    both.
+    for the address and account. Unknown accounts are counted in the same way. Only attempts that end in
+    WrongCredentials stay counted for both.
 
-    `unlocked_ms` is only called for an attempt that would be refused. Failures before that time do not count. Raises
-    TooManyRequests.
+    `unlocked_ms` is only called for an attempt that would be refused. Failures before the time it returns do not count.
+    Raises TooManyRequests.
     """
     limits.count_address("logins")
     _count_attempt(email_key, unlocked_ms)

@@ -1,4 +1,4 @@
-"""Send a browser to an OpenID provider and handle its response: to log in, or to connect the account of a session.
+"""Sends a browser to an OpenID provider and handles the response, to log in or to connect the account of a session.
 
 Every function may raise LedgerUnavailable, TooManyRequests and UnknownProvider.
 """
@@ -61,8 +61,9 @@ def provider_of(name: str) -> Provider:
 
 
 def begin(provider: Provider, path: str = "", login: Login | None = None) -> str:
-    """Begin a login and return the provider's URL. Afterwards the browser goes to `path`, or to the usual page if "".
-    With a `login`, whose password was verified, the account will be connected. Raises ProviderUnavailable.
+    """Begin a login and return the provider's URL. Afterwards the browser goes to `path`, or to the usual page if it is
+    empty. If a `login` is given, its password must have been verified, and its account will be connected. Raises
+    ProviderUnavailable.
     """
     limits.count_address("logins")
     issuer, redirect_uri = provider.settings.issuer, _redirect_uri(provider)
@@ -114,7 +115,7 @@ def log_in(answered: Answered) -> Grant | SecondFactorDue:
 
 
 def _redirect_uri(provider: Provider) -> str:
-    """The redirect URI below PUBLIC_URL or the request's host. Raises ProviderLoginRefused for an invalid host."""
+    """The redirect URI under PUBLIC_URL or on the request's host. Raises ProviderLoginRefused for an invalid host."""
     origin = current()[NetworkServices].origins.site(request)
     if origin is None:
         raise ProviderLoginRefused

@@ -185,7 +185,7 @@ class DueAnswer(BaseModel):
 
 
 class SecondFactorAnswer(BaseModel):
-    """A login that is not complete yet. There are no tokens or cookies until then."""
+    """A login that is not complete yet. No tokens or cookies are issued until it is."""
 
     second_factor: DueAnswer
 
@@ -197,7 +197,7 @@ class SecondFactorAnswer(BaseModel):
 
 
 class OptionsAnswer(BaseModel):
-    """The options for asking for a passkey."""
+    """The options for requesting a passkey."""
 
     token: str
     options: dict[str, Any] = Field(description="for PublicKeyCredential.parseRequestOptionsFromJSON()")

@@ -1,7 +1,7 @@
 """Binds one login at a provider to the browser, the provider and, for a connection, the session.
 
-A cookie contains a random text. The server derives the state, the nonce and the PKCE verifier from it with its own key.
-So the cookie does not reveal them, and a response is only valid for the same browser and provider.
+A cookie contains a random string. The server derives the state, the nonce and the PKCE verifier from it with its own
+key. So the cookie does not reveal them, and a response is only valid for the same browser and provider.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OVER = N_("This login has expired, has already been used, or was started in anot
 
 
 class Authorization(NamedTuple):
-    """The derived values, 43 characters each, as a PKCE verifier has to be (RFC 7636, 4.1)."""
+    """The derived values, each 43 characters long, as required for a PKCE verifier (RFC 7636, 4.1)."""
 
     state: str
     nonce: str

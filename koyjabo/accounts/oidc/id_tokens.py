@@ -48,7 +48,7 @@ class ProviderUser(NamedTuple):
         return name if isinstance(name, str) else None
 
     def has(self, claim_and_value: str) -> bool:
-        """Whether a claim has this value, or is a list that contains it: `groups:ops`. "" never matches."""
+        """Whether a claim has this value, or is a list that contains it, for example `groups:ops`. "" never matches."""
         name, _, expected = claim_and_value.partition(":")
         value = self.claims.get(name)
         return bool(expected) and (value == expected or (isinstance(value, list) and expected in value))

@@ -95,7 +95,7 @@ class ProviderLogins:
 
         Raises ProviderLoginRefused, AccountDisabled.
         """
-        for _ in range(2):  # again, if the user was changed at the same time
+        for _ in range(2):  # retry once if the user was changed concurrently
             person = self._database.read(queries.find, new.identity)
             outcome = self._sign_up(new) if person is None else self._admit(new, person)
             if outcome is not None:
@@ -103,7 +103,7 @@ class ProviderLogins:
         raise ProviderLoginRefused
 
     def connect(self, account: Account, provider: str, user: ProviderUser) -> None:
-        """Let this user of the provider log in to this account. Idempotent. Raises ProviderConnected."""
+        """Allow this user of the provider to log in to this account. Idempotent. Raises ProviderConnected."""
         by = log.actor(account, self._clock)
         entry = by.entry("user.connect", log.Subject("user", account.id, account.email), provider=provider)
         self._database.write(
@@ -168,9 +168,9 @@ class ProviderLogins:
         return self._accounts.open_session(person, new.browser.user_agent, new.browser.is_familiar(person), proof)
 
     def _promoted(self, new: NewLogin, person: UserRecord) -> UserRecord:
-        """The user after OIDC_ADMIN_CLAIM was applied. The claim can give the admin role but never takes it away.
-        Otherwise the admin created by the operator would lose the role at the first login with a provider that does not
-        send the claim.
+        """The user after applying OIDC_ADMIN_CLAIM. The claim can give the admin role but never takes it away.
+        Otherwise the admin created by the operator would lose the role at the first login with a provider that does
+        not send the claim.
         """
         if person.is_admin or not new.user.has(self.rules.admin_claim):
             return person

@@ -82,7 +82,7 @@ def connect(session: Session, user_id: str, identity: Identity, now_ms: int) -> 
 def disconnect(session: Session, user_id: str, issuer: str, issuers: Collection[str]) -> bool:
     """Remove a user's identities at this provider.
 
-    Returns False if there were none. Raises LastWayToLogIn for a user who has no password and no identity at another of
+    Returns False if there were none. Raises LastWayToLogIn if the user has no password and no identity at any other of
     the `issuers`.
     """
     user = _locked(session, user_id)

@@ -1,4 +1,4 @@
-"""Forms of /account: name and email, emails to receive, and ending the user's own sessions."""
+"""Forms on /account: name and email, emails to receive, and ending the user's own sessions."""
 
 from __future__ import annotations
 

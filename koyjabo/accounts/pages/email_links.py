@@ -1,4 +1,4 @@
-"""Pages of mailed links: a new password for users who have forgotten theirs, and confirming an email."""
+"""Pages for emailed links: choosing a new password after forgetting the old one, and confirming an email."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def forgot_password() -> Response:
 
 @bp.post("/forgot-password")
 def do_forgot_password() -> Response:
-    """Mail a link. Redirects to the same page for every email."""
+    """Email a link. Redirects to the same page for every email address."""
     page_login.check_origin()
     form = Form(PasswordResetBody)
     body = form.read()

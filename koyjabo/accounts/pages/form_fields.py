@@ -24,7 +24,7 @@ CredentialText = Annotated[dict[str, Any] | None, BeforeValidator(_from_text)]
 
 
 class NewPasswordBody(Body):
-    """Form of the page behind a password link."""
+    """Form on the page that a password reset link opens."""
 
     new_password: NewPassword
 

@@ -127,8 +127,8 @@ def onwards_from(account: Account) -> str:
 
 
 def landing(account: Account) -> str:
-    """The path to open after a login without a destination. Accounts that may see the panel go there, so that an
-    admin's login counts no visit. Others go to their community if they have exactly one.
+    """The path to open after a login without a destination. Users who may see the panel go there, so that an admin's
+    login does not count as a visit. Others go to their community if they have exactly one.
     """
     if account.sees_panel:
         return url_for("admin.overview")

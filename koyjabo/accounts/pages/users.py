@@ -57,7 +57,7 @@ def new_panel_invitation() -> Response:
 
 @bp.post("/people/invite")
 def invite_to_panel() -> Response:
-    """Invite, after a page that asks for the password."""
+    """Invite a person, after asking for the password on a separate page."""
     form = Form(PanelInvitationBody)
     body = form.read()
     if body is None:
@@ -112,7 +112,7 @@ def disable(user_id: str) -> Response:
 
 @bp.post("/people/<user_id>/enable")
 def enable(user_id: str) -> Response:
-    """Enable a user. Asks for the password first if the user gets rights in the panel back."""
+    """Enable a user. Asks for the password first if the user regains rights in the panel."""
     user = _line(user_id)
     if user.is_admin or user.is_viewer:
         _confirm_giving(_enabling(user))

@@ -17,7 +17,7 @@ SLOTS = 2
 """Number of slots: one job is being hashed, and the next is ready to follow."""
 
 MAX_PER_ADDRESS = 3
-"""Maximum number of waiting jobs per address. 60 addresses can have 180 jobs together."""
+"""Maximum number of waiting jobs per address. 60 addresses can have 180 jobs in total."""
 
 MAX_WAITING = 400
 """Maximum number of waiting jobs, in each of the two queues: enough for 133 addresses with MAX_PER_ADDRESS jobs
@@ -87,8 +87,8 @@ class AddressQueue:
 
 
 class HashQueue:
-    """Runs up to SLOTS jobs at a time. Familiar clients come first, but every FAMILIAR_IN_A_ROW + 1st slot goes to an
-    unfamiliar client.
+    """Runs up to SLOTS jobs at a time. Familiar clients come first, but after FAMILIAR_IN_A_ROW of their jobs, the next
+    slot goes to an unfamiliar client.
     """
 
     def __init__(self, runtime: Runtime) -> None:

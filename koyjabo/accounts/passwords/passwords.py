@@ -1,4 +1,4 @@
-"""Hash and verify passwords with Argon2id. It is slow on purpose, so it never runs on the event loop."""
+"""Hashes and verifies passwords with Argon2id. It is slow by design, so it never runs on the event loop."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Passwords:
         return self._do(partial(hash_now, password), client)
 
     def matches(self, password: str, hashed: str | None, client: PasswordClient = OPERATOR_CLIENT) -> bool:
-        """Whether `hashed` is a hash of `password`. Takes the same time for None and `unusable`, which match no
-        password.
+        """Whether `hashed` is a hash of `password`. Takes equally long for None and for an `unusable` hash, which match
+        no password.
         """
         known = hashed if hashed and is_usable(hashed) else _placeholder_hash()
         return self._do(partial(_matches, password, known), client)
@@ -66,7 +66,7 @@ class Passwords:
 
 
 def hash_now(password: str) -> str:
-    """Hash on the calling thread, and block it. Use this only during start-up."""
+    """Hash on the calling thread, blocking it. Use this only during startup."""
     return HASHER.hash(_composed(password))
 
 
@@ -81,7 +81,7 @@ def is_usable(hashed: str) -> bool:
 
 
 def is_outdated(hashed: str) -> bool:
-    """Whether a hash has other parameters than HASHER."""
+    """Whether a hash has different parameters from HASHER."""
     return HASHER.check_needs_rehash(hashed)
 
 

@@ -105,8 +105,8 @@ def login_options(site: RelyingParty, known: Collection[str], challenge: str, is
 def verify_login(site: RelyingParty, credential: dict[str, Any], challenge: str, key: Key, is_alone: bool) -> int:
     """Verify a passkey.
 
-    Returns its new counter. Raises WrongPasskey, also for a counter that has not grown, because the passkey was then
-    copied. The credential may identify the user, and must do so with `is_alone` (WebAuthn, 7.2, step 6).
+    Returns its new counter. Raises WrongPasskey, including for a counter that has not increased, because the passkey
+    was then copied. The credential may identify the user, and must do so with `is_alone` (WebAuthn, 7.2, step 6).
     """
     import webauthn
     from webauthn.helpers import base64url_to_bytes, parse_authentication_credential_json

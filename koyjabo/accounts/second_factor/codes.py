@@ -1,4 +1,4 @@
-"""Verifies codes of authenticator apps, and recovery codes. Each is valid once, on all servers together."""
+"""Verifies authenticator app codes and recovery codes. Each code is valid only once across all servers."""
 
 from __future__ import annotations
 

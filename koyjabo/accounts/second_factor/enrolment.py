@@ -51,7 +51,7 @@ class SecondFactors:
         return self._database.read(queries.state, account.id)
 
     def begin_totp(self, user_id: str, email: str) -> TotpSetup:
-        """Begin to set up an authenticator app. Raises SecondFactorOn."""
+        """Begin setting up an authenticator app. Raises SecondFactorOn."""
         return _setup(self._codes.begin(user_id), email)
 
     def begin_totp_in(self, login: Login) -> None:
@@ -102,8 +102,8 @@ class SecondFactors:
     def remove_totp(self, login: Login) -> None:
         """Remove the authenticator app. Raises NoSecondFactor.
 
-        If no passkey is left, two-step login is off, and if REQUIRE_TWO_FACTOR requires it of this user, all sessions
-        end.
+        If no passkey is left, this turns two-step login off and, if REQUIRE_TWO_FACTOR requires it of this user, ends
+        all their sessions.
         """
         account, by = login.account, log.actor(login.account, self._clock)
         if self.state(account).totp_ms is None:

@@ -1,5 +1,5 @@
 """Creates and checks one-time codes. Authenticator apps use TOTP (RFC 6238) with SHA-1, 6 digits and 30 s, which all
-apps support. Recovery codes are ten random texts of 80 bits; each is valid for one login without the app.
+apps support. Recovery codes are ten random 80-bit strings; each is valid for one login without the app.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from koyjabo.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpS
 from koyjabo.settings.schema import Policy
 
 KEPT_STEPS = 120
-"""How many 30 s steps a used code is remembered for: an hour, in case the clock is set back."""
+"""Number of 30 s steps that a used code is remembered for: an hour, in case the clock is set back."""
 
 SPEND = text("INSERT INTO spent_codes (user_id, step) VALUES (:user_id, :step) ON CONFLICT DO NOTHING")
 
@@ -73,7 +73,7 @@ def secret(session: Session, user_id: str) -> Secret | None:
 
 
 def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> bool:
-    """Store a secret that is not confirmed yet, replacing an earlier one. Returns False if one is confirmed.
+    """Store an unconfirmed secret, replacing an earlier one. Returns False if a confirmed secret exists.
 
     Deletes used codes of earlier secrets, which do not apply to this one.
     """
@@ -108,7 +108,9 @@ def guessing_ms(session: Session, user_id: str) -> int | None:
 
 
 def spend_step(session: Session, user_id: str, step: int) -> bool:
-    """Use the code of a step. Returns False if it was used before. The primary key decides between two servers."""
+    """Use up a step's code. Returns False if it was used before. If two servers try at once, the primary key
+    decides.
+    """
     if changed_rows(session, SPEND, {"user_id": user_id, "step": step}) != 1:
         return False
     session.execute(delete(SpentCode).where(SpentCode.user_id == user_id, SpentCode.step < step - KEPT_STEPS))
@@ -212,8 +214,8 @@ def add_passkey(
     kept_session_id: str,
     needs_email: bool,
 ) -> bool:
-    """Store a passkey. The first passkey or app also stores the recovery codes and ends all other sessions. Returns
-    whether it was the first.
+    """Store a passkey. If it is the user's first passkey or app, also store the recovery codes and end all other
+    sessions. Returns whether it was the first.
 
     Raises EmailUnconfirmed (with `needs_email`), TooManyPasskeys, and WrongPasskey if the step was already used or the
     passkey exists.

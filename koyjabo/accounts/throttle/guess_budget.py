@@ -14,7 +14,7 @@ from koyjabo.network.client_address import Level
 
 DAY_MS = 86_400_000
 KEPT_MS = 3600 * 1000
-"""How long a state is kept after the last guess, at least, ms, so that the audit log does not repeat its first line."""
+"""Minimum time a state is kept after the last guess, ms, so that the audit log does not repeat its first entry."""
 
 MAX_NETWORKS = 200
 """Maximum number of failed networks remembered per account; the oldest are forgotten. 60 IPv6 customers use 180."""
@@ -25,8 +25,8 @@ miss it.
 """
 
 NOTED_MS = 10_000
-"""After a refusal, further refusals of the same network change nothing for this long, ms. A network keeps its claim ten
-times as long.
+"""How long after a refusal further refusals of the same network change nothing, ms. A network keeps its claim
+ten times as long.
 """
 
 
@@ -58,8 +58,8 @@ class FailedNetwork:
 
 
 class Decision(NamedTuple):
-    """How long until the next attempt may be permitted, ms, or 0; and how much a permitted attempt costs from the first
-    budget, ms.
+    """The time until the next attempt may be permitted, ms, or 0; and how much of the first budget a permitted attempt
+    uses, ms.
     """
 
     wait_ms: int
@@ -77,7 +77,7 @@ class GuessState:
     marks: dict[str, FailedNetwork] = field(default_factory=dict)
 
     def rank(self, networks: Sequence[Level]) -> int:
-        """The number of failures of a network, relative to its allowance; 0 if it has none that count."""
+        """A network's failures, relative to its allowance; 0 if it has none that count."""
         ranks = [self.marks[network].failures // times for network, times in networks if network in self.marks]
         return max(ranks, default=0)
 
@@ -91,8 +91,8 @@ class GuessState:
 
 
 def load(failures: int, text: str, plan: Plan, now_ms: int) -> GuessState:
-    """The stored state, without networks that last failed a day ago. If the clock was set back, the budgets count as
-    spent, except for the reserve.
+    """Load the stored state, without networks whose last failure was a day ago or earlier. If the clock was set back,
+    the budgets count as spent, except for the reserve.
     """
     stored = json.loads(text)
     marks = {name: FailedNetwork(*mark) for name, mark in stored.get("marks", {}).items() if mark[1] > now_ms - DAY_MS}
@@ -192,7 +192,7 @@ def _opens_ms(state: GuessState, plan: Plan, network: str, now_ms: int) -> int:
 
 
 def _day_opens_ms(state: GuessState, plan: Plan, kept: int) -> int:
-    """When the second budget has one guess more than the `kept` number, ms."""
+    """The time when the second budget has one guess more than `kept`, ms."""
     return state.day_spent_ms - (plan.most_a_day - kept - 1) * plan.day_pace_ms
 
 

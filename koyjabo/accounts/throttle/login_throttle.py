@@ -25,8 +25,8 @@ from koyjabo.network.client_address import Level, levels
 from koyjabo.webkit.limits.limits import TOO_MANY_LOGINS
 
 LOGIN, FAMILIAR, PASSWORD = "login", "familiar", "password"
-"""Purposes of a password: a login, a login from a familiar browser, and changing the password. Each has its own
-budgets, so that guessing at logins does not block the owner from the others.
+"""Purposes of entering a password: a login, a login from a familiar browser, and changing the password. Each has its
+own budgets, so that guesses at logins do not block the owner's other attempts.
 """
 
 PLANS = {
@@ -40,7 +40,7 @@ treated like an unknown one.
 """
 
 AUDITED = {1, 49}
-"""The failure counts that are written to the audit log. The others are not, so that guessing cannot fill the log."""
+"""Failure counts that are written to the audit log. Other counts are not, so that guessing cannot fill the log."""
 
 
 class LoginThrottle:
@@ -53,7 +53,7 @@ class LoginThrottle:
 
     def begin(self, email_key: str, address: str, purpose: str = LOGIN) -> Attempt:
         """Count an attempt from an address (see `client_address.limit_key`) before the password is verified, which also
-        limits concurrent attempts. Verify the password in the context of the result.
+        limits concurrent attempts. Returns a context manager; verify the password inside it.
 
         Raises TooManyRequests, LedgerUnavailable.
         """
@@ -160,5 +160,5 @@ def _unlock(session: Any, accounts: Mapping[str, str], now_ms: int) -> None:
 
 
 def account_key(secret: bytes, purpose: str, email_key: str) -> str:
-    """A keyed hash of an account, of constant length, that reveals nothing without the secret."""
+    """A keyed hash of an account, with a fixed length, that reveals nothing without the secret."""
     return hmac.new(secret, f"{purpose} {email_key}".encode("utf-8", "surrogatepass"), "sha256").hexdigest()

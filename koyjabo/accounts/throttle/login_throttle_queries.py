@@ -17,7 +17,7 @@ an attack.
 """
 
 UNLOCKED_MS = 120_000
-"""How long after an unlock workers ignore earlier failures, ms. Workers count failures for only a minute."""
+"""How long workers ignore earlier failures after an unlock, ms. Workers count failures for only a minute."""
 
 ADD = text(
     "INSERT INTO login_failures (account, failures, began_ms, state, expires_ms) "

@@ -65,7 +65,7 @@ class Accounts:
         visitor_id: str | None = None,
         language: str | None = None,
     ) -> Grant | SecondFactorDue:
-        """Create an account, log it in, and mail a link that confirms the email. Raises EmailTaken."""
+        """Create an account, log it in, and email a link that confirms the address. Raises EmailTaken."""
         person = self._new_person(email, password, name, client=client)._replace(language=language)
         new = self._new_session(str(uuid.uuid4()), user_agent)
         entry = own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
@@ -92,7 +92,7 @@ class Accounts:
         about a login from an unfamiliar browser. `cookie` comes from a browser that may skip the two-step login.
         `visitor_id` is kept until the login is complete.
         """
-        for _ in range(2):  # again, if the password hash or two-step login was changed at the same time
+        for _ in range(2):  # retry once if the password hash or two-step login was changed concurrently
             person = self._verified(email, password, client)
             outcome = self._pending.begin_if_due(person, cookie, visitor_id) or self.open_session(
                 person, user_agent, client.is_familiar
@@ -120,8 +120,8 @@ class Accounts:
         return grant_of(person, new) if begun else None
 
     def refresh(self, claims: Claims) -> Grant:
-        """Renew a session with its refresh token. Raises InvalidToken. A token that is used again later was stolen, and
-        ends the session.
+        """Renew a session with its refresh token. Raises InvalidToken. A token that is reused later must have been
+        stolen, and ends the session.
         """
         refresh_id = queries.successor(claims.session_id, claims.token_id)
         new = self._new_session(claims.session_id)._replace(refresh_id=refresh_id)
@@ -163,12 +163,14 @@ class Accounts:
         self._passwords.require_room(client)
 
     def browser_mark(self, email: str) -> str:
-        """The mark of a user's familiar browsers; "" for an unknown email. Takes the same time for both."""
+        """The mark of a user's familiar browsers; "" for an unknown email. Takes equally long for known and unknown
+        emails.
+        """
         person = self._find(email)
         return browser_mark_of(person) if person else ""
 
     def names(self, user_ids: Collection[str]) -> dict[str, str]:
-        """User names by id; unknown ids are missing. For about 1,000 ids at a time."""
+        """User names by id; unknown ids are missing. Meant for about 1,000 ids at a time."""
         return self._database.read(queries.names, list(user_ids)) if user_ids else {}
 
     def change_password(self, login: Login, current: str, new: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
@@ -204,8 +206,8 @@ class Accounts:
         """Change the given fields. A new email has to be verified, and both addresses get an email. Returns the changed
         account.
 
-        The password of `person` was verified before. Raises EmailTaken, and WrongCredentials if the person has changed
-        since.
+        The password of `person` must have been verified. Raises EmailTaken, and WrongCredentials if the person has
+        changed since.
         """
         account = account_of(person)
         email = account.email if email is None else credential_rules.email(email)

@@ -29,10 +29,10 @@ class ExternalPeople:
         self.issuer = issuer
 
     def find_or_make(self, names: Mapping[str, str | None]) -> dict[str, ExternalPerson]:
-        """The people with these external ids, at most AT_ONCE.
+        """Find or create the people with these external ids, at most AT_ONCE.
 
-        Creates people who are missing, and renames people whose name differs. A known person without a given name keeps
-        the current one, and a new person is named after the external id. Writes only differences.
+        Missing people are created, and people whose names differ are renamed. If no name is given, a known person keeps
+        the current name, and a new person is named after the external id. Only differences are written.
         """
         known = self._database.read(external_queries.find, self.issuer, names)
         new = {ref: name for ref, name in names.items() if ref not in known or name not in (None, known[ref].name)}

@@ -1,7 +1,7 @@
 """Queries for users of other systems, who have no account: rows of `users` with the external id of their system.
 
-A person is looked up by external id and the current token issuer, or by external id only if they were added before an
-issuer was set.
+A person is looked up by external id and the current token issuer or, if they were added before an issuer was set, by
+external id only.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def find(session: Session, issuer: str, refs: Collection[str]) -> dict[str, Exte
 
 
 def put(session: Session, issuer: str, names: Mapping[str, str | None], now_ms: int) -> dict[str, ExternalPerson]:
-    """Create unknown people, and rename known people to these names. Returns them by external id. A person without a
-    given name keeps the current one; a new person is then named after the external id.
+    """Create unknown people, and rename known people to these names. Returns them by external id. If no name is given,
+    a known person keeps the current name, and a new person is named after the external id.
     """
     known = find(session, issuer, names)
     for _ in range(ATTEMPTS):

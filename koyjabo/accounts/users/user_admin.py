@@ -72,7 +72,7 @@ class Users:
         return _existing(self._database.read(user_admin_queries.line_by_email, key, self._clock.now_ms()))
 
     def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Page[UserMembership]:
-        """The user's communities by name, including archived ones."""
+        """The user's communities sorted by name, including archived ones."""
         account.require_site_viewer()
         return self._database.report(user_admin_queries.communities_of, uuid_of(user_id) or "", start, count)
 
@@ -99,7 +99,7 @@ class Users:
         return changed
 
     def unlock(self, account: Account, user_id: str) -> UserLine:
-        """Clear all failed logins to an account, so that its logins are no longer limited."""
+        """Clear an account's failed logins, so that its logins are no longer limited."""
         changed = self._change(account, "user.unlock", user_admin_queries.existing, user_id)
         self._unlock(credential_rules.email_key(changed.email))
         return changed

@@ -25,7 +25,7 @@ class UserLine(NamedTuple):
     is_viewer: bool
     created_ms: int
     disabled_ms: int | None
-    second_factor_ms: int | None  # since when; None without two-step login
+    second_factor_ms: int | None  # when two-step login was turned on; None if it is off
     verified_ms: int | None  # when the email was confirmed; None if it was not
     communities: int
     sessions: int  # live ones
@@ -52,7 +52,7 @@ class Changed(NamedTuple):
 
     person: UserRecord
     is_change: bool
-    role_before: str = ""  # one of SITE_ROLES, after a change of the role
+    role_before: str = ""  # one of SITE_ROLES, if the role was changed
 
 
 USER = tuple(getattr(User, name) for name in UserLine._fields[:9])
@@ -89,7 +89,7 @@ def line_by_email(session: Session, email_key: str, now_ms: int) -> UserLine | N
 
 
 def communities_of(session: Session, user_id: str, start: int, count: int) -> Page[UserMembership]:
-    """The user's communities by name, including archived ones."""
+    """The user's communities sorted by name, including archived ones."""
     communities = select(*BELONGING).join(Membership, Membership.community_id == Community.id)
     communities = communities.where(Membership.user_id == user_id)
     rows = session.execute(communities.order_by(func.lower(Community.name), Community.id).offset(start).limit(count))
@@ -111,7 +111,7 @@ def changed_line(
 def set_role(
     session: Session, user_id: str, role: str, keep_last: bool, needs_second_factor: bool, now_ms: int
 ) -> Changed:
-    """Set the role. Raises UnknownUser; and LastAdmin, with `keep_last`, if no admin who can log in would be left."""
+    """Set the role. Raises UnknownUser and, with `keep_last`, LastAdmin if no admin who can log in would be left."""
     if keep_last:
         require_another_admin(session, user_id)
     user = _locked(session, user_id)
@@ -162,7 +162,7 @@ def reset_second_factor(session: Session, user_id: str, now_ms: int) -> Changed:
 
 
 def require_another_admin(session: Session, user_id: str) -> None:
-    """Lock the admins who can log in until the commit. Raises LastAdmin if there is no other one."""
+    """Lock all admins who can log in, until the commit. Raises LastAdmin if there is no other such admin."""
     admins = select(User.id).where(User.is_admin, User.disabled_ms.is_(None)).order_by(User.id)
     if set(session.scalars(admins.with_for_update())) == {user_id}:
         raise LastAdmin(N_("The site needs an admin who can log in. Make another user a site admin first."))

@@ -106,14 +106,13 @@ def sync_members(community_id: str) -> Response:
     """
     account = tokens.require_site_admin()
     body = MembersBody.of(request)
-    # A weak comparison, because proxies that compress responses make tags weak, and these tags depend on the content
-    # only.
+    # Compare weakly, because proxies that compress responses make tags weak, and these tags depend only on the content.
     is_current = request.if_match.contains_weak if "If-Match" in request.headers else _missing
     members = [RefMember(member.ref, member.role, member.name) for member in body.members]
     services = current()[CommunityServices]
     synced = services.by_ref.sync(account, community_id, members, is_current)
     for person in synced.removed:
-        services.messages.disconnect(Scope(community_id.lower()), person)  # like `remove_member_by_ref`
+        services.messages.disconnect(Scope(community_id.lower()), person)  # as in `remove_member_by_ref`
     response = answer(SyncedAnswer(added=synced.added, changed=synced.changed, removed=len(synced.removed)))
     response.headers["ETag"] = members_tag(synced.tag)
     return response

@@ -173,7 +173,7 @@ def list_members(community_id: str) -> Response:
     the tag of the whole list; send it in the If-Match header of a sync.
     """
     account, paging, directory = tokens.require().account, Paging.of(request), current()[CommunityServices].directory
-    tag = directory.list_tag(account, community_id)  # before the list: a later change makes it outdated, not wrong
+    tag = directory.list_tag(account, community_id)  # read first, so that a later change makes it outdated, not wrong
     page = directory.members(account, community_id, paging.start, paging.per_page)
     headers = [*paging.headers(page.total), ("ETag", members_tag(tag))]
     return list_answer(map(MemberAnswer.of, page.items), headers)
@@ -317,8 +317,8 @@ def realtime(community_id: str) -> Response:
     scope="presence:read",
 )
 def who_is_online(community_id: str) -> Response:
-    """The people online in the community. Only moderators can read the list. If there are more than 10,000, it has the
-    first 10,000 in the order they arrived.
+    """The people online in the community. Only moderators can read the list. If there are more than 10,000, it contains
+    the first 10,000 to arrive.
     """
     scope, paging, order = _entered(community_id, MODERATOR), Paging.of(request), request.args.get("order", OLDEST)
     if order not in ORDERS:
@@ -329,7 +329,7 @@ def who_is_online(community_id: str) -> Response:
 
 
 def permitted(community_id: str, role: str) -> Account:
-    """The caller, if they have at least `role` in the community. Call it before the body is parsed (specification:
+    """The caller, if they have at least `role` in the community. Call this before parsing the body (specification:
     Errors).
     """
     account = tokens.require_account().account
@@ -338,8 +338,8 @@ def permitted(community_id: str, role: str) -> Account:
 
 
 def _entered_to_count(community_id: str) -> Scope:
-    """The scope of a community, for its members or, if its numbers are public, for everyone. Credentials that are sent
-    must be valid in both cases.
+    """The scope of a community, for its members or, if its numbers are public, for everyone. Any credentials sent must
+    be valid in both cases.
     """
     with suppress(Unauthenticated):
         tokens.require()

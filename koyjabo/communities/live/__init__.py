@@ -1,1 +1,1 @@
-"""The rooms of communities: participants, dashboards, and removing participants who lose their permission."""
+"""Community rooms: participants, dashboards, and the removal of participants who lose their permission."""

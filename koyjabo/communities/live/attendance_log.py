@@ -44,7 +44,7 @@ class AttendanceLog:
         self.tick()
 
     def tick(self) -> None:
-        """Start to write new arrivals, and those that could not be written before. Call this every second."""
+        """Start writing new arrivals, and earlier ones that could not be written. Call this every second."""
         with self._lock:
             if self._is_writing or not self._unwritten:
                 return

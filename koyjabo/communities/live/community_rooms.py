@@ -20,7 +20,7 @@ from koyjabo.realtime.rooms import Rooms
 
 
 class CommunityRooms:
-    """The participants of these rooms on this worker. `member_room` creates the source of a members' room."""
+    """The participants in these rooms on this worker. `member_room` creates the source for a members' room."""
 
     panel: Callable[[], RoomSource]
     """Returns a source for the panel's room with current values. May wait. Set by the feature that provides
@@ -49,12 +49,12 @@ class CommunityRooms:
         self._member_room = member_room
 
     def join(self, participant: Participant) -> dict[str, Any] | None:
-        """Add a participant to a room and return their first event, which counts them. None if they have left already.
+        """Add a participant to a room and return their first event, which counts them; None if they have already left.
         A person who is not a member becomes a watcher if the community's numbers are public. Waits.
 
-        Raises the error for a missing permission, also if it is revoked during the call; LedgerUnavailable.
+        Raises the error for a missing permission, even if it is revoked during the call; LedgerUnavailable.
         """
-        self._participants.add(participant)  # before the check, so that a revocation from now on ends it
+        self._participants.add(participant)  # before the check, so that any later revocation ends it
         value = None
         try:
             self._check(participant)
@@ -68,8 +68,8 @@ class CommunityRooms:
         return value
 
     def leave(self, participant: Participant, clean: bool = True) -> None:
-        """Remove a participant. If the connection did not end cleanly, it still counts for the grace period.
-        Idempotent.
+        """Remove a participant. If the connection did not end cleanly, the participant still counts for the grace
+        period. Idempotent.
         """
         if participant.is_taken:
             participant.is_taken, participant.is_clean = False, clean
@@ -77,13 +77,13 @@ class CommunityRooms:
             self._clear(participant)
 
     def send_present(self, participant: Participant) -> dict[str, Any] | None:
-        """Send a participant the current value of their room and return it; None if they have left. Waits."""
+        """Send a participant their room's current value and return it; None if they have left. Waits."""
         room = self._rooms.find(self.room_of(participant)) if participant.is_taken else None
         return room.send_present(participant.client) if room else None
 
     def show_view(self, participant: Participant, message: Mapping[str, Any]) -> None:
-        """Send a dashboard or a page of the panel this view of reports instead of the previous one. Waits. Raises
-        InvalidInput, TooBusy, LedgerUnavailable.
+        """Send a dashboard or panel page this report view in place of the previous one. Waits. Raises InvalidInput,
+        TooBusy, LedgerUnavailable.
         """
         name, source = self.view(participant.scope, message)
         self._rooms.show(participant.client, name, source)

@@ -37,7 +37,9 @@ class Dashboard:
         self._revision = 0
 
     def read(self) -> None:
-        """Update the data. Raises LedgerUnavailable if there is no data yet; otherwise keeps the last data."""
+        """Update the data. If the database is down, the last data is kept; raises LedgerUnavailable if there is none
+        yet.
+        """
         self._read_data(again=False)
 
     def refresh(self) -> None:
@@ -92,7 +94,7 @@ class DashboardLeader(Protocol):
 
 
 class LocalLeader:
-    """The leader if there is a single worker."""
+    """The leader when there is only one worker."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,7 +1,7 @@
-"""The room of a community's online members. Its events have the number of members online and the community's stats.
+"""The room of a community's online members. Its events contain the number of members online and the community's stats.
 
-Each event contains the change since the count that was last sent to the room. A client that adds up the changes and a
-client that uses the count therefore agree (specification: promise 4).
+Each count event also contains the change since the last count sent to the room, so a client that adds up the changes
+and a client that uses the count agree (specification: promise 4).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class MemberRoom:
         self._clock = clock
         self._last_count = members.online(live_stats.scope).count
         self._last_visits = _visits(live_stats)
-        # The revision of the newest event. Both kinds of events share one clock. Returning clients send their last
-        # revision.
+        # The revision of the latest event. Both kinds of events share one clock. Returning clients send the last
+        # revision they received.
         self._revision = max(clock.now_ms(), live_stats.stats().revision)
 
     def first_event(self) -> RoomEvent:

@@ -30,7 +30,7 @@ MESSAGES, ENDED = "messages", "ended"
 """Subjects of messages between workers: a `CommunityMessage`, and [community, user] to disconnect."""
 
 MAX_DATA_BYTES = 4096
-"""Maximum size of a message, bytes as JSON in UTF-8 without spaces."""
+"""Maximum size of a message as UTF-8 JSON without spaces, bytes."""
 
 MAX_DEPTH = 64
 """Maximum depth of nested lists and objects. Client libraries parse them recursively, and have a limit."""

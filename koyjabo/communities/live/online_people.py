@@ -56,9 +56,7 @@ class OnlinePerson(NamedTuple):
 
 
 class OnlinePeople:
-    """The members online, and the records of their attendance. `names` returns names by user id, without
-    unknown ids.
-    """
+    """The members online, and their attendance records. `names` returns names by user id, leaving out unknown ids."""
 
     def __init__(
         self,
@@ -100,8 +98,8 @@ class OnlinePeople:
         self._attendance_log.tick()
 
     def online(self, *communities: str) -> list[int]:
-        """The number of people online in each community. Waits up to SETTLE_S for an unknown count. After one wait has
-        timed out, it does not wait for the others.
+        """The number of people online in each community. Waits up to SETTLE_S for an unknown count. Once one wait has
+        timed out, it does not wait for the other counts.
         """
         for community_id in communities:
             self._members.online(Scope(community_id))  # this schedules one read for all of them

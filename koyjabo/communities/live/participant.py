@@ -27,7 +27,7 @@ class Participant:
     is_checked: bool = False
     is_clean: bool = True  # whether the connection was closed cleanly
     problem: KoyJaboError | None = None  # why the permission was revoked
-    refresh_id: str | None = None  # id of the refresh token that must be valid at the join
+    refresh_id: str | None = None  # id of the refresh token that must be valid when joining
 
     @property
     def is_online(self) -> bool:
@@ -44,7 +44,7 @@ class Participant:
 
 
 class Participants:
-    """The participants of this worker, in all communities."""
+    """The participants on this worker, in all communities."""
 
     def __init__(self) -> None:
         self._participants: dict[Participant, None] = {}
@@ -68,7 +68,7 @@ class Participants:
         return list(self._participants)
 
     def of(self, whose: str) -> list[Participant]:
-        """The participants of a session, a user or a community, by its id."""
+        """The participants of the session, user or community with this id."""
         return list(self._participants_of.get(whose, ()))
 
     def counts(self) -> Counter[str]:

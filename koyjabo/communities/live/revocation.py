@@ -70,7 +70,7 @@ class Revocation:
 
     def recheck_if_revoked(self) -> None:
         """If any permission was revoked since the last check, check all participants, in case the message about it was
-        lost. Call this every second. It uses at most a fifth of the time.
+        lost. Call this every second. Checks take up at most a fifth of the time.
         """
         if self._clock.elapsed_ms() < self._rests_until_ms:
             return

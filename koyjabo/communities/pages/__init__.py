@@ -1,4 +1,4 @@
-"""Pages of communities: the list, a community's room, members, invitations and settings."""
+"""Community pages: the list, a community's room, members, invitations and settings."""
 
 from __future__ import annotations
 

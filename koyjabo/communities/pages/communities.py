@@ -1,4 +1,4 @@
-"""Pages of communities for their members: list, members, invitations, settings."""
+"""Community pages for members: list, members, invitations, settings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ FROM_ROOM = "room"
 
 @bp.get("/communities")
 def list_communities() -> str:
-    """List the communities that the reader may see. Without a login: an introduction, then the listed communities."""
+    """List the communities that the reader may see. Without a login, show an introduction, then the listed
+    communities.
+    """
     login = page_login.login()
     account, search = login.account if login else member_forms.STRANGER, _search()
     communities = pagination.list_page(partial(current()[CommunityServices].directory.list, account, search=search))
@@ -87,7 +89,7 @@ def join_community(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/leave")
 def leave_community(community_id: str) -> Response:
-    """Leave, and redirect to the list, because an unlisted community's page is no longer accessible."""
+    """Leave the community, and redirect to the list, because an unlisted community's page is no longer accessible."""
     account, back = page_login.require(), url_for("pages.community", community_id=community_id)
     try:
         community, member = current()[CommunityServices].directory.removable(account, community_id, account.id)
@@ -132,13 +134,13 @@ def _result(result: Result, community_id: str) -> Response:
 
 
 def _list_of_people() -> str:
-    """The path of the page where the user chose the action."""
+    """The endpoint of the page where the user chose the action."""
     return "pages.community" if request.args.get("from") == FROM_ROOM else "pages.members"
 
 
 def _member_list(community_id: str) -> dict[str, Any]:
-    """Values for the page after an action. An action in the room has the person's name in `query`, so that the list of
-    members shows why it was refused.
+    """Values for the page after an action. An action in the room sends the person's name as `query`, so that the member
+    list shows why it was refused.
     """
     kept = () if _list_of_people() == "pages.community" else ("page", "query", "role")
     return {"community_id": community_id, **{name: request.args.get(name) for name in kept}}
@@ -161,7 +163,7 @@ def _show_members(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> 
 
 @bp.get("/invitations/<token>")
 def invitation(token: str) -> Response:
-    """Show who invites the reader, and to what. The reader can accept or decline after logging in."""
+    """Show who invited the reader, and to what. The reader can accept or decline after logging in."""
     offer = current()[CommunityServices].received.of(token).get(token)
     accounts = current()[AccountServices]
     is_to_panel = accounts.panel_invitations.owns(token)
@@ -177,8 +179,8 @@ def invitation(token: str) -> Response:
 
 @bp.get("/invitations/<token>/code.svg")
 def invitation_code(token: str) -> Response:
-    """Draw the QR code of the link. This takes 5 ms, so only users may request it, and only for tokens that this server
-    has made.
+    """Draw the QR code for the link. This takes 5 ms, so only logged-in users may request it, and only for tokens made
+    by this server.
     """
     page_login.require()
     current()[CommunityServices].received.of(token)
@@ -189,7 +191,7 @@ def invitation_code(token: str) -> Response:
 
 @bp.post("/invitations/<token>/accept")
 def accept_invitation(token: str) -> Response:
-    """Accept. Redirects to the community or the panel, or to the login if two-step login is required."""
+    """Accept the invitation. Redirects to the community or the panel, or to the login if two-step login is required."""
     account = page_login.require()
     accepted = current()[CommunityServices].received.of(token).accept(account, token)
     if isinstance(accepted, PanelRole):

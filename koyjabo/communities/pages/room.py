@@ -32,7 +32,7 @@ PEOPLE = "people"
 
 @bp.get("/communities/<community_id>")
 def community(community_id: str) -> Response:
-    """Show members the numbers, and others who may see the community how to join or log in."""
+    """Show members the numbers, and show other people who may see the community how to join or log in."""
     return show(member_forms.enter(community_id) if page_login.login() else member_forms.look_at(community_id))
 
 

@@ -1,4 +1,4 @@
-"""The body of `POST /api/visits`: visits reported by another server, each validated by itself (specification: Visits
+"""The body of `POST /api/visits`: visits reported by another server, each validated separately (specification: Visits
 from other servers).
 """
 

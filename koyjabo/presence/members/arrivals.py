@@ -12,7 +12,7 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
 
 MOST_SCOPES = 1_000
-"""Maximum number of scopes to remember: those that changed last."""
+"""Maximum number of scopes to remember. The ones that changed last are kept."""
 
 MINUTES = 60
 
@@ -46,8 +46,8 @@ class _Scope:
 
 
 class ArrivalLog:
-    """Derives arrivals and departures from the counts of people online. Counts are absolute, so a lost message of
-    another worker does no harm. Several changes between two counts are seen as their sum.
+    """Derives arrivals and departures from the counts of people online. Counts are absolute, so losing a message from
+    another worker does no harm. Several changes between two counts appear as their sum.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -102,7 +102,7 @@ class ArrivalLog:
             return [scope for scope, known in self._scopes.items() if known.online]
 
     def last_hour(self, most: int) -> dict[Scope, Traffic]:
-        """Return up to `most` scopes with arrivals or departures within the hour, latest change first."""
+        """Return up to `most` scopes with arrivals or departures within the last hour, latest change first."""
         first = self._clock.now_ms() // MINUTE_MS - MINUTES + 1
         by_scope: dict[Scope, Traffic] = {}
         with self._lock:

@@ -27,7 +27,7 @@ class ConnectionsWithGrace:
         self._clock = clock
         self._grace_ms = round(grace_s * 1000)
         self._people: dict[Scope, dict[str, PersonConnections]] = {}
-        self._graces: dict[tuple[Scope, str, str], int] = {}  # when it ends (ms of `Clock.elapsed_ms`), in order
+        self._graces: dict[tuple[Scope, str, str], int] = {}  # when each ends (ms of `Clock.elapsed_ms`), in order
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> bool:
         """Record an open connection. Returns True if it is the person's first."""

@@ -42,8 +42,8 @@ class UnsentChanges:
             self._emptied[scope] = self._clock.elapsed_ms()
 
     def end_occupancy(self, online: Callable[[Scope], Online]) -> list[Scope]:
-        """Add a `vacated` change for each scope that has been empty for VACANT_MS. Returns the scopes whose changes
-        wait.
+        """Add a `vacated` change for each scope that has been empty for VACANT_MS. Returns the scopes with waiting
+        changes.
         """
         long_ago = self._clock.elapsed_ms() - VACANT_MS
         for scope in [scope for scope, since_ms in self._emptied.items() if since_ms <= long_ago]:
@@ -162,7 +162,7 @@ class MemoryOnlineMembers:
 
     def _drop_empty_scopes(self) -> None:
         """Drop empty scopes. A dropped scope that is used again continues from the highest version dropped, so that
-        versions grow even if the clock is set back.
+        versions increase even if the clock is set back.
         """
         for scope in self._versions.keys() - set(self._own.scopes()):
             self._forgotten = max(self._forgotten, self._versions.pop(scope))

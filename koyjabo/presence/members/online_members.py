@@ -49,7 +49,7 @@ class PresenceChange(NamedTuple):
 
 
 VACANT_MS = 3000
-"""A scope becomes vacant if no one enters for this time after the last person has left, ms."""
+"""Time from the last person's leaving until a scope becomes vacant, if no one enters, ms."""
 
 MOST_LISTED = 1_000
 """Default limit for lists of people in a scope."""
@@ -113,8 +113,8 @@ class OnlineMembers(Protocol):
         """
 
     def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
-        """The oldest waiting changes of all workers. They stay until `acknowledge`, so other workers may get the same
-        changes. Empty while Redis is unavailable.
+        """The oldest waiting changes from all workers. They stay until `acknowledge` is called, so other workers may
+        get the same changes. Empty while Redis is unavailable.
         """
 
     def acknowledge(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:

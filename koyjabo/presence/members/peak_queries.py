@@ -21,7 +21,7 @@ KEEP = text(
 
 
 def store(session: Session, scope: Scope, day: str, people: int, at_ms: int) -> None:
-    """Store a peak if it is higher than the day's stored one. The time is when it was first reached."""
+    """Store a peak if it is higher than the day's stored peak. The time is when it was first reached."""
     session.execute(KEEP, {"scope": scope, "day": day, "people": people, "at_ms": at_ms})
 
 

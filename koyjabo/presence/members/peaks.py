@@ -1,4 +1,6 @@
-"""Peaks: the most people online in a scope at once, today and in the last 7 and 30 local days (including today)."""
+"""Peaks: the highest number of people online in a scope at once, today and over the last 7 and 30 local days (including
+today).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ NO_PEAK = (0, 0)
 
 class Peaks:
     """Records peaks in memory at once, and in the database about a second later. Call `refresh` every second. `online`
-    returns how many people are online in a scope. It is called when a day begins, and must not wait.
+    returns the number of people online in a scope. It is called when a new day begins, and must not wait.
     """
 
     def __init__(
@@ -29,7 +31,7 @@ class Peaks:
         self._online = online
         self._day = clock.today()
         self._occupied: set[Scope] = set()  # scopes whose last recorded count was above 0
-        self._greatest: dict[Scope, tuple[int, int]] = {}  # the peaks of this day that this worker recorded, and when
+        self._greatest: dict[Scope, tuple[int, int]] = {}  # this worker's peaks today, and when it recorded them
         self._unwritten: peak_queries.ByDay = {}
         self._is_writing = False
         self._lock = threading.Lock()  # guards all of these; must not be held while waiting

@@ -1,4 +1,4 @@
-"""One worker's copy of a scope's count of people online: the last count from Redis, or an estimate.
+"""One worker's copy of a scope's online count: the last count from Redis, or an estimate.
 
 While Redis responds, only its count is shown. A person who opens a tab here may already have one on another worker, and
 must not appear to arrive or leave.
@@ -7,8 +7,8 @@ While Redis does not respond, this worker adds its own arrivals and departures t
 on other workers stay in the estimate however long the outage lasts, because an outage does not mean that they have
 left.
 
-When Redis returns after more than half a lease, or has lost its data, the other workers need a moment to send their
-leases again. During that moment, a count from Redis is adopted only if it is not lower than the count shown.
+When Redis comes back after an outage longer than half a lease, or has lost its data, the other workers need a moment to
+send their leases again. During that moment, a count from Redis is adopted only if it is not lower than the count shown.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from koyjabo.core.clock import Clock
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncAnswer, SyncReport
 
-REJOIN_MS = 2000  # how long lower counts are ignored after Redis has returned
+REJOIN_MS = 2000  # how long lower counts are ignored after Redis has come back
 RENEW_MS = LEASE_S * 1000 // 2
-FRESH_MS = 1500  # how long a reply counts as fresh: more than the second between two refreshes
+FRESH_MS = 1500  # how long a reply counts as fresh: longer than the one second between refreshes
 LONG_AGO = -(10**12)
 
 
@@ -41,22 +41,22 @@ person.
 
 
 class MemberMirror:
-    """The copy for one scope. Not thread-safe: the caller holds a lock around each method."""
+    """The copy for one scope. Not thread-safe: the caller must hold a lock around each method call."""
 
     def __init__(self, clock: Clock, newest_version: int) -> None:
         self.online = Online(newest_version, 0, is_estimate=True)
         self.unconfirmed: dict[str, Change] = {}
         self.unconfirmed_since_ms = LONG_AGO
         self.last_used_ms = clock.elapsed_ms()  # when this worker last used the scope
-        self.renewed_ms = LONG_AGO  # when all own leases were last sent
+        self.renewed_ms = LONG_AGO  # when all of this worker's leases were last sent
         self.last_answer_ms = LONG_AGO  # when Redis last replied
         self.born = 0  # identifies the data set in Redis that the count came from; 0 while Redis has none
         self.is_estimating = False
         self.answered = threading.Event()  # set by the next reply, then replaced
         self._clock = clock
         self._rejoin_until_ms = LONG_AGO
-        self._counted: set[str] = set()  # this worker's people that the count includes
-        self._elsewhere: set[str] = set()  # the ones who also had another worker's lease in the last reply
+        self._counted: set[str] = set()  # this worker's people who are included in the count
+        self._elsewhere: set[str] = set()  # those who also had a lease from another worker in the last reply
         self._count, self._version = 0, 0  # from Redis
         self._estimated = 0  # what the unconfirmed changes add to the count
 
@@ -84,7 +84,7 @@ class MemberMirror:
 
     @property
     def occupied_born(self) -> int:
-        """`born` while this worker knows of anyone in the scope, otherwise 0."""
+        """`born` if this worker knows of anyone in the scope, otherwise 0."""
         return self.born if self.online.count or self._counted else 0
 
     def is_news(self, report: SyncReport, change: Change | None) -> bool:
@@ -112,7 +112,7 @@ class MemberMirror:
         return len(self._counted) + sum(held - (person in self._counted) for person, held in is_held.items())
 
     def answer(self, sent: Iterable[Sent], answer: SyncAnswer, has_lost: bool) -> None:
-        """Adopt the count that Redis computed after processing `sent`. `has_lost` means that Redis had lost some of
+        """Adopt the count that Redis computed after processing `sent`. If `has_lost` is set, Redis had lost some of
         this worker's leases, and `sent` includes all of them.
         """
         shown = self._count + self._estimated

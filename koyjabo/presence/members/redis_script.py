@@ -11,16 +11,16 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import ChangeKind, OnlineMember, PresenceChange
 
 BATCH = 500
-"""Maximum number of people that one call reports, and of leases that it ends. Redis is blocked during a call."""
+"""Maximum number of people reported, and of leases ended, per call. Redis is blocked during a call."""
 
 STEP = 1_000
-"""Maximum number of people that one call lists."""
+"""Maximum number of people listed per call."""
 
 LEASE_S = 10
 """Length of a lease, s. A worker renews its leases after half that time (specification: promise 5)."""
 
 KEEP_FOR_LEASES = 6
-"""How long a scope's keys live after its last change, as a multiple of the lease, so that no active person is lost."""
+"""How many lease lengths a scope's keys live after its last change, so that no active person is lost."""
 
 GONE = -1  # ends the worker's lease for a person
 
@@ -37,8 +37,8 @@ class SyncRequest(NamedTuple):
     scope: Scope
     seen_version: int  # the highest version that this worker has seen; Redis continues from it if its own is lost
     reports: Sequence[SyncReport]
-    seen_born: int = 0  # the data set that this worker has seen someone online in
-    news: int | None = None  # how many of the first reports are new arrivals; None if changes are not kept
+    seen_born: int = 0  # the data set this worker saw someone online in; 0 if none
+    news: int | None = None  # number of new arrivals, which come first in `reports`; None if changes are not kept
 
     @property
     def cost(self) -> int:
@@ -49,14 +49,14 @@ class SyncAnswer(NamedTuple):
     version: int
     born: int  # when this data set was created, ms; 0 if there is none
     people: int
-    leases: int  # of this worker
+    leases: int  # held by this worker
     unswept: int  # 1 if more leases may have expired, and the count still includes their people
     elsewhere: list[int]  # per report: 1 if another worker also has a lease for the person
-    unsent: int = 0  # number of changes that wait
+    unsent: int = 0  # number of changes waiting to be sent
 
 
 class MemberScript:
-    """The scripts for online members. Every method raises redis.RedisError."""
+    """The scripts for online members. Any method may raise redis.RedisError."""
 
     def __init__(self, client: RedisClient, worker: str) -> None:
         self._client = client

@@ -1,8 +1,8 @@
 """Online members that several workers share through Redis. Only callers of `wait_until_counted` and `people` wait for
 Redis (specification: promise 8).
 
-Each worker counts its own people's connections. Redis stores one lease per worker and person. Leases are renewed at
-half their time, so the people of a killed worker soon leave everywhere. Redis decides who arrives and who leaves, and
+Each worker counts its own people's connections. Redis stores one lease per worker and person. Leases are renewed after
+half their time, so the people on a killed worker soon leave everywhere. Redis decides who arrives and who leaves, and
 returns the count with an increasing version.
 """
 
@@ -52,7 +52,7 @@ def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
 
 
 def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
-    """The exchanges whose requests fit into one batch; at least one."""
+    """Return as many exchanges as have requests that fit into one batch, but at least one."""
     batch: list[Exchange] = []
     cost = 0
     for exchange, request in pending.items():
@@ -67,7 +67,7 @@ class SyncPlanner:
     """Plans which of this worker's leases to send: changes at once, and each lease again after half its time.
 
     Redis returns how many of this worker's leases it has. If it has lost some, all are sent again before its count is
-    adopted. So a count from the middle of this, or of an expiry, is never shown.
+    adopted. A count taken partway through this, or through an expiry, is therefore never shown.
     """
 
     def __init__(self, own: ConnectionsWithGrace, clock: Clock, lock: threading.Lock, listener: ChangeListener) -> None:
@@ -126,12 +126,12 @@ class SyncPlanner:
 Result = TypeVar("Result")
 
 SILENCE_MS = 300
-"""After this time without a response from Redis, a worker shows its estimate, ms."""
+"""How long Redis may fail to respond before a worker shows its estimate, ms."""
 
 PEOPLE_PATIENCE_S = 1.0
 
 FORGET_MS = 30_000
-"""A community without people on this worker is read every second until it has not been used for this time, ms."""
+"""How long a community without people on this worker must be unused before it is no longer read every second, ms."""
 
 
 class RedisOnlineMembers:
@@ -228,7 +228,7 @@ class RedisOnlineMembers:
         """End this scope's expired leases, and include it in `refresh` from now on."""
         self.online(scope)
         if self._outbox.reachable:
-            self._sync_soon(scope)  # runs before later calls in order
+            self._sync_soon(scope)  # runs before later in-order calls
 
     def _ask_in_order(self, ask: Callable[[], Result]) -> Result | None:
         """Make a call in the outbox, in order. Returns None if Redis does not respond within PEOPLE_PATIENCE_S."""
@@ -268,8 +268,8 @@ class RedisOnlineMembers:
         self._sync_soon(*scopes)
 
     def resend(self) -> None:
-        """Send leases again. This needs no more than a refresh, because Redis returns how many of this worker's leases
-        it still has.
+        """Send leases again. A refresh is enough, because Redis returns how many of this worker's leases it
+        still has.
         """
         self.refresh()
 

@@ -18,7 +18,7 @@ from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 
 HOLD_ID = "tracker"
-"""Connection id of people added here. Each worker has one per person, in addition to the person's sockets."""
+"""Connection id for people added here. Each worker has one per person, in addition to the person's sockets."""
 
 PATIENCE_S = 0.3
 
@@ -33,11 +33,11 @@ class TrackerServices:
     peaks: Peaks
     today: Callable[[Scope], Mapping[str, int]]
     start: Callable[[], None]
-    """Starts to renew leases in a process that does not serve. Idempotent."""
+    """Starts renewing leases in a process that does not serve requests. Idempotent."""
 
     communities: Callable[[], Collection[Scope]]
     places: Callable[[Collection[str]], Mapping[str, str]]
-    """Returns the locations where users have logged in, by id; unknown ones are missing."""
+    """Returns the locations that users have logged in from, by user id. Unknown ones are left out."""
 
     now_ms: Callable[[], int]
 
@@ -47,7 +47,8 @@ class CommunityVisitorTracker:
     they have open. Connected clients receive every change.
 
     Ids must be UUIDs; anything else raises ValueError. Counts come from Redis, or from this process if Redis does not
-    respond within 0.3 s. Uses the application created last in this process. Raises RuntimeError if there is none.
+    respond within 0.3 s. Uses the most recently created application in this process. Raises RuntimeError if there is
+    none.
     """
 
     def add_visitor(self, user_id: Id, community_id: Id) -> int:
@@ -61,7 +62,9 @@ class CommunityVisitorTracker:
         return self._count(scope, person)
 
     def remove_visitor(self, user_id: Id, community_id: Id) -> int:
-        """Remove a person added here. They stay online while they have a socket. Returns how many people are online."""
+        """Remove a person added here. They stay online as long as they have an open socket. Returns how many people are
+        online.
+        """
         person, scope = _person(user_id), _scope(community_id)
         _place().members.disconnect(scope, person, HOLD_ID)
         return self._count(scope, person)
@@ -72,14 +75,14 @@ class CommunityVisitorTracker:
     get_realtime_count = get_visitor_count
 
     def get_visitor_list(self, community_id: Id) -> list[dict[str, Any]]:
-        """The people online in the order they arrived, at most 1,000. `tabs` is 0 during the grace period after a lost
+        """Return up to 1,000 people online, in order of arrival. `tabs` is 0 during the grace period after a lost
         connection.
         """
         people = _place().members.people(_scope(community_id))
         return [{"user_id": here.person, "since": iso(here.since_ms), "tabs": here.connections} for here in people]
 
     def get_peak_counts(self, community_id: Id) -> Mapping[str, int]:
-        """Return the most people online at once: `day`, `week`, `month`. Raises LedgerUnavailable."""
+        """Return the highest numbers of people online at once: `day`, `week` and `month`. Raises LedgerUnavailable."""
         return _place().peaks.get(_scope(community_id))
 
     def get_today_visitors(self, community_id: Id) -> Mapping[str, int]:
@@ -118,16 +121,15 @@ class CommunityVisitorTracker:
         return {"user_id": _person(user_id), "is_authenticated": True, "last_activity": iso(_place().now_ms())}
 
     def get_division_breakdown(self, community_id: Id) -> dict[str, int]:
-        """Count the logins from each division of Bangladesh among the first
-        1,000 people online. Unknown locations are
-        left out. Raises LedgerUnavailable.
+        """Count the first 1,000 people online by the division of Bangladesh that they logged in from. Unknown locations
+        are left out. Raises LedgerUnavailable.
         """
         people = _place().members.people(_scope(community_id))
         places = _place().places([here.person for here in people]).values()
         return dict(Counter(division for place in places if (division := division_of(place))).most_common())
 
     def get_cross_division_stats(self, community_id: Id) -> dict[str, Any]:
-        """Return zero visits between divisions, because a community belongs to no division."""
+        """Return zero visits between divisions, because communities do not belong to divisions."""
         count = self.get_visitor_count(community_id)
         none = {"cross_division_visits": 0, "cross_division_percentage": 0.0}
         return {"total_visitors": count, **none, "breakdown": []}
@@ -174,7 +176,7 @@ def _person(user_id: Id) -> str:
 
 
 def _uuid(name: str, value: Id) -> str:
-    """A UUID as text, as it is stored. Raises ValueError."""
+    """Return a UUID in the text form that is stored. Raises ValueError."""
     parsed = uuid_of(str(value))
     if parsed is None:
         raise ValueError(f"{name} must be a UUID, and this is none: {str(value)[:100]!r}")

@@ -13,10 +13,10 @@ from koyjabo.presence.members.peaks import Peaks
 
 
 class ActiveCount(NamedTuple):
-    """Active visitors by location: the 20 largest locations, `Other` and `Unknown`. The sum is the number of all active
-    visitors.
+    """Active visitors by location: the 20 largest locations, `Other` and `Unknown`. They add up to the number of all
+    active visitors.
 
-    A higher version is a newer count. Equal versions from one backend are the same count. A negative version is one
+    A higher version means a newer count. Equal versions from one backend mean the same count. A negative version is one
     worker's estimate, which other workers must not adopt.
     """
 
@@ -32,7 +32,7 @@ class ActiveVisitors(Protocol):
     """
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
-        """Record activity of a registered visitor. A new location replaces the old one; None keeps it."""
+        """Record activity by a registered visitor. A new location replaces the old one; None keeps it."""
 
     def touch_maybe_known(self, scope: Scope, visitor_id: str, place: str) -> None:
         """Touch a visitor who may already be active on another worker. With several workers, `count` changes only after
@@ -40,12 +40,12 @@ class ActiveVisitors(Protocol):
         """
 
     def keep_alive(self, scope: Scope, visitor_id: str) -> bool:
-        """Touch a visitor at their last location. Returns False, without a touch, if they are not active on this
+        """Touch a visitor at their last location. Returns False, without touching them, if they are not active on this
         worker.
         """
 
     def forget(self, scope: Scope, visitor_id: str) -> None:
-        """Remove a visitor from the active visitors of all workers, and everything stored here about them.
+        """Remove a visitor from the active visitors on all workers, along with everything stored here about them.
         Idempotent.
         """
 
@@ -59,11 +59,11 @@ class ActiveVisitors(Protocol):
 
 
 WRITE_S = 60.0
-"""Seconds between two calls of `write`. A worker that is killed loses what it has measured since the last call."""
+"""Seconds between calls to `write`. A killed worker loses what it has measured since the last call."""
 
 
 class ActivePeak:
-    """The peak of active visitors. All workers measure the same number; the highest measurement is stored. Call
+    """The peak number of active visitors. All workers measure the same number; the highest measurement is stored. Call
     `measure` every second.
     """
 
@@ -77,7 +77,7 @@ class ActivePeak:
         self._peaks.record(SITE, self._count())
 
     def unwritten(self, scope: Scope) -> Mapping[str, int]:
-        """Return the highest measurements since the last call of `write`, by day."""
+        """Return the highest measurements since the last call to `write`, by day."""
         return self._peaks.unwritten(scope)
 
     def write(self) -> None:

@@ -12,7 +12,7 @@ from koyjabo.network.geolocation import UNKNOWN, largest
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 
 Seen = tuple[int, str]
-"""When a visitor was last seen (ms of `Clock.elapsed_ms`), and the location."""
+"""When a visitor was last seen (ms of `Clock.elapsed_ms`), and where."""
 
 NO_VISITORS = ActiveCount(0, {})
 
@@ -37,7 +37,7 @@ class MemoryActiveVisitors:
         self.touch(scope, visitor_id, place)
 
     def touch_at(self, scope: Scope, visitor_id: str, place: str | None, seen_ms: int) -> None:
-        """Touch a visitor as of `seen_ms` (`Clock.elapsed_ms`). Calls must come in the order of `seen_ms`."""
+        """Touch a visitor as of `seen_ms` (`Clock.elapsed_ms`). Calls must be in order of `seen_ms`."""
         with self._lock:
             seen = self._seen.setdefault(scope, {})
             before = seen.pop(visitor_id, None)
@@ -77,8 +77,8 @@ class MemoryActiveVisitors:
         """Do nothing: there are no other workers."""
 
     def restore(self, seen: Iterable[tuple[Scope, str, str, int]], now_ms: int) -> None:
-        """Touch visitors who were seen before this process started: (scope, visitor, location, ms of the wall clock). A
-        time in the future counts as now, because the clock must have been set back.
+        """Touch visitors who were seen before this process started: (scope, visitor, location, wall-clock time in ms).
+        A time in the future counts as now, because the clock must have been set back.
         """
         since_ms = self._clock.elapsed_ms() - now_ms
         for scope, visitor_id, place, at_ms in sorted(seen, key=lambda item: item[3]):

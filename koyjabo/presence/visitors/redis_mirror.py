@@ -1,15 +1,15 @@
 """One worker's copy of a scope's active visitors: the last count from Redis, plus an estimate for touches that Redis
 has not counted yet.
 
-A touch changes the count at once, by an estimate of its effect in Redis. The sum of the estimates is kept. When the
-worker adopts a count that Redis made after a touch, the touch's estimate is removed from the sum.
+A touch changes the count at once, by an estimate of its effect in Redis. The estimates are kept as a sum. When the
+worker adopts a count that Redis computed after a touch, the touch's estimate is removed from the sum.
 
 Workers send each other their counts. A count with estimates must not be adopted: an estimate may be wrong (the visitor
-is active on another worker), and two workers may have estimated the same visitor. Such a count therefore has a negative
-version, lower than any version from Redis.
+is already active on another worker), and two workers may have made an estimate for the same visitor. Such a count
+therefore has a negative version, lower than any version from Redis.
 
-Workers adopt a count only if its version is not older than their last. So all workers converge on Redis's count, and a
-wrong estimate lasts until this worker's next response from Redis.
+Workers adopt a count only if its version is no older than the last one they adopted. All workers therefore converge on
+Redis's count, and a wrong estimate lasts only until this worker's next response from Redis.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Touch:
 
     visitor_id: str
     place: str | None  # as sent to Redis; None keeps the old location
-    seen_ms: int  # of `Clock.elapsed_ms`
-    # The location that Redis counts the visitor in now, as far as this worker knows; None: not counted.
+    seen_ms: int  # by `Clock.elapsed_ms`
+    # The location where Redis counts the visitor now, as far as this worker knows; None if not counted.
     before: str | None = None
-    after: str | None = None  # where Redis will count the visitor; None: unknown, so there is no estimate
+    after: str | None = None  # where Redis will count the visitor; None if unknown, so there is no estimate
 
 
 class VisitorMirror:
-    """The copy for one scope. Not thread-safe: the caller holds a lock around each method."""
+    """The copy for one scope. Not thread-safe: the caller must hold a lock around each method call."""
 
     def __init__(self, now_ms: int) -> None:
         self.snapshot = NO_VISITORS
@@ -45,7 +45,7 @@ class VisitorMirror:
         self.last_answer_ms = now_ms  # when a reply from Redis last arrived, here or through another worker
         self.last_used_ms = now_ms  # when this worker last used the scope
         self.born = 0  # identifies the data set in Redis that the snapshot came from; 0 while Redis has none
-        self.origin = ""  # the Redis server that the snapshot came from, as Sentinels name it
+        self.origin = ""  # the Redis server that the snapshot came from, as named by Sentinel
         self.must_resend_all = False
         self.unconfirmed: dict[str, Touch] = {}  # in the order they were last seen
         self._estimates: Counter[str] = Counter()
@@ -54,7 +54,7 @@ class VisitorMirror:
         self._estimate_numbers = count(1)
 
     def touch(self, visitor_id: str, place: str | None, known_in: str | None, now_ms: int) -> None:
-        """Record activity of a visitor who was last active in the location `known_in`; None if not active on this
+        """Record activity by a visitor who was last active at the location `known_in`; None if not active on this
         worker.
         """
         self.last_used_ms = now_ms
@@ -68,7 +68,7 @@ class VisitorMirror:
         self._estimate(touch, 1)
 
     def forget(self, visitor_id: str) -> None:
-        """Drop the unconfirmed touch of a visitor. Idempotent."""
+        """Drop a visitor's unconfirmed touch. Idempotent."""
         touch = self.unconfirmed.pop(visitor_id, None)
         if touch is not None:
             self._estimate(touch, -1)
@@ -86,8 +86,8 @@ class VisitorMirror:
                 self.unconfirmed[touch.visitor_id] = newer = replace(newer, before=touch.after or newer.after)
                 self._estimate(newer, 1)
         self.last_answer_ms = now_ms
-        # Another worker may have sent a newer count in the meantime. An equal version is the same count, unless ours is
-        # from before Redis lost its data. In both cases, Redis is right.
+        # Another worker may have sent a newer count in the meantime. An equal version means the same count, unless ours
+        # dates from before Redis lost its data. In both cases, Redis is right.
         if count.version >= self.snapshot.version and count != self.snapshot:
             self._adopt(count)
 
@@ -104,7 +104,7 @@ class VisitorMirror:
             self.forget(touch.visitor_id)
 
     def count(self) -> ActiveCount:
-        """The last count from Redis plus the estimates. It is the same object as long as neither changes."""
+        """Return the last count from Redis plus the estimates. Returns the same object until one of them changes."""
         if self._shown is None:
             self._shown = self._with_estimates() if self._estimates else self.snapshot
         return self._shown

@@ -23,12 +23,10 @@ from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors, Seen
 from koyjabo.presence.visitors.redis_mirror import Touch, VisitorMirror
 
 BATCH = 1000
-"""Maximum number of visitors that one call touches, and that it expires. Redis is blocked during a call."""
+"""Maximum number of visitors touched, and of visitors expired, per call. Redis is blocked during a call."""
 
 KEEP_FOR_WINDOWS = 2
-"""How long the keys in Redis live after the last change, as a multiple of the window, so that no active visitor is
-lost.
-"""
+"""How many windows the keys in Redis live after the last change, so that no active visitor is lost."""
 
 
 class ActiveAnswer(NamedTuple):
@@ -40,7 +38,7 @@ class ActiveAnswer(NamedTuple):
     largest: list[bytes]
 
     def to_count(self) -> ActiveCount:
-        """The count by location. Visitors in locations that the response does not list count as `Other`."""
+        """The count by location. Visitors at locations that are missing from the response count as `Other`."""
         names, minus_visitors = self.largest[::2], self.largest[1::2]
         places = {name.decode(): -int(visitors) for name, visitors in zip(names, minus_visitors, strict=True)}
         places[UNKNOWN] = self.unknown
@@ -67,7 +65,7 @@ class TouchScript:
         return self._call(scope, newest_version, visitors)
 
     def end(self, scope: Scope, visitor_id: str) -> None:
-        """End the lease of a visitor. Any worker may call this. Raises redis.RedisError."""
+        """End a visitor's lease. Any worker may call this. Raises redis.RedisError."""
         self._call(scope, 0, [visitor_id, "", 0])
 
     def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> ActiveAnswer:
@@ -79,10 +77,10 @@ def keys_of(scope: Scope) -> list[str]:
 
 
 class OwnVisitors(MemoryActiveVisitors):
-    """Active visitors that this worker has seen."""
+    """Active visitors seen by this worker."""
 
     def seen(self, scope: Scope, visitor_id: str) -> Seen | None:
-        """When and where a visitor was last seen; None if the visitor is not active on this worker."""
+        """Return when and where a visitor was last seen, or None if the visitor is not active on this worker."""
         with self._lock:
             self._expire()
             return self._seen.get(scope, {}).get(visitor_id)
@@ -96,10 +94,10 @@ class RedisActiveVisitors:
     """The active visitors of all workers that share this Redis. A touch lasts `window_s` seconds.
 
     While Redis does not respond, the count is its last response plus this worker's touches. After a whole window
-    without a response, it is only this worker's visitors.
+    without a response, the count includes only this worker's visitors.
 
-    Call `refresh` about every second, which reads expired leases and other workers' touches. Call `resend` when Redis
-    is back. `on_news` is called with a scope when other workers have changed its `count`.
+    Call `refresh` about every second to pick up expired leases and other workers' touches. Call `resend` when Redis is
+    back. `on_news` is called with a scope when other workers have changed its `count`.
     """
 
     def __init__(
@@ -141,7 +139,7 @@ class RedisActiveVisitors:
         return known
 
     def forget(self, scope: Scope, visitor_id: str) -> None:
-        """End the lease here and in Redis. Has to be called on every other worker that has seen the visitor as well."""
+        """End the lease here and in Redis. Must also be called on every other worker that has seen the visitor."""
         with self._lock:
             self._own.forget(scope, visitor_id)
             self._mirror(scope, self._clock.elapsed_ms()).forget(visitor_id)
@@ -199,8 +197,8 @@ class RedisActiveVisitors:
         return mirror.count()
 
     def _is_unused(self, scope: Scope, mirror: VisitorMirror, now_ms: int) -> bool:
-        """Whether a community has had no active visitor and was not used for a window, so that `refresh`
-        can skip it.
+        """Whether a community has no active visitors and has not been used for a whole window, so that `refresh` can
+        skip it.
         """
         return scope != SITE and not mirror.count().places and now_ms - mirror.last_used_ms >= self._window_ms
 
@@ -233,8 +231,8 @@ class RedisActiveVisitors:
 
     def _send(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> ActiveAnswer:
         """Send these touches. If Redis has lost its data, also send all of this worker's visitors, and add their
-        unconfirmed touches to `sent`. Returns only the last response, because counts from the middle of this, or of an
-        expiry, are incomplete.
+        unconfirmed touches to `sent`. Returns only the last response, because counts taken partway through this, or
+        through an expiry, are incomplete.
         """
         touches = iter(tuple(sent))
         origin, mirror.origin = mirror.origin, self._client.origin()

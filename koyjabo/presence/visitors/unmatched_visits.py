@@ -1,4 +1,4 @@
-"""Visits whose visitors have no socket yet, by fingerprint of the client. Not thread-safe."""
+"""Visits whose visitors have no socket yet, by client fingerprint. Not thread-safe."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Protocol
 from koyjabo.core.clock import Clock
 
 MAX_UNMATCHED = 10_000
-"""Maximum number of visits that wait for a socket. The oldest ones are dropped."""
+"""Maximum number of visits waiting for a socket. If there are more, the oldest are dropped."""
 
 Fingerprint = bytes
 """A salted hash of a client's address and User-Agent."""
 
 
 class UnmatchedVisits:
-    """Keeps the newest visit of each visitor, for `window_ms`."""
+    """Keeps each visitor's latest visit for `window_ms`."""
 
     def __init__(self, clock: Clock, window_ms: int) -> None:
         self._clock = clock
         self._window_ms = window_ms
-        self._visits: OrderedDict[str, tuple[Fingerprint, int]] = OrderedDict()  # with the time, elapsed ms
+        self._visits: OrderedDict[str, tuple[Fingerprint, int]] = OrderedDict()  # with its time, elapsed ms
         self._by_fingerprint: dict[Fingerprint, dict[str, bool]] = {}  # whether the visit's page was closed
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class UnmatchedVisits:
             self.drop(next(iter(self._visits)))
 
     def newest(self, fingerprint: Fingerprint) -> tuple[str | None, bool]:
-        """Return the visitor of a client's newest visit, and whether its page was closed."""
+        """Return the visitor who made a client's latest visit, and whether its page was closed."""
         self.drop_expired()
         return next(reversed(self._by_fingerprint.get(fingerprint, {}).items()), (None, False))
 
@@ -59,7 +59,7 @@ class VisitMatcher(Protocol):
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None: ...
 
     def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
-        """If a visitor was offered for `fingerprint`, call `matched` with the visitor, once."""
+        """Call `matched` once with the visitor, if one was offered for `fingerprint`."""
 
 
 class NoMatcher:

@@ -26,7 +26,7 @@ from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.presence.visitors.unmatched_visits import MAX_UNMATCHED, Fingerprint, UnmatchedVisits, VisitMatcher
 
 SECOND_ASK_MS = 3000
-"""When to ask other workers a second time, ms: a visit may arrive there after its socket has opened here."""
+"""Delay before other workers are asked a second time, ms: a visit may reach them after its socket has opened here."""
 
 RENEW_BATCH = 256
 
@@ -37,7 +37,7 @@ RETRY_AFTER_S = 60
 
 class OpenSocket(NamedTuple):
     fingerprint: Fingerprint
-    address: str = ""  # the key of its limit; "" if it has none
+    address: str = ""  # the key for its tab limit; "" if it has none
     place: str | None = None
     visitor_id: str | None = None
     is_anonymous: bool = False  # the handshake asked for it
@@ -46,7 +46,7 @@ class OpenSocket(NamedTuple):
 
     @property
     def counted_id(self) -> str | None:
-        """The visitor whose attended time this socket proves."""
+        """The visitor whose attended time is measured by this socket."""
         return None if self.is_doubtful else self.visitor_id
 
 
@@ -72,9 +72,7 @@ class VisitorSockets:
         matcher: VisitMatcher,
         most_tabs: int = 0,
     ) -> None:
-        """`most_tabs` is the maximum number of sockets of a visitor at one address on this worker, or 0 for no
-        limit.
-        """
+        """`most_tabs` is the maximum number of sockets per visitor and address on this worker; 0 means no limit."""
         self._active_visitors = active_visitors
         self._clock = clock
         self._window_ms = window_s * 1000
@@ -91,7 +89,9 @@ class VisitorSockets:
         self._lock = threading.RLock()
 
     def fingerprint(self, environ: Mapping[str, Any]) -> Fingerprint:
-        """The key that matches visits with sockets. Its salt changes daily, so keys of two days cannot be linked."""
+        """The key for matching visits with sockets. Its salt changes daily, so keys from different days cannot be
+        linked.
+        """
         client = f"{environ.get('REMOTE_ADDR')}\n{environ.get('HTTP_USER_AGENT')}".encode(errors="replace")
         return blake2b(client, digest_size=12, key=_salt(self._secret, self._clock.today())).digest()
 
@@ -151,13 +151,13 @@ class VisitorSockets:
         return self._sockets.get(socket, CLOSED).visitor_id
 
     def closed(self, socket: Hashable) -> None:
-        """Remove a closed socket, and touch its visitor a last time. Does nothing for an unknown socket."""
+        """Remove a closed socket, and touch its visitor one last time. Does nothing for an unknown socket."""
         with self._lock:
             self._unassign(socket)
             self._sockets.pop(socket, None)
 
     def forget(self, visitor_id: str) -> None:
-        """Unassign all sockets of a visitor. Idempotent."""
+        """Unassign all of a visitor's sockets. Idempotent."""
         with self._lock:
             self._unmatched.drop(visitor_id)
             if self._pages.pop(visitor_id, None) is not None:
@@ -167,8 +167,8 @@ class VisitorSockets:
                         self._sockets[socket] = known._replace(visitor_id=None)
 
     def renew(self) -> None:
-        """Renew the leases of visitors with an open page, after half their time. Also drops visits that have waited too
-        long for a socket.
+        """Renew the leases of visitors with an open page once half their time has passed. Also drops visits that have
+        waited too long for a socket.
         """
         while self._renew_batch():
             time.sleep(0)  # there may be thousands, so let other tasks run in between
@@ -235,8 +235,8 @@ class VisitorSockets:
             self._active_visitors.touch(SITE, visitor_id, None)
 
     def _unassign(self, socket: Hashable) -> None:
-        """Remove a socket from its visitor, and touch the visitor a last time. The visitor's next visit can be matched
-        again.
+        """Remove a socket from its visitor, and touch the visitor one last time. The visitor's next visit can be
+        matched again.
         """
         known = self._sockets.get(socket, CLOSED)
         self._remove_unassigned(known.fingerprint, socket)

@@ -12,13 +12,13 @@ from koyjabo.cluster.redis_client import RedisClient, Script
 from koyjabo.presence.visitors.unmatched_visits import Fingerprint
 
 MOST_OFFERED = 100
-"""Maximum number of offers per fingerprint. Visitors have the same fingerprint if, for instance, they use the same
-browser on a campus with one address.
+"""Maximum number of offers per fingerprint. Visitors share a fingerprint if, for instance, they use the same browser on
+a campus with a single address.
 """
 
 
 class RedisVisitMatcher:
-    """Matches visits and sockets of all workers. An offer is given to only one `ask`, and is valid for `window_s`
+    """Matches visits and sockets across all workers. An offer is given to only one `ask`, and is valid for `window_s`
     seconds. No caller waits for Redis.
 
     If Redis is unavailable or responds too late, an offer or an `ask` is lost. The visitor then stays active only
@@ -37,7 +37,7 @@ class RedisVisitMatcher:
         self._outbox.send_in_order(partial(self._call, self._offer, fingerprint, arguments))
 
     def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
-        """If a visitor was offered for `fingerprint`, call `matched` with the last one, in the outbox's task."""
+        """Call `matched` with the visitor last offered for `fingerprint`, if any, in the outbox's task."""
         self._outbox.send_in_order(lambda: self._take(fingerprint, matched))
 
     def _take(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""The response bodies of reports: as models that describe them, as JSON, and as rows of CSV."""
+"""Response bodies for reports: as models that describe them, as JSON, and as CSV rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PERIOD = "an hour with its offset, a day, a Monday, or the first day of a month"
 
 
 class FiguresAnswer(BaseModel):
-    """The figures of a range of days. null: the figure cannot be known exactly. Nothing is estimated."""
+    """The figures for a range of days. A figure is null if it cannot be known exactly. Nothing is estimated."""
 
     start: str = Field(examples=["2026-10-24"])
     end: str = Field(description="the last day, included", examples=["2026-11-22"])
@@ -38,13 +38,13 @@ class FiguresAnswer(BaseModel):
 
 
 class ComparedAnswer(FiguresAnswer):
-    """The figures of the other range."""
+    """The figures for the other range."""
 
     until: str | None = Field(description="the local time when it ends, if the range ends today")
 
 
 class SummaryAnswer(FiguresAnswer):
-    """The figures of a range, and of the range that it is compared with."""
+    """The figures for a range, and for the range it is compared with."""
 
     compared: ComparedAnswer | None
     exact: bool
@@ -52,7 +52,7 @@ class SummaryAnswer(FiguresAnswer):
 
 
 class PeriodAnswer(BaseModel):
-    """The figures of one period."""
+    """The figures for one period."""
 
     period: str = Field(description=PERIOD, examples=["2026-11-21"])
     visits: Number
@@ -76,13 +76,13 @@ class SumsAnswer(BaseModel):
 
 
 class TotalAnswer(SumsAnswer):
-    """The sums of several values."""
+    """The sums for several values."""
 
     values: int = Field(description="how many values these are; folded days have their 1,000 largest")
 
 
 class RowAnswer(SumsAnswer):
-    """The sums of one value."""
+    """The sums for one value."""
 
     value: str | None = Field(description="null: not recorded")
     label: str = Field(description="for people, in the language of Accept-Language")

@@ -89,7 +89,7 @@ def _trend(trend: Trend) -> dict[str, Any]:
 
 
 def _community(community_id: str) -> str:
-    """Return the id of a community that the user is a member of. Counts towards the limit of reports."""
+    """Return the id of a community that the user is a member of. Counts towards the report limit."""
     account = tokens.require().account
     limits.count_report(account.id)
     return current()[CommunityServices].directory.get(account, community_id).community.id
@@ -119,7 +119,7 @@ def visitors_today(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/visitors/weekly")
 @describe("Unique visitors in the last 7 days", {200: VisitorsAnswer, **REPORT}, scope="stats:read")
 def visitors_weekly(community_id: str) -> Response:
-    """Get the unique visitors of the last 7 days, including today."""
+    """Get the unique visitors in the last 7 days, including today."""
     scope = _community(community_id)
     return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.weekly(scope)))
 
@@ -127,7 +127,7 @@ def visitors_weekly(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/visitors/monthly")
 @describe("Unique visitors in the last 30 days", {200: VisitorsAnswer, **REPORT}, scope="stats:read")
 def visitors_monthly(community_id: str) -> Response:
-    """Get the unique visitors of the last 30 days, including today."""
+    """Get the unique visitors in the last 30 days, including today."""
     scope = _community(community_id)
     return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.monthly(scope)))
 
@@ -149,7 +149,7 @@ def visitors_growth(community_id: str) -> Response:
 )
 def visitors_trends(community_id: str) -> Response:
     """Get unique visitors by hour, day or week. Periods without visitors are included, with zeros. A week that is only
-    partly in the range counts the days in it.
+    partly in the range counts only the days in the range.
     """
     scope, (granularity, days) = _community(community_id), date_ranges.trend_of(request, current().clock.today())
     rows = [_trend(entry) for entry in current()[PeopleServices].reports.trend(scope, granularity, *days)]

@@ -77,7 +77,7 @@ def _name(value: Any) -> str:
 
 
 def _props(value: Any) -> dict[str, str]:
-    """Return the values as the texts that reports use. An empty text counts as no value."""
+    """Return the values as text, as reports use them. An empty text counts as no value."""
     if value is None:
         return {}
     if not isinstance(value, dict) or len(value) > MOST_PROPERTIES or not all(map(PROPERTY.fullmatch, value)):
@@ -171,8 +171,8 @@ NOTHING = Recorded(0, 0)
 @describe("Record page views and events", {200: RecordedAnswer, **REFUSALS}, body=EventsBody)
 @fast_path
 def record_events(context: RequestContext) -> PlainResponse:
-    """Record up to 50 events of a visitor, all or none. Returns 200 with the number of new events once they are on
-    disk; zeros for an ignored crawler. Each event belongs to its visitor's newest visit.
+    """Record up to 50 events from one visitor, all or none. Returns 200 with the number of new events once they are on
+    disk, or zeros for an ignored crawler. Each event belongs to its visitor's latest visit.
     """
     context.count_address("event_requests")
     body, services = context.body(EventsBody), context.services
@@ -195,7 +195,9 @@ def record_events(context: RequestContext) -> PlainResponse:
 
 
 def _count(context: RequestContext, visitor_id: str, size: Size) -> None:
-    """Count the events of a request for both its visitor and its address, or for neither. Raises TooManyRequests."""
+    """Count a request's events against the limits of both its visitor and its address, or of neither. Raises
+    TooManyRequests.
+    """
     context.count_stored(size.most_bytes)
     try:
         context.count_visitor("events", visitor_id, size.uses)

@@ -223,7 +223,7 @@ class ReportPlace(NamedTuple):
     whom: str
     refused: dict[int, Answer]
     filters: dict[str, str]
-    ask: Callable[..., Response]  # called with the name of the report and the arguments of the path
+    ask: Callable[..., Response]  # called with the report's name and the path arguments
     secured: bool = True
 
 

@@ -36,7 +36,7 @@ ALLOWED: dict[int, Answer] = {
     body=NewShareBody,
 )
 def create_share() -> Response:
-    """Create a share link. Anyone who has the link sees the reports of these visits. Moderators must filter by one of
+    """Create a share link. Anyone who has the link sees the reports on these visits. Moderators must filter by one of
     their communities: `{"community": [id]}`.
     """
     account, shares = tokens.require_account().account, current()[ReportServices].shares
@@ -65,6 +65,6 @@ def list_shares() -> Response:
 @bp.delete("/shares/<share_id>")
 @describe("End a share link", {204: None, **ALLOWED, 404: "no such link"})
 def end_share(share_id: str) -> Response:
-    """Revoke a share link. It shows nothing from now on."""
+    """Revoke a share link. From then on, it shows nothing."""
     current()[ReportServices].shares.end(tokens.require_account().account, share_id)
     return no_answer()

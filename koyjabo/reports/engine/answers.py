@@ -1,4 +1,4 @@
-"""The results of reports. A number is None if it cannot be known exactly; the result then has the reason."""
+"""The results of reports. A number is None if it cannot be known exactly; the result then gives the reason."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST_ROWS = 1_000
 
 
 class Figures(NamedTuple):
-    """The figures of a range."""
+    """The figures for a range."""
 
     start: str  # the first day
     end: str  # the last day, inclusive
@@ -46,7 +46,7 @@ class Figures(NamedTuple):
     peak_active: int | None
     attended: int | None
     attended_s: int | None
-    median_s: int | None  # None also without a measured visit
+    median_s: int | None  # also None if no visit was measured
 
 
 class Summary(NamedTuple):
@@ -61,7 +61,7 @@ class Summary(NamedTuple):
 
 
 class Period(NamedTuple):
-    """The figures of one period: an hour with its offset (`2026-11-21T14:00:00+06:00`), a day, a Monday, or the first
+    """The figures for one period: an hour with its offset (`2026-11-21T14:00:00+06:00`), a day, a Monday, or the first
     day of a month.
     """
 
@@ -82,7 +82,7 @@ class Row(NamedTuple):
     label: str
     sums: Sums
     share: float  # of all visits, 0 to 1
-    at_least: bool = False  # True if this value may be missing on some days, which only keep their largest values
+    at_least: bool = False  # True if some days may lack this value, because they keep only their largest values
 
 
 class Breakdown(NamedTuple):
@@ -98,9 +98,9 @@ class Breakdown(NamedTuple):
 
 
 class MomentTotals(NamedTuple):
-    """The figures of a scope in a snapshot that includes every visit up to then."""
+    """A scope's figures in a snapshot that includes every visit up to `at_ms`."""
 
-    total: int  # the newest visit number
+    total: int  # the latest visit number
     today: int
     unique_visitors: int
     at_ms: int

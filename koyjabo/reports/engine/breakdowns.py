@@ -18,13 +18,13 @@ from koyjabo.reports.query.sum_keys import VIEWED_PAGE
 UNKNOWN = Sums(None, None, None)
 
 Ranks = dict[Any, tuple[int, int]]
-"""Visits and count by value. They also sort the rows, largest first."""
+"""Visits and count by value. Rows are sorted by them, largest first."""
 
 
 def breakdown(
     snapshot: Snapshot, question: Question, dimension: str, limit: int, offset: int, is_public: bool = False
 ) -> Breakdown:
-    """Return the breakdown. In public, unlisted communities have no rows; their visits are part of `other`."""
+    """Return the breakdown. With `is_public`, unlisted communities have no rows; their visits are part of `other`."""
     values: VisitValues | EventValues
     if not has_many(dimension):
         values = VisitValues(snapshot, question, dimension)
@@ -94,8 +94,8 @@ class VisitValues:
 
 
 class EventValues:
-    """Values of events. A visit may have several values, or none, and is then in no row. On rolled-up days, only the
-    number of events is known.
+    """Values of events. A visit may have several values, or none. A visit without a value is in no row. On rolled-up
+    days, only the number of events is known.
     """
 
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:

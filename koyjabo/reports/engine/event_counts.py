@@ -1,5 +1,5 @@
-"""Counts page views and events, the second measure in reports besides visits. An event counts on the day it happened,
-if its visit passes the filters.
+"""Counts page views and events, which reports measure in addition to visits. An event counts on the day it happened, if
+its visit passes the filters.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class EventCounts:
         self._folded = FoldedEvents(session, clock, question, before) if question.first < before else None
 
     def by(self, dimension: str, key: str) -> Counter[Any]:
-        """Count the events of a dimension by DAY, by the start of the hour in s (only page views), or by VALUE,
-        without `other`.
+        """Count the events of a dimension by DAY, by the start of the hour in s (page views only), or by VALUE,
+        excluding `other`.
         """
         # Copy, because the live counts are reused.
         counts = Counter(self._live.events_by(self._session, self._question, dimension, key))
@@ -51,14 +51,14 @@ class EventCounts:
         return hours | self._folded.hours() if self._folded and not self._sums else hours
 
     def totals(self) -> tuple[int | None, int | None]:
-        """Return the page views that are events, and the other events; None for either if not known."""
+        """Return the numbers of page view events and of other events; None for both if they are not known."""
         if self.unknown_hours:
             return None, None
         views, events = (self.by(dimension, DAY).total() for dimension in (VIEWED_PAGE, EVENT))
         return views, events
 
     def views(self, granularity: str) -> tuple[Counter[str], set[str]]:
-        """Return the page views that are events, by name of the period, and the periods whose number is unknown."""
+        """Return the number of page view events by period name, and the periods where this number is unknown."""
         local, unknown = self._clock.local, self.unknown_hours
         if granularity == HOUR:
             by_hour = self.by(VIEWED_PAGE, HOUR).items()

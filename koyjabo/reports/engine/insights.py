@@ -1,4 +1,4 @@
-"""Answers questions about visits exactly. Figures add up to the ledger, and include even a visit from a second ago."""
+"""Answers questions about visits exactly. Figures agree with the ledger, and include even a visit from a second ago."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Insights:
     """The reports. All methods wait, and raise LedgerUnavailable.
 
     Reports raise StillCounting until most visits have a block, and TooBusy for readers of share links.
-    `unwritten_peaks` returns the peaks of this worker that are not in the database yet, by day.
+    `unwritten_peaks` returns this worker's peaks that are not in the database yet, by day.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class Insights:
         return insights
 
     def for_open_pages(self) -> Insights:
-        """A variant for open pages, which reload their reports at every visit. Waiting pages share a snapshot, with a
-        pause between snapshots. Reports include every visit that was acknowledged before the call.
+        """Return a variant for open pages, which reload their reports on every visit. Waiting pages share a snapshot,
+        with a pause between snapshots. Reports include every visit that was acknowledged before the call.
         """
         insights = copy(self)
         insights._answered = SharedReads(self._answers).answers
@@ -93,11 +93,11 @@ class Insights:
         return Parameters.of(pairs, self._clock.today(), lambda: self.first_day(scope), scope, others, default)
 
     def compared(self, question: Question, compare: str) -> Question:
-        """Return the question about the range that `compare`, one of COMPARISONS, names."""
+        """Return the question about the range named by `compare`, one of COMPARISONS."""
         return compared(question, compare, self._clock)
 
     def days(self, question: Question) -> float:
-        """Return the number of days in a range. A cut day counts as a fraction."""
+        """Return the number of days in a range. A partial day counts as a fraction."""
         until_s = (question.until_ms or 0) / 1000
         return whole_days(question) + max(0.0, until_s - self._clock.began_s(question.last)) / DAY_S
 
@@ -112,7 +112,7 @@ class Insights:
         return [self._finished(*pair, language) for pair in zip(requests, answers, strict=True)]
 
     def summary(self, question: Question, compare: str | None = None) -> Summary:
-        """Return the figures of a range, and of the range that `compare` (one of COMPARISONS) names."""
+        """Return the figures for a range, and for the range named by `compare` (one of COMPARISONS)."""
         other = self.compared(question, compare) if compare else None
         answer: Summary = self.read([SummaryRequest(question, other)])[0]
         return answer
@@ -145,8 +145,8 @@ class Insights:
         )
 
     def version(self, question: Question, is_compared: bool = False) -> str:
-        """Return a text that changes whenever a report may change, for ETags. A comparison with a running day
-        changes with the clock.
+        """Return a text that changes whenever a report may change, for ETags. A comparison of a range that ends today
+        also changes with the clock.
         """
         known, now_ms = self._database.read(ledger_queries.version, question), self._clock.now_ms()
         known = f"{known}.{self._peak(question, None)}"
@@ -158,7 +158,7 @@ class Insights:
         return self._database.scan(day_sums.of_day, self.live, day)
 
     def first_day(self, scope: Scope = SITE) -> str | None:
-        """Return the first day with visits, or None without any."""
+        """Return the first day with visits, or None if there is none."""
         return self._database.read(ledger_queries.first_day, scope)
 
     def _peak(self, question: Question, stored: int | None) -> int | None:

@@ -15,7 +15,7 @@ from koyjabo.reports.query.report_query import Question
 AT_ONCE = 500
 """Maximum number of keys in one statement."""
 
-# Each live update runs both. As SQL text they take a fifth of the time that statements built with SQLAlchemy do.
+# Each live update runs both. As SQL text, they take a fifth of the time that they would take as SQLAlchemy statements.
 PEAKS = text("""
 SELECT max(people), max(CASE WHEN at_ms < coalesce(CAST(:until_ms AS BIGINT), at_ms + 1) THEN people END) FROM peaks
 WHERE scope = :scope AND day BETWEEN :first AND :last
@@ -40,7 +40,8 @@ def first_day(session: Session, scope: Scope) -> str | None:
 def peak(session: Session, question: Question) -> int | None:
     """Return the highest number of active visitors in the range.
 
-    None with a filter, without a measurement, or if the maximum was reached after `until_ms` on the last day.
+    Returns None if there is a filter, if nothing was measured, or if the maximum was reached after `until_ms` on the
+    last day.
     """
     if question.filters:
         return None
@@ -50,13 +51,15 @@ def peak(session: Session, question: Question) -> int | None:
 
 
 def totals(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
-    """Return the newest visit number, the day's visits, and the unique visitors of a scope."""
+    """Return a scope's latest visit number, its visits today, and its unique visitors."""
     row = session.execute(TOTALS, {"scope": scope, "today": today}).first()
     return tuple(row) if row else (0, 0, 0)
 
 
 def community_names(session: Session, keys: Collection[str], is_public: bool = False) -> dict[str, str]:
-    """Return names by id or ref. Deleted communities have none; in public, neither do unlisted ones."""
+    """Return names by id and by external id. Deleted communities have none; with `is_public`, neither do
+    unlisted ones.
+    """
     names: dict[str, str] = {}
     for some in batched(keys, AT_ONCE):
         query = select(Community.id, Community.ref, Community.name).where(

@@ -32,7 +32,7 @@ from koyjabo.reports.query.sum_keys import VIEWED_PAGE
 
 @dataclass(frozen=True, slots=True)
 class SummaryRequest:
-    """Requests the figures of a range. The result is a Summary."""
+    """Requests the figures for a range. The result is a Summary."""
 
     question: Question
     compared: Question | None = None

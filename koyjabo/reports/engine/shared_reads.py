@@ -1,5 +1,5 @@
-"""Shares snapshots among open pages. All pages reload at a visit, but only few snapshots are read, however many pages
-are open.
+"""Shares snapshots among open pages. All pages reload when there is a visit, but only a few snapshots are read, however
+many pages are open.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class _Batch:
 
 
 class SharedReads:
-    """Answers lists of requests. `read` returns the results for one list from one snapshot, and raises the errors of
-    reports.
+    """Answers lists of requests. `read` returns the results for one list from one snapshot, and raises the same errors
+    as reports.
 
     If a shared snapshot fails, each call reads its own requests again, so that one failing report does not break the
     others.

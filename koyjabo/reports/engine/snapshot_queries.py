@@ -1,4 +1,4 @@
-"""A snapshot of the database for all reports of a request or page: stored rows, and sums of rolled-up days."""
+"""A snapshot of the database for all reports in a request or page: stored rows, and sums of rolled-up days."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Snapshot:
         return self._kept
 
     def by(self, question: Question, key: str) -> Groups:
-        """Return the visits of a question by period name, value, REST, (weekday, hour), or None for everything."""
+        """Return a question's visits by period name, value, REST, (weekday, hour), or None for everything."""
         folded = self.folded(question)
         return folded.by(key) if folded else self._ask(question, key)
 
@@ -55,22 +55,26 @@ class Snapshot:
         return self.by(question, EVERYTHING).get(None, Group())
 
     def events(self, question: Question) -> EventCounts:
-        """Return the page views and events of a question."""
+        """Return a question's page views and events."""
         if question not in self._events:
             counts = EventCounts(self.session, self.clock, self._live, question)
             self._events[question] = counts
         return self._events[question]
 
     def visits_by_value(self, question: Question, dimension: str) -> dict[Value, VisitSet]:
-        """Return the visits of a question by a value of their events. Does not include rolled-up days."""
+        """Return a question's visits by the values of their events. Does not include rolled-up days."""
         return self._live.visits_by_value(self.session, question, dimension)
 
     def attended(self, question: Question, key: Hashable, ids: BitMap) -> Attended:
-        """Return the attended visits among visits of a question that has no rolled-up days. `key` names the set."""
+        """Return the attended visits in a set of a question's visits. The question must not have rolled-up days. `key`
+        names the set.
+        """
         return self._live.attended(self.session, question, key, ids)
 
     def median_s(self, question: Question) -> int | None:
-        """Return the lower median of attended times in s; None with rolled-up days, or if nothing was measured."""
+        """Return the lower median of attended times in s; None if there are rolled-up days, or if nothing was
+        measured.
+        """
         others = self.groups.get(question, ())
         return None if self.folded(question) else self._live.median_s(self.session, question, others)
 

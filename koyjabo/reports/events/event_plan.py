@@ -1,5 +1,6 @@
-"""Plans the rows that a batch of events adds. Does no I/O: the modules for both databases look up rows, plan, and then
-write the plan."""
+"""Plans the rows that a batch of events adds. Does no I/O: each database's module looks up rows, makes the plan, and
+then writes it.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +41,9 @@ _sent = reader(NewEvent._fields, SENT)
 class KnownEvents:
     """The rows that the database already has for a batch, read while holding the event writers' lock."""
 
-    newest: int  # the highest id that an event ever had
+    newest: int  # the highest id that any event has ever had
     ids: dict[EventKey, int]  # ids of events that are retries
-    visits: dict[str, tuple[int, str]]  # id and scope of the newest visit, by visitor_id
+    visits: dict[str, tuple[int, str]]  # id and scope of the latest visit, by visitor_id
 
 
 @dataclass(slots=True)

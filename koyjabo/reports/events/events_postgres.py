@@ -106,7 +106,9 @@ def _message(made: EventPlan) -> tuple[str, list[str]]:
 
 
 def _look_up(cursor: Any, batch: list[NewEvents]) -> tuple[int, KnownEvents]:
-    """Begin a transaction, take the lock, and read the rows that `batch` needs. Returns its number and the rows."""
+    """Begin a transaction, take the lock, and read the rows that `batch` needs. Returns the transaction's number and
+    the rows.
+    """
     events, people = keys(batch), visitors(batch)
     cursor.execute(LOOK_UP, ([visitor for visitor, _ in events], [event for _, event in events], people))
     transaction, newest, ids, visits = cursor.fetchone()

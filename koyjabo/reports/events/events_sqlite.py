@@ -69,7 +69,7 @@ class SqliteEventStore:
         )
 
     def interrupt(self) -> None:
-        """Do nothing, because SQLite limits waiting by itself."""
+        """Do nothing, because SQLite itself limits how long it waits."""
 
     def close(self) -> None:
         if self._connection is not None:

@@ -15,7 +15,7 @@ PROPERTY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 MOST_EVENTS = 50
 MOST_PROPERTIES = 10
 LONGEST_PROPERTY = 120
-"""Maximum length, characters (specification: Page views and events)."""
+"""Maximum length of a property's value, in characters (specification: Page views and events)."""
 
 PAGEVIEW = "pageview"
 
@@ -55,7 +55,7 @@ class Recorded(NamedTuple):
 
 
 ROW_BYTES = 200
-"""Size of a row without texts from clients."""
+"""Size of a row, not counting text from clients."""
 
 OF_TEXTS, OF_IDS = 1.5, 3
 """Stored bytes per byte of text; more than one, because database pages are not full. OF_TEXTS applies to the page and
@@ -64,7 +64,7 @@ properties, OF_IDS to ids, which are also in an index.
 
 ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would create one for each event
 JSON_BYTES = 6
-"""Extra bytes of a property, around its name and value."""
+"""Extra bytes per property, around its name and value."""
 
 USE_BYTES = 300
 
@@ -72,7 +72,7 @@ USE_BYTES = 300
 class Size(NamedTuple):
     """The size of a request's events."""
 
-    uses: int  # uses of the limits per minute: one per event, or per USE_BYTES of its texts if that is more
+    uses: int  # uses of the per-minute limits: one per event, or per USE_BYTES of its texts if that is more
     most_bytes: int  # stored bytes if every event is new
 
 

@@ -34,8 +34,8 @@ Texts = frozenset[str] | None
 
 
 def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:
-    """Return a dimension's events (including events without a value), the column with the values, and the value of each
-    number in this column.
+    """Return a dimension's events (including events without a value), the column with the values, and the value that
+    each number in this column means.
     """
     events, values = rows.copy(), rows.block.values
     if dimension == EVENT:
@@ -51,7 +51,7 @@ def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:
 
 @lru_cache(maxsize=16_384)
 def properties_of(text: str | None) -> Mapping[str, str]:
-    """Read the properties of an event."""
+    """Parse an event's properties."""
     props: dict[str, str] = json.loads(text or "{}")
     return props
 
@@ -78,7 +78,7 @@ class VisitsWithEvents:
         return ids
 
     def check(self, session: Reading, events: Log, dimension: str, filter_: Filter) -> Callable[[Rows], None]:
-        """Return a check that keeps the visits that pass a filter by events."""
+        """Return a check that keeps the visits that pass a filter on events."""
         some, all_, no = (
             self._ids_and_pages(session, events, dimension, _texts(values))
             for values in (filter_.any_of, None, filter_.none_of)
@@ -122,7 +122,7 @@ class PassingVisits:
     """Finds out which visits pass a check. Each visit is checked once, when one of its events is counted."""
 
     def __init__(self, visits: Log, check: Callable[[Rows], None], passes_without_visit: bool) -> None:
-        """`passes_without_visit`: whether events of visitors without a visit pass."""
+        """`passes_without_visit` says whether events from visitors without a visit pass."""
         self._visits, self._check = visits, check
         self._judged, self.gone = BitMap([NO_VISIT]), BitMap()
         self._passing = BitMap([NO_VISIT] if passes_without_visit else [])
@@ -180,7 +180,7 @@ class EventSums(Followed[Counter[Any]]):
 
 
 def passes_without_visit(question: Question) -> bool:
-    """Return whether an event of a visitor without a visit passes. It has None in all dimensions of visits."""
+    """Return whether an event from a visitor without a visit passes. Its value is None in all dimensions of visits."""
     return not any(
         dimension == VISITOR_KIND or has_many(dimension) or not passes_none(dimension, filter_)
         for dimension, filter_ in question.filters.items()

@@ -1,4 +1,4 @@
-"""Running sums for a question. Each call only adds the rows that the log has gained since the last call. The end of a
+"""Running sums for a question. Each call adds only the rows that the log has gained since the last call. The end of a
 compared day moves with the clock, so rows between its old and new end are added as well.
 """
 
@@ -22,7 +22,7 @@ Kept = TypeVar("Kept")
 
 @dataclass
 class _Place(Generic[Kept]):
-    """Sums, and the position in the log that they reach."""
+    """Sums, and the position in the log that they extend to."""
 
     sums: Kept
     upto: Position = BEGINNING
@@ -75,7 +75,7 @@ class Followed(Generic[Kept]):
     def rows(
         self, session: Reading, log: Log, start: Position, end: Position, since_ms: int | None, until_ms: int | None
     ) -> Iterator[Rows]:
-        """Yield the question's rows between two positions, from `since_ms` until before `until_ms`."""
+        """Yield the question's rows between two positions, from `since_ms` up to but not including `until_ms`."""
         first = max(self.question.first, self.near(since_ms))
         for rows in log.rows(session, start, end, first, self.question.last):
             if until_ms is not None:

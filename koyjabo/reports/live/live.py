@@ -36,7 +36,7 @@ from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
 
 MOST_KEPT, QUESTION_SIZE = 16 * 1024 * 1024, 2_000
-"""Maximum bytes of all sums, and the bytes that a question takes even without sums."""
+"""Maximum bytes for all sums, and the bytes that a question takes up even without sums."""
 
 
 class Read(NamedTuple):
@@ -63,7 +63,7 @@ class _Asked:
         return QUESTION_SIZE + sum(sums.size for sums in all_sums)
 
     def adjust(self, changed: AttendedRows) -> None:
-        """Follow changes of attended times."""
+        """Apply changes in attended times."""
         self.visits.adjust(changed)
         self.attended.forget()
 
@@ -79,13 +79,13 @@ class Live:
     def forget(self) -> None:
         self._version: Any = None
         self._attendance = self._attendance_dropped = (
-            0  # the newest `attendance.seq` that was read, and that was removed
+            0  # the highest `attendance.seq` that was read, and the highest one that was removed
         )
         properties_of.cache_clear()
         self._asked: dict[Any, _Asked] = {}  # the most recently used is last
         self._with_events = VisitsWithEvents()
         self.of_version: dict[Any, Any] = {}
-        """More results that stay valid until rows change."""
+        """Other results that stay valid until rows change."""
 
     @property
     def folded_before(self) -> str:
@@ -134,7 +134,7 @@ class Live:
         counts.
         """
         asked = self._of(session, question)
-        if question.until_ms is not None:  # visits enter the range whose events were already read
+        if question.until_ms is not None:  # visits are added to the range after its events have been read
             asked.values = VisitsOfValues(asked.visits, self.visits, question.until_ms)
         by_value = asked.values.followed(session, self.events, dimension, None)
         if dimension != VIEWED_PAGE:
@@ -145,8 +145,8 @@ class Live:
         return {value: union_of(sets[value] for sets in both if value in sets) for value in values}
 
     def median_s(self, session: Reading, question: Question, others: Collection[str] = ()) -> int | None:
-        """Return the lower median of the question's measured visits in whole seconds; None without any. For `others`
-        see `by`.
+        """Return the lower median length of the question's measured visits in whole seconds, or None if there are none.
+        For `others`, see `by`.
         """
         sums = self._of(session, question).visits
         lengths: LengthCounts = sums.followed(session, self.visits, LENGTHS, question.until_ms, others)
@@ -177,8 +177,9 @@ class Live:
         return by_property
 
     def at(self, session: Reading) -> LogState:
-        """Read the state of the snapshot. Forget all rows if some have changed since then, for example through an
-        erasure."""
+        """Read the snapshot's state. Forget all rows if some have changed since the last read, for example through an
+        erasure.
+        """
         state = state_queries.read(session)
         is_back = state.visits < self.visits.upto or state.events < self.events.upto
         is_back |= not state.attendance_dropped <= self._attendance <= state.attendance
@@ -196,7 +197,7 @@ class Live:
 
     def _follow_attendance(self, session: Reading, state: LogState) -> None:
         self._version = None  # if reading fails, no sums may remain
-        moved = set()  # questions whose visits may pass their filters now, or not any more
+        moved = set()  # questions whose visits may now pass their filters, or no longer pass them
         for changed in self.visits.change(session, row_queries.changed_since(session, self._attendance)):
             places = changed.places()
             for key, asked in self._asked.items():

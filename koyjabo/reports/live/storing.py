@@ -20,14 +20,14 @@ log = logging.getLogger(__name__)
 
 LEASE = "insights"
 POLL_S = 5.0
-"""Seconds between two calls of `tick`."""
+"""Seconds between calls to `tick`."""
 
 RENEW_MS = 20_000
-"""How often the lease is renewed: after a third of its length."""
+"""How often the lease is renewed, ms: after a third of its length."""
 
 
 class LeaseLost(Exception):
-    """This worker did not renew its lease in time, and another one has taken it."""
+    """This worker did not renew its lease in time, and another worker has taken it."""
 
 
 class Storing:
@@ -36,7 +36,7 @@ class Storing:
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, live: Live) -> None:
         self._database, self._clock, self._runtime, self._live = database, clock, runtime, live
         self._worker = secrets.token_hex(16)
-        # Blocks made by other rules are replaced only once, because two servers may run different rules for a long
+        # Blocks made with other rules are replaced only once, because two servers may run different rules for a long
         # time.
         self._has_begun = False
         self._busy = False
@@ -62,7 +62,7 @@ class Storing:
     def catch_up(self, advance: Advance = lambda visits: None) -> None:
         """Store all blocks that are due now. Two workers may do this at the same time.
 
-        Calls `advance` with the number of visits since the last call. An exception from it ends the work.
+        Calls `advance` with the number of visits since the last call. If it raises, the work is aborted.
         """
         if self._has_other_rules():
             self._database.write(block_queries.replace_rules, self._live.rules)
@@ -76,7 +76,7 @@ class Storing:
             has_more, upto = read.has_more, self._live.visits.upto
 
     def _has_other_rules(self) -> bool:
-        """Return whether the stored blocks must be rebuilt because they were made by other rules. Also makes this
+        """Return whether the stored blocks must be rebuilt because they were made with other rules. Also makes this
         worker notice changed rows within POLL_S.
         """
         rules = self._database.scan(self._live.at).rules

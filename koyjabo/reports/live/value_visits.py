@@ -22,7 +22,7 @@ from koyjabo.reports.query.report_query import Question, Value
 ValueVisits = dict[Value, VisitSet]
 
 SET_SIZE = 1_000
-"""Bytes that a value takes even without visits."""
+"""Bytes that a value takes up even without visits."""
 
 
 def union_of(sets: Iterable[VisitSet]) -> VisitSet:
@@ -76,10 +76,10 @@ class Landings(_SumsByValue):
 
 
 class VisitsOfValues(_SumsByValue):
-    """A question's visits by dimension and value of their events, whenever the events happened."""
+    """A question's visits by dimension and value of their events, no matter when the events happened."""
 
     def __init__(self, visits: VisitSums, log: Log, until_ms: int | None = None) -> None:
-        """`until_ms` is the end of the visits."""
+        """`until_ms` is the end of the range of visits."""
         self._asked, first = visits.question, shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
         super().__init__(replace(self._asked, first=first, last=LAST_DAY, filters={}), visits.clock)
         self._log = log

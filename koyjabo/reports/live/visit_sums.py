@@ -30,7 +30,7 @@ Check = Callable[[Rows], None]
 
 
 def names(block: Block, key: str, clock: Clock, is_site: bool) -> tuple[str, Sequence[Any]]:
-    """Return the column of a key, and the name of each number in this column."""
+    """Return the column for a key, and the name that each number in this column means."""
     values = block.values
     if key in (EVERYTHING, LENGTHS):
         return "new_in", (None,) * 4
@@ -66,7 +66,7 @@ class VisitCounts:
         self.groups: dict[Any, Group] = {}
         """Caches groups, because a visit changes the numbers of only a few names."""
         self.size = 0
-        """An upper estimate of bytes in memory."""
+        """An upper estimate of memory use, in bytes."""
 
     def add(self, rows: Rows, column: str, names: Sequence[Any], is_site: bool) -> None:
         values = rows.named(column, names)
@@ -90,7 +90,7 @@ class VisitCounts:
             self._group(name)
 
     def adjust(self, rows: Rows, before: Changes, column: str, names: Sequence[Any]) -> None:
-        """Follow changes of attended times. `before` has the earlier ones."""
+        """Apply changes in attended times. `before` has the earlier times."""
         now = zip(rows.column("id"), rows.column("attended_ms"), rows.column("facts"), strict=True)
         values = rows.named(column, names)
         for name, (id, length_ms, facts) in zip(values, now, strict=True):
@@ -120,12 +120,12 @@ class LengthCounts:
         self._visits.update(_lengths_s(zip(rows.column("attended_ms"), rows.column("facts"), strict=True)))
 
     def adjust(self, rows: Rows, before: Changes, *_: object) -> None:
-        """Follow changes of attended times. `before` has the earlier ones."""
+        """Apply changes in attended times. `before` has the earlier times."""
         self._visits.subtract(_lengths_s(map(before.__getitem__, rows.column("id"))))
         self.add(rows)
 
     def median_s(self) -> int | None:
-        """Return the lower median, or None without a measured visit."""
+        """Return the lower median, or None if no visit was measured."""
         left = (self._visits.total() + 1) // 2
         for length_s in sorted(self._visits):
             left -= self._visits[length_s]
@@ -158,7 +158,7 @@ class VisitSums(Followed[Any]):
         return groups
 
     def adjust(self, changed: AttendedRows) -> None:
-        """Follow changes of attended times."""
+        """Apply changes in attended times."""
         places = defaultdict(list)
         for key in CHANGING & self._by_key.keys():
             del self._by_key[key]
@@ -203,7 +203,7 @@ class AttendedSets:
         self._known: dict[Hashable, tuple[BitMap, int, int]] = {}
 
     def of(self, session: Reading, key: Hashable, ids: BitMap) -> Attended:
-        """Return the figures of a set, whose earlier figures have the same key."""
+        """Return the figures for a set. Its earlier figures are stored under the same key."""
         known, count, length_ms = self._known.get(key, NONE_KNOWN)
         if not known <= ids:
             known, count, length_ms = NONE_KNOWN

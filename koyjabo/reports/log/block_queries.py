@@ -32,7 +32,7 @@ SELECT (SELECT day FROM {source} WHERE id > :after ORDER BY id LIMIT 1 OFFSET :l
 
 
 MOST_COUNTED = 1_000_000
-"""Maximum number of visits without a block to count."""
+"""Visits without a block are counted up to this number."""
 
 
 class BlockHead(NamedTuple):
@@ -83,7 +83,7 @@ def _without_block(session: Session, kind: BlockKind, has_blocks: bool, most: in
 
 
 def replace_rules(session: Session, rules: int) -> None:
-    """Remove all blocks that were made by other rules, so that they are rebuilt."""
+    """Remove all blocks that were made with other rules, so that they are rebuilt."""
     if state_queries.lock(session).rules != rules:
         remove_all(session)
         state_queries.mark_blocks(session, state_queries.read(session).changes, rules)
@@ -133,8 +133,8 @@ def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRo
 
 
 def correct_attended(session: Session, visits: Collection[int]) -> None:
-    """Correct the blocks of visits whose rows in `attendance` are removed. Readers have read these rows, or notice that
-    they are gone.
+    """Correct the blocks of visits whose rows in `attendance` are being removed. Readers have either read these rows or
+    notice that they are gone.
     """
     state_queries.lock(session)
     for stored, theirs in _blocks_of(session, VISITS, visits):
@@ -143,7 +143,7 @@ def correct_attended(session: Session, visits: Collection[int]) -> None:
 
 
 def _blocks_of(session: Session, kind: BlockKind, ids: Collection[int]) -> Iterator[tuple[Block, list[int]]]:
-    """Yield the blocks that contain some of these rows, and the ids of these."""
+    """Yield each block that contains some of these rows, and the ids of those rows."""
     sorted_ids = sorted(ids)
     for head in heads(session, kind) if sorted_ids else ():
         theirs = sorted_ids[bisect_left(sorted_ids, head.first) : bisect_right(sorted_ids, head.last)]
@@ -152,8 +152,8 @@ def _blocks_of(session: Session, kind: BlockKind, ids: Collection[int]) -> Itera
 
 
 def problems(session: Session, parser: TraitParser, advance: Callable[[], object]) -> Iterator[str]:
-    """Rebuild each block, compare it byte by byte, and yield a sentence for each difference. Blocks made by other rules
-    are skipped, because they will be replaced.
+    """Rebuild each block, compare it with the stored one byte by byte, and yield a sentence for each difference. Blocks
+    made with other rules are skipped, because they will be replaced.
     """
     state, edge = state_queries.read(session), 0
     if not state.has_blocks or state.rules != parser.rules:

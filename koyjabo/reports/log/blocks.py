@@ -1,8 +1,8 @@
-"""Blocks: rows with consecutive ids, stored as columns. A column of texts contains numbers, which index the block's
-distinct texts.
+"""Blocks: rows with consecutive ids, stored as columns. A text column contains numbers that index the block's distinct
+texts.
 
-A block ends at a row that depends only on the rows themselves. So all workers would store the same bytes, and any of
-them may do so.
+The end of a block depends only on the rows themselves, so all workers would store the same bytes, and any of them may
+do so.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ Row = tuple[tuple[int, ...], tuple[Any, ...]]
 """The plain columns of a row, beginning with STEPS, and its coded columns."""
 
 STEPS = ("id", "at_ms")
-"""Columns that are stored as differences between rows, because these are mostly small."""
+"""Columns that are stored as differences between rows, because the differences are mostly small."""
 
 
 class Block:
-    """A block. `columns` have one number per row. `values` lists the distinct values of each coded column by number,
-    in the order of their first row.
+    """A block. Each of the `columns` has one number per row. `values` lists the distinct values of each coded column by
+    number, in order of first appearance.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Block:
 
     @property
     def days(self) -> tuple[str, str]:
-        """The first and the last day; ("", "") of an empty block."""
+        """The first and the last day; ("", "") for an empty block."""
         days = self.values[DAY]
         return min(days, default=""), max(days, default="")
 
@@ -116,14 +116,14 @@ class Block:
         return {name: {value: number for number, value in enumerate(self.values[name])} for name in self.kind.coded}
 
     def only(self, places: Sequence[int]) -> Block:
-        """Return a block of the rows at these places, which shares the values of this block."""
+        """Return a block of the rows at these positions. It shares the values of this block."""
         columns = {
             name: array(column.typecode, map(column.__getitem__, places)) for name, column in self.columns.items()
         }
         return Block(self.kind, self.first, self.last, columns, self.values)
 
     def places(self, ids: Iterable[int]) -> Iterator[int]:
-        """Yield the places of rows with these ids. Skips removed rows."""
+        """Yield the positions of rows with these ids. Skips removed rows."""
         column = self.columns["id"]
         for id in ids:
             place = bisect_left(column, id)
@@ -202,12 +202,12 @@ class Rows:
         return copy(self)
 
     def keep(self, passes: Iterable[Any]) -> None:
-        """Keep a row if its value is true."""
+        """Keep only the rows whose value is true."""
         passes = map(bool, passes)
         self._passes = bytes(map(and_, self._passes, passes) if 0 in self._passes else passes)
 
     def check(self, name: str, passing: Sequence[bool]) -> None:
-        """Keep a row if its number in a coded column passes."""
+        """Keep only the rows whose number in a coded column passes."""
         if False in passing:
             self.keep(map(passing.__getitem__, self.all(name)))
 
@@ -237,9 +237,9 @@ class Rows:
         return list(compress(numbers, self._passes)) if 0 in self._passes else numbers
 
     def named(self, name: str, names: Sequence[Any]) -> list[Any]:
-        """Return the names of the numbers in a column."""
+        """Return the names that the numbers in a column mean."""
         return list(map(names.__getitem__, self.column(name)))
 
     def within(self, ids: BitMap, name: str = "id") -> None:
-        """Keep a row if its number in a column is among these."""
+        """Keep only the rows whose number in a column is among these."""
         self.keep(map(ids.__contains__, self.all(name)))

@@ -27,7 +27,7 @@ MOST_KEPT = 12 * 1024 * 1024
 """Maximum bytes of uncompressed blocks in memory."""
 
 Changes = Mapping[int, Seen]
-"""By the id of a visit."""
+"""Attended times and facts of visits, by visit id."""
 
 Position = tuple[int, int]
 """A position: the number of complete blocks, and the number of rows in the next block."""
@@ -36,11 +36,11 @@ BEGINNING: Position = (0, 0)
 
 
 class AttendedRows(NamedTuple):
-    """Visits of one block whose attended time has changed."""
+    """Visits in one block whose attended times have changed."""
 
     block: Block  # only these visits
-    place: int  # of their block
-    rows: list[int]  # their rows in it
+    place: int  # the position of their block
+    rows: list[int]  # their row numbers in it
     before: Changes
 
     def places(self) -> set[tuple[str, str]]:
@@ -63,7 +63,7 @@ class Log:
         self.has_blocks = False  # whether the stored blocks are valid
         self.deadline_s = math.inf  # deadline of the report, monotonic s; after it `rows` raises LedgerUnavailable
         self.first_day = ""  # `rows` skips earlier days
-        self.summed = ("", 0)  # and rows of this day up to this id, because sums have them
+        self.summed = ("", 0)  # and rows of this day up to this id, because they are in the sums
         self.forget()
 
     def forget(self) -> None:
@@ -74,7 +74,7 @@ class Log:
         self.unsaved: dict[int, Block] = {}  # blocks closed here and perhaps not stored yet, by first id
         self._kept: dict[int, Block] = {}  # by first id; the most recently used is last
         self._patches: dict[int, Seen] = {}  # attended times that stored blocks may lack
-        self._size = 0  # bytes of these
+        self._size = 0  # size of `_kept` in bytes
 
     def refresh(self, session: Reading, newest: int) -> None:
         """Read all new rows up to the id `newest`. Raises StillCounting."""
@@ -94,7 +94,7 @@ class Log:
         return len(self._heads), len(self._open)
 
     def rows(self, session: Reading, start: Position, end: Position, first: str, last: str) -> Iterator[Rows]:
-        """Yield the rows between two positions, of the days `first` to `last`, except rows that sums contain."""
+        """Yield the rows between two positions, for the days `first` to `last`, except rows that are in the sums."""
         first, (summed_day, summed_upto) = max(first, self.first_day), self.summed
         for place in range(start[0], min(end[0], len(self._heads)) + 1):
             if time.monotonic() > self.deadline_s:
@@ -143,7 +143,9 @@ class Log:
         return bool(block.columns["id"][row] <= upto and block.values["day"][block.columns["day"][row]] == day)
 
     def _places_of(self, ids: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-        """Yield the place of each block that may have some of these sorted ids, and where these begin and end."""
+        """Yield the position of each block that may have some of these sorted ids, and where those ids begin and
+        end.
+        """
         firsts = [head.first for head in self._heads] + [self._open.first]
         at = bisect_left(ids, firsts[0])
         while at < len(ids):
@@ -209,7 +211,7 @@ class Log:
             raise StillCounting
 
     def _read_gap(self, session: Reading, upto: int, most: float) -> int:
-        """Read about `most` rows up to this id. Returns how many."""
+        """Read about `most` rows up to this id. Returns how many were read."""
         count = 0
         while self.upto < upto and count < most:
             count += self._read(session, upto)

@@ -1,4 +1,4 @@
-"""Reads rows of the two logs in the form that blocks have."""
+"""Reads rows of the two logs in the form used by blocks."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ WHERE id > :after AND id <= :upto ORDER BY id LIMIT :most
 LARGEST_ID = 2**62
 
 LONGEST_MS = 2**32 - 1
-"""The longest time that a block can store, 49 days."""
+"""The longest time that a block can store, in ms: 49 days."""
 
 ReadRows = Callable[[Session, int, int, int], Iterator[Row]]
 """Reads the next `most` rows with ids after `after`, up to `upto`."""
 
 
 def seen(is_bot: bool, attended_ms: int | None, acted: bool, automated: bool, network: str | None, own: bool) -> Seen:
-    """Return the columns of a visit, from its columns in `visits`. Earlier versions stored only `is_bot`."""
+    """Return a visit's attended time and facts, from its columns in `visits`. Earlier versions stored only `is_bot`."""
     length_ms = attended_ms if attended_ms and attended_ms >= ATTENDED_MS else 0
     return min(length_ms, LONGEST_MS), facts_of(attended_ms, acted, automated or is_bot, network, own)
 
@@ -72,7 +72,7 @@ def changed_since(session: Session, seq: int, first: int = 1, last: int = LARGES
 
 
 def attended(session: Session, ids: Sequence[int]) -> dict[int, Seen]:
-    """Return the present columns of visits, by id."""
+    """Return the current attended times and facts of visits, by id."""
     return {id: seen(*measured) for id, *measured in session.execute(ATTENDED, {"ids": list(ids)})}
 
 

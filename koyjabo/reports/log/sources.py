@@ -26,7 +26,7 @@ ADDRESS = re.compile(r"[0-9.]+|[^:]*:.*")
 """An IP address, which has no domain."""
 
 LONGEST_LABELS = 20
-"""Hosts with more labels than this are cut to their last ones."""
+"""Maximum number of labels in a host. Longer hosts are cut to their last labels."""
 
 CACHE_SIZE = 4096
 
@@ -40,7 +40,7 @@ NOWHERE = Source(None, DIRECT)
 
 
 class Sources:
-    """Finds sources. Pages on `own_hosts` (this site) are not sources. The data is read at the first look-up."""
+    """Finds sources. Pages on `own_hosts` (this site) are not sources. The data is read on the first look-up."""
 
     def __init__(self, own_hosts: Iterable[str] = ()) -> None:
         self._own_hosts = frozenset(host.lower().removeprefix("www.") for host in own_hosts)
@@ -85,7 +85,7 @@ def _entries(lists: dict[str, Any]) -> Iterable[tuple[str, Source]]:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def _scheme_and_host(address: str) -> tuple[str, str]:
-    """Return both in lower case, the host without `www.` and port; ("", "") for an invalid address."""
+    """Return both in lower case, the host without `www.` and port, or ("", "") if the address is invalid."""
     try:
         parts = urlsplit(address if "//" in address else f"//{address}")
         host = (parts.hostname or "").rstrip(".")

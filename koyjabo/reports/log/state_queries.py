@@ -14,7 +14,7 @@ Reading = Session
 """A session that reads a snapshot."""
 
 CHANGES = "changes"
-"""A row of `watermarks`."""
+"""The name of a row in `watermarks`."""
 
 STATE = text("""
 SELECT c.epoch, c.visits, (SELECT coalesce(max(id), 0) FROM events),
@@ -54,8 +54,8 @@ class LogState(NamedTuple):
     folded_before: str  # sums have all events before this day, and visits without rows
     folding: str  # sums also have the visits of this day up to `folding_upto`, whose rows are being removed
     folding_upto: int
-    attendance: int  # the newest `attendance.seq`
-    attendance_dropped: int  # the newest one whose row was removed
+    attendance: int  # the highest `attendance.seq`
+    attendance_dropped: int  # the highest one whose row was removed
 
     @property
     def version(self) -> tuple[int, int, str, str, int]:

@@ -1,4 +1,4 @@
-"""Parses the values that reports break visits down by from a visit's row (specification: Reports). Does no I/O: the
+"""Parses a visit's row into the values that reports break visits down by (specification: Reports). Does no I/O: the
 same row always gives the same values.
 """
 
@@ -60,7 +60,7 @@ class TraitParser:
         hosts = sorted(own_hosts)
         self._sources = Sources(hosts)
         self.rules = crc32(json.dumps([RULES, hosts]).encode()) >> 1
-        """A hash of 31 bits that changes if the parser may read visits differently."""
+        """A 31-bit hash that changes if the parser may read visits differently."""
 
     def parse(self, row: VisitRow) -> ParsedTraits:
         agent, source = user_agents.parsed(row.user_agent or ""), self._sources.of(row.referrer)

@@ -1,4 +1,4 @@
-"""The WebSocket that pushes the numbers of a view to pages of share links."""
+"""The WebSocket that pushes a view's numbers to the pages of share links."""
 
 from __future__ import annotations
 
@@ -84,5 +84,5 @@ routes.STREAMS[SHARES] = ShareStream
 
 @routes.bp.route("/ws/shares/<token>/", websocket=True)
 def share_stream(token: str) -> Response:
-    """Push the numbers of their view to pages of a share link."""
+    """Push a view's numbers to the share link page that shows it."""
     return routes.open_here(SHARES)

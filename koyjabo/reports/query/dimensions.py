@@ -7,16 +7,16 @@ TRAITS = ("browser", "system", "device", "language", "source", "channel", *UTM, 
 """Parsed values of a visit."""
 
 ATTENDED, EVIDENCE, NETWORK, OWN = FACTS = ("attended", "evidence", "network", "own")
-"""What the server saw of a visit (`evidence.facts`)."""
+"""Facts that the server observed about a visit (`evidence.facts`)."""
 
 VISITOR_KIND, NEW, RETURNING = "visitor_kind", "new", "returning"
-"""A dimension of visits, and its values."""
+"""A visit dimension and its values."""
 
 DIMENSIONS = ("page", "viewed_page", "referrer", *TRAITS, "community", VISITOR_KIND, *FACTS, "event")
-"""All dimensions, except `event:{name}:{property}`."""
+"""All dimensions except `event:{name}:{property}`."""
 
 COUNTED = ("viewed_page", "event")
-"""Dimensions whose rows have a `count`. Rows by `event:…` have one as well."""
+"""Dimensions whose rows have a `count`. Rows of `event:…` dimensions have one as well."""
 
 DIRECT, SEARCH, SOCIAL, AI, REFERRAL, CAMPAIGN = "direct", "search", "social", "ai", "referral", "campaign"
 """The values of `channel`."""
@@ -26,5 +26,5 @@ BOT = "bot"
 
 
 def has_many(dimension: str) -> bool:
-    """Return whether a visit can have several values of a dimension."""
+    """Return whether a visit can have several values for a dimension."""
     return dimension in COUNTED or dimension.startswith("event:")

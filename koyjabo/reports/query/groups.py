@@ -13,25 +13,25 @@ from pyroaring import BitMap
 from koyjabo.reports.query.periods import GRANULARITIES
 
 EVERYTHING, WEEKDAY, LENGTHS = "everything", "weekday", "lengths"
-"""Keys in addition to GRANULARITIES and the dimensions of visits: all visits together, (weekday from 0, hour), and the
-lengths of measured visits.
+"""Keys other than GRANULARITIES and the visit dimensions: all visits together, (weekday from 0, hour), and the lengths
+of measured visits.
 """
 
 PERIODS = (EVERYTHING, *GRANULARITIES)
 """Keys whose groups have `pages`."""
 
 VALUE = "value"
-"""A key of events, like DAY and HOUR."""
+"""A key for events, like DAY and HOUR."""
 
 REST = ("rest",)
-"""The value of visits on rolled-up days whose values were merged."""
+"""The value for visits whose own values were merged when their day was rolled up."""
 
 People = BitMap | None
 """Ids of visitors, or None if visitors cannot be distinguished."""
 
 
 Attended = tuple[int, int]
-"""(attended visits, their length in ms)"""
+"""(number of attended visits, their total length in ms)"""
 
 
 class Sums(NamedTuple):
@@ -40,11 +40,11 @@ class Sums(NamedTuple):
     new_visitors: int | None
     count: int | None = None  # type: ignore[assignment]  # page views or events, for dimensions that count them
     attended: int | None = None  # visits of 1 s or more
-    attended_s: int | None = None  # their length
+    attended_s: int | None = None  # their total length, s
 
 
 class Group(NamedTuple):
-    """The figures of a group; None means unknown. `number` is the number of distinct visitors on a rolled-up day, whose
+    """A group's figures; None means unknown. `number` is the number of distinct visitors on a rolled-up day, whose
     `people` are no longer known.
     """
 
@@ -58,7 +58,7 @@ class Group(NamedTuple):
 
     @classmethod
     def with_visits(cls, visits: int | None) -> Self:
-        """Return a group whose other figures are unknown."""
+        """Return a group with this number of visits and all other figures unknown."""
         return cls(visits, None, None, None, None, None, None)
 
     @property
@@ -76,7 +76,7 @@ class Group(NamedTuple):
 
 NO_VISITS = Group()
 Groups = Mapping[Any, Group]
-"""By period, value, (weekday, hour), or None for everything."""
+"""Groups by period, value or (weekday, hour), or by None for everything."""
 
 
 class VisitSet(NamedTuple):
@@ -99,7 +99,7 @@ class VisitSet(NamedTuple):
 
 
 def merged(groups: Collection[Group]) -> Group:
-    """Return the sum of all groups. A figure that any group lacks is None."""
+    """Return the sum of all groups. A figure is None if any group lacks it."""
     if len(groups) <= 1:
         return next(iter(groups), NO_VISITS)
     visits, new, pages, *attended = (total(numbers) for numbers in zip(*(group.known for group in groups), strict=True))

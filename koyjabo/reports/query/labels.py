@@ -1,4 +1,4 @@
-"""Labels for values of dimensions, in the language of a page."""
+"""Labels for dimension values, in the page's language."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ WITHOUT_VALUE = {
     **dict.fromkeys(("browser", "system", "device", "language", "country", "city", "network", "own"), UNKNOWN),
     **dict.fromkeys(("attended", "evidence"), NOT_MEASURED),
 }
-"""The label of visits without a value: direct visits have no source, other values are unknown (glossary)."""
+"""Labels for visits without a value: direct visits have no source, other values are unknown (glossary)."""
 
 ADDRESSES = {"page", "viewed_page", "referrer"}
 PATH = "/communities/"
@@ -57,7 +57,7 @@ UNLISTED = N_("A community that is not listed")
 
 
 def label(dimension: str, value: Value, language: str, names: Mapping[str, str]) -> str:
-    """Return the label. `names` are the names of communities, by the keys that `community_of` returns."""
+    """Return the label. `names` maps the keys that `community_of` returns to community names."""
     if value is None:
         return catalogue(language).gettext(WITHOUT_VALUE.get(dimension, NONE))
     if dimension in WORDS:
@@ -75,17 +75,19 @@ def unlisted(language: str) -> str:
 
 
 def has_addresses(dimension: str) -> bool:
-    """Return whether a value may be the page of a community."""
+    """Return whether a value may be a community's page."""
     return dimension in ADDRESSES or dimension.startswith("event:")
 
 
 def names_communities(dimension: str) -> bool:
-    """Return whether labels may contain names of communities, which change without a visit."""
+    """Return whether labels may contain community names, which can change without a visit."""
     return dimension == COMMUNITY or has_addresses(dimension)
 
 
 def community_of(dimension: str, value: str) -> str | None:
-    """Return the id or ref of the community in a value, which is an id, a ref or a community's page."""
+    """Return the id or external id of the community that a value refers to. The value is an id, an external id or a
+    community's page.
+    """
     if dimension == COMMUNITY:
         return value
     match = IN_ADDRESS.search(value) if has_addresses(dimension) and PATH in value else None

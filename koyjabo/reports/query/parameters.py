@@ -48,13 +48,13 @@ UNKNOWN = N_("is not a parameter of this report")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The parameters of a question. `others` are parameters of the caller, such as `granularity`."""
+    """A question's parameters. `others` has the caller's additional parameters, such as `granularity`."""
 
     question: Question
-    range: str | None = None  # one of RANGES, or `default`; None for two days
+    range: str | None = None  # one of RANGES, or `default`; None if two days are given
     compare: str | None = None  # one of COMPARISONS
     others: Mapping[str, str] = field(default_factory=dict)
-    default: str = DEFAULT  # the range if none is given; two days are written as `is_interval` describes
+    default: str = DEFAULT  # the range if none is given; `is_interval` describes how two days are written
 
     @classmethod
     def of(
@@ -66,7 +66,7 @@ class Parameters:
         others: Iterable[str] = (),
         default: str = DEFAULT,
     ) -> Parameters:
-        """Parse parameters. Raises InvalidInput, with the reason by parameter.
+        """Parse parameters. Raises InvalidInput with a reason per parameter.
 
         `first_day` returns the first day with visits, for the range `all`. `others` names additional parameters that
         may each be given once.
@@ -74,7 +74,7 @@ class Parameters:
         return _Reader(pairs, scope, frozenset(others), default).read(today, first_day)
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Return the parameters of this question, in a fixed order."""
+        """Return this question's parameters in a fixed order."""
         question, pairs = self.question, []
         if self.range is None:
             pairs = [("start", question.first), ("end", question.last)]
@@ -91,7 +91,7 @@ class Parameters:
 
 
 def read_day(text: str) -> date | None:
-    """Parse a day (YYYY-MM-DD, years 1970 to 2999). None for any other text."""
+    """Parse a day (YYYY-MM-DD, years 1970 to 2999). Returns None for any other text."""
     try:
         day = date.fromisoformat(text) if DAY.fullmatch(text) else None
     except ValueError:
@@ -104,7 +104,7 @@ def is_dimension(name: str) -> bool:
 
 
 def is_interval(text: str) -> bool:
-    """Return whether a text is two days as in ISO 8601: `2026-11-01/2026-11-15`."""
+    """Return whether a text is an ISO 8601 interval between two days: `2026-11-01/2026-11-15`."""
     first, _, last = text.partition("/")
     try:
         Parameters.of([("start", first), ("end", last)], LAST_DAY, lambda: None)
@@ -121,7 +121,7 @@ def _written(filter_: Filter) -> list[str]:
 
 
 def escaped(value: Value) -> str:
-    """Return a value as written in a positive filter. With the prefix `!`, it is a negative filter."""
+    """Return a value as written in a positive filter. Prefix the result with `!` for a negative filter."""
     return f"\\{value}" if value and NEEDS_ESCAPE.match(value) else value or ""
 
 

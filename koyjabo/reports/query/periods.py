@@ -20,7 +20,7 @@ DAYS_OF = {HOUR: 1 / 24, DAY: 1, WEEK: 7, MONTH: 31}
 
 
 def check(question: Question, granularity: str) -> None:
-    """Validate a granularity. Raises InvalidInput for an unknown one, or for more than MOST_PERIODS."""
+    """Validate a granularity. Raises InvalidInput if it is unknown, or would give more than MOST_PERIODS periods."""
     if granularity not in GRANULARITIES:
         raise InvalidInput(details={"granularity": NOT_A_GRANULARITY})
     least = possible(question, granularity)
@@ -36,20 +36,22 @@ def possible(question: Question, granularity: str) -> str:
 
 
 def periods(question: Question, granularity: str, clock: Clock) -> list[str]:
-    """Return the names of all periods of a range, up to the running one."""
+    """Return the names of all periods in a range, up to the current one."""
     if granularity == HOUR:
         return [clock.local(hour_s) for hour_s in hours(question, clock)]
     return list(dict.fromkeys(period_of(day, granularity) for day in days(question.first, question.last)))
 
 
 def hours(question: Question, clock: Clock) -> list[int]:
-    """Return the starts of the hours of a range, in seconds since 1970 UTC, up to the running one."""
+    """Return the start of each hour in a range, up to the current hour, in seconds since 1970 UTC."""
     upto_s = (question.until_ms or clock.now_ms()) / 1000
     return [hour_s for hour_s in clock.hours(question.first, question.last) if hour_s <= upto_s]
 
 
 def period_of(day: str, granularity: str) -> str:
-    """Return the name of the period of a day: the day itself, its Monday, or the first day of its month."""
+    """Return the name of the period that contains a day: the day itself, the Monday of its week, or the first day of
+    its month.
+    """
     if granularity == WEEK:
         return shifted(day, -date.fromisoformat(day).weekday())
     return f"{day[:8]}01" if granularity == MONTH else day
@@ -61,7 +63,9 @@ def weekday_of(local: str) -> tuple[int, int]:
 
 
 def spans(first: str, last: str, granularity: str) -> dict[str, tuple[str, str]]:
-    """Return the first and last day of each period by its name, from `first` to `last`. Not for hours."""
+    """Return the first and last day of each period between `first` and `last`, by the period's name. Does not support
+    hours.
+    """
     by_name: dict[str, tuple[str, str]] = {}
     for day in days(first, last):
         name = period_of(day, granularity)
@@ -70,14 +74,14 @@ def spans(first: str, last: str, granularity: str) -> dict[str, tuple[str, str]]
 
 
 def running(granularity: str, clock: Clock) -> str:
-    """Return the name of the period that has not ended yet."""
+    """Return the name of the current period."""
     if granularity == HOUR:
         return clock.local(clock.bucket(clock.now_ms()).hour_s)
     return period_of(clock.today(), granularity)
 
 
 def days(first: str, last: str) -> Iterator[str]:
-    """Yield all days, inclusive."""
+    """Yield all days from `first` to `last`, inclusive."""
     day = date.fromisoformat(first)
     while day.isoformat() <= last:
         yield day.isoformat()

@@ -1,4 +1,4 @@
-"""Named ranges of days, and the range to compare with."""
+"""Named ranges of days, and the ranges they are compared with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WEEKDAY, PREVIOUS, YEAR, NO_COMPARISON = "weekday", "previous", "year", "none"
 COMPARISONS = (WEEKDAY, PREVIOUS, YEAR)
 NOT_A_COMPARISON = N_("must be one of weekday, previous, year, none")
 WEEK, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
-"""Numbers of days."""
+"""Lengths in days."""
 
 EPOCH = date(1970, 1, 1)
 MARGIN = timedelta(2)
@@ -45,7 +45,7 @@ def compared(question: Question, how: str, clock: Clock) -> Question:
     """Return the same question about the same number of earlier days: the same weekdays (WEEKDAY), the days just before
     (PREVIOUS), or a year earlier (YEAR).
 
-    If the range ends today, the other one ends at the same time of day.
+    If the range ends today, the earlier range ends at the same time of day.
     """
     first, last = question.first, question.last
     if how == YEAR:
@@ -60,8 +60,8 @@ def compared(question: Question, how: str, clock: Clock) -> Question:
 
 
 def since(began: str | None, other: Question) -> Question | None:
-    """Return the question about the days from `began` on. None if only part of the last of several days would be
-    left.
+    """Restrict the question to the days from `began` on. Returns None if nothing would be left, or only part of the
+    last of several days.
     """
     first = max(other.first, began or "9999")
     if first > other.last or (other.first < first == other.last and other.until_ms is not None):
@@ -70,7 +70,7 @@ def since(began: str | None, other: Question) -> Question | None:
 
 
 def whole_days(question: Question) -> int:
-    """Return the number of days, not counting a cut day."""
+    """Return the number of whole days, not counting a day that is cut short."""
     return length(question) - (question.until_ms is not None)
 
 
@@ -80,7 +80,7 @@ def length(question: Question) -> int:
 
 
 def day_number(day: str) -> int:
-    """Return the days since 1970-01-01."""
+    """Return the number of days since 1970-01-01."""
     return (date.fromisoformat(day) - EPOCH).days
 
 

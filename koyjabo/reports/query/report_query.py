@@ -1,4 +1,4 @@
-"""The question that a report answers: a scope, a range of days, filters, and the end of a compared day."""
+"""The question that a report answers: a scope, a range of days, filters, and the end time of a compared day."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from koyjabo.reports.query.dimensions import ATTENDED, has_many
 CONFLICT = N_("Already filtered, by other values")
 
 Value = str | None
-"""A value of a dimension. None: not recorded."""
+"""A dimension value; None if it was not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter by one dimension: the value is among `any_of`, unless that is empty, and not among `none_of`."""
+    """A filter on one dimension: the value must be in `any_of`, unless `any_of` is empty, and must not be in
+    `none_of`.
+    """
 
     any_of: frozenset[Value] = frozenset()
     none_of: frozenset[Value] = frozenset()
 
     def both(self, other: Filter) -> Filter:
-        """Return the filter that passes what both filters pass."""
+        """Return a filter that passes only what both filters pass."""
         if not self.any_of or not other.any_of:
             return Filter(self.any_of | other.any_of, self.none_of | other.none_of)
         return Filter(self.any_of, self.none_of | other.none_of | (self.any_of - other.any_of))
 
     def passes(self, values: Collection[Value], is_none: bool) -> bool:
-        """Return whether a visit with these values passes. `is_none`: whether no value was recorded."""
+        """Return whether a visit with these values passes. `is_none` is set if no value was recorded."""
         if self.any_of and self.any_of.isdisjoint(values) and not (is_none and None in self.any_of):
             return False
         return None not in self.none_of if is_none else self.none_of.isdisjoint(values)
@@ -50,14 +52,15 @@ def passes_none(dimension: str, filter_: Filter) -> bool:
 
 
 Filters = Mapping[str, Filter]
-"""By dimension."""
+"""Filters by dimension."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question about the days `first` to `last` (inclusive), YYYY-MM-DD in TIMEZONE. `last` is not later than today.
 
-    With `until_ms`, only visits counted before this time, for comparison with a day that has not ended.
+    If `until_ms` is set, only visits counted before this time are included, for comparison with a day that has not
+    ended.
     """
 
     first: str
@@ -70,12 +73,13 @@ class Question:
         return hash((self.first, self.last, self.scope, self.until_ms, frozenset(self.filters.items())))
 
     def has(self, day: str, scope: str) -> bool:
-        """Return whether the question is about visits of this day and scope."""
+        """Return whether the question covers visits on this day in this scope."""
         return self.first <= day <= self.last and self.scope in (SITE, scope)
 
     def within(self, filters: Filters) -> Question:
-        """Return the same question about the visits that also pass these filters. Raises InvalidInput if both filter by
-        a dimension that a visit may have several values of, because no single filter can express that.
+        """Return the same question about the visits that also pass these filters. Raises InvalidInput if both filter
+        the same dimension by different values and a visit may have several values for it, because no single filter
+        can express that.
         """
         if conflicts := [name for name in filters.keys() & self.filters.keys() if self._conflicts(name, filters[name])]:
             raise InvalidInput(details=dict.fromkeys(conflicts, CONFLICT))
@@ -88,8 +92,8 @@ class Question:
 
 
 def one_value(question: Question) -> tuple[str, Collection[Value]] | None:
-    """Return the dimension and value of the only filter, if it has a single value and days have sums for the
-    dimension. Being attended counts as a value; it is the sum of several.
+    """Return the dimension and value if there is only one filter, it has a single value, and days have sums for its
+    dimension. Being attended counts as a single value, although it is the sum of several.
     """
     if len(question.filters) != 1:
         return None

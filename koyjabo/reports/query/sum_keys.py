@@ -13,19 +13,19 @@ EVENT, VIEWED_PAGE = "event", "viewed_page"
 """Events by name, and page views by page. Properties have the dimensions `event:{name}:{property}`."""
 
 PROPERTIES = f"{EVENT}:"
-"""Prefix of the dimensions of properties."""
+"""Prefix of property dimensions."""
 
 ALL = ""
 MARK = "~"
 NONE = MARK
 OTHER = "~other"
-"""The values of a rolled-up day that are not among its largest."""
+"""The value that replaces all values of a rolled-up day that are not among its largest."""
 
 REST = f"{PROPERTIES}{OTHER}"
-"""A dimension with the single value OTHER: the properties that a day has lost."""
+"""A dimension with OTHER as its only value, for the properties that a rolled-up day has lost."""
 
 MOST_VALUES = 1_000
-"""Maximum number of values of a dimension, and of properties, that a rolled-up day keeps (specification: Reports)."""
+"""Maximum number of values per dimension, and of properties, that a rolled-up day keeps (specification: Reports)."""
 
 
 def encoded(value: Value) -> str:
@@ -42,11 +42,11 @@ def decoded(text: str) -> Value:
 
 
 def hour(hour_s: int) -> str:
-    """Return the period of an hour of visits, as a text that sorts like the number."""
+    """Return the `period` value for an hour of visits, as text that sorts like the number."""
     return f"{hour_s:010}"
 
 
 def property_of(dimension: str) -> tuple[str, str]:
-    """Return the names in `event:{name}:{property}`."""
+    """Return the event name and the property name from `event:{name}:{property}`."""
     _, name, property_ = dimension.split(":", 2)
     return name, property_

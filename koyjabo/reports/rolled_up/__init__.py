@@ -1,1 +1,1 @@
-"""Writes the sums of a day when it is rolled up, and answers questions about rolled-up days."""
+"""Writes a day's sums when it is rolled up, and answers questions about rolled-up days."""

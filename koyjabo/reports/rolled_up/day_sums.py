@@ -1,4 +1,4 @@
-"""Computes the sums of a day before it is rolled up, from the figures that reports show while its rows exist."""
+"""Computes a day's sums before it is rolled up, from the figures that reports show while the day still has rows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class EventCount(NamedTuple):
 
 
 class SumsOfDay(NamedTuple):
-    """The sums of one day by scope. `seen` is the state of the log when its rows were read."""
+    """The sums of one day by scope. `seen` is the state of the log when the day's rows were read."""
 
     day: str
     seen: LogState
@@ -65,7 +65,7 @@ class SumsOfDay(NamedTuple):
 
 
 def of_day(session: Reading, live: Live, day: str) -> SumsOfDay:
-    """Compute the sums of a day. The session reads a snapshot. Raises StillCounting."""
+    """Compute a day's sums. The session must read from a snapshot. Raises StillCounting."""
     seen = live.refresh(session)
     scopes = live.scopes(session, day)
     visits = {scope: list(_visits(session, live, Question(day, day, scope))) for scope in scopes}

@@ -1,4 +1,4 @@
-"""Stores the sums of a day, which replace its rows in reports, and removes the rows in pieces."""
+"""Stores a day's sums, which replace its rows in reports, and removes the rows in batches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from koyjabo.reports.log.row_queries import EVENTS
 from koyjabo.reports.query.sum_keys import OTHER, TOTAL, hour
 from koyjabo.reports.rolled_up.day_sums import DaySum, EventCount, SumsOfDay
 
-FOLD_LOCK = 0x6B6F7966  # "koyf", one of PostgreSQL's advisory locks
+FOLD_LOCK = 0x6B6F7966  # "koyf", a PostgreSQL advisory lock
 LOCK = text(f"SELECT pg_advisory_xact_lock({FOLD_LOCK})")
 
 # Written before the first row is removed, because the process may be killed.
@@ -62,10 +62,10 @@ SELECT max(id) FROM (SELECT id, day FROM events WHERE id <= :upto ORDER BY id LI
 REMOVE_EVENTS = text("DELETE FROM events WHERE id <= :upto AND day <= :day")
 
 NUMBERS = DaySum._fields[3:-1]
-"""The sums of a row that can be added up."""
+"""The columns of a row that can be added up."""
 
 OLD_KEYS = {"visit_facts": "visit_id", "traits": "id", "addresses": "id", "visitor_numbers": "first_visit"}
-"""Tables that only earlier versions use. They would fill them again if they ran (decision 99)."""
+"""Tables that only earlier versions use. An earlier version would fill them again if it ran (decision 99)."""
 
 OLD_PERIOD = "CASE dimension WHEN 'hour' THEN period >= :hour ELSE period >= :day END"
 KEY = "scope, dimension, period, value"
@@ -97,7 +97,9 @@ def lock(session: Session) -> None:
 
 
 def days(session: Session, first_kept: str) -> list[str]:
-    """Return the days before `first_kept` that have rows, in order, but first any day whose roll-up was interrupted."""
+    """Return the days before `first_kept` that have rows, in order, starting with any day whose roll-up was
+    interrupted.
+    """
     folding = state_queries.read(session).folding
     days_ = set(session.scalars(DAYS, {"first_kept": max(first_kept, shifted(folding, 1) if folding else "")}))
     days_ = {day for day in days_ if day < first_kept or day == folding}
@@ -109,7 +111,7 @@ def days(session: Session, first_kept: str) -> list[str]:
 
 
 def store(session: Session, sums: SumsOfDay) -> bool:
-    """Store the sums of a day. From then on, reports ignore the rows in these sums. The caller holds `lock`.
+    """Store a day's sums. From then on, reports ignore the rows that these sums include. The caller holds `lock`.
 
     Returns False and writes nothing if rows have changed since the sums were computed.
     """
@@ -132,8 +134,8 @@ def store(session: Session, sums: SumsOfDay) -> bool:
 def _new_sums(
     session: Session, day: str, scope: Scope, rows: Sequence[DaySum], counted: dict[Scope, int]
 ) -> Iterator[Sequence[Any]]:
-    """Yield the rows to add. Yields nothing if an earlier version has already written sums with all visits of the
-    day.
+    """Yield the rows to add. Yields nothing if an earlier version has already written sums that include all the day's
+    visits.
     """
     before = session.scalar(IN_SUMS, {"scope": scope, "day": day}) or 0
     visits = next((row.visits for row in rows if row.dimension == TOTAL), 0)
@@ -153,9 +155,7 @@ def _new_sums(
 
 
 def _kept_values(session: Session, day: str, scope: Scope, rows: Sequence[DaySum]) -> dict[str, set[str]]:
-    """Return the values of the day by dimension. A dimension without OTHER has an empty set, because it keeps all
-    values.
-    """
+    """Return the day's values by dimension. A dimension without OTHER has an empty set, because it keeps all values."""
     these = {"scope": scope, "day": day, "other": OTHER}
     return {
         dimension: set(session.scalars(WITH_OTHER, {**these, "dimension": dimension}))
@@ -166,7 +166,7 @@ def _kept_values(session: Session, day: str, scope: Scope, rows: Sequence[DaySum
 def _insert(
     session: Session, model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str
 ) -> None:
-    """Insert rows of `scope` and `columns`."""
+    """Insert rows that consist of `scope` and `columns`."""
     values = json.dumps(list(rows))
     connection = session.connection()
     insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
@@ -180,8 +180,9 @@ def has_old(session: Session, clock: Clock) -> bool:
 
 
 def clear_old(session: Session, clock: Clock, size: int) -> int:
-    """Remove rows that an earlier version derived from existing visits, up to `size` rows per table. Returns how
-    many."""
+    """Remove rows that an earlier version derived from existing visits, up to `size` rows per table. Returns how many
+    were removed.
+    """
     lock(session)
     state_queries.lock(session)
     these = {"size": size, **_not_folded(session, clock)}
@@ -194,21 +195,23 @@ def clear_old(session: Session, clock: Clock, size: int) -> int:
 
 
 def _not_folded(session: Session, clock: Clock) -> dict[str, str]:
-    """Return the first day and hour after the rolled-up days, as parameters for statements."""
+    """Return the first day and hour after the rolled-up days, as statement parameters."""
     day = state_queries.read(session).folded_before
     return {"day": day, "hour": hour(clock.began_s(day)) if day else ""}
 
 
 def ids(session: Session, day: str, after: int, upto: int) -> tuple[int, int]:
-    """Return the range of ids of a day's visits: greater than the first id, up to the second. Considers only ids after
-    `after`, up to `upto`.
+    """Return the id range of a day's visits: greater than the first id, up to the second. Considers only ids greater
+    than `after`, up to `upto`.
     """
     first, last = session.execute(IDS, {"day": day, "after": after, "upto": upto}).one()
     return (upto, upto) if first is None else (first - 1, last)
 
 
 def remove_events(session: Session, day: str, upto: int, size: int) -> int:
-    """Remove events of this day and earlier days, among the `size` oldest events up to an id. Returns how many."""
+    """Remove the events of this day and earlier days that are among the `size` oldest events up to the id `upto`.
+    Returns how many were removed.
+    """
     lock(session)
     newest = session.scalar(SOME_EVENTS, {"upto": upto, "day": day, "size": size})
     if newest is None:

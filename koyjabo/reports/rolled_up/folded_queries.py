@@ -1,7 +1,7 @@
 """Reads rolled-up days from their sums and from the ledger's daily and hourly totals.
 
-Distinct visitors are not known for several rolled-up days together. If the filter is a single value, only visits are
-known. With other filters, and for a day that `until_ms` cuts, nothing is known.
+The number of distinct visitors is unknown for several rolled-up days together. With a single-value filter, only the
+number of visits is known. With any other filter, and for a day that `until_ms` cuts short, nothing is known.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
         InsightSum.scope == scope,
         InsightSum.dimension == TOTAL,
         InsightSum.period < folded_before,
-        InsightSum.people.is_(None),  # an earlier version also wrote sums of days that are not rolled up
+        InsightSum.people.is_(None),  # an earlier version also wrote sums for days that are not rolled up
     )
     return {*session.scalars(removed.distinct()), *session.scalars(summed)}
 
 
 class FoldedDays:
-    """Answers a question about a range with rolled-up days. `ask` answers the question for stored rows."""
+    """Answers a question about a range that includes rolled-up days. `ask` answers the question for stored rows."""
 
     def __init__(self, session: Session, clock: Clock, question: Question, days: set[str], ask: Ask) -> None:
         self._session, self._clock, self._question, self._days, self._ask = session, clock, question, days, ask
@@ -68,7 +68,7 @@ class FoldedDays:
         self._cut = cut
 
     def by(self, key: str) -> Groups:
-        """Return groups by the name of a period, a value or REST, (weekday, hour), or None for everything."""
+        """Return groups by period name, by value or REST, by (weekday, hour), or by None for everything."""
         if key in (HOUR, WEEKDAY):
             return self._by_hour(key)
         if key == EVERYTHING or key in GRANULARITIES:
@@ -119,7 +119,7 @@ class FoldedDays:
 
     @staticmethod
     def _group(visits: int, new: int, stored: Any, rows: Group | None) -> Group:
-        """Return the group of one day or hour. `visits` and `new` are the ledger's totals."""
+        """Return the group for one day or hour. `visits` and `new` are the ledger's totals."""
         there = rows or NO_VISITS
         if (stored.visits if stored else 0) + (there.visits or 0) != visits:
             return Group.with_visits(visits)._replace(new=new)
@@ -143,14 +143,14 @@ class FoldedDays:
         return merged_by(groups)
 
     def _one_value(self, dimension: str) -> Groups:
-        """Return the groups for a filter with one value. That value has all visits of its dimension."""
+        """Return the groups for a single-value filter. In the filter's dimension, all visits have that value."""
         visits, asked = merged(list(self._by_day.values())).visits, one_value(self._question)
         is_of_it = visits and asked and asked[0] == dimension and len(asked[1]) == 1
         return {value: Group.with_visits(visits) for value in asked[1]} if asked and is_of_it else {}
 
     def _visits_of_days(self) -> dict[str, int | None]:
-        """Return visits by rolled-up day; None for a day that `until_ms` cuts, or that may have the value among its
-        merged values.
+        """Return visits by rolled-up day; None for a day that `until_ms` cuts short, or whose merged values may include
+        the filter's value.
         """
         asked = one_value(self._question)
         if self._question.filters and not asked:
@@ -183,17 +183,17 @@ class FoldedDays:
 
     @cached_property
     def _rows(self) -> Groups:
-        """Visits on rolled-up days that still have rows, such as imported visits."""
+        """Visits that still have rows although their day is rolled up, such as imported visits."""
         groups = self._ask(replace(self._question, filters={}), DAY)
         return {day: group for day, group in groups.items() if day in self._days}
 
     @cached_property
     def _incomplete(self) -> set[str]:
-        """Days whose sums lack visits, because they were rolled up before there were sums."""
+        """Days whose sums lack visits, because they were rolled up before sums existed."""
         return {day for day in self._days if self._by_day[day].pages is None}
 
     def _stored(self, dimension: str, *values: str) -> Mapping[str, Any]:
-        """Return the sums of values by period; of ALL without values."""
+        """Return the sums of these values by period, or of ALL if no values are given."""
         sums = (InsightSum.visits, InsightSum.count, InsightSum.attended, InsightSum.attended_ms)
         columns = (InsightSum.period, *(cast(func.sum(column), BigInteger).label(column.key) for column in sums))
         query = select(*columns, func.max(InsightSum.visitors).label("visitors")).where(*self._sums(dimension))
@@ -247,19 +247,19 @@ class FoldedEvents:
         return {value for text, value in texts.items() if kept[text] == len(lossy)}
 
     def hours(self) -> set[int]:
-        """Return the starts of all hours of days with events, in seconds."""
+        """Return the start of every hour on days with events, in seconds."""
         days = {day for dimension in (VIEWED_PAGE, EVENT) for day in self._days(dimension, EventSum.period)}
         return {hour_s for day in days for hour_s in self._clock.hours(day, day)}
 
     def _lost(self, dimension: str) -> set[str]:
-        """Return the days that lost a property because it, or its event, was not among the largest."""
+        """Return the days whose sums lack a property because it, or its event, was not among the largest."""
         if not dimension.startswith(PROPERTIES):
             return set()
         lossy = self._days(EVENT, EventSum.period, ~IS_KEPT).keys() | self._days(PROPERTY_REST, EventSum.period).keys()
         return lossy - self._days(dimension, EventSum.period).keys() if lossy else set()
 
     def _of_event(self, dimension: str, *which: Any) -> int:
-        """Return the number of events with the event name of a property."""
+        """Return the number of events that have the event name of this property."""
         name = property_of(dimension)[0]
         if name == PAGEVIEW:
             return self._days(VIEWED_PAGE, EventSum.period, *which).total()

@@ -1,4 +1,4 @@
-"""The URL of a view: its parameters, and the URLs of views that differ from it."""
+"""A view's URL: its parameters, and the URLs of variants of the view."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class PageAddress:
-    """A URL with parameters. Templates write it as text."""
+    """A URL with parameters. Templates use it as a string."""
 
     path: str
     pairs: Pairs
@@ -20,14 +20,14 @@ class PageAddress:
         return self.path + (f"?{urlencode(self.pairs)}" if self.pairs else "")
 
     def first(self, name: str) -> str:
-        """Return the first value of a parameter, or "" without one."""
+        """Return the first value of a parameter, or "" if it is missing."""
         return next((value for key, value in self.pairs if key == name), "")
 
     def all(self, name: str) -> list[str]:
         return [value for key, value in self.pairs if key == name]
 
     def having(self, changes: Mapping[str, str | None]) -> PageAddress:
-        """Return the URL with other values of single parameters; None removes them. Lists restart at their first
+        """Return the URL with these parameters replaced; None removes a parameter. Lists restart at their first
         page.
         """
         added = [(name, value) for name, value in changes.items() if value is not None]

@@ -1,4 +1,4 @@
-"""Annotations of charts as texts."""
+"""Chart annotations as text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SENTENCES: Mapping[str, LazyString] = {
     REACHED: _("%(milestone)s visits reached"),
     ROLLED_BACK: _("The database was rolled back: %(lost)s visits lost"),
 }
-"""By the action of the audit log, or the type of the event."""
+"""Sentences by audit log action or event type."""
 
 ONE_LOST = _("The database was rolled back: 1 visit lost")
 
@@ -35,13 +35,13 @@ def init_app(app: Flask) -> None:
 
 
 def notes(scope: Scope, first: str, last: str) -> list[tuple[str, str]]:
-    """Return the annotations of the days `first` to `last` (inclusive): day and text."""
+    """Return the day and text of each annotation on the days `first` to `last` (inclusive)."""
     entries = current()[ReportServices].annotations.between(scope, first, last)
     return [(entry.day, text(entry)) for entry in entries]
 
 
 def text(annotation: AnnotationEntry) -> str:
-    """Return the text in the language of the current request. An admin's text stays as it is."""
+    """Return the text in the current request's language. An admin's text is returned unchanged."""
     if not annotation.action:
         return annotation.text
     values = {name: count(value) if type(value) is int else value for name, value in annotation.details.items()}

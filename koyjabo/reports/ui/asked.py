@@ -1,4 +1,4 @@
-"""Reads from the URL of a view what it shows, and which requests answer its parts."""
+"""Reads from a view's URL what the view shows, and which requests its parts need."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SENT = ("part", "whole", comparisons.KEEP)
 """Parameters that control how a page is sent: only these parts, all parts however long they take, and with a cookie."""
 
 ON_MAPS = {cards.BANGLADESH: ("city", MOST_ROWS)}
-"""The contents of a map: a dimension, and how many values."""
+"""A map's contents: a dimension, and how many of its values are shown."""
 
 
 def totals(snapshot: Snapshot, question: Question) -> MomentTotals:
@@ -46,7 +46,9 @@ def totals(snapshot: Snapshot, question: Question) -> MomentTotals:
 
 
 class AskedView:
-    """The contents of a view. `today` is a day. Raises InvalidInput for an invalid URL, and LedgerUnavailable."""
+    """A view's contents. `today` is a day (YYYY-MM-DD). Raises InvalidInput for an invalid URL, and
+    LedgerUnavailable.
+    """
 
     def __init__(self, base: Placement, pairs: Iterable[tuple[str, str]], insights: Insights, today: str) -> None:
         self.base, self.insights, self.today = base, insights, today
@@ -65,17 +67,17 @@ class AskedView:
 
     @cached_property
     def key(self) -> str:
-        """Distinguishes the views of one page."""
+        """A key that distinguishes the views of one page."""
         return f"{crc32(repr(self.view).encode()):x}"
 
     @property
     def view(self) -> tuple[str, ...]:
-        """Equal for all readers of the view, and different for all other views."""
+        """A value that is equal for all readers of the view, and different for all other views."""
         return (self.base.name, self.base.scope, *(f"{name}={value}" for name, value in self.pairs if name not in SENT))
 
     @cached_property
     def before(self) -> Question | None:
-        """The days compared with, including days before the first visit; None without a comparison."""
+        """The days to compare with, including days before the first visit; None if there is no comparison."""
         compare = self.parameters.compare
         return self.insights.compared(self.question, compare) if compare else None
 
@@ -86,17 +88,17 @@ class AskedView:
 
     @property
     def began(self) -> str:
-        """The first of these days with data; "" if all have data."""
+        """The first compared day that has data; "" if all of them have data."""
         return self.compared.first if self.compared and self.compared != self.before else ""
 
     @cached_property
     def per_day(self) -> float:
-        """Factor for the numbers of the compared days: 1.0 if all days have data."""
+        """Factor for scaling the compared days' numbers: 1.0 if all days have data."""
         days = self.insights.days
         return days(self.before) / days(self.compared) if self.began and self.before and self.compared else 1.0
 
     def upto(self, known: MomentTotals) -> int | None:
-        """Return the newest visit number in the scope, or None for readers of a share link with filters."""
+        """Return the latest visit number in the scope, or None for readers of a share link with filters."""
         return None if self.base.is_shared and self.base.filters else known.total
 
     def moment(self, known: MomentTotals) -> int:
@@ -113,7 +115,7 @@ class AskedView:
 
     @property
     def by(self) -> str:
-        """The dimension whose whole list is shown; "" for the cards."""
+        """The dimension whose whole list is shown; "" if the cards are shown."""
         return self.other("by")
 
     @property
@@ -123,7 +125,7 @@ class AskedView:
 
     @property
     def granularity(self) -> str:
-        """The requested granularity, or the next longer one for very many days."""
+        """The requested granularity, or the next coarser one if there are too many days."""
         return possible(self.question, self.other("granularity") or timelines.granularity(self.question))
 
     @property

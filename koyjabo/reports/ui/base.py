@@ -1,4 +1,4 @@
-"""Where reports are shown, which of their parts, and the URLs that a view links to."""
+"""Where reports are shown, which of their parts are shown, and the URLs that a view links to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.timelines import Note
 
 SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
-"""Parameters of the shown parts of a view, in addition to the question's parameters."""
+"""Parameters that select the shown parts of a view, in addition to the question's parameters."""
 
 
 class Placement(NamedTuple):
@@ -25,7 +25,7 @@ class Placement(NamedTuple):
     affect reports.
     """
 
-    name: str  # of the kind of page; unique for a share link
+    name: str  # the kind of page; unique for each share link
     path: str
     reports: str  # the path of the API's reports
     scope: Scope = SITE
@@ -34,13 +34,13 @@ class Placement(NamedTuple):
     # Returns the notes of the days from first to last.
     notes: Callable[[str, str], Iterable[Note]] = lambda first, last: ()
     annotate: str = ""  # the path of the page where notes are added
-    range: str = DEFAULT  # of a URL without one
-    share: str = ""  # the path of the page that creates a share link of a view
+    range: str = DEFAULT  # used if the URL has no range
+    share: str = ""  # the path of the page that creates a share link for a view
     is_shared: bool = False  # for readers of a share link
-    # Reads other data of the page from the same snapshot, without filters.
+    # Reads the page's other data from the same snapshot, without filters.
     extra: Callable[[Snapshot, Question], Any] | None = None
-    compare: str = NO_COMPARISON  # of a URL without one
-    switches: Pairs = ()  # filters of a URL without a comparison
+    compare: str = NO_COMPARISON  # used if the URL has no comparison
+    switches: Pairs = ()  # filters used if the URL has no comparison
 
 
 OVERVIEW = Placement("overview", "", "/api/reports")
@@ -64,7 +64,7 @@ class Links:
 
     @property
     def back(self) -> str:
-        """From a whole list back to the cards."""
+        """The URL that leads from a whole list back to the cards."""
         return str(self.address.having({"by": None, "find": None}))
 
     @property
@@ -80,7 +80,7 @@ class Links:
         return self.csv("breakdown", by=dimension, limit=str(MOST_ROWS))
 
     def csv(self, call: str, **values: str) -> str:
-        """Return the URL of a report as a file."""
+        """Return the URL of a report as a CSV file."""
         return self.report(call, **values, format="csv")
 
     def report(self, call: str, **values: str) -> str:

@@ -1,4 +1,4 @@
-"""The list of a dimension: its values with their numbers. Each is a link that adds the value to the filters."""
+"""A dimension's list: its values and their numbers. Each value is a link that adds it to the filters."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ IN_A_CARD, IN_A_LIST = 8, 50
 GONE, NOTHING = 5, Sums(0, 0, 0, 0)
 
 MEASURED = (ATTENDED, EVIDENCE)
-"""The dimensions without a value for visits that were not measured."""
+"""Dimensions that have no value for visits that were not measured."""
 
 
 class Line(NamedTuple):
     value: Value
     label: str
-    url: str  # of the view with only this value, or without that filter if it is active; "" if it is not needed
+    url: str  # of the view filtered by this value, or without that filter if it is active; "" if it is not needed
     is_chosen: bool
-    number: int | None  # visits, or the unit of the dimension
+    number: int | None  # visits, or the page views or events that the dimension counts
     sums: Sums
     percent: float
     at_least: bool
@@ -45,7 +45,7 @@ class Values(NamedTuple):
     values: int
     offset: int
     reason: str | None
-    is_counted: bool  # it counts page views or events
+    is_counted: bool  # whether it counts page views or events
     searched: int | None = None  # number of values searched for these lines; None if they are not search results
 
     @property
@@ -54,7 +54,7 @@ class Values(NamedTuple):
 
     @property
     def has_others(self) -> bool:
-        """Whether there are, or may be, visits of other values. Those values may not be shown (specification: Share
+        """Whether there are, or may be, visits with other values. Those values may not be shown (specification: Share
         links).
         """
         number = self.other.count if self.is_counted else self.other.visits
@@ -62,12 +62,12 @@ class Values(NamedTuple):
 
     @property
     def largest(self) -> int:
-        """The largest number of a line, at least 1."""
+        """The largest number in any line, at least 1."""
         return max((line.number or 0 for line in self.lines), default=0) or 1
 
     @property
     def is_unmeasured(self) -> bool:
-        """Whether there are visits, and none of them was measured. Rolled-up days do not list such visits."""
+        """Whether there are visits, but none of them was measured. Rolled-up days do not list unmeasured visits."""
         is_known = bool(self.total.visits) and self.total.attended is not None
         return self.dimension in MEASURED and is_known and all(line.value is None for line in self.lines)
 
@@ -81,10 +81,10 @@ class Values(NamedTuple):
 
 
 class Pages(NamedTuple):
-    """The whole list of a dimension, with links to the previous and the next page."""
+    """A page of a dimension's whole list, with links to the previous and next pages."""
 
     values: Values
-    text: str  # the searched text
+    text: str  # the text searched for
     before: str
     after: str
     words: str  # which lines these are
@@ -100,7 +100,7 @@ def values(
     offset: int,
     per_day: float = 1.0,
 ) -> Values:
-    """Return the lines. `before` has as many values of the compared days as one report can have. For `per_day` see
+    """Return the lines. `before` has as many values for the compared days as one report can have. For `per_day`, see
     `AskedView`.
     """
     past = {row.value: _number(row.sums, dimension) for row in before.rows} if before else {}
@@ -121,7 +121,7 @@ def values(
 
 
 def pages(listed: Values, text: str, address: PageAddress) -> Pages:
-    """Return a page of the list. `listed` begins at its offset."""
+    """Return a page of the list. The lines in `listed` start at its offset."""
     kept = address.without({"find", "offset"})
     at = address.having({"find": text or None})
     before = str(at.having({"offset": str(max(listed.offset - IN_A_LIST, 0))})) if listed.offset else ""
@@ -143,7 +143,7 @@ def _shown(listed: Values, end: int) -> str:
 
 
 def _in_order(row: Row) -> int:
-    """Sort lengths from short to long, and visits that were not measured last."""
+    """Sort key: lengths from short to long, then visits that were not measured."""
     return LENGTHS.index(row.value) or len(LENGTHS)
 
 
@@ -153,7 +153,7 @@ def _is_whole(breakdown: Breakdown) -> bool:
 
 
 def _gone(breakdown: Breakdown, before: list[Row]) -> list[Row]:
-    """Return the largest values that only the other days have."""
+    """Return the largest values that only the compared days have."""
     present = {row.value for row in breakdown.rows}
     gone = [row for row in before if row.value not in present]
     return [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]

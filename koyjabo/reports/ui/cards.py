@@ -66,7 +66,7 @@ ALL = (
 
 
 def of_a_community() -> tuple[Card, ...]:
-    """Return the cards without the community, because all visits of a community have the same one."""
+    """Return the cards without the community tab, because all of a community's visits have the same community."""
     return tuple(card._replace(tabs=tuple(tab for tab in card.tabs if tab != "community")) for card in ALL)
 
 

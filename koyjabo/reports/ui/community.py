@@ -1,4 +1,4 @@
-"""Parts of a community's dashboard in addition to Insights: its people, and conversions by page."""
+"""The parts of a community's dashboard other than Insights: its people, and conversions by page."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ SECOND_MS = 1_000
 MOST_PAGES = 10
 
 LEAST = 6
-"""Minimum number of bars of a chart, because fewer would be too wide to compare."""
+"""Minimum number of bars in a chart, because fewer bars would be too wide to compare."""
 
 Row = tuple[Any, ...]
 """A row of a chart (templates/webkit/charts.html): a label, then the values of the series."""
 
 
 def from_first(rows: list[Row]) -> list[Row]:
-    """Return the rows from the first one with a value other than 0, but at least the last LEAST."""
+    """Return the rows from the first one with a non-zero value, but at least the last LEAST rows."""
     first = next((at for at, row in enumerate(rows) if any(row[1:])), len(rows))
     return rows[max(min(first, len(rows) - LEAST), 0) :]
 
 
 class PageLine(NamedTuple):
-    page: str  # as its readers know it
+    page: str  # its label, as shown to readers
     conversions: int
     people: int | None  # people whose first visit opened the page, including converted ones
-    percent: float | None  # of these people
+    percent: float | None  # the percentage of these people who converted
 
 
 class ConversionLines(NamedTuple):
@@ -49,12 +49,12 @@ class ConversionLines(NamedTuple):
     conversions: int
     average: str  # time from the first visit to the conversion, in words; "" if not known
     pages: list[PageLine]
-    others: int  # conversions of other pages
+    others: int  # conversions from other pages
     reason: str  # why not all conversions are known; "" if they are
 
 
 class CommunityMoment(NamedTuple):
-    """The contents of a dashboard, from the snapshot of its reports."""
+    """A dashboard's contents, from the same snapshot as its reports."""
 
     weekly: People
     monthly: People
@@ -63,11 +63,11 @@ class CommunityMoment(NamedTuple):
     by_hour: list[Row]  # yesterday, and today up to the current hour
     by_day: list[Row]
     conversions: ConversionReport
-    pages: Breakdown | None  # landing pages in the days of the question; None while reports cannot be computed
+    pages: Breakdown | None  # landing pages on the days of the question; None while reports cannot be computed
 
 
 def of_moment(snapshot: Snapshot, question: Question) -> CommunityMoment:
-    """Read it from a snapshot. Raises NeedsScan and LedgerUnavailable."""
+    """Read a dashboard's contents from a snapshot. Raises NeedsScan and LedgerUnavailable."""
     scope, clock, session = question.scope, snapshot.clock, snapshot.session
     reports, today = MomentReports(session, clock), clock.today()
     return CommunityMoment(
@@ -101,7 +101,9 @@ def _rows(trend: list[Trend]) -> list[Row]:
 
 
 def conversions(report: ConversionReport, pages: Breakdown | None) -> ConversionLines:
-    """Return the conversions of people whose first visit was on the days of the report (specification: Conversions)."""
+    """Return the conversions of people whose first visit was on one of the report's days (specification:
+    Conversions).
+    """
     people = {row.value: row.sums.new_visitors for row in pages.rows} if pages else {}
     is_whole = pages is not None and pages.reason is None
     label = current()[ReportServices].reports.label

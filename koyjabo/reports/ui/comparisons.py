@@ -1,4 +1,4 @@
-"""The days that a view is compared with: the choices, and the one that a browser remembers for pages of the panel."""
+"""The days that a view is compared with: the choices, and the choice that a browser remembers for panel pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from koyjabo.webkit.http import cookies
 
 COOKIE, COOKIE_S = "comparison", 365 * 86400
 KEEP = "keep"
-"""A parameter of the links whose choice is remembered. Its value is the name of the cookie."""
+"""A parameter of links whose choice is remembered. Its value is the cookie's name."""
 
 LABELS: dict[str, LazyString] = {
     WEEKDAY: _("Previous period, same weekdays"),
@@ -21,11 +21,11 @@ LABELS: dict[str, LazyString] = {
     YEAR: _("Previous year"),
     NO_COMPARISON: _("No comparison"),
 }
-"""By the values of the parameter `compare`."""
+"""Labels by value of the `compare` parameter."""
 
 
 def remembered() -> str:
-    """Return the comparison of a URL without one, on a page of the panel. Remembers a choice from the menu."""
+    """Return the comparison for a panel page whose URL has none. Remembers a choice made in the menu."""
     chosen = request.args.get("compare", "")
     if request.args.get(KEEP) == COOKIE and chosen in LABELS:
         remember(COOKIE, chosen)
@@ -34,7 +34,7 @@ def remembered() -> str:
 
 
 def remember(cookie: str, value: str) -> None:
-    """Set a cookie with the response to this request."""
+    """Set a cookie in the response to this request."""
 
     @after_this_request
     def put(response: Response) -> Response:
@@ -43,7 +43,7 @@ def remember(cookie: str, value: str) -> None:
 
 
 def choices(address: PageAddress, chosen: str, is_remembered: bool) -> list[Choice]:
-    toggled = NO_COMPARISON if chosen != NO_COMPARISON else WEEKDAY  # by the key X
+    toggled = NO_COMPARISON if chosen != NO_COMPARISON else WEEKDAY  # what the X key switches to
     kept = {KEEP: COOKIE} if is_remembered else {}
     return [
         Choice(str(address.having({"compare": name, **kept})), str(label), name == chosen, "X" * (name == toggled))

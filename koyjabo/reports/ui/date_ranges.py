@@ -1,4 +1,4 @@
-"""Reads the ranges of days of reports from query arguments."""
+"""Parses the date ranges of reports from query arguments."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Range(NamedTuple):
 
     @classmethod
     def of(cls, request: Request, today: str, by_hour: bool = False) -> Range:
-        """Parse the range. Raises InvalidInput, with the reason by field."""
+        """Parse the range. Raises InvalidInput with a reason per field."""
         end = _day(request, "end") or date.fromisoformat(today)
         start = _day(request, "start") or end - timedelta(days=0 if by_hour else MONTH - 1)
         if start > end:
@@ -50,7 +50,7 @@ class Range(NamedTuple):
 
 
 def trend_of(request: Request, today: str) -> tuple[str, Range]:
-    """Return the granularity, and the range that it allows."""
+    """Parse the granularity, and the range, whose maximum length depends on the granularity."""
     granularity = request.args.get("granularity", DAILY)
     if granularity not in GRANULARITIES:
         _refuse("granularity", "must be hourly, daily or weekly")

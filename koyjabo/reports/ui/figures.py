@@ -1,4 +1,4 @@
-"""The figures of a range, each with its change. The chosen one is drawn as the chart."""
+"""A range's figures, each with its change. The selected figure is drawn as a chart."""
 
 from __future__ import annotations
 
@@ -29,23 +29,25 @@ SHORT: dict[str, LazyString] = {
     "peak_active": _("At once"),
     "median_s": _("Median"),
 }
-"""Names for a narrow screen."""
+"""Short names for narrow screens."""
 
 CHARTED = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views", "attended")
-"""The figures that timelines have."""
+"""The figures available in timelines."""
 
 NOT_SUMS = ("peak_active", "median_s")
-"""Do not grow with the number of days."""
+"""Figures that do not grow with the number of days."""
 
 DISTINCT = ("visitors", "returning_visitors")
-"""Grow with the days, but not in proportion, so ranges of different lengths cannot be compared."""
+"""Figures that grow with the number of days, but not in proportion, so ranges of different lengths cannot be
+compared.
+"""
 
 NEW = "new"
 
 UNMEASURED = N_("Nothing was measured in this range")
 
 PRECISE = 10
-"""Percentages below this have one decimal."""
+"""Percentages below this are shown with one decimal."""
 
 
 class Figure(NamedTuple):
@@ -70,7 +72,9 @@ def measured(lengths: Breakdown) -> int | None:
 
 
 def share_of(attended: int | None, lengths: Breakdown) -> float | None:
-    """Return the attended share of the measured visits, in percent; None without any, or if it is not known."""
+    """Return the percentage of measured visits that were attended; None if none were measured, or if it is not
+    known.
+    """
     of = measured(lengths)
     return round(100 * attended / of, 1) if of and attended is not None else None
 
@@ -88,7 +92,7 @@ def of_measured(summary: Summary, lengths: Breakdown) -> Summary:
 def figures(
     summary: Summary, lengths: Breakdown, address: PageAddress, chosen: str, is_filtered: bool, per_day: float
 ) -> list[Figure]:
-    """Return the figures. `lengths` is the breakdown by `attended`. For `per_day` see `AskedView`."""
+    """Return the figures. `lengths` is the breakdown by `attended`. For `per_day`, see `AskedView`."""
     reasons = dict.fromkeys(LABELS, summary.reason or "")
     reasons["peak_active"] = _("Not measured with filters") if is_filtered else _("Not measured on these days")
     reasons["median_s"] = FOLDED_MEDIAN
@@ -123,15 +127,15 @@ def _figure(name: str, summary: Summary, address: PageAddress, chosen: str, per_
 
 
 def change_of(name: str, now: int | None, before: int | None, per_day: float) -> float | str | None:
-    """Return the `change` of a figure. For `per_day` see `AskedView`."""
+    """Return a figure's `change`. For `per_day`, see `AskedView`."""
     if per_day != 1 and name in DISTINCT:
         return None
     return change(now, before, 1.0 if name in NOT_SUMS else per_day)
 
 
 def change(now: int | None, before: int | None, per_day: float = 1.0) -> float | str | None:
-    """Return the change in percent for the macro `ui.change`, NEW if it was 0 before, or None if one number is not
-    known.
+    """Return the change in percent for the macro `ui.change`, NEW if the number was 0 before, or None if either number
+    is unknown.
     """
     if now is None or before is None:
         return None

@@ -19,12 +19,12 @@ Label = Callable[[str, Value, str], str]
 class Chip(NamedTuple):
     words: str  # "Page is /fares"
     opposite: str  # "Page is not /fares"
-    turned: str  # the URL of the view with the opposite
+    turned: str  # the URL of the view with the opposite filter
     without: str
 
 
 def words(filters: Filters, label: Label) -> list[str]:
-    """Return the filters as texts, for a list of views."""
+    """Return the filters in words, for a list of views."""
     parts = []
     for dimension, filter_ in filters.items():
         parts += [_words(dimension, value, label)[0] for value in _sorted(filter_.any_of)]
@@ -58,6 +58,6 @@ def _chip(dimension: str, value: Value, is_included: bool, address: PageAddress,
 
 
 def _words(dimension: str, value: Value, label: Label) -> tuple[str, str]:
-    """Return the texts of the filter that includes a value, and of the one that excludes it."""
+    """Return the wording of the filter that includes a value, and of the filter that excludes it."""
     named = {"dimension": cards.label(dimension), "value": label(dimension, value, language())}
     return str(_("%(dimension)s is %(value)s", **named)), str(_("%(dimension)s is not %(value)s", **named))

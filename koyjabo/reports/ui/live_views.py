@@ -27,25 +27,25 @@ from koyjabo.reports.ui.base import OVERVIEW, Placement, of_community
 from koyjabo.reports.ui.numbers import Numbers
 
 STILL_MS = 10_000
-"""Interval of updates without a visit, because some numbers change with the clock. Also the interval of views of
-past days, which do not follow visits.
+"""Interval between updates while there are no visits, ms, because some numbers change with the clock. Also the interval
+for views of past days, which are not updated on visits.
 """
 
 MOST, MOST_OF_ONE = 10, 5
-"""Maximum number of different views that a worker pushes for share links, and for communities, and the maximum for one
-link or community.
+"""Maximum number of different views that a worker pushes for share links and, separately, for communities, and the
+maximum for a single link or community.
 
-A view counts until its last report was read, even if its last page is gone. Further pages poll their HTML. The limit is
-needed because all views are read together, and anyone can create a community.
+A view counts until its last report has been read, even if its last page is gone. Pages beyond the limit poll their
+HTML. The limit is needed because all views are read together, and anyone can create a community.
 """
 
 Message = Mapping[str, Any]
 Opening = tuple[str, Callable[[], RoomSource]]
-"""The room of a view, and the function that opens it, which raises TooBusy."""
+"""A view's room, and the function that opens the view. The function raises TooBusy."""
 
 
 class LiveView:
-    """One view, while pages of this worker show it. Only `events_after` waits."""
+    """A view that pages on this worker show. Only `events_after` waits."""
 
     interval_s = 0.1
     caused_by_visits = False
@@ -64,17 +64,17 @@ class LiveView:
         self._insights: Insights = reports.open_shares if base.is_shared else reports.open_pages
         self._site, self._clock = services[CountingServices].visits.site, services.clock
         self._key, self.base, self._pairs, self._check = key, base, pairs, check
-        self._reading = reading  # the views of this worker that are being computed
+        self._reading = reading  # this worker's views that are being computed
         self._sent, self._moment, self._upto, self._at = Numbers({}, {}), 0, 0, ""
         self._read_at: tuple[int, int, int] | None = None  # epoch, visits, ms
-        self._is_over = False  # the days of the view are in the past
+        self._is_over = False  # whether all days of the view are in the past
         self._revision = self._clock.now_ms()
 
     def first_event(self) -> RoomEvent:
         return self._event(self._sent, is_whole=True)
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
-        """Return no event while reports cannot be computed. The page shows the time of its figures."""
+        """Return no events while reports cannot be computed. The page shows the time its figures were computed."""
         snapshot, now_ms = self._site.snapshot, self._clock.now_ms()
         at = snapshot.epoch, snapshot.visits, now_ms
         epoch, visits, read_ms = self._read_at or (None, 0, 0)
@@ -120,7 +120,7 @@ class LiveViews:
         self._reading: set[LiveView] = set()
 
     def view(self, scope: Scope, message: Message) -> Opening:
-        """Open a view of the panel, or of the reports of a community. Raises InvalidInput, LedgerUnavailable."""
+        """Open a view in the panel, or of a community's reports. Raises InvalidInput, LedgerUnavailable."""
         base = OVERVIEW if scope == SITE else of_community(scope)
         return self._opening(base, message, lambda: None)
 
@@ -152,7 +152,7 @@ class LiveViews:
 
 
 def build(base: Base) -> LiveViews:
-    """Let the sockets of the panel and of dashboards follow views."""
+    """Let panel and dashboard sockets follow views."""
     views = LiveViews(base.services)
     base.services[CommunityServices].rooms.view = views.view
     return views

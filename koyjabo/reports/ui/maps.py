@@ -1,6 +1,6 @@
 """The map of Bangladesh, with a dot per city.
 
-tools/assets/maps.mjs generates its shape and positions. Without them there is only the list.
+tools/assets/maps.mjs generates the shape and the positions. Without them, only the list is shown.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from koyjabo.reports.ui.breakdowns import Line, Values
 from koyjabo.webkit.assets.static_files import FOLDER
 
 LARGEST, SMALLEST = 28, 4
-"""Radius of dots, relative to a map of size 500. The area is proportional to the number."""
+"""Radius of the dots, relative to a map of size 500. A dot's area is proportional to its number."""
 
 
 class Dot(NamedTuple):

@@ -1,5 +1,5 @@
-"""The numbers of a view, by the cells that show them. A page writes pushed numbers into its cells, and reloads the
-HTML of a part only if something else in it has changed.
+"""A view's numbers, by the cells that show them. A page writes pushed numbers into its cells, and reloads the HTML of a
+part only if something else in the part has changed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ Cell = Sequence[int | float | str | None]
 """The contents of a cell's elements, in order."""
 
 MOST_CELLS = 800
-"""A longer chart has no cells, because its first event would exceed the buffer of a socket."""
+"""Maximum number of cells in a chart. A longer chart has none, because its first event would exceed a socket's
+buffer.
+"""
 
 
 class Numbers(NamedTuple):
-    """`versions` has a checksum of each part without the numbers of its cells."""
+    """`versions` has a checksum of each part, excluding the numbers in its cells."""
 
     cells: dict[str, Cell]
     versions: dict[str, str]
@@ -37,7 +39,7 @@ def values(
     limit: int = breakdowns.IN_A_CARD,
     offset: int = 0,
 ) -> Values:
-    """Return the lines of a dimension, with links based on `address`, or without links for None."""
+    """Return a dimension's lines, with links based on `address`, or without links if it is None."""
     now, *before = (answers[request] for request in asked.breakdown_requests(dimension, limit, offset))
     return breakdowns.values(now, next(iter(before), None), asked.question, dimension, address, offset, asked.per_day)
 
@@ -110,7 +112,7 @@ def _card(asked: AskedView, answers: Answers, card: Card, cells: dict[str, Cell]
 
 
 def _attended(lengths: Breakdown, cells: dict[str, Cell]) -> list[bool]:
-    """Add the numbers of the sentence about attended visits. Return which sentence it is."""
+    """Add the numbers in the sentence about attended visits. Returns flags that determine which sentence is shown."""
     measured = figures.measured(lengths)
     # Two cells, because their order depends on the language.
     cells["attended.visits"], cells["attended.of"] = [lengths.total.attended], [measured]

@@ -1,4 +1,4 @@
-"""The ranges that a view offers: presets with their keys, the days before and after, and two days to choose freely."""
+"""The ranges that a view offers: presets with their keys, the days before and after, and two freely chosen days."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ PRESETS: dict[str, tuple[LazyString, str]] = {
     "month": (_("This month"), "T"),
     "all": (_("All days"), "A"),
 }
-"""Names by value of the parameter `range`, and the keys that choose them."""
+"""Names by value of the `range` parameter, and their shortcut keys."""
 
 
 class Choice(NamedTuple):
     url: str
     label: str
     is_chosen: bool = False
-    key: str = ""  # the key that chooses it
-    about: str = ""  # what it means now: the days, with their weekdays
+    key: str = ""  # its shortcut key
+    about: str = ""  # the days it covers now, with their weekdays
 
 
 class Picker(NamedTuple):
-    """The choice of the days."""
+    """The date range picker."""
 
     title: str  # the chosen range
     presets: list[Choice]
@@ -47,7 +47,7 @@ class Picker(NamedTuple):
 
 
 def picker(address: PageAddress, question: Question, today: str, default: str) -> Picker:
-    """Return the choice. `default` is the range of a URL without one, which may be two days."""
+    """Return the picker. `default` is the range used if the URL has none, which may be two days."""
     presets = _presets(address, question, today, default)
     return Picker(
         next((preset.label for preset in presets if preset.is_chosen), words(question.first, question.last)),
@@ -94,7 +94,7 @@ def of_days(address: PageAddress, first: str, last: str) -> str:
 
 
 def month_of(first: str) -> str:
-    """Return the last day of the month that begins with a day."""
+    """Return the last day of the month that begins on `first`."""
     return ((date.fromisoformat(first) + timedelta(days=31)).replace(day=1) - timedelta(days=1)).isoformat()
 
 
@@ -104,7 +104,7 @@ def _ranged(address: PageAddress, name: str, default: str) -> str:
 
 
 def _adjacent(address: PageAddress, question: Question, steps: int, label: str) -> Choice:
-    """Return the same number of days before or after; for a month, the adjacent month."""
+    """Return the choice of the same number of days before or after; for a month, the adjacent month."""
     first, last = question.first, question.last
     if first.endswith("-01") and last == month_of(first):
         middle = date.fromisoformat(first) + timedelta(days=15 + 31 * steps)

@@ -57,13 +57,13 @@ class ListedShare(NamedTuple):
 
 
 class ShareDesk(NamedTuple):
-    """The pages of share links, in the panel or in a community. `show` is its page function. `args` are the
-    arguments of all its URLs.
+    """The share link pages, in the panel or in a community. `show` renders a page. `args` are the arguments for all
+    their URLs.
     """
 
     account: Account
     show: Callable[..., Response]
-    endpoint: str  # of the list
+    endpoint: str  # the list's endpoint
     args: dict[str, Any] = {}
 
     @property
@@ -116,25 +116,27 @@ class ShareDesk(NamedTuple):
 
 
 def _ranges() -> list[tuple[str, str]]:
-    """Return the choices of the form: two days in the URL, and the presets."""
+    """Return the form's choices: the two days in the URL, if any, and the presets."""
     own = _own_days()
     others = [(name, str(label)) for name, (label, _key) in PRESETS.items() if name != DEFAULT]
     return [*([(own, days(*own.split("/")))] if own else []), ("", str(PRESETS[DEFAULT][0])), *others]
 
 
 def _own_days() -> str:
-    """Return the two days in the URL, or "" without any."""
+    """Return the two days in the URL, or "" if there are none."""
     own_days = f"{request.args.get('start', '')}/{request.args.get('end', '')}"
     return own_days if is_interval(own_days) else ""
 
 
 def _filters() -> dict[str, list[str]]:
-    """Return the filters in the URL, in the grammar of reports, because a view of Insights links here with its own."""
+    """Return the filters in the URL, in the grammar of reports, because Insights views link here with their own
+    filters.
+    """
     return {name: values for name, values in request.args.lists() if is_dimension(name)}
 
 
 def _chips(filters: dict[str, list[str]]) -> list[str]:
-    """Return the filters as texts. Empty for invalid filters, which the form reports when it is sent."""
+    """Return the filters in words. The list is empty for invalid filters, which the form reports when it is sent."""
     pairs = [(name, value) for name, values in filters.items() for value in values]
     insights = current()[ReportServices].reports
     try:
@@ -144,8 +146,6 @@ def _chips(filters: dict[str, list[str]]) -> list[str]:
 
 
 def shown(link: OpenLink) -> list[str]:
-    """Return the filters of a link as texts for its visitors. Communities are left out, because their names are
-    hidden.
-    """
+    """Return a link's filters in words, for its visitors. Communities are left out, because their names are hidden."""
     filters = {name: kept for name, kept in current()[ReportServices].shares.filters(link).items() if name != COMMUNITY}
     return words(filters, current()[ReportServices].shared_reports.label)

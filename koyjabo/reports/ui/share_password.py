@@ -1,4 +1,4 @@
-"""The password of a share link: its form, its limits, and the cookie of browsers that entered it."""
+"""The password of a share link: its form, its limits, and the cookie for browsers where it was entered."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from koyjabo.webkit.http import cookies
 
 
 def require(link: OpenLink) -> str:
-    """Return the pass of this browser. Raises ShareLocked unless it may see the content of the link."""
+    """Return this browser's pass. Raises ShareLocked unless the browser may see the link's content."""
     proof = cookies.get(_cookie(link))
     current()[ReportServices].shares.require_pass(link, proof)
     return proof
 
 
 def unlock(link: OpenLink, password: str) -> str:
-    """Return the pass for `remember`. Guesses are limited like guesses of an account's password, from all addresses
-    together.
+    """Check the password and return the pass for `remember`. Guesses are limited as for an account's password, across
+    all addresses together.
 
     Raises WrongPassword, TooManyRequests, TooBusy, LedgerUnavailable.
     """

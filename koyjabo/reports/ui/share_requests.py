@@ -1,4 +1,4 @@
-"""The bodies of requests and responses of /api/shares."""
+"""The request and response bodies of /api/shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two switches of a view, and the state that a browser remembers for pages of the panel."""
+"""A view's two switches, and their state, which a browser remembers for panel pages."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from koyjabo.reports.ui.ranges import Choice
 from koyjabo.webkit.http import cookies
 
 COOKIE = "switches"
-"""Also the value of KEEP in the links of switches."""
+"""The cookie's name, which is also the value of KEEP in the switches' links."""
 
 LABELS: dict[tuple[str, str], LazyString] = {
     ("attended", "!none"): _("Attended only"),
     ("own", "others"): _("Without own visits"),
 }
-"""By the filter that a switch adds."""
+"""Labels by the filter that a switch adds."""
 
 
 def remembered() -> Pairs:
-    """Return the filters of a URL without a comparison, on a page of the panel. Remembers a switch that was used."""
+    """Return the filters for a panel page whose URL has no comparison. Remembers a switch that was used."""
     if request.args.get(KEEP) == COOKIE:
         remember(COOKIE, ".".join(name for name, value in LABELS if value in request.args.getlist(name)))
     known = cookies.get(COOKIE).split(".")
@@ -31,7 +31,7 @@ def remembered() -> Pairs:
 
 
 def choices(address: PageAddress, filters: Filters, is_remembered: bool) -> list[Choice]:
-    """Return the switches, without those whose dimension has one of `filters`, which no reader can change."""
+    """Return the switches, except those for dimensions in `filters`, which readers cannot change."""
     kept = address.having({KEEP: COOKIE}) if is_remembered else address
     return [
         Choice(str(_toggled(kept, *pair)), str(label), pair in address.pairs)

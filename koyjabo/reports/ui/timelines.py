@@ -1,4 +1,4 @@
-"""The chart of a figure (its periods, the compared ones, and their notes), and the table of hours."""
+"""A figure's chart (its periods, the compared periods, and their notes), and the table of hours."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from koyjabo.webkit.i18n import digits, language
 
 LABELS: dict[str, LazyString] = {HOUR: _("Hour"), DAY: _("Day"), WEEK: _("Week"), MONTH: _("Month")}
 DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
-"""The default granularity of ranges of at most this many days."""
+"""Default granularities for ranges of at most this many days."""
 
 OFFERED = {HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
-"""The lengths of ranges, in days, that a granularity draws a legible chart for."""
+"""The range lengths, in days, that give a legible chart at each granularity."""
 
 Note = tuple[str, str]
 """A day and its note."""
@@ -40,7 +40,7 @@ class TimelineRow(NamedTuple):
     compared: str  # the compared period; "" if there is none
     before: int | None
     change: float | str | None
-    url: str  # of the view of only its days; "" for an hour
+    url: str  # of the view limited to its days; "" for an hour
     notes: list[str]
 
 
@@ -49,7 +49,7 @@ class Chart(NamedTuple):
     step: str  # one of GRANULARITIES
     first: str  # the name of its periods
     rows: list[TimelineRow]  # oldest first
-    compared: str  # the days compared with; "" without them
+    compared: str  # the compared days; "" if there are none
     metric: str = ""
     lines: str = ""  # the URL of the timeline that draws a line per row of a list; "" if there is none
 
@@ -82,8 +82,8 @@ def rows(
     address: PageAddress,
     notes: Iterable[Note],
 ) -> list[TimelineRow]:
-    """Return the periods of the question, oldest first, each with the period of `before` at the same position. For
-    `began` see `AskedView`.
+    """Return the periods of the question, oldest first, each with the period at the same position in `before`. For
+    `began`, see `AskedView`.
     """
     return [
         TimelineRow(
@@ -103,13 +103,13 @@ def rows(
 
 
 def pairs(periods: Sequence[Period], before: Iterable[Period], began: str) -> list[tuple[Period, Period | None]]:
-    """Pair each period with the compared one, or None if that begins before the data."""
+    """Pair each period with the compared period, or with None if the compared period begins before the data."""
     known = (period if period.period >= began else None for period in before)
     return list(zip_longest(periods, known))[: len(periods)]
 
 
 def _noted(periods: Sequence[Period], notes: Iterable[Note]) -> list[list[str]]:
-    """Return the notes of each period. The notes of a day are at its first hour."""
+    """Return each period's notes. In a chart of hours, a day's notes are at its first hour."""
     days = [period.period[:10] for period in periods]
     starts = [day if at == 0 or day != days[at - 1] else "9999" for at, day in enumerate(days)]
     ends = [next((later for later in days[at + 1 :] if later != day), "9999") for at, day in enumerate(days)]
@@ -131,7 +131,7 @@ class HourTable(NamedTuple):
     days: list[str]
     hours: list[str]
     rows: list[list[int]]  # empty if they are not known
-    busiest: str  # in words; "" without visits
+    busiest: str  # in words; "" if there are no visits
     reason: str | None
 
 
@@ -146,8 +146,8 @@ def _weekdays(width: Literal["abbreviated", "wide"]) -> list[str]:
 
 
 def busiest(rows: list[list[int]]) -> tuple[int, int] | None:
-    """Return the weekday (from 0) and hour with the most visits, the first if several are equal; None without
-    visits.
+    """Return the weekday (from 0) and hour with the most visits, or the first of several with equally many; None if
+    there are no visits.
     """
     cells = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
     most, day, hour = max(cells, default=(0, 0, 0))

@@ -1,4 +1,4 @@
-"""One view of Insights: what its URL shows, and its parts. A part is read when a template draws it."""
+"""An Insights view: what its URL shows, and its parts. A part is read when a template renders it."""
 
 from __future__ import annotations
 
@@ -42,11 +42,13 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import count, language, time_of_day
 
 MANY = 200_000
-"""Filtered reports of more visits take a second or more each, so their parts are sent separately from the page."""
+"""Filtered reports on more visits than this take a second or more each, so their parts are sent separately from the
+page.
+"""
 
 FEW = 100_000
-"""Lines of rows are offered for at most this number of visits, because the browser requests one whenever the pointer
-rests on a row.
+"""Up to this number of visits, each row offers a line. The limit is needed because the browser requests a line whenever
+the pointer rests on a row.
 """
 
 
@@ -104,7 +106,7 @@ class View(Links):
 
     @cached_property
     def extra(self) -> Any:
-        """Other data of the page, from the same snapshot; None if only parts are requested."""
+        """The page's other data, from the same snapshot; None if only parts are requested."""
         return self._known[self._extra] if self._extra else None
 
     @property
@@ -149,7 +151,7 @@ class View(Links):
 
     @property
     def words(self) -> str | Markup:
-        """The days, and the days compared with."""
+        """The days, and the days they are compared with."""
         days, compared = self.days, self.summary.compared if self._draws("figures") else None
         if compared is None:
             return days
@@ -161,7 +163,7 @@ class View(Links):
 
     @property
     def data_begins(self) -> str:
-        """The compared days that have data, as a text; "" if all have."""
+        """A text about the compared days that have data; "" if all of them do."""
         asked = self.asked
         if not (asked.began and asked.compared and asked.before and self._draws("figures")):
             return ""
@@ -171,7 +173,7 @@ class View(Links):
 
     @property
     def is_running(self) -> bool:
-        """Whether the last of the days is today."""
+        """Whether the last day is today."""
         return self.question.last == self.today
 
     @cached_property
@@ -186,7 +188,9 @@ class View(Links):
 
     @property
     def _lines_of_rows(self) -> str:
-        """The URL for the lines of rows. Each line is a filtered report, so there are none if that takes long."""
+        """The URL for the rows' lines. Each line is a filtered report, so no lines are offered if that would
+        take long.
+        """
         visits = self.summary.figures.visits if self._draws("figures") else None
         is_quick = visits is not None and visits <= FEW
         return self.report("timeline", granularity=self.asked.granularity) if is_quick else ""
@@ -216,7 +220,7 @@ class View(Links):
         return numbers.values(self.asked, self._answers, self.address, dimension, limit, offset)
 
     def values_of(self, tab: str) -> Values:
-        """Return the list of a card. For a map, it is the list of its places."""
+        """Return a card's list. For a map, this is its list of places."""
         return self.values(cards.MAPS.get(tab, tab))
 
     @property
@@ -235,14 +239,14 @@ class View(Links):
         return hour_table(self._answers[self.asked.hours_request])
 
     def version(self, part: str) -> str:
-        """Return a checksum of a drawn part without the numbers of its cells."""
+        """Return a checksum of a rendered part, excluding the numbers in its cells."""
         return self._numbers.versions[part]
 
     @cached_property
     def _numbers(self) -> Numbers:
         return numbers.numbers(self.asked, self._answers, self._draws)
 
-    # What is read for the parts, at once
+    # The data for all parts, read at once
 
     @cached_property
     def _answers(self) -> dict[ReportRequest, Any]:
@@ -250,7 +254,7 @@ class View(Links):
 
     @cached_property
     def _known(self) -> dict[ReportRequest, Any]:
-        """The values that are known even while visits are counted for reports."""
+        """The values that are known even while visits are being counted for reports."""
         if not self.is_counting:
             return self._answers
         return self._read([request for request in (self.asked.totals_request, self._extra) if request])
@@ -259,7 +263,7 @@ class View(Links):
         return dict(zip(requests, self._insights.read(requests, language()), strict=True))
 
     def _requests(self) -> Iterator[ReportRequest]:
-        """Yield the requests for the parts that templates draw, and for what else the page shows."""
+        """Yield the requests for the parts that templates render, and for the page's other data."""
         yield from self.asked.requests(self._draws)
         if self._extra is not None:
             yield self._extra
@@ -276,7 +280,7 @@ class View(Links):
 
     @cached_property
     def is_apart(self) -> bool:
-        """Whether the parts are sent separately from the page, because they take long."""
+        """Whether the parts are sent separately from the page, because they take a long time."""
         if self.parts or self.asked.other("whole") or not self.question.filters:
             return False
         visits = self._insights.summary(replace(self.question, filters={})).figures.visits
@@ -284,7 +288,7 @@ class View(Links):
 
 
 def view_of(base: Placement, pairs: Iterable[tuple[str, str]]) -> tuple[View, dict[str, Any]]:
-    """Return the view, and the errors of the parameters by name. After errors it is the view without parameters."""
+    """Return the view, and parameter errors by name. If there are errors, the view has no parameters."""
     try:
         return View(base, pairs), {}
     except InvalidInput as error:

@@ -1,4 +1,6 @@
-"""Yesterday in one sentence: its visits, compared with the same weekday before, and what explains the difference."""
+"""Yesterday in one sentence: its visits, compared with the same weekday a week earlier, and what explains the
+difference.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ class PageVoice:
 def yesterday(scope: Scope, path: str) -> Yesterday | None:
     """Return the sentence, or None on a site's first day and while visits are being counted for reports.
 
-    `path` is the page with the Insights of the scope. Waits, and raises LedgerUnavailable.
+    `path` is the page with the scope's Insights. Waits, and raises LedgerUnavailable.
     """
     services, voice = current(), PageVoice()
     insights, day = services[ReportServices].reports, shifted(services.clock.today(), -1)

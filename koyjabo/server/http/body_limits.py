@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from koyjabo.network import client_address
 
 MOST_LARGER = 32
-"""Maximum number of bodies over the usual size that a worker reads at once, which limits their memory."""
+"""Maximum number of bodies over the usual size that a worker reads at once, to limit memory use."""
 
 NETWORK_DIVISOR = 4
-"""A /24 or /48 gets at most a quarter of these places, because a body that arrives slowly occupies one for long."""
+"""A /24 or /48 gets at most a quarter of these places, because a body that arrives slowly occupies its place for a long
+time.
+"""
 
 
 class BodyLimits:
@@ -34,7 +36,7 @@ class BodyLimits:
         self._by_address = client_address.AddressCounter()
 
     def at(self, url: bytes) -> int:
-        """The limit at this URL, bytes."""
+        """The limit for this URL, bytes."""
         return self._at_path(_path(url))
 
     def streamed_at(self, url: bytes) -> int:

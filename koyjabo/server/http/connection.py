@@ -21,8 +21,8 @@ MOST_LINGERING = 256 * 1024
 
 
 MOST_WAITING = 128 * 1024
-"""Maximum number of a streamed body's bytes that wait for the application. The rest waits in the kernel or at the
-client.
+"""Maximum number of bytes of a streamed body that are buffered for the application. The rest stays in the kernel or
+with the client.
 """
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -37,7 +37,7 @@ GONE: closed or taken over.
 
 
 class ConnectionServer(Protocol):
-    """The methods of the server that a connection uses. A protocol, because the server imports this module."""
+    """The server methods that a connection uses. This is a protocol, because the server imports this module."""
 
     runtime: EventLoop
     poller: Poller
@@ -90,8 +90,8 @@ class HttpConnection:
     # Reading
 
     def leave(self) -> None:
-        """End the connection because the server stops. A request that has already arrived is still handled, as the last
-        one. Call this on the loop.
+        """End the connection because the server is stopping. A request that has already arrived is still handled, as
+        the last one. Call this on the loop.
         """
         if self.state == IDLE and not self._early:
             self._read()
@@ -113,7 +113,7 @@ class HttpConnection:
 
     def _read(self) -> None:
         if self.state == ANSWERING and not self._reads_on():
-            self._watch(self._events & ~READABLE)  # the kernel keeps it
+            self._watch(self._events & ~READABLE)  # the kernel keeps the data
             return
         data = receive(self._sock)
         if data is None:
@@ -127,15 +127,15 @@ class HttpConnection:
             self.end()
 
     def _reads_on(self) -> bool:
-        """Whether to read more of a body while its request is handled."""
+        """Whether to read more of a body while its request is being handled."""
         parser = self._parser
         if parser is None or parser.is_complete or self._is_cut:
             return False
         return parser.unread < MOST_WAITING if parser.is_streamed else not self._is_last
 
     def read_body(self) -> bytes:
-        """The part of a streamed body that has arrived since the last call; waits for it. b"" at the end of the body,
-        or if the client has disconnected.
+        """Return the part of a streamed body that has arrived since the last call, after waiting for it if necessary.
+        Returns b"" at the end of the body, or if the client has disconnected.
         """
         parser = self._parser
         if parser is not None and parser.awaits_continue:
@@ -207,7 +207,7 @@ class HttpConnection:
         return self._is_last or self._server.is_leaving or parser is None or parser.awaits_continue
 
     def send(self, data: bytes | memoryview) -> None:
-        """Send data, and buffer what the kernel does not accept. Does nothing after the end."""
+        """Send data, and buffer what the kernel does not accept. Does nothing once the connection has ended."""
         if self.state == GONE:
             return
         if self._unsent is not None:
@@ -246,7 +246,9 @@ class HttpConnection:
         self._conclude()
 
     def detach(self) -> tuple[Any, bytes]:
-        """Hand over the socket. Returns it and the data after the request. Raises ConnectionError after the end."""
+        """Hand over the socket. Returns it and the data after the request. Raises ConnectionError if the connection has
+        ended.
+        """
         if self.state == GONE:  # another connection may already use its descriptor
             raise ConnectionError("the connection has ended")
         self._leave()
@@ -284,7 +286,7 @@ class HttpConnection:
         if self.state != ANSWERING or self._unsent is not None:
             return  # `_flush` continues
         self._is_answered = False
-        self._is_last = self._is_last or self._server.is_leaving  # it may have stopped after the response was complete
+        self._is_last = self._is_last or self._server.is_leaving  # the server may have begun to stop in the meantime
         is_read = self._parser is not None and self._parser.is_complete
         if self._is_last and is_read and not self._early and not self.has_received():
             self.end()
@@ -310,7 +312,7 @@ class HttpConnection:
     def _linger(self) -> None:
         self._return_parser()
         self.state, self.since = LINGERING, time.monotonic()
-        with suppress(OSError):  # then an event follows
+        with suppress(OSError):  # if this fails, an event follows
             self._sock.shutdown(socket.SHUT_WR)
         self._watch(READABLE)
 

@@ -36,7 +36,7 @@ class Refused(Exception):
 
 
 MOST_CHUNKS = 1_000
-"""Maximum number of chunks in a body. Handling a chunk takes as long as 5 KB within one chunk."""
+"""Maximum number of chunks in a body. Handling a chunk takes as long as handling 5 KB within one chunk."""
 
 LONGEST_SIZE_LINE = 1024
 """Maximum length of a line with a chunk size and its extensions, in bytes."""
@@ -91,8 +91,8 @@ LONGEST_LINE = 8 * 1024
 LARGEST_HEAD = 64 * 1024
 MOST_HEADERS = 100
 MOST_UNREAD = 256 * 1024
-"""Maximum size, with framing, of a body that the application does not read, bytes. Up to this size, the connection can
-be used again.
+"""Maximum size, including framing, of a body that the application does not read, bytes. Up to this size, the connection
+can be reused.
 """
 
 TOO_LARGE, HEAD_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -110,8 +110,8 @@ MOST_NAMES = 500
 
 
 def wsgi_name(name: bytes) -> str:
-    """A header's name in a WSGI environment. Empty for a name with an underscore, because clients could forge a proxy's
-    header with it.
+    """A header's name in a WSGI environment. Empty for a name with an underscore, because clients could use it to forge
+    a proxy's header.
     """
     known = names.get(name)
     if known is None:
@@ -255,7 +255,7 @@ class RequestParser:
         self._llhttp = HttpRequestParser(self)
         self._llhttp.feed_data(b"POST / HTTP/1.1\r\n%s\r\n\r\n" % framing)
 
-    # Callbacks of llhttp
+    # llhttp callbacks
 
     def on_url(self, url: bytes) -> None:
         if not self.has_head:

@@ -72,7 +72,7 @@ class StreamedBody(io.RawIOBase):
 
 
 SMALLEST_WRITE = 4096
-"""Pieces of a response shorter than this are sent together, bytes."""
+"""Response pieces shorter than this are sent together, bytes."""
 
 WITHOUT_BODY = ("1", "204", "304")
 """Prefixes of the status codes whose responses have no body."""
@@ -102,7 +102,7 @@ date = Date()
 
 def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConnection) -> None:
     """Handle a request in a task, and send its response. Raises the application's errors after sending a response. Does
-    nothing once the connection has ended or was taken over. A result with a method `take_over` takes over the
+    nothing once the connection has ended or was taken over. A result with a `take_over` method takes over the
     connection.
     """
     response = Response(connection, environ)
@@ -134,7 +134,7 @@ class Response:
         self._left: int | None = None  # remaining bytes of Content-Length
 
     def start(self, status: str, headers: list[tuple[str, str]], error: Any = None) -> Callable[[bytes], object]:
-        """The function `start_response` of WSGI."""
+        """WSGI's `start_response` function."""
         if error and self._is_started:
             raise error[1].with_traceback(error[2])
         self._status, self._headers = status, headers

@@ -22,7 +22,7 @@ from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import READABLE, Poller
 
 IDLE_S = 75
-"""How long a connection may be idle, s. This is longer than in common proxies, so that the proxy closes first."""
+"""How long a connection may be idle, s. This is longer than common proxies allow, so that the proxy closes first."""
 
 REQUEST_S = 60
 """Time limit for a request, s: from its first line to the end of its response or, in a streamed response, for each
@@ -47,7 +47,7 @@ ENDED_AT_ONCE = 16
 """If all places are taken, one in this many connections is closed to make room."""
 
 QUEUE_DIVISOR = 4
-"""If all places are taken, a network may have at most a quarter of the connections in its queue."""
+"""If all places are taken, at most a quarter of the connections may be in one network's queue."""
 
 MOST_READING = 5_000
 """Maximum number of connections with an incomplete request. Such a connection takes up to 33 KB, an idle one 1.2 KB."""
@@ -199,12 +199,12 @@ class HttpServer:
         more = {**environ, "koyjabo.unhurried": unhurried, "koyjabo.await_slot": self._await_slot}
         self._shared = shared_environment(listener.getsockname(), more)
         self._parsers: list[RequestParser] = []
-        self._lent = 0  # parsers that connections have
+        self._lent = 0  # number of parsers that connections are using
         listener.setblocking(False)
 
     def start(self, share: Share = everything) -> None:
-        """Start accepting connections. While `share` returns a number, leave each to the other workers for YIELD_S
-        first.
+        """Start accepting connections. While `share` returns a number, leave each connection to the other workers for
+        YIELD_S first.
         """
         self._share = share
         self.poller.add(self._listener.fileno(), self, READABLE)
@@ -224,8 +224,8 @@ class HttpServer:
 
     def leave(self, accepts_waiting: bool = True) -> None:
         """Accept no more connections, and close idle ones. If a request has begun to arrive, it is the last one on its
-        connection. With `accepts_waiting`, first accept the connections that wait, because no other process has this
-        socket.
+        connection. With `accepts_waiting`, first accept the connections that are waiting, because no other process
+        has this socket.
         """
         self.is_leaving = True
         self.runtime.soon(partial(self._leave, accepts_waiting))
@@ -256,7 +256,9 @@ class HttpServer:
                 return
 
     def _accept_left_over(self) -> None:
-        """Accept connections that the other workers have left, and leave the next ones to them first."""
+        """Accept the connections that the other workers have left, and leave the next connections to those workers
+        first.
+        """
         self._go_on()
         if not self.is_leaving:
             self._accept_several(min(self._share() or ACCEPTS_IN_A_ROW, ACCEPTS_IN_A_ROW))
@@ -324,8 +326,8 @@ def unhurried(environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piec
     environment as `koyjabo.unhurried`.
 
     The next piece is requested once the previous one has been sent, so a client that keeps reading is never cut off. A
-    client that reads less than one piece within REQUEST_S is disconnected; within SLOW_S if there is no room for
-    others.
+    client that reads less than one piece within REQUEST_S is disconnected, or within SLOW_S if there is no room for
+    other clients.
     """
     connection: HttpConnection = environ["koyjabo.connection"]
     for piece in pieces:

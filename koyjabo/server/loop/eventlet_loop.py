@@ -63,7 +63,7 @@ class GreenWaiter:
 
 
 class RequestGreenlets:
-    """Runs requests in greenlets and reuses these, because a new greenlet costs 26 µs for the memory of its stack."""
+    """Runs requests in greenlets and reuses the greenlets, because allocating the stack of a new one takes 26 µs."""
 
     def __init__(self, hub: Any) -> None:
         self._hub = hub
@@ -190,7 +190,7 @@ class HubFiles:
 
     def unregister(self, fd: int, /) -> None:
         self._registered.remove(fd)
-        # The file's number may be reused at once.
+        # The file descriptor may be reused at once.
         self._ready = [(ready, events) for ready, events in self._ready if ready != fd]
         self._own.unregister(fd)
 
@@ -200,8 +200,8 @@ class HubFiles:
         return ready
 
     def _wait_for_both(self, seconds: float) -> list[tuple[int, int]]:
-        # poll(2) counts milliseconds. If the time were rounded down, the hub would spin in the last one before each
-        # timer.
+        # poll(2) takes milliseconds. If the time were rounded down, the hub would spin in the last millisecond before
+        # each timer.
         events = self._wait(math.ceil(seconds * 1000) / 1000)
         self._ready = [(fd, event) for fd, event in events if fd in self._registered]
         if not self._ready:

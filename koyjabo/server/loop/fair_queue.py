@@ -29,15 +29,15 @@ class FairQueue:
     """Gives requests slots, one at a time. A slot lasts until its request waits for something or ends. Networks get
     slots in rotation.
 
-    Sockets that are ready are served before the next slot, unless the slots since the last time took less than SHARE_S
-    together. No request is refused, and none waits while the loop is free.
+    Sockets that are ready are served before the next slot, unless the slots since sockets were last served took less
+    than SHARE_S in total. No request is refused, and none waits while the loop is free.
     """
 
     def __init__(self, runtime: Runtime, poller: Poller) -> None:
         self._runtime = runtime
         self._poller = poller
         self._queues: OrderedDict[str, NetworkQueue] = OrderedDict()
-        self._pass = 0  # the poller's pass when slots were last given
+        self._pass = 0  # the poller pass when slots were last handed out
         self._since = 0.0  # when the first of them began, monotonic s
         self._is_due = False
 

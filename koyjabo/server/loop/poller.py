@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 READABLE, WRITABLE = 0x1, 0x4  # bits of poll(2) and epoll; `select` loses its constants when a worker patches it
 HUNG_UP = 0x8 | 0x10
-"""Events for an error, and for the end of both directions. They are reported even if a watcher watches for nothing."""
+"""Events for an error, and for the end of both directions. They are reported even if a watcher requests no events."""
 
 EVENTS_AT_ONCE = 256
 READ_SIZE = 16 * 1024
@@ -24,7 +24,7 @@ class Watcher(Protocol):
 
     def failed(self) -> None:
         """Clean up after `ready` has raised an error. The file must not stay registered unchanged, because its events
-        would repeat for ever.
+        would repeat forever.
         """
 
 
@@ -48,7 +48,8 @@ class Poller:
         self._files = runtime.watch_files(self._call_ready)
         self.passes = 1  # number of times that sockets were served
         self._watchers: dict[int, Watcher] = {}
-        # Registered since the last poll, whose events may belong to an earlier file with the same number.
+        # Files registered since the last poll. Events from that poll may belong to an earlier file with the same
+        # descriptor.
         self._added: set[int] = set()
 
     def add(self, fd: int, watcher: Watcher, events: int) -> None:

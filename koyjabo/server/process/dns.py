@@ -1,7 +1,7 @@
 """Looks up host names on real threads, so that the loop keeps running. An unreachable resolver takes 5 s or more.
 
-A worker only looks up the names in REDIS_URL; libpq resolves its names itself, on our real threads. So few look-ups are
-pending at once, and callers with the same arguments share one.
+A worker only looks up the names in REDIS_URL; libpq resolves its names itself, on our real threads. Therefore, only a
+few look-ups are pending at once, and callers with the same arguments share a look-up.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Lookups:
     def getaddrinfo(
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> Addresses:
-        """Like `socket.getaddrinfo`. Also raises `gaierror` if there is no result within PATIENCE_S."""
+        """Look up addresses like `socket.getaddrinfo`. Also raises `gaierror` if there is no result within
+        PATIENCE_S.
+        """
         with suppress(socket.gaierror):  # a numeric address needs no resolver
             return self._look_up(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)
         arguments = (host, port, family, type, proto, flags)

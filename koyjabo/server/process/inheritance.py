@@ -17,7 +17,7 @@ def adopt_orphans() -> bool:
 def die_with(parent: int) -> None:
     """Make the system kill this process when its parent process, `parent`, dies."""
     _prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:  # it was already dead
+    if os.getppid() != parent:  # it had already died
         os._exit(1)
 
 

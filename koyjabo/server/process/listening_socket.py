@@ -74,8 +74,8 @@ def _accepts_tcp(sock: socket.socket) -> bool:
 
 
 def _prepared(sock: socket.socket) -> socket.socket:
-    # Connections inherit this option. Without it, a page in several segments would wait 40 ms for an acknowledgement
-    # (RFC 896, 1122).
+    # Connections inherit this option. Without it, a page sent in several segments would wait 40 ms for an
+    # acknowledgement (RFC 896, 1122).
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.listen(BACKLOG)  # repeated, because a passed socket may have a shorter queue
     return sock

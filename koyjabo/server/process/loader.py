@@ -18,8 +18,9 @@ from koyjabo.server.process.worker_pipe import WorkerProcess
 
 
 class Loader:
-    """The loader process. `settings` is set once it has loaded. If `is_done` is set without them, it has ended: it was
-    killed, or it printed what is wrong with the settings or the database.
+    """The loader process. `settings` is set once the process has loaded the application. If `is_done` is set but
+    `settings` is not, the process has ended: it was killed, or it printed what is wrong with the settings or the
+    database.
     """
 
     def __init__(self, prepares: bool, of_parent: list[int], log_format: str) -> None:
@@ -73,7 +74,7 @@ class Loader:
         self._channel.close()
 
     def end(self) -> int:
-        """Kill the process unless it has ended. Returns its status as from `os.waitpid`."""
+        """Kill the process unless it has ended. Returns its status as `os.waitpid` reports it."""
         self.close()
         if not self.is_done:
             os.kill(self.pid, signal.SIGKILL)

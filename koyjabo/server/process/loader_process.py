@@ -1,8 +1,8 @@
 """The loader process.
 
-A worker must be a child of the parent process, to survive the end of the loader. So the loader forks a process that
-forks the worker and exits, and the parent process adopts the worker. Each worker has its own event loop, connections
-and threads, because the loader has none.
+To outlive the loader, a worker must be a child of the parent process. So the loader forks a process that forks the
+worker and exits, and the parent process adopts the worker. Each worker has its own event loop, connections and threads,
+because the loader has none.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SOCK_SEQPACKET).
 """
 
 ORDER_FILES = 2
-"""Number of descriptors in an order: the listening socket, and the writing end of the worker's pipe."""
+"""Number of descriptors in an order: the listening socket, and the write end of the worker's pipe."""
 
 ADOPTION_INTERVAL_S = 0.001
 

@@ -1,4 +1,6 @@
-"""Loads everything that a worker needs, without opening any descriptor, thread or connection that forks would share."""
+"""Loads everything that a worker needs, without opening descriptors or connections that forks would share, or starting
+threads.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
 PACKAGES = ("koyjabo.webkit", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets", "koyjabo.badges")
-"""Packages whose modules are all loaded, because some are otherwise imported late."""
+"""Packages whose modules are all loaded, because some would otherwise be imported late."""
 
 
 IN_REDIS = (
@@ -37,7 +39,7 @@ def patch() -> None:
     from koyjabo.server.process import patching
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
-    with _hidden("OpenSSL"):  # if installed, eventlet imports it for the errors of its connections: 11 MB
+    with _hidden("OpenSSL"):  # if installed, eventlet imports it for its connection errors: 11 MB
         patching.patch()
 
 

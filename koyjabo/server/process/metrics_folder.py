@@ -22,7 +22,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 IN_MEMORY = "/dev/shm"
 KINDS = ("counter", "histogram")
 SIZE = 64 * 1024
-"""Size of a file, bytes: one per kind and worker. This is enough, because the number of labels is limited."""
+"""Size of each file (one per kind and worker), bytes. This is enough, because the number of labels is limited."""
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def keep_if_there() -> None:
 
 
 def _reserve(file: Path) -> None:
-    """Create a file with reserved space, unless a previous worker has. After an OSError, no file is left."""
+    """Create a file with reserved space, unless a previous worker has. If this raises OSError, no file is left."""
     if file.exists():
         return
     draft = file.with_suffix(".draft")  # other workers read all files that have the final suffix

@@ -21,10 +21,10 @@ from koyjabo.server.process.parent_log import ParentLog, how_killed, say
 from koyjabo.server.process.worker_pipe import WorkerProcess
 
 RESPAWN_INTERVAL_S = 1.0
-"""Minimum interval between replacements of a worker that dies at its start."""
+"""Minimum interval between replacements of a worker that dies on startup, s."""
 
 LONGEST_RELOAD_INTERVAL_S = 60.0
-"""Maximum interval between starts of loaders, s, if they keep dying while no worker is missing."""
+"""Maximum interval between loader starts, s, if loaders keep dying while no worker is missing."""
 
 LOADING_S = 60.0
 """Time limit for loading and forking a worker, s."""
@@ -41,8 +41,8 @@ class Supervisor:
         log_format: str,
         is_stopping: Callable[[], bool],
     ) -> None:
-        """Keep `count` workers running. `forks` says whether `loader` forks them or becomes the only one. Children must
-        not share `descriptors`.
+        """Keep `count` workers running. If `forks` is set, `loader` forks them; otherwise it becomes the only worker.
+        Children must not share `descriptors`.
         """
         self._loader: Loader | None = loader
         self._listener = listener
@@ -74,7 +74,7 @@ class Supervisor:
         self._give_up_overdue()
 
     def read_reports(self) -> None:
-        ended = _reap()  # first, because ended processes may have reported before their end
+        ended = _reap()  # first, because processes that have exited may have reported before exiting
         for worker in self._workers:
             worker.receive()
         if self._loader and self._loader.pid in ended:
@@ -88,7 +88,7 @@ class Supervisor:
 
     def stop(self, is_overdue: bool) -> None:
         """Send a signal to all children: SIGTERM, or SIGKILL if `is_overdue`."""
-        if is_overdue:  # a worker that has not reported yet cannot report any more, and ends
+        if is_overdue:  # a worker that has not reported yet can no longer report, and exits
             self._workers = [worker for worker in self._workers if worker.pid]
         pids = [worker.pid for worker in self._workers if worker.pid]
         for pid in [*pids, self._loader.pid] if self._loader else pids:
@@ -96,7 +96,7 @@ class Supervisor:
                 os.kill(pid, signal.SIGKILL if is_overdue else signal.SIGTERM)
 
     def _replace_missing(self) -> None:
-        """Order missing workers from the loader. With several workers, the loader is kept, so that a replacement takes
+        """Order missing workers from the loader. With several workers, the loader is kept, so that a replacement needs
         only a fork.
         """
         missing = set(range(self._count)) - {worker.place for worker in self._workers}
@@ -145,14 +145,14 @@ class Supervisor:
         continue.
         """
         now = time.monotonic()
-        if now >= self._fork_not_before and not self._is_stopping():  # a single line for all places
+        if now >= self._fork_not_before and not self._is_stopping():  # a single log line for all workers
             self._log.error("fork_failed", cause=cause)
         self._fork_not_before = now + RESPAWN_INTERVAL_S
 
     def _bury(self, worker: WorkerProcess, status: int) -> None:
         self._forget(worker)
         self._fork_not_before = max(self._fork_not_before, worker.born + RESPAWN_INTERVAL_S)
-        if not self._is_stopping():  # a negative status is the signal
+        if not self._is_stopping():  # a negative status is the signal number
             self._log.error("worker_died", pid=worker.pid, status=os.waitstatus_to_exitcode(status))
 
     def _forget(self, worker: WorkerProcess) -> None:
@@ -173,7 +173,7 @@ class Supervisor:
 
 
 def _reap() -> dict[int, int]:
-    """The statuses of ended children, by pid. In a container, process 1 also inherits orphans."""
+    """Reap ended children and return their statuses by pid. In a container, process 1 also inherits orphans."""
     ended = {}
     with suppress(ChildProcessError):
         while (child := os.waitpid(-1, os.WNOHANG))[0]:
@@ -300,7 +300,7 @@ def announcement(site: str, is_development: bool) -> str:
 
 
 def _wait_for_orphans() -> None:
-    """Wait until all children have ended, at most ORPHANS_S."""
+    """Wait until all children have ended, for at most ORPHANS_S."""
     deadline = time.monotonic() + ORPHANS_S
     with suppress(ChildProcessError):
         while time.monotonic() < deadline:
@@ -309,7 +309,7 @@ def _wait_for_orphans() -> None:
 
 
 def _unusable(host: str, port: int, error: OSError) -> str:
-    """Why the server cannot listen, as a sentence without its full stop."""
+    """The reason why the server cannot listen, as a sentence without its full stop."""
     if error.errno == errno.EADDRNOTAVAIL or error.errno == errno.EAFNOSUPPORT:
         return f"HOST {host} cannot be served on: {error.strerror}. Set HOST to an address of this machine"
     return f"PORT {port} cannot be served on: {error.strerror}. Set PORT"

@@ -21,12 +21,12 @@ class ParentLog:
         self._line = _as_json if style == "json" else _as_text
 
     def error(self, event: str, **values: Any) -> None:
-        """Write a line of level ERROR."""
+        """Log a line at level ERROR."""
         say(self._line(event, values, ""), sys.stderr)
 
     def exception(self, event: str) -> None:
-        """Write a line of level ERROR with the traceback of the current exception."""
-        import traceback  # late, to keep the parent small
+        """Log a line at level ERROR with the traceback of the current exception."""
+        import traceback  # imported late, to keep the parent small
 
         say(self._line(event, {}, traceback.format_exc()), sys.stderr)
 

@@ -61,7 +61,7 @@ def _make_the_application() -> bool:
     from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
     from koyjabo.server.loop import eventlet_loop
 
-    os.environ.pop(VARIABLE, None)  # it counts nothing, and leaves nothing in the workers' folder
+    os.environ.pop(VARIABLE, None)  # this process counts nothing, and leaves nothing in the workers' folder
     eventlet_loop.use_own_hub()
     try:
         with suppress(LedgerUnavailable):  # the workers will wait for the database and log that

@@ -37,11 +37,11 @@ NETWORK_DIVISOR = 4
 """A /24 or /48 gets at most a quarter of the sockets and streams."""
 
 PARSER_DELAY_S = 1.0
-"""How long after the start the rules for user agents are loaded, s, on another thread."""
+"""How long after startup the user agent rules are loaded on another thread, s."""
 
 GARBAGE = (20_000, 20, 20)
-"""Thresholds for Python's garbage collector. Requests leave few cycles, so rarer collections raise
-throughput by 5 %.
+"""Thresholds for Python's garbage collector. Requests leave few cycles, so collecting less often raises throughput by 5
+%.
 """
 
 TICK_S = 0.1
@@ -50,8 +50,8 @@ RETRY_S = 1.0
 
 
 def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, settings: Settings, routed: Flask) -> int:
-    """Serve `listener` until SIGTERM or the end of the process `parent`, and report to `writer` when ready. Returns the
-    exit status. `routed` has the routes for `settings`.
+    """Serve `listener` until SIGTERM, or until the process `parent` ends, and report to `writer` when ready. Returns
+    the exit status. `routed` has the routes for `settings`.
 
     To stop, the worker finishes running requests for at most `drain_s` seconds, then commits pending writes for at most
     CLOSE_S. The standard library must already be patched, and the event loop must be unused.
@@ -87,8 +87,8 @@ def _make_runtime() -> EventLoop:
 
 
 def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | None) -> Flask | None:
-    """Complete `routed`, or another application if it failed, as soon as the database can be reached. Returns None if
-    the worker has to stop before that.
+    """Complete `routed` as soon as the database can be reached; after a failed attempt, complete a new application
+    instead. Returns None if the worker has to stop before that.
     """
     from koyjabo import create_app
     from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable
@@ -102,7 +102,7 @@ def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | N
                 cause = str(error.__cause__ or error).strip()
                 logging.getLogger(__name__).error("database_unreachable cause=%r", cause)
                 is_logged = True
-            routed = None  # it has some of its services already
+            routed = None  # it already has some of its services
             time.sleep(RETRY_S)
             continue
         gc.collect()
@@ -167,8 +167,8 @@ class _Server:
             closed.wait()
 
     def _close(self, closed: Waiter) -> None:
-        """Close the services in a task. If the time limit ends the wait for one service, the task still closes the
-        next.
+        """Close the services in a task. If the time limit expires while one service is being closed, the task still
+        closes the next one.
         """
         try:
             self._services.close()

@@ -1,7 +1,7 @@
 """The pipe for a worker's reports to the parent.
 
-Only processes that may still become the worker hold the writing end: the loader until it has forked, then the worker.
-So when the pipe closes, the attempt to start the worker is over, whichever process was killed.
+Only processes that may still become the worker hold the write end: the loader until it has forked, then the worker. So
+when the pipe closes, the attempt to start the worker is over, whichever process was killed.
 """
 
 from __future__ import annotations

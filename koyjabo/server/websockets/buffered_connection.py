@@ -33,8 +33,8 @@ class ConnectionOwner(Protocol):
         """
 
     def ended(self, connection: Any, code: int) -> None:
-        """Handle the end of a connection, in a task that may block. `code` is the client's close code, 1005 or 1006.
-        For a stream it is the code passed to `close`, or 1006.
+        """Handle the end of a connection, in a task that may block. `code` is the client's close code, or 1005 or 1006
+        if there is none. For a stream, it is the code passed to `close`, or 1006.
         """
 
 
@@ -53,7 +53,7 @@ NO_OWNER = NoOwner()
 
 
 class Loop(Protocol):
-    """The methods of the loop that a connection uses. A protocol, because the loop imports this module."""
+    """The loop methods that a connection uses. This is a protocol, because the loop imports this module."""
 
     def start_task(self, main: Callable[[], None]) -> None: ...
 
@@ -77,8 +77,8 @@ class Loop(Protocol):
 
 
 class BufferedConnection:
-    """The base class of connections. `write` may be called at any time, and does nothing after the end. Subclasses
-    implement reading and `close`.
+    """The base class of connections. `write` may be called at any time, and does nothing once the connection has ended.
+    Subclasses implement reading and `close`.
     """
 
     __slots__ = (

@@ -44,7 +44,7 @@ class CloseFrame(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A frame of a message that is not complete yet. It is reported so that frames can be counted."""
+    """A frame of an incomplete message. It is reported so that frames can be counted."""
 
 
 Received = str | bytes | Part | PingFrame | PongFrame | CloseFrame
@@ -67,7 +67,7 @@ class FrameReader:
 
     def feed(self, data: bytes) -> list[Received]:
         """The messages and control frames that `data` completes. Raises ParseFailed for an invalid frame, with the
-        close code to send. Its `received` has what was completed before the error.
+        close code to send. The error's `received` has everything that was completed before it.
         """
         received: list[Received] = []
         self._frames.receive_bytes(data)
@@ -149,7 +149,7 @@ mask.
 
 
 class WebSocketConnection(BufferedConnection):
-    """One WebSocket. `write` and `close` may be called at any time and do nothing after the end."""
+    """One WebSocket. `write` and `close` may be called at any time, and do nothing once the connection has ended."""
 
     __slots__ = ("_calls", "_early", "_frames_left", "_heard", "_reader")
 
@@ -169,7 +169,7 @@ class WebSocketConnection(BufferedConnection):
         self._frames_left = MOST_FRAMES
 
     def start(self) -> None:
-        """Send all written data, and start to read. Call this once the owner has sent its first message and can handle
+        """Send all written data, and start reading. Call this once the owner has sent its first message and can handle
         `received`.
         """
         self.send_unsent()
@@ -192,7 +192,7 @@ class WebSocketConnection(BufferedConnection):
             self._begin_closing()
 
     def run_in_order(self, call: Callable[[], None]) -> None:
-        """Run `call` in a task, after all calls passed before. It may block."""
+        """Run `call`, which may block, in a task after all calls passed earlier."""
         if self._calls is None:
             self._calls = deque([call])
             self._loop.start_task(self._run_calls)
@@ -233,7 +233,7 @@ class WebSocketConnection(BufferedConnection):
         self.write(PING_FRAME)
 
     def pinged(self) -> None:
-        """Note that a ping is sent. Allows the client MOST_FRAMES again."""
+        """Record that a ping was sent. The client may then send MOST_FRAMES frames again."""
         self._heard = -abs(self._heard)
         self._frames_left = MOST_FRAMES
 
@@ -244,7 +244,9 @@ class WebSocketConnection(BufferedConnection):
 
     @property
     def silent_ms(self) -> int:
-        """The time since data last arrived, or until we closed the connection while the client responded to pings."""
+        """The time since data last arrived, or since we closed the connection while the client was responding to
+        pings.
+        """
         return round(1000 * (time.monotonic() - abs(self._heard)))
 
     def end(self, poller: Poller, reset: bool) -> bool:

@@ -36,7 +36,7 @@ thousands of connections end together, a task for each would take most of the ti
 """
 
 STALLED_S = 30.0
-"""After this time without reading, a client with unsent data is dropped, s."""
+"""How long a client with unsent data may go without reading before it is dropped, s."""
 
 PING_INTERVAL_S, PING_TIMEOUT_S = 25.0, 20.0
 """Interval between pings, and time limit for the response, s. The limit is shorter, so each ping is checked before the
@@ -53,9 +53,9 @@ together every day.
 """
 
 SPARE, PLACES_FOR_ONE, LEAST_SHARE = 1 / 10, 32, 16
-"""When less than the fraction SPARE of its places is free, a worker lets the others accept first. It then accepts one
-connection per PLACES_FOR_ONE free places, at least LEAST_SHARE. The kernel distributes connections unevenly, and a page
-that one worker refuses while another has room would have to try again (decision 85).
+"""When less than the fraction SPARE of its places is free, a worker lets the other workers accept first. It then
+accepts one connection per PLACES_FOR_ONE free places, at least LEAST_SHARE. The kernel distributes connections
+unevenly, and a page that one worker refuses while another has room would have to try again (decision 85).
 """
 
 SWEEP_INTERVAL_S = 1.0
@@ -90,8 +90,8 @@ class ConnectionLoop:
         self._pings: DelayLine[WebSocketConnection] = DelayLine(PING_INTERVAL_S, self._ping)
         self._pong_checks: DelayLine[WebSocketConnection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
         self._ticks: DelayLine[EventStream] = DelayLine(TICK_S, self._tick)
-        self._ended: deque[Callable[[], None]] = deque()  # notifications of owners that have not been sent yet
-        self._notifiers = 0  # tasks that send them
+        self._ended: deque[Callable[[], None]] = deque()  # pending notifications to owners
+        self._notifiers = 0  # number of tasks that send them
         self._closing: DelayLine[BufferedConnection] = DelayLine(
             CLOSE_TIMEOUT_S, lambda connection: self.drop(connection, LOST)
         )
@@ -161,7 +161,7 @@ class ConnectionLoop:
         self._by_address.remove(address)
 
     def close_all(self) -> None:
-        """Close all connections and all further ones, because the server is stopping."""
+        """Close all current and future connections, because the server is stopping."""
         self._leaving = True
         for count, connection in enumerate(list(self._open.values()), 1):
             connection.close(GOING_AWAY, "the server is going away")
@@ -169,7 +169,7 @@ class ConnectionLoop:
                 time.sleep(0)
 
     def sweep(self) -> None:
-        """Make the checks that are due. Call this every SWEEP_INTERVAL_S."""
+        """Run the checks that are due. Call this every SWEEP_INTERVAL_S."""
         checks = (self._pong_checks, self._pings)  # check the last ping before sending the next one
         for queue in (*checks, self._ticks, self._closing):
             queue.run_due()
@@ -233,7 +233,9 @@ class ConnectionLoop:
         self._notifiers -= 1
 
     def _has_room(self, address: str) -> bool:
-        """Check the limits for a new client. An empty address has none (see `koyjabo.network.client_address`)."""
+        """Check the limits for a new client. An empty address has no limits per address (see
+        `koyjabo.network.client_address`).
+        """
         if self.is_full(address):
             return False
         return not address or (self._by_address.has_room(address, self.most_an_address) and self._may_connect(address))
@@ -274,7 +276,7 @@ class ConnectionLoop:
 
     def _drop_silent(self, connection: WebSocketConnection) -> None:
         if connection.is_open and connection.is_silent:
-            connection.read()  # after a suspension of the machine, a pong may not have been read yet
+            connection.read()  # after the machine was suspended, a pong may not have been read yet
         if connection.is_open and connection.is_silent:
             self.drop(connection, LOST, reset=True)
 

@@ -17,7 +17,7 @@ CALLS_IN_A_ROW = 256
 
 
 class DelayLine(Generic[Item]):
-    """Calls `act` with each item `delay_s` after it was added, in order."""
+    """Calls `act` with each item, in order, `delay_s` after the item was added."""
 
     def __init__(self, delay_s: float, act: Callable[[Item], None]) -> None:
         self.delay_s = delay_s
@@ -29,7 +29,7 @@ class DelayLine(Generic[Item]):
 
     @property
     def due_in_s(self) -> float:
-        """Time until the first item is due, s; infinity without items."""
+        """Time until the first item is due, s; infinity if there are no items."""
         return self._queue[0][0] - time.monotonic() if self._queue else inf
 
     def run_due(self) -> None:

@@ -3,9 +3,9 @@
 It relies on undocumented parts of python-engineio (4.15.1, pinned): `engineio.server` creates its clients from
 `socket.Socket`. It calls `_upgrade_websocket` to respond to an upgrade, and `schedule_ping` when a client has connected
 or responded to a ping. A client's `queue` is the only step between `send` and the connection. The server looks up
-`handlers`, `handle_request` and `_ok` on itself at each call.
+`handlers`, `handle_request` and `_ok` on itself on each call.
 
-It also relies on the text of an error of python-socketio (5.18.1, pinned).
+It also relies on the text of a python-socketio error (5.18.1, pinned).
 """
 
 from __future__ import annotations
@@ -136,7 +136,9 @@ class Engine:
             client.refuse()
 
     def _handle_request(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
-        """Handle a request like python-engineio, but refuse what the protocol forbids and python-engineio accepts."""
+        """Handle a request like python-engineio, but refuse what the protocol forbids even if python-engineio accepts
+        it.
+        """
         query = _query(environ)
         if environ["REQUEST_METHOD"] not in METHODS or "transport" not in query:
             refused = self._server._bad_request("transport must be polling or websocket, by GET or POST")
@@ -179,7 +181,7 @@ class Engine:
 
     def _check_pong(self, client: EngineSocket) -> None:
         if client.is_late and client.connection is not None and client.connection.is_open:
-            client.connection.read()  # after a suspension of the machine, a pong may not have been read yet
+            client.connection.read()  # after the machine was suspended, a pong may not have been read yet
         if client.closed or client.is_late:
             client.close(reason=self._server.reason.PING_TIMEOUT)
             self._server.sockets.pop(client.sid, None)

@@ -36,7 +36,7 @@ class EngineSocket(Socket):
     pings = False  # no WebSocket pings, because Engine.IO has its own
     connection: WebSocketConnection | None = None
     counted_as: str | None = None
-    """The address that the client counts for while it polls."""
+    """The address that the client counts towards while it polls."""
     dead_at = inf
     """The deadline for its response to a ping, monotonic, s."""
     awaits_last_poll = False
@@ -55,14 +55,14 @@ class EngineSocket(Socket):
 
     @property
     def silent_ms(self) -> int:
-        """The time since the client was last heard, or until we closed it while it responded to pings."""
+        """The time since we last heard from the client, or since we closed it while it was responding to pings."""
         if self.connection is not None:
             return self.connection.silent_ms
         return round(1000 * (time.monotonic() - self._heard))
 
     @property
     def is_late(self) -> bool:
-        """Whether it has missed the deadline for responding to a ping."""
+        """Whether the client has missed the deadline for responding to a ping."""
         return time.monotonic() >= self.dead_at
 
     def check_ping_timeout(self) -> bool:
@@ -80,7 +80,7 @@ class EngineSocket(Socket):
             super().send(pkt)
 
     def close(self, wait: bool = False, abort: bool = False, reason: str | None = None) -> None:
-        """Close without waiting for a poll to fetch the remaining packets, because none may come."""
+        """Close without waiting for a poll to fetch the remaining packets, because no poll may come."""
         if not self.last_ping:
             self._heard = time.monotonic()
         super().close(wait=False, abort=abort, reason=reason)
@@ -153,7 +153,7 @@ class EngineSocket(Socket):
         connection.start()
         return []
 
-    # Methods that its connection calls, as its owner
+    # Methods that the connection calls on its owner
 
     def received(self, connection: WebSocketConnection, message: str | bytes) -> None:
         if message == PONG and connection is self.connection:
@@ -210,7 +210,7 @@ class EngineSocket(Socket):
 
 
 class DirectQueue:
-    """Replaces the queue of python-engineio's writing task: writes packets to the connection at once."""
+    """Replaces the queue of python-engineio's writing task: packets are written to the connection at once."""
 
     __slots__ = ("_connection",)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from koyjabo.server.http.connection import HttpConnection
 
 RETRY = b"retry: 5000\n\n"
-"""How long a client waits before it opens an ended stream again, ms."""
+"""How long a client waits before it reopens a stream that has ended, ms."""
 
 COMMENT = b":\n\n"
 TICK_S = 5.0
@@ -35,7 +35,9 @@ NO_ROOM = "Too many connections from this address. Wait as long as Retry-After s
 
 
 class EventStream(BufferedConnection):
-    """A stream. It gets its socket once the head of its response exists. Events written before that follow the head."""
+    """A stream. It gets its socket once the head of its response exists. Events written earlier are sent after the
+    head.
+    """
 
     __slots__ = ("_code", "_quiet_ticks", "has_begun")
     is_stream = True
@@ -57,7 +59,7 @@ class EventStream(BufferedConnection):
         return StreamBody(self)
 
     def begin(self, connection: HttpConnection, head: bytes) -> None:
-        """Take over the socket from the HTTP connection, and send the head and all events written before."""
+        """Take over the socket from the HTTP connection, and send the head and all events written so far."""
         if self._state == self.GONE:  # more was written than may be buffered
             connection.end()
             return

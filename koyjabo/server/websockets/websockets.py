@@ -38,8 +38,8 @@ class WebSockets:
         self, environ: dict[str, Any], owner: ConnectionOwner, protocol: str | None = None
     ) -> WebSocketConnection:
         """Respond to the handshake and take over the connection; the request needs no other response. The owner calls
-        `start` to begin to read. Accepts no extensions: permessage-deflate costs 36 µs per frame and 162 KB per client.
-        Raises BadHandshake, UnsupportedWebSocket.
+        `start` to begin reading. Accepts no extensions: permessage-deflate costs 36 µs per frame and 162 KB per
+        client. Raises BadHandshake, UnsupportedWebSocket.
         """
         greeting = _greeting(environ, protocol)
         try:
@@ -112,7 +112,7 @@ class Sockets:
         self._connections.close_all()
 
     def wait_until_closed(self) -> None:
-        """Wait until all clients have responded, at most GOODBYE_S."""
+        """Wait until all clients have responded, for at most GOODBYE_S."""
         deadline = time.monotonic() + GOODBYE_S
         while len(self._connections) and time.monotonic() < deadline:
             time.sleep(TICK_S)

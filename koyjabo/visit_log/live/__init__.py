@@ -1,1 +1,1 @@
-"""The panel's live feed: the newest visits, the last hour by minute, and the locations of active visitors."""
+"""The panel's live feed: the latest visits, the last hour by minute, and the locations of active visitors."""

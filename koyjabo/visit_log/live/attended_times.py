@@ -1,4 +1,4 @@
-"""How long the newest visits have been attended: what is written, and what this worker sees of pages that are open."""
+"""How long the latest visits have been attended: the stored times, plus the time of pages open at this worker."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class LiveTime(NamedTuple):
     """The attended time of a visit. Pages add the time since `since_ms` themselves, so nothing is sent every second."""
 
     attended_ms: int | None  # None: not measured
-    since_ms: int | None  # the page is visible since then; None if it is closed or hidden, or open at another worker
+    since_ms: int | None  # the page has been visible since; None if it is closed, hidden, or open at another worker
     evidence: str  # "automated", "acted" or ""
 
     def at(self, now_ms: int) -> int | None:
-        """The attended time at this moment, ms."""
+        """The attended time at `now_ms`, ms."""
         return self.attended_ms if self.since_ms is None else (self.attended_ms or 0) + max(0, now_ms - self.since_ms)
 
 
@@ -31,11 +31,11 @@ class AttendedTimes:
     def __init__(self, clock: Clock, attendance: AttendanceWriter) -> None:
         self._clock = clock
         self._attendance = attendance
-        self._read_ms: int | None = None  # elapsed
+        self._read_ms: int | None = None  # from `Clock.elapsed_ms`
         self.by_visit: Mapping[str, LiveTime] = {}
 
     def refresh(self, read: Callable[[], list[MeasuredVisit]]) -> None:
-        """Read the times of visits, at most every READ_MS. `read` may raise LedgerUnavailable."""
+        """Read the times of visits, at most once every READ_MS. `read` may raise LedgerUnavailable."""
         now_ms = self._clock.elapsed_ms()
         if self._read_ms is None or now_ms - self._read_ms >= READ_MS:
             self.by_visit, self._read_ms = self._times(read()), now_ms
@@ -48,7 +48,7 @@ class AttendedTimes:
 
 
 def _by_visit(spans: list[Shown], visits: list[MeasuredVisit]) -> dict[int, list[Shown]]:
-    """Spans by the id of their visit. One that names no visit belongs to the visitor's newest one when it began."""
+    """Spans by visit id. A span that names no visit belongs to the visitor's latest visit when the span began."""
     by_visit: dict[int, list[Shown]] = {}
     for shown in spans:
         own = [visit for visit in visits if visit.visitor_id == shown.visitor_id and not is_late(visit)]

@@ -1,7 +1,7 @@
 """The panel's room on this worker, and its source: changes since the last event, read from the ledger.
 
-Nothing of this is sent over the bus. The message that announces new numbers for the site also makes the room read
-again. If the message is lost, visits appear a second later, with the next regular read.
+None of this is sent over the bus. The message that announces new numbers for the site also makes the room read again.
+If that message is lost, visits appear a second later, with the next regular read.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Feed:
         self._sent, self._sent_id = self.parts(), self._newest_id
 
     def reload(self) -> None:
-        """Read and send everything again, because what was sent was erased, or the database was rolled back."""
+        """Read and send everything again, because data already sent was erased, or the database was rolled back."""
         self._reloads += 1
 
     def has_user(self, user_id: str) -> bool:
@@ -124,7 +124,7 @@ class Feed:
 
     @property
     def newest(self) -> Sequence[LiveVisit]:
-        """The newest visits, newest first."""
+        """The latest visits, newest first."""
         return self._recent.newest
 
     @property
@@ -160,7 +160,9 @@ class Feed:
 
 
 class LivePanel:
-    """Opens the feed while its room has members, and makes it read again when needed. Callers check the permission."""
+    """Keeps the feed open while its room has members, and makes it read again when needed. Callers check the
+    permission.
+    """
 
     def __init__(self, rooms: Rooms, database: DatabaseExecutor, new_feed: Callable[[], Feed]) -> None:
         self._rooms = rooms
@@ -176,7 +178,7 @@ class LivePanel:
         return feed
 
     def newest(self, most: int) -> list[LiveVisit]:
-        """The newest visits, newest first. Raises LedgerUnavailable."""
+        """The latest visits, newest first. Raises LedgerUnavailable."""
         return self._database.read(feed_queries.newest, 0, most)
 
     def changed(self) -> None:
@@ -216,7 +218,7 @@ def _visit(visit: LiveVisit) -> dict[str, Any]:
 
 
 def _short(text: str, most: int) -> str:
-    """Cut a text to `most` bytes of JSON, with … at its end."""
+    """Truncate a text to `most` bytes of JSON, with … at the end."""
     size = 0
     for at, character in enumerate(text):
         size += _size(character)

@@ -1,4 +1,4 @@
-"""Queries for what is newer than a feed's last visit: visits, and the pages they opened."""
+"""Queries for everything newer than a feed's last visit: visits, and the pages they opened."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LiveVisit(NamedTuple):
 
 
 class MeasuredVisit(NamedTuple):
-    """What is written of a visit's attended time. Feeds do not send the ids of its visitor."""
+    """The stored part of a visit's attended time. Feeds do not send its visitor's ids."""
 
     id: int
     visitor_id: str
@@ -61,7 +61,7 @@ COLUMNS = (
     User.name.label("user"),
 )
 
-# Statements are made once, because feeds execute them for each visit.
+# Statements are built once, because feeds execute them for each visit.
 VISITS_AFTER = (
     select(*COLUMNS)
     .outerjoin(Community, Community.id == Visit.scope)
@@ -85,7 +85,7 @@ OPENED_AFTER = (
 
 
 def newest(session: Session, after: int, most: int) -> list[LiveVisit]:
-    """The newest visits with an id after `after`, at most `most`, newest first."""
+    """Up to `most` of the latest visits with an id greater than `after`, newest first."""
     return [_visit(row) for row in session.execute(VISITS_AFTER, {"after": after, "most": most})]
 
 
@@ -103,7 +103,7 @@ def measured(session: Session, ids: Collection[int]) -> list[MeasuredVisit]:
 
 
 def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened]:
-    """The pages opened since `since_ms` by visits with an id after `after`: the newest `most`, oldest first."""
+    """The last `most` pages opened since `since_ms` by visits with an id greater than `after`, oldest first."""
     newest = session.execute(OPENED_AFTER, {"after": after, "since_ms": since_ms, "most": most})
     return [Opened._make(row) for row in newest][::-1]
 

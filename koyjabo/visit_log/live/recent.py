@@ -1,4 +1,4 @@
-"""A feed's copy of recent rows: the newest visits, the last hour by minute, and the pages opened last."""
+"""A feed's copy of recent rows: the latest visits, the last hour by minute, and the most recently opened pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEWEST = 50
 
 
 class OpenedPages:
-    """The page that each recent visitor opened last. It is read from the ledger, because presence does not have pages.
+    """The page that each recent visitor opened last. It is read from the ledger, because presence does not track pages.
     A visitor counts once, for the page of their last visit, until the active window after that visit has passed.
     """
 
@@ -44,8 +44,8 @@ class OpenedPages:
             self._last.popitem(last=False)
 
     def count(self, now_ms: int) -> dict[str, int]:
-        """Number of visitors by page: the MOST_NAMED largest pages, then the rest as OTHER. Visits without a page are
-        NO_PAGE.
+        """Number of visitors by page: the MOST_NAMED pages with the most visitors, then the rest as OTHER. Visits
+        without a page are NO_PAGE.
         """
         while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
             self._last.popitem(last=False)

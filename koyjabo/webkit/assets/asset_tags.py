@@ -50,7 +50,7 @@ def inline_stylesheet(name: str) -> Markup:
 
 
 def module(name: str) -> Markup:
-    """The tags of a script and its imports, so that browsers request all of them at once. A page with several scripts
+    """The tags for a script and its imports, so that browsers request all of them at once. A page with several scripts
     lists each import once. Empty for scripts in the page's bundle.
     """
     if name in assets().bundled.get(g.get("bundle", ""), ()):
@@ -70,5 +70,5 @@ def bundle(name: str) -> Markup:
 
 
 def bundled() -> Markup:
-    """The tag of the page's bundle. It has to come after the classic scripts that the bundle uses."""
+    """The tag for the page's bundle. It must come after the classic scripts that the bundle uses."""
     return SCRIPT.format(asset(g.bundle)) if "bundle" in g else Markup()

@@ -1,5 +1,5 @@
-"""Static files. Our own pages request them by a path that contains the version of all files, which is cached for a
-year. Pages of other sites use `/static/…`.
+"""Static files. Our own pages request them by a path that contains the version of all files, and that is cached for a
+year. Pages on other sites use `/static/…`.
 
 `make assets` minifies, bundles and compresses them into `static/min/`, with a manifest (tools/assets/minify.mjs).
 Without a build, or if a source has changed since, the sources are sent, and browsers find their imports one by one.
@@ -25,7 +25,7 @@ TEXTS = {".js", ".css", ".svg", ".json", ".webmanifest"}
 PACKED = {"br": ".br", "gzip": ".gz"}
 FOREVER = "public, max-age=31536000, immutable"
 FOR_OTHERS = "public, max-age=300"
-"""Pages of other sites may use a cached module for 300 s."""
+"""Pages on other sites may use a cached module for 300 s."""
 
 FOR_A_DAY = "public, max-age=86400"
 SERVICE_WORKER = "counting/service-worker.js"
@@ -41,9 +41,9 @@ class Assets:
     version: str
     names: Collection[str]
     folder: Path  # folder with the text files
-    sources: str = ""  # SHA-256 of the sources of the build
+    sources: str = ""  # SHA-256 of the build's sources
     preloads: Mapping[str, list[str]] = field(default_factory=dict)  # modules that a script imports, nearest first
-    bundled: Mapping[str, list[str]] = field(default_factory=dict)  # modules that are in the file of a script
+    bundled: Mapping[str, list[str]] = field(default_factory=dict)  # modules included in a script's file
     inline: Mapping[str, dict[str, str]] = field(default_factory=dict)  # a style's text and SHA-256 (base64)
 
     def address(self, name: str) -> str:
@@ -54,8 +54,8 @@ class Assets:
 
 
 def init_app(app: Flask, is_development: bool) -> None:
-    """Register the files. In development they may change between requests; in production they are read once, at the
-    start.
+    """Register the files. In development, they may change between requests; in production, they are read once, at
+    startup.
     """
     fixed = _present()
     app.extensions[EXTENSION] = _present if is_development else lambda: fixed
@@ -139,7 +139,9 @@ def service_worker() -> Response:
 
 
 def _send(name: str, cache_control: str) -> Response:
-    """Send a file: texts whole, others also in parts. Other sites know the client module and its parts as `js/…`."""
+    """Send a file: text files only whole, other files also in parts. Other sites know the client module and its parts
+    as `js/…`.
+    """
     name = f"counting/{name[3:]}" if name.startswith("js/") else name
     is_text = Path(name).suffix in TEXTS
     path = (assets().folder if is_text else FOLDER) / name
@@ -154,7 +156,7 @@ def _send(name: str, cache_control: str) -> Response:
 
 
 def _text(path: Path) -> Response:
-    """Send a text, compressed if the client accepts that."""
+    """Send a text file, compressed if the client accepts it."""
     accepted = [encoding for encoding in PACKED if request.accept_encodings[encoding] > 0]
     encoding = next((encoding for encoding in accepted if os.path.isfile(f"{path}{PACKED[encoding]}")), "")
     data = Path(f"{path}{PACKED.get(encoding, '')}").read_bytes()

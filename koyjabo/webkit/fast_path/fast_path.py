@@ -28,7 +28,7 @@ from koyjabo.webkit.schemas.bodies import LARGEST_BODY
 UNUSUAL = (
     "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE",
 )  # fmt: skip
-"""Headers that leave a request to Flask."""
+"""Requests with any of these headers are left to Flask."""
 
 STREAM_OPENER = "koyjabo.stream_opener"
 """Name of the extension that handles handshakes for the stream at `/`. It is called with the request, and raises a
@@ -54,8 +54,8 @@ class FastContext(RequestContext):
 
 
 def init_app(app: Flask) -> None:
-    """Install the fast path for its routes. Call this after adding the routes, and before other layers are put around
-    Flask.
+    """Install the fast path for its routes. Call this after adding the routes, and before wrapping Flask in other
+    layers.
     """
     app.wsgi_app = FastPath(app)  # type: ignore[method-assign]
 
@@ -89,12 +89,14 @@ class FastPath:
         return [body]
 
     def _opens_stream(self, environ: dict[str, Any]) -> bool:
-        """Respond to a handshake for the site's stream. Returns False if the request is none or cannot be accepted."""
+        """Respond to a handshake for the site's stream. Returns False if the request is not a handshake or cannot be
+        accepted.
+        """
         if environ["PATH_INFO"] != "/" or environ.get("SCRIPT_NAME") or not _is_handshake(environ):
             return False
         status = 200
         try:
-            # Not stored in `environ`, because the reference cycle would last until garbage is collected.
+            # Not stored in `environ`, because the reference cycle would last until the next garbage collection.
             self._open_stream(self._flask.request_class(environ, populate_request=False))
         except KoyJaboError:
             return False  # Flask responds

@@ -1,4 +1,4 @@
-"""The argument of handlers that are both on the fast path and a Flask route."""
+"""The argument of handlers that serve both the fast path and a Flask route."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound="Body")
 
 
 class RequestContext(ABC):
-    """A request, from Flask or the fast path, with its WSGI environment. The methods `count_…` raise
+    """A request, from Flask or the fast path, with its WSGI environment. The `count_…` methods raise
     TooManyRequests.
     """
 
@@ -64,7 +64,7 @@ class RequestContext(ABC):
 
     @abstractmethod
     def caller(self) -> Account | None:
-        """The account of the request's credentials, if they are valid. Raises LedgerUnavailable."""
+        """The account that the request's credentials belong to, if they are valid. Raises LedgerUnavailable."""
 
 
 Handler = Callable[[RequestContext], PlainResponse]
@@ -101,6 +101,6 @@ def fast_path(handler: Handler) -> Callable[[], Response]:
 
 
 def with_query(handler: Handler) -> Handler:
-    """Put requests with a query on the fast path as well, which otherwise leaves them to Flask."""
+    """Put requests with a query on the fast path as well; otherwise, they are left to Flask."""
     handler.takes_query = True  # type: ignore[attr-defined]
     return handler

@@ -1,7 +1,7 @@
 """Confirmation of destructive actions. Before the action, a page shows who or what is affected, and how.
 
-The response to the action's form is this question. The question's own form sends the same fields again, with a digest
-of the question. The action is carried out if the question is still the same.
+This page is the response to the action's form. Its own form sends the same fields again, with a digest of the question.
+The action is carried out if the question is still the same.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _digest(question: Confirmation) -> str:
 
 
 def _plain(text: str) -> str:
-    """A typed text without differences that do not matter: capitals, extra spaces, invisible characters, and the script
+    """A typed text with irrelevant differences removed: capitals, extra spaces, invisible characters, and the script
     and grouping of digits.
     """
     seen = "".join(character for character in text if unicodedata.category(character) != "Cf")

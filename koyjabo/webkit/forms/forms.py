@@ -23,7 +23,7 @@ SECRETS = {
     "new_password": _("New password"),
     "code": _("Code"),
 }
-"""Labels of fields that are never filled in again, so that users retype them."""
+"""Labels of fields that are never refilled, so users have to retype them."""
 
 TEXTS = {
     "email": (_("Email"), "email"),

@@ -14,6 +14,6 @@ def private(response: Response) -> Response:
 
 
 def no_store(response: Response) -> Response:
-    """Forbid storing a page that has secrets, or a secret URL as in `response_headers.SECRET_PATHS`."""
+    """Forbid caching of a page that contains secrets or has a secret URL, as in `response_headers.SECRET_PATHS`."""
     response.headers["Cache-Control"] = "no-store"
     return response

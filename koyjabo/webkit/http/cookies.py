@@ -1,5 +1,5 @@
-"""This server's cookies. Over HTTPS their names begin with `__Host-`, so that browsers accept them only from this host
-and another host of the same domain cannot plant a session (RFC 6265bis, 4.1.3.2).
+"""This server's cookies. Over HTTPS, their names begin with `__Host-`, so that browsers accept them only from this host
+and another host on the same domain cannot plant a session (RFC 6265bis, 4.1.3.2).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def get(name: str) -> str:
 
 
 def put(response: Response, name: str, value: str, max_age_s: int, httponly: bool = True) -> None:
-    """Set a cookie. Over HTTPS, also delete the cookie without the prefix that an older version has set."""
+    """Set a cookie. Over HTTPS, also delete the cookie without the prefix, which an older version may have set."""
     _set(response, cookie_name(name, request.is_secure), value, max_age_s, httponly)
     if name in request.cookies and request.is_secure:
         _set(response, name, "", 0, httponly)

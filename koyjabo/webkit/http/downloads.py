@@ -16,7 +16,7 @@ Piece = TypeVar("Piece", str, bytes)
 
 
 def download(pieces: Iterator[Piece], name: str, content_type: str, require: Callable[[], object]) -> Response:
-    """Send a file. `require` is called before each piece, outside of the request. If it raises an error, the file ends
+    """Send a file. `require` is called before each piece, outside the request. If it raises an error, the file ends
     there.
     """
     checked = _log_errors(_while_allowed(pieces, require))
@@ -34,7 +34,7 @@ def _while_allowed(pieces: Iterator[Piece], require: Callable[[], object]) -> It
 
 
 def _log_errors(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Log errors here, because the response has begun and cannot report them."""
+    """Log errors here, because the response has already started and cannot report them."""
     try:
         yield from pieces
     except KoyJaboError as error:

@@ -54,7 +54,7 @@ class RequestOfAnyBytes(flask.Request):
             self.query_string = NOT_ASCII.sub(lambda match: b"%%%02X" % ord(match[0]), self.query_string)
 
     def receive_file(self, new_file: Callable[[], IO[bytes]]) -> None:
-        """Read the form of a path that takes a file. Until this is called, the form is empty, so that only permitted
+        """Read the form at a path that takes a file. Until this is called, the form is empty, so that only permitted
         users' files are read. Raises RequestEntityTooLarge, OSError.
         """
         if (self.content_length or 0) > largest_file_at(self.path):
@@ -78,7 +78,7 @@ class RequestOfAnyBytes(flask.Request):
 
 def queue_fairly(app: Flask) -> None:
     """Put requests that reach Flask into the fair queue, so that a client with many connections only delays itself.
-    Call this before other layers are put around Flask. The fast path is too cheap to need it.
+    Call this before wrapping Flask in other layers. The fast path is too cheap to need it.
     """
     app.wsgi_app = FairlyQueued(app.wsgi_app)  # type: ignore[method-assign]
 

@@ -21,7 +21,7 @@ SMALLEST = 1024
 
 LEVEL = 6
 MOST_PADDING = 100
-"""Maximum number of random bytes added in gzip's field for a file name (RFC 1952), as in Django's GZipMiddleware."""
+"""Maximum number of random bytes added in gzip's file name field (RFC 1952), as in Django's GZipMiddleware."""
 
 
 def init_app(app: Flask) -> None:
@@ -29,7 +29,9 @@ def init_app(app: Flask) -> None:
 
 
 def kept(packed: bytes, mimetype: str) -> Response:
-    """A response that was compressed before, by `keep`, with an ETag. It is decompressed for a client without gzip."""
+    """A response compressed earlier by `keep`, with an ETag. It is decompressed for clients that do not support
+    gzip.
+    """
     is_packed = request.accept_encodings["gzip"] > 0
     response = Response(packed if is_packed else gzip.decompress(packed), mimetype=mimetype)
     response.vary.add("Accept-Encoding")
@@ -41,13 +43,13 @@ def kept(packed: bytes, mimetype: str) -> Response:
 
 
 def keep(data: bytes) -> bytes:
-    """Compress as far as gzip can, because this is done once."""
+    """Compress as much as gzip can, because this is only done once."""
     return gzip.compress(data, mtime=0)
 
 
 def pack(response: Response) -> Response:
-    """Compress a response. Leaves out streamed responses (exports, files) and responses with an ETag, which identifies
-    the exact bytes.
+    """Compress a response. Skips streamed responses (exports, files) and responses with an ETag, which identifies the
+    exact bytes.
     """
     if not _is_worth_packing(response):
         return response
@@ -67,7 +69,7 @@ def _is_worth_packing(response: Response) -> bool:
 
 
 def _may_be_fast() -> bool:
-    """Whether the fast path could have handled the request. It does not have this layer (decision 48)."""
+    """Whether the fast path, which does not have this layer (decision 48), could have handled the request."""
     return hasattr(current_app.view_functions.get(request.endpoint or ""), "handler")
 
 

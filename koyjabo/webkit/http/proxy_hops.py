@@ -30,5 +30,7 @@ def hops(environ: Mapping[str, Any]) -> list[Hop]:
 
 
 def in_force(environ: Mapping[str, Any], trusted: int) -> int:
-    """The number of proxies trusted in this request: `trusted`, or in development also the one on this machine."""
+    """The number of proxies trusted in this request: `trusted`. If it is 0, a proxy on this machine still counts in
+    development.
+    """
     return trusted or min(int(BEFORE_PROXIES in environ), len(hops(environ)) - 1)

@@ -1,6 +1,6 @@
-"""Adds headers to every response, by path, origin and content type, and the request's id. This is a single WSGI layer
-around Flask and Socket.IO with lists that are built once, because Flask-CORS and flask-talisman take 80 µs per request.
-It also responds when an error handler fails.
+"""Adds the request's id to every response, and headers that depend on path, origin and content type. This is a single
+WSGI layer around Flask and Socket.IO with prebuilt lists, because Flask-CORS and flask-talisman take 80 µs per
+request. It also responds when an error handler fails.
 """
 
 from __future__ import annotations
@@ -35,10 +35,12 @@ PUBLIC_PATHS = (
 
 STATIC_PATH = "/static/"
 PRIVATE_PATHS = ("/api/auth/", "/api/communities", "/api/invitations", "/api/reports/", "/api/shares", "/api/keys")
-"""Paths that need a login. With cookies, only pages of ALLOWED_ORIGINS may call them."""
+"""Paths that need a login. With cookies, only pages from ALLOWED_ORIGINS may call them."""
 
 COMMUNITY_STREAM = re.compile(r"/api/communities/[^/]+/stream/?")
-"""Paths that any origin may call, with or without a token. With cookies, only pages of ALLOWED_ORIGINS may."""
+"""Paths that any origin may call, with or without a token. With cookies, only pages from ALLOWED_ORIGINS may
+call them.
+"""
 
 SOCKETIO_PATH = "/socket.io/"
 
@@ -46,7 +48,7 @@ SECRET_PATHS = ("/reset-password/", "/share/", "/n/")
 """Pages with a secret URL. Other pages must not receive it as `Referer`, and search engines must not list it."""
 
 FRAME_PATHS = ("/embed", "/embed/")
-"""Pages that any page may put into a frame, if their status is 200."""
+"""Pages that any page may embed in a frame if their status is 200."""
 
 POLICY = "Content-Security-Policy"
 PAGE_DIRECTIVES = "; ".join(
@@ -69,7 +71,7 @@ FRAME_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors *"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 WORKER_PATH = "/sw.js"
 WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
-"""Policy of a service worker, which its script sets, not its pages."""
+"""Content-Security-Policy of the service worker, set by the response with its script rather than by its pages."""
 
 
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
@@ -84,7 +86,7 @@ PAGES = [
 FRAMED_PAGES = [(POLICY, FRAME_POLICY), *FEATURES]
 DATA = [*UNFRAMED, (POLICY, DATA_POLICY)]
 OVER_TLS = [("Strict-Transport-Security", "max-age=31536000")]
-"""Headers over TLS. They apply only to this host, because its subdomains may belong to others."""
+"""Headers sent over TLS. They apply only to this host, because its subdomains may belong to other people."""
 
 RATE_LIMITS = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 ANY_ORIGIN = [
@@ -112,8 +114,8 @@ LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.c
 
 
 class Rule:
-    """Headers for the responses of a group of paths, in `plain` or `over_tls`: for data, and for pages. With
-    `preflight`, this layer itself responds to OPTIONS.
+    """Response headers for a group of paths. `plain` and `over_tls` contain the headers for data and the headers for
+    pages. With `preflight`, this layer itself responds to OPTIONS.
     """
 
     def __init__(
@@ -153,7 +155,7 @@ def allowed_origin(origin: str) -> Rule:
 
 
 def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool, bridged: tuple[str, ...]) -> None:
-    """Install the layer around all others, except support for proxies, which finds out whether a request used TLS.
+    """Install this layer around all other layers except proxy support, which determines whether a request used TLS.
     `bridged` are paths to treat like PUBLIC_PATHS.
     """
     layer = ResponseHeaders(app.wsgi_app, allowed_origins, trusts_proxies, bridged)
@@ -221,9 +223,9 @@ def _is_page(headers: Headers) -> bool:
 
 
 class RequestIds:
-    """Gives every request an id, which is in the response (`X-Request-Id`) and in log lines. It is a random prefix per
-    process and a number, because random ids would take five times as long. With `trusts_proxies`, an id set by our
-    proxy is kept.
+    """Gives every request an id, which appears in the response (`X-Request-Id`) and in log lines. It consists of a
+    random per-process prefix and a number, because random ids would take five times as long. With `trusts_proxies`,
+    an id set by our proxy is kept.
     """
 
     def __init__(self, trusts_proxies: bool) -> None:

@@ -57,7 +57,7 @@ def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> P
 
 
 def revalidated(tag: str) -> list[tuple[str, str]]:
-    """Headers of a response that caches may store but must revalidate each time."""
+    """Headers for a response that caches may store but must revalidate each time."""
     return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
 
 

@@ -1,4 +1,4 @@
-"""A worker's limits, and the uses that one request counts."""
+"""A worker's limits, and the usage counted for one request."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LOGINS_OF_A_PAIR = 10
 """Maximum number of failed logins to one account from one address, per minute."""
 
 FEWEST_LOGINS_OF_A_PAIR = 5
-"""Minimum share of each worker, so that people may mistype their password, whatever the number of workers."""
+"""Minimum share per worker, so that people may mistype their password, however many workers there are."""
 
 FEWEST_OF_A_VISITOR = 10
-"""Minimum share of each worker. All requests of a visitor reach one worker while the connection lasts."""
+"""Minimum share per worker. All of a visitor's requests reach one worker while the connection lasts."""
 
 SIGNUPS_SHARE = 2
 
@@ -73,7 +73,7 @@ SENTENCES = {
     "shared_reports": TOO_MANY_REPORTS,
     "keys": TOO_MANY_WITH_KEY,
 }
-"""The sentence of a refusal, by kind of limit, if it differs from the sentence of TooManyRequests."""
+"""The sentence of a refusal, by kind of limit, where it differs from the default in TooManyRequests."""
 
 Environment = Mapping[str, Any]
 
@@ -118,7 +118,7 @@ class Usage:
 
 
 class RateLimits:
-    """The limits. `local_proxy` notices if all clients have the same address because of a proxy. Methods `count_…`
+    """The limits. `local_proxy` notices if all clients have the same address because of a proxy. The `count_…` methods
     raise TooManyRequests.
     """
 
@@ -151,8 +151,8 @@ class RateLimits:
             usage.add(rate.use_address(address, uses=uses), kind)
 
     def count_visitor(self, kind: str, environ: Environment, usage: Usage, visitor_id: str, uses: int = 1) -> None:
-        """Count uses of a visitor at its address, so that others who know the `visitorId` cannot use up the visitor's
-        limit.
+        """Count uses by a visitor at its address, so that other people who know the `visitorId` cannot use up the
+        visitor's limit.
         """
         address = client_address.limit_key(environ) if usage.address is None else usage.address
         rate = self._of_visitor[kind]
@@ -170,7 +170,7 @@ class RateLimits:
             usage.add(rate.use(account), kind)
 
     def count_login_attempt(self, environ: Environment, usage: Usage, *account: str) -> None:
-        """Count a guess at an account from an address. `account` is a key; each key has its own count."""
+        """Count an attempt to log in to an account from an address. `account` is a key; each key has its own count."""
         address = client_address.guess_key(environ)
         usage.add(self._of_pair.use_address(address, *account), "login_attempts")
 
@@ -182,8 +182,8 @@ class RateLimits:
         return self._stored is not None and bool(usage.address)
 
     def count_stored(self, usage: Usage, stored: int) -> None:
-        """Count bytes that the request's address stores today. Not part of `usage`, because the headers about usage
-        count requests.
+        """Count bytes that the request's address stores today. They are not part of `usage`, because the headers about
+        usage count requests.
         """
         if self._stored is not None and usage.address:
             _require(self._stored.use_address(usage.address, uses=stored), "stored")
@@ -200,7 +200,7 @@ class RateLimits:
 
 
 def _of_address(limits: Limits) -> dict[str, int]:
-    """The requests per minute of one address, by kind."""
+    """Requests per minute from one address, by kind."""
     signups = -(-limits.logins // SIGNUPS_SHARE)
     return {
         "registrations": limits.registrations,
@@ -231,7 +231,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def count_address(kind: str) -> None:
-    """Count a request by its address. All functions `count_…` raise TooManyRequests."""
+    """Count a request by its address. All `count_…` functions raise TooManyRequests."""
     limits().count_address(kind, request.environ, usage())
 
 

@@ -82,7 +82,7 @@ def login_if_known() -> Login | None:
 
 
 def require() -> Account:
-    """The account of the current request. Raises what `require_login` raises."""
+    """The account of the current request. Raises the same errors as `require_login`."""
     return require_login().account
 
 
@@ -105,8 +105,8 @@ def require_login() -> Login:
 
 
 def receive_file(new_file: Callable[[], IO[bytes]]) -> None:
-    """Read a form with a file, which only the site's admins may send, then look up the login again. Raises what
-    `require` raises, RequestEntityTooLarge, NoRoomForFile and Forbidden.
+    """Read a form with a file, which only the site's admins may send, then look up the login again. Raises the same
+    errors as `require`, and RequestEntityTooLarge, NoRoomForFile and Forbidden.
     """
     known = login()
     if known is None:
@@ -123,7 +123,7 @@ def receive_file(new_file: Callable[[], IO[bytes]]) -> None:
 
 
 def require_panel() -> Account:
-    """The account of an admin or viewer of the site. Raises what `require` raises, and Forbidden."""
+    """The account of an admin or viewer of the site. Raises the same errors as `require`, and Forbidden."""
     account = require()
     account.require_site_viewer()
     return account
@@ -138,7 +138,7 @@ def check_origin() -> None:
 
 
 def check_own_page() -> None:
-    """Like `check_origin`, but for forms on pages without a referrer, whose browsers send `Origin: null`."""
+    """Like `check_origin`, but for forms on pages without a referrer, where browsers send `Origin: null`."""
     site = request.headers.get("Sec-Fetch-Site")
     is_null = request.headers.get("Origin") == "null"
     if not (site == "same-origin" if site else is_null) and not current()[NetworkServices].origins.trusts(request):
@@ -160,8 +160,8 @@ def masked_csrf() -> str:
 
 
 def may_be_sent_again() -> bool:
-    """Whether a page may offer the current request's form again, with a valid token. Not if another site sent it with a
-    session's cookies. Forms that need no login have checked their origin.
+    """Whether a page may offer the current request's form again, with a valid token. It may not if another site sent
+    the form with a session's cookies. The origin of forms that need no login has already been checked.
     """
     return not csrf() or _has_csrf_token()
 

@@ -1,5 +1,5 @@
 """Remembers who used the panel recently, by session, so that Health can be opened while sessions cannot be looked up.
-It is only kept in this worker's memory. Nothing can be revoked while the database is unavailable, and earlier
+Logins are only kept in this worker's memory. Nothing can be revoked while the database is unavailable, and earlier
 revocations have cleared it.
 """
 
@@ -9,7 +9,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Login
 
 KEPT_MS = 3_600_000
-"""How long a login is remembered after its last page, ms."""
+"""How long a login is remembered after its last page view, ms."""
 
 MOST_LOGINS = 200
 
@@ -17,7 +17,7 @@ MOST_LOGINS = 200
 class RememberedLogins:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._by_session: dict[str, tuple[Login, int]] = {}  # the most recently used is last
+        self._by_session: dict[str, tuple[Login, int]] = {}  # most recently used last
 
     def remember(self, login: Login) -> None:
         self._by_session.pop(login.session_id, None)

@@ -86,8 +86,8 @@ def require_account() -> Login:
 
 
 def require_site_admin() -> Account:
-    """The account, as from `require_account`, of an admin or a key of the site; raises Forbidden for others. Call this
-    before the body is parsed (specification: Errors).
+    """The account of an admin or key of the site, checked as in `require_account`. Raises Forbidden for other accounts.
+    Call this before the body is parsed (specification: Errors).
     """
     account = require_account().account
     account.require_site_admin()
@@ -96,7 +96,7 @@ def require_site_admin() -> Account:
 
 def record_request_place() -> None:
     """Store the current request's location for the audit log, and its address for the limits on emails. Call this in
-    every request that may write an entry or send an email, because the context may still have the values of the
+    every request that may write an entry or send an email, because the context may still hold the values from the
     connection's previous request.
     """
     client_address.current.set(client_address.limit_key(request.environ))
@@ -104,8 +104,8 @@ def record_request_place() -> None:
 
 
 def optional() -> Login | None:
-    """The login of the current request; None without a valid token. Raises LedgerUnavailable. For registrations, which
-    only count the visit for the user, so that a cookie needs no CSRF token.
+    """The login of the current request; None without a valid token. Raises LedgerUnavailable. Used for registrations:
+    they only count the visit for the user, so a cookie needs no CSRF token.
     """
     environ = request.environ
     if "HTTP_AUTHORIZATION" not in environ and "HTTP_COOKIE" not in environ:
@@ -124,8 +124,8 @@ def optional() -> Login | None:
 
 
 def claims_of(kind: str) -> Claims:
-    """The claims of the request's token of this kind. Raises what `require` raises. Does not check whether the session
-    is live.
+    """The claims of the request's token of this kind. Raises the same errors as `require`. Does not check whether the
+    session is live.
     """
     _refuse_key()
     sent = _bearer() or cookie(kind)
@@ -142,7 +142,7 @@ def claims_of(kind: str) -> Claims:
 
 
 def claims_of_any() -> Claims:
-    """For logging out: the claims of the request's first readable token, of either kind, even if expired. Raises
+    """The claims of the request's first readable token, of either kind, even if expired. Used for logging out. Raises
     Unauthenticated, InvalidToken, WrongCsrfToken.
     """
     _refuse_key()
@@ -159,7 +159,7 @@ def claims_of_any() -> Claims:
 
 
 def _key() -> str | None:
-    """The API key of the current request. Raises InvalidKey if it is sent in a wrong way."""
+    """The API key of the current request. Raises InvalidKey if it is sent in the wrong place."""
     sent = _bearer()
     if sent is not None:
         return sent.text if sent.text.startswith(KEY_PREFIX) else None
@@ -180,7 +180,7 @@ def _login_of_key(key: str) -> Login:
 
 
 def _refuse_key() -> None:
-    """Refuse API keys for calls about the tokens of a session. Raises Forbidden, and what `_login_of_key` raises."""
+    """Refuse API keys for calls about a session's tokens. Raises Forbidden, and the same errors as `_holder`."""
     key = _key()
     if key is not None:
         _holder(key)
@@ -200,7 +200,7 @@ def _scope() -> str:
 
 
 def _login_of_other_system() -> Login:
-    """The login of a bearer token that is not ours. Raises what `TokenLogins` raises."""
+    """The login of a bearer token that is not ours. Raises the same errors as `TokenLogins.login_of`."""
     sent = _bearer()
     if sent is None:
         raise InvalidToken
@@ -208,7 +208,7 @@ def _login_of_other_system() -> Login:
 
 
 def _refuse_other_system() -> None:
-    """Refuse tokens of another system for calls about the tokens of a session. Raises Forbidden."""
+    """Refuse another system's tokens for calls about a session's tokens. Raises Forbidden."""
     with suppress(InvalidToken, TokenExpired):
         _login_of_other_system()
         raise Forbidden(NO_ACCOUNT)

@@ -1,7 +1,7 @@
-"""GET /docs: Swagger UI for `/openapi.json`, without an inline script, because the Content-Security-Policy forbids
-those (`response_headers`).
+"""GET /docs: Swagger UI for `/openapi.json`, without inline scripts, because the Content-Security-Policy forbids them
+(`response_headers`).
 
-GET /docs/{name}.md: a document of docs/.
+GET /docs/{name}.md: a document in docs/.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def docs() -> Response:
 
 @bp.get("/try")
 def try_it() -> Response:
-    """Redirect the address that /docs had in earlier versions."""
+    """Redirect from the address that /docs had in earlier versions."""
     return redirect(url_for("docs.docs"), 301)  # type: ignore[return-value]
 
 

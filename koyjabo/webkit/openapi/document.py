@@ -126,7 +126,7 @@ TAGS = {
 """Tags that group operations, by path prefix."""
 
 READ_FIRST = ("visits", "communities", "reports", "webhooks", "keys", "accounts", "operation")
-"""The tags, in the order of people's needs."""
+"""The tags, in the order people need them."""
 
 
 def _tag(path: str) -> str:

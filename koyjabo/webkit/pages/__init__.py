@@ -1,4 +1,4 @@
-"""What pages share: errors, results of actions, lists, links."""
+"""Code shared by pages: errors, results of actions, lists, links."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from koyjabo.webkit.login import page_login
 BLUEPRINTS = {"pages", "admin", "docs"}
 PROGRAMS = ("/api/", "/ws/", "/socket.io/", "/static/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 TRY_AGAIN = {429, 503}
-"""Statuses that mean that nothing was changed and that the same form may succeed later."""
+"""Statuses meaning that nothing was changed and that the same form may succeed later."""
 
 LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
 

@@ -1,7 +1,7 @@
 """Flash messages: the page after a form shows, once, what was done, and how to undo it.
 
-The message is in a signed cookie, which the page that shows it deletes. Reloading does not show it again, and other
-sites and hosts cannot write one.
+The message is in a signed cookie, which is deleted by the page that shows it. Reloading does not show the message
+again, and other sites and hosts cannot create one.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
 
 ANY_SITE = "https://koyjabo.example"
-"""Address in samples if PUBLIC_URL is not set, because a response must not repeat the request's host (except in the
-address of its picture). webkit/samples.js replaces it with the browser's address.
+"""Address used in samples if PUBLIC_URL is not set, because a response must not repeat the request's host (except in
+the address of its picture). webkit/samples.js replaces it with the browser's address.
 """
 
 

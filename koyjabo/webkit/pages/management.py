@@ -17,10 +17,10 @@ Checked = TypeVar("Checked", bound=Body)
 Result = TypeVar("Result")
 
 FIELDS = {"expires_at": "until"}
-"""Names of form fields, by the API's name, where they differ."""
+"""Form field names, by API name, where they differ."""
 
 OF_NO_FIELD = ""
-"""Key of errors that belong to no field."""
+"""Key for errors that belong to no field."""
 
 
 def carry_out(form: Form[Checked], action: Callable[[Checked], Result]) -> Result | None:

@@ -1,4 +1,4 @@
-"""The page and the order of a list, as in its URL: `?page=2&sort=name`, or `?sort=-name` for descending."""
+"""A list's page and order, as in its URL: `?page=2&sort=name`, or `?sort=-name` for descending."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def list_page(
 
 class Sorting(NamedTuple):
     order: str
-    place: tuple[str, ...] = ("page",)  # the arguments that say which page of the list it is
+    place: tuple[str, ...] = ("page",)  # the arguments that identify the page of the list
 
     @classmethod
     def of(cls, request: Request, names: Collection[str], default: str, place: tuple[str, ...] = ("page",)) -> Sorting:

@@ -1,4 +1,4 @@
-"""POST /language and POST /theme: choose the language and theme of pages, which a cookie stores."""
+"""POST /language and POST /theme: choose the language and theme of pages, which are stored in cookies."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def theme() -> str:
 
 @bp.post("/language")
 def choose_language() -> Response:
-    """Choose the language, also of emails to a logged-in user. Only our own pages may do this, so that other sites
-    cannot change it.
+    """Choose the language of pages and of emails to a logged-in user. Only our own pages may do this, so that other
+    sites cannot change it.
     """
     page_login.check_own_page()
     response = redirects.back("pages.index")

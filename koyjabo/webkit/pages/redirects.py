@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 
 OURS = re.compile(r"/(?![/\\])[^\x00-\x20\\]*", re.ASCII)
-"""A path on this server. Browsers take a path that begins with two slashes or a backslash for another host."""
+"""A path on this server. Browsers treat a path that begins with two slashes or a backslash as another host."""
 
 
 def to(endpoint: str, **values: Any) -> Response:

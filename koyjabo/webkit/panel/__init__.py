@@ -1,5 +1,5 @@
-"""What the panel's pages share, for admins and viewers of the site. Every page checks the permission, and every action
-also a CSRF token.
+"""Code shared by the panel's pages, for admins and viewers of the site. Every page checks the permission, and every
+action also checks a CSRF token.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def without_database(view: View) -> View:
 
 
 def with_file(new_file: Callable[[], IO[bytes]]) -> Callable[[View], View]:
-    """Let a route take a form with a file, which is written to `new_file()`. Its path must be in
+    """Let a route accept a form with a file, which is written to `new_file()`. The route's path must be in
     `bodies.TAKES_FILE`.
     """
 
@@ -55,7 +55,7 @@ def admit() -> None:
             page_login.receive_file(new_file)
         account = page_login.require_panel()
     except LedgerUnavailable:
-        # Open pages must be able to show that visits are not saved. /readyz shows this to anyone.
+        # Open pages must be able to show that visits are not being saved. /readyz shows this to anyone.
         if endpoint == "admin.state":
             return
         if not (hasattr(current_app.view_functions[endpoint], "without_database") and page_login.remembered()):

@@ -21,8 +21,8 @@ LARGER_BODY = 1024 * 1024
 TAKES_LARGER = re.compile(r"/api/(visits|communities/[^/]+/members)")
 
 LARGEST_FILE = 64_000_000
-"""Maximum size of a form with a file, bytes, at the paths in TAKES_FILE. The form is read while it arrives, and only
-for the site's admins.
+"""Maximum size of a form with a file, bytes, at the paths in TAKES_FILE. The form is read as it arrives, and only for
+the site's admins.
 """
 
 TAKES_FILE = re.compile(r"/admin/data/import/?")

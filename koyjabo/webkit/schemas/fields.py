@@ -1,5 +1,5 @@
-"""Rules for single fields of request bodies, with their error messages. `koyjabo.core.credential_rules` has the rules
-for emails and passwords.
+"""Rules for individual fields of request bodies, with their error messages. `koyjabo.core.credential_rules` has the
+rules for emails and passwords.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def visit_id(value: Any) -> str | None:
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a value is an integer in JSON, where `2.0` is one as well."""
+    """Whether a value is an integer in JSON, where `2.0` is also an integer."""
     return type(value) is int or (isinstance(value, float) and value.is_integer())
 
 
@@ -78,7 +78,7 @@ def text(value: Any) -> str | None:
 
 
 def _address(value: Any) -> str | None:
-    """Accept an address. It is not cut until its parts have been extracted."""
+    """Accept an address. It is truncated only after its parts have been extracted."""
     if value is not None and not isinstance(value, str):
         raise refuse("must be a text")
     return value

@@ -56,7 +56,7 @@ class Paging(NamedTuple):
 
 
 def _number(text: str | None, default: int, most: int) -> int:
-    """Parse a number. Returns 0 if it is not from 1 to `most`."""
+    """Parse a number. Returns 0 if it is not between 1 and `most`."""
     if text is None:
         return default
     number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else 0

@@ -1,5 +1,5 @@
-"""Sessions: the list, what ends one, its trace in the audit log, and which cookies open pages: an access token, or an
-expired one together with the refresh token of a live session.
+"""Sessions: the list, what revokes them, their audit log entries, and the cookies that open pages: an access token, or
+an expired one together with a live session's refresh token.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def test_page_shows_them_and_ends_them(site):
     assert "Where you are logged in" in words(page)
     assert "Chrome on Android" in words(page)
     ids = ACTION.findall(page)
-    assert len(ids) == 2  # without the present one
+    assert len(ids) == 2  # all but the current session
     ((agent,),) = site.rows("SELECT user_agent FROM sessions WHERE id = :id", id=ids[0])
     reader.confirm(f"/account/sessions/{ids[0]}/end")
     name = "curl" if agent.startswith("curl") else "Chrome on Android"
@@ -192,7 +192,7 @@ def cookie(reader: Reader, name: str) -> str:
 
 
 def changed(token: str, **claims: Any) -> str:
-    """The same token with other claims, with a valid signature."""
+    """The same token with changed claims and a valid signature."""
     return jwt.encode({**jwt.decode(token, options={"verify_signature": False}), **claims}, SECRET)
 
 
@@ -206,7 +206,7 @@ def showing(site: Site, access: str, refresh: str | None = None) -> Reader:
 
 
 def opens(reader: Reader) -> bool:
-    """Whether the account page opens, and the front page knows the user."""
+    """Whether the account page opens; asserts that the front page shows the user in the same cases."""
     account = reader.client.get("/account", headers=reader.headers).status_code == 200
     assert ('<span class="who">Ayesha</span>' in reader.get("/")) == account
     return account

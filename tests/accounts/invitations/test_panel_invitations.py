@@ -1,6 +1,4 @@
-"""Invitations to the panel: the first account that accepts gets the role, if the inviter still has the right to give
-it.
-"""
+"""Invitations to the panel: the first account to accept gets the role, provided the inviter may still grant it."""
 
 from __future__ import annotations
 
@@ -37,7 +35,7 @@ def site_admin(site: Site, name: str) -> Person:
 
 
 def invite(by: Person, email: str = "karim@example.com", role: str = "viewer") -> str:
-    """The token of the invitation."""
+    """Invite a person, and return the invitation's token."""
     answer = by.post(PATH, json={"email": email, "role": role, "password": PASSWORD})
     assert_described(by.site, answer)
     assert (answer.status_code, answer.json["status"]) == (202, "invited"), answer.text
@@ -178,7 +176,7 @@ def test_admin_invites_an_admin_after_a_question_and_withdraws_it(site, boss):
 
 
 def test_rights_in_the_panel_are_given_with_the_password_and_a_code(site, boss, karim):
-    """A stolen session cannot make a permanent admin."""
+    """A stolen session cannot create a permanent admin."""
     reader, body = Reader(site).log_in("boss"), {"email": "salma@example.com", "role": "viewer"}
     former = sign_up(site, "former")
     site.rows("UPDATE users SET is_admin = true, disabled_ms = 1 WHERE id = :id", id=former.id)

@@ -1,4 +1,4 @@
-"""The session in a browser: cookies, the header that proves that a page could read one, and other origins."""
+"""Sessions in a browser: cookies, the header that proves that a page could read a cookie, and other origins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def site(sqlite_database):
 
 @pytest.fixture
 def browser(site):
-    """A browser where a user has signed up, with its cookies."""
+    """A browser with the cookies of a user who has signed up."""
     answer = site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
     assert answer.status_code == 201
     return site.client
@@ -36,7 +36,7 @@ def csrf(browser, cookie: str = ACCESS_CSRF) -> dict[str, str]:
 
 
 def cookies_of(answer) -> dict[str, dict[str, str]]:
-    """Attributes by cookie name, in lower case."""
+    """Attributes by cookie name. Attribute names are in lower case."""
     cookies = {}
     for line in answer.headers.getlist("Set-Cookie"):
         first, *rest = line.split("; ")
@@ -68,7 +68,7 @@ def proxied(sqlite_database):
 
 @pytest.fixture
 def ayesha(proxied):
-    """A browser that has signed up by HTTPS, as reported by the proxy."""
+    """A browser that has signed up over HTTPS, as reported by the proxy."""
     client = proxied.app.test_client()
     client.environ_base.update({"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_FOR": "203.0.113.7"})
     client.signed_up = client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, base_url=HOST)
@@ -77,7 +77,7 @@ def ayesha(proxied):
 
 
 def test_cookies_over_https_are_of_this_host_alone(ayesha):
-    """Requirements of browsers for names with this prefix (RFC 6265bis, 4.1.3.2)."""
+    """Browser requirements for cookie names with this prefix (RFC 6265bis, 4.1.3.2)."""
     cookies = cookies_of(ayesha.signed_up)
     assert set(cookies) == {f"__Host-{name}" for name in NAMES}
     for attributes in cookies.values():
@@ -102,7 +102,7 @@ def test_browser_stays_logged_in_over_https(ayesha):
 
 
 def test_session_that_another_host_of_the_domain_plants_counts_for_nothing(proxied, ayesha):
-    """A browser accepts cookies for this host from its neighbours, unless they have the prefix."""
+    """Browsers accept cookies for this host from sibling hosts, unless the cookie's name has the prefix."""
     victim = proxied.app.test_client()
     victim.environ_base.update(ayesha.environ_base)
     for name in SESSION:
@@ -161,7 +161,7 @@ def test_token_comes_before_the_cookie(site, browser):
     assert_error(browser.get(ME, headers=bearer("abc")), 401, "invalid_token")
     token = browser.get_cookie("access_token_cookie").value
     answer = browser.post("/api/auth/password", headers=bearer(token), json={})
-    assert_error(answer, 400, "invalid_input", *PASSWORDS)  # needs no proof, because no browser adds it by itself
+    assert_error(answer, 400, "invalid_input", *PASSWORDS)  # a bearer token needs no proof: browsers never add it
 
 
 def test_cookie_from_a_page_elsewhere_is_none(browser):

@@ -1,4 +1,4 @@
-"""Accounts connected to an OpenID provider: connect, disconnect, and set the first password."""
+"""Accounts connected to an OpenID provider: connecting, disconnecting, and setting the first password."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_connection_is_bound_to_the_session_that_began_it(site, work):
 
 @pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_connection_is_bound_to_the_session_that_began_it")
 def test_login_does_not_connect_who_is_logged_in(site, work):
-    """A login started earlier, or by another site, ends as a login and does not change the account."""
+    """A login that was started earlier, or by another site, completes as a login and does not change the account."""
     work.know("c3", email="elora@work.example")
     reader = Reader(site)
     back = work.approve(begin(reader), "c3")

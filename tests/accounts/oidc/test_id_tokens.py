@@ -49,7 +49,7 @@ def signed(algorithm: str, payload: dict[str, Any] | None = None, key: Any = Non
 
 
 def by_hand(header: dict[str, Any], sign: Callable[[bytes], bytes], payload: dict[str, Any] | None = None) -> str:
-    """Tokens that PyJWT refuses to make."""
+    """Build a token that PyJWT refuses to create."""
     text = b".".join(jwt.utils.base64url_encode(json.dumps(part).encode()) for part in (header, payload or claims()))
     return (text + b"." + jwt.utils.base64url_encode(sign(text))).decode()
 

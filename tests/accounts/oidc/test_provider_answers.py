@@ -142,7 +142,7 @@ def test_provider_cannot_mix_itself_up_with_another(two, work):
     for name, asked, other in (("evil", evil, work), ("work", work, evil)):
         reader = Reader(site)
         back = other.approve(begin(reader, name).replace(asked.issuer, other.issuer), "ayesha")
-        end(reader, back, 422)  # the other provider's code, at the first one's callback
+        end(reader, back, 422)  # the other provider's code, sent to this provider's callback
         assert reader.csrf == ""
         reader = Reader(site)
         swapped = "work" if name == "evil" else "evil"

@@ -54,7 +54,7 @@ def test_login_leads_nowhere_but_to_pages_of_ours(site, ayesha):
 
 @pytest.mark.parametrize("right", ["is_viewer", pytest.param("is_admin", marks=pytest.mark.long)])
 def test_login_leads_to_the_panel_those_who_see_it(site, ayesha, right):
-    """The panel counts no visit."""
+    """Opening the panel does not count as a visit."""
     site.rows(f"UPDATE users SET {right} = true WHERE email = 'ayesha@example.com'")
     reader = Reader(site).log_in("ayesha")
     assert reader.location == "/admin/"
@@ -67,7 +67,7 @@ def test_login_leads_to_the_panel_those_who_see_it(site, ayesha, right):
 
 
 def test_login_leads_to_ones_only_community(site, ayesha):
-    """Only one moderated community also decides. Among several, none is chosen."""
+    """A single moderated community is also chosen. Among several, none is."""
     boss, person = sign_up(site, "boss"), log_in(site, "ayesha")
 
     def lands(**fields: str) -> str:
@@ -156,7 +156,7 @@ def test_visitor_who_signs_up_on_the_page_is_one_person_with_the_user(site):
 
 
 def test_pages_of_who_is_logged_in_are_not_kept(site, ayesha):
-    """The next user of the browser cannot go back to any of them."""
+    """The browser's next user cannot go back to any of these pages."""
     for path in ("/", "/account", "/communities"):
         ayesha.get(path)
         assert ayesha.headers_of_answer["Cache-Control"] == "private, no-store"

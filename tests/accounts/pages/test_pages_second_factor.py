@@ -42,7 +42,7 @@ def token_in(page: str) -> str:
 
 
 def login(reader: Reader, **fields: Any) -> str:
-    """Log in with a password. Returns the page that asks for a code. It sets no cookie."""
+    """Log in with a password. Returns the page that asks for a code, and asserts that it sets no cookie."""
     page = reader.send("/login", 200, **{**LOGIN, **fields})
     assert reader.headers_of_answer.getlist("Set-Cookie") == []
     assert reader.headers_of_answer["Cache-Control"] == "no-store"
@@ -75,7 +75,7 @@ def test_way_from_the_account_to_recovery_codes_and_back_off(site, ayesha):
 
 
 def test_secret_is_shown_to_the_session_alone_that_has_given_the_password(site, ayesha):
-    """Another session of hers was stolen by a thief who does not know the password."""
+    """A thief who does not know the password has stolen another of her sessions."""
     stolen = Reader(site).log_in("ayesha")
     secret = secret_in(ayesha.send(TOTP, 200, password=PASSWORD))
     stolen.send(f"{TOTP}/confirm", 303, code="000000")
@@ -141,7 +141,7 @@ def test_login_that_has_to_enrol_does_it_on_the_way(sqlite_database):
 
 
 def test_passkey_is_made_and_removed_by_forms(site, ayesha):
-    """A script only calls the browser, and then sends these forms."""
+    """The script only calls the browser's API and then submits these forms."""
     key = Authenticator()
     assert "Log in with a passkey" in words(Reader(site).get("/login"))
     options = embedded(ayesha.send(f"{ACCOUNT}/passkeys", 200, password=PASSWORD))

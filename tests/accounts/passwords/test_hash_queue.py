@@ -1,4 +1,4 @@
-"""Tests how passwords are hashed, and the order of the hashing queue."""
+"""Password hashing, and the order of its queue."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Jobs:
 
 @pytest.fixture
 def jobs(monkeypatch) -> Iterator[Jobs]:
-    """One job at a time, so that they run in the order of the queue."""
+    """A queue that runs one job at a time, so that jobs run in queue order."""
     monkeypatch.setattr(hash_queue, "SLOTS", 1)
     jobs = Jobs()
     yield jobs

@@ -1,4 +1,4 @@
-"""A site on SQLite, even in the run on both kinds of database."""
+"""A site on SQLite, even when the tests run on both kinds of database."""
 
 from __future__ import annotations
 

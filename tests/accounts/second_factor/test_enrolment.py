@@ -27,7 +27,7 @@ CODE = r"(?:[0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}"
 
 @pytest.fixture
 def new_site(sqlite_database):
-    """Start sites on one database, one after the other, with different REQUIRE_TWO_FACTOR."""
+    """Start sites on one database, one after another, with different values of REQUIRE_TWO_FACTOR."""
     made: list[Site] = []
 
     def make(policy: str) -> Site:
@@ -124,7 +124,7 @@ def test_admin_resets_the_second_factor_of_others_only(database):
 
 
 def meanwhile(monkeypatch, site: Site, change: Callable[[], object]) -> None:
-    """Make a change while the next login's password is verified, which may take long in a busy queue."""
+    """Make a change while the next login's password is verified, which may take a long time when the queue is busy."""
     passwords = site.services[AccountServices].credentials._passwords
     matches = passwords.matches
 
@@ -149,7 +149,7 @@ def test_login_that_began_before_the_app_was_turned_on_needs_a_code(database, mo
 
 
 def enrolling(site: Site, name: str = "ayesha") -> str:
-    """The token of a login that must set up two-step login."""
+    """Start a login that must set up two-step login, and return its token."""
     answer = try_login(site, name)
     assert answer.status_code == 200
     assert list(answer.json) == ["second_factor"]
@@ -215,7 +215,7 @@ def test_admins_may_be_asked_alone_and_sessions_of_before_end_with_the_new_setti
 
 
 def test_new_admin_without_a_second_factor_is_logged_out_and_has_to_enrol(new_site, monkeypatch):
-    """Includes an admin whose login started earlier."""
+    """Includes a user who becomes an admin while logging in."""
     site = new_site("admins")
     ayesha, karim = sign_up(site), sign_up(site, "karim")
     turn_on(karim)
@@ -246,7 +246,7 @@ def test_token_of_enrolment_ends_when_there_is_a_second_factor(new_site):
 
 @pytest.mark.parametrize("policy", ["admins", "all"])
 def test_session_is_refused_that_a_server_without_the_setting_has_given_to_who_lacks_a_factor(new_site, policy):
-    """Happens during an upgrade of several servers, or with a command that lacks the setting."""
+    """Happens while several servers are upgraded, or when a command runs without the setting."""
     site = new_site(policy)
     with Site(site.database_url, site.time) as other:
         ayesha, with_one, karim = sign_up(other), sign_up(other, "rani"), sign_up(other, "karim")

@@ -1,5 +1,5 @@
-"""Passkeys for two-step login or for the whole login: making, using, counting and removing them. The browser's part is
-tested in tests/browser.
+"""Passkeys for two-step login or for the whole login: creating, using, counting and removing them. tests/browser tests
+the browser's part.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def test_proof_for_another_challenge_origin_host_or_person_is_refused_and_counte
 
 
 def test_removed_passkey_forgets_browsers(site, ayesha):
-    """One of them may be on the lost device."""
+    """One of these browsers may be on the lost device."""
     app = turn_on(ayesha)
     add(ayesha, Authenticator(), app.next_code())
     browser, login = site.app.test_client(), {"email": ayesha.email, "password": PASSWORD}

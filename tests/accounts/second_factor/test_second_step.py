@@ -1,4 +1,4 @@
-"""Codes of two-step login: what they are valid for, how often and how long, and the password before them."""
+"""Two-step login codes: what they are valid for, how often and for how long, and the password entered before them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def app(ayesha):
 
 
 def wrong(app) -> str:
-    """A wrong code for any secret."""
+    """A code that is currently wrong for this app."""
     near = {app.code(steps) for steps in (-1, 0, 1)}
     return next(code for code in (WRONG, "111111", "222222", "333333") if code not in near)
 
@@ -200,7 +200,7 @@ def test_night_removes_steps_that_are_over_and_codes_that_were_used(database):
         app = turn_on(sign_up(site))
         first_step(site)
         counts = []
-        for minutes in (0, 10, 51):  # a code stays used for an hour
+        for minutes in (0, 10, 51):  # used codes are kept for an hour
             site.time.pass_(minutes=minutes)
             site.services[Retention].sweep()
             tables = ("pending_steps", "spent_codes", "totp_secrets", "recovery_codes")

@@ -44,7 +44,7 @@ class Account:
         self.state = guess_budget.load(self.state.failures, self.state.dump(), self.plan, self.now_ms)
 
     def guess(self, networks: Networks) -> int:
-        """Returns 0, or the ms that the client must wait, rounded to whole seconds."""
+        """Make a guess. Returns 0, or how long (ms) the client must wait, rounded up to whole seconds."""
         networks = self.keys(networks)
         self.attempts += 1
         if self.attempts % STORED_EVERY == 0:
@@ -56,12 +56,12 @@ class Account:
         return -(-wait_ms // 1000) * 1000
 
     def decide(self, networks: Networks) -> int:
-        """Decide about a guess. Refusals that need no record only read."""
+        """Decide about a guess. A refusal that needs no record only reads the state."""
         still_ms = guess_budget.still_waits_ms(self.state, self.plan, networks, self.now_ms)
         return still_ms or guess_budget.admit(self.state, self.plan, networks, self.now_ms).wait_ms
 
     def keys(self, networks: Networks) -> Networks:
-        """Keys of the networks, which change every day."""
+        """Return the networks' keys, which change every day."""
         return tuple(Level(f"{self.now_ms // DAY_MS} {network}", times) for network, times in networks)
 
     def of_last_day(self) -> int:
@@ -112,7 +112,7 @@ def at_midnight(account: Account, networks: list[Networks]) -> Iterator[None]:
 
 
 def test_60_networks_of_any_kind_keep_no_owner_out_and_guess_less_than_1500_times_a_day():
-    """Lasts 30 hours. The owner logs in hourly, on a new browser and on a familiar one."""
+    """Simulate 30 hours. The owner logs in hourly, on a new browser and on a familiar one."""
     account = Account()
     strangers = at_midnight(account, STRANGERS)
     for _ in range(30):
@@ -159,7 +159,7 @@ def test_budget_is_50_an_hour_and_then_one_a_minute_for_networks_that_have_faile
 
 
 def test_guess_a_minute_is_shared_out_fairly():
-    """One network tries every second, the others when they may."""
+    """One network tries every second, the others as soon as they are allowed to."""
     account, counts, due = Account(), dict.fromkeys(range(6), 0), dict.fromkeys(range(1, 6), 0)
     for number in range(50):
         account.guess(STRANGERS[number % 5])
@@ -250,5 +250,5 @@ class Strangers(RuleBasedStateMachine):
 
 
 def test_whatever_strangers_do_both_promises_hold():
-    """The rules assert the number of guesses after each one."""
+    """The state machine's rules assert the number of guesses after every guess."""
     run_state_machine_as_test(Strangers, settings=settings(effort(16), stateful_step_count=30))

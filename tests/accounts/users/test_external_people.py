@@ -1,4 +1,4 @@
-"""People of other systems are members without an account: no login, no mail, no entry in lists of accounts."""
+"""People from other systems are members without an account: no login, no email, and no entry in account lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first admin of a site is made once, by the process that comes first, and never changed by the others."""
+"""A site's first admin is created once, by the first process that tries, and never changed by the others."""
 
 from __future__ import annotations
 

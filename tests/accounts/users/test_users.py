@@ -103,7 +103,7 @@ def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
 
 
 def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
-    """On two servers. On one, changes are serialised anyway."""
+    """The requests go to two servers, because a single server serialises changes anyway."""
     both, other = threading.Barrier(2), account_of(ayesha)._replace(is_admin=True)
 
     def demote(where: Site, by: Account, whom: str) -> type | None:

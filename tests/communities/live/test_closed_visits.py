@@ -21,7 +21,7 @@ def visit(site: Site, community: str, visitor: str, who: Person | None = None, h
 
 
 def counted(site: Site, cast: Cast, community: str) -> tuple[int, int, int]:
-    """Visits and active visitors of the community, and anonymous people."""
+    """The community's visits, active visitors and anonymous people."""
     stats = cast["admin"].get(f"{PATH}/{community}/stats").json
     today = cast["admin"].get(f"{PATH}/{community}/visitors/today").json
     return stats["totalVisits"], stats["activeUsers"], today["anonymous_visitors"]
@@ -59,7 +59,7 @@ def test_anonymous_visit_of_a_member_counts_without_a_name(site, cast):
 
 
 def test_one_batch_may_have_visits_of_both(site, cast):
-    """A retry is the same visit, with any login."""
+    """A retry counts as the same visit, whatever its login."""
     community = cast.community(open=False)
     first = visit(site, community, f"both-{community}", visitId="1")["visit"]
     again = visit(site, community, f"both-{community}", cast["member"], visitId="1")["visit"]
@@ -122,7 +122,7 @@ def test_archived_and_unknown_communities_stay_unknown(site, cast):
 
 
 def test_member_on_a_page_counts_after_their_access_token_has_expired(site, monkeypatch):
-    """Pages accept it as well: the session is alive."""
+    """Pages also accept it, because the session is still live."""
     reader, admin = Reader(site).sign_up("fatima"), sign_up(site, "nasrin")
     community = found(admin, open=False)["id"]
     assert accept(log_in(site, "fatima"), invite(admin, community, "fatima@example.com")).status_code < 300

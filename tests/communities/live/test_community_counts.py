@@ -21,7 +21,7 @@ GRACE_S = 300
 
 @pytest.fixture(scope="module")
 def elapsed(tmp_path_factory) -> SharedNumber:
-    """How far the server's clock is ahead, ms."""
+    """How far ahead the server's clock is, in ms."""
     assert GRACE_S > PATIENCE_S
     return SharedNumber(tmp_path_factory.mktemp("clock") / "elapsed")
 

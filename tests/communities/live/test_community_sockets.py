@@ -128,7 +128,7 @@ def disable(founder: Member, member: Member, community: str) -> None:
 
 
 def end_elsewhere(founder: Member, member: Member, community: str) -> None:
-    """End the session in another browser of its owner."""
+    """Revoke the session from another of its owner's browsers."""
     member.log_in()
     (session,) = [session["id"] for session in member.call("GET", "/api/auth/sessions") if not session["current"]]
     member.call("DELETE", f"/api/auth/sessions/{session}")
@@ -185,13 +185,13 @@ def test_dashboard_closes_for_one_who_is_no_moderator_any_more(server, founder, 
 
 
 def test_expiry_of_the_token_closes_nothing(server, community, member):
-    # within the tolerance for clocks, and some seconds later outside of it
+    # within the clock tolerance, and a few seconds later outside it
     soon = signed(member, exp=int(time.time()) - 1)
     with PlainMember(server.port, community, soon) as socket:
         socket.next_of_type("visitor_count")
         port = server.port
         wait_until(lambda: code_for(port, community, soon) == EXPIRED, "the token has expired", every_s=0.3)
-        Member(server).call("POST", "/api/auth/logout")  # this checks all again
+        Member(server).call("POST", "/api/auth/logout")  # this makes the server check all sockets again
         assert socket.ask("ping", "pong")
 
 
@@ -212,7 +212,7 @@ def test_plain_clients_ping_and_ask_for_the_count_and_are_closed_for_nothing_but
 
 
 def test_dashboard_answers_request_update_and_other_sockets_do_not(server, community, founder):
-    """Clients of Citinfos do this, and read the error's `message`."""
+    """Citinfos clients do this, and read the error's `message`."""
     with PlainMember(server.port, community, founder.token, "visitor-dashboard/") as dashboard:
         first = dashboard.next_of_type("dashboard_update")
         assert dashboard.ask("request_update", "dashboard_update")["data"].keys() == first["data"].keys()

@@ -1,4 +1,4 @@
-"""Communities over two workers: a person counts once, wherever their sockets are, and whichever worker dies."""
+"""Communities across two workers: a person counts once, wherever their sockets are, and whichever worker dies."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def mortal(new_server, tmp_path, disposable_redis) -> Server:
 def open_on(
     worker: psutil.Process, member: Member, community: str, kind: type = PlainMember, **options
 ) -> CommunityListener:
-    """A socket on a chosen worker, after it was let in."""
+    """Open a socket on a chosen worker, and wait until it is let in."""
     with only(member.server, worker):
         socket = kind(member.server.port, community, member.token, **options)
     wait_until(lambda: socket.received, "it is let in")
@@ -104,7 +104,7 @@ def test_people_of_a_killed_worker_are_gone_within_15_s_but_those_who_come_back_
 
 
 def test_messages_of_each_sender_arrive_in_order_whichever_worker_takes_them(server, founder, community):
-    """Two senders, whose calls alternate between the workers, as behind a proxy."""
+    """Two senders' calls alternate between the workers, as they would behind a proxy."""
     workers, readers = server.workers(), members(server, community, 2)
 
     def say(sender: str, calls: list[WorkerConnection]) -> None:

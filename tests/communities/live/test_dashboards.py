@@ -1,4 +1,4 @@
-"""The moderators' dashboard is sent on opening, on changes, and every 10 s. One worker computes it."""
+"""The moderators' dashboard is sent when it is opened, when it changes, and every 10 s. One worker computes it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def updates(listener) -> list[dict]:
 
 
 def wait_for(listener, **data) -> dict:
-    """The first update with these values."""
+    """Wait for the first update with these values."""
 
     def shown() -> list[dict]:
         return [update for update in updates(listener) if flat(update).items() >= data.items()]
@@ -116,14 +116,14 @@ def test_there_is_at_most_one_update_a_second(server, founder, community):
 
 
 class AtOnce(ThreadRuntime):
-    """Runs a task to its end before its starter continues."""
+    """Runs each task to completion before the caller continues."""
 
     def start_task(self, main) -> None:
         main()
 
 
 def test_one_of_all_workers_refreshes_the_dashboards_of_all_in_each_interval(redis, monkeypatch):
-    """Ends when the test removes the lease of the elected worker."""
+    """An interval ends when the test removes the elected worker's lease."""
     for name in ("BEAT_S", "KEEP_S"):
         monkeypatch.setattr(dashboard_leader_redis, name, HOUR_S)
     refreshed, runtime = [], ThreadRuntime()
@@ -150,7 +150,7 @@ def test_only_worker_refreshes_its_dashboards_once_in_10_s():
 
 
 def test_it_is_said_again_while_nothing_changes_to_pages_of_all_workers_and_then_by_another(tmp_path, redis_server):
-    """Every 2 s here."""
+    """The interval is 2 s here."""
     modules = (dashboard_room.__name__, dashboard_leader_redis.__name__)
     beats = {f"{module}.BEAT_S": BEAT_S for module in modules}
     with changed_server(tmp_path, beats, WEB_CONCURRENCY=2, REDIS_URL=redis_server.url) as server:
@@ -164,10 +164,10 @@ def test_it_is_said_again_while_nothing_changes_to_pages_of_all_workers_and_then
         with only(server, right):
             client = SocketioMember(server.port, community, founder.token, room="visitor_dashboard")
         client.next_of_type("dashboard_update")
-        since = updates(client)[0]["revision"]  # one may come between the two
+        since = updates(client)[0]["revision"]  # an update may arrive between the two
 
         def made_for_both() -> list[dict]:
-            """Updates that reached both pages. A late one may be replaced by the next on one of them."""
+            """Updates that reached both pages. On one of them, a late update may be replaced by the next."""
             return [update for update in updates(plain) if update["revision"] > since and update in updates(client)]
 
         wait_until(lambda: len(made_for_both()) >= 2, "two more", PATIENCE_S)

@@ -38,7 +38,7 @@ def community(boss: Member) -> str:
 
 @pytest.fixture(scope="module")
 def ayesha(sqlite_server: Server, community: str) -> Member:
-    """A member of another system, with a session."""
+    """A member from another system, with a session."""
     person = Member(sqlite_server, "ayesha").join(community)
     sqlite_server.database.rows(f"UPDATE users SET external_ref = 'u1', external_issuer = '' WHERE id = '{person.id}'")
     return person

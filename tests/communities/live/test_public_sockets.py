@@ -82,7 +82,7 @@ def test_who_looks_is_sent_away_when_it_is_turned_off_or_archived(server, founde
 
 
 def test_watcher_who_joins_again_as_a_member_is_online(server, founder):
-    """On Socket.IO, after a login on the same page. Joining again gets the same response."""
+    """This happens on Socket.IO, after a login on the same page. Joining again gets the same response."""
     community = founder.found(public_count=True)
     with SocketioMember(server.port, community) as client:
         assert (client.joined["ok"], client.joined["count"]) == (True, 0)

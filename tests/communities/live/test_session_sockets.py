@@ -1,5 +1,5 @@
-"""When a session is ended elsewhere, its sockets of both kinds are closed on every worker. Only the newest refresh
-token opens one.
+"""When a session is revoked elsewhere, its sockets of both kinds are closed on every worker. Only the latest refresh
+token opens a socket.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ INVALID, EXPIRED = 4002, 4004
 
 
 class Browser:
-    """A user's cookies, which can be renewed without closing sockets. `refresh` lists the refresh tokens, newest last.
-    The access token in the cookie expired long ago.
+    """A user's cookies, which can be renewed without closing sockets. `refresh` lists the refresh tokens, the latest
+    last. The access token in the cookie expired long ago.
     """
 
     def __init__(self, server: Server) -> None:
@@ -53,7 +53,7 @@ def join(client: socketio.Client, community: str) -> int | None:
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
-    """A server where a renewed refresh token is no longer tolerated."""
+    """A server that no longer accepts a refresh token once it has been renewed."""
     changes = {"koyjabo.accounts.queries.TOGETHER_MS": 0}
     with changed_server(tmp_path_factory.mktemp("server"), changes) as server:
         yield server
@@ -82,7 +82,7 @@ def test_only_the_one_before_is_good_for_some_seconds_more(sqlite_server):
 
 
 def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
-    """Even when the online members are checked again."""
+    """It stays even when the online members are checked again."""
     browser = Browser(strict)
     owner, community, access = browser.owner, browser.community, browser.owner.token
     cookie = f"refresh_token_cookie={browser.refresh[0]}"
@@ -100,7 +100,7 @@ def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
 
 
 def test_client_that_was_let_in_joins_other_rooms_when_its_tokens_were_renewed(strict):
-    """It can only show the cookie of its handshake."""
+    """It can only present the cookie from its handshake."""
     browser = Browser(strict)
     other = browser.owner.found("Mirpur 11")
     client, late = browser.connect(browser.refresh[0]), browser.connect(browser.refresh[0])

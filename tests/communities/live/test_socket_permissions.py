@@ -1,5 +1,5 @@
-"""Permissions of a community's sockets and of the panel's, from the same table as all routes, for each role and kind of
-client. Also cookies from another site's page.
+"""Permissions for community sockets and panel sockets, from the same table as for all routes, for each role and kind of
+client. Also tests cookies on another site's page.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IN_SQL = {"disabled": "disabled_ms = 1", "site_admin": "is_admin = true", "viewe
 
 @pytest.fixture(scope="module")
 def people(sqlite_server: Server) -> dict[str, Member]:
-    """One person per role. `admin` is admin of the community."""
+    """One person per role. `admin` is an admin of the community."""
     made = {role: Member(sqlite_server, f"socket-{role.replace('_', '-')}") for role in ROLES if role != "nobody"}
     community = made["admin"].found()
     for role in ("member", "moderator"):
