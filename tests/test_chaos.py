@@ -18,7 +18,7 @@ WHOLE = [(1, 1, *AYESHA), (2, 2, *KARIM)]
 
 @pytest.fixture
 def journal() -> Journal:
-    """A journal where Ayesha's visit is 1 and Karim's is 2."""
+    """A journal where Ayesha's visit has number 1 and Karim's has number 2."""
     made = Journal()
     for ordinal, visit in enumerate((AYESHA, KARIM), 1):
         made.sending(visit)

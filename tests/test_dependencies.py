@@ -1,4 +1,4 @@
-"""Imported packages are declared, and declared packages are in the list of docs/development.md."""
+"""Imported packages are declared, and declared packages are listed in docs/development.md."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_lines_of_compose_that_wait_for_https_and_for_cities_give_them_a_place()
 
 
 def test_compose_has_a_place_for_backups_that_the_server_may_write_into():
-    """A new volume has the owner of the image's folder."""
+    """A new volume inherits the owner of the image's folder."""
     settings = parsed("compose.yaml")
     assert "backups:/backups" in settings["services"]["app"]["volumes"]
     assert set(settings["volumes"]) == {"database", "backups"}
@@ -113,7 +113,7 @@ def test_compose_with_caddy_needs_a_domain_and_nothing_else():
 
 
 def test_what_compose_with_caddy_sets_starts_and_is_kept_in_volumes(monkeypatch, tmp_path):
-    """The server writes only into volumes. A new volume has the owner of the image's folder."""
+    """The server writes only to volumes. A new volume inherits the owner of the image's folder."""
     app = parsed("compose.caddy.yaml")["services"]["app"]
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
@@ -181,7 +181,9 @@ def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
 
 
 def test_images_and_hosts_run_one_python_which_the_checks_include():
-    """Developers use the oldest one, by `.python-version`, so they notice what they cannot use."""
+    """Developers use the oldest supported version, set by `.python-version`, so they notice features they cannot
+    use.
+    """
     (variables,) = (service["envVars"] for service in parsed("render.yaml")["services"] if "envVars" in service)
     (host,) = (variable["value"] for variable in variables if variable["key"] == "PYTHON_VERSION")
     version = host.rpartition(".")[0]
@@ -204,7 +206,7 @@ def test_nothing_is_installed_but_what_was_locked_by_its_hash():
         pinned = re.findall(r"^[^#\s].*\n.*", lock, re.MULTILINE)
         assert pinned
         assert all(re.search(r"==.* \\\n    --hash=sha256:[0-9a-f]{64}\b", requirement) for requirement in pinned), name
-        assert "://" not in lock  # each machine chooses its hosts
+        assert "://" not in lock  # each machine chooses its package index
     files = [ROOT / name for name in ("Makefile", "Dockerfile", "render.yaml", "README.md")]
     for file in [*files, *(set(ROOT.glob("docs/*.md")) - {ROOT / "docs" / "CHANGELOG.md"})]:
         for line in re.findall(r"^.*\bpip install\b.*$", file.read_text(), re.MULTILINE):
@@ -219,7 +221,7 @@ def test_actions_of_the_workflow_are_named_by_commit():
 
 
 def test_image_has_the_assets_that_make_builds():
-    """Except the list of sources, which is kept with the code."""
+    """The list of sources is an exception: it is kept with the code."""
     steps = re.findall(r"(?:cp node_modules|node tools)/\S+.*static/vendor.*|node tools/assets/minify.mjs", MAKEFILE)
     assert len(steps) > 5
     image = (ROOT / "Dockerfile").read_text()

@@ -65,7 +65,9 @@ def test_api_lists_every_error_code_with_its_status(site):
 
 
 def test_api_lists_every_call_and_no_other(site):
-    """A row lists calls with their method, `GET /api/stats`, or paths with all methods; `…` is the rest of a path."""
+    """A row lists calls with their method, such as `GET /api/stats`, or paths with all their methods; `…` is the rest
+    of a path.
+    """
     paths = site.client.get("/openapi.json").json["paths"]
     calls = {(method.upper(), path) for path, item in paths.items() for method in item}
     calls |= {("GET", rule.rule) for rule in site.app.url_map.iter_rules() if rule.websocket}
@@ -137,7 +139,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
     assert {type(sample) for sample in samples} == kinds - {Stats}
     sent = {sample.type: list(sample.as_object()) for sample in samples}
     sent["dashboard_update"][2:2] = DATA  # the contents of its data
-    sent["visitor_update"][3:3] = ["last"]  # only the site's
+    sent["visitor_update"][3:3] = ["last"]  # only in the site's event
     assert listed == sent
 
 
@@ -145,7 +147,7 @@ def test_realtime_lists_every_close_code_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## Close codes")[2].partition("\n## ")[0]
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
     ours = {close_codes.GOING_AWAY, close_codes.ABUSE, close_codes.UNEXPECTED, close_codes.TOO_MANY}
-    assert listed == ours | {*CLOSE_CODES.values(), 1002, 1007, 1009}  # the last ones come from wsproto
+    assert listed == ours | {*CLOSE_CODES.values(), 1002, 1007, 1009}  # the last three come from wsproto
 
 
 def test_limits_have_the_defaults_of_their_settings():
@@ -196,7 +198,7 @@ def test_every_link_leads_to_a_file_and_a_heading():
 
 
 def target(page: Path, link: str) -> str:
-    """The text that a link leads to: a whole file, or from a heading to the next one of the same level."""
+    """The text that a link points to: a whole file, or a section up to the next heading of the same level."""
     path, _, part = link.partition("#")
     text = ((page.parent / path) if path else page).read_text()
     if not part:
@@ -249,7 +251,7 @@ NOT_HERE = {
 
 @cache
 def ends() -> set[str]:
-    """Every suffix of the path of every file and folder: `koyjabo/core/errors.py`, `errors.py`."""
+    """All suffixes of all file and folder paths, such as `koyjabo/core/errors.py` and `errors.py`."""
     paths = set()
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [name for name in folders if name not in {"node_modules", "__pycache__"} and name[0] != "."]

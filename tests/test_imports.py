@@ -57,7 +57,7 @@ server: loop http websockets process .
 cli: .
 """
 """Packages and their parts: folders, interfaces (API, pages, admin, CLI), `services`, which builds the package, and "."
-for its own modules. A package imports packages above it, a part also parts to its left.
+for its own modules. A package may import packages above it, and a part may also import parts to its left.
 """
 
 INTERFACES = {"api", "pages", "admin", "cli"}
@@ -70,13 +70,15 @@ MAY_USE = {  # libraries: the modules that may import them
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py backups/backup.py \
 backups/run.py recounts/recounts.py visit_log/import*.py \
 importers/run.py cli/ledger.py"
-"""Modules of the start, of commands and of the backup process. All others use the executor."""
+"""Modules used at startup, by commands and by the backup process. All other modules use the executor."""
 
 
 OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo.__main__": "cli."}
 
 SHORTEST, LONGEST = 40, 400
-"""Lines of a module. If one is shorter and only one sibling imports it, it should be merged into that sibling."""
+"""Limits on the lines of a module. A shorter module that only one sibling imports should be merged into that
+sibling.
+"""
 
 MOST_ARGUMENTS = 7
 
@@ -109,7 +111,7 @@ def tree(module: str) -> ast.Module:
 
 @cache
 def names(module: str) -> list[tuple[str, bool]]:
-    """Dotted names that a module imports, with whether the import runs when the module is loaded."""
+    """Dotted names that a module imports, and whether each import runs when the module is loaded."""
     at_start = {id(node) for node in tree(module).body}
     return [
         (name, id(node) in at_start)
@@ -185,7 +187,7 @@ def test_every_part_has_its_place_in_the_order():
 
 
 def test_a_part_imports_only_what_comes_before_it():
-    """This also rules out circles of folders."""
+    """This also rules out import cycles between folders."""
     upward = [(module, other) for module, other in arrows() if not is_before(part(other), part(module))]
     assert upward == []
 
@@ -210,7 +212,7 @@ def test_domains_import_no_interfaces_and_nothing_imports_interfaces_of_others()
 
 
 def test_there_is_no_circle_of_modules():
-    """Except between a module and the package it is in."""
+    """Cycles between a module and its own package are allowed."""
     following = {module: {to for to in imports(module) if not in_one_another(module, to)} for module in FILES}
     done: set[str] = set()
 

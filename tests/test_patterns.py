@@ -1,4 +1,6 @@
-"""Regular expressions take time proportional to their text, so that a long text blocks no other request."""
+"""Regular expressions take time proportional to the length of their text, so that a long text does not block other
+requests.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +25,18 @@ LETTERS = "a1 .-/(,:@'\"=#?\\;\n\u200d\u061cক"
 ENDS = ("", "\n", "x", "!", "ক")
 SHORT, LONG, LONGEST = 500, 2_000, 16_000
 SOON = 0.0003
-"""In s. Reading LONG in quadratic time takes more."""
+"""In s. Matching LONG in quadratic time takes longer."""
 
 STEEP = {LONG: 9, LONGEST: 180}
 """Limits relative to SHORT. Linear time is 4 and 32 times as long, quadratic time 16 and 1,024 times. Only a pattern
-that is too slow for LONG reads LONGEST: no busy machine slows it down by a factor of six.
+that is too slow for LONG is tried with LONGEST: a busy machine does not slow it down by a factor of six.
 """
 
 Read = Callable[[Any], object]
 
 
 def used() -> Iterator[tuple[str, re.Pattern[Any], str]]:
-    """The package's expressions, with their line and method."""
+    """The package's regular expressions, with their line and method."""
     for module in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
         if not module.name.endswith("__main__"):
             names = vars(import_module(module.name))
@@ -57,7 +59,7 @@ def _value(node: ast.expr, names: dict[str, Any]) -> Any:
 
 
 def hostile(pattern: re.Pattern[Any]) -> set[tuple[str, str, str]]:
-    """Attack texts for it: a beginning, a long repetition, and an end that does not match."""
+    """Attack texts for a pattern: a beginning, a part to repeat, and an end that does not match."""
     text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
     tree = parser.parse(text, 0 if isinstance(pattern.pattern, bytes) else pattern.flags)
     pumped = {*_pumped(tree, ""), *(("", example) for example in _examples(tree))}
@@ -83,7 +85,7 @@ def _parts(kind: Any, what: Any) -> list[Any]:
 
 
 def _examples(tree: Any) -> list[str]:
-    """Matching texts, each with another variant of one part."""
+    """Matching texts, each with a different variant of one part."""
     texts = [""]
     for kind, what in tree:
         variants = _of(kind, what, tree.state) or [""]
@@ -117,7 +119,7 @@ def _duration(read: Read, text: Any) -> float:
 
 
 def steep(pattern: re.Pattern[Any], method: str) -> tuple[str, str, str] | None:
-    """A text that takes more than linear time."""
+    """A text that takes more than linear time to match, or None."""
     of = getattr(pattern, method)
     read = {"sub": lambda text: of("", text), "finditer": lambda text: list(of(text))}.get(method, of)
     for start, middle, end in hostile(pattern):

@@ -42,7 +42,7 @@ INSTALLED = [
     "docker compose exec app koyjabo stats",
     "koyjabo stats                        # where the wheel is installed",
 ]
-"""The forms of one command outside of a checkout."""
+"""Two forms of a command for use outside a checkout."""
 
 SERVING = re.compile(r"is serving.* http://localhost:(\d+)")
 
@@ -84,7 +84,7 @@ def test_4000_becomes_4001_as_is_shown(port):
 
 @pytest.mark.parametrize("command", sorted({*OURS, *TARGETS}))
 def test_each_command_of_ours_succeeds(port, checkout, settings, command):
-    """`make` only prints its commands, because one would run this test. `make bench` needs a name."""
+    """`make` only prints its commands, because one of them would run this test. `make bench` needs a name."""
     shown = " --dry-run NAME=register" if command.startswith("make ") else ""
     done = subprocess.run(
         command + shown,

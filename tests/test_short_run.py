@@ -1,4 +1,4 @@
-"""`make test` leaves out tests marked `long`. Each promise still has a test in it."""
+"""`make test` leaves out tests marked `long`, but still has a test for every promise."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Budgets, in one table: each number may only fall (decision 116).
 
-To raise one, say in a comment on its line why, and what was removed for it.
+To raise one, explain why in a comment on its line, and what was removed for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LINES_OF_CODE = {
     "accounts": 5054,
     "alerts": 304,
     "api_keys": 484,
-    "application": 549,  # builds what a class of 13 fields passed on; that class is gone
+    "application": 549,  # builds what used to be passed on by a class with 13 fields, which is gone
     "audit": 416,
     "backups": 1470,
     "badges": 376,
@@ -29,7 +29,7 @@ LINES_OF_CODE = {
     "cluster": 585,
     "communities": 3020,
     "core": 815,
-    "counting": 2900,  # what is known of a visit besides its texts: automated, network, own
+    "counting": 2900,  # what is known about a visit apart from its texts: automated, network, own
     "database": 1357,
     "evidence": 700,  # attended time of visits
     "getting_started": 194,
@@ -38,35 +38,35 @@ LINES_OF_CODE = {
     "importers": 1201,
     "install": 37,
     "jobs": 355,
-    "jwks": 121,  # one cache of keys, in place of the two in accounts and trusted_tokens
+    "jwks": 121,  # one key cache, instead of two in accounts and trusted_tokens
     "mail": 781,
     "models": 708,
     "network": 550,  # data centres and own addresses
     "observability": 394,
     "outbound": 473,
-    "panel": 440,  # has the pages Data and Settings of what was maintenance
+    "panel": 440,  # has the pages Data and Settings, which were in maintenance
     "personal_data": 621,
     "presence": 1741,
-    "realtime": 966,  # pushes views, in place of pages that ask for all their parts
-    "receipts": 417,  # has the forms for the recount and the total, which were the panel's, and the last backup
-    "recounts": 645,  # made every night; Health has lost its recount and adjustments
-    "reports": 6940,  # attended time in every figure, and its switches; 7,233 before the engine of blocks
-    "retention": 611,  # stores the sums of a day before its rows go, in place of the projection
-    "server": 3210,  # knows when a connection was last heard, for attended time
+    "realtime": 966,  # pushes views; pages used to request all their parts
+    "receipts": 417,  # has the last backup, and the forms for recount and total, which were in the panel
+    "recounts": 645,  # run every night; Health no longer has its recount and adjustments
+    "reports": 6940,  # attended time in every figure, and its switches; 7,233 before the block engine
+    "retention": 611,  # stores a day's sums before its rows are deleted, instead of the projection
+    "server": 3210,  # knows when a connection was last heard from, for attended time
     "settings": 890,  # OWN_ADDRESSES and ASN_DATABASE
     "sockets": 900,  # messages about visible pages, and names of visits
     "trusted_tokens": 193,
-    "visit_log": 1900,  # evidence in words, and live times; tables of browsers' names are gone, with 970 lines
+    "visit_log": 1900,  # evidence in words, and live times; tables of browser names, 970 lines, are gone
     "webhooks": 1601,
-    "webkit": 2610,  # lengths of time such as 2 m 10 s
+    "webkit": 2610,  # durations such as 2 m 10 s
 }
 """Lines of code by package, without blank lines, comments and docstrings."""
 
 OTHERS = {
-    # APP_URL, with a home page of 300 lines less: its maps and its list of visits are gone.
-    # OWN_ADDRESSES and ASN_DATABASE: a server cannot know the visits of its operators, or who owns a network.
+    # APP_URL; the home page is 300 lines shorter, without its maps and list of visits. OWN_ADDRESSES and ASN_DATABASE:
+    # a server cannot know which visits are its operators' own, or who owns a network.
     "settings": 65,
-    "tables": 53,  # attendance: spans that were written lately, so that time is not counted twice
+    "tables": 53,  # attendance: recently written spans, so that time is not counted twice
     "classes of errors": 88,
     "entries of the root folder": 30,
     "commands of make": 25,
@@ -77,7 +77,7 @@ SPARE = 20
 
 
 def lines_of_code(text: str) -> int:
-    """Lines of neither a comment nor a docstring, and with text. All lines of a string count."""
+    """Count lines, without blank lines, comments and docstrings. All lines of other strings count."""
     lines = enumerate(text.splitlines(), 1)
     code = {number for number, line in lines if line.strip() and not line.lstrip().startswith("#")}
     docstrings: set[int] = set()

@@ -46,7 +46,7 @@ def section(heading: str) -> str:
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of a section's table, without its head."""
+    """The cells of a section's table, without its header."""
     lines = [line for line in section(heading).splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 
@@ -58,7 +58,7 @@ def names(heading: str) -> list[str]:
 
 @cache
 def sources() -> dict[str, str]:
-    """Every file except this one by its path, with each citation on one line."""
+    """The text of every file except this one, by path, with each citation on one line."""
     files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.suffix in KINDS]
     ours = [file for file in files if not NOT_OURS & set(file.relative_to(ROOT).parts)]
     ours += [file for pattern in ("*.py", "*.md") for file in ROOT.glob(pattern)]
@@ -77,7 +77,7 @@ def route(rule: str) -> str:
 
 @pytest.fixture(scope="module")
 def calls(site) -> dict[str, tuple[str, list[int]]]:
-    """Permissions and successful statuses of each call about accounts and communities. Sockets have no statuses."""
+    """Permissions and success statuses of each call about accounts and communities. Sockets have no statuses."""
     described = site.client.get("/openapi.json").json["paths"]
     calls_of_table = {}
     for rule in site.app.url_map.iter_rules():

@@ -1,4 +1,4 @@
-"""Test folders mirror the package, and folders of `support` have one order (tests/support/README.md)."""
+"""Test folders mirror the package, and the folders of `support` have a fixed order (tests/support/README.md)."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def test_process_is_stopped_once_all_its_threads_are(tmp_path):
 
 
 def states(process: psutil.Process) -> set[str]:
-    """The states of its threads."""
+    """The states of a process's threads."""
     return {psutil.Process(int(thread.name)).status() for thread in Path(f"/proc/{process.pid}/task").iterdir()}

@@ -18,12 +18,12 @@ from koyjabo.server.process.parent import KILL_AFTER_S, ORPHANS_S
 SERVICE, SOCKET = "koyjabo@.service", "koyjabo@.socket"
 PROGRAM = "/opt/koyjabo/bin/koyjabo"
 MOST_EXPOSED = 20
-"""The maximum of `systemd-analyze security`, in tenths of its scale from 0 to 10."""
+"""The maximum exposure in `systemd-analyze security`, in tenths on its scale from 0 to 10."""
 
 
 @pytest.fixture
 def units(tmp_path) -> Path:
-    """A folder with both, and with the drop-in that an operator writes for the app `blog`."""
+    """A folder with both units, and with the drop-in that an operator writes for the app `blog`."""
     for name in (SERVICE, SOCKET):
         shutil.copy(ROOT / "deploy" / name, tmp_path)
     service = tmp_path / SERVICE

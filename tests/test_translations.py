@@ -29,7 +29,7 @@ FOR_PROGRAMS = {
     *("ref_taken", "changed_meanwhile", "precondition_required", "message_too_large"),
     *("total_would_fall", "not_yet_forgotten", "disk_almost_full"),
 }
-"""Codes of errors that no page shows in their own words."""
+"""Codes of errors whose own message is not shown on any page."""
 
 
 @pytest.fixture(scope="module")

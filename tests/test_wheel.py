@@ -45,7 +45,7 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of a new virtual environment with the wheel, which borrows the tests' other packages."""
+    """The programs folder of a new virtual environment with the wheel, which borrows other packages from the tests."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
@@ -58,7 +58,7 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty folder to start it in."""
+    """An empty folder to start the server in."""
     return tmp_path_factory.mktemp("empty")
 
 
@@ -83,7 +83,7 @@ def server(programs: Path, folder: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 def output_of(programs: Path, folder: Path, program: str, *arguments: str) -> str:
-    """The output of a program of the environment, run in the server's folder."""
+    """Run a program from the environment in the server's folder, and return its output."""
     command = [programs / program, *arguments]
     done = subprocess.run(command, cwd=folder, env=DEFAULTS, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -44,7 +44,7 @@ FIGURES = {
     "s until 10,000 pages are back": Figure("reconnect.txt", "", "this server, plain", "all back s"),
     "ms until a page shows a visit": Figure("storm.txt", STORM, "from the commit", "p99"),
 }
-"""Figures that sentences quote, by the names that the links have as titles."""
+"""Figures quoted in sentences, by the names used as link titles."""
 
 LINK = re.compile(r'\[([^\[\]]+)(\]\([^()\s]+ ")([^"]+)("\))')
 TABLE = re.compile(r'^(\[figures\]: \S*/(\w+\.txt) "([^"]*)"\n\n)((?:\|.*\n)+)', re.MULTILINE)
@@ -53,7 +53,7 @@ RULE = re.compile(r"-+(?:  -+)+")
 
 
 def filled(text: str) -> str:
-    """Return the document with the figures of bench/results. Raise KeyError for a name that is not there."""
+    """Return the document with the figures from bench/results. Raises KeyError for an unknown name."""
     text = LINK.sub(lambda link: f"[{_with(link[1], value(FIGURES[link[3]]))}{link[2]}{link[3]}{link[4]}", text)
     return TABLE.sub(lambda table: table[1] + _filled_table(*table.groups()[1:]), text)
 

@@ -1,4 +1,4 @@
-"""The home page's hours of today next to a usual day: at midnight, and when clocks change."""
+"""Today's hours on the home page compared with a usual day, at midnight and when clocks change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports that are damaged, malicious or partly unusable: the import explains it, and imports nothing or the rest."""
+"""Damaged, malicious or partly unusable exports: the import reports what is wrong, and imports the rest or nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHOLE = "a,b\r\n1,2\r\n"
 
 
 def read(contents: bytes) -> tuple[list[dict[str, str]], list[str]]:
-    """The rows of all tables, and what the report says of other lines."""
+    """The rows of all tables, and what the report says about other lines."""
     report = ImportReport()
     tables = Export(io.BytesIO(contents), "export", report, lambda read: None).tables()
     rows = [row for table in tables for _, row in table]
@@ -28,7 +28,9 @@ def read(contents: bytes) -> tuple[list[dict[str, str]], list[str]]:
 
 
 def headed(at: int, byte: int) -> bytes:
-    """Change a byte in the header of its file. The same byte is two further on in the central directory."""
+    """Change a byte in the file's local header, and the same byte in the central directory, where its offset is 2
+    higher.
+    """
     contents = bytearray(zipped(a=WHOLE))
     contents[at] = contents[contents.index(b"PK\x01\x02") + at + 2] = byte
     return bytes(contents)
@@ -105,7 +107,7 @@ def test_lines_that_cannot_be_used_are_named_and_the_others_taken():
         b"1,2",
         b"1,2,3",  # 3: too many values
         b"",
-        b"\xff,2",  # 5: not in UTF-8
+        b"\xff,2",  # 5: not UTF-8
         b'"x"y,2',  # 6: not CSV
         b'"several',
         b'lines",3',

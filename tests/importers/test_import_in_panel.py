@@ -1,4 +1,4 @@
-"""Imports in the panel: a file is checked, and then imported as by `koyjabo import`."""
+"""Imports in the panel: a file is checked, and then imported the way `koyjabo import` does it."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_files_that_cannot_be_read_say_what_to_do_and_one_is_open_at_a_time(sqli
         assert "This file has no visits: its first line must name the columns" in failed.error
         assert "This file has no visits" in words(admin.get(PATH))
         begin_elsewhere(site)
-        admin.send(f"{PATH}/{state(site).id}/import", 409)  # it is not checked yet
+        admin.send(f"{PATH}/{state(site).id}/import", 409)  # it has not been checked yet
         assert "Another file is being imported." in words(upload(admin, visits(f"a,v,{at(1)}"), status=409))
         site.time.pass_(minutes=2)  # its worker is gone
         assert "The server was restarted." in words(admin.get(PATH))
@@ -163,7 +163,7 @@ def test_page_says_that_the_database_cannot_store_how_the_import_stands(sqlite_d
     with Site(sqlite_database.url) as site:
         admin = panel(site)
         begin_elsewhere(site)
-        site.time.pass_(minutes=2)  # its worker could not report progress in this time
+        site.time.pass_(minutes=2)  # its worker could not report progress during this time
         with sqlite_database.locked():
             page = words(admin.get(PATH))
         assert "The database cannot store anything at the moment" in page

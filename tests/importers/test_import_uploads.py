@@ -1,4 +1,4 @@
-"""Uploads to a real server: files are read while they arrive, only from admins, and visits continue."""
+"""Uploads to a real server: files are read as they arrive, only admins may upload, and visits continue."""
 
 from __future__ import annotations
 

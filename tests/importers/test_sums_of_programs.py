@@ -1,4 +1,4 @@
-"""Daily sums of Plausible and Google Analytics: one adjustment per day, made once."""
+"""Daily sums from Plausible and Google Analytics: one adjustment per day, made only once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from koyjabo.visit_log.importing import Busy
 
 
 def plausible(*visits: int, first: int = 1) -> bytes:
-    """An archive with days of November 2025."""
+    """An archive containing days in November 2025."""
     days = [f"2025-11-{day:02},9,99,5,{count},600" for day, count in enumerate(visits, first)]
     pages = table("date,hostname,page,visits,visitors,pageviews", *(f"2025-11-{n:02},h,/,7,7,7" for n in range(1, 9)))
     span = "_20251101_20251130"

@@ -1,4 +1,4 @@
-"""Exports of Umami and GoatCounter: each visit there is one visit here, however often it is imported."""
+"""Exports from Umami and GoatCounter: each of their visits becomes one visit here, however often it is imported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def visits(site: Site) -> list[tuple]:
 
 
 def view(visit: str, at: str, path: str = "/", session: str = "s1", **fields: str) -> dict[str, str]:
-    """A row of Umami's website_event."""
+    """A row of Umami's website_event table."""
     ids = {"website_id": "w", "session_id": session, "visit_id": visit, "event_type": "1"}
     return {**ids, "created_at": at, "url_path": path, **fields}
 
@@ -96,7 +96,7 @@ def test_umami_tables_of_ones_own_database_are_joined(site):
 
 
 def hit(session: str, at: str, path: str = "/", **fields: str) -> dict[str, str]:
-    """A row of GoatCounter."""
+    """A row of a GoatCounter export."""
     return {"1Path": path, "2Path": path, "Event": "false", "Bot": "0", "Session": session, "Date": at, **fields}
 
 

@@ -1,4 +1,4 @@
-"""/install shows everything to copy, with this server's address. A new panel links to it."""
+"""/install shows every snippet to copy, with this server's address. The panel of a new site links to it."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_without_an_id_one_key_has_to_fit_alone():
     another = public("RS256", rsa.generate_private_key(65537, 2048), kid="second")
     assert read(public("RS256"), public("ES256")).find(None, "RS256") is not None
     assert read(public("RS256"), another).find(None, "RS256") is None
-    assert read(public("RS256"), public("RS256")).find("RS256", "RS256") is None  # two with one id
+    assert read(public("RS256"), public("RS256")).find("RS256", "RS256") is None  # two with the same id
     assert read(public("RS256", alg="RS512"), another).find(None, "RS256") is not None
 
 

@@ -1,4 +1,4 @@
-"""Another server's keys: read in the background, kept when it fails, and read again for a new key id."""
+"""Another server's keys: read in the background, kept when that server fails, and read again for a new key id."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def answer(body: bytes, status: str = "200 OK") -> bytes:
 
 
 class Reader:
-    """The keys of a server, read on a loop of this thread."""
+    """A server's keys, read on a loop in this thread."""
 
     def __init__(self, runtime: Any, server: OddServer) -> None:
         self.time, self._runtime = Time(), runtime

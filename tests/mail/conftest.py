@@ -1,4 +1,4 @@
-"""A mail server that tests share, and sites that send their mail there."""
+"""A mail server shared by the tests, and sites that send their emails through it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens in links: each is for one purpose, one row and one SECRET_KEY."""
+"""Tokens in links: each is valid for one purpose, one row and one SECRET_KEY."""
 
 from __future__ import annotations
 

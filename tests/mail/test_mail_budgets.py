@@ -1,4 +1,4 @@
-"""Mail to unconfirmed addresses: who causes it, how many a day, and which names it may contain."""
+"""Emails to unconfirmed addresses: who causes them, how many are sent a day, and which names they may contain."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def join(site: Site, name: str, address: str = "192.0.2.1") -> int:
 
 
 def asked(person, community: str, email: str) -> str:
-    """The invitation's response about its mail."""
+    """Invite `email`, and return the `mail` field of the response."""
     answer = person.post(f"{PATH}/{community}/members", json={"email": email, "role": "member"})
     assert answer.json["link"].startswith("https://live.example.com/invitations/")
     return answer.json["mail"]
@@ -104,7 +104,7 @@ def test_nothing_is_mailed_beyond_the_budget_to_who_has_not_confirmed_and_everyt
         confirm(site, "karim")
         for name in ("karim", "salma", "ayesha"):
             bare(site).post("/api/auth/password-reset", json={"email": f"{name}@example.com"})
-            for mailbox.refusal in ("451 later", ""):  # the second attempt is free
+            for mailbox.refusal in ("451 later", ""):  # the retry does not count
                 site.services[MailOutbox].send_all()
                 site.time.pass_(minutes=1)
             body = {"email": f"{name}.new@example.com", "password": PASSWORD}

@@ -92,7 +92,7 @@ def test_one_server_sends_at_a_time_and_the_next_one_takes_over(database, mailbo
         two.close()
         sign_up(one, "salma")
         send(one)
-        assert len(mailbox.mails) == 3  # at once, because the other one released the lease
+        assert len(mailbox.mails) == 3  # at once, because the other server released the lease
 
 
 def test_one_address_gets_few_mails_of_one_kind(site, mailbox):

@@ -1,4 +1,4 @@
-"""A server in its own processes with real mail servers: with TLS, with passwords, slow, and down."""
+"""A server in its own processes and real mail servers: with TLS, with passwords, slow, and down."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def with_tls(certificate, monkeypatch):
 
 
 def failure_of(site: Site) -> str | None:
-    """Why the mail of a signup could not be sent."""
+    """The reason a signup's email could not be sent, or None."""
     sign_up(site)
     site.services[MailOutbox].send_all()
     return site.rows("SELECT failure FROM outbox")[0][0]

@@ -1,4 +1,4 @@
-"""Mails: when they are sent, who receives them, and their language and content."""
+"""Emails: when they are sent, who receives them, and their language and content."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def send(site: Site) -> None:
 
 
 def news(site: Site, mailbox) -> list[str]:
-    """Subjects of the mails since the last call."""
+    """Subjects of the emails sent since the last call."""
     send(site)
     subjects = mailbox.subjects()
     mailbox.mails.clear()
@@ -41,14 +41,14 @@ def news(site: Site, mailbox) -> list[str]:
 
 
 def reset_link(site: Site, mailbox) -> str:
-    """Path of the link in the requested mail."""
+    """Request a password reset, and return the path of the link in its email."""
     assert site.client.post("/api/auth/password-reset", json={"email": LOGIN["email"]}).status_code == 202
     send(site)
     return path_in(mailbox.wait_for(LOGIN["email"], "Choose a new password"))
 
 
 def confirmed(site: Site, mailbox, name: str = "ayesha", language: str = "en") -> Reader:
-    """A person who has used the link of the first mail."""
+    """A person who has used the link in the first email."""
     reader = Reader(site, language).sign_up(name)
     send(site)
     reader.send(path_in(mailbox.to(f"{name}@example.com")[0]))
@@ -96,9 +96,9 @@ def test_link_confirms_the_email_by_a_button_and_once(site, mailbox):
     assert "Not confirmed" in words(reader.get("/account"))
     assert "Confirm that ayesha@example.com is yours." in words(page)
     site.rows("UPDATE users SET email = 'b@example.com', email_key = 'b@example.com'")
-    reader.send(path, 404)  # it is for another email
+    reader.send(path, 404)  # it is for another email address
     site.rows("UPDATE users SET email = 'ayesha@example.com', email_key = 'ayesha@example.com'")
-    for other in (Reader(site), Reader(site).sign_up("karim")):  # the account's user must be the reader of the mail
+    for other in (Reader(site), Reader(site).sign_up("karim")):  # only the account's user may use the link
         other.get(path, 200 if other.csrf else 303)
         other.send(path, 404 if other.csrf else 303)
     assert "Not confirmed" in words(reader.get("/account"))
@@ -253,7 +253,7 @@ def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site
 
 @pytest.mark.parametrize("role", ["is_admin", "is_viewer"])
 def test_role_on_the_site_keeps_its_second_factor_also_without_a_confirmed_email(site, mailbox, app, role):
-    """With a mistyped new email, a stranger could take over the role."""
+    """Otherwise, after a typo in a new email address, that address's owner could take over the role."""
     site.rows(f"UPDATE users SET verified_ms = NULL, {role} = true")
     path = reset_link(site, mailbox)
     (mail,) = mailbox.mails
@@ -273,7 +273,7 @@ def test_question_before_a_role_on_the_site_says_that_an_email_is_not_confirmed(
 
 
 def test_passkey_needs_a_confirmed_email(database, mailbox):
-    """It logs in without a password, even after the owner of the email has reset the password."""
+    """A passkey logs in without a password, even after the email's owner has reset the password."""
     with Site(database.url, **mailbox.settings(PUBLIC_URL="http://localhost")) as site:
         reader, password = Reader(site).sign_up("ayesha"), {"password": PASSWORD}
         person = log_in(site)
@@ -291,7 +291,7 @@ def test_passkey_needs_a_confirmed_email(database, mailbox):
 
 
 def test_other_new_password_ends_the_links_for_one(site, mailbox):
-    """Otherwise a reader of an old mail could replace the password for half an hour."""
+    """Otherwise, for half an hour, a reader of an old email could replace the password."""
     person = sign_up(site)
     path = reset_link(site, mailbox)
     new = {"current_password": PASSWORD, "new_password": NEW}

@@ -1,4 +1,4 @@
-"""A forgotten password: the mail, its link, the page, and what strangers can learn."""
+"""A forgotten password: the email, its link, the page, and what strangers can learn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ask(site: Site, email: str = "ayesha@example.com", **request):
 
 
 def mailed(site: Site, mailbox, email: str = "ayesha@example.com") -> str:
-    """Path of the link in the newest mail."""
+    """Request a password reset, and return the path of the link in its email."""
     assert ask(site, email).status_code == 202
     site.services[MailOutbox].send_all()
     return path_in(mailbox.wait_for(email.strip().lower(), "Choose a new password"))
@@ -61,15 +61,15 @@ def test_link_gives_a_new_password_and_ends_all_sessions(site, mailbox):
 ENDED = {"sessions", "totp_secrets", "recovery_codes", "passkeys", "pending_steps", "shares", "invitations"}
 ENDED |= {"oidc_identities", "panel_invitations", "api_keys", "webhooks"}
 STAYS = {
-    *("users", "memberships", "communities"),  # their owner sees and deletes them
-    *("visits", "visitors", "people", "conversions", "audit_log"),  # events of the past
-    *("webhook_events", "webhook_deliveries"),  # actions of members
+    *("users", "memberships", "communities"),  # their owner can see and delete them
+    *("visits", "visitors", "people", "conversions", "audit_log"),  # past events
+    *("webhook_events", "webhook_deliveries"),  # members' actions
     *("email_links", "outbox", "spent_codes"),  # only reach the owner's mailbox, or grant nothing
 }
 
 
 def test_account_of_an_unconfirmed_email_is_taken_over_by_a_new_password(site, mailbox):
-    """No other login remains afterwards. A new table must be added to one of the two sets."""
+    """No other login remains afterwards. Add each new table to ENDED or STAYS."""
     assert tables_of_users() == ENDED | STAYS
     history = AccountHistory(site)
     site.rows("UPDATE users SET verified_ms = NULL WHERE email = 'ayesha@example.com'")
@@ -240,7 +240,9 @@ def test_stranger_learns_nothing_and_gets_no_mail(site, mailbox):
 
 
 def test_same_work_is_done_for_emails_without_an_account(site):
-    """Both write the same row, and the recipient is looked up when the mail is sent. So both take equally long."""
+    """Both cases write the same row, and the recipient is looked up only when the email is sent, so both take equally
+    long.
+    """
     sign_up(site)
     asked = []
     for email in ("ayesha@example.com", "nobody@example.com"):

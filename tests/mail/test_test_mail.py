@@ -1,4 +1,4 @@
-"""The test mail of the page Settings is sent like any other mail, and the page shows the mail server's response."""
+"""The test email from the Settings page is sent like any other email, and the page shows the mail server's response."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from netaddr import IPSet
 
 @pytest.fixture
 def place_database(tmp_path):
-    """`place_database({network: record})` is the path of a MaxMind database."""
+    """`place_database({network: record})` creates a MaxMind database and returns its path."""
 
     def make(records: dict[str, Any], name: str = "cities.mmdb", ip_version: int = 6, **metadata: Any) -> Path:
         writer = MMDBWriter(ip_version, ipv4_compatible=ip_version == 6, **metadata)

@@ -1,4 +1,4 @@
-"""Addresses belong to data centres or other networks, by AS number, and to the operators by OWN_ADDRESSES."""
+"""Owners of addresses: data centres or other networks by AS number, and the operators by OWN_ADDRESSES."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_built_in_list_knows_data_centres():
 
 @pytest.fixture
 def ranges(monkeypatch, tmp_path):
-    """`ranges((first, after), …)` writes them to the file of the built-in list."""
+    """`ranges((first, after), …)` writes these ranges to the file of the built-in list."""
     monkeypatch.setattr(address_owners, "RANGES", tmp_path / "hosting.bin")
 
     def write(*pairs: tuple[int, int]) -> AddressOwners:

@@ -1,4 +1,6 @@
-"""Crawlers that identify themselves are flagged, and counted or not by BOT_POLICY; no other visitors are."""
+"""Crawlers that identify themselves are flagged, and BOT_POLICY decides whether they count. No other visitors are
+flagged.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ BANGLADESH, AMERICA, GERMANY = "103.4.145.245", "8.8.8.8", "85.214.132.117"
 BANGLADESH_V6 = "2400:c600::1"
 PROXY = "10.0.0.2"
 EDGE = "10.0.0.1"
-"""Our inner hops, at the end of the header."""
+"""The address of our inner hops, at the end of the header."""
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def behind(sqlite_database):
 
 
 def register(site: Site, peer: str, forwarded: str | None = None, **headers: str) -> dict:
-    """Locations after a visit. Asserts that the response and the next read have the same."""
+    """Register a visit, and return the locations. Asserts that the response and the next read agree."""
     headers |= {"X-Forwarded-For": forwarded} if forwarded else {}
     answer = site.post(json={"visitorId": "ayesha"}, headers=headers, environ_overrides={"REMOTE_ADDR": peer})
     assert answer.status_code == 200, answer.text

@@ -1,4 +1,4 @@
-"""Location names of addresses, with databases made by the tests."""
+"""Location names for addresses, from databases that the tests create."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GARBAGE = [
 
 
 def flat(city: str, country: str = "BD") -> dict[str, Any]:
-    """A record in the format of ip-location-db."""
+    """A record in ip-location-db's format."""
     return {"city": city, "country_code": country, "state1": "Dhaka Division", "latitude": 23.78, "timezone": ""}
 
 
@@ -127,7 +127,7 @@ def test_countries_are_built_in_and_what_is_nowhere_is_unknown(place_database):
 
 
 def test_looking_up_opens_no_network_and_starts_nothing():
-    """And prints nothing, and changes no environment variable."""
+    """The lookup also prints nothing and changes no environment variable."""
     watched = (
         "import sys\n"
         "forbidden = ('socket.', 'subprocess.', 'os.fork', 'os.exec', 'os.posix_spawn', 'os.putenv')\n"
@@ -182,12 +182,12 @@ def test_every_country_of_the_file_has_a_name():
     assert codes - set(geolocation.NAMES) == set()
 
 
-# The files of GEOIP_DATABASE.
+# The files that GEOIP_DATABASE names.
 
 
 @pytest.fixture
 def unusable(tmp_path):
-    """Paths that are not databases, by what is wrong with them."""
+    """Paths that are not databases, keyed by what is wrong with them."""
     (tmp_path / "empty.mmdb").touch()
     (tmp_path / "text.mmdb").write_text("not a database\n" * 100)
     return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}
@@ -223,7 +223,7 @@ def test_names_without_a_folder_are_in_the_instance_folder(place_database, tmp_p
 
 
 def test_file_in_use_may_be_replaced(place_database):
-    """`make geoip` replaces it: processes that have the old file open keep reading it."""
+    """`make geoip` replaces the file: processes that have the old one open keep reading it."""
     path = place_database({"103.4.0.0/16": flat("Dhaka")})
     gazetteer = PlaceFinder([path])
     place_database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)

@@ -17,7 +17,7 @@ from koyjabo.network.rate_limiter import DailyRate, Rate, share
 
 @pytest.fixture
 def now(monkeypatch):
-    """The clock in s, which tests set."""
+    """The clock in seconds, set by the tests."""
     moment = [1000.0]
     monkeypatch.setattr(rate_limiter, "time", SimpleNamespace(time=time.time, monotonic=lambda: moment[0]))
     return moment
@@ -85,13 +85,13 @@ LIMIT = 3
 
 
 def of_prefix(subnet: int, home: int = 0) -> str:
-    """A /64 of the /48 `2001:db8:1::`: its last byte is `subnet`, and the byte before names the /56."""
+    """A /64 in the /48 `2001:db8:1::`. Its last byte is `subnet`, and the byte before that selects the /56."""
     return key(f"2001:db8:1:{home:02x}{subnet:02x}::1")
 
 
 @pytest.fixture(params=["rate", "counter"])
 def use(request):
-    """`use(address)`: whether one more use is within the limit, which then counts."""
+    """`use(address)` counts one more use if it is within the limit, and returns whether it is."""
     rate, counter = Rate(LIMIT), AddressCounter()
 
     def count(address: str) -> bool:

@@ -4,7 +4,7 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.network import user_agents
 
-user_agents.load()  # outside of the first timed example
+user_agents.load()  # outside the first timed example
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 ANDROID = f"Mozilla/5.0 (Linux; Android 10; K) {WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36"
 TABLET = f"Mozilla/5.0 (Linux; Android 14; SM-X700) {WEBKIT} Chrome/142.0.0.0 Safari/537.36"

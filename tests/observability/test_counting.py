@@ -1,4 +1,4 @@
-"""Where the workers of one server add up metrics, and when there is no space for them."""
+"""Where a server's workers add up their metrics, and what happens when there is no space for them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ for number in range(2 * MOST_KINDS):
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch):
-    """Restore the variable afterwards, which a server leaves set."""
+    """Restore the environment variable afterwards, because a server leaves it set."""
     monkeypatch.setenv(FOLDER, "/left/by/another")
 
 

@@ -1,4 +1,4 @@
-"""How late a worker is for its work of every second, and who reconnected within a minute."""
+"""How late a worker is for its once-a-second work, and who reconnected within a minute."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from koyjabo.observability.socket_log import Reconnections
 
 @pytest.fixture
 def now(monkeypatch) -> list[float]:
-    """The monotonic clock in s, which tests set."""
+    """The monotonic clock in seconds, set by the tests."""
     seconds = [100.0]
     monkeypatch.setattr(observability, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
     return seconds

@@ -15,7 +15,7 @@ from support.servers.server import SERVING, START_S, Server
 
 KEY = re.compile(r"(\w+)=(\S+)")
 PERSONAL = "zephyrine"
-"""Part of every personal value."""
+"""A string contained in every personal value."""
 
 ADDRESS = "203.0.113.77"
 
@@ -41,7 +41,7 @@ sys.exit(serve())
 
 
 def lines(server: Server, event: str, **values: Any) -> list[dict[str, str]]:
-    """Lines of an event, as dictionaries."""
+    """The log lines of an event, as dictionaries."""
     parsed = [dict(KEY.findall(line)) for line in server.log.splitlines() if f" {event} " in line]
     return [line for line in parsed if all(line.get(key) == str(value) for key, value in values.items())]
 
@@ -121,7 +121,7 @@ def test_sockets_of_one_address_do_not_fill_the_log(server):
 
 
 def sockets_in(server: Server) -> tuple[float, float]:
-    """Opened and ended sockets, according to the metrics."""
+    """The numbers of opened and ended sockets, according to the metrics."""
     metrics = server.metrics()
     opened = re.findall(r"^koyjabo_connections_opened_total\S* (\S+)", metrics, re.MULTILINE)
     ended = re.findall(r"^koyjabo_connection_duration_seconds_count (\S+)", metrics, re.MULTILINE)
@@ -134,7 +134,7 @@ def refused_in(server) -> float:
 
 
 def test_nothing_personal_is_written_down(new_server, sqlite_database):
-    """A server through everything that a person may do, and everything that may fail for them."""
+    """The server goes through everything a person can do, and everything that can fail for them."""
     server = new_server(sqlite_database, LOG_LEVEL="DEBUG", TRUSTED_PROXIES=1).start()
     live(server)
     server.koyjabo("user", "promote", f"{PERSONAL}@example.com")
@@ -163,7 +163,7 @@ def test_worker_that_cannot_begin_is_logged_in_the_same_way(new_server, sqlite_d
 
 
 def test_what_the_start_has_to_say_is_in_the_log_as_anything_else(new_server, sqlite_database):
-    """Here about an ADMIN_EMAIL that now belongs to another user."""
+    """The example is an ADMIN_EMAIL that now belongs to another user."""
     server = new_server(sqlite_database, LOG_FORMAT="json").start()
     email = Member(server).email
     server.stop()
@@ -182,7 +182,7 @@ def test_start_says_that_countries_are_missing_and_which_settings_are_removed(ne
 
 
 def in_json(server: Server) -> set[str]:
-    """The events of a JSON log. Every line is an object, except the one that announces the address."""
+    """The events in a JSON log. Asserts that every line is an object, except the one that announces the address."""
     lines_ = [json.loads(line) for line in server.log.splitlines() if not SERVING.match(line)]
     assert all({"time", "level", "logger"} <= set(line) for line in lines_)
     return {line["event"].partition(" ")[0] for line in lines_}

@@ -1,4 +1,4 @@
-"""One line an event, whatever its values contain."""
+"""One line per event, whatever its values contain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORGED = "ayesha\n2026-01-01T00:00:00.000Z error koyjabo forged\r\x1b[31m\u2028\
 
 @pytest.fixture
 def written(monkeypatch):
-    """`written("json")` creates a log in that style. The second value returns what was written."""
+    """`written("json")` returns a logger with that format, and the stream it writes to."""
     package = logging.getLogger("koyjabo")
     before = package.handlers, package.propagate, package.level
 

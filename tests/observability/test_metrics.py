@@ -71,7 +71,7 @@ def test_visit_is_counted_with_its_commit_and_an_error_by_its_code(site):
 
 
 def test_broadcast_that_tells_no_visit_has_no_commit(site):
-    """Visitors are noticed as inactive within a second, which is not a commit's latency."""
+    """It may take a second to notice that a visitor became inactive, which is not a commit's latency."""
     name, rooms = "koyjabo_commit_to_client_seconds_count", site.services[RealtimeServices].rooms
 
     def broadcast(after: int) -> tuple[VisitorUpdate, float]:
@@ -108,7 +108,7 @@ def metrics():
 
 
 def test_kinds_of_errors_have_an_end(metrics):
-    """Libraries log what clients have sent, and each kind takes memory."""
+    """Libraries log what clients send, and each kind of error takes memory."""
     for number in range(MOST_KINDS + 30):
         metrics.error(f"kind_{number}")
     metrics.error("kind_0")
@@ -154,7 +154,7 @@ def test_metrics_are_for_those_who_know_the_token(site):
 
 @pytest.mark.parametrize(("environment", "status"), [("production", 403), ("development", 200)])
 def test_without_a_token_this_machine_alone_reads_them_in_development_alone(sqlite_database, environment, status):
-    """But not through a proxy."""
+    """Requests through a proxy are refused in any case."""
     with Site(sqlite_database.url, METRICS_TOKEN="", ENVIRONMENT=environment, TRUSTED_PROXIES=1) as site:
         assert site.client.get("/metrics").status_code == status
         for headers in ({}, SCRAPER, {"Authorization": "Bearer "}):
@@ -219,7 +219,7 @@ def test_socketio_client_that_goes_before_it_is_let_in_has_not_ended(server):
     assert gone.message().startswith("40{")
     gone.reset()
     with SocketIO(server.port) as later:
-        assert later.is_answered()  # so that an earlier one was forgotten as well
+        assert later.is_answered()  # by now the earlier client has been forgotten
         assert server.held()["members"] == 1
     assert_opened_and_ended(server, 1)
 
@@ -229,7 +229,7 @@ class Tab(SocketIO):
 
 
 def assert_opened_and_ended(server, count: int) -> None:
-    """Assert that opened and ended connections are equal, in metrics and log."""
+    """Assert that `count` connections were opened and as many have ended, according to the metrics and the log."""
 
     def counted(name: str) -> float:
         return next(float(line.split()[-1]) for line in server.metrics().splitlines() if name in line)

@@ -16,12 +16,12 @@ from koyjabo.server.process.metrics_folder import PREFIX
 
 ENDED = "koyjabo_connection_duration_seconds_count"
 FILES = [f"{kind}_{place}" for kind in ("counter", "histogram", "now") for place in (0, 1)]
-"""Files of two workers, plus two shared ones. Each worker writes its last file a second or more after its start."""
+"""The files of two workers: one per kind and worker. A worker writes its last file a second or more after its start."""
 
 
 @pytest.fixture(scope="module")
 def temporary(tmp_path_factory) -> Path:
-    """The parent of only the server's folder."""
+    """A directory that contains only the server's folder."""
     return tmp_path_factory.mktemp("temporary")
 
 
@@ -31,7 +31,7 @@ def workers(module_servers, module_sqlite_database, redis, temporary) -> Server:
 
 
 def scraped(server: Server) -> dict[str, float]:
-    """Values by name with labels, as written."""
+    """Metric values by name and labels, as written in the response."""
     lines = [line for line in server.metrics().splitlines() if line and not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 

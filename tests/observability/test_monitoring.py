@@ -37,7 +37,7 @@ VALUES ('a', '', '', :now_ms, :now_ms, :now_ms, :now_ms, 'proven', 'restore', 1,
 
 TARGET = {"job": "koyjabo", "instance": "a:8000"}
 AT_MINUTES = (20, 60, 130)
-"""When to check rules that must not fire."""
+"""Minutes when rules that must not fire are checked."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def asked(expression: str) -> list[Asked]:
 
 
 def panels() -> dict[str, list[str]]:
-    """Expressions by title."""
+    """Expressions by panel title."""
     return {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in DASHBOARD["panels"]}
 
 

@@ -15,7 +15,7 @@ SOON_S = 0.8
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Objects that wait to be pinged are kept until then."""
+    """A server with frequent pings: objects that wait to be pinged are kept until then."""
     with changed_server(tmp_path_factory.mktemp("server"), pings(SOON_S, SOON_S / 2, SOON_S / 8)) as server:
         server.register("somebody")
         yield server
@@ -60,11 +60,11 @@ LAST = [
     head("GET", "/healthz", "Host: other"),
     head("POST", "/api/visitor/register", "Content-Length: 1000000"),
 ]
-"""Requests that keep the connection open, or end it: by request, by age, refused, or too large."""
+"""Requests that keep the connection open or end it: by `Connection: close`, as HTTP/1.0, refused, or too large."""
 
 
 def test_request_that_was_answered_is_gone(server):
-    """Including the last request of its connection."""
+    """This includes the last request on a connection."""
     for request in LAST:
         before = uncollected(server)
         for _ in range(TIMES):

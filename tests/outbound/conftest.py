@@ -14,7 +14,7 @@ def client():
 
 @pytest.fixture(scope="session")
 def new_odd():
-    """Start servers that respond with given bytes. Stops them afterwards."""
+    """Start servers that respond with the given bytes, and stop them afterwards."""
     servers: list[OddServer] = []
 
     def start(*args, **kwargs) -> OddServer:

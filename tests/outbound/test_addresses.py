@@ -83,7 +83,7 @@ def test_name_without_an_address_may_be_set():
 
 
 def test_name_is_resolved_once_and_the_checked_address_is_dialled(new_odd):
-    """Guards against DNS rebinding, where a name resolves to another address each time."""
+    """Guards against DNS rebinding, where a name resolves to a different address each time."""
     answers = [["127.0.0.1"], ["127.0.0.2"]]
     server = new_odd(b"HTTP/1.1 204 No Content\r\n\r\n")
     client = HttpClient(ThreadRuntime(), lambda host, port: answers.pop(0))

@@ -42,7 +42,7 @@ def request(url: str, **changes) -> Request:
 
 
 def test_names_that_hang_keep_no_other_name_waiting(new_odd, resolver):
-    """All names of webhooks hang, and all names of URLs being saved."""
+    """The hostnames of all webhooks and of all URLs being saved hang."""
     server = new_odd(NO_CONTENT)
     with loop_on() as runtime:
         client = HttpClient(runtime, resolver)
@@ -68,7 +68,7 @@ def test_name_that_hangs_holds_one_thread_for_all_its_callers_and_each_checks_it
 
     with loop_on() as runtime:
         client = HttpClient(runtime, resolver)
-        ask(timeout_s=0.05)  # its caller gives up, and the next one finds the thread still there
+        ask(timeout_s=0.05)  # this caller gives up, and the next ones find its thread still running
         for destinations in (HERE, HERE, PUBLIC):
             runtime.start_task(lambda destinations=destinations: ask(destinations=destinations))
         pause(runtime)

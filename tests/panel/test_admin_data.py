@@ -1,4 +1,4 @@
-"""The page Data: erasing, imports, backups, and running jobs."""
+"""The Data page: erasing, imports, backups, and running jobs."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_visit_has_an_address_with_all_that_is_known(site, admin, example):
 
 
 def test_visit_that_waited_says_when_it_was_opened_and_when_it_was_counted(other):
-    """A device may claim any time without harm."""
+    """A device can claim any time without doing harm."""
     site, admin, now_ms = other, panel(other), other.time.ms
     waited = site.register("tunnel", timestamp=now_ms - 3_120_000).ordinal
     at_once = site.register("road", timestamp=now_ms - 50_000).ordinal
@@ -208,7 +208,7 @@ def test_communities_and_users_are_found_by_part_of_their_names(site, admin, exa
     assert "chandana@example.com" in admin.get("/admin/people?query=চন্দ")
     assert "chandana@example.com" in admin.get("/admin/people?query=CHANDANA@")
     assert "Nothing found." in admin.get("/admin/people?query=%25")
-    # read up to 200 characters
+    # only the first 200 characters are read
     assert "Line 19" in admin.get(f"/admin/communities?query=line+19{'+' * 193}{'x' * 5000}")
 
 
@@ -220,7 +220,7 @@ def test_user_is_shown_with_what_they_belong_to(site, admin, example):
 
 
 def entries(page):
-    """Events of the page, with their details and actors."""
+    """The events on the page, with their details and actors."""
     return [words(entry) for entry in ENTRY.findall(page)]
 
 

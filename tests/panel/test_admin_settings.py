@@ -1,5 +1,5 @@
-"""The page Settings: the basics and every setting that differs from its default, with value and meaning, and no
-secret.
+"""The Settings page: the basics, and every setting that differs from its default, with its value and meaning but no
+secrets.
 """
 
 from __future__ import annotations

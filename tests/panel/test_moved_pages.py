@@ -1,4 +1,4 @@
-"""Earlier addresses of the panel lead to the present ones, so that bookmarks and emails keep working."""
+"""Old panel addresses lead to the current ones, so that bookmarks and links in emails keep working."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """The panel on two real workers: archiving a community, recounting the ledger, listing workers, and showing on every
-page since when visits cannot be saved.
+page when visits stopped being saved.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ MEANINGS = re.compile(r'(?s)<dd class="quiet">.*?</dd>')
 
 @pytest.fixture(scope="module")
 def example(site):
-    """A site with visits, an invitation, an email in the audit log's details, and a visitor whose id has only
+    """A site with visits, an invitation, an email in the audit log's details, and a visitor whose id consists only of
     digits.
     """
     example = ExampleCommunity(site)
@@ -71,7 +71,7 @@ def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, ex
         assert EMAIL.findall(words(MEANINGS.sub("", page))) == [], path
         assert "/invitations/" not in page
         assert set(re.findall(r'<form method="post" action="([^"]+)"', page)) == {"/logout"}, path
-        assert page.count('method="post"') == 3  # this form, the themes and the languages
+        assert page.count('method="post"') == 3  # the logout form, the theme and the language
         links = {re.split("[?#]", link)[0] for link in re.findall(r'href="(/admin[^"]*)"', page)}
         assert [link for link in links if not re.fullmatch(allowed, link)] == [], path
         assert "You are a viewer of this panel" in page

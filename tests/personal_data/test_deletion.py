@@ -1,4 +1,4 @@
-"""A deleted account is gone at once and completely, and all numbers stay."""
+"""A deleted account is gone at once and completely, and all numbers stay the same."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_of_two_admins_who_leave_at_once_one_stays(site):
 
 
 def test_visit_that_was_on_its_way_has_no_owner(site, history):
-    """It is committed after the account is gone."""
+    """The visit is committed after the account is gone."""
 
     def arrive(user_id: str) -> None:
         for number, scope in enumerate(("site", history.theirs, history.hers)):

@@ -99,7 +99,7 @@ def test_long_sections_come_in_pieces(history, exported, monkeypatch):
     monkeypatch.setattr(export, "PIECE", 2)
     again = history.ayesha.get(EXPORT).json
     for section in SECTIONS:
-        if section.name != "audit_by_me":  # it has one entry more
+        if section.name != "audit_by_me":  # it has one more entry
             assert again[section.name] == exported[section.name], section.name
 
 

@@ -63,7 +63,7 @@ CALLS: dict[str, dict[str, Any]] = {
 
 
 def assert_all_received(sockets: Sockets, community: str, program: str, **settings: Any) -> None:
-    """Assert that for each of CALLS that `program` makes, both sockets in its room receive it."""
+    """Run `program`, which makes all CALLS, and assert that both sockets in each call's room receive its event."""
     before = {listener: len(listener.received) for listeners in sockets for listener in listeners}
     done = run("-c", program.replace("CALLS", "\n".join(f"b.{call}" for call in CALLS)), **settings)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Messages that other processes publish on the channel: events reach every page unchanged, and invalid ones are
+"""Messages that other processes publish on the channel: events reach every page unchanged, and invalid messages are
 ignored.
 """
 
@@ -147,7 +147,7 @@ def test_rubbish_on_the_channel_is_ignored(server, redis):
 
 
 def test_values_that_workers_of_1_0_0_send_each_other_reach_no_page(server, redis, outside):
-    """During an upgrade they share the Socket.IO queue with this version."""
+    """During an upgrade, 1.0.0 workers share the Socket.IO queue with this version."""
     message = {"type": "koyjabo:value", "figures": []}
     with pages(server) as open_pages:
         publish(redis, {"method": "emit", "event": "koyjabo:value", "room": "stats", "data": [message]}, QUEUE)

@@ -1,4 +1,4 @@
-"""Redis is down or frozen: visits continue, and soon after it returns all pages show the same."""
+"""Redis is down or frozen: visits continue, and soon after it returns, all pages show the same numbers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def assert_it_says_so(connection) -> None:
 
 @pytest.mark.parametrize("failure", ["freeze", pytest.param("kill", marks=pytest.mark.long)])
 def test_visits_are_answered_and_pushed_while_redis_is_away(new_server, sqlite_database, disposable_redis, failure):
-    """At the start of a server, and later. After each return all pages show the same."""
+    """Redis is away when the server starts, and again later. Each time it returns, all pages show the same numbers."""
     come_back = {"freeze": disposable_redis.thaw, "kill": disposable_redis.start}
     disposable_redis.kill()
     server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url))

@@ -33,7 +33,7 @@ SOON_S = PATIENCE_S
 
 @contextmanager
 def open_at(servers):
-    """An HTTP connection and a page of each kind on each server, which has one worker."""
+    """An HTTP connection and a page of each kind on each server. Each server has one worker."""
     with ExitStack() as stack:
         connections = [stack.enter_context(WorkerConnection(server)) for server in servers]
         opened = [[stack.enter_context(kind(server.port)) for kind in BOTH_KINDS] for server in servers]
@@ -71,7 +71,7 @@ def test_pages_of_another_server_on_the_database_are_updated_by_its_pulse_withou
 
 
 def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_server, tmp_path, disposable_redis):
-    """Redis has databases, but they all share its channels."""
+    """Redis separates databases, but all of them share its channels."""
     sites = [
         new_server(
             SqliteDatabase.migrated(tmp_path / f"site-{number}.db"),
@@ -92,7 +92,7 @@ def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_serve
 
 
 def test_total_set_by_hand_is_on_every_page_of_both_workers_soon(new_server, sqlite_database, disposable_redis):
-    """A lower total with a new epoch."""
+    """The new total is lower, and has a new epoch."""
     server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url, STARTING_TOTAL=4000))
     with worker_connections(server) as each_worker, pages(server) as open_pages:
         before = each_worker[0].register("ayesha").stats
@@ -108,7 +108,7 @@ def test_total_set_by_hand_is_on_every_page_of_both_workers_soon(new_server, sql
 
 @pytest.fixture(scope="module")
 def redis(module_database):
-    """One Redis per database, because all servers on a Redis form one site."""
+    """One Redis per database, because all servers on the same Redis form one site."""
     server = Redis().start()
     yield server
     server.kill()
@@ -120,8 +120,8 @@ def server(module_servers, module_database, redis):
 
 
 def ten_visits_are_ten_events(each_worker, open_pages):
-    """Whether ten visits were ten events. False if a worker corrected its active visitors in between, which is an event
-    as well: it counts a visitor twice until Redis has reported that the other worker knows them.
+    """Whether ten visits cause ten events. False if a worker corrected its active visitors in between, which is another
+    event: it counts a visitor twice until Redis has reported that the other worker knows them.
     """
     received = [len(page.updates) for page in open_pages]
     for number in range(10):
@@ -147,7 +147,7 @@ def test_visit_of_an_active_visitor_is_one_event_on_each_socket_and_the_same_jso
 
 
 def test_no_new_connection_is_shown_less_than_was_acknowledged_by_any_worker(server):
-    """While many visits arrive, whichever worker takes the connection."""
+    """This holds while many visits arrive, whichever worker accepts the connection."""
     before, workers = server.stats().total, server.workers()
     answered = Counter()
     with worker_connections(server) as each_worker, Crowd([server], visits=150, clients=4, seed=21) as crowd:

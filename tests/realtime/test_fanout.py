@@ -78,7 +78,7 @@ class World:
             connection.write(frame(data, TEXT if isinstance(data, str) else BINARY))
 
     def join(self, name, connection=None, room=ROOM):
-        """Add a Socket.IO client to a room. Without a connection of our server, it polls."""
+        """Add a Socket.IO client to a room. Without `connection`, it polls."""
         self.server.eio.sockets[name] = SimpleNamespace(connection=connection)
         sid = self.fanout.connect(name, "/")
         if room:

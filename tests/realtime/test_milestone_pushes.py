@@ -1,4 +1,4 @@
-"""Milestones reach each open page once, with the first push that contains it, on every worker."""
+"""Every open page on every worker receives a milestone once, with the first push that reaches it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def milestones_of(page) -> list[tuple[int, int]]:
 
 
 def test_all_pages_of_two_workers_receive_it_once_and_later_ones_do_not(server):
-    """Even if its push was lost because the worker was killed after the commit."""
+    """They receive it even if its push was lost because the worker was killed after the commit."""
     total = server.stats().total + VISITS
     with ExitStack() as stack:
         pages = []

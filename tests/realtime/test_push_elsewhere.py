@@ -1,4 +1,4 @@
-"""Push in one process: on any WSGI server, with the test client, and by the clock."""
+"""Push in one process: on any WSGI server, to the test client, and triggered by the clock."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Member:
         return self.frames[-1].replace(b": ", b":")
 
 
-# By the clock.
+# Pushes triggered by the clock.
 
 
 def test_midnight_and_the_end_of_a_window_are_pushed_and_nothing_is_when_nothing_changes(site):
@@ -81,7 +81,7 @@ def test_no_visit_and_no_push_waits_for_a_redis_that_hangs(sqlite_database, disp
             disposable_redis.thaw()
 
 
-# The test client of Flask-SocketIO.
+# Flask-SocketIO's test client.
 
 
 def test_test_client_receives_the_first_event_and_every_change(site):

@@ -1,4 +1,4 @@
-"""Events of a connected page: on connecting, at every change, never out of order."""
+"""Events that a connected page receives: on connecting and at every change, never out of order."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_burst_is_few_events_of_which_the_last_is_exact(sqlite_server):
 
 
 def test_nothing_is_announced_before_it_is_committed(sqlite_server):
-    """When an event arrives, the ledger on disk already contains all that it counts."""
+    """When an event arrives, the ledger on disk already contains everything it counts."""
     announced_early = []
 
     class Auditor(PlainListener):
@@ -139,7 +139,7 @@ def test_socketio_events_are_answered_and_acknowledged(sqlite_server):
 
 
 def test_operator_says_how_long_a_page_has_to_wait_for_the_next_update(new_server, sqlite_database):
-    """The last value arrives nevertheless."""
+    """The last value still arrives."""
     server = new_server(sqlite_database, UPDATE_INTERVAL_MS=3000).start()
     with pages(server) as open_pages:
         began = time.monotonic()

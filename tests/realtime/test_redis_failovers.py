@@ -1,4 +1,6 @@
-"""Failovers between several Redis: no visit is delayed, and all pages are right soon after another one takes over."""
+"""Failovers between several Redis servers: no visit is delayed, and all pages are right soon after another server takes
+over.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +106,7 @@ def is_master(node: RedisNode) -> bool:
 
 
 def workers_at(node: RedisNode) -> list[dict[str, str]]:
-    """Connections of workers. Sentinels name theirs, and replicas have a flag."""
+    """The workers' connections. Sentinels name theirs, and replicas have a flag."""
     with node.client() as client:
         others = (connection for connection in client.client_list() if connection["cmd"] != "client|list")
         return [other for other in others if not other["name"] and "S" not in other["flags"]]
@@ -120,7 +122,7 @@ def assert_right(each_worker, open_pages, total: int) -> None:
 
 @LONG
 def test_other_programs_reach_every_page(new_server, sqlite_database, monkeypatch):
-    """Both by python-socketio and by our broadcaster."""
+    """They can use python-socketio or our broadcaster."""
     with RedisWithSentinels() as group:
         server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
         monkeypatch.setenv("REDIS_URL", group.url)

@@ -44,8 +44,8 @@ class Source:
 
 
 class Clock:
-    """A clock that advances while a room sleeps, and runs planned actions at their time. Rooms of earlier tests, whose
-    threads may still rest, do not move it.
+    """A clock that advances while a room sleeps, and runs planned actions at their time. Rooms from earlier tests,
+    whose threads may still be sleeping, do not move it.
     """
 
     def __init__(self):
@@ -78,7 +78,7 @@ class Fanout:
     clock: Clock
     takes_s: float = 0.0
     stands_back: bool = False
-    """Whether other tasks ran all the time."""
+    """Whether other tasks ran during the whole broadcast."""
     members: int = 1
     fails: int = 0
     share_of_core: float = 1.0
@@ -108,7 +108,7 @@ class Fanout:
 
 
 class AtOnce(ThreadRuntime):
-    """Runs a task to its end before its starter continues."""
+    """Runs a task to completion before its caller continues."""
 
     def start_task(self, main):
         main()

@@ -1,5 +1,5 @@
-"""Clients take all HTTP places and send nothing, or one byte at a time. Others are still served, and nothing is left
-behind (RFC 9112, 9.5 and 9.8 allow a server to close idle connections).
+"""Clients take all HTTP places and send nothing, or one byte at a time. Other clients are still served, and nothing is
+left behind (RFC 9112, 9.5 and 9.8 allow a server to close idle connections).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def slow(server):
-    """Clients that send one more byte at each call."""
+    """`slow(beginning)` connects clients that send `beginning`; `drip` sends one more byte for each of them."""
     made: list[socket.socket] = []
     sockets = open_sockets(server.worker)
 
@@ -70,7 +70,7 @@ def drip(clients: list[socket.socket]) -> None:
 
 
 def is_served(server) -> bool:
-    """Whether a new visitor is answered and counted."""
+    """Whether a new visitor gets a response and is counted."""
     before = total(server)
     with Connection(server.port) as connection:
         registered = connection.send_visit(f"visitor-{next(numbers)}").answer()
@@ -78,7 +78,7 @@ def is_served(server) -> bool:
 
 
 def total(server) -> int:
-    """On a new connection, because a kept one may have been closed to make room."""
+    """The total, read on a new connection, because a kept one may have been closed to make room."""
     with Connection(server.port) as connection:
         return connection.ask("GET", "/api/stats").json["totalVisitors"]
 
@@ -100,7 +100,7 @@ def test_clients_that_do_not_read_answers_keep_no_others_out(server, slow):
 
 
 def test_who_keeps_a_connection_and_uses_it_is_not_ended_first(server, slow):
-    """The connections that were silent for longest are closed first."""
+    """The connections that have been silent longest are closed first."""
     with Connection(server.port) as connection:
         for _ in range(3):
             slow(BEGINNINGS["half a head"], PLACES // 4)

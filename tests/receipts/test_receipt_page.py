@@ -21,7 +21,7 @@ def admin(site):
 
 
 def recount(site, admin) -> str:
-    """Run a recount. Returns its final text on the page."""
+    """Run a recount, and return the text of the page after it."""
     ended = "SELECT count(*) FROM audit_log WHERE action = 'ledger.recounted'"
     before = site.rows(ended)
     admin.send("/admin/receipt/recount")

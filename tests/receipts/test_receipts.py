@@ -129,7 +129,7 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
 
 
 def test_the_newest_recount_and_backup_are_told(site):
-    """By `koyjabo verify`, by a restore, or by a verified backup."""
+    """They come from `koyjabo verify`, a restore, or a verified backup."""
     recounts, by_operator = site.services[Recounts], audit.actor(OPERATOR, site.services.clock)
     assert receipt(site)["recounted"] is None
     recounts.verify(quiet)
@@ -149,7 +149,7 @@ def test_the_newest_recount_and_backup_are_told(site):
 
 
 def newest_recount(site: Site) -> dict:
-    """Wait until the cached result is too old, and return the newest recount."""
+    """Wait until the cached result has expired, and return the latest recount."""
     site.time.pass_(seconds=5)
     return receipt(site)["recounted"]
 

@@ -1,4 +1,4 @@
-"""Random histories of a total: its receipt adds up and lists exactly the numbers of its visits."""
+"""Random histories: a total's receipt adds up and lists exactly the visit numbers it counts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHANGES = ("start", "imported", "adjustment", "rolled_back")
 
 
 class Expected:
-    """The receipt that the actions so far should give."""
+    """The receipt expected after the actions so far."""
 
     def __init__(self, start: int) -> None:
         self.total = start
@@ -105,7 +105,7 @@ class ReceiptMachine(RuleBasedStateMachine):
         remembered, then = self.database.remember(), deepcopy(self.expected)
         self.visit(visits)
         if change:
-            with suppress(LedgerUnavailable):  # writes are not repeated, and `remember` cut the connections
+            with suppress(LedgerUnavailable):  # writes are not retried, and `remember` cut the connections
                 self.set_total(0)
             self.set_total(change)
         self.site.stats()  # only shown numbers are remembered

@@ -1,4 +1,4 @@
-"""Recounts that are started in the panel."""
+"""Recounts started in the panel."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin,
 
 @pytest.mark.parametrize("comes_late", [False, True])
 def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, pause, monkeypatch, comes_late):
-    """`comes_late`: the write succeeded nevertheless."""
+    """`comes_late` means that the write succeeded despite the error."""
     recounts, away = site.services[Recounts], [True] * 3
     write = recounts._database.write
 

@@ -132,7 +132,7 @@ TABLES = (
 TRUTH = """
 adjustments folded_visits forgotten_visitors imported_visits
 """
-"""Together with `visits`, the sources of all derived data."""
+"""The sources of all derived data, together with `visits`."""
 ORIGINAL = """
 peaks users sessions login_failures communities memberships access_version
 audit_log nightly_work database_identity day_secrets totp_secrets recovery_codes spent_codes passkeys pending_steps
@@ -140,11 +140,11 @@ invitations email_links outbox mail_budgets events event_sums insight_sums share
 imported_days api_keys oidc_identities webhooks webhook_deliveries backups
 starting_steps panel_invitations file_imports attendance
 """
-"""Data that exists only here."""
+"""Data that exists only in these tables."""
 NOT_DERIVED = set(f"{TRUTH} {ORIGINAL} watermarks".split())
 
 
 def test_every_table_is_in_the_list_or_known_not_to_be_derived():
-    """A new table must be added to one of the two: a recount must check derived data."""
+    """Add each new table to one of the two lists: a recount must check derived data."""
     assert {table.name for table in db.metadata.sorted_tables} == TABLES | NOT_DERIVED
     assert not TABLES & NOT_DERIVED

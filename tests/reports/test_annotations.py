@@ -1,4 +1,4 @@
-"""Annotations of charts: admins' notes, and entries of the audit log about figures."""
+"""Chart annotations: admins' notes, and audit log entries about figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversions of a community are counted by the page that each visitor opened first there."""
+"""A community's conversions are counted by the first page that each visitor opened there."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def pages(site: Site, scope: Scope, first: str, last: str) -> list[tuple[str | N
 
 
 def open_and_sign_up(site: Site, scope: Scope, name: str, *opened: str | None) -> None:
-    """Open pages at intervals of an hour, and sign up."""
+    """Open pages an hour apart, and sign up."""
     for number, page in enumerate(opened):
         site.register(name, visitId=str(number), page=page, communityId=scope)
         site.time.pass_(hours=1)

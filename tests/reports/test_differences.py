@@ -1,4 +1,4 @@
-"""Yesterday in one sentence: each number equals a count visit by visit."""
+"""Yesterday in one sentence: each number equals a visit-by-visit count."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_what_values_gained_and_lost_adds_up_to_the_difference(site, before, now
 
 
 def overview(site, day: str):
-    """Overview for an admin on a day."""
+    """An admin of the panel on the morning of `day`."""
     site.time.go_to(f"{day}T08:00:00+06:00")
     return panel(site, f"rani{next(admins)}")
 

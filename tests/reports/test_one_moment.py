@@ -31,7 +31,7 @@ def cells(page: str, start: str, end: str, pattern: str) -> int:
 
 
 def check(page: str) -> int:
-    """Assert that the figures agree. Returns the newest number."""
+    """Assert that the figures agree. Returns the latest visit number they include."""
     numbers, lines = numbers_of(page), LINE.findall(words(page))
     assert len(lines) == 1
     upto = int(lines[0][0].replace(",", ""))
@@ -43,7 +43,7 @@ def check(page: str) -> int:
 
 
 def test_figures_sums_and_lists_of_each_answer_agree_while_visits_come(site):
-    site.register("first", page="/0")  # before the first visit, Overview is another page
+    site.register("first", page="/0")  # before the first visit, Overview is a different page
     admin, acknowledged, is_over = panel(site), [], threading.Event()
 
     def register() -> None:

@@ -1,4 +1,4 @@
-"""Pushed views of reports: on every worker, sockets receive the same numbers as pages and API."""
+"""Pushed views of reports: on every worker, sockets receive the same numbers as the pages and the API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def admin(server) -> Member:
 
 
 class Shown:
-    """The state of a page that applies what one socket receives."""
+    """The state of a page that applies the updates of one socket."""
 
     def __init__(self, socket: PlainMember) -> None:
         self.socket = socket
@@ -51,7 +51,7 @@ class Shown:
 
     @property
     def states(self) -> list[tuple[int, dict[str, Any], dict[str, str]]]:
-        """After each update: its snapshot, all cells, all versions."""
+        """The snapshot, all cells and all versions after each update."""
         cells, versions, states = {}, {}, []
         for update in self.updates:
             if update.get("whole"):
@@ -83,13 +83,13 @@ def on_each_worker(stack: ExitStack, server: Server, member: Member) -> list[Sho
 
 
 def listed(cells: dict[str, Any], part: str) -> int:
-    """The visits of a list and of its other values."""
+    """The visits in a list, including its other values."""
     rows = [cell for name, cell in cells.items() if name.startswith(f"{part}.") and name.split(".")[1].isdigit()]
     return sum(row[1] for row in rows) + cells[f"{part}.other"][-1]
 
 
 def test_each_update_adds_up_and_the_last_is_what_the_api_answers(server, admin):
-    """Visits of both workers are in both workers' views. `make bench NAME=reports` measures delay and cost."""
+    """Visits on both workers are in both workers' views. `make bench NAME=reports` measures delay and cost."""
     with ExitStack() as stack:
         both, views = stack.enter_context(worker_connections(server)), on_each_worker(stack, server, admin)
         for number in range(30):
@@ -116,7 +116,7 @@ def test_pages_have_the_versions_that_are_pushed_until_more_than_numbers_changes
     with PanelSocket(server.port, admin.token) as socket, worker_connections(server) as (connection, _):
         view = Shown(socket).ask()
         view.wait_for(connection.register("somebody").ordinal)
-        # Until the worker has asked Redis, that figure is a reason and not a number.
+        # Until the worker has asked Redis, the peak of active visitors is a reason and not a number.
         wait_until(lambda: view.states[-1][1]["figures.peak_active"][0], "the number of active visitors is known")
         before = view.states[-1][2]
         assert dict(VERSION.findall(page_of(server, admin, site_of_before))) == before
@@ -170,7 +170,7 @@ def test_moderator_follows_the_reports_of_a_community_and_a_member_nothing(serve
 
 
 def test_views_are_no_connections_of_their_own_and_end_with_their_pages(server, admin):
-    """The next update would fail if a closed one were still subscribed."""
+    """The next update would fail if a closed view were still subscribed."""
     with ExitStack() as stack:
         views = on_each_worker(stack, server, admin)
         wait_until(lambda: 'koyjabo_connections{kind="communities"} 0.0' in server.metrics(), "they count as panels")

@@ -69,7 +69,7 @@ def test_today_week_and_month_end_today(dhaka):
 
 
 def test_growth_is_of_the_last_days_against_as_many_before(dhaka):
-    """Two people, two, none and three on successive days."""
+    """None, two, two, none, none, three and two people come on successive days."""
     rates = []
     for day, people in ((0, 0), (1, 2), (2, 2), (3, 0), (4, 0), (5, 3), (6, 2)):
         for number in range(people):

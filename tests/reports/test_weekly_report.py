@@ -38,7 +38,7 @@ def at(moment: str) -> Time:
 
 
 def wants(site: Site, mailbox: Mailbox, name: str, language: str = "en") -> Reader:
-    """A user who has confirmed the email and subscribed to the report."""
+    """A user who has confirmed their email and subscribed to the report."""
     reader = Reader(site, language).sign_up(name)
     site.services[MailOutbox].send_all()
     reader.send(path_in(mailbox.to(f"{name}@example.com")[-1]))
@@ -120,7 +120,7 @@ def test_it_comes_on_sunday_morning_and_once_a_week(site, mailbox):
         site.time.go_to(moment)
         tick(site)
         seen.append(len(reports(mailbox)))
-    assert seen == [1, 1, 2, 2, 2, 3]  # the first one is about the week before
+    assert seen == [1, 1, 2, 2, 2, 3]  # the first report is about the week before
 
 
 def test_it_is_for_those_who_want_it_and_have_confirmed_their_email(site, mailbox):
@@ -167,7 +167,7 @@ def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_be
 
 
 def write(site: Site) -> None:
-    """Write what is due, and wait for that, but send nothing."""
+    """Write what is due, and wait until that is done, but send nothing."""
     weekly = site.services[ReportServices].weekly_report
     weekly.tick()
     wait_until(lambda: not weekly._work._is_busy, "the work is done")

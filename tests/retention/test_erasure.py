@@ -83,7 +83,7 @@ def test_no_table_names_them(sqlite_database):
             "VALUES (:visitor_id, :event_id, :scope, :at_ms, :day, :hour_s, 'search')",
             **event,
         )
-        site.rows("DELETE FROM counters WHERE scope = :gone", gone=GONE)  # as when it is archived or deleted
+        site.rows("DELETE FROM counters WHERE scope = :gone", gone=GONE)  # as when the community is archived or deleted
         assert "ayesha" in contents(site)
         site.forget("ayesha")
         assert "ayesha" not in contents(site)
@@ -205,7 +205,7 @@ def test_forgetting_that_broke_off_goes_on_with_one_name_also_when_the_first_vis
 
 @pytest.mark.both_kinds
 def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
-    """They come to communities where the visitor is new."""
+    """These visits are in communities where the visitor is new."""
     many_visits(site, 8)
     coming = count(1)
 
@@ -234,7 +234,7 @@ def is_in_redis(redis, visitor: str) -> bool:
 
 
 def test_one_who_is_forgotten_is_active_on_no_worker(server, redis):
-    """Though the visitor's pages stay open on both workers, and each renews the leases of open pages."""
+    """The visitor's pages stay open on both workers, which renew the leases of open pages."""
     before = server.stats().unique
     server.register("ayesha")
     server.register("karim")

@@ -42,7 +42,7 @@ SAID: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
 
 REMOVED, KEPT = 0, 1
 RENAMED = dict.fromkeys(("visitor_id", "visit_id", "user_id"), "reduced")
-"""Columns that have another, meaningless value afterwards."""
+"""Columns that have a different, meaningless value afterwards."""
 
 
 def test_pages_say_of_each_column_whether_erasing_removes_it(site):

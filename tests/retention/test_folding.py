@@ -17,12 +17,12 @@ from koyjabo.models import Scope
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 DAY_MS = 86_400_000
 VISITS = 300
-"""Few: on a busy machine each transaction takes long, and prune rests for twice as long after it."""
+"""Only a few: on a busy machine each transaction takes a long time, and prune pauses for twice as long after it."""
 
 
 @pytest.fixture
 def server(database, new_server):
-    """A server with visits 400 to 370 days old. Tonight's work is done."""
+    """A server with visits that are 370 to 400 days old. Tonight's work is already done."""
     with Site(database.url) as site:
         site.add_community(HERE)
     clock = Clock(ZONE)

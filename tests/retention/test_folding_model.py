@@ -78,7 +78,7 @@ class FoldingMachine(RuleBasedStateMachine):
     def prune(self, days: int) -> None:
         before, retention = self.numbers(), self.site.services[Retention]
         past = retention.past(days)
-        # If the clock was corrected, some lie outside of it, and wait for a later night.
+        # After a clock correction, some visits lie outside this range, and wait for a later night.
         there = "day < :first_kept AND id > :after AND id <= :last"
         old = self.site.rows(f"SELECT count(*) FROM visits WHERE {there}", **past._asdict())
         by_day = self.site.rows("SELECT count(*) FROM visits WHERE day < :day GROUP BY day", day=past.first_kept)

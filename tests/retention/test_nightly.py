@@ -35,7 +35,7 @@ def site(database):
 
 @pytest.fixture
 def nights(caplog):
-    """Days whose work was done, in that order."""
+    """Days whose nightly work was done, in the order it was done."""
     caplog.set_level(logging.INFO, "koyjabo.retention.retention")
 
     def days() -> list[str]:

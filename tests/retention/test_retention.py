@@ -1,4 +1,4 @@
-"""Old visits are rolled up into sums: which ones, and the ledger's answers afterwards."""
+"""Old visits are rolled up into sums: which ones, and what the ledger returns afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backup stores that cannot work prevent a start, with the name of the setting."""
+"""Backup stores that cannot work prevent a start, and the error names the setting."""
 
 from __future__ import annotations
 

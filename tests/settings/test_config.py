@@ -20,7 +20,7 @@ PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": KEY}
 POSTGRES = "postgresql://user@db/koyjabo"
 ON_THE_ROOT = "sqlite:////a-folder-that-is-no-mount/koyjabo.db"
 MOUNTED = [Path("/dev/shm"), Path("/dev"), Path("/proc")]
-"""Every Linux has at least one of these."""
+"""Mount points: every Linux has at least one of these."""
 NAMES = [str(field.alias) for field in Settings.model_fields.values()]
 RATE_LIMITS = [name for name in NAMES if "RATE_LIMIT_" in name]
 CLAIMS = ("USER_CLAIM", "NAME_CLAIM", "COMMUNITIES_CLAIM")
@@ -89,7 +89,7 @@ BAD = [
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch, tmp_path):
-    """Removes the machine's settings from the environment, and uses the test's `.env`."""
+    """Remove the machine's settings from the environment, and use the test's `.env`."""
     for name in (*NAMES, "RENDER", "DYNO"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(config, "ROOT", tmp_path)
@@ -192,7 +192,7 @@ def test_overrides_beat_the_environment_and_that_beats_the_file(load, monkeypatc
 
 def test_file_is_read_in_development_only(load, monkeypatch, tmp_path):
     (tmp_path / ".env").write_text("PORT=1111\n")
-    monkeypatch.setenv("PORT", "")  # an empty one in the environment does not hide it
+    monkeypatch.setenv("PORT", "")  # an empty value in the environment does not hide it
     assert (load().port, load(**PRODUCTION).port) == (1111, 8000)
 
 

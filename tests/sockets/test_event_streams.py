@@ -168,7 +168,7 @@ def test_right_that_is_lost_is_an_error_and_the_end(server, what, code):
 
 
 def test_every_event_is_as_it_is_described(server):
-    """Every event of both streams. The last client loses its permission."""
+    """Covers every event of both streams. The last client loses its permission."""
     described = requests.get(f"{server.url}/openapi.json", timeout=PATIENCE_S).json()
     founder, member = Member(server), Member(server)
     community = founder.found()
@@ -218,7 +218,9 @@ def test_limits_are_those_of_sockets(tmp_path):
 
 
 def test_reader_that_does_not_read_or_acknowledge_is_dropped(tmp_path):
-    """At once when over 64 KB wait for it. A client that acknowledges nothing is on a machine that is gone."""
+    """A reader is dropped at once when over 64 KB are waiting for it. A client that acknowledges nothing is on a
+    machine that is gone.
+    """
     changes = {f"{STREAMS}.UNACKNOWLEDGED_MS": 2000, f"{LOOP}.SEND_BUFFER": 2048, f"{LOOP}.STALLED_S": 3600}
     with changed_server(tmp_path, changes) as server, EventSource(server.port) as other:
         other.event()
@@ -237,7 +239,7 @@ def test_reader_that_does_not_read_or_acknowledge_is_dropped(tmp_path):
 
 
 def test_another_wsgi_server_says_that_it_has_no_streams(site, cast):
-    """Such as the test client."""
+    """One example is the test client."""
     path = of_community(cast.kept_community())
     for answer in (site.client.get(SITE), cast.call("member", "GET", path)):
         assert (answer.status_code, answer.json["code"]) == (501, "streams_unavailable")
@@ -246,7 +248,7 @@ def test_another_wsgi_server_says_that_it_has_no_streams(site, cast):
 
 
 def test_server_that_leaves_ends_the_body(tmp_path):
-    """The server would wait an hour for the clients, and they for it."""
+    """The server would wait an hour for the clients, and the clients for the server."""
     changes = {f"{LOOP}.CLOSE_TIMEOUT_S": 3600, "koyjabo.server.websockets.websockets.GOODBYE_S": 3600}
     with changed_server(tmp_path, changes) as server:
         sources = [EventSource(server.port) for _ in range(20)]

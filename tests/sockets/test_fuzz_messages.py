@@ -1,4 +1,4 @@
-"""Any message of a connected client is answered or refused with a reason, and disturbs no other client."""
+"""Any message from a connected client is answered or refused with a reason, and disturbs no other client."""
 
 from __future__ import annotations
 

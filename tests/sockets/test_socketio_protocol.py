@@ -55,7 +55,7 @@ def socket(port) -> Iterator[Socket]:
 
 @pytest.fixture
 def while_it_polls(session) -> Callable[[Callable[[], object]], tuple[int, str]]:
-    """The response to a poll that waits while something else is done."""
+    """`while_it_polls(act)` returns the response to a poll that waits while `act` runs."""
 
     def polled(act: Callable[[], object]) -> tuple[int, str]:
         with ThreadPoolExecutor(1) as pool:
@@ -91,7 +91,7 @@ def test_handshake_says_what_the_client_needs(port):
 
 
 def test_wrong_request_is_refused_with_400(port):
-    """JSONP as well: a script of another site could read it."""
+    """JSONP is refused as well: another site's script could read the response."""
     wrong = [{"EIO": None}, {"EIO": "abc"}, {"EIO": "3"}, {"transport": None}, {"transport": "abc"}]
     asked = [("GET", url(port, **query)) for query in [*wrong, {"transport": "websocket"}, {"j": "0"}, {"j": ""}]]
     asked += [("POST", url(port)), ("PUT", url(port)), ("POST", url(port, j="0"))]
@@ -248,7 +248,7 @@ POLLING, WEBSOCKET, BOTH = ["polling"], ["websocket"], ["polling", "websocket"]
 
 @pytest.mark.parametrize("transports", [POLLING, WEBSOCKET, BOTH], ids="+".join)
 def test_updates_and_acknowledgements_come_by_every_transport(sqlite_server, transports):
-    """Even after a reconnect."""
+    """This also holds after a reconnect."""
     for _ in range(2):
         with SocketioListener(sqlite_server.port, transports=transports) as page:
             before = page.first()

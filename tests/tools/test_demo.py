@@ -82,7 +82,7 @@ class Guide:
 
 def test_an_empty_database_is_given_a_past_that_adds_up(server):
     days = server.database.rows("SELECT day, visits FROM daily_visits WHERE scope = 'site' ORDER BY day")
-    assert len(days) in (DAYS, DAYS + 1)  # in the first hour of a day there may be nothing yet
+    assert len(days) in (DAYS, DAYS + 1)  # there may be no visits yet in the first hour of a day
     assert 18_000 < sum(visits for _, visits in days) < 28_000
     earlier = "SELECT count(*) FROM visits a JOIN visits b ON b.id = a.id + 1 WHERE b.at_ms < a.at_ms"
     assert server.database.rows(earlier) == [(0,)]
@@ -90,7 +90,7 @@ def test_an_empty_database_is_given_a_past_that_adds_up(server):
 
 
 def test_a_swarm_of_bots_was_there_on_a_tuesday_and_nobody_with_it(server):
-    """Reports show it next to people, programs, and the operators' own visits."""
+    """Reports show the swarm next to people, programs, and the operators' own visits."""
     token = requests.post(f"{server.url}/api/auth/login", json=ADMIN, timeout=PATIENCE_S).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
 
@@ -122,7 +122,7 @@ def test_a_swarm_of_bots_was_there_on_a_tuesday_and_nobody_with_it(server):
 
 @PAST
 def test_the_past_has_a_thursday_without_search_visits_to_one_page(server):
-    """An admin can find out why visits fell, only with filters."""
+    """An admin can find out why visits fell, using only filters."""
     searched = (
         "SELECT day, sum(CASE WHEN page = '/metro' THEN 1 ELSE 0 END), count(*) FROM visits "
         "WHERE referrer LIKE '%google%' AND campaign IS NULL GROUP BY day ORDER BY day"
@@ -184,12 +184,12 @@ def test_visitors_come_and_all_of_them_leave(server):
 
 @PAST
 def test_a_page_is_a_member_online_until_it_is_closed(server):
-    """A connection that is lost would keep the member online for the grace period."""
+    """A lost connection would keep the member online for the grace period."""
     guide = Guide(server)
     here = guide.communities()[guide.member.community]["id"]
     visitor = guide.member.visitor._replace(token=guide.token)
     page = Page(Site(f"localhost:{server.port}"), visitor, [(here, "visitors"), (here, "visitor-dashboard")])
-    for _ in range(2):  # the second time as a reload does
+    for _ in range(2):  # the second time is like a reload
         page.open()
         wait_until(lambda: guide.get(f"/{here}")["online"] == 1, "the guide is online")
         assert page.is_open

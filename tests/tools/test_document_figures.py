@@ -1,4 +1,4 @@
-"""Figures in documents are the ones of bench/results."""
+"""Figures in documents match bench/results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNMARKED = re.compile(
     r"|[\d.]+ KB (?:a|an idle|for each|per) (?:open )?(?:page|socket|WebSocket|connection)"
     r"|idle (?:page|socket|connection)s?(?::| costs| needs| takes) [\d.]+ KB"
 )
-"""Sentences with a figure that `figures.FIGURES` has, and without its name."""
+"""Sentences that quote a figure from `figures.FIGURES` without its name."""
 
 
 @pytest.mark.parametrize("document", figures.documents(), ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""`make check` reads what people read: habits, long sentences, words of documents, and documents that code names."""
+"""`make check` checks prose: habits, long sentences, word counts of documents, and documents that code names."""
 
 from __future__ import annotations
 

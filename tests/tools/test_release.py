@@ -53,7 +53,7 @@ def test_every_entry_of_the_changelog_has_upgrade_notes():
 
 
 def raise_version(root: Path, *files: str) -> None:
-    """Give these files the next version."""
+    """Set the next version in these files."""
     for name in files:
         text = (root / name).read_text()
         if name == "docs/CHANGELOG.md":
@@ -85,7 +85,7 @@ def release(clone: Path, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def released(clone, tmp_path_factory) -> tuple[Path, str]:
-    """The folder of its packages, and the output."""
+    """The folder containing the released packages, and the command's output."""
     folder = tmp_path_factory.mktemp("dist")
     done = release(clone, folder)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -17,7 +17,7 @@ api.community_stats api.visitors api.visitors_today api.visitors_weekly api.visi
 api.visitors_trends api.realtime api.online api.who_is_online api.community_stream
 api.community_report_summary api.community_report_timeline api.community_report_breakdown api.community_report_hours
 """
-"""Calls of a community's admin. The other system manages communities and members with a key."""
+"""Calls that a community's admin may make. The other system manages communities and members with a key."""
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +48,12 @@ def test_role_of_the_claim_opens_what_it_opens_to_members_and_is_listed(site, co
 
 
 def roles_listed(site: Site, text: str) -> list[tuple[str, str]]:
-    """Communities that give the caller a role, each with the role."""
+    """Communities where the caller has a role, each with that role."""
     return [(community["id"], community["role"]) for community in get(site, PATH, text).json if community["role"]]
 
 
 def test_claim_gives_no_role_by_our_id(site, cast, community):
-    """Otherwise it would give roles in communities of people with accounts here."""
+    """Otherwise a claim would give roles in communities that belong to people with accounts here."""
     hidden = cast["site_admin"].post(PATH, json={"name": "Hidden", "listed": False, "open": False}).json["id"]
     text = token("u1", communities={hidden: "admin", community: "admin"})
     for named in (hidden, community, "mirpur"):

@@ -39,7 +39,7 @@ def online(admin: Member) -> int:
 
 
 def test_person_is_online_once_at_all_kinds_of_sockets(server, admin):
-    """The token in the address, in the sub-protocol, in a header, and in Socket.IO's auth."""
+    """The token is sent in the address, in the sub-protocol, in a header, and in Socket.IO's auth."""
     query = f"/ws/communities/{REF}/visitors/?token={member()}"
     with (
         WebSocket(server.port, path=query) as first,

@@ -35,7 +35,7 @@ FAULTS = {
     "lies about its length": (OK + b"Content-Length: 5000\r\n\r\n{}", 0.0),
     "closes": (b"", 0.0),
     "sends a huge head": (OK + b"X: y\r\n" * 1_000_000, 0.0),
-    "hangs": (b"", None),  # forever, so it is the last
+    "hangs": (b"", None),  # forever, so it comes last
 }
 
 

@@ -1,4 +1,4 @@
-"""Accepted tokens of another system: by algorithm, key and claims. Their header decides nothing."""
+"""Accepting tokens from another system, by algorithm, key and claims. Their header decides nothing."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def shared(secret: str = SECRET, **changes: Any) -> str:
 
 
 def by_hand(header: dict[str, Any], body: Any, secret: bytes) -> str:
-    """Tokens that libraries refuse to make."""
+    """Create a token that libraries refuse to create."""
     parts = [json.dumps(header).encode(), body if isinstance(body, bytes) else json.dumps(body).encode()]
     text = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
     mac = hmac.digest(secret, text.encode(), hashlib.sha256) if header.get("alg") != "none" else b""
@@ -96,7 +96,7 @@ def wrong_claims() -> Iterator[dict[str, Any]]:
 
 
 def test_only_the_allowed_algorithm_with_its_own_key_and_all_claims_passes(by_keys):
-    """Every algorithm, key, key id and claim: one difference is enough for refusal."""
+    """Tries every algorithm, key, key id and claim: a single difference is enough to refuse the token."""
     right = {(algorithm, SIGNED_BY[algorithm]) for algorithm in BY_KEYS.algorithms}
     for (algorithm, own), kid in product(SIGNED_BY.items(), ("rsa", "ec", "ed", "unknown", None)):
         token = signed(algorithm, own, kid)
@@ -159,7 +159,7 @@ def test_times_have_a_leeway_and_expiry_is_said(by_secret):
     assert is_accepted(by_secret, shared(exp=now - LEEWAY_S + 5, nbf=now + LEEWAY_S - 5))
     with pytest.raises(TokenExpired):
         by_secret.read(shared(exp=now - LEEWAY_S - 5))
-    with pytest.raises(InvalidToken):  # an expired token with a wrong signature gives no reason
+    with pytest.raises(InvalidToken):  # a wrong signature hides that the token has expired
         by_secret.read(shared(secret=SECRET[::-1], exp=now - 100))
 
 

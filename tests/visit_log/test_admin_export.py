@@ -1,4 +1,4 @@
-"""Downloads: all that a filter matches, as files for other programs."""
+"""Downloads: everything that a filter matches, as files for other programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def admin(site, example):
 
 
 def download(admin, **fields):
-    """The file and its headers."""
+    """Download an export. Returns the response."""
     form = {"csrf_token": admin.csrf, "what": "visits", "kind": "csv", **fields}
     answer = admin.client.post("/admin/data/export", data=form, headers=admin.headers)
     assert answer.status_code == 200, answer.text

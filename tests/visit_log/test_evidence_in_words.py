@@ -1,4 +1,4 @@
-"""What the log says of a person at a visit, and its filters by evidence."""
+"""Evidence of a person at a visit: how the log describes it, and its filters."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def small_pieces(monkeypatch):
 
 
 STEP = 19 if EVERYTHING else 61
-"""Bytes from one cut to the next."""
+"""Number of bytes from one cut to the next."""
 
 
 def export(site: Site, file: Path, kind: str, resume: bool = False, **which: str) -> bytes:
@@ -63,7 +63,7 @@ def test_file_is_what_a_pipe_is_given_and_only_its_owner_may_read_it(site, file,
 
 @each_kind
 def test_export_goes_on_wherever_it_was_cut_off(site, file, kind):
-    """At every byte, even within a character, a quotation or a line break in a visitor's text."""
+    """An export may be cut at any byte, even within a character, a quotation or a line break in a visitor's text."""
     whole = export(site, file, kind)
     end = whole.index(b"\n", len(whole) // 8)
     for cut in [*range(0, end, STEP), len(whole) - 1, len(whole)]:
@@ -73,7 +73,7 @@ def test_export_goes_on_wherever_it_was_cut_off(site, file, kind):
 
 @each_kind
 def test_export_goes_on_with_visits_that_have_come_since(file, kind, sqlite_database):
-    """Even after a visit whose visitor looks like a formula."""
+    """This works even after a visit whose visitor id looks like a formula."""
     with Site(sqlite_database.url) as new:
         new.register("first", visitId="1")
         for visitor, visit in (("ayesha", "2"), *(("-ayesha", text) for text in ("+1", "=1", "-1")), ("last", "3")):

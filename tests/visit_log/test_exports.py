@@ -1,4 +1,6 @@
-"""Exports of visits: all that the filter matches, in pieces, without content that a spreadsheet would execute."""
+"""Exports of visits: everything that the filter matches, in pieces, without content that a spreadsheet would
+execute.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ def test_export_has_every_visit_oldest_first(log, kind, monkeypatch):
 
 
 def test_export_goes_by_the_filter_and_leaves_a_line(log):
-    """The log entry is written before the first piece."""
+    """The audit log entry is written before the first piece of the export."""
     log.site.rows("DELETE FROM audit_log")
     log.log.export(log.admin, VisitFilter(), "jsonl")
     assert log.site.rows("SELECT action FROM audit_log") == [("visits.export",)]
@@ -93,8 +95,8 @@ exported("Mozilla/5.0")  # loads its data outside of the first timed example
 
 
 def cells(text: str, separator: str) -> Iterator[str]:
-    """Split into cells, both as programs that honour quotation marks at the start of a cell and as those that do
-    not.
+    """Split text into cells in both ways: like programs that honour quotation marks at the start of a cell, and like
+    programs that do not.
     """
     for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
         yield from row

@@ -43,7 +43,7 @@ def site(database):
 
 @pytest.fixture
 def imported(site, monkeypatch) -> str:
-    """An imported file of old visits. From now on, a few lines are imported or rolled up at a time."""
+    """An imported file of old visits. From now on, only a few lines are imported or rolled up at a time."""
     monkeypatch.setattr(importing, "BATCH", 2)
     for name in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, name, 2)
@@ -54,7 +54,7 @@ def imported(site, monkeypatch) -> str:
 
 
 def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
-    """A function that runs `do` at its call with this number."""
+    """A function that runs `do` on its call number `times`."""
     calls = iter(range(1, 1000))
 
     def advance(done: int) -> None:
@@ -82,7 +82,7 @@ def check_nothing_counted_twice(site: Site) -> None:
 
 
 def when_folded(site: Site, do: Callable[[], None]) -> Callable[[int], None]:
-    """Run it once, after the first visits are rolled up."""
+    """A function that runs `do` once, after the first visits are rolled up."""
     done: list[bool] = []
 
     def advance(_: int) -> None:
@@ -158,7 +158,7 @@ def is_asked_for(database) -> bool:
 @only_postgres
 def test_import_that_has_lost_its_lease_ends(site, imported, database, monkeypatch):
     """The next import must record the times of its visits."""
-    monkeypatch.setattr(lease, "RENEW_S", 60)  # it renews no lease, as if frozen
+    monkeypatch.setattr(lease, "RENEW_S", 60)  # it does not renew its lease, as if frozen
 
     def lose_it() -> None:
         database.rows("UPDATE nightly_work SET seen_ms = 0 WHERE name = 'import'")

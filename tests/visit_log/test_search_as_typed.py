@@ -1,4 +1,4 @@
-"""The search of visits finds what people type, in any case and script of digits, as the list shows it."""
+"""The visit search finds what people type as the list shows it, in any letter case and any script of digits."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def test_values_in_values_are_read_or_refused_however_deep_they_are():
 
 
 def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
-    """It is unknown whether it was there. A day with a remaining row is not rolled up."""
+    """It is unknown whether the visit was already counted. A day with a remaining row is not rolled up."""
     first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
     file = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
     bring(site, file)
@@ -274,7 +274,7 @@ def test_evidence_is_imported_and_a_stored_visit_keeps_its_own(site):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
-    """Even that a campaign was the channel, when only its term was sent and then erased."""
+    """This includes the campaign channel of a visit that had only a term, which was erased."""
     site.register(
         "a", userAgent=PHONE, referrer="https://m.facebook.com/x", page="/?utm_source=mail&utm_campaign=%E0%A6%95"
     )

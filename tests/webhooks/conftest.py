@@ -33,6 +33,6 @@ def site(sqlite_database) -> Iterator[Site]:
 @pytest.fixture
 def hooked(database, receiver: WebhookReceiver) -> Iterator[HookedSite]:
     settings = {"ENVIRONMENT": "development", "WEBHOOK_ALLOW": LOOPBACK, "PUBLIC_URL": "https://live.example.com"}
-    # Receivers refuse signatures of another time.
+    # Receivers refuse signatures from another time.
     with Site(database.url, Time(round(time.time() * 1000)), **settings) as site:
         yield HookedSite(site, receiver)

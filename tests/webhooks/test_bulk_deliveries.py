@@ -1,4 +1,4 @@
-"""Changes to very many deliveries and events use small transactions, and complete in the end."""
+"""Changes to very many deliveries and events use small transactions, and eventually complete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ STATES = "SELECT state, count(*) FROM webhook_deliveries GROUP BY state"
 
 @pytest.fixture
 def sqlite_steps(hooked):
-    """Run an operation of the executor. Returns how many instructions SQLite executed."""
+    """A function that runs an operation on the executor, and returns the number of instructions that SQLite
+    executed.
+    """
 
     def run(operation) -> int:
         steps = 0

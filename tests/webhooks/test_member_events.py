@@ -29,7 +29,7 @@ def services(site: Site) -> tuple[WebhookEvents, MemberEvents, PresenceServices]
 
 
 def settle(*sites: Site) -> None:
-    """Run what every worker does each second, and its consequences."""
+    """Run everything that each worker does every second, and wait until the changes are written."""
     for site in sites:
         events, changes, presence = services(site)
         events.refresh()

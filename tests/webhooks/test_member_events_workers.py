@@ -1,4 +1,6 @@
-"""Online members of communities on two workers. One is killed, and each change is still one event."""
+"""Online members of communities on two workers. One worker is killed, and each change still causes exactly one
+event.
+"""
 
 from __future__ import annotations
 

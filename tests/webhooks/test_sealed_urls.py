@@ -1,4 +1,4 @@
-"""The URL of a webhook is a credential: encrypted in the database, in backups and exports, and shown shortened."""
+"""A webhook's URL is a credential: it is encrypted in the database, backups and exports, and shown shortened."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def test_one_of_two_workers_sends_and_the_other_takes_over_at_once_when_it_leave
     hooked.deliver(1)
     assert hooked.post(webhook, "test").status_code == 202
     other.tick()
-    other._send_all(webhook["id"])  # as one that was frozen, and lost the lease
+    other._send_all(webhook["id"])  # as a worker that was frozen and has lost the lease
     assert not other._tasks.busy
     assert len(receiver.received) == 1
     services.sender.close()

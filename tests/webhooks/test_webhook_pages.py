@@ -1,4 +1,4 @@
-"""The pages of webhooks in the panel."""
+"""The webhook pages in the panel."""
 
 from __future__ import annotations
 

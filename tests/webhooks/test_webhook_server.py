@@ -1,4 +1,4 @@
-"""A running server that sends webhooks: repeats after a crash, and delays by a slow endpoint."""
+"""A running server that sends webhooks: repeats after a crash, and delays caused by a slow endpoint."""
 
 from __future__ import annotations
 

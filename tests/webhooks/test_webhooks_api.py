@@ -32,7 +32,7 @@ def ids(answer) -> list[str]:
 
 
 def test_webhooks_are_for_admins_of_the_site_also_those_of_a_community(site, cast):
-    """Therefore other users cannot store rows of webhooks."""
+    """Therefore other users cannot store webhook rows."""
     here, boss, admin = cast.community(), cast["site_admin"], cast["admin"]
     own = {**NEW, "events": ["member.joined"], "community": here}
     admin_calls = [admin.post(PATH, json=own), admin.post(PATH, json={}), admin.get(f"{PATH}?community={here}")]

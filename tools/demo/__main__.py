@@ -37,7 +37,7 @@ def demo(url: str | None, people: int, days: int, minutes: float) -> None:
     """Simulate visitors on a development server.
 
     Visitors and members of four communities open pages and leave them. A simulated day lasts ten minutes. On an empty
-    database the demo first writes the visits of some months. The server must run on this machine, in development, with
+    database, the demo first writes several months of visits. The server must run on this machine, in development, with
     the same settings as this command.
     """
     try:

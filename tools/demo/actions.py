@@ -10,7 +10,7 @@ from demo.openings import INTERCITY, METRO, REGULAR
 from koyjabo.reports.events.records import PAGEVIEW
 
 SEARCHES, VIEWS = 0.4, 0.28
-"""The chances that a person searches, and views another page. Drawn again after each time."""
+"""The probabilities that a person searches, and views another page. Drawn again after each action."""
 
 MOST = 6
 STATIONS = [

@@ -90,7 +90,7 @@ class Home(NamedTuple):
 
     @property
     def address(self) -> str:
-        """One address of the network."""
+        """An address in the network."""
         return f"{self.network}.7"
 
 

@@ -62,7 +62,7 @@ class Crowd:
         return partial(stage.visit, self._stage, community_id)
 
     def _community(self, plans: Sequence[Plan]) -> str | None:
-        """The id of a random community by weight, or None if none exists."""
+        """The id of a random community, chosen by weight, or None if none exists."""
         existing = [plan for plan in plans if plan.name in self._communities]
         if not existing:
             return None

@@ -32,7 +32,7 @@ class Founding:
         self._waiting = sorted(members, key=itemgetter(0))
 
     def advance(self, until_ms: int) -> None:
-        """Create all members due until then. Raises EmailTaken if one already exists."""
+        """Create all members due by then. Raises EmailTaken if one already exists."""
         while self._waiting and self._waiting[0][0] <= until_ms:
             self._backdated.now_ms, member = self._waiting.pop(0)
             account = self._backdated.accounts.create(member.email, self._password, member.name)
@@ -64,7 +64,7 @@ class Founding:
 
 
 def _time(member: Member, begins_ms: int, ends_ms: int) -> int:
-    """Times are spread evenly over all days, but never at night."""
+    """The time when a member joins, in ms. Times are spread evenly over all days, but never at night."""
     names = member.plan.names
     place = names.index(member.name)
     if place == 0:

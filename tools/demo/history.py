@@ -25,7 +25,7 @@ SEED = 10
 
 RUSH_HOUR = 18
 TUESDAY, SWARM_HOUR, SWARM = 1, 3, 300
-"""A swarm of bots comes on the last Tuesday that is over: the hour, and the number of its visits."""
+"""A swarm of bots comes on the last Tuesday before today, at this hour and with this many visits."""
 
 HOUR, MS = timedelta(hours=1), timedelta(milliseconds=1)
 

@@ -121,7 +121,7 @@ def opening(local: datetime, age_days: int, dice: Random) -> Opening:
 
 
 def is_outage(local: datetime, age_days: int) -> bool:
-    """Whether search engines do not link to the metro page: on the last Thursday that is at least FEWEST_DAYS old."""
+    """Whether search engines fail to link to the metro page: on the last Thursday that is at least FEWEST_DAYS old."""
     return local.weekday() == THURSDAY and FEWEST_DAYS <= age_days < FEWEST_DAYS + 7
 
 

@@ -24,18 +24,18 @@ TO_COMMUNITIES, BY_MEMBERS = 0.26, 0.35
 """The share of visits to communities, and of members among those. Before members join they are anonymous."""
 
 BY_OPERATORS = 0.012
-"""The share of the operators' own visits among the others."""
+"""The share of the operators' own visits among the other visits."""
 
 NEW, NEW_IN_COMMUNITY = 0.32, 0.08
 REGULARS, REGULARS_IN_COMMUNITY = 1500, 60
 """The share of new visitors, and how many of the newest visitors may return, on the site and in a community."""
 
 SCRAPED = Opening("/fares", "", "direct")
-"""What a swarm of bots opens."""
+"""The page that a swarm of bots opens."""
 
 
 class Population:
-    """`now` is the local time where the past ends."""
+    """`now` is the local time when the past ends."""
 
     def __init__(self, founding: Founding, now: datetime, dice: Random) -> None:
         self._founding = founding
@@ -57,14 +57,14 @@ class Population:
         return self._of_somebody(at_ms, opening)
 
     def bot(self, at_ms: int) -> NewVisit:
-        """A visit by a swarm of bots. Each bot has its own visitor id, and declares nothing."""
+        """A visit by a swarm of bots. Each bot has its own visitor id, and does not identify itself as a bot."""
         self._named += 1
         visitor_id = f"demo_{self._named:05d}"
         self._homes[visitor_id] = audience.SWARM
         return self._visit(at_ms, SCRAPED, visitor_id)
 
     def events(self, visit: NewVisit) -> Iterator[NewEvent]:
-        """The visitor's events, while they attend the page; none if they do not act."""
+        """The visitor's events while they attend the page, or none if they do not act."""
         done = actions(visit.page or "/", self._dice) if visit.acted else []
         times = sorted(visit.at_ms + self._dice.randrange(visit.attended_ms or 1) for _ in done)
         for action, at_ms in zip(done, times, strict=True):

@@ -53,7 +53,7 @@ def _has_members(site: Site, password: str) -> bool:
 
 
 def _write(backdated: Backdated, settings: Settings, password: str, days: int, report: Report) -> None:
-    """Write visits, accounts and communities. With 0 `days`, no visits."""
+    """Write visits, accounts and communities. If `days` is 0, no visits are written."""
     now = datetime.now(settings.zone) - timedelta(minutes=1)
     founding = Founding(backdated, password, history.ms(history.begins(now, days) if days else now), history.ms(now))
     try:

@@ -17,7 +17,7 @@ LEAVE, RELOAD = 1000, 1001
 """Close codes (RFC 6455, 7.4.1)."""
 
 Room = tuple[str, str]
-"""The id of a community, and the name of a room in paths."""
+"""A community's id, and the name of a room as used in paths."""
 
 
 class Visitor(NamedTuple):

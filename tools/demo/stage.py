@@ -25,13 +25,15 @@ TWO_TABS, RELOADS = 0.15, 0.25
 
 LONGEST_S = 600.0
 MEAN_HIDDEN_S, LONGEST_HIDDEN_S = 60.0, 240.0
-"""How long a page is visible, and then open in the background. An access token is valid for longer, 900 s."""
+"""Mean and maximum time that a page stays open in the background, after being visible for at most LONGEST_S. An access
+token is valid for longer, 900 s.
+"""
 
 RELOAD_S = 0.7
 
 
 class Stage:
-    """Shared by all visitors: the server, random numbers, and whether the demo ends."""
+    """State shared by all visitors: the server, random numbers, and whether the demo is ending."""
 
     def __init__(self, site: Site) -> None:
         self.site = site

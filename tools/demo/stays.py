@@ -26,11 +26,11 @@ UNSEEN = Stay(0)
 ACTS, READS, LEAVES, BACKGROUND = "acts", "reads", "leaves at once", "tab in the background"
 PEOPLE = [(ACTS, 74), (READS, 10), (LEAVES, 9), (BACKGROUND, 7)]
 PROGRAMS = [(ACTS, 2), (READS, 5)]
-"""What people do, and programs that drive a browser, with weights."""
+"""Behaviours of people, and of programs that drive a browser, with weights."""
 
 MEDIAN_S = {ACTS: 25, READS: 9}
 SPREAD = 1.1
-"""The standard deviation of the logarithm: one visitor in five who act stays for over a minute."""
+"""The standard deviation of the logarithm: one in five visitors who act stays for over a minute."""
 
 SHORTEST_MS, LONGEST_MS = 2_000, 2_400_000
 FIRST_GLANCE_MS = range(100, 900)

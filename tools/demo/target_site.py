@@ -1,4 +1,4 @@
-"""Finds the server, and refuses any except a development server on this machine with the same database.
+"""Finds the server, and refuses it unless it is a development server on this machine with the same database.
 
 The demo writes invented visits, so it changes nothing until all checks have passed.
 """

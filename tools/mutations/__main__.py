@@ -24,10 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LINKED = (".venv", "node_modules", "clients/react/node_modules")
 BUILT = ("koyjabo/static/vendor", "koyjabo/static/min", "koyjabo/network/data", "koyjabo/translations")
 PATIENCE_S = 360
-"""Limit for the tests of one mutation. Tests that never end with it count as failed."""
+"""Limit for the tests of one mutation. Tests that hang because of it count as failed."""
 
 WAITING = {**os.environ, "PATIENCE_S": "15"}
-"""Waits in tests of a mutation are shorter, because many are in vain."""
+"""Environment for the tests of a mutation. Waits are shorter, because many of them time out."""
 
 OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) tests/([^\[\s]+)", re.MULTILINE)
 
@@ -105,7 +105,7 @@ def _failing(copy: Path, tests: Iterable[str], expected: set[str]) -> set[str]:
 
 
 def _copy(folder: Path) -> Path:
-    """A copy of the files that git tracks, as they are now, with what was built and installed."""
+    """Copy the files tracked by git in their current state, with everything built and installed. Returns the folder."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, tracked.split("\0")):
         if (ROOT / name).is_file():

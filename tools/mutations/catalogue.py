@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change of the product. Tests are named `folder/test_module.py::test_name`, below `tests/`."""
+    """One change to the product. Tests are named `folder/test_module.py::test_name`, below `tests/`."""
 
     area: str
     name: str
@@ -19,9 +19,9 @@ class Mutation:
     before: str
     after: str
     quick: tuple[str, ...]
-    """Tests of the quick run that must fail with it."""
+    """Tests in the quick run that must fail with this change."""
     full: tuple[str, ...] = ()
-    """Tests of the full run that must fail as well."""
+    """Tests in the full run that must also fail."""
 
     @property
     def tests(self) -> tuple[str, ...]:

@@ -1,1 +1,3 @@
-"""Checks the English of documents, code and pages: habits that make a reader go back, long sentences, words."""
+"""Checks the English of documents, code and pages: habits that force a reader to go back, long sentences, and the
+number of words.
+"""

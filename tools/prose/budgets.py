@@ -68,15 +68,15 @@ HABITS = (
 
 LONGEST_SENTENCE = 30
 LONG_SENTENCES = 2
-"""Sentences of documents with more words than LONGEST_SENTENCE."""
+"""Number of sentences in documents that may have more words than LONGEST_SENTENCE."""
 
 WORDS = {"README.md": 600, "docs/CHANGELOG.md": 2_000, "docs/decisions/": 9_500, "docs/": 50_000}
-"""Maximum words of a file, or of all files below a folder that have no other line here."""
+"""Maximum number of words in a file, or in all files below a folder except those with their own entry."""
 WORDS_OF_A_PAGE = 4_500
 WORDS_OF_A_DECISION = 250
 
 NAMES = {"each": 0, "every": 0, "found": 0, "wanted": 0}
-"""How many values of Python code may have these names, which do not say what a value is."""
+"""How many values in Python code may have these names, which do not describe the value."""
 
 GUIDE = re.compile(r"\bdocs/([\w/-]+\.md)(?:#([\w-]+))?")
 
@@ -140,7 +140,7 @@ def complaints_of_names(passages: list[Passage]) -> Iterator[str]:
 
 
 def complaints_of_guides(root: Path) -> Iterator[str]:
-    """Paths of documents that code names: each leads to a heading, and a page shows it as a link."""
+    """Complain about documents named in code that do not exist, or that a page does not show as a link."""
     for path in sorted((root / "koyjabo").rglob("*")):
         if path.suffix not in {".py", ".html", ".js"} or {"vendor", "min"} & set(path.parts):
             continue

@@ -26,8 +26,9 @@ COMMENTS |= dict.fromkeys((".mjs", ".ts", ".tsx"), COMMENTS[".js"])
 @dataclass(frozen=True)
 class Passage:
     kind: str
-    """`document`, `decision`, `changelog`, `docstring`, `comment`, `script` (a comment of a script, style or template),
-    `page`, or `name`: of a value in Python, which no person reads as prose."""
+    """`document`, `decision`, `changelog`, `docstring`, `comment`, `script` (a comment in a script, style or template),
+    `page`, or `name` (of a value in Python, which is not read as prose).
+    """
     place: str
     """Path and line, as in `docs/api.md:12`."""
     text: str
@@ -55,7 +56,7 @@ def passages_of(root: Path) -> list[Passage]:
 
 
 def passages_of_document(name: str, text: str) -> Iterator[Passage]:
-    """Paragraphs, list items and table cells, without code blocks; links are their texts."""
+    """Paragraphs, list items and table cells, without code blocks, and with only the texts of links."""
     kind = "changelog" if "CHANGELOG" in name else "decision" if "/decisions/" in name else "document"
     skipped = re.compile(r"^```.*?^```|<!--.*?-->", re.DOTALL | re.MULTILINE)
     text = skipped.sub(lambda block: "\n" * block[0].count("\n"), text)
@@ -76,7 +77,9 @@ def passages_of_document(name: str, text: str) -> Iterator[Passage]:
 
 
 def passages_of_python(name: str, text: str) -> Iterator[Passage]:
-    """Docstrings, also below values, comments and names of values. Comments on consecutive lines are one passage."""
+    """Docstrings, including those below values, comments, and names of values. Comments on consecutive lines are one
+    passage.
+    """
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             yield Passage("docstring", f"{name}:{node.lineno}", " ".join(node.value.value.split()))
@@ -94,7 +97,7 @@ def passages_of_python(name: str, text: str) -> Iterator[Passage]:
 
 
 def passages_of_script(name: str, text: str) -> Iterator[Passage]:
-    """Comments, without the types that JSDoc gives."""
+    """Comments, without JSDoc types."""
     for comment in re.finditer(COMMENTS[Path(name).suffix], text, re.DOTALL | re.MULTILINE):
         line = text.count("\n", 0, comment.start()) + 1
         prose = re.sub(r"^\s*(/\*+|\*/?|//|--)|\*/", "", comment[0], flags=re.MULTILINE)

@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def release(folder: Path) -> None:
-    """Write the packages and SHA256SUMS to `folder` if everything is right. Raises Refusal."""
+    """Write the packages and SHA256SUMS to `folder` if all checks pass. Raises Refusal."""
     _require_clean("The checkout has changes. Commit them, or stash them, before a release:")
     version = agreed_version(ROOT)
     if changes_without_release(ROOT):
@@ -70,7 +70,7 @@ def release(folder: Path) -> None:
 
 
 def _publish(built: Path, folder: Path) -> None:
-    """Move all packages into `folder`, and write their checksums. Replaces an earlier release's."""
+    """Copy all packages to `folder`, and write their checksums. Replaces the files of an earlier release."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in (*folder.glob("koyjabo*"), folder / SUMS):
         old.unlink(missing_ok=True)

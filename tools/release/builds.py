@@ -1,4 +1,4 @@
-"""Builds the packages reproducibly: two builds of a commit are equal byte for byte."""
+"""Builds the packages reproducibly: two builds of a commit are identical byte for byte."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ SIZES = {
     "npm": (5_000, MB // 10),
     "npm react": (5_000, MB // 10),
 }
-"""Minimum and maximum size, in bytes. Outside of them, files are missing, or extra files were added."""
+"""Minimum and maximum size, in bytes. Outside these limits, files are missing or extra files were added."""
 
 FORBIDDEN = re.compile(
     r"(^|/)(__pycache__|node_modules|tests?|instance|\.git|\.venv|\.env|secret_key)(/|$)|\.(pyc|db|db-wal|pem|key|log|tgz)$"
@@ -97,7 +97,7 @@ def _metadata(files: dict[str, bytes]) -> Metadata:
 
 
 def check_requirements(wheel: Path) -> None:
-    """Check that the requirements allow the installed versions, which it was tested with."""
+    """Check that the wheel's requirements allow the installed versions, which it was tested with."""
     for requirement in _metadata(contents(wheel)).requires_dist or []:
         _check_requirement(requirement)
 

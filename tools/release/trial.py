@@ -55,7 +55,9 @@ def try_packages(wheel: Path, client: Path, version: str, folder: Path) -> None:
 
 
 def _environment(folder: Path, *wheels: Path) -> Path:
-    """The Python of a new environment with the wheels. Their requirements come from this environment."""
+    """Create an environment with the wheels, and return its Python. Their requirements come from the current
+    environment.
+    """
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
     install = ["pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index", *map(str, wheels)]

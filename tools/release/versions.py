@@ -1,4 +1,4 @@
-"""The places with the version of a release, which must agree."""
+"""The files that contain the version of a release, which must agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrivals and departures, derived from counts that this worker or another one changes."""
+"""Arrivals and departures, derived from counts that this worker or another worker changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_arrivals_and_departures_add_up_by_scope(log):
     log.record(UTTARA, Online(1, 1))
     assert log.today(MIRPUR) == Arrivals(came=5, left=1)
     assert log.last_hour(20) == {UTTARA: Traffic(1, 1, 0), MIRPUR: Traffic(4, 5, 1)}
-    assert list(log.last_hour(20)) == [UTTARA, MIRPUR]  # newest change first
+    assert list(log.last_hour(20)) == [UTTARA, MIRPUR]  # latest change first
     assert list(log.last_hour(1)) == [UTTARA]
 
 

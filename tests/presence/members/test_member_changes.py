@@ -12,7 +12,7 @@ from koyjabo.presence.members import memory_store
 from koyjabo.presence.members.online_members import VACANT_MS, ChangeListener
 
 LEFT_S = 2.1
-"""After this time, members who left because their worker died are reported."""
+"""Seconds until members are reported as having left because their worker died."""
 
 
 @pytest.fixture(params=["memory", "redis_server"])
@@ -57,7 +57,7 @@ def delivered(world) -> list[tuple[str, str, int]]:
 
 
 def vacate(world, milliseconds: int) -> None:
-    """Let a scope be empty for so long. Redis uses its own clock."""
+    """Let a scope be empty for this long. Redis uses its own clock."""
     if isinstance(world, MemoryWorld):
         return world.pass_(milliseconds=milliseconds)
     world.settle()
@@ -144,7 +144,7 @@ def test_people_of_a_killed_worker_have_left_once_and_those_elsewhere_have_not(s
     shared.settle()
     delivered(shared)
     shared.kill(killed)
-    for worker in shared.workers:  # as after the end of a worker
+    for worker in shared.workers:  # as they do after a worker has ended
         worker.members.online(HIKERS)
     shared.pass_(seconds=LEASE_S)
     due(shared, 0)
@@ -164,7 +164,7 @@ def test_worker_that_lives_though_its_leases_expired_is_no_change(shared):
     frozen.look()
     due(shared, LEFT_S)
     assert delivered(shared) == []
-    shared.let_leases_end(2 * LEASE_S * 1000)  # now it sleeps for longer
+    shared.let_leases_end(2 * LEASE_S * 1000)  # this time it sleeps longer
     shared.workers.remove(frozen)
     other.look()
     due(shared, LEFT_S)
@@ -188,7 +188,7 @@ def test_nobody_comes_again_after_redis_lost_its_data(shared):
 
 
 def due(world, seconds: float) -> None:
-    """Bring the reports of expired members forward."""
+    """Bring the reports about expired members forward by `seconds`."""
     with world.redis.client() as client:
         for person in client.zrange("koyjabo:online:{hikers}:departing", 0, -1):
             client.zincrby("koyjabo:online:{hikers}:departing", -1000 * seconds, person)

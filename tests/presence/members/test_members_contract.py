@@ -144,7 +144,7 @@ def test_workers_agree_after_a_storm(world):
     assert counts(*workers) == [0, 0, 0]
 
     def storm(thread: int) -> list[str]:
-        """Open and close connections at random. Returns the person of each one left open."""
+        """Open and close connections at random. Returns the person behind each connection left open."""
         choose, mine = random.Random(thread), {}
         for number in range(100):
             hold = HIKERS, f"person{choose.randrange(20)}", f"{thread}-{number % 10}"

@@ -30,7 +30,7 @@ lines = st.tuples(people, tabs)
 pick = st.integers(0, MOST_WORKERS - 1)
 
 LATEST_S = 10
-"""People of a killed worker are gone after this time. Until then they may be counted."""
+"""Seconds until a killed worker's people are gone. Until then they may be counted."""
 
 Line = tuple[str, str]
 """A person and the id of their connection."""
@@ -40,8 +40,8 @@ class Model:
     """The people online, as a plain set. Times are ms on a clock that is never set. Workers are numbered."""
 
     def __init__(self) -> None:
-        self.lines: dict[int, dict[Line, float | None]] = {}  # by worker, with the time when a lost one ends
-        self.dying: list[tuple[float, set[str]]] = []  # people of killed workers, and the latest time when they end
+        self.lines: dict[int, dict[Line, float | None]] = {}  # by worker, with the time when a lost connection ends
+        self.dying: list[tuple[float, set[str]]] = []  # killed workers' people, and when they are gone at the latest
 
     def connection_lost(self, worker: int, line: Line, now_ms: float) -> None:
         if line in self.lines[worker] and self.lines[worker][line] is None:

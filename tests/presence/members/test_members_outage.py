@@ -15,7 +15,7 @@ from koyjabo.presence.members.redis_mirror import REJOIN_MS
 from koyjabo.presence.members.redis_script import BATCH
 
 LONG_S = PATIENCE_S
-"""Callers who need not wait take much less."""
+"""Limit for callers that do not have to wait, in seconds. They take much less."""
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_own_people_come_and_go_while_redis_is_away_and_those_on_other_workers_s
     for _ in range(10):
         world.time.pass_(seconds=LEASE_S)
         here.members.refresh()
-    here.members.disconnect(HIKERS, "chandra", "1")  # she is on both
+    here.members.disconnect(HIKERS, "chandra", "1")  # she is on both workers
     here.members.refresh()
     assert (counts(here), here.news) == ([3], [])
     changes = [("connect", "deepa", 4), ("connect", "ela", 5), ("disconnect", "ayesha", 4), ("connect", "ayesha", 5)]

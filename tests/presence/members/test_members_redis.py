@@ -1,6 +1,6 @@
-"""Online members of several workers: all reach the same count, which Redis decides.
+"""Online members on several workers: all workers reach the same count, which Redis decides.
 
-test_members_model tests random sequences. These tests produce rare timing.
+test_members_model tests random sequences. These tests produce rare timings.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from koyjabo.presence.members.redis_script import BATCH
 from koyjabo.presence.members.redis_store import FORGET_MS
 
 MANY = 2 * BATCH + 1
-"""More than one call to Redis can contain."""
+"""More people than one call to Redis can contain."""
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_person_with_tabs_on_two_workers_is_one_at_every_moment(world, two):
 
 
 def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
-    """All at once, and once for each of the other workers."""
+    """They leave all at once, and each of the other workers reports it once."""
     killed = world.new_worker()
     two[0].members.connect(HIKERS, "ayesha", "1")
     world.settle()
@@ -170,7 +170,7 @@ def test_empty_scope_leaves_nothing_behind(world, two):
 
 
 def note_calls(worker) -> list[list[int]]:
-    """Record how many people each request of each call contains, from now on."""
+    """From now on, record how many people each request in each call contains."""
     calls, ask = [], worker.members._script.ask
 
     def noted(requests):

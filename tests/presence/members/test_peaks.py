@@ -29,7 +29,7 @@ def time() -> Time:
 
 @pytest.fixture
 def new_peaks(database, time):
-    """A function that makes one for each server."""
+    """A function that creates one `Peaks` per server."""
     runtime, databases = ThreadRuntime(), []
 
     def new() -> Peaks:
@@ -66,7 +66,7 @@ def test_greatest_of_the_day_counts_and_outlives_the_server(new_peaks, database,
     first.write()
     reached_ms = time.ms
     time.pass_(seconds=1)
-    record(second, 4, 7)  # the peak keeps its first time
+    record(second, 4, 7)  # the peak keeps the time when it was first reached
     second.write()
     assert (of(second), of(second, RIDERS)) == ((7, 7, 7), (2, 2, 2))
     assert stored(database, "scope, day, people, at_ms") == [

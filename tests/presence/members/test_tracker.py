@@ -189,7 +189,7 @@ for line in sys.stdin:
 
 @contextmanager
 def tracker_process(server: Server) -> Iterator[Callable[..., Any]]:
-    """Start a process that makes the application but serves no requests. Yields a function that calls its tracker."""
+    """Start a process that creates the application but serves no requests. Yields a function that calls its tracker."""
     command, pipe = [sys.executable, "-c", PROGRAM], subprocess.PIPE
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment(**server.settings), stdin=pipe, stdout=pipe, text=True

@@ -49,7 +49,7 @@ def test_the_greatest_measurement_of_a_day_is_stored(site):
 
 
 class Measured:
-    """Active visitors of another worker."""
+    """Another worker's active visitors."""
 
     def __init__(self, version: int, people: int) -> None:
         self.count = lambda scope: ActiveCount(version, {"Dhaka, BD": people} if scope == SITE else {})

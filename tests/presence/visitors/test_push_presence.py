@@ -1,6 +1,6 @@
-"""Presence by open sockets: visitors are active while a page is open, and for a window afterwards.
+"""Presence through open sockets: visitors are active while a page is open, and for one window afterwards.
 
-test_visitor_sockets matches sockets and visitors, with a clock that tests set.
+test_visitor_sockets covers how sockets are matched to visitors, with a clock that tests set.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def register(server, visitor, agent="the tests, who have no page", **headers):
 
 
 def test_visitor_is_active_while_their_page_is_open_and_a_window_longer(server):
-    """The socket identifies the visitor by a query, by `auth`, by a message, or not at all, before or after the
-    visit.
+    """The socket identifies the visitor by a query parameter, by `auth`, by a message, or not at all, before or after
+    the visit.
     """
     port = server.port
     with ExitStack() as pages:

@@ -195,7 +195,7 @@ def test_visits_whose_socket_never_comes_are_a_bounded_number(world, monkeypatch
     for number in range(400):
         world.register(f"v{number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number % 300}"})
     assert max(world.remembered.values()) <= 100
-    world.open("socket", {**BROWSER, "HTTP_USER_AGENT": "browser 99"})  # version 399, the newest
+    world.open("socket", {**BROWSER, "HTTP_USER_AGENT": "browser 99"})  # matches v399, the latest visit
     world.pass_(2 * WINDOW_S)
     assert world.active == {"v399"}
 
@@ -223,7 +223,7 @@ STEPS = st.one_of(
 @effort(200)
 @given(st.lists(STEPS, max_size=40))
 def test_who_is_named_is_active_while_a_socket_is_open_and_in_the_end_nothing_is_left(steps):
-    """Only visitors who have registered, identified by the URL or by a message."""
+    """Only registered visitors are active, and the URL or a message identifies them."""
     world, opened = World(), {}
     empty = world.remembered
     for number, (step, what, how) in enumerate(steps):

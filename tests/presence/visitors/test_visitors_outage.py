@@ -32,8 +32,8 @@ def is_shown(*workers, **places: int) -> bool:
 
 
 def wait_for(workers, **places: int) -> None:
-    """Wait until all workers have adopted the same count, as each pulse brings it. A worker's own count may show the
-    same locations.
+    """Wait until all workers have adopted the same version of the count, refreshing them as the pulse does. Before
+    that, a worker's own count may already show the same locations.
     """
 
     def look() -> bool:
@@ -78,7 +78,7 @@ def test_touches_of_a_frozen_time_reach_everybody_afterwards(world, two):
 
 @pytest.mark.parametrize("is_noticed", [True, False])
 def test_everybody_is_there_again_after_redis_lost_its_data(world, two, is_noticed):
-    """Even unnoticed: a restart between two calls looks like an ordinary reconnect."""
+    """The loss may go unnoticed: a restart between two calls looks like an ordinary reconnect."""
     here, _ = two
     newest = here.visitors.count(SITE).version
     if is_noticed:

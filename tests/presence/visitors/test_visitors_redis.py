@@ -1,4 +1,4 @@
-"""Presence that workers share: they show the same, at low cost."""
+"""Presence shared by workers: all show the same numbers, at low cost."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_touch_while_a_batch_is_on_its_way_is_neither_lost_nor_counted_twice(wor
 
 
 def test_expired_visitors_are_swept_once(world):
-    """More visitors than one call can sweep, with three workers at the same time."""
+    """There are more visitors than one call can sweep, and three workers sweep at the same time."""
     workers = [world.new_worker() for _ in range(3)]
     for number in range(BATCH + 500):
         workers[number % 3].visitors.touch(SITE, f"visitor{number}", DHAKA if number % 2 else UNKNOWN)
@@ -145,7 +145,7 @@ def test_what_is_kept_goes_by_itself(redis_server):
 
 
 def test_leases_are_sent_again_to_a_server_that_lacks_the_last_ones(world, two):
-    """A replica took over. It is the data set that the workers know, in an earlier state."""
+    """A replica took over. It holds the data set that the workers know, in an earlier state."""
     for worker in two:
         worker.client.origin = lambda: "the master"
     two[0].visitors.touch(SITE, "ayesha", DHAKA)

@@ -49,7 +49,7 @@ def site(module_database):
 
 @pytest.fixture(scope="module")
 def community(site, cast):
-    """A community with visits on Wednesday and, two days later, on the present day."""
+    """A community with visits on Wednesday and, two days later, today."""
     community = cast.community(open=True)
     site.register("ayesha", page="/fares", referrer="https://www.google.com/search")
     site.register("babul", page="/", communityId=community)
@@ -62,7 +62,7 @@ def community(site, cast):
 
 @pytest.fixture
 def ask(site, cast, community):
-    """Call as an admin of the site. Asserts that the response is as documented."""
+    """Make a call, by default as a site admin. Asserts that the response is as documented."""
 
     def ask(path: str, who: str = "site_admin", **request):
         answer = cast[who].get(path.replace("{id}", community), **request)
@@ -166,7 +166,7 @@ def test_an_answer_is_sent_once_until_something_changes(ask):
 
 @pytest.fixture
 def own(sqlite_database):
-    """A site with one visit, where tests add more, and its admin."""
+    """A site with one visit that tests can add to, and its admin."""
     time = Time.at("2025-10-10T10:30:00+06:00")
     with Site(sqlite_database.url, time) as site:
         site.register("ayesha", page="/")

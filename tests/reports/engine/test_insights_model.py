@@ -96,7 +96,7 @@ def new_visit(choose: Random, at_ms: int) -> NewVisit:
 
 
 def imported_visit(choose: Random, at_ms: int, number: int) -> NewVisit:
-    """A visit as a file of five columns has it."""
+    """A visit as it appears in a file with five columns."""
     page, referrer = (choose.choice(VALUES[name]) for name in ("page", "referrer"))
     return NewVisit(choose.choice(VISITORS), f"i{number}", SITE, at_ms=at_ms, page=page, referrer=referrer)
 
@@ -148,7 +148,7 @@ class History:
             self.time.pass_(minutes=self.choose.choice([1, 20, 70]))
 
     def see(self, visit: Visit) -> None:
-        """Store what only a registered visit has."""
+        """Store values that only a registered visit has."""
         visit.automated = self.choose.random() < 0.1
         network, own = self.choose.choice(["datacentre", "other"]), self.choose.random() < 0.2
         visit.values |= {"network": network, "own": "own" if own else "others"}
@@ -175,7 +175,7 @@ class History:
         self.time.pass_(hours=self.choose.choice([1, 5, 24, 50, -3]))
 
     def fold(self) -> None:
-        """Roll up everything due, or until interrupted."""
+        """Roll up everything due, possibly interrupted partway."""
         retention = self.site.services[Retention]
         left = iter(range(self.choose.choice([0, 3, 10, 20, 1000, 1000])))
 
@@ -189,7 +189,7 @@ class History:
         self.leave_out()
 
     def leave_out(self) -> None:
-        """Remove the people of days that may be rolled up."""
+        """Note which days may be rolled up, so that numbers may be unknown for them."""
         (before,) = self.site.rows("SELECT coalesce(max(day), '') FROM nightly_work WHERE name = 'folded'")
         self.folded |= {visit.day for visit in self.model.visits if visit.day < before[0]}
 
@@ -197,7 +197,7 @@ class History:
         rebuild(self.site)
 
     def bring(self) -> None:
-        """Import visits of days before the first, some possibly rolled up since, or of days that are not rolled up."""
+        """Import visits from the past 12 days, except days that are already rolled up."""
         folded = {day for (day,) in self.site.rows("SELECT DISTINCT day FROM folded_visits")}
         times_ms = [self.time.ms - self.choose.randint(1, 12) * DAY_MS for _ in range(6)]
         kept = [at_ms for at_ms in times_ms if self.site.services.clock.bucket(at_ms).day not in folded]
@@ -291,7 +291,7 @@ class History:
 
 
 def drop(session: Session) -> None:
-    """Remove all rows of attended times, as the server does when they are old."""
+    """Remove all attended-time rows, as the server does once they are old."""
     attendance_queries.drop(session, LAST, block_queries.correct_attended)
 
 

@@ -17,7 +17,7 @@ PAGES = ("/", "/", "/fares", None)
 
 @pytest.fixture
 def site(database):
-    """A site with visits of today."""
+    """A site with visits today."""
     with Site(database.url) as site:
         for number, page in enumerate(PAGES):
             site.register(f"v{number}", page=page, referrer="https://www.google.com/search")

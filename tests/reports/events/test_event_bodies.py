@@ -1,4 +1,4 @@
-"""POST /api/events, field by field: what is refused, and what is stored of accepted values."""
+"""POST /api/events, field by field: what is refused, and what is stored for accepted values."""
 
 from __future__ import annotations
 

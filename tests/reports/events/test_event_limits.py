@@ -28,12 +28,12 @@ PHONE = {"REMOTE_ADDR": "203.0.113.7"}
 MINUTE_S, DAY_S = 60, 86_400
 BANGLA = {"to": "\u0995" * 120}
 LETTERS = [chr(0x0985 + number) for number in range(50)]
-"""Letters of 3 bytes. Random texts of them do not compress well."""
+"""Letters of 3 bytes each. Random texts made of them do not compress well."""
 
 
 @pytest.fixture
 def now(monkeypatch):
-    """The clock of limits in s, which tests set. It starts inside a day."""
+    """The rate limiter's clock in seconds, set by the tests. It starts at the beginning of a day."""
     moment = [float(20_000 * DAY_S)]
     clock = SimpleNamespace(time=lambda: moment[0], monotonic=lambda: moment[0])
     monkeypatch.setattr(rate_limiter, "time", clock)
@@ -52,7 +52,7 @@ def test_the_largest_request_is_within_the_uses_that_every_limit_allows():
 
 
 def size(site: Site, kind: str) -> int:
-    """The size in bytes."""
+    """The size of the SQLite database, or of PostgreSQL's events table, in bytes."""
     if kind == "sqlite":
         return site.rows("PRAGMA page_count")[0][0] * site.rows("PRAGMA page_size")[0][0]
     return site.rows("SELECT pg_total_relation_size('events')")[0][0]
@@ -60,7 +60,7 @@ def size(site: Site, kind: str) -> int:
 
 @pytest.mark.both_kinds
 def test_an_address_may_fill_a_part_of_the_disk_in_a_day(database, database_kind, now):
-    """1 MB here, with indexes. Retries are free, and the next day starts again."""
+    """The limit here is 1 MB, including indexes. Retries are free, and the limit starts again the next day."""
     with Site(database.url, RATE_LIMIT_HEARTBEATS=10, RATE_LIMIT_VISITOR=0) as site:
         site.client.environ_base |= PHONE
         before, chosen = size(site, database_kind), Random(1)
@@ -83,7 +83,7 @@ def test_an_address_may_fill_a_part_of_the_disk_in_a_day(database, database_kind
 
 
 def test_visits_are_counted_without_texts_beyond_what_their_address_may_store(sqlite_database, now):
-    """Known texts take no more space."""
+    """Texts that are already stored take no more space."""
     with Site(sqlite_database.url, RATE_LIMIT_HEARTBEATS=10, RATE_LIMIT_VISITOR=0) as site:
         site.client.environ_base |= PHONE
         known = {"page": "/known", "referrer": "https://a.example/", "userAgent": "A"}

@@ -1,4 +1,4 @@
-"""Events count once, belong to the newest visit of their visitor, and never change a total of visits."""
+"""Events count once, belong to their visitor's latest visit, and never change a total of visits."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_failed_commit_is_503_and_records_nothing(sqlite_database, monkeypatch):
 
 
 def test_broken_connection_to_postgres_is_tried_again(postgres, monkeypatch):
-    """Events stored by the first attempt are not retries."""
+    """Events stored by the first attempt are not counted as retries."""
     with Site(postgres.new_database().url) as site:
         send(site, "warm-up")
         attempt = PostgresEventStore._attempt

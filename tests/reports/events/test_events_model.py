@@ -124,7 +124,7 @@ class History:
         self.time.pass_(hours=self.choose.choice([1, 7, 24, 50]))
 
     def compare_today(self) -> None:
-        """Compare reports of events on a day that has all its rows."""
+        """Compare event reports for the current day, which still has all its rows."""
         reports = self.site.services[ReportServices].reports
         events = [event for event in self.model.events if event["day"] == self.day]
         for scope, name, key in product(("site", HERE), (*NAMES, None), ("to", "n")):

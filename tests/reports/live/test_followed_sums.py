@@ -1,4 +1,4 @@
-"""Cached sums of a question follow the log: nothing is read twice or missed."""
+"""A question's cached sums follow the log: nothing is read twice or missed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_answer_reads_what_is_new(site, monkeypatch):
 
 
 def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(site):
-    """Its visits count up to the present time of day."""
+    """The compared day's visits count up to the current time of day."""
     asked = site.services[ReportServices].reports
 
     def compared() -> int | None:

@@ -73,7 +73,7 @@ def test_what_is_stored_in_pieces_or_by_another_worker_is_as_at_once(site):
     visit(site, 10)
     pieces = stored(site)
     assert [row[1] - row[0] + 1 for row in rows_of(site, "visit_blocks")] == [5, *[8] * 4]
-    site.rows(CHANGES)  # a program that does not know blocks has changed rows
+    site.rows(CHANGES)  # a program that does not know about blocks has changed rows
     with Site(site.database_url, site.time) as other:
         assert counted(other) == counted(site) == (40, 5, 5, 0, 40, 40)
         assert stored(other) == pieces
@@ -120,7 +120,7 @@ def test_blocks_of_other_rules_are_made_again(site):
         sources = other.services[ReportServices].reports.breakdown(Question("2025-10-08", "2025-10-08"), "source")
         assert [row.value for row in sources.rows] == [None]
         assert stored(site) == right
-        assert stored(other) == right  # each recreates them once, instead of forever in turn
+        assert stored(other) == right  # each recreates them once, rather than forever in turn
 
 
 @pytest.mark.both_kinds

@@ -1,4 +1,4 @@
-"""Erasing a visitor removes their values from the tables of reports at any time, and keeps every sum."""
+"""Erasing a visitor removes their values from the report tables at any time, and keeps every sum."""
 
 from __future__ import annotations
 

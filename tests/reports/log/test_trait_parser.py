@@ -9,7 +9,7 @@ from koyjabo.reports.query.dimensions import TRAITS
 
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari/537.36"
 PARSER = TraitParser(["live.koyjabo.com"])
-user_agents.load()  # outside of the first timed example
+user_agents.load()  # outside the first timed example
 EMPTY = VisitRow(None, None, None, "Unknown", None, None, False)
 
 
@@ -50,7 +50,7 @@ def test_a_place_is_a_country_and_perhaps_a_city():
 
 
 def test_other_traits_are_another_version_of_the_rules():
-    """Otherwise visits that were read earlier lack the new trait. A change of traits must change both."""
+    """A change to TRAITS needs a new RULES version: otherwise visits read earlier would lack the new trait."""
     utm = "utm_source utm_medium utm_campaign utm_term utm_content"
     traits_of = {2: f"browser system device language source channel {utm} country city"}
     assert traits_of[RULES].split() == [*TRAITS]

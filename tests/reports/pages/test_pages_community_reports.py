@@ -1,4 +1,4 @@
-"""Reports of a community: who was there by hour and day, and growth."""
+"""A community's reports: who was there by hour and day, and growth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.people.page_readers import words
 
 
 def rows(page: str, chart: str) -> list[list[str]]:
-    """The table of a chart."""
+    """A chart's table."""
     figure = page.split(f'id="{chart}"')[1].split("</figure>")[0]
     return [
         [words(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]

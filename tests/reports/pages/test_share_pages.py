@@ -1,4 +1,4 @@
-"""The page of a share link: headers and password."""
+"""A share link's page: headers and password."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_community_has_its_name_and_one_that_is_not_listed_is_among_the_others
 
 
 def test_files_of_the_page_can_be_had(site, boss):
-    """Includes files of a comparison, which only the summary has."""
+    """This includes files with a comparison, which only the summary has."""
     reader = Reader(site)
     page = reader.get(f"/share/{share(boss)['token']}?compare=previous")
     files = [unescape(url) for url in re.findall(r'href="(/api/shares/[^"]*)" download', page)]
@@ -175,7 +175,7 @@ def test_guesses_from_many_addresses_have_one_budget(site, boss):
 
 
 def test_right_password_leads_back_to_the_address_as_it_was(site, boss):
-    """Some names have a meaning for Flask, which must not get them from a visitor."""
+    """Some parameter names have a meaning for Flask, which must not accept them from a visitor."""
     path = f"/share/{share(boss, password=PASSWORD)['token']}"
     for query in ("", "?_external=1", "?_scheme=javascript&_external=1", "?_anchor=x", "?_method=x", "?endpoint=x",
                   "?token=x&range=7d&page=%2Fa&page=b"):  # fmt: skip

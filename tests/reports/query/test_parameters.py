@@ -86,7 +86,7 @@ def test_ranges_are_days_of_the_past_and_stay_those_that_were_named():
 
 
 def test_refusals_name_all_that_is_possible():
-    """In full, translated sentences."""
+    """Refusals are full, translated sentences."""
     compared = *COMPARISONS, NO_COMPARISON
     for sentence, names in ((NOT_A_RANGE, RANGES), (NOT_A_COMPARISON, compared), (NOT_A_GRANULARITY, GRANULARITIES)):
         assert sentence == f"must be one of {', '.join(names)}"

@@ -105,7 +105,7 @@ def test_visitors_of_several_days_are_unknown_when_one_is_folded(site):
 
 @pytest.mark.both_kinds
 def test_a_filter_by_one_value_has_the_visits_of_folded_days(site):
-    """The first day is rolled up. Its last visit arrived after its sums had been read."""
+    """The first day is rolled up. Its last visit arrived after the day's sums had been read."""
     site.time.put_right(days=-2)
     site.register("late", page="/")
     site.time.pass_(days=2)
@@ -139,8 +139,8 @@ def test_page_and_share_links_have_the_visits_of_one_value(site):
 
 
 def test_a_value_that_a_folded_day_has_merged_is_unknown(site):
-    """A value that never occurred is unknown as well, because it cannot be distinguished from merged ones. So are two
-    values or filters.
+    """A value that never occurred is unknown as well, because it cannot be distinguished from merged ones. The same
+    goes for two values or two filters.
     """
     reports = site.services[ReportServices].reports
     for asked in (of_page("/b"), of_page("/never")):
@@ -200,7 +200,7 @@ def test_fold_that_was_interrupted_counts_nothing_twice(unfolded, transactions):
 
 
 def test_fold_that_was_interrupted_ends_before_another_day_is_begun(unfolded):
-    """Even if visits of an earlier day are imported, or visits must be kept longer from now on."""
+    """This holds even if visits on an earlier day are imported, or visits must be kept longer from now on."""
     with pytest.raises(InterruptedError):
         prune(unfolded, 1)
     bring(unfolded, "visitor_id,visit_id,at,page\nw,1,2025-09-01T12:00:00+06:00,/\n")
@@ -256,7 +256,7 @@ OLD = (
 
 @pytest.mark.both_kinds
 def test_what_the_version_before_has_derived_goes_and_counts_nowhere(unfolded, database_kind):
-    """If the earlier version runs again, it recreates all of this: its number of the newest visit is removed as
+    """If the earlier version runs again, it recreates all of this, because its watermark for visits is reset as
     well.
     """
     unfolded.rows("INSERT INTO watermarks VALUES ('visits', 14, 1), ('reread', 0, 0)")
@@ -278,7 +278,7 @@ def test_what_the_version_before_has_derived_goes_and_counts_nowhere(unfolded, d
 
 
 def test_rows_that_another_version_has_changed_are_read_again(unfolded, monkeypatch):
-    """It counts a change, but does not know blocks."""
+    """The other version counts a change, but does not know about blocks."""
     monkeypatch.setattr(blocks, "SIZE", 2)
     unfolded.services[ReportServices].storing.catch_up()
     unfolded.rows("UPDATE visits SET page = '/other' WHERE page = '/b'")
@@ -296,7 +296,7 @@ def check_first_day_of_rows(site: Site) -> None:
 
 @pytest.mark.both_kinds
 def test_values_that_a_folded_day_has_lost_stay_lost(site):
-    """Visits imported to a rolled up day keep their values until it is rolled up again; then they count as other."""
+    """Visits imported into a rolled up day keep their values until it is rolled up again; then they count as other."""
     lines = [f"w{number},{number},2025-10-08T12:00:00+06:00,{page}" for number, page in enumerate(("/", "/b", "/d"))]
     bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines), even_folded=True)
     largest = [("/", 4, None, False), ("/a", 2, 2, False)]

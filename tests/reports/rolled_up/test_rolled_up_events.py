@@ -28,7 +28,7 @@ FROM = {"from": "home"}
 
 @pytest.fixture
 def site(database, monkeypatch):
-    """A site where two values are kept."""
+    """A site where a rolled up day keeps two values."""
     monkeypatch.setattr(day_sums, "MOST_VALUES", 2)
     with Site(database.url, RETENTION_DAYS=1) as site:
         yield site
@@ -81,7 +81,7 @@ def test_a_folded_day_keeps_the_largest_values_and_every_count(site):
     assert site.rows("SELECT DISTINCT day FROM events") == [(SECOND,)]
     after = sums(site)
     assert {name: after[name] for name in ("event", "viewed_page")} == {"event": 8, "viewed_page": 4}
-    assert after["event:~other"] == 2 + 2  # plan of signup, from of bang and boom
+    assert after["event:~other"] == 2 + 2  # `plan` of signup, and `from` of bang and boom
     assert ask(site, "event") == ({"search": (4, False), "signup": (2, False)}, 2, 8)
     assert ask(site, "viewed_page") == ({"/": (2, False), "/a": (1, False)}, 1, 4)
     assert ask(site, "event", SECOND)[1:] == (0 + 2, 16)
@@ -158,7 +158,7 @@ def test_filtered_events_of_folded_visits_are_unknown_and_not_missing(site):
 
 @pytest.mark.parametrize("is_followed", [True, False])
 def test_events_find_their_visit_among_imported_ones(site, is_followed):
-    """And recognise that it is rolled up: ids of imported visits are not in the order of time."""
+    """They also recognise that it is rolled up: the ids of imported visits are not in chronological order."""
     site.time.pass_(days=6)
     for name in ("a", "b", "c"):
         site.register(name)

@@ -30,7 +30,7 @@ def test_the_panel_is_compared_with_the_same_weekdays_until_another_is_chosen(ad
     page = admin.get("/admin/?range=7d")
     assert chosen(page) == {"weekday"}
     assert "3 Dec 2025 – 9 Dec 2025" in page
-    assert "compare=weekday&amp;page=%2F" in page  # each link has it, for other readers of the address
+    assert "compare=weekday&amp;page=%2F" in page  # in every link, for other people who open it
     admin.get("/admin/?compare=year")
     # opening a link with another comparison does not change the choice
     assert chosen(admin.get("/admin/")) == {"weekday"}
@@ -46,7 +46,9 @@ def test_days_before_the_first_visit_are_not_compared(admin):
 
 
 def test_a_range_is_compared_per_day_with_the_days_that_have_data(admin):
-    """One visit on 2 December, and one on the 16th, when 10 hours are over: ten days and 10 hours, and three."""
+    """There is one visit on 2 December and one on the 16th, and it is 10:00: 10 days and 10 hours are compared with 3
+    days and 10 hours.
+    """
     page = admin.get("/admin/?start=2025-12-06&end=2025-12-16&compare=previous&granularity=day")
     days = "6 Dec 2025 – 16 Dec 2025, compared with 2 Dec 2025 – 5 Dec 2025, 10:00"
     assert f"{days} · data begins on 2 Dec 2025: 3 of 10 days, compared per day" in words(page)

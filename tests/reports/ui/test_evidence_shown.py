@@ -23,7 +23,7 @@ LABEL = re.compile(r'data-key="value attended [^>]*>([^<]*)</a>')
 
 
 def attend(site: Site, visitor: str, seconds: int) -> None:
-    """Show the page of a new visit for some seconds."""
+    """Show the page of a new visit for `seconds`."""
     site.register(visitor, visitId="1", page="/")
     began_ms = site.time.ms
     site.time.pass_(seconds=seconds)
@@ -34,7 +34,9 @@ def attend(site: Site, visitor: str, seconds: int) -> None:
 
 @pytest.fixture(scope="module")
 def admin(site):
-    """The admin of a site with visits on two days: five that were measured, then one, and a pixel's."""
+    """The admin of a site with visits on two days: first one from a pixel, which is not measured, then five that were
+    measured.
+    """
     site.time.go_to("2025-12-10T10:00:00+06:00")
     site.register("pixel", visitId="1", page="/", timestamp=1)
     site.time.go_to("2025-12-16T10:00:00+06:00")
@@ -88,7 +90,7 @@ def test_switches_are_remembered_and_other_links_are_not(admin):
     both = admin.get(switches(page)["Without own visits"][0])
     assert 'data-stat="visits" data-value="3"' in both
     assert 'data-stat="visits" data-value="3"' in admin.get("/admin/?range=today")
-    assert 'data-value="5"' in admin.get("/admin/?range=today&compare=none")  # the address of another reader
+    assert 'data-value="5"' in admin.get("/admin/?range=today&compare=none")  # as another reader would open it
     for label in ("Attended only", "Without own visits"):
         page = admin.get(switches(admin.get("/admin/"))[label][0])
     assert [is_on for _, is_on in switches(admin.get("/admin/")).values()] == [False, False]

@@ -52,7 +52,7 @@ def test_while_the_server_is_away_errors_have_the_form_of_its_own(tmp_path):
 
 
 def test_blocks_that_an_operator_writes_for_each_app_are_valid(tmp_path):
-    """The blocks from docs/install.md, in place of the last one."""
+    """The blocks from docs/install.md replace the last block of the Caddyfile."""
     page = (ROOT / "docs" / "install.md").read_text()
     blocks = re.findall(r"^```\n(\S+ \{\n.*?^\}\n)```$", page, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 2
@@ -107,7 +107,7 @@ def test_client_cannot_choose_its_address_scheme_or_request_id(front):
 
 @insurance
 def test_bodies_have_the_limits_of_the_server(front):
-    """1 MB passes for the route of lists, which then asks for a login."""
+    """The route for lists accepts 1 MB, and then asks for a login."""
     for path, kb, status in (("/api/visits", 1024, 401), ("/api/visitor/register", 16, 400)):
         for size, expected in ((kb * 1024, status), (kb * 1024 + 1, status if status == 401 else 413)):
             answer = front.post(path, data=b"x" * size, headers={"Content-Type": "application/json"})

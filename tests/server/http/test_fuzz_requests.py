@@ -46,7 +46,9 @@ PARTS = [b"\r\n", b"\n", b"\r\n\r\n", b" ", b":", b",", b";", b"\0", b"\xff", b"
          b"HTTP/1.0", b"HTTP/2.0", b"OPTIONS", "ঢাকা".encode()]  # fmt: skip
 
 SOON_FORGOTTEN = {"socketio.ping_interval": 4, "socketio.ping_timeout": 3}
-"""Forget clients quickly that poll only once. Other clients still have time to respond on a busy machine."""
+"""Settings that make the server quickly forget clients that poll only once. Other clients still have time to respond on
+a busy machine.
+"""
 
 
 FAILURES = range(500, 600)

@@ -24,7 +24,7 @@ from koyjabo.server.process.listening_socket import listen
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 AT_ONCE = 500
-"""Connections opened at a time: fewer than the backlog of `accept`."""
+"""Connections opened at a time: fewer than the listen backlog."""
 
 MOST_BYTES = 2_000
 """Memory that the worker may allocate for each idle connection."""

@@ -1,5 +1,5 @@
-"""Responses that are sent while they are generated, above all exports. They may take any time. A client that stops
-reading is closed after the time that any other request has.
+"""Responses that are sent while they are generated, mainly exports. They may take any amount of time. A client that
+stops reading is disconnected after the time allowed for any other request.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ CHANGES = {
     "koyjabo.visit_log.visit_log.PIECE": 17,
 }
 VISITS = 3_000
-"""13 MB, so much more than the system's buffers that a slow reader keeps the server sending."""
+"""Number of visits in the export: 13 MB, so much more than the system buffers that a slow reader keeps the server
+sending.
+"""
 RECEIVE_BUFFER = 32 * 1024
 STEPS = 25
-"""Together they take much longer than a request may."""
+"""Number of steps that a slow reader takes. Together they take much longer than a request may."""
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +159,7 @@ def test_server_that_leaves_ends_a_connection_without_a_request():
 
 
 def test_server_that_leaves_answers_a_request_that_is_on_its_way():
-    """The request of a connection that was just accepted. A silent connection does not delay the exit."""
+    """The request is on a connection that was just accepted. A silent connection does not delay the exit."""
     with serving(answering(b"abc", length=3)) as (server, ask):
         connection, silent = ask(b""), ask(b"")
         until(lambda: len(list(server.connections)) == 2)

@@ -35,7 +35,7 @@ class Front(Caller):
         self.nginx, self.server, self.port = nginx, server, nginx.port
 
     def place_of(self, visitor: str, forwarded: str) -> str:
-        """Where the server locates a visitor with this X-Forwarded-For header."""
+        """Register a visit with this X-Forwarded-For header, and return the visitor's location."""
         before = self.stats().locations
         body = {"visitorId": visitor}
         answer = self.post("/api/visitor/register", json=body, headers={"X-Forwarded-For": forwarded})
@@ -59,7 +59,7 @@ def founder(front: Front) -> Member:
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory, front: Front) -> Iterator[TlsNginx]:
-    """Another nginx before the same server, with a certificate."""
+    """Another nginx in front of the same server, with a certificate."""
     with TlsNginx(tmp_path_factory.mktemp("tls"), front.server.port) as nginx:
         yield nginx
 
@@ -88,7 +88,7 @@ def test_visitor_is_where_the_outer_proxy_saw_them_whatever_they_make_up(front):
 
 
 class Browser(Caller):
-    """A browser that connects to nginx directly, by TLS if it is given the certificate."""
+    """A browser that connects to nginx directly, over TLS if it has the certificate."""
 
     def __init__(self, port: int, certificate: Path | None = None) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Browser(Caller):
 
 
 def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, founder):
-    """Otherwise forms of an https: page would count as cross-site. Without a certificate, no login is kept."""
+    """Otherwise forms on an https: page would count as cross-site. Without a certificate, no login is kept."""
     for scheme, is_secure in (("https", True), ("http", False), ("gopher", False), (None, False)):
         answer = front.get("/login", headers={"X-Forwarded-Proto": scheme} if scheme else {})
         assert ("Strict-Transport-Security" in answer.headers) == is_secure, scheme
@@ -117,7 +117,9 @@ def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, founder):
 
 @insurance
 def test_with_a_certificate_people_log_in_and_sockets_are_open(tls, founder):
-    """Session cookies are only for https:, so logins need a certificate. Requests over TLS are not redirected again."""
+    """Session cookies are sent only over https:, so logins need a certificate. Requests over TLS are not redirected
+    again.
+    """
     assert Browser(tls.tls_port, tls.certificate).log_in(founder) == 200
     url, trusted = f"wss://127.0.0.1:{tls.tls_port}/", {"ca_certs": str(tls.certificate)}
     with closing(websocket.create_connection(url, timeout=PATIENCE_S, sslopt=trusted)) as page:
@@ -135,7 +137,7 @@ def test_metrics_are_not_for_those_who_come_through_it(front):
 
 
 def test_list_of_1_mb_passes_and_other_bodies_of_16_kb(front):
-    """1 MB passes for the route of lists, which then asks for a login."""
+    """Routes for lists accept 1 MB, and then ask for a login."""
     sizes = {"/api/visits": 1024, "/api/communities/dhaka/members": 1024, "/api/visitor/register": 16}
     for path, kb in sizes.items():
         for size, statuses in ((kb * 1024, {400, 401}), (kb * 1024 + 1, {413})):
@@ -182,7 +184,7 @@ def test_restart_behind_it_loses_and_doubles_no_visit(front):
 
 @insurance
 def test_nothing_of_a_query_is_in_any_log(front, founder):
-    """This holds even while the server is down, when nginx would write the whole request into its error log."""
+    """This holds even while the server is down, when nginx would write the whole request to its error log."""
     paths = (
         f"/?visitorId={PRIVATE}",
         f"/ws/communities/{founder.found()}/visitors/?token={PRIVATE}",

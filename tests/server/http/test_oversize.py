@@ -15,7 +15,7 @@ REGISTER = "/api/visitor/register"
 LOGIN = "/api/auth/login"
 BOMB = gzip.compress(b" " * 15_000_000 + b"{}")
 MOST_GROWTH = 1_000_000
-"""Memory that a worker may still hold after all requests of a test."""
+"""Bytes that a worker may still hold after all requests of a test."""
 
 
 @pytest.fixture(scope="module")

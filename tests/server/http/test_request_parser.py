@@ -120,7 +120,7 @@ def test_quarter_of_the_places_for_larger_bodies_is_for_one_network_and_this_mac
 
 
 def work(request: bytes) -> int:
-    """The number of function calls for parsing it, in the pieces of a socket, up to where it is refused."""
+    """The number of function calls needed to parse the request in socket-sized pieces, up to where it is refused."""
     read_all([CHUNKS + chunked(b"a")])  # fill caches
     called = count()
     parser = RequestParser(BodyLimits(LARGEST_BODY))

@@ -36,7 +36,7 @@ def test_answer_without_a_body_has_none():
 
 
 def test_next_request_waits_for_an_application_that_goes_on_after_its_last_piece():
-    """A long response, so that it is sent while the application goes on."""
+    """The response is long, so that it is sent while the application goes on."""
     order = []
 
     def app(environ, start):

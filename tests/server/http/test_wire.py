@@ -83,7 +83,7 @@ def visit(body: bytes) -> bytes:
 
 
 def all_answers(connection: Connection, requests: bytes) -> list[bytes]:
-    """Responses to pipelined requests. A last request ends the connection."""
+    """Send pipelined requests, followed by one that ends the connection, and return the responses."""
     connection.send(requests + head("GET", "/nowhere", "Connection: close"))
     received = bytearray()
     while data := connection._socket.recv(65536):
@@ -121,7 +121,9 @@ def test_chunked_body_is_read_whole(connection, sqlite_server):
 
 
 def test_16_kb_are_taken_and_one_byte_more_is_not(connection, sqlite_server):
-    """However it exceeds the limit: cut off at the limit, the chunked one would still be valid. Chunks are added up."""
+    """This holds however the body exceeds the limit: if cut off there, the chunked body would still be valid. Chunks
+    are added up.
+    """
     assert connection.send(visit(body_of(LARGEST))).answer().status == 200
     before = sqlite_server.stats().total
     padded = b'{"visitorId": "karim"}' + b" " * LARGEST

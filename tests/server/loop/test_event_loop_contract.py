@@ -218,7 +218,7 @@ def run_in_turn(loop, *calls) -> None:
 
 
 def switch_later(loop, call, *arguments) -> None:
-    """Switch to the greenlet that set it, as eventlet's timers do."""
+    """Make a call, such as a greenlet's switch, from the loop, as eventlet's timers do."""
     loop.soon(lambda: call(*arguments))
 
 

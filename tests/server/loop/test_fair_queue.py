@@ -50,7 +50,7 @@ def is_long(monkeypatch):
 
 @pytest.fixture
 def done(loop):
-    """The order of requests and of a pipe's reader."""
+    """The order of requests and of reads from a pipe."""
     done = Done()
     reader, done.writer = os.pipe()
     loop.call_when_readable(reader, lambda: done.append(os.read(reader, 1)))
@@ -80,7 +80,7 @@ def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
 
 
 def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
-    """A long slot ends the series. Only long ones move the clock."""
+    """A long slot ends the series. Only long slots move the clock."""
     order, now = FairQueue(loop, Poller(loop)), [0.0]
     monkeypatch.setattr(fair_queue, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
@@ -225,7 +225,7 @@ def answered_before(server, path: str) -> int:
 
 
 def test_address_with_many_connections_delays_no_other_address(tmp_path):
-    """On the fast path and for a page. The server numbers its responses."""
+    """This holds for the fast path and for a page. The server numbers its responses."""
     with changed_server(tmp_path, TRUSTED_PROXIES=1, NUMBERED=1) as server:
         for path in ("/api/stats", "/signup"):
             assert server.get(path).ok, "what is loaded late"

@@ -66,7 +66,7 @@ def test_request_whose_body_is_still_coming_is_answered(sqlite_database, new_pat
 
 
 def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sqlite_database, new_patient):
-    """A client gets the responses to its requests so far, and must send the next to another server."""
+    """A client gets the responses to its requests so far, and must send the next one to another server."""
     server = new_patient(sqlite_database).start()
     with (
         RegistrationLoad(server.port, clients=100) as load,

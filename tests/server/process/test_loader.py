@@ -31,7 +31,7 @@ def serving(server) -> set[int]:
 
 
 def descriptors(process: psutil.Process) -> dict[str, str]:
-    """The kernel's open files by descriptor, without the standard streams."""
+    """The process's open files by descriptor, without the standard streams."""
     files = {}
     for number in os.listdir(f"/proc/{process.pid}/fd"):
         with suppress(FileNotFoundError):
@@ -46,7 +46,7 @@ def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
 
 
 def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
-    """They also have a private pipe to the parent."""
+    """A worker also has a private pipe to the parent."""
     of_tests = set(descriptors(psutil.Process()).values())
     (loader,) = server.loaders()
     parent, *workers = (
@@ -63,7 +63,7 @@ def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
 
 
 def test_dead_worker_is_replaced_by_a_fork_also_of_the_next_loader(server):
-    """Nothing is loaded again. kill -9 of the loader ends no worker."""
+    """Nothing is loaded again. Killing the loader with kill -9 ends no worker."""
     for kills_loader in (False, True):
         (loader,), before = server.loaders(), server.worker_pids()
         if kills_loader:

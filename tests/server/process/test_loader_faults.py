@@ -34,7 +34,7 @@ parent.LOADING_S = 20
 {SERVE}
 """
 PATIENT = IMPATIENT.replace("= 20", "= 3600")
-"""Never gives up, so that tests notice when an end is missed."""
+"""A parent that never gives up, so that tests notice when it misses the end of a process."""
 
 NO_ADOPTION = f"""
 from koyjabo.server.process import parent
@@ -90,7 +90,7 @@ def assert_mended(server: LoadingServer) -> None:
 
 
 def test_place_survives_kill_9_of_the_process_that_forks_its_worker(server):
-    """Killed before and after it has forked the worker."""
+    """The process is killed before and after it has forked the worker."""
     failed = server.log.count("fork_failed")
     with server.held(WORKER_FORKED):
         with server.held(MIDDLE_BORN):
@@ -127,7 +127,7 @@ def test_loader_that_hangs_is_replaced(new_loading):
 
 @insurance
 def test_place_survives_a_process_that_hangs_while_it_forks_the_worker(new_loading, tmp_path):
-    """If it resumes later, its place is taken, and its worker ends."""
+    """If the process resumes later, its place is taken, and its worker ends."""
     server = new_loading(held_forks(tmp_path, IMPATIENT))
     middle = server.frozen_middle()
     wait_until(lambda: "fork_failed cause='it takes too long'" in server.log, "it is given up", START_S)

@@ -71,7 +71,9 @@ print(preparation.prepare(settings), "alembic" in sys.modules)
 
 @pytest.fixture(scope="module")
 def output_of(module_sqlite_database):
-    """Output of a process that has loaded. Starting it takes longer than all checks, so they share it."""
+    """Output of a process that has loaded the application. Starting it takes longer than all checks, so they
+    share it.
+    """
 
     def by(*scripts: str, **settings: object) -> list[str]:
         done = run("-c", LOAD + END.join(scripts), **{"DATABASE_URL": module_sqlite_database.url, **settings})
@@ -105,7 +107,7 @@ def test_driver_of_postgres_is_loaded_where_it_is_used(output_of):
 
 
 def test_forks_share_no_hub_thread_file_or_random_state(with_redis):
-    """Python seeds its random state again in each fork. All others draw from the system."""
+    """Python reseeds its random state in each fork. All other random numbers come from the system."""
     alone, *drawn = with_redis[0].splitlines()
     assert alone == "eventlet.hubs.selects 1 []"
     assert drawn == ["True True", "3"]

@@ -140,7 +140,7 @@ def test_systemd_passes_its_socket_to_the_server(sqlite_database, tmp_path):
 
 @pytest.mark.empty_database
 def test_what_cannot_be_served_is_refused_in_a_sentence(sqlite_database, tmp_path):
-    """Two sockets, one that does not listen, and one that is not TCP."""
+    """The cases are two sockets, one that does not listen, and two that are not TCP."""
     with (
         socket.create_server(("127.0.0.1", 0)) as two,
         socket.socket() as silent,

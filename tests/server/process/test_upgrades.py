@@ -130,7 +130,9 @@ def test_upgrade_under_load_loses_nothing_and_no_page_sees_a_total_fall(released
 @pytest.mark.parametrize("database_kind", ["sqlite", "postgres"], indirect=True)
 @pytest.mark.parametrize("with_redis", [False])
 def test_last_release_counts_on_until_it_ends_and_does_not_start_again(released, database, new_server):
-    """It refuses a newer schema, as earlier releases do (decision 99). This version continues its count."""
+    """The last release refuses a newer schema, as earlier releases do (decision 99). This version continues its
+    count.
+    """
     server = new_server(database).start()
     assert released.register("ayesha").ordinal == 1
     released.stop()

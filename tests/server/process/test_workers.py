@@ -78,18 +78,18 @@ def test_workers_share_a_limit(sqlite_database, redis_server, new_server):
     for worker in server.workers():
         with only(server, worker):
             answers = [register(number) for number in range(LIMIT + 1)]
-        # A minute may end between two of them, but not two minutes.
+        # A minute may end between two requests, but not two minutes.
         assert {answer.status_code for answer in answers} == {200, 429}, {answer.text for answer in answers}
         assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {str(LIMIT // 2)}
 
 
 VISITORS, ROUND = 50, 1500
 MOST_GROWTH_BYTES = 512
-"""Limit for each visit: less than storing one takes. Caches are full after the warm-up."""
+"""Bytes that a worker may grow per visit: less than storing one takes. Caches are full after the warm-up."""
 
 
 def test_worker_keeps_nothing_of_a_visit(tmp_path):
-    """Measured by Python's allocations, which other programs do not affect."""
+    """Measures Python's allocations, which other programs do not affect."""
     with changed_server(tmp_path) as server, Connection(server.port) as connection:
         server.resident()  # wait until everything is loaded
         server.allocated()

@@ -11,7 +11,7 @@ from support.servers.changed_server import ChangedServer, changed_server
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run all tests of `server` with both ways of watching sockets, when everything is tested."""
+    """When everything is tested, run all tests that use `server` with both ways of watching sockets."""
     if EVERYTHING and "hub" in metafunc.fixturenames:
         metafunc.parametrize("hub", ["epolls", "poll"], indirect=True, scope="module")
 

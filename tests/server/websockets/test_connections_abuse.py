@@ -1,4 +1,4 @@
-"""Clients that send nonsense or too much get an error, are then closed with 1008, and disturb no others."""
+"""Clients that send nonsense or too much get an error, are then closed with 1008, and disturb no other clients."""
 
 from __future__ import annotations
 

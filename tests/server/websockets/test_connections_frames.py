@@ -157,7 +157,7 @@ def test_close_is_answered_with_its_code_and_what_comes_after_it_is_not(server, 
 
 
 def test_close_that_may_not_be_sent_is_an_error(server, kind):
-    """With a reserved or undefined code, half a code, or a reason that is too long or not text."""
+    """The close has a reserved or undefined code, half a code, or a reason that is too long or not text."""
     for sent, code in WRONG_CLOSES.items():
         with kind(server.port) as client:
             client.event()

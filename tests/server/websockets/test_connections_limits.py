@@ -1,4 +1,6 @@
-"""WebSockets open as RFC 6455 (4.2) requires. One beyond a limit is closed with 1013, which browsers can see."""
+"""WebSockets open as RFC 6455 (4.2) requires. A WebSocket beyond a limit is closed with 1013, which browsers can
+see.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,7 @@ class Limited:
         return self.clients[-1]
 
     def fill(self, *addresses: str) -> list[WebSocket]:
-        """Connect as many as are allowed, of both kinds."""
+        """Connect as many clients as are allowed, of both kinds."""
         clients = [self.connect(*addresses, kind=list(KINDS.values())[number % 2]) for number in range(MOST)]
         assert all(client.is_answered() for client in clients)
         return clients
@@ -85,7 +87,7 @@ def limit(name: str) -> pytest.MarkDecorator:
 @limit("of_an_address")
 @PATHS
 def test_one_too_many_of_an_address_is_closed_and_another_address_is_not(limited, path):
-    """It receives only the close."""
+    """The refused client receives only the close."""
     limited.fill(ADDRESS)
     refused = limited.connect(ADDRESS, path=path)
     assert refused.close_frame() == SORRY
@@ -122,7 +124,7 @@ def test_network_of_one_ipv6_customer_is_one_address(limited):
 
 @limit("of_an_address")
 def test_this_machine_is_one_address_with_ten_times_the_allowance(limited):
-    """It may be a proxy that does not forward client addresses."""
+    """This machine may be a proxy that does not forward client addresses."""
     for _ in range(10 * MOST):
         assert limited.connect().is_answered()
     assert limited.connect().close_frame() == SORRY
@@ -166,7 +168,7 @@ def page_of(visitor: str, kind: type[WebSocket] = WebSocket) -> dict:
 
 @limit("of_an_address")
 def test_network_that_sends_large_bodies_slowly_leaves_places_to_others(limited):
-    """The network that our proxy reports, not the proxy itself."""
+    """The limit applies to the network that our proxy reports, not to the proxy itself."""
     announced = ("Content-Length: 100000", "Expect: 100-continue")
     with ExitStack() as stack:
 
@@ -232,7 +234,7 @@ def test_polling_client_is_counted_whatever_it_would_upgrade_to(limited):
 @limit("of_handshakes")
 @pytest.mark.parametrize(("path", "address"), [("/", ADDRESS), (SOCKETIO, ANOTHER)])
 def test_one_handshake_too_many_of_an_address_is_closed(limited, path, address):
-    """Even if none of the earlier ones is still open."""
+    """This holds even if none of the earlier connections is still open."""
     for client in limited.fill(address):
         client.end()
     limited.server.wait_until_held(sockets=0)
@@ -249,7 +251,7 @@ def connection(server):
 
 
 def test_bad_handshake_is_refused_with_an_error_and_the_connection_stays_usable(connection):
-    """A wrong version gets the supported one in response."""
+    """The response to a wrong version names the supported one."""
     answer = connection.send(upgrade(Sec_WebSocket_Version="8")).answer("GET")
     assert (answer.status, answer.headers["Sec-WebSocket-Version"]) == (426, "13")
     assert answer.json["code"] == "upgrade_required"

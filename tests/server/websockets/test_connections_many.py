@@ -15,7 +15,7 @@ EVENTS = 100
 
 
 def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
-    """Resets in the middle of a frame or a handshake, or with unread events. The remaining clients receive every
+    """Clients reset in the middle of a frame or a handshake, or with unread events. The remaining clients receive every
     event.
     """
     assert not any(server.held().values())

@@ -1,4 +1,4 @@
-"""Clients that read slowly or never cost a bounded amount, slow no others, and are dropped."""
+"""Clients that read slowly or never cost a bounded amount, slow down no other clients, and are dropped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.servers.changed_server import changed_server, pings, timed_server
 
 CONNECTIONS = "koyjabo.server.websockets.connection_loop"
 TINY = 2048
-"""Bytes of a socket buffer. The kernel doubles it, and has a minimum."""
+"""Size of a socket buffer in bytes. The kernel doubles it, and has a minimum."""
 
 EVENTS, AT_ONCE = 2_000, 100
 READERS, STUCK = 20, 20

@@ -39,7 +39,7 @@ def test_frames_are_read_as_the_rfc_says_however_they_are_cut(data, cuts):
 
 
 def _read(pieces: list[bytes]) -> Replies:
-    """Read them with the readers of a connection: one while something is incomplete."""
+    """Read the pieces as a connection does: a reader is kept while something is incomplete."""
     received: list[Any] = []
     reader, code = FrameReader(LARGEST), None
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""WebSockets and streams as time passes on the loop's clock: pings, comments, the last day."""
+"""WebSockets and streams as time passes on the loop's clock: pings, comments, and the end after a day."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class World:
         return stream
 
     def received(self) -> bytes | None:
-        """New data; None for nothing, empty for the end."""
+        """New data: None if there is none, empty at the end."""
         try:
             return self.theirs.recv(10_000)
         except BlockingIOError:
@@ -81,7 +81,7 @@ def world(monkeypatch) -> Iterator[World]:
 
 
 def test_stream_without_events_is_commented_within_20_s(world):
-    """And not much sooner. A client that does not acknowledge it is dropped within 45 s."""
+    """The comment does not come much sooner. A client that does not acknowledge it is dropped within 45 s."""
     stream = world.stream()
     assert world.received() == b"retry: 5000\n\n"
     for _ in range(2):
@@ -114,7 +114,7 @@ def test_client_that_answers_no_ping_is_dropped_after_45_s(world):
 
 @pytest.mark.parametrize("frame_", [frame("", PONG), frame("{}")], ids=["pong", "anything else"])
 def test_client_whose_answer_waits_to_be_read_stays(world, frame_):
-    """This happens after a pause of the machine."""
+    """This happens after the machine was paused."""
     connection = world.connect()
     for _ in range(3):
         assert take_frame(bytearray(world.seconds_until_received()[1])).opcode == PING
@@ -134,7 +134,7 @@ def test_client_may_send_as_much_again_after_each_ping(world):
 
 
 def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
-    """Single ones from an idle page are not parsed."""
+    """Single pongs from an idle page are not parsed."""
     connection = world.connect()
     for _ in range(MOST_FRAMES):
         connection.take(frame("", PONG))
@@ -144,7 +144,7 @@ def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
 
 
 def test_owners_of_thousands_that_end_together_are_told_by_a_few_tasks(world):
-    """Even if one of them fails. A task may wait; the others go on."""
+    """All owners are notified even if one of them fails. A task may wait; the others go on."""
     tasks, owners = [], []
 
     def ended(connection, code):
@@ -187,7 +187,7 @@ def test_socket_is_closed_after_a_day_with_a_code_to_come_back(world):
 
 
 def test_sockets_that_came_together_need_not_come_back_together(world):
-    """They all connected after a deploy. They end spread over the last two hours of a day."""
+    """All of them connected after a deploy. Their ends are spread over the last two hours of a day."""
     crowd = [SimpleNamespace(born=0.0, chance=chance) for chance in range(256)]
     old = []
     for hours in (21.9, 23, 24.1):

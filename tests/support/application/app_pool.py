@@ -1,5 +1,5 @@
-"""A pool of Flask applications. Making the routes takes half the time of opening a site, so sites with equal settings
-share them.
+"""A pool of Flask applications. Creating the routes takes half the time needed to open a site, so sites with equal
+settings share applications.
 
 A site returns its application when it closes. The next site with the same settings restores it to the state after
 `make_routes` and opens its own services in it.
@@ -42,7 +42,9 @@ class KeptApp:
         self.app.config["DATABASE_URL"] = more["DATABASE_URL"]
 
     def _put(self, name: str) -> None:
-        """Fill the old dictionaries instead of replacing them: templates hold a reference to the configuration's."""
+        """Fill the old dictionaries instead of replacing them: templates hold a reference to the configuration's
+        dictionary.
+        """
         value = copied(self._state[name])
         if isinstance(value, dict):
             there = getattr(self.app, name)

@@ -28,7 +28,8 @@ def compile_once() -> None:
 
 
 def keep_statements() -> None:
-    """Compile each SQL statement once per kind of database, not once per database. This saves a third of opening one.
+    """Compile each SQL statement once per kind of database, not once per database. This saves a third of the time
+    needed to open one.
 
     Only for the tests' process: in a server, real threads would share a lock.
     """
@@ -39,7 +40,7 @@ def keep_statements() -> None:
 
 
 def _keep_routes() -> None:
-    """Reuse URL builders by the text of the route. werkzeug passes the route to them with each call."""
+    """Reuse URL builders for routes with the same text. werkzeug passes the route to them with each call."""
     compile_builder = Rule._compile_builder
     kept: dict[object, Callable[..., Any]] = {}
 
@@ -53,7 +54,9 @@ def _keep_routes() -> None:
 
 
 class KeptMatches:
-    """Caches the matches of werkzeug's route expression. This saves a third of making an application."""
+    """Caches the matches of werkzeug's route expression. This saves a third of the time needed to create an
+    application.
+    """
 
     def __init__(self, pattern: Pattern[str]) -> None:
         self.match = cache(pattern.match)

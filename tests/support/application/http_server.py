@@ -35,7 +35,7 @@ def served(app: Callable) -> Iterator[Callable[[bytes], green.socket]]:
 
 @contextmanager
 def serving(app: Callable) -> Iterator[tuple[HttpServer, Callable[[bytes], green.socket]]]:
-    """Run a server. Yields it and the function of `served`."""
+    """Run a server. Yields it and the same function as `served`."""
     with loop_on() as runtime:
         listener = socket.create_server(("127.0.0.1", 0))
         server = HttpServer(

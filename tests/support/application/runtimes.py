@@ -33,7 +33,7 @@ ERRORS = pytest.mark.parametrize("error", [ValueError("its own fault"), Panic()]
 
 @contextmanager
 def loop_on(hub: str = os.environ.get("EVENTLET_HUB", "epolls")) -> Iterator[EventletRuntime]:
-    """Run an eventlet loop on this thread. The default hub is the servers'."""
+    """Run an eventlet loop on this thread. The default is the hub that servers use."""
     with other_hubs_hidden():
         hubs.use_hub(hub)
         runtime = EventletRuntime()

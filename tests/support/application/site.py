@@ -43,7 +43,7 @@ SETTINGS = {
     "METRICS_TOKEN": METRICS_TOKEN,
     **NO_LIMITS,
 }
-"""Settings of a site whose test chooses none."""
+"""Default settings of a test's site."""
 
 
 class Time:
@@ -55,7 +55,7 @@ class Time:
 
     @classmethod
     def at(cls, moment: str) -> Time:
-        """`2025-12-16T23:59:59.999+06:00`"""
+        """A clock that shows a moment such as `2025-12-16T23:59:59.999+06:00`."""
         time = cls()
         time.go_to(moment)
         return time

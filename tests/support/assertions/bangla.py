@@ -57,7 +57,7 @@ class Reader(HTMLParser):
 
 
 def foreign(page: str) -> list[str]:
-    """Texts of the page with English words, with digits that are not Bengali, or with numbers without grouping."""
+    """Texts on the page that contain English words, digits that are not Bengali, or numbers without grouping."""
     reader = Reader()
     reader.feed(page)
     return sorted({text for text in reader.texts if _is_foreign(PRODUCTS.sub(" ", IDENTIFIER.sub(" ", text)))})

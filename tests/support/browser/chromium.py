@@ -27,7 +27,7 @@ OPTIONS = [
     "--no-first-run",
     "--no-pings",
     "--disable-gpu",
-    # The pages of a device share one process, which survives navigation.
+    # All pages on a device share one process, which survives navigation.
     "--renderer-process-limit=1",
     "--disable-site-isolation-trials",
 ]
@@ -43,7 +43,7 @@ def chromium() -> str:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """The browser of all tests in a process. Each test has its own contexts."""
+    """The browser shared by all tests in a process. Each test has its own contexts."""
     from playwright.sync_api import sync_playwright  # slow to import
 
     path = chromium()

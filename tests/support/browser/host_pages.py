@@ -36,7 +36,7 @@ def stats_of(total: int, revision: int = 1, epoch: str = "mj8k2f1x") -> dict:
 
 
 class FakeServer:
-    """Replaces the server of a page's sockets, so that a test can push stats that a real server never would."""
+    """Replaces the server for a page's sockets, so that a test can push stats that a real server never would."""
 
     def __init__(self, page: Page) -> None:
         self.opened: list[WebSocketRoute] = []
@@ -48,7 +48,7 @@ class FakeServer:
         socket.on_message(lambda text: self.received.append(json.loads(text)))
 
     def push(self, more_fields: dict[str, Any] | None = None, **stats: Any) -> None:
-        """Push `stats`, with `more_fields` of the event."""
+        """Push `stats` in an event with `more_fields`."""
         self.opened[-1].send(json.dumps({"type": "visitor_update", "stats": stats_of(**stats), **(more_fields or {})}))
 
 

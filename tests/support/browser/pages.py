@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, StorageState
 
 EMAIL, PASSWORD = "rani@example.com", "rickshaw at dawn"
-"""The admin of a site."""
+"""The login of a site's admin."""
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True, "locale": "bn-BD"}
 SHOWN = {"reduced_motion": "reduce", "service_workers": "block"}
-"""Default options of a context. Animations would redraw 60 times a second, and a service worker would hide requests
-from tests.
+"""Default options of a browser context. Animations would redraw 60 times a second, and a service worker would hide
+requests from tests.
 """
 
 MOVES = {"reduced_motion": "no-preference"}
@@ -61,7 +61,7 @@ class Device:
     """One person's device. Its tabs share their storage, and no other device does."""
 
     def __init__(self, browser: Browser, base_url: str, **options: Any) -> None:
-        self.console: list[str] = []  # messages on the consoles of its pages
+        self.console: list[str] = []  # messages on its pages' consoles
         self.violations: list[str] = []  # of the Content-Security-Policy
         self.exceptions: list[str] = []  # not caught by any script
         options = {**SHOWN, **options}
@@ -73,7 +73,7 @@ class Device:
         self.context.add_init_script(TELL_OF_VIOLATIONS)
 
     def open(self, path: str = "/") -> Page:
-        """A new tab with that page."""
+        """Open a page in a new tab."""
         page = self.context.new_page()
         visit(page, path)
         return page
@@ -109,7 +109,7 @@ def visit(page: Page, path: str = "/", status: int = 200) -> None:
 
 
 def stat(page: Page, name: str) -> Locator:
-    """The element that shows a number of the stats, by its JSON key."""
+    """The element that shows a number from the stats, found by its JSON key."""
     return page.locator(f'[data-stat="{name}"]')
 
 
@@ -146,7 +146,7 @@ def sent_by(page: Page, path: str) -> list[Any]:
 
 
 def transferred(page: Page) -> dict[str, int]:
-    """The bytes of all responses since the page was opened, with their heads, by URL."""
+    """The bytes of all responses since the page was opened, including headers, by URL."""
     entries = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
     sizes: dict[str, int] = page.evaluate(
         f"Object.fromEntries({entries}.map((entry) => [entry.name, entry.transferSize]))"

@@ -70,7 +70,7 @@ class Crowd:
 
     A client rotates through `servers`. When it gets no response or a Retry-After, it tries the next server until it
     succeeds. As a context manager, it exits when all visits are acknowledged. With `goes_on`, clients then register
-    further visits until the block ends, so that none of its statements can come too late.
+    further visits until the block ends, so that no statement in the block runs after the last visit.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Crowd:
         self.surprises: list[str] = []  # what must never happen
         self._servers = servers
         self._retries = retries
-        self._stopping = threading.Event()  # the test failed
+        self._stopping = threading.Event()  # set if the test failed
         self._may_end = threading.Event()
         if not goes_on:
             self._may_end.set()
@@ -122,12 +122,12 @@ class Crowd:
         assert self.surprises == []
 
     def wait_for_later(self) -> None:
-        """Return as soon as a visit is acknowledged that was sent after this call. The crowd must go on."""
+        """Return as soon as a visit sent after this call is acknowledged. The crowd must go on."""
         self.wait_for(self.acknowledged + self._clients + 1)
 
     @property
     def first_ordinals(self) -> list[int]:
-        """The ordinal in each visit's first receipt, sorted."""
+        """The visit number in each visit's first receipt, sorted."""
         return sorted(receipts[0].ordinal for receipts in self.receipts.values())
 
     def _be_a_client(self, which: int, chance: random.Random) -> None:
@@ -139,7 +139,7 @@ class Crowd:
                 registered.append(visit)
                 if chance.random() < self._retries:
                     self._register(client, chance.choice(registered))
-        except Exception as error:  # the traceback of a thread is not shown
+        except Exception as error:  # a thread's traceback is not shown
             self.surprises.append(f"{type(error).__name__}: {error}")
         finally:
             client.close()

@@ -67,7 +67,7 @@ def form_on(page: str) -> FormOnPage:
 
 
 def answer(page: str) -> FormOnPage:
-    """The confirmation form of a page, filled in: the text to type follows a colon, and all people here have the same
+    """A page's confirmation form, filled in: the text to type follows a colon, and all users in the tests have the same
     password.
     """
     form = form_on(page)

@@ -25,7 +25,7 @@ BROWSER = "Mozilla/5.0 (Linux; Android 14) a browser of the tests"
 
 class _Connection(engineio.Client):
     def _trigger_event(self, event: str, *arguments: Any, **options: Any) -> Any:
-        """Handle events on this thread. The library starts a thread for each, which can swap two events."""
+        """Handle events on this thread. The library starts a thread for each event, which can swap two of them."""
         return super()._trigger_event(event, *arguments, **{**options, "run_async": False})
 
 
@@ -165,7 +165,7 @@ class SocketioSocket(Listener):
 
 
 class SocketioListener(SocketioSocket):
-    """`transports` lists the allowed ones; both by default."""
+    """A page's Socket.IO client. `transports` lists the allowed transports; both by default."""
 
     def __init__(self, port: int, visitor: str | None = None, agent: str = BROWSER, **options: Any) -> None:
         query = f"?{urlencode({'visitorId': visitor})}" if visitor else ""

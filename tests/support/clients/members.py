@@ -143,7 +143,7 @@ class CommunityListener(Listener):
             assert event["type"] == kinds.get(event["change"], "visitor_count"), self.counts
 
     def break_off(self) -> None:
-        """Disconnect without a goodbye, as a broken line does."""
+        """Disconnect without a goodbye, as a broken connection does."""
         raise NotImplementedError
 
 
@@ -172,7 +172,7 @@ class PlainMember(PlainSocket, CommunityListener):
         return self.next_of_type(answer, before)
 
     def wait_for_code(self, timeout_s: float = PATIENCE_S) -> int:
-        """The close code of the server."""
+        """The server's close code."""
         wait_until(lambda: self.code is not None, "it is closed", timeout_s, 0.002)
         assert self.code is not None
         return self.code

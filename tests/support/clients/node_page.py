@@ -32,7 +32,7 @@ class NodePage:
         ]
 
     def wait_for(self, what: str, **fields: Any) -> dict[str, Any]:
-        """The newest event of a kind, as soon as there is one."""
+        """The latest event of a kind, as soon as there is one."""
         return self.wait_until(lambda: self.events(what, **fields), f"{what} {fields}")[-1]
 
     def wait_for_number(self, count: int, what: str) -> dict[str, Any]:

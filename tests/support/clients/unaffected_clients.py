@@ -12,7 +12,7 @@ from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import ChangedServer, changed_server
 
 A_FEW = 2
-"""Connections for asking the server, because an earlier one may not have ended yet."""
+"""Connections used to query the server: an earlier one may not have ended yet."""
 
 
 class UnaffectedClients:

@@ -38,7 +38,7 @@ class Lost(Exception):
 
 
 def upgrade(path: str = PLAIN, *more: str, **changed: str | None) -> bytes:
-    """The request of a handshake. `Sec_WebSocket_Key=None` omits a header, `…="x"` changes it."""
+    """A handshake request. `Sec_WebSocket_Key=None` omits a header, `…="x"` changes it."""
     headers: dict[str, str | None] = {
         "Upgrade": "websocket",
         "Connection": "Upgrade",
@@ -207,7 +207,7 @@ class WebSocket:
         self._socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """Close with a RST, as a machine does that lost power."""
+        """Close with a RST, as a machine that lost power does."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
         self._socket.close()
 

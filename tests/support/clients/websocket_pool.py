@@ -17,7 +17,7 @@ from support.programs.patience import PATIENCE_S
 
 REVISION = re.compile(rb'"revision": ?(\d+)')
 MOST_SILENT = 200
-"""Limit of connections that have not sent their handshake: the server drops silent ones when others arrive."""
+"""Limit on connections that have not sent their handshake: the server drops silent ones when new ones arrive."""
 
 
 class Listener:

@@ -110,7 +110,7 @@ class WorkerConnection:
 
 
 def worker_of(workers: list[psutil.Process], address: tuple[str, int]) -> int:
-    """The pid of the worker that holds the other end of a connection from `address`. Takes some milliseconds."""
+    """The pid of the worker that holds the other end of a connection from `address`. Takes a few milliseconds."""
     for worker in workers:
         if any(connection.raddr == address for connection in worker.net_connections("tcp")):
             return worker.pid
@@ -132,7 +132,9 @@ def worker_connections(server: Server) -> Iterator[list[WorkerConnection]]:
 
 @contextmanager
 def pages(server: Server, of_each: int = 1) -> Iterator[list[list[Page]]]:
-    """Open pages of both kinds on each worker, ordered as `server.workers()`. Each has received its first event."""
+    """Open pages of both kinds on each worker, in the order of `server.workers()`. Each has received its first
+    event.
+    """
     with ExitStack() as stack:
         yield [_open_pages(stack, server, worker, of_each) for worker in server.workers()]
 
@@ -188,7 +190,7 @@ def wait_until_same(
     timeout_s: float,
     condition: Callable[[Stats], bool],
 ) -> None:
-    """Wait until all pages and workers show the same numbers, and `said` is true for them."""
+    """Wait until all pages and workers show the same numbers, and `condition` is true for them."""
 
     def same() -> bool:
         everywhere = [page.updates[-1] for page in open_pages] + [
@@ -202,7 +204,9 @@ def wait_until_same(
 def visit_each_in_turn(
     each_worker: list[WorkerConnection], open_pages: list[list[Page]], visits: int, name: str
 ) -> int:
-    """Register visits on each worker in turn. Its pages see each visit, other pages the last. Returns the total."""
+    """Register visits on each worker in turn. Its pages see each visit, and other pages see the last one. Returns the
+    total.
+    """
     for number in range(visits):
         which = number % 2
         receipt = each_worker[which].register(f"{name}-{number}")

@@ -65,7 +65,7 @@ class Database(Protocol):
         """Delete the database."""
 
     def go_back(self, remembered: Database) -> None:
-        """Return to an earlier copy, even while in use, as a promoted standby that had fallen behind."""
+        """Return to an earlier copy, even while in use, like a promoted standby that had fallen behind."""
 
     def begin(self) -> None:
         """Start counting at 0 now, if the database has tables but no row."""
@@ -128,7 +128,7 @@ class SqliteDatabase:
         """Replace the file that servers have open, and wait until they have opened this one. Another program that opens
         it earlier would apply the old file's log.
         """
-        with Path(f"{path}-wal").open() as log:  # while it is open, no new file gets its number
+        with Path(f"{path}-wal").open() as log:  # while it is open, no new file gets its inode number
             self.path.replace(path)
             wait_until(lambda: os.fstat(log.fileno()).st_nlink == 0, "the log of the other file is gone")
 
@@ -173,7 +173,7 @@ class PostgresDatabase:
                     self.rows(statement)
 
     def move_to(self, server: PostgresDatabases) -> None:
-        """Use the database of this name on another server from now on."""
+        """Use the database with this name on another server from now on."""
         self.url, self._server = server.url_of(self.name), server
 
     def copy(self) -> PostgresDatabase:
@@ -238,8 +238,8 @@ def _first_rows() -> list[str]:
 
 @contextmanager
 def made_once(path: Path) -> Iterator[bool]:
-    """Whether another process of the run has already made `path`. A lock keeps others from making it inside the
-    block.
+    """Whether another process of the run has already made `path`. A lock keeps other processes from making it inside
+    the block.
     """
     done = path.with_name(f"{path.name}.made")
     with path.with_name(f"{path.name}.making").open("a") as lock:
@@ -259,7 +259,7 @@ def migrate(database: Database) -> None:
 
 
 class PostgresDatabases:
-    """Databases on a PostgreSQL, whose socket is in `folder`."""
+    """Databases on a PostgreSQL server whose socket is in `folder`."""
 
     def __init__(self, folder: Path, uri: str) -> None:
         self.folder = folder
@@ -302,7 +302,7 @@ class PostgresDatabases:
 
 
 class PostgresServer(PostgresDatabases):
-    """A PostgreSQL of one test, with its data in `folder`."""
+    """One test's PostgreSQL server, with its data in `folder`."""
 
     @property
     def pid(self) -> int:
@@ -326,7 +326,7 @@ class PostgresServer(PostgresDatabases):
 
 
 class Postgres(PostgresServer):
-    """A PostgreSQL in a new folder that can be killed and started again."""
+    """A PostgreSQL server in a new folder, which can be killed and started again."""
 
     def __init__(self, folder: Path | None = None, options: tuple[str, ...] = installed_postgres.MEMORY) -> None:
         # Not in pytest's folders: only their owner may enter them, and PostgreSQL refuses to run as root.
@@ -336,7 +336,7 @@ class Postgres(PostgresServer):
     def kill(self) -> None:
         """kill -9: no checkpoint, no goodbye to clients."""
         kill_all(self.processes())
-        for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):  # they name a process that init may not have collected
+        for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):  # they name a process that init may not have reaped
             (self.folder / lock).unlink(missing_ok=True)
 
     def start(self) -> None:
@@ -348,7 +348,7 @@ class Postgres(PostgresServer):
 
 
 def shared_postgres() -> PostgresDatabases:
-    """The PostgreSQL that all processes of a run share. It ends with the run, and loses its data if killed."""
+    """The PostgreSQL server shared by all processes of a run. It ends with the run, and loses its data if killed."""
     folder = Path(tempfile.gettempdir()) / "postgres"
     uri_file = folder.with_suffix(".uri")
     with made_once(uri_file) as is_made:

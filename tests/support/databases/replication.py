@@ -1,6 +1,6 @@
 """PostgreSQL with a standby: streaming replication, promotion, and the return of the old primary.
 
-When a paused standby is promoted, it first replays all it has received. To make it fall behind, cut its stream.
+When a paused standby is promoted, it first replays everything it has received. To make it fall behind, stop its stream.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ fsync = off
 wal_keep_size = 64MB
 wal_retrieve_retry_interval = 100ms
 """
-"""Even without `fsync`, a killed server keeps what was committed. Only a crash of the machine would lose it."""
+"""Even without `fsync`, committed data survives when the server is killed. Only a machine crash would lose it."""
 
 INITDB = ("-A", "trust", "-U", "postgres", "-E", "utf8", "--no-locale", "--no-sync", "--wal-segsize=1")
 REPLAYED = "SELECT 1 WHERE pg_last_wal_replay_lsn() >= '{lsn}'"
@@ -42,7 +42,7 @@ LIMIT_S = 60
 
 
 class PostgresNode(PostgresServer):
-    """A PostgreSQL on its own port, with new data or as a standby of `primary`."""
+    """A PostgreSQL server on its own port, with new data or as a standby of `primary`."""
 
     def __init__(self, primary: PostgresNode | None = None) -> None:
         self.port = free_port()
@@ -62,8 +62,8 @@ class PostgresNode(PostgresServer):
         return f"host=127.0.0.1 port={self.port}"
 
     def start(self) -> Self:
-        """Start, also after `kill`, and return when it accepts connections."""
-        (self.folder / "postmaster.pid").unlink(missing_ok=True)  # it names a process that init may not have collected
+        """Start the server, even after `kill`, and return when it accepts connections."""
+        (self.folder / "postmaster.pid").unlink(missing_ok=True)  # it names a process that init may not have reaped
         log = self.folder.with_name("log")
         self._run("pg_ctl", "start", "-w", "-t", str(LIMIT_S), "-l", str(log), "-o", f"-p {self.port}")
         return self
@@ -73,14 +73,14 @@ class PostgresNode(PostgresServer):
         self._run("pg_ctl", "stop", "-w", "-m", "fast")
 
     def become_standby_of(self, primary: PostgresNode) -> None:
-        """Replace its data with a new copy of the primary's."""
+        """Replace this server's data with a new copy of the primary's."""
         self.kill()
         shutil.rmtree(self.folder)
         self._copy(primary)
         self.start()
 
     def kill(self) -> None:
-        """kill -9: no goodbye to any client."""
+        """kill -9, without closing client connections properly."""
         with suppress(psutil.NoSuchProcess, FileNotFoundError):
             kill_all(self.processes())
 
@@ -100,7 +100,7 @@ class PostgresNode(PostgresServer):
         self._has_template = True
 
     def promote(self) -> None:
-        """Promote it, and return when it accepts writes."""
+        """Promote this standby, and return when it accepts writes."""
         self.execute(f"SELECT pg_promote(true, {LIMIT_S})")
 
     def follow(self, primary: PostgresNode | None) -> None:
@@ -126,7 +126,7 @@ class PostgresNode(PostgresServer):
 
 
 class Replication:
-    """A primary and its standby. `database` is on both, and the server under test knows both hosts."""
+    """A primary and its standby. Both have every database, and the server under test knows both hosts."""
 
     def __init__(self, tables: str | None) -> None:
         """`tables` is the SQL from `dump`. Without it, migrations create the tables."""
@@ -171,8 +171,8 @@ class Replication:
         wait_until(lambda: self.standby.rows(STREAM), "the standby streams")
 
     def wait_until_in_step(self) -> None:
-        """Wait until the standby has replayed everything. Ask it directly: it reports to its primary only every
-        10 s.
+        """Wait until the standby has replayed everything. Asks the standby itself, which reports to its primary only
+        every 10 s.
         """
         ((lsn,),) = self.primary.rows("SELECT pg_current_wal_lsn()")
         wait_until(lambda: self.standby.rows(REPLAYED.format(lsn=lsn)), "the standby has replayed everything")
@@ -183,13 +183,13 @@ class Replication:
 
 
 def replicated() -> Replication:
-    """A replication whose tables come from migrations."""
+    """A primary and a standby whose tables were created by migrations."""
     return Replication(None)
 
 
 @contextmanager
 def replication(postgres: PostgresDatabases) -> Iterator[Replication]:
-    """A replication with the tables of `postgres`."""
+    """A primary and a standby with the tables of `postgres`."""
     made = Replication(dump(postgres))
     try:
         yield made
@@ -213,11 +213,11 @@ def _source(primary: PostgresNode) -> str:
 
 
 def _owner_of(folder: Path) -> str | None:
-    """The user that owns the folder: PostgreSQL refuses to run as root."""
+    """Hand the folder to another user if running as root, which PostgreSQL refuses to do. Returns the user, or None."""
     if os.getuid() != 0:
         return None
     utils = installed_postgres.pgserver().utils
-    utils.ensure_user_exists("pgserver")  # one of the two packages returns the user
+    utils.ensure_user_exists("pgserver")  # only one of the two packages returns the user
     user = pwd.getpwnam("pgserver")
     utils.ensure_prefix_permissions(folder)
     os.chown(folder, user.pw_uid, user.pw_gid)

@@ -25,10 +25,10 @@ assert loader_process.DRAIN_S < parent.KILL_AFTER_S < 10
 loader_process.DRAIN_S = parent.KILL_AFTER_S = 3600.0
 {SERVE}
 """
-"""A program with an hour to drain, so that tests notice when a server waits for the limit."""
+"""A program that may drain for an hour, so that tests notice if a server waits until the limit."""
 
 MIDDLE_BORN, WORKER_FORKED, WORKER_BORN = "child 2", "parent 2", "child 3"
-"""Moments after a fork where a test can hold a process: the intermediate process between loader and worker, or the
+"""Moments after a fork when a test can hold a process: the intermediate process between loader and worker, or the
 worker.
 """
 
@@ -75,7 +75,7 @@ patched.{name} = fail_while_wanted
 
 
 def written(folder: Path, script: str) -> tuple[str, ...]:
-    """The arguments that run the script as a server. It is forked as the product is."""
+    """Write the script to `folder`, and return the arguments that run it as a server. It is forked like the product."""
     program = folder / "loading_server.py"
     program.write_text(script)
     return (str(program),)
@@ -91,16 +91,16 @@ class LoadingServer(Server):
         self.has_loader = True
 
     def loader(self) -> psutil.Process:
-        """The loader process, as soon as it exists."""
+        """Wait for the loader process, and return it."""
         return wait_until(self.loaders, "there is a loader", START_S)[0]
 
     def is_complete(self) -> bool:
-        """Whether all workers serve, with no other process except a loader."""
+        """Whether all workers are serving, with no other process except the loader."""
         has_loader = len(self.loaders()) == self.has_loader
         return len(self.workers()) == self.places and has_loader and self.count_listening() == self.places
 
     def count_listening(self) -> int:
-        """The number of workers that listen. A loader counts as a worker until it has set its name, but never
+        """The number of workers that are listening. A loader counts as a worker until it has set its name, but it never
         listens.
         """
         return sum(listens(worker.pid) for worker in self.workers())
@@ -110,7 +110,7 @@ class LoadingServer(Server):
 
     @contextmanager
     def held(self, *moments: str) -> Iterator[None]:
-        """Hold processes at these moments. The program must come from `held_forks`."""
+        """Hold processes at these moments. The program must be created by `held_forks`."""
         files = [self._folder / moment for moment in moments]
         for file in files:
             file.touch()
@@ -121,7 +121,9 @@ class LoadingServer(Server):
                 file.unlink()
 
     def middle(self, has_forked: bool = False) -> psutil.Process:
-        """A held intermediate process between loader and worker, as soon as one has forked."""
+        """Wait for an intermediate process between loader and worker. With `has_forked`, it has already forked the
+        worker.
+        """
 
         def find() -> list[psutil.Process]:
             with suppress(psutil.Error):
@@ -132,7 +134,7 @@ class LoadingServer(Server):
         return wait_until(find, "the loader forks", START_S)[0]
 
     def frozen_middle(self) -> psutil.Process:
-        """The suspended intermediate process of a worker that was killed."""
+        """Kill a worker, and suspend the intermediate process that would fork its replacement."""
         with self.held(MIDDLE_BORN):
             self.kill_worker()
             middle = self.middle()
@@ -141,7 +143,7 @@ class LoadingServer(Server):
         return middle
 
     def seconds_without_loader(self) -> float:
-        """Kill the loader, and measure how long it takes until there is a new one."""
+        """Kill the loader, and return how long it takes until there is a new one, in s."""
         began = time.monotonic()
         killed = self.loader()
         killed.kill()

@@ -1,4 +1,4 @@
-"""A server whose clocks a test moves, to prove how long a visit was attended."""
+"""A server whose clocks a test moves, to check how long a visit was attended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SLACK_MS = 30_000
 
 
 class Timed:
-    """A server whose clocks only a test moves by much, and which writes spans at once."""
+    """A server whose clocks a test can advance, and which writes spans almost immediately."""
 
     def __init__(self, database: Database, folder: Path, **settings: str) -> None:
         self.database = database
@@ -30,8 +30,8 @@ class Timed:
         self.server.start()
 
     def pass_(self, seconds: float) -> None:
-        """Let time pass on all clocks."""
-        for clock in reversed(self._clocks):  # the monotonic one first: otherwise the wall clock is set forward
+        """Advance all clocks."""
+        for clock in reversed(self._clocks):  # monotonic clock first: otherwise the wall clock appears to jump forward
             clock.set(clock.get() + round(1000 * seconds))
         self.server.pass_(seconds)
 
@@ -41,7 +41,7 @@ class Timed:
         return attended_ms or 0, bool(acted)
 
     def wait_for(self, visit: str, seconds: float, acted: bool = False, patience_s: float = 20) -> None:
-        """Wait until a visit was attended for this time."""
+        """Wait until a visit has been attended for this long."""
         least_ms = 1000 * seconds
         wait_until(lambda: self.visit(visit) >= (least_ms, acted), f"{visit} was attended for {seconds} s", patience_s)
         attended_ms, has_acted = self.visit(visit)

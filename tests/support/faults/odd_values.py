@@ -1,4 +1,4 @@
-"""Unexpected values of fields, arguments and paths, by what is wrong with them."""
+"""Unexpected values for fields, arguments and paths, by what is wrong with them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ GOOD: dict[str, Any] = {
     "scopes": ["reports:read"],
     "visits": [],
 }
-"""Other fields that a body needs."""
+"""Valid values for the other fields that a body needs."""
 
 GOOD_OF = {
     "NewWebhookBody": {"url": "https://93.184.215.14/hook", "events": ["total.set"]},
     "WebhookChangesBody": {"events": ["total.set"]},
     "PanelInvitationBody": {"role": "viewer"},
 }
-"""Paths whose bodies use a field of the same name for something else."""
+"""Valid fields for bodies where a field in GOOD has a different meaning."""
 
 TEXTS = {
     "nothing": "",

@@ -1,4 +1,4 @@
-"""Numbers that running programs read: the offset of their clock, the delay of their disk."""
+"""Numbers that running programs read, such as their clock offset and disk delay."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class SharedNumber:
 
 
 def slow_disk(folder: Path) -> tuple[SharedNumber | None, dict[str, str]]:
-    """A number for the extra µs that each sync takes, and the environment of the affected programs, which preloads a
-    library. Returns None and no variables without a C compiler.
+    """The number of extra µs that each sync takes, and environment variables that preload a library into the affected
+    programs. Returns None and no variables if there is no C compiler.
     """
     compiler = shutil.which("cc")
     if compiler is None:

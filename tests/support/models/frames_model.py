@@ -1,5 +1,5 @@
 """An independent implementation of RFC 6455 (5 to 8), which predicts a server's replies to arbitrary bytes, and
-strategies that generate frames, mostly valid ones, cut anywhere.
+strategies that generate mostly valid frames, split at arbitrary positions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from support.clients.websocket import BINARY, CLOSE, FINAL, MASK, MASKED, MORE, 
 PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
 OPCODES = (MORE, TEXT, BINARY, CLOSE, PING, PONG)
 LENGTHS = {126: 2, 127: 8}
-"""Values of the 7-bit length that announce a longer length field, with its bytes."""
+"""7-bit length values that announce an extended length field, and the size of that field in bytes."""
 
 SENDABLE = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 
@@ -117,7 +117,7 @@ def _is_utf8(data: bytes, is_all: bool) -> bool:
 
 LARGEST = 4096
 WIDTHS = {0: 125, 2: 0xFFFF, 8: 2**64 - 1}
-"""The largest length by the size of the extra length field, in bytes."""
+"""The maximum length, by the size of the extended length field in bytes."""
 
 texts = st.sampled_from(['{"type": "ping"}', "ঢাকা 🛺", "", "hello", "[" * 200]).map(str.encode)
 edges = st.sampled_from([125, 126, LARGEST - 1, LARGEST, LARGEST + 1]).map(lambda size: b"x" * size)
@@ -131,7 +131,7 @@ cuts = st.lists(st.floats(0, 1), max_size=4)
 
 
 def pieces(data: bytes, cuts: list[float]) -> list[bytes]:
-    """The bytes in pieces. A cut is a fraction of the whole length."""
+    """Split the bytes into pieces. A cut is a fraction of the total length."""
     at = sorted({0, len(data), *(int(cut * len(data)) for cut in cuts)})
     return [data[start:end] for start, end in pairwise(at)]
 
@@ -164,7 +164,7 @@ talks = st.lists(messages() | controls.map(lambda frame_bytes: [frame_bytes]), m
 
 @st.composite
 def streams(draw: st.DrawFn) -> bytes:
-    """Valid frames, or frames with one that is odd or missing, some changed bytes, or a cut end."""
+    """Valid frames, or frames with an odd or missing frame, changed bytes, or a truncated end."""
     talk = [piece for part in draw(talks) for piece in part]
     fault = draw(st.sampled_from(["none", "closed", "an odd frame", "a lost frame", "other bytes", "cut off"]))
     at = draw(st.integers(0, len(talk)))

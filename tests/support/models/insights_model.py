@@ -16,10 +16,10 @@ from koyjabo.reports.query.dimensions import NEW, RETURNING
 from koyjabo.reports.query.report_query import Filter, Question, Value
 
 Figures = tuple[int, int, int, int, int, int]
-"""(visits, visitors, new visitors, page views, attended visits, their length in s)"""
+"""(visits, visitors, new visitors, page views, attended visits, their total length in s)"""
 
 LENGTHS = ((1_000, "none"), (10_000, "<10s"), (60_000, "<1m"), (300_000, "<5m"))
-"""The values of `attended`, and the lengths in ms below which they apply."""
+"""Values of `attended`, each with its exclusive upper limit in ms."""
 
 
 @dataclass

@@ -13,7 +13,7 @@ from support.application.site import Time
 
 SITE = "site"
 AFTER_MS, BEFORE_MS = 3_600_000, 60_000
-"""An anonymous visitor keeps the name of a day from BEFORE_MS before it to AFTER_MS after it."""
+"""An anonymous visitor's name for a day is valid from BEFORE_MS before the day to AFTER_MS after it."""
 
 
 def local_day(at_ms: int, zone: ZoneInfo) -> str:
@@ -36,7 +36,7 @@ class Model:
     rows: Counter[str] = field(default_factory=Counter)  # by scope
     visitors: dict[str, set[str]] = field(default_factory=lambda: {SITE: set()})
     seen: dict[str, int] = field(default_factory=dict)
-    visits: list[tuple[str, int]] = field(default_factory=list)  # (visitor, ms of the wall clock)
+    visits: list[tuple[str, int]] = field(default_factory=list)  # (visitor, wall clock in ms)
 
     def register(self, visitor: str, visit: str | None, scope: str, time: Time) -> tuple[int, int, bool] | None:
         """(ordinal, number in its day, duplicate), or None if the community is unknown."""
@@ -58,9 +58,7 @@ class Model:
         return self.total, self.days[day], False
 
     def names(self, visitor: str, time: Time) -> list[str]:
-        """Possible names of an anonymous visitor: of today, and of the adjacent day shortly before or after
-        midnight.
-        """
+        """Possible names of an anonymous visitor: today's and, shortly before or after midnight, the adjacent day's."""
         days = [local_day(time.ms + ms, self.zone) for ms in (0, -AFTER_MS, BEFORE_MS)]
         return [f"{visitor} on {day}" for day in dict.fromkeys(days)]
 
@@ -90,7 +88,9 @@ class Model:
         return allowed
 
     def restart(self, time: Time) -> None:
-        """Keep the visits of the last window, back to the first older one. A server remembers only these."""
+        """Keep only the latest visits, back to the first one older than the window, as a server does after a
+        restart.
+        """
         self.seen.clear()
         recent = takewhile(lambda visit: visit[1] > time.ms - self.window_ms, reversed(self.visits))
         for visitor, at_ms in sorted(recent, key=lambda visit: visit[1]):

@@ -1,5 +1,5 @@
-"""A site with two communities, and who was in each of them when, in a few dictionaries, to compare with people and
-reports.
+"""A site with two communities, and a few dictionaries of who was in each of them and when, to compare with people
+counts and reports.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class World:
         self.site.close()
 
     def commit(self, *visits: tuple[str, str, str | None], at_ms: tuple[int, ...] = ()) -> None:
-        """Register these visits together: (scope, visitor, user) each."""
+        """Register these visits in one commit. Each is (scope, visitor, user)."""
         batch = []
         for number, (scope, visitor, user) in enumerate(visits):
             moment = at_ms[number] if at_ms else self.time.ms

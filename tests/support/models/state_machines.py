@@ -24,7 +24,7 @@ def new_urls(kind: str, folder: Path, postgres: Callable[[], Postgres]) -> NewUr
 
 
 def play(machine: Callable[[], RuleBasedStateMachine], times: int, steps: int) -> None:
-    """Run a state machine with fixed examples, unless FUZZ sets others. Failing examples are not shortened: each
+    """Run a state machine with fixed examples, unless FUZZ selects others. Failing examples are not shrunk: each
     attempt would take as long as the whole test.
     """
     steps = steps if TIMES else 2 * steps // 3

@@ -1,1 +1,1 @@
-"""People with accounts in every role, using an application in this process, and their permissions."""
+"""People with accounts in every role, who use an application in this process, and their permissions."""

@@ -56,7 +56,7 @@ def disable(site: Site, email: str, disabled: bool = True) -> None:
 
 
 def confirm(site: Site, name: str) -> None:
-    """Confirm the email address, as the mailed link does."""
+    """Confirm the email address, as the link in the email does."""
     site.rows("UPDATE users SET verified_ms = 1 WHERE email = :email", email=f"{name}@example.com")
 
 
@@ -92,7 +92,7 @@ def try_login(site: Site, name: str = "ayesha", environ: dict[str, str] | None =
 
 
 def send(client: Any, path: str, body: dict[str, Any], **request: Any):
-    """Send JSON in ASCII. Lone surrogates cannot be sent in another encoding."""
+    """Send JSON as ASCII, because lone surrogates cannot be sent in any other encoding."""
     return client.post(path, data=json.dumps(body), content_type="application/json", **request)
 
 

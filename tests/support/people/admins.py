@@ -23,14 +23,14 @@ def id_of(site: Site, name: str) -> str:
 
 
 def routes(site: Site, method: str) -> list[Rule]:
-    """Every route of the panel that accepts this method."""
+    """Every panel route that accepts this method."""
     rules = site.app.url_map.iter_rules()
     return [rule for rule in rules if rule.endpoint.startswith("admin.") and method in (rule.methods or ())]
 
 
 def address(site: Site, rule: Rule, **values: str) -> str:
     """The URL of a route, with values for its parameters."""
-    values = {"earlier": "users", "rest": "x", **values}  # of an address that has moved
+    values = {"earlier": "users", "rest": "x", **values}  # for an address that has moved
     with site.app.test_request_context():
         return rule.build({name: values[name] for name in rule.arguments})[1]  # type: ignore[index]
 
@@ -49,5 +49,5 @@ class ExampleCommunity:
 
 
 def last_line(site: Site) -> tuple:
-    """The newest line of the audit log."""
+    """The latest entry in the audit log."""
     return site.rows("SELECT actor, action, target FROM audit_log ORDER BY id DESC LIMIT 1")[0]

@@ -1,4 +1,4 @@
-"""API keys: `key(boss, "reports:read")` is the text of a new one."""
+"""API keys: `key(boss, "reports:read")` returns the text of a new key."""
 
 from __future__ import annotations
 

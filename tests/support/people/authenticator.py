@@ -1,4 +1,4 @@
-"""A security key in software (WebAuthn, ES256). It makes passkeys and proves that it has them."""
+"""A software security key (WebAuthn, ES256), which creates passkeys and proves possession of them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def decode(text: str) -> bytes:
 class Authenticator:
     """A security key.
 
-    `verifies`: it asks for a PIN or a fingerprint. `counter` grows with each use, as in keys that cannot be copied.
-    `owner` is the user of its passkey. It sends this id with each use; keys without storage do not.
+    With `verifies`, it asks for a PIN or a fingerprint. `counter` grows with each use, as in keys that cannot be
+    copied. `owner` is the id of the passkey's user. It is sent with each use; keys without storage do not send it.
     """
 
     def __init__(self, verifies: bool = True, id_bytes: int = 32) -> None:
@@ -39,7 +39,7 @@ class Authenticator:
         self.counter = 1
 
     def create(self, options: dict[str, Any], origin: str = ORIGIN) -> dict[str, Any]:
-        """Make a passkey. Returns the credential, as a browser's `toJSON()`."""
+        """Create a passkey. Returns the credential as a browser's `toJSON()` does."""
         self.owner = options["user"]["id"]
         numbers = self._key.public_key().public_numbers()
         key = {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")}

@@ -54,13 +54,13 @@ def found(person: Person, **fields: Any) -> dict[str, Any]:
 
 
 def give(by: Person, community: str, to: Person, role: str) -> Any:
-    """Give `to` a role: change it for a member, or invite and accept for another user."""
+    """Give `to` a role: change a member's role, or invite another user and accept the invitation."""
     answer = by.put(f"{PATH}/{community}/members/{to.id}", json={"role": role})
     return accept(to, invite(by, community, to.email, role)) if answer.status_code == 404 else answer
 
 
 def invite(by: Person, community: str, email: str, role: str = "member") -> str:
-    """The token of the invitation."""
+    """Invite a user, and return the invitation's token."""
     answer = by.post(f"{PATH}/{community}/members", json={"email": email, "role": role})
     assert answer.status_code == 202, answer.text
     assert answer.json["status"] == "invited"

@@ -18,6 +18,6 @@ AUTH = {
 
 
 def token(user: str = "u1", secret: str = SHARED, **claims: Any) -> str:
-    """A signed token. A claim of None is left out."""
+    """A signed token. Claims that are None are omitted."""
     made = {"user_id": user, "token_type": "access", "exp": int(time.time()) + 3600, "jti": uuid.uuid4().hex, **claims}
     return jwt.encode({name: value for name, value in made.items() if value is not None}, secret, "HS256")

@@ -1,4 +1,4 @@
-"""People who use pages with a browser without scripts. It keeps cookies and sends forms."""
+"""People who use pages in a browser without scripts, which keeps cookies and sends forms."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Reader:
         self.headers = {"Accept": "text/html", "Accept-Language": language}
 
     def get(self, path: str, status: int = 200) -> str:
-        """The text of a page."""
+        """Request a page, and return its text."""
         return self._take(self.client.get(path, headers=self.headers), status)
 
     def send(self, path: str, status: int = 303, **fields: Any) -> str:
@@ -38,7 +38,7 @@ class Reader:
         return self._take(self.client.post(path, headers=self.headers, data=form), status)
 
     def confirm(self, path: str, status: int = 303, **fields: Any) -> str:
-        """Send the form of an action that asks first, and confirm."""
+        """Send the form of an action that asks for confirmation, and confirm it."""
         form = answer(self.send(path, 200, **fields))
         return self.send(form.action, status, **form.fields)
 
@@ -66,7 +66,7 @@ class Reader:
 
 
 def tokens_in(page: str) -> set[str]:
-    """Unmasked CSRF tokens of the page's forms."""
+    """The unmasked CSRF tokens in the page's forms."""
     return {unmask(masked).decode() for masked in FIELD.findall(page)}
 
 

@@ -1,4 +1,4 @@
-"""The minimal role for each route, by endpoint. A route that is missing here has no rule."""
+"""The minimum role for each route, by endpoint. Routes missing here have no rule."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from support.people.accounts import PASSWORD
 
 ROLES = ("nobody", "disabled", "revoked", "pending", "user", "invited", "viewer", "member", "moderator", "admin")
 ROLES += ("site_admin",)
-"""Roles in ascending order: each may do what all earlier ones may. Only `viewer` and `site_admin` see the panel, and a
-viewer may do in each community what a member may. The first four have no valid session: `pending` has not finished
-two-step login. `invited` has not responded to an invitation to the community.
+"""Roles in ascending order: each has the permissions of all earlier ones. Only `viewer` and `site_admin` see the panel,
+and a viewer has a member's permissions in every community. The first four have no valid session: `pending` has not
+finished two-step login. `invited` has not responded to an invitation to the community.
 """
 
 ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", *ROLES[6:]
@@ -107,7 +107,7 @@ BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
 
 SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
 STREAMS = {"api.stream", "api.community_stream"}
-"""Allowed requests of a test client get 501."""
+"""Allowed requests from a test client get 501."""
 
 WITHOUT_SESSION = {
     *("api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"),
@@ -115,7 +115,7 @@ WITHOUT_SESSION = {
     *("api.request_password_reset", "pages.do_forgot_password", "pages.do_reset_password"),
     "pages.unlock_share",
 }
-"""Routes that work without a session: they start one, or need only an email or a link's token."""
+"""Routes that work without a session: they start one, or need only an email address or a link's token."""
 
 ASKS = {
     *("pages.remove_member", "pages.leave_community", "pages.delete_community"),

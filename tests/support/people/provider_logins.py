@@ -12,13 +12,13 @@ HERE = "http://localhost"
 
 
 def begin(reader: Reader, name: str = "work", **query: str) -> str:
-    """Follow the link of the login page. Returns the provider's address."""
+    """Follow the link on the login page. Returns the provider's address."""
     reader.get(f"/auth/oidc/{name}?{urlencode(query)}", 303)
     return reader.location or ""
 
 
 def end(reader: Reader, back: str, status: int = 303) -> str:
-    """Return from the provider. Returns the page."""
+    """Return from the provider to the site. Returns the page."""
     assert back.startswith(f"{HERE}/auth/oidc/"), back
     return reader.get(back.removeprefix(HERE), status)
 

@@ -49,7 +49,7 @@ class Due(NamedTuple):
 
 
 def first_step(site: Site, name: str = "ayesha", **fields: Any) -> Due:
-    """Log in by password, the first step. It returns no tokens."""
+    """Log in with a password, the first step, which returns no tokens."""
     answer = try_login(site, name, **fields)
     assert answer.status_code == 200, answer.text
     assert list(answer.json) == ["second_factor"], answer.text

@@ -44,7 +44,7 @@ class HookedSite:
             self.site.rows(ADD, data=json.dumps(data), **row)
 
     def tick(self) -> None:
-        """Run the worker's tick until every due delivery was tried."""
+        """Run the worker's tick, and wait until every due delivery has been tried."""
         self.services.events.tick()
         self.services.sender.tick()
         wait_until(lambda: not self.services.sender._tasks.busy, "all was tried")

@@ -1,5 +1,5 @@
-"""Runs next to the tests (see `run_folder`). When standard input ends, it kills their remaining processes and deletes
-their files.
+"""Runs alongside the tests (see `run_folder`). When its standard input closes, it kills their remaining processes and
+deletes their files.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ REMOVE = 0
 
 
 def left_over(marker: bytes, folder: str) -> list[int]:
-    """Processes that have the marker in their environment or work in the folder. Both, because some overwrite their
-    environment.
+    """Processes that have the marker in their environment or work in the folder. Both are checked, because some
+    processes overwrite their environment.
     """
     pids = []
     for name in filter(str.isdigit, os.listdir("/proc")):
@@ -44,7 +44,7 @@ def kill_all(marker: bytes, folder: str) -> None:
 
 
 def forget_memory(folder: str) -> None:
-    """Remove the shared memory of killed PostgreSQL servers. Its id is in line 7 of postmaster.pid."""
+    """Remove the shared memory of killed PostgreSQL servers. Its id is on line 7 of postmaster.pid."""
     for file in Path(folder).glob("**/postmaster.pid"):
         with suppress(OSError, ValueError, IndexError):
             ctypes.CDLL(None).shmctl(int(file.read_text().splitlines()[6].split()[1]), REMOVE, None)

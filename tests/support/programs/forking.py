@@ -1,6 +1,6 @@
 """Starts the product's programs by forking a process that has already imported their modules (`programs.template`).
 
-Tests about starting itself have the mark `honest_start`. For them, `python …` starts a new interpreter.
+Tests of starting itself are marked `honest_start`. For these tests, `python …` starts a new interpreter.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def start_anew(
 
 
 def _template_for(arguments: tuple[str, ...]) -> str | None:
-    """None for programs that always need a new interpreter."""
+    """The kind of template for a program, or None if it always needs a new interpreter."""
     if arguments[:2] == ("-m", "koyjabo"):
         return None if arguments[2:3] == ("serve",) else "commands"
     if arguments[:2] == ("-m", "demo"):

@@ -1,4 +1,4 @@
-"""How long tests wait for an expected event. A limit ends a test that waits in vain; it is not a promise of the
+"""How long tests wait for an expected event. The limits end tests that would wait forever; they are not promises of the
 product.
 """
 
@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 PATIENCE_S = float(os.environ.get("PATIENCE_S", "60"))
-"""Limit on a busy machine. `make mutations` uses less, because there many waits are in vain."""
+"""Limit on a busy machine. `make mutations` uses a shorter one, because many of its waits time out."""
 
 BEHIND_S = 240.0
 """Limit for low-priority processes, while tests keep all cores busy."""

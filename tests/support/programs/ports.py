@@ -1,4 +1,4 @@
-"""Free ports of this machine."""
+"""Free ports on this machine."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import socket
 from collections.abc import Sequence
 
 PORTS = range(20_000, 30_000)
-"""Below the ports of outgoing connections, which could otherwise take the port of a stopped server."""
+"""Below the ports used for outgoing connections, which could otherwise take a stopped server's port."""
 
 EACH = 1_000
-"""Ports reserved for each process of the tests, so that they never collide."""
+"""Number of ports reserved for each test process, so that processes never collide."""
 
 
 class Ports:

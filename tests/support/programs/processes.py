@@ -30,7 +30,7 @@ INODE_AT = 84
 METRICS_TOKEN = "only-prometheus-knows-this"
 LIMITS = "REGISTRATIONS HEARTBEATS VISITOR LOGINS ACTIONS CHANGES REPORTS SOCKETS HANDSHAKES TABS"
 NO_LIMITS = {f"RATE_LIMIT_{what}": "0" for what in LIMITS.split()}
-"""Production limits would apply to the tests' machine."""
+"""Turns off production limits, which would also apply to the machine that runs the tests."""
 
 OFTEN_S, SELDOM_S = 0.02, 0.1
 
@@ -38,7 +38,7 @@ Found = TypeVar("Found")
 
 
 def environment(**settings: Any) -> dict[str, str]:
-    """A clean environment with `settings`. Production, so that `.env` is not read. None omits a setting."""
+    """A clean environment with `settings`, in production so that `.env` is not read. None omits a setting."""
     fixed = {
         "ENVIRONMENT": "production",
         "SECRET_KEY": SECRET,
@@ -71,9 +71,9 @@ def run(*arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any
 def wait_until(
     condition: Callable[[], Found], what: str, timeout_s: float = PATIENCE_S, every_s: float | None = None
 ) -> Found:
-    """The first true value of `condition`. Fails with `what` after `timeout_s`.
+    """Wait until `condition` returns a true value, and return it. Fails with `what` after `timeout_s`.
 
-    Checks every `every_s`. By default the interval grows with the wait, since many conditions are costly.
+    Checks every `every_s`. By default, the interval grows with the wait, because many conditions are costly.
     """
     began = time.monotonic()
     while not (result := condition()):
@@ -84,8 +84,8 @@ def wait_until(
 
 
 def is_gone(process: psutil.Process) -> bool:
-    """Whether a process has ended. A zombie counts if it has no other threads, because init may take seconds to collect
-    it. With other threads it still holds files and locks.
+    """Whether a process has ended. A zombie counts as ended if it has no other threads, because init may take seconds
+    to reap it. With other threads, it still holds files and locks.
     """
     try:
         is_zombie = process.status() == psutil.STATUS_ZOMBIE and len(os.listdir(f"/proc/{process.pid}/task")) == 1
@@ -116,7 +116,9 @@ def children(pid: int) -> list[psutil.Process]:
 
 
 def child_pids(pid: int) -> list[int]:
-    """Children of all its threads. psutil would read every process of the machine, and tests ask often."""
+    """Children of all threads of a process. psutil would read every process on the machine, and tests call this
+    often.
+    """
     pids: list[int] = []
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -125,7 +127,7 @@ def child_pids(pid: int) -> list[int]:
 
 
 def listens(pid: int) -> bool:
-    """Whether it has a TCP socket that accepts connections."""
+    """Whether the process has a TCP socket that accepts connections."""
     listening = {f"socket:[{inode}]" for inode in listening_sockets()}
     with suppress(FileNotFoundError, ProcessLookupError):
         for number in os.listdir(f"/proc/{pid}/fd"):
@@ -156,7 +158,9 @@ def _inodes(kernel: socket.socket) -> Iterator[int]:
 
 
 def open_sockets(process: psutil.Process) -> int:
-    """The number of its open sockets. Open files would not work: SQLite connections are opened on first use."""
+    """The number of a process's open sockets. Counting open files would not work: SQLite connections are opened on
+    first use.
+    """
     count = 0
     for number in os.listdir(f"/proc/{process.pid}/fd"):
         with suppress(FileNotFoundError):  # closed in the meantime
@@ -173,20 +177,20 @@ def kill_all(processes: list[psutil.Process]) -> None:
 
 
 def is_stopped(process: psutil.Process) -> bool:
-    """Whether all its threads are suspended or have ended. Its status is only the main thread's: another one may still
-    be in a system call, and return from it with a lock.
+    """Whether all threads of a process are suspended or have ended. The process status covers only the main thread:
+    another thread may still be in a system call, and return from it holding a lock.
     """
     states = []
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{process.pid}/task"):
-            with suppress(OSError):  # it has ended
+            with suppress(OSError):  # the thread has ended
                 states.append(Path(f"/proc/{process.pid}/task/{thread}/stat").read_text().rpartition(")")[2][1])
     return set(states) <= {"T", "t", "Z", "X"}
 
 
 @contextmanager
 def suspended(processes: list[psutil.Process]) -> Iterator[None]:
-    """Suspend the processes inside the block. Ignores those that end by then."""
+    """Suspend the processes for the duration of the block. Ignores processes that have already ended."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.suspend()

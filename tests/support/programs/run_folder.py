@@ -1,7 +1,7 @@
 """The folder of a test run, and the cleanup after it.
 
-A separate program (`cleaner`) waits until the run ends in any way. It then deletes the folder and kills processes that
-have `MARKER` in their environment or work in the folder. The next run deletes folders that are left.
+A separate program (`cleaner`) waits until the run ends, however that happens. It then deletes the folder and kills
+processes that have `MARKER` in their environment or work in the folder. The next run deletes any folders left over.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 IN_MEMORY = Path("/dev/shm")
 ENOUGH = 2 << 30
 TABLES = Path(__file__).resolve().parents[3] / ".venv" / "hypothesis"
-"""Unicode tables of Hypothesis, which take seconds to build."""
+"""Hypothesis's Unicode tables, which take seconds to build."""
 
 MARKER = "KOYJABO_TESTS_RUN"
 CLEANER = Path(__file__).with_name("cleaner.py")
@@ -24,8 +24,8 @@ END_S = 30
 
 
 class RunFolder:
-    """The folder of a run: in memory if there is room, else in the system's temporary folder. Its name contains the pid
-    of the run.
+    """The folder of a run, in memory if there is room, otherwise in the system's temporary folder. Its name contains
+    the run's pid.
     """
 
     def __init__(self) -> None:
@@ -63,5 +63,5 @@ def _delete_those_of_ended_runs(parent: Path, prefix: str) -> None:
 
 
 def _is_running(pid: str) -> bool:
-    """Whether another process has this pid. Our own pid in a name is left from an earlier run."""
+    """Whether another process has this pid. A folder named after our own pid is left over from an earlier run."""
     return pid != str(os.getpid()) and Path(f"/proc/{pid}").exists()

@@ -65,14 +65,14 @@ class Service:
             self.kill()
 
     def kill(self) -> None:
-        """kill -9 of its process group, even if frozen."""
+        """Send SIGKILL to its process group, even if it is frozen."""
         process, self._process = self._running(), None
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def freeze(self) -> None:
-        """SIGSTOP: the kernel still accepts connections, but none gets a response."""
+        """Send SIGSTOP: the kernel still accepts connections, but none gets a response."""
         self._running().send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:

@@ -36,7 +36,7 @@ FOR_SERVERS = (
     *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite", "koyjabo.server.process.preparation"),
     *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
 )
-"""Imported in addition to the packages that a loader loads whole."""
+"""Imported in addition to the packages that a loader loads completely."""
 
 USED_BY_COMMANDS = ("engineio.async_drivers.threading", "sqlalchemy.dialects.postgresql.psycopg2")
 """Modules that are imported when an application is made."""
@@ -77,7 +77,7 @@ class Patch:
 
 
 def parts(module: ModuleType) -> dict[str, object]:
-    """Functions, classes and modules by name. Not locks: eventlet must find and convert those."""
+    """Functions, classes and modules by name. Locks are left out, because eventlet must find and convert them."""
     return {name: part for name, part in vars(module).items() if callable(part) or isinstance(part, ModuleType)}
 
 
@@ -89,8 +89,8 @@ def put(module: ModuleType, name: str, value: object) -> None:
 
 
 def make_hashes_cheap() -> None:
-    """Make hashing cheap, as in the tests' own process (conftest): Argon2id at full cost takes 0.1 s of four threads
-    for each password.
+    """Make hashing cheap, as in the tests' own process (conftest): at full cost, Argon2id takes 0.1 s on four threads
+    per password.
     """
     import argon2
 
@@ -102,7 +102,7 @@ def make_hashes_cheap() -> None:
 
 
 def load_for_servers() -> None:
-    """Import all that a server loads, with or without Redis, for both kinds of database."""
+    """Import everything that a server loads, with or without Redis, for both kinds of database."""
     from koyjabo.server.process import loading, parent, patching  # noqa: F401 - the parent first, as in a server
 
     patch = Patch(loading.patch)
@@ -124,7 +124,7 @@ def load_for_servers() -> None:
 
 
 def compile_routes() -> None:
-    """Compile the routes that all settings have."""
+    """Compile the routes common to all settings."""
     import config
     import koyjabo
     from tests.support.application.compile_cache import compile_once
@@ -164,15 +164,15 @@ def load_tables() -> None:
 
 
 def configure_mappers() -> None:
-    """Configure SQLAlchemy's mappers, which otherwise happens in the first query."""
+    """Configure SQLAlchemy's mappers, which would otherwise happen on the first query."""
     from sqlalchemy import orm
 
     orm.configure_mappers()
 
 
 def serve(control: socket.socket) -> dict[str, Any]:
-    """Fork a program for each request. Returns the request in the forked program. Ends when no process can send more
-    requests.
+    """Fork a program for each request, and return the request in the forked program. Exits when no process can send
+    more requests.
     """
     running: dict[int, socket.socket] = {}
     wake, woken = notice_ends()
@@ -201,7 +201,7 @@ def serve(control: socket.socket) -> dict[str, Any]:
 
 
 def take_orphans() -> None:
-    """Adopt orphans of killed programs (prctl(2)), so that their processor time is known."""
+    """Adopt the orphans of killed programs (prctl(2)), so that their CPU time is counted."""
     ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -221,7 +221,7 @@ def close(files: list[int]) -> None:
 
 
 def reap(running: dict[int, socket.socket]) -> None:
-    """Collect ended processes, and send each exit status to the requester."""
+    """Reap ended processes, and send each exit status to the requester."""
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             pid, status = ended
@@ -243,7 +243,7 @@ def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
     close(files)
     os.environ.clear()
     os.environ.update(request["environment"])
-    tempfile.tempdir = None  # found out from the environment
+    tempfile.tempdir = None  # recomputed from the environment
     sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     return request
 
@@ -264,7 +264,7 @@ def end(status: object) -> None:
     """Exit without freeing modules, which would copy all shared memory."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    with suppress(OSError):  # then the interpreter reports it on exit
+    with suppress(OSError):  # if this fails, the interpreter reports it on exit
         sys.stdout.flush()
         sys.stderr.flush()
         if isinstance(status, int | None):

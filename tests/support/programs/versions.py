@@ -12,7 +12,7 @@ from pathlib import Path
 from support.programs.forking import ROOT
 
 ASSETS = ("koyjabo/static/vendor", "koyjabo/network/data/countries.mmdb", "koyjabo/network/data/hosting.bin")
-"""They are the same for all versions that use them."""
+"""Assets that are the same in all versions that use them."""
 
 
 def commit_named(name: str) -> str | None:
@@ -24,7 +24,7 @@ def commit_named(name: str) -> str | None:
 
 
 def export(commit: str, folder: Path) -> None:
-    """Write its files to `folder`."""
+    """Write a commit's files to `folder`, with the assets."""
     archive = subprocess.run(("git", "archive", "--format=tar", commit), cwd=ROOT, check=True, capture_output=True)
     with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")

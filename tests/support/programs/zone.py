@@ -1,4 +1,4 @@
-"""The time zone of all servers of a run."""
+"""The time zone of all servers in a test run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ HOUR = 9
 
 
 def _name() -> str:
-    ahead = (HOUR - datetime.now(UTC).hour + 12) % 24 - 12  # hours, of local time
+    ahead = (HOUR - datetime.now(UTC).hour + 12) % 24 - 12  # hours that local time is ahead of UTC
     return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 
 ZONE = ZoneInfo(os.environ.setdefault("TEST_TIMEZONE", _name()))
-"""Programs that the first process of a run starts have the same one."""
+"""Programs started by the first process of a run inherit the same zone."""

@@ -10,7 +10,7 @@ import pytest
 from support.runs.durations import TESTS
 
 STARTERS = {"new_server", "module_servers"}
-"""Every test of a server uses one of these fixtures, directly or not."""
+"""Every server test uses one of these fixtures, directly or indirectly."""
 
 ELSEWHERE = {
     "koyjabo/static": "browser",
@@ -19,7 +19,7 @@ ELSEWHERE = {
     "config.py": "settings",
     "wsgi.py": "server",
 }
-"""Files whose tests are in a folder of another name."""
+"""Files whose tests are in a folder with a different name."""
 
 
 def servers_of_changes(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -1,4 +1,4 @@
-"""The processor time of a test run, and its budget."""
+"""The CPU time of a test run, and its budget."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from support.programs.processes import child_pids
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LOOP, REFERENCE_S = compile("rounds = 0\nwhile rounds < 1_000_000: rounds += 1", "loop", "exec"), 0.0625
-"""A loop to a million, and its time on the machine of the budget."""
+"""A loop that counts to a million, and its duration on the budget's reference machine."""
 
 BUDGET_S = 560
-"""Budget of `make test`, in s. Slower tests belong to `make test-all`; `ARGS=--durations=50` lists the slowest."""
+"""Budget for `make test`, in s. Slower tests belong in `make test-all`; `ARGS=--durations=50` lists the slowest."""
 
 
 def used_s() -> float:
-    """CPU time of this process and of all that it has started. Templates collect the programs that they fork."""
+    """CPU time of this process and everything it has started. Templates reap the programs that they fork."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + ended.ru_utime + ended.ru_stime + sum(map(_tree_s, child_pids(os.getpid())))
 
@@ -37,7 +37,7 @@ def report(terminal: pytest.TerminalReporter, workers_s: float) -> None:
 
 
 def speed() -> float:
-    """This machine's speed relative to the machine of the budget: the best of three loops."""
+    """This machine's speed relative to the budget's reference machine: the best of three loops."""
     return REFERENCE_S / min(_loop_s() for _ in range(3))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[2]
 FILE = TESTS / "durations.json"
 UNKNOWN_S = 5.0
-"""Assumed for a module that was never measured, so that it starts early."""
+"""Assumed duration of a module that was never measured, so that it starts early."""
 
 NAMED = {
     "browser": ("browser/",),

@@ -22,7 +22,7 @@ FOLDER, DURATIONS = pytest.StashKey[RunFolder](), pytest.StashKey[Durations]()
 CPU_S = pytest.StashKey[list[float]]()
 
 GARBAGE = 10_000
-"""New objects before Python collects cycles. Most tests end earlier."""
+"""Number of new objects before Python collects cycles. Most tests finish before that."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(config.stash[FOLDER].path)
     config.stash[DURATIONS] = Durations("quick" if config.option.markexpr else "full")
     config.stash[CPU_S] = []
-    gc.disable()  # importing and collecting tests makes much that stays, and nothing to free
+    gc.disable()  # importing and collecting tests creates many lasting objects, and no garbage
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -95,7 +95,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Report the end of an xdist process. A killed one reports nothing itself."""
+    """Record the CPU time of an xdist process that has ended. A killed process reports none."""
     node.config.stash[CPU_S].append(getattr(node, "workeroutput", {}).get("cpu_s", 0.0))
 
 

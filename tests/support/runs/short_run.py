@@ -1,4 +1,4 @@
-"""Selects the tests of `make test`. The others run with `make test-all`."""
+"""Selects the tests for `make test`. The others run only with `make test-all`."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ def promises(config: pytest.Config) -> dict[str, Promise]:
 
 
 def name_of(item: pytest.Item) -> str:
-    """The name without parameters."""
+    """A test's name without its parameters."""
     path, _, name = item.nodeid.partition("::")
     return f"{path.removeprefix('tests/')}::{name.partition('[')[0]}"

@@ -40,7 +40,7 @@ def _judged(report: Report) -> Report:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print a line for each reason tests were skipped for."""
+    """Print a line for each reason why tests were skipped."""
     for reason, tests in Counter(map(_reason, terminalreporter.stats.get("skipped", ()))).items():
         terminalreporter.write_line(f"NOT TESTED, {tests} times: {reason}", yellow=True, bold=True)
 

@@ -12,7 +12,7 @@ from support.servers.responses import Registered, Stats
 
 
 class Caller:
-    """One browser with kept connections."""
+    """One browser, which keeps its connections open."""
 
     def __init__(self) -> None:
         self.port = 0

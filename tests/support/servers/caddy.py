@@ -16,7 +16,7 @@ ADMIN = "log default {"
 
 
 class Caddy(Service):
-    """A Caddy before a server on `upstream`, without TLS."""
+    """A Caddy in front of a server on `upstream`, without TLS."""
 
     def __init__(self, folder: Path, upstream: int) -> None:
         super().__init__(folder)
@@ -37,7 +37,7 @@ class Caddy(Service):
         return (program("caddy", "`make tools` brings it"), "run", "--adapter", "caddyfile", "--config", configuration)
 
     def configuration(self) -> str:
-        """The project's configuration, with what must differ on a test machine: others may run there."""
+        """The project's configuration, adapted to a test machine, where other instances may be running."""
         return replaced(CONFIGURATION.read_text(), {ADMIN: f"admin off\n\t{ADMIN}"})
 
 

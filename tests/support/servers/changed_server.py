@@ -28,11 +28,11 @@ RESOLVER_S = 600
 """How long a silent resolver blocks a lookup."""
 
 LEAVES_WITHIN_S = 10
-"""The limit that the documents promise operators."""
+"""The limit promised to operators in the documents."""
 
 CONNECTIONS = """http.connection http.server websockets.buffered_connection
 websockets.connection websockets.connection_loop websockets.delay_line websockets.engineio websockets.engineio_socket"""
-"""Modules that read the time for limiting connections."""
+"""Modules that read the clock to limit connections."""
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[3])
@@ -48,7 +48,7 @@ else:
     from support.servers.server import Server
 
     class ChangedServer(Server):
-        """A server with counts of what it holds, and events on request."""
+        """A server that counts the objects it holds, and sends events on request."""
 
         program = (__file__,)
         ahead: Path
@@ -72,21 +72,19 @@ else:
             return allocated
 
         def emit(self, count: int = 1, size: int = 100) -> list[int]:
-            """Send `visitor_update` events of at least `size` bytes to all clients. Returns the first and last
-            revision.
-            """
+            """Send `visitor_update` events of at least `size` bytes to all clients. Returns their revisions."""
             first, last = self.get("/test/emit", params={"count": count, "size": size}).json()
             return list(range(first, last + 1))
 
         def pass_(self, seconds: float) -> None:
-            """Advance the connections' clock, and return when overdue ones are closed and the others pinged.
+            """Advance the connections' clock, and return after overdue connections are closed and the others pinged.
 
             Requires a `timed_server`.
             """
             self.ahead_s += seconds
             with self.ahead.open("r+b", buffering=0) as file:
                 file.write(pack("=q", round(self.ahead_s * 1000)))
-            # A new connection, because a kept one may be closed to make room for others.
+            # Use a new connection: a kept one may be closed to make room for others.
             assert requests.get(f"{self.url}/test/sweep", timeout=PATIENCE_S).ok
 
         def held(self) -> dict[str, int]:
@@ -121,7 +119,7 @@ else:
 
     @contextmanager
     def timed_server(folder: Path, changes: dict[str, Any] | None = None, **settings: Any) -> Iterator[ChangedServer]:
-        """A `changed_server` whose connections' clock hardly moves until the test moves it."""
+        """A `changed_server` whose clock for connections a test can advance."""
         (ahead := folder / "ahead").write_bytes(pack("=q", 0))
         with changed_server(folder, changes, AHEAD=ahead, **settings) as server:
             server.ahead = ahead
@@ -235,7 +233,9 @@ def read_of(number: Path) -> Callable[[], int]:
 
 
 def watch_threads() -> None:
-    """Log a trespass when any thread but the loop's, which calls this, takes a green lock or waits on a hub."""
+    """Log a trespass when a thread other than the loop's, which calls this function, takes a green lock or waits on a
+    hub.
+    """
     from traceback import print_stack
 
     from eventlet import hubs, patcher, semaphore
@@ -282,11 +282,11 @@ def add_routes(app) -> None:
     from koyjabo.webkit.current import services_of
 
     newest = services_of(app)[CountingServices].visits.newest()
-    revisions = count(newest.revision + 10**9)  # newer than any revision of the server
+    revisions = count(newest.revision + 10**9)  # higher than any revision of the server
 
     @app.get("/test/emit")
     def emit():
-        """Send events, with a switch to other greenlets after each, as between two real changes."""
+        """Send events, and switch to other greenlets after each one, as happens between real changes."""
         sent = []
         for _ in range(request.args.get("count", type=int)):
             sent.append(next(revisions))

@@ -21,13 +21,13 @@ HIDDEN: dict[ModuleType, str] = {
     signal: "sigtimedwait sigwaitinfo",
     socket: "SOCK_CLOEXEC SOCK_NONBLOCK SOCK_SEQPACKET SO_PEERCRED TCP_CORK TCP_KEEPIDLE TCP_QUICKACK TCP_USER_TIMEOUT",
 }
-"""Names by module, which typeshed marks as Linux only."""
+"""Names that typeshed marks as Linux-only, by module."""
 
 MOST_FILES = 10_240
 
 
 def limit_files() -> None:
-    """Behave like macOS: the limit of open files reads as unlimited, but cannot be raised over another limit."""
+    """Behave like macOS: the open file limit reads as unlimited, but cannot be raised above another limit."""
     set_limit, of_processes = resource.setrlimit, resource.getrlimit
 
     def setrlimit(kind: int, limits: tuple[int, int]) -> None:

@@ -1,4 +1,4 @@
-"""A real mail server on this machine, which records its mails: `Mailbox().start()`."""
+"""A real mail server on this machine, which records the emails it receives: `Mailbox().start()`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ LINK = re.compile(r"https?://[^\s\"<>]+/(?:reset-password|verify-email|invitatio
 
 
 class Mailbox:
-    """A mail server. While `refusal` is set, such as `451 later`, it refuses every mail. It waits for `go` first."""
+    """A mail server. While `refusal` is set, for example to `451 later`, it refuses every email. If `go` is set, it
+    waits for that event before responding.
+    """
 
     def __init__(self, user: str = "", password: str = "", tls: ssl.SSLContext | None = None, demands: bool = False):
         self.mails: list[EmailMessage] = []
@@ -46,14 +48,14 @@ class Mailbox:
         return f"smtp://{login}{host}:{self.port}?from=Koy%20Jabo%20<live@example.com>{options}"
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        """Settings of a server that sends its mail here."""
+        """Settings for a server that sends its email here."""
         return {"SMTP_URL": self.url(), "PUBLIC_URL": PUBLIC_URL, **more}
 
     def to(self, email: str) -> list[EmailMessage]:
         return [mail for mail in self.mails if mail["To"] == email]
 
     def wait_for(self, email: str, subject: str) -> EmailMessage:
-        """The newest mail to an address whose subject starts with `subject`."""
+        """Wait for an email to this address with a subject starting with `subject`, and return the most recent one."""
 
         def find() -> EmailMessage | None:
             return next((mail for mail in reversed(self.to(email)) if mail["Subject"].startswith(subject)), None)
@@ -92,7 +94,7 @@ def html_of(mail: EmailMessage) -> str:
 
 
 def link_in(mail: EmailMessage) -> str:
-    """The only link of a mail. Its HTML part has the same one."""
+    """The only link in an email. The HTML part must contain the same link."""
     (link,) = set(LINK.findall(text_of(mail)))
     assert set(LINK.findall(html_of(mail))) == {link}
     return link

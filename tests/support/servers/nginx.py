@@ -14,11 +14,11 @@ from support.programs.service import Service
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 WAITING = re.compile(r"^        # (listen 443 |ssl_certificate |ssl_certificate_key |if )", re.MULTILINE)
-"""Commented lines of the configuration that need a certificate."""
+"""Commented-out lines of the configuration that need a certificate."""
 
 
 class Nginx(Service):
-    """An nginx before a server on `upstream`."""
+    """An nginx in front of a server on `upstream`."""
 
     def __init__(self, folder: Path, upstream: int) -> None:
         super().__init__(folder)
@@ -43,7 +43,7 @@ class Nginx(Service):
         return "daemon off;" + (" user root;" if os.getuid() == 0 else "")  # only root may enter the folder
 
     def _configuration(self) -> str:
-        """The project's configuration, with what must differ on a test machine."""
+        """The project's configuration, adapted to a test machine."""
         changed = {
             "server app:8000;": f"server 127.0.0.1:{self.upstream};",
             "        listen 80;": f"        listen 127.0.0.1:{self.port};",
@@ -56,7 +56,7 @@ class Nginx(Service):
 
 
 class TlsNginx(Nginx):
-    """An nginx that also serves TLS, with the commented lines and its own certificate."""
+    """An nginx that also serves TLS, with the commented-out lines enabled and its own certificate."""
 
     def __init__(self, folder: Path, upstream: int) -> None:
         super().__init__(folder, upstream)

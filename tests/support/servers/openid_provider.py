@@ -25,9 +25,9 @@ with warnings.catch_warnings():
 class OpenidProvider:
     """An OpenID provider with faults.
 
-    `metadata`, `userinfo` and `claims` override members of its description, of user info and of ID tokens; None omits
-    one. `make_token` replaces the function that signs tokens. `pause_s` delays each response, and `status` replaces all
-    of them.
+    `metadata`, `userinfo` and `claims` override members of its metadata, its user info and its ID tokens; None omits a
+    member. `make_token` replaces the function that signs tokens. `pause_s` delays each response, and `status`, if set,
+    replaces every response.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class OpenidProvider:
         self._client.close()
 
     def settings(self, name: str = "work", **more: str) -> dict[str, str]:
-        """Settings of a server whose users log in here."""
+        """Settings for a server whose users log in here."""
         own = {"ISSUER": self.issuer, "CLIENT_ID": f"koyjabo-at-{name}", "CLIENT_SECRET": "hush", **more}
         return {f"OIDC_{name.upper()}_{part}": value for part, value in own.items()}
 
@@ -69,7 +69,7 @@ class OpenidProvider:
         self._client.put(f"{self.issuer}/users/{subject}", json=claims).raise_for_status()
 
     def approve(self, url: str, subject: str) -> str:
-        """Log the user in at the address from the redirect. Returns the address of the redirect back."""
+        """Log the user in at the address of the redirect. Returns the address that the provider redirects back to."""
         answer = self._client.post(url, data={"sub": subject})
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]

@@ -1,4 +1,4 @@
-"""The last release of the server, exported from its commit, with the packages installed now."""
+"""The last release of the server, exported from its commit, with the currently installed packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from support.programs.versions import commit_named, export, translate
 from support.servers.server import Server
 
 LAST_RELEASE = "f1ef2455c764"
-"""Release 1.0.0. If a release pins other packages than requirements.txt does now, it needs its own environment."""
+"""Release 1.0.0. If a release pins different packages from the current requirements.txt, it needs its own
+environment.
+"""
 
 
 class ReleasedServer(Server):

@@ -16,13 +16,15 @@ KEY, SECRET = "AKIATEST", "a secret of the tests"
 REGION = "dhaka-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
 PAGE = 3
-"""Names per page of a list."""
+"""Number of names per page of a listing."""
 
 CHANGED = "Tue, 24 Nov 2026 03:30:00 GMT"
 
 CODES = {403: "AccessDenied", 404: "NoSuchBucket", 429: "TooManyRequests", 500: "InternalError", 503: "SlowDown"}
 CUT, LOST, HANG = "cut", "lost", "hang"
-"""Faults. CUT closes the connection before the call takes effect, LOST after it. HANG responds after HANG_S."""
+"""Faults. CUT closes the connection before the call takes effect, LOST closes it afterwards. HANG responds after
+HANG_S.
+"""
 
 HANG_S = 2.0
 
@@ -63,7 +65,7 @@ class S3Server:
         return f"s3://{bucket}/{path}?endpoint={self.endpoint}&region={REGION}"
 
     def fail(self, *faults: int | str | None) -> None:
-        """Set the faults of the next calls, in order."""
+        """Set the faults for the next calls, in order."""
         first = len(self.calls) + 1
         self.fault = lambda number: faults[number - first] if first <= number < first + len(faults) else None
 

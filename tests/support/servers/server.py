@@ -22,7 +22,7 @@ from support.servers.api_client import Caller
 LOADER = "koyjabo-loader"
 SERVING = re.compile(r"Koy Jabo Live is serving.* http://localhost:(\d+)")
 START_S = 120
-"""Limit for a start on a busy machine. Usually it takes 2 s."""
+"""Start timeout on a busy machine. Starting usually takes 2 s."""
 
 
 class Exit(NamedTuple):
@@ -59,7 +59,7 @@ class Server(Caller):
         return start(self.program, environment(**self.settings), files)
 
     def start(self) -> Server:
-        """Start, and return when it serves."""
+        """Start the server, and return when it is serving."""
         return self.launch().wait_until_serving()
 
     def wait_until_serving(self, timeout_s: float = START_S) -> Server:
@@ -72,7 +72,9 @@ class Server(Caller):
         return SERVING.search(self.log)
 
     def stop(self, how: signal.Signals = signal.SIGTERM, group: bool = False) -> Exit:
-        """Send a signal and wait for the end. `group` sends it to the whole process group, as Ctrl+C does."""
+        """Send a signal, and wait for the server to exit. `group` sends it to the whole process group, as Ctrl+C
+        does.
+        """
         self.tell(how, group)
         return self.wait()
 
@@ -81,7 +83,7 @@ class Server(Caller):
         (os.killpg if group else os.kill)(self.pid, how)
 
     def wait(self, timeout_s: float = PATIENCE_S) -> Exit:
-        """Wait for the end. The result has the seconds since the signal, or since the launch."""
+        """Wait for the server to exit. The result contains the seconds since the signal or the launch."""
         assert self._process is not None
         try:
             status = self._process.wait(timeout_s)
@@ -93,7 +95,7 @@ class Server(Caller):
         return Exit(status, time.monotonic() - self._signalled_at)
 
     def kill(self) -> None:
-        """kill -9 of the parent and every worker. None can close its connections."""
+        """kill -9 the parent and every worker, so that none of them can close its connections."""
         if self._process is None:
             return
         self.workers()  # learn about workers not seen yet
@@ -126,7 +128,7 @@ class Server(Caller):
         return {worker.pid for worker in self.workers()}
 
     def kill_worker(self) -> int:
-        """kill -9 of one worker. Returns its pid once it is dead and its connections are closed."""
+        """kill -9 one worker. Returns its pid once it is dead and its connections are closed."""
         worker = self.workers()[0]
         worker.kill()
         wait_until(lambda: is_gone(worker), "the worker is dead")
@@ -138,7 +140,7 @@ class Server(Caller):
         return self._log_path.read_text() if self._log_path.exists() else ""
 
     def begin(self, *arguments: object, typed: IO[Any] | None = None, output: IO[Any] | None = None) -> Program:
-        """Start `koyjabo …` with this server's settings, for tests that act while it runs, or kill it."""
+        """Start `koyjabo …` with this server's settings, for tests that do something while it runs, or that kill it."""
         with open(os.devnull, "r+b") as nothing:
             files = (typed or nothing, output or nothing, nothing)
             return start(("-m", "koyjabo", *map(str, arguments)), environment(**self.settings), files)

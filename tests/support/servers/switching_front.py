@@ -1,4 +1,4 @@
-"""A TCP proxy before two versions during an upgrade. It forwards new connections to the chosen one."""
+"""A TCP proxy in front of two versions during an upgrade. It forwards new connections to the selected one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.servers.server import Server
 
 
 class SwitchingFront(Caller):
-    """Open connections stay with their server until either side closes."""
+    """A proxy whose open connections stay with their server until either side closes them."""
 
     def __init__(self, server: Server) -> None:
         super().__init__()

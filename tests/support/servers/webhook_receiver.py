@@ -28,13 +28,15 @@ class ReceivedDelivery(NamedTuple):
         return json.loads(self.body)
 
     def verified(self, secret: str) -> Any:
-        """The body. Raises an error for a wrong signature, or one older than five minutes."""
+        """Verify the signature, and return the body. Raises an error if the signature is wrong or older than five
+        minutes.
+        """
         return Webhook(secret).verify(self.body, self.headers)
 
 
 class WebhookReceiver:
-    """Receives webhooks. `answers` are (status, headers, body) of the next responses; later ones are 204. It waits for
-    `go` first.
+    """Receives webhooks. `answers` contains (status, headers, body) for the next responses; later responses are 204. If
+    `go` is set, it waits for that event before responding.
     """
 
     def __init__(self) -> None:

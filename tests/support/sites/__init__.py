@@ -1,1 +1,1 @@
-"""Sites with content: something in every table, exports of other programs, backups."""
+"""Sites with content: something in every table, exports from other programs, backups."""

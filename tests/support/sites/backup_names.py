@@ -3,7 +3,7 @@ from __future__ import annotations
 from koyjabo.backups.stores import new_name
 
 NOON_MS = 1_795_521_600_000
-"""2026-11-24, UTC."""
+"""Noon on 2026-11-24, UTC."""
 
 
 def nights(count: int) -> list[str]:
@@ -12,5 +12,5 @@ def nights(count: int) -> list[str]:
 
 
 def others(name: str) -> list[str]:
-    """Similar names for files that the program did not make."""
+    """Similar names of files that the program did not create."""
     return ["koyjabo-2026-11-24.backup", "notes.txt", f"{name}.old", f".{name}", f"x{name}", name.upper()]

@@ -1,4 +1,4 @@
-"""Exports of other programs in their formats, and their import."""
+"""Exports from other programs in their own formats, and importing them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UMAMI_SESSIONS = "session_id,website_id,browser,os,device,screen,language,countr
 
 
 def table(head: str, *rows: dict[str, Any] | str) -> str:
-    """CSV. A row is a line, or values by column."""
+    """Return CSV. A row is a line of text, or a dictionary of values by column."""
     written = io.StringIO()
     by_column = csv.DictWriter(written, head.split(","), extrasaction="ignore")
     by_column.writeheader()
@@ -42,7 +42,7 @@ def table(head: str, *rows: dict[str, Any] | str) -> str:
 
 
 def zipped(**files: str | bytes) -> bytes:
-    """A zip archive of CSV files, by name without `.csv`."""
+    """A zip archive of CSV files, given by name without `.csv`."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, contents in files.items():

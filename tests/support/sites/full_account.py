@@ -104,7 +104,7 @@ def tables_with(site: Site, *texts: str) -> set[str]:
 
 
 def figures(history: AccountHistory) -> list[object]:
-    """Every number that pages show, and every sum."""
+    """Every number shown on pages, and every stored sum."""
     reports = history.site.services[PeopleServices].reports
     seen = [(history.site.stats() | {"timestamp": 0, "revision": 0, "activeUsers": 0, "locations": 0})]
     for community in (history.theirs, history.hers):

@@ -89,7 +89,7 @@ def quiet(total: int, label: str) -> Any:
 
 
 def rows(*lines: str) -> str:
-    """A file of visits with these rows: visitor_id, visit_id and at, joined by commas."""
+    """A CSV file of visits with these rows, each containing visitor_id, visit_id and at."""
     return "\r\n".join(["visitor_id,visit_id,at", *lines, ""])
 
 

@@ -1,4 +1,6 @@
-"""Times on page in the panel's feed: of open pages on this worker, of closed ones, and without an event per second."""
+"""Time on page in the panel's feed: for open pages on this worker, for closed pages, and without an event every
+second.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ class Pages:
         self.attendance.pages.opened(socket, None, visit)
 
     def attended(self, seconds: int = 2) -> dict:
-        """What an event has some time later."""
+        """Let time pass, and return the times in the feed's events, by id."""
         self.site.time.pass_(seconds=seconds)
         events = [event.as_object() for event in self.feed.events_after(0)]
         return {id: time for event in events for id, time in event.get("attended", {}).items()}
@@ -52,7 +54,7 @@ def test_open_page_is_sent_when_it_begins_and_when_it_ends_only(pages):
     pages.attendance.pages.show("tab", True)
     pages.attended()
     site.time.pass_(seconds=300)
-    pages.attendance.tick()  # writes what an open page has until now
+    pages.attendance.tick()  # writes the time of an open page so far
     (time,) = pages.attended().values()
     assert time[0] + site.time.ms - time[1] == 62_000 + 304_000
 

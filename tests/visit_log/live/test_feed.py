@@ -1,4 +1,4 @@
-"""The panel's feed: every visit once, in order, with bounded size and no data to track visitors."""
+"""The panel's feed: every visit once, in order, with bounded size and no data for tracking visitors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The panel over two workers: each visit appears on every open panel, once and in order, until the user loses
+"""The panel with two workers: each visit appears on every open panel, once and in order, until the user loses
 access.
 """
 
@@ -29,7 +29,7 @@ def admin(server) -> Member:
 
 
 def open_on_each(stack: ExitStack, server: Server, member: Member) -> list[PanelSocket]:
-    """A panel on each worker, after its first event."""
+    """Open a panel on each worker, and wait for its first event."""
     panels = []
     for worker in server.workers():
         with only(server, worker):
@@ -66,7 +66,7 @@ def test_every_ordinal_comes_once_and_in_order_at_both_workers(server, admin):
 
 
 def latest_minutes(panel: PanelSocket) -> dict[str, int]:
-    """The newest value of each minute, as a page keeps them."""
+    """The latest value for each minute, as a page keeps them."""
     minutes: dict[str, int] = {}
     for event in panel.events:
         minutes |= event.get("minutes", {})
@@ -100,7 +100,7 @@ def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
             with WorkerConnection(server) as connection:
                 registered = connection.register("karim")
             for other in others:
-                wait_for(other, registered.ordinal)  # others are not affected
+                wait_for(other, registered.ordinal)  # other panels are not affected
             assert all(registered.ordinal not in ordinals(panel) for panel in panels)
 
 

@@ -1,4 +1,6 @@
-"""The fast path responds as Flask would: each request is compared with one that an empty `Cookie` sends to Flask."""
+"""The fast path responds as Flask would: each request is compared with the same one, which an empty `Cookie` routes to
+Flask.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,7 @@ TAKEN = {200, 204, 304, 400, 404, 429}
 
 
 class Twin:
-    """A site, called below its server. `added` are headers of every request."""
+    """A site that is called directly, without its server. `added` are headers sent with every request."""
 
     def __init__(self, site: Site, **added: str) -> None:
         self._site = site

@@ -45,7 +45,7 @@ EXPLAINED = {
     "admin.set_total": ("Change the total to 5,000?", "Now 4,000 After 5,000 Difference +1,000"),
 }
 SHOWS = ("admin.rotate_webhook", "admin.download_backup")
-"""Show a result once."""
+"""Forms that show a result once."""
 
 TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}", "admin.set_total": "5,000"}
 
@@ -70,7 +70,7 @@ HARMLESS = {
     *("admin.export_audit", "admin.create_share", "pages.create_share", "pages.unlock_share"),
     *("admin.add_annotation", "admin.remove_annotation", "admin.mark_rollback_seen", "admin.change_step"),
 }
-"""The same form undoes them, or they only add something."""
+"""Forms that can be undone with the same form, or that only add something."""
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ def test_visits_go_on_while_the_total_is_asked_for_and_another_total_is_asked_ag
 
 
 def test_what_was_confirmed_is_what_is_done(site, cases):
-    """Confirming does not apply to another number or another person."""
+    """A confirmation does not apply to another number or another person."""
     given = cases.make("admin.set_total")
     form = answer(given.ask())
     page = given.reader.send(form.action, 409, **{**form.fields, "total": "50000"})

@@ -65,7 +65,7 @@ PAGES = sorted(
 
 @pytest.fixture(scope="module")
 def site(module_sqlite_database) -> Iterator[Site]:
-    """A site that sends mail, so that it has all forms."""
+    """A site that sends email, so that it has all forms."""
     with Site(module_sqlite_database.url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL) as site:
         yield site
 

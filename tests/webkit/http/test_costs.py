@@ -14,7 +14,7 @@ from support.people.share_links import boss, share
 from support.runs.cpu import speed
 
 MOST_MS = 15.0
-"""CPU time of the serving thread, on the machine of the budgets. /docs took 24 ms before it was cached."""
+"""Maximum CPU time of the serving thread, on the budgets' reference machine. /docs took 24 ms before it was cached."""
 
 TRIES = 50
 """A busy machine slows some attempts and never speeds one up. From the fourth attempt on, each is compared with the
@@ -22,7 +22,7 @@ machine's current speed: on a shared core, both take twice the CPU time.
 """
 
 IN_PIECES = {"pages.share"}
-"""They wait for a database thread repeatedly, and other requests are served in between."""
+"""Routes that wait for a database thread repeatedly, so that other requests are served in between."""
 
 HEADERS = {"Accept-Encoding": "gzip", "Accept": "text/html"}
 
@@ -35,7 +35,7 @@ class Cost(NamedTuple):
 
 @pytest.fixture(scope="module")
 def costs(site, cast) -> dict[str, Cost]:
-    """Costs of each GET route without login, by endpoint. `pytest -n 0 -s` prints them."""
+    """The cost of each GET route that needs no login, by endpoint. `pytest -n 0 -s` prints them."""
     community, token, number = cast.kept_community(), share(boss(cast))["token"], site.register("ayesha").share
     more = {"nothing": "/nothing-here", "own number": number}
     machine = speed()

@@ -32,8 +32,8 @@ from koyjabo.webkit.schemas.bodies import largest_at
 
 MOST_MS, TRIES = 100.0, 10
 REFERENCE, MOST = b"[" + b",".join([b"[]"] * 350_000) + b"]", 12
-"""A JSON text, and how much slower than `json.loads` of it a body may be. The slowest take 3 to 5 times as long, and 18
-to 30 times with a limit six times as high.
+"""A JSON text, and how many times as long as `json.loads` of it a body may take. The slowest bodies take 3 to 5 times
+as long, and 18 to 30 times with a limit six times as high.
 """
 
 LARGEST_ANSWER = 64 * 1024
@@ -65,7 +65,7 @@ def bodies(size: int, fields: list[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def excess(read: Callable[[], object]) -> float:
-    """0, or the thread's time relative to REFERENCE."""
+    """The thread's time relative to REFERENCE, or 0 if it is within the limits."""
     ratios: list[float] = []
     while len(ratios) < TRIES:
         if (ms := worked_ms(read)) <= MOST_MS:
@@ -122,7 +122,7 @@ def test_no_body_of_the_api_holds_the_loop(site, cast):
 
 
 LONG = 7_000
-"""Bytes of a header or a path that the server still accepts."""
+"""Size in bytes of a header or path that the server still accepts."""
 
 
 def token(header: bytes, claims: bytes) -> str:

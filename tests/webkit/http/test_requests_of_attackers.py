@@ -32,7 +32,7 @@ def boss(site, cast) -> Reader:
 
 
 def test_redirects_lead_to_pages_of_this_site_alone(site, boss):
-    """In forms, and in the login, which redirects logged-in users immediately."""
+    """This applies to forms, and to the login page, which redirects logged-in users immediately."""
     reader = Reader(site)
     led = {}
     for target in TARGETS:
@@ -58,7 +58,7 @@ HOSTS = ("localhost@evil.example", "", "evil.example:80", "<script>")
 
 @pytest.mark.parametrize("host", [EVIL, *(pytest.param(host, marks=pytest.mark.long) for host in HOSTS)])
 def test_no_answer_names_the_host_that_was_asked_for(site, cast, boss, host):
-    """Except in the address of the page's picture, which must be absolute (specification: The web app)."""
+    """The address of the page's picture is an exception, because it must be absolute (specification: The web app)."""
     proxied = {"X-Forwarded-Host": EVIL, "X-Forwarded-Server": EVIL, "Forwarded": f"host={EVIL}"}
     named = {**boss.headers, "Host": host, **proxied}
     for endpoint, rule in rules(site).items():

@@ -91,7 +91,7 @@ ADVICE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
 
 
 def test_proxy_that_hides_its_clients_is_noticed(behind, caplog):
-    """In the log, in the health check, and on the page System, with and without forwarding headers."""
+    """The log, the health check and the page System report it, with and without forwarding headers."""
     site = behind(0, RATE_LIMIT_REGISTRATIONS=1000)
     admin = panel(site)  # with one request from this machine
     knocks(site, ENOUGH - 2, "127.0.0.1", "", PHONE)
@@ -127,7 +127,7 @@ def test_network_behind_an_ipv6_prefix_is_one_address(site):
 
 
 def test_ipv4_in_ipv6_is_the_ipv4_address(site):
-    """Sockets for both kinds report IPv4 peers this way. They have no common network."""
+    """Sockets for both IP versions report IPv4 peers this way. These peers have no common network."""
     assert [knock(site, f"::ffff:203.0.113.{n}").status_code for n in range(2 * LIMIT)] == [200] * 2 * LIMIT
 
 
@@ -203,7 +203,7 @@ def test_stranger_who_knows_a_visitor_uses_up_nothing_of_theirs(visitors):
 
 
 def test_retries_cost_a_visitor_nothing(visitors):
-    """Even when many people share their address, such as a campus."""
+    """This holds even when many people share an address, such as on a campus."""
     assert {register(visitors, "ayesha", visitId="1") for _ in range(3 * FEWEST_OF_A_VISITOR)} == {200}
     assert [register(visitors, "ayesha") for _ in range(FEWEST_OF_A_VISITOR)] == [200] * (FEWEST_OF_A_VISITOR - 1) + [
         429

@@ -40,7 +40,7 @@ def send(site, cast, boss: Reader, endpoint: str, **headers: str) -> Any:
 
 
 def changes(site) -> list[str]:
-    """Routes that cookies authorise."""
+    """Routes authorised by cookies."""
     endpoints = {endpoint for endpoint, rule in rules(site).items() if (rule.methods or set()) & CHANGING}
     return sorted(endpoints - NEVER_BY_COOKIE - HARMLESS - ENTRANCES)
 
@@ -66,7 +66,7 @@ def test_cookie_from_a_page_elsewhere_counts_as_absent(site, cast, boss):
 
 
 def test_no_page_elsewhere_logs_anybody_in(site):
-    """By a form, which needs no permission. JSON requires a preflight request, and that is refused."""
+    """Other sites can send a form without permission. JSON requires a preflight request, which is refused."""
     before, stranger = stored(site), Reader(site)
     headers, fields = {**stranger.headers, "Origin": ELSEWHERE}, {"email": "outsider@example.com", "password": PASSWORD}
     asked = {"Origin": ELSEWHERE, "Access-Control-Request-Method": "POST"}

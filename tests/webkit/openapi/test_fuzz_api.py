@@ -1,4 +1,4 @@
-"""Any request to the calls of `/openapi.json` gets a documented response, and never a failure."""
+"""Any request to a call in `/openapi.json` gets a documented response, and never a server error."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ UNLIMITED = {
     f"RATE_LIMIT_{what}": "0" for what in ("REGISTRATIONS", "HEARTBEATS", "VISITOR", "LOGINS", "ACTIONS", "TABS")
 }
 NO_MAILBOX = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
-"""No mail can be sent. The calls must not fail."""
+"""No email can be sent, but the calls must not fail."""
 
 PARTS = ("nobody", pytest.param("member", marks=pytest.mark.long), "site_admin")
 EXAMPLES = 8
 """Examples per operation and part."""
 
 ONE_IN = {0: 61, 1: 5}.get(TIMES, 1)
-"""One in this many combinations of odd value and place is tried. It is a prime, so that every value and place is tried
-in turn.
+"""One in this many combinations of an odd value and a place is tried. The number is prime, so that every value and
+place is tried in turn.
 """
 
 FILTERED = "/api/reports/summary"
 """Represents all reports, which parse filters the same way."""
 
 STREAM = "/stream"
-"""Paths with this end need the real server, and a test client gets an error."""
+"""Paths with this ending need the real server; a test client gets an error."""
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "x")
 
@@ -64,7 +64,7 @@ class World:
         self._accounts = site.rows("SELECT email, email_key, password, id FROM users")
 
     def fields(self, operation: APIOperation) -> list[str]:
-        """The fields of its body."""
+        """The fields of the operation's body."""
         body = operation.definition.raw.get("requestBody")
         if body is None:
             return []
@@ -72,7 +72,7 @@ class World:
         return list(self.schema.raw_schema["components"]["schemas"][name]["properties"])
 
     def names(self, part: str) -> dict[str, str]:
-        """Path arguments that exist."""
+        """Path arguments of existing objects."""
         token = self._logged_in("outsider" if part == "nobody" else part).access
         session = jwt.decode(token, options={"verify_signature": False})["sid"]
         if self._community is None:
@@ -112,7 +112,7 @@ class World:
             for email, key, password, id in self._accounts:  # a call may have changed them
                 change = "UPDATE users SET email = :email, email_key = :key, password = :password WHERE id = :id"
                 self.site.rows(change, email=email, key=key, password=password, id=id)
-            number = next(self._logins)  # another address each time, because attempts of one address are limited
+            number = next(self._logins)  # another address each time, because attempts per address are limited
             address = {"REMOTE_ADDR": f"198.18.{number >> 8 & 255}.{number & 255}"}
             self.cast.people[part] = person = log_in(self.site, part, environ=address)
         self._logged_out.discard(part)
@@ -182,7 +182,7 @@ def test_odd_values_are_taken_or_refused(world: World):
 
 
 def _places(operation: APIOperation, fields: list[str], odd: Any) -> list[tuple[str, str]]:
-    """Places for an odd value in a call: path, query or body, with the name there."""
+    """Places for an odd value in a call: path, query or body, each with the name of the parameter or field."""
     asked = [(parameter["in"], parameter["name"]) for parameter in operation.definition.raw.get("parameters", ())]
     texts = [place for place in asked if _takes_text(operation, *place)] if odd and isinstance(odd, str) else []
     return texts + [("body", name) for name in fields]

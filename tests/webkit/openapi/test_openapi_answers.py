@@ -123,7 +123,7 @@ def test_answers_about_accounts_are_as_described(site):
 
 
 def two_steps(site: Site):
-    """Every call of a user who turns on two-step login in all ways."""
+    """Every call made by a user who turns on two-step login in all ways."""
     ayesha, key = sign_up(site), Authenticator()
     setup = ayesha.post(AUTH + "totp", json={"password": PASSWORD})
     app = App(site, setup.json["secret"])

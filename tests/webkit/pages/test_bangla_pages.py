@@ -51,7 +51,7 @@ def site(is_full, tmp_path_factory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def values(is_full, site, cast) -> dict[str, str]:
-    """Values for URL parameters. People and communities have Bangla names; the full site has visits of two days."""
+    """Values for URL parameters. People and communities have Bangla names; the full site has visits on two days."""
     for person, name in zip(cast.people.values(), NAMES, strict=True):
         site.rows("UPDATE users SET name = :name WHERE id = :id", name=name, id=person.id)
     community = cast.community(name="মিরপুর ১০", description="প্রতিদিনের যাত্রীরা")

@@ -109,12 +109,12 @@ STATEMENT = re.compile(r"""(?:^|\n|;)\s*(?:import|export)\s(?:[^"';]*?\sfrom\s*)
 
 
 def is_bundle(name: str) -> bool:
-    """Whether the file contains all that it imports."""
+    """Whether the file contains everything that it imports."""
     return name == CLIENT or "/pages/" in name
 
 
 def imports(name: str) -> set[str]:
-    """Modules that a module imports, directly or not, unless its own file contains them."""
+    """Modules that a module imports, directly or indirectly, unless its own file contains them."""
     modules: set[str] = set()
     waiting = {name}
     while waiting:
@@ -126,7 +126,7 @@ def imports(name: str) -> set[str]:
 
 
 def requested(name: str) -> set[str]:
-    """Files that a browser requests for a script. A bundle contains all that it imports."""
+    """Files that a browser requests for a script. A bundle contains everything that it imports."""
     return {name} if is_bundle(name) else imports(name)
 
 

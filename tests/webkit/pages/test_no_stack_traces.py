@@ -28,7 +28,7 @@ TAKEN_AWAY = {
     "koyjabo.sockets.socketio_handlers.Pong": None,  # an event of Socket.IO
     "koyjabo.sockets.socketio_handlers.identify": None,  # joining
     "koyjabo.sockets.permitted_streams.identify": None,  # opening a plain socket of a community
-    "koyjabo.visit_log.file_format._row": None,  # an export, after its head was sent
+    "koyjabo.visit_log.file_format._row": None,  # an export, after its header
 }
 
 INSIDE = re.compile(r"Traceback|File \"|\.py\b|NoneType|not callable|line \d+|site-packages|Error:|koyjabo[./]")
@@ -93,7 +93,7 @@ def test_acknowledgements_say_that_it_failed_and_no_more(server):
 
 @pytest.fixture
 def breaking(tmp_path) -> Iterator[ChangedServer]:
-    """A server with an admin that fails after the head of an export."""
+    """A server with an admin, where an export fails after its header."""
     admin = {"ADMIN_EMAIL": "boss@example.com", "ADMIN_PASSWORD": PASSWORD}
     with changed_server(tmp_path, {"koyjabo.visit_log.file_format._row": None}, **admin) as server:
         yield server
@@ -105,7 +105,7 @@ def test_file_that_breaks_off_says_no_more(breaking):
     token = login.json()["access_token"]
     form = {"csrf_token": jwt.decode(token, options={"verify_signature": False})["csrf"], "what": "visits"}
     answer = breaking.post("/admin/data/export", data=form, headers={"Cookie": f"access_token_cookie={token}"})
-    assert answer.status_code == 500  # the head waits for more data, and was not sent yet
+    assert answer.status_code == 500  # the header is buffered until there is more data
     assert_says_nothing(f"{answer.headers} {answer.text}")
     assert "export_failed" in breaking.log
     assert "Traceback" in breaking.log
