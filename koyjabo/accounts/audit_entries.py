@@ -51,7 +51,7 @@ def subject(person: UserRecord | Account) -> Subject:
 
 
 def own_entry(client: Actor, action: str, person: UserRecord | None, **details: Any) -> AuditEntry | None:
-    """An audit entry for a change that `person` made to their own account; None if there is no person."""
+    """An audit entry for an action that `person` took on their own account; None if there is no person."""
     if person is None:
         return None
     return client._replace(id=person.id, name=person.name).entry(action, subject(person), **details)

@@ -188,7 +188,7 @@ class TrafficAlerts:
         return usual_at(counts, hours) if hours else None
 
     def _first_ms(self) -> int | None:
-        """Start of the period with all visits still stored individually, ms."""
+        """Start of the period whose visits are all still stored individually, ms; None if there are no visits."""
         first_s, log = self._database.read(queries.first_hour_s), self._database.read(state_queries.read)
         if first_s is None:
             return None

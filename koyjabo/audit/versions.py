@@ -1,4 +1,4 @@
-"""Records in the audit log when the server starts with a different version."""
+"""Records in the audit log that the server has started with a different version."""
 
 from __future__ import annotations
 

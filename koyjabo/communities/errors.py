@@ -1,4 +1,4 @@
-"""Errors raised by communities."""
+"""Community errors."""
 
 from __future__ import annotations
 

@@ -108,6 +108,6 @@ def _member_room(base: Base, live_stats: LiveStats) -> MemberRoom:
 def _leader(base: Base) -> DashboardLeader:
     if base.cluster.redis is None:
         return LocalLeader(base.clock)
-    from koyjabo.communities.live.dashboard_leader_redis import RedisLeader  # imported late: the client is 15 MB
+    from koyjabo.communities.live.dashboard_leader_redis import RedisLeader  # imported late: redis-py takes 15 MB
 
     return RedisLeader(*base.cluster.redis, base.runtime, base.clock)

@@ -1,5 +1,5 @@
-"""Anonymous visits, which count like other visits but store nothing that could identify the visitor (specification:
-Privacy signals).
+"""Anonymous visits, which count like other visits, although nothing that could identify the visitor is stored
+(specification: Privacy signals).
 
 The visitorId is replaced by a hash. The hash's secret changes daily, and all workers read it from the database. A
 secret stays valid for an hour after its day, for retries across midnight. In the last minute of a day, the next day's
@@ -88,7 +88,7 @@ class Anonymity:
         return [[_key(secret, visitor_id, name) for secret in ordered] for name in names]
 
     def sweep(self) -> None:
-        """Delete expired secrets, once a day. Calls may be more frequent."""
+        """Delete expired secrets, once a day. Call this often."""
         days = self._valid_days()
         self._secrets = {day: secret for day, secret in self._secrets.items() if day in days}
         if self._swept_for != min(days):

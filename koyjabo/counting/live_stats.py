@@ -24,8 +24,8 @@ could be recognised.
 """
 
 IMPORTED_MS = 60_000
-"""A visit that is older than the last one by more than this is taken to be imported and does not become the last visit,
-ms.
+"""A visit that is more than this much older than the last one, ms, is taken to be imported and does not become the last
+visit.
 """
 
 TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}

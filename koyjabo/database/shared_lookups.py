@@ -25,7 +25,7 @@ class SharedLookups(Generic[Item, Result]):
         self._answer = answer
         self._pending: deque[Job[Item, Result]] = deque()
         self._is_answering = False
-        self._lock = threading.Lock()  # guards both fields above; never wait while holding it
+        self._lock = threading.Lock()  # guards `_pending` and `_is_answering`; never wait while holding it
 
     def ask(self, item: Item) -> Result:
         """Wait for the result of a lookup. Raises its error."""

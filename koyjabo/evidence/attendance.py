@@ -41,7 +41,7 @@ MOST_EARLY = 10
 """Maximum number of a visitor's inputs and heartbeats that wait for a visit. Clients may invent visit ids."""
 
 MOST_FAILURES = 3
-"""How many times spans are retried after an unexpected error, so that invalid ones do not block all others."""
+"""Number of consecutive unexpected errors before a batch is dropped, so that invalid spans do not block all others."""
 
 RETRIED_MS = 600_000
 """How long an input or a heartbeat waits for its visit to be committed, ms."""

@@ -64,7 +64,7 @@ VALUES = {
     "network": tuple(map(_network, CODES)),
     "own": tuple("own" if code & OWN else "others" for code in CODES),
 }
-"""The values of a dimension, indexed by the byte."""
+"""The values of all dimensions, by name and then by the byte."""
 
 CHANGING = frozenset({"attended", "evidence"})
 """The dimensions whose value changes while the page is open."""

@@ -261,7 +261,7 @@ FINDINGS = {
 """Findings, by name of the check and code of the rule."""
 
 UNREAD = "unread"
-"""The code for a check that needs the database when the database cannot be read."""
+"""The code for a check that needs the database, while the database cannot be read."""
 
 NOT_READ = Finding(OFF, N_("Not available while the database cannot be read."), state=UNKNOWN)
 

@@ -111,8 +111,8 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
 
 
 def importing(session: Session, is_going_on: bool) -> Importing:
-    """The running import. `is_going_on` is needed because a killed import leaves its record behind until the next
-    import begins.
+    """The running import. `is_going_on` is needed because a killed import leaves its record behind until another
+    begins.
     """
     began = select(ImportedVisits.after_visit).where(ImportedVisits.upto_visit.is_(None))
     after = session.scalar(began) if is_going_on else None

@@ -14,7 +14,9 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE
 
 WEEKS, LEAST_DAYS = 4, 2
-"""The usual day is the mean of the last WEEKS days with the same weekday, if at least LEAST_DAYS of them had visits."""
+"""The usual day is the mean of the days with visits among the last WEEKS days with the same weekday, if there are at
+least LEAST_DAYS.
+"""
 
 
 class DayByHour(NamedTuple):

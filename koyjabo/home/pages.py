@@ -99,7 +99,7 @@ class HomeView(NamedTuple):
     places: Places
     weekday: str  # in the page's language
     day: DayByHour | None = None
-    goal: Goal | None = None  # None if no milestones are left
+    goal: Goal | None = None  # None if there is no next milestone
     communities: Sequence[tuple[CommunityDetails, int]] = ()  # with the number of people online
 
 

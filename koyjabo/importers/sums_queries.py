@@ -88,7 +88,9 @@ def taken(session: Session, program: str) -> dict[str, dict[str, int]]:
 
 
 def add(session: Session, source: str, more: Days, known: Days, reason: str, now_ms: int) -> Totals:
-    """Add `more` visits, at least one, to a source's `known` visits, in the session's transaction."""
+    """Add the daily visits in `more` (at least one visit) to a source's `known` visits, in the session's
+    transaction.
+    """
     totals = add_to_total(session, [(visits, f"{reason}, {day}") for day, visits in more.items()], now_ms)
     replaced = [{"source": source, "day": day, "visits": known.get(day, 0) + visits} for day, visits in more.items()]
     session.execute(delete(ImportedDay).where(ImportedDay.source == source, ImportedDay.day.in_(more)))

@@ -66,7 +66,9 @@ class Watermark(Model):
 
 
 class Event(Model):
-    """A visitor's action on a page, or a page view. Stored for RETENTION_DAYS; after that, only daily sums remain."""
+    """A visitor's action on a page, or a page view. Stored for RETENTION_DAYS; after that, only daily and hourly sums
+    remain, forever.
+    """
 
     __tablename__ = "events"
     __table_args__ = (

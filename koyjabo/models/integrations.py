@@ -97,4 +97,4 @@ class WebhookDelivery(Model):
     next_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt, while `pending`
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
     log: Mapped[str] = mapped_column(Text)  # JSON: the attempts, each with its response
-    bytes: Mapped[int | None] = mapped_column(Integer)  # size of the event data; None from the previous version
+    bytes: Mapped[int | None] = mapped_column(Integer)  # size of the event data; None if made by the previous version

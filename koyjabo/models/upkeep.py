@@ -107,7 +107,7 @@ class StartingStep(Model):
     step: Mapped[str] = mapped_column(String(16), primary_key=True)
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
     skipped_ms: Mapped[int | None] = mapped_column(BigInteger)
-    host: Mapped[str | None] = mapped_column(Text)  # host of the first page on another site whose visit was counted
+    host: Mapped[str | None] = mapped_column(Text)  # host of the first page on another host whose visit was counted
     ordinal: Mapped[int | None] = mapped_column(BigInteger)  # of that visit
 
 

@@ -47,7 +47,7 @@ NEWS_MS = 5_000
 """How long it may take other workers to learn the progress of a worker's recount, ms."""
 
 INTERRUPTED_MS = 3_600_000
-"""A nightly recount is started again this long after it began, ms, unless a known worker is running it."""
+"""An interrupted nightly recount is started again this long after it began, ms, unless a known worker is running it."""
 
 NIGHT = "04:30"
 """Time of day in TIMEZONE when the nightly recount begins. Retention has finished by then."""

@@ -32,8 +32,8 @@ class AnnotationBody(Body):
 @bp.get("/annotations")
 @for_viewers
 def list_annotations() -> Response:
-    """List the annotations. In the query, `next` is the path to return to after the form, and `day` is the day
-    suggested in it.
+    """List the annotations. In the query, `next` is the path to return to after the form, and `day` is the day that the
+    form suggests.
     """
     return _show(Form(AnnotationBody, {"day": request.args.get("day", current().clock.today())}))
 

@@ -186,8 +186,8 @@ class Reports:
         return self.visitors(community_id, *_days_until(days, self._clock.today()))
 
     def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
-        """Return the people in each period. The cache key consists of the first period, the last period, and the number
-        of periods.
+        """Return the people in each period. In the cache key, the first period, the last period and the number of
+        periods identify them.
         """
         key = (community_id, periods[0], periods[-1], len(periods))
         return self._cached(key, people_queries.people_in, periods)

@@ -60,7 +60,7 @@ def add(session: Session, share: Share) -> None:
 
 
 def made_by(session: Session, user_id: str) -> int:
-    """Return how many links a user has created."""
+    """Return how many existing links a user has created."""
     return session.scalar(select(func.count()).where(Share.created_by == user_id)) or 0
 
 

@@ -59,7 +59,7 @@ class NewLink(NamedTuple):
 
 
 class Shares:
-    """Manages share links. Methods with an `account` are for site admins and, for links to one community, its
+    """Manages share links. Methods with an `account` are for site admins and, for links that show one community, its
     moderators; they raise Forbidden for other accounts. All methods raise LedgerUnavailable.
     """
 

@@ -20,8 +20,8 @@ from koyjabo.webkit.openapi.describe import describe
     body=ForgetBody,
 )
 def forget() -> tuple[str, int]:
-    """Erase a visitor, including today's anonymous visits. Returns 204 even if the id is unknown. Anyone who knows the
-    id can erase the visitor.
+    """Erase a visitor, including their anonymous visits from today. Returns 204 even if the id is unknown. Anyone who
+    knows the id can erase the visitor.
     """
     limits.count_address("erasures")
     visitor_id, services = ForgetBody.of(request).visitorId, current()

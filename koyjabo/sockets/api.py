@@ -161,7 +161,7 @@ class CountEvent(BaseModel):
 
 
 class VisitorCountEvent(CountEvent):
-    """The number of members online. Sent immediately, and after several members have come or gone."""
+    """The number of members online. Sent immediately, and whenever the number changes by more than one."""
 
     type: Literal["visitor_count"]
 

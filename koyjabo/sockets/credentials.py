@@ -34,8 +34,9 @@ def sub_protocols(request: Request) -> SubProtocols:
 
 
 def identify(services: Services, request: Request, token: str | None, admitted_by: str | None = None) -> Claims | None:
-    """The claims in the client's credentials, or None if it sent none. `token` is a token sent outside the request's
-    headers and query. See `token_to_verify` for `admitted_by`.
+    """The claims in the client's credentials, or None if it sent none. `token` is a token that was sent neither in the
+    Authorization header nor in the query, such as in Sec-WebSocket-Protocol. See `token_to_verify` for
+    `admitted_by`.
 
     The room's permission check later verifies that the session is live and that a refresh token is the current one.
     Raises InvalidToken, InvalidKey, TokenExpired, KeysUnavailable, LedgerUnavailable.

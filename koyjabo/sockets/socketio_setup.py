@@ -24,8 +24,8 @@ USUAL = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": LARGES
 
 
 def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
-    """Set up Flask-SocketIO. Every option is set explicitly, because it keeps the options of an earlier application in
-    the same process.
+    """Set up Flask-SocketIO. Every option is set explicitly, because Flask-SocketIO keeps the options of an earlier
+    application in the same process.
     """
     log = logging.getLogger("koyjabo.socketio")
     log.setLevel(logging.WARNING)  # at INFO it logs every packet

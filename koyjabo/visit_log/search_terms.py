@@ -26,7 +26,9 @@ texts of a visit.
 """
 
 SHORTEST_PART = 3
-"""Minimum length of a text that is matched against parts of country names. Shorter texts would match too many names."""
+"""Minimum length of a text that is matched against parts of country and city names. Shorter texts would match too many
+names.
+"""
 
 
 def plain(text: str, longest: int = LONGEST_SEARCH) -> str:

@@ -69,8 +69,8 @@ class Owner:
 
 @contextmanager
 def flood(server: Server, *emails: str) -> Iterator[list[int]]:
-    """Log in with made-up passwords, as three strangers per email. Yields the statuses. Each login replaces `*` in an
-    email with a new number.
+    """Log in with made-up passwords, as three strangers per IP address. Yields the statuses. Each login replaces `*` in
+    an email with a new number.
     """
     answers: list[int] = []
     over, numbers = Event(), count()

@@ -58,7 +58,9 @@ class Journal:
     acknowledged_events: dict[Visit, float] = field(default_factory=dict)
     """When each event was acknowledged, on the monotonic clock, in s."""
     lost_spans: list[tuple[float, float]] = field(default_factory=list)
-    """Periods of lost acknowledged visits: from the restored state until the server noticed the rollback."""
+    """Periods whose acknowledged visits the database may have lost: from the restored state until the server noticed
+    the rollback.
+    """
     breaches: list[Breach] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)

@@ -10,7 +10,7 @@ from chaos.journal import Seen
 from chaos.websocket_clients import SocketioClient, WebSocketClient
 
 SILENT_FOR_S = (35.0, 60.0)
-"""The server closes a client that has not read for 30 s, or sooner."""
+"""The server closes a client that does not read, after 30 s at the latest."""
 
 SMALLEST_BUFFER = 2048
 

@@ -177,7 +177,9 @@ class SocketioClient(WebSocketClient):
         self._join = join
 
     def leave(self, code: int = 1000) -> None:
-        """Close as an unloading page does: with 1001 on the WebSocket and no Socket.IO message."""
+        """Close for good: with 1001 like an unloading page, without a Socket.IO message; with 1000 after a Socket.IO
+        disconnect packet.
+        """
         if code == 1000 and self.state != AWAY:
             self.say("41")
         super().leave(code)

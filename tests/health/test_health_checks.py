@@ -194,7 +194,7 @@ def test_worst_checks_are_first_and_those_that_are_off_last():
 
 
 def test_without_redis_no_worker_is_called_missing():
-    """When Redis is missing, a worker knows only itself."""
+    """While Redis is down, a worker knows only itself."""
     facts = WELL._replace(installation=WELL.installation._replace(workers=2), redis_ms=None)
     by_name = {check.name: check for check in checks.checks(SEEN._replace(facts=facts))}
     assert (by_name["redis"].level, by_name["workers"].code) == (DANGER, "unseen")

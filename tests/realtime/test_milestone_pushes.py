@@ -1,4 +1,4 @@
-"""Every open page on every worker receives a milestone once, with the first push that reaches it."""
+"""Every open page on every worker receives a milestone once, with the first push whose total reaches it."""
 
 from __future__ import annotations
 

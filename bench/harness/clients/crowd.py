@@ -1,4 +1,4 @@
-"""Opens pages in several processes, because one process may not open enough files."""
+"""Opens pages in several processes, because one process is not allowed to open enough files."""
 
 from __future__ import annotations
 

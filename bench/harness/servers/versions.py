@@ -16,7 +16,7 @@ from support.programs.versions import commit_named, export, translate
 from harness.folders import CACHE, ROOT
 
 COMPILE = ("-m", "compileall", "-q", "koyjabo", "migrations", "config.py", "wsgi.py")
-"""Compiles an earlier version's modules, which would otherwise happen during its startup but not during ours."""
+"""Compiles an earlier version's modules; otherwise its startup would compile them, and ours would not."""
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ class Client:
                 raise errors.of(answer) from None
 
     def _is_over(self, until: float, pause: float) -> bool:
-        """Wait for the next attempt. Returns True if there will be no further attempt."""
+        """Pause before the next attempt. Returns True if there will be none."""
         return time.monotonic() + pause > until or self._closed.wait(pause)
 
 

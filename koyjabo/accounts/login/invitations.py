@@ -84,7 +84,7 @@ def flash_code(made: Invited) -> str:
 
 
 def sent(invitation: PendingInvitation, token: str, title: str) -> SentInvitation:
-    """The invitation to show. `title` is used in the messages that send its link."""
+    """The invitation to show. `title` names what it invites to, in the messages that send its link."""
     address = link(token)
     text = quote(f"{title}\n{address}")
     return SentInvitation(

@@ -52,7 +52,7 @@ def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
 
 
 def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
-    """Return as many exchanges as have requests that fit into one batch, but at least one."""
+    """Return the exchanges whose requests fit into one batch, but at least one."""
     batch: list[Exchange] = []
     cost = 0
     for exchange, request in pending.items():

@@ -19,7 +19,7 @@ class LiveTime(NamedTuple):
     """The attended time of a visit. Pages add the time since `since_ms` themselves, so nothing is sent every second."""
 
     attended_ms: int | None  # None: not measured
-    since_ms: int | None  # the page has been visible since; None if it is closed, hidden, or open at another worker
+    since_ms: int | None  # since when the page is visible; None if it is closed, hidden, or open at another worker
     evidence: str  # "automated", "acted" or ""
 
     def at(self, now_ms: int) -> int | None:

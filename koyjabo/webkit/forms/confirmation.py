@@ -1,7 +1,7 @@
-"""Confirmation of destructive actions. Before the action, a page shows who or what is affected, and how.
+"""Confirmation of destructive actions. Before the action, a question shows who or what is affected, and how.
 
-This page is the response to the action's form. Its own form sends the same fields again, with a digest of the question.
-The action is carried out if the question is still the same.
+The question's page is the response to the action's form. Its own form sends the same fields again, with a digest of the
+question. The action is carried out if the question is still the same.
 """
 
 from __future__ import annotations

@@ -170,7 +170,7 @@ class RateLimits:
             usage.add(rate.use(account), kind)
 
     def count_login_attempt(self, environ: Environment, usage: Usage, *account: str) -> None:
-        """Count an attempt to log in to an account from an address. `account` is a key; each key has its own count."""
+        """Count a password attempt for an account from an address. `account` is a key; each key has its own count."""
         address = client_address.guess_key(environ)
         usage.add(self._of_pair.use_address(address, *account), "login_attempts")
 

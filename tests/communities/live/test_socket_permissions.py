@@ -1,5 +1,5 @@
 """Permissions for community sockets and panel sockets, from the same table as for all routes, for each role and kind of
-client. Also tests cookies on another site's page.
+client. Also tests cookies sent from another site's page.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ lines = st.tuples(people, tabs)
 pick = st.integers(0, MOST_WORKERS - 1)
 
 LATEST_S = 10
-"""Seconds until a killed worker's people are gone. Until then they may be counted."""
+"""Maximum time, in seconds, until a killed worker's people are gone. Until then they may be counted."""
 
 Line = tuple[str, str]
 """A person and the id of their connection."""

@@ -31,8 +31,8 @@ class SharedNumber:
 
 
 def slow_disk(folder: Path) -> tuple[SharedNumber | None, dict[str, str]]:
-    """The number of extra µs that each sync takes, and environment variables that preload a library into the affected
-    programs. Returns None and no variables if there is no C compiler.
+    """A shared number that sets the extra µs for each sync, and environment variables that preload a library into the
+    affected programs. Returns None and no variables if there is no C compiler.
     """
     compiler = shutil.which("cc")
     if compiler is None:
