@@ -22,7 +22,7 @@ from koyjabo.network.geolocation import NAMES
 from koyjabo.visit_log import search_terms
 
 REDUCED_UPTO = sql("SELECT upto FROM watermarks WHERE name = 'user_agents'")
-"""Selects the id up to which all user agents have been replaced with texts (`retention.retention_queries`)."""
+"""Selects an id. User agents of visits up to this id have been replaced with texts (`retention.retention_queries`)."""
 
 STRETCH = sql("SELECT id, user_agent FROM visits WHERE id > :after ORDER BY id LIMIT 5000")
 LISTED = {
