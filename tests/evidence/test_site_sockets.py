@@ -1,4 +1,4 @@
-"""Attended time on a real server: sockets of both kinds, heartbeats, and clients, server and database that stop."""
+"""Attended time on a real server: sockets of both kinds, heartbeats, and a client, server or database that stops."""
 
 from __future__ import annotations
 
