@@ -1,4 +1,4 @@
-// Constant responses from Node's `http`: node constant.js. It reads bodies and ignores them. Settings: PORT.
+// Serves constant responses with Node's `http`: node constant.js. Reads and ignores request bodies. Setting: PORT.
 import { readFileSync } from "node:fs";
 import http from "node:http";
 

@@ -1,4 +1,4 @@
-// Builds dist/: the client module of koyjabo/static/counting with its types, and all.js, which has everything in one file.
+// Builds dist/: the client module from koyjabo/static/counting with its types, and all.js, a single-file bundle.
 import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";

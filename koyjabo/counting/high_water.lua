@@ -1,7 +1,7 @@
--- high_water.lua: raise the marks of scopes to the figures that a worker has acknowledged.
+-- high_water.lua: raise the high-water marks of scopes to the figures that a worker has acknowledged.
 -- KEYS  1 koyjabo:{database}:high_water (hash: scope → "epoch total revision")
 -- ARGV  for each scope: scope, epoch, total, revision
--- Returns the mark of the site, or nil.
+-- Returns the site's mark, or nil.
 
 local function parse(stored)
     local epoch, total, revision = string.match(stored, '(%d+) (%d+) (%d+)')

@@ -4,7 +4,7 @@ import { useVisitorWebSocket, VisitorCounter, VisitorDashboard } from "@koyjabo/
 
 const SERVER = "https://live.example.com";
 
-/** Get a new pair of tokens for the refresh token, and store both. */
+/** Exchange the refresh token for a new pair of tokens, and store both. */
 async function refreshToken(): Promise<string> {
   const answer = await fetch(`${SERVER}/api/auth/refresh`, {
     method: "POST",

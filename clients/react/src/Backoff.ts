@@ -1,7 +1,7 @@
 const MOST_ATTEMPTS = 5;
 const LONGEST_MS = 30_000;
 
-/** Waits 2, 4, 8, 16 and 30 s before the first to the fifth attempt to reconnect. There is no sixth. */
+/** Schedules up to five attempts to reconnect, after waits of 2, 4, 8, 16 and 30 s. */
 export class Backoff {
   #attempts = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -13,7 +13,7 @@ export class Backoff {
     this.#timer = setTimeout(attempt, Math.min(1000 * 2 ** this.#attempts, LONGEST_MS));
   }
 
-  /** Cancel the waiting attempt, and start again with the first. */
+  /** Cancel the pending attempt, and start over with the first wait. */
   reset(): void {
     clearTimeout(this.#timer);
     this.#attempts = 0;

@@ -18,7 +18,7 @@ export interface Listener {
   onEvent(event: CommunityEvent): void;
 }
 
-/** A WebSocket of a community, which reconnects unless the server has refused the credentials. */
+/** A community's WebSocket. It reconnects unless the server has refused the credentials. */
 export class CommunitySocket {
   readonly #path: string;
   readonly #listener: Listener;
@@ -46,7 +46,7 @@ export class CommunitySocket {
     this.#connect();
   }
 
-  /** Close for good, with a clean close frame, so that the server counts the user as offline at once. */
+  /** Close for good with a close frame, so that the server marks the user as offline at once. */
   close(): void {
     this.#isOver = true;
     removeEventListener("online", this.#whenOnline);
@@ -122,7 +122,7 @@ export class CommunitySocket {
     else this.#take(event);
   }
 
-  /** The server accepts every socket and closes refused ones with a code, so only an event proves admission. */
+  /** The server accepts every socket and closes refused ones with a code, so only an event confirms access. */
   #take(value: CommunityEvent): void {
     this.#backoff.reset();
     this.#hasRenewed = false;

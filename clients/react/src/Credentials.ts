@@ -2,7 +2,7 @@ import type { VisitorSocketOptions } from "./options.js";
 
 const STORED_AS = "jwt_token";
 
-/** The access token of a page, and its renewal. Reads the page's options each time, because they change. */
+/** A page's access token, and its renewal. Reads the page's options every time, because they can change. */
 export class Credentials {
   readonly #options: () => VisitorSocketOptions;
   #shown: string | null = null;
@@ -51,7 +51,7 @@ export class Credentials {
 
 const underWay = new WeakMap<() => Promise<string>, Promise<string>>();
 
-/** One renewal at a time for all sockets of a page, because a refresh token is valid for one call. */
+/** Share one renewal between all sockets of a page, because a refresh token is valid for only one call. */
 function shared(refreshToken: () => Promise<string>): Promise<string> {
   const already = underWay.get(refreshToken);
   if (already) return already;
@@ -60,7 +60,7 @@ function shared(refreshToken: () => Promise<string>): Promise<string> {
   return renewal;
 }
 
-/** Access to the storage throws if the browser forbids it for this page. */
+/** Accessing the storage throws if the browser forbids it for this page. */
 function stored(): string | null {
   try {
     return localStorage.getItem(STORED_AS);

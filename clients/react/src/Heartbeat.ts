@@ -2,7 +2,7 @@ const PING_MS = 30_000;
 const ANSWER_MS = 10_000;
 const MOST_UNANSWERED = 2;
 
-/** Checks the connection every 30 s: browsers may not notice a dead connection for minutes. */
+/** Checks the connection every 30 s, because browsers may not notice a dead connection for minutes. */
 export class Heartbeat {
   #unanswered = 0;
   #ping = () => {};
@@ -19,14 +19,14 @@ export class Heartbeat {
     this.#timer = setInterval(() => this.#beat(), PING_MS);
   }
 
-  /** Check now; the connection is dead after 10 s without a response. Used after a device slept or changed networks. */
+  /** Check now: without a response within 10 s, the connection is dead. For devices that slept or changed networks. */
   check(): void {
     if (this.#timer === undefined || this.#limit !== undefined) return;
     this.#limit = setTimeout(() => this.#dead(), ANSWER_MS);
     this.#ping();
   }
 
-  /** A message has arrived from the server. */
+  /** Call this when a message arrives from the server. */
   heard(): void {
     this.#unanswered = 0;
     clearTimeout(this.#limit);

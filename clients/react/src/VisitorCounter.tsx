@@ -7,7 +7,7 @@ export interface VisitorCounterProps extends VisitorSocketOptions {
   communityId: string;
 }
 
-/** The number of people online in a community, with a light that shows whether it is live. */
+/** The number of people online in a community, with an indicator that shows whether the number is live. */
 export function VisitorCounter({ communityId, ...options }: VisitorCounterProps): ReactElement {
   const { visitorCount, isConnected } = useVisitorWebSocket(communityId, options);
   const state = isConnected ? "online" : "offline";

@@ -7,7 +7,7 @@ export interface VisitorDashboardProps extends VisitorSocketOptions {
   communityId: string;
 }
 
-/** The people online and today's visitors, for the moderators of a community. */
+/** The numbers of people online and of today's visitors, for a community's moderators. */
 export function VisitorDashboard({ communityId, ...options }: VisitorDashboardProps): ReactElement {
   const data = useVisitorDashboard(communityId, options);
   if (!data) return <div>Loading...</div>;

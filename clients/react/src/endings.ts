@@ -1,10 +1,10 @@
-/** Decides by the close code whether to reconnect (the README lists the codes of the server). */
+/** Decides from the close code whether to reconnect (the README lists the server's codes). */
 
 /** No credentials, an invalid token, or no permission: reconnecting with the same token is useless. */
 const REFUSED = new Set([4001, 4002, 4003]);
 const EXPIRED = 4004;
 
-/** The code of a connection that was lost without a close frame (RFC 6455, 7.1.5). */
+/** The code for a connection lost without a close frame (RFC 6455, 7.1.5). */
 export const LOST = 1006;
 
 export type Ending = "refused" | "expired" | "lost";

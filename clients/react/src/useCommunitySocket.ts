@@ -10,10 +10,10 @@ interface Line {
 }
 
 /**
- * Keep a socket of a community open while the component is mounted.
+ * Keep a community's socket open while the component is mounted.
  *
- * Events are not compared with events of an earlier socket. The first event is the current state, and the events of one
- * socket are in order, so numbers are right even after a backup was restored.
+ * Events are not compared with events from an earlier socket. A socket's first event has the current state, and its
+ * events arrive in order, so the numbers are right even after a backup has been restored.
  *
  * @param room "visitors" or "visitor-dashboard"
  * @param onEvent called with the event and its community

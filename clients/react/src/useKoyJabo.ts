@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 export interface SiteNumbers {
   stats: Stats | null;
   line: LineState;
-  /** The visitor's own number, once the visit is registered. */
+  /** The visitor's own visit number, once the visit is registered. */
   visit: Receipt | null;
   /** The newest visit by any visitor. */
   last: Last | null;
@@ -13,9 +13,9 @@ export interface SiteNumbers {
 const NOTHING: SiteNumbers = { stats: null, line: "connecting", visit: null, last: null };
 
 /**
- * The numbers of the site, live.
+ * The site's live numbers.
  *
- * @param koyjabo a client of the package `koyjabo`, created and started once outside of components; null in server rendering
+ * @param koyjabo a `koyjabo` client, created and started once outside components; null during server rendering
  */
 export function useKoyJabo(koyjabo: KoyJabo | null): SiteNumbers {
   const [numbers, setNumbers] = useState(NOTHING);

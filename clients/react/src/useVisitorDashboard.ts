@@ -18,7 +18,7 @@ interface Received {
   data: DashboardData;
 }
 
-/** The dashboard of a community, for moderators, live; null before the first event. */
+/** A community's live dashboard, for moderators; null before the first event. */
 export function useVisitorDashboard(communityId: string, options: VisitorSocketOptions): DashboardData | null {
   const [received, setReceived] = useState<Received | null>(null);
   useCommunitySocket(communityId, "visitor-dashboard", options, (event, of) => {
@@ -28,7 +28,7 @@ export function useVisitorDashboard(communityId: string, options: VisitorSocketO
   return received?.communityId === communityId ? received.data : null;
 }
 
-/** Programs may broadcast some of the numbers; the first event of a socket has all. */
+/** Programs may broadcast only some of the numbers; a socket's first event has all of them. */
 function merged(before: Received | null, communityId: string, event: CommunityEvent): DashboardData {
   const known = before?.communityId === communityId ? before.data : null;
   return { ...known, ...(event["data"] as DashboardData) };

@@ -8,14 +8,14 @@ export interface VisitorWebSocket {
   /** The number of people online; 0 before the first event. Without a connection, the last known number. */
   visitorCount: number;
   isConnected: boolean;
-  /** Request the count from the server; the response is an event like any other. Does nothing without a connection. */
+  /** Request the count from the server, which sends it as an ordinary event. Does nothing without a connection. */
   requestCount: () => void;
 }
 
 const COUNTS = new Set(["visitor_count", "visitor_joined", "visitor_left"]);
 const NO_COUNT = { communityId: "", count: 0 };
 
-/** The number of people online in a community, live. For members. */
+/** The live number of people online in a community, for members. */
 export function useVisitorWebSocket(communityId: string, options: VisitorSocketOptions = {}): VisitorWebSocket {
   const [received, setReceived] = useState(NO_COUNT);
   const listen = (event: CommunityEvent, of: string) => {

@@ -1,9 +1,9 @@
-/** A fake of the browser's WebSocket. The test plays the server. */
+/** A fake of the browser's WebSocket. The test acts as the server. */
 export class FakeWebSocket {
   static readonly OPEN = 1;
   static all: FakeWebSocket[] = [];
 
-  /** The newest socket. */
+  /** The most recently opened socket. */
   static get last(): FakeWebSocket {
     const last = this.all.at(-1);
     if (!last) throw new Error("no WebSocket was opened");
@@ -35,7 +35,7 @@ export class FakeWebSocket {
     this.readyState = 3;
   }
 
-  /** Accept the connection. The server accepts every socket. */
+  /** Accept the connection, as the server does with every socket. */
   accept(): this {
     this.readyState = 1;
     this.onopen?.();

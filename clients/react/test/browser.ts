@@ -3,7 +3,7 @@ import { afterEach, beforeEach, vi } from "vitest";
 
 import { FakeWebSocket } from "./FakeWebSocket.js";
 
-/** Fake timers, sockets whose server is the test, and a captured console. */
+/** Use fake timers, fake sockets that the test controls, and a captured console. */
 export function useFakeBrowser(): void {
   beforeEach(() => {
     vi.useFakeTimers();
@@ -26,7 +26,7 @@ export function pass(ms: number): Promise<void> {
   return act(() => vi.advanceTimersByTimeAsync(ms).then(() => {}));
 }
 
-/** Act as the server, and run everything that follows. */
+/** Act as the server, and run everything this triggers. */
 export function server(does: (socket: FakeWebSocket) => void): Promise<void> {
   return act(async () => {
     does(FakeWebSocket.last);
@@ -34,7 +34,7 @@ export function server(does: (socket: FakeWebSocket) => void): Promise<void> {
   });
 }
 
-/** Lose the connection. Returns the time until the next attempt, or null if there is none within five minutes. */
+/** Close the connection. Returns the seconds until the next attempt, or null if there is none within five minutes. */
 export async function waitAfter(code: number): Promise<number | null> {
   await server((socket) => socket.end(code));
   return nextTry();

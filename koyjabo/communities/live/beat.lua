@@ -2,7 +2,7 @@
 -- KEYS  1 koyjabo:{dashboards}:watched (zset: community, scored by the expiry time of its report, ms)
 --       2 koyjabo:{dashboards}:beat (string: the worker elected last; expires when the next election is due)
 -- ARGV  1 worker   2 time between elections, ms   3 how long a report is valid, ms   4 … communities
--- Returns the communities with an open dashboard on any worker if this worker is elected, else nil.
+-- Returns the communities with an open dashboard on any worker if this worker is elected, otherwise nil.
 
 local watched, beat = KEYS[1], KEYS[2]
 local worker, turn_ms, valid_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])

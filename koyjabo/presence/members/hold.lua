@@ -1,30 +1,30 @@
 -- hold.lua: renew or end the leases of a worker's people, end expired leases, and return how many people are online.
--- Called without people, it only expires and reads. The cost depends on the people given and the leases expired, not
--- on the number of people online.
+-- Called without people, it only ends expired leases and reads. The cost depends on the people given and the leases
+-- expired, not on the number of people online.
 --
 -- KEYS  1 …:leases (zset: worker:person, scored by the end of the lease, ms)
---       2 …:people (zset: person, scored by the time of their arrival, ms)
+--       2 …:people (zset: person, scored by arrival time, ms)
 --       3 …:lines (hash: worker:person → open connections)              4 …:workers (hash: person → leases)
 --       5 …:tabs (hash: person → open connections across all workers)
---       6 …:state (hash: version; born: when this data set was created, ms; worker → its leases; occupied: 1 once that
---         change was reported; emptied: when the scope became empty, ms)
+--       6 …:state (hash: version; born: when this data set was created, ms; worker → number of its leases;
+--         occupied: 1 from the first arrival until the scope is reported as vacated; emptied: when it became empty, ms)
 --       only if changes are kept:
---       7 …:departing (zset: person whose lease expired, scored by when to report that, ms)
---       8 …:changes (zset: kind:version:people online:time, ms:person, scored by the version)
--- ARGV  1 the worker     2 the highest version that the caller has seen: an older data set continues from it
+--       7 …:departing (zset: person whose last lease expired, scored by when to report the departure, ms)
+--       8 …:changes (zset: kind:version:people online:time in ms:person, scored by the version)
+-- ARGV  1 the worker     2 the highest version that the caller has seen; an older data set continues from it
 --       3 length of a lease, ms          4 expiry of the keys after the last change, ms
 --       5 the maximum number of leases to end          6 the data set that the caller has seen people in, or 0
---       7 how many of the people, from the first, are new arrivals
---       then for each person: name, open connections (-1: end the worker's lease), time of arrival, ms
+--       7 the number of new arrivals, which come first in the list of people
+--       then for each person: name, open connections (-1: end the worker's lease), arrival time, ms
 -- Returns {version, born (0 if there is no data), people online, leases of this worker, 1 if more leases may have
---          expired, {for each person given: 1 if another worker also has a lease for them}, changes that wait}
+--          expired, {for each person given: 1 if another worker also has a lease for them}, pending changes}
 --
--- An arrival is reported if it is new, or if the caller has seen this data set: only after a loss of data are leases
--- sent again of people who were reported before. A departure by expiry is reported DEPART_MS later, unless the worker is
--- still alive and has sent the lease again.
+-- An arrival is reported if it is new, or if the caller has seen this data set: the leases of people already reported
+-- are sent again only after a data loss. If a lease expires, the departure is reported DEPART_MS later, unless the
+-- worker is still alive and has sent the lease again.
 --
--- All times are from Redis's clock, because the clocks of the workers may differ. This script decides who arrives (first
--- lease) and who leaves (last lease).
+-- All times come from Redis's clock, because the workers' clocks may differ. This script decides who has arrived (first
+-- lease) and who has left (last lease).
 
 local leases, people, lines, workers, tabs, state, departing, changes = unpack(KEYS)
 local worker, seen_version = ARGV[1], tonumber(ARGV[2])

@@ -1,8 +1,8 @@
--- people.lua: list people online, by time of arrival.
--- KEYS  1 …:people (zset: person, scored by the time of their arrival, ms)
+-- people.lua: list people online in order of arrival.
+-- KEYS  1 …:people (zset: person, scored by arrival time, ms)
 --       2 …:tabs (hash: person → open connections across all workers)
--- ARGV  1 offset of the first one   2 the maximum number of people   3 1: newest first
--- Returns {person, time of arrival, connections, …}
+-- ARGV  1 offset   2 the maximum number of people   3 "1" for newest first
+-- Returns {person, arrival time, connections, …}
 
 local command = ARGV[3] == '1' and 'ZREVRANGE' or 'ZRANGE'
 local rows, list = redis.call(command, KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1, 'WITHSCORES'), {}

@@ -1,17 +1,17 @@
--- touch.lua: renew the leases of visitors of a scope, end expired leases, and return the active visitors by location.
--- Called without visitors, it only expires and reads. The cost depends on the visitors given, the leases expired and
--- 21 places, not on the number of active visitors.
+-- touch.lua: renew the leases of a scope's visitors, end expired leases, and return the active visitors by location.
+-- Called without visitors, it only ends expired leases and reads. The cost depends on the visitors given, the leases
+-- expired and 21 places, not on the number of active visitors.
 --
 -- KEYS  1 …:visitors (zset: visitor, scored by the end of the lease, ms)     2 …:places (hash: visitor → place)
---       3 …:counts (zset: place, scored by minus its visitors, so that places of equal size are sorted by name)
+--       3 …:counts (zset: place, scored by its negated visitor count, so that equal counts are sorted by name)
 --       4 …:state (hash: version, and born: when this data set was created, ms)
 -- ARGV  1 the highest version that the caller has seen       2 expiry of the keys after the last change, ms
 --       3 the maximum number of leases to end            4 the name for an unknown place
---       then for each visitor: name, place ("" keeps the old one), remaining time of the lease, ms (0 ends it)
+--       then for each visitor: name, place ("" keeps the old one), remaining lease time, ms (0 ends the lease)
 -- Returns {version, born, active visitors, visitors without a known place, 1 if more leases may have expired,
---          {place, minus its visitors, … of the 21 largest: 20, and the unknown place}}
+--          {place, negated visitor count, … for the 21 largest: 20 and the unknown place}}
 --
--- All times are from Redis's clock, because the clocks of the workers may differ.
+-- All times come from Redis's clock, because the workers' clocks may differ.
 
 local visitors, places, counts, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local seen_version, expiry_ms, max_expired, unknown = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]

@@ -1,4 +1,4 @@
-/** Fills the `visitorId` fields of forms, so that the server can record a conversion, and the email that was invited. */
+/** Fills in form fields: `visitorId`, so that the server can record a conversion, and the invited email address. */
 
 const VISITOR_ID = /^[\w.:-]{1,128}$/;
 

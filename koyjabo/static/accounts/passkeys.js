@@ -1,4 +1,4 @@
-/** Creates passkeys, and logs in with them (WebAuthn). Credentials are sent to the server as fields of forms. */
+/** Creates passkeys, and logs in with them (WebAuthn). Credentials are sent to the server as form fields. */
 
 import { readJson } from "../webkit/page.js";
 

@@ -1,4 +1,4 @@
-/** Prints the recovery codes. Without scripts, they can be downloaded. */
+/** Prints the recovery codes. Without scripts, they can still be downloaded. */
 
 import { find } from "../webkit/page.js";
 

@@ -16,7 +16,7 @@ const koyjabo = isMember ? new KoyJabo({ communityId: community, listens: false 
 /** @type {Stats} */
 let shown = readJson("stats");
 
-/** @param {Stats} stats  in any order */
+/** @param {Stats} stats  may arrive in any order */
 function accept(stats) {
   if (!isNewer(stats, shown)) return;
   if (stats.todayVisits < shown.todayVisits) page.refresh(); // a new day has begun, with other peaks
@@ -29,7 +29,7 @@ function hear(event) {
   if (event.type === "visitor_update") accept(event.stats);
   if (!COUNTS.includes(event.type)) return;
   figures.show({ online: event.count });
-  // People are announced by the list.
+  // If there is a list, it announces the people.
   if (!document.querySelector("#online")) announcer.show(phrases.online.replace("{count}", written(event.count)));
 }
 

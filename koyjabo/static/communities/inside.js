@@ -1,4 +1,4 @@
-/** Shared parts of a community's live pages: connections, the connection status as text, and loss of access. */
+/** Shared code of a community's live pages: connections, their status as text, and loss of access. */
 
 import { connection } from "../webkit/connection.js";
 import { Line } from "../counting/koyjabo.js";
@@ -17,7 +17,7 @@ export const { community = "", outside = "", member } = inside.dataset;
 export const isMember = member !== undefined;
 export const page = new LivePage();
 
-// After the session ends, the server does not redirect. If the community is listed, it returns the page for strangers.
+// If the community is listed, the server does not redirect after the session ends: it returns the page for non-members.
 document.addEventListener("answered", (event) => {
   const { detail: newer } = /** @type {CustomEvent<Document>} */ (event);
   const login = newer.querySelector("a[data-login]");
@@ -27,7 +27,7 @@ document.addEventListener("answered", (event) => {
 /** @type {Set<string>} rooms whose connection is lost */
 const lost = new Set();
 
-/** Show the page as live while all of its connections are. @param {string} room  @param {boolean} isLive */
+/** Show the page as live only while all its connections are live. @param {string} room  @param {boolean} isLive */
 function showState(room, isLive) {
   if (isLive) lost.delete(room);
   else lost.add(room);
@@ -35,7 +35,7 @@ function showState(room, isLive) {
   else showLine("live", phrases.live);
 }
 
-/** @type {Set<AbortController>} of the connections */
+/** @type {Set<AbortController>} one for each connection */
 const lines = new Set();
 /** @type {Set<() => void>} called when the user has lost access */
 const afters = new Set();
@@ -52,7 +52,7 @@ function end() {
 
 /**
  * Connect to a room. Refreshes the page whenever the connection opens, because a socket does not send earlier changes.
- * @param {string} room  of the community
+ * @param {string} room  a room of the community
  * @param {(event: ServerEvent) => void} hear  called with each event
  * @param {() => void} [after]  called when the user has lost access
  * @param {(socket: WebSocket) => void} [opened]

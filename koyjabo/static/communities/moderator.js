@@ -1,4 +1,4 @@
-/** Updates a community's page for moderators: the figures through events, the list of people through requests. */
+/** Updates a community's moderator page: events update the figures, requests update the list of people. */
 
 import { figures } from "./community.js";
 import { listen, outside, phrases } from "./inside.js";
@@ -37,7 +37,7 @@ function hear(event) {
   if (event.type === "dashboard_update") show(event.data);
 }
 
-/** Draw no minutes while disconnected, because their visits are unknown. */
+/** Do not draw minutes while disconnected, because their visits are unknown. */
 function tick() {
   if (find("[data-line]").dataset.line === "live") minutes.draw(Date.now() + aheadMs);
   people.tick(Date.now() + aheadMs);

@@ -39,7 +39,7 @@ export class OnlineList {
     });
   }
 
-  /** Request the list soon. A call during a request leads to another one. */
+  /** Request the list soon. A call during a request triggers another request. */
   refresh() {
     this.#isAsked = true;
     if (!this.#isBusy && !this.#isOver) void this.#work();
@@ -50,7 +50,7 @@ export class OnlineList {
     this.#asking.abort();
   }
 
-  /** Remove the marks of people who came a minute ago. @param {number} nowMs  by the server's clock */
+  /** Remove the marks from people who arrived over a minute ago. @param {number} nowMs  by the server's clock */
   tick(nowMs) {
     for (const item of this.#items()) if (Number(item.dataset.since) < nowMs - CAME_MS) item.removeAttribute("data-came");
   }
@@ -80,7 +80,7 @@ export class OnlineList {
     }, delayMs);
   }
 
-  /** @param {boolean} isSearch  people missing from the response have not left */
+  /** @param {boolean} isSearch  if so, people missing from the response have not left */
   async #ask(isSearch) {
     this.#asking.abort();
     const { signal } = (this.#asking = new AbortController());
@@ -114,7 +114,7 @@ export class OnlineList {
   }
 
   /**
-   * Update the list. People who stay keep their element, with focus and open menus.
+   * Update the list. People who stay keep their elements, including focus and open menus.
    * @param {HTMLElement[]} next  @param {boolean} isWhole  @param {boolean} isSearch
    */
   #merge(next, isWhole, isSearch) {
@@ -123,9 +123,9 @@ export class OnlineList {
     const listed = new Set(next.map((item) => item.dataset.person));
     const lastKept = before.map((item) => listed.has(item.dataset.person)).lastIndexOf(true), end = next.at(-1);
     const askedMs = Number(find("#online-sum").dataset.at); // when the list on the page was made, by the server's clock
-    // The last person came from the next page.
+    // The last person has moved up from the next page.
     const hasMovedUp = lastKept >= 0 && end && !known.has(end.dataset.person) && Number(end.dataset.since) < askedMs;
-    // People after that who are missing may have moved to the next page.
+    // Missing people after the last one kept may have moved to the next page.
     const lastSure = isWhole || hasMovedUp ? before.length : lastKept;
     for (const [at, item] of before.entries()) {
       if (listed.has(item.dataset.person)) continue;
@@ -147,7 +147,7 @@ export class OnlineList {
   }
 
   /**
-   * Announce changes to screen readers: search results at once, other changes rarely and together.
+   * Announce changes to screen readers: search results at once, other changes less often and combined.
    * @param {boolean} isSearch
    */
   #say(isSearch) {

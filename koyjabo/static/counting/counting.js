@@ -1,4 +1,4 @@
-/** The switch "Do not count this browser". */
+/** The "Do not count this browser" switch. */
 
 import { KoyJabo } from "./koyjabo.js";
 import { find } from "../webkit/page.js";

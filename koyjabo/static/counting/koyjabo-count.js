@@ -1,5 +1,5 @@
 /**
- * <koyjabo-count value="total">: a live number from Koy Jabo Live, for any page of any site (docs/client.md). All
+ * <koyjabo-count value="total">: a live number from Koy Jabo Live, for any page on any site (docs/client.md). All
  * elements on a page share one connection.
  *
  * @typedef {import("./koyjabo.js").Stats} Stats
@@ -38,7 +38,7 @@ function isCounted(host) {
   }
 }
 
-/** The stats of a server, shared by all elements. @param {URL} base */
+/** The client for a server, shared by all elements. @param {URL} base */
 function source(base) {
   const running = started.get(base.host);
   if (running) return running;
@@ -59,8 +59,8 @@ function written(language, number) {
 }
 
 /**
- * The element. Its content is shown without scripts and until the server responds. It is not a live region, because it
- * may change often.
+ * The element. Its content is shown until the server responds, and in browsers without scripts. It is not a live
+ * region, because it may change often.
  */
 class KoyJaboCount extends HTMLElement {
   static observedAttributes = ["value", "lang", "label"];
@@ -108,7 +108,7 @@ class KoyJaboCount extends HTMLElement {
     this.#show();
   }
 
-  /** @param {URL} url  of the community's room  @param {AbortSignal} signal */
+  /** @param {URL} url  the URL of the community's room  @param {AbortSignal} signal */
   #follow(url, signal) {
     const line = new Line(url, {
       hear: ({ type, count, data }) => {

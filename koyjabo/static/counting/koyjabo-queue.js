@@ -1,20 +1,20 @@
 /**
- * Visits and events without a response. They wait in IndexedDB and are sent later, unchanged and under their own ids,
- * so that each counts once (docs/client.md). Loaded with the first event, when something is waiting, and by the service
- * worker of our own pages.
+ * Visits and events without a response. They wait in IndexedDB and are sent later, unchanged and with their original
+ * ids, so that each counts once (docs/client.md). Loaded with the first event, when something is waiting, and by the
+ * service worker of our own pages.
  *
  * @typedef {object} Entry
- * @property {string} id  of the visit or event; starts with the time in base 36, so that ids sort by time
+ * @property {string} id  the visit's or event's id; starts with the time in base 36, so that ids sort by time
  * @property {string} url
- * @property {string} [visit]  id of the event's visit
- * @property {any} body  of the request: a visit, or one event of a visitor
+ * @property {string} [visit]  the id of the event's visit
+ * @property {any} body  the request body: a visit, or one event of a visitor
  *
  * @typedef {object} Visit
- * @property {URL} base  of the server
+ * @property {URL} base  the server's URL
  * @property {string} visitId
  * @property {object} who  the visitor, as sent to the server
  * @property {{page?: string}} fields
- * @property {boolean} isNew  the page that was loaded is its first view
+ * @property {boolean} isNew  whether the loaded page is its first view
  * @property {boolean} isRegistered
  */
 
@@ -26,7 +26,7 @@ const REST_MS = 30_000;
 const ANSWER_LIMIT_MS = 10_000;
 const MOST = 50;
 const MOST_BYTES = 12_000; // of the 16 KB that the server accepts
-// Prefix of keys in localStorage. Value: the note of a page, or "0" for an entry of this queue.
+// Prefix of keys in localStorage. Each value is a page's note, or "0" for an entry in this queue.
 const WAITING = "koyjabo.waiting";
 const NOT_COUNTED = "koyjabo.doNotCount"; // as in client/storage.js
 
@@ -35,7 +35,7 @@ let area = {};
 try {
   area = localStorage;
 } catch {
-  // A service worker, or a browser that forbids storage.
+  // This is a service worker, or the browser forbids storage.
 }
 
 let timer = 0;
@@ -44,7 +44,7 @@ let isDelayed = false; // a server has asked us to wait
 /** @param {string} id */
 const key = (id) => `${WAITING} ${id}`;
 
-/** @param {any} request  or a transaction  @returns {Promise<unknown>} */
+/** @param {any} request  a request or a transaction  @returns {Promise<unknown>} */
 const settled = (request) =>
   new Promise((resolve, reject) => {
     request.onsuccess = request.oncomplete = resolve;
@@ -73,7 +73,7 @@ const notes = () => Object.keys(area).filter((name) => name.startsWith(key("")))
 /** @param {string[]} names  @returns {Entry[]} */
 const entriesOf = (names) => names.map((name) => JSON.parse(area[name])).filter(Boolean);
 
-/** Move the notes of pages into the queue. @returns {Promise<Entry[]>} all entries */
+/** Move the pages' notes into the queue. @returns {Promise<Entry[]>} all entries */
 async function all() {
   const names = notes(), entries = entriesOf(names);
   try {
@@ -92,8 +92,8 @@ async function forget(...entries) {
 }
 
 /**
- * The first entry, with the events of the same visit that follow it, as many as one request may have. A request is
- * either anonymous with all its events, or not.
+ * The first entry and the events of the same visit that follow it, as many as fit into one request. Anonymous events
+ * never share a request with others.
  * @param {Entry[]} entries
  */
 function first(entries, most = MOST) {
@@ -104,7 +104,7 @@ function first(entries, most = MOST) {
   return entries.slice(0, end);
 }
 
-/** The body of a request with these entries. @param {Entry[]} entries */
+/** The request body for these entries. @param {Entry[]} entries */
 const written = (entries) => JSON.stringify({ ...entries[0].body, events: entries[0].visit && entries.flatMap(({ body }) => body.events) });
 
 /**
@@ -117,7 +117,7 @@ async function send(entries) {
   if (Date.now() - parseInt(id, 36) < KEPT_MS) { // a timestamp in the future has no age
     try {
       const answer = await fetch(url, { method: "POST", body: written(entries), keepalive: true, signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) });
-      // A response that is not JSON comes from a proxy or a portal, not from the server.
+      // A response that is not JSON comes from a proxy or a captive portal, not from the server.
       ({ error } = await answer.json());
       isDelayed = answer.status > 499 || answer.status === 429;
       if (isDelayed) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
@@ -152,11 +152,11 @@ async function sendAll() {
 
 /**
  * Run in one page or service worker at a time, if the browser supports locks, since two would send the same entries.
- * @returns {Promise<number>}  as `sendAll`
+ * @returns {Promise<number>}  see `sendAll`
  */
 export const drain = () => /** @type {Promise<any> | undefined} */ (navigator.locks?.request(WAITING, sendAll))?.catch(sendAll) ?? sendAll();
 
-/** Keep an entry until after this page is closed. @param {Entry} entry */
+/** Store an entry, so that it is kept after this page closes. @param {Entry} entry */
 export function keep(entry) {
   try {
     area[key(entry.id)] = JSON.stringify(entry);
@@ -165,7 +165,7 @@ export function keep(entry) {
   }
 }
 
-/** Send what is waiting, until nothing is left. */
+/** Send the waiting entries until none are left. */
 export async function deliver() {
   timer = 0;
   isDelayed = false;
@@ -175,7 +175,7 @@ export async function deliver() {
 
 /**
  * Flush the queue now, or after `ms` if no flush is scheduled.
- * @param {number} [ms]  @param {any} [notes]  as in `eventsOf`
+ * @param {number} [ms]  @param {any} [notes]  see `eventsOf`
  */
 export function later(ms, notes = area) {
   area = notes;
@@ -199,7 +199,7 @@ const isRight = ([name, value]) => NAME.test(name) && (/string|boolean/.test(typ
 /**
  * @param {Visit} visit  the visit that these events belong to
  * @param {() => Promise<unknown> | undefined} begun  settles when the visit has been sent
- * @param {AbortSignal} signal  stops the events
+ * @param {AbortSignal} signal  stops tracking
  * @param {any} notes  where the page stores its state: in memory if the browser forbids storage
  */
 export function eventsOf(visit, begun, signal, notes) {

@@ -1,7 +1,8 @@
 /**
  * The stats as Server-Sent Events, and heartbeats, for pages whose policy or network blocks WebSockets. KoyJabo loads
- * this module when it cannot open one, or needs none (docs/client.md). Hidden pages close their stream, because browsers
- * allow six per host. If the page's policy forbids sockets, only two are tried, because each is reported as a violation.
+ * this module if it cannot open one or does not need one (docs/client.md). Hidden pages close their stream, because
+ * browsers allow only six per host. If the page's policy forbids sockets, only two are tried, because each attempt is
+ * reported as a violation.
  */
 
 /** @typedef {import("./client/line.js").Line} Line */
@@ -12,14 +13,14 @@ const HEARTBEAT_MS = 50_000; // the server bridges 60 s
 const SOCKET_AGAIN_MS = 300_000;
 
 /**
- * Make `socket` use an EventSource, reopened by Line. On its own, an EventSource reconnects in all pages at the same
- * moment, or never.
+ * Replace `socket` with an EventSource that Line reopens. If left to the browser, EventSources reconnect in all pages
+ * at the same moment, or never.
  * @param {import("./koyjabo.js").KoyJabo} koyjabo
  * @param {Line} socket  the connection to replace
  * @param {import("./client/visit.js").Visit} visit
- * @param {AbortSignal} signal  ends it
+ * @param {AbortSignal} signal  ends the stream
  * @param {(event: any) => void} hear
- * @param {boolean} listens  otherwise it only sends heartbeats
+ * @param {boolean} listens  if false, only heartbeats are sent
  */
 export function stream(koyjabo, socket, visit, signal, hear, listens) {
   const { base, who } = visit;

@@ -1,5 +1,5 @@
 /**
- * Koy Jabo Live for any page of any site: counts the visit, and keeps the stats up to date (docs/client.md). Only this
+ * Koy Jabo Live for any page on any site: counts the visit, and keeps the stats up to date (docs/client.md). Only this
  * module imports the modules in client/, since `make assets` bundles them into one file.
  */
 
@@ -31,7 +31,7 @@ import { Visit } from "./client/visit.js";
 
 export { isNewer, Line };
 
-/** A browser may load a page before showing it. Resolves when it is shown. */
+/** Resolves when the page is shown: browsers may load a page before showing it. */
 const shown = () => /** @type {any} */ (document).prerendering && new Promise((then) => on("prerenderingchange", then));
 
 export class KoyJabo {
@@ -50,11 +50,11 @@ export class KoyJabo {
   /** @type {Stats | null} */
   #stats = null;
   #text = "";
-  /** The site's newest visit, if the server has sent one. Read only. @type {Last | null} */
+  /** The site's newest visit, if the server has sent one. Read-only. @type {Last | null} */
   last = null;
   #changes = new EventTarget();
   #stopped = new AbortController();
-  /** Read only. @type {LineState} */
+  /** Read-only. @type {LineState} */
   line = "connecting";
   #timer = 0;
   #contactMs = 0; // when the server last received or sent something
@@ -62,7 +62,7 @@ export class KoyJabo {
   #acted; // and not yet sent
   /** @type {Promise<boolean> | null} */
   #asking = null;
-  /** The registration, or else the first request of the stats. @type {Promise<unknown> | undefined} */
+  /** The registration, or else the first request for the stats. @type {Promise<unknown> | undefined} */
   #begun;
 
   /** @param {Options} [options] */
@@ -104,7 +104,7 @@ export class KoyJabo {
     return this.#stats;
   }
 
-  /** The visitor's own number, once the visit of this session is registered. */
+  /** The visitor's own visit number, once this session's visit is registered. */
   get visit() {
     return this.#visit.receipt;
   }
@@ -162,8 +162,8 @@ export class KoyJabo {
 
   /**
    * Count an event.
-   * @param {string} name  of a-z, 0-9 and _
-   * @param {Record<string, unknown>} [props]  texts, numbers and booleans
+   * @param {string} name  may contain a-z, 0-9 and _
+   * @param {Record<string, unknown>} [props]  strings, numbers and booleans
    */
   async track(name, props, page = location.pathname) {
     await shown();
@@ -264,7 +264,7 @@ export class KoyJabo {
     if (!this.#isLive) this.#say(line);
   }
 
-  /** Report whether the page is shown, and the first input: on the socket, or in a heartbeat. */
+  /** Report whether the page is visible, and the first input, over the socket or in a heartbeat. */
   #report(visible = !document.hidden) {
     const { source } = this.#socket, acted = this.#acted;
     if (source?.readyState === 1) this.#acted = source.send(JSON.stringify({ type: "visible", visible, acted }));

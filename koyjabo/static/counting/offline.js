@@ -1,5 +1,5 @@
 /**
- * Registers the service worker, which sends what is waiting, now and when the network is back. Loaded after the page.
+ * Registers the service worker, which sends waiting requests now and when the network is back. Loaded after the page.
  */
 
 /** @typedef {ServiceWorkerRegistration & {sync?: {register(tag: string): Promise<void>}}} Registration */

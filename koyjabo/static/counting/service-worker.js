@@ -1,6 +1,6 @@
 /**
- * The service worker of our own pages, imported by /sw.js (docs/pages.md). Offline, it shows the last copy of the home
- * page. When the network is back, it sends what is waiting. It never stores pages made for a logged-in user.
+ * The service worker of our own pages, imported by /sw.js (docs/pages.md). Offline, it serves the last copy of the home
+ * page. When the network is back, it sends waiting requests. It never stores pages generated for a logged-in user.
  */
 import { drain } from "./koyjabo-queue.js";
 
@@ -17,7 +17,8 @@ const PATIENCE_MS = 8_000;
 const isForAll = ({ ok, headers }) => ok && !headers.get("Cache-Control")?.includes("no-store");
 
 /**
- * Fetch in the chosen language, without credentials, so that the copy does not reveal the user after logout.
+ * Fetch a copy in the chosen language. If it is private, fetch it without credentials, so that it does not reveal the
+ * user after logout.
  * @param {string} path
  */
 async function fetchCopy(path) {
@@ -52,7 +53,7 @@ function keep(event, name, answer) {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.put(name, copy)));
 }
 
-/** A file with its version in the URL. @param {any} event */
+/** Serve a file that has its version in the URL. @param {any} event */
 async function asset(event) {
   const kept = await copyOf(event.request);
   if (kept) return kept;
@@ -68,7 +69,7 @@ async function fromNetwork(event) {
   return answer;
 }
 
-/** @param {any} event  @param {string} path  of a page */
+/** @param {any} event  @param {string} path  the page's path */
 async function page(event, path) {
   const network = fromNetwork(event);
   const late = new Promise((_, reject) => setTimeout(reject, PATIENCE_MS)); // treat a silent network as none
@@ -78,7 +79,7 @@ async function page(event, path) {
 }
 
 /** @param {Promise<number>} drained */
-// makes the browser try again
+// The rejection makes the browser try again.
 const orAgain = (drained) => drained.then((restMs) => restMs && Promise.reject(new Error("visits wait")));
 
 worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(install()));

@@ -1,4 +1,4 @@
-/** Shares a visit's number through the device's share sheet, or copies it. The other ways to share are links. */
+/** Shares a visit number through the device's share sheet, or copies it. The other ways to share it are links. */
 
 import "../webkit/parts/copy.js";
 import { openDialog } from "../webkit/parts/dialog.js";
@@ -17,8 +17,8 @@ document.addEventListener("click", (event) => {
 });
 
 /**
- * Open the dialog of a number's page on another page. Offline, the number's page itself is opened and shows the error.
- * @param {string} url  of the number's page  @param {string} styles
+ * Open the sharing dialog of a number's page elsewhere. Offline, open the number's page instead to show the error.
+ * @param {string} url  the URL of the number's page  @param {string} styles
  */
 export async function share(url, styles) {
   try {

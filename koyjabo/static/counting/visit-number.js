@@ -15,9 +15,9 @@ const next = find("[data-next]");
 const koyjabo = new KoyJabo({ counts: false, stats: readJson("stats") });
 
 /**
- * The visits since the page was made; undefined if the page has to be fetched again: after midnight, or when visits were
- * added to the total by hand.
- * @param {DOMStringMap} known  when the page was made  @param {Stats} stats
+ * The number of visits since the page was made. Undefined if the page has to be fetched again: after midnight, or after
+ * visits were added to the total by hand.
+ * @param {DOMStringMap} known  the numbers when the page was made  @param {Stats} stats
  */
 function visitsSince({ total, today, epoch }, stats) {
   const visits = stats.totalVisits - Number(total);

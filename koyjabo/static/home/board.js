@@ -18,7 +18,7 @@ export class Board {
     else this.#element.replaceChildren(...Array.from(text, tile));
   }
 
-  /** Flip the digits that differ, one after another. @param {string} from  @param {string} to  as long as `from` */
+  /** Flip the digits that differ, one after another. @param {string} from  @param {string} to  same length as `from` */
   async flip(from, to) {
     const changed = [...to].map((sign, at) => ({ tile: this.#element.children[at], old: from[at], sign })).filter(({ old, sign }) => old !== sign);
     await Promise.allSettled(changed.map(({ tile, old, sign }, at) => flip(tile, old, sign, at * STAGGER_MS)));
@@ -33,7 +33,7 @@ function tile(sign) {
   return tile;
 }
 
-/** @param {string} sign  @param {string} [side]  both, if not given */
+/** @param {string} sign  @param {string} [side]  both halves if omitted */
 function half(sign, side = "") {
   const element = document.createElement("b");
   element.className = side;
@@ -48,7 +48,7 @@ function shown(tile, sign) {
 
 /**
  * Flip a tile: the old digit's upper half falls, showing the new digit's lower half on its back.
- * @param {Element} tile  @param {string} old  @param {string} sign  @param {number} delay  ms
+ * @param {Element} tile  @param {string} old  @param {string} sign  @param {number} delay  in ms
  */
 async function flip(tile, old, sign, delay) {
   const front = half(old, TOP), back = half(sign, BOTTOM);

@@ -9,7 +9,7 @@ const COLORS = ["--series-1", "--series-2", "--series-4", "--series-5", "--accen
 /** @param {number} from  @param {number} to */
 const between = (from, to) => from + Math.random() * (to - from);
 
-/** Computed colours, because a token has two values. @param {HTMLElement} element */
+/** Computed colours, because a token has a light and a dark value. @param {HTMLElement} element */
 function colorsOf(element) {
   return COLORS.map((token) => {
     element.style.color = `var(${token})`;

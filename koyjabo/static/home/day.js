@@ -1,4 +1,4 @@
-/** Today by hour, next to a usual day. The server draws the chart; this script adds new visits to the current hour. */
+/** Today by hour, compared to a usual day. The server draws the chart; this script adds visits to the current hour. */
 
 import { written } from "../webkit/figures.js";
 import { LivePage } from "../webkit/live.js";
@@ -20,7 +20,7 @@ function localTime(ms) {
   return { day, hour };
 }
 
-/** @param {string} [text]  numbers with spaces between them */
+/** @param {string} [text]  numbers separated by spaces */
 const numbers = (text) => text?.split(" ").filter(Boolean).map(Number) ?? [];
 
 export class Day {

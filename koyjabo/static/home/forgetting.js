@@ -1,4 +1,4 @@
-/** Erases the visitor on the server, then its id in this browser. */
+/** Erases the visitor on the server, then the visitor's id in this browser. */
 
 /** @typedef {import("../counting/koyjabo.js").KoyJabo} KoyJabo */
 
@@ -8,7 +8,7 @@ const LONGEST_WAIT_S = 30;
 /**
  * Repeat the request until it succeeds, because a visitor with very many visits is erased in several requests.
  * @param {KoyJabo} koyjabo  stopped afterwards
- * @returns {Promise<boolean>} whether the visitor is erased; if not, call it again
+ * @returns {Promise<boolean>} whether the visitor is erased; if not, call this again
  */
 export async function forget(koyjabo) {
   await forgetWaiting(); // otherwise it would be counted afterwards
@@ -22,7 +22,7 @@ export async function forget(koyjabo) {
   return true;
 }
 
-/** Delete the browser's unsent entries, after another page or the service worker has finished sending. */
+/** Delete the browser's unsent entries once no other page or service worker is sending them. */
 async function forgetWaiting() {
   const clear = () => new Promise((done) => Object.assign(indexedDB.deleteDatabase("koyjabo.waiting"), { onsuccess: done, onerror: done }));
   await (navigator.locks?.request("koyjabo.waiting", clear) ?? clear()).catch(() => {}); // the browser forbids storage
@@ -44,7 +44,7 @@ async function isForgotten(visitorId) {
   }
 }
 
-/** Wait for the time in Retry-After. @param {Response} answer */
+/** Wait for the time that Retry-After specifies. @param {Response} answer */
 async function isToBeAskedAgain(answer) {
   if (answer.ok || (await answer.json()).code !== "not_yet_forgotten") return false;
   const waitS = Math.min(Number(answer.headers.get("Retry-After")), LONGEST_WAIT_S);

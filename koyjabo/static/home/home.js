@@ -1,6 +1,6 @@
 /**
- * Updates the stats and the connection state, shows visitors their number, and erases them on request. Parts below the
- * fold are loaded later.
+ * Updates the stats and the connection state, shows visitors their number, and erases their data on request. Parts
+ * below the fold are loaded later.
  */
 
 import { connection } from "../webkit/connection.js";

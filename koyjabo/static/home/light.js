@@ -10,7 +10,7 @@ const BEAT = { duration: 620, easing: "cubic-bezier(.2, .7, .3, 1)" };
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
- * The visits between two stats, ignoring changes to the total made by hand. Today's visits restart at 0 at midnight.
+ * The visits between two stats, ignoring manual changes to the total. Today's visits restart at 0 at midnight.
  * @param {Stats} before  @param {Stats} now
  */
 function visitsBetween(before, now) {
@@ -24,13 +24,13 @@ export class Light {
   #stats;
   /** @type {Animation | undefined} */ #beat;
 
-  /** @param {Stats} stats  that the page shows */
+  /** @param {Stats} stats  the stats that the page shows */
   constructor(stats) {
     this.#stats = stats;
     this.#entitle();
   }
 
-  /** @param {Stats} stats  the newest ones */
+  /** @param {Stats} stats  the newest stats */
   show(stats) {
     const visits = visitsBetween(this.#stats, stats);
     this.#stats = stats;

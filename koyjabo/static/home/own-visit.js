@@ -9,7 +9,7 @@ import { find, readJson } from "../webkit/page.js";
 const LATE_MS = 60_000;
 
 /**
- * Suffixes of ordinal numbers, by the plural rules of the Unicode CLDR.
+ * Suffixes of ordinal numbers, by Unicode CLDR plural category.
  * @type {Record<string, Record<string, string>>}
  */
 const ENDS = {
@@ -23,15 +23,15 @@ const timeZone = find("[data-connection]").dataset.zone;
 /** @param {number} ms  since 1970 */
 export const minuteOfDay = (ms) => new Date(ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
 
-/** @param {number} number  @returns {string} "145th" */
+/** @param {number} number  @returns {string} such as "145th" */
 export const nth = (number) => written(number) + ENDS[locale][kinds.select(number)];
 
-/** Whether a visit was today, as a page may stay open past midnight. @param {number} ordinal  @param {Stats} stats */
+/** Whether a visit was today: a page may stay open past midnight. @param {number} ordinal  @param {Stats} stats */
 const isOfToday = (ordinal, { totalVisits, todayVisits }) => ordinal > totalVisits - todayVisits;
 
 /**
  * A sentence with emphasised values.
- * @param {string} phrase  with names in braces  @param {Record<string, string>} values
+ * @param {string} phrase  has the names of values in braces  @param {Record<string, string>} values
  */
 function sentence(phrase, values) {
   return phrase.split(/\{(\w+)\}/).map((part, at) => {
@@ -58,7 +58,8 @@ export class OwnVisit {
   }
 
   /**
-   * @param {KoyJabo} koyjabo  @param {Stats} stats  @param {boolean} isOver  the first attempt to register has ended
+   * @param {KoyJabo} koyjabo  @param {Stats} stats
+   * @param {boolean} isOver  whether the first attempt to register has ended
    */
   show({ visit, isCounted, line }, stats, isOver) {
     if (visit) this.#showNumber(visit, stats);

@@ -29,7 +29,7 @@ function chosen() {
   return url.href;
 }
 
-/** Set by script, because the page's policy forbids the attribute `style`. */
+/** Set the colour by script, because the page's policy forbids `style` attributes. */
 function paint() {
   const element = /** @type {HTMLElement} */ (find("#build-preview koyjabo-count"));
   element.style.color = element.dataset.color ?? "";

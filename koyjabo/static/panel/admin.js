@@ -1,4 +1,4 @@
-/** For every page of the panel: opens its connection, and refreshes the parts that the connection does not update. */
+/** For every panel page: opens its connection, and refreshes the parts that the connection does not update. */
 
 import { LivePage } from "../webkit/live.js";
 import { find } from "../webkit/page.js";

@@ -82,7 +82,7 @@ function element(tag, attributes, text = "") {
   return made;
 }
 
-/** @param {number} at  of the options; -1 for none */
+/** @param {number} at  index of the option; -1 for none */
 function mark(at) {
   chosen = at;
   for (const [index, option] of options().entries()) {
@@ -93,7 +93,7 @@ function mark(at) {
   else field.setAttribute("aria-activedescendant", `command-${at}`);
 }
 
-/** @param {HTMLElement} option  @param {boolean} apart  in another tab */
+/** @param {HTMLElement} option  @param {boolean} apart  whether to open another tab */
 function go(option, apart) {
   const url = option.dataset.url ?? "";
   dialog.close();

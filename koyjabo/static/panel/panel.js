@@ -1,4 +1,4 @@
-/** The header of every page of the panel: whether visits are saved, the colour of Health, and the command menu. */
+/** The header of every panel page: whether visits are saved, the colour of Health, and the command menu. */
 
 import { isLookedAt } from "../webkit/live.js";
 import { find, write } from "../webkit/page.js";
@@ -9,8 +9,8 @@ const ASK_AGAIN_MS = 5_000; // while there is a problem, because its cause often
 const ANSWER_LIMIT_MS = 10_000;
 
 /**
- * Pages about a damaged database have neither the mark nor the menu. @param {{unsaved: string, health: string, words:
- * string}} state
+ * Pages about a damaged database have neither the Health mark nor the menu.
+ * @param {{unsaved: string, health: string, words: string}} state
  */
 function showState({ unsaved, health, words }) {
   const notice = /** @type {HTMLElement} */ (find("[data-unsaved]").firstElementChild);

@@ -1,5 +1,5 @@
 /**
- * The connection of a page of the panel: its events, and an exchange every few seconds that detects a hanging server.
+ * The connection of a panel page: its events, and an exchange every few seconds to detect a hanging server.
  */
 
 import { connection } from "../webkit/connection.js";
@@ -22,7 +22,7 @@ import { isLookedAt, LivePage } from "../webkit/live.js";
  * @property {{id: string, name: string}} [user]
  */
 
-/** Whole values by key; null: the key is removed. @typedef {Record<string, any>} Part */
+/** Complete values by key; null removes the key. @typedef {Record<string, any>} Part */
 /** @typedef {{type: string, whole: boolean, visits: Visit[]} & Record<string, Part>} PanelUpdate */
 
 const FORBIDDEN = 4003;
@@ -34,10 +34,10 @@ const POLL_LIMIT_MS = 2_500;
 
 /**
  * Dispatches `opened` with its WebSocket, `update` with each PanelUpdate, `view` with each ViewUpdate, and `state` when
- * saving visits stops or resumes; without a connection, `polled` with Stats, or `lost`.
+ * saving visits stops or resumes. Without a connection, dispatches `polled` with Stats, or `lost`.
  */
 class Panel extends EventTarget {
-  /** How far the server's clock is ahead, ms. */
+  /** How far the server's clock is ahead, in ms. */
   aheadMs = 0;
   /** When visits stopped being saved, or "". */
   unsaved = "";
@@ -104,7 +104,7 @@ class Panel extends EventTarget {
   }
 
   /**
-   * Ask over the connection, which is a small exchange; if it does not answer, open it again, and request the stats.
+   * Ask over the connection, which is cheap. If there is no response, reopen the connection and request the stats.
    */
   async #ask() {
     if (this.#socket) {
@@ -114,7 +114,7 @@ class Panel extends EventTarget {
     return this.#poll();
   }
 
-  /** @returns {Promise<boolean>} whether anything is heard within the limit */
+  /** @returns {Promise<boolean>} whether any message arrives within the limit */
   #isHeard() {
     this.#question();
     return new Promise((resolve) => {
@@ -131,15 +131,15 @@ class Panel extends EventTarget {
         return true;
       }
     } catch {
-      // Treat a missing response like a proxy's response that the server is gone.
+      // Treat a missing response like an error response from a proxy: the server is unavailable.
     }
     this.dispatchEvent(new Event("lost"));
     return false;
   }
 
   /**
-   * Handle a refusal: if the account has lost its access, the page shows that; if the session has ended, a refresh
-   * leads to the login.
+   * Handle a refusal. If the account has lost access, the reloaded page shows that. If the session has ended, a
+   * refresh redirects to the login.
    * @param {number} code
    */
   #ended(code) {

@@ -1,4 +1,4 @@
-/** Opens the receipt of a total on the same page. Without this script, its link opens a page. */
+/** Opens a total's receipt on the same page. Without this script, the link opens a separate page. */
 
 document.addEventListener("click", (event) => {
   const link = /** @type {HTMLAnchorElement | null} */ (/** @type {Element} */ (event.target).closest("a[data-receipt]"));

@@ -1,4 +1,4 @@
-/** Keeps a receipt up to date. Without scripts, the browser reloads the public one. */
+/** Keeps a receipt up to date. Without scripts, the browser reloads the public receipt. */
 
 import "../webkit/parts/ages.js";
 import { LivePage } from "../webkit/live.js";

@@ -31,7 +31,7 @@ function put(dialog, lines) {
   dialog.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
 }
 
-/** If the request fails, the old lines stay; they show their time. @param {HTMLDialogElement} dialog */
+/** If the request fails, the old lines stay, with the time they are from. @param {HTMLDialogElement} dialog */
 async function refresh(dialog) {
   if (!dialog.open || document.hidden) return;
   const lines = await linesOf(shown).catch(() => null);
@@ -39,7 +39,7 @@ async function refresh(dialog) {
   if (lines && !hasFocus) put(dialog, lines);
 }
 
-/** @param {string} url  of a style that only sheets need */
+/** @param {string} url  the URL of a style sheet that only these receipts need */
 async function styled(url) {
   if (document.querySelector(`link[href="${url}"]`)) return;
   const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: url });

@@ -1,5 +1,5 @@
 /**
- * Keeps the reports of a community up to date: the server pushes the numbers of the view; the page requests the rest.
+ * Keeps a community's reports up to date: the server pushes the view's numbers, and the page requests the rest.
  */
 
 import { listen, outside } from "../communities/inside.js";

@@ -1,4 +1,4 @@
-/** Insights without reloads: fetches its links and forms, and replaces parts of the page. Keys choose ranges. */
+/** Insights without reloads: fetches links and forms, and replaces page parts. Keyboard shortcuts choose ranges. */
 
 import { LiveCells } from "./live-cells.js";
 import { LivePage, replaceParts } from "../webkit/live.js";
@@ -19,7 +19,10 @@ const progress = find("[data-insights-progress]");
 let asking = new AbortController();
 let shown = location.pathname + location.search;
 
-/** @param {string} url  @param {AbortSignal} signal  @returns {Promise<Document | null>} that page, if it is one of Insights */
+/**
+ * @param {string} url  @param {AbortSignal} signal
+ * @returns {Promise<Document | null>} the page; null if it is not an Insights page
+ */
 async function read(url, signal) {
   const limit = AbortSignal.any?.([signal, AbortSignal.timeout(ANSWER_LIMIT_MS)]) ?? signal;
   const response = await fetch(url, { headers: { Accept: "text/html" }, signal: limit });
@@ -27,7 +30,7 @@ async function read(url, signal) {
   return response.redirected || !answer.querySelector("[data-insights]") ? null : answer; // the session may have ended
 }
 
-/** The address of a view without values that apply once. @param {string} url */
+/** The address of a view, without values that apply only once. @param {string} url */
 function kept(url) {
   const address = new URL(url, location.href);
   address.searchParams.delete("keep");
@@ -37,7 +40,7 @@ function kept(url) {
 /** The address of the shown view, with its comparison. */
 const present = () => new URL(find("[data-part=head]").dataset.address ?? "", location.href);
 
-/** Shows the view of an address. @param {string} url  @param {boolean} isNew  adds an entry to the history */
+/** Shows the view at an address. @param {string} url  @param {boolean} isNew  whether to add a history entry */
 async function go(url, isNew) {
   asking.abort();
   asking = new AbortController();
@@ -68,7 +71,7 @@ function replace(newer) {
   else root.replaceChildren(...newer.childNodes);
 }
 
-/** A part that is still being counted keeps its old contents until then. @param {Element} newer */
+/** A part that is still being counted keeps its old contents until the count is complete. @param {Element} newer */
 function replacePart(newer) {
   const part = find(`#${newer.id}`);
   date(part, newer);
@@ -80,7 +83,7 @@ function replacePart(newer) {
   }
 }
 
-/** Requests the parts that the page came without. @param {AbortSignal} signal */
+/** Requests the parts that were missing when the page was loaded. @param {AbortSignal} signal */
 async function fill(signal) {
   const pending = /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-pending]")]), all = pending.length;
   const work = async () => {
@@ -94,8 +97,8 @@ async function fill(signal) {
 }
 
 /**
- * If the part does not arrive, it shows that, with a button to try again. @param {HTMLElement} part  @param
- * {AbortSignal} signal
+ * Requests a part. If that fails, the part shows an error and a button to try again.
+ * @param {HTMLElement} part  @param {AbortSignal} signal
  */
 async function fillPart(part, signal) {
   const url = present();
@@ -120,7 +123,7 @@ function showFailure(part) {
   part.replaceChildren(failure);
 }
 
-/** @param {HTMLElement} part  that has failed */
+/** @param {HTMLElement} part  the part that has failed */
 async function retry(part) {
   const { signal } = asking;
   showProgress(0, 0);
@@ -132,8 +135,8 @@ async function retry(part) {
 }
 
 /**
- * Notifies scripts that listen to changes of the page, and restores the focus. @param {() => HTMLElement | null}
- * focused
+ * Notifies scripts that listen for changes to the page, and restores the focus.
+ * @param {() => HTMLElement | null} focused
  */
 function notify(focused) {
   root.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
@@ -141,7 +144,7 @@ function notify(focused) {
 }
 
 /**
- * Returns a function that finds the focused link, button or field after a change; if that is gone, the choice of days.
+ * Returns a function that finds the focused link, button or field after a change, or the choice of days if it is gone.
  */
 function focusNow() {
   const element = /** @type {HTMLElement | null} */ (document.activeElement);
@@ -154,7 +157,7 @@ function focusNow() {
 /** @param {HTMLElement} element */
 const parts = (element) => Array.from(element.querySelectorAll("[data-part]"), (part) => part.id);
 
-/** @param {number} done  @param {number} all  parts; 0 of 0: not known */
+/** @param {number} done  @param {number} all  number of parts; 0 of 0 means unknown */
 function showProgress(done, all) {
   const bar = /** @type {HTMLProgressElement} */ (progress.firstElementChild);
   if (all) Object.assign(bar, { max: all, value: done });
@@ -210,14 +213,14 @@ addEventListener("popstate", () => {
   if (location.pathname + location.search !== shown) void go(location.href, false);
 });
 
-// All figures are of one moment: the line above them has the number of the newest visit. The server
-// pushes the numbers of the view.
+// All figures are from the same moment: the line above them shows the number of the newest visit. The
+// server pushes the view's numbers.
 
 /** @type {WebSocket | null} */
 let line = null;
 let isPushed = false; // whether numbers of this view have come over the connection
 
-/** Lets the server push the numbers of the view. @param {WebSocket} socket  an open one */
+/** Lets the server push the view's numbers. @param {WebSocket} socket  must be open */
 export function follow(socket) {
   line = socket;
   ask();
@@ -247,7 +250,7 @@ setInterval(() => {
   refresh();
 }, UNPUSHED_MS);
 
-/** @param {number} visitors  here now */
+/** @param {number} visitors  number of visitors here now */
 export const showActive = (visitors) => live.showActive(visitors);
 
 /**
@@ -263,7 +266,7 @@ function showAnswer(newer) {
   live.showMoment(Number(next.dataset.moment), next.querySelector("#insights-time")?.textContent ?? "");
 }
 
-/** @param {Element} part  @param {Element} newer  the part whose contents it shows */
+/** @param {Element} part  @param {Element} newer  the part that its contents come from */
 function date(part, newer) {
   const asOf = part.querySelector("[data-as-of]"), next = newer.querySelector("[data-as-of]");
   for (const name of KEPT) {
@@ -276,7 +279,7 @@ function date(part, newer) {
 
 const dated = () => /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-part][data-moment]")]);
 
-/** While a day is still running, parts from another moment turn grey and show that moment. */
+/** While a day is still running, parts from another moment are greyed out and show that moment. */
 function compare() {
   const moment = find("#insights-moment")?.dataset.moment, isRunning = root.querySelector("[data-today]") !== null;
   for (const part of dated()) part.toggleAttribute("data-older", isRunning && part.dataset.moment !== moment);
@@ -302,7 +305,7 @@ document.addEventListener("answered", (event) => {
   compare();
 });
 
-/** The address for the HTML of outdated parts. */
+/** The address for requesting the HTML of outdated parts. */
 function ofParts() {
   const url = present(), { outdated } = live;
   url.searchParams.set("part", outdated.join());
@@ -312,7 +315,7 @@ function ofParts() {
 const page = new LivePage(ofParts, REST_MS, () => present().href);
 const whole = new LivePage(() => present().href, WHOLE_REST_MS); // for pages that show more from the same moment
 
-/** Requests everything, for pages that learn of a change that is not pushed. */
+/** Requests all parts, after a change whose numbers are not pushed. */
 export function refresh() {
   const isShown = dated().length && root.querySelector("[data-today]");
   if (!isShown || root.hasAttribute("data-busy")) return;
@@ -326,7 +329,7 @@ root.addEventListener("focusout", () => live.outdated.length && setTimeout(() =>
 /** @type {Promise<void> | undefined} */
 let following;
 
-/** Rows of lists have lines in the chart, except on touch screens. @param {Event} event */
+/** Draws lines in the chart for list rows, except on touch screens. @param {Event} event */
 function followRows(event) {
   if (event instanceof PointerEvent && event.pointerType === "touch") return;
   following ??= import("./row-lines.js").then(({ follow }) => follow(root)).catch(() => {});

@@ -1,23 +1,23 @@
-/** Writes the numbers that the server pushes into the cells of a view. */
+/** Updates a view's cells with the numbers that the server pushes. */
 
 import { locale, showNumber, spent, written } from "../webkit/figures.js";
 import { write } from "../webkit/page.js";
 
-/** @typedef {(number | string | null)[]} Cell  what its elements show, in their order */
+/** @typedef {(number | string | null)[]} Cell  the values that its elements show, in order */
 /**
  * @typedef {object} ViewUpdate
- * @property {string} view  its key
- * @property {number} moment  later ones are greater
- * @property {string} at  HH:MM:SS in the zone of the server's days
- * @property {boolean} [whole]  everything is there, not only what has changed
+ * @property {string} view  the view's key
+ * @property {number} moment  increases over time
+ * @property {string} at  HH:MM:SS in the time zone of the server's days
+ * @property {boolean} [whole]  whether it contains everything, not only changes
  * @property {Record<string, Cell>} [cells]  by key
- * @property {Record<string, string>} [parts]  the versions of parts by name: with another version a part needs other HTML
+ * @property {Record<string, string>} [parts]  part versions by name; a part with another version needs new HTML
  */
 
 const share = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
 
-/** @param {string} text  @returns {string} with the digits of the language */
+/** @param {string} text  @returns {string} the text in the language's digits */
 const digits = (text) => text.replace(/\d/g, (digit) => written(Number(digit)));
 
 /** @param {number | string | null} value */
@@ -42,7 +42,7 @@ const SHOW = {
   },
 };
 
-/** "▲ 15%". @param {number | string} value  in percent, or "new" */
+/** A change, such as "▲ 15%". @param {number | string} value  in percent, or "new" */
 function change(value) {
   const kinds = /** @type {HTMLTemplateElement} */ (document.querySelector("template[data-changes]")).content.children;
   const kind = typeof value === "string" ? 3 : value > 0 ? 0 : value < 0 ? 1 : 2;
@@ -51,7 +51,7 @@ function change(value) {
   return shown;
 }
 
-/** Makes the cells of the table of hours darker for larger numbers. @param {Element} part */
+/** Makes the cells of the hours table darker for larger numbers. @param {Element} part */
 function darken(part) {
   const cells = /** @type {HTMLElement[]} */ ([...part.querySelectorAll("[data-as=heat]")]);
   const most = Math.max(1, ...cells.map((cell) => Number(cell.dataset.value)));
@@ -76,12 +76,12 @@ export class LiveCells {
   #versions = {};
   /** The text of each cell. @type {WeakMap<Element, string>} */
   #shown = new WeakMap();
-  /** All rows of lists that this view has had, by list and value. @type {Map<string, HTMLElement>} */
+  /** All list rows that this view has had, by list and value. @type {Map<string, HTMLElement>} */
   #rows = new Map();
   /** The names of parts that need new HTML. @type {Set<string>} */
   #outdated = new Set();
 
-  /** @param {HTMLElement} root  of Insights */
+  /** @param {HTMLElement} root  the root element of Insights */
   constructor(root) {
     this.#root = root;
   }
@@ -98,7 +98,7 @@ export class LiveCells {
     this.#outdated.clear();
   }
 
-  /** @param {ViewUpdate} update  @returns {boolean} whether it has numbers of the view that the page shows */
+  /** @param {ViewUpdate} update  @returns {boolean} whether it has numbers for the view that the page shows */
   take(update) {
     const { view, moment, at, whole = false, cells = {}, parts = {} } = update;
     if (!this.isOf(update) || (whole && !update.cells)) return false;
@@ -124,7 +124,7 @@ export class LiveCells {
     return this.#moment < Number(this.#line?.dataset.moment);
   }
 
-  /** Marks all parts as in need of new HTML. */
+  /** Marks all parts as needing new HTML. */
   outdateAll() {
     for (const part of this.#parts()) this.#outdated.add(nameOf(part));
   }
@@ -164,8 +164,8 @@ export class LiveCells {
   }
 
   /**
-   * Until the days are over, keeps their peak from being below the number of visitors here now. @param {number}
-   * visitors  here now
+   * Until the days are over, keeps their peak from falling below the number of visitors here now.
+   * @param {number} visitors  number of visitors here now
    */
   showActive(visitors) {
     this.#active = visitors;
@@ -173,7 +173,10 @@ export class LiveCells {
     if (most) showNumber(most, this.#most(Number(most.dataset.value)));
   }
 
-  /** Shows the moment of the figures. @param {number} moment  @param {string} time  in words  @param {ParentNode} [where] */
+  /**
+   * Shows the moment that the figures are from.
+   * @param {number} moment  @param {string} time  the moment as text  @param {ParentNode} [where]
+   */
   showMoment(moment, time, where = this.#root) {
     const line = /** @type {HTMLElement | null} */ (where.querySelector("#insights-moment"));
     if (!line) return;
@@ -232,7 +235,7 @@ export class LiveCells {
     changed.find((cell) => cell.closest("[data-chart]"))?.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
   }
 
-  /** @param {HTMLElement} cell  @returns {boolean} whether it shows something else now */
+  /** @param {HTMLElement} cell  @returns {boolean} whether its contents have changed */
   #fillCell(cell) {
     const values = this.#cells[cell.dataset.cell ?? ""], text = JSON.stringify(values);
     if (!values || this.#shown.get(cell) === text) return false;

@@ -1,4 +1,4 @@
-/** On pages of the panel, whose connection pushes the numbers of the view. */
+/** For panel pages, where the connection pushes the view's numbers. */
 
 import { panel } from "../realtime/panel-line.js";
 import { follow, refresh, showActive, take } from "./insights.js";

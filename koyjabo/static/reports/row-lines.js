@@ -1,5 +1,5 @@
 /**
- * Draws the line for a list's row in the chart while the pointer rests on the row or the row has the keyboard focus.
+ * Draws the line for a list row in the chart while the pointer rests on the row or the row has keyboard focus.
  */
 
 /** @typedef {import("../webkit/charts.js").RowLine} RowLine */
@@ -10,16 +10,16 @@ const MOST_A_MINUTE = 30; // requests per page
 const MINUTE_MS = 60_000;
 const MOST_KEPT = 100; // answers
 
-/** Answers by address; empty for a refused request. @type {Map<string, Period[]>} */
+/** Responses by address; empty for a refused request. @type {Map<string, Period[]>} */
 const kept = new Map();
-/** The times of the last requests. @type {number[]} */
+/** The times of recent requests. @type {number[]} */
 let asked = [];
 let asking = new AbortController();
 let timer = 0;
 /** @type {Element | null} */
 let row = null;
 
-/** @param {HTMLElement} root  of Insights */
+/** @param {HTMLElement} root  the root element of Insights */
 export function follow(root) {
   root.addEventListener("pointerover", (event) => event.pointerType !== "touch" && void show(rowOf(event.target) ?? focused()));
   root.addEventListener("pointerleave", () => void show(focused()));
@@ -33,12 +33,12 @@ export function follow(root) {
 }
 
 /**
- * A chosen row has the line of the whole chart, so it is none of these. @param {EventTarget | null} target  @returns
- * {Element | null}
+ * The row that contains `target`. Not a chosen row, because the chart already shows its line.
+ * @param {EventTarget | null} target  @returns {Element | null}
  */
 const rowOf = (target) => /** @type {Element | null} */ (target)?.closest(".values tbody tr:not([data-chosen]):has(a)") ?? null;
 
-/** The row that the keyboard has reached. */
+/** The row that has keyboard focus. */
 const focused = () => rowOf(document.querySelector(".values a:focus-visible"));
 
 /** @param {Element | null} next */
@@ -62,8 +62,8 @@ async function show(next) {
 }
 
 /**
- * The chart's timeline, with the filter that the row's link adds. @param {HTMLElement} figure  @param
- * {HTMLAnchorElement} link
+ * The address of the chart's timeline, with the filter that the row's link adds.
+ * @param {HTMLElement} figure  @param {HTMLAnchorElement} link
  */
 function address(figure, link) {
   const url = new URL(figure.dataset.lines ?? "", location.href);
@@ -72,7 +72,7 @@ function address(figure, link) {
   return url.href;
 }
 
-/** Does not ask a busy server again. @param {string} url  @param {AbortSignal} signal */
+/** Does not repeat a request that a busy server has refused. @param {string} url  @param {AbortSignal} signal */
 async function ask(url, signal) {
   asked = asked.filter((at) => at > performance.now() - MINUTE_MS);
   if (signal.aborted || asked.length >= MOST_A_MINUTE) return;

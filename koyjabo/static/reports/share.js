@@ -1,4 +1,4 @@
-/** On pages of a share link, whose connection pushes the numbers of the view. */
+/** For share link pages, where the connection pushes the view's numbers. */
 
 import { Line } from "../counting/koyjabo.js";
 import { follow, take } from "./insights.js";

@@ -1,4 +1,4 @@
-/** Numbers by name as bars, the largest first. Reuses the row of a name, so that its bar grows. */
+/** Numbers by name as bars, largest first. Reuses a name's row, so that its bar grows. */
 
 import { written } from "../webkit/figures.js";
 
@@ -12,8 +12,8 @@ export class Bars {
   /** @type {Map<string, Element>} */
   #rows = new Map();
 
-  /** @param {HTMLElement} part  with a list, a template of its rows, and a text for no rows
-   * @param {(name: string) => string} nameOf  the name to show
+  /** @param {HTMLElement} part  has a list, a template for its rows, and a text for an empty list
+   * @param {(name: string) => string} nameOf  returns the name to show
    */
   constructor(part, nameOf) {
     this.#list = /** @type {HTMLElement} */ (part.querySelector("ul"));
@@ -23,8 +23,8 @@ export class Bars {
   }
 
   /**
-   * @param {Record<string, number | null>} counts  whole values by name; null: the name is removed  @param {boolean}
-   * isWhole
+   * @param {Record<string, number | null>} counts  complete values by name; null removes the name
+   * @param {boolean} isWhole
    */
   take(counts, isWhole) {
     if (isWhole) this.#counts.clear();

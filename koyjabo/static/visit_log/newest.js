@@ -8,7 +8,10 @@ import { placeName } from "../webkit/places.js";
 
 /** @typedef {import("../realtime/panel-line.js").Visit} Visit */
 
-/** Attended ms, since when the page is visible, and "automated" or "acted". @typedef {[number | null, number | null, string]} LiveTime */
+/**
+ * Attended time in ms, the moment the page became visible, and "automated" or "acted".
+ * @typedef {[number | null, number | null, string]} LiveTime
+ */
 
 const phrases = readJson("phrases");
 const WRITTEN_MS = 300_000; // the time of an open page is written at most this late
@@ -23,7 +26,7 @@ export class Newest {
   /** @type {Visit[] | null} newest first; null before the first event */
   #visits = null;
   #waiting = 0;
-  /** By the id of the visit. @type {Map<string, LiveTime>} */
+  /** By visit id. @type {Map<string, LiveTime>} */
   #times = new Map();
   #isRedrawn = false; // rows may have lost a name since they were drawn
 

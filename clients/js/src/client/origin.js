@@ -1,4 +1,4 @@
-/** The server does not deliver a package, so the page must name the server. @returns {string} */
+/** The package is not loaded from the server, so the page must specify `baseUrl`. @returns {string} */
 export function origin() {
   throw new TypeError("KoyJabo needs baseUrl");
 }

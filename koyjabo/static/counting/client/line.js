@@ -1,4 +1,4 @@
-/** A connection that receives events from the server: a WebSocket, reopened when it is lost. */
+/** A connection that receives events from the server: a WebSocket, reopened when lost. */
 
 import { ANSWER_LIMIT_MS, delay, on, onReturn, SILENCE_MS } from "./requests.js";
 
@@ -6,9 +6,9 @@ import { ANSWER_LIMIT_MS, delay, on, onReturn, SILENCE_MS } from "./requests.js"
  * @typedef {object} LineHandlers
  * @property {(event: any) => void} hear
  * @property {(isRefused: boolean) => number | false | undefined | void} lost  `isRefused`: sockets may be blocked here.
- *   Returns ms until the next attempt, if it can wait
+ *   Returns ms until the next attempt; if falsy, the usual delay applies
  * @property {(socket: any) => void} [opened]
- * @property {(code: number) => void} [ended]  the server closed the connection for good, with a code from 4000 on
+ * @property {(code: number) => void} [ended]  the server closed the connection for good, with a code of 4000 or above
  */
 
 export class Line {
@@ -62,7 +62,7 @@ export class Line {
     }
   }
 
-  /** Check the connection when the page is visible or online again, because it may be dead. */
+  /** Check the connection when the page becomes visible or is back online, because it may be dead. */
   wake() {
     this.#failures = 0;
     this.open();
@@ -105,7 +105,7 @@ export class Line {
     this.#handlers.hear(event);
   }
 
-  /** Ask the server for a sign of life. */
+  /** Check that the server still responds. */
   ask() {
     if (this.source?.readyState !== 1) return; // the socket is not open
     this.source.send('{"type":"request_count"}');

@@ -1,4 +1,4 @@
-/** Requests of the client module, and their retries. */
+/** The client module's requests, and their retries. */
 
 export const ANSWER_LIMIT_MS = 10_000;
 
@@ -14,8 +14,8 @@ const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 30_000;
 
 /**
- * GET, or POST if there is a body. The body is sent as plain text, which needs no preflight request. The
- * request continues if the page closes.
+ * GET, or POST if there is a body. The body is sent as plain text, to avoid a preflight request. A POST continues after
+ * the page closes.
  * @param {string} path  @param {URL} base  @param {object} [body]
  */
 export const request = (path, base, body) =>
@@ -27,15 +27,15 @@ export const request = (path, base, body) =>
   });
 
 /**
- * @param {string} types  of events of the window, with spaces between them
+ * @param {string} types  event types of the window, separated by spaces
  * @param {(event: any) => void} call
- * @param {AbortSignal} [signal]  ends it
+ * @param {AbortSignal} [signal]  removes the listeners
  */
 export function on(types, call, signal) {
   for (const type of types.split(" ")) addEventListener(type, call, { capture: true, passive: true, signal });
 }
 
-/** @param {() => void} call  when the network or the visitor returns  @param {AbortSignal} [signal] */
+/** @param {() => void} call  called when the network or the visitor returns  @param {AbortSignal} [signal] */
 export function onReturn(call, signal) {
   on("online", call, signal);
   on("visibilitychange", () => document.hidden || call(), signal);

@@ -1,12 +1,12 @@
-/** The stats of a server. */
+/** A server's stats. */
 
 /**
- * @typedef {object} Stats  the object of GET /api/stats
+ * @typedef {object} Stats  the object that GET /api/stats returns
  * @property {number} totalVisits
  * @property {number} todayVisits
  * @property {number} activeUsers
  * @property {number} uniqueVisitors
- * @property {Record<string, {count: number}>} locations  active visitors by place
+ * @property {Record<string, {count: number}>} locations  active visitors by location
  * @property {string} epoch  in base 36
  * @property {number} revision
  * @property {boolean} [stale]
@@ -15,8 +15,8 @@
  */
 
 /**
- * Whether `stats` are newer than `shown`, since responses may arrive in any order: the greater epoch decides, then
- * total, then revision.
+ * Whether `stats` are newer than `shown`, because responses may arrive in any order: the higher epoch decides, then the
+ * total, then the revision.
  * @param {Stats} stats
  * @param {Stats | null} shown
  */

@@ -24,11 +24,11 @@ export function keep(area, key, value) {
     area[key] = value;
     return true;
   } catch {
-    // There is no room.
+    // The storage is full.
   }
 }
 
-/** @param {string | null | undefined} text  @returns {any} undefined for a text that is not JSON */
+/** @param {string | null | undefined} text  @returns {any} undefined if the text is not JSON */
 export function parsed(text) {
   try {
     return JSON.parse(/** @type {string} */ (text)); // "null" for null
@@ -39,7 +39,7 @@ export function parsed(text) {
 
 export const isNotCounted = () => !!local[NOT_COUNTED];
 
-/** Takes effect on this origin, starting with the next page. */
+/** Takes effect on this origin from the next page on. */
 export function doNotCount(yes = true) {
   yes ? keep(local, NOT_COUNTED, "1") : delete local[NOT_COUNTED];
 }

@@ -1,6 +1,6 @@
 /**
- * Requests that have no response yet. They are noted before they are sent, so that a page that closes early loses
- * nothing. After a failure they move to koyjabo-queue.js.
+ * Requests that have no response yet. They are noted before they are sent, so that nothing is lost if the page closes
+ * early. After a failure, they move to koyjabo-queue.js.
  */
 
 import { POLL_MS } from "./requests.js";
@@ -14,14 +14,14 @@ const WAITING = "koyjabo.waiting "; // as in koyjabo-queue.js
 export const waiting = () => Object.keys(local).filter((key) => key.startsWith(WAITING)).length;
 
 /**
- * The module that sends waiting requests once there is a network.
+ * The module that sends waiting requests once the network is available.
  * @returns {Promise<typeof import("../koyjabo-queue.js")>}
  */
 export const queue = () => import("../koyjabo-queue.js").catch(() => new Promise((then) => setTimeout(then, POLL_MS)).then(queue));
 
 /**
- * Send what is waiting.
- * @param {number} [restMs]  wait at least this long  @param {Entry} [entry]  with this one, if it could not be noted
+ * Send the waiting requests.
+ * @param {number} [restMs]  the minimum wait  @param {Entry} [entry]  also sent, in case it could not be noted
  */
 export const deliver = (restMs, entry) =>
   queue().then(({ keep, later }) => {

@@ -7,10 +7,10 @@ import { deliver, done, note } from "./unsent.js";
 /**
  * @typedef {import("./stats.js").Stats} Stats
  *
- * @typedef {object} Receipt  the visitor's own number
- * @property {number} ordinal  among all visits
- * @property {number} today  among the visits of its day
- * @property {string} share  the path of its page
+ * @typedef {object} Receipt  the visitor's own visit number
+ * @property {number} ordinal  number among all visits
+ * @property {number} today  number among the visits of the same day
+ * @property {string} share  path of the number's page
  *
  * @typedef {object} VisitOptions
  * @property {string} [communityId]
@@ -28,7 +28,10 @@ const random = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(3
 
 const newVisitorId = () => `visitor_${Date.now()}_${random().slice(-9)}`;
 
-/** @param {boolean} remember  @param {string} key  storage key  @param {boolean} counts  otherwise it stores none  @returns {string} */
+/**
+ * @param {boolean} remember  @param {string} key  storage key
+ * @param {boolean} counts  if false, no id is stored  @returns {string}
+ */
 function visitorId(remember, key, counts) {
   const known = (remember && local[key]) || session[key];
   const id = known && /^[\w.:-]{1,128}$/.test(known) ? known : newVisitorId();
@@ -70,7 +73,7 @@ export class Visit {
     return this.isNew && !this.isRegistered && this.#isToSend();
   }
 
-  /** The id that the server knows this visit by, if it has one: an older client stores no id. */
+  /** The id that the server knows this visit by, if any: older clients stored no id. */
   get knownId() {
     return this.isNew || this.receipt ? this.visitId : undefined;
   }

@@ -9,7 +9,7 @@ import { showPlaces } from "../people.js";
 const day = new Day();
 const goal = document.querySelector("[data-goal]") && new Goal();
 
-/** @param {KoyJabo} koyjabo  @param {boolean} isOld  the page comes from a cache */
+/** @param {KoyJabo} koyjabo  @param {boolean} isOld  whether the page comes from a cache */
 export function follow(koyjabo, isOld) {
   /** @type {unknown} */ let shown;
   koyjabo.subscribe((stats, state) => {
