@@ -1,5 +1,5 @@
-/** Runs the code from docs/bridges.md as the worker does: `node worker.mjs <file with the code> <address>`, with requests as JSON
- * on standard input. Writes the responses: null if the worker handles the request itself. */
+/** Runs the code from docs/bridges.md as the worker does: `node worker.mjs <file with the code> <address>`, with the
+ * requests as JSON on standard input. Prints the responses as JSON: null if the worker handles the request itself. */
 
 import { readFileSync } from "node:fs";
 

@@ -1,5 +1,6 @@
-// A page of a project that uses the React package, under Node. Prints what it shows and receives, one JSON object per line.
-// Commands come the same way: {"do": "show", "name", "component", "props"}, {"do": "hide" | "click" | "clear", "name"}.
+// A page that uses the React package, run under Node. Prints what it shows and receives, one JSON object per line.
+// Reads commands in the same format:
+// {"do": "show", "name", "component", "props"}, {"do": "hide" | "click" | "clear", "name"}.
 
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";

@@ -50,7 +50,7 @@ def test_attempts_come_with_growing_pauses_under_one_id_until_the_delivery_is_de
     expected_ms = [pause_s * 1000 for pause_s in (5, 300, 1800, 7200, 18_000, 36_000)]
     assert len(pauses_ms) == len(expected_ms)
     # In whole numbers, so that a pause at a limit is not outside by a rounding error.
-    within = [8 * wanted <= 10 * pause <= 12 * wanted for pause, wanted in zip(pauses_ms, expected_ms, strict=True)]
+    within = [8 * middle <= 10 * pause <= 12 * middle for pause, middle in zip(pauses_ms, expected_ms, strict=True)]
     assert all(within), pauses_ms
     assert len(set(receiver.ids)) == 1
     assert len({delivery.headers["webhook-timestamp"] for delivery in receiver.received}) == 7

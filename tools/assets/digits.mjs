@@ -1,5 +1,5 @@
-/** Writes the fonts of large figures: `node digits.mjs <folder of fonts> <folder>`. They contain only digits and signs,
- * with equal widths within a script. Noto Sans Bengali is licensed under the SIL Open Font License 1.1. */
+/** Writes the fonts for large figures: `node digits.mjs <folder of fonts> <folder>`. They contain only digits and
+ * signs, all of equal width within a script. Noto Sans Bengali is licensed under the SIL Open Font License 1.1. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -3,21 +3,21 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Names of Lucide; test_design_tokens.py compares them with the templates. */
+/** Names of Lucide icons; test_design_tokens.py compares them with the templates. */
 const NAMES = `
   activity arrow-down arrow-up check chevron-down chevron-left chevron-right circle-alert circle-check clock copy
   download ellipsis filter gauge info key list log-out menu monitor moon pause plus refresh-cw
   scroll-text search settings sun triangle-alert upload user users x
 `.trim().split(/\s+/);
 
-/** Round to two decimals. Adds a space where a number would merge with its neighbour. */
+/** Rounds to two decimals. Adds a space where a number would merge with its neighbour. */
 function short(text, at, path) {
   const rounded = String(Math.round(Number(text) * 100) / 100).replace(/^(-?)0\./, "$1.");
   const before = /\d/.test(path[at - 1] ?? "") && /^\d/.test(rounded) ? " " : "";
   return before + rounded + (path[at + text.length] === "." && !rounded.includes(".") ? " " : "");
 }
 
-/** Make the first `m` absolute, because the path is appended to another one. Further points of an `m` are lines. */
+/** Makes the first `m` absolute, because the path is appended to another one. Further points after an `m` are lines. */
 const absolute = (d) => d.replace(/^m\s*(-?[\d.]+)[\s,]*(-?[\d.]+)(?![\d.])\s*(?=[-\d.])/, "M$1 $2l").replace(/^m/, "M");
 
 const circle = ({ cx, cy, rx, ry }) => `M${cx - rx} ${cy}a${rx} ${ry} 0 1 0 ${2 * rx} 0a${rx} ${ry} 0 1 0 ${-2 * rx} 0`;

@@ -1,5 +1,6 @@
 /** Writes a vector map: `node maps.mjs <folder of modules> <folder>`. `bangladesh.svg` is the country, and
- * `bangladesh.json` the positions of its cities on it, by name. The shape comes from Natural Earth (public domain), the cities from GeoNames (CC BY 4.0). */
+ * `bangladesh.json` has the positions of its cities on the map, by name. The shape comes from Natural Earth (public
+ * domain), the cities come from GeoNames (CC BY 4.0). */
 
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -13,13 +14,13 @@ const { presimplify, quantile, simplify } = await import(require.resolve("topojs
 
 const SIDE = 500; // of the map, in its own units
 
-/** Names in address databases, and the names that GeoNames uses. */
+/** Names in IP address databases, with the names that GeoNames uses. */
 const OTHER_NAMES = {
   "Chittagong": "Chattogram", "Cumilla": "Comilla", "Bogura": "Bogra", "Jashore": "Jessore", "Barisal": "Barishal",
   "Tongi": "Tungi", "Maulvibazar": "Maulavi Bazar", "Moulvibazar": "Maulavi Bazar", "Noakhali": "Maijdi",
 };
 
-/** Keep the 30 % of points that matter most. */
+/** All countries, with the 30 % of points that matter most. */
 function countries() {
   const whole = presimplify(require("world-atlas/countries-10m.json"));
   return feature(simplify(whole, quantile(whole, 0.3)), "countries").features;
@@ -28,7 +29,7 @@ function countries() {
 /** CLDR also maps the numeric codes of ISO 3166. */
 const codeOf = ({ id }) => id && new Intl.Locale(`und-${id}`).region;
 
-/** Relative lines between whole pixels. Drops repeated points, and shapes smaller than a pixel. */
+/** Converts a path to relative lines between whole pixels. Drops repeated points and shapes smaller than a pixel. */
 function short(path) {
   const rings = path.split("M").filter(Boolean).map((ring) => ring.replace("Z", "").split("L").map((point) => point.split(",").map((number) => Math.round(Number(number)))));
   return rings.map((ring) => {
@@ -38,7 +39,7 @@ function short(path) {
   }).join("");
 }
 
-/** The name without diacritics, as address databases write it. */
+/** The name without diacritics, as in IP address databases. */
 const plain = (name) => name.normalize("NFKD").replace(/\p{Diacritic}/gu, "").replace(/’/g, "'");
 
 /** All cities by each of their names. `valueOf` receives the GeoNames entry. */

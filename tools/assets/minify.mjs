@@ -1,6 +1,6 @@
 // Builds koyjabo/static/min/ from the files next to it: minifies scripts and styles, compresses all text with Brotli and
 // gzip, and writes manifest.json for the server (webkit/assets/static_files.py). The client module and each file in a
-// folder `pages/` are bundled with all that they import.
+// folder `pages/` are bundled with everything they import.
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, extname, join, relative } from "node:path";
@@ -24,8 +24,8 @@ const sources = readdirSync(STATIC, { recursive: true, withFileTypes: true })
   .filter((name) => !name.startsWith("min/"))
   .sort();
 
-/** Keeps files separate, with a path relative to the importing file: what a bundle loads later or shows, and all imports of
- * other files. */
+/** Keeps files separate, with paths relative to the importing file. In bundles, this applies only to files that are
+ * loaded later or shown; in other files, to all imports. */
 const apart = (name) => ({
   name: "apart",
   setup({ onResolve }) {
@@ -43,7 +43,7 @@ async function built(name) {
   return Buffer.from(outputFiles[0].contents);
 }
 
-/** The modules that each of our scripts imports on loading, nearest first. */
+/** The modules that each of our scripts imports when it loads, nearest first. */
 async function graph() {
   const entryPoints = sources.filter((name) => isOurs(name) && extname(name) === ".js").map((name) => join(STATIC, name));
   const { metafile } = await build({ ...OPTIONS, entryPoints, outdir: TARGET, metafile: true });
@@ -55,13 +55,13 @@ async function graph() {
   };
 }
 
-/** A style for the head of a page, with URLs that start at the root. */
+/** A style sheet for the head of a page, with URLs that start at the root. */
 function inlined(css, version) {
   const text = css.toString().trim().replaceAll("../../", `/static/v-${version}/`);
   return { text, digest: createHash("sha256").update(text).digest("base64") };
 }
 
-/** @param {Map<string, Buffer>} files  by name, in the order of these */
+/** @param {Map<string, Buffer>} files  contents by name, sorted */
 function digestOf(files) {
   const hash = createHash("sha256");
   for (const [name, content] of files) hash.update(`${name} ${content.length}\n`).update(content);

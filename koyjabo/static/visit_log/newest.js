@@ -47,13 +47,13 @@ export class Newest {
     this.#show();
   }
 
-  /** Takes changed times; null: the visit is not shown any more. @param {Record<string, LiveTime | null>} times  @param {boolean} isWhole */
+  /** Takes the changed times; null means the visit is no longer shown. @param {Record<string, LiveTime | null>} times  @param {boolean} isWhole */
   time(times, isWhole) {
     if (isWhole) this.#times.clear();
     for (const [id, time] of Object.entries(times)) time ? this.#times.set(id, time) : this.#times.delete(id);
   }
 
-  /** Lets the times of open pages grow. @param {number} nowMs  by the server's clock */
+  /** Updates the attended times of open pages. @param {number} nowMs  by the server's clock */
   tick(nowMs) {
     const opened = new Map((this.#visits ?? []).map(({ id, at }) => [String(id), at]));
     for (const row of this.#body.rows) {
@@ -113,8 +113,8 @@ export class Newest {
 }
 
 /**
- * As `ui.evidence` on the server. @param {LiveTime} time  @param {number} at  when the visit was counted, ms  @param
- * {number} nowMs
+ * Returns the same words as `ui.evidence` on the server.
+ * @param {LiveTime} time  @param {number} at  when the visit was counted, in ms  @param {number} nowMs
  */
 function evidence([attended, since, kind], at, nowMs) {
   const seconds = Math.floor(((attended ?? 0) + (since === null ? 0 : Math.max(0, nowMs - since))) / 1_000);
@@ -124,7 +124,7 @@ function evidence([attended, since, kind], at, nowMs) {
 }
 
 /**
- * Write a text, and the address of a link; without a text the element is removed.
+ * Sets the text of an element and the URL of a link. Without a text, removes the element.
  * @param {Element} row  @param {string} name  @param {string | undefined} text  @param {string | number} [key]
  */
 function set(row, name, text, key) {

@@ -1,4 +1,4 @@
-/** Keeps the minutes and the lists of Live up to date. */
+/** Keeps the minutes and lists of the Live page up to date. */
 
 import { Bars } from "./bars.js";
 import { Minutes } from "../webkit/minutes.js";

@@ -5,12 +5,12 @@ import { write } from "../webkit/page.js";
 
 /** @typedef {{name: string, online: number, came: number, left: number}} Community */
 
-/** While the table has the focus, rows are updated but keep their places. */
+/** While the table has focus, its rows are updated but not reordered. */
 export class Traffic {
   #part;
   #body;
   #row;
-  /** @type {Map<string, Community>} the newest change last */
+  /** @type {Map<string, Community>} by id, most recently changed last */
   #communities = new Map();
   /** @type {Map<string, HTMLElement>} rows by id */
   #rows = new Map();
@@ -24,8 +24,8 @@ export class Traffic {
   }
 
   /**
-   * @param {Record<string, Community | null>} communities  whole values by id; null: the community is removed  @param
-   * {boolean} isWhole
+   * @param {Record<string, Community | null>} communities  full values by id; null removes the community
+   * @param {boolean} isWhole
    */
   take(communities, isWhole) {
     if (isWhole) this.#communities.clear();

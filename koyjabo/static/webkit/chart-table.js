@@ -1,14 +1,11 @@
-/** Reads the table of a chart, and stacks its columns for uPlot. */
+/** Reads a chart's table and stacks its columns for uPlot. */
 
 /** @typedef {import("../vendor/uPlot.js")} uPlot */
 
 /**
- * A table, the oldest row first. By row: its label, title, link and note, and of the period it is compared with the
- * value,
- * the day, and the difference as it is shown and as it is spoken. By series: the values of the rows, and their sums
- * with
- * the series below. `incomplete` are rows that are not over, or with days that are not counted yet. Unknown values are
- * null.
+ * A table, oldest row first. Per row: its label, title, link and note, and for the period it is compared with, the
+ * value, the day, and the difference as shown and as spoken. Per series: the values of the rows, and their sums with
+ * the series below. `incomplete` marks rows that are not over yet or only partly in the range. Unknown values are null.
  * @typedef {object} Table
  * @property {string[]} labels
  * @property {string[]} titles
@@ -17,9 +14,9 @@
  * @property {string[]} names
  * @property {(number | null)[][]} values
  * @property {number[][]} sums
- * @property {(number | null)[]} compared  empty without a comparison
- * @property {(number | null)[]} line  `compared` without the running row: it has only the same hours, so the line would
- * fall
+ * @property {(number | null)[]} compared  empty if there is no comparison
+ * @property {(number | null)[]} line  `compared` without the current row, whose comparison covers only the hours so
+ * far and would make the line drop
  * @property {string[]} comparedDays
  * @property {{shown: string, spoken: string}[]} changes
  * @property {boolean[]} incomplete
@@ -49,10 +46,10 @@ export function readTable(figure) {
   };
 }
 
-/** The cells with an attribute in the row of a cell. @param {Element} cell  @param {string} name */
+/** The cells with this attribute in the same row as `cell`. @param {Element} cell  @param {string} name */
 const cellsOfRow = (cell, name) => [...(cell.parentElement?.querySelectorAll(`[${name}]`) ?? [])];
 
-/** "▲ 15%", "up by 15%". @param {Element} cell */
+/** The change as shown ("▲ 15%") and as spoken ("up by 15%"). @param {Element} cell */
 function change(cell) {
   const [spoken] = texts([cell]), direction = cell.querySelector("[data-direction]")?.getAttribute("data-direction");
   const arrow = direction ? ARROWS[/** @type {"up" | "down"} */ (direction)] : "";
@@ -69,10 +66,9 @@ const texts = (nodes) => Array.from(nodes, (node) => (node.textContent ?? "").re
 export const total = (numbers) => numbers.reduce((/** @type {number} */ sum, number) => sum + (number ?? 0), 0);
 
 /**
- * The data of uPlot: the sums, the highest first, because each bar covers the lower part of the previous one.
- * Incomplete
- * rows have their own series, because uPlot fills a series in one way. The line of the comparison comes last, with its
- * halo below it.
+ * The data for uPlot: the sums, highest first, because each bar covers the lower part of the previous one. Incomplete
+ * rows have their own series, because uPlot uses one fill per series. The comparison line comes last, drawn over its
+ * halo.
  * @param {Table} table  @returns {uPlot.AlignedData}
  */
 export function layers({ labels, sums, line, incomplete }) {

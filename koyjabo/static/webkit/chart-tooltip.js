@@ -1,17 +1,20 @@
-/** The tooltip of a chart: at the pointer, and by the arrow keys, as a slider whose value screen readers announce. */
+/**
+ * The tooltip of a chart. It follows the pointer and the arrow keys. The plot has the role of a slider, so that screen
+ * readers announce its value.
+ */
 
 /**
- * Series "0" is the total. `spoken` is the value in words, for values that are shown as symbols.
+ * Series "0" is the total. `spoken` is the value in words, if it is shown with symbols.
  * @typedef {{title: string, lines: {name: string, value: string, series: string, spoken?: string}[], note: string}}
  * Reading
  */
 
 /**
- * @typedef {object} Chart  the chart below the pointer
+ * @typedef {object} Chart  the chart that the tooltip belongs to
  * @property {(row: number) => Reading} read
- * @property {(row: number) => void} point  shows the tooltip there
+ * @property {(row: number) => void} point  shows the tooltip at a row
  * @property {() => void} leave  hides it
- * @property {(row: number) => void} [choose]  called for Enter, and for a click that is not a tap
+ * @property {(row: number) => void} [choose]  called on Enter and on clicks, except taps
  */
 
 const STEPS = new Map([
@@ -27,7 +30,7 @@ export class ChartTooltip {
   #row = 0; // shown last
   #last = 0;
 
-  /** @param {HTMLElement} place  of the plot  @param {Chart} chart */
+  /** @param {HTMLElement} place  the element of the plot  @param {Chart} chart */
   constructor(place, chart) {
     this.#place = place;
     this.#chart = chart;
@@ -60,7 +63,7 @@ export class ChartTooltip {
     this.#move(x, y);
   }
 
-  /** Next to the pointer, on the side that has room. @param {number} x  @param {number} y */
+  /** Moves the tooltip next to the pointer, on the side with enough room. @param {number} x  @param {number} y */
   #move(x, y) {
     const { style, parentElement } = this.#tip, { width } = this.#tip.getBoundingClientRect();
     const isRight = x + GAP_PX + width <= (parentElement?.clientWidth ?? 0);

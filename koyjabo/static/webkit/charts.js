@@ -1,4 +1,4 @@
-/** Draws the charts of a page as stacked bars, each from its table, and again whenever the table changes. */
+/** Draws each chart of a page as stacked bars from its table, and redraws it when the table changes. */
 
 import { layers, readTable, total } from "./chart-table.js";
 import { ChartTooltip } from "./chart-tooltip.js";
@@ -18,8 +18,8 @@ const ROWS = [1, 2, 3, 4, 6, 7, 12, 14, 24, 30];
 const VALUES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
 
 /**
- * Colours by theme and token. Each is read once, because the browser calculates styles for it. @type {Map<string,
- * string>}
+ * Colours by theme and token. Each is read only once, because reading it makes the browser recalculate styles.
+ * @type {Map<string, string>}
  */
 const colors = new Map();
 
@@ -39,7 +39,7 @@ function read(element, token) {
   return color;
 }
 
-/** A hatched fill of two colours. @param {string} line  @param {string} ground */
+/** A hatched fill in two colours. @param {string} line  @param {string} ground */
 function hatched(line, ground) {
   const tile = document.createElement("canvas"), context = tile.getContext("2d");
   if (!context) return line;
@@ -53,7 +53,7 @@ function hatched(line, ground) {
 /** @param {number | null | undefined} value */
 const inWords = (value) => (typeof value === "number" ? written(value) : "–");
 
-/** The line of one row of a list: a value for each row of the table, the oldest first.
+/** The line for a row of a list: one value per row of the table, oldest first.
  * @typedef {{name: string, values: (number | null)[]}} RowLine
  */
 
@@ -66,11 +66,11 @@ class Chart {
   #table;
   /** @type {uPlot | undefined} */ #plot;
   /** @type {RowLine | null} */ #line = null;
-  /** Left, top, width and height of the bars by series and row, in px of the canvas. @type {number[][][]} */ #bars = [];
+  /** Left, top, width and height of each bar, by series and row, in canvas pixels. @type {number[][][]} */ #bars = [];
   #pointed = -1; // the row below the pointer
   #resizes = new ResizeObserver(() => this.#place.clientWidth === this.#plot?.width || this.#plot?.setSize(this.#size()));
 
-  /** @param {HTMLElement} figure  @param {boolean} isOpen  whether its table is */
+  /** @param {HTMLElement} figure  @param {boolean} isOpen  whether its table is open */
   constructor(figure, isOpen) {
     figure.classList.add("drawn");
     const details = figure.querySelector("details");
@@ -88,7 +88,7 @@ class Chart {
     this.#resizes.observe(this.#place);
   }
 
-  /** Call this when the figure has left the page. */
+  /** Call this after the figure was removed from the page. */
   end() {
     this.#resizes.disconnect();
     this.#plot?.destroy();
@@ -107,7 +107,7 @@ class Chart {
     this.#updateTexts();
   }
 
-  /** Draws the line of a list's row, or none. @param {RowLine | null} line */
+  /** Draws the line for a row of a list; null removes it. @param {RowLine | null} line */
   show(line) {
     this.#line = line;
     const name = /** @type {HTMLElement} */ (this.#figure.querySelector(".row-name"));
@@ -123,7 +123,7 @@ class Chart {
     this.#figure.classList.toggle("without-values", total([...this.#table.values.flat(), ...this.#table.compared]) === 0);
   }
 
-  /** @param {number} row  @returns {import("./chart-tooltip.js").Reading} the highest series first */
+  /** @param {number} row  @returns {import("./chart-tooltip.js").Reading} highest series first */
   #inWords(row) {
     const { titles, names, values, compared, comparedDays, changes, notes } = this.#table, of = values.map((series) => series[row]);
     /** @type {import("./chart-tooltip.js").Reading["lines"]} */
@@ -177,8 +177,8 @@ class Chart {
   }
 
   /**
-   * The label of a row. For an hour, its time, and above it the day if that has changed. @param {number} row  @param
-   * {number} [before]
+   * The label of a row. An hour's label is its time, with the day on a second line if it has changed.
+   * @param {number} row  @param {number} [before]
    */
   #label(row, before) {
     const [day, time] = (this.#table.labels[row] ?? "").split(", ");
@@ -186,7 +186,7 @@ class Chart {
     return time ? `${time}${isSameDay ? "" : `\n${day}`}` : day;
   }
 
-  /** Two series: the complete rows, and the others. @param {number} at  @returns {uPlot.Series[]} */
+  /** Two series: one for complete rows, one for incomplete rows. @param {number} at  @returns {uPlot.Series[]} */
   #series(at) {
     const color = colorAt(this.#place, `--series-${at + 1}`), ground = colorAt(this.#place, "--raised");
     const each = (/** @type {uPlot} */ _, /** @type {number} */ series, /** @type {number} */ row, /** @type {number[]} */ ...bar) => {
@@ -197,8 +197,9 @@ class Chart {
   }
 
   /**
-   * Draws a strong top on each bar; bars below the pointer are strong as a whole. The comparison is drawn over them.
-   * @param {uPlot} plot  @param {number} series  of uPlot
+   * Draws the top of each bar in a strong colour; bars under the pointer are entirely in that colour. The comparison is
+   * drawn over them.
+   * @param {uPlot} plot  @param {number} series  its index in uPlot
    */
   #drawTops({ ctx }, series) {
     const at = this.#table.names.length - 1 - Math.floor((series - 1) / 2);
@@ -217,7 +218,7 @@ class Chart {
     return [{ ...line, stroke: colorAt(this.#place, "--raised"), width: 6 }, { ...line, stroke: colorAt(this.#place, "--series-3"), width: 2, dash: [6, 4] }];
   }
 
-  /** The line of a row, with the same halo as the comparison. @param {uPlot} plot */
+  /** Draws the line of a list row, with the same halo as the comparison. @param {uPlot} plot */
   #drawLine({ ctx, bbox, valToPos }) {
     if (!this.#line) return;
     const path = new Path2D();
@@ -235,7 +236,7 @@ class Chart {
     ctx.restore();
   }
 
-  /** A dashed line through each row with a note. @param {uPlot} plot */
+  /** Draws a dashed line through each row with a note. @param {uPlot} plot */
   #markNotes({ ctx, bbox, valToPos }) {
     ctx.save();
     Object.assign(ctx, { strokeStyle: colorAt(this.#place, "--info"), fillStyle: colorAt(this.#place, "--info"), lineWidth: devicePixelRatio });
@@ -250,8 +251,8 @@ class Chart {
   }
 
   /**
-   * Places each name next to its part of the last bar, or a little higher, so that names do not overlap. @param {uPlot}
-   * plot
+   * Places each name next to its segment of the last bar, or slightly higher if names would overlap.
+   * @param {uPlot} plot
    */
   #placeNames(plot) {
     const { values, sums } = this.#table;
@@ -268,8 +269,8 @@ class Chart {
 const charts = new Map();
 
 /**
- * Prepares new figures, and ends charts whose figures are gone. Open tables stay open.
- * @returns {Element[]} the new figures, which are to be drawn
+ * Prepares new figures and removes charts whose figures are gone. Open tables stay open.
+ * @returns {Element[]} the new figures, still to be drawn
  */
 function find() {
   if (!uPlot) return []; // the tables are shown
@@ -285,7 +286,7 @@ function find() {
   return figures;
 }
 
-/** While the page loads, draws each chart in its own task, because phones need some time for each. */
+/** While the page loads, draws each chart in its own task, because each takes some time on a phone. */
 async function drawInTurn() {
   for (const figure of find()) {
     await new Promise((resolve) => setTimeout(resolve));

@@ -1,4 +1,4 @@
-/** Shows on every page when the server does not respond, and how old the page is. */
+/** On every page, shows when the server stops responding, and how old the page is. */
 
 const QUIET_MS = 4_000; // after this time without a message, ask the server
 const REST_MS = 2_000; // between two requests, even if connections are lost again and again
@@ -21,8 +21,8 @@ async function isAlive() {
 }
 
 /**
- * Shows the state of the connection in a banner. Pages with their own connection report its messages; on other pages,
- * the banner polls the server.
+ * Shows the state of the connection in a banner. Pages with their own connection report each message they receive. On
+ * other pages, this class polls the server.
  */
 class Connection {
   /** Pages may replace this with a request over their own connection. */
@@ -42,7 +42,7 @@ class Connection {
     this.#wait(QUIET_MS);
   }
 
-  /** The time when the page was made, which is earlier for a copy. @param {number} ms  since 1970 */
+  /** Sets the time when the page was generated, which is earlier for a cached copy. @param {number} ms  since 1970 */
   asOf(ms) {
     this.#heardMs = ms;
   }
@@ -54,7 +54,7 @@ class Connection {
     if (this.#isLost) this.#show(false);
   }
 
-  /** Ask soon, even if the server has just been heard, because a connection was lost or the page was hidden. */
+  /** Ask the server soon, even if it has just responded, because a connection was lost or the page was hidden. */
   doubt() {
     this.#isDoubted = true;
     this.#wait(REST_MS - (performance.now() - this.#askedAt));
@@ -93,7 +93,7 @@ class Connection {
     if (!isLost) dispatchEvent(new Event("online")); // connections wait for this event, and open again
   }
 
-  /** @param {HTMLElement} element  with the sentence in `data-words`, and the zone of the server's days */
+  /** @param {HTMLElement} element  with the sentence in `data-words` and the server's time zone in `data-zone` */
   #words({ dataset }) {
     const day = Date.now() - this.#heardMs > DAY_MS ? DAY : {};
     const time = new Date(this.#heardMs).toLocaleString(language, { ...day, ...TIME, timeZone: dataset.zone });

@@ -1,4 +1,4 @@
-/** Counts down on the button of a form that the server refused until a given time. */
+/** Shows a countdown on a form's button until the server accepts the form again. */
 
 import { written } from "./figures.js";
 

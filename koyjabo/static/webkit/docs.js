@@ -1,4 +1,4 @@
-/** Shows the API reference in the theme of the page, with Swagger UI. */
+/** Shows the API reference with Swagger UI, in the theme of the page. */
 
 const docs = document.querySelector("#docs");
 if (docs && "SwaggerUIBundle" in window && typeof window.SwaggerUIBundle === "function") {
@@ -6,8 +6,7 @@ if (docs && "SwaggerUIBundle" in window && typeof window.SwaggerUIBundle === "fu
   const paint = () => page.classList.toggle("dark-mode", page.dataset.theme ? page.dataset.theme === "dark" : system.matches);
   paint();
   system.addEventListener("change", paint);
-  // Shows only the calls of the group in the address: with all calls and models, a slow phone takes
-  // half a minute.
+  // Expands only the group of calls in the URL: with all calls and models, a slow phone takes half a minute.
   const few = { docExpansion: "none", defaultModelsExpandDepth: -1 };
   window.SwaggerUIBundle({ domNode: docs, url: docs.querySelector("a")?.href, deepLinking: true, ...few });
 }

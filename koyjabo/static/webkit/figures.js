@@ -17,7 +17,7 @@ export function written(number) {
   return number.toLocaleString(locale);
 }
 
-/** @param {number} seconds  @returns {string} in the two largest units, as `i18n.spent` */
+/** @param {number} seconds  @returns {string} in the two largest units, like `i18n.spent` */
 export function spent(seconds) {
   const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
   const first = seconds >= 3_600 ? 0 : seconds >= 60 ? 1 : 2;
@@ -29,8 +29,8 @@ export function spent(seconds) {
 const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Draws a number instead of its element. @typedef {{write: (text: string) => void, flip: (from: string, to: string) =>
- * Promise<void>}} Board
+ * Shows a number in place of its element.
+ * @typedef {{write: (text: string) => void, flip: (from: string, to: string) => Promise<void>}} Board
  */
 
 /** A number. Changed digits roll; between rolls the element contains only text. */
@@ -43,7 +43,7 @@ class Figure {
   #isRolling = false;
   /** @type {number[]} */ #updates = []; // times of the last ones, by performance.now()
 
-  /** @param {HTMLElement} element  with the number it shows in `data-value`  @param {Board} [board] */
+  /** @param {HTMLElement} element  with its number in `data-value`  @param {Board} [board] */
   constructor(element, board) {
     this.#element = element;
     this.#board = board;
@@ -92,7 +92,7 @@ class Figure {
     this.#board?.write(text);
   }
 
-  /** @param {string} from  @param {string} to  of the same length  @param {1 | -1} direction */
+  /** @param {string} from  @param {string} to  as long as `from`  @param {1 | -1} direction */
   async #animate(from, to, direction) {
     this.#isRolling = true;
     if (this.#board) {
@@ -114,8 +114,8 @@ function put(element, text) {
 }
 
 /**
- * Shows a number at once, because other numbers on the page change at the same moment. @param {HTMLElement} element
- * @param {number} number  @param {string} text  as shown
+ * Shows a number without rolling, because other numbers on the page change at the same moment.
+ * @param {HTMLElement} element  @param {number} number  @param {string} text  the number as shown
  */
 export function showNumber(element, number, text = written(number)) {
   if (element.dataset.value === String(number)) return;

@@ -11,8 +11,8 @@ export async function isLookedAt() {
 }
 
 /**
- * The address of the page. After a refused action, `location` is the action's address, and `data-address` has the
- * page's.
+ * The URL of the page. After a refused action, `location` is the URL of the action, and `data-address` is the URL of
+ * the page.
  */
 const address = () => document.querySelector("main")?.dataset.address || location.href;
 
@@ -25,9 +25,9 @@ export class LivePage {
   #busy = false;
 
   /**
-   * @param {() => string} [from]  the address to request; "" requests nothing
-   * @param {number} [rest_ms]  the least time between two requests
-   * @param {() => string} [shown]  the address of the shown page, if parts of it are requested
+   * @param {() => string} [from]  the URL to request; "" requests nothing
+   * @param {number} [rest_ms]  minimum time between two requests
+   * @param {() => string} [shown]  the URL of the page shown, if only parts of it are requested
    */
   constructor(from = address, rest_ms = REST_MS, shown = from) {
     this.#address = from;
@@ -35,7 +35,7 @@ export class LivePage {
     this.#shown = shown;
   }
 
-  /** Refresh soon, at most once every `rest_ms`. A refresh always follows the last call. */
+  /** Refreshes soon, at most once every `rest_ms`, and always once after the last call. */
   refresh() {
     this.#asked = true;
     if (!this.#busy) void this.#work();
@@ -69,8 +69,8 @@ export class LivePage {
 }
 
 /**
- * Replaces parts of the page with the parts of a newer one. First dispatches `answered`, so that a page with newer numbers
- * can write them into the answer. @param {Document} newer
+ * Replaces parts of the page with the same parts of a newer copy. First dispatches `answered`, so that a page that
+ * already has newer numbers can write them into the copy. @param {Document} newer
  */
 export function replaceParts(newer) {
   document.dispatchEvent(new CustomEvent("answered", { detail: newer }));

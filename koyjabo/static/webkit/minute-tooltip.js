@@ -1,6 +1,6 @@
 /**
- * The tooltip of a chart of the last 60 minutes, or of the hours of a day, the oldest first: for pointer, finger and
- * keys.
+ * The tooltip of a chart of the last 60 minutes or of the hours of a day, oldest first. It works with mouse, touch and
+ * keyboard.
  */
 
 import { ChartTooltip } from "./chart-tooltip.js";
@@ -18,9 +18,9 @@ export class MinuteTooltip {
   #row = NONE; // shown
 
   /**
-   * @param {HTMLElement} place  of the drawing  @param {(row: number) => Reading} read
-   * @param {number} inset  from the edges to the middle of the first and the last minute, as a share of the width
-   * @param {number} [last]  row
+   * @param {HTMLElement} place  the element of the drawing  @param {(row: number) => Reading} read
+   * @param {number} inset  from an edge to the middle of the first or last bar, as a share of the width
+   * @param {number} [last]  index of the last row
    */
   constructor(place, read, inset, last = LAST) {
     this.#place = place;
@@ -33,7 +33,7 @@ export class MinuteTooltip {
     this.update();
   }
 
-  /** Call this after the values have changed. @param {number} [now]  the running row */
+  /** Call this after the values have changed. @param {number} [now]  the current row */
   update(now = this.#last) {
     this.#tooltip.limit(this.#last + 1, now);
     if (this.#row !== NONE) this.#point(this.#row);

@@ -1,4 +1,4 @@
-/** Bars of the last 60 minutes, and the table behind them. The server draws both; this script keeps them up to date. */
+/** Bars for the last 60 minutes, and their table. The server draws both; this script keeps them up to date. */
 
 import { written } from "./figures.js";
 import { LAST, MinuteTooltip } from "./minute-tooltip.js";
@@ -24,7 +24,7 @@ export class Minutes {
   /** @type {Map<number, number[]>} */
   #values = new Map();
 
-  /** @param {HTMLElement | null} figure  null: only the rate is used */
+  /** @param {HTMLElement | null} figure  null if the page has no such chart */
   constructor(figure) {
     this.#figure = figure;
     this.#bars = [...(figure?.querySelectorAll("svg g") ?? [])].map((group) => [...group.children]); // oldest first
@@ -36,7 +36,7 @@ export class Minutes {
     if (plot) this.#tooltip = new MinuteTooltip(plot, (row) => this.#inWords(row), INSET);
   }
 
-  /** @param {Record<string, number | number[] | null>} minutes  whole values by minute  @param {boolean} isWhole */
+  /** @param {Record<string, number | number[] | null>} minutes  full values by minute  @param {boolean} isWhole */
   take(minutes, isWhole) {
     if (isWhole) this.#values.clear();
     for (const [minute, value] of Object.entries(minutes)) this.#values.set(Number(minute), [value ?? 0].flat());
@@ -55,7 +55,7 @@ export class Minutes {
     this.#tooltip?.update();
   }
 
-  /** @param {number} row  @returns {import("./chart-tooltip.js").Reading} the highest series first */
+  /** @param {number} row  @returns {import("./chart-tooltip.js").Reading} highest series first */
   #inWords(row) {
     const values = this.#names.map((_, at) => this.#values.get(this.#first + row)?.[at] ?? 0);
     const lines = this.#names.map((name, at) => ({ name, value: written(values[at]), series: `${at + 1}` })).reverse();
@@ -97,8 +97,8 @@ function fill(row, minute, values) {
 }
 
 /**
- * Writes a value only if it has changed, because writing costs a layout. @param {Element} element  @param {string} name
- * @param {number} value
+ * Writes a value only if it has changed, because each write triggers a layout.
+ * @param {Element} element  @param {string} name  @param {number} value
  */
 function put(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));

@@ -1,11 +1,11 @@
-/** Functions for the scripts of several pages: find elements, read embedded JSON, write texts. */
+/** Helpers shared by page scripts: find elements, read embedded JSON, write text. */
 
 const ANNOUNCE_MS = 15_000;
 
 /** @param {string} selector */
 export const find = (selector) => /** @type {HTMLElement} */ (document.querySelector(selector));
 
-/** @param {string} id  of an element with JSON  @returns {any} null if it does not exist */
+/** @param {string} id  of an element that contains JSON  @returns {any} null if there is no such element */
 export const readJson = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
 
 /** @param {Element} element  @param {string} text */

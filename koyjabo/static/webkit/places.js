@@ -1,4 +1,4 @@
-/** Names of places in the language of the page, from network/place_names.py. */
+/** Names of locations in the language of the page, from network/place_names.py. */
 
 import { locale } from "./figures.js";
 import { readJson } from "./page.js";
@@ -32,7 +32,7 @@ function readCodes() {
 /** @param {string} [code] */
 const country = (code) => code && ((isEnglish ? ENGLISH[code] : words[ENGLISH[code]]) ?? regions.of(code));
 
-/** @param {string} place  as the server sends it: a country in English, or a city with the code of its country */
+/** @param {string} place  as the server sends it: a country in English, or a city with its country's code */
 export function placeName(place) {
   const [, city, code] = CITY.exec(place) ?? [];
   if (city) return country(code) ? `${words[city] ?? city}, ${country(code)}` : place;

@@ -1,4 +1,4 @@
-/** Writes the address of this server into samples. In the HTML they have the public address, or a placeholder. */
+/** Writes this server's URL into code samples. In the HTML, they have the public URL or a placeholder. */
 
 import { find, write } from "./page.js";
 

@@ -1,6 +1,6 @@
 /**
- * Turns times with `data-age` (ms when the page was made) into ages that tick: "just now", "12s ago". The title has the
- * exact time.
+ * Turns times with `data-age` (their age when the page was generated, in ms) into ages that tick: "just now",
+ * "12s ago". The title has the exact time.
  */
 
 import { JUST_NOW_S, justNow, locale } from "../figures.js";
@@ -10,12 +10,12 @@ const TICK_MS = 1_000;
 /** @type {[limit: number, length: number, unit: "second" | "minute" | "hour" | "day"][]} */
 const UNITS = [[60, 1, "second"], [3_600, 60, "minute"], [86_400, 3_600, "hour"], [Infinity, 86_400, "day"]];
 
-/** @type {Intl.RelativeTimeFormat | undefined} made when first used: the first format of a page takes a phone long */
+/** @type {Intl.RelativeTimeFormat | undefined} created on first use, because this takes long on a phone */
 let words;
 
 /**
- * Each element's moment by the page's own clock, because the device's clock may be wrong. @type {WeakMap<Element,
- * number>}
+ * Each element's time on the page's own clock, because the device's clock may be wrong.
+ * @type {WeakMap<Element, number>}
  */
 const moments = new WeakMap();
 
@@ -27,7 +27,7 @@ export function ago(age_s) {
   return words.format(-Math.floor(age_s / length), unit);
 }
 
-/** @param {HTMLElement} element  @returns {number} ms on the clock of `performance.now()` */
+/** @param {HTMLElement} element  @returns {number} in ms, on the clock of `performance.now()` */
 function momentOf(element) {
   const known = moments.get(element);
   if (known !== undefined) return known;

@@ -1,5 +1,5 @@
 /**
- * A month of days above the two date fields of a form: the first choice begins a range, the second ends it and submits
+ * A month calendar above the two date fields of a form. The first choice starts a range; the second ends it and submits
  * the form.
  */
 
@@ -10,7 +10,7 @@ const WEEK = 7;
 const STEPS = new Map([["ArrowLeft", -1], ["ArrowRight", 1], ["ArrowUp", -WEEK], ["ArrowDown", WEEK]]);
 const PAGES = new Map([["PageUp", -1], ["PageDown", 1]]);
 
-/** Days are texts in ISO 8601. @param {Intl.DateTimeFormatOptions} parts */
+/** Days are ISO 8601 strings. @param {Intl.DateTimeFormatOptions} parts */
 const format = (parts) => {
   const { format: write } = new Intl.DateTimeFormat(locale, { ...parts, timeZone: "UTC" });
   return (/** @type {string} */ day) => write(new Date(day));
@@ -23,20 +23,20 @@ const number = format({ day: "numeric" });
 /** @param {string} day  @param {number} days */
 const shifted = (day, days) => new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
 
-/** The same day of another month, or the last day of a shorter one. @param {string} day  @param {number} months */
+/** The same day in another month, or the last day of a shorter month. @param {string} day  @param {number} months */
 function monthsLater(day, months) {
   const at = new Date(day), last = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + months + 1, 0));
   last.setUTCDate(Math.min(at.getUTCDate(), last.getUTCDate()));
   return last.toISOString().slice(0, 10);
 }
 
-/** The Monday before, or the day itself. @param {string} day */
+/** The Monday on or before this day. @param {string} day */
 const monday = (day) => shifted(day, -((new Date(day).getUTCDay() + 6) % WEEK));
 
 /** @type {WeakMap<HTMLElement, Calendar>} */
 const calendars = new WeakMap();
 
-/** @param {HTMLElement} place  which a form has, with two fields */
+/** @param {HTMLElement} place  inside a form with two date fields */
 export function show(place) {
   if (!calendars.has(place)) calendars.set(place, new Calendar(place));
 }
@@ -131,7 +131,7 @@ class Calendar {
     return element("button", { type: "button", class: "plain", "data-step": `${step}`, "aria-label": label ?? "", ...(isOff ? { disabled: "" } : {}) }, [sign]);
   }
 
-  /** @param {string} day  @param {string} start  of the month */
+  /** @param {string} day  @param {string} start  first day of the month shown */
   #cell(day, start) {
     const isWithin = this.#first.value <= day && day <= this.#last.value;
     if (day.slice(0, 7) !== start.slice(0, 7)) return element("td", {}, []);

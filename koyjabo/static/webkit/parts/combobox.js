@@ -3,7 +3,7 @@
  * stays in the form and holds the value.
  */
 
-/** @param {string} text  @returns {string} without what does not matter in a search */
+/** @param {string} text  @returns {string} in lower case and without diacritics, for searching */
 const plain = (text) => text.normalize("NFKD").replace(/\p{Diacritic}/gu, "").toLowerCase().trim();
 
 /** @param {HTMLOptionElement} option */
@@ -24,7 +24,7 @@ class Combobox {
   #at = -1;
   #shown = /** @type {HTMLOptionElement[]} */ ([]);
 
-  /** @param {HTMLElement} part  with a select */
+  /** @param {HTMLElement} part  that contains the select */
   constructor(part) {
     this.#select = /** @type {HTMLSelectElement} */ (part.querySelector("select"));
     this.#nothing = part.dataset.nothing ?? "";
@@ -63,7 +63,7 @@ class Combobox {
     });
   }
 
-  /** The name of the chosen value; for the first choice, which means all, as a placeholder. */
+  /** Shows the name of the chosen value. The first choice means all and is the placeholder. */
   #write() {
     const option = this.#select.selectedOptions[0];
     this.#input.placeholder = this.#select.options[0].text;
@@ -89,7 +89,7 @@ class Combobox {
     return row;
   }
 
-  /** @param {number} at  in the list; -1 for no choice */
+  /** @param {number} at  index in the list; -1 for none */
   #mark(at) {
     this.#at = at;
     for (const [index, row] of [...this.#list.children].entries()) {
@@ -114,7 +114,7 @@ class Combobox {
     this.#close();
   }
 
-  /** An empty field means all; a text that matches no choice changes nothing. */
+  /** An empty field means all. Text typed without making a choice is discarded. */
   #leave() {
     if (!this.#input.value && this.#select.value) this.#select.value = "";
     this.#write();

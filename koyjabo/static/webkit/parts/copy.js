@@ -1,4 +1,4 @@
-/** Buttons that copy the text in their `data-copy`. Without a clipboard they stay hidden. */
+/** Buttons that copy the text in their `data-copy`. Without clipboard access, they stay hidden. */
 
 const SHOWN_MS = 2_000;
 
@@ -7,7 +7,7 @@ function show(part) {
   for (const button of part.querySelectorAll("[data-copy]")) button.removeAttribute("hidden");
 }
 
-/** Copies the text. The button confirms this for a moment, also to screen readers. @param {HTMLElement} button */
+/** Copies the text. The button briefly confirms this, including to screen readers. @param {HTMLElement} button */
 async function copy(button) {
   const { copy: text = "", copied = "" } = button.dataset;
   await navigator.clipboard.writeText(text);

@@ -5,7 +5,7 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 /** @param {Element} deck */
 const tabsOf = (deck) => /** @type {NodeListOf<HTMLAnchorElement>} */ (deck.querySelectorAll(":scope > nav a"));
 
-/** @param {Element} cards  that were scrolled */
+/** @param {Element} cards  the element that was scrolled */
 function mark(cards) {
   const nav = /** @type {HTMLElement} */ (cards.previousElementSibling), tabs = tabsOf(/** @type {Element} */ (cards.parentElement));
   const shown = Math.round(cards.scrollLeft / cards.clientWidth);

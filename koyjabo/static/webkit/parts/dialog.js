@@ -1,6 +1,6 @@
-/** Opens dialogs and sheets modally. Without this script they are popovers, opened by the same buttons. */
+/** Opens dialogs and sheets modally. Without this script, they are popovers, opened by the same buttons. */
 
-/** @param {HTMLDialogElement} dialog  gets the focus, which returns to its button when it is closed */
+/** @param {HTMLDialogElement} dialog  receives focus, which returns to the button when the dialog closes */
 export function openDialog(dialog) {
   dialog.removeAttribute("popover");
   if (!dialog.open) dialog.showModal();

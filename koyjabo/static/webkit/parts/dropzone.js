@@ -1,6 +1,6 @@
 /**
- * A file field that also takes a dropped file, and shows at once if the file is too large. The form is submitted as it
- * is without scripts.
+ * A file field that also accepts a dropped file and shows immediately if the file is too large. The form is submitted
+ * in the same way as without scripts.
  */
 
 /** @param {HTMLElement} zone */

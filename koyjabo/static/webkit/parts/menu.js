@@ -1,6 +1,6 @@
 /**
- * Menus with arrow keys, closed by Escape or a click outside, and placed where nothing hides them; tooltips closed by
- * Escape. Without this script menus are plain `<details>`.
+ * Menus that support arrow keys, close on Escape or a click outside, and are placed where nothing covers them; tooltips
+ * that close on Escape. Without this script, menus are plain `<details>`.
  */
 
 const GAP_PX = 4;
@@ -19,8 +19,8 @@ function close(menu) {
 }
 
 /**
- * Places the menu below the button, or above if there is more room, or over it if neither is enough. Fixed, so that a
- * scrolling table does not cut it off.
+ * Places the menu below the button, above it if there is more room, or over it if neither side has enough. The position
+ * is fixed, so that a scrolling table does not cut the menu off.
  * @param {HTMLDetailsElement} menu
  */
 function place(menu) {
@@ -36,7 +36,7 @@ function place(menu) {
   items.style.left = `${Math.max(GAP_PX, Math.min(left, page.clientWidth - width - GAP_PX))}px`;
 }
 
-/** Without the calendar, the menu has only the fields. @param {HTMLDetailsElement} menu */
+/** Shows the calendar. If it cannot be loaded, the menu has only the date fields. @param {HTMLDetailsElement} menu */
 async function showCalendar(menu) {
   const calendar = /** @type {HTMLElement | null} */ (menu.querySelector("[data-calendar]"));
   const module = calendar && (await import("./calendar.js").catch(() => null));
@@ -92,7 +92,7 @@ document.addEventListener(
   { capture: true }, // it does not bubble
 );
 
-/** Menus follow their buttons. */
+/** Keeps open menus next to their buttons. */
 function placeAll() {
   for (const menu of document.querySelectorAll("[data-menu][open]")) place(/** @type {HTMLDetailsElement} */ (menu));
 }

@@ -1,5 +1,5 @@
 /**
- * Groups of links that the tab key enters once (`data-roving`): the arrow keys, Home and End move between the links.
+ * Groups of links that are a single tab stop (`data-roving`): the arrow keys, Home and End move between the links.
  */
 
 const STEPS = new Map([["ArrowUp", -1], ["ArrowLeft", -1], ["ArrowDown", 1], ["ArrowRight", 1], ["Home", -Infinity], ["End", Infinity]]);
@@ -7,7 +7,7 @@ const STEPS = new Map([["ArrowUp", -1], ["ArrowLeft", -1], ["ArrowDown", 1], ["A
 /** @param {Element} group  @returns {HTMLElement[]} */
 const links = (group) => [.../** @type {NodeListOf<HTMLElement>} */ (group.querySelectorAll("a[href]"))];
 
-/** @param {Element} group  @param {Element} [stop]  the link that the tab key reaches; by default the one with the focus, or the current one */
+/** @param {Element} group  @param {Element} [stop]  the link that is the tab stop; by default the one with focus, or the current one */
 function mark(group, stop) {
   const all = links(group);
   const chosen = stop ?? all.find((link) => link === document.activeElement) ?? all.find((link) => link.ariaCurrent) ?? all[0];

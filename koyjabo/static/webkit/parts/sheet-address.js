@@ -1,5 +1,5 @@
 /**
- * While a sheet is open, the page has the address of the link that opened it. Closing the sheet and "back" do the same.
+ * While a sheet is open, the page has the URL of the link that opened it. Closing the sheet is like going back.
  */
 
 export class SheetAddress {

@@ -1,12 +1,12 @@
 /**
- * Shows the part `[data-sheet-content]` of a linked page in a side sheet. Without this script the link opens the page.
+ * Shows the part `[data-sheet-content]` of a linked page in a side sheet. Without this script, the link opens the page.
  */
 
 import { openDialog } from "./dialog.js";
 
 /**
  * @param {HTMLDialogElement} sheet
- * @param {string} url  of a page of this site
+ * @param {string} url  of a page on this site
  */
 async function showSheet(sheet, url) {
   const place = sheet.querySelector(".content");

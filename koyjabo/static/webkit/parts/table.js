@@ -1,4 +1,7 @@
-/** Lists of the panel: a click on a row opens it, J and K move, and this browser remembers density and columns. */
+/**
+ * Lists of the panel: a click on a row opens it, J and K move between rows, and the browser remembers density and
+ * columns.
+ */
 
 import { SheetAddress } from "./sheet-address.js";
 
@@ -12,8 +15,8 @@ const STEPS = new Map([["j", 1], ["k", -1]]);
 const links = () => [.../** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-table] a[data-row]"))];
 
 /**
- * The choices for one table, stored under its name. The style sheet hides columns, so that the choices also apply to
- * new rows.
+ * The view settings of one table, stored under its name. The style sheet hides columns, so that the settings also apply
+ * to new rows.
  */
 class TableView {
   #table;
@@ -40,7 +43,7 @@ class TableView {
     try {
       this.#view = { ...this.#view, ...JSON.parse(localStorage.getItem(this.#key) ?? "{}") };
     } catch {
-      // without storage, or with an unknown stored value, the table stays as it is
+      // without storage, or if the stored value is invalid, the table stays as it is
     }
   }
 
@@ -79,7 +82,7 @@ class TableView {
   }
 }
 
-/** J and K focus the next and the previous row, and show it in an open sheet. @param {KeyboardEvent} event */
+/** J and K focus the next or previous row, or show it if a sheet is open. @param {KeyboardEvent} event */
 function move(event) {
   const step = STEPS.get(event.key.toLowerCase());
   const target = /** @type {Element} */ (event.target);

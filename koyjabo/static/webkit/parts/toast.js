@@ -1,4 +1,4 @@
-/** Toasts: short messages at the lower edge, with an undo button if there is something to undo. */
+/** Toasts: short messages at the bottom of the window, with an undo button if there is something to undo. */
 
 import { find, write } from "../page.js";
 
@@ -7,10 +7,10 @@ import { find, write } from "../page.js";
 const SHOWN_MS = 6_000;
 const WITH_UNDO_MS = 12_000;
 
-/** The container of all toasts, from the server. A popover is above everything, even dialogs. */
+/** The container of all toasts, rendered by the server. As a popover, it is above everything, even dialogs. */
 const region = find(".toasts");
 
-/** @param {HTMLElement} message  @param {number} ms  the toast stays longer under the pointer or with the focus */
+/** @param {HTMLElement} message  @param {number} ms  longer while the toast is hovered or focused */
 function removeLater(message, ms) {
   setTimeout(() => {
     if (message.matches(":hover, :focus-within")) return removeLater(message, ms);
@@ -29,7 +29,7 @@ function button(label, act) {
 
 /**
  * @param {string} text
- * @param {ToastOptions} [options]  `undo` is called when the person takes the action back
+ * @param {ToastOptions} [options]  `undo` is called when the user undoes the action
  */
 export function toast(text, { undo } = {}) {
   const message = document.createElement("div"), words = document.createElement("p");
@@ -44,7 +44,7 @@ export function toast(text, { undo } = {}) {
   removeLater(message, undo ? WITH_UNDO_MS : SHOWN_MS);
 }
 
-/** Turns a form's result, which the server wrote into the page, into a toast. */
+/** Shows a form's result, which the server wrote into the page, as a toast. */
 function showOutcome() {
   const outcome = document.querySelector("[data-outcome]");
   if (!(outcome instanceof HTMLElement)) return;
