@@ -122,10 +122,10 @@ FIRING = {  # alert: (series that differ from a healthy server, the first minute
     "KoyJaboDown": ([Series("up", "1x9 0x200")], 11),
     "KoyJaboVisitsUnsaved": ([Series("koyjabo_errors_total", "_x9 1x200", UNSAVED)], 10),
     "KoyJaboDatabaseDown": ([Series("koyjabo_database_up", "1x9 0x200")], 11),
-    "KoyJaboDatabaseWentBack": ([Series("koyjabo_ledger_rollbacks_total", "0x9 1x200")], 10),
+    "KoyJaboDatabaseRolledBack": ([Series("koyjabo_ledger_rollbacks_total", "0x9 1x200")], 10),
     "KoyJaboDiskAlmostFull": ([Series("koyjabo_disk_free_bytes", "5e10x9 9e8x200")], 15),
     "KoyJaboBackupOld": ([Series("koyjabo_backup_proven_timestamp_seconds", "0x2400")], 36 * 60 + 6),
-    "KoyJaboBackupNeverProven": ([Series("koyjabo_backup_proven_timestamp_seconds", "_x2400")], 36 * 60),
+    "KoyJaboBackupNeverVerified": ([Series("koyjabo_backup_proven_timestamp_seconds", "_x2400")], 36 * 60),
     "KoyJaboBackupFailed": ([Series("koyjabo_backup_failures_total", "2x9 3x200")], 10),
     "KoyJaboCommitsSlow": ([Series("koyjabo_commit_seconds_bucket", values, (("le", le),)) for le, values in LATE], 6),
     "KoyJaboPagesLate": (
