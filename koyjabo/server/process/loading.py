@@ -50,6 +50,7 @@ def load(settings: Settings) -> None:
     with _hidden("cryptography", unless=bool(settings.auth_jwks_url or settings.oidc_providers)):
         import jwt  # noqa: F401 - PyJWT imports it if installed, for public-key algorithms: 10 MB
     from koyjabo.application import entry_points
+    from koyjabo.network import user_agents
 
     import_module("koyjabo.application.opening")
     if settings.redis_url:
@@ -63,6 +64,8 @@ def load(settings: Settings) -> None:
     for package in map(import_module, PACKAGES):
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
+    if settings.web_concurrency > 1:
+        user_agents.load()  # once, into memory that the workers share
 
 
 @contextmanager

@@ -23,6 +23,10 @@ import sys
 heavy = {"OpenSSL", "alembic", "psycopg2", "redis", "requests", "sqlalchemy.dialects.postgresql", "sqlite3"}
 print(*sorted(heavy & set(sys.modules)))
 """
+RULES = """
+from koyjabo.network import user_agents
+print(user_agents._rules.cache_info().currsize)
+"""
 PUBLIC_KEYS = """
 from jwt.algorithms import has_crypto
 print(has_crypto)
@@ -88,13 +92,14 @@ def output_of(module_sqlite_database):
 @pytest.fixture(scope="module")
 def with_redis(output_of) -> list[str]:
     keys = {"AUTH_JWKS_URL": "http://127.0.0.1:1/", "AUTH_ISSUER": "x", "AUTH_AUDIENCE": "x"}
-    return output_of(NOTHING_SHARED + RANDOM, HEAVY, LATE, PUBLIC_KEYS, GROUPS, REDIS_URL=ANY_REDIS, **keys)
+    settings = {"REDIS_URL": ANY_REDIS, "WEB_CONCURRENCY": 2, **keys}
+    return output_of(NOTHING_SHARED + RANDOM, HEAVY, RULES, LATE, PUBLIC_KEYS, GROUPS, **settings)
 
 
 def test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load(output_of, with_redis):
-    _, with_sqlite, late, verifies, _ = with_redis
-    assert (with_sqlite, late, verifies) == ("redis sqlite3", "", "True")
-    assert output_of(HEAVY, LATE, PUBLIC_KEYS) == ["sqlite3", "", "False"]
+    _, with_sqlite, rules, late, verifies, _ = with_redis
+    assert (with_sqlite, rules, late, verifies) == ("redis sqlite3", "1", "", "True")
+    assert output_of(HEAVY, RULES, LATE, PUBLIC_KEYS) == ["sqlite3", "0", "", "False"], "one worker loads rules later"
 
 
 @pytest.mark.long(
