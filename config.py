@@ -23,8 +23,8 @@ FILE_KEPT = "KOYJABO_FILE_KEPT"
 """Environment variable that is set once the settings of `.env` are in the environment."""
 
 DATABASES_OF_ADDRESSES = {
-    "GEOIP_DATABASE": "make geoip brings one, and without any, visitors are placed by country",
-    "ASN_DATABASE": "without any, the server uses its own list of hosting networks",
+    "GEOIP_DATABASE": "run make geoip to get one, or unset it to locate visitors by country",
+    "ASN_DATABASE": "unset it to use the server's own list of hosting networks",
 }
 """Settings that name MaxMind databases, with the remedy if one cannot be used."""
 
@@ -69,14 +69,14 @@ def _secret_key(settings: Settings, instance: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         if not file:
             raise
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise SettingsError(
-            f"SECRET_KEY_FILE is {file!r}, which cannot be read or made: {why}. Name a file in a folder of the server."
+            f"SECRET_KEY_FILE is {file!r}, which cannot be read or created: {why}. Choose a writable file."
         ) from None
     if file and not kept:
         raise SettingsError(
-            f"SECRET_KEY_FILE is {file!r}, which is empty: write the key into it that the server had, or remove it, so "
-            "that the next start makes a new one."
+            f"SECRET_KEY_FILE is {file!r}, which is empty. Write the server's previous key into it, or remove it so "
+            "that the next start generates a new one."
         )
     return kept
 
@@ -158,8 +158,8 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
     workers = settings.web_concurrency
     if workers > 1 and not settings.redis_url:
         raise SettingsError(
-            f"WEB_CONCURRENCY is {workers} but REDIS_URL is empty: several workers need Redis to tell each other "
-            "about visits. Set REDIS_URL, or WEB_CONCURRENCY=1."
+            f"WEB_CONCURRENCY is {workers} but REDIS_URL is empty. Several workers need Redis to share "
+            "visits: set REDIS_URL, or WEB_CONCURRENCY=1."
         )
     if settings.redis_url and (problem := redis_url.problem(settings.redis_url)):
         raise SettingsError(problem)
@@ -169,15 +169,15 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
         )
         raise SettingsError(f"{missing} is missing: {given} is set, and the first admin needs both.")
     if settings.environment == "production" and settings.app_url.startswith("http:"):
-        raise SettingsError("APP_URL is an http address, which only development accepts. Use https.")
+        raise SettingsError("APP_URL is an http address, which is allowed only in development. Use https.")
     if settings.smtp_url and not settings.public_url:
-        raise SettingsError("PUBLIC_URL is missing: SMTP_URL is set, and every link in a mail begins with PUBLIC_URL.")
+        raise SettingsError("PUBLIC_URL is missing: SMTP_URL is set, and links in emails start with PUBLIC_URL.")
     if conflict := trusted_issuer.problem(settings):
         raise SettingsError(conflict)
     if on_render and not settings.allow_ephemeral_storage and database_url.is_ephemeral(settings.database_url):
         raise SettingsError(
-            "DATABASE_URL is a file that Render deletes at every deploy: attach a PostgreSQL database, put the file "
-            "on a persistent disk, or set ALLOW_EPHEMERAL_STORAGE=1 to lose the count each time."
+            "DATABASE_URL is a file that Render deletes on every deploy. Attach a PostgreSQL database, put the file "
+            "on a persistent disk, or set ALLOW_EPHEMERAL_STORAGE=1 to accept losing the count each time."
         )
 
 

@@ -36,7 +36,7 @@ from_stdin = click.option("--password-stdin", is_flag=True, help="Read the passw
 @user.command()
 @email
 @click.option("--name", help="The name that other people see. Default: the part of EMAIL before the @.")
-@click.option("--admin", is_flag=True, help="Make the user a site admin, and so an admin of every community.")
+@click.option("--admin", is_flag=True, help="Make the user a site admin, and thereby an admin of every community.")
 @from_stdin
 def create(email: str, name: str | None, admin: bool, password_stdin: bool) -> None:
     """Create an account for EMAIL."""
@@ -98,7 +98,7 @@ def unlock(email: str) -> None:
     with application() as services:
         user = services[AccountServices].users.get_by_email(OPERATOR, email)
         services[AccountServices].users.unlock(OPERATOR, user.id)
-    click.echo(f"Took all failed logins to {user.email} back.")
+    click.echo(f"Cleared all failed logins of {user.email}.")
 
 
 def _set_role(email: str, role: str) -> str:

@@ -54,8 +54,8 @@ class NewKeyBody(Body):
     media = JSON
 
     name: Name = Field(examples=["Grafana"])
-    scopes: Scopes = Field(description="the calls that it may make", examples=[["reports:read"]])
-    community: Text = Field(None, description="id or ref of the one community it is for; default: the whole site")
+    scopes: Scopes = Field(description="the calls that the key may make", examples=[["reports:read"]])
+    community: Text = Field(None, description="id or ref of the community it is limited to; default: the whole site")
     expires_at: Moment = Field(None, description="default: never", examples=[MOMENT])
 
 
@@ -63,7 +63,7 @@ class RotationBody(Body):
     media = JSON
     may_be_absent = True
 
-    grace_s: Grace = Field(0, description="how long the secret until now stays good, s", examples=[3600])
+    grace_s: Grace = Field(0, description="how long the previous secret stays valid, s", examples=[3600])
 
 
 class KeyAnswer(BaseModel):
@@ -72,12 +72,12 @@ class KeyAnswer(BaseModel):
     id: str
     name: str
     scopes: list[str] = Field(examples=[["reports:read"]])
-    community: str | None = Field(description="the id of a community; null: of the whole site")
+    community: str | None = Field(description="the id of a community; null for the whole site")
     prefix: str = Field(description="how the key begins", examples=["kj_3f2a9c51"])
     created_at: str = Field(examples=[MOMENT])
     expires_at: str | None = Field(examples=[MOMENT])
-    last_used_at: str | None = Field(description="written within 75 s; null for never", examples=[MOMENT])
-    created_by: MakerAnswer | None = Field(description="null: unknown, the operator, or an account that is gone")
+    last_used_at: str | None = Field(description="saved within 75 s; null if never used", examples=[MOMENT])
+    created_by: MakerAnswer | None = Field(description="null if unknown, the operator, or a deleted account")
 
 
 class NewKeyAnswer(KeyAnswer):
@@ -87,10 +87,10 @@ class NewKeyAnswer(KeyAnswer):
 
 
 class KeysAnswer(BaseModel):
-    keys: list[KeyAnswer] = Field(description="the newest first, without revoked ones")
+    keys: list[KeyAnswer] = Field(description="newest first, without revoked keys")
 
 
-FOR_WHOM: dict[int, Answer] = {**LOGGED_IN, 403: "for admins of the site, by a login"}
+FOR_WHOM: dict[int, Answer] = {**LOGGED_IN, 403: "only for logged-in site admins"}
 ONE: dict[int, Answer] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
 
 
@@ -103,7 +103,7 @@ ONE: dict[int, Answer] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
         **FOR_WHOM,
         **CHANGE,
         404: "no such community",
-        409: "this server has as many keys as it may have",
+        409: "this server has reached its limit of keys",
     },
     body=NewKeyBody,
 )
@@ -133,7 +133,7 @@ def revoke_key(key_id: str) -> Response:
 
 
 @bp.post("/keys/<key_id>/rotate")
-@describe("Give an API key another secret", {200: NewKeyAnswer, **WITH_BODY, **ONE}, body=RotationBody)
+@describe("Give an API key a new secret", {200: NewKeyAnswer, **WITH_BODY, **ONE}, body=RotationBody)
 def rotate_key(key_id: str) -> Response:
     """Give a key a new secret. Its id, name and scopes stay the same. The previous secret stays valid for `grace_s`."""
     account, body = tokens.require_site_admin(), RotationBody.of(request)

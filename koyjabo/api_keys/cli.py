@@ -32,10 +32,10 @@ def _moment(context: Any, parameter: Any, value: str | None) -> int | None:
 @key.command()
 @click.argument("name")
 @click.option(
-    "--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="Repeat it for several."
+    "--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="Repeat for several scopes."
 )
-@click.option("--community", metavar="ID", help="The one community that the key is for. Default: the whole site.")
-@click.option("--expires", metavar="TIME", callback=_moment, help="Such as 2027-12-31T18:00:00Z. Default: never.")
+@click.option("--community", metavar="ID", help="The community that the key is limited to. Default: the whole site.")
+@click.option("--expires", metavar="TIME", callback=_moment, help="For example 2027-12-31T18:00:00Z. Default: never.")
 def create(name: str, scopes: tuple[str, ...], community: str | None, expires: int | None) -> None:
     """Create an API key called NAME, and print it. It is not shown again."""
     with application() as services:
@@ -44,7 +44,7 @@ def create(name: str, scopes: tuple[str, ...], community: str | None, expires: i
             made, text = services[ApiKeys].create(OPERATOR, new)
         except InvalidInput as error:
             raise click.ClickException("; ".join(f"{field} {why}" for field, why in error.details.items())) from None
-    click.echo(f"Made {made.prefix}_… for {made.name}. The key, which is not shown again:", err=True)
+    click.echo(f"Created {made.prefix}_… for {made.name}. This key is not shown again:", err=True)
     click.echo(text)
 
 

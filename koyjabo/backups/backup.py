@@ -58,7 +58,7 @@ def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
     Raises TargetInUse if the file exists and `overwrite` is False, and UnusableBackup if it cannot be written.
     """
     if path.exists() and not overwrite:
-        raise TargetInUse(f"{path} already exists. Give the backup another name, or --force to replace it.")
+        raise TargetInUse(f"{path} already exists. Choose another name, or use --force to replace it.")
     head = write(path, clock, progress)
     record(head, clock)
     return head
@@ -121,7 +121,7 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
     with engine.translated_errors(), _to_be_replaced() as connection:
         if backup_queries.is_used(connection) and not overwrite:
             raise TargetInUse(
-                "This database is in use: restoring would delete its contents. Back it up and give --force to "
+                "This database is in use: restoring would delete its contents. Back it up and use --force to "
                 "replace it, or set DATABASE_URL to an empty database."
             )
         before = backup_queries.counter_state(connection)
@@ -185,8 +185,8 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
     head = backup_file.head(path)
     if head.schema > NEWEST_REVISION:
         raise UnusableBackup(
-            f"A newer version of this program made the backup (its schema is {head.schema}, this version's "
-            f"{NEWEST_REVISION}). Restore it with that version."
+            f"The backup was made by a newer version of this program (its schema is {head.schema}, and this version "
+            f"has {NEWEST_REVISION}). Restore it with that version."
         )
     unfit: UnusableBackup | None = None
     with progress(sum(head.rows.values()), "Checking") as advance:
@@ -207,8 +207,8 @@ def _table(piece: TablePiece) -> Any:
     table = backup_queries.fitting(piece.table, piece.columns)
     if table is None:
         raise UnusableBackup(
-            f"This version of the program cannot restore the table {piece.table} of the backup. Restore it with the "
-            "older version that made it, and then let this version migrate the database."
+            f"This version of the program cannot restore the table {piece.table} in the backup. Restore it with the "
+            "older version that made it, then let this version migrate the database."
         )
     with _fitting(piece):
         backup_queries.require_fitting(table, piece.columns, piece.rows)
@@ -221,5 +221,5 @@ def _fitting(piece: TablePiece) -> Iterator[None]:
         yield
     except ValueError:
         raise UnusableBackup(
-            f"The backup is damaged or was changed: rows of its table {piece.table} cannot be stored."
+            f"The backup is damaged or was changed: rows of the table {piece.table} cannot be stored."
         ) from None

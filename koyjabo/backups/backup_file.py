@@ -34,7 +34,7 @@ ROWS_PER_PIECE = 1_000
 LATEST_MS = 253_402_300_799_999
 """The last moment whose date has a four-digit year, ms."""
 
-CUT_OFF = "The backup is cut off: its end is missing."
+CUT_OFF = "The backup is truncated: its end is missing."
 
 
 class UnusableBackup(KoyJaboError):
@@ -144,7 +144,7 @@ class _Body:
     def _check(self, end: dict[str, Any], more: bytes) -> None:
         is_whole = end["sha256"] == self._hash.hexdigest() and self._announced == end["rows"] == dict(self._counted)
         if more or not is_whole:
-            raise UnusableBackup("The backup was changed since it was made: its contents do not match its end.")
+            raise UnusableBackup("The backup has changed since it was made: its contents do not match its checksum.")
 
 
 @contextmanager
@@ -154,11 +154,11 @@ def _reading(path: Path) -> Iterator[Iterator[bytes]]:
         with gzip.open(path, "rb") as file:
             yield lines(file)
     except LineTooLong as error:
-        raise UnusableBackup(f"{error}: it is not from a backup of this program. Nothing was restored.") from None
+        raise UnusableBackup(f"{error}, so this is not a backup made by this program. Nothing was restored.") from None
     except EOFError:
         raise UnusableBackup(CUT_OFF) from None
     except (gzip.BadGzipFile, zlib.error, ValueError, KeyError, TypeError, RecursionError):
-        raise UnusableBackup("The file is damaged, or it is not a backup of this program.") from None
+        raise UnusableBackup("The file is damaged, or it is not a backup made by this program.") from None
     except OSError as error:
         raise UnusableBackup(f"The backup cannot be read: {error.strerror or error}.") from None
 
@@ -179,13 +179,13 @@ def _head(line: bytes) -> Head:
     """Parse the head. Raises ValueError, KeyError and TypeError."""
     values = json.loads(line)
     if not isinstance(values, dict):
-        raise ValueError("it is no head")
+        raise ValueError("it is not a head")
     if values.pop("koyjabo_backup") != FORMAT:
-        raise UnusableBackup("A newer version of this program made the backup. Restore it with that version.")
+        raise UnusableBackup("The backup was made by a newer version of this program. Restore it with that version.")
     head = Head(**values)
     numbers = (head.made_ms, head.epoch, head.total, *dict(head.rows).values(), head.rows["visits"])
     if not isinstance(head.schema, str) or not all(type(number) is int for number in numbers):
-        raise ValueError("its values have other types")
+        raise ValueError("its values have the wrong types")
     if not 0 <= head.made_ms <= LATEST_MS:
-        raise ValueError("its moment has no date")
+        raise ValueError("its time is out of range")
     return head

@@ -117,12 +117,12 @@ def require_fitting(table: Table, columns: Sequence[str], new: Sequence[Row]) ->
         kind = str if isinstance(column.type, LargeBinary) else column.type.python_type
         kinds = set(map(type, values))
         if kinds - {kind, NoneType if column.nullable else kind}:
-            raise ValueError(f"{name} has values of another type")
+            raise ValueError(f"{name} has values of the wrong type")
         present = [value for value in values if value is not None] if NoneType in kinds else values
         if kind is int and present and not -(2**63) <= min(present) <= max(present) < 2**63:
-            raise ValueError(f"{name} has numbers that do not fit 64 bits")
+            raise ValueError(f"{name} has numbers that do not fit in 64 bits")
         if kind is str and b"\0" in "".join(present).encode():  # `encode` raises ValueError for lone surrogates
-            raise ValueError(f"{name} has texts with NUL")
+            raise ValueError(f"{name} has text with NUL characters")
         if isinstance(column.type, LargeBinary):
             _ = [b64decode(value, validate=True) for value in present]
 

@@ -59,7 +59,7 @@ KIND = "backup_failed"
 STOPPED = N_("The server stopped while it made this backup.")
 """The error of a backup interrupted by a server stop. The next attempt follows without a pause."""
 
-KILLED = "The process that made it ended with status {status}; a negative one is a signal, such as -9 for no memory."
+KILLED = "The backup process exited with status {status}. A negative status is a signal, such as -9 if memory ran out."
 
 PIECE, POLL_S = 256 * 1024, 0.1
 """How much of a download is read at once, bytes, and the time between two polls of its file, s."""

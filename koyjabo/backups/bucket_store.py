@@ -45,10 +45,10 @@ MAX_RETRIES = 1_000
 
 NO_ANSWER = "error sending request"
 REASONS = {
-    "InvalidCertificate": ": its certificate is not trusted; SSL_CERT_FILE may name its authority",
-    "dns error": ": its name is not known",
+    "InvalidCertificate": ": its certificate is not trusted; SSL_CERT_FILE can name a certificate authority",
+    "dns error": ": its name does not resolve",
     "ConnectionRefused": ": it refuses connections",
-    "TimedOut": ": it does not answer",
+    "TimedOut": ": it does not respond",
 }
 """Explanations for users, by words in the library's messages, which are written for programmers."""
 
@@ -179,11 +179,11 @@ class BucketStore:
                 "that this key may list, read, write and delete there."
             )
         if code in WRONG_REGION or "without LOCATION" in text:
-            return f"The bucket {bucket} is in another region: name it, as region=… in the URL."
+            return f"The bucket {bucket} is in another region. Set region=… in the URL."
         if status == 404 and (code == "NoSuchBucket" or doing != "read"):
             return f"{at} has no bucket {bucket}. Create it, or correct the URL."
         if status == 404:
-            return f"There is no {where}. Check bucket, prefix and name; a prefix ends in a slash."
+            return f"{where} does not exist. Check the bucket, prefix and name; a prefix ends with a slash."
         if status:
             return f"{at} failed to {doing} {where} ({answered}). Try again later."
         if NO_ANSWER not in text:

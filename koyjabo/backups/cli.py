@@ -13,9 +13,7 @@ from koyjabo.webhooks.services import WebhookServices
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--to", "url", metavar="URL", help="A folder, or s3://bucket/prefix: names the file there, and prints it."
-)
+@click.option("--to", "url", metavar="URL", help="A folder or s3://bucket/prefix. Generates and prints the file name.")
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 def backup(file: Path | None, url: str | None, force: bool) -> None:
     """Back up the whole database, in its current state, to FILE, or to a folder or bucket under a generated name.

@@ -143,7 +143,7 @@ def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verif
     Raises NotProven, UnusableBackup for a damaged file, and LedgerUnavailable if the folder has no room.
     """
     if backup_file.head(path) != made:
-        raise NotProven("The file is another one than the backup that was made.")
+        raise NotProven("The file is not the backup that was made.")
     with translated_errors(), disposable(folder / "drill.db") as connection:
         migrate(connection)
         backup_queries.clear(connection)
@@ -155,7 +155,7 @@ def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verif
         raise Inconsistent(result)
     if (total, epoch) != (made.total, made.epoch):
         raise NotProven(
-            f"Restored, the backup has the total {total:,} of epoch {epoch}, and the database had {made.total:,} of "
+            f"The restored backup has the total {total:,} of epoch {epoch}, but the database had {made.total:,} of "
             f"epoch {made.epoch}."
         )
     return total
@@ -189,8 +189,8 @@ def _room_in(folder: Path) -> Iterator[None]:
         if "full" not in reason:  # the error is about the database itself
             raise
         raise NotProven(
-            f"A copy of the database does not fit into {folder.parent} ({reason}). Free space there, or set TMPDIR to "
-            "a folder with more."
+            f"A copy of the database does not fit in {folder.parent} ({reason}). Free up space there, or set TMPDIR "
+            "to a folder with more."
         ) from None
 
 

@@ -29,12 +29,12 @@ COPY_BYTES = 1 << 20
 """Bytes copied at a time."""
 
 ADVICE = {
-    errno.ENOTDIR: "Name a folder.",
-    errno.EACCES: "Let the user that runs the program write to it.",
-    errno.EPERM: "Let the user that runs the program write to it.",
-    errno.EROFS: "Mount it for writing, or name another folder.",
-    errno.ENOSPC: "Free space on its disk, or keep fewer backups (BACKUP_KEEP).",
-    errno.EDQUOT: "Free space on its disk, or keep fewer backups (BACKUP_KEEP).",
+    errno.ENOTDIR: "Choose a folder.",
+    errno.EACCES: "Give write access to the user that runs the program.",
+    errno.EPERM: "Give write access to the user that runs the program.",
+    errno.EROFS: "Mount it as writable, or choose another folder.",
+    errno.ENOSPC: "Free up space on its disk, or keep fewer backups (BACKUP_KEEP).",
+    errno.EDQUOT: "Free up space on its disk, or keep fewer backups (BACKUP_KEEP).",
 }
 
 
@@ -163,10 +163,10 @@ def translated_errors(folder: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         if not folder.is_dir():
-            raise BackupStoreError(f"The folder {folder} does not exist. Create it, or name another folder.") from None
+            raise BackupStoreError(f"The folder {folder} does not exist. Create it or choose another.") from None
         raise BackupStoreError(f"The folder {folder} has no file {Path(str(error.filename)).name}.") from None
     except OSError as error:
-        advice = ADVICE.get(error.errno or 0, "Check its disk, or name another folder.")
+        advice = ADVICE.get(error.errno or 0, "Check its disk, or choose another folder.")
         reason = error.strerror or error
         raise BackupStoreError(f"The folder {folder} cannot be used: {reason}. {advice}") from None
 

@@ -18,8 +18,8 @@ from koyjabo.core.runtime import ReportProgress
 from koyjabo.settings.backup_stores import INSTALL, SCHEME, S3Url, s3_url
 
 VARIABLE = "TMPDIR"
-MORE_ROOM = f"Free space there, or set {VARIABLE} to a folder with more."
-MORE_ROOM_HERE = "Free space there, or name another folder."
+MORE_ROOM = f"Free up space there, or set {VARIABLE} to a folder with more."
+MORE_ROOM_HERE = "Free up space there, or choose another folder."
 DISK_FOLDER = "/var/tmp"
 """A folder that is usually on a disk, while /tmp may be in memory."""
 
@@ -74,13 +74,13 @@ def temporary_folder(size: int, on_disk: str = "") -> Path:
     folders = [given] if given else [*filter(None, (DISK_FOLDER, on_disk)), tempfile.gettempdir()]
     room = {folder: shutil.disk_usage(folder).free for folder in folders if os.access(folder, os.W_OK | os.X_OK)}
     if not room:
-        raise BackupStoreError(f"No file can be written to {' or '.join(folders)}. Set {VARIABLE} to another folder.")
+        raise BackupStoreError(f"Files cannot be written to {' or '.join(folders)}. Set {VARIABLE} to another folder.")
     for folder, free in room.items():
         if free >= size:
             return Path(folder)
     folder, free = max(room.items(), key=lambda item: item[1])
     raise BackupStoreError(
-        f"The backup has {_megabytes(size)} MB, which is {_megabytes(size - free)} MB more than {folder} has room for. "
+        f"The backup is {_megabytes(size)} MB, which is {_megabytes(size - free)} MB more than {folder} has room for. "
         + MORE_ROOM
     )
 

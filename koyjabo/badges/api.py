@@ -39,7 +39,7 @@ QUERY = {
 assert tuple(QUERY) == PARAMETERS
 
 WRONG = "a parameter is wrong"
-UNKNOWN = "no such community, or no public number"
+UNKNOWN = "no such community, or its number is not public"
 UNREADABLE = "the number cannot be read; see Retry-After"
 
 bp = Blueprint("badges", __name__)
@@ -66,7 +66,7 @@ _kept: dict[tuple[str, Badge], Kept] = {}  # by media type and badge, because a 
 
 @bp.get("/badge.svg")
 @describe(
-    "A number of the site as an image",
+    "Get a number of the site as an image",
     {
         200: Image("an SVG", SVG),
         304: None,
@@ -74,7 +74,7 @@ _kept: dict[tuple[str, Badge], Kept] = {}  # by media type and badge, because a 
         404: Image(UNKNOWN, SVG),
         503: Image(UNREADABLE, SVG),
     },
-    headers={"If-None-Match": "an ETag from an earlier answer"},
+    headers={"If-None-Match": "an ETag from an earlier response"},
     query=QUERY,
 )
 @fast_path
@@ -90,7 +90,7 @@ def badge_svg(context: RequestContext) -> PlainResponse:
 
 @bp.get("/badge.json")
 @describe(
-    "A number of the site for shields.io",
+    "Get a number of the site for shields.io",
     {
         200: BadgeAnswer,
         304: None,
@@ -98,7 +98,7 @@ def badge_svg(context: RequestContext) -> PlainResponse:
         404: UNKNOWN,
         503: UNREADABLE,
     },
-    headers={"If-None-Match": "an ETag from an earlier answer"},
+    headers={"If-None-Match": "an ETag from an earlier response"},
     query=QUERY,
 )
 @fast_path

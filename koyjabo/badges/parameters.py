@@ -67,7 +67,7 @@ def badge_of(query: str) -> Badge:
     problems = values.problems(given, PARAMETERS, {"lang": LANGUAGES, "style": STYLES})
     fill = color(given["color"]) if "color" in given else ACCENT
     if problems or fill is None:
-        raise InvalidInput(details=problems if fill else problems | {"color": "use green, or digits such as 97ca00"})
+        raise InvalidInput(details=problems if fill else problems | {"color": "use green, or hex such as 97ca00"})
     value, language = given.get("value", values.TOTAL), given.get("lang", "en")
     label = cleaned(given["label"]) if "label" in given else values.LABELS[language][value]
     return Badge(value, given.get("community", ""), label, fill, language, given.get("style", "flat"))

@@ -63,9 +63,9 @@ def _check(value: str, community: str) -> dict[str, str]:
     if value not in VALUES:
         return {"value": f"use {', '.join(VALUES)}"}
     if value == ONLINE and not community:
-        return {"community": "name the community whose number is wanted"}
+        return {"community": "is required for the value online"}
     if value != ONLINE and community:
-        return {"community": "a community has no other value than online"}
+        return {"community": "the only value for a community is online"}
     return {}
 
 

@@ -26,7 +26,7 @@ bp = Blueprint("koyjabo_bridge", __name__)
 PATH = "/gh"
 RECORD_VISIT = "record-visit"
 STATS = "data/stats/global.json"
-NOTHING_ELSE = "nothing else is served here"
+NOTHING_ELSE = "no other calls are supported here"
 
 
 def _action(value: Any) -> str:
@@ -47,7 +47,7 @@ def _visitor_of(value: Any) -> str:
     except (ValueError, RecursionError):
         sent = None
     if not isinstance(sent, dict):
-        raise refuse("must be a JSON text with a visitorId")
+        raise refuse("must be JSON text with a visitorId")
     return visitor_id(sent.get("visitorId"))
 
 
@@ -61,7 +61,7 @@ class VisitRecordBody(Body):
         description="the visitId: a repeated request is not counted again"
     )
     data: Annotated[str, BeforeValidator(_visitor_of), WithJsonSchema({"type": "string"})] = Field(
-        description="a JSON text; only its visitorId is used",
+        description="JSON text; only its visitorId is used",
         examples=['{"visitorId": "visitor_1702757318000_a1b2c3"}'],
     )
 
@@ -77,7 +77,7 @@ class GlobalStatsAnswer(BaseModel):
 
 
 @bp.post(PATH)
-@describe("Count a visit of koyjabo.com", {204: None, 404: NOTHING_ELSE, **REFUSALS}, body=VisitRecordBody)
+@describe("Count a visit to koyjabo.com", {204: None, 404: NOTHING_ELSE, **REFUSALS}, body=VisitRecordBody)
 @fast_path
 def record_visit(context: RequestContext) -> PlainResponse:
     """Register a visit under the rules of POST /api/visitor/register. Returns 204, even for a visit that was already

@@ -91,6 +91,6 @@ def errors_as_sentences() -> Iterator[None]:
         sys.exit(2)
     except LedgerUnavailable as error:
         cause = str(error.__cause__ or error).strip()
-        raise click.ClickException(f"The database cannot be reached: {cause}. See DATABASE_URL.") from None
+        raise click.ClickException(f"The database cannot be reached: {cause}. Check DATABASE_URL.") from None
     except KoyJaboError as error:
         raise click.ClickException(str(error)) from None

@@ -24,7 +24,7 @@ def accept() -> None:
     with errors_as_sentences():
         database = config.load().database
         if database.get_backend_name() == "sqlite":
-            raise click.ClickException("DATABASE_URL names a SQLite file: only servers of PostgreSQL are refused.")
+            raise click.ClickException("DATABASE_URL is a SQLite file. Only PostgreSQL servers can be accepted.")
         from sqlalchemy import create_engine
         from sqlalchemy.orm import Session
 

@@ -23,16 +23,16 @@ class RefTaken(KoyJaboError):
 class ChangedMeanwhile(KoyJaboError):
     code = "changed_meanwhile"
     status = 412
-    sentence = "The list has changed since the ETag in If-Match was read. Get it again, and repeat the change."
+    sentence = "The list has changed since the ETag in If-Match was read. Get it again and repeat the change."
 
 
 class PreconditionRequired(KoyJaboError):
     code = "precondition_required"
     status = 428
-    sentence = "Send If-Match with the ETag of the list of members, so that no change of others is lost."
+    sentence = "Send If-Match with the ETag of the member list, so that other people's changes are not lost."
 
 
 class MessageTooLarge(KoyJaboError):
     code = "message_too_large"
     status = 413
-    sentence = "data must not be longer than 4,096 bytes as JSON."
+    sentence = "data must not be larger than 4,096 bytes as JSON."

@@ -15,8 +15,8 @@ from koyjabo.webkit.schemas.bodies import JSON, LARGER_BODY, Body
 from koyjabo.webkit.schemas.fields import Flag, Name, refuse
 
 MOST_MEMBERS = 500
-CHARACTERS = "must have 1 to 128 characters out of A–Z a–z 0–9 _ - . :"
-RESERVED = "must not be online or by-ref, which stand in paths"
+CHARACTERS = "must have 1 to 128 characters from A–Z a–z 0–9 _ - . :"
+RESERVED = "must not be online or by-ref, which paths already use"
 
 
 def _ref(value: Any) -> str:
@@ -46,7 +46,7 @@ class CommunityByRefBody(Body):
 
     name: Name = Field(examples=["Mirpur 10 commuters"])
     open: Flag | None = Field(None, description="anyone can join")
-    listed: Flag | None = Field(None, description="anyone can find it; only members get in")
+    listed: Flag | None = Field(None, description="anyone can find it; only members can enter")
     public_count: Flag | None = Field(None, description=PUBLIC_COUNT)
 
     def values(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _members(value: Any) -> Any:
         raise refuse("must be a list of up to 500 members")
     refs = [member["ref"] for member in value if isinstance(member, dict) and isinstance(member.get("ref"), str)]
     if len(set(refs)) < len(refs):
-        raise refuse("must have each ref once")
+        raise refuse("must not contain the same ref twice")
     return value
 
 
@@ -108,4 +108,4 @@ class DisconnectBody(Body):
 
 
 class OnlineCountsAnswer(BaseModel):
-    online: dict[str, int] = Field(description="by the ids or refs that were asked for", examples=[{"dhaka": 42}])
+    online: dict[str, int] = Field(description="by the requested ids or refs", examples=[{"dhaka": 42}])

@@ -21,8 +21,8 @@ COLUMNS = {"open": "is_open", "listed": "is_listed"}
 """The domain's names for fields whose API names differ."""
 
 
-COUNT_ANONYMOUS = "counts visits of people who are not members, although it is not open"
-PUBLIC_COUNT = "lets anyone see how many people are online, and how many visits there are, as they change"
+COUNT_ANONYMOUS = "counts visits by people who are not members, even if it is not open"
+PUBLIC_COUNT = "lets anyone see the numbers of people online and of visits, live"
 
 
 def named(values: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class NewCommunityBody(Body):
     name: Name = Field(examples=["Mirpur 10 commuters"])
     description: Description = ""
     open: Flag = Field(True, description="anyone can join")
-    listed: Flag = Field(True, description="anyone can find it; only members get in")
+    listed: Flag = Field(True, description="anyone can find it; only members can enter")
     count_anonymous: Flag = Field(False, description=COUNT_ANONYMOUS)
     public_count: Flag = Field(False, description=PUBLIC_COUNT)
 
@@ -87,7 +87,7 @@ class JoinBody(Body):
     may_be_absent = True
 
     visitorId: OptionalVisitorId = Field(
-        None, description="the visitorId used before there was an account; records a conversion"
+        None, description="the visitorId used before the account existed; records a conversion"
     )
 
 
@@ -108,11 +108,11 @@ class CommunityAnswer(BaseModel):
     """A community, with the caller's role."""
 
     id: str = Field(examples=["1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"])
-    ref: str = Field("", description="the id that another system has given it; missing without one")
+    ref: str = Field("", description="the id that another system gave it; missing if there is none")
     name: str
     description: str
     open: bool = Field(description="anyone can join")
-    listed: bool = Field(description="anyone can find it; only members get in")
+    listed: bool = Field(description="anyone can find it; only members can enter")
     count_anonymous: bool = Field(description=COUNT_ANONYMOUS)
     public_count: bool = Field(description=PUBLIC_COUNT)
     role: str | None = Field(description="member, moderator or admin; null if you are not a member")
@@ -156,8 +156,8 @@ class MemberAnswer(BaseModel):
     name: str
     role: str
     joined_at: str = Field(examples=[JOINED_AT])
-    email: str = Field("", description="for site admins only; missing for a person of another system")
-    ref: str = Field("", description="what the other system calls a person who has no account here; missing for others")
+    email: str = Field("", description="only for site admins; missing for a person from another system")
+    ref: str = Field("", description="another system's id for a person without an account here; missing for others")
 
     @classmethod
     def of(cls, member: Member) -> MemberAnswer:
@@ -177,7 +177,7 @@ class InvitationAnswer(BaseModel):
     token: str
     community: NamedAnswer = Field(NamedAnswer(name=""), description="missing for an invitation to the panel")
     invited_by: NamedAnswer
-    role: str = Field(description="member, moderator or admin; of the panel, viewer or admin")
+    role: str = Field(description="member, moderator or admin; for the panel, viewer or admin")
 
     @classmethod
     def of(cls, offer: Offer, token: str) -> InvitationAnswer:

@@ -46,7 +46,7 @@ def password(value: str) -> str:
     characters.
     """
     if re.search(r"[\ud800-\udfff]", value):
-        raise ValueError("must be a text of whole characters")
+        raise ValueError("must be valid Unicode text")
     value = unicodedata.normalize("NFC", value)
     if not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
         raise ValueError(PASSWORD_LENGTH)

@@ -41,13 +41,13 @@ class InvalidJson(KoyJaboError):
 class UnsupportedBody(KoyJaboError):
     code = "unsupported_media_type"
     status = 415
-    sentence = "Send the body as application/json (or as text/plain, as sendBeacon does), not compressed."
+    sentence = "Send the body uncompressed, as application/json (or as text/plain, as sendBeacon does)."
 
 
 class NotBridged(KoyJaboError):
     code = "not_bridged"
     status = 404
-    sentence = "Of this program's calls, only counting a visit and reading data/stats/global.json are served here."
+    sentence = "Only counting a visit and reading data/stats/global.json are supported here."
 
 
 class UnknownVisitor(KoyJaboError):
@@ -132,7 +132,7 @@ class InvalidKey(KoyJaboError):
     code = "invalid_key"
     status = 401
     sentence = "This API key is not valid, or it has been revoked."
-    misplaced = "Send an API key as Authorization: Bearer to the API: it is good in no address, cookie or socket."
+    misplaced = "Send an API key to the API as Authorization: Bearer. It is not accepted in a URL, cookie or socket."
 
 
 class KeyExpired(KoyJaboError):
@@ -235,7 +235,7 @@ class LastAdmin(KoyJaboError):
 class TotalWouldFall(KoyJaboError):
     code = "total_would_fall"
     status = 409
-    sentence = "This would lower the total, which open pages ignore. Start a new count: pages accept that."
+    sentence = "Open pages would ignore a lower total. Start a new count, which they accept."
 
 
 class TooManyRequests(KoyJaboError):

@@ -24,7 +24,7 @@ class NoWebSockets(KoyJaboError):
 
     code = "websockets_unavailable"
     status = 501
-    sentence = "Plain WebSockets need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
+    sentence = "Plain WebSockets need Koy Jabo Live's own server (python wsgi.py); use Socket.IO at /socket.io/ here."
 
 
 class NoStreams(KoyJaboError):
@@ -34,7 +34,7 @@ class NoStreams(KoyJaboError):
 
     code = "streams_unavailable"
     status = 501
-    sentence = "Streams need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
+    sentence = "Streams need Koy Jabo Live's own server (python wsgi.py); use Socket.IO at /socket.io/ here."
 
 
 class InvalidMessage(KoyJaboError):

@@ -65,7 +65,7 @@ class SentVisitAnswer(BaseModel):
     """The result for one visit: `ordinal` and `duplicate`, or `error`, `code` and `details`."""
 
     ordinal: int | None = Field(default=None, description="null for a crawler that is not counted", examples=[4001])
-    duplicate: bool | None = Field(default=None, description="it was counted before, under this ordinal")
+    duplicate: bool | None = Field(default=None, description="it was already counted, with this visit number")
     error: str | None = None
     code: str | None = None
     details: dict[str, str] | None = None
@@ -80,7 +80,7 @@ class SentVisitAnswer(BaseModel):
 
 
 class SentVisitsAnswer(BaseModel):
-    results: list[SentVisitAnswer] = Field(description="in the order of the visits")
+    results: list[SentVisitAnswer] = Field(description="in the same order as the visits")
 
 
 @bp.post("/visits")
@@ -91,7 +91,7 @@ class SentVisitsAnswer(BaseModel):
         400: "not a list, or over 500 visits; nothing was counted",
         413: "over 1 MB; nothing was counted",
         415: "not JSON; nothing was counted",
-        503: "visits of the list may not be counted; send it again as it is",
+        503: "some visits may not have been counted; send the same list again",
     },
     body=SentVisitsBody,
     scope="visits:write",
@@ -107,16 +107,16 @@ def register_visits() -> Response:
 
 
 class PulseAnswer(BaseModel):
-    minute: int = Field(description="visits of the last full minute", examples=[12])
-    hour: list[int] = Field(description="visits of the last 60 minutes, the oldest first, the running one last")
+    minute: int = Field(description="visits in the last full minute", examples=[12])
+    hour: list[int] = Field(description="visits in each of the last 60 minutes, oldest first, current minute last")
     last: LastVisitAnswer | None = Field(description="the newest visit; null before the first one")
 
 
 @bp.get("/stats")
 @describe(
-    "Current stats of the site",
+    "Get the site's current stats",
     {200: StatsAnswer, 304: None},
-    headers={"If-None-Match": "an ETag from an earlier answer"},
+    headers={"If-None-Match": "an ETag from an earlier response"},
 )
 @fast_path
 def stats(context: RequestContext) -> PlainResponse:
@@ -126,9 +126,9 @@ def stats(context: RequestContext) -> PlainResponse:
 
 @bp.get("/pulse")
 @describe(
-    "Visits of the last hour by minute",
+    "Get the last hour's visits by minute",
     {200: PulseAnswer, 304: None, 503: "the database cannot be read; see Retry-After"},
-    headers={"If-None-Match": "an ETag from an earlier answer"},
+    headers={"If-None-Match": "an ETag from an earlier response"},
 )
 @fast_path
 def pulse(context: RequestContext) -> PlainResponse:
@@ -158,9 +158,9 @@ PREFETCHES = ("Sec-Purpose", "Purpose", "X-Moz")
 @describe(
     "Count a visit without a script",
     {
-        200: Image("a GIF of one transparent pixel"),
-        429: "too many from this address, or of this visitor; nothing was counted; see Retry-After",
-        503: "nothing could be committed, so nothing was counted; see Retry-After",
+        200: Image("a GIF with one transparent pixel"),
+        429: "too many from this address or visitor; nothing was counted; see Retry-After",
+        503: "the visit could not be committed and was not counted; see Retry-After",
     },
     query={"page": "path of the page that shows the image"},
 )

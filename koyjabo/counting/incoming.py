@@ -25,8 +25,8 @@ whole list.
 """
 
 SEND_AGAIN = (
-    "The database cannot be reached right now. Send the whole list again: visits of it that were counted already are "
-    "not counted twice."
+    "The database cannot be reached right now. Send the whole list again: visits that were already counted are not "
+    "counted again."
 )
 
 

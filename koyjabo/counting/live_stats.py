@@ -110,9 +110,9 @@ class LiveStats:
             and all(type(visitors) is int and visitors > 0 for visitors in count.places.values())
             and (snapshot.last_ms or 0) >= 0
         ):
-            raise ValueError("not the state of a server")
+            raise ValueError("not a server's state")
         if max(revision, snapshot.revision, count.version, snapshot.last_ms or 0) > newest:
-            raise ValueError("the state of a server whose clock is more than an hour ahead")
+            raise ValueError("from a server whose clock is more than an hour ahead")
         return snapshot, count, revision
 
     def _current(self, after: int = 0) -> tuple[ActiveCount, Stats]:

@@ -136,7 +136,7 @@ def accept_server(session: Session, now_ms: int) -> tuple[str, int]:
     connection = session.connection().connection.dbapi_connection
     server = connection.server  # type: ignore[union-attr]
     if server is None:
-        raise UnusableDatabase("The server does not say which timeline it is on, so it is never refused.")
+        raise UnusableDatabase("The server does not report its timeline, so it is never refused.")
     accepted_ms = max(now_ms, server.accepted_ms + 1)
     session.execute(update(DatabaseIdentity).values(accepted_ms=accepted_ms))
     Actor(None, "", "", now_ms).entry(ACCEPT, Subject("total", "site", ""), timeline=server.timeline).store(session)

@@ -65,8 +65,8 @@ class Lease:
         cursor.execute(RENEW, self._holder)
         if cursor.rowcount != 1:
             raise DatabaseInUse(
-                f"Nothing was heard of this import for {LEASE_S:.0f} s, and other work began that must not run at "
-                "the same time. What was imported until then is kept; import the same file again."
+                f"This import was unresponsive for {LEASE_S:.0f} s, so other work that must not run at the same time "
+                "has started. What was imported before that is kept; import the same file again."
             )
 
     def renew(self) -> None:

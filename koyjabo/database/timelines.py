@@ -38,7 +38,7 @@ class Timelines:
         """Whether a new connection's server may be used."""
         newest = self.note(server)
         self.refusal = (
-            f"The server is on timeline {server.timeline}, and timeline {newest.timeline} was seen: "
+            f"The server is on timeline {server.timeline}, but timeline {newest.timeline} was seen: "
             "it is an old primary that came back (docs/failover.md)."
             if newest > server
             else ""

@@ -20,10 +20,10 @@ from koyjabo.webkit.schemas.fields import Flag, OptionalFlag, VisitId, VisitorId
 
 class HeartbeatBody(Body):
     visitorId: VisitorId
-    anonymous: OptionalFlag = Field(False, description="the visit was anonymous; as there")
+    anonymous: OptionalFlag = Field(False, description="the visit was registered as anonymous")
     visible: Flag = Field(True, description="the page is visible")
-    visitId: VisitId = Field(None, description="the visit that the time belongs to; default: the visitor's newest one")
-    acted: Flag = Field(False, description="there was an input by pointer, wheel, touch or key")
+    visitId: VisitId = Field(None, description="the visit that the time belongs to; default: the visitor's latest")
+    acted: Flag = Field(False, description="there was pointer, wheel, touch or keyboard input")
 
 
 @bp.post("/visitor/heartbeat")

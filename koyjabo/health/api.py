@@ -25,7 +25,7 @@ metrics_bp = Blueprint("metrics", __name__)
 
 TOKEN = "METRICS_TOKEN"
 NO_TOKEN = "Set METRICS_TOKEN to read the metrics."
-WRONG_TOKEN = "Send the METRICS_TOKEN as Authorization: Bearer."
+WRONG_TOKEN = "Send METRICS_TOKEN as a bearer token: Authorization: Bearer METRICS_TOKEN."
 
 
 class AliveAnswer(BaseModel):

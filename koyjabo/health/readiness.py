@@ -36,7 +36,7 @@ class Readiness:
         checks = {"database": self._database(), "writer": self._writer(), "loop": self._loop()}
         if self._redis_answers is not None:
             answers = self._redis_answers()
-            checks["redis"] = Ready(answers, error=None if answers else "It does not answer.")
+            checks["redis"] = Ready(answers, error=None if answers else "It does not respond.")
         return checks
 
     @property
@@ -48,7 +48,7 @@ class Readiness:
         began = time.perf_counter()
         stale = self._visits.stats().stale
         took_ms = round((time.perf_counter() - began) * 1000, 1)
-        return Ready(not stale, took_ms, (TIMELINES.refusal or "It does not answer.") if stale else None)
+        return Ready(not stale, took_ms, (TIMELINES.refusal or "It does not respond.") if stale else None)
 
     def _writer(self) -> Ready:
         """Check the commit queue. This fails well before visitors get a 503, which happens after 5 s."""
@@ -56,13 +56,13 @@ class Readiness:
         if writer.has_failed:
             return Ready(False, error="The last commit failed.")
         late = writer.oldest_s > LATE_S
-        error = f"{writer.waiting} visits wait for their commit, the first for {writer.oldest_s:.1f} s."
+        error = f"{writer.waiting} visits are waiting for their commit, the oldest for {writer.oldest_s:.1f} s."
         return Ready(not late, round(writer.oldest_s * 1000, 1), error if late else None)
 
     def _loop(self) -> Ready:
         lag_s = self._lag_s()
         late = lag_s > LATE_S
-        return Ready(not late, round(lag_s * 1000, 1), "The worker has too much to do." if late else None)
+        return Ready(not late, round(lag_s * 1000, 1), "The worker is overloaded." if late else None)
 
 
 def build(base: Base) -> Readiness:

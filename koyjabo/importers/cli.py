@@ -23,10 +23,10 @@ LONGEST_SITE = 40
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--program", type=click.Choice(VISITS + SUMS), help="The program that has exported FILE.")
-@click.option("--site", metavar="NAME", help="Which of several sites of plausible or ga4 FILE is of.")
+@click.option("--program", type=click.Choice(VISITS + SUMS), help="The program that exported FILE.")
+@click.option("--site", metavar="NAME", help="The site FILE is from, if you import several from plausible or ga4.")
 @kind
-@click.option("--even-folded", is_flag=True, help="Also count visits of folded days. Some may be counted twice.")
+@click.option("--even-folded", is_flag=True, help="Also count visits from rolled-up days. Some may be counted twice.")
 def import_(file: Path, program: str | None, site: str | None, kind: str | None, even_folded: bool) -> None:
     """Import the visits in FILE, or on standard input (-), from our own export or from another counter. Each visit
     needs a visitor_id and an at, which is ISO 8601 or ms since 1970; docs/import-export.md describes the columns.
@@ -45,13 +45,13 @@ def import_(file: Path, program: str | None, site: str | None, kind: str | None,
 
 def _require_fitting(program: str | None, site: str | None, kind: str | None, even_folded: bool) -> None:
     if program and kind:
-        raise click.UsageError("Leave --format out: the export of a program has its own.")
+        raise click.UsageError("Omit --format: a program's export has its own format.")
     if site is not None and program not in SUMS:
-        raise click.UsageError(f"--site is for --program {' and '.join(SUMS)}, which export sums by day.")
+        raise click.UsageError(f"--site is only for --program {' and '.join(SUMS)}, which export daily sums.")
     if site is not None and not 0 < len(site) <= LONGEST_SITE:
-        raise click.UsageError(f"--site is a name of up to {LONGEST_SITE} characters.")
+        raise click.UsageError(f"--site must be a name of 1 to {LONGEST_SITE} characters.")
     if even_folded and program in SUMS:
-        raise click.UsageError("--even-folded is for visits, and this program exports sums by day.")
+        raise click.UsageError("--even-folded is only for visits, but this program exports daily sums.")
 
 
 def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
@@ -63,7 +63,7 @@ def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
         with progress(size, "Importing, bytes") as advance:
             zone, clock = config.load().zone, services.clock
             imported = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
-    click.echo(f"Imported {imported.new:,} visits; {imported.known:,} were stored already.")
+    click.echo(f"Imported {imported.new:,} visits; {imported.known:,} were already stored.")
 
 
 def _import_export(file: Path, program: str, site: str, even_folded: bool) -> None:

@@ -32,8 +32,8 @@ COLUMNS = {"date", "visitors", "pageviews", "bounces", "visits", "visit_duration
 """Columns of imported_visitors. The archive's other files have an additional dimension."""
 
 NO_VISITORS = (
-    "No file of this export has the columns of Plausible's imported_visitors: date, visitors, pageviews, bounces, "
-    "visits and visit_duration. What the dashboard exports is filtered and may be by hour or month. In Plausible: "
+    "No file in this export has the columns of Plausible's imported_visitors: date, visitors, pageviews, bounces, "
+    "visits and visit_duration. Exports from the dashboard are filtered, and may be by hour or month. In Plausible: "
     "Settings, Imports & exports, Prepare export."
 )
 
@@ -45,8 +45,8 @@ DATE = re.compile(r"#[^:#]*: ?(\d{8})", re.ASCII)
 """A comment containing a date. The last two dates before a section are the report's first and last days."""
 
 NO_SESSIONS = (
-    "This file has no sessions by date. In Google Analytics: Explore, a free form with Date as the only "
-    "dimension in rows and the metric Sessions as values, all rows shown; export it as CSV."
+    "This file has no sessions by date. In Google Analytics: Explore, a free-form exploration with Date as the only "
+    "row dimension, Sessions as the value, and all rows shown. Export it as CSV."
 )
 
 
@@ -66,7 +66,7 @@ class DaySums:
         if iso_day in self.visits:
             raise UnusableExport(
                 f"The file has several lines for {iso_day}, so their sum may count visits twice. Export visits by "
-                "day, without another dimension and without a comparison."
+                "day, without other dimensions or a comparison."
             )
         self.visits[iso_day] = number
 

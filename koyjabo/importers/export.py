@@ -97,7 +97,7 @@ class _Room:
     def take(self, size: int) -> None:
         self._left -= size
         if self._left < 0:
-            raise UnusableExport(f"The archive is more than {MAX_RATIO} times as large when it is unpacked.")
+            raise UnusableExport(f"The archive expands to more than {MAX_RATIO} times its size.")
 
 
 class _Lines:
@@ -112,7 +112,7 @@ class _Lines:
         if self._starts_with(GZIP):
             self._stream = io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=self._stream)))
         if self._starts_with(*UTF_16):
-            raise UnusableExport("The file is in UTF-16. Save it as CSV in UTF-8, and import that.")
+            raise UnusableExport("The file is in UTF-16. Save it as UTF-8 CSV, and import that file.")
 
     def readline(self, size: int, /) -> bytes:
         line = self._reading(lambda: self._stream.readline(size))
@@ -144,7 +144,7 @@ class _Bounded:
 
     def read(self, size: int = -1) -> bytes:
         if size > LARGEST_LIST:
-            raise UnusableExport("The archive has more files than an export can have.")
+            raise UnusableExport("The archive has too many files for an export.")
         return self._file.read(size)
 
 
@@ -163,7 +163,7 @@ def _zipped(file: IO[bytes]) -> list[ArchiveMember]:
     except DAMAGE as error:
         raise _damaged(error) from None
     if any(info.compress_type not in METHODS for info in archive.infolist()):
-        raise UnusableExport("The archive is packed by a method that exports do not use. Pack it again with Deflate.")
+        raise UnusableExport("The archive uses an unsupported compression method. Compress it again with Deflate.")
     return [
         ArchiveMember(_shown(PurePosixPath(info.filename).name), lambda info=info: archive.open(info))  # type: ignore[misc]
         for info in archive.infolist()
@@ -177,4 +177,4 @@ def _shown(name: str) -> str:
 
 
 def _damaged(error: Exception) -> UnusableExport:
-    return UnusableExport(f"The file cannot be read to its end ({str(error) or 'it ends early'}). Export it again.")
+    return UnusableExport(f"The file cannot be read completely ({str(error) or 'it ends early'}). Export it again.")

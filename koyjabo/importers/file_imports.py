@@ -40,7 +40,7 @@ ANSWER_S = 0.5
 QUESTION_S = 3600.0
 """How long a checked file waits for a decision, s."""
 
-KILLED = "Its process ended with status {status}; a negative one is a signal, such as -9 for no memory."
+KILLED = "Its process ended with status {status}; a negative status is a signal, such as -9 if memory ran out."
 GONE = N_("The server was restarted. Choose the file again: no visit is counted twice.")
 UNSTORED = N_(
     "The database cannot store anything at the moment; its disk may be full. The state of the import is shown here "

@@ -129,5 +129,5 @@ def _temporary(schema: str) -> Iterator[sqlite3.Connection]:
     except sqlite3.OperationalError as error:
         raise NoRoom(
             f"The page views do not fit into a temporary file ({error}). Nothing was imported. Set TMPDIR to a "
-            "folder with room for them."
+            "folder with enough space."
         ) from None

@@ -21,7 +21,7 @@ COLUMNS = {"Event", "Bot", "Session", "Date"}
 SESSION = re.compile(r"[0-9a-f]{1,32}")
 """A session: 128 bits in hexadecimal. Format 1 writes them as a UUID."""
 
-EVENTS, BOTS, WITHOUT_SESSION = "events", "hits of bots", "page views without a session, so without a visit"
+EVENTS, BOTS, WITHOUT_SESSION = "events", "bot hits", "page views without a session"
 HTTP, GENERATED, CAMPAIGN = "h", "g", "c"
 """Kinds of referrers."""
 
@@ -29,8 +29,8 @@ GROUPS = {"Google": "google.com", "Hacker News": "news.ycombinator.com", "Telegr
 """Names that GoatCounter writes in place of referrers that have many hosts."""
 
 NO_EXPORT = (
-    "This is no CSV export of GoatCounter in format 1 or 2: its first column must be 1Path or 2Path, and among the "
-    "others must be Event, Bot, Session and Date. In GoatCounter: Settings, Export."
+    "This is not a GoatCounter CSV export in format 1 or 2: the first column must be 1Path or 2Path, and the other "
+    "columns must include Event, Bot, Session and Date. In GoatCounter: Settings, Export."
 )
 
 
@@ -76,7 +76,7 @@ def _no_visit(row: Values, session: str) -> str | None:
 def _view(number: int, row: Values, session: str) -> PageView:
     """Parse a row as a page view. Raises ValueError."""
     if not SESSION.fullmatch(session):
-        raise ValueError("Session must be a number of 128 bits, in hexadecimal")
+        raise ValueError("Session must be a 128-bit number in hexadecimal")
     referrer, campaign = _origin(row.get("Referrer", ""), row.get("Referrer scheme"))
     return PageView(
         visit=session,

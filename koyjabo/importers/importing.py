@@ -155,7 +155,7 @@ def new_days(session: Any, source: ImportSource, days: dict[str, int]) -> tuple[
     difference = sums_queries.difference(days, taken.get(source.key, {}))
     before, more = read_count(session).total, sum(difference.more.values())
     if before + more > LARGEST_TOTAL:
-        raise UnusableExport(f"The total would become {before + more:,}. The largest is {LARGEST_TOTAL:,}.")
+        raise UnusableExport(f"The total would become {before + more:,}. The maximum is {LARGEST_TOTAL:,}.")
     return difference, Summed(len(difference.more), more, difference.known, difference.fewer, before, before + more)
 
 
@@ -165,7 +165,7 @@ def _add(session: Any, source: ImportSource, days: dict[str, int], by: Actor) ->
         return expected
     known = sums_queries.taken(session, source.program).get(source.key, {})
     name = NAMES[source.program] + (f" ({source.site})" if source.site else "")
-    totals = sums_queries.add(session, source.key, difference.more, known, f"Visits of {name}", by.at_ms)
-    reason = f"Visits of {name} by day"
+    totals = sums_queries.add(session, source.key, difference.more, known, f"Visits from {name}", by.at_ms)
+    reason = f"Visits from {name} by day"
     by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=False, reason=reason).store(session)
     return expected._replace(**totals._asdict())

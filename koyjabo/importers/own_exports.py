@@ -15,8 +15,8 @@ from koyjabo.visit_log.file_lines import BadLine, Refuse
 from koyjabo.visit_log.import_file import ImportedLine
 
 NO_VISITS = (
-    "This file has no visits: its first line must name the columns, visitor_id and at among them. Visits by day cannot "
-    "be imported: export visits, or choose the program that the file is of."
+    "This file has no visits: its first line must name the columns, including visitor_id and at. Daily sums cannot be "
+    "imported: export visits, or choose the program that exported the file."
 )
 SEVERAL = "The archive has several files. Import the one with the visits."
 

@@ -32,7 +32,7 @@ class ExportTable:
     def __iter__(self) -> Iterator[tuple[int, Values]]:
         for number, values in self._rows:
             if values and len(values) != len(self.columns):
-                self.refuse(number, "has not as many values as there are columns")
+                self.refuse(number, "the numbers of values and columns differ")
             elif values:
                 pairs = zip(self.columns, values, strict=True)
                 yield number, {name: value for name, value in pairs if value not in NULLS}

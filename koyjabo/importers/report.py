@@ -59,25 +59,25 @@ class ImportReport:
         yield from self._sums(self.summed) if self.summed else self._visits()
         if self.left_out:
             named = "; ".join(f"{what}: {count:,}" for what, count in self.left_out.items())
-            yield f"Not visits there, so not imported: {named}."
+            yield f"Not imported, because they are not visits: {named}."
         for why, count in self._refused.items():
             yield f"Not imported, {_lines(self._numbers[why], count)}: {why}."
 
     def _visits(self) -> Iterator[str]:
         new, known = self.imported
-        yield f"Imported {_count(new, 'visit')}; {known:,} were stored already."
+        yield f"Imported {_count(new, 'visit')}; {known:,} were already stored."
         yield f"The file has {_count(self.page_views, 'page view')} in {_count(self.visits, 'visit')}."
 
     def _sums(self, summed: Summed) -> Iterator[str]:
         yield (
-            f"Added {_count(summed.visits, 'visit')} of {_count(summed.days, 'day')} to the total, which was "
-            f"{summed.before:,} and is now {summed.after:,}. These are sums by day: they count in the total, and in no "
-            "report, because the file has no single visits."
+            f"Added {_count(summed.visits, 'visit')} from {_count(summed.days, 'day')} to the total, which was "
+            f"{summed.before:,} and is now {summed.after:,}. These are daily sums: they count in the total but not in "
+            "reports, because the file has no individual visits."
         )
-        yield f"Days that an earlier import had added: {summed.known:,}."
+        yield f"Days already added by an earlier import: {summed.known:,}."
         if summed.fewer:
             days = _some(summed.fewer, len(summed.fewer))
-            yield f"Days with fewer visits in this file than were added before, which keep what they have: {days}."
+            yield f"Days with fewer visits in this file than were added before (left unchanged): {days}."
 
 
 def _count(number: int, name: str) -> str:

@@ -58,14 +58,14 @@ def require_same_site(days: Days, source: str, taken: Mapping[str, Days]) -> Non
     if own.known - own.same > max(TOLERATED_DAYS, own.same):
         raise AnotherSite(
             f"Of {own.known:,} days that were imported before, only {own.same:,} have the same number of visits in "
-            "this file, so it seems to be of another site. Nothing was imported. Name the site with --site NAME."
+            "this file, so it seems to be from another site. Nothing was imported. Name the site with --site NAME."
         )
     for other, known in taken.items():
         shared = difference(days, known)
         if other != source and shared.same > max(TOLERATED_DAYS, shared.known - shared.same):
             raise AnotherSite(
-                f"{shared.same:,} days of this file were imported as {_site(other)} already, with the same numbers of "
-                "visits. Nothing was imported. Give the same --site as then, or none if there was none."
+                f"{shared.same:,} days in this file were already imported with the same numbers of visits "
+                f"({_site(other)}). Nothing was imported. Use the same --site as before, or none if there was none."
             )
 
 

@@ -22,9 +22,9 @@ PAGE_VIEW = "1"
 OTHERS = "events"
 
 NO_EVENTS = (
-    "No file of this export has the columns visit_id, session_id, event_type and created_at. What Umami's dashboard "
-    "exports (pages.csv, countries.csv, …) has sums without dates, which cannot be counted. Export the table "
-    "website_event as docs/import-export.md says; visit_id is in it since Umami 2.11."
+    "No file in this export has the columns visit_id, session_id, event_type and created_at. Exports from Umami's "
+    "dashboard (pages.csv, countries.csv, …) have sums without dates, which cannot be counted. Export the table "
+    "website_event as described in docs/import-export.md; it has had visit_id since Umami 2.11."
 )
 
 

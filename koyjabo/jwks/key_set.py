@@ -73,12 +73,12 @@ def read(document: bytes) -> KeySet:
     try:
         listed = json.loads(document)["keys"]
     except (ValueError, RecursionError, KeyError, TypeError):
-        raise InvalidKeySet("not a set of keys") from None
+        raise InvalidKeySet("not a key set") from None
     if not isinstance(listed, list) or len(listed) > MOST_KEYS:
         raise InvalidKeySet(f"not a list of at most {MOST_KEYS} keys")
     keys = tuple(key for entry in listed if (key := _key(entry)) is not None)
     if not keys:
-        raise InvalidKeySet("no key that verifies a signature")
+        raise InvalidKeySet("no key that can verify a signature")
     return KeySet(keys)
 
 

@@ -28,7 +28,7 @@ class _NameLookup:
         self.host, self.port = host, port
         self.waiters: list[Waiter] = []
         self.addresses: list[str] = []
-        self.failure: Failure = (FailureKind.TIMEOUT, f"no address of {host} in time")
+        self.failure: Failure = (FailureKind.TIMEOUT, f"the lookup of {host} timed out")
 
 
 class NameLookups:
@@ -108,8 +108,8 @@ KINDS = {
     "loopback": "127.0.0.0/8 ::1/128",
     "private": "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 fec0::/10",
     "link-local": "169.254.0.0/16 fe80::/10",  # includes 169.254.169.254, the cloud metadata service
-    "shared by customers of a provider": "100.64.0.0/10",
-    "no address of a host": "0.0.0.0/8 ::/128 240.0.0.0/4",  # includes 255.255.255.255
+    "shared by a provider's customers": "100.64.0.0/10",
+    "not the address of a host": "0.0.0.0/8 ::/128 240.0.0.0/4",  # includes 255.255.255.255
     "multicast": "224.0.0.0/4 ff00::/8",
     "IPv4 in IPv6": "::ffff:0:0/96 ::ffff:0:0:0/96 ::/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32",
     "reserved": "192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 2001::/23 "
@@ -135,7 +135,9 @@ def check_addresses(host: str, addresses: list[str], destinations: Destinations)
     for address in addresses:
         kind = kind_of(address, destinations.allowed)
         if kind is not None:
-            raise refused(f"{address} is {kind}" if address == host else f"{host} leads to {address}, which is {kind}")
+            raise refused(
+                f"{address} is {kind}" if address == host else f"{host} resolves to {address}, which is {kind}"
+            )
 
 
 def is_address(host: str) -> bool:

@@ -34,7 +34,7 @@ class Deadline:
         """The remaining time, s. Raises OutboundError (TIMEOUT) if there is none."""
         left_s = self._at_s - time.monotonic()
         if left_s <= 0:
-            raise OutboundError(FailureKind.TIMEOUT, "no whole answer in time")
+            raise OutboundError(FailureKind.TIMEOUT, "no complete response in time")
         return left_s
 
 
@@ -53,7 +53,7 @@ def exchange(target: Target, addresses: list[str], data: bytes, reader: AnswerRe
             _send(connection, data, deadline)
             return _receive(connection, reader, deadline)
     except TimeoutError:
-        raise OutboundError(FailureKind.TIMEOUT, "no whole answer in time") from None
+        raise OutboundError(FailureKind.TIMEOUT, "no complete response in time") from None
     except ssl.SSLCertVerificationError as error:
         raise OutboundError(FailureKind.TLS, f"its certificate is not valid ({error.verify_message})") from None
     except ssl.SSLError as error:
@@ -131,7 +131,7 @@ class AnswerReader:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             if not self.is_complete:
-                raise self._failure or OutboundError(FailureKind.BAD_ANSWER, "its answer is not HTTP") from None
+                raise self._failure or OutboundError(FailureKind.BAD_ANSWER, "its response is not HTTP") from None
         if not self._has_head:
             self._count_head(len(data))
 
@@ -147,7 +147,7 @@ class AnswerReader:
         """
         is_framed = "content-length" in self.headers or "transfer-encoding" in self.headers
         if not self._has_head or is_framed:
-            raise OutboundError(FailureKind.CONNECTION, "the connection was closed before the answer was whole")
+            raise OutboundError(FailureKind.CONNECTION, "the connection was closed before the response was complete")
         self.is_complete = True
 
     # llhttp calls the methods below. If one raises an error, parsing ends with HttpParserCallbackError.
@@ -185,11 +185,11 @@ class AnswerReader:
     def _count_head(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > LARGEST_HEAD:
-            self._refuse("the headers of its answer are too large")
+            self._refuse("its response headers are too large")
 
     def _limit(self, size: int) -> None:
         if size > self._most_bytes:
-            self._refuse("its answer is too large")
+            self._refuse("its response is too large")
 
     def _refuse(self, reason: str) -> None:
         self._failure = OutboundError(FailureKind.TOO_LARGE, reason)
@@ -216,7 +216,7 @@ class _Call:
         self.work = work
         self.waiter = waiter
         self.answer: Answer | None = None
-        self.error: OutboundError | None = OutboundError(FailureKind.TIMEOUT, "no whole answer in time")
+        self.error: OutboundError | None = OutboundError(FailureKind.TIMEOUT, "no complete response in time")
         self.has_ended = False
 
     def run(self) -> None:

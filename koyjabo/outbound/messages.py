@@ -125,7 +125,7 @@ def parse(url: str) -> Target:
     if parts.scheme not in PORTS:
         raise refused("it should begin with https://")
     if "@" in parts.netloc:
-        raise refused("it has a user name or a password")
+        raise refused("it contains a user name or password")
     if port == 0 or parts.netloc.endswith(":"):
         raise refused("its port is not valid")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -135,7 +135,7 @@ def parse(url: str) -> Target:
 def _host(host: str, has_brackets: bool) -> str:
     if has_brackets:
         if "%" in host:
-            raise refused("its address has a zone")
+            raise refused("its address has a zone ID")
         return host
     name = host.removesuffix(".")
     if NUMBER.fullmatch(name.rpartition(".")[2]):
@@ -144,7 +144,7 @@ def _host(host: str, has_brackets: bool) -> str:
         except ValueError:
             raise refused("its address should be written as four decimal numbers") from None
     if len(name) > LONGEST_NAME or not NAME.fullmatch(name):
-        raise refused("its host is not a name (other than ASCII is written as xn--…)")
+        raise refused("its host is not a valid name (write non-ASCII names as xn--…)")
     return host
 
 

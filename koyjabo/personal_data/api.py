@@ -21,7 +21,7 @@ from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PA
 
 @bp.get("/auth/me/export")
 @describe(
-    "Export all that is stored about you",
+    "Export everything stored about you",
     {200: File("one JSON object: your account, and a list for each kind of data"), 429: "too many at once", **TOKEN},
 )
 def export_me() -> Response:
@@ -36,7 +36,7 @@ def export_me() -> Response:
     "Delete your account",
     {
         204: None,
-        409: "you are the last admin of the site, or of a community (details has names by id)",
+        409: "you are the last admin of the site, or of a community (details maps ids to names)",
         **WITH_PASSWORD,
         **TOKEN,
         **CSRF,

@@ -86,9 +86,9 @@ class VisitorBroadcaster:
         try:
             size = len(json.dumps(event, allow_nan=False).encode())
         except (TypeError, ValueError) as error:
-            raise ValueError(f"what is sent has to be JSON: {error}") from None
+            raise ValueError(f"the event must be valid JSON: {error}") from None
         if size > LARGEST_EVENT:
-            raise ValueError(f"an event may have {LARGEST_EVENT} bytes, this one has {size}")
+            raise ValueError(f"an event may have at most {LARGEST_EVENT} bytes, but this one has {size}")
         (self._emit or self._publish)(event["type"], event, room)
 
     def _publish(self, event: str, data: dict[str, Any], room: str) -> None:
@@ -102,7 +102,7 @@ class VisitorBroadcaster:
         if not url:
             raise NowhereToBroadcast(
                 "There is no server to broadcast to: call koyjabo.create_app() in this process, or set REDIS_URL to "
-                "the Redis of the servers."
+                "the servers' Redis."
             )
         with self._lock:
             if self._client is None or self._client[0] != url:

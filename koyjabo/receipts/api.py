@@ -20,14 +20,14 @@ from koyjabo.webkit.openapi.describe import describe
 
 class PartAnswer(BaseModel):
     kind: Literal["start", "imported", "adjustment", "rolled_back", "visits"]
-    count: int = Field(description="what it adds to the total; negative where the total was lowered")
-    first: int | None = Field(alias="from", description="the first number that it covers; null of combined parts")
-    last: int | None = Field(alias="to", description="the last one")
-    at: str | None = Field(description="when it was made; null of visits")
-    reason: str | None = Field(default=None, description="as it was typed; only for admins and viewers of the site")
+    count: int = Field(description="what it adds to the total; negative if the total was lowered")
+    first: int | None = Field(alias="from", description="the first visit number it covers; null for combined parts")
+    last: int | None = Field(alias="to", description="the last one; null for combined parts")
+    at: str | None = Field(description="when it was made; null for visits")
+    reason: str | None = Field(default=None, description="as entered; only for admins and viewers of the site")
     by: str | None = Field(
         default=None,
-        description="a name, or `operator`; null if it is no longer known; only for admins and viewers of the site",
+        description="a name, or `operator`; null if no longer known; only for admins and viewers of the site",
     )
 
 
@@ -38,22 +38,22 @@ class RecountedAnswer(BaseModel):
 
 class BackupAnswer(BaseModel):
     verified_at: str = Field(examples=["2025-12-16T03:31:02.118Z"])
-    total: int = Field(description="as it was counted in the restored copy", examples=[39980])
+    total: int = Field(description="as counted in the restored copy", examples=[39980])
 
 
 class ReceiptAnswer(BaseModel):
     total: int = Field(examples=[40041])
-    as_of: str = Field(description="of the newest commit in it", examples=["2025-12-16T04:48:38.412Z"])
-    parts: list[PartAnswer] = Field(description="the oldest first; they add up to `total`")
-    recounted: RecountedAnswer | None = Field(description="the newest recount; null before the first one")
-    backup: BackupAnswer | None = Field(description="the newest one that was restored and recounted; null without one")
+    as_of: str = Field(description="time of the latest commit included", examples=["2025-12-16T04:48:38.412Z"])
+    parts: list[PartAnswer] = Field(description="oldest first; they add up to `total`")
+    recounted: RecountedAnswer | None = Field(description="the latest recount; null before the first")
+    backup: BackupAnswer | None = Field(description="the latest backup that was restored and recounted; null if none")
 
 
 @bp.get("/receipt")
 @describe(
     "How the total is made up",
     {200: ReceiptAnswer, 304: None, 503: "the database cannot be read; see Retry-After"},
-    headers={"If-None-Match": "an ETag from an earlier answer"},
+    headers={"If-None-Match": "an ETag from an earlier response"},
 )
 def receipt() -> Response:
     """Return the parts that add up to the total, or 304 if `If-None-Match` has the current tag. Admins and viewers of

@@ -36,7 +36,7 @@ REPAIR_IS_NOT_ENOUGH = (
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Repair what differs from the ledger. Visits wait until it is done.")
+@click.option("--repair", is_flag=True, help="Repair all differences from the ledger. Visits wait until it is done.")
 def verify(repair: bool) -> None:
     """Recount the ledger and compare it with the counters and sums.
 

@@ -171,15 +171,15 @@ ROLLUPS = (
     Rollup.of(HourlyPeople, "people", HOURS),
 )
 LEDGER_CHECKS = (
-    Invariant("visits", "ordinals differ from their id plus the adjustments before", "visits", ORDINALS),
+    Invariant("visits", "visit numbers differ from their id plus the earlier adjustments", "visits", ORDINALS),
     Invariant("visitors", "visits are by visitors who are not listed", "visits", UNLISTED),
 )
 ABSENCES = Invariant("person_days", "visits are in hours when their person is not present", "visits", COUNT_ABSENT)
 CHECKS = (
     *LEDGER_CHECKS,
-    Invariant("visits", "numbers in their day are repeated or over its sum", "visits", DAY_NUMBERS),
+    Invariant("visits", "numbers within a day are repeated or exceed the day's sum", "visits", DAY_NUMBERS),
     ABSENCES,
-    Invariant("people", "have a last day that is not the last of their days", "people", LAST_DAYS, REPAIR_PEOPLE),
+    Invariant("people", "have a last day that is not their latest day", "people", LAST_DAYS, REPAIR_PEOPLE),
     Invariant("people", "visitors are anonymous, but are users or are not listed", "people", ANONYMOUS),
-    Invariant("conversions", "are of visitors who are not known as that user", "people", CONVERSIONS),
+    Invariant("conversions", "belong to visitors who are not known as that user", "people", CONVERSIONS),
 )

@@ -52,7 +52,7 @@ class Mismatch(NamedTuple):
         row = " ".join(str(value) or "-" for value in self.key.values())
         for column, stored in self.stored.items():
             if stored != self.derived[column]:
-                yield f"{self.table}: {row}: {column} is {stored}, the ledger gives {self.derived[column]}"
+                yield f"{self.table}: {row}: {column} is {stored}, but the ledger gives {self.derived[column]}"
 
 
 class RecountResult(NamedTuple):
@@ -150,7 +150,7 @@ def _missing(newest: int, counted: int) -> list[str]:
     """
     if counted >= newest:
         return []
-    return [f"visits: the newest id is {newest}, but there are {counted} rows, folded ones included"]
+    return [f"visits: the newest id is {newest}, but there are {counted} rows, including rolled-up ones"]
 
 
 def _rollup_mismatches(connection: Connection, sums: dict[Rollup, Sums]) -> Iterator[Mismatch]:
@@ -177,7 +177,7 @@ def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
     for row in counters:
         first_visits = by_scope[row.scope][1]
         if first_visits != row.listed:
-            yield f"counters: {row.scope}: visitors are {first_visits} by first visits, but {row.listed} are listed"
+            yield f"counters: {row.scope}: first visits give {first_visits} visitors, but {row.listed} are listed"
 
 
 def repair(connection: Connection, clock: Clock, advance: Advance, parser: TraitParser, reason: str) -> list[str]:

@@ -84,5 +84,5 @@ def _require_new_epoch(totals: Totals, new_epoch: bool) -> None:
     if totals.after < totals.before and not new_epoch:
         raise TotalWouldFall(
             f"The total is {totals.before:,}, and open pages would ignore a lower total ({totals.after:,}). "
-            "Start a new count, which they accept (at the command line: --new-epoch)."
+            "Start a new count, which they accept (on the command line: --new-epoch)."
         )

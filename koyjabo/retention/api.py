@@ -16,7 +16,7 @@ from koyjabo.webkit.openapi.describe import describe
 @bp.post("/visitor/forget")
 @describe(
     "Erase a visitor; the totals stay the same",
-    {204: None, **REFUSALS, 503: "not done, or not finished; repeat the request, see Retry-After"},
+    {204: None, **REFUSALS, 503: "not erased, or not completely; repeat the request, see Retry-After"},
     body=ForgetBody,
 )
 def forget() -> tuple[str, int]:

@@ -39,9 +39,9 @@ def prune(days: int | None, dry_run: bool) -> None:
             count = services[Retention].count(past)
             click.echo(f"Visits before {past.first_kept}: {count:,}. Nothing was changed.")
             return
-        with progress(services[Retention].count(past), "Folding") as advance:
+        with progress(services[Retention].count(past), "Rolling up") as advance:
             pruned = services[Retention].prune(past, advance)
     click.echo(
-        f"Folded {pruned.visits:,} visits from before {past.first_kept} into sums "
+        f"Rolled up {pruned.visits:,} visits from before {past.first_kept} into sums "
         f"(longest transaction {pruned.longest_ms:,} ms)."
     )

@@ -31,5 +31,5 @@ def _unusable(folder: Path) -> str | None:
         with tempfile.TemporaryFile(dir=folder):
             return None
     except OSError as error:
-        why = f"where no file can be written ({error.strerror})"
-        return f"{why}: let the user that runs the server write to it, or name another folder"
+        why = f"which is not writable ({error.strerror})"
+        return f"{why}: give the user that runs the server write access, or choose another folder"

@@ -21,7 +21,7 @@ CREDENTIALS = {
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]", re.ASCII)
 OPTIONS = {"endpoint", "region"}
-EXAMPLE = "should be such as s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-1"
+EXAMPLE = "should look like s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-1"
 
 
 class S3Url(NamedTuple):

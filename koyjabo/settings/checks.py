@@ -47,7 +47,7 @@ def zone(value: str) -> str:
 def origin_list(value: str) -> str:
     normal = [origins.normal(part) for part in value.split(",") if part.strip()]
     if None in normal:
-        raise ValueError("should be origins such as https://app.example.com, with , between them and no paths")
+        raise ValueError("should be comma-separated origins such as https://app.example.com, without paths")
     return ",".join(str(origin) for origin in normal)
 
 
@@ -55,7 +55,7 @@ def network_list(value: str) -> str:
     try:
         networks = [ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip()]
     except ValueError:
-        raise ValueError("should be networks such as 10.0.0.0/8 or fd00::/8, with , between them") from None
+        raise ValueError("should be comma-separated networks such as 10.0.0.0/8 or fd00::/8") from None
     return ",".join(map(str, networks))
 
 
@@ -65,8 +65,8 @@ def address_list(value: str) -> str:
         return ",".join(str(_network(part.strip())) for part in value.split(",") if part.strip())
     except ValueError:
         raise ValueError(
-            "should be addresses such as 203.0.113.7 and networks such as 2001:db8::/32 (not 2001:db8::1/32), with , "
-            "between them"
+            "should be comma-separated addresses such as 203.0.113.7 and networks such as 2001:db8::/32 "
+            "(not 2001:db8::1/32)"
         ) from None
 
 
@@ -105,13 +105,13 @@ def totals(value: str) -> str:
     if written == [NO_TOTALS]:
         return NO_TOTALS
     if not all(part.isascii() and part.isdigit() and 0 < int(part) <= LARGEST_TOTAL for part in written):
-        raise ValueError("should be numbers such as 1000,5000,10000, or none")
+        raise ValueError("should be comma-separated numbers such as 1000,5000,10000, or none")
     return ",".join(written)
 
 
 def time_of_day(value: str) -> str:
     if not TIME_OF_DAY.fullmatch(value):
-        raise ValueError("should be a time of the day such as 03:30")
+        raise ValueError("should be a time of day such as 03:30")
     return value
 
 

@@ -37,7 +37,7 @@ def normal(text: str, folder: Path) -> str:
         raise ValueError(f"DATABASE_URL names {backend}, which is not supported; use sqlite:///… or postgresql://….")
     if url["database"] in (None, "", ":memory:") or "mode" in parse_qs(url["query"] or ""):
         raise ValueError(
-            "DATABASE_URL names a database in memory, which forgets every visit at a restart; "
+            "DATABASE_URL is an in-memory database, which loses every visit at a restart; "
             "use a file, such as sqlite:////var/data/koyjabo.db."
         )
     query = f"?{url['query']}" if url["query"] else ""
@@ -58,7 +58,7 @@ def _with_hosts_apart(rest: str) -> str:
     matches = [HOST.fullmatch(host) for host in hosts]
     if not all(matches):
         raise ValueError(
-            "DATABASE_URL names several hosts, and one cannot be read; "
+            "DATABASE_URL has several hosts, and one of them is invalid; "
             "write them as postgresql://user@a:5432,[::1]:5433/name."
         )
     lists = {

@@ -41,13 +41,13 @@ def read(given: Mapping[str, Any]) -> tuple[LoginProvider, ...]:
     names = [part.strip() for part in str(given.get(PROVIDERS, "")).split(",") if part.strip()]
     if not all(NAME.fullmatch(name) for name in names) or len(set(names)) != len(names):
         raise ValueError(
-            f"{PROVIDERS} is {given[PROVIDERS]!r}: it should be different names of small letters and digits, such as "
-            "google,work."
+            f"{PROVIDERS} is {given[PROVIDERS]!r}: it should be unique, comma-separated names of lowercase letters "
+            "and digits, such as google,work."
         )
     known = OF_ALL | {_setting(name, part) for name in names for part in OF_A_PROVIDER}
     for name in sorted(given):
         if name.startswith(PREFIX) and name not in known:
-            raise ValueError(f"{name} is set, but {PROVIDERS} names no provider that it belongs to.")
+            raise ValueError(f"{name} is set, but {PROVIDERS} lacks its provider. Add the provider, or unset this.")
     return tuple(_provider(given, name) for name in names)
 
 
@@ -88,7 +88,7 @@ def _required(given: Mapping[str, Any], name: str, part: str) -> str:
     setting = _setting(name, part)
     value = str(given.get(setting, "")).strip()
     if not value:
-        raise ValueError(f"{setting} is missing: {PROVIDERS} names {name}, and a provider needs one.")
+        raise ValueError(f"{setting} is missing: {PROVIDERS} has the provider {name}, which needs it.")
     if len(value) > LONGEST or UNSEEN.search(value):
         raise ValueError(f"{setting} should be one line of at most {LONGEST} characters.")
     return value

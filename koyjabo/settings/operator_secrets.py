@@ -25,9 +25,9 @@ def weakness(secret: str, shortest: int = SHORTEST) -> str | None:
     if len(secret) < shortest:
         return f"is too short: it needs at least {shortest} characters"
     if len(set(secret)) < FEWEST_CHARACTERS or repeats(secret):
-        return "is a pattern that repeats, which is soon guessed"
+        return "is a pattern that repeats, so it is easy to guess"
     if any(word in secret.lower() for word in PLACEHOLDERS + RUNS):
-        return "is made of what stands in examples or on the keyboard, which is tried first"
+        return "is a placeholder or a keyboard pattern, which attackers try first"
     return None
 
 

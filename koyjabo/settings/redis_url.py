@@ -11,13 +11,14 @@ CLUSTER = ("redis+cluster", "rediss+cluster")
 SENTINEL_PORT = 26379
 SENTINEL_OPTIONS = {"sentinel_username": "username", "sentinel_password": "password"}
 
-NO_CLUSTER = "REDIS_URL: Redis Cluster is not supported. Use one Redis, or Sentinel."
+NO_CLUSTER = "REDIS_URL: Redis Cluster is not supported. Use a single Redis server, or Sentinel."
 BAD_SCHEME = (
     "REDIS_URL does not begin with redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://; copy it from "
-    "your host."
+    "your hosting provider."
 )
 UNREADABLE = (
-    "REDIS_URL cannot be read: write it as {}, and in the password %2F for /, %3F for ?, %23 for # and %25 for %."
+    "REDIS_URL cannot be read: write it as {}, and in the password, replace / with %2F, ? with %3F, # with %23 and "
+    "% with %25."
 )
 EXAMPLE = "redis://user:password@host:6379/0"
 SENTINEL_EXAMPLE = "redis+sentinel://user:password@host:26379,host:26379/mymaster/0"

@@ -29,12 +29,12 @@ def parse(url: str) -> SmtpServer:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     unknown = sorted(set(options) - {"from", "tls"})
     if unknown:
-        raise ValueError(f"has the unknown option {unknown[0]!r}; there are from and tls")
+        raise ValueError(f"has the unknown option {unknown[0]!r}; the options are from and tls")
     if options.get("tls", "off") != "off" or (parts.scheme == "smtps" and "tls" in options):
-        raise ValueError("may say tls=off after smtp://, and nothing else: STARTTLS is demanded without it")
+        raise ValueError("may set tls only to off, and only with smtp://; without tls=off, STARTTLS is required")
     sender = SENDER.fullmatch(options.get("from", ""))
     if sender is None:
-        raise ValueError(f"needs the sender of the mails, as in {EXAMPLE}")
+        raise ValueError(f"needs the sender of the emails, as in {EXAMPLE}")
     return SmtpServer(
         host=parts.hostname or "",
         port=parts.port or PORTS[parts.scheme],

@@ -19,7 +19,7 @@ NAME = re.compile(r"[!-~]{1,200}")
 def name(value: str) -> str:
     """Check a name. Raises ValueError."""
     if not NAME.fullmatch(value):
-        raise ValueError("should be at most 200 printable characters of ASCII, without spaces")
+        raise ValueError("should be at most 200 printable ASCII characters, without spaces")
     return value
 
 
@@ -28,7 +28,7 @@ def algorithms(value: str) -> str:
     names = [part.strip() for part in value.split(",")]
     if not set(names) <= {*PUBLIC_KEYS, *SHARED_SECRETS}:
         known = ", ".join((*PUBLIC_KEYS, *SHARED_SECRETS))
-        raise ValueError(f"should be names out of {known}, with , between them")
+        raise ValueError(f"should be one or more of {known}, separated by commas")
     return ",".join(dict.fromkeys(names))
 
 
@@ -36,5 +36,5 @@ def required_claims(value: str) -> str:
     """Check a list of claims. Raises ValueError."""
     pairs = [part.strip() for part in value.split(",")]
     if pairs != [NO_CLAIMS] and not all(name and text for name, _, text in (pair.partition(":") for pair in pairs)):
-        raise ValueError("should be claims such as token_type:access, with , between them, or none")
+        raise ValueError("should be comma-separated claims such as token_type:access, or none")
     return ",".join(pairs)

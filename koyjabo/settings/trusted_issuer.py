@@ -25,26 +25,26 @@ def problem(settings: Settings) -> str | None:
 def _problem_of_keys(settings: Settings) -> str | None:
     for name, value in (("AUTH_ISSUER", settings.auth_issuer), ("AUTH_AUDIENCE", settings.auth_audience)):
         if not value:
-            return f"{name} is missing: AUTH_JWKS_URL is set, and its keys may sign tokens for others, too."
+            return f"{name} is missing: AUTH_JWKS_URL is set, and its keys may also sign tokens for others."
     if not set(settings.token_algorithms) <= set(PUBLIC_KEYS):
-        return "AUTH_ALGORITHMS has an algorithm for shared secrets, but AUTH_JWKS_URL has public keys."
+        return "AUTH_ALGORITHMS has a shared-secret algorithm, but AUTH_JWKS_URL needs public-key algorithms."
     return None
 
 
 def _problem_of_secret(settings: Settings) -> str | None:
     secret = settings.auth_shared_secret
     if not set(settings.token_algorithms) <= set(SHARED_SECRETS):
-        return "AUTH_ALGORITHMS has an algorithm for public keys: AUTH_SHARED_SECRET takes HS256, HS384 or HS512."
+        return "AUTH_ALGORITHMS has a public-key algorithm, but AUTH_SHARED_SECRET needs HS256, HS384 or HS512."
     if secret == settings.secret_key:
-        return "AUTH_SHARED_SECRET is the SECRET_KEY: who knows it could log in here as anyone. Take another one."
+        return "AUTH_SHARED_SECRET equals SECRET_KEY: a system that has it could log in as anyone. Use another secret."
     if "-----BEGIN" in secret:
-        return "AUTH_SHARED_SECRET is a key in PEM, which may be public: use AUTH_JWKS_URL."
+        return "AUTH_SHARED_SECRET is a PEM key, which may be public: use AUTH_JWKS_URL."
     least = max(SHARED_SECRETS[algorithm] for algorithm in settings.token_algorithms)
     if len(secret.encode()) < least:
         return f"AUTH_SHARED_SECRET is too short: it needs at least {least} bytes."
     if not settings.auth_required_claims:
         return (
-            "AUTH_REQUIRED_CLAIMS is missing: with AUTH_SHARED_SECRET, say which claims only access tokens have, such "
-            "as token_type:access, or none if there is nothing."
+            "AUTH_REQUIRED_CLAIMS is missing: with AUTH_SHARED_SECRET, list the claims that only access tokens have, "
+            "such as token_type:access, or set it to none if there are none."
         )
     return None

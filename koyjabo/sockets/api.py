@@ -126,10 +126,10 @@ STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
 STREAM_LIMITS: dict[int, Answer] = {
     429: "too many connections from this address; see Retry-After",
     501: "the application runs under another WSGI server",
-    503: "no place for another connection, or the database is away; see Retry-After",
+    503: "no room for another connection, or the database is unavailable; see Retry-After",
 }
 MILESTONE = Field(
-    None, description="the greatest that the total has reached since the event before; usually missing", examples=[5000]
+    None, description="the highest milestone reached since the previous event; usually missing", examples=[5000]
 )
 
 
@@ -155,7 +155,7 @@ class CountEvent(BaseModel):
     type: str
     community_id: str
     count: int = Field(description="members who are online now", examples=[42])
-    change: int = Field(description="since the event before")
+    change: int = Field(description="since the previous event")
     revision: int = Field(description="increases with every event; time in ms since 1970", examples=[1765860518412])
     timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
 
@@ -216,9 +216,9 @@ def stream() -> Response:
 
 @bp.get("/communities/<community_id>/stream")
 @describe(
-    "Stream who comes and goes",
+    "Stream a community's events",
     {200: StreamOf(OF_COMMUNITY), **INSIDE, **STREAM_LIMITS},
-    query={"token": "an access token, if it is in no header and no cookie"},
+    query={"token": "an access token, if no header or cookie contains it"},
 )
 def community_stream(community_id: str) -> Response:
     """Open a community's stream of Server-Sent Events. Members count as online while it is open. If `public_count` is

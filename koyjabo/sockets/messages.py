@@ -18,7 +18,7 @@ MOST_ERRORS = 10
 def parse(message: str | bytes) -> dict[str, Any]:
     """Parse a message from a plain WebSocket: a JSON object with a `type`. Raises InvalidMessage."""
     if isinstance(message, bytes):
-        raise InvalidMessage("Binary messages are not understood here; send JSON as text.")
+        raise InvalidMessage("Binary messages are not supported; send JSON as text.")
     try:
         parsed = json.loads(message)
     except (ValueError, RecursionError):
@@ -29,7 +29,7 @@ def parse(message: str | bytes) -> dict[str, Any]:
 
 
 def unknown(kind: str) -> InvalidMessage:
-    return InvalidMessage(f"There is no message of type {kind[:40]!r} here; there are ping and request_count.")
+    return InvalidMessage(f"Unknown message type {kind[:40]!r}; the types are ping and request_count.")
 
 
 def is_true(value: object) -> bool:
@@ -46,7 +46,7 @@ def visit_id(value: object) -> str | None:
     """A valid visitId; None if it is missing. Raises InvalidMessage for any other value."""
     if value is None or (isinstance(value, str) and VISIT_NAME.fullmatch(value)):
         return value
-    raise InvalidMessage("A visitId has 1 to 128 characters out of A–Z a–z 0–9 _ - . : + / =")
+    raise InvalidMessage("A visitId has 1 to 128 characters from A–Z a–z 0–9 _ - . : + / =")
 
 
 class VisibleMessage(NamedTuple):
@@ -62,5 +62,5 @@ class VisibleMessage(NamedTuple):
         fields = message if isinstance(message, dict) else {"visible": message}
         visible, acted = fields.get("visible"), fields.get("acted", False)
         if not isinstance(visible, bool) or not isinstance(acted, bool):
-            raise InvalidMessage("`visible` must be true or false, and so must `acted`, if it is sent.")
+            raise InvalidMessage("`visible`, and `acted` if it is sent, must be true or false.")
         return cls(visible, acted, visit_id(fields.get("visitId")))

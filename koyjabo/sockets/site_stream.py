@@ -22,7 +22,7 @@ from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.messages import VisibleMessage, is_true, visit_id, visitor_id
 from koyjabo.sockets.stream import Connection, Stream
 
-NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters out of A–Z a–z 0–9 _ - . :'
+NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters from A–Z a–z 0–9 _ - . :'
 
 
 def admit(

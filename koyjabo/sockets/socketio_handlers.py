@@ -109,7 +109,7 @@ class JoinedRooms:
             value = self._present(client, requested)
             if value is None:
                 if len(client.participants) >= MOST_ROOMS:
-                    raise InvalidMessage(f"A client may be in {MOST_ROOMS} rooms of communities; leave one first.")
+                    raise InvalidMessage(f"A client may be in at most {MOST_ROOMS} community rooms; leave one first.")
                 token = _text(message.get("token")) or client.token
                 claims = identify(self._services, request, token, client.admitted_by)
                 kind, end = KINDS[requested.room], partial(self._end, sid, requested, message["communityId"])

@@ -139,7 +139,7 @@ def _ref(claim: Any) -> str:
     """The external id in a claim. Numbers are accepted, because many systems have no other ids. Raises InvalidToken."""
     text = str(claim) if isinstance(claim, int) and not isinstance(claim, bool) else claim
     if not isinstance(text, str) or not REF.fullmatch(text):
-        raise _refused("the claim with the user is missing, or no userRef")
+        raise _refused("the user claim is missing, or not a valid userRef")
     return text
 
 

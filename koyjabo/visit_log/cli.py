@@ -23,9 +23,9 @@ file = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, p
 @file
 @kind
 @click.option("--community", default="", metavar="ID", help="Only visits to this community.")
-@click.option("--from", "first_day", default="", metavar="DAY", help="Only from this day on, such as 2025-12-16.")
-@click.option("--to", "last_day", default="", metavar="DAY", help="Only up to this day.")
-@click.option("--resume", is_flag=True, help="Continue a FILE that is incomplete. Give the same options as before.")
+@click.option("--from", "first_day", default="", metavar="DAY", help="Only visits from this day, such as 2025-12-16.")
+@click.option("--to", "last_day", default="", metavar="DAY", help="Only visits up to this day.")
+@click.option("--resume", is_flag=True, help="Continue an incomplete FILE. Use the same options as before.")
 def export(file: Path, kind: str | None, community: str, first_day: str, last_day: str, resume: bool) -> None:
     """Write visits to FILE, or to standard output (-), oldest first.
 

@@ -42,7 +42,7 @@ def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool
             file.seek(written.upto)
             _add(log, file, which, kind, written, progress)
     except FileExistsError:
-        raise UnusableFile(f"{path} already exists. Give another name, or --resume to continue this export.") from None
+        raise UnusableFile(f"{path} already exists. Choose another name, or use --resume to continue it.") from None
     except OSError as error:
         raise UnusableFile(f"{path} cannot be written: {error.strerror or error}.") from None
 
@@ -96,11 +96,11 @@ def _last_visit(head: str, last: str, kind: str, path: Path) -> tuple[str, str] 
             visit = json.loads(last)
             return visit["visitor_id"], visit["visit_id"]
         except (ValueError, KeyError, TypeError):
-            raise UnusableFile(f"{path} is not an export of visits as JSON lines.") from None
+            raise UnusableFile(f"{path} is not a JSON Lines export of visits.") from None
     if not head:
         return None
     if head != spreadsheet.head(kind, file_format.COLUMNS):
-        raise UnusableFile(f"{path} is not an export of visits as CSV, or another version of this program made it.")
+        raise UnusableFile(f"{path} is not a CSV export of visits, or was written by another version of this program.")
     if head == last:
         return None
     visit = dict(zip(file_format.COLUMNS, map(spreadsheet.plain, next(csv.reader([last]))), strict=True))

@@ -73,7 +73,7 @@ def read(
         except ValueError as error:
             refuse(BadLine(number, str(error)))
         except RecursionError:
-            refuse(BadLine(number, "has values in values, too deep to be read"))
+            refuse(BadLine(number, "is nested too deeply to be read"))
         else:
             yield ImportedLine(number, visit)
 
@@ -95,10 +95,10 @@ def _csv(lines: SupportsReadline, refuse: Refuse) -> Iterator[tuple[int, Values]
     records = csv_records(lines, refuse)
     head = next((record.values for record in records), [])
     if not {"visitor_id", "at"} <= {ALIASES.get(name, name) for name in head}:
-        raise BadLine(1, "must name the columns, visitor_id and at among them")
+        raise BadLine(1, "must name the columns, including visitor_id and at")
     for _, number, row in records:
         if len(row) > len(head):
-            refuse(BadLine(number, "has more values than there are columns"))
+            refuse(BadLine(number, "has more values than columns"))
         elif row:
             yield number, {name: spreadsheet.plain(value) for name, value in zip(head, row, strict=False) if value}
 
@@ -169,13 +169,13 @@ def _campaign(values: Values) -> str | None:
 
 def _visitor_id(value: Any) -> str:
     if not isinstance(value, str) or not STORED_VISITOR_ID.fullmatch(value) or len(value) > LONGEST_ID:
-        raise ValueError("visitor_id must be a text of 1 to 128 characters out of A–Z a–z 0–9 _ - . :")
+        raise ValueError("visitor_id must be a string of 1 to 128 characters from A–Z a–z 0–9 _ - . :")
     return value
 
 
 def _visit_id(value: Any) -> str:
     if not isinstance(value, str) or not STORED_VISIT_ID.fullmatch(value) or len(value) > LONGEST_ID:
-        raise ValueError("visit_id must be a text of 1 to 128 characters out of A–Z a–z 0–9 _ - . : + / =")
+        raise ValueError("visit_id must be a string of 1 to 128 characters from A–Z a–z 0–9 _ - . : + / =")
     return value
 
 
@@ -191,7 +191,7 @@ def _scope(value: Any) -> Scope:
 def _uuid(value: Any, name: str) -> str:
     uuid = uuid_of(value) if isinstance(value, str) else None
     if uuid is None:
-        raise ValueError(f"{name} must be a UUID, or be left out")
+        raise ValueError(f"{name} must be a UUID, or be omitted")
     return uuid
 
 
@@ -202,7 +202,7 @@ def moment(value: Any, zone: tzinfo) -> int:
     else:
         at_ms = _parsed(value, zone)
     if not EARLIEST_MS < at_ms <= LARGEST_INT64:
-        raise ValueError("at must be a moment after 1970")
+        raise ValueError("at must be a time after 1970")
     return at_ms
 
 
@@ -212,7 +212,7 @@ def _parsed(value: Any, zone: tzinfo) -> int:
         moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
         since = moment - datetime.fromtimestamp(0, UTC)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError("at must be a moment, such as 2025-12-16T04:48:38.412Z, or ms since 1970") from None
+        raise ValueError("at must be a time, such as 2025-12-16T04:48:38.412Z, or ms since 1970") from None
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
@@ -223,7 +223,7 @@ def _number(values: Values, name: str) -> int:
         unit = " of ms since 1970" if name.endswith("_ms") else ""
         raise ValueError(f"{name} must be a whole number{unit}") from None
     if abs(number) > LARGEST_INT64:
-        raise ValueError(f"{name} must be a number that fits 64 bits")
+        raise ValueError(f"{name} must be a number that fits in 64 bits")
     return number
 
 
@@ -268,7 +268,7 @@ def _address(values: Values, name: str) -> str | None:
     """Read an address. It is truncated only after its parts have been extracted."""
     value = values.get(name)
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{name} must be a text")
+        raise ValueError(f"{name} must be a string")
     return value
 
 

@@ -45,8 +45,8 @@ class ImportUnderWay(KoyJaboError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Visits are being imported into this database, or a backup is being restored. Visits cannot be folded "
-            "until that has finished. Try again then."
+            "Visits are being imported into this database, or a backup is being restored. Visits cannot be rolled up "
+            "until that has finished. Try again afterwards."
         )
 
 

@@ -37,12 +37,11 @@ REST = 2
 """Pause after a commit while others are writing, as a multiple of the commit's duration."""
 
 UNKNOWN_COMMUNITY = (
-    "community_id is of an unknown or archived community; restore the community, from the archive or from a backup, or "
-    "leave the id out to count the visit for the site only"
+    "community_id names an unknown or archived community; restore the community from the archive or a backup, or "
+    "omit the id to count the visit only for the site"
 )
 FOLDED_DAY = (
-    "at is on a day whose visits were folded, so it is unknown whether this visit is already counted; "
-    "--even-folded counts it in any case"
+    "at is on a day whose visits were rolled up, so this visit may already be counted; --even-folded counts it anyway"
 )
 
 

@@ -219,7 +219,7 @@ def _first_page(**changes: Any) -> str:
 
 
 kind = click.option(
-    "--format", "kind", type=click.Choice(["csv", "jsonl"]), help="Format of FILE. Default: by its name."
+    "--format", "kind", type=click.Choice(["csv", "jsonl"]), help="Format of FILE. Default: from its name."
 )
 
 
@@ -227,5 +227,5 @@ def kind_of(file: Path) -> str:
     """A file's format, judging by its name."""
     by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
     if by_suffix is None:
-        raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not show it.")
+        raise click.UsageError("Give --format csv or --format jsonl: the file name does not show the format.")
     return by_suffix

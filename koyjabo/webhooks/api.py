@@ -36,7 +36,7 @@ DELIVERY, NO_DELIVERY = re.compile(r"[0-9]{1,18}", re.ASCII), -1
 
 FOR_WHOM: dict[int, Answer] = {
     **LOGGED_IN,
-    403: "for admins of the site, and API keys with the scope webhooks:manage",
+    403: "only for site admins, and API keys with the scope webhooks:manage",
     429: "too many changes, or requests with one API key; see Retry-After",
 }
 ONE: dict[int, Answer] = {**FOR_WHOM, 404: "no such webhook"}
@@ -56,7 +56,7 @@ def _webhooks() -> Webhooks:
         **FOR_WHOM,
         **CHANGE,
         404: "no such community",
-        409: "this server has as many webhooks as it may have",
+        409: "this server has the maximum number of webhooks",
     },
     body=NewWebhookBody,
     scope=SCOPE,

@@ -79,7 +79,7 @@ def _drop(data: Data, place: str, path: str) -> Message:
 
 
 def _compared(data: Data, minutes: int) -> str:
-    return f"{number(data.get('visits'))} visits in {minutes} minutes, where {number(data.get('usual'))} are usual."
+    return f"{number(data.get('visits'))} visits in {minutes} minutes; usually {number(data.get('usual'))}."
 
 
 def _conversion(data: Data, place: str, path: str) -> Message:
@@ -87,11 +87,11 @@ def _conversion(data: Data, place: str, path: str) -> Message:
 
 
 def _occupied(data: Data, place: str, path: str) -> Message:
-    return Message(f"Somebody is in {place}", f"People online: {number(data.get('count'))}.", path, tag="wave")
+    return Message(f"Someone is in {place}", f"People online: {number(data.get('count'))}.", path, tag="wave")
 
 
 def _vacated(data: Data, place: str, path: str) -> Message:
-    return Message(f"Nobody is in {place} any more", "The last person has left.", path, QUIET, "zzz")
+    return Message(f"No one is in {place} any more", "The last person has left.", path, QUIET, "zzz")
 
 
 def _joined(data: Data, place: str, path: str) -> Message:
@@ -125,16 +125,16 @@ def _recount(data: Data, place: str, path: str) -> Message:
 
 def _rolled_back(data: Data, place: str, path: str) -> Message:
     lost = number(data.get("lost"))
-    text = f"{_upper(place)}: the database went back, and {lost} visits are missing. A new epoch has begun."
+    text = f"{_upper(place)}: the database was rolled back, and {lost} visits are missing. A new epoch has begun."
     return Message("The database was rolled back", text, "/admin/server", URGENT, "rotating_light")
 
 
 def _verified(data: Data, place: str, path: str) -> Message:
-    return Message("A backup is verified", "It was restored, and its figures agree.", "/admin/data", QUIET, "lock")
+    return Message("A backup is verified", "It was restored, and its figures match.", "/admin/data", QUIET, "lock")
 
 
 def _backup_failed(data: Data, place: str, path: str) -> Message:
-    return Message("A backup has failed", "See the page Data for the reason.", "/admin/data", URGENT, "warning")
+    return Message("A backup has failed", "See the Data page for the reason.", "/admin/data", URGENT, "warning")
 
 
 def _test(data: Data, place: str, path: str) -> Message:

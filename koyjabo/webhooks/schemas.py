@@ -76,9 +76,9 @@ class NewWebhookBody(Body):
     media = JSON
 
     url: Url = Field(examples=[EXAMPLE])
-    events: Types = Field(description="the types of events it receives", examples=[["milestone.reached"]])
+    events: Types = Field(description="the event types it receives", examples=[["milestone.reached"]])
     community: Text = Field(None, description="id or ref of the one community it is for; default: the whole site")
-    format: Format = Field(None, description="default: as the host of the URL suggests")
+    format: Format = Field(None, description="default: derived from the host in the URL")
     description: Description = ""
 
 
@@ -91,7 +91,7 @@ class WebhookChangesBody(Body):
     events: ChangedTypes = None
     format: Format = None
     description: Description | None = None
-    enabled: Flag | None = Field(None, description="false: nothing is sent, and nothing kept for it")
+    enabled: Flag | None = Field(None, description="false: events are not sent, and not kept for it")
 
     def changes(self) -> dict[str, Any]:
         fields = self.model_dump(exclude_none=True)
@@ -104,15 +104,15 @@ class WebhookAnswer(BaseModel):
     id: str
     url: str = Field(description="scheme, host and the last four characters", examples=["https://example.com/…jabo"])
     events: list[str]
-    community: str | None = Field(description="the id of a community; null: of the whole site")
+    community: str | None = Field(description="the id of a community; null: the whole site")
     format: Literal["json", "slack", "discord", "telegram", "ntfy"]
     description: str
     enabled: bool
     disabled_reason: str | None = Field(description="turned_off, gone (410) or failing (for three days)")
     failing_since: str | None = Field(examples=[MOMENT])
-    last_status: str | None = Field(description="of the newest attempt: of HTTP, or the kind of the error")
+    last_status: str | None = Field(description="of the newest attempt: the HTTP status, or the kind of error")
     created_at: str = Field(examples=[MOMENT])
-    created_by: MakerAnswer | None = Field(description="null: unknown, an API key, or an account that is gone")
+    created_by: MakerAnswer | None = Field(description="null: unknown, an API key, or a deleted account")
 
 
 class NewWebhookAnswer(WebhookAnswer):
@@ -126,7 +126,7 @@ class WebhooksAnswer(BaseModel):
 
 
 class SecretAnswer(BaseModel):
-    secret: str = Field(description="the one before signs, too, for 24 hours", examples=["whsec_…"])
+    secret: str = Field(description="the previous secret also signs for 24 hours", examples=["whsec_…"])
 
 
 class DeliveryAnswer(BaseModel):
@@ -138,7 +138,7 @@ class DeliveryAnswer(BaseModel):
     state: Literal["pending", "delivered", "dead"]
     attempts: int
     last_status: str | None
-    next_at: str | None = Field(description="of the next attempt; null when there is none", examples=[MOMENT])
+    next_at: str | None = Field(description="time of the next attempt; null if there is none", examples=[MOMENT])
 
 
 class DeliveriesAnswer(BaseModel):

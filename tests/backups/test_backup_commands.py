@@ -119,7 +119,7 @@ def test_disk_of_the_folder_that_is_full_is_said(visited, folder, monkeypatch):
 
     monkeypatch.setattr(backup, "write", fail)
     message = refused(visited, "backup", "--to", str(folder.path))
-    assert "It cannot be written. Free space there, or name another folder." in message
+    assert "It cannot be written. Free up space there, or choose another folder." in message
     assert os.listdir(folder.path) == []
 
 
@@ -138,12 +138,12 @@ def test_what_cannot_be_done_is_said_in_a_sentence(visited, s3, folder, scratch)
     refusals = {
         ("backup",): "Give either FILE or --to URL.",
         ("backup", "a.backup", "--to", "."): "Give either FILE or --to URL.",
-        ("backup", "--to", "s3://B/x"): "s3://B/x should be such as s3://bucket/prefix?endpoint=",
+        ("backup", "--to", "s3://B/x"): "s3://B/x should look like s3://bucket/prefix?endpoint=",
         ("restore", f"{folder.path}/"): f"There is no backup under {folder.path}/. Check the folder or prefix.",
         ("restore", s3.url("nowhere/")): "There is no backup under s3://",
-        ("restore", s3.url(f"live/{name}")): f"There is no s3://shapla/live/{name}. Check bucket, prefix and name; a",
-        ("restore", s3.url(f"live/{broken}"), "--force"): "it is not a backup of this program",
-        ("restore", s3.url(f"live/{cut_off}"), "--force"): "The backup is cut off: its end is missing.",
+        ("restore", s3.url(f"live/{name}")): f"s3://shapla/live/{name} does not exist. Check the bucket, prefix",
+        ("restore", s3.url(f"live/{broken}"), "--force"): "it is not a backup made by this program",
+        ("restore", s3.url(f"live/{cut_off}"), "--force"): "The backup is truncated: its end is missing.",
         ("restore", f"{folder.path}/{name}"): "The backup cannot be read: No such file or directory.",
     }
     for arguments, sentence in refusals.items():
@@ -155,7 +155,7 @@ def test_room_that_is_missing_is_said_before_anything_is_fetched(visited, s3, sc
     s3.objects["live/a.backup"] = bytes(3_000_000)
     monkeypatch.setattr(transfers.shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
     message = refused(visited, "restore", s3.url("live/a.backup"))
-    assert f"The backup has 3.0 MB, which is 2.0 MB more than {scratch} has room for." in message
+    assert f"The backup is 3.0 MB, which is 2.0 MB more than {scratch} has room for." in message
     assert s3.calls == ["HEAD"]
 
 

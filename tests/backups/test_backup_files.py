@@ -34,18 +34,18 @@ def head_with(**values: object) -> Callable[[list[bytes]], list[bytes]]:
 
 
 BROKEN = {
-    "cut off": lambda file: file.write_bytes(file.read_bytes()[:-100]),
+    "truncated": lambda file: file.write_bytes(file.read_bytes()[:-100]),
     "changed since": of_lines(lambda lines: [line.replace(b"Dhaka", b"Dhakb") for line in lines]),
     "end is missing": of_lines(lambda lines: lines[:-1]),
     "damaged": flip_a_bit,
     "its contents do not match": of_lines(
         lambda lines: [line.replace(b'"client_ms"', b'"shoe_size"') for line in lines]
     ),
-    "do not match its end": of_lines(lambda lines: [line for line in lines if b"visit-8" not in line]),
+    "do not match its checksum": of_lines(lambda lines: [line for line in lines if b"visit-8" not in line]),
     "changed since it was made": of_lines(lambda lines: [*lines, b"[]\n"]),
     "newer version of this program.*9999": of_lines(head_with(schema="9999")),
     "newer version": of_lines(head_with(koyjabo_backup=2)),
-    "not a backup of this program": lambda file: file.write_bytes(b"SQLite format 3\0" + bytes(100)),
+    "not a backup made by this program": lambda file: file.write_bytes(b"SQLite format 3\0" + bytes(100)),
     "No such file": Path.unlink,
     "table visits": lambda file: file.write_bytes(
         sealed([line.replace(b'"client_ms"', b'"shoe_size"') for line in lines_of(file)])

@@ -25,7 +25,7 @@ SHORT = CallLimits(0.3, 1.0)
 OLD = nights(5)
 AWAY = f"could not be reached to list the backups in s3://{BUCKET}/nightly/"
 ADVICE = "Check the endpoint and the network."
-REFUSALS = {403: "Check AWS_ACCESS_KEY_ID", 404: r"Create it|Check bucket, prefix and name"}
+REFUSALS = {403: "Check AWS_ACCESS_KEY_ID", 404: r"Create it|Check the bucket, prefix and name"}
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_every_error_that_passes_is_survived_by_every_call(operations, s3, fault
 def test_server_that_is_away_is_given_up_within_a_minute(operations, s3, monkeypatch):
     monkeypatch.setattr(s3_server, "HANG_S", 600)
     message = failed(operations, s3, "names", lambda number: HANG)
-    assert message == f"{s3.endpoint} {AWAY}: it does not answer. {ADVICE}"
+    assert message == f"{s3.endpoint} {AWAY}: it does not respond. {ADVICE}"
     assert sum(ASKING) <= 60
     assert max(TRANSFER) <= 60
 
@@ -200,7 +200,7 @@ def test_what_is_wrong_with_url_or_credentials_is_said(s3, made, monkeypatch):
 
 def test_why_a_server_cannot_be_reached_is_said(s3):
     short = CallLimits(5, 0.1)
-    for host, reason in (("127.0.0.1:1", "it refuses connections"), ("nowhere.invalid", "its name is not known")):
+    for host, reason in (("127.0.0.1:1", "it refuses connections"), ("nowhere.invalid", "its name does not resolve")):
         with pytest.raises(BackupStoreError) as error:
             BucketStore(s3_url(f"s3://{BUCKET}/nightly?endpoint=http://{host}"), short, short).names()
         assert str(error.value) == f"http://{host} {AWAY}: {reason}. {ADVICE}"
@@ -209,7 +209,7 @@ def test_why_a_server_cannot_be_reached_is_said(s3):
 def test_bucket_of_another_region_is_said(s3, monkeypatch):
     monkeypatch.setattr(s3_server, "refusal", lambda status, code="": refusal(400, "AuthorizationHeaderMalformed"))
     s3.fail(403)
-    with pytest.raises(BackupStoreError, match=f"^The bucket {BUCKET} is in another region: name it, as region="):
+    with pytest.raises(BackupStoreError, match=f"^The bucket {BUCKET} is in another region. Set region="):
         store_of(s3.url()).names()
 
 

@@ -55,7 +55,7 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(folder,
 
 
 def test_folder_that_is_missing_or_no_folder_is_named_with_what_to_do(tmp_path, made):
-    for place, why in ((Folder(tmp_path / "nowhere"), "does not exist. Create"), (Folder(made), "cannot .* Name a fo")):
+    for place, why in ((Folder(tmp_path / "nowhere"), "does not exist. Create"), (Folder(made), "cannot .* Choose a")):
         for call in (
             place.names,
             lambda place=place: place.put(made, new_name(NOON_MS), quiet),
@@ -86,10 +86,10 @@ def test_folder_that_goes_away_during_the_work_is_named(folder, made, other_file
 
 
 PROBLEMS = {
-    errno.EACCES: "Permission denied. Let the user that runs the program write to it.",
-    errno.EROFS: "Read-only file system. Mount it for writing, or name another folder.",
-    errno.ENOSPC: "No space left on device. Free space on its disk, or keep fewer backups (BACKUP_KEEP).",
-    errno.EIO: "Input/output error. Check its disk, or name another folder.",
+    errno.EACCES: "Permission denied. Give write access to the user that runs the program.",
+    errno.EROFS: "Read-only file system. Mount it as writable, or choose another folder.",
+    errno.ENOSPC: "No space left on device. Free up space on its disk, or keep fewer backups (BACKUP_KEEP).",
+    errno.EIO: "Input/output error. Check its disk, or choose another folder.",
 }
 
 

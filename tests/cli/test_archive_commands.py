@@ -154,7 +154,7 @@ def test_export_and_import_through_pipes(server, elsewhere):
     server.register("ayesha", visit="1", page="/a")
     output = done(server, "export", "-", "--format", "jsonl")
     made = elsewhere.koyjabo("import", "-", "--format", "jsonl", typed=output)
-    assert made.stdout == "Imported 1 visits; 0 were stored already.\n"
+    assert made.stdout == "Imported 1 visits; 0 were already stored.\n"
     assert done(elsewhere, "export", "-", "--format", "jsonl") == output
 
 
@@ -166,7 +166,7 @@ REFUSED = {
     ("export", "-", "--format", "csv", "--from", "16 December"): "--from must be a date, such as 2025-12-16.",
     ("export", "-", "--format", "csv", "--community", "mirpur"): "--community must be the id of a community.",
     ("import", "/nowhere/a.csv"): "File '/nowhere/a.csv' does not exist.",
-    ("import", "wsgi.py", "--format", "csv"): "Line 1: must name the columns, visitor_id and at among them.",
+    ("import", "wsgi.py", "--format", "csv"): "Line 1: must name the columns, including visitor_id and at.",
 }
 
 

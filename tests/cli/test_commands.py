@@ -128,11 +128,11 @@ def test_programs_of_the_command_are_those_that_there_are():
 
 
 WRONG = {
-    "a format": (["--program", "umami", "--format", "csv"], "Leave --format out"),
-    "a site of visits": (["--program", "umami", "--site", "blog"], "--site is for --program plausible and ga4"),
-    "a site without a program": (["--site", "blog"], "--site is for --program plausible and ga4"),
-    "no name": (["--program", "ga4", "--site", ""], "a name of up to 40 characters"),
-    "folded days of sums": (["--program", "ga4", "--even-folded"], "exports sums by day"),
+    "a format": (["--program", "umami", "--format", "csv"], "Omit --format"),
+    "a site of visits": (["--program", "umami", "--site", "blog"], "--site is only for --program plausible and ga4"),
+    "a site without a program": (["--site", "blog"], "--site is only for --program plausible and ga4"),
+    "no name": (["--program", "ga4", "--site", ""], "a name of 1 to 40 characters"),
+    "folded days of sums": (["--program", "ga4", "--even-folded"], "exports daily sums"),
     "another program": (["--program", "matomo"], "'matomo' is not one of"),
     "neither": ([], "Give --format"),
 }
@@ -156,13 +156,13 @@ def test_exports_are_imported_beside_a_server_from_a_pipe_and_from_a_file(server
         )
         assert (done.returncode, done.stderr) == (0, b"")
         page.wait_for_total(40)
-    assert b"Added 40 visits of 1 day to the total, which was 0 and is now 40." in done.stdout
+    assert b"Added 40 visits from 1 day to the total, which was 0 and is now 40." in done.stdout
     assert b"Not imported, line 3: the number of visits must be a whole number." in done.stdout
 
     export = tmp_path / "export"
     export.write_text(table(UMAMI_EVENTS, ",,s1,v1,2025-03-01 10:00:00,/,,,,,,1,,"))
     done = server.koyjabo("import", str(export), "--program", "umami")
-    assert done.stdout.startswith("Imported 1 visit; 0 were stored already."), done.stderr
+    assert done.stdout.startswith("Imported 1 visit; 0 were already stored."), done.stderr
     done = server.koyjabo("import", str(export), "--program", "ga4")
     assert (done.returncode, "This file has no sessions by date." in done.stderr) == (1, True), done.stderr
     assert server.register("next").ordinal == 42

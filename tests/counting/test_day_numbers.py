@@ -104,4 +104,4 @@ def test_verify_finds_a_number_that_is_repeated_or_too_great_and_forgetting_keep
     assert site.rows("SELECT day_number FROM visits ORDER BY id") == [(1,), (2,)]
     for wrong in (1, 7):
         site.rows(f"UPDATE visits SET day_number = {wrong} WHERE ordinal = 4002")
-        assert site.recount() == ["visits: 1 numbers in their day are repeated or over its sum"], wrong
+        assert site.recount() == ["visits: 1 numbers within a day are repeated or exceed the day's sum"], wrong

@@ -170,7 +170,7 @@ def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, a
     site.services[CountingServices].unsaved.since_ms = None
     site.time.pass_(seconds=11)
     assert json.loads(admin.get("/admin/state"))["health"] == "danger"
-    monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, and timeline 2 was seen.")
+    monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, but timeline 2 was seen.")
     assert json.loads(admin.get("/admin/state"))["words"].startswith("An old primary database server is back")
 
 

@@ -29,7 +29,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 GB = 10**9
 OK = Ready(True)
-FAILED = Ready(False, error="It does not answer.")
+FAILED = Ready(False, error="It does not respond.")
 LIVE = Worker("a", "here", 7, 1, 2, None, {}, None, lag_ms=3.0)
 
 

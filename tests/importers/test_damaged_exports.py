@@ -79,7 +79,7 @@ def test_archive_that_grows_without_end_is_refused(monkeypatch):
     parts = dict.fromkeys(("a", "b", "c", "d"), text[: len(text) // 4])
     for contents in (packed(text), zipped(a=text), zipped(**parts)):
         monkeypatch.setattr(export, "ALWAYS_ALLOWED_BYTES", 40_000)
-        with pytest.raises(UnusableExport, match="more than 200 times as large"):
+        with pytest.raises(UnusableExport, match="more than 200 times its size"):
             read(contents)
         monkeypatch.setattr(export, "ALWAYS_ALLOWED_BYTES", 200_000)
         assert len(read(contents)[0]) >= 39_996
@@ -87,7 +87,7 @@ def test_archive_that_grows_without_end_is_refused(monkeypatch):
 
 def test_name_in_an_archive_is_said_without_what_changes_a_terminal():
     (message,) = read(zipped(**{"b\x1b[2J\u202e": "a,b\n1\n", "c": WHOLE}))[1]
-    assert message == "Not imported, line 2: has not as many values as there are columns (b\ufffd[2J\ufffd.csv)."
+    assert message == "Not imported, line 2: the numbers of values and columns differ (b\ufffd[2J\ufffd.csv)."
 
 
 def test_files_of_macos_and_folders_are_passed_over():
@@ -119,7 +119,7 @@ def test_lines_that_cannot_be_used_are_named_and_the_others_taken():
     rows, messages = read(b"\n".join(lines))
     assert rows == [{"a": "1", "b": "2"}, {"a": "several\nlines", "b": "3"}, {"a": "4"}]
     assert messages == [
-        "Not imported, line 3: has not as many values as there are columns.",
+        "Not imported, line 3: the numbers of values and columns differ.",
         "Not imported, line 5: is not in UTF-8.",
         "Not imported, lines 6, 11, 12: is not valid CSV.",
         "Not imported, line 9: is longer than 1 MB.",
@@ -135,7 +135,7 @@ def test_lines_that_a_quotation_without_end_takes_are_all_named():
 
 def test_very_many_bad_lines_are_named_in_part():
     (message,) = read(b"a,b\n" + b"1\n" * 30)[1]
-    assert message.startswith(f"Not imported, lines {', '.join(map(str, range(2, 22)))} and 10 more: has not as many")
+    assert message.startswith(f"Not imported, lines {', '.join(map(str, range(2, 22)))} and 10 more: the numbers of")
 
 
 def test_temporary_database_without_room_is_a_sentence(monkeypatch):

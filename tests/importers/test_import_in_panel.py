@@ -73,7 +73,7 @@ def test_check_says_what_the_import_then_does_and_the_same_file_adds_nothing(sit
     page = words(admin.get(PATH))
     assert "2 visits on 2 days, 2 bad lines, 2 already known" in page
     assert "Total now 1 After the import 3 Difference +2" in page
-    assert "at must be a moment, such as 2025-12-16T04:48:38.412Z, or ms since 1970 1 5" in page
+    assert "at must be a time, such as 2025-12-16T04:48:38.412Z, or ms since 1970 1 5" in page
     assert site.stats()["totalVisits"] == 1
     assert re.search(r"<button[^>]*>Import 2 visits</button>", admin.get(PATH))
     done = confirm(site, admin, upload)

@@ -125,11 +125,10 @@ def test_goatcounter_visits_are_sessions_without_bots_and_events(site):
         ("2025-03-01T13:00:00.000Z", "goatcounter:d4", "d4", "/", None, "Unknown", None, None, "utm_campaign=eid"),
     ]
     assert [*report.sentences()] == [
-        "Imported 4 visits; 0 were stored already.",
+        "Imported 4 visits; 0 were already stored.",
         "The file has 5 page views in 4 visits.",
-        "Not visits there, so not imported: events: 1; hits of bots: 1; "
-        "page views without a session, so without a visit: 2.",
-        "Not imported, line 11: Session must be a number of 128 bits, in hexadecimal.",
+        "Not imported, because they are not visits: events: 1; bot hits: 1; page views without a session: 2.",
+        "Not imported, line 11: Session must be a 128-bit number in hexadecimal.",
     ]
     assert bring_export(site, "goatcounter", export).imported == (0, 4)
     assert site.recount() == []
@@ -154,7 +153,7 @@ def test_visits_of_the_future_and_of_folded_days_are_named_and_the_others_taken(
     report = bring_export(site, "umami", export)
     assert (report.imported, report.refused) == ((0, 1), 2)
     assert "Not imported, line 4: at is in the future." in [*report.sentences()]
-    assert "Not imported, line 2: at is on a day whose visits were folded" in "\n".join(report.sentences())
+    assert "Not imported, line 2: at is on a day whose visits were rolled up" in "\n".join(report.sentences())
     assert site.stats()["totalVisits"] == 2
     assert bring_export(site, "umami", export, even_folded=True).imported == (1, 1)
     assert site.recount() == []
@@ -163,8 +162,8 @@ def test_visits_of_the_future_and_of_folded_days_are_named_and_the_others_taken(
 NO_EXPORTS = (
     ("umami", zipped(pages="x,y\n/,5\n", countries="x,y\nBD,5\n"), "without dates"),  # sums from its dashboard
     ("umami", "session_id,event_type,created_at\n", "since Umami 2.11"),
-    ("umami", "", "No file of this export"),
-    ("umami", zipped(), "No file of this export"),
+    ("umami", "", "No file in this export"),
+    ("umami", zipped(), "No file in this export"),
     ("goatcounter", "3Path,Event,Bot,Session,Date\n", "in format 1 or 2"),
     ("goatcounter", zipped(), "in format 1 or 2"),
 )

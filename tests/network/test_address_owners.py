@@ -86,8 +86,8 @@ def test_own_addresses_are_addresses_and_networks(tmp_path):
 def test_own_network_with_host_bits_stops_the_server_with_a_sentence(tmp_path):
     ended = run("wsgi.py", DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", OWN_ADDRESSES="203.0.113.7/24")
     sentence = (
-        "OWN_ADDRESSES is '203.0.113.7/24': it should be addresses such as 203.0.113.7 and networks such as "
-        "2001:db8::/32 (not 2001:db8::1/32), with , between them.\n"
+        "OWN_ADDRESSES is '203.0.113.7/24': it should be comma-separated addresses such as 203.0.113.7 and "
+        "networks such as 2001:db8::/32 (not 2001:db8::1/32).\n"
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", sentence)
 

@@ -203,7 +203,7 @@ def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp
     ended = run("wsgi.py", DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", GEOIP_DATABASE=path)
     sentence = (
         f"GEOIP_DATABASE names '{path}', which cannot be read as a MaxMind database; "
-        "make geoip brings one, and without any, visitors are placed by country.\n"
+        "run make geoip to get one, or unset it to locate visitors by country.\n"
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", sentence)
 

@@ -61,7 +61,7 @@ def test_loopback_is_refused_at_once(client, host):
 
 def test_one_address_inside_refuses_a_name_and_the_reason_says_which():
     reason = client_that_resolves("1.1.1.1", "169.254.169.254").check("https://hooks.example/", PUBLIC)
-    assert reason == "hooks.example leads to 169.254.169.254, which is link-local"
+    assert reason == "hooks.example resolves to 169.254.169.254, which is link-local"
 
 
 def test_own_address_of_this_machine_is_refused(monkeypatch):

@@ -36,7 +36,7 @@ def test_recount_says_whether_all_agrees(site, admin):
     assert "Yes: recounted 16 Dec 2025, 10:48 , and everything agrees." in recount(site, admin)
     site.rows("UPDATE daily_visits SET visits = 7")
     assert "No: recounted 16 Dec 2025, 10:48 , with 1 error. " in (page := recount(site, admin))
-    assert "daily_visits: site 2025-12-16: visits is 7, the ledger gives 1" in page
+    assert "daily_visits: site 2025-12-16: visits is 7, but the ledger gives 1" in page
 
 
 def test_recount_whose_worker_died_is_shown_as_interrupted(site, admin):

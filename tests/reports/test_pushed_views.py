@@ -166,7 +166,7 @@ def test_moderator_follows_the_reports_of_a_community_and_a_member_nothing(serve
         assert (cells["figures.visits"], listed(cells, "pages")) == ([1], 1)
     with PlainMember(server.port, community, member.token) as socket:
         socket.say({"type": "view", "query": ""})
-        assert "no message of type 'view'" in socket.next_of_type("error")["error"]
+        assert "message type 'view'" in socket.next_of_type("error")["error"]
 
 
 def test_views_are_no_connections_of_their_own_and_end_with_their_pages(server, admin):

@@ -50,7 +50,7 @@ def test_prune_beside_a_busy_server_costs_no_visit(server, database):
         crowd.wait_for(100)
         pruned = server.koyjabo("prune")
         assert pruned.returncode == 0, pruned.stderr
-    assert f"Folded {VISITS} visits from before" in pruned.stdout
+    assert f"Rolled up {VISITS} visits from before" in pruned.stdout
     assert (crowd.lost, crowd.refusals) == (0, [])
     assert rows(database) == crowd.acknowledged
     assert_exact(crowd, server, before=VISITS)

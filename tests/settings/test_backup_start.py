@@ -33,8 +33,8 @@ def test_folder_is_made_for_its_owner_or_refused(problem, tmp_path):
     (tmp_path / "file").touch()
     for wrong, why in ((tmp_path / "file", "File exists"), (tmp_path / "file" / "x", "Not a directory")):
         assert problem(BACKUP_DIR=str(wrong)) == (
-            f"BACKUP_DIR is '{wrong}', where no file can be written ({why}): let the user that runs the server "
-            "write to it, or name another folder."
+            f"BACKUP_DIR is '{wrong}', which is not writable ({why}): give the user that runs the server "
+            "write access, or choose another folder."
         )
 
 

@@ -176,7 +176,7 @@ def test_secret_of_production_may_be_in_a_file_that_is_made_once(load, tmp_path)
     kept.write_text("changeme" * 5)
     assert refusal(load, **given).startswith("SECRET_KEY is a pattern")
     kept.write_text("")
-    assert refusal(load, **given).startswith(f"SECRET_KEY_FILE is '{kept}', which is empty: ")
+    assert refusal(load, **given).startswith(f"SECRET_KEY_FILE is '{kept}', which is empty. ")
     kept.write_bytes(b"\xff" * 64)
     for file in (kept, tmp_path, Path("/proc/nowhere/key")):
         assert refusal(load, **{**given, "SECRET_KEY_FILE": str(file)}).startswith(f"SECRET_KEY_FILE is '{file}', ")
@@ -248,7 +248,7 @@ def test_password_of_redis_that_breaks_its_url_is_refused_and_not_printed(load):
 def test_redis_cluster_is_refused_with_what_to_use_instead(load):
     for url in ("redis+cluster://:secret@a:7000,b:7000", "rediss+cluster://a"):
         assert refusal(load, REDIS_URL=url) == (
-            "REDIS_URL: Redis Cluster is not supported. Use one Redis, or Sentinel."
+            "REDIS_URL: Redis Cluster is not supported. Use a single Redis server, or Sentinel."
         )
 
 

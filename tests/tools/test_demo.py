@@ -210,7 +210,7 @@ def test_visits_of_others_keep_the_past_away(module_servers, tmp_path):
     foreign = run_demo(
         f"http://localhost:{server.port}", **DEVELOPMENT, DATABASE_URL=f"sqlite:///{tmp_path / 'another.db'}"
     )
-    assert_refused(foreign, "another database")
+    assert_refused(foreign, "a different database")
     assert not (tmp_path / "another.db").exists()
 
 
@@ -231,7 +231,7 @@ def test_a_production_server_of_the_same_settings_is_refused(server, module_serv
         ("http://live.example.com", "not a server on this machine", {}),
         ("https://localhost:8000", "not a server on this machine", {}),
         ("http://localhost:99999", "is not a URL", {}),
-        ("http://localhost:1", "No server answers", {}),
+        ("http://localhost:1", "No server responds", {}),
     ],
 )
 def test_any_other_server_or_database_is_refused(tmp_path, url, why, settings):

@@ -96,7 +96,7 @@ def when_folded(site: Site, do: Callable[[], None]) -> Callable[[int], None]:
 def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
     def begin_to_import() -> None:
         during = once(1, try_to_prune)
-        with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were folded"):
+        with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were rolled up"):
             bring(site, imported, advance=during)
 
     def try_to_prune() -> None:
@@ -114,7 +114,7 @@ def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, impor
     with pytest.raises(KeyboardInterrupt):
         prune(site, when_folded(site, killed))
     assert site.rows("SELECT count(*) FROM visits") == [(LINES - 2,)]
-    with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were folded"):
+    with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were rolled up"):
         bring(site, imported)
     check_nothing_counted_twice(site)
     assert bring(site, rows("new,1,2024-05-02T10:00:00Z")) == Imported(1, 0)  # the day had no rows

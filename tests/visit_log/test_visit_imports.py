@@ -104,7 +104,7 @@ BAD = {
     "a visitor": (rows("a,1,1714585000000", "?,2,1714585000000"), "Line 3: visitor_id"),
     "a name": (rows("a,1 1,1714585000000"), "Line 2: visit_id"),
     "a moment": (rows("a,1,yesterday"), "Line 2: at must be"),
-    "a moment of many digits": (rows(f"a,1,{'9' * 5000}"), "Line 2: at must be a moment, such as"),
+    "a moment of many digits": (rows(f"a,1,{'9' * 5000}"), "Line 2: at must be a time, such as"),
     "no moment": (rows("a,1,"), "Line 2: at must be"),
     "before 1970": (rows("a,1,1869-01-01"), "Line 2: at must be"),
     "the future": (rows("a,1,2038-01-01"), "Line 2: at is in the future"),
@@ -113,14 +113,14 @@ BAD = {
     "no UTF-8": (rows("b,1,1714585000000").encode() + b"\xff", "Line 3: is not in UTF-8"),
     "a community": (
         "visitor_id,at,community_id\na,1714585000000,1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b\n",
-        "Line 2: community_id is of an unknown or archived community",
+        "Line 2: community_id names an unknown or archived community",
     ),
     "no community": ("visitor_id,at,community_id\na,1714585000000,mirpur\n", "Line 2: community_id must be a UUID"),
 }
 BAD_JSON = {
     "no JSON": ('{"visitor_id": "a", "at": 1714585000000}\n{', "Line 2: is not valid JSON"),
     "a list": ("[]\n", "Line 1: must be a JSON object"),
-    "a number": ('{"visitor_id": "a", "at": 1714585000000, "page": 5}\n', "Line 1: page must be a text"),
+    "a number": ('{"visitor_id": "a", "at": 1714585000000, "page": 5}\n', "Line 1: page must be a string"),
     "a truth for a moment": ('{"visitor_id": "a", "at": true}\n', "Line 1: at must be"),
     "a truth": ('{"visitor_id": "a", "at": 1714585000000, "is_bot": "maybe"}\n', "Line 1: is_bot"),
     **{
@@ -168,7 +168,7 @@ def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
     retention = site.services[Retention]
     assert retention.prune(retention.past()).visits == 1
     site.services[Erasure].forget("c")
-    with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
+    with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were rolled up"):
         bring(site, file)
     assert bring(site, rows(f"b,2,{other}", f"d,4,{other}")) == Imported(1, 1)
     assert site.stats()["totalVisits"] == 4

@@ -63,8 +63,8 @@ def test_people_read_what_happened(community):
     ("type", "text"),
     [
         ("milestone.reached", "Night bus has reached 10,000 visits."),
-        ("traffic.spike", "130 visits in 10 minutes, where 4 are usual."),
-        ("traffic.drop", "0 visits in 30 minutes, where 360 are usual."),
+        ("traffic.spike", "130 visits in 10 minutes; usually 4."),
+        ("traffic.drop", "0 visits in 30 minutes; usually 360."),
         ("health.changed", "disk: green → amber"),
         ("recount.failed", "A recount found figures that differ from the visits."),
     ],

@@ -23,16 +23,16 @@ MINUTE_S = 60
 
 
 @click.command()
-@click.option("--url", help="The development server; http://localhost:PORT by default.")
-@click.option("--people", type=click.IntRange(1, 500), default=80, show_default=True, help="Visitors in a rush hour.")
+@click.option("--url", help="URL of the development server. Default: http://localhost:PORT.")
+@click.option("--people", type=click.IntRange(1, 500), default=80, show_default=True, help="Visitors at rush hour.")
 @click.option(
     "--days",
     type=click.IntRange(history.FEWEST_DAYS, history.MOST_DAYS),
     default=history.DAYS,
     show_default=True,
-    help="The past that is written into an empty database.",
+    help="Days of past visits to write into an empty database.",
 )
-@click.option("--minutes", type=click.FloatRange(0), default=inf, help="Stop after this time; at Ctrl+C by default.")
+@click.option("--minutes", type=click.FloatRange(0), default=inf, help="Stop after this time. Default: at Ctrl+C.")
 def demo(url: str | None, people: int, days: int, minutes: float) -> None:
     """Simulate visitors on a development server.
 
@@ -50,14 +50,14 @@ def demo(url: str | None, people: int, days: int, minutes: float) -> None:
     except KoyJaboError as error:
         raise click.ClickException(str(error)) from None
     except (OSError, HTTPException, Refusal) as error:
-        raise click.ClickException(f"The server did not answer as expected: {error}.") from None
+        raise click.ClickException(f"The server did not respond as expected: {error}.") from None
 
 
 def _run(settings: Settings, stage: Stage, people: int, days: int, duration_s: float) -> None:
     communities = prepare(settings, stage.site, days, click.echo)
     password = cast.password(settings.secret_key)
     click.echo(f"Up to {people} people visit {stage.site.url}. Press Ctrl+C to stop.")
-    click.echo(f"Log in as {cast.GUIDE.email} with the password {password}: an admin of {cast.GUIDE.community}.")
+    click.echo(f"Log in as {cast.GUIDE.email} with the password {password} (an admin of {cast.GUIDE.community}).")
     crowd = Crowd(stage, people, communities, password)
     for stop in (signal.SIGINT, signal.SIGTERM):  # raise an exception, because a handler must not wait for a lock
         signal.signal(stop, signal.default_int_handler)

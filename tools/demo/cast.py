@@ -36,7 +36,7 @@ COMMUNITIES = (
     ),
     Plan(
         "Uttara–Motijheel metro",
-        "Line 6 from Uttara North to Motijheel: trains, queues, and where to stand for the short way out.",
+        "Line 6 from Uttara North to Motijheel: trains, queues, and where to board for the quickest way out.",
         True,
         33,
         "Mehedi Karim, Ayesha Siddika, জাহিদ হাসান, Nafisa Tabassum, Omar Faruk, Ruma Begum, "

@@ -90,7 +90,7 @@ class Crowd:
             stats = self._stage.site.call("GET", "/api/stats")
             return f"{visitors}, {stats['activeUsers']:>3} active, {stats['totalVisits']:,} visits"
         except FAILURES:
-            return f"{visitors}; the server does not answer"
+            return f"{visitors}; the server does not respond"
 
     def leave(self) -> None:
         """Close all pages, and log all members out."""

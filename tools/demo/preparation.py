@@ -16,7 +16,7 @@ from koyjabo.core.errors import EmailTaken
 from koyjabo.settings.schema import Settings
 
 UNAUTHORIZED = 401
-NO_PAST = "The database has visits already, so no past visits are written: the ledger is in order of time."
+NO_PAST = "The database already has visits, so no past visits are written: the ledger is in chronological order."
 OTHER_PASSWORDS = (
     "The members of an earlier demo have other passwords, because SECRET_KEY has changed. Use the earlier SECRET_KEY, "
     "or another database."

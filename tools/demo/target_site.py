@@ -17,7 +17,7 @@ from koyjabo.settings.schema import Settings
 from koyjabo.webkit import development
 
 OWN_DATABASE = (
-    "The demo writes invented visits. Give it a database of its own: DATABASE_URL=sqlite:///demo.db, for the server "
+    "The demo writes invented visits. Give it its own database: DATABASE_URL=sqlite:///demo.db, for the server "
     "and for this command."
 )
 EXAMPLE = "http://localhost:8000"
@@ -36,7 +36,7 @@ def find(settings: Settings, url: str) -> Site:
     site = _site(url)
     if _mark(site) != development.mark(settings.database_url, settings.secret_key):
         raise CannotRun(
-            f"The server at {url} uses another database than this command. Start both with the same settings "
+            f"The server at {url} uses a different database from this command. Start both with the same settings "
             "(DATABASE_URL, SECRET_KEY)."
         )
     return site
@@ -68,9 +68,9 @@ def _site(url: str) -> Site:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 80
     except ValueError:
-        raise CannotRun(f"{url!r} is not a URL. Use one such as {EXAMPLE}.") from None
+        raise CannotRun(f"{url!r} is not a URL. Use a URL such as {EXAMPLE}.") from None
     if parts.scheme != "http" or parts.path.strip("/") or not _is_local(host):
-        raise CannotRun(f"{url} is not a server on this machine. Use one such as {EXAMPLE}.")
+        raise CannotRun(f"{url} is not a server on this machine. Use a URL such as {EXAMPLE}.")
     return Site(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
@@ -80,7 +80,7 @@ def _mark(site: Site) -> str:
     except (Refusal, HTTPException, ValueError):  # before OSError, because a truncated response is both
         answer = None
     except OSError:
-        raise CannotRun(f"No server answers at {site.url}. Start one: make run.") from None
+        raise CannotRun(f"No server responds at {site.url}. Start one: make run.") from None
     if not isinstance(answer, dict) or not isinstance(answer.get("mark"), str):
         raise CannotRun(f"{site.url} is not a development server of Koy Jabo Live. Start one: make run.")
     return str(answer["mark"])

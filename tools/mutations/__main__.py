@@ -40,7 +40,7 @@ def main() -> int:
     chosen = parser.parse_args()
     selected = [mutation for mutation in mutations(chosen.area) if chosen.name in mutation.name]
     if not selected:  # without names, pytest would run all tests
-        parser.error("there is no mutation of this area and name")
+        parser.error("no mutation has this area and name")
     with tempfile.TemporaryDirectory(prefix="koyjabo-mutations-") as folder:
         return _try_all(selected, [_copy(Path(folder) / str(number)) for number in range(chosen.copies)])
 

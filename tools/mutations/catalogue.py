@@ -32,7 +32,7 @@ class Mutation:
         path = root / self.file
         text = path.read_text()
         if text.count(self.before) != 1:
-            raise ValueError(f"{self.name}: {self.file} has its text {text.count(self.before)} times, not once")
+            raise ValueError(f"{self.name}: {self.file} contains its text {text.count(self.before)} times, not once")
         path.write_text(text.replace(self.before, self.after))
 
 

@@ -127,10 +127,10 @@ def complaints_of_words(texts: dict[str, str]) -> Iterator[str]:
         words[max((start for start in WORDS if name.startswith(start)), key=len, default=name)] += number
         most = WORDS_OF_A_DECISION if re.search(r"/decisions/\d", name) else WORDS_OF_A_PAGE
         if number > most:
-            yield f"{name} has {number} words, at most {most}: what can go?"
+            yield f"{name} has {number} words, at most {most}: shorten it"
     for name, most in WORDS.items():
         if words[name] > most:
-            yield f"{name} has {words[name]} words, at most {most}: what can go?"
+            yield f"{name} has {words[name]} words, at most {most}: shorten it"
 
 
 def complaints_of_names(passages: list[Passage]) -> Iterator[str]:

@@ -44,12 +44,10 @@ def main() -> int:
 
 def release(folder: Path) -> None:
     """Write the packages and SHA256SUMS to `folder` if all checks pass. Raises Refusal."""
-    _require_clean("The checkout has changes. Commit them, or stash them, before a release:")
+    _require_clean("The checkout has changes. Commit or stash them before a release:")
     version = agreed_version(ROOT)
     if changes_without_release(ROOT):
-        raise Refusal(
-            f'docs/CHANGELOG.md has changes below "Unreleased". They belong to a release, so to {version} or the next'
-        )
+        raise Refusal(f'docs/CHANGELOG.md has changes below "Unreleased". Move them to {version} or the next release')
     commit, epoch_s = _git("rev-parse", "HEAD"), int(_git("log", "-1", "--format=%ct"))
     with tempfile.TemporaryDirectory(prefix="koyjabo-release-") as scratch:
         built, of_sdist, trial = (Path(scratch) / name for name in ("built", "of-sdist", "trial"))

@@ -58,7 +58,7 @@ def check_files(folder: Path, version: str) -> None:
     """Check names, sizes, contents and metadata of all packages in `folder`. Raises Refusal at the first problem."""
     expected = names(version)
     if extra := {path.name for path in folder.iterdir()} ^ set(expected.values()):
-        raise Refusal(f"Not what is to be built: {', '.join(sorted(extra))}")
+        raise Refusal(f"Missing or unexpected packages: {', '.join(sorted(extra))}")
     for kind, name in expected.items():
         _check_one(kind, folder / name, version)
 
@@ -67,7 +67,7 @@ def _check_one(kind: str, package: Path, version: str) -> None:
     least, most = SIZES[kind]
     size = package.stat().st_size
     if not least <= size <= most:
-        raise Refusal(f"{package.name} has {size:,} bytes, and should have {least:,} to {most:,}")
+        raise Refusal(f"{package.name} has {size:,} bytes, but should have {least:,} to {most:,}")
     files = contents(package)
     if forbidden := sorted(name for name in files if FORBIDDEN.search(name)):
         raise Refusal(f"{package.name} has files that do not belong to it: {', '.join(forbidden)}")
@@ -77,7 +77,7 @@ def _check_one(kind: str, package: Path, version: str) -> None:
         json.loads(files["package.json"])["version"] if kind.startswith("npm") else str(_metadata(files).version)
     )
     if packed_version != version:
-        raise Refusal(f"{package.name} says that it is version {packed_version}")
+        raise Refusal(f"{package.name} has the version {packed_version} in its metadata")
 
 
 def contents(package: Path) -> dict[str, bytes]:
@@ -107,7 +107,7 @@ def _check_requirement(requirement: Requirement) -> None:
         return
     installed = installed_version(requirement.name)
     if not requirement.specifier.contains(installed, prereleases=True):
-        raise Refusal(f"The wheel requires {requirement}, and was tested with {installed}")
+        raise Refusal(f"The wheel requires {requirement}, but was tested with {installed}")
 
 
 def check_sdist(sdist: Path, wheel: Path, folder: Path, epoch_s: int) -> None:
@@ -116,4 +116,4 @@ def check_sdist(sdist: Path, wheel: Path, folder: Path, epoch_s: int) -> None:
     if made.read_bytes() != wheel.read_bytes():
         ours, theirs = contents(wheel), contents(made)
         differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-        raise Refusal(f"{sdist.name} makes another wheel. What differs: {', '.join(differing) or 'the packing'}")
+        raise Refusal(f"{sdist.name} builds a different wheel. Differences: {', '.join(differing) or 'the packing'}")

@@ -34,7 +34,7 @@ def try_packages(wheel: Path, client: Path, version: str, folder: Path) -> None:
     (work := folder / "work").mkdir()
     output = _output([str(python.parent / "koyjabo"), "--version"], work)
     if version not in output.split():
-        raise Refusal(f"`koyjabo --version` of the wheel says: {output}")
+        raise Refusal(f"`koyjabo --version` of the wheel prints: {output}")
     log = folder / "serve.log"
     with log.open("wb") as out:
         server = subprocess.Popen(
@@ -48,7 +48,7 @@ def try_packages(wheel: Path, client: Path, version: str, folder: Path) -> None:
         _output([str(python), "-I", "-c", CLIENT, url], work)
         server.terminate()
         if server.wait(15):
-            raise Refusal(f"The server of the wheel did not end well:\n{log.read_text()}")
+            raise Refusal(f"The server of the wheel did not stop cleanly:\n{log.read_text()}")
     finally:
         server.kill()
         server.wait()
@@ -73,7 +73,7 @@ def _wait_for_url(log: Path, server: subprocess.Popen[bytes]) -> str:
         if match := SERVING.search(log.read_text()):
             return match[1]
         time.sleep(0.1)
-    raise Refusal(f"The server of the wheel does not serve:\n{log.read_text()}")
+    raise Refusal(f"The server of the wheel did not start:\n{log.read_text()}")
 
 
 def _output(command: list[str], folder: Path) -> str:

@@ -31,7 +31,7 @@ def agreed_version(root: Path) -> str:
     by_file = versions(root)
     if len(set(by_file.values())) > 1:
         lines = "\n".join(f"  {version or 'none'}  {name}" for name, version in by_file.items())
-        raise Refusal(f"The versions do not agree. Give all of them the one that is to be released:\n{lines}")
+        raise Refusal(f"The versions differ. Set all of them to the version to be released:\n{lines}")
     return by_file[SOURCE]
 
 

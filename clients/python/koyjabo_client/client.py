@@ -47,7 +47,7 @@ class Client:
 
     def __init__(self, base_url: str, token: str | None = None, *, timeout: float = 10, patience: float = 30) -> None:
         if not base_url.startswith(("http://", "https://")):
-            raise ValueError("base_url begins with https:// or http://")
+            raise ValueError("base_url must start with https:// or http://")
         self._base_url = base_url.rstrip("/")
         self._token = token
         self._timeout = timeout
@@ -155,7 +155,7 @@ class Client:
         try:
             return json.loads(said)
         except ValueError:
-            raise ApiError(200, NO_JSON, "The answer is not of this server.") from None
+            raise ApiError(200, NO_JSON, "The response is not JSON, so it is not from this server.") from None
 
     def _open(self, path: str, body: bytes | None, timeout: float) -> HTTPResponse:
         request = Request(self._base_url + path, body, {"User-Agent": "koyjabo-client"})

@@ -32,7 +32,7 @@ from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PA
 @bp.post("/auth/signup")
 @describe(
     "Sign up",
-    {200: SecondFactorAnswer, 201: TokensAnswer, 409: "an account with this email exists", **WITH_PASSWORD},
+    {200: SecondFactorAnswer, 201: TokensAnswer, 409: "this email already has an account", **WITH_PASSWORD},
     body=SignupBody,
 )
 def sign_up() -> Response:
@@ -91,7 +91,7 @@ def me() -> Response:
 @bp.patch("/auth/me")
 @describe(
     "Change your name or email",
-    {200: UserAnswer, 409: "an account with this email exists", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {200: UserAnswer, 409: "this email already has an account", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProfileBody,
 )
 def change_me() -> Response:
@@ -113,8 +113,8 @@ def change_password() -> Response:
 
 @bp.post("/auth/password-reset")
 @describe(
-    "Ask for a new password",
-    {202: None, 501: "this server sends no mails", **WITH_PASSWORD},
+    "Request a password reset",
+    {202: None, 501: "this server does not send emails", **WITH_PASSWORD},
     body=PasswordResetBody,
     secured=False,
 )

@@ -32,7 +32,7 @@ from koyjabo.webkit.http.responses import answer, list_answer
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, ListOf, OneOf, describe
 
-EXPIRED = "the code or the passkey is wrong, or the step is over"
+EXPIRED = "the code or passkey is wrong, or the login has expired"
 
 
 @bp.post("/auth/second-factor")
@@ -77,13 +77,13 @@ def second_factor_state() -> Response:
     return answer(StateAnswer(totp=has_totp, passkeys=len(passkeys), recovery_codes=state.recovery_codes))
 
 
-NONE_THERE = "there is nothing to confirm or to turn off"
+NONE_THERE = "there is nothing to confirm or turn off"
 
 
 @bp.post("/auth/totp")
 @describe(
-    "Begin to set up an authenticator app",
-    {200: TotpAnswer, 409: "one is set up already", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    "Start setting up an authenticator app",
+    {200: TotpAnswer, 409: "one is already set up", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProofBody,
 )
 def begin_totp() -> Response:
@@ -103,7 +103,7 @@ def begin_totp() -> Response:
 
 @bp.post("/auth/totp/confirm")
 @describe(
-    "Turn an authenticator app on",
+    "Turn on an authenticator app",
     {
         200: OneOf(RecoveryCodesAnswer, EnrolledAnswer),
         409: NONE_THERE,
@@ -131,7 +131,7 @@ def confirm_totp() -> Response:
 
 @bp.delete("/auth/totp")
 @describe(
-    "Turn the authenticator app off",
+    "Turn off the authenticator app",
     {204: None, 409: NONE_THERE, **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProofBody,
 )
@@ -148,7 +148,7 @@ def remove_totp() -> Response:
 @bp.post("/auth/recovery-codes")
 @describe(
     "Renew your recovery codes",
-    {200: RecoveryCodesAnswer, 409: "you have no two-step login", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {200: RecoveryCodesAnswer, 409: "two-step login is off", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProofBody,
 )
 def renew_recovery_codes() -> Response:
@@ -173,7 +173,7 @@ def list_passkeys() -> Response:
 
 @bp.post("/auth/passkeys/options")
 @describe(
-    "Begin to make a passkey",
+    "Start creating a passkey",
     {200: CreationAnswer, 409: "your email is not confirmed", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProofBody,
 )
@@ -193,7 +193,7 @@ def passkey_options() -> Response:
     "Add a passkey",
     {
         201: PasskeyAnswer,
-        409: "you have 20 passkeys, or your email is not confirmed",
+        409: "you already have 20 passkeys, or your email is not confirmed",
         **WITH_PASSWORD,
         **TOKEN,
         **CSRF,
@@ -214,7 +214,7 @@ def add_passkey() -> Response:
 @bp.delete("/auth/passkeys/<string(minlength=8):passkey_id>")  # `options` is another call
 @describe(
     "Remove a passkey",
-    {204: None, 404: "you have no such passkey", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {204: None, 404: "no such passkey", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProofBody,
 )
 def remove_passkey(passkey_id: str) -> Response:

@@ -61,7 +61,7 @@ def end_other_sessions() -> Response:
 
 
 @bp.delete("/auth/sessions/<session_id>")
-@describe("End a session", {204: None, 404: "you have no such session", **CHANGE, **TOKEN, **CSRF})
+@describe("End a session", {204: None, 404: "no such session", **CHANGE, **TOKEN, **CSRF})
 def end_session(session_id: str) -> Response:
     """End one of your sessions, with its tokens and sockets."""
     current()[AccountServices].sessions.end(tokens.require_account(), session_id)

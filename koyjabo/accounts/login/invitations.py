@@ -48,8 +48,8 @@ class InvitedAnswer(BaseModel):
     status: Literal["invited"]
     link: str = Field(description="for sending by hand", examples=["https://live.example.com/invitations/qLm0…"])
     mail: Mailed = Field(
-        description="whether the link was mailed: the server may send no mails, your own email may not be confirmed, "
-        "or the mails of this day may be used up"
+        description="whether the link was emailed; it is not if the server sends no emails, your own email is not "
+        "confirmed, or today's limit of emails is reached"
     )
 
     @classmethod

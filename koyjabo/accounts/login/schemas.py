@@ -28,7 +28,7 @@ from koyjabo.webkit.schemas.fields import (
 
 LONGEST_NAME = 200
 REQUIRED = N_("is required")
-CODE = "6 digits of the authenticator app, or a recovery code"
+CODE = "6 digits from the authenticator app, or a recovery code"
 
 
 class LoginBody(Body):
@@ -60,9 +60,9 @@ class ProfileBody(Body):
     media = JSON
 
     password: Typed = Field(description="your password")
-    name: Text = Field(None, description="without a visible character: the part of the email before the @")
+    name: Text = Field(None, description="if it has no visible characters: the part of the email before the @")
     email: OptionalEmail = Field(None, examples=["ayesha@example.com"])
-    code: Text = Field(None, description="needed for another email while an authenticator app is on")
+    code: Text = Field(None, description="required to change the email while an authenticator app is on")
 
 
 class PasswordResetBody(Body):
@@ -77,7 +77,7 @@ class UserAnswer(BaseModel):
     id: str
     email: str
     name: str
-    is_admin: bool = Field(description="site admin, and so an admin of every community")
+    is_admin: bool = Field(description="site admin, and thereby an admin of every community")
 
     @classmethod
     def of(cls, account: Account) -> UserAnswer:
@@ -132,8 +132,8 @@ class SecondFactorBody(Body):
 
     token: Typed = Field(description="from the first step")
     code: OptionalTyped = Field(None, description=CODE)
-    credential: OptionalCredential = Field(None, description="of a passkey: what PublicKeyCredential.toJSON() returns")
-    remember: Flag = Field(False, description="this browser can skip two-step login for 30 days")
+    credential: OptionalCredential = Field(None, description="the passkey, as PublicKeyCredential.toJSON() returns it")
+    remember: Flag = Field(False, description="let this browser skip two-step login for 30 days")
     visitorId: OptionalVisitorId = Field(None, description="only for a login with a passkey; records a conversion")
 
 
@@ -151,8 +151,8 @@ class ProofBody(Body):
     media = JSON
     may_be_absent = True
 
-    password: OptionalTyped = Field(None, description="your password; not needed with a token of enrolment")
-    code: OptionalTyped = Field(None, description=f"{CODE}; needed while an authenticator app is on")
+    password: OptionalTyped = Field(None, description="your password; not needed with an enrolment token")
+    code: OptionalTyped = Field(None, description=f"{CODE}; required while an authenticator app is on")
 
     def required_password(self) -> str:
         """The password. Raises InvalidInput if it is missing."""
@@ -164,7 +164,7 @@ class ProofBody(Body):
 class CodeBody(Body):
     media = JSON
 
-    code: Typed = Field(description="6 digits of the authenticator app", examples=["492039"])
+    code: Typed = Field(description="6 digits from the authenticator app", examples=["492039"])
 
 
 class PasskeyBody(Body):
@@ -178,9 +178,9 @@ class DueAnswer(BaseModel):
     """How to complete a login: with one of `methods` or, if `enrol` is true, by setting up two-step login."""
 
     token: str = Field(description="valid for 10 minutes and 5 tries")
-    methods: list[str] | None = Field(None, description="out of totp, recovery, passkey")
+    methods: list[str] | None = Field(None, description="one or more of totp, recovery, passkey")
     enrol: bool | None = Field(
-        None, description="true: set one up, with `token` as bearer of POST /api/auth/totp and /api/auth/totp/confirm"
+        None, description="true: POST to /api/auth/totp and /api/auth/totp/confirm with `token` as the bearer token"
     )
 
 

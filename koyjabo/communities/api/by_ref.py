@@ -21,12 +21,12 @@ from koyjabo.webkit.openapi.describe import CHANGE, INSIDE, WITH_BODY, Answer, d
 
 SCOPE = "communities:manage"
 ONLY_FOR = "for site admins and API keys only"
-BY_REF: dict[int, Answer] = {**CHANGE, **INSIDE, 400: "a ref or a field cannot be used; see details", 403: ONLY_FOR}
+BY_REF: dict[int, Answer] = {**CHANGE, **INSIDE, 400: "a ref or field is not valid; see details", 403: ONLY_FOR}
 
 
 @bp.put("/communities/by-ref/<ref>")
 @describe(
-    "Put a community by your own id",
+    "Create or update a community by your own id",
     {200: CommunityAnswer, 201: CommunityAnswer, 409: "the ref is the id of another community", **WITH_BODY, **BY_REF},
     body=CommunityByRefBody,
     scope=SCOPE,
@@ -44,7 +44,7 @@ def put_community(ref: str) -> Response:
 
 @bp.delete("/communities/by-ref/<ref>")
 @describe(
-    "Archive a community by your own id", {204: None, **BY_REF, 404: "there was never one with this ref"}, scope=SCOPE
+    "Archive a community by your own id", {204: None, **BY_REF, 404: "no community ever had this ref"}, scope=SCOPE
 )
 def archive_community(ref: str) -> Response:
     """Archive a community. Only site admins and API keys can do this. Members, visits and reports are kept, and a PUT
@@ -56,7 +56,7 @@ def archive_community(ref: str) -> Response:
 
 @bp.put("/communities/<community_id>/members/by-ref/<user_ref>")
 @describe(
-    "Put a member by your own id",
+    "Add or update a member by your own id",
     {200: MemberAnswer, 201: MemberAnswer, **WITH_BODY, **BY_REF},
     body=MemberByRefBody,
     scope=SCOPE,
@@ -72,9 +72,7 @@ def put_member(community_id: str, user_ref: str) -> Response:
 
 
 @bp.delete("/communities/<community_id>/members/by-ref/<user_ref>")
-@describe(
-    "Remove a member by your own id", {204: None, **BY_REF, 404: "no such community, or no such member"}, scope=SCOPE
-)
+@describe("Remove a member by your own id", {204: None, **BY_REF, 404: "no such community or member"}, scope=SCOPE)
 def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
     """Remove a member. Only site admins and API keys can do this. The person's sockets, streams and rooms in the
     community are closed with 4003.
@@ -97,7 +95,7 @@ def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
         413: "over 1 MB",
     },
     body=MembersBody,
-    headers={"If-Match": "the ETag of the list of members"},
+    headers={"If-Match": "the ETag of the member list"},
     scope=SCOPE,
 )
 def sync_members(community_id: str) -> Response:

@@ -83,7 +83,7 @@ def list_communities() -> Response:
     "Create a community",
     {
         201: CommunityAnswer,
-        409: "you have created as many as one account may",
+        409: "you have reached the limit of communities per account",
         **WITH_BODY,
         **TOO_MANY,
         **LOGGED_IN,
@@ -133,8 +133,8 @@ ENROLLED: dict[int, Answer] = {
     **WITH_BODY,
     **CHANGE,
     **INSIDE,
-    404: "community not found, or the user is not a member of it",
-    409: "the last admin must stay admin",
+    404: "community not found, or the user is not a member",
+    409: "the last admin must remain an admin",
 }
 
 
@@ -220,7 +220,7 @@ def enrolled(enrolment: Enrolment) -> Response:
     return answer(MemberAnswer.of(enrolment.member), 201 if enrolment.is_new else 200)
 
 
-ANSWERED: dict[int, Answer] = {**TOKEN, **CSRF, 404: "the invitation is not valid, or not any more"}
+ANSWERED: dict[int, Answer] = {**TOKEN, **CSRF, 404: "the invitation is not valid, or no longer valid"}
 
 
 @bp.get("/auth/invitations")
@@ -285,7 +285,7 @@ class OnlineAnswer(BaseModel):
 @describe(
     "Stats of a community",
     {200: StatsAnswer, 304: None, **INSIDE},
-    headers={"If-None-Match": "an ETag from an earlier answer"},
+    headers={"If-None-Match": "an ETag from an earlier response"},
     scope="stats:read",
 )
 def community_stats(community_id: str) -> Response:
@@ -313,7 +313,7 @@ def realtime(community_id: str) -> Response:
 @describe(
     "List the people online",
     {200: ListOf(OnlineAnswer), 400: "no such page or order", **INSIDE},
-    query={**QUERY, "order": f"{', '.join(ORDERS)}; default {OLDEST}", "query": "words of the name, in any case"},
+    query={**QUERY, "order": f"{', '.join(ORDERS)}; default {OLDEST}", "query": "words in the name, ignoring case"},
     scope="presence:read",
 )
 def who_is_online(community_id: str) -> Response:

@@ -62,7 +62,7 @@ def _accepted() -> Response:
 @describe(
     "Count the people online in many communities",
     {200: OnlineCountsAnswer, 400: "more than 200 ids", **LOGGED_IN},
-    query={"ids": "ids or refs, with commas between; up to 200"},
+    query={"ids": "up to 200 ids or refs, separated by commas"},
     scope="presence:read",
 )
 def online() -> Response:
@@ -70,7 +70,7 @@ def online() -> Response:
     account, services = tokens.require().account, current()[CommunityServices]
     asked = list(dict.fromkeys(name for name in request.args.get("ids", "").split(",") if name))
     if len(asked) > MOST_ASKED:
-        raise InvalidInput(details={"ids": "must not be more than 200"})
+        raise InvalidInput(details={"ids": "must contain at most 200 ids"})
     ids = services.refs.resolve_all(asked)
     seen = [access.community.id for access in services.directory.seen(account, set(ids.values()))]
     counts = dict(zip(seen, services.people.online(*seen), strict=True))

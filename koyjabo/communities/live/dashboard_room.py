@@ -65,7 +65,7 @@ class Dashboard:
         data, revision = state["data"], state["revision"]
         newest = newest_credible(self._clock, self._revision)
         if not (isinstance(data, dict) and type(revision) is int and revision <= newest):
-            raise ValueError("not what a dashboard shows")
+            raise ValueError("not the data of a dashboard")
         if revision > self._revision:
             self._data, self._revision = data, revision
 

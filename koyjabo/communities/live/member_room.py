@@ -62,7 +62,7 @@ class MemberRoom:
             and online.version <= newest
             and online.count >= 0
         ):
-            raise ValueError("not how many are online")
+            raise ValueError("not a count of people online")
         return online
 
     def _news_of_count(self) -> Sequence[RoomEvent]:

@@ -16,14 +16,14 @@ from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import Address, Milliseconds, OptionalFlag, Text, VisitId, VisitorId, text, visit_id
 
 REFUSALS = {
-    400: "a field cannot be used; nothing was counted",
+    400: "a field is not valid; nothing was counted",
     413: "over 16 KB; nothing was counted",
     415: "not JSON; nothing was counted",
-    429: "too many from this address, or of this visitor; nothing was counted; see Retry-After",
-    503: "nothing could be committed, so nothing was counted; see Retry-After",
+    429: "too many from this address or visitor; nothing was counted; see Retry-After",
+    503: "the data could not be committed, so nothing was counted; see Retry-After",
 }
 
-ANONYMOUS = "keep nothing that could identify the visitor later; the headers Sec-GPC: 1 and DNT: 1 say the same"
+ANONYMOUS = "keep nothing that could identify the visitor later; the headers Sec-GPC: 1 and DNT: 1 do the same"
 
 
 OnlyTrue = Annotated[bool, BeforeValidator(lambda value: value is True), WithJsonSchema({})]
@@ -45,7 +45,7 @@ class NewVisitBody(Body):
     visitId: VisitId = Field(
         None, description="the client's own id of this visit; a retry with the same id is not counted again"
     )
-    communityId: Text = Field(None, description="id or ref: counts the visit for this community, and for the site")
+    communityId: Text = Field(None, description="id or ref: counts the visit for this community and for the site")
     page: Address = Field(
         None,
         description="the opened page, stored as its path; the utm_ parameters of its query are the visit's campaign",

@@ -20,12 +20,12 @@ class Place(BaseModel):
 class StatsAnswer(BaseModel):
     """The site's numbers at one revision."""
 
-    totalVisitors: int = Field(description="the newest ordinal; the same number as totalVisits", examples=[4001])
+    totalVisitors: int = Field(description="the latest visit number, equal to totalVisits", examples=[4001])
     totalVisits: int = Field(examples=[4001])
     todayVisits: int = Field(description="since midnight in TIMEZONE", examples=[145])
     activeUsers: int = Field(description="visitors seen in the last ACTIVE_WINDOW_SECONDS", examples=[3])
     uniqueVisitors: int = Field(examples=[3821])
-    locations: dict[str, Place] = Field(description="the active visitors by place; they add up to activeUsers")
+    locations: dict[str, Place] = Field(description="active visitors by location; they add up to activeUsers")
     revision: int = Field(description="increases with every change; time in ms since 1970", examples=[1765860518412])
     epoch: str = Field(description="creation time of the database, base 36", examples=["mj8k2f1x"])
     timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
@@ -36,13 +36,13 @@ class StatsAnswer(BaseModel):
 
 class LastVisitAnswer(BaseModel):
     at: str = Field(examples=["2025-12-16T04:48:38.412Z"])
-    place: str | None = Field(description="null if it is unknown, or fewer than 3 active visitors are there")
+    place: str | None = Field(description="null if it is unknown or has fewer than 3 active visitors")
 
 
 class VisitAnswer(BaseModel):
     ordinal: int = Field(examples=[4001])
     today: int | None = Field(
-        description="its number in its day; null for a retry of a visit from before there were such numbers",
+        description="its number within its day; null for a retry of a visit that is older than this field",
         examples=[145],
     )
     duplicate: bool = Field(description="true for a retry: the visit was counted before, with these numbers")
@@ -51,7 +51,7 @@ class VisitAnswer(BaseModel):
 
 class RegisteredAnswer(BaseModel):
     success: bool
-    visit: VisitAnswer | None = Field(description="null for a declared crawler where BOT_POLICY is ignore: not counted")
+    visit: VisitAnswer | None = Field(description="null for a declared crawler if BOT_POLICY is ignore (not counted)")
     stats: StatsAnswer
 
 

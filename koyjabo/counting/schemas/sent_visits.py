@@ -45,8 +45,8 @@ class SentVisitsBody(Body):
     largest = LARGER_BODY
 
     visits: Annotated[list[Any], BeforeValidator(_list)] = Field(
-        description="objects of visitorId, visitId and optionally at, page, referrer, userAgent, language, address "
-        "(gives the place and kind of network, and is not stored) and communityId",
+        description="objects with visitorId, visitId and optionally at, page, referrer, userAgent, language, address "
+        "(used for the location and kind of network, not stored) and communityId",
         examples=[[{"visitorId": "v-81", "visitId": "req-5512", "page": "/fares", "address": "203.0.113.7"}]],
         json_schema_extra={"maxItems": MAX_VISITS},
     )

@@ -163,7 +163,7 @@ def bind(place: TrackerServices) -> None:
 
 def _place() -> TrackerServices:
     if _bound is None:
-        raise RuntimeError("The tracker has no application to work on yet: call koyjabo.create_app() first.")
+        raise RuntimeError("The tracker has no application yet: call koyjabo.create_app() first.")
     return _bound
 
 
@@ -179,5 +179,5 @@ def _uuid(name: str, value: Id) -> str:
     """Return a UUID in the text form that is stored. Raises ValueError."""
     parsed = uuid_of(str(value))
     if parsed is None:
-        raise ValueError(f"{name} must be a UUID, and this is none: {str(value)[:100]!r}")
+        raise ValueError(f"{name} must be a UUID, not {str(value)[:100]!r}")
     return parsed

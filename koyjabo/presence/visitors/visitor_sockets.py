@@ -31,7 +31,7 @@ SECOND_ASK_MS = 3000
 RENEW_BATCH = 256
 
 TOO_MANY_TABS = "This visitor has too many pages open here. Close some, or reload one later."
-NAMED_ALREADY = "This socket has named its visitor already; open another one for another visitor."
+NAMED_ALREADY = "This socket already has a visitor; open another socket for another visitor."
 RETRY_AFTER_S = 60
 
 

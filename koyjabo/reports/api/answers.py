@@ -12,7 +12,7 @@ from koyjabo.reports.query.groups import Sums
 Object = dict[str, Any]
 Number = int | None
 
-REASON = "why a number is null; missing if all are known"
+REASON = "why a number is null; absent if all are known"
 ATTENDED = "visits whose page was visible for 1 s or more"
 ATTENDED_S = "their time in s"
 PERIOD = "an hour with its offset, a day, a Monday, or the first day of a month"
@@ -27,13 +27,13 @@ class FiguresAnswer(BaseModel):
     visitors: Number = Field(description="different visitors")
     new_visitors: Number = Field(description="visits that were the first of their visitor")
     returning_visitors: Number = Field(description="visitors − new_visitors")
-    page_views: Number = Field(description="visits that name a page, and page views")
+    page_views: Number = Field(description="visits that name a page, plus `pageview` events")
     events: Number = Field(description="events without page views")
-    peak_active: Number = Field(description="the most at once; null under a filter")
+    peak_active: Number = Field(description="the most active visitors at once; null with a filter")
     attended: Number = Field(description=ATTENDED)
     attended_s: Number = Field(description=ATTENDED_S)
     median_s: Number = Field(
-        description="the median time of measured visits, in s; null without any, and with rolled-up days"
+        description="the median time of measured visits, in s; null if there are none, or if days are rolled up"
     )
 
 
@@ -70,7 +70,7 @@ class SumsAnswer(BaseModel):
     visits: Number
     visitors: Number
     new_visitors: Number
-    count: Number = Field(None, description="page views or events, by dimensions that count these")
+    count: Number = Field(None, description="page views or events, for dimensions that count them")
     attended: Number = Field(description=ATTENDED)
     attended_s: Number = Field(description=ATTENDED_S)
 
@@ -78,16 +78,16 @@ class SumsAnswer(BaseModel):
 class TotalAnswer(SumsAnswer):
     """The sums for several values."""
 
-    values: int = Field(description="how many values these are; folded days have their 1,000 largest")
+    values: int = Field(description="number of values; rolled-up days keep their 1,000 largest")
 
 
 class RowAnswer(SumsAnswer):
     """The sums for one value."""
 
     value: str | None = Field(description="null: not recorded")
-    label: str = Field(description="for people, in the language of Accept-Language")
-    share: float = Field(description="of all visits, 0 to 1")
-    at_least: bool | None = Field(None, description="true if folded days may lack some of its visits")
+    label: str = Field(description="display text, in the language of Accept-Language")
+    share: float = Field(description="share of all visits, 0 to 1")
+    at_least: bool | None = Field(None, description="true if rolled-up days may lack some of its visits")
 
 
 class BreakdownAnswer(BaseModel):
@@ -103,7 +103,7 @@ class BreakdownAnswer(BaseModel):
 class HoursAnswer(BaseModel):
     """Visits by weekday, Monday first, and hour."""
 
-    rows: list[list[int]] = Field(description="7 rows of 24 numbers; none if they cannot be known exactly")
+    rows: list[list[int]] = Field(description="7 rows of 24 numbers; empty if they cannot be known exactly")
     exact: bool
     reason: str | None = Field(None, description=REASON)
 

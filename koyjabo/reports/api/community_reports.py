@@ -20,7 +20,7 @@ from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import INSIDE, Answer, ListOf, describe
 
 REPORT: dict[int, Answer] = {429: "too many reports at once; see Retry-After", **INSIDE}
-WITH_RANGE: dict[int, Answer] = {400: "a range that cannot be used; see details", **REPORT}
+WITH_RANGE: dict[int, Answer] = {400: "the range is not valid; see details", **REPORT}
 
 
 class DateRange(BaseModel):
@@ -54,9 +54,7 @@ class GrowthAnswer(BaseModel):
     community_id: str
     current_period_visitors: int
     previous_period_visitors: int
-    growth_rate: float = Field(
-        description="percent; 100 if there were no visitors before, 0 if there are none in either period"
-    )
+    growth_rate: float = Field(description="percent; 100 if there were no visitors before, 0 if neither had any")
     growth_count: int
     comparison_days: int
 

@@ -113,10 +113,10 @@ class EventBody(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     id: Annotated[str, BeforeValidator(_event_id), WithJsonSchema(pattern(VISIT_NAME))] = Field(
-        description="the client's own id of this event; a retry with the same id is not counted again"
+        description="the client's own id for this event; a retry with the same id is not counted again"
     )
     name: Annotated[str, BeforeValidator(_name), WithJsonSchema(pattern(NAME))] = Field(
-        description="pageview is a view of a page", examples=["search"]
+        description="`pageview` for a page view", examples=["search"]
     )
     page: Address = Field(None, description="path of the page; stored without its query", examples=["/history"])
     props: Annotated[dict[str, str], BeforeValidator(_props), WithJsonSchema(PROPS_SCHEMA)] = Field(
@@ -157,11 +157,11 @@ class RecordedAnswer(BaseModel):
 
 
 REFUSALS = {
-    400: "a field cannot be used; nothing was recorded",
+    400: "a field is not valid; nothing was recorded",
     413: "over 16 KB; nothing was recorded",
     415: "not JSON; nothing was recorded",
-    429: "too many from this address, or of this visitor; nothing was recorded; see Retry-After",
-    503: "nothing could be committed, or the disk is almost full, so nothing was recorded; see Retry-After",
+    429: "too many from this address or visitor; nothing was recorded; see Retry-After",
+    503: "the commit failed or the disk is almost full, so nothing was recorded; see Retry-After",
 }
 
 NOTHING = Recorded(0, 0)

@@ -113,7 +113,7 @@ def respond(
     pairs = list(request.args.items(multi=True))
     asked = insights.asked(pairs, scope, ("format", *report.others), default)
     if asked.compare and name != "summary":
-        raise InvalidInput(details={"compare": "is a parameter only of the summary"})
+        raise InvalidInput(details={"compare": "can only be used with the summary"})
     asked = asked.asking(asked.question.within(filters))
     kind = _format(asked.others.get("format"))
     tag = _tag(insights.version(asked.question, bool(asked.compare)), name, repr(asked), kind, language(), VERSION)
@@ -158,26 +158,26 @@ def _number(name: str, text: str, least: int, most: int) -> int:
 
 REFUSED: dict[int, Answer] = {
     304: None,
-    400: "a parameter cannot be used; see details",
+    400: "a parameter is not valid; see details",
     429: "too many reports at once; see Retry-After",
-    503: "the database is away, or visits are being counted after an upgrade; see Retry-After",
+    503: "the database is unavailable, or visits are being counted after an upgrade; see Retry-After",
 }
-OF_SITE: dict[int, Answer] = {**LOGGED_IN, 403: "for admins and viewers of the site", **REFUSED}
+OF_SITE: dict[int, Answer] = {**LOGGED_IN, 403: "only for admins and viewers of the site", **REFUSED}
 OF_COMMUNITY: dict[int, Answer] = {**INSIDE, **REFUSED}
 OF_LINK: dict[int, Answer] = {
-    401: "the link has a password, which this browser has not entered on its page yet",
-    404: "the link is not valid, or not any more",
+    401: "the link has a password that has not been entered in this browser yet",
+    404: "the link is not valid, or no longer valid",
     **REFUSED,
-    503: f"{REFUSED[503]}, or many people read by links",
+    503: f"too many people are using share links, or {REFUSED[503]}",
 }
 
 RANGE = {
     "range": f"{', '.join(RANGES)}; default 30d",
     "start": "first day, YYYY-MM-DD in TIMEZONE",
     "end": "last day, included",
-    "format": "csv or json; default by Accept",
+    "format": "csv or json; the default depends on Accept",
 }
-FILTER = "a value, !value for all others, nothing for those that have none; repeat it for several"
+FILTER = "a value, !value for all others, or empty for visits without a value; repeat it for several values"
 FILTERS = dict.fromkeys(DIMENSIONS, FILTER)
 OF_A_COMMUNITY = {name: FILTER for name in DIMENSIONS if name != "community"}
 COMPARE = {"compare": " or ".join(COMPARISONS)}
@@ -187,7 +187,7 @@ BY = {
     "limit": f"1 to {MOST_ROWS:,}; default 10",
     "offset": f"0 to {FURTHEST:,}",
 }
-IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier answer"}
+IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier response"}
 
 
 class Described(NamedTuple):
@@ -200,15 +200,15 @@ class Described(NamedTuple):
 
 
 KINDS = {
-    "summary": Described("Figures of a range", TableOf(SummaryAnswer), COMPARE),
+    "summary": Described("Figures for a range", TableOf(SummaryAnswer), COMPARE),
     "timeline": Described(
         "Figures by hour, day, week or month",
         TableOf(ListOf(PeriodAnswer)),
         GRANULARITY,
-        " Every period of the range, the running one last.",
+        " Returns every period of the range, with the current one last.",
     ),
     "breakdown": Described(
-        "Figures by value of a dimension", TableOf(BreakdownAnswer), BY, " Those with the most visits first."
+        "Figures by value of a dimension", TableOf(BreakdownAnswer), BY, " Values with the most visits come first."
     ),
     "hours": Described("Visits by weekday and hour", TableOf(HoursAnswer), {}),
 }
@@ -265,7 +265,7 @@ PLACES = (
     ReportPlace(
         "/shares/<token>/reports/",
         "shared_",
-        ", by a share link",
+        ", with a share link",
         "Anyone with the link can read this.",
         OF_LINK,
         FILTERS,

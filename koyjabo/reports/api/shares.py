@@ -19,7 +19,7 @@ from koyjabo.webkit.schemas.paging import QUERY, Paging
 ALLOWED: dict[int, Answer] = {
     **LOGGED_IN,
     **CHANGE,
-    403: "for admins of the site; for moderators, with the filter by one community of theirs",
+    403: "only for site admins, and for moderators who filter by one of their communities",
 }
 
 
@@ -31,7 +31,7 @@ ALLOWED: dict[int, Answer] = {
         **WITH_BODY,
         **ALLOWED,
         404: "no such community",
-        409: "you have as many as one account may",
+        409: "you have the maximum number of links for one account",
     },
     body=NewShareBody,
 )
@@ -52,7 +52,7 @@ def create_share() -> Response:
 @describe(
     "List share links",
     {200: ListOf(ShareAnswer), 400: "no such page", **LOGGED_IN, 403: ALLOWED[403]},
-    query={**QUERY, "community": "id or ref of a community: only its links"},
+    query={**QUERY, "community": "id or external id of a community, to list only its links"},
 )
 def list_shares() -> Response:
     """List the share links, newest first. Moderators see the links of their communities."""

@@ -168,7 +168,7 @@ def problems(session: Session, parser: TraitParser, advance: Callable[[], object
                 made.append(plain, coded)
             stored = _packed(session, kind, head)
             if made.pack() != (_corrected(session, head, stored) if kind == VISITS else stored):
-                yield f"{kind.table}: {kind.source} {head.first} to {head.last} are not what their block says"
+                yield f"{kind.table}: {kind.source} {head.first} to {head.last} do not match their block"
             advance()
         edge = 0
 

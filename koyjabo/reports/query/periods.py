@@ -25,7 +25,7 @@ def check(question: Question, granularity: str) -> None:
         raise InvalidInput(details={"granularity": NOT_A_GRANULARITY})
     least = possible(question, granularity)
     if least != granularity:
-        sentence = f"must be {least} or longer for so many days: a timeline has at most {MOST_PERIODS:,} periods"
+        sentence = f"must be {least} or longer for this many days: a timeline has at most {MOST_PERIODS:,} periods"
         raise InvalidInput(details={"granularity": sentence})
 
 

@@ -43,9 +43,9 @@ class Range(NamedTuple):
         if start > end:
             _refuse("start", f"must not be after the last day, {end}")
         if by_hour and (end - start).days >= MOST_DAYS_BY_HOUR:
-            _refuse("start", f"must be at most {MOST_DAYS_BY_HOUR} days up to {end} when granularity is hourly")
+            _refuse("start", f"must be less than {MOST_DAYS_BY_HOUR} days before {end} when granularity is hourly")
         if end >= _years_after(start):
-            _refuse("start", f"must be at most {MOST_YEARS} years up to {end}")
+            _refuse("start", f"must be less than {MOST_YEARS} years before {end}")
         return cls(start.isoformat(), end.isoformat())
 
 

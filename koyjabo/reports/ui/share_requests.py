@@ -60,13 +60,13 @@ class NewShareBody(Body):
     name: Name = Field(examples=["Search traffic"])
     filters: Filters = Field(
         default_factory=dict,
-        description='values by dimension, as in the query of a report: "!" in front excludes one',
+        description='values by dimension, as in a report query: a leading "!" excludes a value',
         examples=[{"source": ["google.com"]}],
     )
     range: Range = Field(
-        None, description=f"shown unless another one is chosen: a name, or two days such as {INTERVAL}; default 30d"
+        None, description=f"shown unless readers choose another: a name, or two days such as {INTERVAL}; default 30d"
     )
-    password: NewPassword | None = Field(None, description="has to be entered before anything is shown")
+    password: NewPassword | None = Field(None, description="must be entered before anything is shown")
     expires_at: Moment = Field(None, description="default: never", examples=[MOMENT])
 
     def link(self) -> NewLink:
@@ -84,7 +84,7 @@ class ShareAnswer(BaseModel):
     created_at: str = Field(examples=[MOMENT])
     created_by: str = Field(description="a name")
     expires_at: str | None = Field(examples=[MOMENT])
-    used_at: str | None = Field(description="when it was last opened, to the minute; null for never", examples=[MOMENT])
+    used_at: str | None = Field(description="when it was last opened, to the minute; null if never", examples=[MOMENT])
 
     @classmethod
     def of(cls, link: ShareLink) -> ShareAnswer:

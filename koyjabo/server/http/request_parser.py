@@ -30,7 +30,7 @@ class Refused(Exception):
         self.status = status
 
     def answer(self) -> bytes:
-        sentence = f"This is not HTTP that can be served: {self}."
+        sentence = f"This request cannot be handled: {self}."
         body = json.dumps({"error": sentence, "code": self.status.name.lower(), "details": {}}).encode()
         return ANSWER % (self.status, self.status.phrase.encode(), len(body), body)
 
@@ -202,7 +202,7 @@ class RequestParser:
             return b""
         self._line = None
         if data.count(b" ", start, end) > 2:
-            raise Refused(HTTPStatus.BAD_REQUEST, "single spaces must part the words of the request line")
+            raise Refused(HTTPStatus.BAD_REQUEST, "single spaces must separate the parts of the request line")
         if data[max(0, end - 9) : end - 4] in OTHER_PROTOCOLS:
             raise Refused(HTTPStatus.BAD_REQUEST, "the protocol must be HTTP")
         if data.isascii() or data[start:end].isascii():
@@ -273,7 +273,7 @@ class RequestParser:
         if len(name) + len(value) > LONGEST_LINE:
             self._refuse(HEAD_TOO_LARGE)
         elif key == "HTTP_HOST" and key in self.headers:
-            self._refuse(HTTPStatus.BAD_REQUEST, "Host must be given once")
+            self._refuse(HTTPStatus.BAD_REQUEST, "Host must be given only once")
         elif key in self.headers:
             self.headers[key] += f"{SEPARATORS.get(key, ',')}{text}"
         elif key:
@@ -312,7 +312,7 @@ class RequestParser:
         if self._limits.take_place(self._client):
             self.largest_body = largest
         else:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many large requests arrive at once")
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many large requests at once")
 
     def on_body(self, data: bytes) -> None:
         if self.is_streamed:

@@ -25,7 +25,7 @@ class Lookup:
     """A pending look-up. The thread only sets `answer`."""
 
     def __init__(self) -> None:
-        self.answer: Addresses | Exception = socket.gaierror(socket.EAI_AGAIN, "The resolver does not answer")
+        self.answer: Addresses | Exception = socket.gaierror(socket.EAI_AGAIN, "The resolver does not respond")
         self.waiters: list[Waiter] = []
 
 

@@ -45,7 +45,7 @@ def passed() -> ListeningSocket | None:
         return None
     if count != "1":
         raise UnusableSocket(
-            f"LISTEN_FDS is {count!r}: the server serves one socket. Keep one ListenStream= in its socket unit."
+            f"LISTEN_FDS is {count!r}, but the server uses one socket. Keep one ListenStream= in its socket unit."
         )
     try:
         sock = socket.socket(fileno=PASSED)
@@ -53,8 +53,8 @@ def passed() -> ListeningSocket | None:
             raise OSError
     except OSError:
         raise UnusableSocket(
-            f"Descriptor {PASSED} is not a TCP socket that listens: the socket unit needs ListenStream= with a port "
-            "or an address and a port, and Accept=no."
+            f"Descriptor {PASSED} is not a listening TCP socket: the socket unit needs Accept=no, and ListenStream= "
+            "with a port or with an address and a port."
         ) from None
     sock.set_inheritable(False)
     return ListeningSocket(_prepared(sock), is_passed=True)

@@ -311,5 +311,5 @@ def _wait_for_orphans() -> None:
 def _unusable(host: str, port: int, error: OSError) -> str:
     """The reason why the server cannot listen, as a sentence without its full stop."""
     if error.errno == errno.EADDRNOTAVAIL or error.errno == errno.EAFNOSUPPORT:
-        return f"HOST {host} cannot be served on: {error.strerror}. Set HOST to an address of this machine"
-    return f"PORT {port} cannot be served on: {error.strerror}. Set PORT"
+        return f"HOST {host} cannot be used: {error.strerror}. Set HOST to an address of this machine"
+    return f"PORT {port} cannot be used: {error.strerror}. Set PORT to another port"

@@ -42,7 +42,7 @@ def say(line: str, stream: TextIO) -> None:
 
 def how_killed(status: int) -> str:
     """Describe what killed a process, from its `os.waitpid` status."""
-    return f"was killed by signal {os.WTERMSIG(status)}, often for lack of memory"
+    return f"was killed by signal {os.WTERMSIG(status)}, often because memory ran out"
 
 
 def _as_json(event: str, values: dict[str, Any], exception: str) -> str:

@@ -27,7 +27,7 @@ class WorkerProcess:
         self.pid = 0
         self.is_ready = False
         self.is_over = False
-        self.cause = "it has ended at once"
+        self.cause = "it ended immediately"
         self._reports, self.writer = os.pipe()
         os.set_blocking(self._reports, False)
 

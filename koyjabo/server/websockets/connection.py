@@ -119,7 +119,7 @@ def _close_code(payload: bytes) -> int:
     if not payload:
         return NOT_SAID
     if len(payload) == 1:
-        raise ParseFailed("close with half a code")
+        raise ParseFailed("close code with only one byte")
     code: int
     (code,) = unpack_from("!H", payload)
     try:
@@ -128,7 +128,7 @@ def _close_code(payload: bytes) -> int:
         raise ParseFailed("close reason is not UTF-8", CloseReason.INVALID_FRAME_PAYLOAD_DATA) from None
     known = code in set(CloseReason) and code not in LOCAL_ONLY_CLOSE_REASONS
     if not known and not FIRST_PRIVATE_CODE <= code <= LAST_CODE:
-        raise ParseFailed("close with a code that is none")
+        raise ParseFailed("invalid close code")
     return code
 
 

@@ -259,7 +259,7 @@ class ConnectionLoop:
         if not connection.is_open:
             return
         if is_old(connection):
-            connection.close(GOING_AWAY, "open for a day: come back")
+            connection.close(GOING_AWAY, "open for a day; connect again")
             return
         connection.ping()
         self._pings.put(connection)

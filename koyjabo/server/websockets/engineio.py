@@ -141,7 +141,7 @@ class Engine:
         """
         query = _query(environ)
         if environ["REQUEST_METHOD"] not in METHODS or "transport" not in query:
-            refused = self._server._bad_request("transport must be polling or websocket, by GET or POST")
+            refused = self._server._bad_request("transport must be polling or websocket, with GET or POST")
             return self._answer(refused, environ, start_response)
         client = self._server.sockets.get(query.get("sid", [""])[0])
         if client is not None:
@@ -172,7 +172,7 @@ class Engine:
             self._server.sockets.pop(client.sid, None)  # a polling client that has closed and not polled since
             return
         if is_old(client):
-            client.end(GOING_AWAY, "open for a day: come back")
+            client.end(GOING_AWAY, "open for a day; connect again")
             return
         if client.connection is not None:
             client.connection.pinged()

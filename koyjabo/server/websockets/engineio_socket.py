@@ -94,7 +94,7 @@ class EngineSocket(Socket):
             self.close()
 
     def refuse(self) -> None:
-        self.end(ABUSE, "not what Engine.IO and Socket.IO say")
+        self.end(ABUSE, "not valid Engine.IO or Socket.IO")
 
     def poll(self) -> list[Packet]:
         """Wait for packets. If a second poll arrives, raises EngineIOError and ends both."""

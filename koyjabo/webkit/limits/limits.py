@@ -53,7 +53,7 @@ NOT_COUNTED = "Too many visits at once. This one was not counted; wait as long a
 NOT_RECORDED = (
     "Too many events at once. These were not recorded; wait as long as Retry-After says, then send them again."
 )
-NOT_STORED = "Events of this address have filled what it may store in a day. Send these again tomorrow (UTC)."
+NOT_STORED = "Events from this address have reached the daily storage limit. Send these again tomorrow (UTC)."
 TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_CHANGES = "Too many changes at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_WITH_KEY = "Too many requests with this API key. Wait as long as Retry-After says, then try again."

@@ -33,8 +33,8 @@ CSRF_HEADER = "X-CSRF-TOKEN"
 CSRF_COOKIES = {ACCESS: "csrf_access_token", REFRESH: "csrf_refresh_token"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
-NO_ACCOUNT = "This call is about an account of this server, and users of another system have none here."
-NOT_FOR_KEYS = "No API key opens this call, whatever its scopes: log in."
+NO_ACCOUNT = "This call needs an account on this server, which users of another system do not have."
+NOT_FOR_KEYS = "API keys cannot make this call, whatever their scopes. Log in instead."
 
 
 def init_app(app: Flask) -> None:

@@ -63,10 +63,10 @@ class StreamOf:
 Answer = type[BaseModel] | ListOf | TableOf | OneOf | Text | File | Image | StreamOf | str | None
 """Describes a response: a model of the body, a text about an error, or None for an empty body."""
 
-LOGGED_IN: dict[int, Answer] = {401: "not logged in", 503: "the database is away; see Retry-After"}
+LOGGED_IN: dict[int, Answer] = {401: "not logged in", 503: "the database is not available; see Retry-After"}
 INSIDE: dict[int, Answer] = {
     **LOGGED_IN,
-    403: "the role there does not allow it",
+    403: "your role in the community does not allow it",
     404: "community not found, or you have no access to it",
 }
 CSRF: dict[int, Answer] = {403: "with cookies: X-CSRF-TOKEN is missing or wrong"}
@@ -76,20 +76,20 @@ TOKEN: dict[int, Answer] = {
 }
 TOO_MANY: dict[int, Answer] = {429: "too many communities, invitations or changes at once; see Retry-After"}
 CHANGE: dict[int, Answer] = {429: "too many changes at once; see Retry-After"}
-WITH_BODY: dict[int, Answer] = {400: "a field cannot be used; see details", 413: "over 16 KB", 415: "not JSON"}
+WITH_BODY: dict[int, Answer] = {400: "a field is invalid; see details", 413: "over 16 KB", 415: "not JSON"}
 WITH_PASSWORD: dict[int, Answer] = {
-    400: "a field cannot be used; see details",
+    400: "a field is invalid; see details",
     413: "over 16 KB",
     415: "not application/json",
     429: "too many attempts; see Retry-After",
-    503: "too many people at once, or the database is not available; see Retry-After",
+    503: "too many logins at once, or the database is not available; see Retry-After",
 }
 WRONG_PASSWORD: dict[int, Answer] = {401: "not logged in, or the password or the code is wrong"}
 OF_KEYS: dict[int, Answer] = {
     401: "not logged in, or the API key is not valid",
     403: "the role or the API key does not allow it",
     429: "too many requests with one API key; see Retry-After",
-    503: "the database is away; see Retry-After",
+    503: "the database is not available; see Retry-After",
 }
 """Refusals shared by many calls, by status."""
 

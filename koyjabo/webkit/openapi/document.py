@@ -44,9 +44,9 @@ SECURITY = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "a token from POST /api/auth/login, or one of another system (docs/integrate.md)",
+        "description": "a token from POST /api/auth/login, or one from another system (docs/integrate.md)",
     },
-    "key": {"type": "http", "scheme": "bearer", "description": "an API key with the scope that the call names"},
+    "key": {"type": "http", "scheme": "bearer", "description": "an API key with the scope that the call requires"},
     "session": {
         "type": "apiKey",
         "in": "cookie",

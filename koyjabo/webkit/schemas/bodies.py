@@ -28,7 +28,7 @@ the site's admins.
 TAKES_FILE = re.compile(r"/admin/data/import/?")
 
 JSON = ("application/json",)
-ONLY_JSON = "Send the body as application/json, not compressed."
+ONLY_JSON = "Send the body as application/json, uncompressed."
 
 
 def largest_at(path: str) -> int:

@@ -41,7 +41,7 @@ def pattern(rule: re.Pattern[str], optional: bool = False) -> dict[str, Any]:
 
 def _named(value: Any, rule: re.Pattern[str], characters: str) -> str:
     if not isinstance(value, str) or not rule.fullmatch(value):
-        raise refuse(f"must be a text of 1 to 128 characters out of {characters}")
+        raise refuse(f"must be a string of 1 to 128 characters from {characters}")
     return value
 
 
@@ -65,7 +65,7 @@ def _milliseconds(value: Any) -> int | None:
     if (isinstance(value, str) and INTEGER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise refuse("must be a whole number of milliseconds since 1970, such as Date.now() gives")
+        raise refuse("must be a whole number of milliseconds since 1970, as Date.now() returns")
     return value if abs(value) <= LARGEST_INT64 else None
 
 
@@ -73,14 +73,14 @@ def text(value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise refuse("must be a text")
+        raise refuse("must be a string")
     return truncate(value)
 
 
 def _address(value: Any) -> str | None:
     """Accept an address. It is truncated only after its parts have been extracted."""
     if value is not None and not isinstance(value, str):
-        raise refuse("must be a text")
+        raise refuse("must be a string")
     return value
 
 
@@ -114,7 +114,7 @@ Milliseconds = Annotated[
 
 def text_up_to(value: Any, longest: int, too_long: str) -> str:
     if not isinstance(value, str):
-        raise refuse("must be a text")
+        raise refuse("must be a string")
     text = whole(value).strip()
     if len(text) > longest:
         raise refuse(too_long)
@@ -139,7 +139,7 @@ Name = Annotated[
 
 def _checked(rule: Callable[[str], str], value: Any) -> str:
     if not isinstance(value, str):
-        raise refuse("must be a text")
+        raise refuse("must be a string")
     try:
         return rule(value)
     except ValueError as error:

@@ -233,9 +233,9 @@ def test_unusable_parameters_are_named(ask):
 def test_a_timeline_has_a_limited_number_of_periods(ask):
     refused = ask("/api/reports/timeline?granularity=hour&start=2025-06-01")
     assert_error(refused, 400, "invalid_input", "granularity")
-    assert refused.json["details"]["granularity"].startswith("must be day or longer for so many days")
+    assert refused.json["details"]["granularity"].startswith("must be day or longer for this many days")
     refused = ask("/api/reports/timeline?granularity=hour&start=1990-01-01")
-    assert refused.json["details"]["granularity"].startswith("must be week or longer for so many days")
+    assert refused.json["details"]["granularity"].startswith("must be week or longer for this many days")
     assert ask("/api/reports/timeline?granularity=hour&start=2025-08-01").status_code == 200
     assert ask("/api/reports/timeline?granularity=month&start=1970-01-01").status_code == 200
 

@@ -159,7 +159,7 @@ def test_recount_finds_each_change_and_repair_makes_blocks_again(site):
     for change in WRONG:
         site.rows(change)
         (problem,) = site.recount()
-        assert problem.endswith("are not what their block says"), change
+        assert problem.endswith("do not match their block"), change
         assert "other" not in problem
         with in_context(site):
             assert repair(site.services[Recounts], site.services.clock, quiet).left == []

@@ -151,9 +151,9 @@ def test_what_cannot_be_served_is_refused_in_a_sentence(sqlite_database, tmp_pat
         local.listen()
         for given, count_, message in (
             (two, "2", "LISTEN_FDS is '2'"),
-            (silent, "1", "Descriptor 3 is not a TCP socket that listens"),
-            (local, "1", "Descriptor 3 is not a TCP socket that listens"),
-            (datagrams, "1", "Descriptor 3 is not a TCP socket that listens"),
+            (silent, "1", "Descriptor 3 is not a listening TCP socket"),
+            (local, "1", "Descriptor 3 is not a listening TCP socket"),
+            (datagrams, "1", "Descriptor 3 is not a listening TCP socket"),
         ):
             server = ActivatedServer(sqlite_database, tmp_path, given, LISTEN_FDS=count_).launch()
             assert server.wait().status == 2
