@@ -17,8 +17,7 @@ BAD_SCHEME = (
     "your hosting provider."
 )
 UNREADABLE = (
-    "REDIS_URL cannot be read: write it as {}, and in the password, replace / with %2F, ? with %3F, # with %23 and "
-    "% with %25."
+    "REDIS_URL cannot be read: write it as {}, with %2F for / in the password, %3F for ?, %23 for # and %25 for %."
 )
 EXAMPLE = "redis://user:password@host:6379/0"
 SENTINEL_EXAMPLE = "redis+sentinel://user:password@host:26379,host:26379/mymaster/0"
