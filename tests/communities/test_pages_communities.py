@@ -136,6 +136,7 @@ def test_where_one_may_not_join_the_page_says_why(site, readers, cast):
     assert "This community is invitation only." in words(page)
     assert "Mirpur 10" in words(page)
     readers["outsider"].send(path_of(hidden, "/join"), 404)
+    readers["outsider"].get(path_of(hidden), 404)
 
 
 def test_settings_change_what_is_sent(site, readers, cast):
