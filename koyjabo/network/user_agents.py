@@ -156,9 +156,7 @@ def _tidy(name: str) -> str:
 
 
 def load() -> None:
-    """Compile the rules now, which takes 0.1 s and 12 MB, instead of at the first visit. Call this on another thread,
-    so that it hardly delays the loop.
-    """
+    """Compile the rules now, which takes 0.1 s and 12 MB, instead of at the first visit."""
     _rules()
 
 

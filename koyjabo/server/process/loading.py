@@ -64,8 +64,7 @@ def load(settings: Settings) -> None:
     for package in map(import_module, PACKAGES):
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
-    if settings.web_concurrency > 1:
-        user_agents.load()  # once, into memory that the workers share
+    user_agents.load()  # once, into memory that the workers share
 
 
 @contextmanager

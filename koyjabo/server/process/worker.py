@@ -36,9 +36,6 @@ MOST_REQUESTS = 25_000
 NETWORK_DIVISOR = 4
 """A /24 or /48 gets at most a quarter of the sockets and streams."""
 
-PARSER_DELAY_S = 1.0
-"""How long after startup the user agent rules are loaded on another thread, s."""
-
 GARBAGE = (20_000, 20, 20)
 """Thresholds for Python's garbage collector. Requests leave few cycles, so collecting less often raises throughput by 5
 %.
@@ -56,8 +53,6 @@ def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, se
     To stop, the worker finishes running requests for at most `drain_s` seconds, then commits pending writes for at most
     CLOSE_S. The standard library must already be patched, and the event loop must be unused.
     """
-    from koyjabo.network import user_agents
-
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the loop, so it only sets a flag
 
@@ -70,7 +65,6 @@ def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, se
         server = _Server(app, runtime, settings, listener)
         with suppress(BrokenPipeError):  # the parent has ended, which `goes_on` notices
             report(writer, is_ready=True)
-        runtime.later(PARSER_DELAY_S, lambda: runtime.start_thread(user_agents.load))
         server.run(goes_on)
         server.stop(drain_s)
     return 0
