@@ -1,4 +1,4 @@
-"""People in communities: whatever the order of visits, each person counts once, under their final identity."""
+"""In communities, each person counts once under their final identity, in any order of visits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One line per event, whatever its values contain."""
+"""Each event is one line in the log, even if its values contain line breaks."""
 
 from __future__ import annotations
 

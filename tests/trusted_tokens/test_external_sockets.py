@@ -7,7 +7,7 @@ import time
 import pytest
 import requests
 from support.clients.event_source import StreamListener
-from support.clients.members import Member, PlainMember, SocketioMember
+from support.clients.members import Member, PlainMember, SocketioMember, code_for
 from support.clients.websocket import WebSocket
 from support.people.other_system import AUTH, SHARED, token
 from support.programs.patience import PATIENCE_S
@@ -32,13 +32,6 @@ def admin(server) -> Member:
 
 def member(user: str = "u1", role: str = "member", **claims) -> str:
     return token(user, communities={REF: role}, **claims)
-
-
-def code_for(server, text: str) -> int | None:
-    """The close code, or None if the client is let in."""
-    with PlainMember(server.port, REF, text) as socket:
-        wait_until(lambda: socket.received or socket.code, "it is let in or not")
-        return socket.code
 
 
 def online(admin: Member) -> int:
@@ -99,7 +92,7 @@ def test_role_of_the_claim_stays_while_the_socket_is_open_until_somebody_is_sent
     with PlainMember(server.port, REF, old) as socket, PlainMember(server.port, REF) as stranger:
         socket.next_of_type("visitor_count")
         stranger.next_of_type("visitor_count")
-        wait_until(lambda: code_for(server, old) == EXPIRED, "the token has expired", every_s=0.5)
+        wait_until(lambda: code_for(server.port, REF, old) == EXPIRED, "the token has expired", every_s=0.5)
         admin.call("PUT", by_ref, {"name": "Mirpur 10", "public_count": False})  # checks all who are online
         assert stranger.wait_for_code() == NO_CREDENTIALS
         socket.ask("ping", "pong")

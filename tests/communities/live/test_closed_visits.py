@@ -59,7 +59,7 @@ def test_anonymous_visit_of_a_member_counts_without_a_name(site, cast):
 
 
 def test_one_batch_may_have_visits_of_both(site, cast):
-    """A retry counts as the same visit, whatever its login."""
+    """A retry counts as the same visit, even with another login."""
     community = cast.community(open=False)
     first = visit(site, community, f"both-{community}", visitId="1")["visit"]
     again = visit(site, community, f"both-{community}", cast["member"], visitId="1")["visit"]

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import jwt
 import pytest
 import socketio
-from support.clients.members import Member, PlainMember, SocketioMember
+from support.clients.members import Member, PlainMember, SocketioMember, code_for
 from support.clients.websocket import WebSocket
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import SECRET, wait_until
@@ -40,13 +40,6 @@ def expired(member: Member) -> str:
 
 def cookies_of(member: Member) -> str:
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in member.http.cookies)
-
-
-def code_for(port: int, community: str, token: str | None, **options: Any) -> int | None:
-    """The close code, or None if the client is let in."""
-    with PlainMember(port, community, token, **options) as socket:
-        wait_until(lambda: socket.received or socket.code, "it is let in or not")
-        return socket.code
 
 
 def refused_with(port: int, community: str, token: str | None) -> set[int | None]:

@@ -51,7 +51,7 @@ def test_view_of_insights_becomes_a_link_that_is_shown_once(site, rani):
 
 
 def test_own_days_of_a_view_are_those_of_its_link(site, rani):
-    site.register("somebody")  # before the first visit, Overview is a different page
+    site.register("lima")  # before the first visit, Overview is a different page
     view = rani.get("/admin/?start=2025-12-01&end=2025-12-05&compare=previous&tabs=channel")
     query = unescape(view.partition('data-key="share" href="')[2].partition('"')[0])
     assert query == f"{NEW}?start=2025-12-01&end=2025-12-05"

@@ -182,6 +182,13 @@ class PlainMember(PlainSocket, CommunityListener):
         self.socket.shutdown()
 
 
+def code_for(port: int, community: str, token: str | None, **options: Any) -> int | None:
+    """The close code, or None if the client is let in."""
+    with PlainMember(port, community, token, **options) as socket:
+        wait_until(lambda: socket.received or socket.code, "it is let in or not")
+        return socket.code
+
+
 class PanelSocket(PlainMember):
     """`ws://…/ws/admin/`"""
 
