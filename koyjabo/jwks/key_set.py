@@ -1,6 +1,6 @@
 """Reads another server's public keys, and finds the one that verifies a token.
 
-A token's sender chooses the algorithm, so a key is only used with algorithms of its own kind: a public key is never
+A token's sender chooses the algorithm, so a key is only used with algorithms for its key type: a public key is never
 used as a shared secret (RFC 8725, 2.1 and 3.1).
 """
 

@@ -245,8 +245,8 @@ class HttpClient:
         self._lock = threading.Lock()  # taken by callers, never by our threads
 
     def fetch(self, request: Request) -> Answer:
-        """Send a request and return the response, whatever its status. Raises OutboundError, or ValueError for a header
-        with a line break.
+        """Send a request and return the response, even with an error status. Raises OutboundError, or ValueError for a
+        header with a line break.
         """
         target, deadline = parse(request.url), Deadline(request.timeout_s)
         data = request.encode(target)

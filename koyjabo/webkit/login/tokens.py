@@ -34,7 +34,7 @@ CSRF_COOKIES = {ACCESS: "csrf_access_token", REFRESH: "csrf_refresh_token"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 NO_ACCOUNT = "This call needs an account on this server, which users of another system do not have."
-NOT_FOR_KEYS = "API keys cannot make this call, whatever their scopes. Log in instead."
+NOT_FOR_KEYS = "No scope lets an API key make this call. Log in instead."
 
 
 def init_app(app: Flask) -> None:
