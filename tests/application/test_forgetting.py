@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from support.application.site import Site
 
+from koyjabo.accounts import queries as account_queries
 from koyjabo.audit.versions import VersionLog
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
@@ -16,7 +17,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.engine.requests import BreakdownRequest
-from koyjabo.reports.log import block_queries, blocks
+from koyjabo.reports.log import block_queries, blocks, state_queries
 from koyjabo.reports.query.parameters import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.retention import Nightly
@@ -57,6 +58,22 @@ def test_reports_are_those_of_the_visits_that_are_left(site, database):
     assert pages(site) == {"/kept": 1, "/next": 1}
 
 
+def test_a_number_by_which_workers_notice_a_change_is_not_used_twice(site, database):
+    numbers = "SELECT a.version, w.upto FROM access_version a, watermarks w WHERE w.name = 'changes'"
+    write = site.services[ReportServices].reports._database.write
+    write(state_queries.changed)
+    remembered = database.remember()
+    write(state_queries.changed)
+    write(account_queries.record_revocation)
+    site.register("badal")
+    ((access, changes),) = site.rows(numbers)
+    database.go_back(remembered)
+    site.register("chumki")
+    ((access_now, changes_now),) = site.rows(numbers)
+    assert access_now > access
+    assert changes_now > changes
+
+
 def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypatch):
     monkeypatch.setattr(blocks, "SIZE", 1)
     storing, reports = site.services[ReportServices].storing, site.services[ReportServices].reports
@@ -72,7 +89,7 @@ def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypat
         save()
     for _ in range(2):
         save()
-        assert site.rows("SELECT first FROM visit_blocks WHERE last > 2") == []
+        assert site.rows("SELECT first FROM visit_blocks WHERE last > 1") == []
         site.register("chumki", page="/next")
     storing.catch_up()
     assert site.recount() == []
