@@ -35,6 +35,8 @@ MEMORY = Figure("push.txt", "10,000 open connections", "this server, plain", "KB
 STORM = "From a visit to each client that shows it, for every visit and every socket, ms"
 FIGURES = {
     "visits a second, SQLite": VISITS,
+    "visits a second, PostgreSQL": VISITS._replace(row="this server, PostgreSQL"),
+    "ms for the pages of a month": Figure("reports.txt", "SQLite, the whole site", "30d, by page", "cold median ms"),
     "stats a second": Figure("stats.txt", "GET /api/stats", "this server, SQLite, 10,000,000 visits", "requests/s"),
     "MB of a worker": Figure("start.txt", "", "1 worker, prepared database: this server", "PSS MB"),
     "s until four workers serve": Figure("start.txt", "", "4 workers, new database: this server", "ready s"),

@@ -91,4 +91,5 @@ def test_viewer_sees_no_keys(site, cast):
     site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=cast["outsider"].id)
     viewer = Reader(site).log_in("outsider")
     viewer.get(PAGE, 403)
-    assert PAGE not in viewer.get("/admin/")
+    for page in ("/admin/", "/admin/connect"):
+        assert PAGE not in viewer.get(page)
