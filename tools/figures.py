@@ -87,10 +87,10 @@ def value(figure: Figure) -> str:
 
 
 def _rounded(cell: str) -> str:
-    """Write the first number of a cell with at most three significant digits after rounding decimals."""
+    """Write the first number of a cell with separators. Round decimals to three significant digits."""
     number = cell.split()[0]
     if not re.fullmatch(r"[\d,]+\.\d+", number):
-        return number
+        return f"{int(number):,}" if number.isdigit() and " of " not in cell else number
     whole, _, decimals = number.replace(",", "").partition(".")
     return f"{float(number.replace(',', '')):,.{max(0, min(len(decimals), 3 - len(whole)))}f}"
 

@@ -58,7 +58,7 @@ CHECKS = {
     "reports": CheckGuide(N_("Reports"), "nightly-work-or-reports-are-late"),
     "mails": CheckGuide(N_("Email"), "a-forgotten-password-and-emails-that-do-not-arrive"),
     "webhooks": CheckGuide(N_("Webhooks"), "webhooks-fail"),
-    "places": CheckGuide(N_("Places"), "places-are-unknown"),
+    "places": CheckGuide(N_("Locations"), "locations-are-unknown"),
     "version": CheckGuide(N_("Version"), "a-newer-version-has-migrated-the-database"),
 }
 
@@ -249,7 +249,7 @@ FINDINGS = {
     ),
     "places.known": good(N_("Countries are known.")),
     "places.missing": warning(
-        N_("The country database is missing, so all places are unknown."),
+        N_("The country database is missing, so all locations are unknown."),
         N_("Run make assets, then restart the server."),
     ),
     "version.current": good(N_("Version %(version)s, database schema %(schema)s.")),

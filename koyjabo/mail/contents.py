@@ -48,7 +48,7 @@ match only in the top-level domains বাংলা, ভারত and ভাৰ�
 
 ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
 PANEL_ROLES = {"viewer": N_("Viewer"), "admin": N_("Admin")}
-TOP_LISTS = {"pages": N_("Pages"), "sources": N_("Sources"), "places": N_("Places")}
+TOP_LISTS = {"pages": N_("Pages"), "sources": N_("Sources"), "places": N_("Locations")}
 IGNORE = N_("If you did not ask for this, you can ignore this email.")
 AFTER_LOGIN = N_("The link asks you to log in to that account.")
 TAKEOVER = N_(

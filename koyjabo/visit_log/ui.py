@@ -162,7 +162,7 @@ def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Filt
         "text": lambda value: f"“{value}”",
         "first_day": lambda value: _("From %(day)s", day=day(value)),
         "last_day": lambda value: _("To %(day)s", day=day(value)),
-        "place": lambda value: _("Place: %(name)s", name=place(value)),
+        "place": lambda value: _("Location: %(name)s", name=place(value)),
         "page": lambda value: _("Page: %(name)s", name=path(value)),
         "source": lambda value: _("Source: %(name)s", name=source(value)),
         "browser": lambda value: _("Browser: %(name)s", name=value),

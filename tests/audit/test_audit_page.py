@@ -39,7 +39,7 @@ EXPECTED = {
     "member.role": [OF, "User: Karim", "Role: Moderator", "Before: Member"],
     "community.change": [OF, "Open: No → Yes", "Name: Old → New"],
     "login.fail": ["User: Mirpur 10", "Failed logins in a row: 3"],
-    "session.revoke": ["User: Mirpur 10", "Browser: Chrome Android", "Place: Dhaka, BD"],
+    "session.revoke": ["User: Mirpur 10", "Browser: Chrome Android", "Location: Dhaka, BD"],
     "user.create": ["User: Mirpur 10"],
     "second_factor.add": ["User: Mirpur 10", "Method: Passkey", "Name: My phone"],
     "total.set": ["Before: 22,352", "After: 223,520", "Reason: Counted by hand", "New count: Yes"],

@@ -69,7 +69,7 @@ def test_combobox_is_searched_by_typing_and_sends_its_value(admin_tab):
     design = admin_tab
     visit(design, PATH)
     part = light(design, "filters")
-    field = part.get_by_role("combobox", name="Place")
+    field = part.get_by_role("combobox", name="Location")
     expect(field).to_have_value("Dhaka")
     field.fill("SYL")
     expect(part.get_by_role("option")).to_have_text(["Sylhet7"])

@@ -116,7 +116,7 @@ def test_visit_moves_number_light_hour_and_places(new_device, site):
     for number, address in enumerate((YANGON, LAHORE, KABUL)):
         register_from(site, address, f"far{number}")
     expect(places.locator("li")).to_have_count(4)
-    expect(places.locator("li").last).to_have_text(re.compile(r"^\d more places\d+$"))
+    expect(places.locator("li").last).to_have_text(re.compile(r"^\d more locations\d+$"))
 
 
 NEW_DAY = """

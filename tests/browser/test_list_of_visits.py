@@ -84,7 +84,7 @@ def test_columns_and_density_stay_as_they_were_chosen(new_device, session):
     row = page.locator(ROWS).first
     height = row.bounding_box()["height"]
     page.locator("[data-table-view] summary").click()
-    page.locator("[data-column]", has_text="Place").click()
+    page.locator("[data-column]", has_text="Location").click()
     page.locator("[data-density=compact]").click()
     expect(place).to_be_hidden()
     page.reload()

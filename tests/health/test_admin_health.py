@@ -124,7 +124,7 @@ def test_missing_countries_are_said_with_what_to_do(sqlite_database, monkeypatch
     monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
     with Site(sqlite_database.url) as site:
         page = words(panel(site).get("/admin/server"))
-    assert "places are unknown. Run make assets, then restart the server." in page
+    assert "locations are unknown. Run make assets, then restart the server." in page
 
 
 def test_nothing_secret_is_said_and_countries_that_are_there_are_not_called_missing(site, admin):

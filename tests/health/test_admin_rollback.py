@@ -57,8 +57,8 @@ def test_loss_is_red_until_an_admin_has_seen_it_and_so_is_the_next(site, admin, 
     page = admin.get("/admin/server")
     assert check(page)[0] == "danger"
     assert LOST.format(3) in check(page)[1]
-    assert check(page)[1].endswith("Seen")
-    assert not check(viewer.get("/admin/server"))[1].endswith("Seen")
+    assert check(page)[1].endswith("Mark as seen")
+    assert not check(viewer.get("/admin/server"))[1].endswith("Mark as seen")
     at = re.search(r'name="at" value="(\d+)"', page)[1]
     viewer.send(SEE, 403, at=at)
     admin.send(SEE, at=int(at) - 1)  # from a page that does not show the latest rollback

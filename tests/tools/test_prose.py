@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from prose import budgets
-from prose.budgets import complaints_of_guides, complaints_of_habits, complaints_of_length, complaints_of_words
+from prose.budgets import (
+    complaints_of_guides,
+    complaints_of_habits,
+    complaints_of_length,
+    complaints_of_links,
+    complaints_of_words,
+)
 from prose.passages import Passage, passages_of_document, passages_of_python, passages_of_script
 
 DOCUMENT = """# Title
@@ -141,4 +147,15 @@ def test_a_document_that_code_names_exists_and_is_a_link_on_a_page(tmp_path: Pat
         "koyjabo/a.html:1: docs/a.md is not a link: pass the text to with_guides",
         "koyjabo/a.py:2: docs/a.md#another does not exist",
         "koyjabo/a.py:3: docs/b.md does not exist",
+    ]
+
+
+def test_every_link_in_a_document_leads_to_a_file_and_a_heading(tmp_path: Path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("# A heading\n[b](../README.md) [c](#a-heading) [d](b.md) [e](#another)\n")
+    (tmp_path / "README.md").write_text('[a](docs/a.md "title") [b](docs/a.md#b) [c](https://example.com/none)\n')
+    assert list(complaints_of_links(tmp_path)) == [
+        "README.md: the link docs/a.md#b leads nowhere",
+        "docs/a.md: the link b.md leads nowhere",
+        "docs/a.md: the link #another leads nowhere",
     ]

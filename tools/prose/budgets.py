@@ -78,6 +78,8 @@ WORDS_OF_A_DECISION = 250
 NAMES = {"each": 0, "every": 0, "found": 0, "wanted": 0}
 """How many values in Python code may have these names, which do not describe the value."""
 
+PAGES = ("*.md", "docs/**/*.md", "bench/*.md", "clients/*/*.md", "tests/**/*.md")
+LINK = re.compile(r"\]\((?!\w+://)([^)\s]+)[^)]*\)")
 GUIDE = re.compile(r"\bdocs/([\w/-]+\.md)(?:#([\w-]+))?")
 
 
@@ -89,6 +91,7 @@ def complaints(root: Path, passages: list[Passage]) -> list[str]:
         *complaints_of_words({str(path.relative_to(root)): path.read_text() for path in documents_of(root)}),
         *complaints_of_names(passages),
         *complaints_of_guides(root),
+        *complaints_of_links(root),
     ]
 
 
@@ -151,6 +154,16 @@ def complaints_of_guides(root: Path) -> Iterator[str]:
                     yield f"{path.relative_to(root)}:{number}: {guide[0]} does not exist"
                 if path.suffix == ".html" and "_(" in line and "with_guides" not in line:
                     yield f"{path.relative_to(root)}:{number}: {guide[0]} is not a link: pass the text to with_guides"
+
+
+def complaints_of_links(root: Path) -> Iterator[str]:
+    """Complain about links in Markdown files to a file or heading that does not exist."""
+    for page in sorted(page for pattern in PAGES for page in root.glob(pattern)):
+        for link in LINK.findall(page.read_text()):
+            path, _, heading = link.partition("#")
+            target = page.parent / path if path else page
+            if not target.exists() or (heading and heading not in anchors_of(target.read_text())):
+                yield f"{page.relative_to(root)}: the link {link} leads nowhere"
 
 
 def anchors_of(document: str) -> set[str]:

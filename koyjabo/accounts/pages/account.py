@@ -88,7 +88,7 @@ def _end(session: Session) -> Confirmation:
     title = _("Revoke the session: %(name)s?", name=browser_name(session.browser))
     effects = [_("It ends at once. To continue there, you have to log in again.")]
     if session.place:
-        effects.append(_("Place: %(place)s", place=place(session.place)))
+        effects.append(_("Location: %(place)s", place=place(session.place)))
     if session.is_current:
         effects.append(_("This is the session that you are using."))
     return Confirmation(title, tuple(effects), _("Revoke session"), url_for("pages.account"))

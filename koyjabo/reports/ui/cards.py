@@ -58,7 +58,7 @@ SOURCES = (
 ALL = (
     Card("pages", _("Pages"), ("page", "viewed_page", "event", "community")),
     Card("sources", _("Sources"), SOURCES),
-    Card("places", _("Places"), ("country", "city", BANGLADESH)),
+    Card("places", _("Locations"), ("country", "city", BANGLADESH)),
     Card("devices", _("Devices"), ("browser", "system", "device", "language", "visitor_kind")),
     Card(EVIDENCE, _("Was anybody there?"), ("evidence", "network", "own")),
     Card("attended", _("Time on page"), ("attended",)),

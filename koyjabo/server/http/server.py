@@ -44,10 +44,10 @@ time to send.
 """
 
 ENDED_AT_ONCE = 16
-"""If all places are taken, one in this many connections is closed to make room."""
+"""If all connections are in use, one in this many is closed to make room."""
 
 QUEUE_DIVISOR = 4
-"""If all places are taken, at most a quarter of the connections may be in one network's queue."""
+"""If all connections are in use, at most a quarter of them may be in one network's queue."""
 
 MOST_READING = 5_000
 """Maximum number of connections with an incomplete request. Such a connection takes up to 33 KB, an idle one 1.2 KB."""
@@ -96,7 +96,7 @@ class Connections:
     def make_room(self) -> bool:
         """Make room for one more connection. Returns whether there is room.
 
-        If all places are taken, this closes the connections that have kept the server waiting longest, so that idle and
+        If all connections are in use, this closes the ones that have kept the server waiting longest, so that idle and
         slow clients cannot exclude others. A network with a long queue loses its newest requests.
         """
         if self.are_full():

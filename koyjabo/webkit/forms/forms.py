@@ -37,7 +37,7 @@ TEXTS = {
     "last_day": (_("To"), "date"),
     "day": (_("Day"), "date"),
     "text": (_("Text"), "text"),
-    "place": (_("Place"), "text"),
+    "place": (_("Location"), "text"),
     "until": (_("Valid until"), "date"),
     "url": (_("Address"), "url"),
     "community": (_("Community"), "text"),

@@ -44,7 +44,7 @@ SECURITY = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "a token from POST /api/auth/login, or one from another system (docs/integrate.md)",
+        "description": "a token from POST /api/auth/login, or one signed by another system",
     },
     "key": {"type": "http", "scheme": "bearer", "description": "an API key with the scope that the call requires"},
     "session": {
