@@ -77,6 +77,7 @@ class GettingStarted:
             return ()
         facts = self._facts(account)
         has = {
+            "zone": facts.is_in_use,  # visits keep the days they were counted on
             "total": facts.has_total or facts.is_in_use,
             "mail": self._sends_mails,
             "person": facts.has_second_person,

@@ -124,34 +124,29 @@ def _explains(change: Contribution, visits: int, before: int) -> bool:
 
 MORE, FEWER = N_("%(percent)s more than %(range)s"), N_("%(percent)s fewer than %(range)s")
 AS_MANY, NONE_BEFORE = N_("as many as %(range)s"), N_("none %(range)s")
-GAINED_OF, GAINED = N_("%(name)s accounts for %(change)s of the %(all)s more"), N_("%(name)s brought %(change)s more")
-LOST_OF, LOST = N_("%(name)s accounts for %(change)s of the %(all)s fewer"), N_("%(name)s lost %(change)s")
-CLAUSE, LAST_CLAUSE = N_("%(clause)s;"), N_("%(clause)s.")
-COMPARED = N_("%(visits)s, %(comparison)s.")
+CHANGE, LAST_CHANGE = N_("%(change)s,"), N_("%(change)s.")
+COMPARED, EXPLAINED = N_("%(visits)s, %(comparison)s."), N_("%(visits)s, %(comparison)s:")
 
 
 def compared(voice: Voice, explanation: Explanation, lead: str, range_: str) -> str:
-    """Return the first sentence. `range_` is the range compared with, such as "the Sunday before"."""
+    """Return the sentence up to the named values. `range_` is the range compared with, such as "the Sunday before"."""
     if not explanation.before:
         comparison = NONE_BEFORE if explanation.visits else AS_MANY
     else:
         comparison = AS_MANY if not explanation.more else MORE if explanation.more > 0 else FEWER
     percent = voice.count(round(100 * abs(explanation.more) / explanation.before)) + "%" if explanation.before else ""
-    return voice.say(COMPARED, visits=lead, comparison=voice.say(comparison, percent=percent, range=range_))
+    sentence = EXPLAINED if explanation.changes else COMPARED
+    return voice.say(sentence, visits=lead, comparison=voice.say(comparison, percent=percent, range=range_))
 
 
 def explained(voice: Voice, explanation: Explanation) -> list[str]:
-    """Return a clause about each named value, with its punctuation."""
-    clauses = [_clause(voice, explanation, change) for change in explanation.changes]
-    marks = [CLAUSE] * (len(clauses) - 1) + [LAST_CLAUSE]
-    return [voice.say(mark, clause=clause) for mark, clause in zip(marks, clauses, strict=False)]
-
-
-def _clause(voice: Voice, explanation: Explanation, change: Contribution) -> str:
-    is_part = change.more * explanation.more > 0 and abs(change.more) <= abs(explanation.more)
-    sentence = (GAINED_OF if is_part else GAINED) if change.more > 0 else (LOST_OF if is_part else LOST)
-    values = {"name": change.label, "change": voice.count(abs(change.more)), "all": voice.count(abs(explanation.more))}
-    return voice.say(sentence, **values)
+    """Return each named value and its change, such as "google.com +337", with its punctuation."""
+    changes = [
+        f"{change.label} {'+' if change.more > 0 else '−'}{voice.count(abs(change.more))}"
+        for change in explanation.changes
+    ]
+    marks = [CHANGE] * (len(changes) - 1) + [LAST_CHANGE]
+    return [voice.say(mark, change=change) for mark, change in zip(marks, changes, strict=False)]
 
 
 LEADS: Mapping[str, tuple[str, str, str]] = {

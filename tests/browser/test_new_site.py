@@ -22,7 +22,7 @@ def test_copied_line_counts_elsewhere_and_its_visit_unfolds_the_page(new_device,
     device = new_device(storage_state=session, permissions=["clipboard-read", "clipboard-write"])
     page = device.context.new_page()
     visit(page, "/admin/")
-    expect(page.locator("#first-page")).to_contain_text("Waiting for the first visit…")
+    expect(page.locator("#first-page")).to_contain_text("Waiting for a visit from your site…")
     expect(page.locator("[data-stat]")).to_have_count(0)
     page.locator("[data-copy]").click()
     line = page.evaluate("navigator.clipboard.readText()")

@@ -192,7 +192,7 @@ def test_list_is_gone_through_by_the_page_and_actions_lead_back_to_it(site, read
 def test_admin_invites_by_email_and_gets_the_link(site, readers, cast, community):
     readers["admin"].send(members(community), email=" NEWCOMER@example.com ", role="moderator")
     page = readers["admin"].get(readers["admin"].location)
-    assert "Invitation ready. Copy the link below and send it to NEWCOMER@example.com." in words(page)
+    assert "Invitation ready. Copy the link and send it to NEWCOMER@example.com." in words(page)
     assert "NEWCOMER@example.com Moderator Invited by Admin" in words(page)
     assert "http://localhost/invitations/" in words(page)
     assert cast["newcomer"].id not in roles_in(site, community)

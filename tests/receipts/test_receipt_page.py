@@ -33,7 +33,7 @@ def recount(site, admin) -> str:
 def test_recount_says_whether_all_agrees(site, admin):
     site.register("ayesha")
     assert "The first recount is not complete yet." in words(admin.get("/receipt"))
-    assert "Yes: recounted 16 Dec 2025, 10:48 , and everything agrees." in recount(site, admin)
+    assert "Yes: everything agreed at the last recount, 16 Dec 2025, 10:48 ." in recount(site, admin)
     site.rows("UPDATE daily_visits SET visits = 7")
     assert "No: recounted 16 Dec 2025, 10:48 , with 1 error. " in (page := recount(site, admin))
     assert "daily_visits: site 2025-12-16: visits is 7, but the ledger gives 1" in page

@@ -59,7 +59,7 @@ def overview(site, day: str):
 
 
 def sentence_on(page: str) -> str:
-    return re.sub(r" (?=[.;])", "", words(YESTERDAY.search(page)[1]))  # removes the spaces left by the links' marks
+    return re.sub(r" (?=[.,:])", "", words(YESTERDAY.search(page)[1]))  # removes the spaces left by the links' marks
 
 
 def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):
@@ -68,9 +68,7 @@ def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):
     visit_on(site, day, [(None, "/metro")] * 3 + [("google.com", "/")] * 20 + [("facebook.com", "/fares")] * 2)
     admin = overview(site, shifted(day, 1))
     page = admin.get("/admin/")
-    assert sentence_on(page) == (
-        "25 visits yesterday, 25% more than the Thursday before. / brought 12 more; google.com brought 12 more."
-    )
+    assert sentence_on(page) == ("25 visits yesterday, 25% more than the Thursday before: / +12, google.com +12.")
     sums = f"start={day}&amp;end={day}&amp;compare=weekday"
     assert f'href="/admin/?{sums}&amp;source=google.com"' in page
     (view,) = re.findall(r'href="([^"]*source=google\.com)"', YESTERDAY.search(page)[1])

@@ -85,7 +85,7 @@ class Crowd:
         person.start()
 
     def _figures(self, hour: float) -> str:
-        visitors = f"{int(hour):02}:{int(hour % 1 * 60):02}  {len(self._people):>3} visitors"
+        visitors = f"simulated time {int(hour):02}:{int(hour % 1 * 60):02}  {len(self._people):>3} visitors"
         try:
             stats = self._stage.site.call("GET", "/api/stats")
             return f"{visitors}, {stats['activeUsers']:>3} active, {stats['totalVisits']:,} visits"

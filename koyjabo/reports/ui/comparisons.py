@@ -16,7 +16,7 @@ KEEP = "keep"
 """A parameter of links whose choice is remembered. Its value is the cookie's name."""
 
 LABELS: dict[str, LazyString] = {
-    WEEKDAY: _("Previous period, same weekdays"),
+    WEEKDAY: _("Same weekdays before"),
     PREVIOUS: _("Previous period"),
     YEAR: _("Previous year"),
     NO_COMPARISON: _("No comparison"),

@@ -25,14 +25,12 @@ SENTENCES = {
     "deleted": _("%(name)s was deleted."),
     "archived": _("%(name)s was archived."),
     "restored": _("%(name)s was restored."),
-    "invited": _("Invitation ready. Copy the link below and send it to %(name)s."),
+    "invited": _("Invitation ready. Copy the link and send it to %(name)s."),
     "invited_unconfirmed": _(
-        "Invitation ready, but not emailed: your own email is not confirmed. Copy the link below and send it to "
-        "%(name)s."
+        "Invitation ready, but not emailed: your own email is not confirmed. Copy the link and send it to %(name)s."
     ),
     "invited_limited": _(
-        "Invitation ready, but not emailed: too many emails were sent today. Copy the link below and send it to "
-        "%(name)s."
+        "Invitation ready, but not emailed: too many emails were sent today. Copy the link and send it to %(name)s."
     ),
     "panel_joined": _("You now have access to the panel."),
     "panel_joined_log_in": _(
