@@ -12,7 +12,7 @@ from support.people import permissions
 
 from koyjabo.core.sanitize import LONGEST_TEXT
 from koyjabo.counting.schemas.requests import NewVisitBody
-from koyjabo.counting.schemas.responses import StatsAnswer
+from koyjabo.counting.schemas.responses import StatsResponse
 from koyjabo.presence import CommunityVisitorTracker
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.broadcaster import LARGEST_EVENT
@@ -106,7 +106,7 @@ def test_calls_are_those_of_the_code(calls):
 
 def test_fields_are_those_of_the_code():
     assert names("Register a visit") == list(NewVisitBody.model_fields)
-    assert names("Read the stats") == list(StatsAnswer.model_fields)
+    assert names("Read the stats") == list(StatsResponse.model_fields)
     assert names("Dimensions") == list(DIMENSIONS)
 
 

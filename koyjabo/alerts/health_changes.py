@@ -49,7 +49,7 @@ class HealthChanges:
         self._reported: Mapping[str, str] | None = None  # the level of each check
         self._reported_ms: dict[str, int] = {}
 
-    def is_wanted(self) -> bool:
+    def has_recipients(self) -> bool:
         """Whether a webhook is subscribed."""
         return self._events.wants(CHANGED, SITE)
 

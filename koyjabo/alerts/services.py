@@ -43,7 +43,7 @@ class Alerts:
         self._lease.release()
 
     def _poll(self) -> None:
-        of_traffic, of_health = self._traffic.is_wanted(), self._health.is_wanted()
+        of_traffic, of_health = self._traffic.has_recipients(), self._health.has_recipients()
         if of_traffic:
             self._traffic.note_readiness()
         if not ((of_traffic or of_health) and self._lease.take()):

@@ -138,8 +138,8 @@ class TrafficAlerts:
         self._polled_ms = 0
         self._usual: dict[int, Usual] = {}  # by start of the local hour, ms
 
-    def is_wanted(self) -> bool:
-        """Whether a webhook or a user wants these alerts."""
+    def has_recipients(self) -> bool:
+        """Whether a webhook or a user receives these alerts."""
         if any(self._events.wants(type, SITE) for type in (SPIKE, DROP)):
             return True
         return self._outbox.is_on and self._database.read(queries.is_wanted_by_mail)
@@ -235,7 +235,7 @@ def _data(windows: Sequence[Window]) -> dict[str, Any]:
 
 def _store(session: Any, type: str, ended_ms: int, data: Mapping[str, Any], emails: Sequence[QueuedEmail]) -> bool:
     """Store the event and its emails. Returns False if there was an event of the same type within REST_MS."""
-    if queries.was_told(session, type, SITE, ended_ms - REST_MS):
+    if queries.was_sent(session, type, SITE, ended_ms - REST_MS):
         return False
     event_queries.record(session, type, f"{type}:{ended_ms}", SITE, ended_ms, data)
     for queued_email in emails:

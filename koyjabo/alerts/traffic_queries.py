@@ -47,7 +47,7 @@ def first_hour_s(session: Session) -> int | None:
     return session.scalar(select(func.min(HourlyVisits.hour_s)).where(HourlyVisits.scope == SITE))
 
 
-def was_told(session: Session, type: str, scope: Scope, since_ms: int) -> bool:
+def was_sent(session: Session, type: str, scope: Scope, since_ms: int) -> bool:
     """Whether an event of this type was sent in this scope after `since_ms`."""
     same = (WebhookEvent.scope == scope, WebhookEvent.type == type, WebhookEvent.at_ms > since_ms)
     return session.scalar(select(exists().where(*same))) is True

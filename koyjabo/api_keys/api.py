@@ -14,9 +14,9 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.identity import CommunityIds
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import MakerAnswer, answer, no_answer
+from koyjabo.webkit.http.responses import MakerResponse, json_response, no_content
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, Answer, describe
+from koyjabo.webkit.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import Name, Text, is_whole, refuse
 from koyjabo.webkit.schemas.moments import MOMENT, Moment
@@ -41,7 +41,7 @@ def _grace(value: Any) -> int:
 
 SCOPE_LIST = {"type": "array", "items": {"type": "string", "enum": list(SCOPES)}, "minItems": 1}
 Scopes = Annotated[tuple[str, ...], BeforeValidator(_scopes), WithJsonSchema(SCOPE_LIST)]
-Grace = Annotated[
+GracePeriod = Annotated[
     int,
     BeforeValidator(_grace),
     WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_GRACE_S}),
@@ -63,10 +63,10 @@ class RotationBody(Body):
     media = JSON
     may_be_absent = True
 
-    grace_s: Grace = Field(0, description="how long the previous secret stays valid, s", examples=[3600])
+    grace_s: GracePeriod = Field(0, description="how long the previous secret stays valid, s", examples=[3600])
 
 
-class KeyAnswer(BaseModel):
+class KeyResponse(BaseModel):
     """An API key, without its secret."""
 
     id: str
@@ -77,28 +77,28 @@ class KeyAnswer(BaseModel):
     created_at: str = Field(examples=[MOMENT])
     expires_at: str | None = Field(examples=[MOMENT])
     last_used_at: str | None = Field(description="saved within 75 s; null if never used", examples=[MOMENT])
-    created_by: MakerAnswer | None = Field(description="null if unknown, the operator, or a deleted account")
+    created_by: MakerResponse | None = Field(description="null if unknown, the operator, or a deleted account")
 
 
-class NewKeyAnswer(KeyAnswer):
+class NewKeyResponse(KeyResponse):
     """An API key with its secret, which is not shown again."""
 
     key: str = Field(examples=["kj_3f2a9c51_…"])
 
 
-class KeysAnswer(BaseModel):
-    keys: list[KeyAnswer] = Field(description="newest first, without revoked keys")
+class KeysResponse(BaseModel):
+    keys: list[KeyResponse] = Field(description="newest first, without revoked keys")
 
 
-FOR_WHOM: dict[int, Answer] = {**LOGGED_IN, 403: "only for logged-in site admins"}
-ONE: dict[int, Answer] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
+FOR_WHOM: dict[int, ResponseSpec] = {**LOGGED_IN, 403: "only for logged-in site admins"}
+ONE: dict[int, ResponseSpec] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
 
 
 @bp.post("/keys")
 @describe(
     "Make an API key",
     {
-        201: NewKeyAnswer,
+        201: NewKeyResponse,
         **WITH_BODY,
         **FOR_WHOM,
         **CHANGE,
@@ -113,15 +113,15 @@ def create_key() -> Response:
     community = current()[CommunityIds].resolve_if_any(body.community)
     new = NewKey(body.name, body.scopes, community, body.expires_at)
     made, text = current()[ApiKeys].create(account, new)
-    return answer(NewKeyAnswer(**_fields(made), key=text), 201)
+    return json_response(NewKeyResponse(**_fields(made), key=text), 201)
 
 
 @bp.get("/keys")
-@describe("List API keys", {200: KeysAnswer, **FOR_WHOM})
+@describe("List API keys", {200: KeysResponse, **FOR_WHOM})
 def list_keys() -> Response:
     """List the keys of the site and of all communities."""
     keys = current()[ApiKeys].all(tokens.require_account().account)
-    return answer(KeysAnswer(keys=[KeyAnswer(**_fields(key)) for key in keys]))
+    return json_response(KeysResponse(keys=[KeyResponse(**_fields(key)) for key in keys]))
 
 
 @bp.delete("/keys/<key_id>")
@@ -129,16 +129,16 @@ def list_keys() -> Response:
 def revoke_key(key_id: str) -> Response:
     """Revoke a key. All further calls with it fail."""
     current()[ApiKeys].revoke(tokens.require_account().account, key_id)
-    return no_answer()
+    return no_content()
 
 
 @bp.post("/keys/<key_id>/rotate")
-@describe("Give an API key a new secret", {200: NewKeyAnswer, **WITH_BODY, **ONE}, body=RotationBody)
+@describe("Give an API key a new secret", {200: NewKeyResponse, **WITH_BODY, **ONE}, body=RotationBody)
 def rotate_key(key_id: str) -> Response:
     """Give a key a new secret. Its id, name and scopes stay the same. The previous secret stays valid for `grace_s`."""
     account, body = tokens.require_site_admin(), RotationBody.of(request)
     rotated, text = current()[ApiKeys].rotate(account, key_id, body.grace_s)
-    return answer(NewKeyAnswer(**_fields(rotated), key=text))
+    return json_response(NewKeyResponse(**_fields(rotated), key=text))
 
 
 def _fields(key: StoredKey) -> dict[str, Any]:

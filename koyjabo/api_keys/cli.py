@@ -12,7 +12,7 @@ from koyjabo.core.clock import iso
 from koyjabo.core.command_line import application
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import OPERATOR, CommunityIds
-from koyjabo.core.moments import NOT_A_MOMENT, moment_of
+from koyjabo.core.timestamps import NOT_A_MOMENT, moment_of
 
 
 @click.group()

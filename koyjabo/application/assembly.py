@@ -45,7 +45,7 @@ from koyjabo.mail import outbox
 from koyjabo.mail import services as mail
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.network.address_owners import AddressOwners
-from koyjabo.network.geolocation import PlaceFinder
+from koyjabo.network.geolocation import LocationFinder
 from koyjabo.network.origins import Origins
 from koyjabo.network.services import NetworkServices
 from koyjabo.observability import services as observability
@@ -102,7 +102,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(settings)
     owners = AddressOwners(settings.asn_files, settings.own_networks)
     origins = Origins(settings.origins, settings.public_url)
-    add(NetworkServices(PlaceFinder(settings.geoip_files), owners, origins))
+    add(NetworkServices(LocationFinder(settings.geoip_files), owners, origins))
     add(observability.build(base, TICK_S, lambda: values_of(services)))
     add(Audit(base.database, base.clock))
     add(VersionLog(base.database, base.clock, VERSION))

@@ -151,7 +151,7 @@ class Handlers:
         self._realtime.bus.send_to_workers(HIGH_WATER, question)
 
     def answer_high_water(self, subject: str, message: Any) -> None:
-        self._recovery.shared.answer(str(message))
+        self._recovery.shared.reply(str(message))
 
     def convert(self, user_id: str, visitor_id: str, environ: Mapping[str, Any]) -> None:
         """Record a conversion, unless the client asks for privacy. Failures are only logged, because the request itself

@@ -43,9 +43,9 @@ def values_of(services: Services) -> Values:
         services[ObservabilityServices],
         services[ReportServices],
     )
-    writer, redis_answers = visits.writer(), observability.redis_answers
+    writer, redis_responds = visits.writer(), observability.redis_responds
     disk = reports.events.space.disk()
-    redis = {} if redis_answers is None else {REDIS.name: {"": float(redis_answers())}}
+    redis = {} if redis_responds is None else {REDIS.name: {"": float(redis_responds())}}
     return {
         WORKERS.name: {"": 1},
         CONNECTIONS.name: socket_counts(services[RealtimeServices].fanout),

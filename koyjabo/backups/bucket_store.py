@@ -43,7 +43,7 @@ METADATA_SERVICE = "169.254.169.254"
 MAX_RETRIES = 1_000
 """Maximum number of retries: more than fit into the time limit."""
 
-NO_ANSWER = "error sending request"
+NO_RESPONSE = "error sending request"
 REASONS = {
     "InvalidCertificate": ": its certificate is not trusted; SSL_CERT_FILE can name a certificate authority",
     "dns error": ": its name does not resolve",
@@ -76,8 +76,8 @@ class StoreFailure(NamedTuple):
     @classmethod
     def of(cls, error: Exception) -> StoreFailure:
         text = str(error).partition("\n\nDebug source")[0].removeprefix("Generic S3 error: ")
-        answer = ANSWER.search(text)
-        return cls(int(answer[1]), answer[2] or "", text) if answer else cls(0, "", text)
+        response = ANSWER.search(text)
+        return cls(int(response[1]), response[2] or "", text) if response else cls(0, "", text)
 
 
 class CallLimits(NamedTuple):
@@ -186,7 +186,7 @@ class BucketStore:
             return f"{where} does not exist. Check the bucket, prefix and name; a prefix ends with a slash."
         if status:
             return f"{at} failed to {doing} {where} ({answered}). Try again later."
-        if NO_ANSWER not in text:
+        if NO_RESPONSE not in text:
             return f"{at} failed to {doing} {where}: {text[:MOST_CHARACTERS]}."
         reason = next((reason for word, reason in REASONS.items() if word in str(error)), "")
         return f"{at} could not be reached to {doing} {where}{reason}. Check the endpoint and the network."

@@ -43,11 +43,11 @@ PLAN = ("database_url", "backup_dir", "backup_to", "backup_keep")
 MOST_PROBLEMS = 5
 
 
-class NotProven(KoyJaboError):
+class NotVerified(KoyJaboError):
     """A backup cannot be restored, or its restored numbers differ. The message gives the reason."""
 
 
-class Inconsistent(NotProven):
+class Inconsistent(NotVerified):
     """The restored database is inconsistent. `result` comes from its recount."""
 
     def __init__(self, result: RecountResult) -> None:
@@ -140,10 +140,10 @@ def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verif
     """Restore `path` into a database in the empty `folder`, and recount it. Returns the restored total. Touches no
     other database. `made` is the head as it was written.
 
-    Raises NotProven, UnusableBackup for a damaged file, and LedgerUnavailable if the folder has no room.
+    Raises NotVerified, UnusableBackup for a damaged file, and LedgerUnavailable if the folder has no room.
     """
     if backup_file.head(path) != made:
-        raise NotProven("The file is not the backup that was made.")
+        raise NotVerified("The file is not the backup that was made.")
     with translated_errors(), disposable(folder / "drill.db") as connection:
         migrate(connection)
         backup_queries.clear(connection)
@@ -154,7 +154,7 @@ def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verif
     if result.problems:
         raise Inconsistent(result)
     if (total, epoch) != (made.total, made.epoch):
-        raise NotProven(
+        raise NotVerified(
             f"The restored backup has the total {total:,} of epoch {epoch}, but the database had {made.total:,} of "
             f"epoch {made.epoch}."
         )
@@ -188,7 +188,7 @@ def _room_in(folder: Path) -> Iterator[None]:
         reason = reason_of(error)
         if "full" not in reason:  # the error is about the database itself
             raise
-        raise NotProven(
+        raise NotVerified(
             f"A copy of the database does not fit in {folder.parent} ({reason}). Free up space there, or set TMPDIR "
             "to a folder with more."
         ) from None

@@ -19,7 +19,7 @@ from koyjabo.core.i18n import LANGUAGES
 from koyjabo.counting.stats import base36, encode
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.fast_path.request_context import RequestContext, fast_path, with_query
-from koyjabo.webkit.http.responses import JSON, PlainResponse, answer_or_304
+from koyjabo.webkit.http.responses import JSON, PlainResponse, response_or_304
 from koyjabo.webkit.i18n import number_in
 from koyjabo.webkit.openapi.describe import Image, describe
 from koyjabo.webkit.pages import errors
@@ -45,7 +45,7 @@ UNREADABLE = "the number cannot be read; see Retry-After"
 bp = Blueprint("badges", __name__)
 
 
-class BadgeAnswer(BaseModel):
+class BadgeResponse(BaseModel):
     """A badge in the format of shields.io endpoints."""
 
     schemaVersion: int = Field(examples=[1])  # noqa: N815  (the name that shields.io reads)
@@ -82,7 +82,7 @@ _kept: dict[tuple[str, Badge], Kept] = {}  # by media type and badge, because a 
 def badge_svg(context: RequestContext) -> PlainResponse:
     """A badge as SVG. Does not count a visit. The number is never older than the request."""
     try:
-        return _answer(context, SVG, _drawn)
+        return _response(context, SVG, _drawn)
     except KoyJaboError as error:
         context.services[ObservabilityServices].metrics.error(error.code)
         return _refusal(error)
@@ -92,7 +92,7 @@ def badge_svg(context: RequestContext) -> PlainResponse:
 @describe(
     "Get a number of the site for shields.io",
     {
-        200: BadgeAnswer,
+        200: BadgeResponse,
         304: None,
         400: WRONG,
         404: UNKNOWN,
@@ -107,10 +107,10 @@ def badge_json(context: RequestContext) -> PlainResponse:
     """A badge in the JSON schema of shields.io endpoints. Does not count a visit. The number is never older than the
     request.
     """
-    return _answer(context, JSON, _described)
+    return _response(context, JSON, _described)
 
 
-def _answer(context: RequestContext, media: str, write: Callable[[Badge, str], str]) -> PlainResponse:
+def _response(context: RequestContext, media: str, write: Callable[[Badge, str], str]) -> PlainResponse:
     badge = badge_of(query_of(context.environ))
     number = values.read(context.services, badge.value, badge.community)
     kept = _kept.get((media, badge))
@@ -119,7 +119,7 @@ def _answer(context: RequestContext, media: str, write: Callable[[Badge, str], s
         if len(_kept) >= MAX_CACHED:
             _kept.clear()
         _kept[media, badge] = kept
-    return answer_or_304(context.environ, kept.tag, media, kept.body)
+    return response_or_304(context.environ, kept.tag, media, kept.body)
 
 
 def _written(number: Number, body: str) -> Kept:
@@ -139,7 +139,7 @@ def _described(badge: Badge, message: str) -> str:
 def _refusal(error: KoyJaboError) -> PlainResponse:
     """A badge that shows an error. It has room for only one reason."""
     label, message = next(iter(error.details.items()), ("Koy Jabo", str(error)))
-    _, headers, _ = errors.error_answer(error)
+    _, headers, _ = errors.error_response(error)
     kept = [(name, value) for name, value in headers if name != "Content-Type"]
     body = drawing.badge(cleaned(label), message, PROBLEM, "flat", "en")
     return PlainResponse(HTTPStatus(error.status), [("Content-Type", SVG), *kept], body)

@@ -66,7 +66,7 @@ class VisitRecordBody(Body):
     )
 
 
-class GlobalStatsAnswer(BaseModel):
+class GlobalStatsResponse(BaseModel):
     """Stats for koyjabo.com. `todayDate` is left out, because clients would compare it with the UTC day and show 0
     until 06:00 in Dhaka.
     """
@@ -94,7 +94,7 @@ def record_visit(context: RequestContext) -> PlainResponse:
 @bp.get(PATH)
 @describe(
     "Current stats for koyjabo.com",
-    {200: GlobalStatsAnswer, 404: NOTHING_ELSE},
+    {200: GlobalStatsResponse, 404: NOTHING_ELSE},
     query={"r": "any", "p": STATS},
 )
 def read_stats() -> Response:
@@ -102,7 +102,7 @@ def read_stats() -> Response:
     if request.args.get("p") != STATS:
         raise NotBridged
     stats = current()[CountingServices].visits.stats().as_object()
-    shown = {name: stats[name] for name in GlobalStatsAnswer.model_fields}
+    shown = {name: stats[name] for name in GlobalStatsResponse.model_fields}
     return Response(json.dumps(shown), headers={"Cache-Control": "no-cache"}, mimetype="application/json")
 
 

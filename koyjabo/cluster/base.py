@@ -32,7 +32,7 @@ class Cluster:
     """The bus, as the transport of Socket.IO's queue; None for a single worker."""
 
     @property
-    def redis_answers(self) -> Callable[[], bool] | None:
+    def redis_responds(self) -> Callable[[], bool] | None:
         """A function that returns whether Redis responded to the last call; None without Redis."""
         redis = self.redis
         return None if redis is None else lambda: redis.outbox.reachable

@@ -91,7 +91,7 @@ class Listener:
             if not self._client.serves(connection):
                 raise redis.ConnectionError("another server is the master now")
             try:
-                answer = connection.read_response(timeout=LISTEN_S, disconnect_on_error=False, push_request=True)
+                reply = connection.read_response(timeout=LISTEN_S, disconnect_on_error=False, push_request=True)
             except redis.TimeoutError:
                 if unanswered == MOST_UNANSWERED:
                     raise
@@ -100,11 +100,11 @@ class Listener:
                 unanswered += 1
                 continue
             unanswered = 0
-            if isinstance(answer, list):
-                self._take(answer)
+            if isinstance(reply, list):
+                self._take(reply)
 
-    def _take(self, answer: list[Any]) -> None:
-        kind, *rest = answer
+    def _take(self, reply: list[Any]) -> None:
+        kind, *rest = reply
         if kind == b"message":
             self._deliver(*rest)
         elif kind == b"subscribe":

@@ -85,7 +85,7 @@ class MembersBody(Body):
     members: Annotated[list[MemberOfList], BeforeValidator(_members)] = Field(max_length=MOST_MEMBERS)
 
 
-class SyncedAnswer(BaseModel):
+class SyncedResponse(BaseModel):
     """How many members were added, changed and removed."""
 
     added: int
@@ -107,5 +107,5 @@ class DisconnectBody(Body):
     userRef: Ref = Field(examples=["4711"])
 
 
-class OnlineCountsAnswer(BaseModel):
+class OnlineCountsResponse(BaseModel):
     online: dict[str, int] = Field(description="by the requested ids or refs", examples=[{"dhaka": 42}])

@@ -43,7 +43,7 @@ class CommunityRefs:
         self._clock = clock
         self._ids: set[str] = set()
         self._refs: dict[str, KnownRef] = {}
-        self._lookups: SharedLookups[str, str] = SharedLookups(runtime, self._answer)
+        self._lookups: SharedLookups[str, str] = SharedLookups(runtime, self._resolve)
 
     def resolve(self, text: str) -> str:
         """The id of the community with this id or external id; otherwise `text`, in lower case if it is a UUID. May
@@ -111,7 +111,7 @@ class CommunityRefs:
             else:
                 self._refs.pop(ref, None)
 
-    def _answer(self, jobs: Sequence[Job[str, str]]) -> None:
+    def _resolve(self, jobs: Sequence[Job[str, str]]) -> None:
         self._look_up({job.item for job in jobs})
         for job in jobs:
             job.result = self._id_of(job.item)

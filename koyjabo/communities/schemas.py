@@ -104,7 +104,7 @@ class RoleBody(Body):
     role: Role
 
 
-class CommunityAnswer(BaseModel):
+class CommunityResponse(BaseModel):
     """A community, with the caller's role."""
 
     id: str = Field(examples=["1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"])
@@ -119,7 +119,7 @@ class CommunityAnswer(BaseModel):
     online: int = Field(description="number of people online")
 
     @classmethod
-    def of(cls, access: CommunityAccess, online: int) -> CommunityAnswer:
+    def of(cls, access: CommunityAccess, online: int) -> CommunityResponse:
         community = access.community
         return cls(
             id=community.id,
@@ -135,7 +135,7 @@ class CommunityAnswer(BaseModel):
         )
 
 
-class MembershipAnswer(BaseModel):
+class MembershipResponse(BaseModel):
     """Your membership of a community."""
 
     community_id: str
@@ -144,12 +144,12 @@ class MembershipAnswer(BaseModel):
     joined_at: str = Field(examples=[JOINED_AT])
 
     @classmethod
-    def of(cls, community_id: str, member: Member) -> MembershipAnswer:
+    def of(cls, community_id: str, member: Member) -> MembershipResponse:
         joined_at = iso(member.joined_ms)
         return cls(community_id=community_id, user_id=member.user_id, role=member.role, joined_at=joined_at)
 
 
-class MemberAnswer(BaseModel):
+class MemberResponse(BaseModel):
     """A member of a community."""
 
     user_id: str
@@ -160,26 +160,26 @@ class MemberAnswer(BaseModel):
     ref: str = Field("", description="another system's id for a person without an account here; missing for others")
 
     @classmethod
-    def of(cls, member: Member) -> MemberAnswer:
+    def of(cls, member: Member) -> MemberResponse:
         more = {"email": member.email, "ref": member.ref}
         joined_at = iso(member.joined_ms)
         optional = {name: value for name, value in more.items() if value}
         return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **optional)
 
 
-class NamedAnswer(BaseModel):
+class NamedResponse(BaseModel):
     name: str
 
 
-class InvitationAnswer(BaseModel):
+class InvitationResponse(BaseModel):
     """An invitation, as the invited person sees it."""
 
     token: str
-    community: NamedAnswer = Field(NamedAnswer(name=""), description="missing for an invitation to the panel")
-    invited_by: NamedAnswer
+    community: NamedResponse = Field(NamedResponse(name=""), description="missing for an invitation to the panel")
+    invited_by: NamedResponse
     role: str = Field(description="member, moderator or admin; for the panel, viewer or admin")
 
     @classmethod
-    def of(cls, offer: Offer, token: str) -> InvitationAnswer:
-        to = {} if offer.place == PANEL else {"community": NamedAnswer(name=offer.place.name)}
-        return cls(token=token, role=offer.role, invited_by=NamedAnswer(name=offer.invited_by), **to)
+    def of(cls, offer: Offer, token: str) -> InvitationResponse:
+        to = {} if offer.place == PANEL else {"community": NamedResponse(name=offer.place.name)}
+        return cls(token=token, role=offer.role, invited_by=NamedResponse(name=offer.invited_by), **to)

@@ -20,10 +20,10 @@ from koyjabo.counting.incoming import is_operator, register, register_all
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody
 from koyjabo.counting.schemas.responses import (
-    LastVisitAnswer,
-    RegisteredAnswer,
-    StatsAnswer,
-    registered_answer,
+    LastVisitResponse,
+    RegisteredResponse,
+    StatsResponse,
+    registered_response,
     stats_or_304,
     writer,
 )
@@ -38,7 +38,7 @@ from koyjabo.network.user_agents import is_bot
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.fast_path.request_context import FlaskContext, RequestContext, fast_path
-from koyjabo.webkit.http.responses import CONTENT, PlainResponse, answer, revalidated
+from koyjabo.webkit.http.responses import CONTENT, PlainResponse, json_response, revalidated
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import Image, describe
 
@@ -46,7 +46,7 @@ from koyjabo.webkit.openapi.describe import Image, describe
 @bp.post("/visitor/register")
 @describe(
     "Register a visit",
-    {200: RegisteredAnswer, 404: "no such community", **REFUSALS},
+    {200: RegisteredResponse, 404: "no such community", **REFUSALS},
     body=NewVisitBody,
     headers={"Idempotency-Key": "used as visitId if the body has none"},
 )
@@ -58,10 +58,10 @@ def register_visit(context: RequestContext) -> PlainResponse:
     context.count_address("registrations")
     receipt, visits = register(context, context.body(NewVisitBody)), context.services[CountingServices].visits
     stats = visits.newest() if receipt else visits.stats()
-    return registered_answer(receipt, context.services[CountingServices].own_numbers, stats)
+    return registered_response(receipt, context.services[CountingServices].own_numbers, stats)
 
 
-class SentVisitAnswer(BaseModel):
+class SentVisitResponse(BaseModel):
     """The result for one visit: `ordinal` and `duplicate`, or `error`, `code` and `details`."""
 
     ordinal: int | None = Field(default=None, description="null for a crawler that is not counted", examples=[4001])
@@ -71,7 +71,7 @@ class SentVisitAnswer(BaseModel):
     details: dict[str, str] | None = None
 
     @classmethod
-    def of(cls, outcome: Receipt | KoyJaboError | None) -> SentVisitAnswer:
+    def of(cls, outcome: Receipt | KoyJaboError | None) -> SentVisitResponse:
         if isinstance(outcome, KoyJaboError):
             return cls(error=str(outcome), code=outcome.code, details=outcome.details)
         if outcome is None:
@@ -79,15 +79,15 @@ class SentVisitAnswer(BaseModel):
         return cls(ordinal=outcome.ordinal, duplicate=outcome.duplicate)
 
 
-class SentVisitsAnswer(BaseModel):
-    results: list[SentVisitAnswer] = Field(description="in the same order as the visits")
+class SentVisitsResponse(BaseModel):
+    results: list[SentVisitResponse] = Field(description="in the same order as the visits")
 
 
 @bp.post("/visits")
 @describe(
     "Register visits from another server",
     {
-        200: SentVisitsAnswer,
+        200: SentVisitsResponse,
         400: "not a list, or over 500 visits; nothing was counted",
         413: "over 1 MB; nothing was counted",
         415: "not JSON; nothing was counted",
@@ -103,19 +103,19 @@ def register_visits() -> Response:
     """
     tokens.require().account.require_site_admin()
     outcomes = register_all(current(), SentVisitsBody.of(request).visits)
-    return answer(SentVisitsAnswer(results=[SentVisitAnswer.of(outcome) for outcome in outcomes]))
+    return json_response(SentVisitsResponse(results=[SentVisitResponse.of(outcome) for outcome in outcomes]))
 
 
-class PulseAnswer(BaseModel):
+class PulseResponse(BaseModel):
     minute: int = Field(description="visits in the last full minute", examples=[12])
     hour: list[int] = Field(description="visits in each of the last 60 minutes, oldest first, current minute last")
-    last: LastVisitAnswer | None = Field(description="the newest visit; null before the first one")
+    last: LastVisitResponse | None = Field(description="the newest visit; null before the first one")
 
 
 @bp.get("/stats")
 @describe(
     "Get the site's current stats",
-    {200: StatsAnswer, 304: None},
+    {200: StatsResponse, 304: None},
     headers={"If-None-Match": "an ETag from an earlier response"},
 )
 @fast_path
@@ -127,7 +127,7 @@ def stats(context: RequestContext) -> PlainResponse:
 @bp.get("/pulse")
 @describe(
     "Get the last hour's visits by minute",
-    {200: PulseAnswer, 304: None, 503: "the database cannot be read; see Retry-After"},
+    {200: PulseResponse, 304: None, 503: "the database cannot be read; see Retry-After"},
     headers={"If-None-Match": "an ETag from an earlier response"},
 )
 @fast_path

@@ -169,7 +169,7 @@ class SharedHighWater(Protocol):
         ASK_S for the responses. For workers that do not respond, their last shared marks are used.
         """
 
-    def answer(self, question: str) -> None:
+    def reply(self, question: str) -> None:
         """Share this process's marks now, and notify the worker that asked. Does not wait."""
 
     def renew_all(self) -> None:
@@ -191,7 +191,7 @@ class UnsharedHighWater:
     def gather(self, ask: Callable[[str], object]) -> None:
         pass
 
-    def answer(self, question: str) -> None:
+    def reply(self, question: str) -> None:
         pass
 
     def renew_all(self) -> None:

@@ -76,8 +76,8 @@ class RedisHighWater:
         except (redis.RedisError, OSError):
             pass  # Redis became unreachable, so this process continues with the marks it knows
 
-    def answer(self, question: str) -> None:
-        self._outbox.send_in_order(partial(self._answer, question))
+    def reply(self, question: str) -> None:
+        self._outbox.send_in_order(partial(self._reply, question))
 
     def renew_all(self) -> None:
         self._high_water.unshare()
@@ -107,7 +107,7 @@ class RedisHighWater:
     def _forget(self, scopes: list[Scope]) -> None:
         self._client.run("HDEL", self._key, *scopes)
 
-    def _answer(self, question: str) -> None:
+    def _reply(self, question: str) -> None:
         """Share all marks, since Redis may have lost some.
 
         A commit that these marks do not cover is looked up again before it is acknowledged (`HighWater.questions`).
@@ -115,8 +115,8 @@ class RedisHighWater:
         self._high_water.questions += 1
         self._high_water.unshare()
         self._share()
-        answers = self._answers_key(question)
-        self._client.run_all([("SADD", answers, self._workers.own_id), ("EXPIRE", answers, ANSWERS_EXPIRE_S)])
+        replies = self._answers_key(question)
+        self._client.run_all([("SADD", replies, self._workers.own_id), ("EXPIRE", replies, ANSWERS_EXPIRE_S)])
 
     def _words(self, key: str, command: str) -> set[bytes]:
         return set(self._client.run(command, key))

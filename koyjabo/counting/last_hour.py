@@ -133,7 +133,7 @@ def columns(clock: Clock, minutes: Mapping[str, Sequence[int] | int], series: in
     return hour
 
 
-class PulseMoment(NamedTuple):
+class PulseSample(NamedTuple):
     """The stats of a response, and the minute (since 1970) they were read in."""
 
     stats: Stats
@@ -157,19 +157,19 @@ class Pulse:
         self._read: tuple[tuple[int, int, int], Mapping[int, Minute]] | None = None
         self._lock = threading.Lock()  # one read at a time
 
-    def now(self) -> PulseMoment:
+    def now(self) -> PulseSample:
         """The current minute, with stats read in it, so that both belong to the same day."""
         while True:
             minute, stats = self._clock.now_ms() // MINUTE_MS, self._visits.stats()
             if minute == self._clock.now_ms() // MINUTE_MS:
-                return PulseMoment(stats, minute)
+                return PulseSample(stats, minute)
 
-    def hour(self, moment: PulseMoment) -> Sequence[int]:
+    def hour(self, moment: PulseSample) -> Sequence[int]:
         """The visits of the last 60 minutes, the current one last. Raises LedgerUnavailable."""
         minutes = self._minutes(moment)
         return [sum(minutes.get(minute, ())) for minute in range(moment.minute - MINUTES + 1, moment.minute + 1)]
 
-    def _minutes(self, moment: PulseMoment) -> Mapping[int, Minute]:
+    def _minutes(self, moment: PulseSample) -> Mapping[int, Minute]:
         key = moment.stats.epoch, moment.stats.total, moment.minute
         with out_of_turn(), self._lock:
             if self._read is None or self._read[0] != key:

@@ -35,7 +35,7 @@ Read = TypeVar("Read")
 
 class RollbackRecovery:
     """Detects rollbacks, and begins a new epoch after one. `ask` sends a request to all other workers, which then call
-    `shared.answer` with it. `count` is called once per detected rollback.
+    `shared.reply` with it. `count` is called once per detected rollback.
     """
 
     def __init__(

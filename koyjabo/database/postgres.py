@@ -190,10 +190,10 @@ def position(connection: Any) -> tuple[int, int] | None:
 
 def server_of(connection: Any) -> ServerTimeline | None:
     """The `position` of a connection's server, and when an operator last accepted that server."""
-    answer = position(connection)
-    if answer is None:
+    response = position(connection)
+    if response is None:
         return None
-    system, timeline = answer
+    system, timeline = response
     with connection.cursor() as cursor:
         try:
             cursor.execute(ACCEPTED)

@@ -20,9 +20,9 @@ class SharedLookups(Generic[Item, Result]):
     job, and may wait. If it raises an error, all jobs get that error.
     """
 
-    def __init__(self, runtime: Runtime, answer: Callable[[Sequence[Job[Item, Result]]], object]) -> None:
+    def __init__(self, runtime: Runtime, response: Callable[[Sequence[Job[Item, Result]]], object]) -> None:
         self._runtime = runtime
-        self._answer = answer
+        self._response = response
         self._pending: deque[Job[Item, Result]] = deque()
         self._is_answering = False
         self._lock = threading.Lock()  # guards `_pending` and `_is_answering`; never wait while holding it
@@ -41,7 +41,7 @@ class SharedLookups(Generic[Item, Result]):
     def _answer_pending(self) -> None:
         while jobs := self._take_pending():
             try:
-                self._answer(jobs)
+                self._response(jobs)
             except Exception as error:
                 for job in jobs:
                     job.error = error

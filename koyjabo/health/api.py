@@ -28,11 +28,11 @@ NO_TOKEN = "Set METRICS_TOKEN to read the metrics."
 WRONG_TOKEN = "Send METRICS_TOKEN as a bearer token: Authorization: Bearer METRICS_TOKEN."
 
 
-class AliveAnswer(BaseModel):
+class AliveResponse(BaseModel):
     status: Literal["alive"] = "alive"
 
 
-ALIVE = PlainResponse(HTTPStatus.OK, [("Content-Type", "application/json")], AliveAnswer().model_dump_json())
+ALIVE = PlainResponse(HTTPStatus.OK, [("Content-Type", "application/json")], AliveResponse().model_dump_json())
 
 
 class Check(BaseModel):
@@ -41,7 +41,7 @@ class Check(BaseModel):
     error: str | None = None
 
 
-class ReadyAnswer(BaseModel):
+class ReadyResponse(BaseModel):
     """The server's dependencies, and whether each of them works."""
 
     status: Literal["ready", "not ready"]
@@ -50,7 +50,7 @@ class ReadyAnswer(BaseModel):
 
 
 @health_bp.get("/healthz")
-@describe("Liveness check", {200: AliveAnswer})
+@describe("Liveness check", {200: AliveResponse})
 @fast_path
 def healthz(context: RequestContext) -> PlainResponse:
     """Liveness: this process responds. Does not check the database."""
@@ -58,7 +58,7 @@ def healthz(context: RequestContext) -> PlainResponse:
 
 
 @health_bp.get("/readyz")
-@describe("Readiness check", {200: ReadyAnswer, 503: ReadyAnswer})
+@describe("Readiness check", {200: ReadyResponse, 503: ReadyResponse})
 def readyz() -> Response:
     """Readiness: the database responds, commits succeed without delay, the event loop is not late, and Redis responds
     if it is used. Returns 503 with the reason if a check fails.
@@ -67,11 +67,11 @@ def readyz() -> Response:
     checks = {name: Check(**ready._asdict()) for name, ready in results.items()}
     is_ready = all(check.ok for check in checks.values())
     warning = limits.limits().local_proxy.warning
-    answer = ReadyAnswer(
+    response = ReadyResponse(
         status="ready" if is_ready else "not ready", checks=checks, warnings=[warning] if warning else None
     )
     headers = {"Cache-Control": "no-store"} if is_ready else {"Cache-Control": "no-store", "Retry-After": "2"}
-    body = answer.model_dump_json(exclude_none=True)
+    body = response.model_dump_json(exclude_none=True)
     return Response(body, 200 if is_ready else 503, headers, mimetype="application/json")
 
 

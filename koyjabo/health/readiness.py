@@ -26,17 +26,17 @@ class Readiness:
     Redis.
     """
 
-    def __init__(self, visits: Visits, lag_s: Callable[[], float], redis_answers: Callable[[], bool] | None) -> None:
+    def __init__(self, visits: Visits, lag_s: Callable[[], float], redis_responds: Callable[[], bool] | None) -> None:
         self._visits = visits
         self._lag_s = lag_s
-        self._redis_answers = redis_answers
+        self._redis_responds = redis_responds
 
     def checks(self) -> dict[str, Ready]:
         """Results by name: `database`, `writer`, `loop`, and `redis` if it is used. Never raises."""
         checks = {"database": self._database(), "writer": self._writer(), "loop": self._loop()}
-        if self._redis_answers is not None:
-            answers = self._redis_answers()
-            checks["redis"] = Ready(answers, error=None if answers else "It does not respond.")
+        if self._redis_responds is not None:
+            responses = self._redis_responds()
+            checks["redis"] = Ready(responses, error=None if responses else "It does not respond.")
         return checks
 
     @property
@@ -67,4 +67,4 @@ class Readiness:
 
 def build(base: Base) -> Readiness:
     observability = base.services[ObservabilityServices]
-    return Readiness(base.services[CountingServices].visits, observability.lag_s, observability.redis_answers)
+    return Readiness(base.services[CountingServices].visits, observability.lag_s, observability.redis_responds)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from koyjabo.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.counting import queries
-from koyjabo.counting.last_hour import PulseMoment
+from koyjabo.counting.last_hour import PulseSample
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE
 
@@ -37,7 +37,7 @@ class DaysByHour:
         self._day: tuple[tuple[int, int], DayByHour] | None = None
         self._lock = threading.Lock()  # one read at a time
 
-    def at(self, moment: PulseMoment) -> DayByHour:
+    def at(self, moment: PulseSample) -> DayByHour:
         """Today and a usual day. Raises LedgerUnavailable."""
         key = moment.stats.epoch, moment.minute
         with out_of_turn(), self._lock:

@@ -146,10 +146,10 @@ class FileImports:
         process = ChildProcess(self._runtime, [run.__name__, step], plan._asdict(), file, is_urgent)
         self._process = process
 
-        def is_wanted(now: ImportProgress) -> bool:
+        def may_continue(now: ImportProgress) -> bool:
             return self._renew(row, done=now.done, goal=now.goal) not in (None, CANCEL)
 
-        ended = process.follow(ImportProgress, is_wanted, process.ask_to_end)
+        ended = process.follow(ImportProgress, may_continue, process.ask_to_end)
         self._process = None
         if ended.result is None and not ended.is_cancelled and not ended.error:
             return ended._replace(error=KILLED.format(status=process.status))

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from koyjabo.outbound.messages import Answer
+from koyjabo.outbound.messages import OutboundResponse
 
 LONGEST, MOST_KEYS, SHORTEST_RSA = 64 * 1024, 20, 2048
 """Maximum size of a document, bytes; maximum number of keys; minimum size of an RSA key, bits."""
@@ -57,11 +57,11 @@ class KeySet:
         return fitting[0].public if len(fitting) == 1 else None
 
 
-def of_answer(answer: Answer) -> KeySet:
+def of_response(response: OutboundResponse) -> KeySet:
     """The keys in another server's response. Raises InvalidKeySet."""
-    if answer.status != 200:
-        raise InvalidKeySet(f"status {answer.status}")
-    return read(answer.body)
+    if response.status != 200:
+        raise InvalidKeySet(f"status {response.status}")
+    return read(response.body)
 
 
 def read(document: bytes) -> KeySet:

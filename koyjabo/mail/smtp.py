@@ -96,18 +96,18 @@ def _work(take: Callable[[], list[Job[Callable[[], None], bool]]]) -> None:
 
 def reason(error: Any) -> str:
     """The status code of a refusal, such as `550`, or the kind of error."""
-    status, _ = _answer(error)
+    status, _ = _response(error)
     return str(status) if status is not None else type(error).__name__
 
 
 def _reply(error: Any) -> str:
     """The server's reply, on one line."""
-    _, words = _answer(error)
+    _, words = _response(error)
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words or "")
     return " ".join(whole(text).split())[:LONGEST_REPLY]
 
 
-def _answer(error: Any) -> tuple[int | None, bytes | str | None]:
+def _response(error: Any) -> tuple[int | None, bytes | str | None]:
     refused = getattr(error, "recipients", None)
     if refused:
         status, words = next(iter(refused.values()))

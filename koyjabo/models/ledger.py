@@ -106,7 +106,7 @@ LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns 
 """Values that clear a visit's other columns."""
 
 
-class FoldedVisits(Model):
+class RolledUpVisits(Model):
     """Sums of visits whose rows were deleted: after RETENTION_DAYS or, by earlier versions, when their visitor was
     erased. As in the daily and hourly tables, the site's sums include visits to communities.
 

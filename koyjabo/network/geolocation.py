@@ -45,7 +45,7 @@ DB_IP = Attribution("IP Geolocation by DB-IP", "https://db-ip.com")
 MAXMIND = Attribution("This product includes GeoLite2 data created by MaxMind", "https://www.maxmind.com")
 
 
-class PlaceFinder:
+class LocationFinder:
     """Finds the location of an address. Searches `files` in order, then the countries.
 
     `files` are MaxMind databases of cities or countries (config: GEOIP_DATABASE), in the format of GeoIP2 or
@@ -85,7 +85,7 @@ class PlaceFinder:
 
 
 class MaxMindFile:
-    """A database in MaxMind's format. Raises the same errors as `PlaceFinder`."""
+    """A database in MaxMind's format. Raises the same errors as `LocationFinder`."""
 
     def __init__(self, file: Path) -> None:
         self._reader = maxminddb.open_database(file)  # maps the file without loading it

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from koyjabo.network.address_owners import AddressOwners
-from koyjabo.network.geolocation import PlaceFinder
+from koyjabo.network.geolocation import LocationFinder
 from koyjabo.network.origins import Origins
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkServices:
-    places: PlaceFinder
+    places: LocationFinder
     owners: AddressOwners
     origins: Origins

@@ -17,7 +17,7 @@ class ObservabilityServices:
     metrics: Metrics
     socket_log: SocketLog
     lag_s: Callable[[], float]  # the last measured event loop lag
-    redis_answers: Callable[[], bool] | None  # whether Redis responded to the last call; None without Redis
+    redis_responds: Callable[[], bool] | None  # whether Redis responded to the last call; None without Redis
     publish: Callable[[], None]  # measures the lag and writes the gauges
 
 
@@ -45,4 +45,4 @@ def build(base: Base, interval_s: float, values: Callable[[], Values]) -> Observ
         lag.measure()
         gauges.write()
 
-    return ObservabilityServices(metrics, socket_log, lambda: lag.seconds, base.cluster.redis_answers, publish)
+    return ObservabilityServices(metrics, socket_log, lambda: lag.seconds, base.cluster.redis_responds, publish)

@@ -14,7 +14,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from koyjabo.core.runtime import Runtime, Waiter
 from koyjabo.outbound.addresses import NameLookups, Resolve, check_addresses, is_address
-from koyjabo.outbound.messages import Answer, Destinations, FailureKind, OutboundError, Request, Target, parse
+from koyjabo.outbound.messages import Destinations, FailureKind, OutboundError, OutboundResponse, Request, Target, parse
 from koyjabo.outbound.unpatched import unpatched
 
 LARGEST_HEAD = 64 * 1024
@@ -44,7 +44,9 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(info[4][0] for info in infos))
 
 
-def exchange(target: Target, addresses: list[str], data: bytes, reader: AnswerReader, deadline: Deadline) -> Answer:
+def exchange(
+    target: Target, addresses: list[str], data: bytes, reader: ResponseReader, deadline: Deadline
+) -> OutboundResponse:
     """Send `data` and return the response. Connects only to `addresses`, one after another. The name in `target` is
     used only for TLS. Raises OutboundError.
     """
@@ -100,7 +102,7 @@ def _send(connection: Any, data: bytes, deadline: Deadline) -> None:
         sent += connection.send(data[sent:])
 
 
-def _receive(connection: Any, reader: AnswerReader, deadline: Deadline) -> Answer:
+def _receive(connection: Any, reader: ResponseReader, deadline: Deadline) -> OutboundResponse:
     while not reader.is_complete:
         connection.settimeout(deadline.left())
         data = connection.recv(PIECE)
@@ -108,10 +110,10 @@ def _receive(connection: Any, reader: AnswerReader, deadline: Deadline) -> Answe
             reader.end()
             break
         reader.feed(data)
-    return Answer(reader.status, reader.headers, bytes(reader.body))
+    return OutboundResponse(reader.status, reader.headers, bytes(reader.body))
 
 
-class AnswerReader:
+class ResponseReader:
     """Reads one response with llhttp, which is strict. Skips interim responses (1xx)."""
 
     def __init__(self, most_bytes: int, truncate: bool) -> None:
@@ -131,7 +133,7 @@ class AnswerReader:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             if not self.is_complete:
-                raise self._failure or OutboundError(FailureKind.BAD_ANSWER, "its response is not HTTP") from None
+                raise self._failure or OutboundError(FailureKind.BAD_RESPONSE, "its response is not HTTP") from None
         if not self._has_head:
             self._count_head(len(data))
 
@@ -212,10 +214,10 @@ CHECK_S = 5.0
 class _Call:
     """Work for a thread, and the caller that waits for it. The thread only sets `answer` and `error`."""
 
-    def __init__(self, work: Callable[[], Answer | None], waiter: Waiter) -> None:
+    def __init__(self, work: Callable[[], OutboundResponse | None], waiter: Waiter) -> None:
         self.work = work
         self.waiter = waiter
-        self.answer: Answer | None = None
+        self.response: OutboundResponse | None = None
         self.error: OutboundError | None = OutboundError(FailureKind.TIMEOUT, "no complete response in time")
         self.has_ended = False
 
@@ -223,7 +225,7 @@ class _Call:
         work = self.work
         del self.work  # also frees the reader, because the timer keeps the call alive
         try:
-            self.answer, self.error = work(), None
+            self.response, self.error = work(), None
         except OutboundError as error:
             self.error = OutboundError(error.kind, error.reason)  # without the thread's frames
         except Exception as error:
@@ -244,22 +246,22 @@ class HttpClient:
         self._running = 0
         self._lock = threading.Lock()  # taken by callers, never by our threads
 
-    def fetch(self, request: Request) -> Answer:
+    def fetch(self, request: Request) -> OutboundResponse:
         """Send a request and return the response, even with an error status. Raises OutboundError, or ValueError for a
         header with a line break.
         """
         target, deadline = parse(request.url), Deadline(request.timeout_s)
         data = request.encode(target)
         addresses = _addresses(self._lookups, target, deadline)
-        reader = AnswerReader(request.most_bytes, request.truncate)
+        reader = ResponseReader(request.most_bytes, request.truncate)
 
-        def work() -> Answer:
+        def work() -> OutboundResponse:
             check_addresses(target.host, addresses, request.destinations)
             return exchange(target, addresses, data, reader, deadline)
 
-        answer = self._wait(work, deadline)
-        assert answer is not None
-        return answer
+        response = self._wait(work, deadline)
+        assert response is not None
+        return response
 
     def check(self, url: str, destinations: Destinations) -> str | None:
         """Why a request to this URL would be refused; None if it would be sent, or if its name has no address at the
@@ -274,7 +276,7 @@ class HttpClient:
             return error.reason if error.kind == FailureKind.REFUSED else None
         return None
 
-    def _wait(self, work: Callable[[], Answer | None], deadline: Deadline) -> Answer | None:
+    def _wait(self, work: Callable[[], OutboundResponse | None], deadline: Deadline) -> OutboundResponse | None:
         left_s, call = deadline.left(), _Call(work, self._runtime.waiter())
         with self._lock:
             self._pending.append(call)
@@ -286,8 +288,8 @@ class HttpClient:
                 raise call.error
             finally:
                 call.error = None  # its traceback refers to this call: only the garbage collector could free that cycle
-        answer, call.answer = call.answer, None
-        return answer
+        response, call.response = call.response, None
+        return response
 
     def _start_next(self) -> None:
         with self._lock:

@@ -35,7 +35,7 @@ class FailureKind(StrEnum):
     """There was no address or no connection, or the connection was closed early."""
     TLS = "tls"
     TOO_LARGE = "too_large"
-    BAD_ANSWER = "bad_answer"
+    BAD_RESPONSE = "bad_answer"
     """The response is not HTTP."""
 
 
@@ -90,7 +90,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OutboundResponse:
     status: int
     headers: dict[str, str]
     """Headers by lowercase name."""

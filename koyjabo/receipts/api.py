@@ -14,11 +14,11 @@ from koyjabo.receipts.receipts import ReceiptPart, Receipts, TotalReceipt
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.fast_path.request_context import FlaskContext
-from koyjabo.webkit.http.responses import CONTENT, JSON, PRIVATE, answer_or_304, as_response
+from koyjabo.webkit.http.responses import CONTENT, JSON, PRIVATE, as_response, response_or_304
 from koyjabo.webkit.openapi.describe import describe
 
 
-class PartAnswer(BaseModel):
+class PartResponse(BaseModel):
     kind: Literal["start", "imported", "adjustment", "rolled_back", "visits"]
     count: int = Field(description="what it adds to the total; negative if the total was lowered")
     first: int | None = Field(alias="from", description="the first visit number it covers; null for combined parts")
@@ -31,28 +31,28 @@ class PartAnswer(BaseModel):
     )
 
 
-class RecountedAnswer(BaseModel):
+class RecountedResponse(BaseModel):
     at: str = Field(examples=["2025-12-16T04:48:38.412Z"])
     agreed: bool = Field(description="whether all rows and sums agreed")
 
 
-class BackupAnswer(BaseModel):
+class BackupResponse(BaseModel):
     verified_at: str = Field(examples=["2025-12-16T03:31:02.118Z"])
     total: int = Field(description="as counted in the restored copy", examples=[39980])
 
 
-class ReceiptAnswer(BaseModel):
+class ReceiptResponse(BaseModel):
     total: int = Field(examples=[40041])
     as_of: str = Field(description="time of the latest commit included", examples=["2025-12-16T04:48:38.412Z"])
-    parts: list[PartAnswer] = Field(description="oldest first; they add up to `total`")
-    recounted: RecountedAnswer | None = Field(description="the latest recount; null before the first")
-    backup: BackupAnswer | None = Field(description="the latest backup that was restored and recounted; null if none")
+    parts: list[PartResponse] = Field(description="oldest first; they add up to `total`")
+    recounted: RecountedResponse | None = Field(description="the latest recount; null before the first")
+    backup: BackupResponse | None = Field(description="the latest backup that was restored and recounted; null if none")
 
 
 @bp.get("/receipt")
 @describe(
     "How the total is made up",
-    {200: ReceiptAnswer, 304: None, 503: "the database cannot be read; see Retry-After"},
+    {200: ReceiptResponse, 304: None, 503: "the database cannot be read; see Retry-After"},
     headers={"If-None-Match": "an ETag from an earlier response"},
 )
 def receipt() -> Response:
@@ -63,7 +63,7 @@ def receipt() -> Response:
     if caller is not None and caller.sees_panel:
         return Response(_written(receipts.explained(caller), is_explained=True), headers=[CONTENT, PRIVATE])
     body = _written(receipts.now())
-    return as_response(answer_or_304(request.environ, base36(crc32(body.encode())), JSON, body))
+    return as_response(response_or_304(request.environ, base36(crc32(body.encode())), JSON, body))
 
 
 def _written(receipt: TotalReceipt, is_explained: bool = False) -> str:

@@ -19,7 +19,7 @@ from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import People, Period, VisitorConversion
 from koyjabo.reports.query import periods
 
-__all__ = ["GRANULARITIES", "Growth", "MomentReports", "People", "Reports", "Trend", "VisitorConversion", "Visitors"]
+__all__ = ["GRANULARITIES", "Growth", "People", "Reports", "SnapshotReports", "Trend", "VisitorConversion", "Visitors"]
 
 HOURLY, DAILY = "hourly", "daily"
 GRANULARITIES = (HOURLY, DAILY, "weekly")
@@ -230,7 +230,7 @@ class Reports:
         return lookup.rows
 
 
-class MomentReports(Reports):
+class SnapshotReports(Reports):
     """Reports from a session's snapshot, on the session's thread and without a cache."""
 
     def __init__(self, session: Any, clock: Clock) -> None:

@@ -11,9 +11,9 @@ from itertools import chain
 from typing import NamedTuple, Protocol
 
 from koyjabo.core.i18n import N_
-from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown, Row
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest
+from koyjabo.reports.engine.results import MOST_ROWS, Breakdown, Row
 from koyjabo.reports.query.report_query import Question, Value
 
 SUBJECTS = {"source": "source", "page": "page", "city": "place", "country": "place"}
@@ -56,7 +56,7 @@ class Explanation(NamedTuple):
         return self.visits - self.before
 
 
-class Voice(Protocol):
+class Translator(Protocol):
     """Translates sentences marked with `N_`, and formats numbers, in one language."""
 
     def say(self, sentence: str, **values: str) -> str: ...
@@ -70,11 +70,11 @@ def difference(insights: Insights, now: Question, before: Question, language: st
     Labels are in `language`. Raises LedgerUnavailable, StillCounting, and TooBusy for readers of share links.
     """
     breakdowns = [BreakdownRequest(range_, name, MOST_ROWS) for name in SUBJECTS for range_ in (now, before)]
-    summary, *answers = insights.read([SummaryRequest(now, before), *breakdowns], language)
+    summary, *results = insights.read([SummaryRequest(now, before), *breakdowns], language)
     visits, past = summary.figures.visits, summary.compared.visits
     if visits is None or past is None:
         return None
-    pairs = zip(SUBJECTS, answers[::2], answers[1::2], strict=True)
+    pairs = zip(SUBJECTS, results[::2], results[1::2], strict=True)
     changes = chain.from_iterable(changes_by(*pair) for pair in pairs)
     return Explanation(visits, past, _largest(changes, visits, past))
 
@@ -128,25 +128,27 @@ CHANGE, LAST_CHANGE = N_("%(change)s,"), N_("%(change)s.")
 COMPARED, EXPLAINED = N_("%(visits)s, %(comparison)s."), N_("%(visits)s, %(comparison)s:")
 
 
-def compared(voice: Voice, explanation: Explanation, lead: str, range_: str) -> str:
+def compared(translator: Translator, explanation: Explanation, lead: str, range_: str) -> str:
     """Return the sentence up to the named values. `range_` is the range compared with, such as "the Sunday before"."""
     if not explanation.before:
         comparison = NONE_BEFORE if explanation.visits else AS_MANY
     else:
         comparison = AS_MANY if not explanation.more else MORE if explanation.more > 0 else FEWER
-    percent = voice.count(round(100 * abs(explanation.more) / explanation.before)) + "%" if explanation.before else ""
+    percent = (
+        translator.count(round(100 * abs(explanation.more) / explanation.before)) + "%" if explanation.before else ""
+    )
     sentence = EXPLAINED if explanation.changes else COMPARED
-    return voice.say(sentence, visits=lead, comparison=voice.say(comparison, percent=percent, range=range_))
+    return translator.say(sentence, visits=lead, comparison=translator.say(comparison, percent=percent, range=range_))
 
 
-def explained(voice: Voice, explanation: Explanation) -> list[str]:
+def explained(translator: Translator, explanation: Explanation) -> list[str]:
     """Return each named value and its change, such as "google.com +337", with its punctuation."""
     changes = [
-        f"{change.label} {'+' if change.more > 0 else '−'}{voice.count(abs(change.more))}"
+        f"{change.label} {'+' if change.more > 0 else '−'}{translator.count(abs(change.more))}"
         for change in explanation.changes
     ]
     marks = [CHANGE] * (len(changes) - 1) + [LAST_CHANGE]
-    return [voice.say(mark, change=change) for mark, change in zip(marks, changes, strict=False)]
+    return [translator.say(mark, change=change) for mark, change in zip(marks, changes, strict=False)]
 
 
 LEADS: Mapping[str, tuple[str, str, str]] = {
@@ -155,6 +157,6 @@ LEADS: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def lead(voice: Voice, explanation: Explanation, range_: str) -> str:
+def lead(translator: Translator, explanation: Explanation, range_: str) -> str:
     """Return the start of the sentence. `range_` is a key of LEADS."""
-    return voice.say(LEADS[range_][min(explanation.visits, 2)], count=voice.count(explanation.visits))
+    return translator.say(LEADS[range_][min(explanation.visits, 2)], count=translator.count(explanation.visits))

@@ -92,7 +92,7 @@ def build_people(base: Base) -> PeopleServices:
     presence, communities = base.services[PresenceServices], base.services[CommunityServices]
     last_hours = LastHours(base.database, base.clock)
 
-    def look(community_id: str) -> dict[str, Any]:
+    def read_data(community_id: str) -> dict[str, Any]:
         scope = Scope(community_id)
         members = communities.people.page(scope, EVERYBODY, 0, MOST_NAMED).items
         return {
@@ -106,7 +106,7 @@ def build_people(base: Base) -> PeopleServices:
     def add(community_id: str) -> dict[str, Any]:
         return {"arrivals": presence.arrivals.today(Scope(community_id))._asdict()}
 
-    communities.dashboards.look, communities.dashboards.add = look, add
+    communities.dashboards.read_data, communities.dashboards.add = read_data, add
     return PeopleServices(reports)
 
 

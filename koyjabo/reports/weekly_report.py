@@ -20,9 +20,9 @@ from koyjabo.mail.contents import Localizer
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.reports import differences
 from koyjabo.reports import weekly_report_queries as queries
-from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
+from koyjabo.reports.engine.results import MOST_ROWS, Breakdown
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.weekly_report_queries import Week
 
@@ -106,10 +106,10 @@ def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[
     """
     requests = [BreakdownRequest(Question(*week), dimension, TOP) for dimension in LISTS.values()]
     requests += [BreakdownRequest(Question(*week.before), dimension, MOST_ROWS) for dimension in LISTS.values()]
-    answers = insights.read(requests, language)
-    lists = dict(zip(LISTS, map(_lines, answers[: len(LISTS)], answers[len(LISTS) :]), strict=True))
+    results = insights.read(requests, language)
+    lists = dict(zip(LISTS, map(_lines, results[: len(LISTS)], results[len(LISTS) :]), strict=True))
     cities, countries = lists.pop("cities"), lists.pop("countries")
-    knows_cities = any(row.value is not None for row in answers[2].rows)  # the server needs a file for cities (GEOIP)
+    knows_cities = any(row.value is not None for row in results[2].rows)  # the server needs a file for cities (GEOIP)
     return {**lists, "places": cities if knows_cities else countries}
 
 

@@ -25,7 +25,7 @@ from koyjabo.network import campaigns, user_agents
 from koyjabo.reports.events import event_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.row_queries import VISITS, ReadRows
-from koyjabo.reports.rolled_up import fold_queries
+from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.retention.retention_queries import fold_of_visitor
 
 RENAMED = "~"
@@ -89,7 +89,7 @@ def count_visits(session: Session, visitor_id: str) -> int:
 
 def rename_visits(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
     """Rename the next `size` visits of the visitor. `read` reads visits for their blocks."""
-    fold_queries.lock(session)
+    roll_up_queries.lock(session)
     return rename(session, read, visitor_id, size)
 
 
@@ -97,7 +97,7 @@ def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[S
     """Rename up to `size` remaining visits. If none are left, erase the visitor from `scopes` and from the scopes of
     these visits.
     """
-    fold_queries.lock(session)
+    roll_up_queries.lock(session)
     _lock_counters(session, {SITE})  # so that no visit can be registered
     event_queries.lock(session)  # so that no event can be recorded
     piece = rename(session, read, visitor_id, size)
@@ -138,7 +138,7 @@ def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Rena
 
 def rename_events(session: Session, visitor_id: str, size: int) -> bool:
     """Rename up to `size` events of a visitor who has no visit. Returns whether there may be more."""
-    fold_queries.lock(session)
+    roll_up_queries.lock(session)
     return event_queries.rename(session, visitor_id, random_name(), size) >= size
 
 

@@ -19,7 +19,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
 from koyjabo.jobs.daily_work import DailyWork
 from koyjabo.reports.query.ranges import MARGIN
-from koyjabo.reports.rolled_up import fold_queries
+from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention import retention_queries
 from koyjabo.retention.retention_queries import Foldable
@@ -62,7 +62,7 @@ UNCOUNTED = (
 """Functions whose removed rows are not counted in the result."""
 
 
-class FoldRange(NamedTuple):
+class RollUpRange(NamedTuple):
     """A range of visits to roll up: on days before `first_kept`, with ids greater than `after`, up to `last`."""
 
     first_kept: str
@@ -94,11 +94,11 @@ class Retention:
         self._reports = reports
         self._days = days
 
-    def past(self, days: int | None = None) -> FoldRange:
+    def past(self, days: int | None = None) -> RollUpRange:
         """The visits to roll up now. Today and the `days` days before it are kept; the default is RETENTION_DAYS."""
         first_kept = self._first_kept(self._clock.today(), days)
         began_ms = self._clock.began_s(first_kept) * 1000
-        return FoldRange(first_kept, *self._database.report(retention_queries.ids_before, began_ms))
+        return RollUpRange(first_kept, *self._database.report(retention_queries.ids_before, began_ms))
 
     def foldable(self, day: str, days: int | None = None) -> Foldable:
         """The visits that `prune` would roll up on that local day, judging by the current data. Reads only sums."""
@@ -107,21 +107,21 @@ class Retention:
     def _first_kept(self, today: str, days: int | None = None) -> str:
         return shifted(today, -(self._days if days is None else days))
 
-    def count(self, past: FoldRange) -> int:
+    def count(self, past: RollUpRange) -> int:
         """Count these visits by reading them all."""
         return self._database.long_read(retention_queries.count_old, *past)
 
-    def prune(self, past: FoldRange, advance: Advance = lambda visits: None) -> Pruned:
+    def prune(self, past: RollUpRange, advance: Advance = lambda visits: None) -> Pruned:
         """Roll up these visits and remove their days' events, day by day, in transactions of a few milliseconds with
         pauses in between. A day's sums are stored before its visits are rolled up. `advance` is called with the
         number of visits rolled up since the last call; if it raises an error, the work is aborted.
         """
         self._reports.storing.catch_up(lambda visits: advance(0))
         throttle, visits = Throttle(self._database), 0
-        while self._database.report(fold_queries.has_old, self._clock):
-            throttle.do(fold_queries.clear_old, self._clock)
+        while self._database.report(roll_up_queries.has_old, self._clock):
+            throttle.do(roll_up_queries.clear_old, self._clock)
             advance(0)
-        for day in self._database.report(fold_queries.days, past.first_kept):
+        for day in self._database.report(roll_up_queries.days, past.first_kept):
             visits += self._fold(throttle, day, advance)
         return Pruned(visits, round(1000 * throttle.longest_s, 1))
 
@@ -133,12 +133,12 @@ class Retention:
         that, visits = date.fromisoformat(day), 0
         times_ms = self._clock.range_ms(Days(that - MARGIN, that + MARGIN))
         after, last = self._database.report(id_range, *times_ms)
-        after, last = self._database.report(fold_queries.ids, day, after, min(last, sums.seen.visits))
+        after, last = self._database.report(roll_up_queries.ids, day, after, min(last, sums.seen.visits))
         while after < last:
             piece = throttle.do(retention_queries.fold_old, day, after, last)
             visits, after = visits + piece.folded, piece.reached
             advance(piece.folded)
-        while throttle.do(fold_queries.remove_events, day, sums.seen.events):
+        while throttle.do(roll_up_queries.remove_events, day, sums.seen.events):
             advance(0)
         return visits
 

@@ -25,7 +25,6 @@ from koyjabo.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
 from koyjabo.models import (
     AuditLine,
     EmailLink,
-    FoldedVisits,
     Invitation,
     LoginFailures,
     LoginSession,
@@ -33,6 +32,7 @@ from koyjabo.models import (
     OutboxMail,
     PanelInvitation,
     PendingStep,
+    RolledUpVisits,
     Share,
     SpentCode,
     Visit,
@@ -44,7 +44,7 @@ from koyjabo.network import user_agents
 from koyjabo.recounts.derived_tables_queries import SUMS
 from koyjabo.reports.log import block_queries, state_queries
 from koyjabo.reports.log.row_queries import VISITS
-from koyjabo.reports.rolled_up import fold_queries
+from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.reports.rolled_up.day_sums import SumsOfDay
 from koyjabo.visit_log import import_queries
 from koyjabo.webhooks import queries as webhook_queries
@@ -71,7 +71,7 @@ OF_VISITOR = "v.visitor_id = :visitor_id AND v.day = :day AND v.id <= :upto"
 def _fold(which: str) -> tuple[TextClause, TextClause]:
     """The statements that add visits to `folded_visits` and delete their rows."""
     into = "INSERT INTO folded_visits (scope, day, hour_s, visits, new_visitors)"
-    fold = f"{into} {SUMS.format(which=which)} {adding(FoldedVisits)}"
+    fold = f"{into} {SUMS.format(which=which)} {adding(RolledUpVisits)}"
     return text(fold), text(f"DELETE FROM visits AS v WHERE {which}")
 
 
@@ -177,7 +177,7 @@ def replace_user_agents(session: Session, before_ms: int, after: UserAgents, las
     """Replace the user agents of visits before `before_ms`, among the next `size` rows up to the id `last`. An import
     may have put newer visits between older ones; the next night's run begins at the first newer visit.
     """
-    fold_queries.lock(session)  # an erasure may lock the same visits in another order at the same time
+    roll_up_queries.lock(session)  # an erasure may lock the same visits in another order at the same time
     query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)
     rows = session.execute(query.order_by(Visit.id).limit(size)).all()
     old = {row.id: row.user_agent for row in rows if row.at_ms < before_ms and row.user_agent}
@@ -198,7 +198,7 @@ def _remove(session: Session, key: Any, size: int, which: ColumnElement[bool]) -
     return changed_rows(session, removal)
 
 
-class FoldedPiece(NamedTuple):
+class RolledUpPiece(NamedTuple):
     """The number of visits rolled up, and the last id that was read."""
 
     folded: int
@@ -230,29 +230,29 @@ def begin_folding(session: Session, sums: SumsOfDay) -> bool:
     """Store a day's sums, which replace its rows in reports. If rows have changed since the sums were computed, stores
     nothing and returns False. Raises ImportUnderWay.
     """
-    fold_queries.lock(session)
+    roll_up_queries.lock(session)
     import_queries.exclude_imports(session)
-    return fold_queries.store(session, sums)
+    return roll_up_queries.store(session, sums)
 
 
-def fold_old(session: Session, day: str, after: int, last: int, size: int) -> FoldedPiece:
+def fold_old(session: Session, day: str, after: int, last: int, size: int) -> RolledUpPiece:
     """Roll up a day's visits, among the next `size` rows with ids after `after`, up to `last`. Call `begin_folding`
     first. Raises ImportUnderWay.
     """
-    fold_queries.lock(session)
+    roll_up_queries.lock(session)
     import_queries.exclude_imports(session)
     upto = session.execute(NEXT_UPTO, {"after": after, "last": last, "day": day, "size": size}).scalar_one()
     if upto is None:
-        return FoldedPiece(0, last)
+        return RolledUpPiece(0, last)
     removed = _remove_folded(session, FOLD_DAY, after=after, upto=upto, day=day)
     if removed:
         block_queries.remove(session, VISITS, after, upto, day, day)
-    return FoldedPiece(removed, upto)
+    return RolledUpPiece(removed, upto)
 
 
 def fold_of_visitor(session: Session, visitor_id: str) -> None:
     """Roll up a visitor's visits that their day's sums already contain, because an erasure cannot change these sums.
-    The caller holds the lock of `fold_queries`.
+    The caller holds the lock of `roll_up_queries`.
     """
     state = state_queries.lock(session)
     these = {"visitor_id": visitor_id, "day": state.folding, "upto": state.folding_upto}

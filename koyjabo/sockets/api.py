@@ -16,7 +16,7 @@ from koyjabo.core.close_codes import CLOSE_CODES, TOO_MANY, UNEXPECTED
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.services import Services
 from koyjabo.core.socket_errors import NoStreams
-from koyjabo.counting.schemas.responses import LastVisitAnswer, StatsAnswer
+from koyjabo.counting.schemas.responses import LastVisitResponse, StatsResponse
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
 from koyjabo.network import client_address
@@ -29,7 +29,7 @@ from koyjabo.sockets.site_stream import StatsStream
 from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import services_of
-from koyjabo.webkit.openapi.describe import INSIDE, Answer, StreamOf, describe
+from koyjabo.webkit.openapi.describe import INSIDE, ResponseSpec, StreamOf, describe
 
 EXTENSION = "koyjabo.event_streams"
 KIND = "streams"
@@ -123,7 +123,7 @@ def events_of(app: Flask, kind: type[Owner]) -> Owner:
 
 
 STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
-STREAM_LIMITS: dict[int, Answer] = {
+STREAM_LIMITS: dict[int, ResponseSpec] = {
     429: "too many connections from this address; see Retry-After",
     501: "the application runs under another WSGI server",
     503: "no room for another connection, or the database is unavailable; see Retry-After",
@@ -137,8 +137,8 @@ class SiteUpdateEvent(BaseModel):
     """The site's stats, sent immediately and after every change."""
 
     type: Literal["visitor_update"]
-    stats: StatsAnswer
-    last: LastVisitAnswer | None = Field(description="the newest visit; null before the first one")
+    stats: StatsResponse
+    last: LastVisitResponse | None = Field(description="the newest visit; null before the first one")
     milestone: int | None = MILESTONE
 
 
@@ -147,7 +147,7 @@ class CommunityUpdateEvent(BaseModel):
 
     type: Literal["visitor_update"]
     community_id: str
-    stats: StatsAnswer
+    stats: StatsResponse
     milestone: int | None = MILESTONE
 
 
@@ -211,7 +211,7 @@ def stream() -> Response:
     """Open a stream of Server-Sent Events with everything that a WebSocket at `/` receives. The stream belongs to no
     visitor.
     """
-    return _answer(SiteEvents)
+    return _response(SiteEvents)
 
 
 @bp.get("/communities/<community_id>/stream")
@@ -224,10 +224,10 @@ def community_stream(community_id: str) -> Response:
     """Open a community's stream of Server-Sent Events. Members count as online while it is open. If `public_count` is
     true, anyone may open it.
     """
-    return _answer(CommunityEvents)
+    return _response(CommunityEvents)
 
 
-def _answer(kind: type[ServerSentEvents]) -> Response:
+def _response(kind: type[ServerSentEvents]) -> Response:
     """Open a stream for the current request. For HEAD, only check the request. Raises the same errors as
     `open_stream`.
     """

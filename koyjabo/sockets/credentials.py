@@ -21,7 +21,7 @@ SUB_PROTOCOL = "Authorization"
 class SubProtocols(NamedTuple):
     """The response's sub-protocol, and the token sent in Sec-WebSocket-Protocol."""
 
-    answer: str | None
+    response: str | None
     token: str | None
 
 

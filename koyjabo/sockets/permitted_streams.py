@@ -77,10 +77,10 @@ class CommunityStream(PermittedStream):
         self.kind = "dashboards" if self._kind.is_dashboard else "communities"
         self.shows_views = self._kind.is_dashboard
 
-    def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
+    def _respond(self, connection: Connection, message: dict[str, Any]) -> None:
         if self._kind.is_dashboard and message["type"] == "request_update":  # the name that Citinfos clients use
             message = {"type": "request_count"}
-        super()._answer(connection, message)
+        super()._respond(connection, message)
 
     def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:
         community_id = self._services[CommunityServices].refs.resolve((request.view_args or {})["community_id"])

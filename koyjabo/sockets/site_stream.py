@@ -105,13 +105,13 @@ class StatsStream(Stream):
     def send_present(self, connection: Connection) -> None:
         send_stats(self._services, connection)
 
-    def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
+    def _respond(self, connection: Connection, message: dict[str, Any]) -> None:
         if message["type"] == "visitor":
             connection.run_in_order(partial(self._name, connection, message))
         elif message["type"] == "visible":
             show(self._services, connection, VisibleMessage.of(message))
         else:
-            super()._answer(connection, message)
+            super()._respond(connection, message)
 
     def _name(self, connection: Connection, message: dict[str, Any]) -> None:
         """Handle a `visitor` message. May block."""

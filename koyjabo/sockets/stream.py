@@ -116,7 +116,7 @@ class Stream(ABC):
         try:
             parsed = parse(message)
             self._socket_log.received(parsed["type"])
-            self._answer(connection, parsed)
+            self._respond(connection, parsed)
         except InvalidMessage as error:
             self._refuse(connection, error)
 
@@ -142,7 +142,7 @@ class Stream(ABC):
         community_id = self._services[CommunityServices].refs.known(named) or uuid_of(named)
         self._socket_log.refused(self.kind, connection.address, community_id or NOWHERE, code, why)
 
-    def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
+    def _respond(self, connection: Connection, message: dict[str, Any]) -> None:
         kind = message["type"]
         if kind == "ping":
             _send(connection, Pong(self._services.clock.now_ms()))

@@ -42,7 +42,7 @@ def build(base: Base) -> TokenLogins:
 def read_keys(http: HttpClient, url: str) -> KeySet:
     """Read the public keys at a URL. Raises OutboundError, InvalidKeySet."""
     request = Request("GET", url, timeout_s=TIMEOUT_S, most_bytes=key_set.LONGEST, destinations=ANYWHERE)
-    return key_set.of_answer(http.fetch(request))
+    return key_set.of_response(http.fetch(request))
 
 
 def rules_of(settings: Settings) -> TokenRules:

@@ -18,7 +18,7 @@ from koyjabo.core.identity import DELETED
 from koyjabo.core.urls import host_of
 from koyjabo.counting.queries import id_range
 from koyjabo.counting.records import LATE_MS
-from koyjabo.models import SITE, Community, FoldedVisits, HourlyVisits, User, Visit
+from koyjabo.models import SITE, Community, HourlyVisits, RolledUpVisits, User, Visit
 from koyjabo.models.ledger import LABEL
 from koyjabo.network import user_agents
 from koyjabo.network.geolocation import NAMES
@@ -152,7 +152,7 @@ def count_all(session: Session, which: SearchFilter) -> Count | None:
         return None
     began_s, ended_s = (which.began_ms or 0) // 1000, (which.ended_ms or FOREVER_MS) // 1000
     scope, sums = which.community_id or SITE, []
-    for hours in (HourlyVisits, FoldedVisits):
+    for hours in (HourlyVisits, RolledUpVisits):
         here = (hours.scope == scope, hours.hour_s > began_s - HOUR_S, hours.hour_s < ended_s)
         whole = case((hours.hour_s.between(began_s, ended_s - HOUR_S), hours.visits), else_=0)
         sums.append(session.execute(select(func.sum(hours.visits), func.sum(whole)).where(*here)).one())

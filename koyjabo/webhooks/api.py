@@ -10,13 +10,13 @@ from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import CommunityIds
 from koyjabo.webhooks.queries import STATES
 from koyjabo.webhooks.schemas import (
-    DeliveriesAnswer,
-    NewWebhookAnswer,
+    DeliveriesResponse,
     NewWebhookBody,
-    SecretAnswer,
-    WebhookAnswer,
+    NewWebhookResponse,
+    SecretResponse,
     WebhookChangesBody,
-    WebhooksAnswer,
+    WebhookResponse,
+    WebhooksResponse,
     delivery,
     fields,
 )
@@ -24,23 +24,23 @@ from koyjabo.webhooks.services import WebhookServices
 from koyjabo.webhooks.webhooks import NewWebhook, Webhooks
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import answer, no_answer
+from koyjabo.webkit.http.responses import json_response, no_content
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, Answer, describe
+from koyjabo.webkit.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 from koyjabo.webkit.schemas.paging import QUERY, Paging
 
 SCOPE = "webhooks:manage"
 NOT_A_STATE = "must be pending, delivered or dead"
 DELIVERY, NO_DELIVERY = re.compile(r"[0-9]{1,18}", re.ASCII), -1
 
-FOR_WHOM: dict[int, Answer] = {
+FOR_WHOM: dict[int, ResponseSpec] = {
     **LOGGED_IN,
     403: "only for site admins, and API keys with the scope webhooks:manage",
     429: "too many changes, or requests with one API key; see Retry-After",
 }
-ONE: dict[int, Answer] = {**FOR_WHOM, 404: "no such webhook"}
-ENABLED: dict[int, Answer] = {**ONE, 409: "the webhook is disabled"}
+ONE: dict[int, ResponseSpec] = {**FOR_WHOM, 404: "no such webhook"}
+ENABLED: dict[int, ResponseSpec] = {**ONE, 409: "the webhook is disabled"}
 
 
 def _webhooks() -> Webhooks:
@@ -51,7 +51,7 @@ def _webhooks() -> Webhooks:
 @describe(
     "Make a webhook",
     {
-        201: NewWebhookAnswer,
+        201: NewWebhookResponse,
         **WITH_BODY,
         **FOR_WHOM,
         **CHANGE,
@@ -70,36 +70,36 @@ def create_webhook() -> Response:
     community = current()[CommunityIds].resolve_if_any(body.community)
     new = NewWebhook(body.url, body.events, community, body.format, body.description)
     made, secret = _webhooks().create(account, new)
-    return answer(NewWebhookAnswer(**fields(made), secret=secret), 201)
+    return json_response(NewWebhookResponse(**fields(made), secret=secret), 201)
 
 
 @bp.get("/webhooks")
 @describe(
     "List webhooks",
-    {200: WebhooksAnswer, **FOR_WHOM, 404: "no such community"},
+    {200: WebhooksResponse, **FOR_WHOM, 404: "no such community"},
     query={"community": "id or ref of a community: only its webhooks"},
     scope=SCOPE,
 )
 def list_webhooks() -> Response:
     account, community = tokens.require_site_admin(), request.args.get("community")
     webhooks = _webhooks().list(account, current()[CommunityIds].resolve_if_any(community))
-    return answer(WebhooksAnswer(webhooks=[WebhookAnswer(**fields(webhook)) for webhook in webhooks]))
+    return json_response(WebhooksResponse(webhooks=[WebhookResponse(**fields(webhook)) for webhook in webhooks]))
 
 
 @bp.get("/webhooks/<webhook_id>")
-@describe("Get a webhook", {200: WebhookAnswer, **ONE}, scope=SCOPE)
+@describe("Get a webhook", {200: WebhookResponse, **ONE}, scope=SCOPE)
 def get_webhook(webhook_id: str) -> Response:
-    return answer(WebhookAnswer(**fields(_webhooks().find(tokens.require_account().account, webhook_id))))
+    return json_response(WebhookResponse(**fields(_webhooks().find(tokens.require_account().account, webhook_id))))
 
 
 @bp.patch("/webhooks/<webhook_id>")
-@describe("Change a webhook", {200: WebhookAnswer, **WITH_BODY, **ONE}, body=WebhookChangesBody, scope=SCOPE)
+@describe("Change a webhook", {200: WebhookResponse, **WITH_BODY, **ONE}, body=WebhookChangesBody, scope=SCOPE)
 def change_webhook(webhook_id: str) -> Response:
     """Change a webhook. While it is off, no events are kept for it. `enabled: true` turns it on again."""
     account, body = tokens.require_site_admin(), WebhookChangesBody.of(request)
     if body.url is not None:  # counted, because its host name is looked up
         limits.count_action(account.id)
-    return answer(WebhookAnswer(**fields(_webhooks().change(account, webhook_id, **body.changes()))))
+    return json_response(WebhookResponse(**fields(_webhooks().change(account, webhook_id, **body.changes()))))
 
 
 @bp.delete("/webhooks/<webhook_id>")
@@ -107,7 +107,7 @@ def change_webhook(webhook_id: str) -> Response:
 def delete_webhook(webhook_id: str) -> Response:
     """Delete a webhook and its deliveries."""
     _webhooks().remove(tokens.require_account().account, webhook_id)
-    return no_answer()
+    return no_content()
 
 
 @bp.post("/webhooks/<webhook_id>/test")
@@ -117,20 +117,20 @@ def test_webhook(webhook_id: str) -> Response:
     account = tokens.require_account().account
     limits.count_action(account.id)
     _webhooks().test(account, webhook_id)
-    return no_answer(202)
+    return no_content(202)
 
 
 @bp.post("/webhooks/<webhook_id>/rotate")
-@describe("Renew the secret", {200: SecretAnswer, **ONE}, scope=SCOPE)
+@describe("Renew the secret", {200: SecretResponse, **ONE}, scope=SCOPE)
 def rotate_webhook(webhook_id: str) -> Response:
     """Replace the secret. For 24 hours, deliveries are signed with both. The new one is shown once."""
-    return answer(SecretAnswer(secret=_webhooks().rotate(tokens.require_account().account, webhook_id)))
+    return json_response(SecretResponse(secret=_webhooks().rotate(tokens.require_account().account, webhook_id)))
 
 
 @bp.get("/webhooks/<webhook_id>/deliveries")
 @describe(
     "List deliveries",
-    {200: DeliveriesAnswer, 400: "no such page or state", **ONE},
+    {200: DeliveriesResponse, 400: "no such page or state", **ONE},
     query={**QUERY, "state": "pending, delivered or dead; default: all"},
     scope=SCOPE,
 )
@@ -140,7 +140,7 @@ def list_deliveries(webhook_id: str) -> Response:
     if state is not None and state not in STATES:
         raise InvalidInput(details={"state": NOT_A_STATE})
     page = _webhooks().deliveries(account, webhook_id, state, paging.start, paging.per_page)
-    response = answer(DeliveriesAnswer(deliveries=[delivery(item) for item in page.items]))
+    response = json_response(DeliveriesResponse(deliveries=[delivery(item) for item in page.items]))
     response.headers.extend(paging.headers(page.total))
     return response
 
@@ -151,4 +151,4 @@ def resend_delivery(webhook_id: str, n: str) -> Response:
     """Send a delivery again at once, with the same `webhook-id`."""
     number = int(n) if DELIVERY.fullmatch(n) else NO_DELIVERY
     _webhooks().resend(tokens.require_account().account, webhook_id, number)
-    return no_answer(202)
+    return no_content(202)

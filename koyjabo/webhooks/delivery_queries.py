@@ -102,7 +102,7 @@ class DeliveryAttempt(NamedTuple):
     at_ms: int
     status: str
     took_ms: int
-    answer: str  # its first characters
+    response: str  # its first characters
     is_delivered: bool
     retry_after_ms: int = 0
 
@@ -234,7 +234,7 @@ def mark(
 def _store(row: WebhookDelivery, attempt: DeliveryAttempt, now_ms: int) -> None:
     row.attempts += 1
     row.last_status = attempt.status
-    entry = {"at_ms": attempt.at_ms, "status": attempt.status, "took_ms": attempt.took_ms, "answer": attempt.answer}
+    entry = {"at_ms": attempt.at_ms, "status": attempt.status, "took_ms": attempt.took_ms, "answer": attempt.response}
     row.log = json.dumps([*json.loads(row.log), entry][-MOST_LOGGED:], ensure_ascii=False)
     if attempt.is_delivered:
         row.state, row.done_ms = DELIVERED, now_ms

@@ -12,7 +12,7 @@ from koyjabo.webhooks.delivery_queries import Delivery
 from koyjabo.webhooks.event_types import EVENT_TYPES
 from koyjabo.webhooks.formats import FORMATS
 from koyjabo.webhooks.queries import PENDING, Endpoint
-from koyjabo.webkit.http.responses import MakerAnswer
+from koyjabo.webkit.http.responses import MakerResponse
 from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import NULL, Flag, Text, refuse, text_up_to
 from koyjabo.webkit.schemas.moments import MOMENT
@@ -98,7 +98,7 @@ class WebhookChangesBody(Body):
         return {"types" if name == "events" else name: value for name, value in fields.items()}
 
 
-class WebhookAnswer(BaseModel):
+class WebhookResponse(BaseModel):
     """A webhook, without its secret."""
 
     id: str
@@ -112,24 +112,24 @@ class WebhookAnswer(BaseModel):
     failing_since: str | None = Field(examples=[MOMENT])
     last_status: str | None = Field(description="of the newest attempt: the HTTP status, or the kind of error")
     created_at: str = Field(examples=[MOMENT])
-    created_by: MakerAnswer | None = Field(description="null: unknown, an API key, or a deleted account")
+    created_by: MakerResponse | None = Field(description="null: unknown, an API key, or a deleted account")
 
 
-class NewWebhookAnswer(WebhookAnswer):
+class NewWebhookResponse(WebhookResponse):
     """A webhook with its secret, which is not shown again."""
 
     secret: str = Field(examples=["whsec_…"])
 
 
-class WebhooksAnswer(BaseModel):
-    webhooks: list[WebhookAnswer] = Field(description="the oldest first")
+class WebhooksResponse(BaseModel):
+    webhooks: list[WebhookResponse] = Field(description="the oldest first")
 
 
-class SecretAnswer(BaseModel):
+class SecretResponse(BaseModel):
     secret: str = Field(description="the previous secret also signs for 24 hours", examples=["whsec_…"])
 
 
-class DeliveryAnswer(BaseModel):
+class DeliveryResponse(BaseModel):
     """An event for one webhook."""
 
     n: int
@@ -141,12 +141,12 @@ class DeliveryAnswer(BaseModel):
     next_at: str | None = Field(description="time of the next attempt; null if there is none", examples=[MOMENT])
 
 
-class DeliveriesAnswer(BaseModel):
-    deliveries: list[DeliveryAnswer] = Field(description="the newest first")
+class DeliveriesResponse(BaseModel):
+    deliveries: list[DeliveryResponse] = Field(description="the newest first")
 
 
 def fields(webhook: Endpoint) -> dict[str, Any]:
-    """The fields of a WebhookAnswer."""
+    """The fields of a WebhookResponse."""
     names = ("id", "url", "format", "description", "enabled", "disabled_reason", "last_status")
     return {
         **{name: getattr(webhook, name) for name in names},
@@ -158,7 +158,7 @@ def fields(webhook: Endpoint) -> dict[str, Any]:
     }
 
 
-def delivery(sent: Delivery) -> DeliveryAnswer:
+def delivery(sent: Delivery) -> DeliveryResponse:
     next_at = iso(sent.next_ms) if sent.state == PENDING else None
     values = {name: getattr(sent, name) for name in ("n", "type", "state", "attempts", "last_status")}
-    return DeliveryAnswer(id=sent.event_id, next_at=next_at, **values)
+    return DeliveryResponse(id=sent.event_id, next_at=next_at, **values)

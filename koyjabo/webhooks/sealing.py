@@ -29,13 +29,13 @@ def shortened(url: str) -> str:
     return f"{target.scheme}://{target.authority}/{CUT}{target.path[1:][-SHOWN:]}"
 
 
-def without_url(answer: str, url: str) -> str:
+def without_url(response: str, url: str) -> str:
     """Remove parts of the endpoint's URL from its response, because some endpoints repeat the path in an error."""
     parts = {part for segment in SEPARATORS.split(parse(url).path) for part in (segment, unquote(segment))}
     for part in sorted(parts, key=len, reverse=True):
         if len(part) >= LEAST_SECRET:
-            answer = answer.replace(part, CUT)
-    return answer
+            response = response.replace(part, CUT)
+    return response
 
 
 class WebhookSealer:

@@ -43,7 +43,7 @@ to this many attempts are repeated.
 REST_S = 0.005
 """Pause after each attempt, s, so that ten thousand deliveries to a fast endpoint leave time for visits."""
 
-ANSWER_LENGTH = 300
+RESPONSE_LENGTH = 300
 """Maximum number of characters kept from a response."""
 
 MAIL = "webhook"
@@ -169,9 +169,11 @@ class Sender:
     def _attempt(self, webhook_id: str, batch: DeliveryBatch, due: DueDelivery) -> DeliveryAttempt:
         at_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()
 
-        def made(status: str, answer: str = "", is_delivered: bool = False, retry_after_ms: int = 0) -> DeliveryAttempt:
+        def made(
+            status: str, response: str = "", is_delivered: bool = False, retry_after_ms: int = 0
+        ) -> DeliveryAttempt:
             took_ms = self._clock.elapsed_ms() - began_ms
-            return DeliveryAttempt(due.n, at_ms, status, took_ms, answer, is_delivered, retry_after_ms)
+            return DeliveryAttempt(due.n, at_ms, status, took_ms, response, is_delivered, retry_after_ms)
 
         keys, url = self._keys(webhook_id, batch, at_ms), self._sealer.open_url(batch.sealed_url, webhook_id)
         if url is None:
@@ -182,15 +184,15 @@ class Sender:
             event = Occurrence(due.type, due.at_ms, due.scope, due.community, json.loads(due.data))
             written = formats.write(batch.format, url, event, self._public_url)
             signed = signature.headers(keys, due.event_id, at_ms // 1000, written.body)
-            answer = self._urls.post(url, {**written.headers, **signed}, written.body)
+            response = self._urls.post(url, {**written.headers, **signed}, written.body)
         except OutboundError as error:
-            return made(str(error.kind), error.reason[:ANSWER_LENGTH])
+            return made(str(error.kind), error.reason[:RESPONSE_LENGTH])
         except Exception:  # such as an event from a newer version; later events must still be sent
             log.exception("webhook_attempt_failed type=%s", due.type)
             return made(UNWRITABLE)
-        text = without_url(answer.body.decode("utf-8", "replace").replace("\0", ""), url)[:ANSWER_LENGTH]
-        is_delivered = 200 <= answer.status < 300
-        return made(str(answer.status), text, is_delivered, retry_after_ms(answer.headers, at_ms))
+        text = without_url(response.body.decode("utf-8", "replace").replace("\0", ""), url)[:RESPONSE_LENGTH]
+        is_delivered = 200 <= response.status < 300
+        return made(str(response.status), text, is_delivered, retry_after_ms(response.headers, at_ms))
 
     def _keys(self, webhook_id: str, batch: DeliveryBatch, now_ms: int) -> list[str]:
         """The secrets to sign with; none if the newest one cannot be read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from koyjabo.core.i18n import N_
 from koyjabo.outbound.client import HttpClient
-from koyjabo.outbound.messages import Answer, Destinations, Request
+from koyjabo.outbound.messages import Destinations, OutboundResponse, Request
 
 ATTEMPT_S = 10.0
 """Time limit for an attempt, s."""
@@ -27,7 +27,7 @@ class UrlRules:
         """Why this URL is refused; None if it can be used, or if its name has no address at the moment."""
         return self._problem_of_scheme(url) or self._client.check(url, self._allowed)
 
-    def post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+    def post(self, url: str, headers: dict[str, str], body: bytes) -> OutboundResponse:
         """Send a request. Raises OutboundError, also for a refused address."""
         request = Request(
             *("POST", url, headers, body, ATTEMPT_S, MOST_BYTES),

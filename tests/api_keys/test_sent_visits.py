@@ -100,7 +100,7 @@ def test_visit_is_stored_as_that_of_a_page(site, text):
 def test_address_gives_the_place_and_is_not_stored(site, text, monkeypatch):
     looked_up = []
     monkeypatch.setattr(
-        "koyjabo.network.geolocation.PlaceFinder.locate",
+        "koyjabo.network.geolocation.LocationFinder.locate",
         lambda self, address, has_city=True: looked_up.append((address, has_city)) or "Berlin, DE",
     )
     results(site, text, visit(1, address=BERLIN), visit(2, address="2001:db8:0:0::7"))

@@ -16,7 +16,7 @@ from support.programs.processes import wait_until
 
 from koyjabo.backups import backup
 from koyjabo.backups.backups import Backups, BackupState
-from koyjabo.backups.run import BackupRun, Inconsistent, NotProven, prove
+from koyjabo.backups.run import BackupRun, Inconsistent, NotVerified, prove
 from koyjabo.backups.run_queries import BackupReport
 from koyjabo.backups.stores import BackupStoreError, Folder, new_name
 from koyjabo.core.identity import OPERATOR
@@ -134,7 +134,7 @@ class TestDrill:
         site.register()
         with monkeypatch.context() as wrong:
             wrong.setattr(backup, "_head", lambda *about: head_of(*about)._replace(total=2))
-            with pytest.raises(NotProven, match="has the total 1 of epoch"):
+            with pytest.raises(NotVerified, match="has the total 1 of epoch"):
                 made()
         site.rows("UPDATE counters SET visits = 7")
         with pytest.raises(Inconsistent, match=r"inconsistent: .*visits is 7") as why:

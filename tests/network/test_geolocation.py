@@ -17,7 +17,7 @@ from support.runs.fuzz_effort import effort
 
 import config
 from koyjabo.network import geolocation
-from koyjabo.network.geolocation import DB_IP, LONGEST, MAXMIND, NAMES, PlaceFinder, largest
+from koyjabo.network.geolocation import DB_IP, LONGEST, MAXMIND, NAMES, LocationFinder, largest
 from koyjabo.network.place_names import in_language
 
 BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
@@ -46,14 +46,14 @@ def locate(place_database):
     """`locate(address, record)` looks up the address in a database where all of Bangladesh has this record."""
 
     def look_up(address: str, record: Any) -> str:
-        return PlaceFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})]).locate(address)
+        return LocationFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})]).locate(address)
 
     return look_up
 
 
 def test_city_is_named_with_its_country(place_database):
     for record in (flat("Dhaka"), nested("Dhaka")):
-        places = PlaceFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})])
+        places = LocationFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})])
         for address in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5"):
             assert places.locate(address) == "Dhaka, BD"
         assert places.locate(BANGLADESH, has_city=False) == "Bangladesh"
@@ -94,7 +94,7 @@ def test_record_that_says_no_place_falls_back_on_the_country(locate):
 def test_files_are_asked_in_their_order(place_database):
     first = place_database({"103.4.145.0/24": flat("Dhaka")}, "ipv4.mmdb", ip_version=4)
     second = place_database({"103.4.0.0/16": flat("Sylhet"), "2400:c600::/32": flat("Khulna")}, "all.mmdb")
-    places = [PlaceFinder([first, second]).locate(address) for address in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
+    places = [LocationFinder([first, second]).locate(address) for address in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
     assert places == ["Dhaka, BD", "Sylhet, BD", "Khulna, BD"]
 
 
@@ -102,7 +102,7 @@ def test_damaged_file_is_no_error(place_database):
     path = place_database({"103.4.0.0/16": flat("Dhaka")})
     content = path.read_bytes()
     path.write_bytes(content.replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
-    assert PlaceFinder([path]).locate(BANGLADESH) == "Bangladesh"
+    assert LocationFinder([path]).locate(BANGLADESH) == "Bangladesh"
 
 
 KNOWN = {
@@ -119,9 +119,9 @@ NOWHERE = [
 
 
 def test_countries_are_built_in_and_what_is_nowhere_is_unknown(place_database):
-    places = PlaceFinder()
+    places = LocationFinder()
     assert {address: places.locate(address) for address in KNOWN} == KNOWN
-    with_cities = PlaceFinder([place_database({"103.4.145.0/24": flat("Dhaka")})])
+    with_cities = LocationFinder([place_database({"103.4.145.0/24": flat("Dhaka")})])
     for finder in (places, with_cities):
         assert [address for address in NOWHERE if finder.locate(address) != "Unknown"] == []
 
@@ -132,8 +132,8 @@ def test_looking_up_opens_no_network_and_starts_nothing():
         "import sys\n"
         "forbidden = ('socket.', 'subprocess.', 'os.fork', 'os.exec', 'os.posix_spawn', 'os.putenv')\n"
         "sys.addaudithook(lambda event, _: event.startswith(forbidden) and sys.exit(event))\n"
-        "from koyjabo.network.geolocation import PlaceFinder\n"
-        f"sys.exit(PlaceFinder().locate({BANGLADESH!r}) != 'Bangladesh')"
+        "from koyjabo.network.geolocation import LocationFinder\n"
+        f"sys.exit(LocationFinder().locate({BANGLADESH!r}) != 'Bangladesh')"
     )
     done = subprocess.run([sys.executable, "-c", watched], cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
@@ -151,13 +151,13 @@ THANKED = [
 def test_those_whose_data_it_is_are_thanked(place_database, no_countries):
     for name, metadata, thanked in THANKED:
         path = place_database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)
-        assert PlaceFinder([path]).attributions == thanked, (name, metadata)
+        assert LocationFinder([path]).attributions == thanked, (name, metadata)
 
 
 def test_countries_are_thanked_for(place_database):
-    assert PlaceFinder().attributions == [DB_IP]
+    assert LocationFinder().attributions == [DB_IP]
     maxmind = place_database({"103.4.0.0/16": flat("Dhaka")}, database_type="GeoLite2-City")
-    assert PlaceFinder([maxmind]).attributions == [DB_IP, MAXMIND]
+    assert LocationFinder([maxmind]).attributions == [DB_IP, MAXMIND]
 
 
 # Without `make assets`
@@ -169,7 +169,7 @@ def no_countries(monkeypatch, tmp_path):
 
 
 def test_without_countries_places_are_unknown_but_in_a_file_of_cities(no_countries, locate):
-    places = PlaceFinder()
+    places = LocationFinder()
     assert (places.locate(BANGLADESH), places.has_countries, places.attributions) == ("Unknown", False, [])
     assert locate(BANGLADESH, flat("Dhaka")) == "Dhaka, BD"
     assert locate(AMERICA, flat("Dhaka")) == "Unknown"
@@ -195,7 +195,7 @@ def unusable(tmp_path):
 
 def test_damaged_countries_are_no_error(monkeypatch, unusable):
     monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
-    assert PlaceFinder().locate(BANGLADESH) == "Unknown"
+    assert LocationFinder().locate(BANGLADESH) == "Unknown"
 
 
 def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp_path):
@@ -225,9 +225,9 @@ def test_names_without_a_folder_are_in_the_instance_folder(place_database, tmp_p
 def test_file_in_use_may_be_replaced(place_database):
     """`make geoip` replaces the file: processes that have the old one open keep reading it."""
     path = place_database({"103.4.0.0/16": flat("Dhaka")})
-    gazetteer = PlaceFinder([path])
+    gazetteer = LocationFinder([path])
     place_database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
-    assert (gazetteer.locate(BANGLADESH), PlaceFinder([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
+    assert (gazetteer.locate(BANGLADESH), LocationFinder([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
 
 
 # Which locations are shown.

@@ -17,7 +17,7 @@ from support.programs.processes import wait_until
 
 from koyjabo.outbound import client
 from koyjabo.outbound.client import MOST_AT_ONCE, HttpClient
-from koyjabo.outbound.messages import ANYWHERE, Answer, FailureKind, OutboundError, Request
+from koyjabo.outbound.messages import ANYWHERE, FailureKind, OutboundError, OutboundResponse, Request
 
 OK = b"HTTP/1.1 200 OK\r\n"
 TIME_S = 0.3
@@ -36,7 +36,7 @@ def failure(client: HttpClient, request: Request) -> str:
 def test_request_is_sent_as_it_is_and_answered(client, new_odd):
     server = new_odd(OK + b"Content-Length: 4\r\nX-A: 1\r\nx-a: 2\r\n\r\nsure")
     request = Request("POST", server.url, {"X-Sent": "1"}, b"{}", destinations=ANYWHERE)
-    assert client.fetch(request) == Answer(200, {"content-length": "4", "x-a": "1, 2"}, b"sure")
+    assert client.fetch(request) == OutboundResponse(200, {"content-length": "4", "x-a": "1, 2"}, b"sure")
     sent = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\nAccept-Encoding: identity\r\n"
     assert server.requests == [f"{sent}X-Sent: 1\r\nContent-Length: 2\r\n\r\n{{}}".encode()]
 
@@ -70,10 +70,10 @@ def test_redirect_is_an_answer(client, new_odd):
         (b"HTTP/1.1 200 OK\r\n", FailureKind.CONNECTION),
         (OK + b"Content-Length: 10\r\n\r\nshort", FailureKind.CONNECTION),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab", FailureKind.CONNECTION),
-        (b"SSH-2.0-OpenSSH_9.6\r\n", FailureKind.BAD_ANSWER),
-        (b"<html>", FailureKind.BAD_ANSWER),
-        (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", FailureKind.BAD_ANSWER),
-        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", FailureKind.BAD_ANSWER),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", FailureKind.BAD_RESPONSE),
+        (b"<html>", FailureKind.BAD_RESPONSE),
+        (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", FailureKind.BAD_RESPONSE),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", FailureKind.BAD_RESPONSE),
         (OK + b"Content-Length: 1001\r\n\r\n", FailureKind.TOO_LARGE),
         (OK + b"\r\n" + b"a" * 10_000_000, FailureKind.TOO_LARGE),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 1001, FailureKind.TOO_LARGE),

@@ -22,14 +22,14 @@ BACK_S = NOTICED_S = PATIENCE_S
 LOOKS, LOOK_S = 30, 0.05
 
 
-def redis_answers(connection) -> bool:
+def redis_responds(connection) -> bool:
     return connection.ask("GET", "/readyz")[1]["checks"]["redis"]["ok"]
 
 
 def assert_it_says_so(connection) -> None:
-    wait_until(lambda: not redis_answers(connection), "it says that Redis is away", NOTICED_S)
+    wait_until(lambda: not redis_responds(connection), "it says that Redis is away", NOTICED_S)
     for _ in range(LOOKS):  # for over a second, so that the worker tries everything that it sends
-        assert not redis_answers(connection)
+        assert not redis_responds(connection)
         time.sleep(LOOK_S)
     assert connection.status("/readyz") == 503
     assert connection.ask("GET", "/readyz")[1]["checks"]["database"]["ok"] is True

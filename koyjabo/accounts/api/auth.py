@@ -6,15 +6,15 @@ from flask import Response, after_this_request, request
 
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.schemas import (
-    EnrolledAnswer,
+    EnrolledResponse,
     LoginBody,
     PasswordBody,
     PasswordResetBody,
     ProfileBody,
-    SecondFactorAnswer,
+    SecondFactorResponse,
     SignupBody,
-    TokensAnswer,
-    UserAnswer,
+    TokensResponse,
+    UserResponse,
 )
 from koyjabo.accounts.login_sessions import Grant
 from koyjabo.accounts.pending_steps import SecondFactorDue
@@ -32,18 +32,18 @@ from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PA
 @bp.post("/auth/signup")
 @describe(
     "Sign up",
-    {200: SecondFactorAnswer, 201: TokensAnswer, 409: "this email already has an account", **WITH_PASSWORD},
+    {200: SecondFactorResponse, 201: TokensResponse, 409: "this email already has an account", **WITH_PASSWORD},
     body=SignupBody,
 )
 def sign_up() -> Response:
     """Create an account and log in. The response is 200 if this site requires two-step login."""
-    return _login_answer(authentication.sign_up(SignupBody.of(request)), 201)
+    return _login_response(authentication.sign_up(SignupBody.of(request)), 201)
 
 
 @bp.post("/auth/login")
 @describe(
     "Log in",
-    {200: OneOf(TokensAnswer, SecondFactorAnswer), 401: "wrong email or password", **WITH_PASSWORD},
+    {200: OneOf(TokensResponse, SecondFactorResponse), 401: "wrong email or password", **WITH_PASSWORD},
     body=LoginBody,
     secured=False,
 )
@@ -51,11 +51,11 @@ def log_in() -> Response:
     """Start a session. The response to a wrong password does not reveal whether the user exists. With two-step login,
     the response lists the ways to complete the login and contains no tokens or cookies yet.
     """
-    return _login_answer(authentication.log_in(LoginBody.of(request)), 200)
+    return _login_response(authentication.log_in(LoginBody.of(request)), 200)
 
 
 @bp.post("/auth/refresh")
-@describe("Renew the tokens", {200: TokensAnswer, 429: "too many changes at once", **TOKEN, **CSRF})
+@describe("Renew the tokens", {200: TokensResponse, 429: "too many changes at once", **TOKEN, **CSRF})
 def refresh() -> Response:
     """Send the refresh token as a bearer token or cookie. It can be used once. A second use ends the session, because
     the token must have been copied.
@@ -64,7 +64,7 @@ def refresh() -> Response:
     claims, credentials = tokens.claims_of(REFRESH), current()[AccountServices].credentials
     if credentials.login_of(claims.session_id) is not None:  # otherwise an old token could use up the limit
         limits.count_change(claims.user_id)
-    return tokens_answer(credentials.refresh(claims), 200)
+    return tokens_response(credentials.refresh(claims), 200)
 
 
 @bp.post("/auth/logout")
@@ -82,16 +82,16 @@ def log_out() -> Response:
 
 
 @bp.get("/auth/me")
-@describe("Get your own account", {200: UserAnswer, **TOKEN})
+@describe("Get your own account", {200: UserResponse, **TOKEN})
 def me() -> Response:
     """The account that the token belongs to."""
-    return _answer(UserAnswer.of(tokens.require_account().account), 200)
+    return _response(UserResponse.of(tokens.require_account().account), 200)
 
 
 @bp.patch("/auth/me")
 @describe(
     "Change your name or email",
-    {200: UserAnswer, 409: "this email already has an account", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {200: UserResponse, 409: "this email already has an account", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProfileBody,
 )
 def change_me() -> Response:
@@ -99,7 +99,7 @@ def change_me() -> Response:
     to be confirmed.
     """
     login = tokens.require_account()
-    return _answer(UserAnswer.of(authentication.change_profile(login, ProfileBody.of(request))), 200)
+    return _response(UserResponse.of(authentication.change_profile(login, ProfileBody.of(request))), 200)
 
 
 @bp.post("/auth/password")
@@ -129,29 +129,31 @@ def request_password_reset() -> Response:
     return Response(status=202, headers={"Cache-Control": "no-store"})
 
 
-def tokens_answer(grant: Grant, status: int) -> Response:
-    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserAnswer.of(grant.login.account)
-    return _with_cookies(TokensAnswer(**pair._asdict(), user=user), status, pair)
+def tokens_response(grant: Grant, status: int) -> Response:
+    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserResponse.of(grant.login.account)
+    return _with_cookies(TokensResponse(**pair._asdict(), user=user), status, pair)
 
 
-def enrolled_answer(grant: Grant, recovery_codes: list[str]) -> Response:
-    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserAnswer.of(grant.login.account)
-    return _with_cookies(EnrolledAnswer(**pair._asdict(), user=user, recovery_codes=recovery_codes), 200, pair)
+def enrolled_response(grant: Grant, recovery_codes: list[str]) -> Response:
+    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserResponse.of(grant.login.account)
+    return _with_cookies(EnrolledResponse(**pair._asdict(), user=user, recovery_codes=recovery_codes), 200, pair)
 
 
-def _login_answer(outcome: Grant | SecondFactorDue, status: int) -> Response:
+def _login_response(outcome: Grant | SecondFactorDue, status: int) -> Response:
     return (
-        tokens_answer(outcome, status) if isinstance(outcome, Grant) else _answer(SecondFactorAnswer.of(outcome), 200)
+        tokens_response(outcome, status)
+        if isinstance(outcome, Grant)
+        else _response(SecondFactorResponse.of(outcome), 200)
     )
 
 
-def _with_cookies(body: TokensAnswer, status: int, pair: tokens.Pair) -> Response:
-    response = _answer(body, status)
+def _with_cookies(body: TokensResponse, status: int, pair: tokens.Pair) -> Response:
+    response = _response(body, status)
     tokens.set_cookies(response, pair)
     return response
 
 
-def _answer(body: UserAnswer | TokensAnswer | SecondFactorAnswer, status: int) -> Response:
+def _response(body: UserResponse | TokensResponse | SecondFactorResponse, status: int) -> Response:
     text = body.model_dump_json(exclude_none=True)
     return Response(text, status, {"Cache-Control": "no-store"}, mimetype="application/json")
 

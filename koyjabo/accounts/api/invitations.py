@@ -7,11 +7,11 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.accounts.login import authentication
-from koyjabo.accounts.login.invitations import InvitedAnswer, PanelInvitationBody
+from koyjabo.accounts.login.invitations import InvitedResponse, PanelInvitationBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import answer
+from koyjabo.webkit.http.responses import json_response
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
@@ -22,7 +22,7 @@ from koyjabo.webkit.openapi.describe import LOGGED_IN, WITH_PASSWORD, WRONG_PASS
 @describe(
     "Invite a person to the panel",
     {
-        202: InvitedAnswer,
+        202: InvitedResponse,
         **WITH_PASSWORD,
         **LOGGED_IN,
         **WRONG_PASSWORD,
@@ -43,4 +43,4 @@ def invite_to_panel() -> Response:
     authentication.confirm(login, body)
     limits.count_action(account.id)
     made = current()[AccountServices].panel_invitations.invite(account, body.email, body.role, language())
-    return answer(InvitedAnswer.of(made), 202)
+    return json_response(InvitedResponse.of(made), 202)

@@ -6,29 +6,29 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.accounts.api.auth import empty, enrolled_answer, tokens_answer
+from koyjabo.accounts.api.auth import empty, enrolled_response, tokens_response
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.schemas import (
     REQUIRED,
     CodeBody,
-    CreationAnswer,
-    EnrolledAnswer,
-    OptionsAnswer,
+    CreationResponse,
+    EnrolledResponse,
     OptionsBody,
-    PasskeyAnswer,
+    OptionsResponse,
     PasskeyBody,
+    PasskeyResponse,
     ProofBody,
-    RecoveryCodesAnswer,
+    RecoveryCodesResponse,
     SecondFactorBody,
-    StateAnswer,
-    TokensAnswer,
-    TotpAnswer,
+    StateResponse,
+    TokensResponse,
+    TotpResponse,
 )
 from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.core.errors import InvalidInput
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import answer, list_answer
+from koyjabo.webkit.http.responses import json_response, list_response
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, ListOf, OneOf, describe
 
@@ -38,7 +38,7 @@ EXPIRED = "the code or passkey is wrong, or the login has expired"
 @bp.post("/auth/second-factor")
 @describe(
     "Complete a two-step login",
-    {200: TokensAnswer, 401: EXPIRED, **WITH_PASSWORD},
+    {200: TokensResponse, 401: EXPIRED, **WITH_PASSWORD},
     body=SecondFactorBody,
     secured=False,
 )
@@ -49,13 +49,13 @@ def second_factor() -> Response:
     body = SecondFactorBody.of(request)
     if body.code is None and body.credential is None:
         raise InvalidInput(details={"code": REQUIRED})
-    return tokens_answer(authentication.complete_login(body), 200)
+    return tokens_response(authentication.complete_login(body), 200)
 
 
 @bp.post("/auth/second-factor/options")
 @describe(
     "Ask for a passkey",
-    {200: OptionsAnswer, 401: EXPIRED, **WITH_PASSWORD},
+    {200: OptionsResponse, 401: EXPIRED, **WITH_PASSWORD},
     body=OptionsBody,
     secured=False,
 )
@@ -64,17 +64,17 @@ def second_factor_options() -> Response:
     the credential to POST /api/auth/second-factor.
     """
     token, options = authentication.passkey_options(OptionsBody.of(request).token)
-    return answer(OptionsAnswer(token=token, options=options))
+    return json_response(OptionsResponse(token=token, options=options))
 
 
 @bp.get("/auth/second-factor")
-@describe("Get the state of your two-step login", {200: StateAnswer, **TOKEN})
+@describe("Get the state of your two-step login", {200: StateResponse, **TOKEN})
 def second_factor_state() -> Response:
     """The state of your two-step login."""
     account, factors = tokens.require_account().account, current()[SecondFactorServices]
     state, passkeys = factors.second_factors.state(account), factors.passkeys.all(account)
     has_totp = state.totp_ms is not None
-    return answer(StateAnswer(totp=has_totp, passkeys=len(passkeys), recovery_codes=state.recovery_codes))
+    return json_response(StateResponse(totp=has_totp, passkeys=len(passkeys), recovery_codes=state.recovery_codes))
 
 
 NONE_THERE = "there is nothing to confirm or turn off"
@@ -83,7 +83,7 @@ NONE_THERE = "there is nothing to confirm or turn off"
 @bp.post("/auth/totp")
 @describe(
     "Start setting up an authenticator app",
-    {200: TotpAnswer, 409: "one is already set up", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {200: TotpResponse, 409: "one is already set up", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProofBody,
 )
 def begin_totp() -> Response:
@@ -98,14 +98,14 @@ def begin_totp() -> Response:
         login = tokens.require_account()
         authentication.confirm_password(login, ProofBody.of(request).required_password())
         setup = current()[SecondFactorServices].second_factors.begin_totp(login.account.id, login.account.email)
-    return answer(TotpAnswer(**setup._asdict()))
+    return json_response(TotpResponse(**setup._asdict()))
 
 
 @bp.post("/auth/totp/confirm")
 @describe(
     "Turn on an authenticator app",
     {
-        200: OneOf(RecoveryCodesAnswer, EnrolledAnswer),
+        200: OneOf(RecoveryCodesResponse, EnrolledResponse),
         409: NONE_THERE,
         **WITH_PASSWORD,
         **TOKEN,
@@ -123,10 +123,10 @@ def confirm_totp() -> Response:
         # Check the token before reading the body, so that an invalid token gets no hints.
         current()[SecondFactorServices].second_step.enrolling(token)
         enrolled = authentication.enrol(token, CodeBody.of(request).code)
-        return enrolled_answer(enrolled.completed.grant, enrolled.recovery_codes)
+        return enrolled_response(enrolled.completed.grant, enrolled.recovery_codes)
     login = tokens.require_account()
     codes = current()[SecondFactorServices].second_factors.confirm_totp(login, CodeBody.of(request).code)
-    return answer(RecoveryCodesAnswer(recovery_codes=codes))
+    return json_response(RecoveryCodesResponse(recovery_codes=codes))
 
 
 @bp.delete("/auth/totp")
@@ -148,7 +148,7 @@ def remove_totp() -> Response:
 @bp.post("/auth/recovery-codes")
 @describe(
     "Renew your recovery codes",
-    {200: RecoveryCodesAnswer, 409: "two-step login is off", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {200: RecoveryCodesResponse, 409: "two-step login is off", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProofBody,
 )
 def renew_recovery_codes() -> Response:
@@ -157,24 +157,24 @@ def renew_recovery_codes() -> Response:
     """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
-    return answer(
-        RecoveryCodesAnswer(recovery_codes=current()[SecondFactorServices].second_factors.renew_recovery_codes(login))
+    return json_response(
+        RecoveryCodesResponse(recovery_codes=current()[SecondFactorServices].second_factors.renew_recovery_codes(login))
     )
 
 
 @bp.get("/auth/passkeys")
-@describe("List your passkeys", {200: ListOf(PasskeyAnswer), **TOKEN})
+@describe("List your passkeys", {200: ListOf(PasskeyResponse), **TOKEN})
 def list_passkeys() -> Response:
     """Your passkeys, oldest first. You can have at most 20."""
-    return list_answer(
-        map(PasskeyAnswer.of, current()[SecondFactorServices].passkeys.all(tokens.require_account().account)), []
+    return list_response(
+        map(PasskeyResponse.of, current()[SecondFactorServices].passkeys.all(tokens.require_account().account)), []
     )
 
 
 @bp.post("/auth/passkeys/options")
 @describe(
     "Start creating a passkey",
-    {200: CreationAnswer, 409: "your email is not confirmed", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {200: CreationResponse, 409: "your email is not confirmed", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProofBody,
 )
 def passkey_options() -> Response:
@@ -183,8 +183,10 @@ def passkey_options() -> Response:
     """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
-    return answer(
-        CreationAnswer(options=current()[SecondFactorServices].passkeys.options(login, authentication.relying_party()))
+    return json_response(
+        CreationResponse(
+            options=current()[SecondFactorServices].passkeys.options(login, authentication.relying_party())
+        )
     )
 
 
@@ -192,7 +194,7 @@ def passkey_options() -> Response:
 @describe(
     "Add a passkey",
     {
-        201: PasskeyAnswer,
+        201: PasskeyResponse,
         409: "you already have 20 passkeys, or your email is not confirmed",
         **WITH_PASSWORD,
         **TOKEN,
@@ -208,7 +210,7 @@ def add_passkey() -> Response:
     login = tokens.require_account()
     body, site = PasskeyBody.of(request), authentication.relying_party()
     made = current()[SecondFactorServices].passkeys.register(login, site, body.credential, body.name)
-    return answer(PasskeyAnswer.of(*made), 201)
+    return json_response(PasskeyResponse.of(*made), 201)
 
 
 @bp.delete("/auth/passkeys/<string(minlength=8):passkey_id>")  # `options` is another call

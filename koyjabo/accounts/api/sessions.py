@@ -11,7 +11,7 @@ from koyjabo.accounts.services import AccountServices
 from koyjabo.core.clock import iso
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import list_answer
+from koyjabo.webkit.http.responses import list_response
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CHANGE, CSRF, TOKEN, ListOf, describe
 from koyjabo.webkit.schemas.paging import QUERY, Paging
@@ -19,7 +19,7 @@ from koyjabo.webkit.schemas.paging import QUERY, Paging
 MOMENT = "2025-12-16T04:48:38.412Z"
 
 
-class SessionAnswer(BaseModel):
+class SessionResponse(BaseModel):
     """A login session, with the device it was started on."""
 
     id: str
@@ -31,7 +31,7 @@ class SessionAnswer(BaseModel):
     current: bool = Field(description="true for the session of this request")
 
     @classmethod
-    def of(cls, session: Session) -> SessionAnswer:
+    def of(cls, session: Session) -> SessionResponse:
         return cls(
             id=session.id,
             created_at=iso(session.created_ms),
@@ -44,12 +44,12 @@ class SessionAnswer(BaseModel):
 
 
 @bp.get("/auth/sessions")
-@describe("List your sessions", {200: ListOf(SessionAnswer), 400: "no such page", **TOKEN}, query=QUERY)
+@describe("List your sessions", {200: ListOf(SessionResponse), 400: "no such page", **TOKEN}, query=QUERY)
 def list_sessions() -> Response:
     """Your active sessions, most recently used first."""
     login, paging = tokens.require_account(), Paging.of(request)
     page = current()[AccountServices].sessions.page(login, paging.start, paging.per_page)
-    return list_answer(map(SessionAnswer.of, page.items), paging.headers(page.total))
+    return list_response(map(SessionResponse.of, page.items), paging.headers(page.total))
 
 
 @bp.delete("/auth/sessions")

@@ -113,7 +113,7 @@ class Invitations(Generic[Accepted]):
         invitations = self._database.read(self._pending, account, community_id, self._clock.now_ms())
         return [(invitation, self._token(invitation.id)) for invitation in invitations]
 
-    def withdraw(self, account: Account, invitation_id: str, community_id: str | None = None) -> None:
+    def revoke(self, account: Account, invitation_id: str, community_id: str | None = None) -> None:
         by = log.actor(account, self._clock)
         self._database.write(self._withdraw, by, account, community_id, invitation_id)
 

@@ -42,7 +42,7 @@ class PanelInvitationBody(ProofBody):
     role: PanelRole
 
 
-class InvitedAnswer(BaseModel):
+class InvitedResponse(BaseModel):
     """A new invitation. No field depends on whether there is an account with this email."""
 
     status: Literal["invited"]
@@ -53,11 +53,11 @@ class InvitedAnswer(BaseModel):
     )
 
     @classmethod
-    def of(cls, made: Invited) -> InvitedAnswer:
+    def of(cls, made: Invited) -> InvitedResponse:
         return cls(status="invited", link=link(made.token), mail=made.mail)
 
 
-class PanelRoleAnswer(BaseModel):
+class PanelRoleResponse(BaseModel):
     """Your role in the panel."""
 
     user_id: str

@@ -92,14 +92,14 @@ def take_answer(provider: Provider) -> Answered:
     _forget()
     if not browser_secret:
         raise ProviderLoginRefused(OVER)
-    answer, login = request.args, page_login.login()
+    parameters, login = request.args, page_login.login()
     issuer, session_id = provider.settings.issuer, login.session_id if login else ""
     finish = current()[OidcServices].authorizations.finish
-    begun, is_connection = finish(browser_secret, issuer, answer.get("state", ""), session_id)
-    provider.require_issuer(answer.get("iss"))
-    code = answer.get("code", "")
+    begun, is_connection = finish(browser_secret, issuer, parameters.get("state", ""), session_id)
+    provider.require_issuer(parameters.get("iss"))
+    code = parameters.get("code", "")
     if not code:
-        raise ProviderLoginRefused(DENIED if answer.get("error") == "access_denied" else FAILED)
+        raise ProviderLoginRefused(DENIED if parameters.get("error") == "access_denied" else FAILED)
     user = provider.redeem(code, begun, _redirect_uri(provider))
     return Answered(provider, user, login if is_connection else None)
 

@@ -71,7 +71,7 @@ class PasswordResetBody(Body):
     email: Email = Field(examples=["ayesha@example.com"])
 
 
-class UserAnswer(BaseModel):
+class UserResponse(BaseModel):
     """A user's account."""
 
     id: str
@@ -80,16 +80,16 @@ class UserAnswer(BaseModel):
     is_admin: bool = Field(description="site admin, and thereby an admin of every community")
 
     @classmethod
-    def of(cls, account: Account) -> UserAnswer:
+    def of(cls, account: Account) -> UserResponse:
         return cls(id=account.id, email=account.email, name=account.name, is_admin=account.is_admin)
 
 
-class TokensAnswer(BaseModel):
+class TokensResponse(BaseModel):
     """The tokens of a login. They are also set as cookies."""
 
     access_token: str = Field(description="valid for 15 minutes")
     refresh_token: str = Field(description="valid for 30 days and for one POST /api/auth/refresh")
-    user: UserAnswer
+    user: UserResponse
 
 
 def _optional_text(value: Any) -> str | None:
@@ -174,7 +174,7 @@ class PasskeyBody(Body):
     name: PasskeyName = Field("", description="a name that you will recognise")
 
 
-class DueAnswer(BaseModel):
+class DueResponse(BaseModel):
     """How to complete a login: with one of `methods` or, if `enrol` is true, by setting up two-step login."""
 
     token: str = Field(description="valid for 10 minutes and 5 tries")
@@ -184,26 +184,26 @@ class DueAnswer(BaseModel):
     )
 
 
-class SecondFactorAnswer(BaseModel):
+class SecondFactorResponse(BaseModel):
     """A login that is not complete yet. No tokens or cookies are issued until it is."""
 
-    second_factor: DueAnswer
+    second_factor: DueResponse
 
     @classmethod
-    def of(cls, due: SecondFactorDue) -> SecondFactorAnswer:
+    def of(cls, due: SecondFactorDue) -> SecondFactorResponse:
         if due.must_enrol:
-            return cls(second_factor=DueAnswer(token=due.token, methods=None, enrol=True))
-        return cls(second_factor=DueAnswer(token=due.token, methods=list(due.methods), enrol=None))
+            return cls(second_factor=DueResponse(token=due.token, methods=None, enrol=True))
+        return cls(second_factor=DueResponse(token=due.token, methods=list(due.methods), enrol=None))
 
 
-class OptionsAnswer(BaseModel):
+class OptionsResponse(BaseModel):
     """The options for requesting a passkey."""
 
     token: str
     options: dict[str, Any] = Field(description="for PublicKeyCredential.parseRequestOptionsFromJSON()")
 
 
-class StateAnswer(BaseModel):
+class StateResponse(BaseModel):
     """The state of your two-step login."""
 
     totp: bool = Field(description="an authenticator app is on")
@@ -211,7 +211,7 @@ class StateAnswer(BaseModel):
     recovery_codes: int = Field(description="unused ones")
 
 
-class TotpAnswer(BaseModel):
+class TotpResponse(BaseModel):
     """The secret for an authenticator app. It has to be confirmed within 10 minutes."""
 
     secret: str = Field(description="base32")
@@ -219,25 +219,25 @@ class TotpAnswer(BaseModel):
     svg: str = Field(description="a QR code of `uri`")
 
 
-class RecoveryCodesAnswer(BaseModel):
+class RecoveryCodesResponse(BaseModel):
     """Ten recovery codes, each valid for one login. They are shown only once."""
 
     recovery_codes: list[str] = Field(examples=[["7K3Q-XW2M-9D4T-HB6R"]])
 
 
-class EnrolledAnswer(TokensAnswer):
+class EnrolledResponse(TokensResponse):
     """The recovery codes, and the tokens of the login."""
 
     recovery_codes: list[str]
 
 
-class CreationAnswer(BaseModel):
+class CreationResponse(BaseModel):
     """The options for creating a passkey."""
 
     options: dict[str, Any] = Field(description="for PublicKeyCredential.parseCreationOptionsFromJSON()")
 
 
-class PasskeyAnswer(BaseModel):
+class PasskeyResponse(BaseModel):
     """A passkey. If it turned two-step login on, the response also has ten recovery codes, which are shown only
     once.
     """
@@ -249,7 +249,7 @@ class PasskeyAnswer(BaseModel):
     recovery_codes: list[str] | None = None
 
     @classmethod
-    def of(cls, line: PasskeyLine, codes: list[str] | None = None) -> PasskeyAnswer:
+    def of(cls, line: PasskeyLine, codes: list[str] | None = None) -> PasskeyResponse:
         used_at = None if line.used_ms is None else iso(line.used_ms)
         optional = {} if codes is None else {"recovery_codes": codes}
         return cls(id=line.id, name=line.name, created_at=iso(line.created_ms), used_at=used_at, **optional)

@@ -23,7 +23,7 @@ from koyjabo.jwks import key_set
 from koyjabo.jwks.key_set import InvalidKeySet, KeySet
 from koyjabo.jwks.published_keys import PublishedKeys
 from koyjabo.outbound.client import HttpClient
-from koyjabo.outbound.messages import ANYWHERE, PUBLIC, Answer, OutboundError, Request
+from koyjabo.outbound.messages import ANYWHERE, PUBLIC, OutboundError, OutboundResponse, Request
 from koyjabo.settings.login_providers import LoginProvider, is_secure
 
 log = logging.getLogger(__name__)
@@ -88,11 +88,11 @@ class Provider:
             "redirect_uri": redirect_uri,
             "code_verifier": browser.verifier,
         }
-        answer = self._ask_for_token(fields)
-        body = _object(answer.body)
-        if answer.status != 200:
+        response = self._ask_for_token(fields)
+        body = _object(response.body)
+        if response.status != 200:
             error = str(body.get("error", ""))
-            raise self._refused(f"token_{answer.status}_{error if ERROR.fullmatch(error) else ''}")
+            raise self._refused(f"token_{response.status}_{error if ERROR.fullmatch(error) else ''}")
         token = body.get("id_token")
         if not isinstance(token, str):
             raise self._refused("no_id_token")
@@ -112,13 +112,13 @@ class Provider:
         if not endpoint or not BEARER.fullmatch(access_token):
             return user
         try:
-            answer = self._fetch("GET", endpoint, {"Accept": JSON, "Authorization": f"Bearer {access_token}"})
+            response = self._fetch("GET", endpoint, {"Accept": JSON, "Authorization": f"Bearer {access_token}"})
         except ProviderUnavailable:
             return user
-        claims = _object(answer.body) if answer.status == 200 else {}
+        claims = _object(response.body) if response.status == 200 else {}
         return user._replace(claims={**claims, **user.claims}) if claims.get("sub") == user.subject else user
 
-    def _ask_for_token(self, fields: dict[str, str]) -> Answer:
+    def _ask_for_token(self, fields: dict[str, str]) -> OutboundResponse:
         settings, metadata = self.settings, self._known()
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": JSON}
         if metadata.takes_basic:  # RFC 6749, 2.3.1
@@ -140,11 +140,11 @@ class Provider:
         return self._metadata[0]
 
     def _discovered(self) -> Metadata:
-        answer = self._fetch("GET", self.settings.issuer.rstrip("/") + DISCOVERY, {"Accept": JSON})
-        document = _object(answer.body)
+        response = self._fetch("GET", self.settings.issuer.rstrip("/") + DISCOVERY, {"Accept": JSON})
+        document = _object(response.body)
         names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         authorize, token, keys = addresses = [str(document.get(name, "")) for name in names]
-        if answer.status != 200 or document.get("issuer") != self.settings.issuer:
+        if response.status != 200 or document.get("issuer") != self.settings.issuer:
             raise self._unavailable("discovery")
         if not all(map(is_secure, addresses)):
             raise self._unavailable("insecure_address")
@@ -158,25 +158,25 @@ class Provider:
     def _read_keys(self) -> KeySet:
         """Load the provider's keys. Raises KeysUnavailable."""
         try:
-            return key_set.of_answer(self._fetch("GET", self._known().jwks_uri, {"Accept": JSON}))
+            return key_set.of_response(self._fetch("GET", self._known().jwks_uri, {"Accept": JSON}))
         except InvalidKeySet:
             raise KeysUnavailable from self._unavailable("keys")
         except ProviderUnavailable:
             raise KeysUnavailable from None
 
-    def _fetch(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+    def _fetch(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> OutboundResponse:
         """Make a request. Only the hosts in OIDC_{NAME}_ISSUER may have private addresses."""
         is_own = urlsplit(url).hostname == urlsplit(self.settings.issuer).hostname
         destinations = ANYWHERE if is_own else PUBLIC
         try:
-            answer = self._http.fetch(
+            response = self._http.fetch(
                 Request(method, url, headers, body, TIMEOUT_S, MOST_BYTES, destinations=destinations)
             )
         except OutboundError as error:
             raise self._unavailable(error.kind) from None
-        if answer.status >= 500:
-            raise self._unavailable(f"status_{answer.status}")
-        return answer
+        if response.status >= 500:
+            raise self._unavailable(f"status_{response.status}")
+        return response
 
     def _unavailable(self, why: str) -> ProviderUnavailable:
         log.warning("login_provider_unavailable provider=%s why=%s", self.settings.name, why)

@@ -70,7 +70,7 @@ def invite_to_panel() -> Response:
 
 @bp.post("/people/invitations/<invitation_id>/withdraw")
 def withdraw_panel_invitation(invitation_id: str) -> Response:
-    current()[AccountServices].panel_invitations.withdraw(me(), invitation_id)
+    current()[AccountServices].panel_invitations.revoke(me(), invitation_id)
     return done("withdrawn", "admin.users")
 
 

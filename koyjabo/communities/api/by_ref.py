@@ -6,28 +6,40 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.communities.api.communities import community_answer, enrolled, members_tag
+from koyjabo.communities.api.communities import community_response, enrolled, members_tag
 from koyjabo.communities.by_ref import RefMember
 from koyjabo.communities.errors import PreconditionRequired
-from koyjabo.communities.ref_schemas import CommunityByRefBody, MemberByRefBody, MembersBody, SyncedAnswer, checked_ref
-from koyjabo.communities.schemas import CommunityAnswer, MemberAnswer
+from koyjabo.communities.ref_schemas import (
+    CommunityByRefBody,
+    MemberByRefBody,
+    MembersBody,
+    SyncedResponse,
+    checked_ref,
+)
+from koyjabo.communities.schemas import CommunityResponse, MemberResponse
 from koyjabo.communities.services import CommunityServices
 from koyjabo.models import Scope
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import answer, no_answer
+from koyjabo.webkit.http.responses import json_response, no_content
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import CHANGE, INSIDE, WITH_BODY, Answer, describe
+from koyjabo.webkit.openapi.describe import CHANGE, INSIDE, WITH_BODY, ResponseSpec, describe
 
 SCOPE = "communities:manage"
 ONLY_FOR = "for site admins and API keys only"
-BY_REF: dict[int, Answer] = {**CHANGE, **INSIDE, 400: "a ref or field is not valid; see details", 403: ONLY_FOR}
+BY_REF: dict[int, ResponseSpec] = {**CHANGE, **INSIDE, 400: "a ref or field is not valid; see details", 403: ONLY_FOR}
 
 
 @bp.put("/communities/by-ref/<ref>")
 @describe(
     "Create or update a community by your own id",
-    {200: CommunityAnswer, 201: CommunityAnswer, 409: "the ref is the id of another community", **WITH_BODY, **BY_REF},
+    {
+        200: CommunityResponse,
+        201: CommunityResponse,
+        409: "the ref is the id of another community",
+        **WITH_BODY,
+        **BY_REF,
+    },
     body=CommunityByRefBody,
     scope=SCOPE,
 )
@@ -39,7 +51,7 @@ def put_community(ref: str) -> Response:
     account = tokens.require_site_admin()
     body = CommunityByRefBody.of(request)
     access, is_new = current()[CommunityServices].by_ref.put(account, checked_ref("ref", ref), body.values())
-    return answer(community_answer(access), 201 if is_new else 200)
+    return json_response(community_response(access), 201 if is_new else 200)
 
 
 @bp.delete("/communities/by-ref/<ref>")
@@ -51,13 +63,13 @@ def archive_community(ref: str) -> Response:
     restores the community.
     """
     current()[CommunityServices].by_ref.archive(tokens.require_site_admin(), checked_ref("ref", ref))
-    return no_answer()
+    return no_content()
 
 
 @bp.put("/communities/<community_id>/members/by-ref/<user_ref>")
 @describe(
     "Add or update a member by your own id",
-    {200: MemberAnswer, 201: MemberAnswer, **WITH_BODY, **BY_REF},
+    {200: MemberResponse, 201: MemberResponse, **WITH_BODY, **BY_REF},
     body=MemberByRefBody,
     scope=SCOPE,
 )
@@ -80,14 +92,14 @@ def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
     account, services = tokens.require_site_admin(), current()[CommunityServices]
     person = services.by_ref.remove_member(account, community_id, checked_ref("userRef", user_ref))
     services.messages.disconnect(Scope(community_id.lower()), person)  # even if their token gives them a role
-    return no_answer()
+    return no_content()
 
 
 @bp.put("/communities/<community_id>/members")
 @describe(
     "Sync the members with your own list",
     {
-        200: SyncedAnswer,
+        200: SyncedResponse,
         412: "the list has changed since that ETag",
         428: "If-Match is missing",
         **WITH_BODY,
@@ -111,7 +123,7 @@ def sync_members(community_id: str) -> Response:
     synced = services.by_ref.sync(account, community_id, members, is_current)
     for person in synced.removed:
         services.messages.disconnect(Scope(community_id.lower()), person)  # as in `remove_member_by_ref`
-    response = answer(SyncedAnswer(added=synced.added, changed=synced.changed, removed=len(synced.removed)))
+    response = json_response(SyncedResponse(added=synced.added, changed=synced.changed, removed=len(synced.removed)))
     response.headers["ETag"] = members_tag(synced.tag)
     return response
 

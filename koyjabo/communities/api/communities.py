@@ -9,18 +9,18 @@ from flask import Response, request
 from pydantic import BaseModel, Field
 
 from koyjabo.accounts.invitations.invitations import PanelRole
-from koyjabo.accounts.login.invitations import InvitedAnswer, PanelRoleAnswer
+from koyjabo.accounts.login.invitations import InvitedResponse, PanelRoleResponse
 from koyjabo.communities.communities import CommunityAccess, Enrolment
 from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import (
-    CommunityAnswer,
     CommunityChangesBody,
-    InvitationAnswer,
+    CommunityResponse,
     InvitationBody,
+    InvitationResponse,
     JoinBody,
-    MemberAnswer,
-    MembershipAnswer,
+    MemberResponse,
+    MembershipResponse,
     NewCommunityBody,
     RoleBody,
 )
@@ -28,12 +28,12 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import InvalidInput, Unauthenticated, UnknownCommunity
 from koyjabo.core.identity import Account, uuid_of
-from koyjabo.counting.schemas.responses import StatsAnswer, stats_or_304, writer
+from koyjabo.counting.schemas.responses import StatsResponse, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import Scope
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import answer, as_response, list_answer, no_answer
+from koyjabo.webkit.http.responses import as_response, json_response, list_response, no_content
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
@@ -45,28 +45,28 @@ from koyjabo.webkit.openapi.describe import (
     TOKEN,
     TOO_MANY,
     WITH_BODY,
-    Answer,
     ListOf,
     OneOf,
+    ResponseSpec,
     describe,
 )
 from koyjabo.webkit.schemas.paging import QUERY, Paging
 
 
-def community_answer(access: CommunityAccess) -> CommunityAnswer:
-    return next(community_answers([access]))
+def community_response(access: CommunityAccess) -> CommunityResponse:
+    return next(community_responses([access]))
 
 
-def community_answers(accesses: Sequence[CommunityAccess]) -> Iterator[CommunityAnswer]:
+def community_responses(accesses: Sequence[CommunityAccess]) -> Iterator[CommunityResponse]:
     """Add the number of people online to each community."""
     online = current()[CommunityServices].people.online(*(access.community.id for access in accesses))
-    return map(CommunityAnswer.of, accesses, online)
+    return map(CommunityResponse.of, accesses, online)
 
 
 @bp.get("/communities")
 @describe(
     "List communities",
-    {200: ListOf(CommunityAnswer), 400: "no such page", **LOGGED_IN},
+    {200: ListOf(CommunityResponse), 400: "no such page", **LOGGED_IN},
     query=QUERY,
 )
 def list_communities() -> Response:
@@ -75,14 +75,14 @@ def list_communities() -> Response:
     """
     account, paging = tokens.require().account, Paging.of(request)
     page = current()[CommunityServices].directory.list(account, paging.start, paging.per_page)
-    return list_answer(community_answers([listed.access for listed in page.items]), paging.headers(page.total))
+    return list_response(community_responses([listed.access for listed in page.items]), paging.headers(page.total))
 
 
 @bp.post("/communities")
 @describe(
     "Create a community",
     {
-        201: CommunityAnswer,
+        201: CommunityResponse,
         409: "you have reached the limit of communities per account",
         **WITH_BODY,
         **TOO_MANY,
@@ -96,24 +96,26 @@ def create_community() -> Response:
     account, body = tokens.require_account().account, NewCommunityBody.of(request)
     limits.count_action(account.id)
     access = current()[CommunityServices].directory.create(account, **body.values())
-    return answer(community_answer(access), 201)
+    return json_response(community_response(access), 201)
 
 
 @bp.get("/communities/<community_id>")
-@describe("Get a community", {200: CommunityAnswer, **INSIDE}, scope="communities:manage")
+@describe("Get a community", {200: CommunityResponse, **INSIDE}, scope="communities:manage")
 def get_community(community_id: str) -> Response:
     """Get a community. Only members can do this."""
-    return answer(community_answer(current()[CommunityServices].directory.get(tokens.require().account, community_id)))
+    return json_response(
+        community_response(current()[CommunityServices].directory.get(tokens.require().account, community_id))
+    )
 
 
 @bp.patch("/communities/<community_id>")
-@describe("Change a community", {200: CommunityAnswer, **WITH_BODY, **CHANGE, **INSIDE}, body=CommunityChangesBody)
+@describe("Change a community", {200: CommunityResponse, **WITH_BODY, **CHANGE, **INSIDE}, body=CommunityChangesBody)
 def change_community(community_id: str) -> Response:
     """Change a community. Only admins of the community can do this."""
     account = permitted(community_id, ADMIN)
     body = CommunityChangesBody.of(request)
-    return answer(
-        community_answer(current()[CommunityServices].directory.change(account, community_id, **body.changes()))
+    return json_response(
+        community_response(current()[CommunityServices].directory.change(account, community_id, **body.changes()))
     )
 
 
@@ -124,12 +126,12 @@ def delete_community(community_id: str) -> Response:
     site.
     """
     current()[CommunityServices].directory.delete(tokens.require_account().account, community_id)
-    return no_answer()
+    return no_content()
 
 
-ENROLLED: dict[int, Answer] = {
-    200: MemberAnswer,
-    201: MemberAnswer,
+ENROLLED: dict[int, ResponseSpec] = {
+    200: MemberResponse,
+    201: MemberResponse,
     **WITH_BODY,
     **CHANGE,
     **INSIDE,
@@ -141,7 +143,7 @@ ENROLLED: dict[int, Answer] = {
 @bp.post("/communities/<community_id>/join")
 @describe(
     "Join a community",
-    {200: MembershipAnswer, 201: MembershipAnswer, **WITH_BODY, **CHANGE, **INSIDE, 403: "invitation only"},
+    {200: MembershipResponse, 201: MembershipResponse, **WITH_BODY, **CHANGE, **INSIDE, 403: "invitation only"},
     body=JoinBody,
 )
 def join_community(community_id: str) -> Response:
@@ -150,7 +152,9 @@ def join_community(community_id: str) -> Response:
     enrolment = current()[CommunityServices].directory.join(account, community_id)
     if body.visitorId is not None:
         current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
-    return answer(MembershipAnswer.of(community_id.lower(), enrolment.member), 201 if enrolment.is_new else 200)
+    return json_response(
+        MembershipResponse.of(community_id.lower(), enrolment.member), 201 if enrolment.is_new else 200
+    )
 
 
 @bp.post("/communities/<community_id>/leave")
@@ -158,13 +162,13 @@ def join_community(community_id: str) -> Response:
 def leave_community(community_id: str) -> Response:
     """Leave a community. Returns 403 or 404 if you are not a member."""
     current()[CommunityServices].directory.leave(tokens.require_account().account, community_id)
-    return no_answer()
+    return no_content()
 
 
 @bp.get("/communities/<community_id>/members")
 @describe(
     "List the members",
-    {200: ListOf(MemberAnswer), 400: "no such page", **INSIDE},
+    {200: ListOf(MemberResponse), 400: "no such page", **INSIDE},
     query=QUERY,
     scope="communities:manage",
 )
@@ -176,7 +180,7 @@ def list_members(community_id: str) -> Response:
     tag = directory.list_tag(account, community_id)  # read first, so that a later change makes it outdated, not wrong
     page = directory.members(account, community_id, paging.start, paging.per_page)
     headers = [*paging.headers(page.total), ("ETag", members_tag(tag))]
-    return list_answer(map(MemberAnswer.of, page.items), headers)
+    return list_response(map(MemberResponse.of, page.items), headers)
 
 
 def members_tag(tag: str) -> str:
@@ -184,7 +188,7 @@ def members_tag(tag: str) -> str:
 
 
 @bp.post("/communities/<community_id>/members")
-@describe("Invite a person by email", {202: InvitedAnswer, **WITH_BODY, **INSIDE, **TOO_MANY}, body=InvitationBody)
+@describe("Invite a person by email", {202: InvitedResponse, **WITH_BODY, **INSIDE, **TOO_MANY}, body=InvitationBody)
 def invite_member(community_id: str) -> Response:
     """Invite a person by email. Only admins of the community can do this. The response is the same for every email. The
     person becomes a member when they accept, through the mailed link or their list of invitations. The link is valid
@@ -194,7 +198,7 @@ def invite_member(community_id: str) -> Response:
     body = InvitationBody.of(request)
     limits.count_action(account.id)
     made = current()[CommunityServices].invitations.invite(account, body.email, body.role, language(), community_id)
-    return answer(InvitedAnswer.of(made), 202)
+    return json_response(InvitedResponse.of(made), 202)
 
 
 @bp.put("/communities/<community_id>/members/<user_id>")
@@ -213,31 +217,33 @@ def set_role(community_id: str, user_id: str) -> Response:
 def remove_member(community_id: str, user_id: str) -> Response:
     """Remove a member. Only admins of the community can remove others; any member can leave."""
     current()[CommunityServices].directory.remove_member(tokens.require_account().account, community_id, user_id)
-    return no_answer()
+    return no_content()
 
 
 def enrolled(enrolment: Enrolment) -> Response:
-    return answer(MemberAnswer.of(enrolment.member), 201 if enrolment.is_new else 200)
+    return json_response(MemberResponse.of(enrolment.member), 201 if enrolment.is_new else 200)
 
 
-ANSWERED: dict[int, Answer] = {**TOKEN, **CSRF, 404: "the invitation is not valid, or no longer valid"}
+ANSWERED: dict[int, ResponseSpec] = {**TOKEN, **CSRF, 404: "the invitation is not valid, or no longer valid"}
 
 
 @bp.get("/auth/invitations")
-@describe("List your invitations", {200: ListOf(InvitationAnswer), 400: "no such page", **TOKEN}, query=QUERY)
+@describe("List your invitations", {200: ListOf(InvitationResponse), 400: "no such page", **TOKEN}, query=QUERY)
 def list_invitations() -> Response:
     """Invitations for your email: the one to the panel first, then the others, newest first. Empty until you have
     confirmed your email.
     """
     account, paging = tokens.require_account().account, Paging.of(request)
     invitations = current()[CommunityServices].received.page(account, paging.start, paging.per_page)
-    return list_answer((InvitationAnswer.of(*offer) for offer in invitations.items), paging.headers(invitations.total))
+    return list_response(
+        (InvitationResponse.of(*offer) for offer in invitations.items), paging.headers(invitations.total)
+    )
 
 
 @bp.post("/invitations/<token>/accept")
 @describe(
     "Accept an invitation",
-    {200: OneOf(MembershipAnswer, PanelRoleAnswer), 201: MembershipAnswer, **ANSWERED},
+    {200: OneOf(MembershipResponse, PanelRoleResponse), 201: MembershipResponse, **ANSWERED},
 )
 def accept_invitation(token: str) -> Response:
     """Accept an invitation. Returns 201 for a new member, and 200 for an existing one, who gets the offered role if it
@@ -247,8 +253,8 @@ def accept_invitation(token: str) -> Response:
     account = tokens.require_account().account
     accepted = current()[CommunityServices].received.of(token).accept(account, token)
     if isinstance(accepted, PanelRole):
-        return answer(PanelRoleAnswer(user_id=accepted.user_id, role=accepted.role))
-    return answer(MembershipAnswer.of(accepted.community.id, accepted.member), 201 if accepted.is_new else 200)
+        return json_response(PanelRoleResponse(user_id=accepted.user_id, role=accepted.role))
+    return json_response(MembershipResponse.of(accepted.community.id, accepted.member), 201 if accepted.is_new else 200)
 
 
 @bp.post("/invitations/<token>/decline")
@@ -257,10 +263,10 @@ def decline_invitation(token: str) -> Response:
     """Decline an invitation. Its link stops working."""
     account = tokens.require_account().account
     current()[CommunityServices].received.of(token).decline(account, token)
-    return no_answer()
+    return no_content()
 
 
-class RealtimeAnswer(BaseModel):
+class RealtimeResponse(BaseModel):
     """How many people are online in a community."""
 
     community_id: str
@@ -268,7 +274,7 @@ class RealtimeAnswer(BaseModel):
     timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
 
 
-class OnlineAnswer(BaseModel):
+class OnlineResponse(BaseModel):
     """A person who is online in a community."""
 
     user_id: str
@@ -277,14 +283,14 @@ class OnlineAnswer(BaseModel):
     tabs: int = Field(description="open sockets; 0 during the grace period after a lost connection")
 
     @classmethod
-    def of(cls, person: OnlinePerson) -> OnlineAnswer:
+    def of(cls, person: OnlinePerson) -> OnlineResponse:
         return cls.model_validate(person.as_object())
 
 
 @bp.get("/communities/<community_id>/stats")
 @describe(
     "Stats of a community",
-    {200: StatsAnswer, 304: None, **INSIDE},
+    {200: StatsResponse, 304: None, **INSIDE},
     headers={"If-None-Match": "an ETag from an earlier response"},
     scope="stats:read",
 )
@@ -298,7 +304,7 @@ def community_stats(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/realtime")
-@describe("Count the people online", {200: RealtimeAnswer, **INSIDE}, scope="presence:read")
+@describe("Count the people online", {200: RealtimeResponse, **INSIDE}, scope="presence:read")
 def realtime(community_id: str) -> Response:
     """The number of people with an open socket in the community. Each person counts once. Only members can read it,
     unless `public_count` is true.
@@ -306,13 +312,13 @@ def realtime(community_id: str) -> Response:
     scope, services = _entered_to_count(community_id), current()
     (online,) = services[CommunityServices].people.online(scope)
     at = iso(services.clock.now_ms())
-    return answer(RealtimeAnswer(community_id=scope, current_online=online, timestamp=at))
+    return json_response(RealtimeResponse(community_id=scope, current_online=online, timestamp=at))
 
 
 @bp.get("/communities/<community_id>/visitors/online")
 @describe(
     "List the people online",
-    {200: ListOf(OnlineAnswer), 400: "no such page or order", **INSIDE},
+    {200: ListOf(OnlineResponse), 400: "no such page or order", **INSIDE},
     query={**QUERY, "order": f"{', '.join(ORDERS)}; default {OLDEST}", "query": "words in the name, ignoring case"},
     scope="presence:read",
 )
@@ -325,7 +331,7 @@ def who_is_online(community_id: str) -> Response:
         raise InvalidInput(details={"order": f"must be one of {', '.join(ORDERS)}"})
     search = OnlineSearch(request.args.get("query", "").strip(), order)
     page = current()[CommunityServices].people.page(scope, search, paging.start, paging.per_page)
-    return list_answer(map(OnlineAnswer.of, page.items), paging.headers(page.total))
+    return list_response(map(OnlineResponse.of, page.items), paging.headers(page.total))
 
 
 def permitted(community_id: str, role: str) -> Account:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.communities.api.communities import permitted
-from koyjabo.communities.ref_schemas import BroadcastBody, DisconnectBody, OnlineCountsAnswer
+from koyjabo.communities.ref_schemas import BroadcastBody, DisconnectBody, OnlineCountsResponse
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import InvalidInput
 from koyjabo.models import Scope
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import PRIVATE, answer
+from koyjabo.webkit.http.responses import PRIVATE, json_response
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CHANGE, INSIDE, LOGGED_IN, WITH_BODY, describe
 
@@ -61,7 +61,7 @@ def _accepted() -> Response:
 @bp.get("/communities/online")
 @describe(
     "Count the people online in many communities",
-    {200: OnlineCountsAnswer, 400: "more than 200 ids", **LOGGED_IN},
+    {200: OnlineCountsResponse, 400: "more than 200 ids", **LOGGED_IN},
     query={"ids": "up to 200 ids or refs, separated by commas"},
     scope="presence:read",
 )
@@ -74,4 +74,6 @@ def online() -> Response:
     ids = services.refs.resolve_all(asked)
     seen = [access.community.id for access in services.directory.seen(account, set(ids.values()))]
     counts = dict(zip(seen, services.people.online(*seen), strict=True))
-    return answer(OnlineCountsAnswer(online={name: counts[ids[name]] for name in asked if ids[name] in counts}))
+    return json_response(
+        OnlineCountsResponse(online={name: counts[ids[name]] for name in asked if ids[name] in counts})
+    )

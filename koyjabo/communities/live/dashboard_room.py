@@ -28,9 +28,9 @@ class Dashboard:
     caused_by_visits = False
     is_relative = False
 
-    def __init__(self, community_id: str, look: ReadData, add: ReadOwnData, clock: Clock) -> None:
+    def __init__(self, community_id: str, read_data: ReadData, add: ReadOwnData, clock: Clock) -> None:
         self.community_id = community_id
-        self._look = look
+        self._read_data = read_data
         self._add = add
         self._clock = clock
         self._data: Mapping[str, Any] = {}
@@ -40,11 +40,11 @@ class Dashboard:
         """Update the data. If the database is down, the last data is kept; raises LedgerUnavailable if there is none
         yet.
         """
-        self._read_data(again=False)
+        self._update(again=False)
 
     def refresh(self) -> None:
         """Update the data, and publish it even if unchanged. Raises LedgerUnavailable, UnknownCommunity."""
-        self._read_data(again=True)
+        self._update(again=True)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -69,12 +69,12 @@ class Dashboard:
         if revision > self._revision:
             self._data, self._revision = data, revision
 
-    def _read_data(self, again: bool) -> None:
+    def _update(self, again: bool) -> None:
         """Read the data. After an error, keep the last data, unless `again` requires new data. A deleted community
         loses its participants soon anyway.
         """
         try:
-            data = self._look(self.community_id)
+            data = self._read_data(self.community_id)
         except (LedgerUnavailable, UnknownCommunity):
             if again or not self._data:
                 raise
@@ -108,9 +108,9 @@ class LocalLeader:
 
 
 class Dashboards:
-    """The open dashboards on this worker. The feature that provides their data sets `look` and `add`."""
+    """The open dashboards on this worker. The feature that provides their data sets `read_data` and `add`."""
 
-    look: ReadData
+    read_data: ReadData
     add: ReadOwnData
 
     def __init__(self, rooms: Rooms, leader: DashboardLeader, clock: Clock) -> None:
@@ -153,4 +153,4 @@ class Dashboards:
         room = self._rooms.find(dashboard_room(community_id))
         if room is not None and isinstance(room.source, Dashboard):
             return room.source
-        return Dashboard(community_id, self.look, self.add, self._clock)
+        return Dashboard(community_id, self.read_data, self.add, self._clock)

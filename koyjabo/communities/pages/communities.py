@@ -210,7 +210,7 @@ def decline_invitation(token: str) -> Response:
 
 @bp.post("/communities/<community_id>/invitations/<invitation_id>/withdraw")
 def withdraw_invitation(community_id: str, invitation_id: str) -> Response:
-    current()[CommunityServices].invitations.withdraw(page_login.require(), invitation_id, community_id)
+    current()[CommunityServices].invitations.revoke(page_login.require(), invitation_id, community_id)
     return done("withdrawn", "pages.members", community_id=community_id)
 
 

@@ -10,14 +10,14 @@ from pydantic import BaseModel, Field
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
 from koyjabo.counting.visit_numbers import OwnNumbers
-from koyjabo.webkit.http.responses import CONTENT, JSON, PlainResponse, answer_or_304
+from koyjabo.webkit.http.responses import CONTENT, JSON, PlainResponse, response_or_304
 
 
 class Place(BaseModel):
     count: int
 
 
-class StatsAnswer(BaseModel):
+class StatsResponse(BaseModel):
     """The site's numbers at one revision."""
 
     totalVisitors: int = Field(description="the latest visit number, equal to totalVisits", examples=[4001])
@@ -34,12 +34,12 @@ class StatsAnswer(BaseModel):
     )
 
 
-class LastVisitAnswer(BaseModel):
+class LastVisitResponse(BaseModel):
     at: str = Field(examples=["2025-12-16T04:48:38.412Z"])
     place: str | None = Field(description="null if it is unknown or has fewer than 3 active visitors")
 
 
-class VisitAnswer(BaseModel):
+class VisitResponse(BaseModel):
     ordinal: int = Field(examples=[4001])
     today: int | None = Field(
         description="its number within its day; null for a retry of a visit that is older than this field",
@@ -49,10 +49,10 @@ class VisitAnswer(BaseModel):
     share: str = Field(description="path of a page that shows the number", examples=["/n/4001?s=pTr0…"])
 
 
-class RegisteredAnswer(BaseModel):
+class RegisteredResponse(BaseModel):
     success: bool
-    visit: VisitAnswer | None = Field(description="null for a declared crawler if BOT_POLICY is ignore (not counted)")
-    stats: StatsAnswer
+    visit: VisitResponse | None = Field(description="null for a declared crawler if BOT_POLICY is ignore (not counted)")
+    stats: StatsResponse
 
 
 writer = StatsWriter()
@@ -60,10 +60,10 @@ writer = StatsWriter()
 
 def stats_or_304(environ: dict[str, Any], stats: WrittenStats) -> PlainResponse:
     """The stats, or 304 if `If-None-Match` has their tag."""
-    return answer_or_304(environ, stats.tag, JSON, stats.json)
+    return response_or_304(environ, stats.tag, JSON, stats.json)
 
 
-def registered_answer(receipt: Receipt | None, own_numbers: OwnNumbers, stats: Stats) -> PlainResponse:
+def registered_response(receipt: Receipt | None, own_numbers: OwnNumbers, stats: Stats) -> PlainResponse:
     visit = "null"
     if receipt is not None:
         duplicate = "true" if receipt.duplicate else "false"

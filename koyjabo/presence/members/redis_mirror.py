@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from koyjabo.core.clock import Clock
 from koyjabo.presence.members.online_members import Online
-from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncAnswer, SyncReport
+from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncReport, SyncResponse
 
 REJOIN_MS = 2000  # how long lower counts are ignored after Redis has come back
 RENEW_MS = LEASE_S * 1000 // 2
@@ -49,7 +49,7 @@ class MemberMirror:
         self.unconfirmed_since_ms = LONG_AGO
         self.last_used_ms = clock.elapsed_ms()  # when this worker last used the scope
         self.renewed_ms = LONG_AGO  # when all of this worker's leases were last sent
-        self.last_answer_ms = LONG_AGO  # when Redis last replied
+        self.last_reply_ms = LONG_AGO  # when Redis last replied
         self.born = 0  # identifies the data set in Redis that the count came from; 0 while Redis has none
         self.is_estimating = False
         self.answered = threading.Event()  # set by the next reply, then replaced
@@ -62,12 +62,12 @@ class MemberMirror:
 
     @property
     def was_answered(self) -> bool:
-        return self.last_answer_ms != LONG_AGO
+        return self.last_reply_ms != LONG_AGO
 
     @property
     def is_fresh(self) -> bool:
         """Whether Redis responded within FRESH_MS. Always true for a scope that is refreshed every second."""
-        return self.was_answered and self._clock.elapsed_ms() - self.last_answer_ms <= FRESH_MS
+        return self.was_answered and self._clock.elapsed_ms() - self.last_reply_ms <= FRESH_MS
 
     @property
     def seen_version(self) -> int:
@@ -111,18 +111,18 @@ class MemberMirror:
         is_held = {report.person: report.connections != GONE for report, _, _ in sent}
         return len(self._counted) + sum(held - (person in self._counted) for person, held in is_held.items())
 
-    def answer(self, sent: Iterable[Sent], answer: SyncAnswer, has_lost: bool) -> None:
+    def take_reply(self, sent: Iterable[Sent], reply: SyncResponse, has_lost: bool) -> None:
         """Adopt the count that Redis computed after processing `sent`. If `has_lost` is set, Redis had lost some of
         this worker's leases, and `sent` includes all of them.
         """
         shown = self._count + self._estimated
         self._confirm(sent)
-        self._check_for_loss(answer, has_lost)
-        if self._is_rejoining() and answer.people < shown:
+        self._check_for_loss(reply, has_lost)
+        if self._is_rejoining() and reply.people < shown:
             self._count = shown - self._estimated
             self.is_estimating = True
-        elif answer.version >= self._version:
-            self._count, self._version = answer.people, answer.version
+        elif reply.version >= self._version:
+            self._count, self._version = reply.people, reply.version
             self.is_estimating = self.is_estimating and bool(self.unconfirmed)
         self._show()
         self.answered.set()
@@ -136,14 +136,14 @@ class MemberMirror:
             self._count, self._version = online.count, online.version
             self._show()
 
-    def _check_for_loss(self, answer: SyncAnswer, has_lost: bool) -> None:
+    def _check_for_loss(self, reply: SyncResponse, has_lost: bool) -> None:
         now_ms = self._clock.elapsed_ms()
-        if has_lost or self._was_away() or (self.born and answer.born != self.born):
+        if has_lost or self._was_away() or (self.born and reply.born != self.born):
             self._rejoin_until_ms = now_ms + REJOIN_MS
-        self.last_answer_ms, self.born = now_ms, answer.born
+        self.last_reply_ms, self.born = now_ms, reply.born
 
     def _was_away(self) -> bool:
-        return self.was_answered and self._clock.elapsed_ms() - self.last_answer_ms > RENEW_MS
+        return self.was_answered and self._clock.elapsed_ms() - self.last_reply_ms > RENEW_MS
 
     def _is_rejoining(self) -> bool:
         return self._was_away() or self._clock.elapsed_ms() < self._rejoin_until_ms

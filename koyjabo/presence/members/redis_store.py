@@ -25,15 +25,15 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import MOST_LISTED, ChangeListener, Online, OnlineMember, PresenceChange
 from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent
-from koyjabo.presence.members.redis_script import BATCH, GONE, MemberScript, SyncAnswer, SyncReport, SyncRequest
+from koyjabo.presence.members.redis_script import BATCH, GONE, MemberScript, SyncReport, SyncRequest, SyncResponse
 
-Exchange = Generator[SyncRequest, SyncAnswer, None]
+Exchange = Generator[SyncRequest, SyncResponse, None]
 """The exchange with Redis for one scope. Yields a request per batch, receives the responses, and adopts the
 last one.
 """
 
-Ask = Callable[[list[SyncRequest]], Sequence[SyncAnswer]]
-TakeIn = Callable[[list[Sent], SyncAnswer, bool], None]
+Ask = Callable[[list[SyncRequest]], Sequence[SyncResponse]]
+TakeIn = Callable[[list[Sent], SyncResponse, bool], None]
 """Called with everything sent, the last response, and whether Redis had lost some of this worker's leases."""
 
 
@@ -45,10 +45,10 @@ def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
             pending[exchange] = next(exchange)
     while pending:
         batch = _next_batch(pending)
-        answers = ask([pending.pop(exchange) for exchange in batch])
-        for exchange, answer in zip(batch, answers, strict=True):
+        replies = ask([pending.pop(exchange) for exchange in batch])
+        for exchange, reply in zip(batch, replies, strict=True):
             with suppress(StopIteration):
-                pending[exchange] = exchange.send(answer)
+                pending[exchange] = exchange.send(reply)
 
 
 def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
@@ -85,19 +85,19 @@ class SyncPlanner:
             names = dict.fromkeys([*mirror.unconfirmed, *(self._own.names(scope) if renews else ())])
         while True:
             batch = self._batch(scope, mirror, names)
-            answer = yield self._request(scope, mirror, batch)
-            for (report, change), elsewhere in zip(batch, answer.elsewhere, strict=True):
+            reply = yield self._request(scope, mirror, batch)
+            for (report, change), elsewhere in zip(batch, reply.elsewhere, strict=True):
                 sent.append((report, change, bool(elsewhere)))
-            if names or answer.unswept:
+            if names or reply.unswept:
                 continue
-            if renews or answer.leases == mirror.leases_after(sent):
+            if renews or reply.leases == mirror.leases_after(sent):
                 break
             renews = has_lost = True
             with self._lock:
                 names = dict.fromkeys(self._own.names(scope))
         if renews:
             mirror.renewed_ms = now_ms
-        take_in(sent, answer, has_lost)
+        take_in(sent, reply, has_lost)
 
     def _request(
         self, scope: Scope, mirror: MemberMirror, batch: list[tuple[SyncReport, Change | None]]
@@ -205,9 +205,9 @@ class RedisOnlineMembers:
     def people(self, scope: Scope, most: int = MOST_LISTED, newest_first: bool = False) -> list[OnlineMember]:
         self._end_expired(scope)
         ask = partial(self._script.people, scope, most, newest_first)
-        answer = self._ask_in_order(ask)
+        reply = self._ask_in_order(ask)
         with self._lock:
-            return self._own.people(scope, most, newest_first) if answer is None else answer
+            return self._own.people(scope, most, newest_first) if reply is None else reply
 
     def online_in(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
         with self._lock:
@@ -232,17 +232,17 @@ class RedisOnlineMembers:
 
     def _ask_in_order(self, ask: Callable[[], Result]) -> Result | None:
         """Make a call in the outbox, in order. Returns None if Redis does not respond within PEOPLE_PATIENCE_S."""
-        answers: list[Result] = []
+        replies: list[Result] = []
         done = threading.Event()
 
         def run() -> None:
-            answers.append(ask())
+            replies.append(ask())
             done.set()
 
         if self._outbox.reachable:
             self._outbox.send_in_order(run)
             done.wait(PEOPLE_PATIENCE_S)
-        return answers[0] if answers else None
+        return replies[0] if replies else None
 
     def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
         try:
@@ -346,21 +346,21 @@ class RedisOnlineMembers:
             self._ask,
         )
 
-    def _ask(self, requests: list[SyncRequest]) -> list[SyncAnswer]:
-        answers = self._script.ask(requests)
+    def _ask(self, requests: list[SyncRequest]) -> list[SyncResponse]:
+        replies = self._script.ask(requests)
         self._answered_ms = self._clock.elapsed_ms()
-        return answers
+        return replies
 
     def _take_in(
-        self, scope: Scope, mirror: MemberMirror, sent: list[Sent], answer: SyncAnswer, has_lost: bool
+        self, scope: Scope, mirror: MemberMirror, sent: list[Sent], reply: SyncResponse, has_lost: bool
     ) -> None:
         with self._lock:
             before = mirror.online.count
-            mirror.answer(sent, answer, has_lost)
+            mirror.take_reply(sent, reply, has_lost)
             is_news, is_stale = mirror.online.count != before, mirror.is_stale
         if is_stale:
             self._sync_soon(scope)
         if is_news:
             self._on_news(scope)
-        if answer.unsent:
+        if reply.unsent:
             self._listener.wait(scope)

@@ -42,7 +42,7 @@ class VisitorMirror:
     def __init__(self, now_ms: int) -> None:
         self.snapshot = NO_VISITORS
         self.last_reported = NO_VISITORS  # the count last shown in this worker's rooms
-        self.last_answer_ms = now_ms  # when a reply from Redis last arrived, here or through another worker
+        self.last_reply_ms = now_ms  # when a reply from Redis last arrived, here or through another worker
         self.last_used_ms = now_ms  # when this worker last used the scope
         self.born = 0  # identifies the data set in Redis that the snapshot came from; 0 while Redis has none
         self.origin = ""  # the Redis server that the snapshot came from, as named by Sentinel
@@ -85,7 +85,7 @@ class VisitorMirror:
             else:
                 self.unconfirmed[touch.visitor_id] = newer = replace(newer, before=touch.after or newer.after)
                 self._estimate(newer, 1)
-        self.last_answer_ms = now_ms
+        self.last_reply_ms = now_ms
         # Another worker may have sent a newer count in the meantime. An equal version means the same count, unless ours
         # dates from before Redis lost its data. In both cases, Redis is right.
         if count.version >= self.snapshot.version and count != self.snapshot:
@@ -94,7 +94,7 @@ class VisitorMirror:
     def apply_remote(self, count: ActiveCount, now_ms: int) -> None:
         """Adopt a count that another worker got from Redis, if it is newer."""
         if count.version > self.snapshot.version:
-            self.last_answer_ms = now_ms
+            self.last_reply_ms = now_ms
             self._adopt(count)
 
     def drop_expired(self, before_ms: int) -> None:

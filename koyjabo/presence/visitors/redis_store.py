@@ -29,7 +29,7 @@ KEEP_FOR_WINDOWS = 2
 """How many windows the keys in Redis live after the last change, so that no active visitor is lost."""
 
 
-class ActiveAnswer(NamedTuple):
+class ActiveResponse(NamedTuple):
     version: int
     born: int  # when this data set was created, ms; 0 if there is none
     active: int
@@ -53,7 +53,7 @@ class TouchScript:
         self._script = redis_client.load(client, __file__, "touch")
         self._keep_ms = KEEP_FOR_WINDOWS * window_ms
 
-    def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], expired_ms: int) -> ActiveAnswer:
+    def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], expired_ms: int) -> ActiveResponse:
         """Touch, expire and read in one atomic step. Touches at `expired_ms` or earlier are skipped, because their
         leases have expired. `newest_version` is the highest version that this worker has seen; Redis continues from it
         if it has lost its own. Raises redis.RedisError.
@@ -68,8 +68,8 @@ class TouchScript:
         """End a visitor's lease. Any worker may call this. Raises redis.RedisError."""
         self._call(scope, 0, [visitor_id, "", 0])
 
-    def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> ActiveAnswer:
-        return ActiveAnswer(*self._script(keys_of(scope), [newest_version, self._keep_ms, BATCH, UNKNOWN, *visitors]))
+    def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> ActiveResponse:
+        return ActiveResponse(*self._script(keys_of(scope), [newest_version, self._keep_ms, BATCH, UNKNOWN, *visitors]))
 
 
 def keys_of(scope: Scope) -> list[str]:
@@ -192,7 +192,7 @@ class RedisActiveVisitors:
         return mirror
 
     def _current_count(self, scope: Scope, mirror: VisitorMirror, now_ms: int) -> ActiveCount:
-        if now_ms - mirror.last_answer_ms >= self._window_ms:
+        if now_ms - mirror.last_reply_ms >= self._window_ms:
             return mirror.own_count(self._own.count(scope))
         return mirror.count()
 
@@ -220,16 +220,16 @@ class RedisActiveVisitors:
             sent = list(mirror.unconfirmed.values()) if mirror else []
         if mirror is None:
             return
-        answer = self._send(scope, mirror, sent)
+        reply = self._send(scope, mirror, sent)
         now_ms = self._clock.elapsed_ms()
         with self._lock:
-            mirror.confirm(sent, answer.to_count(), now_ms)
+            mirror.confirm(sent, reply.to_count(), now_ms)
             before, mirror.last_reported = mirror.last_reported, self._current_count(scope, mirror, now_ms)
             is_news = mirror.last_reported.places != before.places
         if is_news:
             self._on_news(scope)
 
-    def _send(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> ActiveAnswer:
+    def _send(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> ActiveResponse:
         """Send these touches. If Redis has lost its data, also send all of this worker's visitors, and add their
         unconfirmed touches to `sent`. Returns only the last response, because counts taken partway through this, or
         through an expiry, are incomplete.
@@ -242,14 +242,14 @@ class RedisActiveVisitors:
         while True:
             batch = list(islice(touches, BATCH))
             expired_ms = self._clock.elapsed_ms() - self._window_ms
-            answer = self._script(scope, mirror.snapshot.version, batch, expired_ms)
-            known_born, mirror.born = mirror.born, answer.born
-            if known_born and known_born != answer.born and not mirror.must_resend_all:
+            reply = self._script(scope, mirror.snapshot.version, batch, expired_ms)
+            known_born, mirror.born = mirror.born, reply.born
+            if known_born and known_born != reply.born and not mirror.must_resend_all:
                 mirror.must_resend_all = True  # Redis restarted empty, unnoticed by the outbox
                 touches = chain(touches, self._own_touches(scope, mirror, sent))
-            elif len(batch) < BATCH and not answer.unswept:
+            elif len(batch) < BATCH and not reply.unswept:
                 mirror.must_resend_all = False
-                return answer
+                return reply
 
     def _own_touches(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> Iterator[Touch]:
         for visitor_id in self._own.visitor_ids(scope):

@@ -14,13 +14,13 @@ from koyjabo.reports.ui import date_ranges
 from koyjabo.reports.ui.date_ranges import Range
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import PRIVATE, answer
+from koyjabo.webkit.http.responses import PRIVATE, json_response
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import INSIDE, Answer, ListOf, describe
+from koyjabo.webkit.openapi.describe import INSIDE, ListOf, ResponseSpec, describe
 
-REPORT: dict[int, Answer] = {429: "too many reports at once; see Retry-After", **INSIDE}
-WITH_RANGE: dict[int, Answer] = {400: "the range is not valid; see details", **REPORT}
+REPORT: dict[int, ResponseSpec] = {429: "too many reports at once; see Retry-After", **INSIDE}
+WITH_RANGE: dict[int, ResponseSpec] = {400: "the range is not valid; see details", **REPORT}
 
 
 class DateRange(BaseModel):
@@ -28,7 +28,7 @@ class DateRange(BaseModel):
     end: str = Field(examples=["2025-10-31"])
 
 
-class VisitorsAnswer(BaseModel):
+class VisitorsResponse(BaseModel):
     """Unique visitors in a range of days. A visitor who logged in later counts once, as a user."""
 
     community_id: str
@@ -38,7 +38,7 @@ class VisitorsAnswer(BaseModel):
     date_range: DateRange
 
     @classmethod
-    def of(cls, community_id: str, counted: Visitors) -> VisitorsAnswer:
+    def of(cls, community_id: str, counted: Visitors) -> VisitorsResponse:
         return cls(
             community_id=community_id,
             authenticated_visitors=counted.people.authenticated,
@@ -48,7 +48,7 @@ class VisitorsAnswer(BaseModel):
         )
 
 
-class GrowthAnswer(BaseModel):
+class GrowthResponse(BaseModel):
     """Unique visitors in the last days, compared with the same number of days before them."""
 
     community_id: str
@@ -59,7 +59,7 @@ class GrowthAnswer(BaseModel):
     comparison_days: int
 
     @classmethod
-    def of(cls, community_id: str, growth: Growth) -> GrowthAnswer:
+    def of(cls, community_id: str, growth: Growth) -> GrowthResponse:
         return cls(
             community_id=community_id,
             current_period_visitors=growth.current,
@@ -70,7 +70,7 @@ class GrowthAnswer(BaseModel):
         )
 
 
-class TrendAnswer(BaseModel):
+class TrendResponse(BaseModel):
     """Unique visitors in one period."""
 
     period: str = Field(description="a day; the Monday of a week; an hour with its offset", examples=["2025-10-10"])
@@ -80,7 +80,7 @@ class TrendAnswer(BaseModel):
 
 
 def _trend(trend: Trend) -> dict[str, Any]:
-    """Return a TrendAnswer, built without pydantic because a report can have a thousand of them."""
+    """Return a TrendResponse, built without pydantic because a report can have a thousand of them."""
     authenticated, anonymous = trend.people
     counts = {"authenticated_count": authenticated, "anonymous_count": anonymous}
     return {"period": trend.period, **counts, "total_count": authenticated + anonymous}
@@ -96,52 +96,54 @@ def _community(community_id: str) -> str:
 @bp.get("/communities/<community_id>/visitors")
 @describe(
     "Unique visitors in a range of days",
-    {200: VisitorsAnswer, **WITH_RANGE},
+    {200: VisitorsResponse, **WITH_RANGE},
     query=date_ranges.RANGE,
     scope="stats:read",
 )
 def visitors(community_id: str) -> Response:
     """Get the unique visitors in a range of days in TIMEZONE. The last day is included."""
     scope, days = _community(community_id), Range.of(request, current().clock.today())
-    return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.visitors(scope, *days)))
+    return json_response(VisitorsResponse.of(scope, current()[PeopleServices].reports.visitors(scope, *days)))
 
 
 @bp.get("/communities/<community_id>/visitors/today")
-@describe("Unique visitors today", {200: VisitorsAnswer, **REPORT}, scope="stats:read")
+@describe("Unique visitors today", {200: VisitorsResponse, **REPORT}, scope="stats:read")
 def visitors_today(community_id: str) -> Response:
     """Get today's unique visitors, since midnight in TIMEZONE."""
     scope = _community(community_id)
-    return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.today(scope)))
+    return json_response(VisitorsResponse.of(scope, current()[PeopleServices].reports.today(scope)))
 
 
 @bp.get("/communities/<community_id>/visitors/weekly")
-@describe("Unique visitors in the last 7 days", {200: VisitorsAnswer, **REPORT}, scope="stats:read")
+@describe("Unique visitors in the last 7 days", {200: VisitorsResponse, **REPORT}, scope="stats:read")
 def visitors_weekly(community_id: str) -> Response:
     """Get the unique visitors in the last 7 days, including today."""
     scope = _community(community_id)
-    return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.weekly(scope)))
+    return json_response(VisitorsResponse.of(scope, current()[PeopleServices].reports.weekly(scope)))
 
 
 @bp.get("/communities/<community_id>/visitors/monthly")
-@describe("Unique visitors in the last 30 days", {200: VisitorsAnswer, **REPORT}, scope="stats:read")
+@describe("Unique visitors in the last 30 days", {200: VisitorsResponse, **REPORT}, scope="stats:read")
 def visitors_monthly(community_id: str) -> Response:
     """Get the unique visitors in the last 30 days, including today."""
     scope = _community(community_id)
-    return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.monthly(scope)))
+    return json_response(VisitorsResponse.of(scope, current()[PeopleServices].reports.monthly(scope)))
 
 
 @bp.get("/communities/<community_id>/visitors/growth")
-@describe("Growth of unique visitors", {200: GrowthAnswer, **WITH_RANGE}, query=date_ranges.GROWTH, scope="stats:read")
+@describe(
+    "Growth of unique visitors", {200: GrowthResponse, **WITH_RANGE}, query=date_ranges.GROWTH, scope="stats:read"
+)
 def visitors_growth(community_id: str) -> Response:
     """Compare the last days, including today, with the same number of days before them."""
     scope, days = _community(community_id), date_ranges.growth_days_of(request)
-    return answer(GrowthAnswer.of(scope, current()[PeopleServices].reports.growth(scope, days)))
+    return json_response(GrowthResponse.of(scope, current()[PeopleServices].reports.growth(scope, days)))
 
 
 @bp.get("/communities/<community_id>/visitors/trends")
 @describe(
     "Unique visitors by hour, day or week",
-    {200: ListOf(TrendAnswer), **WITH_RANGE},
+    {200: ListOf(TrendResponse), **WITH_RANGE},
     query=date_ranges.GRANULARITY,
     scope="stats:read",
 )

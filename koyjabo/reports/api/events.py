@@ -149,7 +149,7 @@ class EventsBody(Body):
         ]
 
 
-class RecordedAnswer(BaseModel):
+class RecordedResponse(BaseModel):
     """How many events were new, and how many had been recorded before."""
 
     accepted: int
@@ -168,7 +168,7 @@ NOTHING = Recorded(0, 0)
 
 
 @bp.post("/events")
-@describe("Record page views and events", {200: RecordedAnswer, **REFUSALS}, body=EventsBody)
+@describe("Record page views and events", {200: RecordedResponse, **REFUSALS}, body=EventsBody)
 @fast_path
 def record_events(context: RequestContext) -> PlainResponse:
     """Record up to 50 events from one visitor, all or none. Returns 200 with the number of new events once they are on
@@ -190,8 +190,8 @@ def record_events(context: RequestContext) -> PlainResponse:
     context.uncount_visitor("events", body.visitorId, size.uses * (len(events) - recorded.accepted) // len(events))
     if not recorded.accepted:
         context.uncount_visitor("event_requests", body.visitorId)
-    answer = f'{{"accepted":{recorded.accepted},"duplicates":{recorded.duplicates}}}'
-    return PlainResponse(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], answer)
+    response = f'{{"accepted":{recorded.accepted},"duplicates":{recorded.duplicates}}}'
+    return PlainResponse(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], response)
 
 
 def _count(context: RequestContext, visitor_id: str, size: Size) -> None:

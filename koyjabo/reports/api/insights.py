@@ -19,10 +19,10 @@ from koyjabo.core.identity import uuid_of
 from koyjabo.core.installation import VERSION
 from koyjabo.models import SITE, Scope
 from koyjabo.reports import shares
-from koyjabo.reports.api import answers
-from koyjabo.reports.api.answers import BreakdownAnswer, HoursAnswer, PeriodAnswer, SummaryAnswer
-from koyjabo.reports.engine.answers import MOST_ROWS
+from koyjabo.reports.api import responses
+from koyjabo.reports.api.responses import BreakdownResponse, HoursResponse, PeriodResponse, SummaryResponse
 from koyjabo.reports.engine.insights import Insights
+from koyjabo.reports.engine.results import MOST_ROWS
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.parameters import Parameters
@@ -36,7 +36,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import INSIDE, LOGGED_IN, Answer, ListOf, TableOf, describe
+from koyjabo.webkit.openapi.describe import INSIDE, LOGGED_IN, ListOf, ResponseSpec, TableOf, describe
 
 CSV, JSON = "csv", "json"
 MIMETYPES = {CSV: "text/csv", JSON: "application/json"}
@@ -73,25 +73,29 @@ REPORTS = {
     "summary": Report(
         (),
         lambda insights, asked: insights.summary(asked.question, asked.compare),
-        answers.summary,
-        answers.summary_rows,
-        (*answers.FiguresAnswer.model_fields, "until", "exact"),
+        responses.summary,
+        responses.summary_rows,
+        (*responses.FiguresResponse.model_fields, "until", "exact"),
     ),
     "timeline": Report(
-        ("granularity",), _timeline, answers.timeline, answers.timeline, tuple(answers.PeriodAnswer.model_fields)
+        ("granularity",),
+        _timeline,
+        responses.timeline,
+        responses.timeline,
+        tuple(responses.PeriodResponse.model_fields),
     ),
     "breakdown": Report(
         ("by", "limit", "offset"),
         _breakdown,
-        answers.breakdown,
-        answers.breakdown_rows,
+        responses.breakdown,
+        responses.breakdown_rows,
         ("value", "label", *SUMS, "count", *ATTENDED, "share", "at_least", "exact"),
     ),
     "hours": Report(
         (),
         lambda insights, asked: insights.hours(asked.question),
-        answers.hours,
-        answers.hours_rows,
+        responses.hours,
+        responses.hours_rows,
         ("weekday", "hour", "visits", "exact"),
     ),
 }
@@ -127,11 +131,11 @@ def respond(
     return response
 
 
-def _write(response: Response, name: str, report: Report, asked: Parameters, kind: str, answer: Any) -> None:
+def _write(response: Response, name: str, report: Report, asked: Parameters, kind: str, result: Any) -> None:
     if kind == JSON:
-        response.set_data(json.dumps(report.as_json(answer), ensure_ascii=False))
+        response.set_data(json.dumps(report.as_json(result), ensure_ascii=False))
         return
-    rows = [{column: row.get(column) for column in report.columns} for row in report.rows(answer)]
+    rows = [{column: row.get(column) for column in report.columns} for row in report.rows(result)]
     response.set_data(spreadsheet.head(CSV, report.columns) + spreadsheet.lines(CSV, rows))
     file = f"{name}-{asked.question.first}-{asked.question.last}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
@@ -156,15 +160,15 @@ def _number(name: str, text: str, least: int, most: int) -> int:
     return int(text)
 
 
-REFUSED: dict[int, Answer] = {
+REFUSED: dict[int, ResponseSpec] = {
     304: None,
     400: "a parameter is not valid; see details",
     429: "too many reports at once; see Retry-After",
     503: "the database is unavailable, or visits are being counted after an upgrade; see Retry-After",
 }
-OF_SITE: dict[int, Answer] = {**LOGGED_IN, 403: "only for admins and viewers of the site", **REFUSED}
-OF_COMMUNITY: dict[int, Answer] = {**INSIDE, **REFUSED}
-OF_LINK: dict[int, Answer] = {
+OF_SITE: dict[int, ResponseSpec] = {**LOGGED_IN, 403: "only for admins and viewers of the site", **REFUSED}
+OF_COMMUNITY: dict[int, ResponseSpec] = {**INSIDE, **REFUSED}
+OF_LINK: dict[int, ResponseSpec] = {
     401: "the link has a password that has not been entered in this browser yet",
     404: "the link is not valid, or no longer valid",
     **REFUSED,
@@ -194,23 +198,23 @@ class Described(NamedTuple):
     """The API description of one of REPORTS, which is the same wherever the report is available."""
 
     summary: str
-    answer: Answer
+    response: ResponseSpec
     query: dict[str, str]
     more: str = ""
 
 
 KINDS = {
-    "summary": Described("Figures for a range", TableOf(SummaryAnswer), COMPARE),
+    "summary": Described("Figures for a range", TableOf(SummaryResponse), COMPARE),
     "timeline": Described(
         "Figures by hour, day, week or month",
-        TableOf(ListOf(PeriodAnswer)),
+        TableOf(ListOf(PeriodResponse)),
         GRANULARITY,
         " Returns every period of the range, with the current one last.",
     ),
     "breakdown": Described(
-        "Figures by value of a dimension", TableOf(BreakdownAnswer), BY, " Values with the most visits come first."
+        "Figures by value of a dimension", TableOf(BreakdownResponse), BY, " Values with the most visits come first."
     ),
-    "hours": Described("Visits by weekday and hour", TableOf(HoursAnswer), {}),
+    "hours": Described("Visits by weekday and hour", TableOf(HoursResponse), {}),
 }
 
 
@@ -221,7 +225,7 @@ class ReportPlace(NamedTuple):
     endpoint: str
     about: str
     whom: str
-    refused: dict[int, Answer]
+    refused: dict[int, ResponseSpec]
     filters: dict[str, str]
     ask: Callable[..., Response]  # called with the report's name and the path arguments
     secured: bool = True
@@ -280,9 +284,9 @@ def _add(place: ReportPlace, name: str, kind: Described) -> None:
         return place.ask(name, **where)
 
     view.__name__, view.__doc__ = f"{place.endpoint}{name}", f"{place.whom}{kind.more}"
-    answers, query = {200: kind.answer, **place.refused}, RANGE | kind.query | place.filters
+    responses, query = {200: kind.response, **place.refused}, RANGE | kind.query | place.filters
     scope = "reports:read" if place.secured else ""
-    described = describe(f"{kind.summary}{place.about}", answers, None, IF_NONE_MATCH, query, place.secured, scope)
+    described = describe(f"{kind.summary}{place.about}", responses, None, IF_NONE_MATCH, query, place.secured, scope)
     bp.get(f"{place.path}{name}")(described(view))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Any
 
-from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Row, reason_of_folded
 from koyjabo.reports.engine.ledger_queries import community_names
+from koyjabo.reports.engine.results import FOLDED, FOLDED_EVENTS, Breakdown, Row, reason_of_folded
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.groups import REST, VALUE, Group, Sums, VisitSet, minus, seconds, total, union

@@ -17,7 +17,6 @@ from koyjabo.core.runtime import out_of_turn
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.engine import ledger_queries
-from koyjabo.reports.engine.answers import Breakdown, Hours, Period, Summary
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
     HoursRequest,
@@ -25,8 +24,9 @@ from koyjabo.reports.engine.requests import (
     SummaryRequest,
     TimelineRequest,
 )
+from koyjabo.reports.engine.results import Breakdown, Hours, Period, Summary
 from koyjabo.reports.engine.shared_reads import SharedReads
-from koyjabo.reports.engine.snapshot_queries import answer_all
+from koyjabo.reports.engine.snapshot_queries import read_all
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query import labels
@@ -63,7 +63,7 @@ class Insights:
         self.live = Live(parser, clock)
         """Only the thread for scans may use this."""
         self._slot: Callable[[], AbstractContextManager[None]] = nullcontext
-        self._answered: Callable[[Sequence[ReportRequest]], list[Any]] = self._answers
+        self._read_all: Callable[[Sequence[ReportRequest]], list[Any]] = self._read
         self._is_public = False
 
     def for_share_links(self) -> Insights:
@@ -75,7 +75,7 @@ class Insights:
         insights, lock = copy(self), threading.Lock()
         insights._is_public = True
         insights._slot = lambda: _held(lock)
-        insights._answered = insights._answers
+        insights._read_all = insights._read
         return insights
 
     def for_open_pages(self) -> Insights:
@@ -83,7 +83,7 @@ class Insights:
         with a pause between snapshots. Reports include every visit that was acknowledged before the call.
         """
         insights = copy(self)
-        insights._answered = SharedReads(self._answers).answers
+        insights._read_all = SharedReads(self._read).read
         return insights
 
     def asked(
@@ -108,19 +108,19 @@ class Insights:
         """
         for request in requests:
             self._check(request)
-        answers = self._answered([self._seen(request) for request in requests])
-        return [self._finished(*pair, language) for pair in zip(requests, answers, strict=True)]
+        results = self._read_all([self._seen(request) for request in requests])
+        return [self._finished(*pair, language) for pair in zip(requests, results, strict=True)]
 
     def summary(self, question: Question, compare: str | None = None) -> Summary:
         """Return the figures for a range, and for the range named by `compare` (one of COMPARISONS)."""
         other = self.compared(question, compare) if compare else None
-        answer: Summary = self.read([SummaryRequest(question, other)])[0]
-        return answer
+        result: Summary = self.read([SummaryRequest(question, other)])[0]
+        return result
 
     def timeline(self, question: Question, granularity: str) -> list[Period]:
         """Return every period of the range. Raises InvalidInput for more than MOST_PERIODS."""
-        answer: list[Period] = self.read([TimelineRequest(question, granularity)])[0]
-        return answer
+        result: list[Period] = self.read([TimelineRequest(question, granularity)])[0]
+        return result
 
     def breakdown(
         self, question: Question, dimension: str, limit: int = 10, offset: int = 0, language: str = "en"
@@ -128,13 +128,13 @@ class Insights:
         """Return the values of a dimension, most visits first, with labels in `language`. Raises InvalidInput for an
         unknown dimension.
         """
-        answer: Breakdown = self.read([BreakdownRequest(question, dimension, limit, offset)], language)[0]
-        return answer
+        result: Breakdown = self.read([BreakdownRequest(question, dimension, limit, offset)], language)[0]
+        return result
 
     def hours(self, question: Question) -> Hours:
         """Return visits by weekday and hour in TIMEZONE."""
-        answer: Hours = self.read([HoursRequest(question)])[0]
-        return answer
+        result: Hours = self.read([HoursRequest(question)])[0]
+        return result
 
     def label(self, dimension: str, value: Value, language: str) -> str:
         """Return the label for a value of a dimension."""
@@ -169,9 +169,9 @@ class Insights:
             known.append(stored)
         return max(known, default=None)
 
-    def _answers(self, requests: Sequence[ReportRequest]) -> list[Any]:
+    def _read(self, requests: Sequence[ReportRequest]) -> list[Any]:
         with self._slot():
-            return self._database.scan(answer_all, self._clock, self.live, requests)
+            return self._database.scan(read_all, self._clock, self.live, requests)
 
     def _check(self, request: ReportRequest) -> None:
         """Validate a request. Raises InvalidInput."""
@@ -180,16 +180,16 @@ class Insights:
         elif isinstance(request, BreakdownRequest) and not is_dimension(request.dimension):
             raise InvalidInput(details={"by": NOT_A_DIMENSION})
 
-    def _finished(self, request: ReportRequest, answer: Any, language: str | None) -> Any:
+    def _finished(self, request: ReportRequest, result: Any, language: str | None) -> Any:
         """Add what does not come from the snapshot: labels, and the peak of the last minute."""
         if isinstance(request, SummaryRequest):
-            peak = self._peak(request.question, answer.figures.peak_active)
-            return answer._replace(figures=answer.figures._replace(peak_active=peak))
+            peak = self._peak(request.question, result.figures.peak_active)
+            return result._replace(figures=result.figures._replace(peak_active=peak))
         if isinstance(request, BreakdownRequest) and language:
-            names = self._names(request.dimension, [row.value for row in answer.rows if row.value])
+            names = self._names(request.dimension, [row.value for row in result.rows if row.value])
             label = partial(labels.label, request.dimension, language=language, names=names)
-            return answer._replace(rows=[row._replace(label=label(row.value)) for row in answer.rows])
-        return answer
+            return result._replace(rows=[row._replace(label=label(row.value)) for row in result.rows])
+        return result
 
     def _seen(self, request: ReportRequest) -> ReportRequest:
         return (

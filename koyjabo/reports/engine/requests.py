@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from koyjabo.core.clock import Clock
-from koyjabo.reports.engine.answers import (
+from koyjabo.reports.engine.breakdowns import breakdown
+from koyjabo.reports.engine.results import (
     FOLDED,
     FOLDED_EVENTS,
     FOLDED_MEDIAN,
@@ -20,7 +21,6 @@ from koyjabo.reports.engine.answers import (
     Summary,
     reason_of_folded,
 )
-from koyjabo.reports.engine.breakdowns import breakdown
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, NO_VISITS, WEEKDAY, minus
@@ -42,7 +42,7 @@ class SummaryRequest:
             if question:
                 yield from ((question, EVERYTHING), (question, LENGTHS))
 
-    def answer(self, snapshot: Snapshot) -> Summary:
+    def read(self, snapshot: Snapshot) -> Summary:
         figures = _figures(snapshot, self.question)
         compared = _figures(snapshot, self.compared) if self.compared else None
         until_ms = self.compared.until_ms if self.compared else None
@@ -64,7 +64,7 @@ class TimelineRequest:
     def groups(self) -> Iterator[tuple[Question, str]]:
         yield self.question, self.granularity
 
-    def answer(self, snapshot: Snapshot) -> list[Period]:
+    def read(self, snapshot: Snapshot) -> list[Period]:
         groups = snapshot.by(self.question, self.granularity)
         views, unknown = snapshot.events(self.question).views(self.granularity)
         names = {*periods(self.question, self.granularity, snapshot.clock), *groups, *views, *unknown}
@@ -99,7 +99,7 @@ class BreakdownRequest:
         if self.dimension == VIEWED_PAGE:
             yield self.question, "page"
 
-    def answer(self, snapshot: Snapshot) -> Breakdown:
+    def read(self, snapshot: Snapshot) -> Breakdown:
         return breakdown(snapshot, self.question, self.dimension, self.limit, self.offset, self.is_public)
 
 
@@ -112,7 +112,7 @@ class HoursRequest:
     def groups(self) -> Iterator[tuple[Question, str]]:
         yield self.question, WEEKDAY
 
-    def answer(self, snapshot: Snapshot) -> Hours:
+    def read(self, snapshot: Snapshot) -> Hours:
         folded = snapshot.folded(self.question)
         if folded and not folded.knows_hours:
             return Hours([], FOLDED)
@@ -124,20 +124,20 @@ class HoursRequest:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRequest:
-    """Requests what `read`, a module-level function, reads from the ledger in the snapshot."""
+    """Requests what `reader`, a module-level function, reads from the ledger in the snapshot."""
 
     question: Question
-    read: Callable[[Snapshot, Question], Any]
+    reader: Callable[[Snapshot, Question], Any]
 
     def groups(self) -> Iterator[tuple[Question, str]]:
         yield from ()
 
-    def answer(self, snapshot: Snapshot) -> Any:
-        return self.read(snapshot, self.question)
+    def read(self, snapshot: Snapshot) -> Any:
+        return self.reader(snapshot, self.question)
 
 
 ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | HoursRequest | LedgerRequest
-"""A hashable request. `groups` are the (question, key) pairs that it reads. `answer` raises LedgerUnavailable."""
+"""A hashable request. `groups` are the (question, key) pairs that it reads. `read` raises LedgerUnavailable."""
 
 
 def dimensions(request: ReportRequest) -> set[str]:

@@ -24,7 +24,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.requests: dict[ReportRequest, None] = {}
-        self.answers: dict[ReportRequest, Any] | None = None
+        self.results: dict[ReportRequest, Any] | None = None
         self.error: Exception = LedgerUnavailable()  # why there are no answers
         self.done = threading.Event()
 
@@ -44,7 +44,7 @@ class SharedReads:
         self._turn = threading.Lock()  # held by the call that reads
         self._rested_at = 0.0  # monotonic s
 
-    def answers(self, requests: Sequence[ReportRequest]) -> list[Any]:
+    def read(self, requests: Sequence[ReportRequest]) -> list[Any]:
         """Wait for a snapshot that begins after this call, shared with all calls that wait for it."""
         with self._guard:
             is_first = self._next is None
@@ -52,23 +52,23 @@ class SharedReads:
             batch.requests.update(dict.fromkeys(requests))
         with out_of_turn():
             if is_first:
-                self._answer(batch)
+                self._read_batch(batch)
             batch.done.wait()
-        if batch.answers is None:
+        if batch.results is None:
             if isinstance(batch.error, StillCounting | TooBusy) or batch.requests.keys() == set(requests):
                 raise batch.error
             with out_of_turn():
                 return self._read_rested(lambda: requests)
-        return [batch.answers[request] for request in requests]
+        return [batch.results[request] for request in requests]
 
-    def _answer(self, batch: _Batch) -> None:
+    def _read_batch(self, batch: _Batch) -> None:
         def waiting() -> Sequence[ReportRequest]:
             with self._guard:
                 self._next = None
             return list(batch.requests)
 
         try:
-            batch.answers = dict(zip(batch.requests, self._read_rested(waiting), strict=True))
+            batch.results = dict(zip(batch.requests, self._read_rested(waiting), strict=True))
         except Exception as error:
             batch.error = error
         finally:

@@ -17,7 +17,7 @@ from koyjabo.reports.engine.event_counts import EventCounts
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.query.groups import EVERYTHING, Attended, Group, Groups, VisitSet
 from koyjabo.reports.query.report_query import Question, Value
-from koyjabo.reports.rolled_up.folded_queries import FoldedDays, folded_days
+from koyjabo.reports.rolled_up.folded_queries import RolledUpDays, folded_days
 
 
 class Snapshot:
@@ -29,7 +29,7 @@ class Snapshot:
         self.session, self.clock, self.at_ms = session, clock, clock.now_ms()
         self._kept = live
         self.groups: defaultdict[Question, set[str]] = defaultdict(set)
-        self._folded: dict[Question, FoldedDays | None] = {}
+        self._folded: dict[Question, RolledUpDays | None] = {}
         self._events: dict[Question, EventCounts] = {}
 
     @cached_property
@@ -43,11 +43,11 @@ class Snapshot:
         folded = self.folded(question)
         return folded.by(key) if folded else self._ask(question, key)
 
-    def folded(self, question: Question) -> FoldedDays | None:
+    def folded(self, question: Question) -> RolledUpDays | None:
         """Return what is known about a question's rolled-up days, or None if it has none."""
         if question not in self._folded:
             days = {day for day in self._folded_days(question.scope) if question.first <= day <= question.last}
-            folded = FoldedDays(self.session, self.clock, question, days, self._ask) if days else None
+            folded = RolledUpDays(self.session, self.clock, question, days, self._ask) if days else None
             self._folded[question] = folded
         return self._folded[question]
 
@@ -92,7 +92,7 @@ class Snapshot:
         return self._live.by(self.session, question, key, self.groups.get(question, ()))
 
 
-def answer_all(session: Session, clock: Clock, live: Live, requests: Sequence[Any]) -> list[Any]:
+def read_all(session: Session, clock: Clock, live: Live, requests: Sequence[Any]) -> list[Any]:
     """Return the results in the order of the requests, all from one snapshot. Raises StillCounting,
     LedgerUnavailable.
     """
@@ -100,4 +100,4 @@ def answer_all(session: Session, clock: Clock, live: Live, requests: Sequence[An
     for request in requests:
         for question, key in request.groups():
             snapshot.groups[question].add(key)
-    return [request.answer(snapshot) for request in requests]
+    return [request.read(snapshot) for request in requests]

@@ -10,7 +10,7 @@ from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.models import Scope
 from koyjabo.reports.ui import annotation_texts, community, comparisons, switches
-from koyjabo.reports.ui.base import Placement, of_community
+from koyjabo.reports.ui.base import ReportContext, of_community
 from koyjabo.reports.ui.share_forms import ShareDesk
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
@@ -72,7 +72,7 @@ def community_reports(community_id: str) -> Response:
     )
 
 
-def _base(scope: Scope) -> Placement:
+def _base(scope: Scope) -> ReportContext:
     path = url_for("pages.community_reports", community_id=scope)
     notes, share = partial(annotation_texts.notes, scope), url_for("pages.new_share", community_id=scope)
     base = of_community(scope)._replace(path=path, notes=notes, share=share, extra=community.of_moment)

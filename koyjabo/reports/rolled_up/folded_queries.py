@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.counting.queries import visits_by_day, visits_by_hour
-from koyjabo.models import EventSum, FoldedVisits, InsightSum, Scope
+from koyjabo.models import EventSum, InsightSum, RolledUpVisits, Scope
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, REST, WEEKDAY, Group, Groups, merged, merged_by, minus
 from koyjabo.reports.query.groups import total as sum_of
@@ -48,7 +48,7 @@ Ask = Callable[[Question, str], Groups]
 
 def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
     """Return all days that have rolled-up visits or sums."""
-    removed = select(FoldedVisits.day).where(FoldedVisits.scope == scope)
+    removed = select(RolledUpVisits.day).where(RolledUpVisits.scope == scope)
     summed = select(InsightSum.period).where(
         InsightSum.scope == scope,
         InsightSum.dimension == TOTAL,
@@ -58,7 +58,7 @@ def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
     return {*session.scalars(removed.distinct()), *session.scalars(summed)}
 
 
-class FoldedDays:
+class RolledUpDays:
     """Answers a question about a range that includes rolled-up days. `ask` answers the question for stored rows."""
 
     def __init__(self, session: Session, clock: Clock, question: Question, days: set[str], ask: Ask) -> None:

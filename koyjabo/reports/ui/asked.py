@@ -11,7 +11,6 @@ from zlib import crc32
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
 from koyjabo.reports.engine import ledger_queries
-from koyjabo.reports.engine.answers import MOST_ROWS, MomentTotals
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
@@ -21,6 +20,7 @@ from koyjabo.reports.engine.requests import (
     SummaryRequest,
     TimelineRequest,
 )
+from koyjabo.reports.engine.results import MOST_ROWS, SnapshotTotals
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.dimensions import ATTENDED
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
@@ -29,10 +29,10 @@ from koyjabo.reports.query.ranges import NO_COMPARISON, since
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui import breakdowns, cards, comparisons, figures, timelines
 from koyjabo.reports.ui.address import Pairs
-from koyjabo.reports.ui.base import SHOWN, Placement
+from koyjabo.reports.ui.base import SHOWN, ReportContext
 from koyjabo.reports.ui.cards import Card
 
-Answers = Mapping[ReportRequest, Any]
+Results = Mapping[ReportRequest, Any]
 
 SENT = ("part", "whole", comparisons.KEEP)
 """Parameters that control how a page is sent: only these parts, all parts however long they take, and with a cookie."""
@@ -41,8 +41,8 @@ ON_MAPS = {cards.BANGLADESH: ("city", MOST_ROWS)}
 """A map's contents: a dimension, and how many of its values are shown."""
 
 
-def totals(snapshot: Snapshot, question: Question) -> MomentTotals:
-    return MomentTotals(*ledger_queries.totals(snapshot.session, question.scope, question.last), snapshot.at_ms)
+def totals(snapshot: Snapshot, question: Question) -> SnapshotTotals:
+    return SnapshotTotals(*ledger_queries.totals(snapshot.session, question.scope, question.last), snapshot.at_ms)
 
 
 class AskedView:
@@ -50,7 +50,7 @@ class AskedView:
     LedgerUnavailable.
     """
 
-    def __init__(self, base: Placement, pairs: Iterable[tuple[str, str]], insights: Insights, today: str) -> None:
+    def __init__(self, base: ReportContext, pairs: Iterable[tuple[str, str]], insights: Insights, today: str) -> None:
         self.base, self.insights, self.today = base, insights, today
         self.parameters = insights.asked(_with_defaults(pairs, base), base.scope, (*SHOWN, *SENT), base.range)
         self.question = self.parameters.question.within(base.filters)
@@ -97,11 +97,11 @@ class AskedView:
         days = self.insights.days
         return days(self.before) / days(self.compared) if self.began and self.before and self.compared else 1.0
 
-    def upto(self, known: MomentTotals) -> int | None:
+    def upto(self, known: SnapshotTotals) -> int | None:
         """Return the latest visit number in the scope, or None for readers of a share link with filters."""
         return None if self.base.is_shared and self.base.filters else known.total
 
-    def moment(self, known: MomentTotals) -> int:
+    def moment(self, known: SnapshotTotals) -> int:
         """Return a number that orders reports of one view by time."""
         upto = self.upto(known)
         return known.at_ms if upto is None else upto
@@ -214,7 +214,7 @@ class AskedView:
             raise InvalidInput(details=problems)
 
 
-def _with_defaults(pairs: Iterable[tuple[str, str]], base: Placement) -> list[tuple[str, str]]:
+def _with_defaults(pairs: Iterable[tuple[str, str]], base: ReportContext) -> list[tuple[str, str]]:
     given = list(pairs)
     names = {name for name, _ in given}
     if "compare" in names:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.engine.answers import MOST_ROWS
+from koyjabo.reports.engine.results import MOST_ROWS
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.ranges import DEFAULT, NO_COMPARISON
 from koyjabo.reports.query.report_query import Filters, Question
@@ -20,7 +20,7 @@ SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
 """Parameters that select the shown parts of a view, in addition to the question's parameters."""
 
 
-class Placement(NamedTuple):
+class ReportContext(NamedTuple):
     """The place where reports are shown. Pages set `path`, `annotate`, `share`, `notes` and `extra`, which do not
     affect reports.
     """
@@ -43,20 +43,20 @@ class Placement(NamedTuple):
     switches: Pairs = ()  # filters used if the URL has no comparison
 
 
-OVERVIEW = Placement("overview", "", "/api/reports")
+OVERVIEW = ReportContext("overview", "", "/api/reports")
 
 
-def of_community(scope: Scope) -> Placement:
-    return Placement("community", "", f"/api/communities/{scope}/reports", scope, cards.of_a_community())
+def of_community(scope: Scope) -> ReportContext:
+    return ReportContext("community", "", f"/api/communities/{scope}/reports", scope, cards.of_a_community())
 
 
-def of_link(link: OpenLink, scope: Scope, filters: Filters) -> Placement:
-    base = Placement(f"share {link.id}", "", "", scope, cards.of_a_community(), filters)
+def of_link(link: OpenLink, scope: Scope, filters: Filters) -> ReportContext:
+    base = ReportContext(f"share {link.id}", "", "", scope, cards.of_a_community(), filters)
     return base._replace(range=link.range or DEFAULT, is_shared=True)
 
 
 class Links:
-    base: Placement
+    base: ReportContext
     address: PageAddress
 
     def all(self, dimension: str) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flask_babel import gettext as _
 
 from koyjabo.evidence.facts import LENGTHS
-from koyjabo.reports.engine.answers import Breakdown, Row
+from koyjabo.reports.engine.results import Breakdown, Row
 from koyjabo.reports.query.dimensions import ATTENDED, EVIDENCE, has_many
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import escaped

@@ -10,10 +10,10 @@ from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import StillCounting
 from koyjabo.models import Scope
 from koyjabo.reports import conversion_queries
-from koyjabo.reports.community_people import DAILY, HOURLY, MONTH, WEEK, Growth, MomentReports, People, Trend
+from koyjabo.reports.community_people import DAILY, HOURLY, MONTH, WEEK, Growth, People, SnapshotReports, Trend
 from koyjabo.reports.conversion_queries import ConversionReport
-from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.requests import BreakdownRequest
+from koyjabo.reports.engine.results import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
@@ -53,7 +53,7 @@ class ConversionLines(NamedTuple):
     reason: str  # why not all conversions are known; "" if they are
 
 
-class CommunityMoment(NamedTuple):
+class CommunitySnapshot(NamedTuple):
     """A dashboard's contents, from the same snapshot as its reports."""
 
     weekly: People
@@ -66,11 +66,11 @@ class CommunityMoment(NamedTuple):
     pages: Breakdown | None  # landing pages on the days of the question; None while reports cannot be computed
 
 
-def of_moment(snapshot: Snapshot, question: Question) -> CommunityMoment:
+def of_moment(snapshot: Snapshot, question: Question) -> CommunitySnapshot:
     """Read a dashboard's contents from a snapshot. Raises NeedsScan and LedgerUnavailable."""
     scope, clock, session = question.scope, snapshot.clock, snapshot.session
-    reports, today = MomentReports(session, clock), clock.today()
-    return CommunityMoment(
+    reports, today = SnapshotReports(session, clock), clock.today()
+    return CommunitySnapshot(
         weekly=reports.weekly(scope).people,
         monthly=reports.monthly(scope).people,
         growth=reports.growth(scope, WEEK),
@@ -84,12 +84,12 @@ def of_moment(snapshot: Snapshot, question: Question) -> CommunityMoment:
 
 def _pages(snapshot: Snapshot, question: Question) -> Breakdown | None:
     try:
-        return BreakdownRequest(question, "page", MOST_ROWS).answer(snapshot)
+        return BreakdownRequest(question, "page", MOST_ROWS).read(snapshot)
     except StillCounting:
         return None
 
 
-def _by_hour(reports: MomentReports, scope: Scope, clock: Clock) -> list[Row]:
+def _by_hour(reports: SnapshotReports, scope: Scope, clock: Clock) -> list[Row]:
     today, now = clock.today(), clock.local(clock.bucket(clock.now_ms()).hour_s)
     trend = reports.trend(scope, HOURLY, shifted(today, -1), today)
     last = next((at for at, entry in enumerate(trend) if entry.period == now), len(trend))

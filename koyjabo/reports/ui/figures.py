@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.core.i18n import N_
-from koyjabo.reports.engine.answers import FOLDED_MEDIAN, Breakdown, Period, Summary
+from koyjabo.reports.engine.results import FOLDED_MEDIAN, Breakdown, Period, Summary
 from koyjabo.reports.ui.address import PageAddress
 
 LABELS: dict[str, LazyString] = {

@@ -23,7 +23,7 @@ from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import numbers
 from koyjabo.reports.ui.asked import AskedView
-from koyjabo.reports.ui.base import OVERVIEW, Placement, of_community
+from koyjabo.reports.ui.base import OVERVIEW, ReportContext, of_community
 from koyjabo.reports.ui.numbers import Numbers
 
 STILL_MS = 10_000
@@ -55,7 +55,7 @@ class LiveView:
         self,
         services: Services,
         key: str,
-        base: Placement,
+        base: ReportContext,
         pairs: Sequence[tuple[str, str]],
         check: Callable[[], object],
         reading: set[LiveView],
@@ -101,9 +101,9 @@ class LiveView:
     def _read(self) -> None:
         asked = AskedView(self.base, self._pairs, self._insights, self._clock.today())
         requests = list(dict.fromkeys(asked.requests(lambda part: True)))
-        answers = dict(zip(requests, self._insights.read(requests, None), strict=True))
-        totals = answers[asked.totals_request]
-        current = numbers.numbers(asked, answers, lambda part: True)
+        results = dict(zip(requests, self._insights.read(requests, None), strict=True))
+        totals = results[asked.totals_request]
+        current = numbers.numbers(asked, results, lambda part: True)
         self._sent, self._moment, self._upto = current, asked.moment(totals), asked.upto(totals) or 0
         self._at = self._clock.local(totals.at_ms // 1000)[11:19]
         self._is_over = asked.question.last < asked.today
@@ -124,14 +124,14 @@ class LiveViews:
         base = OVERVIEW if scope == SITE else of_community(scope)
         return self._opening(base, message, lambda: None)
 
-    def of_link(self, base: Placement, message: Message, check: Callable[[], object]) -> Opening:
+    def of_link(self, base: ReportContext, message: Message, check: Callable[[], object]) -> Opening:
         """Open a view of a share link. `check` is called before each report, and raises a KoyJaboError once the link
         is revoked.
         """
         shares.check(_pairs(message))
         return self._opening(base, message, check)
 
-    def _opening(self, base: Placement, message: Message, check: Callable[[], object]) -> Opening:
+    def _opening(self, base: ReportContext, message: Message, check: Callable[[], object]) -> Opening:
         services, pairs = self._services, _pairs(message)
         reports = services[ReportServices]
         insights = reports.shared_reports if base.is_shared else reports.reports
@@ -139,7 +139,7 @@ class LiveViews:
         view = partial(LiveView, services, asked.key, base, pairs, check, self._reading)
         return view_room(asked.view, base.is_shared), partial(self._open, base, view)
 
-    def _open(self, base: Placement, make: Callable[[], LiveView]) -> LiveView:
+    def _open(self, base: ReportContext, make: Callable[[], LiveView]) -> LiveView:
         """Open a view. Raises TooBusy."""
         if base.name != OVERVIEW.name:
             opened = {view for _, view in self._services[RealtimeServices].rooms.with_source(LiveView)}

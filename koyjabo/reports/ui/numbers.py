@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from koyjabo.reports.engine.answers import Breakdown, Hours, Period
+from koyjabo.reports.engine.results import Breakdown, Hours, Period
 from koyjabo.reports.ui import breakdowns, cards, figures, timelines
 from koyjabo.reports.ui.address import PageAddress
-from koyjabo.reports.ui.asked import ON_MAPS, Answers, AskedView
+from koyjabo.reports.ui.asked import ON_MAPS, AskedView, Results
 from koyjabo.reports.ui.breakdowns import Values
 from koyjabo.reports.ui.cards import Card
 
@@ -33,41 +33,41 @@ class Numbers(NamedTuple):
 
 def values(
     asked: AskedView,
-    answers: Answers,
+    results: Results,
     address: PageAddress | None,
     dimension: str,
     limit: int = breakdowns.IN_A_CARD,
     offset: int = 0,
 ) -> Values:
     """Return a dimension's lines, with links based on `address`, or without links if it is None."""
-    now, *before = (answers[request] for request in asked.breakdown_requests(dimension, limit, offset))
+    now, *before = (results[request] for request in asked.breakdown_requests(dimension, limit, offset))
     return breakdowns.values(now, next(iter(before), None), asked.question, dimension, address, offset, asked.per_day)
 
 
-def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) -> Numbers:
+def numbers(asked: AskedView, results: Results, draws: Callable[[str], bool]) -> Numbers:
     """Return the numbers of the parts whose names `draws` accepts."""
     cells: dict[str, Cell] = {}
     rest: dict[str, Any] = {}  # by part: everything that no cell shows
     if draws("figures"):
         days = [(question.first, question.last) for question in (asked.question, asked.compared) if question]
-        rest["figures"] = days, _figures(asked, answers, cells)
+        rest["figures"] = days, _figures(asked, results, cells)
     if draws("chart"):
-        rest["chart"] = _chart(asked, [answers[request] for request in asked.timeline_requests], cells)
+        rest["chart"] = _chart(asked, [results[request] for request in asked.timeline_requests], cells)
     if asked.by:
         if draws("list"):
-            rest["list"] = _whole(asked, answers, asked.whole_list)
+            rest["list"] = _whole(asked, results, asked.whole_list)
     else:
         for card in asked.base.cards:
             if draws(card.name):
-                rest[card.name] = _card(asked, answers, card, cells)
+                rest[card.name] = _card(asked, results, card, cells)
         if draws("hours"):
-            rest["hours"] = _hours(answers[asked.hours_request], cells)
+            rest["hours"] = _hours(results[asked.hours_request], cells)
     return Numbers(cells, {name: f"{crc32(repr(value).encode()):x}" for name, value in rest.items()})
 
 
-def _figures(asked: AskedView, answers: Answers, cells: dict[str, Cell]) -> Any:
-    lengths: Breakdown = answers[asked.lengths_request]
-    summary = figures.of_measured(answers[asked.summary_request], lengths)
+def _figures(asked: AskedView, results: Results, cells: dict[str, Cell]) -> Any:
+    lengths: Breakdown = results[asked.lengths_request]
+    summary = figures.of_measured(results[asked.summary_request], lengths)
     rest: list[Any] = [summary.reason]
     for name in figures.LABELS:
         now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
@@ -93,9 +93,9 @@ def _chart(asked: AskedView, periods: list[list[Period]], cells: dict[str, Cell]
     return rest
 
 
-def _card(asked: AskedView, answers: Answers, card: Card, cells: dict[str, Cell]) -> Any:
+def _card(asked: AskedView, results: Results, card: Card, cells: dict[str, Cell]) -> Any:
     tab = asked.tab(card)
-    shown = values(asked, answers, None, cards.MAPS.get(tab, tab))
+    shown = values(asked, results, None, cards.MAPS.get(tab, tab))
     largest = shown.largest
     for at, line in enumerate(shown.lines):
         compared = [line.change] if asked.compared else []
@@ -104,10 +104,10 @@ def _card(asked: AskedView, answers: Answers, card: Card, cells: dict[str, Cell]
     others = [shown.other_values] if shown.other_values > 0 else []
     cells[f"{card.name}.other"] = [*others, shown.other.count if shown.is_counted else shown.other.visits]
     cells[f"{card.name}.all"] = [shown.values]
-    mapped = _whole(asked, answers, ON_MAPS[tab]) if tab in ON_MAPS else []
+    mapped = _whole(asked, results, ON_MAPS[tab]) if tab in ON_MAPS else []
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
     least = sorted(line.value or "" for line in shown.lines if line.at_least)
-    attended = _attended(answers[asked.lengths_request], cells) if card.name == cards.EVIDENCE else []
+    attended = _attended(results[asked.lengths_request], cells) if card.name == cards.EVIDENCE else []
     return bool(shown.lines), shown.is_unmeasured, attended, least, bool(others), shown.has_others, shown.reason, mapped
 
 
@@ -119,9 +119,9 @@ def _attended(lengths: Breakdown, cells: dict[str, Cell]) -> list[bool]:
     return [bool(measured), measured == lengths.total.visits]
 
 
-def _whole(asked: AskedView, answers: Answers, listed: tuple[str, int, int] | tuple[str, int]) -> list[Breakdown]:
+def _whole(asked: AskedView, results: Results, listed: tuple[str, int, int] | tuple[str, int]) -> list[Breakdown]:
     """Return a list without cells, and without labels, which depend on the language."""
-    shown: list[Breakdown] = [answers[request] for request in asked.breakdown_requests(*listed)]
+    shown: list[Breakdown] = [results[request] for request in asked.breakdown_requests(*listed)]
     return [table._replace(rows=[row._replace(label="") for row in table.rows]) for table in shown]
 
 

@@ -73,7 +73,7 @@ class NewShareBody(Body):
         return NewLink(self.name, self.filters, self.range, self.password, self.expires_at)
 
 
-class ShareAnswer(BaseModel):
+class ShareResponse(BaseModel):
     """A share link, without its token."""
 
     id: str
@@ -87,7 +87,7 @@ class ShareAnswer(BaseModel):
     used_at: str | None = Field(description="when it was last opened, to the minute; null if never", examples=[MOMENT])
 
     @classmethod
-    def of(cls, link: ShareLink) -> ShareAnswer:
+    def of(cls, link: ShareLink) -> ShareResponse:
         return cls(
             id=link.id,
             name=link.name,
@@ -101,7 +101,7 @@ class ShareAnswer(BaseModel):
         )
 
 
-class NewShareAnswer(BaseModel):
+class NewShareResponse(BaseModel):
     """A new share link. Its token is not shown again."""
 
     id: str

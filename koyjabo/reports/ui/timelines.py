@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.core.clock import shifted
-from koyjabo.reports.engine.answers import Hours, Period
+from koyjabo.reports.engine.results import Hours, Period
 from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, MONTH, WEEK
 from koyjabo.reports.query.ranges import length
 from koyjabo.reports.query.report_query import Question

@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from koyjabo.core.errors import InvalidInput, StillCounting
-from koyjabo.reports.engine.answers import Breakdown, MomentTotals, Summary
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
+from koyjabo.reports.engine.results import Breakdown, SnapshotTotals, Summary
 from koyjabo.reports.query.ranges import NO_COMPARISON, whole_days
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import (
@@ -29,7 +29,7 @@ from koyjabo.reports.ui import (
 )
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.asked import ON_MAPS, SENT, AskedView
-from koyjabo.reports.ui.base import Links, Placement
+from koyjabo.reports.ui.base import Links, ReportContext
 from koyjabo.reports.ui.breakdowns import Pages, Values
 from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.figures import Figure
@@ -55,7 +55,7 @@ the pointer rests on a row.
 class View(Links):
     """A view. Raises InvalidInput for an invalid URL, and LedgerUnavailable when a part is read."""
 
-    def __init__(self, base: Placement, pairs: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, base: ReportContext, pairs: Iterable[tuple[str, str]]) -> None:
         self.base = base
         services = current()[ReportServices]
         self._insights = services.shared_reports if base.is_shared else services.reports
@@ -70,7 +70,7 @@ class View(Links):
     def is_counting(self) -> bool:
         """Whether reports cannot be computed yet."""
         try:
-            return self._answers is None
+            return self._results is None
         except StillCounting:
             return True
 
@@ -100,8 +100,8 @@ class View(Links):
     # The snapshot of all parts
 
     @cached_property
-    def totals(self) -> MomentTotals:
-        totals: MomentTotals = self._known[self.asked.totals_request]
+    def totals(self) -> SnapshotTotals:
+        totals: SnapshotTotals = self._known[self.asked.totals_request]
         return totals
 
     @cached_property
@@ -126,7 +126,7 @@ class View(Links):
 
     @cached_property
     def summary(self) -> Summary:
-        summary: Summary = self._answers[self.asked.summary_request]
+        summary: Summary = self._results[self.asked.summary_request]
         return summary
 
     @cached_property
@@ -137,7 +137,7 @@ class View(Links):
     @property
     def lengths(self) -> Breakdown:
         """Visits by their attended time."""
-        lengths: Breakdown = self._answers[self.asked.lengths_request]
+        lengths: Breakdown = self._results[self.asked.lengths_request]
         return lengths
 
     @property
@@ -179,7 +179,7 @@ class View(Links):
     @cached_property
     def chart(self) -> Chart:
         asked, step = self.asked, self.asked.granularity
-        now, before = ([*(self._answers[request] for request in asked.timeline_requests), ()])[:2]
+        now, before = ([*(self._results[request] for request in asked.timeline_requests), ()])[:2]
         notes = list(self.base.notes(self.question.first, self.question.last))
         rows = timelines.rows(self.question, now, before, asked.began, asked.metric, step, self.address, notes)
         label, compared = str(figures.LABELS[asked.metric]), asked.compared
@@ -217,7 +217,7 @@ class View(Links):
         return choices
 
     def values(self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
-        return numbers.values(self.asked, self._answers, self.address, dimension, limit, offset)
+        return numbers.values(self.asked, self._results, self.address, dimension, limit, offset)
 
     def values_of(self, tab: str) -> Values:
         """Return a card's list. For a map, this is its list of places."""
@@ -236,7 +236,7 @@ class View(Links):
 
     @cached_property
     def hours(self) -> HourTable:
-        return hour_table(self._answers[self.asked.hours_request])
+        return hour_table(self._results[self.asked.hours_request])
 
     def version(self, part: str) -> str:
         """Return a checksum of a rendered part, excluding the numbers in its cells."""
@@ -244,19 +244,19 @@ class View(Links):
 
     @cached_property
     def _numbers(self) -> Numbers:
-        return numbers.numbers(self.asked, self._answers, self._draws)
+        return numbers.numbers(self.asked, self._results, self._draws)
 
     # The data for all parts, read at once
 
     @cached_property
-    def _answers(self) -> dict[ReportRequest, Any]:
+    def _results(self) -> dict[ReportRequest, Any]:
         return self._read(list(dict.fromkeys(self._requests())))
 
     @cached_property
     def _known(self) -> dict[ReportRequest, Any]:
         """The values that are known even while visits are being counted for reports."""
         if not self.is_counting:
-            return self._answers
+            return self._results
         return self._read([request for request in (self.asked.totals_request, self._extra) if request])
 
     def _read(self, requests: list[ReportRequest]) -> dict[ReportRequest, Any]:
@@ -287,7 +287,7 @@ class View(Links):
         return visits is None or visits > MANY
 
 
-def view_of(base: Placement, pairs: Iterable[tuple[str, str]]) -> tuple[View, dict[str, Any]]:
+def view_of(base: ReportContext, pairs: Iterable[tuple[str, str]]) -> tuple[View, dict[str, Any]]:
     """Return the view, and parameter errors by name. If there are errors, the view has no parameters."""
     try:
         return View(base, pairs), {}

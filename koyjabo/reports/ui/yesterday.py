@@ -37,7 +37,7 @@ class Yesterday(NamedTuple):
     clauses: list[Clause]
 
 
-class PageVoice:
+class PageTranslator:
     """Translates into the language of the current request."""
 
     def say(self, sentence: str, **values: str) -> str:
@@ -52,7 +52,7 @@ def yesterday(scope: Scope, path: str) -> Yesterday | None:
 
     `path` is the page with the scope's Insights. Waits, and raises LedgerUnavailable.
     """
-    services, voice = current(), PageVoice()
+    services, translator = current(), PageTranslator()
     insights, day = services[ReportServices].reports, shifted(services.clock.today(), -1)
     now = Question(day, day, scope)
     before = insights.compared(now, WEEKDAY)
@@ -64,9 +64,9 @@ def yesterday(scope: Scope, path: str) -> Yesterday | None:
     if explanation is None:
         return None
     weekday = format_date(date.fromisoformat(day), "EEEE", locale=language())
-    range_ = voice.say(THE_WEEKDAY_BEFORE, weekday=weekday)
+    range_ = translator.say(THE_WEEKDAY_BEFORE, weekday=weekday)
     address = PageAddress(path, (("start", day), ("end", day), ("compare", WEEKDAY)))
     urls = (str(address.adding(change.dimension, escaped(change.value))) for change in explanation.changes)
-    clauses = [Clause(*pair) for pair in zip(differences.explained(voice, explanation), urls, strict=True)]
-    text = differences.compared(voice, explanation, differences.lead(voice, explanation, "day"), range_)
+    clauses = [Clause(*pair) for pair in zip(differences.explained(translator, explanation), urls, strict=True)]
+    text = differences.compared(translator, explanation, differences.lead(translator, explanation, "day"), range_)
     return Yesterday(text, str(address), clauses)

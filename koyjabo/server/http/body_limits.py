@@ -47,7 +47,7 @@ class BodyLimits:
         address = client_address.behind(headers, self._proxies) or peer
         return client_address.limit_key({**headers, "REMOTE_ADDR": address})
 
-    def take_place(self, client: str) -> bool:
+    def acquire(self, client: str) -> bool:
         """Begin to read a body over the usual size. Returns False if too many are being read, in total or for the
         client's network.
         """

@@ -27,7 +27,7 @@ with the client.
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-IDLE, READING, ANSWERING, DISCARDING, LINGERING, GONE = range(6)
+IDLE, READING, RESPONDING, DISCARDING, LINGERING, GONE = range(6)
 """The states of a connection.
 
 IDLE: waits for a request. READING: waits for the rest of a request. ANSWERING: waits for the response. DISCARDING:
@@ -47,7 +47,7 @@ class ConnectionServer(Protocol):
 
     def take_back(self, parser: RequestParser) -> None: ...
 
-    def answer(self, connection: HttpConnection, parser: RequestParser) -> None: ...
+    def respond(self, connection: HttpConnection, parser: RequestParser) -> None: ...
 
     def forget(self, connection: HttpConnection) -> None: ...
 
@@ -80,7 +80,7 @@ class HttpConnection:
         server.poller.add(self.fd, self, READABLE)
 
     def ready(self, events: int) -> None:
-        if events & HUNG_UP and self.state == ANSWERING:
+        if events & HUNG_UP and self.state == RESPONDING:
             self.end()
         if events & WRITABLE and self._unsent is not None:
             self._flush()
@@ -112,7 +112,7 @@ class HttpConnection:
             return False
 
     def _read(self) -> None:
-        if self.state == ANSWERING and not self._reads_on():
+        if self.state == RESPONDING and not self._reads_on():
             self._watch(self._events & ~READABLE)  # the kernel keeps the data
             return
         data = receive(self._sock)
@@ -120,7 +120,7 @@ class HttpConnection:
             return
         if data:
             self._take(data)
-        elif self.state == ANSWERING:  # the client has sent less than it announced, and may still read the response
+        elif self.state == RESPONDING:  # the client has sent less than it announced, and may still read the response
             self._is_last = self._is_cut = True
             self._wake_reader()
         else:
@@ -177,14 +177,14 @@ class HttpConnection:
             self._go_on(self._parser)
         elif self.state == DISCARDING and self._parser.is_complete:
             self._await_next()
-        elif self.state == ANSWERING and self._parser.is_streamed:
+        elif self.state == RESPONDING and self._parser.is_streamed:
             self._wake_reader()
 
     def _go_on(self, parser: RequestParser) -> None:
         if parser.is_complete or parser.is_too_large or parser.is_streamed:
-            self.state = ANSWERING
+            self.state = RESPONDING
             self._is_last = not parser.keeps_alive or self._server.is_leaving
-            self._server.answer(self, parser)
+            self._server.respond(self, parser)
         elif parser.awaits_continue:
             parser.awaits_continue = False
             self.send(CONTINUE)
@@ -192,10 +192,10 @@ class HttpConnection:
     def _refuse(self, refused: Refused) -> None:
         self._is_last = True
         if self.state == READING:
-            self.state = ANSWERING
-            self.send(refused.answer())
+            self.state = RESPONDING
+            self.send(refused.response())
             self.finish(is_last=True)
-        elif self.state != ANSWERING:
+        elif self.state != RESPONDING:
             self._linger()
 
     # Responding
@@ -283,7 +283,7 @@ class HttpConnection:
             self._conclude()
 
     def _conclude(self) -> None:
-        if self.state != ANSWERING or self._unsent is not None:
+        if self.state != RESPONDING or self._unsent is not None:
             return  # `_flush` continues
         self._is_answered = False
         self._is_last = self._is_last or self._server.is_leaving  # the server may have begun to stop in the meantime

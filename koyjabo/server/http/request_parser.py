@@ -29,7 +29,7 @@ class Refused(Exception):
         super().__init__(reason or status.phrase)
         self.status = status
 
-    def answer(self) -> bytes:
+    def response(self) -> bytes:
         sentence = f"This request cannot be handled: {self}."
         body = json.dumps({"error": sentence, "code": self.status.name.lower(), "details": {}}).encode()
         return ANSWER % (self.status, self.status.phrase.encode(), len(body), body)
@@ -309,7 +309,7 @@ class RequestParser:
             self.is_streamed = self._unfed <= self._limits.streamed_at(self.url)
             return  # the application refuses the body or reads it piece by piece
         self._client = self._limits.client(self.peer, self.headers)
-        if self._limits.take_place(self._client):
+        if self._limits.acquire(self._client):
             self.largest_body = largest
         else:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many large requests at once")

@@ -15,7 +15,7 @@ from wsgiref.types import WSGIApplication
 
 from koyjabo.core.runtime import Call, EventLoop, Waiter
 from koyjabo.server.http.body_limits import BodyLimits
-from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, READING, HttpConnection
+from koyjabo.server.http.connection import IDLE, LINGERING, READING, RESPONDING, HttpConnection
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.http.response import StreamedBody, environment, respond, shared_environment
 from koyjabo.server.loop.fair_queue import FairQueue
@@ -142,7 +142,7 @@ def _waits_for_client(connection: HttpConnection, now: float) -> bool:
     """Whether the server waits for the client, either to send a request or to read the response."""
     if connection.state == IDLE:
         return not connection.has_received()
-    return connection.state != ANSWERING or (connection.has_unsent and now - connection.since > SLOW_S)
+    return connection.state != RESPONDING or (connection.has_unsent and now - connection.since > SLOW_S)
 
 
 OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -303,7 +303,7 @@ class HttpServer:
         else:
             parser.discard()
 
-    def answer(self, connection: HttpConnection, parser: RequestParser) -> None:
+    def respond(self, connection: HttpConnection, parser: RequestParser) -> None:
         environ = environment(parser, self._shared, connection.peer)
         environ["koyjabo.connection"] = connection
         if parser.is_streamed:

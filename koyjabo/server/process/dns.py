@@ -25,7 +25,7 @@ class Lookup:
     """A pending look-up. The thread only sets `answer`."""
 
     def __init__(self) -> None:
-        self.answer: Addresses | Exception = socket.gaierror(socket.EAI_AGAIN, "The resolver does not respond")
+        self.response: Addresses | Exception = socket.gaierror(socket.EAI_AGAIN, "The resolver does not respond")
         self.waiters: list[Waiter] = []
 
 
@@ -50,18 +50,18 @@ class Lookups:
         lookup.waiters.append(waiter)
         self._runtime.later(PATIENCE_S, waiter.wake)
         waiter.wait()
-        if isinstance(lookup.answer, Exception):
-            raise socket.gaierror(*lookup.answer.args)  # a new exception for each caller
-        return lookup.answer
+        if isinstance(lookup.response, Exception):
+            raise socket.gaierror(*lookup.response.args)  # a new exception for each caller
+        return lookup.response
 
     def _start(self, arguments: Arguments) -> Lookup:
         lookup = Lookup()
 
         def run() -> None:
             try:
-                lookup.answer = self._look_up(*arguments)
+                lookup.response = self._look_up(*arguments)
             except Exception as error:
-                lookup.answer = error
+                lookup.response = error
             self._runtime.from_thread(lambda: self._finish(arguments))
 
         try:

@@ -142,12 +142,12 @@ class Engine:
         query = _query(environ)
         if environ["REQUEST_METHOD"] not in METHODS or "transport" not in query:
             refused = self._server._bad_request("transport must be polling or websocket, with GET or POST")
-            return self._answer(refused, environ, start_response)
+            return self._respond(refused, environ, start_response)
         client = self._server.sockets.get(query.get("sid", [""])[0])
         if client is not None:
             if client.awaits_last_poll and environ["REQUEST_METHOD"] == "GET":
                 self._server.sockets.pop(client.sid, None)
-                return self._answer(self._server._ok([Packet(packet.NOOP)]), environ, start_response)
+                return self._respond(self._server._ok([Packet(packet.NOOP)]), environ, start_response)
             self._check_pong(client)
             if client.upgraded and environ.get("HTTP_UPGRADE", "").lower() == "websocket":
                 with suppress(KoyJaboError):  # the client already has a WebSocket
@@ -157,13 +157,13 @@ class Engine:
                     return []
         return self._engineio(environ, start_response)
 
-    def _answer(self, answer: dict[str, Any], environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
-        start_response(answer["status"], answer["headers"] + self._server._cors_headers(environ))
-        return [answer["response"]]
+    def _respond(self, response: dict[str, Any], environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        start_response(response["status"], response["headers"] + self._server._cors_headers(environ))
+        return [response["response"]]
 
     def _ok(self, *packets: Any, **options: Any) -> dict[str, Any]:
-        answer = self._engineio_ok(*packets, **options)
-        return {**answer, "response": b"ok"} if answer["response"] == b"OK" else answer
+        response = self._engineio_ok(*packets, **options)
+        return {**response, "response": b"ok"} if response["response"] == b"OK" else response
 
     # Actions on due items
 

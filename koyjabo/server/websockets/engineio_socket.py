@@ -132,11 +132,11 @@ class EngineSocket(Socket):
         """Handle a poll or an upgrade. If a new client's handshake is refused, close the client, because it will not
         return. Without `Connection: Upgrade`, python-engineio would treat such a handshake as a poll.
         """
-        answer = super().handle_get_request(environ, start_response)
+        response = super().handle_get_request(environ, start_response)
         if self.connected:
-            return answer
+            return response
         self.close(abort=True)
-        return answer if isinstance(answer, dict) else self.server._bad_request(BadHandshake.sentence)
+        return response if isinstance(response, dict) else self.server._bad_request(BadHandshake.sentence)
 
     def _upgrade_websocket(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
         self.upgrading = self.connected

@@ -79,13 +79,13 @@ class FastPath:
         if handler is None or not _is_usual(environ, hasattr(handler, "takes_query")):
             return self._app(environ, start_response)
         context = FastContext(self._flask, environ)
-        answer = _answer(handler, context)
-        body = answer.body.encode()
-        headers = [*answer.headers, *context.usage.headers()]
-        if answer.status.value not in (204, 304):
+        response = _response(handler, context)
+        body = response.body.encode()
+        headers = [*response.headers, *context.usage.headers()]
+        if response.status.value not in (204, 304):
             headers.append(("Content-Length", str(len(body))))
-        start_response(answer.status_line, headers)
-        log_request(environ["REQUEST_METHOD"], environ["PATH_INFO"], answer.status.value)
+        start_response(response.status_line, headers)
+        log_request(environ["REQUEST_METHOD"], environ["PATH_INFO"], response.status.value)
         return [body]
 
     def _opens_stream(self, environ: dict[str, Any]) -> bool:
@@ -114,7 +114,7 @@ def _is_handshake(environ: dict[str, Any]) -> bool:
     return is_websocket and environ["REQUEST_METHOD"] == "GET"
 
 
-def _answer(handler: Handler, context: FastContext) -> PlainResponse:
+def _response(handler: Handler, context: FastContext) -> PlainResponse:
     try:
         return handler(context)
     except KoyJaboError as error:
@@ -125,7 +125,7 @@ def _answer(handler: Handler, context: FastContext) -> PlainResponse:
 
 def _refusal(error: KoyJaboError, context: FastContext) -> PlainResponse:
     context.services[ObservabilityServices].metrics.error(error.code)
-    return errors.error_answer(error)
+    return errors.error_response(error)
 
 
 def _is_usual(environ: dict[str, Any], takes_query: bool) -> bool:

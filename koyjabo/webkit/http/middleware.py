@@ -160,7 +160,7 @@ def log_requests(app: Flask) -> None:
     """Log each request by its route. The path itself may contain personal data."""
 
     @app.after_request
-    def log_answer(response: Response) -> Response:
+    def log_response(response: Response) -> Response:
         log_request(request.method, request.url_rule.rule if request.url_rule else "-", response.status_code)
         return response
 

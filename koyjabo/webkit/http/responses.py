@@ -28,27 +28,27 @@ class PlainResponse(NamedTuple):
         return f"{self.status.value} {HTTP_STATUS_CODES[self.status.value].upper()}"
 
 
-def as_response(answer: PlainResponse) -> Response:
-    response = Response(answer.body, answer.status, answer.headers)
-    if not any(name == "Content-Type" for name, _ in answer.headers):
+def as_response(plain: PlainResponse) -> Response:
+    response = Response(plain.body, plain.status, plain.headers)
+    if not any(name == "Content-Type" for name, _ in plain.headers):
         del response.headers["Content-Type"]
     return response
 
 
-class ErrorAnswer(BaseModel):
+class ErrorResponse(BaseModel):
     error: str = Field(description="a sentence a person can act on")
     code: str = Field(description="for programs; stable")
     details: dict[str, Any]
 
 
-class MakerAnswer(BaseModel):
+class MakerResponse(BaseModel):
     """The user who made something."""
 
     id: str
     name: str
 
 
-def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> PlainResponse:
+def response_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> PlainResponse:
     """A response with `body`, or 304 if `If-None-Match` contains its tag."""
     shown = environ.get("HTTP_IF_NONE_MATCH")
     if shown is not None and parse_etags(shown).contains_weak(tag):
@@ -61,15 +61,15 @@ def revalidated(tag: str) -> list[tuple[str, str]]:
     return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
 
 
-def answer(value: BaseModel, status: int = 200) -> Response:
+def json_response(value: BaseModel, status: int = 200) -> Response:
     return _private(_object(value), status, [])
 
 
-def list_answer(values: Iterable[BaseModel], headers: list[tuple[str, str]]) -> Response:
+def list_response(values: Iterable[BaseModel], headers: list[tuple[str, str]]) -> Response:
     return _private([_object(value) for value in values], 200, headers)
 
 
-def no_answer(status: int = 204) -> Response:
+def no_content(status: int = 204) -> Response:
     return Response(status=status, headers=[PRIVATE])
 
 

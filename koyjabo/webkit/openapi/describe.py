@@ -60,32 +60,32 @@ class StreamOf:
     models: tuple[type[BaseModel], ...]
 
 
-Answer = type[BaseModel] | ListOf | TableOf | OneOf | Text | File | Image | StreamOf | str | None
+ResponseSpec = type[BaseModel] | ListOf | TableOf | OneOf | Text | File | Image | StreamOf | str | None
 """Describes a response: a model of the body, a text about an error, or None for an empty body."""
 
-LOGGED_IN: dict[int, Answer] = {401: "not logged in", 503: "the database is not available; see Retry-After"}
-INSIDE: dict[int, Answer] = {
+LOGGED_IN: dict[int, ResponseSpec] = {401: "not logged in", 503: "the database is not available; see Retry-After"}
+INSIDE: dict[int, ResponseSpec] = {
     **LOGGED_IN,
     403: "your role in the community does not allow it",
     404: "community not found, or you have no access to it",
 }
-CSRF: dict[int, Answer] = {403: "with cookies: X-CSRF-TOKEN is missing or wrong"}
-TOKEN: dict[int, Answer] = {
+CSRF: dict[int, ResponseSpec] = {403: "with cookies: X-CSRF-TOKEN is missing or wrong"}
+TOKEN: dict[int, ResponseSpec] = {
     401: "not logged in: the token is missing, invalid or expired",
     503: "the database is not available; see Retry-After",
 }
-TOO_MANY: dict[int, Answer] = {429: "too many communities, invitations or changes at once; see Retry-After"}
-CHANGE: dict[int, Answer] = {429: "too many changes at once; see Retry-After"}
-WITH_BODY: dict[int, Answer] = {400: "a field is invalid; see details", 413: "over 16 KB", 415: "not JSON"}
-WITH_PASSWORD: dict[int, Answer] = {
+TOO_MANY: dict[int, ResponseSpec] = {429: "too many communities, invitations or changes at once; see Retry-After"}
+CHANGE: dict[int, ResponseSpec] = {429: "too many changes at once; see Retry-After"}
+WITH_BODY: dict[int, ResponseSpec] = {400: "a field is invalid; see details", 413: "over 16 KB", 415: "not JSON"}
+WITH_PASSWORD: dict[int, ResponseSpec] = {
     400: "a field is invalid; see details",
     413: "over 16 KB",
     415: "not application/json",
     429: "too many attempts; see Retry-After",
     503: "too many logins at once, or the database is not available; see Retry-After",
 }
-WRONG_PASSWORD: dict[int, Answer] = {401: "not logged in, or the password or the code is wrong"}
-OF_KEYS: dict[int, Answer] = {
+WRONG_PASSWORD: dict[int, ResponseSpec] = {401: "not logged in, or the password or the code is wrong"}
+OF_KEYS: dict[int, ResponseSpec] = {
     401: "not logged in, or the API key is not valid",
     403: "the role or the API key does not allow it",
     429: "too many requests with one API key; see Retry-After",
@@ -99,7 +99,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 @dataclass(frozen=True)
 class Operation:
     summary: str
-    answers: dict[int, Answer] = field(default_factory=dict)
+    responses: dict[int, ResponseSpec] = field(default_factory=dict)
     body: type[Body] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class Operation:
 
 def describe(
     summary: str,
-    answers: dict[int, Answer],
+    responses: dict[int, ResponseSpec],
     body: type[Body] | None = None,
     headers: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
@@ -120,10 +120,12 @@ def describe(
     handler's docstring is the description of the call. API keys with `scope` may make the call; without a scope, no key
     may (`koyjabo.webkit.login.tokens`).
     """
-    answers = answers | {status: meaning for status, meaning in OF_KEYS.items() if scope and status not in answers}
+    responses = responses | {
+        status: meaning for status, meaning in OF_KEYS.items() if scope and status not in responses
+    }
 
     def attach(view: View) -> View:
-        described = Operation(summary, answers, body, headers or {}, query or {}, secured, scope)
+        described = Operation(summary, responses, body, headers or {}, query or {}, secured, scope)
         view.operation = described  # type: ignore[attr-defined]
         return view
 

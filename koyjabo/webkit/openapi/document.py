@@ -15,8 +15,8 @@ from werkzeug.routing import Rule
 
 from koyjabo.core.installation import VERSION
 from koyjabo.webkit.http import packing
-from koyjabo.webkit.http.responses import ErrorAnswer
-from koyjabo.webkit.openapi.describe import Answer, File, Image, ListOf, OneOf, Operation, StreamOf, TableOf, Text
+from koyjabo.webkit.http.responses import ErrorResponse
+from koyjabo.webkit.openapi.describe import File, Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
 from koyjabo.webkit.pages.links import ANY_SITE
 
 REF = "#/components/schemas/{model}"
@@ -85,7 +85,7 @@ def specification(app: Flask) -> dict[str, Any]:
     )
     for name in READ_FIRST:
         spec.tag({"name": name})
-    models: set[type[BaseModel]] = {ErrorAnswer}
+    models: set[type[BaseModel]] = {ErrorResponse}
     for rule in app.url_map.iter_rules():
         operation = getattr(app.view_functions[rule.endpoint], "operation", None)
         if operation is not None:
@@ -99,8 +99,8 @@ def specification(app: Flask) -> dict[str, Any]:
 
 
 def _models(operation: Operation) -> Iterator[type[BaseModel]]:
-    for answer in (operation.body, *operation.answers.values()):
-        model = answer.json if isinstance(answer, TableOf) else answer
+    for response in (operation.body, *operation.responses.values()):
+        model = response.json if isinstance(response, TableOf) else response
         if isinstance(model, OneOf):
             yield model.other
         if isinstance(model, StreamOf):
@@ -139,7 +139,7 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "operationId": rule.endpoint.replace(".", "_"),
         "description": cleandoc(app.view_functions[rule.endpoint].__doc__ or ""),
-        "responses": {str(status): _response(status, answer) for status, answer in operation.answers.items()},
+        "responses": {str(status): _response(status, response) for status, response in operation.responses.items()},
     }
     parameters = _parameters(rule, operation)
     if parameters:
@@ -149,7 +149,7 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
             "required": not operation.body.may_be_absent,
             "content": {media: _schema(operation.body) for media in operation.body.media},
         }
-    if operation.secured and 401 in operation.answers:
+    if operation.secured and 401 in operation.responses:
         described["security"] = _security(operation.scope)
     methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     return {method.lower(): described for method in sorted(methods)}
@@ -168,34 +168,34 @@ def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _response(status: int, answer: Answer) -> dict[str, Any]:
-    return _body(answer) | ({"headers": RETRY_AFTER} if status in COME_BACK_LATER else {})
+def _response(status: int, response: ResponseSpec) -> dict[str, Any]:
+    return _body(response) | ({"headers": RETRY_AFTER} if status in COME_BACK_LATER else {})
 
 
-def _body(answer: Answer) -> dict[str, Any]:
-    if answer is None:
+def _body(response: ResponseSpec) -> dict[str, Any]:
+    if response is None:
         return {"description": "no body"}
-    if isinstance(answer, Text):
-        return {"description": answer.description, "content": {"text/plain": {"schema": {"type": "string"}}}}
-    if isinstance(answer, File):
+    if isinstance(response, Text):
+        return {"description": response.description, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    if isinstance(response, File):
         schema = {"schema": {"type": "object"}}
-        return {"description": answer.description, "content": {"application/json": schema}}
-    if isinstance(answer, Image):
-        return {"description": answer.description, "content": {answer.media: {}}}
-    if isinstance(answer, StreamOf):
-        return {"description": OF_EVENTS, "content": {"text/event-stream": {"schema": _by_type(answer.models)}}}
-    if isinstance(answer, ListOf):
-        array = {"schema": {"type": "array", "items": _schema(answer.model)["schema"]}}
-        return {"description": f"a list of {answer.model.__name__}", "content": {"application/json": array}}
-    if isinstance(answer, TableOf):
-        described = _body(answer.json)
+        return {"description": response.description, "content": {"application/json": schema}}
+    if isinstance(response, Image):
+        return {"description": response.description, "content": {response.media: {}}}
+    if isinstance(response, StreamOf):
+        return {"description": OF_EVENTS, "content": {"text/event-stream": {"schema": _by_type(response.models)}}}
+    if isinstance(response, ListOf):
+        array = {"schema": {"type": "array", "items": _schema(response.model)["schema"]}}
+        return {"description": f"a list of {response.model.__name__}", "content": {"application/json": array}}
+    if isinstance(response, TableOf):
+        described = _body(response.json)
         return {**described, "content": {**described["content"], "text/csv": {"schema": {"type": "string"}}}}
-    if isinstance(answer, OneOf):
-        schemas = [_schema(model)["schema"] for model in (answer.model, answer.other)]
-        description = f"{answer.model.__name__} or {answer.other.__name__}"
+    if isinstance(response, OneOf):
+        schemas = [_schema(model)["schema"] for model in (response.model, response.other)]
+        description = f"{response.model.__name__} or {response.other.__name__}"
         return {"description": description, "content": {"application/json": {"schema": {"anyOf": schemas}}}}
-    model = ErrorAnswer if isinstance(answer, str) else answer
-    description = answer if isinstance(answer, str) else cleandoc(model.__doc__ or model.__name__)
+    model = ErrorResponse if isinstance(response, str) else response
+    description = response if isinstance(response, str) else cleandoc(model.__doc__ or model.__name__)
     return {"description": description, "content": {"application/json": _schema(model)}}
 
 

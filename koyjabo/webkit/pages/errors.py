@@ -89,14 +89,14 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected_error)
 
 
-def answer(status: int, sentence: str, code: str, details: dict[str, Any] | None = None) -> PlainResponse:
+def json_error(status: int, sentence: str, code: str, details: dict[str, Any] | None = None) -> PlainResponse:
     body = json.dumps({"error": sentence, "code": code, "details": details or {}}, ensure_ascii=False)
     return PlainResponse(HTTPStatus(status), [CONTENT, ("Cache-Control", "no-store")], body)
 
 
-def error_answer(error: KoyJaboError) -> PlainResponse:
+def error_response(error: KoyJaboError) -> PlainResponse:
     """The response for all clients except browsers that ask for a page."""
-    refusal = answer(error.status, str(error), error.code, error.details)
+    refusal = json_error(error.status, str(error), error.code, error.details)
     return refusal._replace(headers=[*refusal.headers, *_headers(error)])
 
 
@@ -116,7 +116,7 @@ def _domain_error(error: KoyJaboError) -> Response:
         return to_login()
     current()[ObservabilityServices].metrics.error(error.code)
     if not is_page():
-        return as_response(error_answer(error))
+        return as_response(error_response(error))
     response = page(error.status, str(error), error.code, error.retry_after_s)
     response.headers.extend(_headers(error))
     return response
@@ -128,7 +128,7 @@ def _http_error(error: HTTPException) -> Response:
         return to_page_above()
     code, sentence = SENTENCES.get(status, (error.name.lower().replace(" ", "_"), error.description or error.name))
     current()[ObservabilityServices].metrics.error(code)
-    response = page(status, sentence, code) if is_page() else as_response(answer(status, sentence, code))
+    response = page(status, sentence, code) if is_page() else as_response(json_error(status, sentence, code))
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value

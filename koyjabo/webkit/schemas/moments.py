@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from koyjabo.core.clock import typed_days
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.moments import LAST_MS, MOMENT, MOMENTS, NOT_A_MOMENT, moment_of
+from koyjabo.core.timestamps import LAST_MS, MOMENT, MOMENTS, NOT_A_MOMENT, moment_of
 from koyjabo.webkit.schemas.fields import NULL, is_whole, refuse
 
 __all__ = ["MOMENT", "Moment", "TypedDay"]

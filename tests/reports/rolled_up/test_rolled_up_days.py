@@ -15,7 +15,7 @@ from support.people.share_links import share
 from support.sites.full_site import bring, rebuild
 
 from koyjabo.database import throttle
-from koyjabo.reports.engine.answers import FOLDED, FOLDED_VALUE
+from koyjabo.reports.engine.results import FOLDED, FOLDED_VALUE
 from koyjabo.reports.log import blocks, state_queries
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.rolled_up import day_sums

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from koyjabo.reports.engine.answers import Breakdown, Period, Row, Sums
+from koyjabo.reports.engine.results import Breakdown, Period, Row, Sums
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui import breakdowns, cards, maps, ranges, timelines

@@ -19,7 +19,7 @@ from support.servers.changed_server import changed_server
 
 from koyjabo.accounts.passwords.passwords import Passwords
 from koyjabo.core.runtime import ThreadRuntime, await_slot
-from koyjabo.counting.last_hour import Pulse, PulseMoment
+from koyjabo.counting.last_hour import Pulse, PulseSample
 from koyjabo.reports.community_people import Reports
 from koyjabo.reports.engine import insights
 from koyjabo.server.http.body_limits import BodyLimits
@@ -179,7 +179,7 @@ HELD = {
     "the place of a hash": verify_a_password,
     "the lock of share links": read_a_shared_report,
     "the read of the last hour": lambda wait: Pulse(SimpleNamespace(read=wait, report=wait), None, None).hour(
-        PulseMoment(SimpleNamespace(epoch=1, total=1), 100)
+        PulseSample(SimpleNamespace(epoch=1, total=1), 100)
     ),
     "the read of a report": lambda wait: Reports(
         SimpleNamespace(read=lambda *_: 1, report=wait), None, None

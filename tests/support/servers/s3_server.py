@@ -29,15 +29,15 @@ HANG_S.
 HANG_S = 2.0
 
 
-class S3Answer(NamedTuple):
+class S3Response(NamedTuple):
     status: int
     body: bytes = b""
     headers: dict[str, str] = {}
 
 
-def refusal(status: int, code: str = "") -> S3Answer:
+def refusal(status: int, code: str = "") -> S3Response:
     code = code or CODES[status]
-    return S3Answer(status, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode())
+    return S3Response(status, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode())
 
 
 class S3Server:
@@ -94,7 +94,7 @@ class S3Server:
                 fault = outer.fault(len(outer.calls))
                 if fault == HANG:
                     outer._released.wait(HANG_S)
-                answer = outer._answer(call) if fault in (None, LOST) else S3Answer(0)
+                answer = outer._answer(call) if fault in (None, LOST) else S3Response(0)
                 if isinstance(fault, str):
                     self.close_connection = True
                     return
@@ -102,7 +102,7 @@ class S3Server:
 
             do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815  (names of the library)
 
-            def send(self, answer: S3Answer) -> None:
+            def send(self, answer: S3Response) -> None:
                 self.send_response(answer.status)
                 for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
                     self.send_header(name, value)
@@ -115,7 +115,7 @@ class S3Server:
 
         return Handler
 
-    def _answer(self, call: _S3Call) -> S3Answer:
+    def _answer(self, call: _S3Call) -> S3Response:
         if why := call.problem():
             return refusal(403, why)
         if call.bucket != BUCKET:
@@ -133,7 +133,7 @@ class S3Server:
         }
         return methods[call.name](call)
 
-    def _list(self, call: _S3Call) -> S3Answer:
+    def _list(self, call: _S3Call) -> S3Response:
         prefix, start = call.query.get("prefix", ""), call.query.get("continuation-token", "")
         keys = [key for key in sorted(self.objects) if key.startswith(prefix) and key > start]
         here = [key for key in keys if "/" not in key[len(prefix) :]][:PAGE]
@@ -145,51 +145,51 @@ class S3Server:
         )
         more = f"<NextContinuationToken>{here[-1]}</NextContinuationToken>" if rest else ""
         page = f"<IsTruncated>{str(rest).lower()}</IsTruncated><KeyCount>{len(here)}</KeyCount>{more}"
-        return S3Answer(200, f"<ListBucketResult>{page}{rows}</ListBucketResult>".encode())
+        return S3Response(200, f"<ListBucketResult>{page}{rows}</ListBucketResult>".encode())
 
-    def _get(self, call: _S3Call) -> S3Answer:
+    def _get(self, call: _S3Call) -> S3Response:
         if call.key not in self.objects:
             return refusal(404, "NoSuchKey")
         body, about = self.objects[call.key], {"ETag": '"e"', "Last-Modified": CHANGED}
         if call.method == "HEAD":
-            return S3Answer(200, b"", {**about, "Content-Length": str(len(body))})
+            return S3Response(200, b"", {**about, "Content-Length": str(len(body))})
         byte_range = call.headers.get("range", "").removeprefix("bytes=")
         if not byte_range:
-            return S3Answer(200, body, about)
+            return S3Response(200, body, about)
         first, _, last = byte_range.partition("-")
         piece = body[int(first) : int(last) + 1]
-        return S3Answer(206, piece, {**about, "Content-Range": f"bytes {first}-{last}/{len(body)}"})
+        return S3Response(206, piece, {**about, "Content-Range": f"bytes {first}-{last}/{len(body)}"})
 
-    def _put(self, call: _S3Call) -> S3Answer:
+    def _put(self, call: _S3Call) -> S3Response:
         self.objects[call.key] = call.body
-        return S3Answer(200, b"", {"ETag": '"e"'})
+        return S3Response(200, b"", {"ETag": '"e"'})
 
-    def _delete(self, call: _S3Call) -> S3Answer:
+    def _delete(self, call: _S3Call) -> S3Response:
         self.objects.pop(call.key, None)
-        return S3Answer(204)
+        return S3Response(204)
 
-    def _begin(self, call: _S3Call) -> S3Answer:
+    def _begin(self, call: _S3Call) -> S3Response:
         name = uuid4().hex
         self.uploads[name] = {}
         body = f"<InitiateMultipartUploadResult><UploadId>{name}</UploadId></InitiateMultipartUploadResult>"
-        return S3Answer(200, body.encode())
+        return S3Response(200, body.encode())
 
-    def _put_part(self, call: _S3Call) -> S3Answer:
+    def _put_part(self, call: _S3Call) -> S3Response:
         if call.query["uploadId"] not in self.uploads:
             return refusal(404, "NoSuchUpload")
         self.uploads[call.query["uploadId"]][int(call.query["partNumber"])] = call.body
-        return S3Answer(200, b"", {"ETag": '"e"'})
+        return S3Response(200, b"", {"ETag": '"e"'})
 
-    def _complete(self, call: _S3Call) -> S3Answer:
+    def _complete(self, call: _S3Call) -> S3Response:
         parts = self.uploads.pop(call.query["uploadId"], None)
         if parts is None:
             return refusal(404, "NoSuchUpload")
         self.objects[call.key] = b"".join(parts[number] for number in sorted(parts))
-        return S3Answer(200, b'<CompleteMultipartUploadResult><ETag>"e"</ETag></CompleteMultipartUploadResult>')
+        return S3Response(200, b'<CompleteMultipartUploadResult><ETag>"e"</ETag></CompleteMultipartUploadResult>')
 
-    def _abort(self, call: _S3Call) -> S3Answer:
+    def _abort(self, call: _S3Call) -> S3Response:
         self.uploads.pop(call.query["uploadId"], None)
-        return S3Answer(204)
+        return S3Response(204)
 
 
 class _S3Call:

@@ -121,7 +121,7 @@ def test_fast_path_answers_what_flask_would(twins, monkeypatch):
         by_a_lane[response.status.value] += 1
         return response
 
-    monkeypatch.setattr(fast_path, "_answer", watched)
+    monkeypatch.setattr(fast_path, "_response", watched)
     for asked in USUAL:
         fast, flask = (twin.ask(asked) for twin in twins)
         assert fast == flask, asked

@@ -97,7 +97,7 @@ class Breakdown(NamedTuple):
     reason: str | None
 
 
-class MomentTotals(NamedTuple):
+class SnapshotTotals(NamedTuple):
     """A scope's figures in a snapshot that includes every visit up to `at_ms`."""
 
     total: int  # the latest visit number

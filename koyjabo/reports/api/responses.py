@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from koyjabo.reports.engine.answers import Breakdown, Figures, Hours, Period, Row, Summary
+from koyjabo.reports.engine.results import Breakdown, Figures, Hours, Period, Row, Summary
 from koyjabo.reports.query.groups import Sums
 
 Object = dict[str, Any]
@@ -18,7 +18,7 @@ ATTENDED_S = "their time in s"
 PERIOD = "an hour with its offset, a day, a Monday, or the first day of a month"
 
 
-class FiguresAnswer(BaseModel):
+class FiguresResponse(BaseModel):
     """The figures for a range of days. A figure is null if it cannot be known exactly. Nothing is estimated."""
 
     start: str = Field(examples=["2026-10-24"])
@@ -37,21 +37,21 @@ class FiguresAnswer(BaseModel):
     )
 
 
-class ComparedAnswer(FiguresAnswer):
+class ComparedResponse(FiguresResponse):
     """The figures for the other range."""
 
     until: str | None = Field(description="the local time when it ends, if the range ends today")
 
 
-class SummaryAnswer(FiguresAnswer):
+class SummaryResponse(FiguresResponse):
     """The figures for a range, and for the range it is compared with."""
 
-    compared: ComparedAnswer | None
+    compared: ComparedResponse | None
     exact: bool
     reason: str | None = Field(None, description=REASON)
 
 
-class PeriodAnswer(BaseModel):
+class PeriodResponse(BaseModel):
     """The figures for one period."""
 
     period: str = Field(description=PERIOD, examples=["2026-11-21"])
@@ -64,7 +64,7 @@ class PeriodAnswer(BaseModel):
     attended_s: Number = Field(description=ATTENDED_S)
 
 
-class SumsAnswer(BaseModel):
+class SumsResponse(BaseModel):
     """Sums of visits."""
 
     visits: Number
@@ -75,13 +75,13 @@ class SumsAnswer(BaseModel):
     attended_s: Number = Field(description=ATTENDED_S)
 
 
-class TotalAnswer(SumsAnswer):
+class TotalResponse(SumsResponse):
     """The sums for several values."""
 
     values: int = Field(description="number of values; rolled-up days keep their 1,000 largest")
 
 
-class RowAnswer(SumsAnswer):
+class RowResponse(SumsResponse):
     """The sums for one value."""
 
     value: str | None = Field(description="null: not recorded")
@@ -90,17 +90,17 @@ class RowAnswer(SumsAnswer):
     at_least: bool | None = Field(None, description="true if rolled-up days may lack some of its visits")
 
 
-class BreakdownAnswer(BaseModel):
+class BreakdownResponse(BaseModel):
     """The values with the most visits. `other` is everything that is not in `rows`."""
 
-    rows: list[RowAnswer]
-    other: TotalAnswer
-    total: TotalAnswer
+    rows: list[RowResponse]
+    other: TotalResponse
+    total: TotalResponse
     exact: bool
     reason: str | None = Field(None, description=REASON)
 
 
-class HoursAnswer(BaseModel):
+class HoursResponse(BaseModel):
     """Visits by weekday, Monday first, and hour."""
 
     rows: list[list[int]] = Field(description="7 rows of 24 numbers; empty if they cannot be known exactly")
@@ -113,8 +113,8 @@ def summary(report: Summary) -> Object:
     return {**_figures(report.figures), "compared": compared, **_exact(report.reason)}
 
 
-def timeline(answer: list[Period]) -> list[Object]:
-    return [period._asdict() for period in answer]
+def timeline(response: list[Period]) -> list[Object]:
+    return [period._asdict() for period in response]
 
 
 def breakdown(report: Breakdown) -> Object:
