@@ -76,8 +76,8 @@ class StoreFailure(NamedTuple):
     @classmethod
     def of(cls, error: Exception) -> StoreFailure:
         text = str(error).partition("\n\nDebug source")[0].removeprefix("Generic S3 error: ")
-        response = ANSWER.search(text)
-        return cls(int(response[1]), response[2] or "", text) if response else cls(0, "", text)
+        match = ANSWER.search(text)
+        return cls(int(match[1]), match[2] or "", text) if match else cls(0, "", text)
 
 
 class CallLimits(NamedTuple):

@@ -190,10 +190,10 @@ def position(connection: Any) -> tuple[int, int] | None:
 
 def server_of(connection: Any) -> ServerTimeline | None:
     """The `position` of a connection's server, and when an operator last accepted that server."""
-    response = position(connection)
-    if response is None:
+    known = position(connection)
+    if known is None:
         return None
-    system, timeline = response
+    system, timeline = known
     with connection.cursor() as cursor:
         try:
             cursor.execute(ACCEPTED)

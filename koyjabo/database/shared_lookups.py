@@ -16,24 +16,24 @@ MOST_TOGETHER = 500
 
 
 class SharedLookups(Generic[Item, Result]):
-    """Runs `answer(jobs)`, one call at a time, for up to MOST_TOGETHER jobs. `answer` sets `result` or `error` on each
-    job, and may wait. If it raises an error, all jobs get that error.
+    """Runs `look_up(jobs)`, one call at a time, for up to MOST_TOGETHER jobs. `look_up` sets `result` or `error` on
+    each job, and may wait. If it raises an error, all jobs get that error.
     """
 
-    def __init__(self, runtime: Runtime, response: Callable[[Sequence[Job[Item, Result]]], object]) -> None:
+    def __init__(self, runtime: Runtime, look_up: Callable[[Sequence[Job[Item, Result]]], object]) -> None:
         self._runtime = runtime
-        self._response = response
+        self._look_up = look_up
         self._pending: deque[Job[Item, Result]] = deque()
-        self._is_answering = False
-        self._lock = threading.Lock()  # guards `_pending` and `_is_answering`; never wait while holding it
+        self._is_looking_up = False
+        self._lock = threading.Lock()  # guards `_pending` and `_is_looking_up`; never wait while holding it
 
     def ask(self, item: Item) -> Result:
         """Wait for the result of a lookup. Raises its error."""
         job: Job[Item, Result] = Job(item, self._runtime.waiter())
         with self._lock:
             self._pending.append(job)
-            is_first = not self._is_answering
-            self._is_answering = True
+            is_first = not self._is_looking_up
+            self._is_looking_up = True
         if is_first:
             self._runtime.start_task(self._answer_pending)
         return job.outcome()
@@ -41,7 +41,7 @@ class SharedLookups(Generic[Item, Result]):
     def _answer_pending(self) -> None:
         while jobs := self._take_pending():
             try:
-                self._response(jobs)
+                self._look_up(jobs)
             except Exception as error:
                 for job in jobs:
                     job.error = error
@@ -51,5 +51,5 @@ class SharedLookups(Generic[Item, Result]):
     def _take_pending(self) -> list[Job[Item, Result]]:
         with self._lock:
             jobs = take_pending(self._pending, [], MOST_TOGETHER)
-            self._is_answering = bool(jobs)
+            self._is_looking_up = bool(jobs)
             return jobs

@@ -42,6 +42,7 @@ class GettingStarted:
         database: DatabaseExecutor,
         clock: Clock,
         runtime: Runtime,
+        has_zone: bool,
         backs_up: bool,
         sends_mails: bool,
         own_host: str,
@@ -49,6 +50,7 @@ class GettingStarted:
         self._database = database
         self._clock = clock
         self._runtime = runtime
+        self._has_zone = has_zone
         self._backs_up = backs_up
         self._sends_mails = sends_mails
         self._own_host = own_host
@@ -77,7 +79,7 @@ class GettingStarted:
             return ()
         facts = self._facts(account)
         has = {
-            "zone": facts.is_in_use,  # visits keep the days they were counted on
+            "zone": self._has_zone or facts.is_in_use,  # visits stay on the days they were counted for
             "total": facts.has_total or facts.is_in_use,
             "mail": self._sends_mails,
             "person": facts.has_second_person,
@@ -125,7 +127,8 @@ class GettingStarted:
 
 def build(base: Base) -> GettingStarted:
     settings, sends_mails = base.settings, base.services[MailOutbox].is_on
-    backs_up = base.services[Backups].is_on
-    steps = GettingStarted(base.database, base.clock, base.runtime, backs_up, sends_mails, host_of(settings.public_url))
+    has_zone = settings.timezone != type(settings).model_fields["timezone"].default
+    has = has_zone, base.services[Backups].is_on, sends_mails
+    steps = GettingStarted(base.database, base.clock, base.runtime, *has, host_of(settings.public_url))
     base.services[CountingServices].visits.on_commit = steps.committed
     return steps

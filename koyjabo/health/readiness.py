@@ -21,7 +21,7 @@ class Ready(NamedTuple):
 
 
 class Readiness:
-    """Checks this worker. `lag_s` returns the last measured event loop delay. `redis_answers` returns whether Redis
+    """Checks this worker. `lag_s` returns the last measured event loop delay. `redis_responds` returns whether Redis
     responded to the last regular call, about a second ago, so that no request has to wait for Redis; None without
     Redis.
     """
@@ -35,8 +35,8 @@ class Readiness:
         """Results by name: `database`, `writer`, `loop`, and `redis` if it is used. Never raises."""
         checks = {"database": self._database(), "writer": self._writer(), "loop": self._loop()}
         if self._redis_responds is not None:
-            responses = self._redis_responds()
-            checks["redis"] = Ready(responses, error=None if responses else "It does not respond.")
+            responds = self._redis_responds()
+            checks["redis"] = Ready(responds, error=None if responds else "It does not respond.")
         return checks
 
     @property

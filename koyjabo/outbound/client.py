@@ -128,7 +128,7 @@ class ResponseReader:
         self.on_message_begin()
 
     def feed(self, data: bytes) -> None:
-        """Parse some bytes. Raises OutboundError (BAD_ANSWER, TOO_LARGE)."""
+        """Parse some bytes. Raises OutboundError (BAD_RESPONSE, TOO_LARGE)."""
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
@@ -156,7 +156,7 @@ class ResponseReader:
 
     def on_message_begin(self) -> None:
         if self.is_complete:
-            raise ValueError("bytes after the answer")
+            raise ValueError("bytes after the response")
         self.status = 0
         self.headers: dict[str, str] = {}
 
@@ -212,7 +212,7 @@ CHECK_S = 5.0
 
 
 class _Call:
-    """Work for a thread, and the caller that waits for it. The thread only sets `answer` and `error`."""
+    """Work for a thread, and the caller that waits for it. The thread only sets `response` and `error`."""
 
     def __init__(self, work: Callable[[], OutboundResponse | None], waiter: Waiter) -> None:
         self.work = work

@@ -48,4 +48,4 @@ def panel_stream() -> Response:
     """Send each visit, and the numbers on the panel's live pages, to site admins and viewers, without anything that
     would let them track a visitor.
     """
-    return routes.open_here(PANEL, sub_protocols(request).response)
+    return routes.open_here(PANEL, sub_protocols(request).accepted)

@@ -68,7 +68,7 @@ class Settings(BaseModel):
     redis_url: str = setting("", "REDIS_URL", N_("`redis://…` or `redis+sentinel://…`; required for several workers"))
     web_concurrency: int = setting(1, "WEB_CONCURRENCY", N_("number of worker processes"), ge=1, le=64)
     timezone: Annotated[str, AfterValidator(checks.zone)] = setting(
-        "Asia/Dhaka", "TIMEZONE", N_("time zone of the days (IANA name); earlier visits keep their days")
+        "Asia/Dhaka", "TIMEZONE", N_("time zone for counting by day (IANA name); earlier visits stay on their day")
     )
     trusted_proxies: int = setting(
         0, "TRUSTED_PROXIES", N_("number of your own proxies in `X-Forwarded-For`; 2 on Render"), ge=0, le=10

@@ -211,7 +211,7 @@ def stream() -> Response:
     """Open a stream of Server-Sent Events with everything that a WebSocket at `/` receives. The stream belongs to no
     visitor.
     """
-    return _response(SiteEvents)
+    return _open(SiteEvents)
 
 
 @bp.get("/communities/<community_id>/stream")
@@ -224,10 +224,10 @@ def community_stream(community_id: str) -> Response:
     """Open a community's stream of Server-Sent Events. Members count as online while it is open. If `public_count` is
     true, anyone may open it.
     """
-    return _response(CommunityEvents)
+    return _open(CommunityEvents)
 
 
-def _response(kind: type[ServerSentEvents]) -> Response:
+def _open(kind: type[ServerSentEvents]) -> Response:
     """Open a stream for the current request. For HEAD, only check the request. Raises the same errors as
     `open_stream`.
     """

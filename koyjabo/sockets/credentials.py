@@ -19,9 +19,9 @@ SUB_PROTOCOL = "Authorization"
 
 
 class SubProtocols(NamedTuple):
-    """The response's sub-protocol, and the token sent in Sec-WebSocket-Protocol."""
+    """The accepted sub-protocol, and the token sent in Sec-WebSocket-Protocol."""
 
-    response: str | None
+    accepted: str | None
     token: str | None
 
 

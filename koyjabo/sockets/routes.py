@@ -39,7 +39,7 @@ def visitors_stream(community_id: str) -> Response:
     """Send how many members of a community are online. The first event includes the client itself. If the community's
     numbers are public, anyone may connect.
     """
-    return open_here("visitors", sub_protocols(request).response)
+    return open_here("visitors", sub_protocols(request).accepted)
 
 
 @bp.route("/ws/communities/<community_id>/visitor-dashboard/", websocket=True)
@@ -47,7 +47,7 @@ def dashboard_stream(community_id: str) -> Response:
     """Send moderators a community's dashboard: today's visitors and who is online. Watching it does not make them count
     as online.
     """
-    return open_here("visitor_dashboard", sub_protocols(request).response)
+    return open_here("visitor_dashboard", sub_protocols(request).accepted)
 
 
 def open_here(name: str, protocol: str | None = None) -> Response:

@@ -23,7 +23,7 @@ def test_answer_has_all_marks_although_redis_has_lost_them_unnoticed(redis_serve
     outbox.drain()
     with redis_server.client() as redis:
         redis.flushall()
-    one.answer("what have you acknowledged?")
+    one.reply("what have you acknowledged?")
     outbox.drain()
     other.load()
     assert gathered.all() == acknowledged.all()

@@ -38,7 +38,7 @@ def test_basics_and_changed_settings_are_shown_with_value_and_meaning_and_no_sec
     assert {"ENVIRONMENT", "LOG_FORMAT"} <= set(shown)
     assert not {"HOST", "LOG_LEVEL", "SECRET_KEY"} & set(shown)
 
-    zone = "TIMEZONE=Asia/Dhaka Time zone of the days (IANA name); earlier visits keep their days."
+    zone = "TIMEZONE=Asia/Dhaka Time zone for counting by day (IANA name); earlier visits stay on their day."
     assert row(page, "TIMEZONE") == zone
     assert row(page, "RETENTION_DAYS").startswith("RETENTION_DAYS=30 Default: 365 Days to keep each visit")
     assert row(page, "BACKUP_TO").startswith("BACKUP_TO Not set S3-compatible bucket")

@@ -90,9 +90,9 @@ def test_pages_that_ask_meanwhile_share_the_next_snapshot():
     """However many pages wait: a snapshot already being read may lack a visit that they were notified of."""
     gate = Gate()
     reads, answers = SharedReads(gate), []
-    first = in_thread(lambda: answers.append(reads.answers(["a"])))
+    first = in_thread(lambda: answers.append(reads.read(["a"])))
     assert gate.begun.acquire(timeout=PATIENCE_S)
-    others = [in_thread(lambda name=name: answers.append(reads.answers(["a", name]))) for name in "bcdefgh"]
+    others = [in_thread(lambda name=name: answers.append(reads.read(["a", name]))) for name in "bcdefgh"]
     while reads._next is None or len(reads._next.requests) < len("abcdefgh"):
         time.sleep(0.001)
     gate.open.release(2)
@@ -106,9 +106,9 @@ def test_pages_that_ask_meanwhile_share_the_next_snapshot():
 def test_report_that_fails_fails_no_other_of_its_snapshot():
     gate = Gate(ValueError("its own fault"))
     reads = SharedReads(gate)
-    first = in_thread(lambda: reads.answers(["a"]))
+    first = in_thread(lambda: reads.read(["a"]))
     assert gate.begun.acquire(timeout=PATIENCE_S)
-    others = [in_thread(lambda name=name: reads.answers([name])) for name in ("b", "wrong", "c")]
+    others = [in_thread(lambda name=name: reads.read([name])) for name in ("b", "wrong", "c")]
     while reads._next is None or len(reads._next.requests) < 3:
         time.sleep(0.001)
     gate.open.release(2)
@@ -127,5 +127,5 @@ def test_sums_that_are_not_counted_yet_are_asked_for_once_by_all():
     gate.open.release(2)
     reads = SharedReads(gate)
     with pytest.raises(StillCounting):
-        reads.answers(["wrong"])
-    assert reads.answers(["a"]) == ["a of 2"]
+        reads.read(["wrong"])
+    assert reads.read(["a"]) == ["a of 2"]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from koyjabo.core.clock import Clock
 from koyjabo.presence.members.online_members import Online
-from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncReport, SyncResponse
+from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncReply, SyncReport
 
 REJOIN_MS = 2000  # how long lower counts are ignored after Redis has come back
 RENEW_MS = LEASE_S * 1000 // 2
@@ -111,7 +111,7 @@ class MemberMirror:
         is_held = {report.person: report.connections != GONE for report, _, _ in sent}
         return len(self._counted) + sum(held - (person in self._counted) for person, held in is_held.items())
 
-    def take_reply(self, sent: Iterable[Sent], reply: SyncResponse, has_lost: bool) -> None:
+    def take_reply(self, sent: Iterable[Sent], reply: SyncReply, has_lost: bool) -> None:
         """Adopt the count that Redis computed after processing `sent`. If `has_lost` is set, Redis had lost some of
         this worker's leases, and `sent` includes all of them.
         """
@@ -136,7 +136,7 @@ class MemberMirror:
             self._count, self._version = online.count, online.version
             self._show()
 
-    def _check_for_loss(self, reply: SyncResponse, has_lost: bool) -> None:
+    def _check_for_loss(self, reply: SyncReply, has_lost: bool) -> None:
         now_ms = self._clock.elapsed_ms()
         if has_lost or self._was_away() or (self.born and reply.born != self.born):
             self._rejoin_until_ms = now_ms + REJOIN_MS

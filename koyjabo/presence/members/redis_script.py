@@ -45,7 +45,7 @@ class SyncRequest(NamedTuple):
         return 1 + len(self.reports)
 
 
-class SyncResponse(NamedTuple):
+class SyncReply(NamedTuple):
     version: int
     born: int  # when this data set was created, ms; 0 if there is none
     people: int
@@ -64,10 +64,10 @@ class MemberScript:
         self._hold = redis_client.load(client, __file__, "hold")
         self._people = redis_client.load(client, __file__, "people")
 
-    def ask(self, requests: Sequence[SyncRequest]) -> list[SyncResponse]:
+    def ask(self, requests: Sequence[SyncRequest]) -> list[SyncReply]:
         """Run the requests. Each is atomic, and all share one round trip."""
         calls = [(_keys(request), self._arguments(request)) for request in requests]
-        return [SyncResponse(*reply) for reply in self._hold.call_all(calls)]
+        return [SyncReply(*reply) for reply in self._hold.call_all(calls)]
 
     def people(self, scope: Scope, most: int, newest_first: bool) -> list[OnlineMember]:
         """List the people in steps. People who come or leave between steps may be missing, but no one is listed

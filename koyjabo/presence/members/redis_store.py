@@ -25,15 +25,15 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import MOST_LISTED, ChangeListener, Online, OnlineMember, PresenceChange
 from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent
-from koyjabo.presence.members.redis_script import BATCH, GONE, MemberScript, SyncReport, SyncRequest, SyncResponse
+from koyjabo.presence.members.redis_script import BATCH, GONE, MemberScript, SyncReply, SyncReport, SyncRequest
 
-Exchange = Generator[SyncRequest, SyncResponse, None]
+Exchange = Generator[SyncRequest, SyncReply, None]
 """The exchange with Redis for one scope. Yields a request per batch, receives the responses, and adopts the
 last one.
 """
 
-Ask = Callable[[list[SyncRequest]], Sequence[SyncResponse]]
-TakeIn = Callable[[list[Sent], SyncResponse, bool], None]
+Ask = Callable[[list[SyncRequest]], Sequence[SyncReply]]
+TakeIn = Callable[[list[Sent], SyncReply, bool], None]
 """Called with everything sent, the last response, and whether Redis had lost some of this worker's leases."""
 
 
@@ -346,14 +346,12 @@ class RedisOnlineMembers:
             self._ask,
         )
 
-    def _ask(self, requests: list[SyncRequest]) -> list[SyncResponse]:
+    def _ask(self, requests: list[SyncRequest]) -> list[SyncReply]:
         replies = self._script.ask(requests)
         self._answered_ms = self._clock.elapsed_ms()
         return replies
 
-    def _take_in(
-        self, scope: Scope, mirror: MemberMirror, sent: list[Sent], reply: SyncResponse, has_lost: bool
-    ) -> None:
+    def _take_in(self, scope: Scope, mirror: MemberMirror, sent: list[Sent], reply: SyncReply, has_lost: bool) -> None:
         with self._lock:
             before = mirror.online.count
             mirror.take_reply(sent, reply, has_lost)

@@ -29,7 +29,7 @@ KEEP_FOR_WINDOWS = 2
 """How many windows the keys in Redis live after the last change, so that no active visitor is lost."""
 
 
-class ActiveResponse(NamedTuple):
+class ActiveReply(NamedTuple):
     version: int
     born: int  # when this data set was created, ms; 0 if there is none
     active: int
@@ -53,7 +53,7 @@ class TouchScript:
         self._script = redis_client.load(client, __file__, "touch")
         self._keep_ms = KEEP_FOR_WINDOWS * window_ms
 
-    def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], expired_ms: int) -> ActiveResponse:
+    def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], expired_ms: int) -> ActiveReply:
         """Touch, expire and read in one atomic step. Touches at `expired_ms` or earlier are skipped, because their
         leases have expired. `newest_version` is the highest version that this worker has seen; Redis continues from it
         if it has lost its own. Raises redis.RedisError.
@@ -68,8 +68,8 @@ class TouchScript:
         """End a visitor's lease. Any worker may call this. Raises redis.RedisError."""
         self._call(scope, 0, [visitor_id, "", 0])
 
-    def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> ActiveResponse:
-        return ActiveResponse(*self._script(keys_of(scope), [newest_version, self._keep_ms, BATCH, UNKNOWN, *visitors]))
+    def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> ActiveReply:
+        return ActiveReply(*self._script(keys_of(scope), [newest_version, self._keep_ms, BATCH, UNKNOWN, *visitors]))
 
 
 def keys_of(scope: Scope) -> list[str]:
@@ -229,7 +229,7 @@ class RedisActiveVisitors:
         if is_news:
             self._on_news(scope)
 
-    def _send(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> ActiveResponse:
+    def _send(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> ActiveReply:
         """Send these touches. If Redis has lost its data, also send all of this worker's visitors, and add their
         unconfirmed touches to `sent`. Returns only the last response, because counts taken partway through this, or
         through an expiry, are incomplete.

@@ -284,9 +284,9 @@ def _add(place: ReportPlace, name: str, kind: Described) -> None:
         return place.ask(name, **where)
 
     view.__name__, view.__doc__ = f"{place.endpoint}{name}", f"{place.whom}{kind.more}"
-    responses, query = {200: kind.response, **place.refused}, RANGE | kind.query | place.filters
+    documented, query = {200: kind.response, **place.refused}, RANGE | kind.query | place.filters
     scope = "reports:read" if place.secured else ""
-    described = describe(f"{kind.summary}{place.about}", responses, None, IF_NONE_MATCH, query, place.secured, scope)
+    described = describe(f"{kind.summary}{place.about}", documented, None, IF_NONE_MATCH, query, place.secured, scope)
     bp.get(f"{place.path}{name}")(described(view))
 
 

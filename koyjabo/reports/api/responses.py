@@ -113,8 +113,8 @@ def summary(report: Summary) -> Object:
     return {**_figures(report.figures), "compared": compared, **_exact(report.reason)}
 
 
-def timeline(response: list[Period]) -> list[Object]:
-    return [period._asdict() for period in response]
+def timeline(report: list[Period]) -> list[Object]:
+    return [period._asdict() for period in report]
 
 
 def breakdown(report: Breakdown) -> Object:

@@ -63,7 +63,7 @@ class Insights:
         self.live = Live(parser, clock)
         """Only the thread for scans may use this."""
         self._slot: Callable[[], AbstractContextManager[None]] = nullcontext
-        self._read_all: Callable[[Sequence[ReportRequest]], list[Any]] = self._read
+        self._read_all: Callable[[Sequence[ReportRequest]], list[Any]] = self._scan
         self._is_public = False
 
     def for_share_links(self) -> Insights:
@@ -75,7 +75,7 @@ class Insights:
         insights, lock = copy(self), threading.Lock()
         insights._is_public = True
         insights._slot = lambda: _held(lock)
-        insights._read_all = insights._read
+        insights._read_all = insights._scan
         return insights
 
     def for_open_pages(self) -> Insights:
@@ -83,7 +83,7 @@ class Insights:
         with a pause between snapshots. Reports include every visit that was acknowledged before the call.
         """
         insights = copy(self)
-        insights._read_all = SharedReads(self._read).read
+        insights._read_all = SharedReads(self._scan).read
         return insights
 
     def asked(
@@ -169,7 +169,7 @@ class Insights:
             known.append(stored)
         return max(known, default=None)
 
-    def _read(self, requests: Sequence[ReportRequest]) -> list[Any]:
+    def _scan(self, requests: Sequence[ReportRequest]) -> list[Any]:
         with self._slot():
             return self._database.scan(read_all, self._clock, self.live, requests)
 

@@ -25,7 +25,7 @@ class _Batch:
     def __init__(self) -> None:
         self.requests: dict[ReportRequest, None] = {}
         self.results: dict[ReportRequest, Any] | None = None
-        self.error: Exception = LedgerUnavailable()  # why there are no answers
+        self.error: Exception = LedgerUnavailable()  # why there are no results
         self.done = threading.Event()
 
 

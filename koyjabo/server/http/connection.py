@@ -30,7 +30,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 IDLE, READING, RESPONDING, DISCARDING, LINGERING, GONE = range(6)
 """The states of a connection.
 
-IDLE: waits for a request. READING: waits for the rest of a request. ANSWERING: waits for the response. DISCARDING:
+IDLE: waits for a request. READING: waits for the rest of a request. RESPONDING: waits for the response. DISCARDING:
 waits for the rest of a body whose response was sent. LINGERING: waits for the client to finish after the last response.
 GONE: closed or taken over.
 """

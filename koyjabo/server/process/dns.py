@@ -22,7 +22,7 @@ Arguments = tuple[Any, ...]
 
 
 class Lookup:
-    """A pending look-up. The thread only sets `answer`."""
+    """A pending look-up. The thread only sets `response`."""
 
     def __init__(self) -> None:
         self.response: Addresses | Exception = socket.gaierror(socket.EAI_AGAIN, "The resolver does not respond")

@@ -51,6 +51,11 @@ const cellsOfRow = (cell, name) => [...(cell.parentElement?.querySelectorAll(`[$
 
 /** The change as shown ("▲ 15%") and as spoken ("up by 15%"). @param {Element} cell */
 function change(cell) {
+  const unchanged = cell.querySelector(".change > [aria-hidden]");
+  if (unchanged) {
+    const [spoken = "", shown = ""] = texts(unchanged.parentElement?.children ?? []);
+    return { spoken, shown };
+  }
   const [spoken] = texts([cell]), direction = cell.querySelector("[data-direction]")?.getAttribute("data-direction");
   const arrow = direction ? ARROWS[/** @type {"up" | "down"} */ (direction)] : "";
   return { spoken, shown: arrow ? spoken.replace(/^.*?(?=[^ ]*$)/, arrow) : spoken };

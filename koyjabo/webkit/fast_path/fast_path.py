@@ -79,7 +79,7 @@ class FastPath:
         if handler is None or not _is_usual(environ, hasattr(handler, "takes_query")):
             return self._app(environ, start_response)
         context = FastContext(self._flask, environ)
-        response = _response(handler, context)
+        response = _run(handler, context)
         body = response.body.encode()
         headers = [*response.headers, *context.usage.headers()]
         if response.status.value not in (204, 304):
@@ -114,7 +114,7 @@ def _is_handshake(environ: dict[str, Any]) -> bool:
     return is_websocket and environ["REQUEST_METHOD"] == "GET"
 
 
-def _response(handler: Handler, context: FastContext) -> PlainResponse:
+def _run(handler: Handler, context: FastContext) -> PlainResponse:
     try:
         return handler(context)
     except KoyJaboError as error:

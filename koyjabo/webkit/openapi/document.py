@@ -99,8 +99,8 @@ def specification(app: Flask) -> dict[str, Any]:
 
 
 def _models(operation: Operation) -> Iterator[type[BaseModel]]:
-    for response in (operation.body, *operation.responses.values()):
-        model = response.json if isinstance(response, TableOf) else response
+    for part in (operation.body, *operation.responses.values()):
+        model = part.json if isinstance(part, TableOf) else part
         if isinstance(model, OneOf):
             yield model.other
         if isinstance(model, StreamOf):

@@ -18,7 +18,7 @@ from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import changed_server
 
 from koyjabo.server.http import server as module
-from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, READING, HttpConnection
+from koyjabo.server.http.connection import IDLE, LINGERING, READING, RESPONDING, HttpConnection
 from koyjabo.server.http.server import IDLE_S, LINGER_S, PATIENCE_S, REQUEST_S, Connections
 from koyjabo.server.process.listening_socket import listen
 
@@ -107,7 +107,7 @@ def test_requests_that_do_not_go_on_give_way_and_idle_connections_do_not(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("state", "most_s"), [(IDLE, IDLE_S), (READING, REQUEST_S), (ANSWERING, REQUEST_S), (LINGERING, LINGER_S)]
+    ("state", "most_s"), [(IDLE, IDLE_S), (READING, REQUEST_S), (RESPONDING, REQUEST_S), (LINGERING, LINGER_S)]
 )
 def test_only_the_late_are_ended(state: int, most_s: float, monkeypatch):
     connections, theirs = Connections(10), []

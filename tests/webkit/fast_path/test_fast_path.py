@@ -114,14 +114,14 @@ def twins(tmp_path_factory) -> Iterator[tuple[Twin, Twin]]:
 def test_fast_path_answers_what_flask_would(twins, monkeypatch):
     monkeypatch.setattr(rate_limiter, "time", SimpleNamespace(monotonic=lambda: 0.0, time=lambda: 0.0))
     by_a_lane: Counter[int] = Counter()
-    answer = fast_path._answer
+    answer = fast_path._run
 
     def watched(*arguments: Any) -> Any:
         response = answer(*arguments)
         by_a_lane[response.status.value] += 1
         return response
 
-    monkeypatch.setattr(fast_path, "_response", watched)
+    monkeypatch.setattr(fast_path, "_run", watched)
     for asked in USUAL:
         fast, flask = (twin.ask(asked) for twin in twins)
         assert fast == flask, asked
