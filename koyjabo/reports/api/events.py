@@ -190,8 +190,8 @@ def record_events(context: RequestContext) -> PlainResponse:
     context.uncount_visitor("events", body.visitorId, size.uses * (len(events) - recorded.accepted) // len(events))
     if not recorded.accepted:
         context.uncount_visitor("event_requests", body.visitorId)
-    body = f'{{"accepted":{recorded.accepted},"duplicates":{recorded.duplicates}}}'
-    return PlainResponse(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], body)
+    counts = f'{{"accepted":{recorded.accepted},"duplicates":{recorded.duplicates}}}'
+    return PlainResponse(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], counts)
 
 
 def _count(context: RequestContext, visitor_id: str, size: Size) -> None:
