@@ -40,7 +40,7 @@ def new_community() -> Response:
 @bp.get("/communities/<community_id>")
 @for_viewers
 def community(community_id: str) -> Response:
-    """Redirect to the community, or to its row in the list if it is archived."""
+    """Redirect to the community, or to its row in the list if it is archived. Not with 301, because this changes."""
     overview = current()[CommunityServices].directory.overview(me(), community_id)
     if overview.archived_ms is not None:
         return redirects.to("admin.communities", query=overview.community.id)

@@ -30,12 +30,6 @@ def missing() -> tuple[str, ...]:
         return ()
 
 
-@bp.get("/getting-started")
-def getting_started() -> Response:
-    """Redirect to Health, which now has the list."""
-    return redirects.to("admin.health")
-
-
 @bp.post("/getting-started/<step>")
 def change_step(step: str) -> Response:
     """Hide the step if `state` is "hidden", otherwise show it again."""

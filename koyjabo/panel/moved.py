@@ -9,10 +9,12 @@ from flask import Response, redirect, request, url_for
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.panel import for_viewers
 
-MOVED = {"insights": "", "realtime": "live", "users": "people", "install": "connect", "health": "server"}
-"""The current address by the earlier one, below /admin/."""
+HEALTH, DATA = "admin.health", "admin.data"
+MOVED = {"insights": "admin.overview", "realtime": "admin.realtime", "users": "admin.users", "install": "admin.install"}
+MOVED |= {"export": DATA, "getting-started": HEALTH, "health": HEALTH, "receipt": "pages.receipt", "system": HEALTH}
+"""The current page by the earlier address, below /admin/."""
 
-EARLIER = f"<any({', '.join(MOVED)}):earlier>"
+EARLIER = f"<any({', '.join(map(repr, MOVED))}):earlier>"
 
 
 @bp.get(f"/{EARLIER}", defaults={"rest": ""})
@@ -20,6 +22,6 @@ EARLIER = f"<any({', '.join(MOVED)}):earlier>"
 @for_viewers
 def moved(earlier: str, rest: str) -> Response:
     """Redirect an earlier address, keeping the rest of its path and its query."""
-    path = "/".join(filter(None, (MOVED[earlier], quote(rest))))
-    query = request.query_string.decode()
-    return redirect(url_for("admin.overview") + path + (f"?{query}" if query else ""), 301)  # type: ignore[return-value]
+    path, query = url_for(MOVED[earlier]), request.query_string.decode()
+    path = f"{path.rstrip('/')}/{quote(rest)}" if rest else path
+    return redirect(path + (f"?{query}" if query else ""), 301)  # type: ignore[return-value]

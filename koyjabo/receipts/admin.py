@@ -21,9 +21,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import count
-from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.pages.flash import done
-from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me
 from koyjabo.webkit.schemas.bodies import Body
 
@@ -54,12 +52,6 @@ class TotalBody(Body):
     total: Annotated[int, BeforeValidator(_number)]
     reason: Annotated[str, BeforeValidator(_reason)]
     new_epoch: bool = False
-
-
-@bp.get("/receipt")
-@for_viewers
-def receipt() -> Response:
-    return redirects.to(PAGE)
 
 
 @bp.post("/receipt/recount")

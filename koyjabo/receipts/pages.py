@@ -13,7 +13,6 @@ from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.login import page_login
-from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.schemas.bodies import Body
 
 ACTIONS = {ADJUSTED: "total.set", "imported": "total.set", "rolled_back": "ledger.rolled_back"}
@@ -41,11 +40,6 @@ class ReceiptRows(NamedTuple):
 @bp.get("/receipt")
 def receipt() -> Response:
     return show()
-
-
-@bp.get("/status")
-def status() -> Response:
-    return redirects.to("pages.receipt")
 
 
 def show(status: int = 200, total: Form[Any] | None = None) -> Response:

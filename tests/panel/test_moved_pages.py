@@ -18,6 +18,10 @@ from support.people.admins import panel
         "/admin/users/a%20b%3F": "/admin/people/a%20b%3F",
         "/admin/install": "/admin/connect",
         "/admin/health": "/admin/server",
+        "/admin/system": "/admin/server",
+        "/admin/getting-started": "/admin/server",
+        "/admin/export": "/admin/data",
+        "/admin/receipt": "/receipt",
     }.items(),
 )
 def test_an_earlier_address_redirects_with_its_query(sqlite_database, earlier, now):

@@ -87,7 +87,5 @@ def test_viewers_read_what_admins_read_and_strangers_see_neither(site, admin):
     assert [who for who, page in pages.items() if "/admin/receipt/" in page] == ["admin"]
 
 
-def test_earlier_addresses_lead_to_the_page(site, admin):
-    for path in ("/status", "/admin/receipt"):
-        admin.get(path, 303)
-        assert admin.location == "/receipt"
+def test_the_former_page_about_the_status_is_gone(admin):
+    admin.get("/status", 404)

@@ -31,7 +31,7 @@ SAID: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "at_ms day hour_s": (NOT_SAID, ("time", "সময়")),
     "scope": (NOT_SAID, ("community", "কমিউনিটি")),
     "page": (NOT_SAID, ("page", "পাতা")),
-    "place": (NOT_SAID, ("place", "স্থান")),
+    "place": (NOT_SAID, ("location", "স্থান")),
     "language": (NOT_SAID, ("language", "ভাষা")),
     "network own": (NOT_SAID, ("kind of network", "নেটওয়ার্কের ধরন")),
     "attended_ms acted": (NOT_SAID, ("how the page was used", "পাতাটি কীভাবে ব্যবহৃত হয়েছে")),

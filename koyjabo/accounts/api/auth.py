@@ -140,11 +140,9 @@ def enrolled_response(grant: Grant, recovery_codes: list[str]) -> Response:
 
 
 def _login_response(outcome: Grant | SecondFactorDue, status: int) -> Response:
-    return (
-        tokens_response(outcome, status)
-        if isinstance(outcome, Grant)
-        else _response(SecondFactorResponse.of(outcome), 200)
-    )
+    if isinstance(outcome, Grant):
+        return tokens_response(outcome, status)
+    return _response(SecondFactorResponse.of(outcome), 200)
 
 
 def _with_cookies(body: TokensResponse, status: int, pair: tokens.Pair) -> Response:

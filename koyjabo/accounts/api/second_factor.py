@@ -183,11 +183,8 @@ def passkey_options() -> Response:
     """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
-    return json_response(
-        CreationResponse(
-            options=current()[SecondFactorServices].passkeys.options(login, authentication.relying_party())
-        )
-    )
+    options = current()[SecondFactorServices].passkeys.options(login, authentication.relying_party())
+    return json_response(CreationResponse(options=options))
 
 
 @bp.post("/auth/passkeys")

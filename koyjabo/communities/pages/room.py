@@ -40,7 +40,7 @@ def community(community_id: str) -> Response:
 def dashboard(community_id: str) -> Response:
     """Redirect the address of a former page to the room or the reports."""
     page = "community_reports" if request.args.keys() - PARAMETERS else "community"
-    return redirects.with_query(f"pages.{page}", community_id=community_id)
+    return redirects.with_query(f"pages.{page}", 301, community_id=community_id)
 
 
 def show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:

@@ -51,7 +51,7 @@ const cellsOfRow = (cell, name) => [...(cell.parentElement?.querySelectorAll(`[$
 
 /** The change as shown ("▲ 15%") and as spoken ("up by 15%"). @param {Element} cell */
 function change(cell) {
-  const unchanged = cell.querySelector(".change > [aria-hidden]");
+  const unchanged = cell.querySelector(".change:not([data-direction]) > [aria-hidden]");
   if (unchanged) {
     const [spoken = "", shown = ""] = texts(unchanged.parentElement?.children ?? []);
     return { spoken, shown };

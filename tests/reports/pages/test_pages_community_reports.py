@@ -62,6 +62,6 @@ def test_absence_ever_is_said_in_words(reader, community):
 
 def test_addresses_of_reports_that_were_on_the_dashboard_lead_to_them(reader, community):
     query = "range=7d&source=google.com&source=%21direct"
-    reader.get(f"/communities/{community}/dashboard?{query}", 303)
+    reader.get(f"/communities/{community}/dashboard?{query}", 301)
     assert reader.location == f"/communities/{community}/reports?{query}"
     reader.get(reader.location)

@@ -25,7 +25,7 @@ LEAST = {
         sockets.stats_stream sockets.share_stream
         pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
         pages.choose_language pages.choose_theme pages.install pages.embed
-        pages.receipt pages.status
+        pages.receipt
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
         pages.log_in_with_provider pages.take_provider_answer
@@ -54,7 +54,7 @@ LEAST = {
     VIEWER: """
         admin.overview admin.moved admin.realtime admin.install admin.audit admin.visits admin.visit
         admin.communities admin.community admin.users admin.user admin.health admin.data admin.settings admin.find
-        admin.search admin.state admin.design admin.list_annotations admin.receipt
+        admin.search admin.state admin.design admin.list_annotations
         sockets.panel_stream
         api.report_summary api.report_timeline api.report_breakdown api.report_hours
     """,
@@ -97,7 +97,7 @@ LEAST = {
         admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
         admin.resend_delivery
         admin.imports admin.upload_import admin.answer_import
-        admin.add_annotation admin.remove_annotation admin.getting_started admin.change_step
+        admin.add_annotation admin.remove_annotation admin.change_step
     """,
 }
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
