@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from support.application.site import SECRET, Site
@@ -26,14 +27,16 @@ def data(site: Site, admin: Account = OPERATOR) -> Data:
 
 def test_facts_are_those_of_this_server_without_a_secret(site, admin, kind):
     site.register("ayesha")
+    began = time.monotonic()
     facts = site.services[System].facts(admin)
+    took_ms = (time.monotonic() - began) * 1000
     assert facts.installation.kind == {"sqlite": "SQLite", "postgres": "PostgreSQL"}[kind]
     assert facts.installation.survives_deploy == (kind == "postgres")
     assert (facts.database.schema, facts.database.visits) == (NEWEST_REVISION, 1)
     assert facts.database.bytes > 100_000
     assert facts.database.newest_commit_ms >= site.time.ms
     assert (facts.clock_off_ms is None) == (kind == "sqlite")
-    assert 0 < facts.database_ms < 5000
+    assert 0 < facts.database_ms <= took_ms + 1
     assert 0 < facts.disk.free < facts.disk.total
     assert (facts.installation.has_redis, facts.redis_ms) == (False, None)
     (worker,) = facts.workers

@@ -95,7 +95,7 @@ def test_refused_joins_of_one_client_do_not_fill_the_log(server):
     with SocketioMember(server.port, community, stranger.token, headers={"X-Forwarded-For": "203.0.113.5"}) as client:
         for _ in range(20):
             assert client.ask("join", {**client.where, "token": stranger.token})["ok"] is False
-    assert server.log.count("socket_refused") - before <= 3
+    assert server.log.count("socket_refused") - before in range(1, 7)  # a minute may end in between
     wait_until(lambda: refused_in(server) - counted >= 20, "the metrics count all of them")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -62,12 +63,13 @@ def test_broadcast_is_measured_from_its_commit(workers):
     name, ended = "koyjabo_commit_to_client_seconds_count", scraped(workers)[ENDED]
     with WebSocket(workers.port) as page:
         page.event()
-        before = scraped(workers)
+        before, began = scraped(workers), time.monotonic()
         ordinal = workers.register("karim").ordinal
         while page.event()["stats"]["totalVisits"] < ordinal:
             pass
         after = wait_until(lambda: (now := scraped(workers))[name] > before[name] and now, "it is measured")
-    assert 0 <= after["koyjabo_commit_to_client_seconds_sum"] - before["koyjabo_commit_to_client_seconds_sum"] < 5
+    took_s = after["koyjabo_commit_to_client_seconds_sum"] - before["koyjabo_commit_to_client_seconds_sum"]
+    assert 0 <= took_s < time.monotonic() - began
     wait_until(lambda: scraped(workers)[ENDED] == ended + 1, "it has ended")
 
 

@@ -10,7 +10,7 @@ from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server, pings
 
 TIMES = 8
-SOON_S = 0.8
+SOON_S = 3.0
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import ssl
 import subprocess
 import threading
@@ -24,7 +25,7 @@ TIME_S = 0.3
 
 
 def get(url: str, **changes) -> Request:
-    return Request("GET", url, **{"timeout_s": 5.0, "most_bytes": 1000, "destinations": ANYWHERE, **changes})
+    return Request("GET", url, **{"timeout_s": PATIENCE_S, "most_bytes": 1000, "destinations": ANYWHERE, **changes})
 
 
 def failure(client: HttpClient, request: Request) -> str:
@@ -121,7 +122,14 @@ def test_resolver_that_hangs_is_a_timeout():
 
 def test_no_connection_is_an_error(client):
     assert failure(client, get(f"http://127.0.0.1:{free_port()}/")) == FailureKind.CONNECTION
-    assert failure(client, get("http://nowhere.invalid/")) == FailureKind.CONNECTION
+
+
+def test_name_without_an_address_is_an_error():
+    def resolve(host: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with loop_on() as runtime:
+        assert failure(HttpClient(runtime, resolve), get("http://nowhere.invalid/")) == FailureKind.CONNECTION
 
 
 def test_second_address_is_tried_when_the_first_refuses(new_odd):

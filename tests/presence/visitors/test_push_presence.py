@@ -72,8 +72,7 @@ def test_visitor_is_active_while_their_page_is_open_and_a_window_longer(server):
             register(server, f"socket_first_{kind.kind}", f"{kind.kind} again")
         opened(PlainListener(port, visitor="never_registered")).first()
         opened(PlainListener(port, agent=SILENT)).first()
-        register(server, "without_a_page")  # last, so that it outlives all others
-        wait_until(lambda: active(server) == 12, "all of them are active")
+        wait_until(lambda: register(server, "without_a_page")["activeUsers"] == 12, "all of them are active")
         wait_until(lambda: active(server) == 11, "the one without a page has gone")
         closing_at = time.monotonic()
     wait_until(lambda: active(server) == 0, "all have gone")

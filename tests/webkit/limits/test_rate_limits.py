@@ -139,9 +139,9 @@ def limits_of(answer) -> list[int]:
 def test_answers_tell_what_is_left_and_when_there_is_more(site):
     answers = [knock(site, PHONE) for _ in range(LIMIT + 1)]
     assert [limits_of(answer)[:2] for answer in answers] == [[3, 2], [3, 1], [3, 0], [3, 0]]
-    resets_at_s = {limits_of(answer)[2] for answer in answers}
-    assert len(resets_at_s) == 1
-    assert 0 < resets_at_s.pop() - time.time() <= 61
+    resets_at_s = [limits_of(answer)[2] for answer in answers]
+    assert max(resets_at_s) - min(resets_at_s) <= 1, "each is rounded to a second"
+    assert 0 < resets_at_s[-1] - time.time() <= 61
     exposed = answers[0].headers["Access-Control-Expose-Headers"]
     assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} <= {*exposed.split(", ")}
 
