@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 
 from support.application.site import SPEC_MOMENT, Site
@@ -68,6 +69,13 @@ def record_of(action: str, **values: object) -> AuditRecord:
     kinds = {"member": "community", "login": "user", "session": "user", "second_factor": "user", "ledger": "total"}
     line = AuditRecord(1, SPEC_MOMENT, AYESHA, "Rani", action, kinds.get(kind, kind), MIRPUR, "Mirpur 10", {}, "")
     return line._replace(details=DETAILS.get(action, {}), **values)
+
+
+def test_no_cell_of_an_export_is_a_formula():
+    record = record_of("member.add", target="=HYPERLINK(1)", actor="@SUM(1)")
+    _, row = csv.reader("".join(admin._lines(iter([(record,)]))).splitlines())
+    assert {"'=HYPERLINK(1)", "'@SUM(1)"} <= {*row}
+    assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
 def test_details_have_labels_and_values_and_the_subject_is_the_first(site):

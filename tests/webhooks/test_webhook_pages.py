@@ -11,6 +11,8 @@ from support.people.webhooks import HookedSite
 
 from koyjabo.retention.retention import Retention
 
+HOSTILE = "<img src=x onerror=alert(1)>"
+
 
 @pytest.fixture
 def reader(hooked: HookedSite) -> Reader:
@@ -40,6 +42,17 @@ def test_webhook_is_added_tried_and_its_answer_seen(hooked, receiver, reader):
     assert "Works" in words(reader.get("/admin/webhooks"))
     reader.send(f"{path}/deliveries/1/resend")
     hooked.deliver(3)
+
+
+def test_texts_of_receivers_and_admins_are_not_markup(hooked, receiver, reader):
+    webhook = hooked.add(description=HOSTILE)
+    receiver.refuse(500, body=HOSTILE.encode())
+    hooked.happen()
+    hooked.deliver(1)
+    path = f"/admin/webhooks/{webhook['id']}"
+    for address, times in (("/admin/webhooks", 1), (path, 2), (f"{path}/change", 1)):
+        page = reader.get(address)
+        assert (page.count("<img src=x"), page.count("&lt;img src=x") >= times) == (0, True), address
 
 
 def test_webhook_is_changed_turned_off_renewed_and_deleted(hooked, receiver, reader):
