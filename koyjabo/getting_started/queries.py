@@ -8,7 +8,7 @@ from sqlalchemy import exists, or_, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.queries import HAS_ACCOUNT
-from koyjabo.models import SITE, Adjustment, DailyVisits, StartingStep, User
+from koyjabo.models import SITE, Adjustment, DailyVisits, StartingStep, User, Visit
 
 DAYS_IN_USE = 3
 
@@ -20,6 +20,7 @@ class StoredStep(NamedTuple):
     skipped_ms: int | None = None
     host: str | None = None
     ordinal: int | None = None
+    location: str = ""  # of the visit, if it is the newest one; not stored with the step
 
 
 class SiteFacts(NamedTuple):
@@ -38,13 +39,17 @@ FINISH = text(
     "ON CONFLICT (step) DO UPDATE SET done_ms = excluded.done_ms, host = excluded.host, ordinal = excluded.ordinal "
     "WHERE starting_steps.done_ms IS NULL"
 )
-STORED = [getattr(StartingStep, name) for name in StoredStep._fields]
+STORED = [getattr(StartingStep, name) for name in ("done_ms", "skipped_ms", "host", "ordinal")]
 
 
 def step(session: Session, name: str) -> StoredStep:
     """The step; empty if nothing is stored about it."""
     row = session.execute(select(*STORED).where(StartingStep.step == name)).one_or_none()
-    return StoredStep() if row is None else StoredStep._make(row)
+    return StoredStep() if row is None else StoredStep(*row)
+
+
+def newest_location(session: Session) -> str:
+    return session.scalar(select(Visit.place).order_by(Visit.id.desc()).limit(1)) or ""
 
 
 def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:

@@ -56,6 +56,8 @@ def test_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
     visit(site, Origin="https://Shop.example:8443")
     wait_until(lambda: is_seen(site), "the host is stored")
     assert "It works: visit no. 4,002 came from shop.example:8443. " in words(admin.get("/admin/"))
+    site.rows("UPDATE visits SET place = 'Dhaka, BD'")
+    assert "came from shop.example:8443, Dhaka, Bangladesh. " in words(admin.get("/admin/"))
     site.time.pass_(minutes=9)
     assert first_page(admin) == "seen"
     site.time.pass_(minutes=1)
