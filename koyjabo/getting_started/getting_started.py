@@ -66,9 +66,9 @@ class GettingStarted:
         page = self._step(PAGE)
         if page.done_ms is not None:
             is_newest = page.ordinal is not None and total <= page.ordinal
-            if not is_newest or self._clock.now_ms() >= page.done_ms + NEW_MS:
-                return None
-            return page._replace(location=self._database.read(queries.newest_location))
+            if is_newest and self._clock.now_ms() < page.done_ms + NEW_MS:
+                return page._replace(location=self._database.read(queries.newest_location))
+            return None
         return None if page.skipped_ms is not None or self._facts(account).is_in_use else page
 
     def missing(self, account: Account) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from koyjabo.core.i18n import N_
+from koyjabo.mail.contents import Localizer
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest
 from koyjabo.reports.engine.results import MOST_ROWS, Breakdown, Row
@@ -54,14 +55,6 @@ class Explanation(NamedTuple):
     @property
     def more(self) -> int:
         return self.visits - self.before
-
-
-class Translator(Protocol):
-    """Translates sentences marked with `N_`, and formats numbers, in one language."""
-
-    def say(self, sentence: str, **values: str) -> str: ...
-
-    def count(self, number: int) -> str: ...
 
 
 def difference(insights: Insights, now: Question, before: Question, language: str) -> Explanation | None:
@@ -128,27 +121,25 @@ CHANGE, LAST_CHANGE = N_("%(change)s,"), N_("%(change)s.")
 COMPARED, EXPLAINED = N_("%(visits)s, %(comparison)s."), N_("%(visits)s, %(comparison)s:")
 
 
-def compared(translator: Translator, explanation: Explanation, lead: str, range_: str) -> str:
+def compared(speech: Localizer, explanation: Explanation, lead: str, range_: str) -> str:
     """Return the sentence up to the named values. `range_` is the range compared with, such as "the Sunday before"."""
     if not explanation.before:
         comparison = NONE_BEFORE if explanation.visits else AS_MANY
     else:
         comparison = AS_MANY if not explanation.more else MORE if explanation.more > 0 else FEWER
-    percent = (
-        translator.count(round(100 * abs(explanation.more) / explanation.before)) + "%" if explanation.before else ""
-    )
+    percent = speech.count(round(100 * abs(explanation.more) / explanation.before)) + "%" if explanation.before else ""
     sentence = EXPLAINED if explanation.changes else COMPARED
-    return translator.say(sentence, visits=lead, comparison=translator.say(comparison, percent=percent, range=range_))
+    return speech.say(sentence, visits=lead, comparison=speech.say(comparison, percent=percent, range=range_))
 
 
-def explained(translator: Translator, explanation: Explanation) -> list[str]:
+def explained(speech: Localizer, explanation: Explanation) -> list[str]:
     """Return each named value and its change, such as "google.com +337", with its punctuation."""
     changes = [
-        f"{change.label} {'+' if change.more > 0 else '−'}{translator.count(abs(change.more))}"
+        f"{change.label} {'+' if change.more > 0 else '−'}{speech.count(abs(change.more))}"
         for change in explanation.changes
     ]
     marks = [CHANGE] * (len(changes) - 1) + [LAST_CHANGE]
-    return [translator.say(mark, change=change) for mark, change in zip(marks, changes, strict=False)]
+    return [speech.say(mark, change=change) for mark, change in zip(marks, changes, strict=False)]
 
 
 LEADS: Mapping[str, tuple[str, str, str]] = {
@@ -157,6 +148,6 @@ LEADS: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def lead(translator: Translator, explanation: Explanation, range_: str) -> str:
+def lead(speech: Localizer, explanation: Explanation, range_: str) -> str:
     """Return the start of the sentence. `range_` is a key of LEADS."""
-    return translator.say(LEADS[range_][min(explanation.visits, 2)], count=translator.count(explanation.visits))
+    return speech.say(LEADS[range_][min(explanation.visits, 2)], count=speech.count(explanation.visits))

@@ -35,7 +35,7 @@ from koyjabo.reports.query.periods import DAY
 from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
 
-MOST_KEPT, QUESTION_SIZE = 16 * 1024 * 1024, 2_000
+MOST_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
 """Maximum bytes for all sums, and the bytes that a question takes up even without sums."""
 
 

@@ -69,24 +69,25 @@ class VisitCounts:
         """An upper estimate of memory use, in bytes."""
 
     def add(self, rows: Rows, column: str, names: Sequence[Any], is_site: bool) -> None:
-        values = rows.named(column, names)
-        by_name: defaultdict[Any, list[int]] = defaultdict(list)
-        for name, visitor in zip(values, rows.column("visitor"), strict=True):
-            by_name[name].append(visitor)
-        for name, visitors in by_name.items():
+        """Add visits. Several numbers in `column` may mean the same name."""
+        numbers, are_new = rows.column(column), [kind == NEW for kind in KINDS[is_site]]
+        changed = set()
+        for number, visitors in _by_number(numbers, rows.column("visitor"), names):
+            name = names[number]
             before = self._visits[name]
             self._visits[name] += len(visitors)
             self.size += _size(self._visits[name], rows) - (before and _size(before, rows))
             self._people[name].update(visitors)
-        are_new = rows.named("new_in", [kind == NEW for kind in KINDS[is_site]])
-        self._new.update(compress(values, are_new))
+            changed.add(name)
+        _count(self._new, numbers, map(are_new.__getitem__, rows.column("new_in")), names)
         if self._has_pages:
-            has_page = rows.named("page", [page is not None for page in rows.block.values["page"]])
-            self._pages.update(compress(values, has_page))
-        self._attended.update(compress(values, rows.named("facts", ARE_ATTENDED)))
-        for name, length_ms in zip(values, rows.column("attended_ms"), strict=True):
-            self._attended_ms[name] += length_ms
-        for name in by_name:
+            have_pages = [page is not None for page in rows.block.values["page"]]
+            _count(self._pages, numbers, map(have_pages.__getitem__, rows.column("page")), names)
+        _count(self._attended, numbers, map(ARE_ATTENDED.__getitem__, rows.column("facts")), names)
+        lengths = rows.column("attended_ms")
+        for number, length_ms in zip(compress(numbers, lengths), filter(None, lengths), strict=True):
+            self._attended_ms[names[number]] += length_ms
+        for name in changed:
             self._group(name)
 
     def adjust(self, rows: Rows, before: Changes, column: str, names: Sequence[Any]) -> None:
@@ -104,6 +105,22 @@ class VisitCounts:
         visits, new, pages, people = self._visits[name], self._new[name], self._pages[name], self._people[name]
         attended, length_ms = self._attended[name], self._attended_ms[name]
         self.groups[name] = Group(visits, new, pages, people, None, attended, length_ms)
+
+
+def _by_number(numbers: Sequence[int], visitors: Sequence[int], names: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield each number that occurs, and the visitors of its visits; only 0 if all names are the same."""
+    by_number: list[Sequence[int]] = [visitors] if names.count(names[0]) == len(names) else [[] for _ in names]
+    if len(by_number) > 1:
+        append_to = [some.append for some in by_number]  # type: ignore[attr-defined]
+        for number, visitor in zip(numbers, visitors, strict=True):
+            append_to[number](visitor)
+    return ((number, some) for number, some in enumerate(by_number) if some)
+
+
+def _count(counts: Counter[Any], numbers: Sequence[int], passing: Iterable[Any], names: Sequence[Any]) -> None:
+    """Count the visits that pass by name."""
+    for number, visits in Counter(compress(numbers, passing)).items():
+        counts[names[number]] += visits
 
 
 def _size(visits: int, rows: Rows) -> int:

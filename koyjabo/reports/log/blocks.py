@@ -174,18 +174,19 @@ class Block:
             if name in STEPS:
                 columns[name] = array(code, accumulate(column))
             at = end
-        return cls(kind, first, last, columns, {name: list(map(_shared, values[name])) for name in kind.coded})
+        return cls(kind, first, last, columns, {name: _shared(values[name]) for name in kind.coded})
 
 
 def _steps(column: array[int]) -> array[int]:
     return array(column.typecode, map(sub, column, chain((0,), column)))
 
 
-def _shared(value: Any) -> Any:
-    """Intern texts, because most blocks contain the same ones."""
-    if isinstance(value, list):
-        return tuple(map(_shared, value))
-    return intern(value) if isinstance(value, str) else value
+def _shared(values: list[Any]) -> list[Any]:
+    """Intern texts, also in lists, because most blocks contain the same ones. Lists become tuples."""
+    return [
+        intern(value) if type(value) is str else tuple(_shared(value)) if type(value) is list else value
+        for value in values
+    ]
 
 
 class Rows:

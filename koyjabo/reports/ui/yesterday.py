@@ -8,11 +8,11 @@ from datetime import date
 from typing import NamedTuple
 
 from babel.dates import format_date
-from flask_babel import gettext as _
 
 from koyjabo.core.clock import shifted
 from koyjabo.core.errors import StillCounting
 from koyjabo.core.i18n import N_
+from koyjabo.mail.contents import Localizer
 from koyjabo.models import Scope
 from koyjabo.reports import differences
 from koyjabo.reports.query.parameters import escaped
@@ -21,7 +21,7 @@ from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import count, language
+from koyjabo.webkit.i18n import language
 
 THE_WEEKDAY_BEFORE = N_("the %(weekday)s before")
 
@@ -37,22 +37,13 @@ class Yesterday(NamedTuple):
     clauses: list[Clause]
 
 
-class PageTranslator:
-    """Translates into the language of the current request."""
-
-    def say(self, sentence: str, **values: str) -> str:
-        return str(_(sentence, **values))
-
-    def count(self, number: int) -> str:
-        return count(number)
-
-
 def yesterday(scope: Scope, path: str) -> Yesterday | None:
     """Return the sentence, or None on a site's first day and while visits are being counted for reports.
 
     `path` is the page with the scope's Insights. Waits, and raises LedgerUnavailable.
     """
-    services, translator = current(), PageTranslator()
+    services = current()
+    speech = Localizer(language(), services.clock.zone)
     insights, day = services[ReportServices].reports, shifted(services.clock.today(), -1)
     now = Question(day, day, scope)
     before = insights.compared(now, WEEKDAY)
@@ -64,9 +55,9 @@ def yesterday(scope: Scope, path: str) -> Yesterday | None:
     if explanation is None:
         return None
     weekday = format_date(date.fromisoformat(day), "EEEE", locale=language())
-    range_ = translator.say(THE_WEEKDAY_BEFORE, weekday=weekday)
+    range_ = speech.say(THE_WEEKDAY_BEFORE, weekday=weekday)
     address = PageAddress(path, (("start", day), ("end", day), ("compare", WEEKDAY)))
     urls = (str(address.adding(change.dimension, escaped(change.value))) for change in explanation.changes)
-    clauses = [Clause(*pair) for pair in zip(differences.explained(translator, explanation), urls, strict=True)]
-    text = differences.compared(translator, explanation, differences.lead(translator, explanation, "day"), range_)
+    clauses = [Clause(*pair) for pair in zip(differences.explained(speech, explanation), urls, strict=True)]
+    text = differences.compared(speech, explanation, differences.lead(speech, explanation, "day"), range_)
     return Yesterday(text, str(address), clauses)
