@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from flask import Response, redirect, request, url_for
+from flask import Response, url_for
 
 from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.panel import for_viewers
 
 HEALTH, DATA = "admin.health", "admin.data"
@@ -22,6 +23,5 @@ EARLIER = f"<any({', '.join(map(repr, MOVED))}):earlier>"
 @for_viewers
 def moved(earlier: str, rest: str) -> Response:
     """Redirect an earlier address, keeping the rest of its path and its query."""
-    path, query = url_for(MOVED[earlier]), request.query_string.decode()
-    path = f"{path.rstrip('/')}/{quote(rest)}" if rest else path
-    return redirect(path + (f"?{query}" if query else ""), 301)  # type: ignore[return-value]
+    path = url_for(MOVED[earlier])
+    return redirects.with_query(f"{path.rstrip('/')}/{quote(rest)}" if rest else path, 301)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from flask import Response, make_response, render_template, request
+from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.live.online_people import NEWEST, ORDERS, OnlineSearch
@@ -40,7 +40,7 @@ def community(community_id: str) -> Response:
 def dashboard(community_id: str) -> Response:
     """Redirect the address of a former page to the room or the reports."""
     page = "community_reports" if request.args.keys() - PARAMETERS else "community"
-    return redirects.with_query(f"pages.{page}", 301, community_id=community_id)
+    return redirects.with_query(url_for(f"pages.{page}", community_id=community_id), 301)
 
 
 def show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:

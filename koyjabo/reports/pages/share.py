@@ -47,7 +47,7 @@ def unlock_share(token: str) -> Response:
         except WrongPassword as error:
             form.errors["password"] = error.sentence
         else:
-            return share_password.remember(redirects.with_query("pages.share", token=token), link, proof)
+            return share_password.remember(redirects.with_query(url_for("pages.share", token=token)), link, proof)
     return _ask(link, form, 422)
 
 

@@ -16,12 +16,12 @@ def to(endpoint: str, **values: Any) -> Response:
     return redirect(url_for(endpoint, **values), 303)  # type: ignore[return-value]
 
 
-def with_query(endpoint: str, status: int = 303, **path: Any) -> Response:
-    """Redirect with this request's query. The query is not passed to `url_for`, which gives some names a
-    meaning (`_external`, `_scheme`).
+def with_query(path: str, status: int = 303) -> Response:
+    """Redirect to a path with this request's query. Do not pass a query to `url_for`, which gives some names a meaning
+    (`_external`, `_scheme`).
     """
     query = request.query_string.decode()
-    return redirect(url_for(endpoint, **path) + (f"?{query}" if query else ""), status)  # type: ignore[return-value]
+    return redirect(path + (f"?{query}" if query else ""), status)  # type: ignore[return-value]
 
 
 def back(otherwise: str) -> Response:
