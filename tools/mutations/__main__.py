@@ -86,7 +86,7 @@ def _build(copy: Path, mutation: Mutation) -> None:
 
 
 def _passing(copy: Path, tests: set[str], *options: str, **limits: Any) -> set[str]:
-    """Those of `tests` that pass in `copy`. All of them if they cannot be collected, because that proves nothing."""
+    """The subset of `tests` that passes in `copy`. All of it if tests cannot be collected: that proves nothing."""
     command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-m", "", "-rA", "--tb=no", *options]
     command += [f"tests/{test}" for test in sorted(tests)]
     try:
