@@ -6,9 +6,11 @@ community recreates it from the rollups. Neither changes other counting data.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.communities.queries import COMMUNITY, MEMBERS, CommunityDetails, CommunityQueries
@@ -81,3 +83,40 @@ def _overviews(session: Session, query: Select[*tuple[Any, ...]]) -> list[Overvi
 def _members(session: Session, communities: list[str]) -> dict[str, int]:
     counted: Any = select(Membership.community_id, func.count()).where(Membership.community_id.in_(communities))
     return {row[0]: row[1] for row in session.execute(counted.group_by(Membership.community_id))}
+
+
+IDS_PER_QUERY = 500
+"""Number of ids per query."""
+
+
+class Named(NamedTuple):
+    """A community's id and external id."""
+
+    id: str
+    ref: str | None
+
+
+def find(session: Session, ids: Collection[str], refs: Collection[str]) -> list[Named]:
+    """The communities with one of these ids or external ids; at most IDS_PER_QUERY of each."""
+    query = select(Community.id, Community.ref).where(or_(Community.id.in_(ids), Community.ref.in_(refs)))
+    return [Named._make(row) for row in session.execute(query)]
+
+
+def id_of(session: Session, ref: str) -> str | None:
+    return session.scalar(select(Community.id).where(Community.ref == ref))
+
+
+def is_id(session: Session, community_id: str) -> bool:
+    return session.scalar(select(Community.id).where(Community.id == community_id)) is not None
+
+
+def add(session: Session, community: CommunityDetails, now_ms: int) -> bool:
+    """Insert a community without a founder. Returns False, and inserts nothing, if its external id is already in
+    use.
+    """
+    try:
+        with session.begin_nested():
+            CommunityQueries(session).add(community, None, now_ms)
+    except IntegrityError:
+        return False
+    return True

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from koyjabo.communities import ref_queries
-from koyjabo.communities.ref_queries import IDS_PER_QUERY
+from koyjabo.communities import archiving_queries
+from koyjabo.communities.archiving_queries import IDS_PER_QUERY
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import REF, uuid_of
@@ -102,7 +102,7 @@ class CommunityRefs:
 
     def _read_again(self, refs: list[str]) -> None:
         before = {ref: known for ref in refs if (known := self._refs.get(ref))}
-        ids = {community.ref: community.id for community in self._database.read(ref_queries.find, (), refs)}
+        ids = {community.ref: community.id for community in self._database.read(archiving_queries.find, (), refs)}
         for ref, known in before.items():
             if self._refs.get(ref) is not known:
                 continue  # changed since the read began
@@ -118,7 +118,7 @@ class CommunityRefs:
 
     def _look_up(self, texts: Collection[str]) -> None:
         ids = {own for text in texts if (own := uuid_of(text))}
-        communities = self._database.read(ref_queries.find, ids, texts)
+        communities = self._database.read(archiving_queries.find, ids, texts)
         self._ids.update(community.id for community in communities if community.id in ids)
         for community in communities:
             if community.ref is not None and community.ref in texts:

@@ -6,21 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from koyjabo.accounts.invitations.invitations import Invitations
 from koyjabo.accounts.services import AccountServices
+from koyjabo.accounts.users.invitations import Invitations
 from koyjabo.cluster.base import Base
 from koyjabo.communities.by_ref import CommunitiesByRef
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import CommunityScope, Joined, ReceivedInvitations
-from koyjabo.communities.live.attendance_log import AttendanceLog
-from koyjabo.communities.live.community_rooms import CommunityRooms
+from koyjabo.communities.live.community_rooms import CommunityRooms, RoomUpdates
 from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader
 from koyjabo.communities.live.member_room import MemberRoom
 from koyjabo.communities.live.messages import CommunityMessages
-from koyjabo.communities.live.online_people import OnlinePeople
+from koyjabo.communities.live.online_people import AttendanceLog, OnlinePeople
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
-from koyjabo.communities.live.room_updates import RoomUpdates
 from koyjabo.communities.permissions import Permissions
 from koyjabo.communities.refs import CommunityRefs
 from koyjabo.core.identity import Account, CommunityIds, LoginDestinations

@@ -11,14 +11,13 @@ from collections.abc import Collection
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo.accounts import emails
+from koyjabo.accounts import email_links, passwords
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.errors import ProviderLoginRefused
 from koyjabo.accounts.login_sessions import Grant, Proof
 from koyjabo.accounts.oidc import queries
-from koyjabo.accounts.oidc.id_tokens import ProviderUser
+from koyjabo.accounts.oidc.provider import ProviderUser
 from koyjabo.accounts.oidc.queries import Identity, WaysToLogIn
-from koyjabo.accounts.passwords import passwords
 from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import UserRecord
 from koyjabo.accounts.second_factor.second_step import LoginBrowser
@@ -136,7 +135,7 @@ class ProviderLogins:
             raise ProviderLoginRefused(NO_EMAIL)
         person = self._new_person(new, email)
         client = log.anonymous(now_ms)
-        queued_email = emails.verification(self._outbox, person.id, email, new.language)
+        queued_email = email_links.verification(self._outbox, person.id, email, new.language)
         try:
             self._database.write(
                 queries.sign_up,

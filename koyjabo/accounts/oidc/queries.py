@@ -9,9 +9,8 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts import queries
+from koyjabo.accounts import passwords, queries
 from koyjabo.accounts.errors import LastWayToLogIn, ProviderConnected
-from koyjabo.accounts.passwords import passwords
 from koyjabo.accounts.queries import UserRecord
 from koyjabo.core.errors import EmailTaken, UnknownUser
 from koyjabo.database.rows import changed_rows

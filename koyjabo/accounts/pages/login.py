@@ -13,11 +13,9 @@ from flask import Response, make_response, redirect, render_template, request, u
 
 from koyjabo.accounts.errors import NoSecondFactor, SecondFactorExpired, WrongPasskey
 from koyjabo.accounts.login import authentication
-from koyjabo.accounts.login.schemas import REQUIRED, LoginBody, SignupBody
+from koyjabo.accounts.login.schemas import REQUIRED, EnrolBody, LoginBody, SecondStepBody, SignupBody
 from koyjabo.accounts.login_sessions import Grant
-from koyjabo.accounts.pages.form_fields import EnrolBody, SecondStepBody
 from koyjabo.accounts.pending_steps import SecondFactorDue
-from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import EmailTaken, LedgerUnavailable, WrongCode, WrongCredentials
 from koyjabo.core.identity import Account, LoginDestinations
@@ -144,8 +142,8 @@ def show(due: SecondFactorDue, onwards: str = "") -> Response:
     to the form's `next`.
     """
     if due.must_enrol:
-        person = current()[SecondFactorServices].second_step.enrolling(due.token)
-        current()[SecondFactorServices].second_factors.begin_totp(person.id, person.email)
+        person = current()[AccountServices].second_step.enrolling(due.token)
+        current()[AccountServices].second_factors.begin_totp(person.id, person.email)
         return _enrolment(Form(EnrolBody, {"token": due.token}), onwards=onwards)
     return _ask(Form(SecondStepBody, {"token": due.token}, ("remember",)), onwards=onwards)
 
@@ -172,14 +170,14 @@ def _again(form: Form[SecondStepBody]) -> Response:
 
 def _ask(form: Form[SecondStepBody], status: int = 200, onwards: str = "") -> Response:
     """Show the form that completes a two-step login. Raises SecondFactorExpired."""
-    methods = current()[SecondFactorServices].second_step.methods(str(form.values.get("token", "")))
+    methods = current()[AccountServices].second_step.methods(str(form.values.get("token", "")))
     return secret_page("second_step", status, form=form, methods=methods, onwards=onwards)
 
 
 def _enrolment(form: Form[EnrolBody], status: int = 200, onwards: str = "") -> Response:
     """Show the form that sets up two-step login. Raises SecondFactorExpired, NoSecondFactor."""
-    person = current()[SecondFactorServices].second_step.enrolling(str(form.values.get("token", "")))
-    setup = current()[SecondFactorServices].second_factors.setup(person.id, person.email)
+    person = current()[AccountServices].second_step.enrolling(str(form.values.get("token", "")))
+    setup = current()[AccountServices].second_factors.setup(person.id, person.email)
     return secret_page("totp", status, form=form, setup=setup, action=url_for("pages.enrol"), onwards=onwards)
 
 

@@ -12,9 +12,9 @@ from koyjabo.accounts.login import provider_login
 from koyjabo.accounts.login.schemas import LoginBody
 from koyjabo.accounts.login_sessions import Grant
 from koyjabo.accounts.oidc.provider import Provider
-from koyjabo.accounts.oidc.services import OidcServices
 from koyjabo.accounts.pages.login import landing, logged_in, onwards_from, secret_page, show, to
-from koyjabo.accounts.pages.security_changes import SecurityChange, ask, carry_out
+from koyjabo.accounts.pages.second_factor import SecurityChange, ask, carry_out
+from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import AccountDisabled, KoyJaboError
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
@@ -48,7 +48,7 @@ def take_provider_answer(provider_name: str) -> Response:
         answered = provider_login.take_answer(provider)
         if answered.login is not None:
             settings = provider.settings
-            current()[OidcServices].logins.connect(answered.login.account, settings.name, answered.user)
+            current()[AccountServices].provider_logins.connect(answered.login.account, settings.name, answered.user)
             return done("provider_connected", "pages.account", settings.label)
         outcome = provider_login.log_in(answered)
     except PROBLEMS as error:
@@ -88,8 +88,9 @@ def disconnect_provider(provider_name: str) -> Response:
     login, provider = page_login.require_login(), provider_login.provider_of(provider_name)
 
     def disconnect() -> Response:
-        services, settings = current()[OidcServices], provider.settings
-        services.logins.disconnect(login.account, settings.name, settings.issuer, services.issuers)
+        services, settings = current()[AccountServices], provider.settings
+        issuers = {other.settings.issuer for other in services.providers.values()}
+        services.provider_logins.disconnect(login.account, settings.name, settings.issuer, issuers)
         return done("provider_disconnected", "pages.account", settings.label)
 
     return carry_out(login, _disconnection(provider), disconnect)

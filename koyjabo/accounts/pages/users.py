@@ -11,7 +11,6 @@ from flask_babel import gettext as _
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.invitations import PanelInvitationBody, SentInvitation, flash_code, sent
 from koyjabo.accounts.login.schemas import ProofBody
-from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.accounts.users.user_admin import USER_ORDERS, UserLine
 from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
@@ -146,7 +145,7 @@ def _confirm_giving(question: Confirmation) -> None:
     rights in the panel. Raises Unconfirmed.
     """
     login = my_login()
-    has_totp = current()[SecondFactorServices].second_factors.state(login.account).totp_ms is not None
+    has_totp = current()[AccountServices].second_factors.state(login.account).totp_ms is not None
     question = question._replace(secrets=("password", "code") if has_totp else ("password",))
     confirm(question)
     form = Form(ProofBody)

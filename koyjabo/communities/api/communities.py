@@ -8,8 +8,8 @@ from contextlib import suppress
 from flask import Response, request
 from pydantic import BaseModel, Field
 
-from koyjabo.accounts.invitations.invitations import PanelRole
 from koyjabo.accounts.login.invitations import InvitedResponse, PanelRoleResponse
+from koyjabo.accounts.users.invitations import PanelRole
 from koyjabo.communities.communities import CommunityAccess, Enrolment
 from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
