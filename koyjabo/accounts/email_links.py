@@ -16,7 +16,8 @@ from koyjabo.accounts.login_sessions import browser_mark_of
 from koyjabo.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.accounts.queries import NewHash, NewSession, UserRecord
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, AuditEntry
+from koyjabo.audit.log import Actor
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable

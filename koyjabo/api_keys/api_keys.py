@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 from koyjabo.api_keys import queries
 from koyjabo.api_keys.queries import StoredKey
 from koyjabo.audit import log
-from koyjabo.audit.log import CHANGES, Actor, AuditEntry, Subject
+from koyjabo.audit.log import CHANGES, Actor, Subject
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.cluster.base import Base
 from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries

@@ -23,23 +23,6 @@ if TYPE_CHECKING:
     from koyjabo.core.identity import Account
     from koyjabo.database.executor import DatabaseExecutor
 
-__all__ = [
-    "ARRIVALS",
-    "BY_OPERATOR",
-    "CHANGES",
-    "KINDS",
-    "SIGN_INS",
-    "Actor",
-    "Audit",
-    "AuditEntry",
-    "AuditPage",
-    "AuditRecord",
-    "Subject",
-    "VersionLog",
-    "actor",
-    "anonymous",
-]
-
 BY_OPERATOR = "operator"
 """Value of the `actor` filter for the operator."""
 

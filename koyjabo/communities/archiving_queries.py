@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from koyjabo.communities.queries import COMMUNITY, MEMBERS, CommunityDetails, CommunityQueries
 from koyjabo.database.rows import Page, length, ordered_by
 from koyjabo.database.text_search import has_words, sought
-from koyjabo.models import Adjustment, Community, Counter, DailyVisits, Membership
+from koyjabo.models import Adjustment, Community, Counter, DailyVisits
 
 _BY_NAME = (func.lower(Community.name), Community.id)
 
@@ -76,30 +76,18 @@ _COLUMNS = (*COMMUNITY, Community.created_ms, Community.archived_ms)
 
 def _overviews(session: Session, query: Select[*tuple[Any, ...]]) -> list[Overview]:
     rows = session.execute(query).all()
-    members = _members(session, [row.id for row in rows])
+    members = CommunityQueries(session).sizes([row.id for row in rows])
     return [Overview(CommunityDetails._make(row[:-2]), members.get(row.id, 0), row[-2], row[-1]) for row in rows]
-
-
-def _members(session: Session, communities: list[str]) -> dict[str, int]:
-    counted: Any = select(Membership.community_id, func.count()).where(Membership.community_id.in_(communities))
-    return {row[0]: row[1] for row in session.execute(counted.group_by(Membership.community_id))}
 
 
 IDS_PER_QUERY = 500
 """Number of ids per query."""
 
 
-class Named(NamedTuple):
-    """A community's id and external id."""
-
-    id: str
-    ref: str | None
-
-
-def find(session: Session, ids: Collection[str], refs: Collection[str]) -> list[Named]:
-    """The communities with one of these ids or external ids; at most IDS_PER_QUERY of each."""
+def find(session: Session, ids: Collection[str], refs: Collection[str]) -> dict[str, str | None]:
+    """External ids by id, of the communities with one of these ids or external ids; at most IDS_PER_QUERY of each."""
     query = select(Community.id, Community.ref).where(or_(Community.id.in_(ids), Community.ref.in_(refs)))
-    return [Named._make(row) for row in session.execute(query)]
+    return {row.id: row.ref for row in session.execute(query)}
 
 
 def id_of(session: Session, ref: str) -> str | None:

@@ -15,9 +15,9 @@ from koyjabo.accounts.second_factor.one_time_codes import svg
 from koyjabo.accounts.services import AccountServices
 from koyjabo.accounts.users.invitations import PanelRole
 from koyjabo.communities import ui as member_forms
-from koyjabo.communities.communities import ORDERS, CommunitySearch
 from koyjabo.communities.live import online_people
 from koyjabo.communities.live.online_people import NEWEST, OnlineSearch
+from koyjabo.communities.queries import ORDERS, CommunitySearch
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import JoinBody
 from koyjabo.communities.services import CommunityServices

@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from koyjabo.accounts.users.invitation_queries import PANEL, Offer
-from koyjabo.communities.communities import ROLES, CommunityAccess, Member
+from koyjabo.communities.queries import CommunityAccess, Member
+from koyjabo.communities.roles import ROLES
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_

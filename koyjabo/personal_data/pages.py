@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, make_response, render_template
 
 from koyjabo.accounts.login import authentication
-from koyjabo.accounts.login.schemas import PasswordBody, ProofBody
+from koyjabo.accounts.login.schemas import NewPasswordBody, PasswordBody, ProofBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.credential_rules import email_key
@@ -28,12 +28,7 @@ from koyjabo.webkit.i18n import browser_name
 from koyjabo.webkit.login import page_login, tokens
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.flash import done
-from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import NewPassword, Typed
-
-
-class FirstPasswordBody(Body):
-    new_password: NewPassword
+from koyjabo.webkit.schemas.fields import Typed
 
 
 class DeletionBody(ProofBody):
@@ -65,7 +60,7 @@ def change_password() -> Response:
 @bp.post("/account/password/first")
 def set_first_password() -> Response:
     """Set the password of an account that has none."""
-    form = Form(FirstPasswordBody)
+    form = Form(NewPasswordBody)
     login, body = page_login.require_login(), form.read()
     if body is None:
         return _show_account(form, 422)
@@ -126,6 +121,7 @@ def _show_account(form: Form[Any], status: int = 200) -> Response:
         "form": form,
         "community_page": community_page,
         "sessions": sessions,
+        "session_id": login.session_id,
         "browser_name": browser_name,
         "invitations": current()[CommunityServices].received.page(account),
         "email": current()[AccountServices].email_links.state(account),

@@ -10,7 +10,8 @@ from functools import partial
 from typing import NamedTuple
 
 from koyjabo.accounts.services import AccountServices
-from koyjabo.accounts.users.external_people import ExternalPeople, ExternalPerson
+from koyjabo.accounts.users.external_people import ExternalPeople
+from koyjabo.accounts.users.external_queries import ExternalPerson
 from koyjabo.cluster.base import Base
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import InvalidToken

@@ -21,7 +21,8 @@ from koyjabo.accounts.login.schemas import (
     TokensResponse,
     UserResponse,
 )
-from koyjabo.accounts.login_sessions import Grant, Session
+from koyjabo.accounts.login_session_queries import SessionLine
+from koyjabo.accounts.login_sessions import Grant
 from koyjabo.accounts.pending_steps import SecondFactorDue
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.clock import iso
@@ -193,7 +194,7 @@ class SessionResponse(BaseModel):
     current: bool = Field(description="true for the session of this request")
 
     @classmethod
-    def of(cls, session: Session) -> SessionResponse:
+    def of(cls, session: SessionLine, current_id: str) -> SessionResponse:
         return cls(
             id=session.id,
             created_at=iso(session.created_ms),
@@ -201,7 +202,7 @@ class SessionResponse(BaseModel):
             browser=session.browser.name,
             system=session.browser.system,
             place=session.place,
-            current=session.is_current,
+            current=session.id == current_id,
         )
 
 
@@ -211,7 +212,9 @@ def list_sessions() -> Response:
     """Your active sessions, most recently used first."""
     login, paging = tokens.require_account(), Paging.of(request)
     page = current()[AccountServices].sessions.page(login, paging.start, paging.per_page)
-    return list_response(map(SessionResponse.of, page.items), paging.headers(page.total))
+    return list_response(
+        (SessionResponse.of(session, login.session_id) for session in page.items), paging.headers(page.total)
+    )
 
 
 @bp.delete("/auth/sessions")

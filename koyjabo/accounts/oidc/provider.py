@@ -16,7 +16,6 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 import jwt
 
 from koyjabo.accounts.errors import ProviderLoginRefused, ProviderUnavailable
-from koyjabo.accounts.oidc import authorization
 from koyjabo.accounts.oidc.authorization import Authorization
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
@@ -31,6 +30,7 @@ from koyjabo.settings.login_providers import LoginProvider, is_secure
 
 log = logging.getLogger(__name__)
 
+SCOPES = "openid email profile"
 DISCOVERY = "/.well-known/openid-configuration"
 TIMEOUT_S, MOST_BYTES = 10.0, 64 * 1024
 KEPT_MS, AGAIN_MS = 3_600_000, 30_000
@@ -78,7 +78,20 @@ class Provider:
 
     def url(self, browser: Authorization, redirect_uri: str) -> str:
         """The URL at the provider where the browser gets a code."""
-        return authorization.url(self._known().authorization_endpoint, self.settings, browser, redirect_uri)
+        endpoint = self._known().authorization_endpoint
+        query = urlencode(
+            {
+                "response_type": "code",
+                "client_id": self.settings.client_id,
+                "redirect_uri": redirect_uri,
+                "scope": SCOPES,
+                "state": browser.state,
+                "nonce": browser.nonce,
+                "code_challenge": browser.challenge,
+                "code_challenge_method": "S256",
+            }
+        )
+        return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
 
     def require_issuer(self, issuer: str | None) -> None:
         """Check that a response received through the browser is from this provider (RFC 9700, 4.4). Raises

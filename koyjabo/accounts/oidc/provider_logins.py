@@ -17,7 +17,7 @@ from koyjabo.accounts.errors import ProviderLoginRefused
 from koyjabo.accounts.login_sessions import Grant, Proof
 from koyjabo.accounts.oidc import queries
 from koyjabo.accounts.oidc.provider import ProviderUser
-from koyjabo.accounts.oidc.queries import Identity, WaysToLogIn
+from koyjabo.accounts.oidc.queries import WaysToLogIn
 from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import UserRecord
 from koyjabo.accounts.second_factor.second_step import LoginBrowser
@@ -60,10 +60,6 @@ class NewLogin(NamedTuple):
     cookie: str  # from a browser that may skip the two-step login
     language: str | None
 
-    @property
-    def identity(self) -> Identity:
-        return Identity(self.user.issuer, self.user.subject)
-
 
 class ProviderLogins:
     """All methods raise LedgerUnavailable."""
@@ -86,7 +82,7 @@ class ProviderLogins:
 
     def is_known(self, user: ProviderUser) -> bool:
         """Whether an account is connected to this provider's user."""
-        return self._database.read(queries.find, Identity(user.issuer, user.subject)) is not None
+        return self._database.read(queries.find, user) is not None
 
     def log_in(self, new: NewLogin) -> Grant | SecondFactorDue:
         """Begin a session, unless the user has to complete a two-step login. Signs up first if there is no account and
@@ -95,7 +91,7 @@ class ProviderLogins:
         Raises ProviderLoginRefused, AccountDisabled.
         """
         for _ in range(2):  # retry once if the user was changed concurrently
-            person = self._database.read(queries.find, new.identity)
+            person = self._database.read(queries.find, new.user)
             outcome = self._sign_up(new) if person is None else self._admit(new, person)
             if outcome is not None:
                 return outcome
@@ -107,7 +103,7 @@ class ProviderLogins:
         entry = by.entry("user.connect", log.Subject("user", account.id, account.email), provider=provider)
         self._database.write(
             queries.connect,
-            *(account.id, Identity(user.issuer, user.subject), by.at_ms),
+            *(account.id, user, by.at_ms),
             audit=lambda is_new: entry if is_new else None,
         )
 
@@ -139,7 +135,7 @@ class ProviderLogins:
         try:
             self._database.write(
                 queries.sign_up,
-                *(person, credential_rules.email_key(email), new.identity, now_ms),
+                *(person, credential_rules.email_key(email), new.user, now_ms),
                 audit=own_entry(client, "user.sign_up", person, provider=new.provider),
                 mail=None if person.is_verified else queued_email,
             )
@@ -162,7 +158,7 @@ class ProviderLogins:
         return self._open(new, person)
 
     def _open(self, new: NewLogin, person: UserRecord) -> Grant | None:
-        settle = partial(queries.use, identity=new.identity, user_id=person.id, now_ms=self._clock.now_ms())
+        settle = partial(queries.use, user=new.user, user_id=person.id, now_ms=self._clock.now_ms())
         proof = Proof(new.provider, settle, "provider")
         return self._accounts.open_session(person, new.browser.user_agent, new.browser.is_familiar(person), proof)
 

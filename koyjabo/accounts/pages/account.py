@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from koyjabo.accounts.errors import UnknownLink
 from koyjabo.accounts.login import authentication, login_limits
 from koyjabo.accounts.login.schemas import NewPasswordBody, PasswordResetBody, ProfileBody
-from koyjabo.accounts.login_sessions import Session
+from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.credential_rules import email_key
 from koyjabo.core.errors import EmailTaken, WrongCode, WrongCredentials
@@ -32,7 +32,7 @@ from koyjabo.webkit.pages.flash import done
 def end_session(session_id: str) -> Response:
     login, sessions = page_login.require_login(), current()[AccountServices].sessions
     session = sessions.get(login, session_id)
-    confirm(_end(session))
+    confirm(_end(session, session.id == login.session_id))
     sessions.end(login, session_id)
     return done("session_ended", "pages.account", browser_name(session.browser))
 
@@ -90,12 +90,12 @@ def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) 
     return make_response(page, status)
 
 
-def _end(session: Session) -> Confirmation:
+def _end(session: SessionLine, is_current: bool) -> Confirmation:
     title = _("Revoke the session: %(name)s?", name=browser_name(session.browser))
     effects = [_("It ends at once. To continue there, you have to log in again.")]
     if session.place:
         effects.append(_("Location: %(place)s", place=place(session.place)))
-    if session.is_current:
+    if is_current:
         effects.append(_("This is the session that you are using."))
     return Confirmation(title, tuple(effects), _("Revoke session"), url_for("pages.account"))
 

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 
 from koyjabo.accounts.login.invitations import InvitedResponse, PanelRoleResponse
 from koyjabo.accounts.users.invitations import PanelRole
-from koyjabo.communities.communities import CommunityAccess, Enrolment
+from koyjabo.communities.communities import Enrolment
 from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch
+from koyjabo.communities.queries import CommunityAccess
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import (
     CommunityChangesBody,
