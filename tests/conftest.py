@@ -26,7 +26,7 @@ from support.programs.forking import Starting
 from support.runs.short_run import EVERYTHING
 from support.servers.server import Server
 
-from koyjabo.accounts.passwords import passwords
+from koyjabo.accounts import passwords
 from koyjabo.communities import archiving
 from koyjabo.core.identity import Account
 from koyjabo.network import client_address

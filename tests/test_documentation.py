@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from koyjabo.accounts.passwords import hash_queue
+from koyjabo.accounts import passwords
 from koyjabo.accounts.throttle import login_throttle
 from koyjabo.cli import main
 from koyjabo.core import close_codes
@@ -169,7 +169,7 @@ def test_tries_of_an_account_are_as_many_as_is_said():
     assert f"at most {login.reserve // 2} networks guess" in limits
     assert f"count as new ones | {familiar.most}, then one in 30 minutes |" in limits
     assert f"in a password change | {password.most}, then one in 30 minutes |" in limits
-    assert f"in all | {hash_queue.MAX_PER_ADDRESS}; {hash_queue.MAX_WAITING} |" in limits
+    assert f"in all | {passwords.MAX_PER_ADDRESS}; {passwords.MAX_WAITING} |" in limits
 
 
 PAGES = sorted(page for pattern in PATTERNS for page in ROOT.glob(pattern))

@@ -25,21 +25,21 @@ observability: . services
 webkit: limits schemas http . assets login forms panel pages fast_path openapi
 audit: . admin
 mail: . services
-accounts: passwords . users invitations throttle services second_factor oidc login api pages cli
+accounts: . users throttle second_factor oidc services login api pages cli
 presence: members . visitors services
 counting: . services schemas incoming api pages cli
 evidence: . api
 realtime: . services
 communities: . live services ui api pages admin
 webhooks: . services api admin
-api_keys: . services api admin cli
-trusted_tokens: . services
+api_keys: . api admin cli
+trusted_tokens: .
 sockets: . api
 badges: . api pages
 install: . pages
 reports: query log events live rolled_up engine . services ui api pages admin
 visit_log: . live services ui admin cli
-personal_data: . services api pages
+personal_data: . api pages
 recounts: . cli
 retention: . api cli
 backups: . ui admin cli

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from koyjabo.accounts.queries import UserRecord
-from koyjabo.audit.log import ARRIVALS, CHANGES, SIGN_INS, Actor, AuditEntry, Subject
+from koyjabo.audit.log import ARRIVALS, CHANGES, SIGN_INS, Actor, Subject
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
 

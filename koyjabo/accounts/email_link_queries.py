@@ -50,7 +50,9 @@ class EmailChanged(NamedTuple):
         language = person.language if person else None
         if self.to_old is not None:
             self.to_old._replace(language=language).store(session)
-        _end_all(session, self.user_id)
+        # The new email is not verified, and links to the old one must not change the account.
+        session.execute(delete(EmailLink).where(EmailLink.user_id == self.user_id))
+        session.execute(update(User).where(User.id == self.user_id).values(verified_ms=None))
         if self.to_new is not None:
             self.to_new._replace(language=language).store(session)
 
@@ -138,12 +140,6 @@ def _end_what_was_made(session: Session, user_id: str) -> None:
         theirs_there = delete(made).where(made.created_by == user_id, made.community_id.is_not(None))
         session.execute(theirs_there.execution_options(synchronize_session=False))
     session.execute(update(User).where(User.id == user_id).values(weekly_report=False, traffic_alerts=False))
-
-
-def _end_all(session: Session, user_id: str) -> None:
-    """Revoke all links emailed to a user whose email has changed, and mark the email as not verified."""
-    session.execute(delete(EmailLink).where(EmailLink.user_id == user_id))
-    session.execute(update(User).where(User.id == user_id).values(verified_ms=None))
 
 
 def state(session: Session, user_id: str) -> EmailState:

@@ -1,4 +1,6 @@
-"""Handles emailed links (reset a password, confirm an email), and a user's choice of emails (weekly report, alerts)."""
+"""Emails to users about their own account: links (reset a password, confirm an email), logins, changed addresses, and
+their choice of other emails (`koyjabo.mail.contents` has the texts).
+"""
 
 from __future__ import annotations
 
@@ -6,16 +8,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from koyjabo.accounts import email_link_queries, emails, queries
+from koyjabo.accounts import email_link_queries, queries
 from koyjabo.accounts.audit_entries import own_entry
-from koyjabo.accounts.email_link_queries import EmailState, Reset
+from koyjabo.accounts.email_link_queries import EmailChanged, EmailState, Reset
 from koyjabo.accounts.errors import UnknownLink
 from koyjabo.accounts.login_sessions import browser_mark_of
-from koyjabo.accounts.passwords.hash_queue import OPERATOR_CLIENT, PasswordClient
-from koyjabo.accounts.passwords.passwords import Passwords
-from koyjabo.accounts.queries import NewHash
+from koyjabo.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
+from koyjabo.accounts.queries import NewHash, NewSession, UserRecord
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, AuditEntry
+from koyjabo.audit.log import Actor
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
@@ -23,6 +25,8 @@ from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.link_tokens import RESET, VERIFY, LinkTokens
 from koyjabo.mail.outbox import MailOutbox
+from koyjabo.mail.outbox_queries import QueuedEmail
+from koyjabo.network import user_agents
 
 
 class NewPassword(NamedTuple):
@@ -107,7 +111,7 @@ class EmailLinks:
         self._outbox.require()
         person = self._database.read(queries.by_id, account.id)
         language = person.language if person else None
-        queued_email = emails.verification(self._outbox, account.id, account.email, language)
+        queued_email = verification(self._outbox, account.id, account.email, language)
         return queued_email is None or self._database.write(queued_email.store)
 
     def verify(self, account: Account, token: str) -> None:
@@ -146,3 +150,24 @@ def _reset_entry(by: Actor, reset: Reset) -> AuditEntry | None:
 
 def _nothing(session: Any) -> None:
     """Do nothing, for a `write` that only sends an email."""
+
+
+def verification(outbox: MailOutbox, user_id: str, email: str, language: str | None) -> QueuedEmail | None:
+    """An email with a link that confirms the address."""
+    return outbox.email(VERIFY, email, language, owner=user_id, user=user_id)
+
+
+def sign_in(outbox: MailOutbox, person: UserRecord, new: NewSession) -> QueuedEmail | None:
+    """An email about a login from an unfamiliar browser."""
+    browser = user_agents.of(new.user_agent)
+    names = {"browser": browser.name, "system": browser.system, "place": new.place}
+    return outbox.email("sign_in", person.email, person.language, owner=person.id, at_ms=new.now_ms, **names)
+
+
+def email_changed(outbox: MailOutbox, account: Account, new: str) -> EmailChanged:
+    """The emails about a changed address. Pass it as `mail` to the `write` that changes it."""
+    return EmailChanged(
+        account.id,
+        outbox.email("email_changed", account.email, None, owner=account.id),
+        outbox.email("email_new", new, None, owner=account.id, user=account.id),
+    )

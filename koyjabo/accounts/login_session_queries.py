@@ -9,32 +9,38 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.queries import revoke
+from koyjabo.database.rows import Page
 from koyjabo.database.text_search import usable
 from koyjabo.models import LoginSession
+from koyjabo.network import user_agents
+from koyjabo.network.user_agents import Browser
 
 
 class SessionLine(NamedTuple):
-    """A live session. `user_agent` and `place` are from its login; None for sessions older than these columns."""
+    """A live session. `user_agent` and `place` are from its login; "" for sessions older than these columns."""
 
     id: str
     created_ms: int
-    renewed_ms: int | None
-    user_agent: str | None
-    place: str | None
+    renewed_ms: int  # when its tokens were last issued
+    user_agent: str
+    place: str
+
+    @property
+    def browser(self) -> Browser:
+        return user_agents.of(self.user_agent)
 
 
-COLUMNS = [getattr(LoginSession, name) for name in SessionLine._fields]
+USED_MS = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
+ORIGIN = (func.coalesce(LoginSession.user_agent, ""), func.coalesce(LoginSession.place, ""))
+COLUMNS = (LoginSession.id, LoginSession.created_ms, USED_MS, *ORIGIN)
 
 
-def page(session: Session, user_id: str, now_ms: int, start: int, count: int) -> tuple[list[SessionLine], int]:
-    """A page of `count` sessions from the offset `start`, most recently used first, and the total number of
-    sessions.
-    """
+def page(session: Session, user_id: str, now_ms: int, start: int, count: int) -> Page[SessionLine]:
+    """A page of `count` sessions from the offset `start`, most recently used first."""
     mine = _live(user_id, now_ms)
-    used = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
-    query = select(*COLUMNS).where(*mine).order_by(used.desc(), LoginSession.id).offset(start).limit(count)
+    query = select(*COLUMNS).where(*mine).order_by(USED_MS.desc(), LoginSession.id).offset(start).limit(count)
     total = session.execute(select(func.count()).select_from(LoginSession).where(*mine)).scalar_one()
-    return [SessionLine._make(row) for row in session.execute(query)], total
+    return Page(tuple(SessionLine._make(row) for row in session.execute(query)), total)
 
 
 def line(session: Session, user_id: str, session_id: str, now_ms: int) -> SessionLine | None:
@@ -47,10 +53,9 @@ def places(session: Session, user_ids: Collection[str], now_ms: int) -> dict[str
     """The location of each user's most recently used session, by user id. Users without a known location
     are missing.
     """
-    used = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
     is_live = LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms
     query = select(LoginSession.user_id, LoginSession.place).where(LoginSession.user_id.in_(user_ids), *is_live)
-    rows = session.execute(query.where(LoginSession.place.is_not(None)).order_by(used, LoginSession.id))
+    rows = session.execute(query.where(LoginSession.place.is_not(None)).order_by(USED_MS, LoginSession.id))
     return {row.user_id: row.place for row in rows}
 
 

@@ -16,19 +16,6 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Account, Login
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
-from koyjabo.network import user_agents
-from koyjabo.network.user_agents import Browser
-
-
-class Session(NamedTuple):
-    """A live login session. `browser` and `place` were recorded at login; "" if unknown."""
-
-    id: str
-    created_ms: int
-    renewed_ms: int  # when its tokens were last issued
-    browser: Browser
-    place: str
-    is_current: bool
 
 
 class Sessions:
@@ -41,18 +28,17 @@ class Sessions:
         self._database = database
         self._clock = clock
 
-    def page(self, login: Login, start: int = 0, count: int = 20) -> Page[Session]:
+    def page(self, login: Login, start: int = 0, count: int = 20) -> Page[SessionLine]:
         """`count` live sessions from the offset `start`, the most recently used first."""
         now_ms = self._clock.now_ms()
-        lines, total = self._database.read(login_session_queries.page, login.account.id, now_ms, start, count)
-        return Page(tuple(_session(line, login) for line in lines), total)
+        return self._database.read(login_session_queries.page, login.account.id, now_ms, start, count)
 
-    def get(self, login: Login, session_id: str) -> Session:
+    def get(self, login: Login, session_id: str) -> SessionLine:
         """One session. Raises UnknownSession."""
         line = self._database.read(login_session_queries.line, login.account.id, session_id, self._clock.now_ms())
         if line is None:
             raise UnknownSession
-        return _session(line, login)
+        return line
 
     def places(self, user_ids: Collection[str]) -> dict[str, str]:
         """The location of each user's most recently used session; users without a known location are missing."""
@@ -83,14 +69,8 @@ class Sessions:
         return count
 
 
-def _session(line: SessionLine, login: Login) -> Session:
-    browser, place = user_agents.of(line.user_agent or ""), line.place or ""
-    renewed_ms = line.renewed_ms or line.created_ms
-    return Session(line.id, line.created_ms, renewed_ms, browser, place, line.id == login.session_id)
-
-
 def _details(line: SessionLine) -> dict[str, str]:
-    return {"browser": " ".join(filter(None, user_agents.of(line.user_agent or ""))), "from": line.place or ""}
+    return {"browser": " ".join(filter(None, line.browser)), "from": line.place}
 
 
 class Proof(NamedTuple):

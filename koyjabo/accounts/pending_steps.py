@@ -121,15 +121,10 @@ class PendingSteps:
         """The pending step. Raises SecondFactorExpired."""
         return _live(self._database.read(pending_step_queries.find, _hash(token), purposes, self._clock.now_ms()))
 
-    def count_try(self, token: str, *purposes: str) -> Pending:
-        """Count a try before it is verified. Raises SecondFactorExpired after MOST_TRIES."""
+    def count_try(self, token: str, *purposes: str, most: int = MOST_TRIES) -> Pending:
+        """Count a try before it is verified. Raises SecondFactorExpired after `most` tries."""
         count = pending_step_queries.count_try
-        return _live(self._database.write(count, _hash(token), purposes, self._clock.now_ms(), MOST_TRIES))
-
-    def use_once(self, token: str, purpose: str) -> Pending:
-        """The step, for the first caller only. Raises SecondFactorExpired for all other callers."""
-        count = pending_step_queries.count_try
-        return _live(self._database.write(count, _hash(token), (purpose,), self._clock.now_ms(), 1))
+        return _live(self._database.write(count, _hash(token), purposes, self._clock.now_ms(), most))
 
     def set_challenge(self, token: str, challenge: str, *purposes: str) -> Pending:
         """Set the step's WebAuthn challenge. Raises SecondFactorExpired."""

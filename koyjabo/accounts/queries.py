@@ -309,11 +309,7 @@ def _begin(session: Session, user_id: str, new: NewSession) -> None:
     origin = {"user_agent": usable(new.user_agent), "place": new.place}
     session.add(LoginSession(id=new.id, user_id=user_id, **begun, **origin))
     session.flush()
-    _sweep(session, new.now_ms)
-
-
-def _sweep(session: Session, now_ms: int) -> None:
-    expired = select(LoginSession.id).where(LoginSession.expires_ms <= now_ms).limit(MOST_SWEPT)
+    expired = select(LoginSession.id).where(LoginSession.expires_ms <= new.now_ms).limit(MOST_SWEPT)
     expired = expired.with_for_update(skip_locked=True)  # concurrent sweeps do not wait for each other
     session.execute(
         delete(LoginSession).where(LoginSession.id.in_(expired)).execution_options(synchronize_session=False)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from koyjabo.accounts.email_links import EmailLinks
-from koyjabo.accounts.invitations.invitations import Invitations, PanelRole, PanelScope
 from koyjabo.accounts.login_sessions import Sessions
-from koyjabo.accounts.passwords.passwords import Passwords
+from koyjabo.accounts.oidc.authorization import Authorizations
+from koyjabo.accounts.oidc.provider import Provider
+from koyjabo.accounts.oidc.provider_logins import ProviderLogins, ProviderRules
+from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.pending_steps import PendingSteps
+from koyjabo.accounts.second_factor.codes import Codes
+from koyjabo.accounts.second_factor.enrolment import SecondFactors
+from koyjabo.accounts.second_factor.passkeys import Passkeys
+from koyjabo.accounts.second_factor.second_step import SecondStep
 from koyjabo.accounts.throttle.login_throttle import LoginThrottle
 from koyjabo.accounts.users.accounts import Accounts
 from koyjabo.accounts.users.external_people import ExternalPeople
+from koyjabo.accounts.users.invitations import Invitations, PanelRole, PanelScope
 from koyjabo.accounts.users.user_admin import Users
 from koyjabo.cluster.base import Base
 from koyjabo.core.identity import Logins
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import MailOutbox
+from koyjabo.outbound.client import HttpClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +39,26 @@ class AccountServices:
     email_links: EmailLinks
     passwords: Passwords
     external: ExternalPeople
+    second_step: SecondStep
+    second_factors: SecondFactors
+    passkeys: Passkeys
+    providers: Mapping[str, Provider]
+    """OpenID providers by name, in the order of OIDC_PROVIDERS."""
+
+    authorizations: Authorizations
+    provider_logins: ProviderLogins
 
 
 def build(base: Base) -> AccountServices:
-    database, clock, on_revoked = base.database, base.clock, base.signals.access_revoked.send
-    secret, policy, outbox = base.settings.secret_key, base.settings.require_two_factor, base.services[MailOutbox]
+    settings, database, clock, on_revoked = base.settings, base.database, base.clock, base.signals.access_revoked.send
+    secret, policy, outbox = settings.secret_key, settings.require_two_factor, base.services[MailOutbox]
     failures, pending = LoginThrottle(database, clock, secret), PendingSteps(database, clock, secret, policy)
     passwords, links = Passwords(base.runtime), LinkTokens(secret)
     credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
     email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
     base.services.add(Logins(credentials.login_of))
+    codes, http = Codes(database, clock, secret), HttpClient(base.runtime)
+    rules = ProviderRules(settings.oidc_signup, settings.oidc_admin_claim, settings.oidc_trust_mfa)
     return AccountServices(
         credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
@@ -49,5 +68,11 @@ def build(base: Base) -> AccountServices:
         pending=pending,
         email_links=email_links,
         passwords=passwords,
-        external=ExternalPeople(database, clock, base.settings.auth_issuer),
+        external=ExternalPeople(database, clock, settings.auth_issuer),
+        second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
+        second_factors=SecondFactors(database, clock, pending, codes, on_revoked),
+        passkeys=Passkeys(database, clock, pending, codes, on_revoked, needs_email=outbox.is_on),
+        providers={own.name: Provider(own, http, base.runtime, clock) for own in settings.oidc_providers},
+        authorizations=Authorizations(pending, secret),
+        provider_logins=ProviderLogins(database, clock, credentials, pending, outbox, rules),
     )

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from koyjabo.api_keys.api_keys import SCOPES, ApiKeys, NewKey
-from koyjabo.api_keys.queries import StoredKey
 from koyjabo.core.clock import iso
 from koyjabo.core.command_line import application
 from koyjabo.core.errors import InvalidInput
@@ -53,7 +52,10 @@ def list_keys() -> None:
     """List all keys except revoked ones, newest first."""
     with application() as services:
         for key in services[ApiKeys].all(OPERATOR):
-            click.echo("  ".join(_columns(key)))
+            ends = f"until {iso(key.expires_ms)}" if key.expires_ms else "without an end"
+            used = f"used {iso(key.last_used_ms)}" if key.last_used_ms else "never used"
+            columns = [key.id, key.prefix, ",".join(key.scopes), key.community or "site", ends, used, key.name]
+            click.echo("  ".join(columns))
 
 
 @key.command()
@@ -63,9 +65,3 @@ def revoke(key_id: str) -> None:
     with application() as services:
         revoked = services[ApiKeys].revoke(OPERATOR, key_id)
     click.echo(f"Revoked {revoked.prefix}_… of {revoked.name}.")
-
-
-def _columns(key: StoredKey) -> list[str]:
-    ends = f"until {iso(key.expires_ms)}" if key.expires_ms else "without an end"
-    used = f"used {iso(key.last_used_ms)}" if key.last_used_ms else "never used"
-    return [key.id, key.prefix, ",".join(key.scopes), key.community or "site", ends, used, key.name]

@@ -5,17 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from koyjabo.accounts import services as accounts
-from koyjabo.accounts.oidc import services as oidc
-from koyjabo.accounts.second_factor import services as second_factor
 from koyjabo.accounts.services import AccountServices
 from koyjabo.alerts import services as alerts
 from koyjabo.alerts.services import AlertServices
-from koyjabo.api_keys import services as api_keys
+from koyjabo.api_keys import api_keys
 from koyjabo.api_keys.api_keys import ApiKeys
 from koyjabo.application import event_handlers
 from koyjabo.application.gauges import values_of
-from koyjabo.audit.log import Audit
-from koyjabo.audit.versions import VersionLog
+from koyjabo.audit.log import Audit, VersionLog
 from koyjabo.backups import backups
 from koyjabo.backups.backups import BackupDownload, Backups
 from koyjabo.backups.stores import BackupTargets
@@ -50,7 +47,7 @@ from koyjabo.network.origins import Origins
 from koyjabo.network.services import NetworkServices
 from koyjabo.observability import services as observability
 from koyjabo.observability.services import ObservabilityServices
-from koyjabo.personal_data import services as personal_data
+from koyjabo.personal_data import personal_data
 from koyjabo.presence import services as presence
 from koyjabo.presence.members.tracker import TrackerServices, bind
 from koyjabo.presence.services import PresenceServices
@@ -68,7 +65,7 @@ from koyjabo.reports.ui import live_views
 from koyjabo.retention import erasure, retention
 from koyjabo.retention.retention import Nightly, Retention
 from koyjabo.settings.schema import Settings
-from koyjabo.trusted_tokens import services as trusted_tokens
+from koyjabo.trusted_tokens import external_logins as trusted_tokens
 from koyjabo.visit_log import services as visit_log
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webhooks import sender
@@ -110,8 +107,6 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(RememberedLogins(base.clock))
     add(mail.build(base))
     add(accounts.build(base))
-    add(second_factor.build(base))
-    add(oidc.build(base))
     add(presence.build(base))
     add(counting.build(base, snapshot))
     add(attendance.build(base))

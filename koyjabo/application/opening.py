@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
-from koyjabo.accounts.users import first_admin
-from koyjabo.accounts.users.accounts import Accounts
+from koyjabo.accounts.users.accounts import MADE_UP_ADMIN, Accounts
 from koyjabo.application.assembly import assemble
 from koyjabo.core.clock import Clock
 from koyjabo.core.extensions import db
@@ -35,7 +33,7 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
         app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
     # Do this before any response, because the database may have been rolled back in the meantime.
     services[CountingServices].visits.stats()
-    services[SecondFactorServices].second_factors.end_sessions_without()
+    services[AccountServices].second_factors.end_sessions_without()
     services[WebhookServices].sealer.seal_urls()
     if creates_admin:
         _make_first_admin(settings, services[AccountServices].credentials)
@@ -52,10 +50,10 @@ def _learn_timelines(settings: Settings) -> None:
 
 def _make_first_admin(settings: Settings, accounts: Accounts) -> None:
     if settings.admin_email:
-        first_admin.ensure(accounts, settings.admin_email, settings.admin_password)
+        accounts.ensure_admin(settings.admin_email, settings.admin_password)
     elif settings.environment == "development":
-        password = first_admin.make_up(accounts)
+        password = accounts.make_up_admin()
         if password is not None:
             logs.print_to_operator(
-                f"Log in to the panel as {first_admin.MADE_UP} with the password {password} (it is not shown again)"
+                f"Log in to the panel as {MADE_UP_ADMIN} with the password {password} (it is not shown again)"
             )

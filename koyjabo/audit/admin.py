@@ -15,7 +15,8 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
-from koyjabo.audit.log import BY_OPERATOR, KINDS, Audit, AuditFilter, AuditPage, AuditRecord
+from koyjabo.audit.log import BY_OPERATOR, KINDS, Audit, AuditFilter, AuditPage
+from koyjabo.audit.queries import AuditRecord
 from koyjabo.core import spreadsheet
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import InvalidInput
@@ -89,7 +90,10 @@ def _show(form: Form[Body], audit_page: AuditPage, status: int = 200) -> Respons
             for record in audit_page.lines
         ],
         older=pagination.this_page(before=audit_page.before) if audit_page.before is not None else None,
-        tabs=[(_tab(kind), words, kind == form.values["kind"]) for kind, words in TABS.items()],
+        tabs=[
+            (pagination.this_page(kind=kind, action=None, before=None), words, kind == form.values["kind"])
+            for kind, words in TABS.items()
+        ],
         people=[
             ("", _("Anyone")),
             (BY_OPERATOR, _("Command line")),
@@ -98,10 +102,6 @@ def _show(form: Form[Body], audit_page: AuditPage, status: int = 200) -> Respons
         actions=[("", _("All")), *sorted(labels.items(), key=lambda label: label[1])],
         is_filtered=any(value for name, value in form.values.items() if name != "kind"),
     )
-
-
-def _tab(kind: str) -> str:
-    return pagination.this_page(kind=kind, action=None, before=None)
 
 
 def _people(audit_page: AuditPage, chosen: str) -> dict[str, str]:

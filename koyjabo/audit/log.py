@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from koyjabo.audit import queries
 from koyjabo.audit.queries import AuditEntry, AuditRecord, Selection
 from koyjabo.core.clock import typed_days
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import MASKED, OPERATOR
 from koyjabo.network import client_address
@@ -21,22 +22,6 @@ if TYPE_CHECKING:
     from koyjabo.core.clock import Clock
     from koyjabo.core.identity import Account
     from koyjabo.database.executor import DatabaseExecutor
-
-__all__ = [
-    "ARRIVALS",
-    "BY_OPERATOR",
-    "CHANGES",
-    "KINDS",
-    "SIGN_INS",
-    "Actor",
-    "Audit",
-    "AuditEntry",
-    "AuditPage",
-    "AuditRecord",
-    "Subject",
-    "actor",
-    "anonymous",
-]
 
 BY_OPERATOR = "operator"
 """Value of the `actor` filter for the operator."""
@@ -166,3 +151,38 @@ def masked(value: Any) -> Any:
     if isinstance(value, list):
         return [masked(item) for item in value]
     return EMAIL.sub(MASKED, value) if isinstance(value, str) else value
+
+
+class VersionLog:
+    """Records that the server has started with a different version. Call `record` repeatedly: it succeeds once, as soon
+    as the database responds.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, version: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._version = version
+        self._is_recorded = False
+
+    def record(self) -> None:
+        """Record this version, unless the latest record already has it. If several workers start at once, only one
+        writes the record.
+        """
+        if self._is_recorded:
+            return
+        try:
+            if self._database.read(queries.newest_version) != self._version:
+                self._database.write(queries.lock_newest_version, audit=self._entry)
+        except LedgerUnavailable:
+            return  # the next call tries again
+        self._is_recorded = True
+
+    def forget(self) -> None:
+        """Make the next call to `record` check the database again."""
+        self._is_recorded = False
+
+    def _entry(self, before: str) -> AuditEntry | None:
+        if before == self._version:  # another worker was faster
+            return None
+        by = actor(OPERATOR, self._clock)
+        return by.entry("server.version", Subject("server", "", ""), version=self._version, before=before)

@@ -8,7 +8,8 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.communities import ui as member_forms
-from koyjabo.communities.communities import PANEL_ORDERS, Overview
+from koyjabo.communities.archiving_queries import ORDERS as PANEL_ORDERS
+from koyjabo.communities.archiving_queries import Overview
 from koyjabo.communities.services import CommunityServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current

@@ -10,10 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.communities import archiving, memberships, roles
-from koyjabo.communities.archiving_queries import ORDERS as PANEL_ORDERS
 from koyjabo.communities.archiving_queries import Overview, overviews
 from koyjabo.communities.queries import (
-    ORDERS,
     CommunityAccess,
     CommunityDetails,
     CommunityQueries,
@@ -22,7 +20,7 @@ from koyjabo.communities.queries import (
     Member,
     MemberSearch,
 )
-from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
+from koyjabo.communities.roles import ADMIN, MEMBER
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import Account, uuid_of
@@ -30,23 +28,6 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.database.throttle import Throttle
 from koyjabo.models import Scope
-
-__all__ = [
-    "ORDERS",
-    "PANEL_ORDERS",
-    "ROLES",
-    "Communities",
-    "CommunityAccess",
-    "CommunityDetails",
-    "CommunitySearch",
-    "Enrolment",
-    "ListedCommunity",
-    "Member",
-    "MemberSearch",
-    "Overview",
-    "Page",
-    "uuid_of",
-]
 
 Result = TypeVar("Result")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.invitations import invitation_queries
-from koyjabo.accounts.invitations.invitation_queries import Offer
-from koyjabo.accounts.invitations.invitations import Invitations, InvitationScope, PanelRole
+from koyjabo.accounts.users import invitation_queries
+from koyjabo.accounts.users.invitation_queries import Offer
+from koyjabo.accounts.users.invitations import Invitations, InvitationScope, PanelRole
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.communities import memberships, roles
 from koyjabo.communities.queries import CommunityQueries, Member, invitations_by

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, in
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo import models
-from koyjabo.accounts.invitations.invitation_queries import INVITER, InvitationRows
 from koyjabo.accounts.queries import record_revocation
+from koyjabo.accounts.users.invitation_queries import INVITER, InvitationRows
 from koyjabo.audit.queries import AuditEntry
 from koyjabo.core.identity import Account
 from koyjabo.database.rows import Page, changed_rows, length

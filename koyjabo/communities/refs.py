@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from koyjabo.communities import ref_queries
-from koyjabo.communities.ref_queries import IDS_PER_QUERY
+from koyjabo.communities import archiving_queries
+from koyjabo.communities.archiving_queries import IDS_PER_QUERY
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import REF, uuid_of
@@ -102,7 +102,8 @@ class CommunityRefs:
 
     def _read_again(self, refs: list[str]) -> None:
         before = {ref: known for ref in refs if (known := self._refs.get(ref))}
-        ids = {community.ref: community.id for community in self._database.read(ref_queries.find, (), refs)}
+        communities = self._database.read(archiving_queries.find, (), refs)
+        ids = {ref: community_id for community_id, ref in communities.items()}
         for ref, known in before.items():
             if self._refs.get(ref) is not known:
                 continue  # changed since the read began
@@ -118,11 +119,11 @@ class CommunityRefs:
 
     def _look_up(self, texts: Collection[str]) -> None:
         ids = {own for text in texts if (own := uuid_of(text))}
-        communities = self._database.read(ref_queries.find, ids, texts)
-        self._ids.update(community.id for community in communities if community.id in ids)
-        for community in communities:
-            if community.ref is not None and community.ref in texts:
-                self.learn(community.id, community.ref)
+        communities = self._database.read(archiving_queries.find, ids, texts)
+        self._ids.update(ids & communities.keys())
+        for community_id, ref in communities.items():
+            if ref is not None and ref in texts:
+                self.learn(community_id, ref)
 
     def _id_of(self, text: str) -> str:
         return self.known(text) or uuid_of(text) or text

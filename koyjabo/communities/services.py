@@ -6,21 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from koyjabo.accounts.invitations.invitations import Invitations
 from koyjabo.accounts.services import AccountServices
+from koyjabo.accounts.users.invitations import Invitations
 from koyjabo.cluster.base import Base
 from koyjabo.communities.by_ref import CommunitiesByRef
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import CommunityScope, Joined, ReceivedInvitations
-from koyjabo.communities.live.attendance_log import AttendanceLog
-from koyjabo.communities.live.community_rooms import CommunityRooms
+from koyjabo.communities.live.community_rooms import CommunityRooms, RoomUpdates
 from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader
 from koyjabo.communities.live.member_room import MemberRoom
 from koyjabo.communities.live.messages import CommunityMessages
-from koyjabo.communities.live.online_people import OnlinePeople
-from koyjabo.communities.live.participant import Participants
-from koyjabo.communities.live.revocation import Revocation
-from koyjabo.communities.live.room_updates import RoomUpdates
+from koyjabo.communities.live.online_people import AttendanceLog, OnlinePeople
+from koyjabo.communities.live.participant import Participants, Revocation
 from koyjabo.communities.permissions import Permissions
 from koyjabo.communities.refs import CommunityRefs
 from koyjabo.core.identity import Account, CommunityIds, LoginDestinations
@@ -56,8 +53,12 @@ def build(base: Base) -> CommunityServices:
     realtime = services[RealtimeServices]
     dashboards, participants = Dashboards(realtime.rooms, _leader(base), clock), Participants()
     permissions = Permissions(database, runtime, clock, base.settings.require_two_factor)
-    people = _people(base)
-    member_room = partial(_member_room, base)
+    attendance_log = AttendanceLog(base.signals.members_attended.send, runtime, clock)
+    people = OnlinePeople(members, visits, attendance_log, services[AccountServices].credentials.names)
+
+    def member_room(live_stats: LiveStats) -> MemberRoom:
+        return MemberRoom(live_stats, members, clock, milestone_news(base, live_stats))
+
     rooms = CommunityRooms(realtime.rooms, visits, people, dashboards, participants, permissions, member_room)
     refs = CommunityRefs(database, runtime, clock)
     services.add(CommunityIds(refs.resolve))
@@ -91,18 +92,6 @@ def _destination(directory: Communities, account: Account) -> tuple[str, dict[st
     """The page to open after a login: the room of the account's only community, or None."""
     home = directory.home(account)
     return None if home is None else ("pages.community", {"community_id": home.community.id})
-
-
-def _people(base: Base) -> OnlinePeople:
-    services = base.services
-    members, visits = services[PresenceServices].members, services[CountingServices].visits
-    attendance_log = AttendanceLog(base.signals.members_attended.send, base.runtime, base.clock)
-    return OnlinePeople(members, visits, attendance_log, services[AccountServices].credentials.names)
-
-
-def _member_room(base: Base, live_stats: LiveStats) -> MemberRoom:
-    members = base.services[PresenceServices].members
-    return MemberRoom(live_stats, members, base.clock, milestone_news(base, live_stats))
 
 
 def _leader(base: Base) -> DashboardLeader:

@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 
 from koyjabo.accounts.login.invitations import SentInvitation, flash_code, sent
 from koyjabo.communities import roles
-from koyjabo.communities.communities import ROLES, CommunityDetails, Member, MemberSearch
-from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
+from koyjabo.communities.queries import CommunityDetails, Member, MemberSearch
+from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, ROLES
 from koyjabo.communities.schemas import CommunityChangesBody, InvitationBody, NewCommunityBody, RoleBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import KoyJaboError, LastAdmin, Unauthenticated, UnknownCommunity, UnknownUser

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from koyjabo.audit import log as audit
-from koyjabo.audit.log import AuditRecord
+from koyjabo.audit.queries import AuditRecord
 from koyjabo.cluster.base import Base
 from koyjabo.cluster.workers import RunningJob, Worker, Workers
 from koyjabo.core.clock import Clock

@@ -11,7 +11,7 @@ from flask import render_template
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from koyjabo.communities.communities import CommunityDetails
+from koyjabo.communities.queries import CommunityDetails
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import LedgerUnavailable

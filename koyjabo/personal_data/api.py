@@ -9,7 +9,7 @@ from koyjabo.accounts.login.schemas import ProofBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import InvalidToken
 from koyjabo.core.identity import Login
-from koyjabo.personal_data.services import PersonalDataServices
+from koyjabo.personal_data.personal_data import PersonalData
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.downloads import download
@@ -63,7 +63,7 @@ def export(login: Login) -> Response:
         if credentials.login_of(session_id) is None:
             raise InvalidToken
 
-    pieces = current()[PersonalDataServices].export.pieces(login.account)
+    pieces = current()[PersonalData].export(login.account)
     response = download(pieces, f"koyjabo-account-{current().clock.today()}.json", JSON, require)
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -74,4 +74,4 @@ def delete(login: Login, body: ProofBody) -> None:
     WrongCredentials, WrongCode, LastAdmin, NotYetForgotten, TooManyRequests, TooBusy, LedgerUnavailable.
     """
     authentication.confirm(login, body)
-    current()[PersonalDataServices].deletion.delete(login.account)
+    current()[PersonalData].delete(login.account)

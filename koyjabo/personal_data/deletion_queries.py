@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, Update, delete, exists, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
@@ -39,8 +39,7 @@ from koyjabo.models import (
     WebhookDelivery,
     WebhookEvent,
 )
-from koyjabo.personal_data.export_queries import scopes_of
-from koyjabo.personal_data.section_queries import about_member, accepted_from, event_about, waiting_mails
+from koyjabo.personal_data.export_queries import about_member, accepted_from, event_about, scopes_of, waiting_mails
 
 ONLY_ADMIN = N_(
     "You are the only admin of a community. Make another member an admin there first, or delete the community."
@@ -58,15 +57,10 @@ DETACH_VISITORS = text(
 )
 
 
-class Managed(NamedTuple):
-    """A community that has no other admin who can log in."""
-
-    id: str
-    name: str
-
-
-def only_admin_of(session: Session, user_id: str) -> list[Managed]:
-    """Up to 100 communities, sorted by name. Archived ones are left out."""
+def only_admin_of(session: Session, user_id: str) -> dict[str, str]:
+    """Names of up to 100 communities that have no other admin who can log in, by id, sorted by name. Archived ones are
+    left out.
+    """
     other, person = aliased(Membership), aliased(User)
     others = exists().where(
         *(other.community_id == Community.id, other.user_id != user_id, other.role == ADMIN),
@@ -76,7 +70,7 @@ def only_admin_of(session: Session, user_id: str) -> list[Managed]:
     mine = (Membership.user_id == user_id, Membership.role == ADMIN, *active)
     query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
     rows = session.execute(query.where(*mine, ~others).order_by(Community.name, Community.id).limit(100))
-    return [Managed._make(row) for row in rows]
+    return {row.id: row.name for row in rows}
 
 
 def lines_about(session: Session, user_id: str, name: str) -> list[int]:
@@ -153,7 +147,7 @@ def _locked(session: Session, user_id: str) -> User:
     rows = select(Community.id).where(Community.id.in_(managed)).order_by(Community.id)
     session.execute(rows.with_for_update()).all()
     if communities := only_admin_of(session, user_id):
-        raise LastAdmin(ONLY_ADMIN, dict(communities))
+        raise LastAdmin(ONLY_ADMIN, communities)
     if session.scalar(select(User.is_admin).where(User.id == user_id)):
         require_another_admin(session, user_id)
     person = session.scalars(select(User).where(User.id == user_id).with_for_update()).one_or_none()

@@ -10,19 +10,17 @@ from typing import Any
 from flask import Response, make_response, render_template
 
 from koyjabo.accounts.login import authentication
-from koyjabo.accounts.login.schemas import PasswordBody, ProofBody
-from koyjabo.accounts.oidc.services import OidcServices
-from koyjabo.accounts.second_factor.services import SecondFactorServices
+from koyjabo.accounts.login.schemas import NewPasswordBody, PasswordBody, ProofBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.credential_rules import email_key
 from koyjabo.core.errors import KoyJaboError, LastAdmin, WrongCredentials
 from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account, Login
+from koyjabo.core.identity import Account
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.personal_data import api
-from koyjabo.personal_data.services import PersonalDataServices
+from koyjabo.personal_data.personal_data import PersonalData
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
@@ -30,12 +28,7 @@ from koyjabo.webkit.i18n import browser_name
 from koyjabo.webkit.login import page_login, tokens
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.flash import done
-from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import NewPassword, Typed
-
-
-class FirstPasswordBody(Body):
-    new_password: NewPassword
+from koyjabo.webkit.schemas.fields import Typed
 
 
 class DeletionBody(ProofBody):
@@ -67,7 +60,7 @@ def change_password() -> Response:
 @bp.post("/account/password/first")
 def set_first_password() -> Response:
     """Set the password of an account that has none."""
-    form = Form(FirstPasswordBody)
+    form = Form(NewPasswordBody)
     login, body = page_login.require_login(), form.read()
     if body is None:
         return _show_account(form, 422)
@@ -95,19 +88,14 @@ def delete_account() -> Response:
     body = form.read()
     try:
         with authentication.errors_in(form):
-            if body is not None and _is_confirmed(login, body, form):
+            if body is not None and email_key(body.confirmation) != email_key(login.account.email):
+                form.errors["confirmation"] = N_("must be the email of your account")
+            elif body is not None:
                 api.delete(login, body)
                 return tokens.without_cookies(done("account_deleted", "pages.index"))
     except LastAdmin as error:
         return _show_deletion(login.account, form, 409, error)
     return _show_deletion(login.account, form, 422)
-
-
-def _is_confirmed(login: Login, body: DeletionBody, form: Form[DeletionBody]) -> bool:
-    if email_key(body.confirmation) == email_key(login.account.email):
-        return True
-    form.errors["confirmation"] = N_("must be the email of your account")
-    return False
 
 
 def _show_deletion(
@@ -117,8 +105,8 @@ def _show_deletion(
         "personal_data/delete.html",
         account=account,
         form=form,
-        only_admin_of=current()[PersonalDataServices].deletion.only_admin_of(account),
-        needs_code=current()[SecondFactorServices].second_factors.state(account).totp_ms is not None,
+        only_admin_of=current()[PersonalData].only_admin_of(account),
+        needs_code=current()[AccountServices].second_factors.state(account).totp_ms is not None,
         problem=problem,
     )
     return make_response(page, status)
@@ -133,12 +121,13 @@ def _show_account(form: Form[Any], status: int = 200) -> Response:
         "form": form,
         "community_page": community_page,
         "sessions": sessions,
+        "session_id": login.session_id,
         "browser_name": browser_name,
         "invitations": current()[CommunityServices].received.page(account),
         "email": current()[AccountServices].email_links.state(account),
         "sends_mails": current()[MailOutbox].is_on,
-        "second_factor": current()[SecondFactorServices].second_factors.state(account),
-        "ways": current()[OidcServices].logins.ways(account),
+        "second_factor": current()[AccountServices].second_factors.state(account),
+        "ways": current()[AccountServices].provider_logins.ways(account),
         "honours_signals": current()[CountingServices].anonymity.honours_headers,
     }
     return make_response(render_template("personal_data/account.html", **values), status)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from koyjabo.audit import log as audit
 from koyjabo.audit import queries
-from koyjabo.audit.log import CHANGES, Actor, AuditEntry, AuditRecord, Subject
-from koyjabo.audit.queries import Selection
+from koyjabo.audit.log import CHANGES, Actor, Subject
+from koyjabo.audit.queries import AuditEntry, AuditRecord, Selection
 from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.core.clock import Clock, iso
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable

@@ -9,7 +9,8 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from koyjabo.audit import log
-from koyjabo.audit.log import CHANGES, Actor, AuditEntry, AuditRecord, Subject
+from koyjabo.audit.log import CHANGES, Actor, Subject
+from koyjabo.audit.queries import AuditEntry, AuditRecord
 from koyjabo.core.clock import NOT_A_DAY, Clock, Days, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_

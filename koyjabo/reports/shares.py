@@ -16,8 +16,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.passwords.hash_queue import OPERATOR_CLIENT, PasswordClient
-from koyjabo.accounts.passwords.passwords import Passwords
+from koyjabo.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.audit import log
 from koyjabo.audit.log import CHANGES, Actor, Subject
 from koyjabo.communities import memberships

@@ -9,7 +9,8 @@ from contextlib import suppress
 from functools import partial
 
 from koyjabo.audit import log
-from koyjabo.audit.log import CHANGES, Actor, AuditEntry, Subject
+from koyjabo.audit.log import CHANGES, Actor, Subject
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.cluster.base import Base
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable, NotYetForgotten, UnknownVisitor

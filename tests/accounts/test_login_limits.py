@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, Person, bare, log_in, sign_up, try_login
 
-from koyjabo.accounts.passwords import passwords
+from koyjabo.accounts import passwords
 from koyjabo.accounts.services import AccountServices
 from koyjabo.accounts.throttle.guess_budget import Plan
 from koyjabo.accounts.throttle.login_throttle import LOGIN, PLANS

@@ -11,8 +11,7 @@ from support.people.api_keys import PATH, call, key, make
 from support.people.api_keys import boss as admin
 from support.people.communities import found
 
-from koyjabo.api_keys import key_text
-from koyjabo.api_keys.api_keys import MAX_KEYS, SCOPES, ApiKeys, NewKey
+from koyjabo.api_keys.api_keys import MAX_KEYS, SCOPES, ApiKeys, NewKey, is_key, new_text
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
 from koyjabo.core.identity import OPERATOR
@@ -95,23 +94,23 @@ def test_mistyped_key_costs_no_query(site, boss, monkeypatch):
     monkeypatch.setattr("koyjabo.api_keys.queries.by_digest", lambda session, digest: asked.append(digest))
     assert [code(site, bad_key) for bad_key in (wrong, text[:-1], text + "0", "kj_")] == ["invalid_key"] * 4
     assert asked == []
-    assert code(site, key_text.make(UNKNOWN)) == "invalid_key"
+    assert code(site, new_text(UNKNOWN)) == "invalid_key"
     assert len(asked) == 1
 
 
 def test_checksum_is_that_of_the_specification():
-    assert key_text.is_whole("kj_00000000_" + "0" * 43 + "3NhPmf")
-    assert not key_text.is_whole("kj_00000000_" + "0" * 43 + "3NhPma")
+    assert is_key("kj_00000000_" + "0" * 43 + "3NhPmf")
+    assert not is_key("kj_00000000_" + "0" * 43 + "3NhPma")
 
 
 def test_no_other_text_is_taken_for_a_key():
-    text = key_text.make(UNKNOWN)
-    assert key_text.is_whole(text)
+    text = new_text(UNKNOWN)
+    assert is_key(text)
     for at in range(len(text)):
         for character in ("0", "a", "_", "é", "\n", "\0", "১", ""):
             changed = text[:at] + character + text[at + 1 :]
-            assert key_text.is_whole(changed) == (changed == text), changed
-    assert not key_text.is_whole(text + "\n")
+            assert is_key(changed) == (changed == text), changed
+    assert not is_key(text + "\n")
 
 
 WRONG = [

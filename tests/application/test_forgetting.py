@@ -9,7 +9,7 @@ import pytest
 from support.application.site import Site
 
 from koyjabo.accounts import queries as account_queries
-from koyjabo.audit.versions import VersionLog
+from koyjabo.audit.log import VersionLog
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.last_hour import LastHours

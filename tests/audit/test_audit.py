@@ -13,7 +13,8 @@ from support.people.communities import PATH, account_of, found, give
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.audit import log
-from koyjabo.audit.log import BY_OPERATOR, Actor, Audit, AuditEntry, AuditRecord, Subject
+from koyjabo.audit.log import BY_OPERATOR, Actor, Audit, Subject
+from koyjabo.audit.queries import AuditEntry, AuditRecord
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import Forbidden, InvalidInput, LastAdmin
 from koyjabo.network import client_address

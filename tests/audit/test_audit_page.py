@@ -10,7 +10,8 @@ from support.people.page_readers import words
 from support.programs.processes import ROOT
 
 from koyjabo.audit import admin
-from koyjabo.audit.log import KINDS, AuditRecord
+from koyjabo.audit.log import KINDS
+from koyjabo.audit.queries import AuditRecord
 
 AYESHA, MIRPUR = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a22"
 DETAILS = {

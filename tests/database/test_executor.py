@@ -14,7 +14,8 @@ from support.application.site import Site
 from support.programs.processes import wait_until
 from support.programs.threads import SOON_S, in_thread
 
-from koyjabo.audit.log import Actor, AuditEntry, Subject
+from koyjabo.audit.log import Actor, Subject
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.database.executor import DatabaseThread

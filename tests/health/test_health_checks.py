@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from koyjabo.audit.log import AuditRecord
+from koyjabo.audit.queries import AuditRecord
 from koyjabo.backups.backups import BackupState
 from koyjabo.cluster.workers import Progress, Worker
 from koyjabo.counting.outage import Unsaved

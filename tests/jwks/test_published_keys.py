@@ -20,8 +20,8 @@ from koyjabo.jwks import key_set
 from koyjabo.jwks.key_set import KeySet
 from koyjabo.jwks.published_keys import FRESH_S, PAUSE_S, PublishedKeys
 from koyjabo.outbound.client import HttpClient
-from koyjabo.trusted_tokens import services
-from koyjabo.trusted_tokens.services import read_keys
+from koyjabo.trusted_tokens import external_logins
+from koyjabo.trusted_tokens.external_logins import read_keys
 
 
 def document(*names: str) -> bytes:
@@ -165,7 +165,7 @@ def test_failure_keeps_the_keys_and_is_tried_again(reader, server, bad, caplog):
 def test_server_that_hangs_costs_its_time_and_no_more(reader, server, monkeypatch):
     reader.keys.tick()
     server.pause_s = None
-    monkeypatch.setattr(services, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(external_logins, "TIMEOUT_S", 0.3)
     reader.time.pass_(seconds=FRESH_S)
     assert reader.has("second") is False  # starts a new read
     assert reader.has("first") is True

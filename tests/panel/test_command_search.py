@@ -7,7 +7,7 @@ from support.application.site import Site
 from support.people.admins import ExampleCommunity, id_of, panel
 from support.people.page_readers import Reader, words
 
-from koyjabo.panel.search import MOST
+from koyjabo.panel.navigation import MOST
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from support.sites.full_site import register
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import LastAdmin
 from koyjabo.database import throttle
-from koyjabo.personal_data import deletion
-from koyjabo.personal_data.services import PersonalDataServices
+from koyjabo.personal_data import personal_data
+from koyjabo.personal_data.personal_data import PersonalData
 from koyjabo.reports.services import PeopleServices
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.visit_log import VisitFilter
@@ -115,7 +115,7 @@ def test_of_two_admins_who_leave_at_once_one_stays(site):
         account = where.services[AccountServices].users.get(boss, user_id)
         both.wait(PATIENCE_S)
         try:
-            where.services[PersonalDataServices].deletion.delete(account)
+            where.services[PersonalData].delete(account)
         except LastAdmin as problem:
             return type(problem)
         return None
@@ -153,7 +153,7 @@ def test_account_with_very_many_rows_is_deleted_in_pieces(site, history, monkeyp
     """Transactions are short, interrupted work continues, and all numbers agree in between."""
     for limit in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, limit, 2)
-    monkeypatch.setattr(deletion, "PATIENCE_S", 0)
+    monkeypatch.setattr(personal_data, "PATIENCE_S", 0)
     before, statuses = figures(history), []
     while not statuses or statuses[-1] == 503:
         answer = delete(history)

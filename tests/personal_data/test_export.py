@@ -11,8 +11,8 @@ from support.people.accounts import sign_up
 from support.people.communities import found
 from support.sites.full_account import NAME, AccountHistory, tables_of_users
 
-from koyjabo.personal_data import export
-from koyjabo.personal_data.section_queries import SECTIONS, DataSubject
+from koyjabo.personal_data import personal_data
+from koyjabo.personal_data.export_queries import SECTIONS, DataSubject
 
 EXPORT = "/api/auth/me/export"
 SECRETS = {
@@ -96,7 +96,7 @@ def test_no_secret_is_exported(site, history, exported):
 
 
 def test_long_sections_come_in_pieces(history, exported, monkeypatch):
-    monkeypatch.setattr(export, "PIECE", 2)
+    monkeypatch.setattr(personal_data, "PIECE", 2)
     again = history.ayesha.get(EXPORT).json
     for section in SECTIONS:
         if section.name != "audit_by_me":  # it has one more entry

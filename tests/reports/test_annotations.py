@@ -11,8 +11,7 @@ from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import words
 
-from koyjabo.audit.log import BY_OPERATOR, Audit
-from koyjabo.audit.versions import VersionLog
+from koyjabo.audit.log import BY_OPERATOR, Audit, VersionLog
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import OPERATOR
 from koyjabo.models import SITE, Scope

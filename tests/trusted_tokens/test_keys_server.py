@@ -25,8 +25,8 @@ ANSWER = OK + f"Content-Length: {len(DOCUMENT)}\r\n\r\n{DOCUMENT}".encode()
 OFTEN = {
     "jwks.published_keys.FRESH_S": 0.2,
     "jwks.published_keys.PAUSE_S": 0.2,
-    "trusted_tokens.services.TIMEOUT_S": 3600,
-    "trusted_tokens.services.POLL_S": 0.1,
+    "trusted_tokens.external_logins.TIMEOUT_S": 3600,
+    "trusted_tokens.external_logins.POLL_S": 0.1,
 }
 PINGS = 20
 FAULTS = {

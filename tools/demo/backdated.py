@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import URL
 
-from koyjabo.accounts.invitations.invitations import Invitations
-from koyjabo.accounts.passwords.passwords import Passwords
+from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.accounts.users.accounts import Accounts
+from koyjabo.accounts.users.invitations import Invitations
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import CommunityScope
 from koyjabo.core.clock import Clock, system_now_ms

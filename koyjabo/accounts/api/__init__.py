@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from koyjabo.accounts.api import auth, invitations, second_factor, sessions  # noqa: F401  (they add their routes)
+from koyjabo.accounts.api import auth, second_factor  # noqa: F401  (they add their routes)

@@ -1,10 +1,15 @@
-"""/api/auth: sign up, log in, refresh, log out, change the password; /api/auth/me: your own account."""
+"""/api/auth: sign up, log in, refresh, log out, change the password; /api/auth/me: your own account;
+/api/auth/sessions: your own sessions; POST /api/invitations: invite a person to the panel. `communities.api` has the
+calls that accept and decline invitations.
+"""
 
 from __future__ import annotations
 
 from flask import Response, after_this_request, request
+from pydantic import BaseModel, Field
 
 from koyjabo.accounts.login import authentication
+from koyjabo.accounts.login.invitations import InvitedResponse, PanelInvitationBody
 from koyjabo.accounts.login.schemas import (
     EnrolledResponse,
     LoginBody,
@@ -16,17 +21,31 @@ from koyjabo.accounts.login.schemas import (
     TokensResponse,
     UserResponse,
 )
+from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.accounts.login_sessions import Grant
 from koyjabo.accounts.pending_steps import SecondFactorDue
 from koyjabo.accounts.services import AccountServices
+from koyjabo.core.clock import iso
 from koyjabo.core.errors import InvalidToken
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import json_response, list_response
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.login.jwt import REFRESH
-from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, OneOf, describe
+from koyjabo.webkit.openapi.describe import (
+    CHANGE,
+    CSRF,
+    LOGGED_IN,
+    TOKEN,
+    WITH_PASSWORD,
+    WRONG_PASSWORD,
+    ListOf,
+    OneOf,
+    describe,
+)
+from koyjabo.webkit.schemas.paging import QUERY, Paging
 
 
 @bp.post("/auth/signup")
@@ -158,3 +177,85 @@ def _response(body: UserResponse | TokensResponse | SecondFactorResponse, status
 
 def empty() -> Response:
     return Response(status=204, headers={"Cache-Control": "no-store"})
+
+
+MOMENT = "2025-12-16T04:48:38.412Z"
+
+
+class SessionResponse(BaseModel):
+    """A login session, with the device it was started on."""
+
+    id: str
+    created_at: str = Field(examples=[MOMENT])
+    renewed_at: str = Field(examples=[MOMENT], description="when its tokens were last issued")
+    browser: str = Field(examples=["Chrome"], description='at login; "" if unknown')
+    system: str = Field(examples=["Android"])
+    place: str = Field(examples=["Dhaka, BD"], description="at login")
+    current: bool = Field(description="true for the session of this request")
+
+    @classmethod
+    def of(cls, session: SessionLine, current_id: str) -> SessionResponse:
+        return cls(
+            id=session.id,
+            created_at=iso(session.created_ms),
+            renewed_at=iso(session.renewed_ms),
+            browser=session.browser.name,
+            system=session.browser.system,
+            place=session.place,
+            current=session.id == current_id,
+        )
+
+
+@bp.get("/auth/sessions")
+@describe("List your sessions", {200: ListOf(SessionResponse), 400: "no such page", **TOKEN}, query=QUERY)
+def list_sessions() -> Response:
+    """Your active sessions, most recently used first."""
+    login, paging = tokens.require_account(), Paging.of(request)
+    page = current()[AccountServices].sessions.page(login, paging.start, paging.per_page)
+    return list_response(
+        (SessionResponse.of(session, login.session_id) for session in page.items), paging.headers(page.total)
+    )
+
+
+@bp.delete("/auth/sessions")
+@describe("Log out everywhere else", {204: None, **CHANGE, **TOKEN, **CSRF})
+def end_other_sessions() -> Response:
+    """End all your other sessions, with their tokens and sockets."""
+    current()[AccountServices].sessions.end_others(tokens.require_account())
+    return empty()
+
+
+@bp.delete("/auth/sessions/<session_id>")
+@describe("End a session", {204: None, 404: "no such session", **CHANGE, **TOKEN, **CSRF})
+def end_session(session_id: str) -> Response:
+    """End one of your sessions, with its tokens and sockets."""
+    current()[AccountServices].sessions.end(tokens.require_account(), session_id)
+    return empty()
+
+
+@bp.post("/invitations")
+@describe(
+    "Invite a person to the panel",
+    {
+        202: InvitedResponse,
+        **WITH_PASSWORD,
+        **LOGGED_IN,
+        **WRONG_PASSWORD,
+        403: "not a site admin, or X-CSRF-TOKEN is wrong",
+    },
+    body=PanelInvitationBody,
+)
+def invite_to_panel() -> Response:
+    """Only site admins can do this. It requires their own password and, while an authenticator app is on, a code. The
+    response is the same for every email address. The person gets the role when they accept, through the emailed link
+    or their list of invitations. The link is valid for a week and can be used once. Inviting the same address again
+    revokes the earlier link.
+    """
+    login = tokens.require_account()
+    account = login.account
+    account.require_site_admin()
+    body = PanelInvitationBody.of(request)
+    authentication.confirm(login, body)
+    limits.count_action(account.id)
+    made = current()[AccountServices].panel_invitations.invite(account, body.email, body.role, language())
+    return json_response(InvitedResponse.of(made), 202)

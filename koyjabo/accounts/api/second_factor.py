@@ -24,7 +24,7 @@ from koyjabo.accounts.login.schemas import (
     TokensResponse,
     TotpResponse,
 )
-from koyjabo.accounts.second_factor.services import SecondFactorServices
+from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import InvalidInput
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
@@ -71,7 +71,7 @@ def second_factor_options() -> Response:
 @describe("Get the state of your two-step login", {200: StateResponse, **TOKEN})
 def second_factor_state() -> Response:
     """The state of your two-step login."""
-    account, factors = tokens.require_account().account, current()[SecondFactorServices]
+    account, factors = tokens.require_account().account, current()[AccountServices]
     state, passkeys = factors.second_factors.state(account), factors.passkeys.all(account)
     has_totp = state.totp_ms is not None
     return json_response(StateResponse(totp=has_totp, passkeys=len(passkeys), recovery_codes=state.recovery_codes))
@@ -93,11 +93,11 @@ def begin_totp() -> Response:
     token = authentication.enrolment_token()
     if token is not None:
         person = authentication.enrolling(token)
-        setup = current()[SecondFactorServices].second_factors.begin_totp(person.id, person.email)
+        setup = current()[AccountServices].second_factors.begin_totp(person.id, person.email)
     else:
         login = tokens.require_account()
         authentication.confirm_password(login, ProofBody.of(request).required_password())
-        setup = current()[SecondFactorServices].second_factors.begin_totp(login.account.id, login.account.email)
+        setup = current()[AccountServices].second_factors.begin_totp(login.account.id, login.account.email)
     return json_response(TotpResponse(**setup._asdict()))
 
 
@@ -121,11 +121,11 @@ def confirm_totp() -> Response:
     token = authentication.enrolment_token()
     if token is not None:
         # Check the token before reading the body, so that an invalid token gets no hints.
-        current()[SecondFactorServices].second_step.enrolling(token)
+        current()[AccountServices].second_step.enrolling(token)
         enrolled = authentication.enrol(token, CodeBody.of(request).code)
         return enrolled_response(enrolled.completed.grant, enrolled.recovery_codes)
     login = tokens.require_account()
-    codes = current()[SecondFactorServices].second_factors.confirm_totp(login, CodeBody.of(request).code)
+    codes = current()[AccountServices].second_factors.confirm_totp(login, CodeBody.of(request).code)
     return json_response(RecoveryCodesResponse(recovery_codes=codes))
 
 
@@ -141,7 +141,7 @@ def remove_totp() -> Response:
     """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
-    current()[SecondFactorServices].second_factors.remove_totp(login)
+    current()[AccountServices].second_factors.remove_totp(login)
     return empty()
 
 
@@ -158,7 +158,7 @@ def renew_recovery_codes() -> Response:
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
     return json_response(
-        RecoveryCodesResponse(recovery_codes=current()[SecondFactorServices].second_factors.renew_recovery_codes(login))
+        RecoveryCodesResponse(recovery_codes=current()[AccountServices].second_factors.renew_recovery_codes(login))
     )
 
 
@@ -167,7 +167,7 @@ def renew_recovery_codes() -> Response:
 def list_passkeys() -> Response:
     """Your passkeys, oldest first. You can have at most 20."""
     return list_response(
-        map(PasskeyResponse.of, current()[SecondFactorServices].passkeys.all(tokens.require_account().account)), []
+        map(PasskeyResponse.of, current()[AccountServices].passkeys.all(tokens.require_account().account)), []
     )
 
 
@@ -183,7 +183,7 @@ def passkey_options() -> Response:
     """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
-    options = current()[SecondFactorServices].passkeys.options(login, authentication.relying_party())
+    options = current()[AccountServices].passkeys.options(login, authentication.relying_party())
     return json_response(CreationResponse(options=options))
 
 
@@ -206,7 +206,7 @@ def add_passkey() -> Response:
     """
     login = tokens.require_account()
     body, site = PasskeyBody.of(request), authentication.relying_party()
-    made = current()[SecondFactorServices].passkeys.register(login, site, body.credential, body.name)
+    made = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
     return json_response(PasskeyResponse.of(*made), 201)
 
 
@@ -222,5 +222,5 @@ def remove_passkey(passkey_id: str) -> Response:
     """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
-    current()[SecondFactorServices].passkeys.remove(login, passkey_id)
+    current()[AccountServices].passkeys.remove(login, passkey_id)
     return empty()

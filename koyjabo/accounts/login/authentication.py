@@ -28,7 +28,6 @@ from koyjabo.accounts.pending_steps import REMEMBERED_S, SecondFactorDue
 from koyjabo.accounts.queries import UserRecord
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.second_step import Enrolled, LoginBrowser
-from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, Attempt
 from koyjabo.core.credential_rules import email_key
@@ -70,7 +69,7 @@ def log_in(body: LoginBody) -> Grant | SecondFactorDue:
 def complete_login(body: SecondFactorBody) -> Grant:
     """Complete a two-step login. Raises WrongCode, WrongPasskey, SecondFactorExpired."""
     _begin()
-    steps, from_browser = current()[SecondFactorServices].second_step, browser()
+    steps, from_browser = current()[AccountServices].second_step, browser()
     if body.credential is not None:
         completed = steps.by_passkey(body.token, body.credential, relying_party(), from_browser)
     else:
@@ -83,19 +82,19 @@ def complete_login(body: SecondFactorBody) -> Grant:
 def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
     """The pending step's token, and the WebAuthn options. Raises SecondFactorExpired."""
     _begin()
-    return current()[SecondFactorServices].second_step.options(token, relying_party())
+    return current()[AccountServices].second_step.options(token, relying_party())
 
 
 def enrolling(token: str) -> UserRecord:
     """The user who may set up two-step login with this token. Raises SecondFactorExpired."""
     limits.count_address("second_steps")
-    return current()[SecondFactorServices].second_step.enrolling(token)
+    return current()[AccountServices].second_step.enrolling(token)
 
 
 def enrol(token: str, code: str) -> Enrolled:
     """Set up two-step login and log in. Raises WrongCode, NoSecondFactor, SecondFactorExpired."""
     _begin()
-    enrolled = current()[SecondFactorServices].second_step.enrol(token, code, browser())
+    enrolled = current()[AccountServices].second_step.enrol(token, code, browser())
     welcome(enrolled.completed.grant, enrolled.completed.visitor_id)
     return enrolled
 
@@ -145,7 +144,7 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
     """
     person = confirm_password(login, body.password)
     if email_key(body.email or person.email) != email_key(person.email):
-        current()[SecondFactorServices].second_factors.require_code(login, body.code)
+        current()[AccountServices].second_factors.require_code(login, body.code)
     account = current()[AccountServices].credentials.change_profile(person, body.name, body.email)
     if account.email != person.email:
         mark = current()[AccountServices].credentials.browser_mark(account.email)
@@ -158,7 +157,7 @@ def confirm(login: Login, body: ProofBody) -> None:
     WrongCode.
     """
     confirm_password(login, body.required_password())
-    current()[SecondFactorServices].second_factors.require_code(login, body.code)
+    current()[AccountServices].second_factors.require_code(login, body.code)
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from flask import url_for
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from koyjabo.accounts.emails import Invited, Mailed
-from koyjabo.accounts.invitations.invitation_queries import PendingInvitation
 from koyjabo.accounts.login.schemas import ProofBody
+from koyjabo.accounts.users.invitation_queries import PendingInvitation
+from koyjabo.accounts.users.invitations import Invited, Mailed
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, SITE_VIEWER
 from koyjabo.webkit.pages import links

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from flask import Response, after_this_request, current_app, request
 
-from koyjabo.accounts.passwords.hash_queue import PasswordClient
+from koyjabo.accounts.passwords import PasswordClient
 from koyjabo.accounts.throttle.login_throttle import account_key
 from koyjabo.core.errors import KoyJaboError, TooManyRequests, WrongCredentials
 from koyjabo.network import client_address

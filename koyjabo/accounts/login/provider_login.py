@@ -13,11 +13,10 @@ from koyjabo.accounts.errors import ProviderLoginRefused, UnknownProvider
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login_sessions import Grant
 from koyjabo.accounts.oidc.authorization import OVER
-from koyjabo.accounts.oidc.id_tokens import ProviderUser
-from koyjabo.accounts.oidc.provider import Provider
+from koyjabo.accounts.oidc.provider import Provider, ProviderUser
 from koyjabo.accounts.oidc.provider_logins import NewLogin
-from koyjabo.accounts.oidc.services import OidcServices
 from koyjabo.accounts.pending_steps import PENDING_S, SecondFactorDue
+from koyjabo.accounts.services import AccountServices
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Login
 from koyjabo.network.services import NetworkServices
@@ -55,7 +54,7 @@ class Answered(NamedTuple):
 def provider_of(name: str) -> Provider:
     """The provider with this name. Raises UnknownProvider."""
     try:
-        return current()[OidcServices].providers[name]
+        return current()[AccountServices].providers[name]
     except KeyError:
         raise UnknownProvider from None
 
@@ -68,7 +67,7 @@ def begin(provider: Provider, path: str = "", login: Login | None = None) -> str
     limits.count_address("logins")
     issuer, redirect_uri = provider.settings.issuer, _redirect_uri(provider)
     provider.require_available()
-    browser_secret, begun = current()[OidcServices].authorizations.begin(issuer, login)
+    browser_secret, begun = current()[AccountServices].authorizations.begin(issuer, login)
     kept = path if len(path.encode("utf-8", "surrogatepass")) <= LONGEST_PATH else ""
 
     @after_this_request
@@ -94,7 +93,7 @@ def take_answer(provider: Provider) -> Answered:
         raise ProviderLoginRefused(OVER)
     parameters, login = request.args, page_login.login()
     issuer, session_id = provider.settings.issuer, login.session_id if login else ""
-    finish = current()[OidcServices].authorizations.finish
+    finish = current()[AccountServices].authorizations.finish
     begun, is_connection = finish(browser_secret, issuer, parameters.get("state", ""), session_id)
     provider.require_issuer(parameters.get("iss"))
     code = parameters.get("code", "")
@@ -106,7 +105,7 @@ def take_answer(provider: Provider) -> Answered:
 
 def log_in(answered: Answered) -> Grant | SecondFactorDue:
     """Log in, or sign up. Raises ProviderLoginRefused, AccountDisabled."""
-    logins, name = current()[OidcServices].logins, answered.provider.settings.name
+    logins, name = current()[AccountServices].provider_logins, answered.provider.settings.name
     new = NewLogin(name, answered.user, authentication.browser(), authentication.remembered_cookie(), language())
     if logins.rules.may_sign_up and not logins.is_known(answered.user):
         limits.count_address("signups")
@@ -123,11 +122,11 @@ def _redirect_uri(provider: Provider) -> str:
 
 
 def _shown() -> list[LoginProvider]:
-    return [provider.settings for provider in current()[OidcServices].providers.values()]
+    return [provider.settings for provider in current()[AccountServices].providers.values()]
 
 
 def _may_sign_up() -> bool:
-    return current()[OidcServices].logins.rules.may_sign_up
+    return current()[AccountServices].provider_logins.rules.may_sign_up
 
 
 def _forget() -> None:

@@ -11,15 +11,11 @@ import hashlib
 import hmac
 import secrets
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 from koyjabo.accounts.errors import ProviderLoginRefused, SecondFactorExpired
 from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Login
-from koyjabo.settings.login_providers import LoginProvider
-
-SCOPES = "openid email profile"
 
 LOGIN, CONNECTION = "oidc login", "oidc connect"
 """Purposes of pending steps that wait for a provider's response."""
@@ -79,7 +75,7 @@ class Authorizations:
 
     def _use_once(self, state: str, is_connection: bool) -> None:
         try:
-            pending = self._pending.use_once(state, CONNECTION if is_connection else LOGIN)
+            pending = self._pending.count_try(state, CONNECTION if is_connection else LOGIN, most=1)
             if is_connection:
                 self._pending.person_of(pending)
         except SecondFactorExpired:
@@ -91,23 +87,6 @@ class Authorizations:
             return _base64url(hmac.digest(self._secret, text.encode("utf-8", "surrogatepass"), "sha256"))
 
         return Authorization(*map(part, Authorization._fields))
-
-
-def url(endpoint: str, provider: LoginProvider, authorization: Authorization, redirect_uri: str) -> str:
-    """The URL at the provider where the browser gets a code."""
-    query = urlencode(
-        {
-            "response_type": "code",
-            "client_id": provider.client_id,
-            "redirect_uri": redirect_uri,
-            "scope": SCOPES,
-            "state": authorization.state,
-            "nonce": authorization.nonce,
-            "code_challenge": authorization.challenge,
-            "code_challenge_method": "S256",
-        }
-    )
-    return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
 
 
 def _base64url(data: bytes) -> str:

@@ -8,19 +8,21 @@ import base64
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from hmac import compare_digest
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlencode, urlsplit
 
+import jwt
+
 from koyjabo.accounts.errors import ProviderLoginRefused, ProviderUnavailable
-from koyjabo.accounts.oidc import authorization, id_tokens
 from koyjabo.accounts.oidc.authorization import Authorization
-from koyjabo.accounts.oidc.id_tokens import InvalidIdToken, ProviderUser
+from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KeysUnavailable
 from koyjabo.core.runtime import Runtime
 from koyjabo.jwks import key_set
-from koyjabo.jwks.key_set import InvalidKeySet, KeySet
+from koyjabo.jwks.key_set import KINDS, InvalidKeySet, KeySet
 from koyjabo.jwks.published_keys import PublishedKeys
 from koyjabo.outbound.client import HttpClient
 from koyjabo.outbound.messages import ANYWHERE, PUBLIC, OutboundError, OutboundResponse, Request
@@ -28,12 +30,17 @@ from koyjabo.settings.login_providers import LoginProvider, is_secure
 
 log = logging.getLogger(__name__)
 
+SCOPES = "openid email profile"
 DISCOVERY = "/.well-known/openid-configuration"
 TIMEOUT_S, MOST_BYTES = 10.0, 64 * 1024
 KEPT_MS, AGAIN_MS = 3_600_000, 30_000
 """How long endpoints are cached, and how long to wait after a failed request, ms. While a new request is due or fails,
 the last known endpoints are used.
 """
+
+LEEWAY_S = 30
+LONGEST_TOKEN, LONGEST_SUBJECT = 16 * 1024, 255
+REQUIRED = ["iss", "sub", "aud", "exp", "iat"]
 
 JSON = "application/json"
 BEARER = re.compile(r"[A-Za-z0-9\-._~+/]{1,8000}=*", re.ASCII)
@@ -71,7 +78,20 @@ class Provider:
 
     def url(self, browser: Authorization, redirect_uri: str) -> str:
         """The URL at the provider where the browser gets a code."""
-        return authorization.url(self._known().authorization_endpoint, self.settings, browser, redirect_uri)
+        endpoint = self._known().authorization_endpoint
+        query = urlencode(
+            {
+                "response_type": "code",
+                "client_id": self.settings.client_id,
+                "redirect_uri": redirect_uri,
+                "scope": SCOPES,
+                "state": browser.state,
+                "nonce": browser.nonce,
+                "code_challenge": browser.challenge,
+                "code_challenge_method": "S256",
+            }
+        )
+        return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
 
     def require_issuer(self, issuer: str | None) -> None:
         """Check that a response received through the browser is from this provider (RFC 9700, 4.4). Raises
@@ -97,7 +117,7 @@ class Provider:
         if not isinstance(token, str):
             raise self._refused("no_id_token")
         try:
-            user = id_tokens.read(token, self.settings, browser.nonce, self._keys.find_or_read)
+            user = read_id_token(token, self.settings, browser.nonce, self._keys.find_or_read)
         except KeysUnavailable:
             raise ProviderUnavailable from None
         except InvalidIdToken as error:
@@ -194,3 +214,80 @@ def _object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+class InvalidIdToken(Exception):
+    """The token is invalid. The message is a word for the log."""
+
+
+class ProviderUser(NamedTuple):
+    """A user of a provider. `claims` are from the ID token."""
+
+    issuer: str
+    subject: str
+    claims: Mapping[str, Any]
+
+    @property
+    def email(self) -> str | None:
+        """The email; None if it is missing or invalid."""
+        try:
+            return credential_rules.email(str(self.claims.get("email", "")))
+        except ValueError:
+            return None
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the provider has verified that the email is the user's."""
+        claim = self.claims.get("email_verified")
+        return claim is True or claim == "true"  # some providers send a string
+
+    @property
+    def name(self) -> str | None:
+        name = self.claims.get("name") or self.claims.get("preferred_username")
+        return name if isinstance(name, str) else None
+
+    def has(self, claim_and_value: str) -> bool:
+        """Whether a claim has this value, or is a list that contains it, for example `groups:ops`. "" never matches."""
+        name, _, expected = claim_and_value.partition(":")
+        value = self.claims.get(name)
+        return bool(expected) and (value == expected or (isinstance(value, list) and expected in value))
+
+
+def read_id_token(
+    token: str, provider: LoginProvider, nonce: str, find_key: Callable[[str | None, str], Any]
+) -> ProviderUser:
+    """Verify an ID token, and read the user from it (OpenID Connect Core 1.0, 3.1.3.7). `find_key` returns the key for
+    a key id and an algorithm, or None. Raises InvalidIdToken.
+    """
+    if len(token) > LONGEST_TOKEN:
+        raise InvalidIdToken("too_long")
+    try:
+        header = jwt.get_unverified_header(token)
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if algorithm not in KINDS or "crit" in header:
+            raise InvalidIdToken("algorithm")
+        key = find_key(key_id if isinstance(key_id, str) else None, algorithm)
+        if key is None:
+            raise InvalidIdToken("key")
+        options: Any = {"require": REQUIRED}
+        claims = jwt.decode(
+            token, key, [algorithm], options, audience=provider.client_id, issuer=provider.issuer, leeway=LEEWAY_S
+        )
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        raise InvalidIdToken(type(error).__name__) from None
+    return _checked(claims, provider, nonce)
+
+
+def _checked(claims: dict[str, Any], provider: LoginProvider, nonce: str) -> ProviderUser:
+    """Check the claims that PyJWT does not check. Raises InvalidIdToken."""
+    audience, party = claims["aud"], claims.get("azp")
+    if party != provider.client_id and (party is not None or (isinstance(audience, list) and len(audience) > 1)):
+        raise InvalidIdToken("azp")
+    if not compare_digest(str(claims.get("nonce", "")).encode("utf-8", "surrogatepass"), nonce.encode()):
+        raise InvalidIdToken("nonce")
+    subject = claims["sub"]
+    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
+        raise InvalidIdToken("sub")
+    if not (subject.isascii() and subject.isprintable()):
+        raise InvalidIdToken("sub")
+    return ProviderUser(provider.issuer, subject, claims)

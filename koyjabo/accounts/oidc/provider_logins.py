@@ -11,14 +11,13 @@ from collections.abc import Collection
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo.accounts import emails
+from koyjabo.accounts import email_links, passwords
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.errors import ProviderLoginRefused
 from koyjabo.accounts.login_sessions import Grant, Proof
 from koyjabo.accounts.oidc import queries
-from koyjabo.accounts.oidc.id_tokens import ProviderUser
-from koyjabo.accounts.oidc.queries import Identity, WaysToLogIn
-from koyjabo.accounts.passwords import passwords
+from koyjabo.accounts.oidc.provider import ProviderUser
+from koyjabo.accounts.oidc.queries import WaysToLogIn
 from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import UserRecord
 from koyjabo.accounts.second_factor.second_step import LoginBrowser
@@ -61,10 +60,6 @@ class NewLogin(NamedTuple):
     cookie: str  # from a browser that may skip the two-step login
     language: str | None
 
-    @property
-    def identity(self) -> Identity:
-        return Identity(self.user.issuer, self.user.subject)
-
 
 class ProviderLogins:
     """All methods raise LedgerUnavailable."""
@@ -87,7 +82,7 @@ class ProviderLogins:
 
     def is_known(self, user: ProviderUser) -> bool:
         """Whether an account is connected to this provider's user."""
-        return self._database.read(queries.find, Identity(user.issuer, user.subject)) is not None
+        return self._database.read(queries.find, user) is not None
 
     def log_in(self, new: NewLogin) -> Grant | SecondFactorDue:
         """Begin a session, unless the user has to complete a two-step login. Signs up first if there is no account and
@@ -96,7 +91,7 @@ class ProviderLogins:
         Raises ProviderLoginRefused, AccountDisabled.
         """
         for _ in range(2):  # retry once if the user was changed concurrently
-            person = self._database.read(queries.find, new.identity)
+            person = self._database.read(queries.find, new.user)
             outcome = self._sign_up(new) if person is None else self._admit(new, person)
             if outcome is not None:
                 return outcome
@@ -108,7 +103,7 @@ class ProviderLogins:
         entry = by.entry("user.connect", log.Subject("user", account.id, account.email), provider=provider)
         self._database.write(
             queries.connect,
-            *(account.id, Identity(user.issuer, user.subject), by.at_ms),
+            *(account.id, user, by.at_ms),
             audit=lambda is_new: entry if is_new else None,
         )
 
@@ -136,11 +131,11 @@ class ProviderLogins:
             raise ProviderLoginRefused(NO_EMAIL)
         person = self._new_person(new, email)
         client = log.anonymous(now_ms)
-        queued_email = emails.verification(self._outbox, person.id, email, new.language)
+        queued_email = email_links.verification(self._outbox, person.id, email, new.language)
         try:
             self._database.write(
                 queries.sign_up,
-                *(person, credential_rules.email_key(email), new.identity, now_ms),
+                *(person, credential_rules.email_key(email), new.user, now_ms),
                 audit=own_entry(client, "user.sign_up", person, provider=new.provider),
                 mail=None if person.is_verified else queued_email,
             )
@@ -163,7 +158,7 @@ class ProviderLogins:
         return self._open(new, person)
 
     def _open(self, new: NewLogin, person: UserRecord) -> Grant | None:
-        settle = partial(queries.use, identity=new.identity, user_id=person.id, now_ms=self._clock.now_ms())
+        settle = partial(queries.use, user=new.user, user_id=person.id, now_ms=self._clock.now_ms())
         proof = Proof(new.provider, settle, "provider")
         return self._accounts.open_session(person, new.browser.user_agent, new.browser.is_familiar(person), proof)
 

@@ -2,11 +2,4 @@
 
 from __future__ import annotations
 
-from koyjabo.accounts.pages import (  # noqa: F401  (they add their routes)
-    account,
-    email_links,
-    login,
-    provider_login,
-    second_factor,
-    users,
-)
+from koyjabo.accounts.pages import account, login, second_factor, users  # noqa: F401  (they add their routes)

@@ -4,17 +4,27 @@ Creating a passkey needs JavaScript, because WebAuthn does.
 
 from __future__ import annotations
 
-from flask import Response, make_response, render_template, url_for
-from flask_babel import lazy_gettext as _
+from collections.abc import Callable
+from typing import NamedTuple
 
-from koyjabo.accounts.errors import EmailUnconfirmed, NoSecondFactor, SecondFactorExpired, TooManyPasskeys, WrongPasskey
+from flask import Response, make_response, render_template, request, url_for
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from koyjabo.accounts.errors import (
+    EmailUnconfirmed,
+    LastWayToLogIn,
+    NoSecondFactor,
+    ProviderUnavailable,
+    SecondFactorExpired,
+    SecondFactorOn,
+    TooManyPasskeys,
+    WrongPasskey,
+)
 from koyjabo.accounts.login import authentication
-from koyjabo.accounts.login.schemas import CodeBody
-from koyjabo.accounts.pages.form_fields import NewPasskeyBody
-from koyjabo.accounts.pages.security_changes import SecurityChange, ask, carry_out
-from koyjabo.accounts.second_factor.services import SecondFactorServices
+from koyjabo.accounts.login.schemas import CodeBody, NewPasskeyBody, ProofBody
 from koyjabo.accounts.services import AccountServices
-from koyjabo.core.errors import WrongCode
+from koyjabo.core.errors import KoyJaboError, WrongCode
 from koyjabo.core.identity import Login
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import pages as bp
@@ -23,6 +33,51 @@ from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.pages.flash import done
+
+
+class SecurityChange(NamedTuple):
+    """A change: the texts of the page that asks for the password, and the page to return to."""
+
+    title: LazyString | str
+    explanation: LazyString | str
+    label: LazyString | str
+    is_removal: bool = False
+    page: str = "pages.second_factors"
+
+
+def ask(
+    login: Login,
+    change: SecurityChange,
+    form: Form[ProofBody] | None = None,
+    status: int = 200,
+    problem: KoyJaboError | None = None,
+) -> Response:
+    """The page that asks for the password and, while an authenticator app is on, for a code."""
+    page = render_template(
+        "accounts/confirm.html",
+        account=login.account,
+        change=change,
+        form=form or Form(ProofBody),
+        needs_code=current()[AccountServices].second_factors.state(login.account).totp_ms is not None,
+        action=request.path,
+        problem=problem,
+    )
+    return make_response(page, status)
+
+
+def carry_out(login: Login, change: SecurityChange, act: Callable[[], Response]) -> Response:
+    """Verify the form's password and code, then call `act`."""
+    form = Form(ProofBody)
+    body = form.read()
+    try:
+        with authentication.errors_in(form):
+            if body is not None:
+                authentication.confirm(login, body)
+                return act()
+    except (SecondFactorOn, NoSecondFactor, EmailUnconfirmed, LastWayToLogIn, ProviderUnavailable) as error:
+        return ask(login, change, form, 409, error)
+    return ask(login, change, form, 422)
+
 
 TOTP = SecurityChange(
     _("Set up an authenticator app"),
@@ -61,7 +116,7 @@ PASSKEY_OFF = SecurityChange(
 @bp.get("/account/second-factor")
 def second_factors() -> Response:
     login, accounts = page_login.require_login(), current()[AccountServices]
-    factors = current()[SecondFactorServices]
+    factors = current()[AccountServices]
     state, passkeys = factors.second_factors.state(login.account), factors.passkeys.all(login.account)
     is_unconfirmed = current()[MailOutbox].is_on and not accounts.email_links.state(login.account).is_verified
     page = render_template("accounts/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
@@ -79,7 +134,7 @@ def begin_totp() -> Response:
     login = page_login.require_login()
 
     def begin() -> Response:
-        current()[SecondFactorServices].second_factors.begin_totp_in(login)
+        current()[AccountServices].second_factors.begin_totp_in(login)
         return _show_totp(login, Form(CodeBody))
 
     return carry_out(login, TOTP, begin)
@@ -98,7 +153,7 @@ def _confirm_totp(login: Login, form: Form[CodeBody]) -> Response:
     body = form.read()
     if body is not None:
         try:
-            return _show_codes(current()[SecondFactorServices].second_factors.confirm_totp(login, body.code))
+            return _show_codes(current()[AccountServices].second_factors.confirm_totp(login, body.code))
         except WrongCode as error:
             form.errors["code"] = error.sentence
     return _show_totp(login, form, 422)
@@ -114,7 +169,7 @@ def remove_totp() -> Response:
     login = page_login.require_login()
 
     def remove() -> Response:
-        current()[SecondFactorServices].second_factors.remove_totp(login)
+        current()[AccountServices].second_factors.remove_totp(login)
         return done("second_factor_removed", "pages.second_factors")
 
     return carry_out(login, TOTP_OFF, remove)
@@ -129,7 +184,7 @@ def ask_recovery_codes() -> Response:
 def renew_recovery_codes() -> Response:
     login = page_login.require_login()
     return carry_out(
-        login, CODES, lambda: _show_codes(current()[SecondFactorServices].second_factors.renew_recovery_codes(login))
+        login, CODES, lambda: _show_codes(current()[AccountServices].second_factors.renew_recovery_codes(login))
     )
 
 
@@ -144,7 +199,7 @@ def begin_passkey() -> Response:
     login = page_login.require_login()
 
     def begin() -> Response:
-        options = current()[SecondFactorServices].passkeys.options(login, authentication.relying_party())
+        options = current()[AccountServices].passkeys.options(login, authentication.relying_party())
         return make_response(render_template("accounts/passkey.html", options=options, form=Form(NewPasskeyBody)))
 
     return carry_out(login, PASSKEY, begin)
@@ -158,7 +213,7 @@ def add_passkey() -> Response:
         if body is None or body.credential is None:
             raise WrongPasskey
         site = authentication.relying_party()
-        made = current()[SecondFactorServices].passkeys.register(login, site, body.credential, body.name)
+        made = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
     except (WrongPasskey, SecondFactorExpired, TooManyPasskeys, EmailUnconfirmed) as error:
         return ask(login, PASSKEY, status=422, problem=error)
     return _show_codes(made.recovery_codes) if made.recovery_codes else done("passkey_added", "pages.second_factors")
@@ -174,7 +229,7 @@ def remove_passkey(passkey_id: str) -> Response:
     login = page_login.require_login()
 
     def remove() -> Response:
-        current()[SecondFactorServices].passkeys.remove(login, passkey_id)
+        current()[AccountServices].passkeys.remove(login, passkey_id)
         return done("passkey_removed", "pages.second_factors")
 
     return carry_out(login, PASSKEY_OFF, remove)
@@ -187,6 +242,6 @@ def _show_codes(codes: list[str]) -> Response:
 
 def _show_totp(login: Login, form: Form[CodeBody], status: int = 200) -> Response:
     """Show the QR code and the secret. Raises NoSecondFactor."""
-    setup = current()[SecondFactorServices].second_factors.setup_in(login)
+    setup = current()[AccountServices].second_factors.setup_in(login)
     action = url_for("pages.confirm_totp")
     return make_response(render_template("accounts/totp.html", form=form, setup=setup, action=action), status)

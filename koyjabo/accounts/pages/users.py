@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.invitations import PanelInvitationBody, SentInvitation, flash_code, sent
 from koyjabo.accounts.login.schemas import ProofBody
-from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
-from koyjabo.accounts.users.user_admin import USER_ORDERS, UserLine
+from koyjabo.accounts.users.user_admin import USER_ORDERS
+from koyjabo.accounts.users.user_admin_queries import UserLine
 from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.mail.outbox import MailOutbox
@@ -35,10 +35,10 @@ from koyjabo.webkit.panel.pages import me, my_login, page
 def users() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, USER_ORDERS, "-created")
     users_page = pagination.list_page(partial(current()[AccountServices].users.page, me(), query, order=sorting.order))
-    return page("accounts/users", found=users_page, query=query, sorting=sorting, invitations=_invitations())
+    return page("accounts/users", found=users_page, query=query, sorting=sorting, invitations=_pending_invitations())
 
 
-def _invitations() -> list[SentInvitation]:
+def _pending_invitations() -> list[SentInvitation]:
     """Pending invitations. Viewers see none, because an invitation shows an email and a link that gives rights."""
     if not me().is_admin:
         return []
@@ -62,7 +62,7 @@ def invite_to_panel() -> Response:
     body = form.read()
     if body is None:
         return _show_form(form, 422)
-    _confirm_giving(_admin_invitation(body.email) if body.role == SITE_ADMIN else _viewer_invitation(body.email))
+    _confirm_giving(_invitation(body.email, body.role))
     limits.count_action(me().id)
     made = current()[AccountServices].panel_invitations.invite(me(), body.email, body.role, language())
     return done(flash_code(made), "admin.users", body.email)
@@ -94,7 +94,7 @@ def promote(user_id: str) -> Response:
 
 @bp.post("/people/<user_id>/demote")
 def demote(user_id: str) -> Response:
-    _confirm(_demotion, user_id)
+    confirm(_demotion(_line(user_id)))
     return _do(user_id, "demoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_MEMBER))
 
 
@@ -106,7 +106,7 @@ def make_viewer(user_id: str) -> Response:
 
 @bp.post("/people/<user_id>/disable")
 def disable(user_id: str) -> Response:
-    _confirm(_disabling, user_id)
+    confirm(_disabling(_line(user_id)))
     return _do(user_id, "disabled", lambda: current()[AccountServices].users.disable(me(), user_id))
 
 
@@ -121,20 +121,15 @@ def enable(user_id: str) -> Response:
 
 @bp.post("/people/<user_id>/second-factor/reset")
 def reset_second_factor(user_id: str) -> Response:
-    _confirm(_second_factor_reset, user_id)
+    confirm(_second_factor_reset(_line(user_id)))
     reset = current()[AccountServices].users.reset_second_factor
     return _do(user_id, "second_factor_reset", lambda: reset(me(), user_id))
 
 
 @bp.post("/people/<user_id>/log-out")
 def log_out(user_id: str) -> Response:
-    _confirm(_logging_out, user_id)
+    confirm(_logging_out(_line(user_id)))
     return _do(user_id, "logged_out", lambda: current()[AccountServices].users.log_out(me(), user_id))
-
-
-def _confirm(question: Callable[[UserLine], Confirmation], user_id: str) -> None:
-    """Ask for confirmation. Raises Unconfirmed."""
-    confirm(question(_line(user_id)))
 
 
 def _line(user_id: str) -> UserLine:
@@ -146,7 +141,7 @@ def _confirm_giving(question: Confirmation) -> None:
     rights in the panel. Raises Unconfirmed.
     """
     login = my_login()
-    has_totp = current()[SecondFactorServices].second_factors.state(login.account).totp_ms is not None
+    has_totp = current()[AccountServices].second_factors.state(login.account).totp_ms is not None
     question = question._replace(secrets=("password", "code") if has_totp else ("password",))
     confirm(question)
     form = Form(ProofBody)
@@ -189,21 +184,18 @@ def _promotion(user: UserLine) -> Confirmation:
     return Confirmation(title, effects, _("Give admin rights"), _page_of(user), typed=user.email)
 
 
-def _admin_invitation(email: str) -> Confirmation:
-    effects = (
-        _("The person who accepts can see and change everything: visits, users, communities, and your own rights."),
-        _("The link works once, for a week. Send it only to this person."),
-    )
-    title = _("Invite %(name)s as an admin?", name=email)
-    return Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation"))
-
-
-def _viewer_invitation(email: str) -> Confirmation:
-    effects = (
-        _("A viewer sees every page of the panel except for emails and visitor IDs, and cannot change anything."),
-        _("The link works once, for a week. Send it only to this person."),
-    )
-    title = _("Invite %(name)s as a viewer?", name=email)
+def _invitation(email: str, role: str) -> Confirmation:
+    if role == SITE_ADMIN:
+        title = _("Invite %(name)s as an admin?", name=email)
+        rights = _(
+            "The person who accepts can see and change everything: visits, users, communities, and your own rights."
+        )
+    else:
+        title = _("Invite %(name)s as a viewer?", name=email)
+        rights = _(
+            "A viewer sees every page of the panel except for emails and visitor IDs, and cannot change anything."
+        )
+    effects = (rights, _("The link works once, for a week. Send it only to this person."))
     return Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation"))
 
 

@@ -31,12 +31,6 @@ class RelyingParty(NamedTuple):
     origin: str
 
 
-class NewPasskey(NamedTuple):
-    credential_id: str
-    public_key: str
-    sign_count: int
-
-
 def new_challenge() -> str:
     return secrets.token_urlsafe(32)
 
@@ -64,8 +58,8 @@ def registration_options(
     return options_to_json_dict(options)
 
 
-def verify_registration(site: RelyingParty, credential: dict[str, Any], challenge: str) -> NewPasskey:
-    """Verify a new passkey. Raises WrongPasskey."""
+def verify_registration(site: RelyingParty, credential: dict[str, Any], challenge: str, user_id: str) -> Key:
+    """Verify a new passkey of a user. Raises WrongPasskey."""
     import webauthn
     from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
@@ -81,7 +75,7 @@ def verify_registration(site: RelyingParty, credential: dict[str, Any], challeng
     if not SHORTEST_ID <= len(made.credential_id) <= LONGEST_ID:
         raise WrongPasskey
     public_key = bytes_to_base64url(made.credential_public_key)
-    return NewPasskey(bytes_to_base64url(made.credential_id), public_key, made.sign_count)
+    return Key(user_id, bytes_to_base64url(made.credential_id), public_key, made.sign_count)
 
 
 def login_options(site: RelyingParty, known: Collection[str], challenge: str, is_alone: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from koyjabo.accounts.login_sessions import Proof
 from koyjabo.accounts.pending_step_queries import RECOVERY, TOTP
 from koyjabo.accounts.pending_steps import PENDING_S
 from koyjabo.accounts.second_factor import one_time_codes, queries
-from koyjabo.audit.log import AuditEntry
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import TooManyRequests, WrongCode
 from koyjabo.core.i18n import N_

@@ -13,8 +13,10 @@ from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.accounts.second_factor import ceremonies, queries
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import Codes
-from koyjabo.accounts.second_factor.queries import Key, PasskeyLine
+from koyjabo.accounts.second_factor.queries import PasskeyLine
 from koyjabo.audit import log
+from koyjabo.audit.log import Actor
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Account, Login
 from koyjabo.database.executor import DatabaseExecutor
@@ -73,11 +75,10 @@ class Passkeys:
         person = self._pending.person_of(pending)
         if pending.challenge is None or person.id != login.account.id:
             raise WrongPasskey
-        made = ceremonies.verify_registration(site, credential, pending.challenge)
+        key = ceremonies.verify_registration(site, credential, pending.challenge, person.id)
         codes, digests = self._codes.new_recovery_codes(person.id)
         by = log.actor(login.account, self._clock)
         line = PasskeyLine(str(uuid.uuid4()), name, by.at_ms, None)
-        key = Key(person.id, made.credential_id, made.public_key, made.sign_count)
         is_first = self._database.write(
             queries.add_passkey,
             *(pending, line, key, digests, MOST_PASSKEYS, login.session_id, self._needs_email),
@@ -103,5 +104,5 @@ class Passkeys:
         self._on_revoked(account.id)
 
 
-def _entry(by: log.Actor, account: Account, line: PasskeyLine) -> log.AuditEntry:
+def _entry(by: Actor, account: Account, line: PasskeyLine) -> AuditEntry:
     return by.entry("second_factor.remove", subject(account), method="passkey", name=line.name)

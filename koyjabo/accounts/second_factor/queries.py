@@ -13,7 +13,7 @@ from koyjabo.accounts import pending_step_queries
 from koyjabo.accounts.errors import EmailUnconfirmed, TooManyPasskeys, WrongPasskey
 from koyjabo.accounts.pending_step_queries import Pending
 from koyjabo.accounts.queries import permitted, remove_second_factors, revoke
-from koyjabo.audit.log import AuditEntry
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.database.rows import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpSecret, User
@@ -221,31 +221,23 @@ def add_passkey(
     passkey exists.
     """
     user = session.execute(select(User).where(User.id == key.user_id).with_for_update()).scalar_one()
-    _require_room(session, user, most, needs_email)
-    if not pending_step_queries.end(session, pending):
-        raise WrongPasskey
-    _store(session, line, key)
-    is_first = user.second_factor_ms is None
-    if is_first:
-        replace_recovery_codes(session, user.id, digests)
-        begin_second_factor(session, user.id, line.created_ms, kept_session_id)
-    return is_first
-
-
-def _require_room(session: Session, user: User, most: int, needs_email: bool) -> None:
     if needs_email and user.verified_ms is None:
         raise EmailUnconfirmed
     count = select(func.count()).select_from(Passkey).where(Passkey.user_id == user.id)
     if session.execute(count).scalar_one() >= most:
         raise TooManyPasskeys
-
-
-def _store(session: Session, line: PasskeyLine, key: Key) -> None:
+    if not pending_step_queries.end(session, pending):
+        raise WrongPasskey
     session.add(Passkey(**line._asdict(), **key._asdict()))
     try:
         session.flush()
     except IntegrityError:
         raise WrongPasskey from None
+    is_first = user.second_factor_ms is None
+    if is_first:
+        replace_recovery_codes(session, user.id, digests)
+        begin_second_factor(session, user.id, line.created_ms, kept_session_id)
+    return is_first
 
 
 def use_passkey(session: Session, key: Key, sign_count: int, now_ms: int) -> bool:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
 import uuid
 from collections.abc import Callable, Collection
 
-from koyjabo.accounts import emails, queries
+from koyjabo.accounts import email_links, queries
 from koyjabo.accounts.audit_entries import own_entry, subject
 from koyjabo.accounts.login_session_queries import line
 from koyjabo.accounts.login_sessions import Grant, Proof, account_of, browser_mark_of, grant_of
-from koyjabo.accounts.passwords.hash_queue import OPERATOR_CLIENT, PasswordClient
-from koyjabo.accounts.passwords.passwords import Passwords, is_outdated, is_usable
+from koyjabo.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated, is_usable
 from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import NewHash, NewSession, UserRecord
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import InvalidToken, UnknownUser, WrongCredentials
+from koyjabo.core.errors import EmailTaken, InvalidToken, UnknownUser, WrongCredentials
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import OPERATOR, Account, Login
 from koyjabo.database.executor import DatabaseExecutor
@@ -25,7 +26,10 @@ from koyjabo.mail.outbox import MailOutbox
 from koyjabo.network import client_address, user_agents
 from koyjabo.webkit.login.jwt import REFRESH_S, Claims
 
+logger = logging.getLogger(__name__)
+
 RECENT_MS = 10 * 60_000
+MADE_UP_ADMIN = "admin@koyjabo.example"
 
 
 class Accounts:
@@ -69,7 +73,7 @@ class Accounts:
         person = self._new_person(email, password, name, client=client)._replace(language=language)
         new = self._new_session(str(uuid.uuid4()), user_agent)
         entry = own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
-        queued_email = emails.verification(self._outbox, person.id, person.email, language)
+        queued_email = email_links.verification(self._outbox, person.id, person.email, language)
         key = credential_rules.email_key(email)
         if self._pending.is_required(person):
             self._database.write(queries.add_user, person, key, new.now_ms, audit=entry, mail=queued_email)
@@ -110,7 +114,7 @@ class Accounts:
         new = self._new_session(str(uuid.uuid4()), user_agent)
         details = {proof.kind: proof.method} if proof else {}
         entry = own_entry(log.anonymous(new.now_ms), "session.begin", person, **details)
-        queued_email = None if is_familiar else emails.sign_in(self._outbox, person, new)
+        queued_email = None if is_familiar else email_links.sign_in(self._outbox, person, new)
         begun = self._database.write(
             queries.open_session,
             *(person, new, *([proof.settle] if proof else [])),
@@ -231,9 +235,6 @@ class Accounts:
         person = self._find(email)
         return account_of(person) if person else None
 
-    def has_users(self) -> bool:
-        return self._database.read(queries.has_users)
-
     # Only for the operator: on the command line and at startup.
 
     def create(self, email: str, password: str, name: str | None = None, is_admin: bool = False) -> Account:
@@ -242,6 +243,29 @@ class Accounts:
         entry = by.entry("user.create", subject(person), is_admin=is_admin)
         self._database.write(queries.add_user, person, credential_rules.email_key(email), by.at_ms, audit=entry)
         return account_of(person)
+
+    def ensure_admin(self, email: str, password: str) -> bool:
+        """Create the site's first admin, unless the email already belongs to a user. Returns False if this process did
+        not create it.
+        """
+        known = self.find(email)
+        if known is not None:
+            if not known.is_admin:  # do not promote an existing user: nothing proves that they own the address
+                logger.warning("admin_email_is_no_admin try='koyjabo user role'")
+            return False
+        try:
+            self.create(email, password, is_admin=True)
+        except EmailTaken:  # another process has just created it
+            return False
+        return True
+
+    def make_up_admin(self) -> str | None:
+        """Create MADE_UP_ADMIN if there is no user. Returns its generated password; None if this process did not create
+        it.
+        """
+        password = secrets.token_urlsafe(12)
+        is_made = not self._database.read(queries.has_users) and self.ensure_admin(MADE_UP_ADMIN, password)
+        return password if is_made else None
 
     def set_password(self, email: str, password: str) -> Account:
         """Set a password, end all sessions of the user, and clear failed logins. Familiar browsers stay familiar.
@@ -318,5 +342,5 @@ class Accounts:
             queries.change_profile,
             *(person, changed.name, changed.email, key),
             audit=entry,
-            mail=emails.email_changed(self._outbox, account, changed.email) if is_new else None,
+            mail=email_links.email_changed(self._outbox, account, changed.email) if is_new else None,
         )

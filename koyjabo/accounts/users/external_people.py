@@ -15,8 +15,6 @@ from koyjabo.accounts.users.external_queries import ExternalPerson
 from koyjabo.core.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 
-__all__ = ["ExternalPeople", "ExternalPerson"]
-
 
 class ExternalPeople:
     """Users of another system. `issuer` is AUTH_ISSUER, the issuer of accepted tokens, or "". All methods raise

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts.passwords.passwords import UNUSABLE
+from koyjabo.accounts.passwords import UNUSABLE
 from koyjabo.models import User
 
 ATTEMPTS = 5

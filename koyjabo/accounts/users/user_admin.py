@@ -11,7 +11,8 @@ from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.users import user_admin_queries
 from koyjabo.accounts.users.user_admin_queries import Changed, UserLine, UserMembership
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, AuditEntry
+from koyjabo.audit.log import Actor
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import Forbidden, UnknownUser
@@ -20,8 +21,6 @@ from koyjabo.core.identity import MASKED, OPERATOR, SITE_ADMIN, Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.settings.schema import Policy, requires
-
-__all__ = ["USER_ORDERS", "Page", "UserLine", "UserMembership", "Users"]
 
 USER_ORDERS = tuple(user_admin_queries.ORDERS)
 

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from koyjabo.communities.api import by_ref, communities, messages  # noqa: F401  (they add their routes)
+from koyjabo.communities.api import by_ref, communities  # noqa: F401  (they add their routes)

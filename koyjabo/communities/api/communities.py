@@ -8,10 +8,11 @@ from contextlib import suppress
 from flask import Response, request
 from pydantic import BaseModel, Field
 
-from koyjabo.accounts.invitations.invitations import PanelRole
 from koyjabo.accounts.login.invitations import InvitedResponse, PanelRoleResponse
-from koyjabo.communities.communities import CommunityAccess, Enrolment
+from koyjabo.accounts.users.invitations import PanelRole
+from koyjabo.communities.communities import Enrolment
 from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch
+from koyjabo.communities.queries import CommunityAccess
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import (
     CommunityChangesBody,

@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from koyjabo.accounts.oidc import id_tokens
-from koyjabo.accounts.oidc.id_tokens import InvalidIdToken, ProviderUser
+from koyjabo.accounts.oidc import provider
+from koyjabo.accounts.oidc.provider import InvalidIdToken, ProviderUser
 from koyjabo.jwks import key_set
 from koyjabo.settings.login_providers import LoginProvider
 
@@ -41,7 +41,7 @@ def claims(**changed: Any) -> dict[str, Any]:
 
 
 def read(token: str) -> ProviderUser:
-    return id_tokens.read(token, PROVIDER, NONCE, PUBLISHED.find)
+    return provider.read_id_token(token, PROVIDER, NONCE, PUBLISHED.find)
 
 
 def signed(algorithm: str, payload: dict[str, Any] | None = None, key: Any = None, **header: Any) -> str:
@@ -100,7 +100,7 @@ def test_no_secret_and_no_missing_signature_is_taken_for_a_key():
         for kid in ({}, {"kid": "RS256"}):
             tokens.append(by_hand({"alg": "HS256", **kid}, partial(SHA256.sign, key=secret)))
     tokens += [signed("RS256", crit=["b64"]), signed("RS256")[:-8], signed("RS256", kid="another")]
-    tokens += ["", "a.b.c", "ä", "...", signed("RS256", claims(more="x" * id_tokens.LONGEST))]
+    tokens += ["", "a.b.c", "ä", "...", signed("RS256", claims(more="x" * provider.LONGEST_TOKEN))]
     for token in tokens:
         with pytest.raises(InvalidIdToken):
             read(token)

@@ -13,8 +13,8 @@ from support.people.accounts import log_in, sign_up, try_login
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
-from koyjabo.accounts.passwords import hash_queue, passwords
-from koyjabo.accounts.passwords.hash_queue import MAX_PER_ADDRESS, HashQueue, PasswordClient
+from koyjabo.accounts import passwords
+from koyjabo.accounts.passwords import MAX_PER_ADDRESS, HashQueue, PasswordClient
 from koyjabo.core.errors import TooBusy
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.network.client_address import neighbourhood
@@ -58,7 +58,7 @@ class Jobs:
 @pytest.fixture
 def jobs(monkeypatch) -> Iterator[Jobs]:
     """A queue that runs one job at a time, so that jobs run in queue order."""
-    monkeypatch.setattr(hash_queue, "SLOTS", 1)
+    monkeypatch.setattr(passwords, "SLOTS", 1)
     jobs = Jobs()
     yield jobs
     jobs._busy.set()
@@ -95,7 +95,7 @@ def test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each(jobs, monk
             jobs.add("stranger", f"192.0.2.{number}")
     jobs.add("owner")
     jobs.add("familiar owner", is_familiar=True)
-    monkeypatch.setattr(hash_queue, "MAX_WAITING", 121)
+    monkeypatch.setattr(passwords, "MAX_WAITING", 121)
     jobs.add("one too many")
     assert jobs.refused == ["one too many"]
     done = jobs.finish()
@@ -105,11 +105,11 @@ def test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each(jobs, monk
 def test_familiar_ones_are_first_and_leave_others_one_turn_of_four_though_jobs_before_waited_for_too_long(
     jobs, monkeypatch
 ):
-    moments = [hash_queue.time.monotonic()]
-    monkeypatch.setattr(hash_queue, "time", SimpleNamespace(monotonic=lambda: moments[0]))
+    moments = [passwords.time.monotonic()]
+    monkeypatch.setattr(passwords, "time", SimpleNamespace(monotonic=lambda: moments[0]))
     for name in ("late", "later"):
         jobs.add(name)
-    moments[0] += hash_queue.PATIENCE_S
+    moments[0] += passwords.PATIENCE_S
     for name in ("x", "y"):
         jobs.add(name)
     for number in range(5):
@@ -151,8 +151,8 @@ def test_hash_that_is_none_matches_nothing(site):
 
 
 def test_too_busy_is_a_503_that_says_when_to_come_back(site, monkeypatch):
-    monkeypatch.setattr(hash_queue, "SLOTS", 0)
-    monkeypatch.setattr(hash_queue, "MAX_WAITING", 0)
+    monkeypatch.setattr(passwords, "SLOTS", 0)
+    monkeypatch.setattr(passwords, "MAX_WAITING", 0)
     answer = try_login(site)
     assert_error(answer, 503, "too_busy")
     assert int(answer.headers["Retry-After"]) >= 1

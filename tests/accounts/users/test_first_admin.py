@@ -11,8 +11,7 @@ from support.programs.processes import run
 
 from config import SettingsError
 from koyjabo.accounts.services import AccountServices
-from koyjabo.accounts.users import first_admin
-from koyjabo.accounts.users.accounts import Accounts
+from koyjabo.accounts.users.accounts import MADE_UP_ADMIN, Accounts
 
 pytestmark = pytest.mark.empty_database
 
@@ -54,7 +53,7 @@ def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
     with Site(database.url, **ADMIN) as site:
         monkeypatch.setattr(Accounts, "find", lambda *_: None)
         credentials = site.services[AccountServices].credentials
-        assert first_admin.ensure(credentials, ADMIN["ADMIN_EMAIL"], "another password") is False
+        assert credentials.ensure_admin(ADMIN["ADMIN_EMAIL"], "another password") is False
         monkeypatch.undo()
         assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
         assert log_in(site, **AS_ADMIN).email == "Boss@example.com"
@@ -63,11 +62,11 @@ def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
 def test_development_makes_one_up_and_says_so_once(database, capsys):
     with Site(database.url, ENVIRONMENT="development") as site:
         (password,) = MADE_UP.findall(capsys.readouterr().err)
-        made_up = {"email": first_admin.MADE_UP, "password": password}
+        made_up = {"email": MADE_UP_ADMIN, "password": password}
         assert log_in(site, **made_up).get("/api/auth/me").json["is_admin"] is True
         site.restart()
         assert "password" not in capsys.readouterr().err
-        assert log_in(site, **made_up).email == first_admin.MADE_UP
+        assert log_in(site, **made_up).email == MADE_UP_ADMIN
 
 
 def test_restore_makes_none_up_because_its_password_would_be_lost(sqlite_database, tmp_path):

@@ -70,7 +70,7 @@ def test_all_words_of_a_search_are_found_without_case_or_accents(reader, communi
 
 
 def test_page_has_as_many_as_fit_and_says_so(reader, community, come, monkeypatch):
-    monkeypatch.setattr("koyjabo.communities.pages.room.SHOWN", 2)
+    monkeypatch.setattr("koyjabo.communities.pages.SHOWN", 2)
     come("Karim", "Salma", "Nasrin")
     first = reader.get(f"/communities/{community}")
     assert listed(first) == ["Nasrin", "Salma"]

@@ -19,7 +19,7 @@ from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer, changed_server
 
 TAKEN_AWAY = {
-    "koyjabo.communities.pages.communities.render_template": None,  # a page
+    "koyjabo.communities.pages.render_template": None,  # a page
     "koyjabo.webkit.pages.errors.render_template": None,  # the error page
     "koyjabo.counting.api.stats_or_304": None,  # JSON
     "koyjabo.accounts.api.auth.authentication": None,  # checks a password

@@ -1,16 +1,26 @@
-"""Fair queueing of password hashes by client address (decision 52)."""
+"""Hashes and verifies passwords with Argon2id. It is slow by design, so it never runs on the event loop, and client
+addresses queue for it fairly (decision 52).
+"""
 
 from __future__ import annotations
 
+import base64
+import secrets
 import threading
 import time
+import unicodedata
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
-from koyjabo.core.errors import TooBusy
-from koyjabo.core.runtime import Runtime, Waiter
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+
+from koyjabo.core.errors import LedgerUnavailable, TooBusy
+from koyjabo.core.runtime import Runtime, Waiter, out_of_turn
+from koyjabo.database.batch_worker import BatchWorker, Job
 from koyjabo.network.client_address import AddressCounter
 
 SLOTS = 2
@@ -24,7 +34,7 @@ MAX_WAITING = 400
 each.
 """
 
-PATIENCE_S = 15.0
+PATIENCE_S, LIMIT_S = 15.0, 20.0
 FAMILIAR_IN_A_ROW = 3
 """After this many jobs from familiar clients in a row, an unfamiliar client gets a slot. Attackers who have accounts
 also have familiar browsers.
@@ -160,3 +170,96 @@ class HashQueue:
                 self._running += 1
                 self._in_a_row = self._in_a_row + 1 if is_familiar else 0
         return woken
+
+
+HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+"""OWASP's minimum of 19 MiB. It needs an eighth of the CPU of RFC 9106's 64 MiB, so the server survives a flood of
+logins (decision 52). Hashes with other parameters are replaced at the next login.
+"""
+
+UNUSABLE = "!"
+"""Prefix of unusable hashes. The prefix by itself is the hash of users of other systems, who have no account."""
+
+Result = TypeVar("Result")
+
+
+class Passwords:
+    """Hashes passwords on one OS thread, one at a time, in the order of HashQueue.
+
+    Raises TooBusy if too many are already waiting.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._queue = HashQueue(runtime)
+        self._group: BatchWorker[Callable[[], Any], Any] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
+
+    def hash(self, password: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
+        return self._do(partial(hash_now, password), client)
+
+    def matches(self, password: str, hashed: str | None, client: PasswordClient = OPERATOR_CLIENT) -> bool:
+        """Whether `hashed` is a hash of `password`. Takes equally long for None and for an `unusable` hash, which match
+        no password.
+        """
+        known = hashed if hashed and is_usable(hashed) else _placeholder_hash()
+        return self._do(partial(_matches, password, known), client)
+
+    def require_room(self, client: PasswordClient) -> None:
+        self._queue.require_room(client)
+
+    def close(self) -> None:
+        self._group.close()
+
+    def _do(self, job: Callable[[], Result], client: PasswordClient) -> Result:
+        with out_of_turn(), self._queue.turn(client):
+            try:
+                result: Result = self._group.do(job)
+            except LedgerUnavailable:
+                raise TooBusy from None
+        return result
+
+
+def hash_now(password: str) -> str:
+    """Hash on the calling thread, blocking it. Use this only during startup."""
+    return HASHER.hash(_composed(password))
+
+
+def unusable() -> str:
+    """The hash of a user without a password. It is unique, like real hashes."""
+    return UNUSABLE + secrets.token_hex(16)
+
+
+def is_usable(hashed: str) -> bool:
+    """Whether a password exists that matches this hash."""
+    return not hashed.startswith(UNUSABLE)
+
+
+def is_outdated(hashed: str) -> bool:
+    """Whether a hash has different parameters from HASHER."""
+    return HASHER.check_needs_rehash(hashed)
+
+
+def _matches(password: str, hashed: str) -> bool:
+    try:
+        return HASHER.verify(hashed, _composed(password))
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+    except VerificationError:  # the memory could not be allocated
+        raise TooBusy from None
+
+
+def _composed(password: str) -> bytes:
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
+
+
+def _placeholder_hash() -> str:
+    """A hash that matches no password. It has the current parameters, so comparing a password with it takes the usual
+    time.
+    """
+    salt, digest = (base64.b64encode(bytes(length)).rstrip(b"=").decode() for length in (16, 32))
+    costs = f"m={HASHER.memory_cost},t={HASHER.time_cost},p={HASHER.parallelism}"
+    return f"$argon2id$v=19${costs}${salt}${digest}"
+
+
+def _work(take: Callable[[], list[Job[Callable[[], Any], Any]]]) -> None:
+    for job in take():
+        job.result = job.item()

@@ -1,4 +1,6 @@
-"""Community pages for members: list, members, invitations, settings."""
+"""Community pages: the list, a community's room with its numbers and, for moderators, the names of the people online,
+members, invitations and settings.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +10,24 @@ from typing import Any
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
-from koyjabo.accounts.invitations.invitations import PanelRole
 from koyjabo.accounts.login.invitations import link
 from koyjabo.accounts.second_factor.one_time_codes import svg
 from koyjabo.accounts.services import AccountServices
+from koyjabo.accounts.users.invitations import PanelRole
 from koyjabo.communities import ui as member_forms
-from koyjabo.communities.communities import ORDERS, CommunitySearch
-from koyjabo.communities.pages import room
+from koyjabo.communities.live import online_people
+from koyjabo.communities.live.online_people import NEWEST, OnlineSearch
+from koyjabo.communities.queries import ORDERS, CommunitySearch
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import JoinBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import NO_PROBLEM, EnteredCommunity, MemberChange, MemberProblem, Result
-from koyjabo.core.errors import Forbidden, LastAdmin
+from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.core.identity import SITE_ADMIN
+from koyjabo.counting.last_hour import columns
+from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
+from koyjabo.presence.services import PresenceServices
 from koyjabo.settings.schema import requires
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
@@ -31,8 +37,72 @@ from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import count
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login
-from koyjabo.webkit.pages import pagination
+from koyjabo.webkit.pages import pagination, redirects
 from koyjabo.webkit.pages.flash import done
+
+SHOWN = 100
+"""Number of people per page."""
+
+PARAMETERS = {"query", "order", "page", "per_page", "part"}
+PEOPLE = "people"
+"""The part of the page that its script requests when people come or go."""
+
+
+@bp.get("/communities/<community_id>")
+def community(community_id: str) -> Response:
+    """Show members the numbers, and show other people who may see the community how to join or log in."""
+    return show(member_forms.enter(community_id) if page_login.login() else member_forms.look_at(community_id))
+
+
+@bp.get("/communities/<community_id>/dashboard")
+def dashboard(community_id: str) -> Response:
+    """Redirect the address of a former page to the room or the reports."""
+    page = "community_reports" if request.args.keys() - PARAMETERS else "community"
+    return redirects.with_query(url_for(f"pages.{page}", community_id=community_id), 301)
+
+
+def show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
+    """Show the room. `problem` is the error of an action on this page."""
+    status = problem.status if problem else 200
+    if not at.may(MEMBER):
+        shown = member_forms.online([at.community.id] if at.community.public_count else [])
+        return member_forms.page("communities/outside", at, status, problem=problem, online=shown.get(at.community.id))
+    if at.may(MODERATOR):
+        limits.count_report(at.account.id)
+        if request.args.get("part") == PEOPLE:
+            return make_response(render_template("communities/online_part.html", at=at, **_people(at)))
+    values: dict[str, Any] = {
+        "stats": current()[CountingServices].visits.community(at.scope).stats().as_object(),
+        "peaks": current()[PresenceServices].peaks.get(at.scope),
+        "hours": [hour.visited.visits for hour in current()[CountingServices].history.last_hours(at.scope)],
+    }
+    if at.may(MODERATOR):
+        values |= _people(at) | _today(at)
+    else:
+        values["online"] = member_forms.online([at.community.id])[at.community.id]
+    return member_forms.page("communities/community", at, status, problem=problem, **values)
+
+
+def _today(at: EnteredCommunity) -> dict[str, Any]:
+    data = current()[CommunityServices].dashboards.current(at.scope).data
+    minutes = columns(current().clock, data["minutes"], series=2)
+    return {"today": data["today_visitors"], "arrivals": data["arrivals"], "minutes": minutes}
+
+
+def _people(at: EnteredCommunity) -> dict[str, Any]:
+    """The list of people, and the number of all people online. Raises InvalidInput."""
+    communities, search = current()[CommunityServices], _online_search()
+    (online,) = communities.people.online(at.scope)
+    people = pagination.list_page(partial(communities.people.page, at.scope, search), per_page=SHOWN)
+    shown = [person.user_id for person in people.items] if at.may(ADMIN) else []
+    roles = communities.directory.roles(at.scope, shown)
+    return {"found": people, "search": search, "roles": roles, "online": online, "now_ms": current().clock.now_ms()}
+
+
+def _online_search() -> OnlineSearch:
+    order = request.args.get("order", NEWEST)
+    return OnlineSearch(request.args.get("query", "").strip(), order if order in online_people.ORDERS else NEWEST)
+
 
 FROM_ROOM = "room"
 
@@ -80,7 +150,7 @@ def join_community(community_id: str) -> Response:
     try:
         current()[CommunityServices].directory.join(account, community_id)
     except Forbidden as error:
-        return room.show(member_forms.enter(community_id), error)
+        return show(member_forms.enter(community_id), error)
     if body is not None and body.visitorId is not None:
         current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
     name = current()[CommunityServices].directory.known(account, community_id).community.name
@@ -96,7 +166,7 @@ def leave_community(community_id: str) -> Response:
         confirm(member_forms.removal(account, community, member, back))
         current()[CommunityServices].directory.leave(account, community_id)
     except LastAdmin as error:
-        return room.show(member_forms.enter(community_id), error)
+        return show(member_forms.enter(community_id), error)
     return done("left", "pages.list_communities", community.name)
 
 

@@ -6,12 +6,11 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from koyjabo.accounts import emails
-from koyjabo.accounts.emails import Invited, Mailed
-from koyjabo.accounts.invitations import invitation_queries
-from koyjabo.accounts.invitations.invitation_queries import (
+from koyjabo.accounts import email_link_queries
+from koyjabo.accounts.users import invitation_queries, user_admin_queries
+from koyjabo.accounts.users.invitation_queries import (
     PANEL,
     PANEL_ROWS,
     WEEK_MS,
@@ -19,7 +18,6 @@ from koyjabo.accounts.invitations.invitation_queries import (
     Offer,
     PendingInvitation,
 )
-from koyjabo.accounts.users import user_admin_queries
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.core.clock import Clock
@@ -33,6 +31,19 @@ from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.settings.schema import Policy, requires
 
 Accepted = TypeVar("Accepted")
+
+Mailed = Literal["queued", "unavailable", "unconfirmed", "limited"]
+"""An email's outcome: `queued` for sending; `unavailable`, because the server cannot send emails, or cannot send them
+to this address; `unconfirmed`, because the inviter has not confirmed their own email; or `limited`, because today's
+limit on emails to strangers is used up.
+"""
+
+
+class Invited(NamedTuple):
+    """A new invitation."""
+
+    token: str  # of the link
+    mail: Mailed  # does not reveal whether an account has this email
 
 
 class InvitationScope(ABC, Generic[Accepted]):
@@ -160,9 +171,13 @@ class Invitations(Generic[Accepted]):
         place = self._scope.managed(session, account, community_id, lock=True)
         invitation_queries.add(session, self._scope.rows, place, invitation)
         by.entry(f"{self._scope.action}.invite", place, role=invitation["role"]).store(session)
-        if queued_email is not None and place.name:
+        if queued_email is None:
+            return "unavailable"
+        if not email_link_queries.state(session, account.id).is_verified:
+            return "unconfirmed"
+        if place.name:
             queued_email = queued_email._replace(data={**queued_email.data, "community": place.name})
-        return emails.send_invitation(session, account, queued_email)
+        return "queued" if queued_email.store(session) else "limited"
 
     def _pending(
         self, session: Any, account: Account, community_id: str | None, now_ms: int

@@ -1,1 +1,0 @@
-"""Invitations of all kinds."""

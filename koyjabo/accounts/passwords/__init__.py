@@ -1,1 +1,0 @@
-"""Password hashes, and the queue that computes them."""
