@@ -50,7 +50,7 @@ LINES_OF_CODE = {
     "realtime": 966,  # pushes views; pages used to request all their parts
     "receipts": 417,  # has the last backup, and the forms for recount and total, which were in the panel
     "recounts": 645,  # run every night; Health no longer has its recount and adjustments
-    "reports": 6940,  # attended time in every figure, and its switches; 7,233 before the block engine
+    "reports": 6673,  # attended time in every figure, and its switches; 7,233 before the block engine
     "retention": 611,  # stores a day's sums before its rows are deleted, instead of the projection
     "server": 3210,  # knows when a connection was last heard from, for attended time
     "settings": 890,  # OWN_ADDRESSES and ASN_DATABASE
