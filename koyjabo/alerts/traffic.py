@@ -13,7 +13,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.models import SITE
-from koyjabo.reports.log import state_queries
+from koyjabo.reports.log import block_queries
 from koyjabo.webhooks import event_queries
 from koyjabo.webhooks.events import WebhookEvents
 
@@ -189,7 +189,7 @@ class TrafficAlerts:
 
     def _first_ms(self) -> int | None:
         """Start of the period whose visits are all still stored individually, ms; None if there are no visits."""
-        first_s, log = self._database.read(queries.first_hour_s), self._database.read(state_queries.read)
+        first_s, log = self._database.read(queries.first_hour_s), self._database.read(block_queries.read_state)
         if first_s is None:
             return None
         return 1000 * max(first_s, self._clock.began_s(log.folded_before) if log.folded_before else 0)

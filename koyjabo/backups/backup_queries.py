@@ -31,7 +31,7 @@ from koyjabo.models import (
     WebhookDelivery,
 )
 from koyjabo.recounts.total_queries import record_epoch
-from koyjabo.reports.log.state_queries import CHANGES
+from koyjabo.reports.log.block_queries import CHANGES
 
 ROWS_PER_READ = 1_000
 """Rows per read."""

@@ -33,16 +33,7 @@ def facts_of(attended_ms: int | None, acted: object, automated: object, network:
     return length + flags + (NETWORKS.index(network) << NETWORK_SHIFT)
 
 
-def is_attended(code: int) -> bool:
-    return code & 7 > 1
-
-
-def is_measured(code: int) -> bool:
-    return code & 7 > 0
-
-
-def _length(code: int) -> str | None:
-    return LENGTHS[code & 7] if code & 7 < len(LENGTHS) else None
+ARE_ATTENDED, ARE_MEASURED = (tuple(code & 7 > least for code in CODES) for least in (1, 0))
 
 
 def _evidence(code: int) -> str | None:
@@ -50,23 +41,16 @@ def _evidence(code: int) -> str | None:
         return "automated"
     if code & ACTED:
         return "acted"
-    return "stayed" if is_attended(code) else "none" if is_measured(code) else NOT_MEASURED
-
-
-def _network(code: int) -> str | None:
-    number = code >> NETWORK_SHIFT & 3
-    return NETWORKS[number] if number < len(NETWORKS) else None
+    return "stayed" if ARE_ATTENDED[code] else "none" if ARE_MEASURED[code] else NOT_MEASURED
 
 
 VALUES = {
-    "attended": tuple(map(_length, CODES)),
+    "attended": tuple(dict(enumerate(LENGTHS)).get(code & 7) for code in CODES),
     "evidence": tuple(map(_evidence, CODES)),
-    "network": tuple(map(_network, CODES)),
+    "network": tuple(dict(enumerate(NETWORKS)).get(code >> NETWORK_SHIFT & 3) for code in CODES),
     "own": tuple("own" if code & OWN else "others" for code in CODES),
 }
 """The values of all dimensions, by name and then by the byte."""
 
 CHANGING = frozenset({"attended", "evidence"})
 """The dimensions whose value changes while the page is open."""
-
-ARE_ATTENDED, ARE_MEASURED = tuple(map(is_attended, CODES)), tuple(map(is_measured, CODES))

@@ -141,7 +141,9 @@ class OpenPages:
     def due(self, most: int, after_ms: int = WRITE_AFTER_MS) -> list[Due]:
         """The running spans of up to `most` pages that have not been checked for `after_ms`."""
         with self._lock:
-            pages = [*self._put_back(most), *self._oldest(most, self._clock.elapsed_ms() - after_ms)]
+            again = [self._again.popleft() for _ in range(min(most, len(self._again)))]
+            pages = [(socket, self._pages[socket]) for socket in again if socket in self._pages]
+            pages += self._oldest(most, self._clock.elapsed_ms() - after_ms)
             shown = [(socket, page, self._shown(socket, page)) for socket, page in pages if page.visible]
             return [Due(socket, page, page.began_ms, part) for socket, page, part in shown if part]
 
@@ -172,12 +174,6 @@ class OpenPages:
                 page.acted, page.came_first = page.acted and not shown.acted, False
             if not page.is_named:
                 page.visit_id = visit_id
-
-    def _put_back(self, most: int) -> Iterator[tuple[Hashable, SitePage]]:
-        for _ in range(min(most, len(self._again))):
-            socket = self._again.popleft()
-            if page := self._pages.get(socket):
-                yield socket, page
 
     def _oldest(self, most: int, before_ms: int) -> Iterator[tuple[Hashable, SitePage]]:
         """The pages that have not been checked since `before_ms`, elapsed. Moves them to the end of the order."""

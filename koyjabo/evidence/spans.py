@@ -74,13 +74,13 @@ class AttendedTime:
 
     def _unsettled_ms(self, until_ms: int) -> int:
         """The attended time between `settled_until_ms` and `until_ms`."""
-        after_ms, spans = self.settled_until_ms, union([*self.spans, *self._bridged()]) if self.beats else self.spans
+        after_ms, spans = self.settled_until_ms, self.spans
+        if self.beats:
+            pairs = pairwise(sorted(self.beats))
+            bridged = [(at, min(following, at + BRIDGED_MS)) for at, following in pairs if self.beats[at]]
+            spans = union([*spans, *bridged])
         return sum(
             min(ended, until_ms) - max(began, after_ms)
             for began, ended in spans
             if ended > after_ms and began < until_ms
         )
-
-    def _bridged(self) -> list[Span]:
-        beats = sorted(self.beats)
-        return [(at, min(following, at + BRIDGED_MS)) for at, following in pairwise(beats) if self.beats[at]]

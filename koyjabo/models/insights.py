@@ -9,7 +9,7 @@ from koyjabo.models.columns import BigKey, Model
 
 
 class InsightSum(Model):
-    """Sums over rolled-up visits, for one value of a dimension in one period of a scope (`reports.query.sum_keys`)."""
+    """Sums over rolled-up visits, for one value of a dimension in one period of a scope (`reports.rolled_up`)."""
 
     __tablename__ = "insight_sums"
 
@@ -54,7 +54,7 @@ class EventBlock(_Block, Model):
 
 class Watermark(Model):
     """How far rows have been read into blocks, and how many changes there have been since
-    (`reports.log.state_queries`).
+    (`reports.log.block_queries`).
     """
 
     __tablename__ = "watermarks"

@@ -9,7 +9,7 @@ from flask import Response, make_response, render_template, request, url_for
 from koyjabo.counting.services import CountingServices
 from koyjabo.getting_started.getting_started import GettingStarted
 from koyjabo.models import SITE
-from koyjabo.reports.ui import annotation_texts, comparisons, switches
+from koyjabo.reports.ui import annotation_texts, choices
 from koyjabo.reports.ui.base import OVERVIEW
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
@@ -26,8 +26,7 @@ def overview() -> Response:
     path, annotate = url_for("admin.overview"), url_for("admin.list_annotations")
     notes = partial(annotation_texts.notes, SITE)
     base = OVERVIEW._replace(path=path, share=share, notes=notes, annotate=annotate)
-    base = base._replace(compare=comparisons.remembered(), switches=switches.remembered())
-    view, problems = view_of(base, request.args.items(multi=True))
+    view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))
     services = current()

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from koyjabo.audit import queries as audit_queries
 from koyjabo.audit.queries import AuditRecord, Selection
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.i18n import N_
 from koyjabo.database.rows import changed_rows
 from koyjabo.models import Annotation as Note
 from koyjabo.models import Scope
-from koyjabo.reports.errors import UnknownAnnotation
 
 VERSION_STARTED = "server.version"
 ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", VERSION_STARTED)
@@ -21,8 +22,14 @@ ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", V
 
 MOST = 2_400
 """Maximum number of annotations, the same as the maximum number of periods in a chart
-(`koyjabo.reports.query.periods`).
+(`koyjabo.reports.query.ranges`).
 """
+
+
+class UnknownAnnotation(KoyJaboError):
+    code = "unknown_annotation"
+    status = 404
+    sentence = N_("Annotation not found. It may already have been removed.")
 
 
 class AnnotationEntry(NamedTuple):

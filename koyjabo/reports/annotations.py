@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.audit import log
 from koyjabo.audit.log import CHANGES, Actor, Subject
-from koyjabo.audit.queries import AuditEntry, AuditRecord
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.core.clock import NOT_A_DAY, Clock, Days, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
@@ -65,11 +65,13 @@ class Annotations:
         events = self._database.read(events_within, scope, ANNOUNCED, *days, MOST)
         entries += [self._annotate(event.at_ms, event.type, event.data) for event in events]
         if scope == SITE:
-            entries += self._recorded(*days)
+            for change in reversed(self._database.read(annotation_queries.recorded, *days)):
+                # The first start of a new site, or of the first version that records starts, is no change.
+                if change.action != VERSION_STARTED or change.details["before"]:
+                    entries.append(self._annotate(change.at_ms, change.action, change.details))
         return sorted(entries, key=lambda entry: (entry.day, entry.at_ms))[-MOST:]
 
     def last_milestone(self) -> ReachedMilestone | None:
-        """Return the site's latest milestone."""
         newest = self._database.read(events_within, SITE, (REACHED,), None, None, 1)
         return next((ReachedMilestone(event.data["milestone"], event.at_ms) for event in newest), None)
 
@@ -85,15 +87,9 @@ class Annotations:
         """Remove an annotation and return it. Raises UnknownAnnotation."""
         account.require_site_admin()
         by = log.actor(account, self._clock)
-        remove = annotation_queries.remove
         return self._database.write(
-            remove, annotation_id, audit=lambda removed: _entry("annotation.remove", by, removed)
+            annotation_queries.remove, annotation_id, audit=lambda removed: _entry("annotation.remove", by, removed)
         )
-
-    def _recorded(self, began_ms: int | None, ended_ms: int | None) -> list[AnnotationEntry]:
-        records = reversed(self._database.read(annotation_queries.recorded, began_ms, ended_ms))
-        changes = (record for record in records if not _is_first_start(record))
-        return [self._annotate(change.at_ms, change.action, change.details) for change in changes]
 
     def _annotate(self, at_ms: int, action: str, details: dict[str, Any]) -> AnnotationEntry:
         return AnnotationEntry(self._clock.bucket(at_ms).day, at_ms, action=action, details=details)
@@ -109,13 +105,6 @@ class Annotations:
         if typed_day.isoformat() > self._clock.today():
             raise InvalidInput(details={"day": LATER})
         return typed_day.isoformat()
-
-
-def _is_first_start(record: AuditRecord) -> bool:
-    """Whether this is the first start of a new site, or of the first version that records starts. In both cases there
-    is no change to show.
-    """
-    return record.action == VERSION_STARTED and not record.details["before"]
 
 
 def _usable_text(text: str) -> str:

@@ -17,7 +17,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import People, Period, VisitorConversion
-from koyjabo.reports.query import periods
+from koyjabo.reports.query import ranges
 
 __all__ = ["GRANULARITIES", "Growth", "People", "Reports", "SnapshotReports", "Trend", "VisitorConversion", "Visitors"]
 
@@ -174,13 +174,10 @@ class Reports:
         A week that begins or ends outside the range counts only its days inside the range.
         """
         if granularity == HOURLY:
-            return self._by_hour(community_id, start, end)
-        spans = periods.spans(start, end, periods.DAY if granularity == DAILY else periods.WEEK)
+            return self._cached((community_id, HOURLY, start, end), _by_hour, self._clock, start, end)
+        spans = ranges.spans(start, end, ranges.DAY if granularity == DAILY else ranges.WEEK)
         people = self._people_in(community_id, list(spans.values()))
         return [Trend(*pair) for pair in zip(spans, people, strict=True)]
-
-    def _by_hour(self, community_id: str, start: str, end: str) -> list[Trend]:
-        return self._cached((community_id, HOURLY, start, end), _by_hour, self._clock, start, end)
 
     def _last(self, community_id: str, days: int) -> Visitors:
         return self.visitors(community_id, *_days_until(days, self._clock.today()))

@@ -74,23 +74,14 @@ def difference(insights: Insights, now: Question, before: Question, language: st
 
 def changes_by(dimension: str, now: Breakdown, before: Breakdown) -> Iterator[Contribution]:
     """Yield all values of a dimension whose visits are known in both ranges."""
-    rows, past = _by_value(now), _by_value(before)
+    rows, past = ({row.value: row for row in breakdown.rows} for breakdown in (now, before))
     for value in {**rows, **past}:
         row, old = rows.get(value), past.get(value)
-        if (row is None and not _is_whole(now)) or (old is None and not _is_whole(before)):
+        if (row is None and not now.is_whole) or (old is None and not before.is_whole):
             continue
         visits, earlier = _visits(row), _visits(old)
         if visits is not None and earlier is not None:
             yield Contribution(dimension, value, (row or past[value]).label, visits, earlier)
-
-
-def _by_value(breakdown: Breakdown) -> dict[Value, Row]:
-    return {row.value: row for row in breakdown.rows}
-
-
-def _is_whole(breakdown: Breakdown) -> bool:
-    """Whether a value that is missing from the breakdown has no visits."""
-    return breakdown.reason is None and len(breakdown.rows) == breakdown.values
 
 
 def _visits(row: Row | None) -> int | None:

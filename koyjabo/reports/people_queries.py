@@ -4,6 +4,7 @@ in. Writes lock the same rows as the ledger's writer, so that the two do not int
 
 from __future__ import annotations
 
+import collections
 import json
 import uuid
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from koyjabo.core.clock import Clock, iso
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople, Day, user, visitor
-from koyjabo.models import Counter, Scope
+from koyjabo.models import Conversion, Counter, Scope, Visit, Visitor
 from koyjabo.webhooks import event_queries
 
 # In the ledger's locking order. Deleted and archived communities have no row.
@@ -200,3 +201,28 @@ def version(session: Session, scope: Scope) -> tuple[int, int] | None:
     """
     counter = session.execute(VERSION, {"scope": scope}).first()
     return (counter.epoch, counter.revision) if counter else None
+
+
+class ConversionReport(NamedTuple):
+    """Conversions by page (None: not recorded), most conversions first. `average_ms` is the average time from the first
+    visit to the conversion, or None if there are no conversions.
+    """
+
+    conversions: int
+    pages: list[tuple[str | None, int]]
+    average_ms: int | None
+
+
+def conversions_between(session: Session, scope: Scope, first: str, last: str) -> ConversionReport:
+    """Report the conversions of visitors whose first visit was on the days `first` to `last` (inclusive) and is still
+    stored.
+    """
+    is_theirs = (Visitor.scope == Conversion.scope) & (Visitor.visitor_id == Conversion.visitor_id)
+    query = select(Visit.page, Conversion.at_ms - Visit.at_ms).join(Visitor, is_theirs)
+    query = query.join(Visit, Visit.id == Visitor.first_visit)
+    query = query.where(Conversion.scope == scope, Visit.day.between(first, last))
+    conversions = session.execute(query).all()
+    pages = collections.Counter(page for page, _ in conversions)
+    ordered = sorted(pages.items(), key=lambda item: (-item[1], item[0] or ""))
+    average_ms = round(sum(waited_ms for _, waited_ms in conversions) / len(conversions)) if conversions else None
+    return ConversionReport(len(conversions), ordered, average_ms)

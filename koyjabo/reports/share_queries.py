@@ -72,8 +72,7 @@ def links(session: Session, which: ColumnElement[bool], start: int, count: int) 
     return Page(page, length(session, query.with_only_columns(Share.id)))
 
 
-def everything() -> ColumnElement[bool]:
-    return Share.id.is_not(None)
+EVERYTHING = Share.id.is_not(None)
 
 
 def of_community(community_id: str) -> ColumnElement[bool]:

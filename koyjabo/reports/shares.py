@@ -23,14 +23,20 @@ from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.core.clock import MINUTE_MS, Clock
-from koyjabo.core.errors import Forbidden, InvalidInput, LedgerUnavailable, UnknownCommunity
+from koyjabo.core.errors import (
+    Forbidden,
+    InvalidInput,
+    KoyJaboError,
+    LedgerUnavailable,
+    UnknownCommunity,
+    WrongCredentials,
+)
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.models import SITE, Scope, Share
 from koyjabo.reports import share_queries as queries
-from koyjabo.reports.errors import ShareLocked, TooManyShares, UnknownShare, WrongPassword
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.share_queries import OpenLink, ShareLink, Texts
@@ -45,6 +51,34 @@ CHANGES |= {
     "share.create": N_("Share link created"),
     "share.end": N_("Share link revoked"),
 }
+
+
+class UnknownShare(KoyJaboError):
+    """The link never existed, has expired, or was revoked."""
+
+    code = "unknown_share"
+    status = 404
+    sentence = N_("This share link no longer works. Ask for a new one.")
+
+
+class ShareLocked(KoyJaboError):
+    code = "share_locked"
+    status = 401
+    sentence = N_("This share link has a password. Open the link in a browser and enter it first.")
+
+
+class WrongPassword(WrongCredentials):
+    """The password of a share link is wrong."""
+
+    code = "wrong_password"
+    status = 401
+    sentence = N_("Wrong password.")
+
+
+class TooManyShares(KoyJaboError):
+    code = "too_many_shares"
+    status = 409
+    sentence = N_("You have 200 share links, the maximum for one account. Revoke one first.")
 
 
 class NewLink(NamedTuple):
@@ -124,7 +158,7 @@ class Shares:
         """Check the password and return a browser's pass for `require_pass`. Raises WrongPassword, TooBusy."""
         if not self._passwords.matches(password, link.password, client):
             raise WrongPassword
-        return value(self._secret, link, self._clock.now_ms())
+        return _pass(self._secret, link, self._clock.now_ms() + PASS_S * 1000)
 
     def require_pass(self, link: OpenLink, cookie: str) -> None:
         """Raise ShareLocked if the link has a password and `cookie` is not a valid pass."""
@@ -208,7 +242,7 @@ def _page(session: Any, account: Account, start: int, count: int, community_id: 
         _require(session, account, uuid_of(community_id) or community_id)
         return queries.links(session, queries.of_community(uuid_of(community_id) or ""), start, count)
     if account.is_admin:
-        return queries.links(session, queries.everything(), start, count)
+        return queries.links(session, queries.EVERYTHING, start, count)
     _require_some(session, account)
     return queries.links(session, queries.of_moderator(account.id), start, count)
 
@@ -239,17 +273,13 @@ def _subject(link: ShareLink) -> Subject:
 PASS_S = 12 * 3600
 
 
-def value(secret: bytes, link: OpenLink, now_ms: int) -> str:
-    return _value(secret, link, now_ms + PASS_S * 1000)
-
-
 def is_valid(secret: bytes, link: OpenLink, cookie: str, now_ms: int) -> bool:
     expires = cookie.partition(".")[0]
     if not (expires.isascii() and expires.isdigit() and len(expires) <= 15) or int(expires) <= now_ms:
         return False
-    return hmac.compare_digest(cookie.encode("utf-8", "surrogatepass"), _value(secret, link, int(expires)).encode())
+    return hmac.compare_digest(cookie.encode("utf-8", "surrogatepass"), _pass(secret, link, int(expires)).encode())
 
 
-def _value(secret: bytes, link: OpenLink, expires_ms: int) -> str:
+def _pass(secret: bytes, link: OpenLink, expires_ms: int) -> str:
     parts = f"share {link.id} {expires_ms} {link.password}"
     return f"{expires_ms}.{hmac.digest(secret, parts.encode(), 'sha256').hex()}"

@@ -90,10 +90,8 @@ class WeeklyReport:
                 communities = self._database.read(queries.of_communities, to.id, week)
                 top = lists.get(to.language or DEFAULT, lists[DEFAULT]) if to.sees_panel else {}
                 figures = {**site, **top, "communities": communities, **week._asdict()}
-                queued_email = self._outbox.email(
-                    "weekly", to.email, to.language, f"weekly {sunday} {to.id}", **figures
-                )
-                self._database.write(lambda session: None, mail=queued_email)
+                email = self._outbox.email("weekly", to.email, to.language, f"weekly {sunday} {to.id}", **figures)
+                self._database.write(lambda session: None, mail=email)
                 renew(1)
             count, last_id = count + len(recipients), recipients[-1].id
         return lambda: log.info("weekly_report_done day=%s mails=%d", sunday, count)
@@ -121,9 +119,8 @@ def explained_difference(insights: Insights, week: Week, speech: Localizer) -> s
     if explanation is None:
         return ""
     lead, range_ = differences.lead(speech, explanation, "week"), speech.say(THE_WEEK_BEFORE)
-    return " ".join(
-        [differences.compared(speech, explanation, lead, range_), *differences.explained(speech, explanation)]
-    )
+    compared = differences.compared(speech, explanation, lead, range_)
+    return " ".join([compared, *differences.explained(speech, explanation)])
 
 
 def _lines(now: Breakdown, before: Breakdown) -> list[Line]:

@@ -52,15 +52,12 @@ def of_communities(session: Session, user_id: str, week: Week) -> list[dict[str,
     query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
     query = query.where(Membership.user_id == user_id, Community.archived_ms.is_(None))
     rows = session.execute(query.order_by(func.lower(Community.name), Community.id).limit(MOST_COMMUNITIES))
-    return [_of_community(session, row.id, row.name, week) for row in rows]
-
-
-def _of_community(session: Session, scope: str, name: str, week: Week) -> dict[str, Any]:
-    visits, _ = _sums(session, scope, week)
-    before, _ = _sums(session, scope, week.before)
-    most = select(func.max(Peak.people)).where(Peak.scope == scope, Peak.day.between(*week))
-    figures = {"visits": visits, "visits_before": before, "most": session.scalar(most) or 0}
-    return {"name": " ".join(name.split()), **figures}
+    communities = []
+    for scope, name in rows.all():
+        (visits, _), (before, _) = (_sums(session, scope, days) for days in (week, week.before))
+        most = session.scalar(select(func.max(Peak.people)).where(Peak.scope == scope, Peak.day.between(*week))) or 0
+        communities.append({"name": " ".join(name.split()), "visits": visits, "visits_before": before, "most": most})
+    return communities
 
 
 def _sums(session: Session, scope: str, week: Week) -> tuple[int, int]:

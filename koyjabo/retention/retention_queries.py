@@ -42,7 +42,7 @@ from koyjabo.models import (
 )
 from koyjabo.network import user_agents
 from koyjabo.recounts.derived_tables_queries import SUMS
-from koyjabo.reports.log import block_queries, state_queries
+from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.row_queries import VISITS
 from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.reports.rolled_up.day_sums import SumsOfDay
@@ -254,7 +254,7 @@ def fold_of_visitor(session: Session, visitor_id: str) -> None:
     """Roll up a visitor's visits that their day's sums already contain, because an erasure cannot change these sums.
     The caller holds the lock of `roll_up_queries`.
     """
-    state = state_queries.lock(session)
+    state = block_queries.lock(session)
     these = {"visitor_id": visitor_id, "day": state.folding, "upto": state.folding_upto}
     if _remove_folded(session, FOLD_VISITOR, **these):
         block_queries.remove(session, VISITS, 0, state.folding_upto, state.folding, state.folding)

@@ -45,11 +45,8 @@ UNKNOWN = N_("is not a filter of visits")
 @for_viewers
 def visits() -> Response:
     form = filter_form(request.args.to_dict())
-    log, which, sorting = (
-        current()[VisitLogServices].log,
-        VisitFilter(**form.values),
-        Sorting.of(request, (NUMBER,), f"-{NUMBER}", CURSORS),
-    )
+    log, which = current()[VisitLogServices].log, VisitFilter(**form.values)
+    sorting = Sorting.of(request, (NUMBER,), f"-{NUMBER}", CURSORS)
     if unknown := request.args.keys() - PARAMETERS:
         form.errors.update(dict.fromkeys(sorted(unknown), UNKNOWN))
         return _show(form, VisitPage(), "", sorting, 400)
@@ -80,7 +77,8 @@ def _show(
     form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200, total: int = 0
 ) -> Response:
     """Show the log. `total` is the site's total, if the number of visits in the log differs from it."""
-    communities, days = choices(form), VisitFilter() if form.errors else _days(form)
+    communities = choices(form)
+    days = VisitFilter() if form.errors else VisitFilter(form.values["first_day"], form.values["last_day"])
     return page(
         "visit_log/visits",
         status,
@@ -100,7 +98,6 @@ def _show(
 
 
 def _lists(form: Form[Body], days: VisitFilter) -> dict[str, Any]:
-    """The choices that the filters offer."""
     frequent = current()[VisitLogServices].log.frequent(me(), days)
     names = [("", _("All")), *((name, name) for name, _count in frequent.browsers)]
     chosen = form.values["browser"]
@@ -110,10 +107,6 @@ def _lists(form: Form[Body], days: VisitFilter) -> dict[str, Any]:
         "sources": with_counts(frequent.sources, form.values["source"], visit_filters.source),
         "browsers": names if chosen in dict(names) else [*names, (chosen, chosen)],
     }
-
-
-def _days(form: Form[Body]) -> VisitFilter:
-    return VisitFilter(form.values["first_day"], form.values["last_day"])
 
 
 @bp.get("/live")

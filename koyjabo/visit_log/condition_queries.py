@@ -70,27 +70,25 @@ class SearchFilter(NamedTuple):
     sees_ids: bool = True  # if False, visitor_ids and emails are not searched
 
 
-class Conditions(NamedTuple):
-    of_row: tuple[ColumnElement[bool], ...]
-    is_indexed: bool  # an index finds the few matching rows
-
-
-def conditions(session: Session, which: SearchFilter) -> Conditions:
+def conditions(session: Session, which: SearchFilter) -> tuple[tuple[ColumnElement[bool], ...], bool]:
+    """Return the conditions on rows, and whether an index finds the few matching rows."""
     browsers = _Browsers(session)
-    clauses = [*_time(which), *_fields(browsers, which)]
+    clauses = _fields(browsers, which)
     if not which.text:
-        return Conditions(tuple(clauses), False)
-    named, is_indexed = _exact_match(session, which) or (_partial_match(session, browsers, which), False)
-    return Conditions((*clauses, named), is_indexed)
-
-
-def _time(which: SearchFilter) -> list[ColumnElement[bool]]:
-    began, ended = which.began_ms, which.ended_ms
-    return ([Visit.at_ms >= began] if began is not None else []) + ([Visit.at_ms < ended] if ended is not None else [])
+        return tuple(clauses), False
+    exact = _exact_match(session, which)
+    if exact:
+        return (*clauses, exact[0]), exact[1]
+    parts = (_of_anything(session, browsers, part, which.sees_ids) for part in search_terms.parts(which.text))
+    return (*clauses, *parts), False
 
 
 def _fields(browsers: _Browsers, which: SearchFilter) -> list[ColumnElement[bool]]:
     clauses: list[ColumnElement[bool]] = []
+    if which.began_ms is not None:
+        clauses.append(Visit.at_ms >= which.began_ms)
+    if which.ended_ms is not None:
+        clauses.append(Visit.at_ms < which.ended_ms)
     if which.is_bot is not None:
         clauses.append(Visit.is_bot.is_(which.is_bot))
     if which.evidence in EVIDENCE:
@@ -105,8 +103,11 @@ def _fields(browsers: _Browsers, which: SearchFilter) -> list[ColumnElement[bool
         clauses.append(Visit.page == which.page)
     if which.browser:
         clauses.append(browsers.named(which.browser))
-    matches = ((_of_host, which.source), (_of_place, which.place))
-    return clauses + [match(value) for match, value in matches if value]
+    if which.source:
+        clauses.append(_of_host(which.source))
+    if which.place:
+        clauses.append(_of_place(which.place))
+    return clauses
 
 
 def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[bool], bool] | None:
@@ -128,25 +129,20 @@ def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[b
     return (by_index, True) if count < MANY else (Visit.visitor_id.concat("") == which.text, False)
 
 
-def _partial_match(session: Session, browsers: _Browsers, which: SearchFilter) -> ColumnElement[bool]:
-    return and_(*(_of_anything(session, browsers, part, which.sees_ids) for part in search_terms.parts(which.text)))
-
-
 def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: bool) -> ColumnElement[bool]:
-    clauses = [_in_page(part), has(Visit.referrer, part), _of_place(part), browsers.named(part)]
-    if users := _users(session, part, sees_ids):
+    clauses = [has(Visit.page, part), has(Visit.referrer, part), _of_place(part), browsers.named(part)]
+    if not part.isascii():  # browsers percent-encode other letters
+        clauses.append(has(Visit.page, quote(part)))
+    columns = (User.name, User.email_key) if sees_ids else (User.name,)
+    if users := session.scalars(select(User.id).where(*has_words(columns, part)).limit(MOST_NAMED)).all():
         clauses.append(Visit.user_id.in_(users))
-    if communities := _communities(session, part):
+    named = select(Community.id).where(*has_words((Community.name,), part)).limit(MOST_NAMED)
+    if communities := session.scalars(named).all():
         clauses.append(Visit.scope.in_(communities))
     if sees_ids:
         clauses.append(func.lower(func.substr(Visit.visitor_id, 1, len(part))) == part.lower())
         clauses.append(Visit.visit_id == part)
     return or_(*clauses)
-
-
-def _in_page(text: str) -> ColumnElement[bool]:
-    """The condition for pages that contain a text. Browsers percent-encode non-ASCII letters."""
-    return has(Visit.page, text) if text.isascii() else or_(has(Visit.page, text), has(Visit.page, quote(text)))
 
 
 def _of_host(host: str) -> ColumnElement[bool]:
@@ -212,12 +208,3 @@ def _mentions(name: str) -> ColumnElement[bool]:
         Visit.user_agent.endswith(f" on {name}", autoescape=True),
         Visit.user_agent.contains(f" on {name} (", autoescape=True),
     )
-
-
-def _users(session: Session, part: str, sees_emails: bool) -> list[str]:
-    columns = (User.name, User.email_key) if sees_emails else (User.name,)
-    return list(session.scalars(select(User.id).where(*has_words(columns, part)).limit(MOST_NAMED)))
-
-
-def _communities(session: Session, part: str) -> list[str]:
-    return list(session.scalars(select(Community.id).where(*has_words((Community.name,), part)).limit(MOST_NAMED)))

@@ -13,8 +13,7 @@ from typing import IO, NamedTuple
 from koyjabo.core import spreadsheet
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.runtime import ReportProgress
-from koyjabo.visit_log import file_format
-from koyjabo.visit_log.visit_log import VisitFilter, VisitLog
+from koyjabo.visit_log.visit_log import COLUMNS, VisitFilter, VisitLog
 
 
 class UnusableFile(KoyJaboError):
@@ -57,7 +56,7 @@ def _add(
 ) -> None:
     extract = log.extract(which, kind, written.last)
     if written.upto == 0:
-        file.write(spreadsheet.head(kind, file_format.COLUMNS).encode())
+        file.write(spreadsheet.head(kind, COLUMNS).encode())
     with progress(extract.ids, "Exporting") as advance:
         for text, ids in extract.pieces:
             file.write(text.encode())
@@ -99,9 +98,9 @@ def _last_visit(head: str, last: str, kind: str, path: Path) -> tuple[str, str] 
             raise UnusableFile(f"{path} is not a JSON Lines export of visits.") from None
     if not head:
         return None
-    if head != spreadsheet.head(kind, file_format.COLUMNS):
+    if head != spreadsheet.head(kind, COLUMNS):
         raise UnusableFile(f"{path} is not a CSV export of visits, or was written by another version of this program.")
     if head == last:
         return None
-    visit = dict(zip(file_format.COLUMNS, map(spreadsheet.plain, next(csv.reader([last]))), strict=True))
+    visit = dict(zip(COLUMNS, map(spreadsheet.plain, next(csv.reader([last]))), strict=True))
     return visit["visitor_id"], visit["visit_id"]

@@ -138,9 +138,11 @@ def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
     user_agent = _text(values, "user_agent") or _described(values)
     referrer = without_query(_text(values, "referrer")) or _text(values, "source")
     visit = NewVisit(
-        visitor_id=_visitor_id(values.get("visitor_id")),
-        visit_id=_visit_id(values["visit_id"]) if "visit_id" in values else _derived_id(values, number),
-        scope=_scope(values.get("community_id")),
+        visitor_id=_id(values, "visitor_id", STORED_VISITOR_ID, "A–Z a–z 0–9 _ - . :"),
+        visit_id=_id(values, "visit_id", STORED_VISIT_ID, "A–Z a–z 0–9 _ - . : + / =")
+        if "visit_id" in values
+        else _derived_id(values, number),
+        scope=Scope(_uuid(values["community_id"], "community_id")) if "community_id" in values else SITE,
         place=_text(values, "place") or UNKNOWN,
         at_ms=moment(values.get("at"), zone),
         referrer=None if referrer == "direct" else referrer,
@@ -167,25 +169,16 @@ def _campaign(values: Values) -> str | None:
     return campaign or (campaigns.NAMELESS if values.get("channel") == CAMPAIGN else None)
 
 
-def _visitor_id(value: Any) -> str:
-    if not isinstance(value, str) or not STORED_VISITOR_ID.fullmatch(value) or len(value) > LONGEST_ID:
-        raise ValueError("visitor_id must be a string of 1 to 128 characters from A–Z a–z 0–9 _ - . :")
-    return value
-
-
-def _visit_id(value: Any) -> str:
-    if not isinstance(value, str) or not STORED_VISIT_ID.fullmatch(value) or len(value) > LONGEST_ID:
-        raise ValueError("visit_id must be a string of 1 to 128 characters from A–Z a–z 0–9 _ - . : + / =")
+def _id(values: Values, name: str, pattern: re.Pattern[str], characters: str) -> str:
+    value = values.get(name)
+    if not isinstance(value, str) or not pattern.fullmatch(value) or len(value) > LONGEST_ID:
+        raise ValueError(f"{name} must be a string of 1 to 128 characters from {characters}")
     return value
 
 
 def _derived_id(values: Mapping[str, Any], number: int) -> str:
     contents = json.dumps([number, values], sort_keys=True).encode()
     return f"~{hashlib.sha256(contents).hexdigest()[:32]}"
-
-
-def _scope(value: Any) -> Scope:
-    return SITE if value is None else Scope(_uuid(value, "community_id"))
 
 
 def _uuid(value: Any, name: str) -> str:

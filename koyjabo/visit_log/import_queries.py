@@ -195,6 +195,5 @@ def known(keys: Collection[VisitKey]) -> set[VisitKey]:
 
 
 def total() -> int:
-    """The site's total."""
     with engine.snapshot() as connection:
         return connection.execute(select(Counter.total).where(Counter.scope == SITE)).scalar_one()

@@ -84,12 +84,7 @@ class ImportRules:
 
 
 def import_visits(
-    file: IO[bytes],
-    kind: str,
-    zone: Any,
-    clock: Clock,
-    advance: Callable[[int], None],
-    even_folded: bool = False,
+    file: IO[bytes], kind: str, zone: Any, clock: Clock, advance: Callable[[int], None], even_folded: bool = False
 ) -> Imported:
     """Import the visits in a file, in the order of its lines. `advance` is called with the number of bytes processed
     since the last call. Requires an application context.
@@ -141,12 +136,7 @@ class _Importing:
     """An import. `imported` is the result so far."""
 
     def __init__(
-        self,
-        clock: Clock,
-        even_folded: bool,
-        fence: Fence,
-        refuse: Refuse,
-        on_commit: Callable[[Imported], object],
+        self, clock: Clock, even_folded: bool, fence: Fence, refuse: Refuse, on_commit: Callable[[Imported], object]
     ) -> None:
         self.imported = Imported(0, 0)
         self._on_commit = on_commit

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.identity import DELETED
 from koyjabo.core.urls import host_of
-from koyjabo.counting.queries import id_range
+from koyjabo.counting.queries import id_range, ids_of
 from koyjabo.counting.records import LATE_MS
 from koyjabo.models import SITE, Community, HourlyVisits, RolledUpVisits, User, Visit
 from koyjabo.models.ledger import LABEL
@@ -122,16 +122,6 @@ def search(session: Session, which: SearchFilter) -> Search:
     return Search(*id_range(session, which.began_ms, which.ended_ms), *conditions(session, which))
 
 
-def newest_first(session: Session, query: Search, count: int, patience_s: float) -> SearchPage:
-    """The newest `count` matching visits, or fewer if finding them takes longer than `patience_s`."""
-    return _visits(session, query, count, patience_s, newest_first=True)
-
-
-def oldest_first(session: Session, query: Search, count: int, patience_s: float) -> SearchPage:
-    """Like `newest_first`, but oldest first."""
-    return _visits(session, query, count, patience_s, newest_first=False)
-
-
 def count(session: Session, query: Search, most: int, patience_s: float) -> Count:
     """Count up to `most`, for about `patience_s`."""
     until, visits = time.monotonic() + patience_s, 0
@@ -160,10 +150,10 @@ def count_all(session: Session, which: SearchFilter) -> Count | None:
     return Count(int(visits or 0) - int(folded or 0), True) if visits == of_whole_hours else None
 
 
-def by_ids(session: Session, ids: list[int]) -> tuple[LoggedVisit, ...]:
-    """The visits with these ids, newest first."""
-    rows = session.execute(select(*ROW).where(Visit.id.in_(ids)).order_by(Visit.id.desc())).all()
-    return _with_names(session, list(rows))
+def of_ordinal(session: Session, ordinal: int) -> tuple[LoggedVisit, ...]:
+    """The visits with this number, newest first."""
+    of_these = Visit.id.in_(ids_of(session, ordinal))
+    return _with_names(session, list(session.execute(select(*ROW).where(of_these).order_by(Visit.id.desc())).all()))
 
 
 def at_ms(session: Session, visit_id: int) -> int | None:
@@ -175,7 +165,8 @@ def id_of(session: Session, visitor_id: str, visit_id: str) -> int | None:
     return session.scalar(select(Visit.id).where(Visit.visitor_id == visitor_id, Visit.visit_id == visit_id))
 
 
-def _visits(session: Session, query: Search, count: int, patience_s: float, newest_first: bool) -> SearchPage:
+def visits(session: Session, query: Search, count: int, patience_s: float, newest_first: bool = False) -> SearchPage:
+    """The first `count` matching visits in this order, or fewer if finding them takes longer than `patience_s`."""
     until = time.monotonic() + patience_s
     reached = query.upto + 1 if newest_first else query.after
     order = Visit.id.desc() if newest_first else Visit.id

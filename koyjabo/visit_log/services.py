@@ -31,6 +31,6 @@ def build(base: Base) -> VisitLogServices:
     def new_feed() -> Feed:
         return Feed(base.database, base.clock, visits, arrivals, window_s, AttendedTimes(base.clock, attendance))
 
-    panel = LivePanel(services[RealtimeServices].rooms, base.database, new_feed)
+    panel = LivePanel(services[RealtimeServices].rooms, new_feed)
     services[CommunityServices].rooms.panel = panel.current
     return VisitLogServices(VisitLog(base.database, base.clock, services[ReportServices].parser), panel)

@@ -53,14 +53,10 @@ def campaign(query: str) -> str:
 
 def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
     """Yield the label and text of each column that has both (`models.ledger.LABEL`)."""
-    written: dict[str, Callable[[Any], str]] = {"language": _language, "campaign": campaign}
+    written: dict[str, Callable[[Any], str]] = {"language": partial(_fact, "language"), "campaign": campaign}
     for name, text in LABELS.items():
         if visit.others[name]:
             yield gettext(text), written.get(name, _plain)(visit.others[name])
-
-
-def _language(code: str) -> str:
-    return label("language", code, i18n.language(), {})
 
 
 def _plain(value: Any) -> str:
@@ -112,12 +108,6 @@ MOST_CHOICES = 200
 """Maximum number of communities to choose from. A community's own page also links to its visits."""
 
 
-class Preset(NamedTuple):
-    url: str
-    label: str
-    is_chosen: bool
-
-
 class FilterChip(NamedTuple):
     """A filter, and the URL of this page without it."""
 
@@ -133,13 +123,13 @@ def choices(form: Form[Body]) -> list[tuple[str, str]]:
     """The communities to choose from, as (id, name). The chosen one is always included."""
     communities = current()[CommunityServices].directory.all(me(), count=MOST_CHOICES).items
     named = {community.community.id: community.community.name for community in communities}
-    chosen = form.values.get("community_id", "")
-    if chosen and chosen not in named:
-        named[chosen] = chosen
+    if chosen := form.values.get("community_id", ""):
+        named.setdefault(chosen, chosen)
     return list(named.items())
 
 
-def presets(form: Form[Body], today: str) -> list[Preset]:
+def presets(form: Form[Body], today: str) -> list[tuple[str, str, bool]]:
+    """The URL and label of each range of days, and whether it is chosen."""
     yesterday = shifted(today, -1)
     ranges = {
         _("All days"): ("", ""),
@@ -149,14 +139,10 @@ def presets(form: Form[Body], today: str) -> list[Preset]:
         _("30 days"): (shifted(today, -29), today),
     }
     chosen = (form.values["first_day"], form.values["last_day"])
-    return [
-        Preset(_first_page(first_day=days[0], last_day=days[1]), label, days == chosen)
-        for label, days in ranges.items()
-    ]
+    return [(_first_page(first_day=days[0], last_day=days[1]), label, days == chosen) for label, days in ranges.items()]
 
 
 def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[FilterChip]:
-    """One chip per filter."""
     named, traffic = dict(communities), {"people": _("People"), "bots": _("Bots")}
     words: dict[str, Callable[[str], str]] = {
         "text": lambda value: f"“{value}”",
@@ -194,7 +180,9 @@ def with_counts(
 ) -> list[tuple[str, str, int]]:
     """Values to choose from, with names and numbers of visits. The chosen one is always included."""
     by_value = dict(counts)
-    return [(value, name_of(value), number) for value, number in {**by_value, **_included(chosen, by_value)}.items()]
+    if chosen:
+        by_value.setdefault(chosen, 0)
+    return [(value, name_of(value), number) for value, number in by_value.items()]
 
 
 def source(host: str) -> str:
@@ -208,10 +196,6 @@ def results(counted: Count) -> str:
     if not counted.is_complete:
         return str(_("At least %(count)s visits", count=count(counted.visits))) if counted.visits else ""
     return str(ngettext("%(count)s visit", "%(count)s visits", counted.visits, count=count(counted.visits)))
-
-
-def _included(chosen: str, by_value: dict[str, int]) -> dict[str, int]:
-    return {chosen: 0} if chosen and chosen not in by_value else {}
 
 
 def _first_page(**changes: Any) -> str:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
 from koyjabo.audit import log
 from koyjabo.audit.log import CHANGES, Subject
 from koyjabo.core import spreadsheet
-from koyjabo.core.clock import Clock, Days, typed_days
+from koyjabo.core.clock import Clock, Days, iso, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import MASKED, OPERATOR, Account, uuid_of
 from koyjabo.core.runtime import ReportProgress, unreported
 from koyjabo.core.sanitize import LONGEST_TEXT
-from koyjabo.counting.queries import Visited, ids_of, visits_by_day
+from koyjabo.counting.queries import Visited, visits_by_day
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import LONGEST_SEARCH
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.visit_log import file_format, queries, search_terms
+from koyjabo.reports.log.trait_parser import TraitParser, VisitRow
+from koyjabo.reports.query.dimensions import UTM
+from koyjabo.visit_log import queries, search_terms
 from koyjabo.visit_log.condition_queries import SearchFilter
-from koyjabo.visit_log.queries import Count, Frequent, LoggedVisit, Search
+from koyjabo.visit_log.queries import OTHERS, Count, Frequent, LoggedVisit, Search
 
 __all__ = ["MOST_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitLog", "VisitPage"]
 
@@ -134,7 +135,7 @@ class VisitLog:
     def visits_of(self, account: Account, ordinal: int) -> tuple[LoggedVisit, ...]:
         """The visits with this number, newest first. There can only be several if the total was lowered."""
         account.require_site_viewer()
-        visits = self._database.report(_of_ordinal, ordinal)
+        visits = self._database.report(queries.of_ordinal, ordinal)
         return tuple(_as_shown_to(account, visit) for visit in visits)
 
     def frequent(self, account: Account, which: VisitFilter) -> Frequent:
@@ -154,7 +155,7 @@ class VisitLog:
         account.require_site_admin()
         search = self._database.report(queries.search, self._search_filter(which))
         self._record_export(account, which, kind=kind)
-        return chain((spreadsheet.head(kind, file_format.COLUMNS),), self._reported(kind, search, progress))
+        return chain((spreadsheet.head(kind, COLUMNS),), self._reported(kind, search, progress))
 
     def extract(self, which: VisitFilter, kind: str, last: tuple[str, str] | None = None) -> Extract:
         """Like `export`, for the operator. With `last`, a (visitorId, visitId), only later visits are exported. Raises
@@ -241,24 +242,20 @@ def _page(
     """The visits after the cursor `onward`, or the visits before the cursor `back` if they fill the page."""
     search = queries.search(session, which)
     if back is not None:
-        visits, _ = _read(session, search.past(back, not newest_first), count + 1, not newest_first)
+        is_reversed = not newest_first
+        visits, _ = queries.visits(session, search.past(back, is_reversed), count + 1, PATIENCE_S, is_reversed)
         if len(visits) > count:
             return _visit_page(visits[count - 1 :: -1], visits[0].id, visits[count - 1].id, newest_first)
         onward = None
     if onward is not None:
         search = search.past(onward, newest_first)
-    visits, reached = _read(session, search, count + 1, newest_first)
+    visits, reached = queries.visits(session, search, count + 1, PATIENCE_S, newest_first)
     first = None if onward is None else visits[0].id if visits else onward - 1 if newest_first else onward + 1
     if len(visits) > count:
         return _visit_page(visits[:count], visits[count - 1].id, first, newest_first)
     if search.ends_at(reached, newest_first):
         return _visit_page(visits, None, first, newest_first)
     return _visit_page(visits, reached, first, newest_first)._replace(reached_ms=queries.at_ms(session, reached))
-
-
-def _read(session: Any, search: Search, count: int, newest_first: bool) -> queries.SearchPage:
-    read = queries.newest_first if newest_first else queries.oldest_first
-    return read(session, search, count, PATIENCE_S)
 
 
 def _visit_page(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | None, newest_first: bool) -> VisitPage:
@@ -270,13 +267,9 @@ def _count(session: Any, which: SearchFilter) -> Count:
     return total or queries.count(session, queries.search(session, which), MOST_COUNTED + 1, COUNT_S)
 
 
-def _of_ordinal(session: Any, ordinal: int) -> tuple[LoggedVisit, ...]:
-    return queries.by_ids(session, ids_of(session, ordinal))
-
-
 def _piece(session: Any, kind: str, search: Search, size: int, parser: TraitParser) -> tuple[str, int]:
-    visits, reached = queries.oldest_first(session, search, size, PIECE_S)
-    return file_format.text(kind, visits, parser), reached
+    visits, reached = queries.visits(session, search, size, PIECE_S)
+    return export_lines(kind, visits, parser), reached
 
 
 def _search_after(session: Any, which: SearchFilter, last: tuple[str, str] | None) -> Search:
@@ -287,3 +280,24 @@ def _search_after(session: Any, which: SearchFilter, last: tuple[str, str] | Non
     if reached is None:
         raise InvalidInput("The last visit in this file is not in this database. Start a new file.")
     return search._replace(after=max(search.after, reached))
+
+
+PARSED = ("browser", "system", "device", "language", "source", "channel", *UTM)
+"""Columns with values that reports parse from a visit."""
+
+LEFT_OUT = ("id", "ordinal", "at_ms", "others", "campaign", *PARSED)
+STORED = tuple(name for name in (*LoggedVisit._fields, *OTHERS) if name not in LEFT_OUT)
+COLUMNS = ("ordinal", "at", *STORED, "opened", *PARSED)
+
+
+def export_lines(kind: str, visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
+    """Return one line per visit."""
+    return spreadsheet.lines(kind, (_row(visit, parser) for visit in visits))
+
+
+def _row(visit: LoggedVisit, parser: TraitParser) -> dict[str, Any]:
+    stored = {**dict.fromkeys(OTHERS), **visit._asdict(), **visit.others}
+    traits = parser.parse(VisitRow._make(stored[name] for name in VisitRow._fields))._asdict()
+    opened = None if visit.opened_ms is None else iso(visit.opened_ms)
+    values = {**stored, **traits, "at": iso(visit.at_ms), "opened": opened}
+    return {name: values[name] for name in COLUMNS}

@@ -17,7 +17,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.engine.requests import BreakdownRequest
-from koyjabo.reports.log import block_queries, blocks, state_queries
+from koyjabo.reports.log import block_queries, blocks
 from koyjabo.reports.query.parameters import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.retention import Nightly
@@ -61,9 +61,9 @@ def test_reports_are_those_of_the_visits_that_are_left(site, database):
 def test_a_number_by_which_workers_notice_a_change_is_not_used_twice(site, database):
     numbers = "SELECT a.version, w.upto FROM access_version a, watermarks w WHERE w.name = 'changes'"
     write = site.services[ReportServices].reports._database.write
-    write(state_queries.changed)
+    write(block_queries.changed)
     remembered = database.remember()
-    write(state_queries.changed)
+    write(block_queries.changed)
     write(account_queries.record_revocation)
     site.register("badal")
     ((access, changes),) = site.rows(numbers)

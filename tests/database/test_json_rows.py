@@ -7,7 +7,7 @@ import pytest
 from koyjabo.counting.batch_plan import VISIT_COLUMNS, FirstVisit
 from koyjabo.database.json_rows import adding, postgres_insert, sqlite_insert
 from koyjabo.models import DailyVisits, Event, Visit, Visitor
-from koyjabo.reports.events.event_plan import EVENT_COLUMNS
+from koyjabo.reports.events.records import EVENT_COLUMNS
 
 WRITTEN = {Visit: VISIT_COLUMNS, Visitor: FirstVisit._fields, Event: EVENT_COLUMNS}
 

@@ -15,7 +15,7 @@ from koyjabo.audit.log import BY_OPERATOR, Audit, VersionLog
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import OPERATOR
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.errors import UnknownAnnotation
+from koyjabo.reports.annotation_queries import UnknownAnnotation
 from koyjabo.reports.services import ReportServices
 
 TODAY, YESTERDAY = "2025-12-16", "2025-12-15"

@@ -13,8 +13,8 @@ from support.people.page_readers import Reader, words
 
 from koyjabo.core.extensions import db
 from koyjabo.models import Scope
-from koyjabo.reports import conversion_queries
-from koyjabo.reports.conversion_queries import ConversionReport
+from koyjabo.reports import people_queries
+from koyjabo.reports.people_queries import ConversionReport
 from koyjabo.retention.erasure import Erasure
 from koyjabo.retention.retention import Retention
 
@@ -35,7 +35,7 @@ def metro(site) -> Scope:
 
 def report(site: Site, scope: Scope, first: str, last: str) -> ConversionReport:
     with site.app.app_context(), Session(db.engine) as session:
-        return conversion_queries.between(session, scope, first, last)
+        return people_queries.conversions_between(session, scope, first, last)
 
 
 def pages(site: Site, scope: Scope, first: str, last: str) -> list[tuple[str | None, int]]:

@@ -17,7 +17,7 @@ from support.runs.fuzz_effort import effort
 from koyjabo.reports.log import log
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import asked, breakdowns, switches, view
+from koyjabo.reports.ui import asked, breakdowns, choices, view
 from koyjabo.reports.ui.asked import SENT
 from koyjabo.reports.ui.base import SHOWN
 
@@ -121,7 +121,7 @@ def test_every_link_of_a_view_leads_to_a_view(admin):
     kinds = {tuple(part.partition("=")[0] for part in link.partition("?")[2].split("&")): link for link in links}
     for kind in kinds.values():
         admin.get(f"{kind}{'&' if '?' in kind else '?'}part=nothing")  # the address is valid
-    admin.client.delete_cookie(switches.COOKIE)
+    admin.client.delete_cookie(choices.SWITCHES)
     for key in ("before", "figure page_views", "step 1", "tab places 3", "all sources", "clear"):
         assert PART.findall(admin.get(link(page, key)))[:3] == ["head", "figures", "chart"], key
 

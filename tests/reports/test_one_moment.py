@@ -13,7 +13,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.threads import in_thread
 
 from koyjabo.core.errors import StillCounting
-from koyjabo.reports.engine.shared_reads import SharedReads
+from koyjabo.reports.engine.insights import SharedReads
 
 TODAY = "2025-12-16"
 LINE = re.compile(r"Exact up to visit no\. ([\d,]+) · (\d\d:\d\d:\d\d) · Asia/Dhaka")

@@ -10,7 +10,7 @@ from koyjabo.models import Visit
 from koyjabo.models.ledger import LOST
 from koyjabo.retention import erasure_queries
 from koyjabo.visit_log import import_file, queries
-from koyjabo.visit_log.file_format import COLUMNS
+from koyjabo.visit_log.visit_log import COLUMNS
 
 TABLE = Visit.__table__.columns
 

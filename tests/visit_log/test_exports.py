@@ -19,7 +19,7 @@ from support.sites.visit_log import DAYS, DHAKA, Log
 from koyjabo.audit.log import Audit
 from koyjabo.core import spreadsheet
 from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.visit_log import file_format, visit_log
+from koyjabo.visit_log import visit_log
 from koyjabo.visit_log.visit_log import LoggedVisit, VisitFilter
 
 
@@ -37,7 +37,7 @@ def test_export_has_every_visit_oldest_first(log, kind, monkeypatch):
         list(csv.DictReader(io.StringIO(text))) if kind == "csv" else [json.loads(line) for line in text.splitlines()]
     )
     assert [int(row["ordinal"]) for row in rows] == list(range(4001, 4025))
-    assert list(rows[0]) == list(file_format.COLUMNS)
+    assert list(rows[0]) == list(visit_log.COLUMNS)
     assert (rows[1]["at"], rows[1]["place"], rows[1]["community"]) == ("2025-12-13T21:00:00.000Z", DHAKA, "Hikers")
     assert rows[1]["user_agent"] == ("'" if kind == "csv" else "") + "=cmd|'/c calc'!A0"
 
@@ -69,7 +69,7 @@ def test_export_says_when_a_visit_was_opened_that_was_counted_later():
     visit = LoggedVisit(1, 1, SPEC_MOMENT, "v", "x", DHAKA, None, None, None, False, None, None, None, None)
     waited = {3_600_000: "2025-12-16T03:48:38.412Z", 60_000: None, -61_000: "2025-12-16T04:49:39.412Z", 2**62: None}
     late = [visit._replace(client_ms=SPEC_MOMENT - wait_ms) for wait_ms in waited]
-    rows = [json.loads(line) for line in file_format.text("jsonl", late, PARSER).splitlines()]
+    rows = [json.loads(line) for line in visit_log.export_lines("jsonl", late, PARSER).splitlines()]
     assert [row["opened"] for row in rows] == [*waited.values()]
     assert {row["at"] for row in rows} == {"2025-12-16T04:48:38.412Z"}
 
@@ -87,7 +87,7 @@ INSIDE = [
 
 def exported(name: str) -> str:
     visit = LoggedVisit(1, 1, SPEC_MOMENT, name, "x", name, name, name, name, False, None, name, None, name)
-    return file_format.text("csv", [visit], PARSER)
+    return visit_log.export_lines("csv", [visit], PARSER)
 
 
 PARSER = TraitParser()

@@ -18,7 +18,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE
 from koyjabo.retention.erasure import Erasure
 from koyjabo.retention.retention import Retention
-from koyjabo.visit_log import file_format, import_file, import_queries
+from koyjabo.visit_log import import_file, import_queries, visit_log
 from koyjabo.visit_log.import_file import BadLine
 from koyjabo.visit_log.importing import Imported
 from koyjabo.visit_log.services import VisitLogServices
@@ -45,7 +45,7 @@ def site(database):
 
 def export(site: Site, kind: str, **which: str) -> bytes:
     extract = site.services[VisitLogServices].log.extract(VisitFilter(**which), kind)
-    return (spreadsheet.head(kind, file_format.COLUMNS) + "".join(text for text, _ in extract.pieces)).encode()
+    return (spreadsheet.head(kind, visit_log.COLUMNS) + "".join(text for text, _ in extract.pieces)).encode()
 
 
 def visits(site: Site) -> list[dict]:

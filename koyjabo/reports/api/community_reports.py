@@ -2,22 +2,93 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from datetime import date, timedelta
+from typing import Any, NamedTuple
 
-from flask import Response, json, request
+from flask import Request, Response, json, request
 from pydantic import BaseModel, Field
 
 from koyjabo.communities.services import CommunityServices
-from koyjabo.reports.community_people import Growth, Trend, Visitors
+from koyjabo.core.errors import InvalidInput
+from koyjabo.reports.community_people import DAILY, GRANULARITIES, HOURLY, MONTH, Growth, Trend, Visitors
+from koyjabo.reports.query.parameters import NOT_A_DAY, read_day
 from koyjabo.reports.services import PeopleServices
-from koyjabo.reports.ui import date_ranges
-from koyjabo.reports.ui.date_ranges import Range
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import PRIVATE, json_response
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import INSIDE, ListOf, ResponseSpec, describe
+
+NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
+MOST_YEARS = 5
+MOST_DAYS_BY_HOUR = 31
+MOST_DAYS_TO_GROW = 1826
+GROWTH_DAYS = 7
+
+RANGE = {
+    "start": "first day, YYYY-MM-DD in TIMEZONE; default 30 days up to `end`",
+    "end": f"last day, included, at most {MOST_YEARS} years after the first; default today",
+}
+GRANULARITY = {
+    "granularity": "hourly (at most 31 days; default one day), daily (default) or weekly (ISO weeks)",
+    **RANGE,
+}
+GROWTH = {"days": f"1 to {MOST_DAYS_TO_GROW}; default {GROWTH_DAYS}"}
+
+
+class Range(NamedTuple):
+    """The days `start` to `end`, inclusive."""
+
+    start: str
+    end: str
+
+    @classmethod
+    def of(cls, request: Request, today: str, by_hour: bool = False) -> Range:
+        """Parse the range. Raises InvalidInput with a reason per field."""
+        end = _day(request, "end") or date.fromisoformat(today)
+        start = _day(request, "start") or end - timedelta(days=0 if by_hour else MONTH - 1)
+        if start > end:
+            _refuse("start", f"must not be after the last day, {end}")
+        if by_hour and (end - start).days >= MOST_DAYS_BY_HOUR:
+            _refuse("start", f"must be less than {MOST_DAYS_BY_HOUR} days before {end} when granularity is hourly")
+        if end >= _years_after(start):
+            _refuse("start", f"must be less than {MOST_YEARS} years before {end}")
+        return cls(start.isoformat(), end.isoformat())
+
+
+def trend_of(request: Request, today: str) -> tuple[str, Range]:
+    """Parse the granularity, and the range, whose maximum length depends on the granularity."""
+    granularity = request.args.get("granularity", DAILY)
+    if granularity not in GRANULARITIES:
+        _refuse("granularity", "must be hourly, daily or weekly")
+    return granularity, Range.of(request, today, by_hour=granularity == HOURLY)
+
+
+def growth_days_of(request: Request) -> int:
+    value = request.args.get("days", str(GROWTH_DAYS))
+    if not NUMBER.fullmatch(value) or not 1 <= int(value) <= MOST_DAYS_TO_GROW:
+        _refuse("days", f"must be a whole number from 1 to {MOST_DAYS_TO_GROW}")
+    return int(value)
+
+
+def _day(request: Request, name: str) -> date | None:
+    value = request.args.get(name)
+    day = None if value is None else read_day(value)
+    if value is not None and day is None:
+        _refuse(name, NOT_A_DAY)
+    return day
+
+
+def _years_after(day: date) -> date:
+    year = day.year + MOST_YEARS
+    return date(year, 3, 1) if (day.month, day.day) == (2, 29) else day.replace(year=year)
+
+
+def _refuse(field: str, reason: str) -> None:
+    raise InvalidInput(details={field: reason})
+
 
 REPORT: dict[int, ResponseSpec] = {429: "too many reports at once; see Retry-After", **INSIDE}
 WITH_RANGE: dict[int, ResponseSpec] = {400: "the range is not valid; see details", **REPORT}
@@ -97,7 +168,7 @@ def _community(community_id: str) -> str:
 @describe(
     "Unique visitors in a range of days",
     {200: VisitorsResponse, **WITH_RANGE},
-    query=date_ranges.RANGE,
+    query=RANGE,
     scope="stats:read",
 )
 def visitors(community_id: str) -> Response:
@@ -131,12 +202,10 @@ def visitors_monthly(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/growth")
-@describe(
-    "Growth of unique visitors", {200: GrowthResponse, **WITH_RANGE}, query=date_ranges.GROWTH, scope="stats:read"
-)
+@describe("Growth of unique visitors", {200: GrowthResponse, **WITH_RANGE}, query=GROWTH, scope="stats:read")
 def visitors_growth(community_id: str) -> Response:
     """Compare the last days, including today, with the same number of days before them."""
-    scope, days = _community(community_id), date_ranges.growth_days_of(request)
+    scope, days = _community(community_id), growth_days_of(request)
     return json_response(GrowthResponse.of(scope, current()[PeopleServices].reports.growth(scope, days)))
 
 
@@ -144,13 +213,13 @@ def visitors_growth(community_id: str) -> Response:
 @describe(
     "Unique visitors by hour, day or week",
     {200: ListOf(TrendResponse), **WITH_RANGE},
-    query=date_ranges.GRANULARITY,
+    query=GRANULARITY,
     scope="stats:read",
 )
 def visitors_trends(community_id: str) -> Response:
     """Get unique visitors by hour, day or week. Periods without visitors are included, with zeros. A week that is only
     partly in the range counts only the days in the range.
     """
-    scope, (granularity, days) = _community(community_id), date_ranges.trend_of(request, current().clock.today())
+    scope, (granularity, days) = _community(community_id), trend_of(request, current().clock.today())
     rows = [_trend(entry) for entry in current()[PeopleServices].reports.trend(scope, granularity, *days)]
     return Response(json.dumps(rows), headers=[PRIVATE], mimetype="application/json")

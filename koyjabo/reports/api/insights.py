@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -26,11 +27,10 @@ from koyjabo.reports.engine.results import MOST_ROWS
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.periods import DAY
-from koyjabo.reports.query.ranges import COMPARISONS, DEFAULT, RANGES
+from koyjabo.reports.query.ranges import COMPARISONS, DAY, DEFAULT, RANGES
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import share_password
+from koyjabo.reports.ui import share_forms
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import language
@@ -45,14 +45,51 @@ DEFAULT_ROWS = "10"
 NO_FILTERS: Filters = {}
 
 
-class Report(NamedTuple):
-    """A kind of report. `others` are its parameters in addition to range and filters; `columns` are the CSV columns."""
+REFUSED: dict[int, ResponseSpec] = {
+    304: None,
+    400: "a parameter is not valid; see details",
+    429: "too many reports at once; see Retry-After",
+    503: "the database is unavailable, or visits are being counted after an upgrade; see Retry-After",
+}
+OF_SITE: dict[int, ResponseSpec] = {**LOGGED_IN, 403: "only for admins and viewers of the site", **REFUSED}
+OF_COMMUNITY: dict[int, ResponseSpec] = {**INSIDE, **REFUSED}
+OF_LINK: dict[int, ResponseSpec] = {
+    401: "the link has a password that has not been entered in this browser yet",
+    404: "the link is not valid, or no longer valid",
+    **REFUSED,
+    503: f"too many people are using share links, or {REFUSED[503]}",
+}
 
-    others: tuple[str, ...]
+RANGE = {
+    "range": f"{', '.join(RANGES)}; default 30d",
+    "start": "first day, YYYY-MM-DD in TIMEZONE",
+    "end": "last day, included",
+    "format": "csv or json; the default depends on Accept",
+}
+FILTER = "a value, !value for all others, or empty for visits without a value; repeat it for several values"
+FILTERS = dict.fromkeys(DIMENSIONS, FILTER)
+OF_A_COMMUNITY = {name: FILTER for name in DIMENSIONS if name != "community"}
+COMPARE = {"compare": " or ".join(COMPARISONS)}
+GRANULARITY = {"granularity": "hour, day (default), week or month; at most 2,400 periods"}
+BY = {
+    "by": f"{', '.join(DIMENSIONS)} or event:{{name}}:{{property}}",
+    "limit": f"1 to {MOST_ROWS:,}; default 10",
+    "offset": f"0 to {FURTHEST:,}",
+}
+IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier response"}
+
+
+class Report(NamedTuple):
+    """A kind of report, and its API description, which is the same wherever the report is available."""
+
+    summary: str
+    response: ResponseSpec
+    query: dict[str, str]  # its parameters in addition to range and filters
     find: Callable[[Insights, Parameters], Any]
     as_json: Callable[[Any], Any]
     rows: Callable[[Any], list[dict[str, Any]]]
-    columns: tuple[str, ...]
+    columns: tuple[str, ...]  # of its CSV file
+    more: str = ""
 
 
 def _breakdown(insights: Insights, asked: Parameters) -> Any:
@@ -64,35 +101,41 @@ def _breakdown(insights: Insights, asked: Parameters) -> Any:
     return insights.breakdown(asked.question, others["by"], limit, offset, language())
 
 
-def _timeline(insights: Insights, asked: Parameters) -> Any:
-    return insights.timeline(asked.question, asked.others.get("granularity", DAY))
-
-
 SUMS, ATTENDED = ("visits", "visitors", "new_visitors"), ("attended", "attended_s")
 REPORTS = {
     "summary": Report(
-        (),
+        "Figures for a range",
+        TableOf(SummaryResponse),
+        COMPARE,
         lambda insights, asked: insights.summary(asked.question, asked.compare),
         responses.summary,
         responses.summary_rows,
         (*responses.FiguresResponse.model_fields, "until", "exact"),
     ),
     "timeline": Report(
-        ("granularity",),
-        _timeline,
+        "Figures by hour, day, week or month",
+        TableOf(ListOf(PeriodResponse)),
+        GRANULARITY,
+        lambda insights, asked: insights.timeline(asked.question, asked.others.get("granularity", DAY)),
         responses.timeline,
         responses.timeline,
         tuple(responses.PeriodResponse.model_fields),
+        " Returns every period of the range, with the current one last.",
     ),
     "breakdown": Report(
-        ("by", "limit", "offset"),
+        "Figures by value of a dimension",
+        TableOf(BreakdownResponse),
+        BY,
         _breakdown,
         responses.breakdown,
         responses.breakdown_rows,
         ("value", "label", *SUMS, "count", *ATTENDED, "share", "at_least", "exact"),
+        " Values with the most visits come first.",
     ),
     "hours": Report(
-        (),
+        "Visits by weekday and hour",
+        TableOf(HoursResponse),
+        {},
         lambda insights, asked: insights.hours(asked.question),
         responses.hours,
         responses.hours_rows,
@@ -115,10 +158,10 @@ def respond(
     """
     report, insights = REPORTS[name], insights or current()[ReportServices].reports
     pairs = list(request.args.items(multi=True))
-    asked = insights.asked(pairs, scope, ("format", *report.others), default)
+    asked = insights.asked(pairs, scope, ("format", *(report.query.keys() - COMPARE.keys())), default)
     if asked.compare and name != "summary":
         raise InvalidInput(details={"compare": "can only be used with the summary"})
-    asked = asked.asking(asked.question.within(filters))
+    asked = replace(asked, question=asked.question.within(filters))
     kind = _format(asked.others.get("format"))
     tag = _tag(insights.version(asked.question, bool(asked.compare)), name, repr(asked), kind, language(), VERSION)
     response, has_names = Response(mimetype=MIMETYPES[kind]), labels.names_communities(asked.others.get("by", ""))
@@ -160,64 +203,6 @@ def _number(name: str, text: str, least: int, most: int) -> int:
     return int(text)
 
 
-REFUSED: dict[int, ResponseSpec] = {
-    304: None,
-    400: "a parameter is not valid; see details",
-    429: "too many reports at once; see Retry-After",
-    503: "the database is unavailable, or visits are being counted after an upgrade; see Retry-After",
-}
-OF_SITE: dict[int, ResponseSpec] = {**LOGGED_IN, 403: "only for admins and viewers of the site", **REFUSED}
-OF_COMMUNITY: dict[int, ResponseSpec] = {**INSIDE, **REFUSED}
-OF_LINK: dict[int, ResponseSpec] = {
-    401: "the link has a password that has not been entered in this browser yet",
-    404: "the link is not valid, or no longer valid",
-    **REFUSED,
-    503: f"too many people are using share links, or {REFUSED[503]}",
-}
-
-RANGE = {
-    "range": f"{', '.join(RANGES)}; default 30d",
-    "start": "first day, YYYY-MM-DD in TIMEZONE",
-    "end": "last day, included",
-    "format": "csv or json; the default depends on Accept",
-}
-FILTER = "a value, !value for all others, or empty for visits without a value; repeat it for several values"
-FILTERS = dict.fromkeys(DIMENSIONS, FILTER)
-OF_A_COMMUNITY = {name: FILTER for name in DIMENSIONS if name != "community"}
-COMPARE = {"compare": " or ".join(COMPARISONS)}
-GRANULARITY = {"granularity": "hour, day (default), week or month; at most 2,400 periods"}
-BY = {
-    "by": f"{', '.join(DIMENSIONS)} or event:{{name}}:{{property}}",
-    "limit": f"1 to {MOST_ROWS:,}; default 10",
-    "offset": f"0 to {FURTHEST:,}",
-}
-IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier response"}
-
-
-class Described(NamedTuple):
-    """The API description of one of REPORTS, which is the same wherever the report is available."""
-
-    summary: str
-    response: ResponseSpec
-    query: dict[str, str]
-    more: str = ""
-
-
-KINDS = {
-    "summary": Described("Figures for a range", TableOf(SummaryResponse), COMPARE),
-    "timeline": Described(
-        "Figures by hour, day, week or month",
-        TableOf(ListOf(PeriodResponse)),
-        GRANULARITY,
-        " Returns every period of the range, with the current one last.",
-    ),
-    "breakdown": Described(
-        "Figures by value of a dimension", TableOf(BreakdownResponse), BY, " Values with the most visits come first."
-    ),
-    "hours": Described("Visits by weekday and hour", TableOf(HoursResponse), {}),
-}
-
-
 class ReportPlace(NamedTuple):
     """Where reports are available. The name of the report is appended to `path` and `endpoint`."""
 
@@ -249,7 +234,7 @@ def _by_link(name: str, token: str) -> Response:
     limits.count_address("shared_reports")
     links = current()[ReportServices].shares
     link = links.open(token)
-    share_password.require(link)
+    share_forms.require(link)
     shares.check(request.args.items(multi=True))
     own = shares.scope_of(link), links.filters(link), link.range or DEFAULT
     return respond(name, *own, current()[ReportServices].shared_reports)
@@ -279,7 +264,7 @@ PLACES = (
 )
 
 
-def _add(place: ReportPlace, name: str, kind: Described) -> None:
+def _add(place: ReportPlace, name: str, kind: Report) -> None:
     def view(**where: str) -> Response:
         return place.ask(name, **where)
 
@@ -291,5 +276,5 @@ def _add(place: ReportPlace, name: str, kind: Described) -> None:
 
 
 for place in PLACES:
-    for kind_name, kind in KINDS.items():
+    for kind_name, kind in REPORTS.items():
         _add(place, kind_name, kind)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from koyjabo.reports.engine.results import Breakdown, Figures, Hours, Period, Row, Summary
+from koyjabo.reports.engine.results import Breakdown, Hours, Period, Row, Summary
 from koyjabo.reports.query.groups import Sums
 
 Object = dict[str, Any]
@@ -109,8 +109,8 @@ class HoursResponse(BaseModel):
 
 
 def summary(report: Summary) -> Object:
-    compared = None if report.compared is None else {**_figures(report.compared), "until": report.until}
-    return {**_figures(report.figures), "compared": compared, **_exact(report.reason)}
+    compared = None if report.compared is None else {**report.compared._asdict(), "until": report.until}
+    return {**report.figures._asdict(), "compared": compared, **_exact(report.reason)}
 
 
 def timeline(report: list[Period]) -> list[Object]:
@@ -131,8 +131,8 @@ def hours(report: Hours) -> Object:
 
 
 def summary_rows(report: Summary) -> list[Object]:
-    compared = [] if report.compared is None else [{**_figures(report.compared), "until": report.until}]
-    return [{**figures, "exact": report.exact} for figures in ({**_figures(report.figures), "until": None}, *compared)]
+    compared = [] if report.compared is None else [{**report.compared._asdict(), "until": report.until}]
+    return [{**figures, "exact": report.exact} for figures in ({**report.figures._asdict(), "until": None}, *compared)]
 
 
 def breakdown_rows(report: Breakdown) -> list[Object]:
@@ -145,10 +145,6 @@ def hours_rows(report: Hours) -> list[Object]:
         for day, row in enumerate(report.rows or [[]] * 7)
         for hour in range(24)
     ]
-
-
-def _figures(figures: Figures) -> Object:
-    return figures._asdict()
 
 
 def _row(row: Row) -> Object:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
 from flask import Response, request
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.accounts.login import login_limits
+from koyjabo.core.clock import iso
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import CommunityIds
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui.share_requests import NewShareBody, NewShareResponse, ShareResponse
+from koyjabo.reports.share_queries import ShareLink
+from koyjabo.reports.shares import NewLink
+from koyjabo.reports.ui.share_forms import Range
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import json_response, list_response, no_content
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ListOf, ResponseSpec, describe
 from koyjabo.webkit.pages import links
+from koyjabo.webkit.schemas.bodies import JSON, Body
+from koyjabo.webkit.schemas.fields import NULL, Name, NewPassword, refuse
+from koyjabo.webkit.schemas.moments import MOMENT, Moment
 from koyjabo.webkit.schemas.paging import QUERY, Paging
 
 ALLOWED: dict[int, ResponseSpec] = {
@@ -21,6 +31,86 @@ ALLOWED: dict[int, ResponseSpec] = {
     **CHANGE,
     403: "only for site admins, and for moderators who filter by one of their communities",
 }
+
+
+INTERVAL = "2026-11-01/2026-11-15"
+NOT_FILTERS = N_("must be lists of values by dimension")
+
+
+def _filters(value: Any) -> dict[str, list[str]]:
+    """Parse filters. A value may be null (not recorded), which a query string writes as ""."""
+    if not isinstance(value, dict) or not all(isinstance(texts, list) for texts in value.values()):
+        raise refuse(NOT_FILTERS)
+    if not all(text is None or isinstance(text, str) for values in value.values() for text in values):
+        raise refuse(NOT_FILTERS)
+    return {name: [text or "" for text in values] for name, values in value.items()}
+
+
+TEXTS = {"type": "array", "items": {"anyOf": [{"type": "string"}, NULL]}}
+Filters = Annotated[
+    dict[str, list[str]],
+    BeforeValidator(_filters),
+    WithJsonSchema({"type": "object", "additionalProperties": TEXTS}),
+]
+
+
+class NewShareBody(Body):
+    """A new share link. Only `name` is required."""
+
+    media = JSON
+
+    name: Name = Field(examples=["Search traffic"])
+    filters: Filters = Field(
+        default_factory=dict,
+        description='values by dimension, as in a report query: a leading "!" excludes a value',
+        examples=[{"source": ["google.com"]}],
+    )
+    range: Range = Field(
+        None,
+        description=f"shown unless readers choose another: a name, or two days such as {INTERVAL}; default 30d",
+    )
+    password: NewPassword | None = Field(None, description="must be entered before anything is shown")
+    expires_at: Moment = Field(None, description="default: never", examples=[MOMENT])
+
+    def link(self) -> NewLink:
+        return NewLink(self.name, self.filters, self.range, self.password, self.expires_at)
+
+
+class ShareResponse(BaseModel):
+    """A share link, without its token."""
+
+    id: str
+    name: str
+    filters: dict[str, list[str]]
+    range: str | None
+    has_password: bool
+    created_at: str = Field(examples=[MOMENT])
+    created_by: str = Field(description="a name")
+    expires_at: str | None = Field(examples=[MOMENT])
+    used_at: str | None = Field(description="when it was last opened, to the minute; null if never", examples=[MOMENT])
+
+    @classmethod
+    def of(cls, link: ShareLink) -> ShareResponse:
+        return cls(
+            id=link.id,
+            name=link.name,
+            filters=link.filters,
+            range=link.range,
+            has_password=link.has_password,
+            created_at=iso(link.created_ms),
+            created_by=link.created_by,
+            expires_at=None if link.expires_ms is None else iso(link.expires_ms),
+            used_at=None if link.used_ms is None else iso(link.used_ms),
+        )
+
+
+class NewShareResponse(BaseModel):
+    """A new share link. Its token is not shown again."""
+
+    id: str
+    token: str
+    url: str = Field(examples=["https://live.example.com/share/qLm0…"])
+    filters: dict[str, list[str]]
 
 
 @bp.post("/shares")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from dataclasses import replace
@@ -11,12 +12,12 @@ from functools import partial
 from typing import Any
 
 from koyjabo.core.clock import MINUTE_MS, Clock
-from koyjabo.core.errors import InvalidInput, TooBusy
+from koyjabo.core.errors import InvalidInput, LedgerUnavailable, StillCounting, TooBusy
 from koyjabo.core.i18n import N_
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.engine import ledger_queries
+from koyjabo.reports.engine import snapshot_queries
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
     HoursRequest,
@@ -25,14 +26,12 @@ from koyjabo.reports.engine.requests import (
     TimelineRequest,
 )
 from koyjabo.reports.engine.results import Breakdown, Hours, Period, Summary
-from koyjabo.reports.engine.shared_reads import SharedReads
 from koyjabo.reports.engine.snapshot_queries import read_all
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
-from koyjabo.reports.query.periods import check
-from koyjabo.reports.query.ranges import DEFAULT, compared, whole_days
+from koyjabo.reports.query.ranges import DEFAULT, check, compared, whole_days
 from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.rolled_up.day_sums import SumsOfDay
@@ -106,9 +105,16 @@ class Insights:
 
         Labels are in `language`, or missing without one. Raises InvalidInput.
         """
+        asked: list[ReportRequest] = []
         for request in requests:
-            self._check(request)
-        results = self._read_all([self._seen(request) for request in requests])
+            if isinstance(request, TimelineRequest):
+                check(request.question, request.granularity)
+            if isinstance(request, BreakdownRequest):
+                if not is_dimension(request.dimension):
+                    raise InvalidInput(details={"by": NOT_A_DIMENSION})
+                request = replace(request, is_public=self._is_public)
+            asked.append(request)
+        results = self._read_all(asked)
         return [self._finished(*pair, language) for pair in zip(requests, results, strict=True)]
 
     def summary(self, question: Question, compare: str | None = None) -> Summary:
@@ -132,12 +138,10 @@ class Insights:
         return result
 
     def hours(self, question: Question) -> Hours:
-        """Return visits by weekday and hour in TIMEZONE."""
         result: Hours = self.read([HoursRequest(question)])[0]
         return result
 
     def label(self, dimension: str, value: Value, language: str) -> str:
-        """Return the label for a value of a dimension."""
         names = self._names(dimension, [value] if value else [])
         key = labels.community_of(dimension, value) if value and self._is_public else None
         return (
@@ -148,7 +152,7 @@ class Insights:
         """Return a text that changes whenever a report may change, for ETags. A comparison of a range that ends today
         also changes with the clock.
         """
-        known, now_ms = self._database.read(ledger_queries.version, question), self._clock.now_ms()
+        known, now_ms = self._database.read(snapshot_queries.version, question), self._clock.now_ms()
         known = f"{known}.{self._peak(question, None)}"
         moves = is_compared and question.last == self._clock.today()
         return f"{known}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"
@@ -159,7 +163,7 @@ class Insights:
 
     def first_day(self, scope: Scope = SITE) -> str | None:
         """Return the first day with visits, or None if there is none."""
-        return self._database.read(ledger_queries.first_day, scope)
+        return self._database.read(snapshot_queries.first_day, scope)
 
     def _peak(self, question: Question, stored: int | None) -> int | None:
         """Return the stored peak, or a higher one from the last minute."""
@@ -173,13 +177,6 @@ class Insights:
         with self._slot():
             return self._database.scan(read_all, self._clock, self.live, requests)
 
-    def _check(self, request: ReportRequest) -> None:
-        """Validate a request. Raises InvalidInput."""
-        if isinstance(request, TimelineRequest):
-            check(request.question, request.granularity)
-        elif isinstance(request, BreakdownRequest) and not is_dimension(request.dimension):
-            raise InvalidInput(details={"by": NOT_A_DIMENSION})
-
     def _finished(self, request: ReportRequest, result: Any, language: str | None) -> Any:
         """Add what does not come from the snapshot: labels, and the peak of the last minute."""
         if isinstance(request, SummaryRequest):
@@ -191,15 +188,10 @@ class Insights:
             return result._replace(rows=[row._replace(label=label(row.value)) for row in result.rows])
         return result
 
-    def _seen(self, request: ReportRequest) -> ReportRequest:
-        return (
-            replace(request, is_public=True) if self._is_public and isinstance(request, BreakdownRequest) else request
-        )
-
     def _names(self, dimension: str, values: list[str]) -> dict[str, str]:
         """Return the names of the communities among the values, by the keys that `labels.community_of` returns."""
         keys = {key for value in values if (key := labels.community_of(dimension, value))}
-        return self._database.read(ledger_queries.community_names, keys, self._is_public) if keys else {}
+        return self._database.read(snapshot_queries.community_names, keys, self._is_public) if keys else {}
 
 
 @contextmanager
@@ -212,3 +204,80 @@ def _held(lock: threading.Lock) -> Iterator[None]:
             yield
         finally:
             lock.release()
+
+
+LEAST_REST_S, RESTS, MOST_REST_S = 0.1, 3, 10.0
+"""Pause after a snapshot: 0.1 s or three times its duration, whichever is longer, but at most 10 s. Open pages
+therefore cause at most ten reads a second, which take a quarter of the time.
+"""
+
+
+class _Batch:
+    """Requests waiting for the same snapshot."""
+
+    def __init__(self) -> None:
+        self.requests: dict[ReportRequest, None] = {}
+        self.results: dict[ReportRequest, Any] | None = None
+        self.error: Exception = LedgerUnavailable()  # why there are no results
+        self.done = threading.Event()
+
+
+class SharedReads:
+    """Answers lists of requests. `read` returns the results for one list from one snapshot, and raises the same errors
+    as reports.
+
+    If a shared snapshot fails, each call reads its own requests again, so that one failing report does not break the
+    others.
+    """
+
+    def __init__(self, read: Callable[[Sequence[ReportRequest]], Iterable[Any]]) -> None:
+        self._read = read
+        self._next: _Batch | None = None
+        self._guard = threading.Lock()  # guards `_next`; must not be held while waiting
+        self._turn = threading.Lock()  # held by the call that reads
+        self._rested_at = 0.0  # monotonic s
+
+    def read(self, requests: Sequence[ReportRequest]) -> list[Any]:
+        """Wait for a snapshot that begins after this call, shared with all calls that wait for it."""
+        with self._guard:
+            is_first = self._next is None
+            batch = self._next = self._next or _Batch()
+            batch.requests.update(dict.fromkeys(requests))
+        with out_of_turn():
+            if is_first:
+                self._read_batch(batch)
+            batch.done.wait()
+        if batch.results is None:
+            if isinstance(batch.error, StillCounting | TooBusy) or batch.requests.keys() == set(requests):
+                raise batch.error
+            with out_of_turn():
+                return self._read_rested(lambda: requests)
+        return [batch.results[request] for request in requests]
+
+    def _read_batch(self, batch: _Batch) -> None:
+        def waiting() -> Sequence[ReportRequest]:
+            with self._guard:
+                self._next = None
+            return list(batch.requests)
+
+        try:
+            batch.results = dict(zip(batch.requests, self._read_rested(waiting), strict=True))
+        except Exception as error:
+            batch.error = error
+        finally:
+            with self._guard:
+                if self._next is batch:  # the reading task was ended during its pause
+                    self._next = None
+            batch.done.set()
+
+    def _read_rested(self, requests: Callable[[], Sequence[ReportRequest]]) -> list[Any]:
+        """Read after the pause. Only one call reads at a time."""
+        with self._turn:
+            time.sleep(max(0.0, self._rested_at - time.monotonic()))
+            asked = requests()
+            began = time.monotonic()
+            try:
+                return list(self._read(asked))
+            finally:
+                ended = time.monotonic()
+                self._rested_at = ended + min(MOST_REST_S, max(LEAST_REST_S, RESTS * (ended - began)))

@@ -33,8 +33,6 @@ MOST_ROWS = 1_000
 
 
 class Figures(NamedTuple):
-    """The figures for a range."""
-
     start: str  # the first day
     end: str  # the last day, inclusive
     visits: int | None
@@ -95,6 +93,11 @@ class Breakdown(NamedTuple):
     total: Sums
     values: int
     reason: str | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a value that is missing from the rows has no visits."""
+        return self.reason is None and len(self.rows) == self.values
 
 
 class SnapshotTotals(NamedTuple):

@@ -17,9 +17,18 @@ from koyjabo.database.json_rows import postgres_insert
 from koyjabo.database.postgres import UNAVAILABLE, PostgresLink, limits, was_committed, was_refused
 from koyjabo.database.timelines import ServerTimeline
 from koyjabo.models import Event
-from koyjabo.reports.events.event_plan import EVENT_COLUMNS, EventPlan, Found, KnownEvents, keys, plan, visitors
 from koyjabo.reports.events.event_queries import EVENTS_LOCK, newest_visit
-from koyjabo.reports.events.records import NewEvents, Recorded
+from koyjabo.reports.events.records import (
+    EVENT_COLUMNS,
+    EventPlan,
+    Found,
+    KnownEvents,
+    NewEvents,
+    Recorded,
+    keys,
+    plan,
+    visitors,
+)
 
 LOOK_UP = f"""
 BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
@@ -85,7 +94,10 @@ class PostgresEventStore:
                 if first and was_committed(cursor, first.transaction, first.server):
                     made.results = first.results
                 self._planned = PlannedEvents(transaction, connection.server, made.results)
-                cursor.execute(*_message(made))
+                if made.rows:
+                    cursor.execute(ADD + COMMIT, [json.dumps(made.rows)])
+                else:
+                    cursor.execute(COMMIT)
         except BaseException:
             self._link.close()
             raise
@@ -96,13 +108,6 @@ class PostgresEventStore:
 
     def close(self) -> None:
         self._link.close()
-
-
-def _message(made: EventPlan) -> tuple[str, list[str]]:
-    """Return a plan's statements and the commit, with their parameters."""
-    if not made.rows:
-        return COMMIT, []
-    return ADD + COMMIT, [json.dumps(made.rows)]
 
 
 def _look_up(cursor: Any, batch: list[NewEvents]) -> tuple[int, KnownEvents]:

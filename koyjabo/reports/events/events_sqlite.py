@@ -10,9 +10,8 @@ from koyjabo.core.clock import Clock
 from koyjabo.database.json_rows import sqlite_insert
 from koyjabo.database.sqlite import FileLock, SqliteConnection, connect
 from koyjabo.models import Event
-from koyjabo.reports.events.event_plan import EVENT_COLUMNS, KnownEvents, keys, plan, visitors
 from koyjabo.reports.events.event_queries import newest_visit
-from koyjabo.reports.events.records import NewEvents, Recorded
+from koyjabo.reports.events.records import EVENT_COLUMNS, KnownEvents, NewEvents, Recorded, keys, plan, visitors
 
 LOOK_UP = f"""
 SELECT (SELECT coalesce(max(id), 0) FROM events), (

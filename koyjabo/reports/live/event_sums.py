@@ -5,26 +5,27 @@ from any day, passes the filters.
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from pyroaring import BitMap
 
-from koyjabo.core.clock import Clock
+from koyjabo.core.clock import Clock, shifted
 from koyjabo.models import SITE
 from koyjabo.reports.events.records import PAGEVIEW
-from koyjabo.reports.live.followed import Followed
+from koyjabo.reports.live.visit_sums import MARGIN_DAYS, Followed, VisitSums
+from koyjabo.reports.log.block_queries import Reading
 from koyjabo.reports.log.blocks import Rows
 from koyjabo.reports.log.log import BEGINNING, Log, Position
-from koyjabo.reports.log.row_queries import NO_VISIT
-from koyjabo.reports.log.state_queries import Reading
-from koyjabo.reports.query.dimensions import VISITOR_KIND, has_many
-from koyjabo.reports.query.groups import VALUE
-from koyjabo.reports.query.periods import DAY
+from koyjabo.reports.log.row_queries import IN_COMMUNITY, NO_VISIT, ON_SITE
+from koyjabo.reports.query.dimensions import EVENT, VIEWED_PAGE, VISITOR_KIND, has_many, property_of
+from koyjabo.reports.query.groups import VALUE, VisitSet
+from koyjabo.reports.query.parameters import LAST_DAY
+from koyjabo.reports.query.ranges import DAY
 from koyjabo.reports.query.report_query import Filter, Question, Value, passes_none
-from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE, property_of
 
 MOST_KNOWN = 50
 """Maximum number of sets of visits in memory."""
@@ -51,7 +52,6 @@ def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:
 
 @lru_cache(maxsize=16_384)
 def properties_of(text: str | None) -> Mapping[str, str]:
-    """Parse an event's properties."""
     props: dict[str, str] = json.loads(text or "{}")
     return props
 
@@ -185,3 +185,68 @@ def passes_without_visit(question: Question) -> bool:
         dimension == VISITOR_KIND or has_many(dimension) or not passes_none(dimension, filter_)
         for dimension, filter_ in question.filters.items()
     )
+
+
+ValueVisits = dict[Value, VisitSet]
+
+SET_SIZE = 1_000
+"""Bytes that a value takes up even without visits."""
+
+
+def add(sets: ValueVisits, values: Sequence[Value], visits: Sequence[tuple[int, int, bool]]) -> None:
+    """Add visits to the sets of their values. A visit is (id, visitor, is new)."""
+    by_value: defaultdict[Value, list[tuple[int, int, bool]]] = defaultdict(list)
+    for value, visit in zip(values, visits, strict=True):
+        by_value[value].append(visit)
+    for value, these in by_value.items():
+        known = sets.setdefault(value, VisitSet.union())
+        known.all.update(id for id, _, _ in these)
+        known.new.update(id for id, _, is_new in these if is_new)
+        known.people.update(visitor for _, visitor, _ in these)
+
+
+def read(visits: Rows, question: Question) -> list[tuple[int, int, bool]]:
+    bit = ON_SITE if question.scope == SITE else IN_COMMUNITY
+    are_new = visits.named("new_in", [bool(new_in & bit) for new_in in range(4)])
+    return list(zip(visits.column("id"), visits.column("visitor"), are_new, strict=True))
+
+
+class _SumsByValue(Followed[ValueVisits]):
+    def size_of(self, sums: ValueVisits) -> int:
+        return sum(SET_SIZE + 6 * len(visits.all) for visits in sums.values())
+
+    def _new(self, key: str) -> ValueVisits:
+        return {}
+
+
+class Landings(_SumsByValue):
+    """A question's visits by their first page."""
+
+    def _add(self, session: Reading, sums: ValueVisits, key: str, rows: Rows) -> None:
+        landed = rows.copy()
+        pages = rows.block.values["page"]
+        landed.check("page", [page is not None for page in pages])
+        add(sums, landed.named("page", pages), read(landed, self.question))
+
+
+class VisitsOfValues(_SumsByValue):
+    """A question's visits by dimension and value of their events, no matter when the events happened."""
+
+    def __init__(self, visits: VisitSums, log: Log, until_ms: int | None = None) -> None:
+        """`until_ms` is the end of the range of visits."""
+        self._asked, first = visits.question, shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
+        super().__init__(replace(self._asked, first=first, last=LAST_DAY, filters={}), visits.clock)
+        self._log = log
+        self._passing = PassingVisits(log, lambda rows: visits.leave(rows, until_ms), passes_without_visit=False)
+
+    def _check(self, session: Reading, rows: Rows) -> None:
+        self._passing.look_at(session, rows)
+        self._passing.leave(rows)
+
+    def _add(self, session: Reading, sums: ValueVisits, key: str, rows: Rows) -> None:
+        events, column, values = counted(rows, key)
+        ids = events.column("visit_id")
+        visits: dict[int, tuple[int, int, bool]] = {}
+        for some in self._log.rows_with(session, sorted(set(ids))):
+            visits |= {visit[0]: visit for visit in read(some, self._asked)}
+        add(sums, events.named(column, values), [visits[id] for id in ids])

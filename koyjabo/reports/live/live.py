@@ -16,24 +16,24 @@ from koyjabo.evidence.facts import CHANGING
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.live.event_sums import (
     EventSums,
+    Landings,
     PassingVisits,
+    VisitsOfValues,
     VisitsWithEvents,
     passes_without_visit,
     properties_of,
 )
-from koyjabo.reports.live.value_visits import Landings, VisitsOfValues, union_of
 from koyjabo.reports.live.visit_sums import AttendedSets, LengthCounts, VisitSums, check
-from koyjabo.reports.log import row_queries, state_queries
+from koyjabo.reports.log import block_queries, row_queries
+from koyjabo.reports.log.block_queries import LogState, Reading
 from koyjabo.reports.log.blocks import Block, Rows
-from koyjabo.reports.log.log import BEGINNING, AttendedRows, Log
+from koyjabo.reports.log.log import BEGINNING, Log
 from koyjabo.reports.log.row_queries import EVENTS, VISITS
-from koyjabo.reports.log.state_queries import LogState, Reading
 from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.reports.query.dimensions import has_many
+from koyjabo.reports.query.dimensions import EVENT, VIEWED_PAGE, has_many
 from koyjabo.reports.query.groups import LENGTHS, Attended, Groups, VisitSet
-from koyjabo.reports.query.periods import DAY
+from koyjabo.reports.query.ranges import DAY
 from koyjabo.reports.query.report_query import Question, Value
-from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
 
 MOST_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
 """Maximum bytes for all sums, and the bytes that a question takes up even without sums."""
@@ -62,11 +62,6 @@ class _Asked:
         all_sums = (self.visits, self.events, self.landings, self.values, self.attended)
         return QUESTION_SIZE + sum(sums.size for sums in all_sums)
 
-    def adjust(self, changed: AttendedRows) -> None:
-        """Apply changes in attended times."""
-        self.visits.adjust(changed)
-        self.attended.forget()
-
 
 class Live:
     """The rows and sums of one thread. `refresh` begins each snapshot."""
@@ -78,9 +73,8 @@ class Live:
 
     def forget(self) -> None:
         self._version: Any = None
-        self._attendance = self._attendance_dropped = (
-            0  # the highest `attendance.seq` that was read, and the highest one that was removed
-        )
+        self._attendance = 0  # the highest `attendance.seq` that was read
+        self._attendance_dropped = 0  # the highest one that was removed
         properties_of.cache_clear()
         self._asked: dict[Any, _Asked] = {}  # the most recently used is last
         self._with_events = VisitsWithEvents()
@@ -107,7 +101,6 @@ class Live:
         return state
 
     def read_some(self, session: Reading) -> Read:
-        """Read some of the new rows."""
         state = self.at(session)
         has_more = self.visits.read_some(session, state.visits) or self.events.read_some(session, state.events)
         return Read(state, [*self.visits.unsaved.values(), *self.events.unsaved.values()], has_more)
@@ -116,7 +109,9 @@ class Live:
         """Group a question's visits by the name of a period, a value, (weekday, hour), or None for everything. The same
         pass also reads the keys in `others`.
         """
-        return self._of(session, question).visits.by(session, self.visits, key, question.until_ms, others)
+        sums = self._of(session, question).visits
+        groups: Groups = sums.followed(session, self.visits, key, question.until_ms, others).groups
+        return groups
 
     def events_by(self, session: Reading, question: Question, dimension: str, key: str) -> Counter[Any]:
         """Count the events of a dimension by a key of `EventSums`."""
@@ -142,7 +137,7 @@ class Live:
         landings = asked.landings.followed(session, self.visits, "page", question.until_ms)
         values = by_value.keys() | landings.keys()
         both = (by_value, landings)
-        return {value: union_of(sets[value] for sets in both if value in sets) for value in values}
+        return {value: VisitSet.union(sets[value] for sets in both if value in sets) for value in values}
 
     def median_s(self, session: Reading, question: Question, others: Collection[str] = ()) -> int | None:
         """Return the lower median length of the question's measured visits in whole seconds, or None if there are none.
@@ -180,7 +175,7 @@ class Live:
         """Read the snapshot's state. Forget all rows if some have changed since the last read, for example through an
         erasure.
         """
-        state = state_queries.read(session)
+        state = block_queries.read_state(session)
         is_back = state.visits < self.visits.upto or state.events < self.events.upto
         is_back |= not state.attendance_dropped <= self._attendance <= state.attendance
         if is_back or state.version != self._version:
@@ -202,7 +197,8 @@ class Live:
             places = changed.places()
             for key, asked in self._asked.items():
                 if not CHANGING & key[0].filters.keys():
-                    asked.adjust(changed)
+                    asked.visits.adjust(changed)
+                    asked.attended.forget()
                 elif any(key[0].has(*place) for place in places):
                     moved.add(key)
         for key in moved:

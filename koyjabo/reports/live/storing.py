@@ -4,19 +4,15 @@ reports also read rows without a block.
 
 from __future__ import annotations
 
-import logging
-import secrets
 from contextlib import suppress
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Advance, Runtime
-from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.jobs.leases import LeasedTasks
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
-
-log = logging.getLogger(__name__)
 
 LEASE = "insights"
 POLL_S = 5.0
@@ -26,34 +22,28 @@ RENEW_MS = 20_000
 """How often the lease is renewed, ms: after a third of its length."""
 
 
-class LeaseLost(Exception):
-    """This worker did not renew its lease in time, and another worker has taken it."""
-
-
 class Storing:
     """Stores blocks. All methods wait, and raise LedgerUnavailable. `live` belongs to the thread for scans."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, live: Live) -> None:
-        self._database, self._clock, self._runtime, self._live = database, clock, runtime, live
-        self._worker = secrets.token_hex(16)
+        self._database, self._clock, self._live = database, clock, live
+        self._tasks = LeasedTasks(database, clock, runtime, LEASE, "blocks_interrupted", "blocks_failed")
         # Blocks made with other rules are replaced only once, because two servers may run different rules for a long
         # time.
         self._has_begun = False
-        self._busy = False
         self._renewed_ms = 0
         self.last_behind = 0
         """The number of visits without a block at the last `tick`."""
 
     def tick(self) -> None:
         """Start a task that stores blocks, if some are due and no other worker is storing them. Never raises."""
-        if self._busy:
+        if self._tasks.busy:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
             has_other_rules = self._has_other_rules()
             self.last_behind, is_due = self._database.read(block_queries.backlog)
             if (has_other_rules or is_due) and self._is_leased():
-                self._busy = True
-                self._runtime.start_task(self._work)
+                self._tasks.start(LEASE, self._work)
 
     def behind(self) -> int:
         """Return the number of visits without a block."""
@@ -85,19 +75,13 @@ class Storing:
     def _is_leased(self) -> bool:
         """Take or renew the lease. Returns False if another worker has it."""
         self._renewed_ms = self._clock.elapsed_ms()
-        return self._database.write(work_claim_queries.renew_lease, LEASE, self._worker, self._clock.now_ms())
+        return self._tasks.take()
 
     def _renew(self, visits: int) -> None:
-        if self._clock.elapsed_ms() - self._renewed_ms >= RENEW_MS and not self._is_leased():
-            raise LeaseLost
+        """Renew the lease. If another worker has taken it, both store, and each block is stored once."""
+        if self._clock.elapsed_ms() - self._renewed_ms >= RENEW_MS:
+            self._is_leased()
 
     def _work(self) -> None:
-        try:
-            self.catch_up(self._renew)
-            self._database.write(work_claim_queries.release_lease, LEASE, self._worker)
-        except (LedgerUnavailable, LeaseLost) as error:
-            log.warning("blocks_interrupted cause=%r", str(error.__cause__ or error))
-        except Exception:
-            log.exception("blocks_failed")
-        finally:
-            self._busy = False
+        self.catch_up(self._renew)
+        self._tasks.release()

@@ -1,4 +1,9 @@
-"""Reads and writes stored blocks."""
+"""Reads and writes stored blocks, and the state of the logs, which shows whether stored blocks and rows in memory are
+still valid.
+
+A transaction that changes or removes rows locks the state, counts a change and corrects the blocks. Earlier versions
+count changes without correcting blocks; in that case, all blocks are rebuilt.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,89 @@ from typing import NamedTuple
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from koyjabo.reports.log import row_queries, state_queries
+from koyjabo.reports.log import row_queries
 from koyjabo.reports.log.blocks import LEAST, SIZE, Block, BlockKind
 from koyjabo.reports.log.row_queries import EVENTS, LARGEST_ID, VISITS, ReadRows
-from koyjabo.reports.log.state_queries import LogState
 from koyjabo.reports.log.trait_parser import TraitParser
+
+Reading = Session
+"""A session that reads a snapshot."""
+
+CHANGES = "changes"
+"""The name of a row in `watermarks`."""
+
+STATE = text("""
+SELECT c.epoch, c.visits, (SELECT coalesce(max(id), 0) FROM events),
+       coalesce((SELECT upto FROM watermarks WHERE name = 'changes'), 0),
+       (SELECT upto FROM watermarks WHERE name = 'blocks'),
+       (SELECT version FROM watermarks WHERE name = 'blocks'),
+       coalesce((SELECT day FROM nightly_work WHERE name = 'folded'), ''),
+       coalesce((SELECT day FROM nightly_work WHERE name = 'folding'), ''),
+       coalesce((SELECT seen_ms FROM nightly_work WHERE name = 'folding'), 0),
+       coalesce((SELECT upto FROM watermarks WHERE name = 'attendance'), 0),
+       coalesce((SELECT upto FROM watermarks WHERE name = 'attendance_dropped'), 0)
+FROM counters c WHERE c.scope = 'site'
+""")
+MAKE_ROW = text("INSERT INTO watermarks (name, upto, version) VALUES ('changes', 0, 0) ON CONFLICT DO NOTHING")
+LOCK = "SELECT upto FROM watermarks WHERE name = 'changes'"
+CHANGE = text("""
+UPDATE watermarks SET upto = upto + 1
+WHERE name = 'changes' OR (name = 'blocks' AND upto = (SELECT upto FROM watermarks WHERE name = 'changes'))
+""")
+MARK = text("""
+INSERT INTO watermarks (name, upto, version) VALUES ('blocks', :changes, :rules)
+ON CONFLICT (name) DO UPDATE SET upto = excluded.upto, version = excluded.version
+""")
+
+
+class LogState(NamedTuple):
+    """`changes` counts changes of existing rows. Stored blocks are valid while `blocks` equals `changes`. `rules` is
+    the version of the parser that made them (`trait_parser`).
+    """
+
+    epoch: int
+    visits: int  # the newest id
+    events: int
+    changes: int
+    blocks: int | None
+    rules: int | None
+    folded_before: str  # sums have all events before this day, and visits without rows
+    folding: str  # sums also have the visits of this day up to `folding_upto`, whose rows are being removed
+    folding_upto: int
+    attendance: int  # the highest `attendance.seq`
+    attendance_dropped: int  # the highest one whose row was removed
+
+    @property
+    def version(self) -> tuple[int, int, str, str, int]:
+        """Identifies the rows in memory. If it differs, some may have been changed or removed."""
+        return self.epoch, self.changes, self.folded_before, self.folding, self.folding_upto
+
+    @property
+    def has_blocks(self) -> bool:
+        return self.blocks == self.changes
+
+
+def read_state(session: Session) -> LogState:
+    return LogState._make(session.execute(STATE).one())
+
+
+def lock(session: Session) -> LogState:
+    """Lock the state until the transaction ends, so that no other transaction can count a change. Returns the state."""
+    session.execute(MAKE_ROW)
+    session.execute(text(LOCK if session.get_bind().dialect.name == "sqlite" else f"{LOCK} FOR UPDATE"))
+    return read_state(session)
+
+
+def changed(session: Session) -> None:
+    """Count a change of existing rows, so that all workers read them again. Stored blocks must already be corrected."""
+    session.execute(MAKE_ROW)
+    session.execute(CHANGE)
+
+
+def mark_blocks(session: Session, changes: int, rules: int) -> None:
+    """Mark the stored blocks as valid. The caller holds the lock."""
+    session.execute(MARK, {"changes": changes, "rules": rules})
+
 
 HEADS = "SELECT first, last, first_day, last_day FROM {table} WHERE first > :after ORDER BY first"
 PACKED = "SELECT packed FROM {table} WHERE first = :first"
@@ -55,8 +138,7 @@ def heads(session: Session, kind: BlockKind, after: int = 0) -> list[BlockHead]:
 
 
 def block(session: Session, kind: BlockKind, head: BlockHead) -> Block:
-    packed = _packed(session, kind, head)
-    return Block.unpack(kind, head.first, head.last, packed)
+    return Block.unpack(kind, head.first, head.last, _packed(session, kind, head))
 
 
 def are_more(session: Session, kind: BlockKind, after: int, upto: int, most: int) -> bool:
@@ -66,39 +148,34 @@ def are_more(session: Session, kind: BlockKind, after: int, upto: int, most: int
 
 
 def backlog(session: Session) -> Backlog:
-    has_blocks = state_queries.read(session).has_blocks
-    (visits, *are_due), (_, *events_are_due) = (
-        _without_block(session, kind, has_blocks, most) for kind, most in ((VISITS, MOST_COUNTED), (EVENTS, SIZE))
-    )
-    return Backlog(visits, any(are_due + events_are_due))
-
-
-def _without_block(session: Session, kind: BlockKind, has_blocks: bool, most: int) -> tuple[int, bool]:
-    """Return the number of rows without a block, at most `most`, and whether they may fill a block."""
-    after = session.execute(_statement(NEWEST, kind)).scalar_one() if has_blocks else 0
-    these = {"after": after, "upto": LARGEST_ID, "most": most, "least": LEAST - 1}
-    rows = int(session.execute(_statement(MORE, kind), these).scalar_one())
-    day, newest_day = session.execute(_statement(DAYS, kind), these).one()
-    return rows, rows >= SIZE or (day is not None and day != newest_day)
+    has_blocks, counts, is_due = read_state(session).has_blocks, [], False
+    for kind, most in ((VISITS, MOST_COUNTED), (EVENTS, SIZE)):
+        after = session.execute(_statement(NEWEST, kind)).scalar_one() if has_blocks else 0
+        these = {"after": after, "upto": LARGEST_ID, "most": most, "least": LEAST - 1}
+        rows = int(session.execute(_statement(MORE, kind), these).scalar_one())
+        day, newest_day = session.execute(_statement(DAYS, kind), these).one()
+        counts.append(rows)
+        is_due |= rows >= SIZE or (day is not None and day != newest_day)
+    return Backlog(counts[0], is_due)
 
 
 def replace_rules(session: Session, rules: int) -> None:
     """Remove all blocks that were made with other rules, so that they are rebuilt."""
-    if state_queries.lock(session).rules != rules:
+    if lock(session).rules != rules:
         remove_all(session)
-        state_queries.mark_blocks(session, state_queries.read(session).changes, rules)
+        mark_blocks(session, read_state(session).changes, rules)
 
 
 def save(session: Session, seen: LogState, rules: int, blocks: Iterable[Block]) -> None:
     """Store blocks, unless their rows may have changed since the state that was `seen`."""
-    now = state_queries.lock(session)
+    now = lock(session)
     if now.version != seen.version or now.visits < seen.visits or now.events < seen.events:
         return
     if now.attendance_dropped > seen.attendance:  # blocks that are not stored yet were not corrected
         return
     if not now.has_blocks:
         _delete(session)
-        state_queries.mark_blocks(session, now.changes, rules)
+        mark_blocks(session, now.changes, rules)
     for made in blocks:
         first_day, last_day = made.days
         row = {"first": made.first, "last": made.last, "first_day": first_day, "last_day": last_day}
@@ -108,7 +185,7 @@ def save(session: Session, seen: LogState, rules: int, blocks: Iterable[Block]) 
 def remove_all(session: Session) -> None:
     """Remove all blocks, so that they are rebuilt."""
     _delete(session)
-    state_queries.changed(session)
+    changed(session)
 
 
 def remove(session: Session, kind: BlockKind, after: int, upto: int, first_day: str, day: str) -> None:
@@ -116,17 +193,17 @@ def remove(session: Session, kind: BlockKind, after: int, upto: int, first_day: 
 
     The transaction removes some of these rows.
     """
-    state_queries.lock(session)
+    lock(session)
     these = {"after": after, "upto": upto, "first_day": first_day, "day": day}
     session.execute(_statement(REMOVE, kind), these)
-    state_queries.changed(session)
+    changed(session)
 
 
 def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:
     """Correct the blocks that contain these changed rows, and count the change."""
     if ids:
-        state_queries.lock(session)
-        state_queries.changed(session)
+        lock(session)
+        changed(session)
     for stored, theirs in _blocks_of(session, kind, ids):
         stored.replace({id: row for id in theirs for row in read(session, id - 1, id, 1)})
         session.execute(_statement(REPACK, kind), {"first": stored.first, "packed": stored.pack()})
@@ -136,7 +213,7 @@ def correct_attended(session: Session, visits: Collection[int]) -> None:
     """Correct the blocks of visits whose rows in `attendance` are being removed. Readers have either read these rows or
     notice that they are gone.
     """
-    state_queries.lock(session)
+    lock(session)
     for stored, theirs in _blocks_of(session, VISITS, visits):
         stored.patch(row_queries.attended(session, theirs))
         session.execute(_statement(REPACK, VISITS), {"first": stored.first, "packed": stored.pack()})
@@ -155,7 +232,7 @@ def problems(session: Session, parser: TraitParser, advance: Callable[[], object
     """Rebuild each block, compare it with the stored one byte by byte, and yield a sentence for each difference. Blocks
     made with other rules are skipped, because they will be replaced.
     """
-    state, edge = state_queries.read(session), 0
+    state, edge = read_state(session), 0
     if not state.has_blocks or state.rules != parser.rules:
         return
     for kind, read in ((VISITS, row_queries.visits(parser)), (EVENTS, row_queries.events)):
@@ -166,21 +243,15 @@ def problems(session: Session, parser: TraitParser, advance: Callable[[], object
             made = Block.after(kind, head.first - 1)
             for plain, coded in read(session, head.first - 1, head.last, head.last - head.first + 1):
                 made.append(plain, coded)
-            stored = _packed(session, kind, head)
-            if made.pack() != (_corrected(session, head, stored) if kind == VISITS else stored):
+            packed = _packed(session, kind, head)
+            if kind == VISITS and (changes := row_queries.changed_since(session, 0, head.first, head.last)):
+                stored = Block.unpack(VISITS, head.first, head.last, packed)
+                stored.patch(changes)  # attended times that were written since the block was stored
+                packed = stored.pack()
+            if made.pack() != packed:
                 yield f"{kind.table}: {kind.source} {head.first} to {head.last} do not match their block"
             advance()
         edge = 0
-
-
-def _corrected(session: Session, head: BlockHead, packed: bytes) -> bytes:
-    """Return a stored block with the attended times that were written since it was stored."""
-    changes = row_queries.changed_since(session, 0, head.first, head.last)
-    if not changes:
-        return packed
-    stored = Block.unpack(VISITS, head.first, head.last, packed)
-    stored.patch(changes)
-    return stored.pack()
 
 
 def _delete(session: Session) -> None:

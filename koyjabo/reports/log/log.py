@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 from koyjabo.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.block_queries import BlockHead
+from koyjabo.reports.log.block_queries import BlockHead, Reading
 from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, Rows, Seen
 from koyjabo.reports.log.row_queries import ReadRows
-from koyjabo.reports.log.state_queries import Reading
 
 MOST_UNREAD = 100_000
 """Maximum number of rows without a block that a report reads, which takes about 1 s."""
@@ -99,7 +98,7 @@ class Log:
         for place in range(start[0], min(end[0], len(self._heads)) + 1):
             if time.monotonic() > self.deadline_s:
                 raise LedgerUnavailable
-            first_day, last_day = self._days(place)
+            first_day, last_day = self._open.days if place == len(self._heads) else self._heads[place][2:]
             if first_day > last or last_day < first:
                 continue
             block = self._block(session, place)
@@ -154,9 +153,6 @@ class Log:
             yield place, at, upto
             at = upto
 
-    def _days(self, place: int) -> tuple[str, str]:
-        return self._open.days if place == len(self._heads) else self._heads[place][2:]
-
     def _block(self, session: Reading, place: int) -> Block:
         if place == len(self._heads):
             return self._open
@@ -189,12 +185,15 @@ class Log:
         after = min([*self.unsaved, edge + 1]) - 1
         for head in block_queries.heads(session, self._kind, after) if self.has_blocks and is_due else ():
             if self._heads and head.first <= self._heads[-1].last:
-                self._saved(head.first)
+                block = self.unsaved.pop(head.first, None)
+                if block is not None:
+                    self._keep(block)
                 continue
             if self._open.first < head.first:  # a block is missing
                 if most == math.inf:
                     self._require_few(session, head.first - 1)
-                most -= self._read_gap(session, head.first - 1, most)
+                while self.upto < head.first - 1 and most > 0:
+                    most -= self._read(session, head.first - 1)
                 if self.upto < head.first - 1:
                     return False
                 if len(self._open):
@@ -209,18 +208,6 @@ class Log:
         is_far = upto - self.upto > MOST_UNREAD
         if is_far and block_queries.are_more(session, self._kind, self.upto, upto, MOST_UNREAD):
             raise StillCounting
-
-    def _read_gap(self, session: Reading, upto: int, most: float) -> int:
-        """Read about `most` rows up to this id. Returns how many were read."""
-        count = 0
-        while self.upto < upto and count < most:
-            count += self._read(session, upto)
-        return count
-
-    def _saved(self, first: int) -> None:
-        block = self.unsaved.pop(first, None)
-        if block is not None:
-            self._keep(block)
 
     def _read(self, session: Reading, newest: int) -> int:
         """Read the next AT_ONCE rows. Returns how many were read."""

@@ -15,8 +15,11 @@ VISITOR_KIND, NEW, RETURNING = "visitor_kind", "new", "returning"
 DIMENSIONS = ("page", "viewed_page", "referrer", *TRAITS, "community", VISITOR_KIND, *FACTS, "event")
 """All dimensions except `event:{name}:{property}`."""
 
-COUNTED = ("viewed_page", "event")
-"""Dimensions whose rows have a `count`. Rows of `event:…` dimensions have one as well."""
+EVENT, VIEWED_PAGE = COUNTED = ("event", "viewed_page")
+"""Events by name, and page views by page: dimensions whose rows have a `count`. Rows of properties have one as well."""
+
+PROPERTIES = f"{EVENT}:"
+"""Prefix of the dimensions of properties, `event:{name}:{property}`."""
 
 DIRECT, SEARCH, SOCIAL, AI, REFERRAL, CAMPAIGN = "direct", "search", "social", "ai", "referral", "campaign"
 """The values of `channel`."""
@@ -27,4 +30,10 @@ BOT = "bot"
 
 def has_many(dimension: str) -> bool:
     """Return whether a visit can have several values for a dimension."""
-    return dimension in COUNTED or dimension.startswith("event:")
+    return dimension in COUNTED or dimension.startswith(PROPERTIES)
+
+
+def property_of(dimension: str) -> tuple[str, str]:
+    """Return the event name and the property name from `event:{name}:{property}`."""
+    _, name, property_ = dimension.split(":", 2)
+    return name, property_

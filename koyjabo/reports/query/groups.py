@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from pyroaring import BitMap
 
-from koyjabo.reports.query.periods import GRANULARITIES
+from koyjabo.reports.query.ranges import GRANULARITIES
 
 EVERYTHING, WEEKDAY, LENGTHS = "everything", "weekday", "lengths"
 """Keys other than GRANULARITIES and the visit dimensions: all visits together, (weekday from 0, hour), and the lengths
@@ -87,12 +87,13 @@ class VisitSet(NamedTuple):
     people: BitMap
 
     @classmethod
-    def none(cls) -> VisitSet:
-        return cls(BitMap(), BitMap(), BitMap())
-
-    def take(self, other: VisitSet) -> None:
-        for own, others in zip(self, other, strict=True):
-            own |= others
+    def union(cls, sets: Iterable[VisitSet] = ()) -> VisitSet:
+        """Return a new set."""
+        union = cls(BitMap(), BitMap(), BitMap())
+        for visits in sets:
+            for own, others in zip(union, visits, strict=True):
+                own |= others
+        return union
 
     def sums(self, count: int, attended: Attended) -> Sums:
         return Sums(len(self.all), len(self.people), len(self.new), count, attended[0], seconds(attended[1]))

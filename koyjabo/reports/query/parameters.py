@@ -85,10 +85,6 @@ class Parameters:
         filters = [(name, text) for name in sorted(question.filters) for text in _written(question.filters[name])]
         return [*pairs, *filters, *sorted(self.others.items())]
 
-    def asking(self, question: Question) -> Parameters:
-        """Return the same parameters with different filters, for links."""
-        return replace(self, question=question)
-
 
 def read_day(text: str) -> date | None:
     """Parse a day (YYYY-MM-DD, years 1970 to 2999). Returns None for any other text."""

@@ -1,12 +1,15 @@
-"""Named ranges of days, and the ranges they are compared with."""
+"""Named ranges of days, the ranges they are compared with, and their periods: hours, days, weeks and months in
+TIMEZONE.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
 from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
 from koyjabo.reports.query.report_query import Question
 
@@ -17,7 +20,7 @@ NOT_A_RANGE = N_("must be one of today, yesterday, 7d, 30d, 90d, 365d, month, al
 WEEKDAY, PREVIOUS, YEAR, NO_COMPARISON = "weekday", "previous", "year", "none"
 COMPARISONS = (WEEKDAY, PREVIOUS, YEAR)
 NOT_A_COMPARISON = N_("must be one of weekday, previous, year, none")
-WEEK, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
+DAYS_OF_WEEK, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
 """Lengths in days."""
 
 EPOCH = date(1970, 1, 1)
@@ -53,7 +56,7 @@ def compared(question: Question, how: str, clock: Clock) -> Question:
     else:
         ago = length(question)
         if how == WEEKDAY:  # the smallest number of whole weeks that covers the range; 52 weeks for a year
-            ago = YEAR_OF_WEEKS if ago in YEARS else -(-ago // WEEK) * WEEK
+            ago = YEAR_OF_WEEKS if ago in YEARS else -(-ago // DAYS_OF_WEEK) * DAYS_OF_WEEK
         days = shifted(first, -ago), shifted(last, -ago)
     until_ms = clock.same_time_ms(days[1]) if last == clock.today() else None
     return replace(question, first=days[0], last=days[1], until_ms=until_ms)
@@ -90,3 +93,75 @@ def _year_before(day: str) -> str:
         return date.fromisoformat(f"{year:04d}{rest}").isoformat()
     except ValueError:  # 29 February
         return f"{year:04d}-02-28"
+
+
+HOUR, DAY, WEEK, MONTH = "hour", "day", "week", "month"
+GRANULARITIES = (HOUR, DAY, WEEK, MONTH)
+MOST_PERIODS = 2_400
+NOT_A_GRANULARITY = N_("must be one of hour, day, week, month")
+LONGEST = {HOUR: 1 / 24, DAY: 1, WEEK: 7, MONTH: 31}
+"""The maximum number of days in one period."""
+
+
+def check(question: Question, granularity: str) -> None:
+    """Validate a granularity. Raises InvalidInput if it is unknown, or would give more than MOST_PERIODS periods."""
+    if granularity not in GRANULARITIES:
+        raise InvalidInput(details={"granularity": NOT_A_GRANULARITY})
+    least = possible(question, granularity)
+    if least != granularity:
+        sentence = f"must be {least} or longer for this many days: a timeline has at most {MOST_PERIODS:,} periods"
+        raise InvalidInput(details={"granularity": sentence})
+
+
+def possible(question: Question, granularity: str) -> str:
+    """Return the granularity, or the next coarser one that divides the range into at most MOST_PERIODS."""
+    longer = GRANULARITIES[GRANULARITIES.index(granularity) :]
+    return next(step for step in longer if length(question) / LONGEST[step] <= MOST_PERIODS or step == MONTH)
+
+
+def periods(question: Question, granularity: str, clock: Clock) -> list[str]:
+    """Return the names of all periods in a range, up to the current one."""
+    if granularity == HOUR:
+        upto_s = (question.until_ms or clock.now_ms()) / 1000
+        return [clock.local(hour_s) for hour_s in clock.hours(question.first, question.last) if hour_s <= upto_s]
+    return list(dict.fromkeys(period_of(day, granularity) for day in days(question.first, question.last)))
+
+
+def period_of(day: str, granularity: str) -> str:
+    """Return the name of the period that contains a day: the day itself, the Monday of its week, or the first day of
+    its month.
+    """
+    if granularity == WEEK:
+        return shifted(day, -date.fromisoformat(day).weekday())
+    return f"{day[:8]}01" if granularity == MONTH else day
+
+
+def weekday_of(local: str) -> tuple[int, int]:
+    """Return the weekday (from 0) and the hour of a local time."""
+    return date.fromisoformat(local[:10]).weekday(), int(local[11:13])
+
+
+def spans(first: str, last: str, granularity: str) -> dict[str, tuple[str, str]]:
+    """Return the first and last day of each period between `first` and `last`, by the period's name. Does not support
+    hours.
+    """
+    by_name: dict[str, tuple[str, str]] = {}
+    for day in days(first, last):
+        name = period_of(day, granularity)
+        by_name[name] = (by_name.get(name, (day,))[0], day)
+    return by_name
+
+
+def running(granularity: str, clock: Clock) -> str:
+    """Return the name of the current period."""
+    if granularity == HOUR:
+        return clock.local(clock.bucket(clock.now_ms()).hour_s)
+    return period_of(clock.today(), granularity)
+
+
+def days(first: str, last: str) -> Iterator[str]:
+    """Yield all days from `first` to `last`, inclusive."""
+    day = date.fromisoformat(first)
+    while day.isoformat() <= last:
+        yield day.isoformat()
+        day += timedelta(1)

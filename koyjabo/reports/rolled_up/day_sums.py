@@ -9,25 +9,29 @@ from typing import Any, NamedTuple
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.live import Live
-from koyjabo.reports.log.state_queries import LogState, Reading
-from koyjabo.reports.query import periods
-from koyjabo.reports.query.dimensions import FACTS, TRAITS, VISITOR_KIND
+from koyjabo.reports.log.block_queries import LogState, Reading
+from koyjabo.reports.query import ranges
+from koyjabo.reports.query.dimensions import EVENT, FACTS, PROPERTIES, TRAITS, VIEWED_PAGE, VISITOR_KIND
 from koyjabo.reports.query.groups import EVERYTHING, VALUE, Group, merged
 from koyjabo.reports.query.parameters import COMMUNITY
-from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.query.sum_keys import (
-    ALL,
-    EVENT,
-    HOUR,
-    MOST_VALUES,
-    OTHER,
-    PROPERTIES,
-    REST,
-    TOTAL,
-    VIEWED_PAGE,
-    encoded,
-    hour,
-)
+from koyjabo.reports.query.report_query import Question, Value
+
+TOTAL, HOUR = "total", "hour"
+"""Dimensions whose only value is ALL: visits by day and by hour, and page views by hour. `count` is the number of
+visits with a page.
+"""
+
+ALL = ""
+MARK = "~"
+NONE = MARK
+OTHER = "~other"
+"""The value that replaces all values of a rolled-up day that are not among its largest."""
+
+REST = f"{PROPERTIES}{OTHER}"
+"""A dimension with OTHER as its only value, for the properties that a rolled-up day has lost."""
+
+MOST_VALUES = 1_000
+"""Maximum number of values per dimension, and of properties, that a rolled-up day keeps (specification: Reports)."""
 
 DIMENSIONS = ("page", "referrer", VISITOR_KIND, COMMUNITY, *TRAITS, *FACTS)
 
@@ -74,10 +78,10 @@ def of_day(session: Reading, live: Live, day: str) -> SumsOfDay:
 
 
 def _visits(session: Reading, live: Live, question: Question) -> Iterator[DaySum]:
-    keys = (EVERYTHING, periods.HOUR, *DIMENSIONS)
+    keys = (EVERYTHING, ranges.HOUR, *DIMENSIONS)
     for group in live.by(session, question, EVERYTHING, keys).values():
         yield _sum(TOTAL, question.first, ALL, group)
-    for local, group in live.by(session, question, periods.HOUR).items():
+    for local, group in live.by(session, question, ranges.HOUR).items():
         yield _sum(HOUR, hour(int(datetime.fromisoformat(local).timestamp())), ALL, group)
     for dimension in DIMENSIONS:
         if dimension == COMMUNITY and question.scope != SITE:
@@ -99,7 +103,7 @@ def _sum(dimension: str, period: str, value: str, group: Group) -> DaySum:
 
 def _events(session: Reading, live: Live, question: Question) -> Iterator[EventCount]:
     day = question.first
-    for hour_s, count in live.events_by(session, question, VIEWED_PAGE, periods.HOUR).items():
+    for hour_s, count in live.events_by(session, question, VIEWED_PAGE, ranges.HOUR).items():
         yield EventCount(HOUR, str(hour_s), ALL, count)
     kept = {}
     for dimension in (VIEWED_PAGE, EVENT):
@@ -122,3 +126,22 @@ def _largest(dimension: str, day: str, counts: Mapping[Any, int]) -> Iterator[Ev
         yield EventCount(dimension, day, encoded(value), counts[value])
     if len(order) > MOST_VALUES:
         yield EventCount(dimension, day, OTHER, sum(counts[value] for value in order[MOST_VALUES:]))
+
+
+def encoded(value: Value) -> str:
+    """Return the `value` column of `insight_sums` and `event_sums`."""
+    if value is None:
+        return NONE
+    return MARK + value if value.startswith(MARK) else value
+
+
+def decoded(text: str) -> Value:
+    """Reverse `encoded`. OTHER is not one of its results."""
+    if text == NONE:
+        return None
+    return text.removeprefix(MARK)
+
+
+def hour(hour_s: int) -> str:
+    """Return the `period` value for an hour of visits, as text that sorts like the number."""
+    return f"{hour_s:010}"

@@ -19,24 +19,14 @@ from koyjabo.core.clock import Clock, shifted
 from koyjabo.counting.queries import visits_by_day, visits_by_hour
 from koyjabo.models import EventSum, InsightSum, RolledUpVisits, Scope
 from koyjabo.reports.events.records import PAGEVIEW
+from koyjabo.reports.query.dimensions import EVENT, PROPERTIES, VIEWED_PAGE, property_of
 from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, REST, WEEKDAY, Group, Groups, merged, merged_by, minus
 from koyjabo.reports.query.groups import total as sum_of
-from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, period_of, weekday_of
+from koyjabo.reports.query.ranges import DAY, GRANULARITIES, HOUR, period_of, weekday_of
 from koyjabo.reports.query.report_query import Question, Value, one_value
-from koyjabo.reports.query.sum_keys import (
-    ALL,
-    EVENT,
-    OTHER,
-    PROPERTIES,
-    TOTAL,
-    VIEWED_PAGE,
-    decoded,
-    encoded,
-    hour,
-    property_of,
-)
-from koyjabo.reports.query.sum_keys import HOUR as STORED_HOUR
-from koyjabo.reports.query.sum_keys import REST as PROPERTY_REST
+from koyjabo.reports.rolled_up.day_sums import ALL, OTHER, TOTAL, decoded, encoded, hour
+from koyjabo.reports.rolled_up.day_sums import HOUR as STORED_HOUR
+from koyjabo.reports.rolled_up.day_sums import REST as PROPERTY_REST
 
 ATTENDED: Any = (func.coalesce(InsightSum.attended, 0), func.coalesce(InsightSum.attended_ms, 0))
 

@@ -15,10 +15,9 @@ from koyjabo.database.json_rows import adding, postgres_insert, sqlite_insert
 from koyjabo.database.rows import changed_rows
 from koyjabo.models import EventSum, InsightSum, Scope
 from koyjabo.models.columns import Model
-from koyjabo.reports.log import block_queries, state_queries
+from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.row_queries import EVENTS
-from koyjabo.reports.query.sum_keys import OTHER, TOTAL, hour
-from koyjabo.reports.rolled_up.day_sums import DaySum, EventCount, SumsOfDay
+from koyjabo.reports.rolled_up.day_sums import OTHER, TOTAL, DaySum, EventCount, SumsOfDay, hour
 
 FOLD_LOCK = 0x6B6F7966  # "koyf", a PostgreSQL advisory lock
 LOCK = text(f"SELECT pg_advisory_xact_lock({FOLD_LOCK})")
@@ -100,7 +99,7 @@ def days(session: Session, first_kept: str) -> list[str]:
     """Return the days before `first_kept` that have rows, in order, starting with any day whose roll-up was
     interrupted.
     """
-    folding = state_queries.read(session).folding
+    folding = block_queries.read_state(session).folding
     days_ = set(session.scalars(DAYS, {"first_kept": max(first_kept, shifted(folding, 1) if folding else "")}))
     days_ = {day for day in days_ if day < first_kept or day == folding}
     day = session.scalar(OLDEST_EVENT)
@@ -115,7 +114,7 @@ def store(session: Session, sums: SumsOfDay) -> bool:
 
     Returns False and writes nothing if rows have changed since the sums were computed.
     """
-    state = state_queries.lock(session)
+    state = block_queries.lock(session)
     if state.version != sums.seen.version:
         return False
     counted = {Scope(scope): visits for scope, visits in session.execute(COUNTED, {"day": sums.day})}
@@ -127,7 +126,7 @@ def store(session: Session, sums: SumsOfDay) -> bool:
             _insert(session, EventSum, EventCount._fields, rows_of_scope, adding(EventSum))
         session.execute(SET_FOLDED_BEFORE, {"day": shifted(sums.day, 1)})
     session.execute(MARK, {"day": sums.day, "upto": sums.seen.visits})
-    state_queries.changed(session)
+    block_queries.changed(session)
     return True
 
 
@@ -184,7 +183,7 @@ def clear_old(session: Session, clock: Clock, size: int) -> int:
     were removed.
     """
     lock(session)
-    state_queries.lock(session)
+    block_queries.lock(session)
     these = {"size": size, **_not_folded(session, clock)}
     removed = sum(changed_rows(session, text(statement), these) for statement in REMOVE_OLD)
     for statement in READ_AGAIN if removed else ():
@@ -196,7 +195,7 @@ def clear_old(session: Session, clock: Clock, size: int) -> int:
 
 def _not_folded(session: Session, clock: Clock) -> dict[str, str]:
     """Return the first day and hour after the rolled-up days, as statement parameters."""
-    day = state_queries.read(session).folded_before
+    day = block_queries.read_state(session).folded_before
     return {"day": day, "hour": hour(clock.began_s(day)) if day else ""}
 
 

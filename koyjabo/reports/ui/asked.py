@@ -10,7 +10,7 @@ from zlib import crc32
 
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
-from koyjabo.reports.engine import ledger_queries
+from koyjabo.reports.engine import snapshot_queries
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
@@ -24,17 +24,16 @@ from koyjabo.reports.engine.results import MOST_ROWS, SnapshotTotals
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.dimensions import ATTENDED
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
-from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY, possible
-from koyjabo.reports.query.ranges import NO_COMPARISON, since
+from koyjabo.reports.query.ranges import GRANULARITIES, NO_COMPARISON, NOT_A_GRANULARITY, possible, since
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.ui import breakdowns, cards, comparisons, figures, timelines
+from koyjabo.reports.ui import breakdowns, cards, choices, figures, timelines
 from koyjabo.reports.ui.address import Pairs
 from koyjabo.reports.ui.base import SHOWN, ReportContext
 from koyjabo.reports.ui.cards import Card
 
 Results = Mapping[ReportRequest, Any]
 
-SENT = ("part", "whole", comparisons.KEEP)
+SENT = ("part", "whole", choices.KEEP)
 """Parameters that control how a page is sent: only these parts, all parts however long they take, and with a cookie."""
 
 ON_MAPS = {cards.BANGLADESH: ("city", MOST_ROWS)}
@@ -42,7 +41,7 @@ ON_MAPS = {cards.BANGLADESH: ("city", MOST_ROWS)}
 
 
 def totals(snapshot: Snapshot, question: Question) -> SnapshotTotals:
-    return SnapshotTotals(*ledger_queries.totals(snapshot.session, question.scope, question.last), snapshot.at_ms)
+    return SnapshotTotals(*snapshot_queries.totals(snapshot.session, question.scope, question.last), snapshot.at_ms)
 
 
 class AskedView:
@@ -55,6 +54,9 @@ class AskedView:
         self.parameters = insights.asked(_with_defaults(pairs, base), base.scope, (*SHOWN, *SENT), base.range)
         self.question = self.parameters.question.within(base.filters)
         self._check()
+        self.totals_request = LedgerRequest(Question(today, today, base.scope), totals)
+        self.lengths_request = BreakdownRequest(self.question, ATTENDED, breakdowns.IN_A_CARD)
+        self.hours_request = HoursRequest(self.question)
 
     @property
     def pairs(self) -> Pairs:
@@ -141,7 +143,6 @@ class AskedView:
         return self.other("tabs").split(",")
 
     def tab(self, card: Card) -> str:
-        """Return the open tab."""
         return next((tab for tab in self.tabs if tab in card.tabs), card.tabs[0])
 
     def other(self, name: str) -> str:
@@ -169,26 +170,14 @@ class AskedView:
             yield self.hours_request
 
     @property
-    def totals_request(self) -> LedgerRequest:
-        return LedgerRequest(Question(self.today, self.today, self.base.scope), totals)
-
-    @property
     def summary_request(self) -> SummaryRequest:
         return SummaryRequest(self.question, self.compared)
-
-    @property
-    def lengths_request(self) -> BreakdownRequest:
-        return BreakdownRequest(self.question, ATTENDED, breakdowns.IN_A_CARD)
 
     @property
     def timeline_requests(self) -> list[TimelineRequest]:
         """Requests for the periods of the question and of the days it is compared with."""
         before = self.before if self.compared else None
         return [TimelineRequest(question, self.granularity) for question in (self.question, before) if question]
-
-    @property
-    def hours_request(self) -> HoursRequest:
-        return HoursRequest(self.question)
 
     def breakdown_requests(
         self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0

@@ -1,4 +1,4 @@
-"""Where reports are shown, which of their parts are shown, and the URLs that a view links to."""
+"""Where reports are shown, and which of their parts are shown."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.engine.results import MOST_ROWS
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.ranges import DEFAULT, NO_COMPARISON
 from koyjabo.reports.query.report_query import Filters, Question
 from koyjabo.reports.share_queries import OpenLink
 from koyjabo.reports.ui import cards
-from koyjabo.reports.ui.address import PageAddress, Pairs
+from koyjabo.reports.ui.address import Pairs
 from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.timelines import Note
 
@@ -47,42 +46,9 @@ OVERVIEW = ReportContext("overview", "", "/api/reports")
 
 
 def of_community(scope: Scope) -> ReportContext:
-    return ReportContext("community", "", f"/api/communities/{scope}/reports", scope, cards.of_a_community())
+    return ReportContext("community", "", f"/api/communities/{scope}/reports", scope, cards.OF_A_COMMUNITY)
 
 
 def of_link(link: OpenLink, scope: Scope, filters: Filters) -> ReportContext:
-    base = ReportContext(f"share {link.id}", "", "", scope, cards.of_a_community(), filters)
+    base = ReportContext(f"share {link.id}", "", "", scope, cards.OF_A_COMMUNITY, filters)
     return base._replace(range=link.range or DEFAULT, is_shared=True)
-
-
-class Links:
-    base: ReportContext
-    address: PageAddress
-
-    def all(self, dimension: str) -> str:
-        return str(self.address.having({"by": dimension, "find": None}))
-
-    @property
-    def back(self) -> str:
-        """The URL that leads from a whole list back to the cards."""
-        return str(self.address.having({"by": None, "find": None}))
-
-    @property
-    def whole(self) -> str:
-        return str(self.address.having({"whole": "1"}))
-
-    @property
-    def shared(self) -> str:
-        return str(self.address.without((*SHOWN, "compare")).at(self.base.share))
-
-    def csv_of_values(self, dimension: str) -> str:
-        """Return the URL of a CSV file with all values that one report can have."""
-        return self.csv("breakdown", by=dimension, limit=str(MOST_ROWS))
-
-    def csv(self, call: str, **values: str) -> str:
-        """Return the URL of a report as a CSV file."""
-        return self.report(call, **values, format="csv")
-
-    def report(self, call: str, **values: str) -> str:
-        unknown = SHOWN if call == "summary" else (*SHOWN, "compare")
-        return str(self.address.without(unknown).at(f"{self.base.reports}/{call}").having(values))

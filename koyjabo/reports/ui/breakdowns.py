@@ -1,12 +1,16 @@
-"""A dimension's list: its values and their numbers. Each value is a link that adds it to the filters."""
+"""A dimension's list: its values and their numbers, also on a map. Each value is a link that adds it to the filters."""
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
+from math import sqrt
 from typing import NamedTuple
 
 from flask_babel import gettext as _
 
 from koyjabo.evidence.facts import LENGTHS
+from koyjabo.network import place_names
 from koyjabo.reports.engine.results import Breakdown, Row
 from koyjabo.reports.query.dimensions import ATTENDED, EVIDENCE, has_many
 from koyjabo.reports.query.groups import Sums
@@ -15,6 +19,7 @@ from koyjabo.reports.query.report_query import Filter, Question, Value
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.address import PageAddress, Pairs
 from koyjabo.reports.ui.figures import change
+from koyjabo.webkit.assets.static_files import FOLDER
 from koyjabo.webkit.i18n import count
 
 IN_A_CARD, IN_A_LIST = 8, 50
@@ -104,14 +109,18 @@ def values(
     `AskedView`.
     """
     past = {row.value: _number(row.sums, dimension) for row in before.rows} if before else {}
-    others_before = 0 if before and _is_whole(before) else None
-    gone = _gone(now, before.rows) if before and _is_whole(now) else []
-    rows = sorted((*now.rows, *gone), key=_in_order) if dimension == ATTENDED else (*now.rows, *gone)
+    others_before = 0 if before and before.is_whole else None
+    gone = _gone(now, before.rows) if before and now.is_whole else []
+    rows = [*now.rows, *gone]
+    if dimension == ATTENDED:  # lengths from short to long, then visits that were not measured
+        rows.sort(key=lambda row: LENGTHS.index(row.value) or len(LENGTHS))
     chosen = question.filters.get(dimension, Filter()).any_of
     lines = []
     for row in rows:
         number, is_chosen = _number(row.sums, dimension), row.value in chosen
-        url = "" if address is None else _url(row.value, is_chosen, dimension, address)
+        url, own = "", escaped(row.value)
+        if address:
+            url = str(address.removing(dimension, own) if is_chosen else address.adding(dimension, own))
         changed = change(number, past.get(row.value, others_before), per_day)
         percent = 100 * row.share
         lines.append(Line(row.value, row.label, url, is_chosen, number, row.sums, percent, row.at_least, changed))
@@ -127,29 +136,13 @@ def pages(listed: Values, text: str, address: PageAddress) -> Pages:
     before = str(at.having({"offset": str(max(listed.offset - IN_A_LIST, 0))})) if listed.offset else ""
     end = min(listed.offset + len(listed.lines), listed.values)
     after = str(at.having({"offset": str(end)})) if end < listed.values else ""
-    return Pages(listed, text, before, after, _words(listed, end), kept.pairs)
-
-
-def _words(listed: Values, end: int) -> str:
-    words = _shown(listed, end) if listed.lines else str(_("Nothing found."))
-    if listed.searched is None or not listed.other_values:
-        return words
-    return " · ".join((words, str(_("searched in the %(count)s largest", count=count(listed.searched)))))
-
-
-def _shown(listed: Values, end: int) -> str:
-    first, last, all_ = count(listed.offset + 1), count(end), count(listed.values)
-    return str(_("%(first)s to %(last)s of %(all)s", first=first, last=last, all=all_))
-
-
-def _in_order(row: Row) -> int:
-    """Sort key: lengths from short to long, then visits that were not measured."""
-    return LENGTHS.index(row.value) or len(LENGTHS)
-
-
-def _is_whole(breakdown: Breakdown) -> bool:
-    """Return whether a value that is missing from the breakdown has no visits."""
-    return breakdown.reason is None and len(breakdown.rows) == breakdown.values
+    words = _("Nothing found.")
+    if listed.lines:
+        numbers = {"first": count(listed.offset + 1), "last": count(end), "all": count(listed.values)}
+        words = _("%(first)s to %(last)s of %(all)s", **numbers)
+    if listed.searched is not None and listed.other_values:
+        words = " · ".join((words, _("searched in the %(count)s largest", count=count(listed.searched))))
+    return Pages(listed, text, before, after, words, kept.pairs)
 
 
 def _gone(breakdown: Breakdown, before: list[Row]) -> list[Row]:
@@ -159,10 +152,35 @@ def _gone(breakdown: Breakdown, before: list[Row]) -> list[Row]:
     return [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]
 
 
-def _url(value: Value, is_chosen: bool, dimension: str, address: PageAddress) -> str:
-    own = escaped(value)
-    return str(address.removing(dimension, own) if is_chosen else address.adding(dimension, own))
-
-
 def _number(sums: Sums, dimension: str) -> int | None:
     return sums.count if has_many(dimension) else sums.visits
+
+
+LARGEST_DOT, SMALLEST_DOT = 28, 4
+"""Radius of the dots, relative to a map of size 500. A dot's area is proportional to its number."""
+
+
+class Dot(NamedTuple):
+    x: int
+    y: int
+    radius: float
+    line: Line
+
+
+def dots(values: Values) -> list[Dot]:
+    """Return the dots of a map of Bangladesh, largest first, so that smaller ones are drawn on top."""
+    cities = ((line, place_names.city_of_bangladesh(line.value or "")) for line in values.lines)
+    placed = ((line, _positions().get(city or "")) for line, city in cities)
+    return [
+        Dot(*position, round(max(LARGEST_DOT * sqrt(line.number / values.largest), SMALLEST_DOT), 1), line)
+        for line, position in placed
+        if position and line.number
+    ]
+
+
+@lru_cache
+def _positions() -> dict[str, tuple[int, int]]:
+    """Read the positions of cities, which tools/assets/maps.mjs generates. Without them, only the list is shown."""
+    file = FOLDER / "vendor" / "bangladesh.json"
+    positions = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return {name.lower(): (x, y) for name, (x, y) in positions.items()}

@@ -65,9 +65,8 @@ ALL = (
 )
 
 
-def of_a_community() -> tuple[Card, ...]:
-    """Return the cards without the community tab, because all of a community's visits have the same community."""
-    return tuple(card._replace(tabs=tuple(tab for tab in card.tabs if tab != "community")) for card in ALL)
+OF_A_COMMUNITY = tuple(card._replace(tabs=tuple(tab for tab in card.tabs if tab != "community")) for card in ALL)
+"""The cards without the community tab, because all of a community's visits have the same community."""
 
 
 def label(dimension: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
@@ -9,12 +10,12 @@ from flask_babel import gettext as _
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import StillCounting
 from koyjabo.models import Scope
-from koyjabo.reports import conversion_queries
+from koyjabo.reports import people_queries
 from koyjabo.reports.community_people import DAILY, HOURLY, MONTH, WEEK, Growth, People, SnapshotReports, Trend
-from koyjabo.reports.conversion_queries import ConversionReport
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.snapshot_queries import Snapshot
+from koyjabo.reports.people_queries import ConversionReport
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.webkit.current import current
@@ -69,7 +70,9 @@ class CommunitySnapshot(NamedTuple):
 def of_moment(snapshot: Snapshot, question: Question) -> CommunitySnapshot:
     """Read a dashboard's contents from a snapshot. Raises NeedsScan and LedgerUnavailable."""
     scope, clock, session = question.scope, snapshot.clock, snapshot.session
-    reports, today = SnapshotReports(session, clock), clock.today()
+    reports, today, pages = SnapshotReports(session, clock), clock.today(), None
+    with suppress(StillCounting):
+        pages = BreakdownRequest(question, "page", MOST_ROWS).read(snapshot)
     return CommunitySnapshot(
         weekly=reports.weekly(scope).people,
         monthly=reports.monthly(scope).people,
@@ -77,16 +80,9 @@ def of_moment(snapshot: Snapshot, question: Question) -> CommunitySnapshot:
         conversion_rate=reports.conversion_rate(scope),
         by_hour=_by_hour(reports, scope, clock),
         by_day=_rows(reports.trend(scope, DAILY, shifted(today, 1 - MONTH), today)),
-        conversions=conversion_queries.between(session, scope, question.first, question.last),
-        pages=_pages(snapshot, question),
+        conversions=people_queries.conversions_between(session, scope, question.first, question.last),
+        pages=pages,
     )
-
-
-def _pages(snapshot: Snapshot, question: Question) -> Breakdown | None:
-    try:
-        return BreakdownRequest(question, "page", MOST_ROWS).read(snapshot)
-    except StillCounting:
-        return None
 
 
 def _by_hour(reports: SnapshotReports, scope: Scope, clock: Clock) -> list[Row]:
@@ -107,15 +103,12 @@ def conversions(report: ConversionReport, pages: Breakdown | None) -> Conversion
     people = {row.value: row.sums.new_visitors for row in pages.rows} if pages else {}
     is_whole = pages is not None and pages.reason is None
     label = current()[ReportServices].reports.label
-    lines = [
-        _line(label("page", page, language()) if page else str(_("Unknown")), number, people.get(page), is_whole)
-        for page, number in report.pages[:MOST_PAGES]
-    ]
+    lines = []
+    for page, number in report.pages[:MOST_PAGES]:
+        name, visitors = label("page", page, language()) if page else str(_("Unknown")), people.get(page)
+        percent = round(100 * number / visitors, 1) if visitors and is_whole else None
+        lines.append(PageLine(name, number, visitors, percent))
     average = "" if report.average_ms is None else duration(report.average_ms // SECOND_MS)
     others = report.conversions - sum(line.conversions for line in lines)
     reason = str(_("Some visits of these days are rolled up, without the visitors who signed up later."))
     return ConversionLines(report.conversions, average, lines, others, reason if pages and pages.reason else "")
-
-
-def _line(page: str, number: int, people: int | None, is_whole: bool) -> PageLine:
-    return PageLine(page, number, people, round(100 * number / people, 1) if people and is_whole else None)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from flask_babel import gettext as _
 
 from koyjabo.reports.query.parameters import escaped
-from koyjabo.reports.query.report_query import Filters, Question, Value
+from koyjabo.reports.query.report_query import Filters, Value
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.webkit.i18n import language
@@ -25,36 +25,28 @@ class Chip(NamedTuple):
 
 def words(filters: Filters, label: Label) -> list[str]:
     """Return the filters in words, for a list of views."""
+    return [_words(dimension, value, label)[not is_included] for dimension, value, is_included in _parts(filters)]
+
+
+def chips(filters: Filters, address: PageAddress, label: Label) -> list[Chip]:
     parts = []
+    for dimension, value, is_included in _parts(filters):
+        included, excluded = escaped(value), f"!{escaped(value)}"
+        said, opposite = _words(dimension, value, label)
+        own, other = included, excluded
+        if not is_included:
+            said, opposite, own, other = opposite, said, excluded, included
+        without = address.removing(dimension, own)
+        parts.append(Chip(said, opposite, str(without.adding(dimension, other)), str(without)))
+    return parts
+
+
+def _parts(filters: Filters) -> Iterator[tuple[str, Value, bool]]:
+    """Yield each value in the filters, with its dimension, and whether it is included or excluded."""
     for dimension, filter_ in filters.items():
-        parts += [_words(dimension, value, label)[0] for value in _sorted(filter_.any_of)]
-        parts += [_words(dimension, value, label)[1] for value in _sorted(filter_.none_of)]
-    return parts
-
-
-def chips(question: Question, address: PageAddress, label: Label) -> list[Chip]:
-    parts = []
-    for dimension, filter_ in question.filters.items():
-        parts += [_chip(dimension, value, True, address, label) for value in _sorted(filter_.any_of)]
-        parts += [_chip(dimension, value, False, address, label) for value in _sorted(filter_.none_of)]
-    return parts
-
-
-def without_filters(question: Question, address: PageAddress) -> str:
-    return str(address.without({"offset", *question.filters}))
-
-
-def _sorted(values: frozenset[Value]) -> list[Value]:
-    return sorted(values, key=lambda value: value or "")
-
-
-def _chip(dimension: str, value: Value, is_included: bool, address: PageAddress, label: Label) -> Chip:
-    signs = ("", "!") if is_included else ("!", "")
-    own, other = (sign + escaped(value) for sign in signs)
-    pair = _words(dimension, value, label)
-    said, opposite = pair if is_included else pair[::-1]
-    without = address.removing(dimension, own)
-    return Chip(said, opposite, str(without.adding(dimension, other)), str(without))
+        for values, is_included in ((filter_.any_of, True), (filter_.none_of, False)):
+            for value in sorted(values, key=lambda value: value or ""):
+                yield dimension, value, is_included
 
 
 def _words(dimension: str, value: Value, label: Label) -> tuple[str, str]:

@@ -61,7 +61,9 @@ def numbers(asked: AskedView, results: Results, draws: Callable[[str], bool]) ->
             if draws(card.name):
                 rest[card.name] = _card(asked, results, card, cells)
         if draws("hours"):
-            rest["hours"] = _hours(results[asked.hours_request], cells)
+            hours: Hours = results[asked.hours_request]
+            cells.update({f"hours.{day}": row for day, row in enumerate(hours.rows)})
+            rest["hours"] = timelines.busiest(hours.rows), hours.reason
     return Numbers(cells, {name: f"{crc32(repr(value).encode()):x}" for name, value in rest.items()})
 
 
@@ -123,9 +125,3 @@ def _whole(asked: AskedView, results: Results, listed: tuple[str, int, int] | tu
     """Return a list without cells, and without labels, which depend on the language."""
     shown: list[Breakdown] = [results[request] for request in asked.breakdown_requests(*listed)]
     return [table._replace(rows=[row._replace(label="") for row in table.rows]) for table in shown]
-
-
-def _hours(shown: Hours, cells: dict[str, Cell]) -> Any:
-    for day, row in enumerate(shown.rows):
-        cells[f"hours.{day}"] = row
-    return timelines.busiest(shown.rows), shown.reason

@@ -37,8 +37,6 @@ class Choice(NamedTuple):
 
 
 class Picker(NamedTuple):
-    """The date range picker."""
-
     title: str  # the chosen range
     presets: list[Choice]
     before: Choice

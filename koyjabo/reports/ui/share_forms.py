@@ -1,4 +1,4 @@
-"""The pages of share links, for the panel and for communities."""
+"""Share links in the panel and in communities, and the password that opens a link."""
 
 from __future__ import annotations
 
@@ -8,33 +8,54 @@ from typing import Annotated, Any, NamedTuple
 
 from flask import Response, request, url_for
 from flask_babel import gettext as _
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from koyjabo.accounts.login import login_limits
+from koyjabo.accounts.services import AccountServices
 from koyjabo.core.clock import Days
 from koyjabo.core.errors import InvalidInput
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
 from koyjabo.reports.query.parameters import COMMUNITY, is_dimension, is_interval
-from koyjabo.reports.query.ranges import DEFAULT
+from koyjabo.reports.query.ranges import DEFAULT, RANGES
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.share_queries import OpenLink, ShareLink
-from koyjabo.reports.shares import NewLink
+from koyjabo.reports.shares import PASS_S, NewLink
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.filters import words
 from koyjabo.reports.ui.ranges import PRESETS
 from koyjabo.reports.ui.ranges import words as days
-from koyjabo.reports.ui.share_requests import Range
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.http import cookies
 from koyjabo.webkit.pages import links, management, pagination
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.pages.pagination import ListPage
 from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import Name, NewPassword
+from koyjabo.webkit.schemas.fields import NULL, Name, NewPassword, refuse
 from koyjabo.webkit.schemas.moments import TypedDay
 
 EMPTY = BeforeValidator(lambda value: value or None)
 TEMPLATE = "reports/shares"
+
+
+NOT_A_RANGE = N_(
+    "must be one of today, yesterday, 7d, 30d, 90d, 365d, month, all, or two days such as 2026-11-01/2026-11-15"
+)
+DAYS = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+
+
+def _range(value: Any) -> str | None:
+    if value is None or value in RANGES or (isinstance(value, str) and is_interval(value)):
+        return None if value is None else str(value)
+    raise refuse(NOT_A_RANGE)
+
+
+Range = Annotated[
+    str | None,
+    BeforeValidator(_range),
+    WithJsonSchema({"anyOf": [{"type": "string", "enum": list(RANGES)}, DAYS, NULL]}),
+]
 
 
 class ShareFormBody(Body):
@@ -149,3 +170,31 @@ def shown(link: OpenLink) -> list[str]:
     """Return a link's filters in words, for its visitors. Communities are left out, because their names are hidden."""
     filters = {name: kept for name, kept in current()[ReportServices].shares.filters(link).items() if name != COMMUNITY}
     return words(filters, current()[ReportServices].shared_reports.label)
+
+
+def require(link: OpenLink) -> str:
+    """Return this browser's pass. Raises ShareLocked unless the browser may see the link's content."""
+    proof = cookies.get(_cookie(link))
+    current()[ReportServices].shares.require_pass(link, proof)
+    return proof
+
+
+def unlock(link: OpenLink, password: str) -> str:
+    """Check the password and return the pass for `remember`. Guesses are limited as for an account's password, across
+    all addresses together.
+
+    Raises WrongPassword, TooManyRequests, TooBusy, LedgerUnavailable.
+    """
+    key, failures = f"share {link.id}", current()[AccountServices].login_throttle
+    client = login_limits.client()
+    with login_limits.counted_login(key, failures.unlocked_ms), failures.begin(key, login_limits.guess_key()):
+        return current()[ReportServices].shares.unlock(link, password, client)
+
+
+def remember(response: Response, link: OpenLink, proof: str) -> Response:
+    cookies.put(response, _cookie(link), proof, PASS_S)
+    return response
+
+
+def _cookie(link: OpenLink) -> str:
+    return f"share_{link.id[:8]}"

@@ -13,8 +13,7 @@ from flask_babel.speaklater import LazyString
 
 from koyjabo.core.clock import shifted
 from koyjabo.reports.engine.results import Hours, Period
-from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, MONTH, WEEK
-from koyjabo.reports.query.ranges import length
+from koyjabo.reports.query.ranges import DAY, GRANULARITIES, HOUR, MONTH, WEEK, length
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui import figures, ranges
 from koyjabo.reports.ui.address import PageAddress
@@ -117,7 +116,6 @@ def _noted(periods: Sequence[Period], notes: Iterable[Note]) -> list[list[str]]:
 
 
 def _days(period: str, step: str) -> tuple[str, str]:
-    """Return the first and last day of a period."""
     first = period[:10]
     return first, {WEEK: shifted(first, 6), MONTH: ranges.month_of(first)}.get(step, first)
 
@@ -137,7 +135,11 @@ class HourTable(NamedTuple):
 
 def hour_table(report: Hours) -> HourTable:
     hours = [digits(f"{hour:02}") for hour in range(24)]
-    return HourTable(_weekdays("abbreviated"), hours, report.rows, _busiest(report.rows), report.reason)
+    cell, words = busiest(report.rows), ""
+    if cell:
+        day, hour = cell
+        words = gettext("Busiest: %(day)s, %(hour)s", day=_weekdays("wide")[day], hour=digits(f"{hour:02}:00"))
+    return HourTable(_weekdays("abbreviated"), hours, report.rows, words, report.reason)
 
 
 def _weekdays(width: Literal["abbreviated", "wide"]) -> list[str]:
@@ -152,11 +154,3 @@ def busiest(rows: list[list[int]]) -> tuple[int, int] | None:
     cells = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
     most, day, hour = max(cells, default=(0, 0, 0))
     return (-day, -hour) if most else None
-
-
-def _busiest(rows: list[list[int]]) -> str:
-    cell = busiest(rows)
-    if cell is None:
-        return ""
-    day, hour = cell
-    return str(gettext("Busiest: %(day)s, %(hour)s", day=_weekdays("wide")[day], hour=digits(f"{hour:02}:00")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -12,30 +12,26 @@ from markupsafe import Markup
 
 from koyjabo.core.errors import InvalidInput, StillCounting
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
-from koyjabo.reports.engine.results import Breakdown, SnapshotTotals, Summary
+from koyjabo.reports.engine.results import MOST_ROWS, Breakdown, SnapshotTotals, Summary
 from koyjabo.reports.query.ranges import NO_COMPARISON, whole_days
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import (
     breakdowns,
     cards,
-    comparisons,
+    choices,
     figures,
     filters,
-    maps,
     numbers,
     ranges,
-    switches,
     timelines,
 )
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.asked import ON_MAPS, SENT, AskedView
-from koyjabo.reports.ui.base import Links, ReportContext
-from koyjabo.reports.ui.breakdowns import Pages, Values
+from koyjabo.reports.ui.base import SHOWN, ReportContext
+from koyjabo.reports.ui.breakdowns import Dot, Pages, Values
 from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.figures import Figure
 from koyjabo.reports.ui.filters import Chip
-from koyjabo.reports.ui.maps import Dot
-from koyjabo.reports.ui.numbers import Numbers
 from koyjabo.reports.ui.ranges import Choice, Picker
 from koyjabo.reports.ui.timelines import Chart, HourTable, hour_table
 from koyjabo.webkit.current import current
@@ -52,7 +48,7 @@ the pointer rests on a row.
 """
 
 
-class View(Links):
+class View:
     """A view. Raises InvalidInput for an invalid URL, and LedgerUnavailable when a part is read."""
 
     def __init__(self, base: ReportContext, pairs: Iterable[tuple[str, str]]) -> None:
@@ -83,19 +79,19 @@ class View(Links):
     @property
     def comparisons(self) -> list[Choice]:
         chosen = self.asked.parameters.compare or NO_COMPARISON
-        return comparisons.choices(self.address, chosen, not self.base.is_shared)
+        return choices.comparisons(self.address, chosen, not self.base.is_shared)
 
     @property
     def switches(self) -> list[Choice]:
-        return switches.choices(self.address, self.base.filters, not self.base.is_shared)
+        return choices.switches(self.address, self.base.filters, not self.base.is_shared)
 
     @cached_property
     def chips(self) -> list[Chip]:
-        return filters.chips(self.asked.parameters.question, self.address, self._insights.label)
+        return filters.chips(self.asked.parameters.question.filters, self.address, self._insights.label)
 
     @property
     def without_filters(self) -> str:
-        return filters.without_filters(self.asked.parameters.question, self.address)
+        return str(self.address.without({"offset", *self.asked.parameters.question.filters}))
 
     # The snapshot of all parts
 
@@ -225,7 +221,7 @@ class View(Links):
 
     @property
     def dots(self) -> list[Dot]:
-        return maps.dots(self.values(*ON_MAPS[cards.BANGLADESH]))
+        return breakdowns.dots(self.values(*ON_MAPS[cards.BANGLADESH]))
 
     @cached_property
     def pages(self) -> Pages:
@@ -240,17 +236,19 @@ class View(Links):
 
     def version(self, part: str) -> str:
         """Return a checksum of a rendered part, excluding the numbers in its cells."""
-        return self._numbers.versions[part]
+        return self._versions[part]
 
     @cached_property
-    def _numbers(self) -> Numbers:
-        return numbers.numbers(self.asked, self._results, self._draws)
+    def _versions(self) -> dict[str, str]:
+        return numbers.numbers(self.asked, self._results, self._draws).versions
 
     # The data for all parts, read at once
 
     @cached_property
     def _results(self) -> dict[ReportRequest, Any]:
-        return self._read(list(dict.fromkeys(self._requests())))
+        """The results for the parts that templates render, and for the page's other data."""
+        requests = [*self.asked.requests(self._draws), *([self._extra] if self._extra else [])]
+        return self._read(list(dict.fromkeys(requests)))
 
     @cached_property
     def _known(self) -> dict[ReportRequest, Any]:
@@ -262,12 +260,6 @@ class View(Links):
     def _read(self, requests: list[ReportRequest]) -> dict[ReportRequest, Any]:
         return dict(zip(requests, self._insights.read(requests, language()), strict=True))
 
-    def _requests(self) -> Iterator[ReportRequest]:
-        """Yield the requests for the parts that templates render, and for the page's other data."""
-        yield from self.asked.requests(self._draws)
-        if self._extra is not None:
-            yield self._extra
-
     def _draws(self, part: str) -> bool:
         return part in self.parts if self.parts else not self.is_apart
 
@@ -275,6 +267,36 @@ class View(Links):
     def _extra(self) -> LedgerRequest | None:
         read = None if self.parts else self.base.extra
         return LedgerRequest(replace(self.question, filters={}), read) if read else None
+
+    # Links
+
+    def all(self, dimension: str) -> str:
+        return str(self.address.having({"by": dimension, "find": None}))
+
+    @property
+    def back(self) -> str:
+        """The URL that leads from a whole list back to the cards."""
+        return str(self.address.having({"by": None, "find": None}))
+
+    @property
+    def whole(self) -> str:
+        return str(self.address.having({"whole": "1"}))
+
+    @property
+    def shared(self) -> str:
+        return str(self.address.without((*SHOWN, "compare")).at(self.base.share))
+
+    def csv_of_values(self, dimension: str) -> str:
+        """Return the URL of a CSV file with all values that one report can have."""
+        return self.csv("breakdown", by=dimension, limit=str(MOST_ROWS))
+
+    def csv(self, call: str, **values: str) -> str:
+        """Return the URL of a report as a CSV file."""
+        return self.report(call, **values, format="csv")
+
+    def report(self, call: str, **values: str) -> str:
+        unknown = SHOWN if call == "summary" else (*SHOWN, "compare")
+        return str(self.address.without(unknown).at(f"{self.base.reports}/{call}").having(values))
 
     # How the page is sent
 

@@ -6,15 +6,19 @@ If that message is lost, visits appear a second later, with the next regular rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice, takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.counting.last_hour import LastHour, Minute
+from koyjabo.counting.queries import ids_before
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.models import SITE
 from koyjabo.network.geolocation import largest
 from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.realtime.events import PANEL_ROOM, PanelUpdate
@@ -22,8 +26,84 @@ from koyjabo.realtime.room import RoomEvent, changes
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.visit_log.live import feed_queries
 from koyjabo.visit_log.live.attended_times import AttendedTimes
-from koyjabo.visit_log.live.feed_queries import LiveVisit
-from koyjabo.visit_log.live.recent import MOST_NAMED, Recent
+from koyjabo.visit_log.live.feed_queries import LiveVisit, Opened
+
+MOST_VISITORS = 10_000
+"""Maximum number of visitors in memory, about 3 MB. If the active window has more, only the newest count."""
+
+MOST_NAMED = 5
+"""Maximum number of pages, and of locations, that are listed. The rest counts as Other."""
+
+OTHER = "Other"
+NO_PAGE = ""
+
+NEWEST = 50
+"""Maximum number of visits kept for a new member and sent in one event. Below 500 visits a second, none is left out."""
+
+
+class OpenedPages:
+    """The page that each recent visitor opened last. It is read from the ledger, because presence does not track pages.
+    A visitor counts once, for the page of their last visit, until the active window after that visit has passed.
+    """
+
+    def __init__(self, window_ms: int) -> None:
+        self._window_ms = window_ms
+        self._last: OrderedDict[str, Opened] = OrderedDict()  # by visitor, oldest first
+
+    def add(self, opened: Iterable[Opened]) -> None:
+        """Add pages in the order of their visits."""
+        for page in opened:
+            self._last[page.visitor_id] = page
+            self._last.move_to_end(page.visitor_id)
+        while len(self._last) > MOST_VISITORS:
+            self._last.popitem(last=False)
+
+    def count(self, now_ms: int) -> dict[str, int]:
+        """Number of visitors by page: the MOST_NAMED pages with the most visitors, then the rest as OTHER. Visits
+        without a page are NO_PAGE.
+        """
+        while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
+            self._last.popitem(last=False)
+        visitors = Counter(opened.page or NO_PAGE for opened in self._last.values())
+        largest = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMED])
+        rest = visitors.total() - sum(largest.values())
+        return {**largest, OTHER: rest} if rest else largest
+
+
+class News(NamedTuple):
+    newest: list[LiveVisit]  # newest first
+    opened: list[Opened]
+    minutes: Mapping[int, Minute]  # all minutes of the last hour
+
+
+class Recent:
+    def __init__(self, clock: Clock, window_ms: int) -> None:
+        self.after: int | None = None  # the newest id read; None before the first read
+        self.newest: deque[LiveVisit] = deque(maxlen=NEWEST)
+        self.pages = OpenedPages(window_ms)
+        self.minutes: Mapping[int, Minute] = {}
+        self._clock = clock
+        self._window_ms = window_ms
+        self._hour = LastHour(SITE)
+
+    def read(self, session: Any) -> News:
+        """Read new rows. This is a database operation; its result is for `take`."""
+        now_ms, after = self._clock.now_ms(), self.after or 0
+        since_ms = now_ms - self._window_ms
+        # The first read does not start at the beginning of the ledger.
+        opened_after = after or ids_before(session, since_ms)
+        return News(
+            feed_queries.newest(session, after, NEWEST),
+            feed_queries.pages(session, opened_after, since_ms, MOST_VISITORS),
+            self._hour.read(session, now_ms),
+        )
+
+    def take(self, news: News) -> None:
+        self.newest.extendleft(reversed(news.newest))
+        self.pages.add(news.opened)
+        self.minutes = news.minutes
+        self.after = news.newest[0].id if news.newest else self.after or 0
+
 
 LONGEST_PAGE, LONGEST_NAME = 300, 150
 """Maximum length as JSON, bytes, so that a visit with two names, a location and a page takes less than 1 KB."""
@@ -33,8 +113,6 @@ ESCAPED, ESCAPED_PAIR = 6, 12
 
 MOST_ROWS = 15
 """Number of visits on the Live page."""
-
-Part = Mapping[str, Any]
 
 MOST_COMMUNITIES = 5
 """Maximum number of communities with arrivals or departures in an event, latest changes first."""
@@ -112,7 +190,12 @@ class Feed:
         sent = {} if is_whole else self._sent
         visits = list(takewhile(lambda visit: is_whole or visit.id > self._sent_id, self._recent.newest))
         parts = self.parts()
-        changed = {name: new for name in parts if (new := _difference(sent.get(name, {}), parts[name]))}
+        changed = {}
+        for name, part in parts.items():
+            before = sent.get(name, {})
+            removed = {key: None for key in before if key not in part}
+            if new := {**changes(before, part), **removed}:
+                changed[name] = new
         if not (visits or changed):
             return []
         self._sent, self._sent_id = parts, self._newest_id
@@ -164,9 +247,8 @@ class LivePanel:
     permission.
     """
 
-    def __init__(self, rooms: Rooms, database: DatabaseExecutor, new_feed: Callable[[], Feed]) -> None:
+    def __init__(self, rooms: Rooms, new_feed: Callable[[], Feed]) -> None:
         self._rooms = rooms
-        self._database = database
         self._new_feed = new_feed
 
     def current(self) -> Feed:
@@ -176,10 +258,6 @@ class LivePanel:
             feed = self._new_feed()
             feed.open()
         return feed
-
-    def newest(self, most: int) -> list[LiveVisit]:
-        """The latest visits, newest first. Raises LedgerUnavailable."""
-        return self._database.read(feed_queries.newest, 0, most)
 
     def changed(self) -> None:
         """Refresh the feed after the site's visits or numbers have changed on any worker."""
@@ -225,11 +303,6 @@ def _short(text: str, most: int) -> str:
         if size > most:
             return text[:at] + "…"
     return text
-
-
-def _difference(before: Part, now: Part) -> dict[str, Any]:
-    """The new and changed values, and None for removed ones."""
-    return {**changes(before, now), **{key: None for key in before if key not in now}}
 
 
 def _named(kind: str, its_id: str | None, name: str | None) -> dict[str, dict[str, str]]:

@@ -45,8 +45,6 @@ class MeasuredVisit(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """The page that a visitor opened."""
-
     visitor_id: str
     page: str | None
     at_ms: int

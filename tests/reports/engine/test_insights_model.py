@@ -28,7 +28,7 @@ from koyjabo.evidence import queries as attendance_queries
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.query.groups import Sums
-from koyjabo.reports.query.periods import GRANULARITIES, HOUR
+from koyjabo.reports.query.ranges import GRANULARITIES, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.erasure import Erasure

@@ -16,10 +16,10 @@ from support.databases.database import SqliteDatabase
 from support.runs.fuzz_effort import effort
 
 from koyjabo.core.clock import shifted
-from koyjabo.reports.query.periods import HOUR
+from koyjabo.reports.query.ranges import HOUR
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.query.sum_keys import encoded
 from koyjabo.reports.rolled_up import day_sums
+from koyjabo.reports.rolled_up.day_sums import encoded
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.retention import Retention
 

@@ -97,10 +97,10 @@ def test_two_workers_that_store_at_once_store_each_block_once(site):
 def test_another_worker_waits_until_the_lease_is_free(site):
     with Site(site.database_url, site.time) as other:
         first, second = site.services[ReportServices].storing, other.services[ReportServices].storing
-        assert first._is_leased()
-        assert not second._is_leased()
+        assert first._tasks.take()
+        assert not second._tasks.take()
         site.time.pass_(seconds=61)
-        assert second._is_leased()
+        assert second._tasks.take()
 
 
 @pytest.mark.parametrize("rows", ["first < 3", "first = 14", "first > 20"])

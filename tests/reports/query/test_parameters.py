@@ -14,8 +14,15 @@ from koyjabo.core.errors import InvalidInput
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY
-from koyjabo.reports.query.ranges import COMPARISONS, NO_COMPARISON, NOT_A_COMPARISON, NOT_A_RANGE, RANGES
+from koyjabo.reports.query.ranges import (
+    COMPARISONS,
+    GRANULARITIES,
+    NO_COMPARISON,
+    NOT_A_COMPARISON,
+    NOT_A_GRANULARITY,
+    NOT_A_RANGE,
+    RANGES,
+)
 from koyjabo.reports.query.report_query import Filter, Question
 
 TODAY = "2026-11-22"

@@ -16,7 +16,7 @@ from support.sites.full_site import bring, rebuild
 
 from koyjabo.database import throttle
 from koyjabo.reports.engine.results import FOLDED, FOLDED_VALUE
-from koyjabo.reports.log import blocks, state_queries
+from koyjabo.reports.log import block_queries, blocks
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
@@ -221,7 +221,7 @@ def test_rows_that_change_before_the_sums_of_their_day_are_stored_are_summed_up_
         calls.append(day)
         if len(calls) == 1:
             bring(unfolded, "visitor_id,visit_id,at,page\nw,1,2025-10-08T12:00:00+06:00,/\n")
-            reports._database.write(state_queries.changed)
+            reports._database.write(block_queries.changed)
         return sums
 
     monkeypatch.setattr(reports, "day_sums", day_sums_)

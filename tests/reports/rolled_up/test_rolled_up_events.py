@@ -13,7 +13,7 @@ from support.sites.full_site import bring
 
 from koyjabo.database import throttle
 from koyjabo.reports.engine.results import FOLDED, FOLDED_EVENTS
-from koyjabo.reports.query.periods import DAY, HOUR
+from koyjabo.reports.query.ranges import DAY, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices

@@ -9,7 +9,7 @@ import pytest
 from koyjabo.reports.engine.results import Breakdown, Period, Row, Sums
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.ui import breakdowns, cards, maps, ranges, timelines
+from koyjabo.reports.ui import breakdowns, cards, ranges, timelines
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.figures import change
 
@@ -115,7 +115,7 @@ def test_cities_have_dots_by_every_name():
     names = ["Dhaka, BD", "Chittagong, BD", "Chattogram, BD", "Cox's Bazar, BD", "Dhaka, IN", "Atlantis, BD", None]
     cities = [row(name, visits) for visits, name in zip(range(9, 2, -1), names, strict=True)]
     breakdown = Breakdown(cities, Sums(0, 0, 0), Sums(9, 9, 9), 7, None)
-    dots = maps.dots(breakdowns.values(breakdown, None, Question(TODAY, TODAY), "city", HERE, 0))
+    dots = breakdowns.dots(breakdowns.values(breakdown, None, Question(TODAY, TODAY), "city", HERE, 0))
     assert [dot.line.value for dot in dots] == names[:4]
     assert dots[1][:2] == dots[2][:2] != dots[0][:2]
-    assert dots[0].radius == maps.LARGEST > dots[1].radius
+    assert dots[0].radius == breakdowns.LARGEST_DOT > dots[1].radius

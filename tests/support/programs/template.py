@@ -155,7 +155,7 @@ def load_tables() -> None:
 
     from koyjabo.core.i18n import LANGUAGES
     from koyjabo.network import user_agents
-    from koyjabo.reports.log.sources import Sources
+    from koyjabo.reports.log.trait_parser import Sources
 
     for language in LANGUAGES:
         localedata.load(language)

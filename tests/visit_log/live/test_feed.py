@@ -166,7 +166,7 @@ def test_ledger_that_is_away_is_said_and_no_visit_is_missed(site, feed, monkeypa
         def fail(*_):
             raise LedgerUnavailable
 
-        patched.setattr(site.services[VisitLogServices].live_panel._database, "read", fail)
+        patched.setattr(site.services[VisitLogServices].log._database, "read", fail)
         site.register("a")
         (event,) = events(feed)
         assert event["visits"] == []

@@ -1,0 +1,205 @@
+"""The reports of a community, for its moderators, and /share/…: the reports of a share link, for anyone who has it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flask import Request, Response, make_response, render_template, request, url_for
+
+from koyjabo.communities import ui as member_forms
+from koyjabo.communities.roles import MODERATOR
+from koyjabo.core.close_codes import close_code
+from koyjabo.core.services import Services
+from koyjabo.models import Scope
+from koyjabo.realtime.services import RealtimeServices
+from koyjabo.reports import shares
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.share_queries import OpenLink
+from koyjabo.reports.shares import ShareLocked, UnknownShare, WrongPassword
+from koyjabo.reports.ui import annotation_texts, choices, community, share_forms
+from koyjabo.reports.ui.base import ReportContext, of_community, of_link
+from koyjabo.reports.ui.live_views import LiveViews
+from koyjabo.reports.ui.share_forms import ShareDesk
+from koyjabo.reports.ui.view import view_of
+from koyjabo.reports.ui.yesterday import yesterday
+from koyjabo.sockets import routes
+from koyjabo.sockets.stream import Connection, Stream
+from koyjabo.webkit.blueprints import pages as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.http.cache_headers import no_store
+from koyjabo.webkit.limits import limits
+from koyjabo.webkit.login import page_login
+from koyjabo.webkit.pages import redirects
+from koyjabo.webkit.schemas.bodies import Body
+from koyjabo.webkit.schemas.fields import Typed
+
+
+@bp.get("/communities/<community_id>/shares")
+def community_shares(community_id: str) -> Response:
+    return _desk(community_id).list()
+
+
+@bp.get("/communities/<community_id>/shares/new")
+def new_share(community_id: str) -> Response:
+    return _desk(community_id).new()
+
+
+@bp.post("/communities/<community_id>/shares/new")
+def create_share(community_id: str) -> Response:
+    return _desk(community_id).create()
+
+
+@bp.post("/communities/<community_id>/shares/<share_id>/end")
+def end_share(community_id: str, share_id: str) -> Response:
+    return _desk(community_id).end(share_id)
+
+
+def _desk(community_id: str) -> ShareDesk:
+    at = member_forms.enter(community_id, MODERATOR)
+    show = partial(member_forms.page, at=at)
+    return ShareDesk(at.account, show, "pages.community_shares", {"community_id": at.community.id})
+
+
+@bp.get("/communities/<community_id>/reports")
+def community_reports(community_id: str) -> Response:
+    """Show the reports for the range in the URL."""
+    at = member_forms.enter(community_id, MODERATOR)
+    limits.count_report(at.account.id)
+    view, problems = view_of(_base(at.scope), request.args.items(multi=True))
+    if view.parts:
+        return make_response(render_template("reports/parts.html", view=view))
+    figures = view.extra._asdict()
+    conversions = community.conversions(figures.pop("conversions"), figures.pop("pages"))
+    return member_forms.page(
+        "reports/community_reports",
+        at,
+        400 if problems else 200,
+        view=view,
+        problems=problems,
+        yesterday=yesterday(at.scope, request.path),
+        conversions=conversions,
+        now_ms=current().clock.now_ms(),
+        **figures,
+    )
+
+
+def _base(scope: Scope) -> ReportContext:
+    path = url_for("pages.community_reports", community_id=scope)
+    notes, share = partial(annotation_texts.notes, scope), url_for("pages.new_share", community_id=scope)
+    base = of_community(scope)._replace(path=path, notes=notes, share=share, extra=community.of_moment)
+    return choices.remembered(base)
+
+
+class PasswordOfShareBody(Body):
+    password: Typed
+
+
+@bp.get("/share/<token>")
+def share(token: str) -> Response:
+    link = current()[ReportServices].shares.open(token)
+    try:
+        share_forms.require(link)
+    except ShareLocked:
+        return _ask(link, Form(PasswordOfShareBody))
+    return _show(link, token)
+
+
+@bp.post("/share/<token>")
+def unlock_share(token: str) -> Response:
+    page_login.check_own_page()
+    link, form = current()[ReportServices].shares.open(token), Form(PasswordOfShareBody)
+    body = form.read()
+    if body is not None:
+        try:
+            proof = share_forms.unlock(link, body.password)
+        except WrongPassword as error:
+            form.errors["password"] = error.sentence
+        else:
+            return share_forms.remember(redirects.with_query(url_for("pages.share", token=token)), link, proof)
+    return _ask(link, form, 422)
+
+
+def _ask(link: OpenLink, form: Form[PasswordOfShareBody], status: int = 200) -> Response:
+    return no_store(make_response(render_template("reports/share_password.html", link=link, form=form), status))
+
+
+def _show(link: OpenLink, token: str) -> Response:
+    limits.count_address("shared_reports")
+    shares.check(request.args.items(multi=True))
+    base = of_link(link, shares.scope_of(link), current()[ReportServices].shares.filters(link))
+    base = base._replace(path=url_for("pages.share", token=token), reports=f"/api/shares/{token}/reports")
+    view, problems = view_of(base, request.args.items(multi=True))
+    template = "reports/parts.html" if view.parts else "reports/share.html"
+    filters = share_forms.shown(link)
+    page = render_template(template, link=link, token=token, filters=filters, view=view, problems=problems)
+    return no_store(make_response(page, 400 if problems else 200))
+
+
+SHARES = "shares"
+
+
+class ShareStream(Stream):
+    """The sockets of share links. They are closed within 10 s after the link is revoked or the reader's
+    access expires.
+    """
+
+    kind = SHARES
+    shows_views = True
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._links: dict[Connection, tuple[str, OpenLink, str]] = {}  # token, link and pass
+
+    def admit(self, connection: Connection, request: Request) -> None:
+        token = (request.view_args or {})["token"]
+        link = self._services[ReportServices].shares.open(token)
+        self._links[connection] = token, link, share_forms.require(link)
+
+    def send_present(self, connection: Connection) -> None:
+        """Do nothing, because all events belong to the view."""
+
+    def disconnected(self, connection: Connection, code: int) -> None:
+        self._links.pop(connection, None)
+        self._services[RealtimeServices].rooms.leave_view(connection)
+
+    def show_view(self, connection: Connection, message: dict[str, Any]) -> None:
+        if connection not in self._links:
+            return
+        token, link, _ = self._links[connection]
+        base = of_link(link, shares.scope_of(link), self._services[ReportServices].shares.filters(link))
+        check, rooms = partial(self._check, token, link), self._services[RealtimeServices].rooms
+        name, source = self._services[LiveViews].of_link(base, message, check)
+        rooms.show(connection, name, source)
+        if connection not in self._links:
+            rooms.leave_view(connection)
+
+    def _check(self, token: str, link: OpenLink) -> None:
+        """Close the sockets of readers whose pass has expired. If the link no longer works, close all of its sockets
+        and raise UnknownShare.
+
+        Raises LedgerUnavailable.
+        """
+        links = self._services[ReportServices].shares
+        readers = [(socket, proof) for socket, (_, known, proof) in list(self._links.items()) if known.id == link.id]
+        try:
+            link = links.open(token)
+        except UnknownShare as error:
+            for connection, _ in readers:
+                connection.close(close_code(error), str(error))
+            raise
+        for connection, proof in readers:
+            try:
+                links.require_pass(link, proof)
+            except ShareLocked as error:
+                connection.close(close_code(error), str(error))
+
+
+routes.STREAMS[SHARES] = ShareStream
+
+
+@routes.bp.route("/ws/shares/<token>/", websocket=True)
+def share_stream(token: str) -> Response:
+    """Push a view's numbers to the share link page that shows it."""
+    return routes.open_here(SHARES)

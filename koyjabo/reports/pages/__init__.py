@@ -1,5 +1,0 @@
-"""The reports of a community, and pages of share links."""
-
-from __future__ import annotations
-
-from koyjabo.reports.pages import community_reports, share, share_stream  # noqa: F401  (they add their routes)
