@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 
-REMOVED_SETTINGS = ("STATUS_PAGE", "BACKUP_COMMAND", "LANES")
+REMOVED_SETTINGS = (
+    *("STATUS_PAGE", "BACKUP_COMMAND", "LANES"),
+    *("RATE_LIMIT_HEARTBEATS", "RATE_LIMIT_ACTIONS", "RATE_LIMIT_HANDSHAKES"),
+)
 """Settings of earlier versions. The server prints a warning if one is still set."""
 
 Policy = Literal["none", "admins", "all"]
@@ -191,15 +194,10 @@ class Settings(BaseModel):
     rate_limit_registrations: int = setting(
         600,
         "RATE_LIMIT_REGISTRATIONS",
-        N_("visits per minute from one address, 0 for no limit; high because a campus may share one address"),
-        ge=0,
-    )
-    rate_limit_heartbeats: int = setting(
-        3000,
-        "RATE_LIMIT_HEARTBEATS",
         N_(
-            "heartbeats per minute from one address, and as many requests with events, 0 for no limit; also "
-            "limits events (10 times as many) and stored data (100 KB a day for each)"
+            "visits per minute from one address, 0 for no limit; also limits heartbeats and requests with events (5 "
+            "times as many), events (50 times as many) and stored data (500 KB a day for each); high because a campus "
+            "may share one address"
         ),
         ge=0,
     )
@@ -218,14 +216,14 @@ class Settings(BaseModel):
         N_("logins per minute from one address, and half as many sign-ups, 0 for no limit"),
         ge=0,
     )
-    rate_limit_actions: int = setting(
-        60,
-        "RATE_LIMIT_ACTIONS",
-        N_("communities, invitations, webhooks and webhook tests per minute by one account, 0 for no limit"),
-        ge=0,
-    )
     rate_limit_changes: int = setting(
-        120, "RATE_LIMIT_CHANGES", N_("changes of any kind per minute by one account, 0 for no limit"), ge=0
+        120,
+        "RATE_LIMIT_CHANGES",
+        N_(
+            "changes of any kind per minute by one account, and half as many new communities, invitations, webhooks "
+            "and webhook tests, 0 for no limit"
+        ),
+        ge=0,
     )
     rate_limit_mails: int = setting(
         500,
@@ -248,13 +246,10 @@ class Settings(BaseModel):
     rate_limit_sockets: int = setting(
         2000,
         "RATE_LIMIT_SOCKETS",
-        N_("open sockets from one address in one worker; 0 removes this limit and the limit per network"),
-        ge=0,
-    )
-    rate_limit_handshakes: int = setting(
-        6000,
-        "RATE_LIMIT_HANDSHAKES",
-        N_("sockets opened per minute from one address, 0 for no limit; high because a campus may reconnect at once"),
+        N_(
+            "open sockets from one address in one worker, and 3 times as many opened per minute; 0 removes these "
+            "limits and the limit per network"
+        ),
         ge=0,
     )
     rate_limit_tabs: int = setting(

@@ -36,6 +36,9 @@ MOST_REQUESTS = 25_000
 NETWORK_DIVISOR = 4
 """A /24 or /48 gets at most a quarter of the sockets and streams."""
 
+HANDSHAKES_OF_A_SOCKET = 3
+"""Sockets that one address may open per minute, as a multiple of RATE_LIMIT_SOCKETS. A campus may reconnect at once."""
+
 GARBAGE = (20_000, 20, 20)
 """Thresholds for Python's garbage collector. Requests leave few cycles, so collecting less often raises throughput by 5
 %.
@@ -175,8 +178,8 @@ def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: 
     from koyjabo.network.rate_limiter import Rate, share
     from koyjabo.server.websockets.websockets import Sockets
 
-    handshakes, an_address = settings.rate_limit_handshakes, settings.rate_limit_sockets
-    rate = Rate(share(handshakes, settings.web_concurrency)) if handshakes else None
+    an_address = settings.rate_limit_sockets
+    rate = Rate(share(an_address * HANDSHAKES_OF_A_SOCKET, settings.web_concurrency)) if an_address else None
     a_network = max(1, most // NETWORK_DIVISOR) if an_address else most
     return Sockets(runtime, poller, most, an_address or most, a_network, rate)
 
