@@ -8,11 +8,10 @@ import click
 
 from koyjabo.api_keys.api_keys import SCOPES, ApiKeys, NewKey
 from koyjabo.api_keys.queries import StoredKey
-from koyjabo.core.clock import iso
+from koyjabo.core.clock import NOT_A_MOMENT, iso, moment_of
 from koyjabo.core.command_line import application
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import OPERATOR, CommunityIds
-from koyjabo.core.timestamps import NOT_A_MOMENT, moment_of
 
 
 @click.group()

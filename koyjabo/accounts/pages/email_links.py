@@ -15,7 +15,7 @@ from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.http.cache_headers import no_store
+from koyjabo.webkit.http.responses import no_store
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login, tokens

@@ -14,7 +14,7 @@ from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.http.cache_headers import no_store
+from koyjabo.webkit.http.responses import no_store
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import redirects

@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Request, Response
 
-from koyjabo.core.close_codes import close_code
 from koyjabo.core.services import Services
+from koyjabo.core.socket_errors import close_code
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.errors import ShareLocked, UnknownShare

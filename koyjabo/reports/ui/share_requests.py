@@ -6,15 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from koyjabo.core.clock import iso
+from koyjabo.core.clock import MOMENT, iso
 from koyjabo.core.i18n import N_
 from koyjabo.reports.query.parameters import is_interval
 from koyjabo.reports.query.ranges import RANGES
 from koyjabo.reports.share_queries import ShareLink
 from koyjabo.reports.shares import NewLink
 from koyjabo.webkit.schemas.bodies import JSON, Body
-from koyjabo.webkit.schemas.fields import NULL, Name, NewPassword, refuse
-from koyjabo.webkit.schemas.moments import MOMENT, Moment
+from koyjabo.webkit.schemas.fields import NULL, Moment, Name, NewPassword, refuse
 
 INTERVAL = "2026-11-01/2026-11-15"
 NOT_A_RANGE = N_(
