@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from koyjabo.core import installation
-from koyjabo.settings import backup_start, database_url, login_providers, operator_secrets, redis_url, trusted_issuer
+from koyjabo.settings import backup_stores, database_url, login_providers, operator_secrets, redis_url, trusted_issuer
 from koyjabo.settings.checks import SHORTEST_TOKEN
 from koyjabo.settings.schema import REMOVED_SETTINGS, Settings
 
@@ -89,7 +89,7 @@ def removed_settings() -> list[str]:
 
 def require_backup_stores(settings: Settings) -> None:
     """Check the backup stores before a server starts. Raises SettingsError if one is unusable."""
-    if why := backup_start.problem(settings, os.environ):
+    if why := backup_stores.problem(settings.backup_dir, settings.backup_to, os.environ):
         raise SettingsError(why)
 
 

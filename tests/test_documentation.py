@@ -13,9 +13,9 @@ import click
 from koyjabo.accounts import passwords
 from koyjabo.accounts.throttle import login_throttle
 from koyjabo.cli import main
-from koyjabo.core import close_codes
-from koyjabo.core.close_codes import CLOSE_CODES
+from koyjabo.core import socket_errors
 from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.socket_errors import CLOSE_CODES
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
 from koyjabo.settings.catalogue import BASICS, written
@@ -131,7 +131,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
         events.PanelState(None, 0),
         events.AnalyticsUpdate("conversion_rate", 14.5, "community", 0),
         events.CommunityMessage("community", [], 0),
-        events.Kicked("visitors", "community", close_codes.FORBIDDEN),
+        events.Kicked("visitors", "community", socket_errors.FORBIDDEN),
         events.Pong(0),
         events.Error("No.", "no"),
     ]
@@ -146,7 +146,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
 def test_realtime_lists_every_close_code_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## Close codes")[2].partition("\n## ")[0]
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
-    ours = {close_codes.GOING_AWAY, close_codes.ABUSE, close_codes.UNEXPECTED, close_codes.TOO_MANY}
+    ours = {socket_errors.GOING_AWAY, socket_errors.ABUSE, socket_errors.UNEXPECTED, socket_errors.TOO_MANY}
     assert listed == ours | {*CLOSE_CODES.values(), 1002, 1007, 1009}  # the last three come from wsproto
 
 

@@ -18,8 +18,7 @@ from koyjabo.webkit.pages import management
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.panel.pages import me, page
 from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import Name, Text
-from koyjabo.webkit.schemas.moments import TypedDay
+from koyjabo.webkit.schemas.fields import Name, Text, TypedDay
 
 WORDS = {
     "stats:read": N_("Read the numbers of communities"),

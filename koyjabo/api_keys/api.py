@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.api_keys.api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, NewKey, wrong_scopes
 from koyjabo.api_keys.queries import StoredKey
-from koyjabo.core.clock import iso
+from koyjabo.core.clock import MOMENT, iso
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import CommunityIds
 from koyjabo.webkit.blueprints import api as bp
@@ -18,8 +18,7 @@ from koyjabo.webkit.http.responses import MakerResponse, json_response, no_conte
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 from koyjabo.webkit.schemas.bodies import JSON, Body
-from koyjabo.webkit.schemas.fields import Name, Text, is_whole, refuse
-from koyjabo.webkit.schemas.moments import MOMENT, Moment
+from koyjabo.webkit.schemas.fields import Moment, Name, Text, is_whole, refuse
 
 NOT_SCOPES = N_("must be a list of scopes")
 

@@ -22,9 +22,8 @@ from koyjabo.communities import services as communities
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import Clock
 from koyjabo.core.installation import VERSION
-from koyjabo.core.lifetime import Lifetime
 from koyjabo.core.runtime import Runtime
-from koyjabo.core.services import Services
+from koyjabo.core.services import Lifetime, Services
 from koyjabo.core.signals import Signals
 from koyjabo.counting import services as counting
 from koyjabo.counting.records import CounterSnapshot

@@ -11,7 +11,7 @@ from blinker import ANY, Signal
 from koyjabo.accounts.services import AccountServices
 from koyjabo.audit.log import VersionLog
 from koyjabo.communities.live.messages import ENDED, MESSAGES
-from koyjabo.communities.live.participant import ACCESS_REVOKED
+from koyjabo.communities.live.revocation import ACCESS_REVOKED
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import LedgerUnavailable

@@ -9,25 +9,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import Backup
-from koyjabo.observability.gauges import (
-    ACTIVE,
-    BACKUP,
-    BACKUP_BYTES,
-    BACKUP_FAILURES,
-    BUILD,
-    COMMUNITIES,
-    CONNECTIONS,
-    DATABASE,
-    FREE,
-    LAG,
-    OLDEST,
-    REDIS,
-    UNPROJECTED,
-    WAITING,
-    WORKERS,
-    Values,
-    build,
-)
+from koyjabo.observability import gauges
 from koyjabo.observability.metrics import OTHER
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.realtime.fanout import socket_counts
@@ -37,7 +19,7 @@ from koyjabo.reports.services import ReportServices
 MOST_COMMUNITIES = 50
 
 
-def values_of(services: Services) -> Values:
+def values_of(services: Services) -> gauges.Values:
     visits, observability, reports = (
         services[CountingServices].visits,
         services[ObservabilityServices],
@@ -45,21 +27,21 @@ def values_of(services: Services) -> Values:
     )
     writer, redis_responds = visits.writer(), observability.redis_responds
     disk = reports.events.space.disk()
-    redis = {} if redis_responds is None else {REDIS.name: {"": float(redis_responds())}}
+    redis = {} if redis_responds is None else {gauges.REDIS.name: {"": float(redis_responds())}}
     return {
-        WORKERS.name: {"": 1},
-        CONNECTIONS.name: socket_counts(services[RealtimeServices].fanout),
-        ACTIVE.name: {"": visits.newest().active},
-        COMMUNITIES.name: _largest(services[CommunityServices].participants.counts()),
-        WAITING.name: {"": writer.waiting},
-        OLDEST.name: {"": writer.oldest_s},
-        UNPROJECTED.name: {"": reports.storing.last_behind},
-        LAG.name: {"": observability.lag_s()},
-        DATABASE.name: {"": float(not visits.newest().stale)},
-        **({FREE.name: {"": disk.free}} if disk else {}),
+        gauges.WORKERS.name: {"": 1},
+        gauges.CONNECTIONS.name: socket_counts(services[RealtimeServices].fanout),
+        gauges.ACTIVE.name: {"": visits.newest().active},
+        gauges.COMMUNITIES.name: _largest(services[CommunityServices].participants.counts()),
+        gauges.WAITING.name: {"": writer.waiting},
+        gauges.OLDEST.name: {"": writer.oldest_s},
+        gauges.UNPROJECTED.name: {"": reports.storing.last_behind},
+        gauges.LAG.name: {"": observability.lag_s()},
+        gauges.DATABASE.name: {"": float(not visits.newest().stale)},
+        **({gauges.FREE.name: {"": disk.free}} if disk else {}),
         **redis,
         **_of_backups(services[Backups].figures),
-        BUILD.name: {build(): 1},
+        gauges.BUILD.name: {gauges.build(): 1},
     }
 
 
@@ -74,8 +56,8 @@ def _of_backups(figures: tuple[Backup | None, int] | None) -> dict[str, dict[str
         return {}
     proven, failures = figures
     values = {
-        BACKUP: None if proven is None or proven.proven_ms is None else proven.proven_ms / 1000,
-        BACKUP_BYTES: None if proven is None else proven.bytes,
-        BACKUP_FAILURES: failures,
+        gauges.BACKUP: None if proven is None or proven.proven_ms is None else proven.proven_ms / 1000,
+        gauges.BACKUP_BYTES: None if proven is None else proven.bytes,
+        gauges.BACKUP_FAILURES: failures,
     }
     return {gauge.name: {"": value} for gauge, value in values.items() if value is not None}

@@ -25,7 +25,7 @@ COMMANDS = {
     "ledger": "cli.ledger:ledger",
     "prune": "retention.cli:prune",
     "restore": "backups.cli:restore",
-    "serve": "cli.serve:serve",
+    "serve": "cli:serve",
     "stats": "counting.cli:stats",
     "total": "recounts.cli:total",
     "user": "accounts.cli:user",
@@ -94,3 +94,14 @@ def errors_as_sentences() -> Iterator[None]:
         raise click.ClickException(f"The database cannot be reached: {cause}. Check DATABASE_URL.") from None
     except KoyJaboError as error:
         raise click.ClickException(str(error)) from None
+
+
+@click.command()
+def serve() -> None:
+    """Serve on PORT (8000) until Ctrl+C or SIGTERM, as `python wsgi.py` and the Procfile do: WEB_CONCURRENCY worker
+    processes, each replaced if it dies. After SIGTERM, the server completes and commits the requests in progress, then
+    stops.
+    """
+    from koyjabo.server import serve
+
+    sys.exit(serve())

@@ -17,7 +17,8 @@ from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards,
 from koyjabo.communities.live.member_room import MemberRoom
 from koyjabo.communities.live.messages import CommunityMessages
 from koyjabo.communities.live.online_people import AttendanceLog, OnlinePeople
-from koyjabo.communities.live.participant import Participants, Revocation
+from koyjabo.communities.live.participant import Participants
+from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.permissions import Permissions
 from koyjabo.communities.refs import CommunityRefs
 from koyjabo.core.identity import Account, CommunityIds, LoginDestinations

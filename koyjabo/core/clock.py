@@ -1,7 +1,8 @@
-"""The only source of time: milliseconds since 1970, days and hours in TIMEZONE, and days typed by users."""
+"""The only source of time: milliseconds since 1970, days and hours in TIMEZONE, and times from programs and people."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -163,3 +164,24 @@ class Clock:
         local = datetime.fromtimestamp(at_s, self.zone)
         into_hour = timedelta(minutes=local.minute, seconds=local.second)
         return Bucket(local.date().isoformat(), at_s - int(into_hour.total_seconds()))
+
+
+MOMENT = "2026-12-31T18:00:00Z"
+MOMENTS = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+NOT_A_MOMENT = N_("must be a time with its offset, such as 2026-12-31T18:00:00Z, or milliseconds since 1970")
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999, ms."""
+
+
+def moment_of(value: object) -> int | None:
+    """ms since 1970; None if `value` is not a timestamp."""
+    if type(value) is int:
+        return value if 0 <= value <= LAST_MS else None
+    if not isinstance(value, str) or not MOMENTS.fullmatch(value):
+        return None
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None

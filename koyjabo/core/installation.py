@@ -1,7 +1,9 @@
-"""The program's version and its folders, in a checkout or an installed wheel."""
+"""The program's version, folders and command, in a checkout or an installed wheel."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 VERSION = "1.0.0"
@@ -31,3 +33,10 @@ def home() -> Path:
 
 def _is_wheel() -> bool:
     return _SHIPPED_MIGRATIONS.is_dir()
+
+
+def own_command() -> str:
+    """Return the command as typed in the server's folder: `.venv/bin/koyjabo` in a checkout."""
+    environment = Path(sys.prefix)
+    is_in_checkout = environment.parent == Path.cwd() and not shutil.which("koyjabo")
+    return f"{environment.name}/bin/koyjabo" if is_in_checkout else "koyjabo"

@@ -21,7 +21,11 @@ def truncate(value: str) -> str:
 def whole(value: str) -> str:
     """Replace characters that a database cannot store: lone surrogates, NUL."""
     value = value.replace("\0", "\ufffd")
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if not _is_whole(value) else value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
 
 
 def has_visible(value: str) -> bool:
@@ -34,11 +38,3 @@ def tidy_name(value: str) -> str:
     joiners within words.
     """
     return LOOSE_JOINERS.sub("", DIRECTION_MARKS.sub("", value)).strip()
-
-
-def _is_whole(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

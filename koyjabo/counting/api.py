@@ -18,7 +18,7 @@ from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path
 from koyjabo.counting.incoming import is_operator, register, register_all
 from koyjabo.counting.records import NewVisit, Receipt
-from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody
+from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody, SentVisitsBody
 from koyjabo.counting.schemas.responses import (
     LastVisitResponse,
     RegisteredResponse,
@@ -27,7 +27,6 @@ from koyjabo.counting.schemas.responses import (
     stats_or_304,
     writer,
 )
-from koyjabo.counting.schemas.sent_visits import SentVisitsBody
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
 from koyjabo.network import campaigns, languages
@@ -151,7 +150,7 @@ PIXEL = (
 )
 """A transparent pixel."""
 
-PREFETCHES = ("Sec-Purpose", "Purpose", "X-Moz")
+PURPOSES = ("Sec-Purpose", "Purpose", "X-Moz")
 
 
 @pixel_bp.get("/v.gif")
@@ -168,13 +167,11 @@ def pixel() -> Response:
     """Count an anonymous visit. The visitor id is a hash of network and User-Agent that changes every day. HEAD
     requests and prefetches are not counted.
     """
-    if request.method == "GET" and not any(_is_prefetch(name) for name in PREFETCHES):
+    purposes = [request.headers.get(name, "").lower() for name in PURPOSES]
+    is_prefetch = any(purpose.startswith(("prefetch", "prerender", "preview")) for purpose in purposes)
+    if request.method == "GET" and not is_prefetch:
         _count()
     return Response(PIXEL, mimetype="image/gif", headers={"Cache-Control": "no-store"})
-
-
-def _is_prefetch(header: str) -> bool:
-    return request.headers.get(header, "").lower().startswith(("prefetch", "prerender", "preview"))
 
 
 def _count() -> None:

@@ -69,14 +69,11 @@ class DailyPeople:
         self.returns: dict[tuple[Scope, str, str], Sums] = {}
         self.hours: dict[tuple[Scope, int], Sums] = {}
         for row in seen:
-            self._take(row)
-
-    def _take(self, row: StoredDay) -> None:
-        days = self._days.setdefault((row.scope, row.person), set())
-        days.update(day for day in (row.last_day, row.earlier, row.later) if day is not None)
-        if row.began_s is not None and row.slots is not None:
-            days.add(row.day)
-            self._slots[row.scope, row.person, row.day] = (row.began_s, row.slots)
+            days = self._days.setdefault((row.scope, row.person), set())
+            days.update(day for day in (row.last_day, row.earlier, row.later) if day is not None)
+            if row.began_s is not None and row.slots is not None:
+                days.add(row.day)
+                self._slots[row.scope, row.person, row.day] = (row.began_s, row.slots)
 
     def record(self, scope: Scope, person: str, day: str, hour_s: int) -> None:
         """Record that a person was present in an hour of a day. Idempotent."""

@@ -86,7 +86,7 @@ class RedisHighWater:
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
         gone = [scope for scope in known if scope not in standing]
         if gone:
-            self._outbox.send_in_order(partial(self._forget, gone))
+            self._outbox.send_in_order(partial(self._client.run, "HDEL", self._key, *gone))
         self.renew()
 
     # The following methods run in the outbox's task.
@@ -103,9 +103,6 @@ class RedisHighWater:
             self._high_water.shared(piece)
             if site:
                 self._high_water.merge({SITE: _parse(site)})
-
-    def _forget(self, scopes: list[Scope]) -> None:
-        self._client.run("HDEL", self._key, *scopes)
 
     def _reply(self, question: str) -> None:
         """Share all marks, since Redis may have lost some.

@@ -9,8 +9,7 @@ from koyjabo.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, U
 from koyjabo.core.identity import Account, CommunityIds
 from koyjabo.core.services import Services
 from koyjabo.counting.records import NewVisit, Receipt, is_late
-from koyjabo.counting.schemas.requests import NewVisitBody
-from koyjabo.counting.schemas.sent_visits import SentVisit
+from koyjabo.counting.schemas.requests import NewVisitBody, SentVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 from koyjabo.network import languages

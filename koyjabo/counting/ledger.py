@@ -101,12 +101,7 @@ class Ledger:
     """
 
     def __init__(
-        self,
-        store: LedgerStore,
-        runtime: Runtime,
-        recovery: RollbackRecovery,
-        on_batch: OnBatch,
-        on_commit: OnCommit,
+        self, store: LedgerStore, runtime: Runtime, recovery: RollbackRecovery, on_batch: OnBatch, on_commit: OnCommit
     ) -> None:
         self._high_water = recovery.high_water
         self._high_water.merge({SITE: store.remembered()})
@@ -114,6 +109,7 @@ class Ledger:
         self._on_batch = on_batch
         self._on_commit = on_commit
         self._store = store
+        self._unreadable: tuple[type[Exception], ...] = (DatabaseRolledBack, *store.unreadable)
         self._outage = Outage()
         self._writer: BatchWorker[Keyed, Outcome] = BatchWorker(
             runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, self._complete
@@ -201,9 +197,7 @@ class Ledger:
                 if job.item not in results:
                     results[job.item] = self._read(*job.item)
                 job.result = results[job.item]
-            except DatabaseRolledBack as error:
-                job.error = LedgerUnavailable.because(error)
-            except self._store.unreadable as error:
+            except self._unreadable as error:
                 job.error = LedgerUnavailable.because(error)
 
     def _read(self, method: Callable[..., Any], *arguments: Any) -> Any:
@@ -222,20 +216,16 @@ class Ledger:
     # The following methods run on the event loop.
 
     def _complete(self, jobs: list[Job[Keyed, Outcome]]) -> None:
-        if jobs:
-            self._note_outcomes(jobs)
-        committed = [(job.item[0], job.result) for job in jobs if isinstance(job.result, Receipt)]
-        if committed:
-            self._on_batch(len(committed), time.monotonic() - jobs[0].since)
-            self._on_commit(committed)
-
-    def _note_outcomes(self, jobs: list[Job[Keyed, Outcome]]) -> None:
         errors = [job.error for job in jobs if job.error]
         failed = [error for error in errors if not (isinstance(error, LedgerUnavailable) and rollback_of(error))]
         if failed:
             self._outage.failed(failed[0], jobs[0].since)
-        elif not errors:  # otherwise the calls are retried, and may still succeed
+        elif jobs and not errors:  # otherwise the calls are retried, and may still succeed
             self._outage.succeeded()
+        committed = [(job.item[0], job.result) for job in jobs if isinstance(job.result, Receipt)]
+        if committed:
+            self._on_batch(len(committed), time.monotonic() - jobs[0].since)
+            self._on_commit(committed)
 
 
 def _receipt(wait: Callable[[], Outcome]) -> Receipt:

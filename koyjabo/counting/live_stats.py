@@ -126,6 +126,9 @@ class LiveStats:
 
     def _show(self, count: ActiveCount, revision: int) -> None:
         snapshot, today = self._snapshot, self._clock.today()
+        last = None
+        if snapshot.last_ms is not None:
+            last = LastVisit(snapshot.last_ms, named_place(snapshot.last_place, count.places))
         stats = Stats(
             total=snapshot.total,
             today=snapshot.day_visits if snapshot.day == today else 0,
@@ -135,7 +138,7 @@ class LiveStats:
             revision=revision,
             epoch=snapshot.epoch,
             stale=self._stale,
-            last=_last(snapshot, count.places),
+            last=last,
         )
         self._shown = (self._state(count), stats)
 
@@ -164,12 +167,6 @@ def _is_credible(name: str, value: Any) -> bool:
     if name in OF_LAST_VISIT:
         return value is None or type(value) is OF_LAST_VISIT[name]
     return type(value) is (str if name in TEXTS else int)
-
-
-def _last(snapshot: CounterSnapshot, places: Mapping[str, int]) -> LastVisit | None:
-    if snapshot.last_ms is None:
-        return None
-    return LastVisit(snapshot.last_ms, named_place(snapshot.last_place, places))
 
 
 def named_place(place: str | None, places: Mapping[str, int]) -> str | None:

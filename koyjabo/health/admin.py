@@ -17,7 +17,7 @@ from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
 from koyjabo.backups.ui import reason
-from koyjabo.core.command import own_command
+from koyjabo.core.installation import own_command
 from koyjabo.counting.stats import encode
 from koyjabo.health.findings import CAUSES, DANGER, GOOD, WARNING, HealthCheck
 from koyjabo.health.health import Health

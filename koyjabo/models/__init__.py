@@ -35,16 +35,7 @@ from koyjabo.models.accounts import (
     User,
 )
 from koyjabo.models.columns import SITE, Scope
-from koyjabo.models.insights import (
-    Annotation,
-    Event,
-    EventBlock,
-    EventSum,
-    InsightSum,
-    Share,
-    VisitBlock,
-    Watermark,
-)
+from koyjabo.models.insights import Annotation, Event, EventBlock, EventSum, InsightSum, Share, VisitBlock, Watermark
 from koyjabo.models.integrations import ApiKey, OidcIdentity, Webhook, WebhookDelivery
 from koyjabo.models.ledger import (
     Adjustment,

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from struct import Struct
 
-from koyjabo.core.close_codes import CLEAN_CLOSES, GOING_AWAY
+from koyjabo.core.socket_errors import CLEAN_CLOSES, GOING_AWAY
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.observability.metrics import Metrics
 

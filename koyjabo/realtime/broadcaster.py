@@ -17,7 +17,6 @@ from koyjabo.realtime.events import AnalyticsUpdate, CountChanged, DashboardUpda
 
 if TYPE_CHECKING:
     from koyjabo.cluster.redis_client import RedisClient
-    from koyjabo.realtime.room import ClientEvent
 
 Emit = Callable[[str, dict[str, Any], str], None]
 """Sends an event, given its name, its data and the room."""
@@ -62,14 +61,16 @@ class VisitorBroadcaster:
         community = _community(community_id)
         if not isinstance(data, Mapping):
             raise ValueError("data must be a mapping, such as {'today_visitors': {...}, 'realtime_count': 42}")
-        self._send(dashboard_room(community), DashboardUpdate({**data, "community_id": community}, system_now_ms()))
+        self._send(
+            dashboard_room(community), DashboardUpdate({**data, "community_id": community}, system_now_ms()).as_object()
+        )
 
     def broadcast_analytics_metric(self, community_id: str, metric: str, value: Any) -> None:
         """Broadcast one metric to the dashboards; `value` is any JSON value."""
         community = _community(community_id)
         if not isinstance(metric, str) or not metric:
             raise ValueError("metric must be a name, such as 'conversion_rate'")
-        self._send(dashboard_room(community), AnalyticsUpdate(metric, value, community, system_now_ms()))
+        self._send(dashboard_room(community), AnalyticsUpdate(metric, value, community, system_now_ms()).as_object())
 
     def _send_count(self, community_id: str, kind: str, count: int, change: int) -> None:
         community = _community(community_id)
@@ -77,12 +78,9 @@ class VisitorBroadcaster:
             if type(number) is not int or (least is not None and number < least):
                 raise ValueError(f"{name} must be a whole number{', 0 or more' if least == 0 else ''}, not {number!r}")
         event = CountChanged(community, count, change, system_now_ms()).as_object()
-        self._send_object(visitors_room(community), {**event, "type": kind})
+        self._send(visitors_room(community), {**event, "type": kind})
 
-    def _send(self, room: str, event: ClientEvent) -> None:
-        self._send_object(room, event.as_object())
-
-    def _send_object(self, room: str, event: dict[str, Any]) -> None:
+    def _send(self, room: str, event: dict[str, Any]) -> None:
         try:
             size = len(json.dumps(event, allow_nan=False).encode())
         except (TypeError, ValueError) as error:

@@ -9,8 +9,8 @@ from flask import Request, Response, make_response, render_template, request, ur
 
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
-from koyjabo.core.close_codes import close_code
 from koyjabo.core.services import Services
+from koyjabo.core.socket_errors import close_code
 from koyjabo.models import Scope
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
@@ -28,7 +28,7 @@ from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.http.cache_headers import no_store
+from koyjabo.webkit.http.responses import no_store
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import redirects

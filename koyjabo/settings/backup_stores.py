@@ -1,11 +1,12 @@
-"""Checks BACKUP_DIR and BACKUP_TO. Each check returns the value to use, or raises ValueError with a description of
-valid values.
-"""
+"""Checks BACKUP_DIR and BACKUP_TO: their form, and whether backups can be made, before a server starts."""
 
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -75,3 +76,27 @@ def lacks_credentials(url: S3Url, environment: Mapping[str, str]) -> bool:
 def bucket(value: str) -> str:
     s3_url(value)
     return value
+
+
+def problem(folder: str, to: str, environment: Mapping[str, str]) -> str | None:
+    """A sentence about BACKUP_DIR (`folder`) or BACKUP_TO (`to`) if one is unusable, otherwise None. Creates a missing
+    folder.
+    """
+    if folder and (why := _unusable(Path(folder))):
+        return f"BACKUP_DIR is {folder!r}, {why}."
+    if to and find_spec("obstore") is None:
+        return f"BACKUP_TO needs a package that is not installed: {INSTALL}."
+    if to and lacks_credentials(s3_url(to), environment):
+        return "BACKUP_TO has no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
+    return None
+
+
+def _unusable(folder: Path) -> str | None:
+    """The reason why no file can be written to the folder; None if files can be written."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        why = f"which is not writable ({error.strerror})"
+        return f"{why}: give the user that runs the server write access, or choose another folder"

@@ -10,15 +10,8 @@ from koyjabo.settings.schema import Settings
 
 BASICS = (
     *("TIMEZONE", "PUBLIC_URL", "APP_URL", "SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "RETENTION_DAYS", "BOT_POLICY"),
-    *(
-        "MILESTONES",
-        "GEOIP_DATABASE",
-        "ASN_DATABASE",
-        "OWN_ADDRESSES",
-        "OIDC_PROVIDERS",
-        "OIDC_SIGNUP",
-        "REQUIRE_TWO_FACTOR",
-    ),
+    *("MILESTONES", "GEOIP_DATABASE", "ASN_DATABASE", "OWN_ADDRESSES"),
+    *("OIDC_PROVIDERS", "OIDC_SIGNUP", "REQUIRE_TWO_FACTOR"),
 )
 """The settings that owners ask about most, in the order shown on the page."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from koyjabo.settings.checks import NO_CLAIMS, PUBLIC_KEYS, SHARED_SECRETS
 from koyjabo.settings.schema import Settings
-from koyjabo.settings.token_checks import NO_CLAIMS, PUBLIC_KEYS, SHARED_SECRETS
 
 
 def claims_of(value: str) -> dict[str, str]:

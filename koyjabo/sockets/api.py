@@ -12,10 +12,9 @@ from flask import Flask, Request, Response, current_app, request
 from pydantic import BaseModel, Field
 
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.close_codes import CLOSE_CODES, TOO_MANY, UNEXPECTED
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import NoStreams
+from koyjabo.core.socket_errors import CLOSE_CODES, TOO_MANY, UNEXPECTED, NoStreams
 from koyjabo.counting.schemas.responses import LastVisitResponse, StatsResponse
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode

@@ -12,13 +12,12 @@ from flask import Request
 
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.close_codes import CLEAN_CLOSES, UNEXPECTED, close_code
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.services import Services
+from koyjabo.core.socket_errors import CLEAN_CLOSES, UNEXPECTED, close_code
 from koyjabo.models import SITE
 from koyjabo.observability.socket_log import NOWHERE
-from koyjabo.sockets.credentials import identify, sub_protocols
-from koyjabo.sockets.room_kinds import KINDS, participant_for
+from koyjabo.sockets.credentials import KINDS, identify, participant_for, sub_protocols
 from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.webkit.login.jwt import Claims
 

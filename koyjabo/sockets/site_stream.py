@@ -7,10 +7,9 @@ from typing import Any
 
 from flask import Request
 
-from koyjabo.core.close_codes import close_code
 from koyjabo.core.errors import LedgerUnavailable, TooManyRequests
 from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import InvalidMessage
+from koyjabo.core.socket_errors import InvalidMessage, close_code
 from koyjabo.counting.services import CountingServices
 from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.network import client_address

@@ -16,12 +16,11 @@ from flask_socketio import emit
 
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.close_codes import ABUSE, NORMAL, close_code
 from koyjabo.core.errors import KoyJaboError, TooManyRequests
 from koyjabo.core.extensions import socketio
 from koyjabo.core.identity import uuid_of
 from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import InvalidMessage
+from koyjabo.core.socket_errors import ABUSE, NORMAL, InvalidMessage, close_code
 from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.network import client_address
 from koyjabo.observability.services import ObservabilityServices
@@ -29,9 +28,8 @@ from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import Error, Kicked, Pong
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.credentials import identify
+from koyjabo.sockets.credentials import KINDS, identify, participant_for
 from koyjabo.sockets.messages import MOST_ERRORS, VisibleMessage, is_true, unknown, visit_id
-from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.site_stream import admit, send_stats, show
 from koyjabo.webkit.current import services_of
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
-from wsgiref.types import StartResponse, WSGIApplication
+from wsgiref.types import StartResponse
 
 from koyjabo.core.extensions import socketio
 from koyjabo.core.runtime import Runtime
@@ -46,19 +46,19 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
         logger=log,
         engineio_logger=log,
     )
-    app.wsgi_app = NoJsonp(app.wsgi_app)  # type: ignore[method-assign]
+    _refuse_jsonp(app)
 
 
-class NoJsonp:
-    """Refuses JSONP polling, which python-engineio cannot turn off. A script request has no `Origin`, so a page on
+def _refuse_jsonp(app: Flask) -> None:
+    """Refuse JSONP polling, which python-engineio cannot turn off. A script request has no `Origin`, so a page on
     another origin of the same site could read the response with its visitor's cookies.
     """
+    layer = app.wsgi_app
 
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def without_jsonp(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(PATH) and "j" in parse_qs(environ.get("QUERY_STRING", ""), True):
             start_response("400 Bad Request", [("Content-Type", "text/plain")])
             return [b"JSONP is not available; poll with requests."]
-        return self._app(environ, start_response)
+        return layer(environ, start_response)
+
+    app.wsgi_app = without_jsonp  # type: ignore[method-assign]

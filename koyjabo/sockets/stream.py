@@ -13,11 +13,10 @@ from weakref import WeakSet
 from flask import Request
 
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.close_codes import ABUSE, TOO_MANY, UNEXPECTED, close_code
 from koyjabo.core.errors import InvalidInput, KoyJaboError
 from koyjabo.core.identity import uuid_of
 from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import InvalidMessage
+from koyjabo.core.socket_errors import ABUSE, TOO_MANY, UNEXPECTED, InvalidMessage, close_code
 from koyjabo.counting.stats import encode
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.observability.socket_log import NOWHERE, SocketLog

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from koyjabo.core.clock import iso
+from koyjabo.core.clock import MOMENT, iso
 from koyjabo.core.i18n import N_
 from koyjabo.webhooks.delivery_queries import Delivery
 from koyjabo.webhooks.event_types import EVENT_TYPES
@@ -15,7 +15,6 @@ from koyjabo.webhooks.queries import PENDING, Endpoint
 from koyjabo.webkit.http.responses import MakerResponse
 from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import NULL, Flag, Text, refuse, text_up_to
-from koyjabo.webkit.schemas.moments import MOMENT
 
 LONGEST_URL, LONGEST_DESCRIPTION = 2048, 200
 NOT_A_URL = N_("must be a URL of at most 2,048 characters")

@@ -13,16 +13,17 @@ from koyjabo.audit.log import CHANGES, Actor, Subject
 from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import InvalidInput, LedgerUnavailable
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account, uuid_of
-from koyjabo.core.integration_errors import (
+from koyjabo.core.errors import (
+    InvalidInput,
+    LedgerUnavailable,
     TooManyWebhooks,
     UnknownDelivery,
     UnknownWebhook,
     UrlRefused,
     WebhookDisabled,
 )
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import Account, uuid_of
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from koyjabo.webkit.http.cache_headers import private
+from koyjabo.webkit.http.responses import private
 
 api = Blueprint("api", __name__, url_prefix="/api")
 pages = Blueprint("pages", __name__)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import koyjabo
-from koyjabo.core.lifetime import Lifetime
 from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.core.services import Lifetime
 from koyjabo.core.signals import Signals
 
 SIGNALS = [field.name for field in fields(Signals)]

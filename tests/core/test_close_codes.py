@@ -1,4 +1,4 @@
-"""Clients know the server's close codes (koyjabo.core.close_codes)."""
+"""Clients know the server's close codes (`koyjabo.core.socket_errors`)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 
 from support.programs.processes import ROOT
 
-from koyjabo.core import close_codes
+from koyjabo.core import socket_errors
 
 REFUSALS = {
-    value for name, value in vars(close_codes).items() if name.isupper() and isinstance(value, int) and value >= 4000
+    value for name, value in vars(socket_errors).items() if name.isupper() and isinstance(value, int) and value >= 4000
 }
 
 
@@ -21,4 +21,4 @@ def test_react_package_knows_every_code_of_a_refusal():
 
 def test_page_of_a_community_knows_the_code_of_a_lost_permission():
     source = (ROOT / "koyjabo/static/communities/inside.js").read_text()
-    assert f"const FORBIDDEN = {close_codes.FORBIDDEN};" in source
+    assert f"const FORBIDDEN = {socket_errors.FORBIDDEN};" in source

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from koyjabo.core.command import own_command
+from koyjabo.core.installation import own_command
 
 
 @pytest.mark.parametrize("is_on_path", [True, False])

@@ -12,9 +12,8 @@ from support.programs.processes import wait_until
 
 from koyjabo.api_keys import queries as keys
 from koyjabo.api_keys.api_keys import ApiKeys, NewKey
-from koyjabo.core.errors import KoyJaboError, TooManyKeys
+from koyjabo.core.errors import KoyJaboError, TooManyKeys, TooManyWebhooks
 from koyjabo.core.identity import OPERATOR
-from koyjabo.core.integration_errors import TooManyWebhooks
 from koyjabo.webhooks import queries as webhooks
 from koyjabo.webhooks.services import WebhookServices
 from koyjabo.webhooks.webhooks import NewWebhook

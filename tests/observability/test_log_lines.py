@@ -173,12 +173,12 @@ def test_what_the_start_has_to_say_is_in_the_log_as_anything_else(new_server, sq
 
 
 def test_start_says_that_countries_are_missing_and_which_settings_are_removed(new_server, sqlite_database, tmp_path):
-    server = new_server(sqlite_database, STATUS_PAGE="0")
+    server = new_server(sqlite_database, STATUS_PAGE="0", RATE_LIMIT_ACTIONS="60")
     server.program = written(tmp_path, NO_COUNTRIES)
     server.start().stop()
     assert [line["try"] for line in lines(server, "countries_missing")] == ["'make"]
     assert "countries_missing try='make assets'" in server.log
-    assert [line["names"] for line in lines(server, "removed_settings")] == ["STATUS_PAGE"]
+    assert [line["names"] for line in lines(server, "removed_settings")] == ["STATUS_PAGE,RATE_LIMIT_ACTIONS"]
 
 
 def in_json(server: Server) -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 from support.servers.s3_server import CREDENTIALS
 
 import config
-from koyjabo.settings import backup_start
+from koyjabo.settings import backup_stores
 
 URL = "s3://shapla/live"
 MINIO = f"{URL}?endpoint=http://127.0.0.1:9000"
@@ -21,7 +21,8 @@ def problem(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
     def message(environment: dict[str, str] | None = None, **settings: str) -> str | None:
-        return backup_start.problem(config.load(settings, instance=tmp_path / "instance"), environment or {})
+        loaded = config.load(settings, instance=tmp_path / "instance")
+        return backup_stores.problem(loaded.backup_dir, loaded.backup_to, environment or {})
 
     return message
 
@@ -46,7 +47,7 @@ def test_bucket_needs_its_package_and_credentials(problem, monkeypatch):
     assert problem(CREDENTIALS, BACKUP_TO=MINIO) is None
     assert problem({"AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}, BACKUP_TO=MINIO) is None
     assert problem(BACKUP_TO=URL) is None, "machines of AWS have some of their own"
-    monkeypatch.setattr(backup_start, "find_spec", lambda name: None)
+    monkeypatch.setattr(backup_stores, "find_spec", lambda name: None)
     assert problem(CREDENTIALS, BACKUP_TO=URL) == (
         "BACKUP_TO needs a package that is not installed: pip install 'koyjabo[s3]'."
     )

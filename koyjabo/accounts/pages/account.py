@@ -21,7 +21,7 @@ from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.http.cache_headers import no_store
+from koyjabo.webkit.http.responses import no_store
 from koyjabo.webkit.i18n import browser_name, count, language, place
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login, tokens

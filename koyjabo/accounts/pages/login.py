@@ -42,7 +42,7 @@ from koyjabo.core.identity import Account, LoginDestinations
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.http.cache_headers import no_store
+from koyjabo.webkit.http.responses import no_store
 from koyjabo.webkit.login import page_login, tokens
 from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.pages.flash import done, say

@@ -15,7 +15,8 @@ from typing import Any
 
 from koyjabo.cluster.bus import Bus
 from koyjabo.communities.errors import MessageTooLarge
-from koyjabo.communities.live.participant import Participants, Revocation
+from koyjabo.communities.live.participant import Participants
+from koyjabo.communities.live.revocation import Revocation
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.runtime import Runtime

@@ -79,7 +79,8 @@ class ArrivalLog:
         with self._lock:
             if is_sent and scope in self._unsent and self._unsent[scope].version <= online.version:
                 del self._unsent[scope]
-            known = self._scopes.get(scope) or _Scope(0, _count_before(online.count))
+            # Before the first count that this worker receives, no one was online if it is 1. Otherwise it is unknown.
+            known = self._scopes.get(scope) or _Scope(0, 0 if online.count == 1 else online.count)
             if online.version <= known.version:
                 return
             if not is_sent:
@@ -123,11 +124,6 @@ class ArrivalLog:
         known.minutes[minute] = known.minutes.pop(minute, NONE).plus(added)
         while len(known.minutes) > MINUTES:
             del known.minutes[next(iter(known.minutes))]
-
-
-def _count_before(count: int) -> int:
-    """The count just before the first one that this worker received: 0 if that was one person, otherwise unknown."""
-    return 0 if count == 1 else count
 
 
 def _since(first_minute: int, known: _Scope) -> Arrivals:

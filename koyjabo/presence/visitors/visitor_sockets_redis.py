@@ -47,8 +47,4 @@ class RedisVisitMatcher:
 
     @staticmethod
     def _call(script: Script, fingerprint: Fingerprint, arguments: list[Any]) -> Any:
-        return script([_key(fingerprint)], arguments)
-
-
-def _key(fingerprint: Fingerprint) -> str:
-    return f"koyjabo:lonely:{fingerprint.hex()}"
+        return script([f"koyjabo:lonely:{fingerprint.hex()}"], arguments)

@@ -8,7 +8,7 @@ from flask import Response, request
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.accounts.login import login_limits
-from koyjabo.core.clock import iso
+from koyjabo.core.clock import MOMENT, iso
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import CommunityIds
 from koyjabo.reports.services import ReportServices
@@ -22,8 +22,7 @@ from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ListOf, ResponseSpec, describe
 from koyjabo.webkit.pages import links
 from koyjabo.webkit.schemas.bodies import JSON, Body
-from koyjabo.webkit.schemas.fields import NULL, Name, NewPassword, refuse
-from koyjabo.webkit.schemas.moments import MOMENT, Moment
+from koyjabo.webkit.schemas.fields import NULL, Moment, Name, NewPassword, refuse
 from koyjabo.webkit.schemas.paging import QUERY, Paging
 
 ALLOWED: dict[int, ResponseSpec] = {

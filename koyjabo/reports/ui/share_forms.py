@@ -32,8 +32,7 @@ from koyjabo.webkit.pages import links, management, pagination
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.pages.pagination import ListPage
 from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import NULL, Name, NewPassword, refuse
-from koyjabo.webkit.schemas.moments import TypedDay
+from koyjabo.webkit.schemas.fields import NULL, Name, NewPassword, TypedDay, refuse
 
 EMPTY = BeforeValidator(lambda value: value or None)
 TEMPLATE = "reports/shares"

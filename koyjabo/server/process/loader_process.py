@@ -1,4 +1,4 @@
-"""The loader process.
+"""The loader process, which also prepares the database before the server starts.
 
 To outlive the loader, a worker must be a child of the parent process. So the loader forks a process that forks the
 worker and exits, and the parent process adopts the worker. Each worker has its own event loop, connections and threads,
@@ -17,10 +17,10 @@ from socket import socket as real_socket  # imported here, with the next line, b
 from time import sleep as real_sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from koyjabo.server.process.children import DRAIN_S, LOADER_NAME, leave_signals_to_the_parent, take_name
+from koyjabo.server.process.children import DRAIN_S, LOADER_NAME, die_with, leave_signals_to_the_parent, take_name
 from koyjabo.server.process.listening_socket import ListeningSocket
-from koyjabo.server.process.metrics_folder import keep_if_there
-from koyjabo.server.process.parent_log import ParentLog, say
+from koyjabo.server.process.metrics_folder import VARIABLE, keep_if_there
+from koyjabo.server.process.parent_log import ParentLog, how_killed, say
 from koyjabo.server.process.worker_pipe import report
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class LoaderProcess:
 
     def _load(self, prepares: bool) -> Settings | None:
         """Load the application. Returns None after printing what is wrong with the settings or the database."""
-        from koyjabo.server.process import loading, preparation
+        from koyjabo.server.process import loading
 
         loading.patch()
         import config
@@ -92,10 +92,9 @@ class LoaderProcess:
         self._log = ParentLog(settings.log_format)
         logs.configure(settings.log_level, settings.log_format)
         if prepares:
-            _warn_of_removed_settings(config.removed_settings())
-            _warn_of_missing_countries()
+            _warn(config.removed_settings())
         loading.load(settings)
-        if prepares and not preparation.prepare(settings):
+        if prepares and not prepare(settings):
             return None
         self._routed = koyjabo.make_routes(settings, {})
         gc.collect()
@@ -181,17 +180,69 @@ def _report_failure(writer: int, error: OSError) -> None:
         report(writer, cause=error.strerror)
 
 
-def _warn_of_removed_settings(names: list[str]) -> None:
-    import logging
-
-    if names:
-        logging.getLogger(__name__).warning("removed_settings names=%s", ",".join(names))
-
-
-def _warn_of_missing_countries() -> None:
+def _warn(removed_settings: list[str]) -> None:
+    """Log what the operator should change, although the server can start."""
     import logging
 
     from koyjabo.network import geolocation
 
+    log = logging.getLogger(__name__)
+    if removed_settings:
+        log.warning("removed_settings names=%s", ",".join(removed_settings))
     if not geolocation.COUNTRIES.is_file():
-        logging.getLogger(__name__).warning("countries_missing try='make assets'")
+        log.warning("countries_missing try='make assets'")
+
+
+def prepare(settings: Settings) -> bool:
+    """Migrate the database and create the first admin, unless this has been done. A child process does it, so that
+    workers do not have to load Alembic. If the database cannot be used, print a sentence about it and return False.
+    """
+    if is_prepared(settings):
+        return True
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _run_child(parent, settings.log_format)
+    status = os.waitpid(pid, 0)[1]
+    if os.WIFSIGNALED(status):
+        say(f"The process that migrates the database {how_killed(status)}. Start the server again.", sys.stderr)
+    return status == 0
+
+
+def is_prepared(settings: Settings) -> bool:
+    """Whether the database is prepared, so that creating the application would change nothing."""
+    from koyjabo.core.credential_rules import email_key
+    from koyjabo.database import startup_queries
+    from koyjabo.settings import database_url
+
+    where = database_url.file_of(settings.database_url) or database_url.for_libpq(settings.database_url)
+    makes_one_up = settings.environment == "development" and not settings.admin_email
+    return startup_queries.is_prepared(where, email_key(settings.admin_email), makes_one_up)
+
+
+def _run_child(parent: int, log_format: str) -> None:
+    status = 1
+    try:
+        die_with(parent)  # the database rolls back an unfinished migration
+        status = 0 if _make_the_application() else 1
+    except BaseException:
+        ParentLog(log_format).exception("loader_failed")
+    finally:
+        os._exit(status)
+
+
+def _make_the_application() -> bool:
+    """Create the application, which migrates the database and creates the first admin."""
+    from koyjabo import create_app
+    from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
+    from koyjabo.server.loop import eventlet_loop
+
+    os.environ.pop(VARIABLE, None)  # this process counts nothing, and leaves nothing in the workers' folder
+    eventlet_loop.use_own_hub()
+    try:
+        with suppress(LedgerUnavailable):  # the workers will wait for the database and log that
+            create_app(runtime=eventlet_loop.EventletRuntime())
+    except (UnusableDatabase, DatabaseInUse) as error:
+        say(str(error), sys.stderr)
+        return False
+    return True

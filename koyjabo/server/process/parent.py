@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from koyjabo.server.process.children import CLOSE_S, DRAIN_S
-from koyjabo.server.process.inheritance import adopt_orphans
+from koyjabo.server.process.children import CLOSE_S, DRAIN_S, adopt_orphans
 from koyjabo.server.process.listening_socket import ListeningSocket, UnusableSocket, listen, passed
 from koyjabo.server.process.loader import Loader
 from koyjabo.server.process.metrics_folder import counting_folder

@@ -36,6 +36,9 @@ MOST_REQUESTS = 25_000
 NETWORK_DIVISOR = 4
 """A /24 or /48 gets at most a quarter of the sockets and streams."""
 
+HANDSHAKES_OF_A_SOCKET = 3
+"""Sockets that one address may open per minute, as a multiple of RATE_LIMIT_SOCKETS. A campus may reconnect at once."""
+
 GARBAGE = (20_000, 20, 20)
 """Thresholds for Python's garbage collector. Requests leave few cycles, so collecting less often raises throughput by 5
 %.
@@ -173,12 +176,13 @@ class _Server:
 def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: int) -> Sockets:
     """Create the WebSocket server for at most `most` connections, with limits per address and per network."""
     from koyjabo.network.rate_limiter import Rate, share
+    from koyjabo.server.websockets.connection_loop import ConnectionLoop
     from koyjabo.server.websockets.websockets import Sockets
 
-    handshakes, an_address = settings.rate_limit_handshakes, settings.rate_limit_sockets
-    rate = Rate(share(handshakes, settings.web_concurrency)) if handshakes else None
+    an_address = settings.rate_limit_sockets
+    rate = Rate(share(an_address * HANDSHAKES_OF_A_SOCKET, settings.web_concurrency)) if an_address else None
     a_network = max(1, most // NETWORK_DIVISOR) if an_address else most
-    return Sockets(runtime, poller, most, an_address or most, a_network, rate)
+    return Sockets(runtime, ConnectionLoop(runtime, poller, most, an_address or most, a_network, rate))
 
 
 def _allow_files(connections: int) -> tuple[int, int]:

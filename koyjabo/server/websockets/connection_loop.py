@@ -14,8 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from koyjabo.core.close_codes import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.core.runtime import Runtime
+from koyjabo.core.socket_errors import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.network.client_address import AddressCounter
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.server.loop.poller import READABLE, WRITABLE, Poller

@@ -22,8 +22,8 @@ import socketio
 from engineio import packet
 from engineio.packet import Packet
 
-from koyjabo.core.close_codes import ABUSE, GOING_AWAY, NORMAL
 from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.socket_errors import ABUSE, GOING_AWAY, NORMAL
 from koyjabo.network import client_address
 from koyjabo.realtime.strict_packets import InvalidPacket
 from koyjabo.server.websockets.connection import WebSocketConnection
@@ -108,7 +108,8 @@ class Engine:
     def _on_connect(self, sid: str, environ: dict[str, Any]) -> Any:
         """Admit a client. Returns a refusal for python-engineio, or the result of python-socketio's handler."""
         client = self._server.sockets[sid]
-        if _transport(environ) == POLLING:  # the connection loop counts WebSockets
+        # Like python-engineio, ignores the `Upgrade` header. The connection loop counts WebSockets.
+        if _query(environ)["transport"][0] == POLLING:
             address = client_address.limit_key(environ)
             if not self._connections.reserve(address):
                 return "too many connections, try again later"
@@ -194,11 +195,6 @@ class Engine:
 
 def _query(environ: dict[str, Any]) -> dict[str, list[str]]:
     return parse_qs(environ.get("QUERY_STRING", ""))
-
-
-def _transport(environ: dict[str, Any]) -> str:
-    """The transport named in the query, as python-engineio reads it. An invalid `Upgrade` header does not change it."""
-    return _query(environ)["transport"][0]
 
 
 def _reduced(environ: dict[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,6 @@ from koyjabo.core.extensions import socketio
 from koyjabo.core.runtime import Runtime
 from koyjabo.core.socket_errors import BadHandshake, UnsupportedWebSocket
 from koyjabo.network import client_address
-from koyjabo.network.rate_limiter import Rate
-from koyjabo.server.loop.poller import Poller
 from koyjabo.server.websockets.buffered_connection import ConnectionOwner
 from koyjabo.server.websockets.connection import WebSocketConnection
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop
@@ -86,19 +84,11 @@ MOST_SLEEPS = 3
 
 
 class Sockets:
-    def __init__(
-        self,
-        runtime: Runtime,
-        poller: Poller,
-        most: int,
-        most_an_address: int,
-        most_a_network: int,
-        handshakes: Rate | None,
-    ) -> None:
-        self._connections = ConnectionLoop(runtime, poller, most, most_an_address, most_a_network, handshakes)
-        self._engine = Engine(socketio.server, self._connections)
-        self.websockets = WebSockets(self._connections)
-        self.event_streams = EventStreams(self._connections)
+    def __init__(self, runtime: Runtime, connections: ConnectionLoop) -> None:
+        self._connections = connections
+        self._engine = Engine(socketio.server, connections)
+        self.websockets = WebSockets(connections)
+        self.event_streams = EventStreams(connections)
         socketio.server.manager.initialize()
         runtime.start_task(self._sweep)
 

@@ -80,19 +80,16 @@ def queue_fairly(app: Flask) -> None:
     """Put requests that reach Flask into the fair queue, so that a client with many connections only delays itself.
     Call this before wrapping Flask in other layers. The fast path is too cheap to need it.
     """
-    app.wsgi_app = FairlyQueued(app.wsgi_app)  # type: ignore[method-assign]
+    layer = app.wsgi_app
 
-
-class FairlyQueued:
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def queued(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         await_slot = environ.get("koyjabo.await_slot")  # None under another WSGI server
         if await_slot and not await_slot(environ, customer(client_address.limit_key(environ))):
             start_response("503 Service Unavailable", [])  # the client has disconnected
             return []
-        return self._app(environ, start_response)
+        return layer(environ, start_response)
+
+    app.wsgi_app = queued  # type: ignore[method-assign]
 
 
 def trust_proxies(app: Flask, hops: int) -> None:
@@ -118,32 +115,25 @@ def trust_this_machine(app: Flask) -> None:
     """In development, accept one hop of X-Forwarded-For from clients on this machine, such as a development server in
     front of this one, or the demo (`make demo`).
     """
-    app.wsgi_app = LoopbackProxy(app.wsgi_app)  # type: ignore[method-assign]
+    layer, fixed = app.wsgi_app, _behind(app.wsgi_app, 1)
 
+    def trusting(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        is_local = client_address.is_loopback(environ.get("REMOTE_ADDR") or "")
+        return (fixed if is_local else layer)(environ, start_response)
 
-class LoopbackProxy:
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-        self._fixed = _behind(app, 1)
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        app = self._fixed if client_address.is_loopback(environ.get("REMOTE_ADDR") or "") else self._app
-        return app(environ, start_response)
+    app.wsgi_app = trusting  # type: ignore[method-assign]
 
 
 def exempt_this_machine(app: Flask) -> None:
     """In development, exempt direct requests from this machine from limits: tests, benchmarks, the command line."""
-    app.wsgi_app = LoopbackExemption(app.wsgi_app)  # type: ignore[method-assign]
+    layer = app.wsgi_app
 
-
-class LoopbackExemption:
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def exempting(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if not client_address.is_forwarded(environ):
             environ[client_address.NO_LIMIT] = True
-        return self._app(environ, start_response)
+        return layer(environ, start_response)
+
+    app.wsgi_app = exempting  # type: ignore[method-assign]
 
 
 class NoSession(SessionInterface):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from flask import Response, json
+from flask import Response, g, json
 from pydantic import BaseModel, Field
 from werkzeug.http import HTTP_STATUS_CODES, parse_etags
 
@@ -79,3 +79,17 @@ def _private(value: Any, status: int, headers: list[tuple[str, str]]) -> Respons
 
 def _object(value: BaseModel) -> dict[str, Any]:
     return value.model_dump(exclude_unset=True)
+
+
+def private(response: Response) -> Response:
+    """Set the cache headers of a page. An `after_request` function for blueprints."""
+    directive = "no-store" if g.get("login") else "no-cache"  # after a logout, "back" must not show private pages
+    response.headers.setdefault("Cache-Control", f"private, {directive}")
+    response.vary.update(("Cookie", "Accept-Language"))
+    return response
+
+
+def no_store(response: Response) -> Response:
+    """Forbid caching of a page that contains secrets or has a secret URL, as in `response_headers.SECRET_PATHS`."""
+    response.headers["Cache-Control"] = "no-store"
+    return response

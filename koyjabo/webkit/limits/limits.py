@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Flask, Response, current_app, g, request
 
@@ -24,6 +24,11 @@ FEWEST_OF_A_VISITOR = 10
 """Minimum share per worker. All of a visitor's requests reach one worker while the connection lasts."""
 
 SIGNUPS_SHARE = 2
+ACTIONS_SHARE = 2
+"""Created communities, invitations and webhooks per minute, as a divisor of the limit on changes."""
+
+REQUESTS_OF_A_VISIT = 5
+"""Heartbeats per minute from one address, and requests with events, as a multiple of the limit on visits."""
 
 EVENTS_OF_A_REQUEST = 10
 """Events per minute, as a multiple of the limit on requests with events."""
@@ -78,19 +83,6 @@ SENTENCES = {
 Environment = Mapping[str, Any]
 
 
-class Limits(NamedTuple):
-    """Requests per minute; 0 for no limit."""
-
-    registrations: int  # of one address
-    heartbeats: int  # also the limit of requests with events, in addition to the limits of events and of bytes
-    logins: int
-    visitor: int  # registrations of one visitor, and the same number of heartbeats and of requests with events
-    actions: int  # of one account
-    changes: int
-    reports: int
-    keys: int  # of one API key
-
-
 class Usage:
     """Counts the uses of one request, and remembers the limit with the fewest requests left."""
 
@@ -118,27 +110,30 @@ class Usage:
 
 
 class RateLimits:
-    """The limits. `local_proxy` notices if all clients have the same address because of a proxy. The `count_…` methods
-    raise TooManyRequests.
+    """The limits of one worker. `local_proxy` notices if all clients have the same address because of a proxy. The
+    `count_…` methods raise TooManyRequests.
     """
 
-    def __init__(self, limits: Limits, workers: int) -> None:
+    def __init__(self, settings: Settings) -> None:
+        workers = settings.web_concurrency
+
         def rates(fewest: int, **limits: int) -> dict[str, Rate | None]:
             return {kind: Rate(share(limit, workers, fewest)) if limit else None for kind, limit in limits.items()}
 
-        events, of_visitor = MOST_USES, FEWEST_OF_A_VISITOR
-        self._of_address = rates(1, **_of_address(limits))
-        self._of_address |= rates(events, events=limits.heartbeats * EVENTS_OF_A_REQUEST)
+        of_visitor, changes = settings.rate_limit_visitor, settings.rate_limit_changes
+        requests = settings.rate_limit_registrations * REQUESTS_OF_A_VISIT
+        self._of_address = rates(1, **_of_address(settings, requests))
+        self._of_address |= rates(MOST_USES, events=requests * EVENTS_OF_A_REQUEST)
         self._of_visitor = rates(
-            of_visitor, **dict.fromkeys(("visits", "heartbeats", "event_requests"), limits.visitor)
+            FEWEST_OF_A_VISITOR, visits=of_visitor, heartbeats=of_visitor, event_requests=of_visitor
         )
-        self._of_visitor |= rates(events, events=limits.visitor * EVENTS_OF_A_REQUEST)
-        self._of_account = rates(1, actions=limits.actions, changes=limits.changes, reports=limits.reports)
-        self._of_account |= rates(1, keys=limits.keys, test_mails=TEST_MAILS)
-        self._of_account |= rates(FEWEST_LOGINS_OF_A_PAIR, familiar_logins=limits.logins)
+        self._of_visitor |= rates(MOST_USES, events=of_visitor * EVENTS_OF_A_REQUEST)
+        self._of_account = rates(1, changes=changes, actions=-(-changes // ACTIONS_SHARE), test_mails=TEST_MAILS)
+        self._of_account |= rates(1, reports=settings.rate_limit_reports, keys=settings.rate_limit_keys)
+        self._of_account |= rates(FEWEST_LOGINS_OF_A_PAIR, familiar_logins=settings.rate_limit_logins)
         self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, FEWEST_LOGINS_OF_A_PAIR))
-        stored = share(limits.heartbeats * STORED_OF_A_REQUEST, workers, FEWEST_STORED)
-        self._stored = DailyRate(stored) if limits.heartbeats else None
+        stored = share(requests * STORED_OF_A_REQUEST, workers, FEWEST_STORED)
+        self._stored = DailyRate(stored) if requests else None
         self.local_proxy = LocalProxy()
 
     def count_address(self, kind: str, environ: Environment, usage: Usage, uses: int = 1) -> None:
@@ -199,19 +194,20 @@ class RateLimits:
             self.local_proxy.is_alone = False
 
 
-def _of_address(limits: Limits) -> dict[str, int]:
-    """Requests per minute from one address, by kind."""
-    signups = -(-limits.logins // SIGNUPS_SHARE)
+def _of_address(settings: Settings, requests: int) -> dict[str, int]:
+    """Requests per minute from one address, by kind. `requests` limits heartbeats and requests with events."""
+    logins = settings.rate_limit_logins
+    signups = -(-logins // SIGNUPS_SHARE)
     return {
-        "registrations": limits.registrations,
-        "heartbeats": limits.heartbeats,
-        "event_requests": limits.heartbeats,
-        "logins": limits.logins,
-        "second_steps": limits.logins,
+        "registrations": settings.rate_limit_registrations,
+        "heartbeats": requests,
+        "event_requests": requests,
+        "logins": logins,
+        "second_steps": logins,
         "erasures": ERASURES,
         "signups": signups,
         "resets": signups,
-        "shared_reports": limits.reports,
+        "shared_reports": settings.rate_limit_reports,
         "shared_numbers": SHARED_NUMBERS,
     }
 
@@ -225,8 +221,7 @@ EXTENSION = "koyjabo.rate_limits"
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    limits = Limits(**{name: getattr(settings, f"rate_limit_{name}") for name in Limits._fields})
-    app.extensions[EXTENSION] = RateLimits(limits, settings.web_concurrency)
+    app.extensions[EXTENSION] = RateLimits(settings)
     app.after_request(_add_headers)
 
 

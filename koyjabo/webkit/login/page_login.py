@@ -98,7 +98,8 @@ def require_login() -> Login:
     if known is None:
         raise Unauthenticated
     if request.method not in tokens.SAFE_METHODS:
-        _check_csrf()
+        if not _has_csrf_token():
+            raise WrongCsrfToken(RELOAD)
         limits.count_change(known.account.id)
         tokens.record_request_place()
     return known
@@ -164,11 +165,6 @@ def may_be_sent_again() -> bool:
     the form with a session's cookies. The origin of forms that need no login has already been checked.
     """
     return not csrf() or _has_csrf_token()
-
-
-def _check_csrf() -> None:
-    if not _has_csrf_token():
-        raise WrongCsrfToken(RELOAD)
 
 
 def _has_csrf_token() -> bool:

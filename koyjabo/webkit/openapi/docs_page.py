@@ -15,7 +15,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, url_for
 
 from koyjabo.webkit.assets import static_files
 from koyjabo.webkit.http import packing
-from koyjabo.webkit.http.cache_headers import private
+from koyjabo.webkit.http.responses import private
 from koyjabo.webkit.pages import guides
 
 FILES = Path(flask_swagger_ui.__file__).parent / "dist"

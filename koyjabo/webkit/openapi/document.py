@@ -89,10 +89,14 @@ def specification(app: Flask) -> dict[str, Any]:
     for rule in app.url_map.iter_rules():
         operation = getattr(app.view_functions[rule.endpoint], "operation", None)
         if operation is not None:
-            spec.path(_path(rule), operations=_operations(app, rule, operation))
+            path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
+            spec.path(path, operations=_operations(app, rule, operation))
             models.update(_models(operation))
     for model in models:
-        _add_schema(spec, model)
+        schema = model.model_json_schema(ref_template=REF)
+        for name, part in {**schema.pop("$defs", {}), model.__name__: schema}.items():
+            if name not in spec.components.schemas:
+                spec.components.schema(name, part)
     for name, scheme in SECURITY.items():
         spec.components.security_scheme(name, scheme)
     return spec.to_dict()
@@ -129,13 +133,9 @@ READ_FIRST = ("visits", "communities", "reports", "webhooks", "keys", "accounts"
 """The tags, in the order people need them."""
 
 
-def _tag(path: str) -> str:
-    return next(tag for prefix, tag in TAGS.items() if path.startswith(prefix))
-
-
 def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "tags": [_tag(rule.rule)],
+        "tags": [next(tag for prefix, tag in TAGS.items() if rule.rule.startswith(prefix))],
         "summary": operation.summary,
         "operationId": rule.endpoint.replace(".", "_"),
         "description": cleandoc(app.view_functions[rule.endpoint].__doc__ or ""),
@@ -150,13 +150,10 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
             "content": {media: _schema(operation.body) for media in operation.body.media},
         }
     if operation.secured and 401 in operation.responses:
-        described["security"] = _security(operation.scope)
+        by_key = [{"key": [operation.scope]}] if operation.scope else []
+        described["security"] = [{"bearer": []}, *by_key, {"session": []}]
     methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     return {method.lower(): described for method in sorted(methods)}
-
-
-def _security(scope: str) -> list[dict[str, list[str]]]:
-    return [{"bearer": []}, *([{"key": [scope]}] if scope else []), {"session": []}]
 
 
 def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:
@@ -208,14 +205,3 @@ def _by_type(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
     references = {get_args(model.model_fields["type"].annotation)[0]: _schema(model)["schema"] for model in models}
     mapping = {name: reference["$ref"] for name, reference in references.items()}
     return {"oneOf": list(references.values()), "discriminator": {"propertyName": "type", "mapping": mapping}}
-
-
-def _add_schema(spec: APISpec, model: type[BaseModel]) -> None:
-    schema = model.model_json_schema(ref_template=REF)
-    for name, part in {**schema.pop("$defs", {}), model.__name__: schema}.items():
-        if name not in spec.components.schemas:
-            spec.components.schema(name, part)
-
-
-def _path(rule: Rule) -> str:
-    return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)

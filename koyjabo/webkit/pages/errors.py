@@ -19,8 +19,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import sent_form
-from koyjabo.webkit.http.cache_headers import private
-from koyjabo.webkit.http.responses import CONTENT, PlainResponse, as_response
+from koyjabo.webkit.http.responses import CONTENT, PlainResponse, as_response, private
 from koyjabo.webkit.i18n import duration
 from koyjabo.webkit.login import page_login
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, current_app, request, url_for
 
-from koyjabo.core.command import own_command
+from koyjabo.core.installation import own_command
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
 

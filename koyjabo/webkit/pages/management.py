@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from koyjabo.core.errors import InvalidInput, TooManyKeys, UnknownCommunity
-from koyjabo.core.integration_errors import UrlRefused
+from koyjabo.core.errors import InvalidInput, TooManyKeys, UnknownCommunity, UrlRefused
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.schemas.bodies import Body

@@ -12,7 +12,7 @@ from flask import Response, current_app, request
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.cache_headers import private
+from koyjabo.webkit.http.responses import private
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.login.remembered_logins import RememberedLogins
 

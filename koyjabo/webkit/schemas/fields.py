@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from typing import Annotated, Any
 
@@ -13,6 +14,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from koyjabo.core import credential_rules
+from koyjabo.core.clock import LAST_MS, MOMENTS, NOT_A_MOMENT, moment_of, typed_days
+from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import VISIT_NAME, VISITOR_ID
 from koyjabo.core.sanitize import has_visible, tidy_name, truncate, whole
@@ -171,3 +174,29 @@ NewPassword = Annotated[
 ]
 Typed = Annotated[str, _by(str)]
 """Any text. It is only compared with a stored value, so the rules for new values do not apply."""
+
+
+def moment(value: Any) -> int | None:
+    """A time in ms since 1970. Raises PydanticCustomError."""
+    if value is None:
+        return None
+    at_ms = moment_of(int(value) if is_whole(value) else value)
+    if at_ms is None:
+        raise refuse(NOT_A_MOMENT)
+    return at_ms
+
+
+def _typed_day(value: Any) -> date | None:
+    try:
+        return typed_days("", str(value)).last
+    except InvalidInput as error:
+        raise refuse(error.details["last_day"]) from None
+
+
+TypedDay = Annotated[date | None, BeforeValidator(_typed_day)]
+"""A day in a form; None for an empty field."""
+
+_ISO = {"type": "string", "format": "date-time", "pattern": f"^{MOMENTS.pattern}$"}
+_MS = {"type": "integer", "minimum": 0, "maximum": LAST_MS}
+
+Moment = Annotated[int | None, BeforeValidator(moment), WithJsonSchema({"anyOf": [_ISO, _MS, NULL]})]

@@ -61,7 +61,7 @@ def size(site: Site, kind: str) -> int:
 @pytest.mark.both_kinds
 def test_an_address_may_fill_a_part_of_the_disk_in_a_day(database, database_kind, now):
     """The limit here is 1 MB, including indexes. Retries are free, and the limit starts again the next day."""
-    with Site(database.url, RATE_LIMIT_HEARTBEATS=10, RATE_LIMIT_VISITOR=0) as site:
+    with Site(database.url, RATE_LIMIT_REGISTRATIONS=2, RATE_LIMIT_VISITOR=0) as site:
         site.client.environ_base |= PHONE
         before, chosen = size(site, database_kind), Random(1)
         for _ in range(300):
@@ -84,11 +84,12 @@ def test_an_address_may_fill_a_part_of_the_disk_in_a_day(database, database_kind
 
 def test_visits_are_counted_without_texts_beyond_what_their_address_may_store(sqlite_database, now):
     """Texts that are already stored take no more space."""
-    with Site(sqlite_database.url, RATE_LIMIT_HEARTBEATS=10, RATE_LIMIT_VISITOR=0) as site:
+    with Site(sqlite_database.url, RATE_LIMIT_REGISTRATIONS=2, RATE_LIMIT_VISITOR=0) as site:
         site.client.environ_base |= PHONE
         known = {"page": "/known", "referrer": "https://a.example/", "userAgent": "A"}
         site.register("ayesha", **known)
         for number in range(150):
+            now[0] += MINUTE_S
             site.register("ayesha", page=f"/{number}" + "\u0995" * 400, userAgent=f"{number}" + "x" * 500)
         site.register("ayesha", **known)
         site.services[ReportServices].storing.catch_up()

@@ -28,7 +28,7 @@ LISTEN = 10
 INODE_AT = 84
 """Constants from sock_diag(7) and netlink(7)."""
 METRICS_TOKEN = "only-prometheus-knows-this"
-LIMITS = "REGISTRATIONS HEARTBEATS VISITOR LOGINS ACTIONS CHANGES REPORTS SOCKETS HANDSHAKES TABS"
+LIMITS = "REGISTRATIONS VISITOR LOGINS CHANGES REPORTS SOCKETS TABS"
 NO_LIMITS = {f"RATE_LIMIT_{what}": "0" for what in LIMITS.split()}
 """Turns off production limits, which would also apply to the machine that runs the tests."""
 

@@ -33,7 +33,7 @@ ROOT = str(Path(__file__).resolve().parents[3])
 
 FOR_SERVERS = (
     *("config", "koyjabo.application.opening", "koyjabo.cluster.redis_client", "koyjabo.server.process.worker"),
-    *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite", "koyjabo.server.process.preparation"),
+    *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite"),
     *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
 )
 """Imported in addition to the packages that a loader loads completely."""

@@ -37,7 +37,7 @@ as long, and 18 to 30 times with a limit six times as high.
 """
 
 LARGEST_ANSWER = 64 * 1024
-LIMITS = ("REGISTRATIONS", "HEARTBEATS", "VISITOR", "LOGINS", "ACTIONS", "CHANGES", "REPORTS", "KEYS")
+LIMITS = ("REGISTRATIONS", "VISITOR", "LOGINS", "CHANGES", "REPORTS", "KEYS")
 
 
 def values(size: int) -> dict[str, bytes]:

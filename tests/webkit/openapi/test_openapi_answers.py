@@ -28,7 +28,7 @@ TOO_LARGE = {"more": "x" * 17_000}
 
 @pytest.fixture(scope="module")
 def site(module_sqlite_database):
-    limits = {"LOGINS": 4, "REPORTS": 2, "REGISTRATIONS": 1, "HEARTBEATS": 1}
+    limits = {"LOGINS": 4, "REPORTS": 2, "REGISTRATIONS": 1}
     with Site(module_sqlite_database.url, **{f"RATE_LIMIT_{name}": limits[name] for name in limits}) as site:
         yield site
 
@@ -55,7 +55,7 @@ def public_calls(site: Site):
             yield site.post(path, json=body)
         yield site.post(path, data=b"{", content_type="application/json")
         yield site.post(path, data=b"{}")
-    yield from (site.post(path, json=good, **elsewhere) for path in (REGISTER, HEARTBEAT, EVENTS) for _ in range(2))
+    yield from (site.post(path, json=good, **elsewhere) for path in (REGISTER, HEARTBEAT, EVENTS) for _ in range(6))
     yield from (site.post(FORGET, json=good, **elsewhere) for _ in range(31))
     yield site.client.get("/api/stats")
     yield site.client.get("/api/stats", headers={"If-None-Match": "*"})

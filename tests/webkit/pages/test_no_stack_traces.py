@@ -23,7 +23,7 @@ TAKEN_AWAY = {
     "koyjabo.webkit.pages.errors.render_template": None,  # the error page
     "koyjabo.counting.api.stats_or_304": None,  # JSON
     "koyjabo.accounts.api.auth.authentication": None,  # checks a password
-    "koyjabo.webkit.http.cache_headers.g": None,  # runs after a page's handler
+    "koyjabo.webkit.http.responses.g": None,  # runs after a page's handler
     "koyjabo.sockets.stream.parse": None,  # a message of a plain socket
     "koyjabo.sockets.socketio_handlers.Pong": None,  # an event of Socket.IO
     "koyjabo.sockets.socketio_handlers.identify": None,  # joining
