@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from flask import url_for
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
@@ -63,12 +64,12 @@ SECTIONS = (
     PanelSection(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=(*REPORTS, *RECEIPT)),)),
     PanelSection(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
     PanelSection(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
-    PanelSection(_("People"), "user", (PanelPage("users", _("Users")), PanelPage("audit", _("Audit log")))),
+    PanelSection(_("People"), "user", (PanelPage("users", _("People")), PanelPage("audit", _("Audit log")))),
     PanelSection(
         _("Connect"),
         "plus",
         (
-            PanelPage("install", _("Install")),
+            PanelPage("install", _("Connect")),
             PanelPage("keys", _("Keys"), for_admins=True, shortcuts=KEYS),
             PanelPage("webhooks", _("Webhooks"), for_admins=True, shortcuts=WEBHOOKS),
             PanelPage("shares", _("Share links"), for_admins=True, shortcuts=SHARES),
@@ -89,7 +90,7 @@ SECTIONS = (
 @bp.context_processor
 def of_pages() -> dict[str, Any]:
     """Values for the layout of the panel's pages."""
-    return {"panel_sections": sections}
+    return {"panel_sections": sections, "panel_room": room}
 
 
 def sections(may_change: bool) -> list[PanelSection]:
@@ -98,6 +99,12 @@ def sections(may_change: bool) -> list[PanelSection]:
         section._replace(pages=tuple(page for page in section.pages if may_change or not page.for_admins))
         for section in SECTIONS
     ]
+
+
+def room(path: str) -> str:
+    """The name of the page that an action's path belongs to: the page with the longest matching path."""
+    paths = {url_for(f"admin.{page.name}"): page.name for section in SECTIONS for page in section.pages}
+    return paths[max(filter(path.startswith, paths), key=len)]
 
 
 def shortcuts(may_change: bool) -> list[Shortcut]:

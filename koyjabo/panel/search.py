@@ -27,7 +27,7 @@ MOST = 5
 
 LONGEST = 100
 
-PAGES, COMMUNITIES, USERS, VISITS = _("Pages"), _("Communities"), _("Users"), _("Visits")
+PAGES, COMMUNITIES, USERS, VISITS = _("Pages"), _("Communities"), _("People"), _("Visits")
 
 
 class Result(NamedTuple):
