@@ -33,7 +33,7 @@ ENTRY_POINTS = {
     "getting_started": "admin",
     "importers": "admin",
     "home": "pages",
-    "panel": "data design navigation overview panel_stream settings",
+    "panel": "data design moved navigation overview panel_stream search settings",
 }
 """Modules that add routes to the shared blueprints, by feature. The OpenAPI document lists calls in this order."""
 

@@ -1,30 +1,15 @@
-"""The panel's sections and their pages, for the navigation, a section's tabs and the command menu, with the menu's
-search results and the redirects from earlier addresses of pages.
-"""
+"""The panel's sections and their pages, for the navigation, a section's tabs and the command menu."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
-from flask import Response, request, url_for
+from flask import url_for
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from koyjabo.accounts.services import AccountServices
-from koyjabo.communities.services import CommunityServices
-from koyjabo.counting.stats import encode
 from koyjabo.reports.ui.cards import ALL
-from koyjabo.visit_log import search_terms
-from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webkit.blueprints import admin as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import count, place
-from koyjabo.webkit.limits import limits
-from koyjabo.webkit.pages import redirects
-from koyjabo.webkit.panel import for_viewers
-from koyjabo.webkit.panel.pages import me, page
 
 
 class Shortcut(NamedTuple):
@@ -79,12 +64,12 @@ SECTIONS = (
     PanelSection(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=(*REPORTS, *RECEIPT)),)),
     PanelSection(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
     PanelSection(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
-    PanelSection(_("People"), "user", (PanelPage("users", _("Users")), PanelPage("audit", _("Audit log")))),
+    PanelSection(_("People"), "user", (PanelPage("users", _("People")), PanelPage("audit", _("Audit log")))),
     PanelSection(
         _("Connect"),
         "plus",
         (
-            PanelPage("install", _("Install")),
+            PanelPage("install", _("Connect")),
             PanelPage("keys", _("Keys"), for_admins=True, shortcuts=KEYS),
             PanelPage("webhooks", _("Webhooks"), for_admins=True, shortcuts=WEBHOOKS),
             PanelPage("shares", _("Share links"), for_admins=True, shortcuts=SHARES),
@@ -105,7 +90,7 @@ SECTIONS = (
 @bp.context_processor
 def of_pages() -> dict[str, Any]:
     """Values for the layout of the panel's pages."""
-    return {"panel_sections": sections}
+    return {"panel_sections": sections, "panel_room": room}
 
 
 def sections(may_change: bool) -> list[PanelSection]:
@@ -116,105 +101,14 @@ def sections(may_change: bool) -> list[PanelSection]:
     ]
 
 
+def room(path: str) -> str:
+    """The name of the page that an action's path belongs to: the page with the longest matching path."""
+    paths = {url_for(f"admin.{page.name}"): page.name for section in SECTIONS for page in section.pages}
+    return paths[max(filter(path.startswith, paths), key=len)]
+
+
 def shortcuts(may_change: bool) -> list[Shortcut]:
     """The command menu's entries for an admin (`may_change`) or a viewer: pages, then their parts."""
     pages = [page for section in sections(may_change) for page in section.pages]
     parts = (part for page in pages for part in page.shortcuts if may_change or not part.for_admins)
     return [*(Shortcut(page.label, page.name) for page in pages), *parts]
-
-
-MOST = 5
-"""Maximum number of results of each kind."""
-
-LONGEST = 100
-
-
-class Result(NamedTuple):
-    """An entry of the command menu. `kind` is its heading."""
-
-    kind: LazyString
-    label: str
-    detail: str
-    url: str
-
-
-@bp.get("/search")
-@for_viewers
-def search() -> Response:
-    """Search for `q`, for the command menu. Each request counts towards the account's limit on reports."""
-    results = [{**result._asdict(), "kind": str(result.kind)} for result in _results(_query())]
-    return Response(encode({"results": results}), mimetype="application/json")
-
-
-@bp.get("/find")
-@for_viewers
-def find() -> Response:
-    """Show the results as a page, for readers without scripts."""
-    query = _query()
-    return page("panel/find", query=query, results=_results(query))
-
-
-def _query() -> str:
-    limits.count_report(me().id)
-    return request.args.get("q", "").strip()[:LONGEST]
-
-
-def _results(query: str) -> list[Result]:
-    """All results; without a query, the sections and their parts."""
-    results = _pages(query.casefold())
-    if query:
-        results += [*_visit(query), *_communities(query), *_users(query)]
-    return results
-
-
-def _pages(query: str) -> list[Result]:
-    """Search the names in the page's language and in English. Names that begin with `query` come first."""
-    results = []
-    for shortcut in shortcuts(me().is_admin):
-        label, english = str(shortcut.label), shortcut.anchor.removesuffix("-label") or shortcut.endpoint
-        if query in label.casefold() or query in english:
-            endpoint = shortcut.endpoint if "." in shortcut.endpoint else f"admin.{shortcut.endpoint}"
-            url = url_for(endpoint, _anchor=shortcut.anchor or None)
-            results.append(Result(_("Pages"), label, "", url))
-    return sorted(results, key=lambda result: not result.label.casefold().startswith(query))
-
-
-def _visit(query: str) -> Iterator[Result]:
-    number = search_terms.ordinal(query)
-    if number is None:
-        return
-    for visit in current()[VisitLogServices].log.visits_of(me(), number)[:1]:
-        label = str(_("Visit %(number)s", number=count(visit.ordinal)))
-        yield Result(_("Visits"), label, place(visit.place), url_for("admin.visit", ordinal=number))
-
-
-def _communities(query: str) -> Iterator[Result]:
-    for item in current()[CommunityServices].directory.all(me(), query, count=MOST).items:
-        members = str(_("Members: %(count)s", count=count(item.members)))
-        url = url_for("admin.community", community_id=item.community.id)
-        yield Result(_("Communities"), item.community.name, members, url)
-
-
-def _users(query: str) -> Iterator[Result]:
-    for item in current()[AccountServices].users.page(me(), query, count=MOST).items:
-        email = item.email if me().is_admin else ""
-        yield Result(_("Users"), item.name, email, url_for("admin.user", user_id=item.id))
-
-
-MOVED = {
-    **{"insights": "admin.overview", "realtime": "admin.realtime", "users": "admin.users", "install": "admin.install"},
-    **{"export": "admin.data", "receipt": "pages.receipt"},
-    **dict.fromkeys(("getting-started", "health", "system"), "admin.health"),
-}
-"""The current page by the earlier address, below /admin/."""
-
-EARLIER = f"<any({', '.join(map(repr, MOVED))}):earlier>"
-
-
-@bp.get(f"/{EARLIER}", defaults={"rest": ""})
-@bp.get(f"/{EARLIER}/<path:rest>")
-@for_viewers
-def moved(earlier: str, rest: str) -> Response:
-    """Redirect an earlier address, keeping the rest of its path and its query."""
-    path = url_for(MOVED[earlier])
-    return redirects.with_query(f"{path.rstrip('/')}/{quote(rest)}" if rest else path, 301)

@@ -1,4 +1,4 @@
-"""Pages stay short on phones, and nothing moves while a page loads."""
+"""Pages stay short, and nothing moves while a page loads."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ from support.programs.processes import NO_LIMITS
 HEIGHTS = {"/admin/settings": 3_000, "/admin/live": 2_800}
 """Maximum height in px at 360 px width."""
 
+MOST_CONTROLS, MOST_WORDS = 117, 292
+"""Maximum numbers on Overview. The demo has eight more locations than this site, so there they are 125 and 300."""
+
+SEEN = r"""() => {
+  const isClipped = (node) => node && (getComputedStyle(node).clipPath !== "none" || isClipped(node.parentElement));
+  const isSeen = (element) => element.checkVisibility() && !isClipped(element);
+  const controls = [...document.querySelectorAll("a[href], button, input, select, summary")];
+  const texts = [...document.querySelectorAll("body :not(script, style)")].flatMap(({ childNodes }) => [...childNodes]);
+  const words = texts.filter((node) => node.nodeType === Node.TEXT_NODE && isSeen(node.parentElement));
+  const counted = words.map(({ data }) => data.match(/\p{L}[\p{L}\p{M}]*/gu)?.length ?? 0);
+  return [controls.filter(isSeen).length, counted.reduce((sum, count) => sum + count, 0)];
+}"""
+
 FIXED = ["/", "/admin/", "/admin/server", "/admin/live", "/admin/visits"]
 LARGEST_SHIFT = 0.01
 MEASURE_SHIFTS = """
@@ -22,12 +35,19 @@ MOVED = "shifts.map(({ value, sources }) => [value, ...sources.map(({ node }) =>
 IS_WHOLE = "document.querySelector('nav.rooms').scrollWidth <= document.querySelector('nav.rooms').clientWidth"
 
 
+BROWSERS = [
+    *(f"Mozilla/5.0 (X11; Linux x86_64) {name}/130.0" for name in ("Chrome", "Firefox", "Edg", "OPR", "Vivaldi")),
+    *(f"Mozilla/5.0 (compatible; {name}/2.1)" for name in ("Googlebot", "bingbot", "YandexBot", "DuckDuckBot")),
+]
+
+
 @pytest.fixture(scope="module")
 def site(new_site):
     """A site with a typical server's settings: eight differ from their defaults."""
     site = new_site(**dict.fromkeys(NO_LIMITS), LOG_FORMAT="json", BACKUP_KEEP=7, ACTIVE_WINDOW_SECONDS=120)
     for number in range(30):
-        site.register(f"rider-{number}", page=f"/routes/mirpur-10-to-gabtoli/{number}")
+        page, referrer = f"/routes/mirpur-10-to-gabtoli/{number}", f"https://site-{number}.example/"
+        site.register(f"rider-{number}", page=page, referrer=referrer, userAgent=BROWSERS[number % len(BROWSERS)])
     return site
 
 
@@ -44,6 +64,15 @@ def test_settings_and_live_are_short_on_a_phone_and_all_sections_are_in_view(pho
     for width in (360, 320):
         phone.set_viewport_size({"width": width, "height": 640})
         assert phone.evaluate(IS_WHOLE), f"{width} px"
+
+
+def test_overview_has_few_controls_and_words(new_device, session):
+    page = new_device(storage_state=session, viewport={"width": 1280, "height": 900}).open("/admin/")
+    expect(page.locator(".chart.drawn")).to_be_visible()
+    expect(page.locator("#insights-browser-values tbody tr")).to_have_count(9)
+    controls, words = page.evaluate(SEEN)
+    assert MOST_CONTROLS - 15 < controls <= MOST_CONTROLS
+    assert words <= MOST_WORDS
 
 
 def test_live_has_fifteen_rows_and_leads_to_the_log(phone):

@@ -72,7 +72,7 @@ def test_every_page_and_the_panel_lead_there(site):
     admin = panel(site)
     overview = admin.get("/admin/")
     assert ('href="/install"' in overview, 'href="/admin/connect"' in overview) == (True, True)
-    assert '"/admin/connect"' in admin.get("/admin/search?q=install")
+    assert '"/admin/connect"' in admin.get("/admin/search?q=connect")
 
 
 PATH = "/static/js/koyjabo-count.js"

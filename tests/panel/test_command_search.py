@@ -7,7 +7,7 @@ from support.application.site import Site
 from support.people.admins import ExampleCommunity, id_of, panel
 from support.people.page_readers import Reader, words
 
-from koyjabo.panel.navigation import MOST
+from koyjabo.panel.search import MOST
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +60,14 @@ def test_communities_and_users_are_found_by_name(site, example, admin):
     assert ("Communities", "Mirpur 10", "Members: 2", f"/admin/communities/{example.community}") in found(
         admin, "mirpur"
     )
-    user = ("Users", "Babul", "babul@example.com", f"/admin/people/{id_of(site, 'babul')}")
+    user = ("People", "Babul", "babul@example.com", f"/admin/people/{id_of(site, 'babul')}")
     assert user in found(admin, "babul@")
     assert user in found(admin, "bab")
 
 
 def test_viewer_finds_no_email_and_nothing_that_changes_something(site, example, viewer):
     assert found(viewer, "babul@") == []
-    assert ("Users", "Babul", "", f"/admin/people/{id_of(site, 'babul')}") in found(viewer, "bab")
+    assert ("People", "Babul", "", f"/admin/people/{id_of(site, 'babul')}") in found(viewer, "bab")
     pages = [label for _, label, _, _ in found(viewer, "")]
     assert "Backups" in pages
     assert not {"Export", "Change the total", "New community", "Erase a visitor"} & set(pages)

@@ -24,7 +24,7 @@ WORDS = {
         "ai": N_("AI assistants"),
         "referral": N_("Other sites"),
     },
-    "visitor_kind": {"new": N_("First visit"), "returning": N_("Repeat visit")},
+    "visitor_kind": {"new": N_("New visit"), "returning": N_("Returning visit")},
     "attended": {
         "none": N_("Under 1 second"),
         "<10s": N_("1 to 10 seconds"),

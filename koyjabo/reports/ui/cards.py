@@ -32,7 +32,7 @@ LABELS: dict[str, LazyString] = {
     "system": _("System"),
     "device": _("Device"),
     "language": _("Language"),
-    "visitor_kind": _("First or repeat visit"),
+    "visitor_kind": _("New or returning visit"),
     "attended": _("Time on page"),
     "evidence": _("Evidence"),
     "network": _("Network"),

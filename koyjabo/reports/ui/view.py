@@ -165,7 +165,7 @@ class View:
             return ""
         some, of = count(whole_days(asked.compared)), count(whole_days(asked.before))
         day = ranges.words(asked.began, asked.began)
-        return str(_("data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=of))
+        return str(_("Data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=of))
 
     @property
     def is_running(self) -> bool:

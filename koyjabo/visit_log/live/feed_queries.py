@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session, aliased
 
 from koyjabo.core.identity import DELETED
 from koyjabo.models import SITE, Community, User, Visit
@@ -50,8 +50,13 @@ class Opened(NamedTuple):
     at_ms: int
 
 
+# A community's own pages have its id in their path. The feed shows its name instead.
+VISITED = aliased(Community)
+IS_VISITED = func.substr(Visit.page, len("/communities/") + 1, 36) == VISITED.id
+PAGE = func.coalesce(func.replace(Visit.page, VISITED.id, VISITED.name), Visit.page).label("page")
+
 COLUMNS = (
-    *(getattr(Visit, name) for name in LiveVisit._fields[:6]),
+    *(PAGE if name == "page" else getattr(Visit, name) for name in LiveVisit._fields[:6]),
     Visit.user_agent,
     Visit.scope,
     Community.name.label("community"),
@@ -62,6 +67,7 @@ COLUMNS = (
 # Statements are built once, because feeds execute them for each visit.
 VISITS_AFTER = (
     select(*COLUMNS)
+    .outerjoin(VISITED, IS_VISITED)
     .outerjoin(Community, Community.id == Visit.scope)
     .outerjoin(User, User.id == Visit.user_id)
     .where(Visit.id > bindparam("after"))
@@ -74,7 +80,8 @@ MEASURED = (
     .order_by(Visit.id.desc())
 )
 OPENED_AFTER = (
-    select(Visit.visitor_id, Visit.page, Visit.at_ms)
+    select(Visit.visitor_id, PAGE, Visit.at_ms)
+    .outerjoin(VISITED, IS_VISITED)
     .where(Visit.id > bindparam("after"), Visit.at_ms >= bindparam("since_ms"))
     .where(~Visit.visitor_id.startswith(DELETED))  # not erased in the meantime
     .order_by(Visit.id.desc())
@@ -89,10 +96,8 @@ def newest(session: Session, after: int, most: int) -> list[LiveVisit]:
 
 def _visit(row: tuple[object, ...]) -> LiveVisit:
     *columns, user_agent, scope, community, user_id, user = row
-    browser = user_agents.of(str(user_agent or ""))
-    community_id = None if scope == SITE else scope
-    known_id = None if user_id == DELETED else user_id
-    return LiveVisit._make((*columns, browser, community_id, community, known_id, user))
+    community_id, known_id = None if scope == SITE else scope, None if user_id == DELETED else user_id
+    return LiveVisit._make((*columns, user_agents.of(str(user_agent or "")), community_id, community, known_id, user))
 
 
 def measured(session: Session, ids: Collection[int]) -> list[MeasuredVisit]:
@@ -102,11 +107,10 @@ def measured(session: Session, ids: Collection[int]) -> list[MeasuredVisit]:
 
 def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened]:
     """The last `most` pages opened since `since_ms` by visits with an id greater than `after`, oldest first."""
-    newest = session.execute(OPENED_AFTER, {"after": after, "since_ms": since_ms, "most": most})
-    return [Opened._make(row) for row in newest][::-1]
+    values = {"after": after, "since_ms": since_ms, "most": most}
+    return [Opened._make(row) for row in session.execute(OPENED_AFTER, values)][::-1]
 
 
-def names(session: Session, communities: Collection[str]) -> dict[str, str]:
+def names(session: Session, ids: Collection[str]) -> dict[str, str]:
     """The names of communities by id. Unknown ids are left out."""
-    rows = session.execute(select(Community.id, Community.name).where(Community.id.in_(communities)))
-    return {row.id: row.name for row in rows}
+    return dict(session.execute(select(Community.id, Community.name).where(Community.id.in_(ids))).tuples().all())

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from flask import Flask, Response, make_response, render_template, request
 
 from koyjabo.core.i18n import N_
+from koyjabo.webkit.blueprints import admin
 from koyjabo.webkit.forms.forms import SECRETS, sent_form
 from koyjabo.webkit.login.page_login import CSRF_FIELD
 
@@ -69,10 +70,9 @@ def page(question: Confirmation, status: int = 200, errors: dict[str, str] | Non
     if status == 422:
         sent.form.values[TYPED] = request.form.get(TYPED, "")
         sent.form.errors.update(errors or {})
-    html = render_template(
-        "webkit/question.html", question=question, sent=sent, digest=_digest(question), has_changed=status == 409
-    )
-    return make_response(html, status)
+    template = "webkit/panel/question.html" if request.blueprint == admin.name else "webkit/question.html"
+    values = {"question": question, "sent": sent, "digest": _digest(question), "has_changed": status == 409}
+    return make_response(render_template(template, may_change=True, **values), status)
 
 
 def _ask(error: Unconfirmed) -> Response:

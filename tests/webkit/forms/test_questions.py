@@ -5,6 +5,7 @@ Only the confirmed action is done, only by people who may do it, and only if not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -107,6 +108,15 @@ def test_nothing_is_done_before_the_question_is_answered(site, cases, endpoint):
     assert form.fields.get(TYPED) == (TYPED_FOR[endpoint].format(**given.named) if endpoint in TYPED_FOR else None)
     given.reader.send(form.action, 200 if endpoint in SHOWS else 303, **form.fields)
     wait_until(lambda: stored(site) != before, "it is done")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "section"),
+    [("admin.disable", "/admin/people"), ("admin.revoke_key", "/admin/connect"), ("admin.set_total", "/admin/")],
+)
+def test_question_of_the_panel_keeps_its_navigation(cases, endpoint, section):
+    navigation = cases.make(endpoint).ask().partition('class="rooms">')[2].partition("</nav>")[0]
+    assert re.findall(r'href="([^"]+)" aria-current="true"', navigation) == [section]
 
 
 def test_question_of_a_link_is_the_same_and_can_be_confirmed(site, cases):
