@@ -21,6 +21,9 @@ from harness.servers.databases import POSTGRES, SQLITE, fresh, migrate, server_f
 from sqlalchemy.engine import make_url
 from support.databases.database import Database
 
+from koyjabo.cluster.base import Cluster
+from koyjabo.cluster.bus import NullBus
+from koyjabo.cluster.workers import MemoryWorkers
 from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.database.executor import DatabaseExecutor
@@ -87,7 +90,8 @@ def measured(database: Database, at_random: bool) -> tuple[list[float], float]:
 def new_writer(executor: Any, attended: Any) -> AttendanceWriter:
     sockets: Any = SimpleNamespace(known=lambda socket: SHOWN_BY)
     metrics: Any = SimpleNamespace(attended=attended)
-    return AttendanceWriter(executor, Clock(ZoneInfo("Asia/Dhaka")), sockets, metrics)
+    cluster = Cluster(MemoryWorkers(), NullBus())
+    return AttendanceWriter(executor, Clock(ZoneInfo("Asia/Dhaka")), sockets, metrics, cluster)
 
 
 def add_visits(database: Database) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from chaos.__main__ import main
+from chaos.attended import check_times
 from chaos.faults import deal
 from chaos.journal import Journal, Seen
 from chaos.ledger import check_event_rows, check_rows, check_sums
@@ -108,6 +109,23 @@ def test_events_that_are_lost_doubled_or_unknown_are_breaches(journal, rows, wha
     check_event_rows(journal, rows)
     assert what in breaches(journal)
     assert bool(what) == bool(journal.breaches)
+
+
+@pytest.mark.parametrize(
+    ("attended_ms", "faults", "is_right"),
+    [
+        (1, [], True),
+        (30_000, [], True),
+        (33_000, [], False),
+        (33_000, ["clock steps"], True),
+        (0, ["kill -9 of a worker"], False),
+    ],
+)
+def test_time_that_is_counted_twice_or_not_at_all_is_a_breach(journal, attended_ms, faults, is_right):
+    """For 10 of the 30 s, two tabs were open."""
+    journal.faults += faults
+    check_times(journal, {AYESHA: attended_ms}, {AYESHA: [(0, 20_000), (0, 10_000), (50_000, 60_000)]})
+    assert bool(journal.breaches) != is_right
 
 
 def stats(total: int, revision: int, **more: Any) -> dict[str, Any]:

@@ -47,7 +47,7 @@ HIGH_WATER = "high_water"
 
 
 def connect(services: Services) -> None:
-    handlers, signals = Handlers(services), services.signals
+    handlers, signals, unwritten = Handlers(services), services.signals, services[AttendanceWriter].unwritten
     communities, live_panel = services[CommunityServices], services[VisitLogServices].live_panel
 
     _on(signals.active_changed, handlers.publish_site_stats, of=SITE)
@@ -68,6 +68,8 @@ def connect(services: Services) -> None:
     _on(signals.message_received, communities.messages.receive, of=MESSAGES)
     _on(signals.message_received, communities.messages.receive_end, of=ENDED)
     _on(signals.message_received, handlers.receive_arrivals, of=ARRIVALS)
+    _on(signals.message_received, unwritten.answer, of=unwritten.ASKED)
+    _on(signals.message_received, unwritten.receive, of=unwritten.ANSWERED)
     _on(signals.value_received, handlers.receive_site_stats, of=STATS_ROOM)
     _on(signals.value_received, services[RealtimeServices].rooms.receive)
     _on(signals.room_heard, communities.room_updates.catch_up)

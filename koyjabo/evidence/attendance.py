@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from koyjabo.cluster.base import Base
+from koyjabo.cluster.base import Base, Cluster
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.database.executor import DatabaseExecutor
@@ -18,6 +18,7 @@ from koyjabo.evidence import queries
 from koyjabo.evidence.open_pages import OpenPages
 from koyjabo.evidence.queries import Correct, Shown
 from koyjabo.evidence.spans import KEPT_MS
+from koyjabo.evidence.unwritten import Unwritten, UnwrittenSpans
 from koyjabo.observability.metrics import Metrics
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.presence.services import PresenceServices
@@ -55,10 +56,15 @@ class Early(NamedTuple):
 
 
 class AttendanceWriter:
-    """The attended time on this worker. `pages` has the open pages. The reports feature replaces `correct`."""
+    """The attended time on this worker. `pages` has the open pages, and `unwritten` the spans of all workers. The
+    reports feature replaces `correct`.
+    """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, sockets: VisitorSockets, metrics: Metrics) -> None:
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, sockets: VisitorSockets, metrics: Metrics, cluster: Cluster
+    ) -> None:
         self.pages = OpenPages(clock, sockets.known, self.add)
+        self.unwritten = UnwrittenSpans(cluster, clock, self._unwritten)
         self._database = database
         self._clock = clock
         self._metrics = metrics
@@ -79,9 +85,9 @@ class AttendanceWriter:
         now_ms = self.pages.now_ms()
         self.add(Shown(visitor_id, visit_id, now_ms, now_ms, acted, visible))
 
-    def waiting(self, visitors: Collection[str]) -> list[Shown]:
-        """The spans of these visitors that have ended but have not been written yet."""
-        return [shown for shown in tuple(self._ended) if shown.visitor_id in visitors and shown.beat is None]
+    def _unwritten(self, visitors: Collection[str]) -> Unwritten:
+        ended = [shown for shown in tuple(self._ended) if shown.visitor_id in visitors and shown.beat is None]
+        return Unwritten(ended, self.pages.running(visitors))
 
     def forget(self, visitor_id: str) -> None:
         """Drop what is queued for a visitor."""
@@ -177,5 +183,5 @@ class AttendanceWriter:
 
 
 def build(base: Base) -> AttendanceWriter:
-    sockets = base.services[PresenceServices].visitor_sockets
-    return AttendanceWriter(base.database, base.clock, sockets, base.services[ObservabilityServices].metrics)
+    sockets, metrics = base.services[PresenceServices].visitor_sockets, base.services[ObservabilityServices].metrics
+    return AttendanceWriter(base.database, base.clock, sockets, metrics, base.cluster)

@@ -192,7 +192,7 @@ class SpansOfVisits:
         self._named: dict[tuple[str, str], ChangedVisit] = {}
         self._newest: dict[str, list[ChangedVisit]] = {}  # by visitor, oldest first
         names = {(part.visitor_id, part.visit_id) for part in shown if part.visit_id is not None}
-        for row in _read(session, NAMED, names):
+        for row in named(session, names):
             self._named[row.visitor_id, row.visit_id] = self._visit(row)
         unnamed = _read(session, UNNAMED, {(part.visitor_id,) for part in shown if part.visit_id is None})
         for row in sorted(unnamed, key=lambda row: (row.at_ms, row.id)):
@@ -223,13 +223,7 @@ class SpansOfVisits:
     def _visit(self, row: StoredVisit) -> ChangedVisit:
         visit = self._visits.get(row.id)
         if visit is None:
-            if row.settled_ms is None:  # a new row: time counts from when the visit was committed
-                # A visit that already has attended time had a row that was dropped. Its spans may be written again.
-                since_ms = max(row.at_ms, self._kept_ms) if row.attended_ms else row.at_ms
-                attended = AttendedTime(row.attended_ms or 0, since_ms, [], {})
-            else:
-                spans = [(began, ended) for began, ended in row.spans]
-                attended = AttendedTime(row.settled_ms, row.settled_until_ms, spans, dict(row.beats))
+            attended = attended_time(row, self._kept_ms)
             visit = self._visits[row.id] = ChangedVisit(row.visit_id, row.at_ms, attended)
         return visit
 
@@ -253,6 +247,11 @@ class SpansOfVisits:
                 earlier.is_changed = True
 
 
+def named(session: Session, names: Collection[tuple[str, str]]) -> list[StoredVisit]:
+    """The visits with these `visitor_id` and `visit_id`, except late ones."""
+    return _read(session, NAMED, names)
+
+
 def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) -> list[StoredVisit]:
     """The visits with these names that may get spans."""
     if not names:
@@ -260,6 +259,16 @@ def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) 
     packed = session.scalar(_many(session, statement), {"rows": json.dumps(list(names))})
     rows = map(StoredVisit._make, json.loads(packed) if isinstance(packed, str) else packed or ())
     return [row for row in rows if not is_late(row)]
+
+
+def attended_time(row: StoredVisit, kept_ms: int = 0) -> AttendedTime:
+    """The time of a visit. `kept_ms` is the time ten minutes ago, if spans may be written again."""
+    if row.settled_ms is None:  # a new row: time counts from when the visit was committed
+        # A visit that already has attended time had a row that was dropped. Its spans may be written again.
+        since_ms = max(row.at_ms, kept_ms) if row.attended_ms else row.at_ms
+        return AttendedTime(row.attended_ms or 0, since_ms, [], {})
+    spans = [(began, ended) for began, ended in row.spans]
+    return AttendedTime(row.settled_ms, row.settled_until_ms, spans, dict(row.beats))
 
 
 def is_late(visit: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -52,6 +52,17 @@ class AttendedTime:
             self.spans.append((began_ms, ended_ms))
             if not is_newest:
                 self.spans = union(self.spans)
+
+    def with_running(self, ended: Iterable[Span], began_ms: Collection[int]) -> tuple[int, int | None]:
+        """Add spans that have ended. Returns the attended time until the first of the running spans began at
+        `began_ms`, and when it began; None without running spans.
+        """
+        for span in ended:
+            self.add(*span)
+        if not began_ms:
+            return self.total_ms(), None
+        since_ms = max(self.settled_until_ms, min(began_ms))
+        return self.settled_ms + self._unsettled_ms(since_ms), since_ms
 
     def settle(self) -> None:
         """Settle the time that is too old to be kept."""

@@ -5,13 +5,21 @@ there.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import psutil
 import pytest
-from support.browser.host_pages import begin_live
-from support.browser.pages import sent_by, wait_for
+from support.browser.chromium import OPTIONS, chromium
+from support.browser.host_pages import begin, begin_live, state
+from support.browser.pages import PHONE, sent_by, wait_for
 from support.faults.moved_clocks import Timed
+from support.programs.processes import suspended
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
 
 attended = pytest.mark.long(
     proved_by="browser/test_attended_pages.py::test_page_is_attended_while_it_is_visible_and_a_driven_browser_is_noted"
@@ -21,6 +29,11 @@ SHOW_OR_HIDE = """(isHidden) => {
   Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
 }"""
+WAITING = "Object.keys(localStorage).map((key) => key.split('koyjabo.waiting ')[1]).filter(Boolean)"
+KEEP_LINE = """
+const Socket = window.WebSocket;
+window.WebSocket = class extends Socket { constructor(...args) { super(...args); window.line = this; } };
+"""
 TEN_MINUTES_AGO = "const now = Date.now; Date.now = () => now() - 600_000;"
 
 
@@ -107,16 +120,68 @@ def test_two_tabs_have_their_own_times(host_page, device, timed, other_site):
 
 
 @attended
-def test_visit_that_was_offline_is_not_measured(host_page, device, timed, other_site):
+def test_visit_that_was_made_offline_and_sent_later_is_not_measured(host_page, device, timed, other_site):
+    host_page.evaluate(
+        "(url) => import(url).then(() => null)", f"http://localhost:{timed.server.port}/static/js/koyjabo.js"
+    )
     host_page.evaluate(TEN_MINUTES_AGO)
-    late = Tab(host_page, timed)
+    device.context.set_offline(True)
+    begin(host_page, timed.server)
+    wait_for(host_page, lambda: state(host_page)[1] == "offline", "it finds no network")
+    (visit,) = host_page.evaluate(WAITING)
+    assert timed.database.rows("SELECT id FROM visits") == []
+    device.context.set_offline(False)
+    wait_for(host_page, lambda: host_page.evaluate(WAITING) == [], "its queue has sent the visit")
+    wait_for(host_page, lambda: state(host_page)[1] == "live", "it is live")
     other = device.context.new_page()
     other.goto(other_site)
     present = Tab(other, timed)
     timed.pass_(10)
-    for tab in (late, present):
-        tab.page.mouse.move(40, 60)
-        tab.hide()
+    for page in (host_page, other):
+        page.mouse.move(40, 60)
+        page.evaluate(SHOW_OR_HIDE, True)
     present.wait_for(10, acted=True)
-    query = f"SELECT attended_ms FROM visits WHERE visit_id = '{late.visit}'"
-    assert timed.database.rows(query) == [(None,)]
+    assert timed.database.rows(f"SELECT attended_ms FROM visits WHERE visit_id = '{visit}'") == [(None,)]
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[tuple[BrowserContext, list[psutil.Process]]]:
+    """A phone with its own browser, and the processes of this browser."""
+    others = psutil.Process().children(recursive=True)
+    own = browser.browser_type.launch(executable_path=chromium(), args=OPTIONS)
+    yield own.new_context(**PHONE), [it for it in psutil.Process().children(recursive=True) if it not in others]
+    own.close()
+
+
+@contextmanager
+def offline(context: BrowserContext, processes: list[psutil.Process]) -> Iterator[None]:
+    context.set_offline(True)
+    yield
+
+
+@contextmanager
+def frozen(context: BrowserContext, processes: list[psutil.Process]) -> Iterator[None]:
+    """Freeze the whole browser, as phones do in the background. Its connections stay open, and are never answered."""
+    with suspended(processes):
+        yield
+
+
+@attended
+@pytest.mark.parametrize("leave", [offline, frozen])
+def test_phone_that_leaves_without_a_goodbye_is_attended_until_it_was_last_heard_from(
+    phone, timed, other_site, leave: Callable
+):
+    context, processes = phone
+    context.add_init_script(KEEP_LINE)
+    page, received = context.new_page(), []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(frame)))
+    page.goto(other_site)
+    visit = Tab(page, timed).visit
+    timed.pass_(26)
+    page.evaluate("""window.line.send('{"type": "ping"}')""")
+    wait_for(page, lambda: any('"pong"' in str(frame) for frame in received), "the server has heard from it")
+    with leave(context, processes):
+        timed.pass_(26)
+        timed.pass_(21)  # it does not respond to the ping
+        timed.pass_(6)  # nor to the close frame
+        timed.wait_for(visit, 26)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from chaos.attended import check_attended
 from chaos.checks import Held, check_presence, check_resources, measure
 from chaos.faults import Fault, all_of, check_exit, deal
 from chaos.group_commit import CLIENTS, check_group_commit, measure_sync_delay
@@ -155,6 +156,7 @@ class Campaign:
             self._outcome.missing.append(f"group commit, because {CLIENTS} visits did not arrive within 5 s")
         self._outcome.sync_delay = measure_sync_delay(world)
         check_goodbye(world)
+        check_attended(world)
         self._outcome.exits_s = [left.seconds for left in world.supervisor.exits if left.status == 0]
         check_log(world)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 from chaos.event_loop import EventLoop
-from chaos.journal import Seen
+from chaos.journal import Seen, Visit
 from chaos.websocket_clients import SocketioClient, WebSocketClient
 
 SILENT_FOR_S = (35.0, 60.0)
@@ -16,10 +17,11 @@ SMALLEST_BUFFER = 2048
 
 
 class Page:
-    """One person's page."""
+    """One page of a visit."""
 
-    def __init__(self, event_loop: EventLoop, name: str, line: WebSocketClient) -> None:
+    def __init__(self, event_loop: EventLoop, name: str, line: WebSocketClient, visit: Visit) -> None:
         self.line = line
+        self.visit = line.visit = visit
         self.seen = Seen(event_loop.journal, name)
         line.on_open = self.seen.begin_line
         line.on_event = self._receive
@@ -57,12 +59,12 @@ class SilentClient(WebSocketClient):
             self.reset()
 
 
-def open_pages(event_loop: EventLoop, count: int) -> list[Page]:
-    """Open pages: half plain sockets, half Socket.IO."""
+def open_pages(event_loop: EventLoop, visits: Sequence[Visit]) -> list[Page]:
+    """Open two pages of each visit: one with a plain socket, one with Socket.IO."""
     made = []
-    for number in range(count):
+    for number in range(2 * len(visits)):
         line = WebSocketClient(event_loop) if number % 2 else SocketioClient(event_loop)
-        made.append(Page(event_loop, f"page {number}", line))
+        made.append(Page(event_loop, f"page {number}", line, visits[number // 2]))
         event_loop.call(line.open)
     return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from struct import pack, unpack
@@ -13,6 +14,7 @@ from typing import Any
 from support.clients.websocket import ACCEPT, CLOSE, PING, PONG, SOCKETIO, TEXT, close, frame, take_frame, upgrade
 
 from chaos.event_loop import EventLoop
+from chaos.journal import Visit
 
 COMES_BACK_S = (0.2, 1.0)
 OPENS_WITHIN_S = 20.0
@@ -23,7 +25,10 @@ AWAY, OPENING, OPEN = "away", "opening", "open"
 
 
 class WebSocketClient:
-    """`on_event(event)` receives events. Before that, `on_open()` is called when a socket is accepted."""
+    """`on_event(event)` receives events. Before that, `on_open()` is called when a socket is accepted.
+
+    It names `visit`, if that is set.
+    """
 
     def __init__(self, event_loop: EventLoop, path: str = "/", header: Callable[[], str] | None = None) -> None:
         self.event_loop = event_loop
@@ -36,6 +41,9 @@ class WebSocketClient:
         self._path = path
         self._socket: socket.socket | None = None
         self._attempt = 0
+        self.visit: Visit | None = None
+        self.times_open: list[tuple[float, float]] = []
+        """When it had a socket, from the first packet on, on the monotonic clock, in s."""
 
     def open(self) -> None:
         self.should_be_open = True
@@ -44,6 +52,7 @@ class WebSocketClient:
         self.state = OPENING
         self._attempt += 1
         self._received = bytearray()
+        self._began = time.monotonic()
         self._request = upgrade(self._path, *([self._header()] if self._header else []))
         self._accepted = False
         self._socket = self._new_socket()
@@ -128,6 +137,8 @@ class WebSocketClient:
     def _handshake_done(self) -> None:
         self.on_open()
         self.opened()
+        if self.visit:
+            self.say(json.dumps({"type": "visitor", "visitorId": self.visit[0], "visitId": self.visit[1]}))
 
     def _receive(self, opcode: int, payload: bytes) -> None:
         if opcode == TEXT:
@@ -160,6 +171,7 @@ class WebSocketClient:
         self.event_loop.forget(self._socket.fileno())
         self._socket.close()
         self._socket, self.state = None, AWAY
+        self.times_open.append((self._began, time.monotonic()))
         if self.should_be_open:
             self.event_loop.journal.note("sockets that came back")
             self.event_loop.later(self.event_loop.chance.uniform(*COMES_BACK_S), self._come_back)
@@ -190,7 +202,8 @@ class SocketioClient(WebSocketClient):
     def _receive_text(self, payload: bytes) -> None:
         text = payload.decode()
         if text.startswith("0{"):
-            self.say("40")
+            names = json.dumps({"visitorId": self.visit[0], "visitId": self.visit[1]}) if self.visit else ""
+            self.say(f"40{names}")
         elif text == "2":
             self.say("3")
         elif text.startswith("40"):

@@ -153,7 +153,11 @@ def world(
             Visitor(which, server.port, journal, communities, random.Random(chance.random()))
             for which in range(VISITORS)
         ]
-        pages, silent = open_pages(event_loop, PAGES), open_silent_pages(event_loop, SILENT)
+        visits = [(f"page-{number}", "open") for number in range(PAGES // 2)]
+        for visit in visits:
+            journal.sending(visit)
+            journal.acknowledged(visit, server.register(*visit).ordinal, duplicate=False)
+        pages, silent = open_pages(event_loop, visits), open_silent_pages(event_loop, SILENT)
         made = World(
             journal=journal,
             server=server,

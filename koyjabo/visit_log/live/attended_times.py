@@ -1,4 +1,4 @@
-"""How long the latest visits have been attended: the stored times, plus the time of pages open at this worker."""
+"""How long the latest visits have been attended: the stored spans, and those that workers have not written yet."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from koyjabo.core.clock import Clock
 from koyjabo.evidence.attendance import AttendanceWriter
-from koyjabo.evidence.queries import Shown, is_late
-from koyjabo.evidence.spans import union
+from koyjabo.evidence.queries import Shown
 from koyjabo.visit_log.live.feed_queries import MeasuredVisit
 
 READ_MS = 1_000
@@ -19,7 +18,7 @@ class LiveTime(NamedTuple):
     """The attended time of a visit. Pages add the time since `since_ms` themselves, so nothing is sent every second."""
 
     attended_ms: int | None  # None: not measured
-    since_ms: int | None  # since when the page is visible; None if it is closed, hidden, or open at another worker
+    since_ms: int | None  # since when the page is visible; None if it is closed or hidden
     evidence: str  # "automated", "acted" or ""
 
     def at(self, now_ms: int) -> int | None:
@@ -41,17 +40,16 @@ class AttendedTimes:
             self.by_visit, self._read_ms = self._times(read()), now_ms
 
     def _times(self, visits: list[MeasuredVisit]) -> dict[str, LiveTime]:
-        visitors = {visit.visitor_id for visit in visits}
-        waiting = _by_visit(self._attendance.waiting(visitors), visits)
-        running = _by_visit(self._attendance.pages.running(visitors), visits)
-        return {str(visit.id): _time(visit, waiting.get(visit.id, []), running.get(visit.id, [])) for visit in visits}
+        spans = self._attendance.unwritten.of({visit.visitor_id for visit in visits})
+        ended, running = (_by_visit(part, visits) for part in spans)
+        return {str(visit.id): _time(visit, ended.get(visit.id, []), running.get(visit.id, [])) for visit in visits}
 
 
 def _by_visit(spans: list[Shown], visits: list[MeasuredVisit]) -> dict[int, list[Shown]]:
     """Spans by visit id. A span that names no visit belongs to the visitor's latest visit when the span began."""
     by_visit: dict[int, list[Shown]] = {}
     for shown in spans:
-        own = [visit for visit in visits if visit.visitor_id == shown.visitor_id and not is_late(visit)]
+        own = [visit for visit in visits if visit.visitor_id == shown.visitor_id and visit.time]
         if shown.visit_id is None:
             own = [visit for visit in own if visit.at_ms <= shown.began_ms] or own[-1:]
         else:
@@ -61,14 +59,12 @@ def _by_visit(spans: list[Shown], visits: list[MeasuredVisit]) -> dict[int, list
     return by_visit
 
 
-def _time(visit: MeasuredVisit, waiting: list[Shown], running: list[Shown]) -> LiveTime:
+def _time(visit: MeasuredVisit, ended: list[Shown], running: list[Shown]) -> LiveTime:
     attended_ms, since_ms = visit.attended_ms, None
-    if waiting:
-        spans = union((max(shown.began_ms, visit.at_ms), shown.ended_ms) for shown in waiting)
-        attended_ms = (attended_ms or 0) + sum(ended_ms - began_ms for began_ms, ended_ms in spans)
-    if running:  # of two tabs, the one that was opened first
-        attended_ms, since_ms = attended_ms or 0, max(visit.at_ms, min(shown.began_ms for shown in running))
-    has_acted = visit.acted or any(shown.acted for shown in (*waiting, *running))
+    if visit.time and (ended or running):
+        spans = [(shown.began_ms, shown.ended_ms) for shown in ended]
+        attended_ms, since_ms = visit.time.with_running(spans, [shown.began_ms for shown in running])
+    has_acted = visit.acted or any(shown.acted for shown in (*ended, *running))
     return LiveTime(attended_ms, since_ms, evidence_of(visit.automated or visit.is_bot, has_acted))
 
 

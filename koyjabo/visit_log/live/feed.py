@@ -1,6 +1,7 @@
 """The panel's room on this worker, and its source: changes since the last event, read from the ledger.
 
-None of this is sent over the bus. The message that announces new numbers for the site also makes the room read again.
+Of all this, only unwritten spans are sent over the bus. The message that announces new numbers for the site also makes
+the room read again.
 If that message is lost, visits appear a second later, with the next regular read.
 """
 

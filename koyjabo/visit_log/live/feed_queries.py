@@ -9,6 +9,8 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo.core.identity import DELETED
+from koyjabo.evidence import queries as attendance_queries
+from koyjabo.evidence.spans import AttendedTime
 from koyjabo.models import SITE, Community, User, Visit
 from koyjabo.network import user_agents
 from koyjabo.network.user_agents import Browser
@@ -37,11 +39,11 @@ class MeasuredVisit(NamedTuple):
     visitor_id: str
     visit_id: str
     at_ms: int
-    client_ms: int | None
     attended_ms: int | None
     acted: bool
     automated: bool
     is_bot: bool
+    time: AttendedTime | None = None  # None for a late visit
 
 
 class Opened(NamedTuple):
@@ -75,7 +77,7 @@ VISITS_AFTER = (
     .limit(bindparam("most"))
 )
 MEASURED = (
-    select(*(getattr(Visit, name) for name in MeasuredVisit._fields))
+    select(*(getattr(Visit, name) for name in MeasuredVisit._fields[:-1]))
     .where(Visit.id.in_(bindparam("ids", expanding=True)))
     .order_by(Visit.id.desc())
 )
@@ -102,7 +104,10 @@ def _visit(row: tuple[object, ...]) -> LiveVisit:
 
 def measured(session: Session, ids: Collection[int]) -> list[MeasuredVisit]:
     """The attended times of these visits, newest first."""
-    return [MeasuredVisit._make(row) for row in session.execute(MEASURED, {"ids": ids})]
+    visits = [MeasuredVisit(*row) for row in session.execute(MEASURED, {"ids": ids})]
+    rows = attendance_queries.named(session, {(visit.visitor_id, visit.visit_id) for visit in visits})
+    times = {row.id: attendance_queries.attended_time(row) for row in rows}
+    return [visit._replace(time=times.get(visit.id)) for visit in visits]
 
 
 def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened]:

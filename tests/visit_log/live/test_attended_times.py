@@ -1,6 +1,4 @@
-"""Time on page in the panel's feed: for open pages on this worker, for closed pages, and without an event every
-second.
-"""
+"""Time on page in the panel's feed: for open pages, for closed pages, and without an event every second."""
 
 from __future__ import annotations
 
@@ -8,6 +6,7 @@ import pytest
 from support.application.site import Site
 
 from koyjabo.evidence.attendance import AttendanceWriter
+from koyjabo.evidence.queries import Shown
 from koyjabo.presence.services import PresenceServices
 from koyjabo.visit_log.services import VisitLogServices
 
@@ -70,6 +69,32 @@ def test_page_that_names_no_visit_belongs_to_the_newest_one_and_two_tabs_to_thei
     pages.open("third", "ayesha")
     since_ms = site.time.ms - 5_000
     assert pages.attended() == {"1": (0, since_ms, ""), "2": (0, since_ms, "")}
+
+
+def test_time_of_a_closed_tab_counts_once_while_an_earlier_one_is_open(pages):
+    site = pages.site
+    site.register("ayesha", visitId="1")
+    began_ms = site.time.ms
+    for tab in ("first", "second"):
+        pages.open(tab, "ayesha", "1")
+    site.time.pass_(seconds=10)
+    pages.attendance.pages.show("second", False)
+    pages.attendance.tick()
+    assert pages.attended() == {"1": (0, began_ms, "")}
+
+
+def test_span_that_another_worker_has_written_since_its_answer_counts_once(pages):
+    """The other worker is killed afterwards, and sends no further answer."""
+    site, began_ms = pages.site, pages.site.time.ms
+    site.register("ayesha", visitId="1")
+    unwritten = pages.attendance.unwritten
+    running = Shown("ayesha", "1", began_ms, began_ms + 2_000)
+    unwritten.receive("spans", [unwritten._worker, "another", [], [running]])
+    assert pages.attended() == {"1": (0, began_ms, "")}
+    pages.attendance.add(running._replace(ended_ms=began_ms + 3_000))
+    pages.attendance.tick()
+    assert pages.attended() == {}
+    assert pages.attended() == {"1": (3_000, None, "")}
 
 
 def test_late_visit_gets_no_time(pages):

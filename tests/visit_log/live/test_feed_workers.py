@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 from support.clients.members import PASSWORD, Member, PanelSocket, promote
+from support.clients.websocket import WebSocket, say
 from support.clients.worker_connections import WorkerConnection, only, two_workers, worker_connections
 from support.programs.processes import wait_until
 from support.servers.server import Server
@@ -71,6 +72,30 @@ def latest_minutes(panel: PanelSocket) -> dict[str, int]:
     for event in panel.events:
         minutes |= event.get("minutes", {})
     return minutes
+
+
+def latest_time(panel: PanelSocket, visit: int) -> list:
+    """The attended time of a visit, as a page keeps it: [ms, since when its page is visible, evidence]."""
+    return [event["attended"][str(visit)] for event in panel.events if str(visit) in event.get("attended", {})][-1]
+
+
+def test_page_that_is_open_at_one_worker_is_attended_on_the_panels_of_both(server, admin):
+    visit = server.register("bina", "attended").ordinal  # nothing was imported, so it is the id as well
+    with ExitStack() as stack:
+        panels = open_on_each(stack, server, admin)
+        with only(server, server.workers()[0]):
+            page = WebSocket(server.port)
+            page.event()
+            page.send(say(type="visitor", visitorId="bina", visitId="attended"))
+            assert page.is_answered()
+        for panel in panels:
+            wait_until(lambda panel=panel: latest_time(panel, visit)[1], "it shows since when")
+        assert latest_time(panels[0], visit) == latest_time(panels[1], visit)
+        page.send(say(type="visible", visible=False, acted=True))
+        for panel in panels:
+            wait_until(lambda panel=panel: latest_time(panel, visit)[1:] == [None, "acted"], "it shows its end")
+        wait_until(lambda: latest_time(panels[0], visit) == latest_time(panels[1], visit), "both show the same")
+        page.end()
 
 
 def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
