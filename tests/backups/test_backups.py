@@ -24,6 +24,8 @@ from koyjabo.core.runtime import unreported
 from koyjabo.jobs import child_process
 from koyjabo.jobs.reporter import Reporter
 
+pytestmark = pytest.mark.honest_start
+
 head_of = backup._head
 
 

@@ -9,7 +9,6 @@ import json
 import pytest
 from support.application.site import Site, assert_error, nothing_counted
 from support.assertions.openapi import assert_described
-from support.programs.processes import run
 
 VISITOR = "visitor_1702757318000_a1b2c3d4e"
 REQUEST = "7f1f2c2e-4f3a-4a53-8f0e-5b1c6c1f9f11"
@@ -111,18 +110,9 @@ def test_limits_are_those_of_registrations(sqlite_database):
         assert site.stats()["totalVisits"] == 2
 
 
-PROGRAM = """
-import sys
-sys.modules["koyjabo.bridges"] = None  # so that it cannot be imported
-from koyjabo import create_app
-client = create_app().test_client()
-assert client.post("/api/visitor/register", json={"visitorId": "ayesha"}).status_code == 200
-assert "/gh" not in client.get("/openapi.json").json["paths"]
-assert client.get("/gh?r=d&p=data/stats/global.json").json["code"] == "not_found"
-assert "Access-Control-Allow-Origin" not in client.options("/gh").headers
-"""
-
-
-def test_nothing_of_it_is_there_unless_asked_for(tmp_path):
-    ended = run("-c", PROGRAM, DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", BRIDGES="")
-    assert ended.returncode == 0, ended.stderr
+def test_nothing_of_it_is_there_unless_asked_for(sqlite_database):
+    """test_loading proves that its modules are not loaded either."""
+    with Site(sqlite_database.url, BRIDGES="") as site:
+        assert "/gh" not in site.client.get("/openapi.json").json["paths"]
+        assert site.client.get(PATH).json["code"] == "not_found"
+        assert "Access-Control-Allow-Origin" not in site.client.options("/gh").headers

@@ -83,7 +83,7 @@ def test_live_has_fifteen_rows_and_leads_to_the_log(phone):
     expect(phone).to_have_url(re.compile("/admin/visits$"))
 
 
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("width", [360, pytest.param(1440, marks=pytest.mark.long)])
 def test_nothing_moves_while_a_page_loads(new_device, session, width):
     device = new_device(storage_state=session, viewport={"width": width, "height": 900}, is_mobile=width < 700)
     device.context.add_init_script(MEASURE_SHIFTS)

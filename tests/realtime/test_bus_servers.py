@@ -91,6 +91,7 @@ def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_serve
                 assert_never_fell(page)
 
 
+@pytest.mark.long(proved_by="browser/test_pushed_numbers.py::test_page_shows_a_total_that_was_set_to_less")
 def test_total_set_by_hand_is_on_every_page_of_both_workers_soon(new_server, sqlite_database, disposable_redis):
     """The new total is lower, and has a new epoch."""
     server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url, STARTING_TOTAL=4000))
@@ -146,6 +147,7 @@ def test_visit_of_an_active_visitor_is_one_event_on_each_socket_and_the_same_jso
         wait_until(lambda: ten_visits_are_ten_events(each_worker, all_pages), "ten visits are ten events", SOON_S)
 
 
+@pytest.mark.long(proved_by="server/process/test_workers.py::test_no_worker_shows_less_than_another_acknowledged")
 def test_no_new_connection_is_shown_less_than_was_acknowledged_by_any_worker(server):
     """This holds while many visits arrive, whichever worker accepts the connection."""
     before, workers = server.stats().total, server.workers()

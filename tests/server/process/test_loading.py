@@ -1,4 +1,4 @@
-"""Processes import only what they need: of backends and drivers, only what the settings name."""
+"""Processes import only what they need: of backends, drivers and bridges, only what the settings name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ ENDED = "---"
 END = f"\nprint('{ENDED}')\n"
 HEAVY = """
 import sys
-heavy = {"OpenSSL", "alembic", "psycopg2", "redis", "requests", "sqlalchemy.dialects.postgresql", "sqlite3"}
+drivers = {"psycopg2", "redis", "sqlalchemy.dialects.postgresql", "sqlite3"}
+heavy = {"OpenSSL", "alembic", "koyjabo.bridges", "requests", *drivers}
 print(*sorted(heavy & set(sys.modules)))
 """
 RULES = """
