@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
-from support.application.child_processes import fork_child_processes
 from support.application.compile_cache import compile_once, keep_statements
 from support.application.site import Site
 from support.databases.database import (
@@ -45,7 +44,6 @@ NewServer = Callable[..., Server]
 
 compile_once()
 keep_statements()
-fork_child_processes()
 # Leave the machine usable for others.
 settings.register_profile("untimed", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

@@ -183,7 +183,6 @@ def test_viewers_see_backups_without_paths_commands_or_errors_and_cannot_make_on
     viewer.send("/admin/data/backups", 403)
 
 
-@pytest.mark.honest_start
 @pytest.mark.long(proved_by="backups/test_admin_backups.py::test_running_backup_is_shown_with_its_step_and_progress")
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_backup_of_one_worker_is_shown_by_another_while_it_runs_and_when_it_is_proven(database, tmp_path):

@@ -22,8 +22,6 @@ from koyjabo.core.identity import OPERATOR
 from koyjabo.jobs import child_process
 from koyjabo.jobs.child_process import ChildProcess
 
-pytestmark = pytest.mark.honest_start
-
 VISITS = 200
 PROVED_BY = "backups/test_backups.py::test_process_that_is_killed_leaves_what_was_proven_before"
 

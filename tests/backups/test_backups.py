@@ -24,8 +24,6 @@ from koyjabo.core.runtime import unreported
 from koyjabo.jobs import child_process
 from koyjabo.jobs.reporter import Reporter
 
-pytestmark = pytest.mark.honest_start
-
 head_of = backup._head
 
 

@@ -10,7 +10,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -81,7 +80,6 @@ class Template:
         self._kind = kind
         self._control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
 
     def _begin(self) -> None:
         program = Path(__file__).with_name("template.py")
@@ -97,10 +95,8 @@ class Template:
         self._theirs.close()
 
     def start(self, arguments: tuple[str, ...], environment: dict[str, str], files: tuple[IO[Any], ...]) -> Program:
-        """Fork a program. It gets `files` as its descriptors 0 to 2, and 3 if there are four."""
-        with self._lock:
-            if self._process is None:
-                self._begin()
+        if self._process is None:
+            self._begin()
         request = {"arguments": arguments, "environment": environment}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:

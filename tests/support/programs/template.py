@@ -46,8 +46,8 @@ MISSING = object()
 SET_CHILD_SUBREAPER = 36
 
 REQUEST_SIZE = 1 << 20
-FILES = 5
-"""Standard input, output and error, at most one more file, and a socket for the pid and the exit status."""
+FILES = 4
+"""Standard input, output and error, and a socket for the pid and the exit status."""
 
 SECRET = "a secret for tests, and for nothing but tests"
 
@@ -195,8 +195,8 @@ def serve(control: socket.socket) -> dict[str, Any]:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a run under nohup ignores it
             close([control.detach(), wake, woken, *(connection.detach() for connection in running.values())])
             return take_over(json.loads(data), files)
-        close(files[:-1])
-        running[pid] = socket.socket(fileno=files[-1])
+        close(files[:3])
+        running[pid] = socket.socket(fileno=files[3])
         tell(running, pid, f"pid {pid}")
 
 
@@ -238,10 +238,9 @@ def tell(running: dict[int, socket.socket], pid: int, message: str) -> None:
 def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
     """Become the program: take its session, files and environment."""
     os.setsid()
-    numbers = range(len(files) - 1)
-    for number in numbers:
-        os.dup2(files[number], number)
-    close([file for file in files if file not in numbers])
+    for number, file in enumerate(files[:3]):
+        os.dup2(file, number)
+    close(files)
     os.environ.clear()
     os.environ.update(request["environment"])
     tempfile.tempdir = None  # recomputed from the environment
