@@ -38,7 +38,6 @@ def two_workers(module_database, module_servers):
     return two_workers_serve(module_servers(module_database, REDIS_URL=ANY_REDIS))
 
 
-@pytest.mark.long(proved_by="server/process/test_workers.py::test_no_worker_shows_less_than_another_acknowledged")
 def test_two_workers_both_serve_and_number_visits_as_one(two_workers):
     before = two_workers.stats().total
     with Crowd([two_workers], VISITS, goes_on=True) as crowd:
