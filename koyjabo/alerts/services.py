@@ -14,7 +14,7 @@ from koyjabo.core.identity import OPERATOR
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.health.health import Health
 from koyjabo.health.readiness import Readiness
-from koyjabo.jobs.leases import WorkLease
+from koyjabo.jobs.claims import WorkLease
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webhooks.services import WebhookServices
 

@@ -15,7 +15,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable, MailUnavailable
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.jobs.leases import LeasedTasks
+from koyjabo.jobs.claims import LeasedTasks
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.budget_queries import Charge
 from koyjabo.mail.composer import Composer

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from koyjabo.database import work_claim_queries
+from koyjabo.jobs import job_queries
 from koyjabo.mail import budget_queries
 from koyjabo.mail.budget_queries import Charge
 from koyjabo.models import OutboxMail, User
@@ -128,7 +128,7 @@ def is_due(session: Session, worker: str, now_ms: int) -> bool:
     due = (OutboxMail.done_ms.is_(None), OutboxMail.kind.in_(ORDER), OutboxMail.due_ms <= now_ms)
     if session.scalar(select(OutboxMail.id).where(*due).limit(1)) is None:
         return False
-    return work_claim_queries.is_lease_free(session, LEASE, worker, now_ms)
+    return job_queries.is_lease_free(session, LEASE, worker, now_ms)
 
 
 def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare]) -> Taken:
@@ -136,7 +136,7 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
     case this worker never reports a result.
     """
     used_up: list[tuple[str, str]] = []
-    if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
+    if not job_queries.renew_lease(session, LEASE, worker, now_ms):
         return Taken(None, used_up)
     while (row := _next(session, now_ms)) is not None:
         row.attempts += 1

@@ -14,8 +14,8 @@ from sqlalchemy import bindparam, delete, exists, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import MINUTE_MS
-from koyjabo.database import work_claim_queries
 from koyjabo.database.rows import Page, changed_rows, length
+from koyjabo.jobs import job_queries
 from koyjabo.models import SITE, Community, Webhook, WebhookDelivery, WebhookEvent
 from koyjabo.webhooks import event_queries, queries
 from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING, Endpoint
@@ -137,7 +137,7 @@ def poll(session: Session, worker: str, now_ms: int) -> PollResult:
     due = exists().where(*mine, WebhookDelivery.next_ms <= now_ms)
     ids = list(session.scalars(select(Webhook.id).where(Webhook.enabled, due))) if is_any_enabled else []
     over = over_limit(session, ids) if ids else []
-    is_free = work_claim_queries.is_lease_free(session, LEASE, worker, now_ms)
+    is_free = job_queries.is_lease_free(session, LEASE, worker, now_ms)
     return PollResult(has_new, ids, over, is_free, has_clear_urls)
 
 
@@ -145,7 +145,7 @@ def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set
     """Create deliveries for new events, oldest first: about `size` of them, but always for at least one event. Does
     nothing without the lease. Returns the ids of the webhooks that got deliveries, and whether there may be more.
     """
-    if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
+    if not job_queries.renew_lease(session, LEASE, worker, now_ms):
         return set(), False
     subscriptions = event_queries.subscriptions(session)
     at_once = min(max(size // max(len(subscriptions), 1), 1), EVENTS_AT_ONCE)
@@ -175,7 +175,7 @@ def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Deliver
     the lease.
     """
     hook = session.get(Webhook, webhook_id)
-    if hook is None or not hook.enabled or not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
+    if hook is None or not hook.enabled or not job_queries.renew_lease(session, LEASE, worker, now_ms):
         return None
     delivery, event = WebhookDelivery, WebhookEvent
     columns = (delivery.n, delivery.event_id, event.type, event.scope, Community.name, event.at_ms, event.data)
@@ -205,7 +205,7 @@ def mark(
     made. Keeps the lease if this worker holds it, but does not take a released one. `on_disabled` is called in the
     transaction that disables the webhook.
     """
-    has_lease = work_claim_queries.keep_lease(session, LEASE, worker, now_ms)
+    has_lease = job_queries.keep(session, LEASE, worker, now_ms)
     hook = session.get(Webhook, webhook_id)
     if hook is None:
         return Marked(None, 0, None)

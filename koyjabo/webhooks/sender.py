@@ -19,7 +19,7 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
-from koyjabo.jobs.leases import LeasedTasks
+from koyjabo.jobs.claims import LeasedTasks
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.observability.metrics import Metrics
 from koyjabo.outbound.messages import OutboundError

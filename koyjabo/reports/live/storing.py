@@ -11,8 +11,8 @@ from contextlib import suppress
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Advance, Runtime
-from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.jobs import job_queries
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
 
@@ -85,7 +85,7 @@ class Storing:
     def _is_leased(self) -> bool:
         """Take or renew the lease. Returns False if another worker has it."""
         self._renewed_ms = self._clock.elapsed_ms()
-        return self._database.write(work_claim_queries.renew_lease, LEASE, self._worker, self._clock.now_ms())
+        return self._database.write(job_queries.renew_lease, LEASE, self._worker, self._clock.now_ms())
 
     def _renew(self, visits: int) -> None:
         if self._clock.elapsed_ms() - self._renewed_ms >= RENEW_MS and not self._is_leased():
@@ -94,7 +94,7 @@ class Storing:
     def _work(self) -> None:
         try:
             self.catch_up(self._renew)
-            self._database.write(work_claim_queries.release_lease, LEASE, self._worker)
+            self._database.write(job_queries.release_lease, LEASE, self._worker)
         except (LedgerUnavailable, LeaseLost) as error:
             log.warning("blocks_interrupted cause=%r", str(error.__cause__ or error))
         except Exception:
