@@ -130,7 +130,8 @@ class ChildProcess:
         finally:
             os.close(reports)
             os.close(lifeline)
-            self.status = self._wait()
+            pid, self._pid = self._pid, 0  # before the pid can be reused
+            self.status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else 1
 
     def _spawn(self, stdin: int, stdout: int) -> None:
         """Start the process in a new process group in the same session, because Linux ignores niceness between
@@ -155,10 +156,6 @@ class ChildProcess:
             *lines, waiting = (waiting + more).split(b"\n")
             if lines:
                 self._line = lines[-1]
-
-    def _wait(self) -> int:
-        pid, self._pid = self._pid, 0  # before the pid can be reused
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else 1
 
 
 def end_with_parent() -> None:
