@@ -24,7 +24,7 @@ jwks: .
 observability: . services
 webkit: limits schemas http . assets login forms panel pages fast_path openapi
 audit: . admin
-mail: . services
+mail: .
 accounts: . users throttle second_factor oidc services login api pages cli
 presence: members . visitors services
 counting: . services schemas incoming api pages cli
@@ -36,7 +36,6 @@ api_keys: . api admin cli
 trusted_tokens: .
 sockets: . api
 badges: . api pages
-install: . pages
 reports: query log events live rolled_up engine . services ui api pages admin
 visit_log: . live services ui admin cli
 personal_data: . api pages
@@ -44,8 +43,8 @@ recounts: . cli
 retention: . api cli
 backups: . ui admin cli
 health: . api admin
-receipts: . api pages admin
-alerts: . services
+receipts: . api pages
+alerts: .
 importers: . admin cli
 bridges: .
 getting_started: . admin

@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 
 from koyjabo.communities import schemas as community_requests
 from koyjabo.core import credential_rules, errors
-from koyjabo.receipts import admin as receipts
+from koyjabo.receipts import pages as receipts
 from koyjabo.recounts import total
 from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.webkit.i18n import LANGUAGES

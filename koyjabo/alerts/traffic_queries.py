@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
@@ -13,12 +13,6 @@ from koyjabo.counting.queries import id_ranges
 from koyjabo.models import SITE, HourlyVisits, Scope, User, Visit, WebhookEvent
 
 WANTS = (User.traffic_alerts, User.verified_ms.is_not(None), User.disabled_ms.is_(None))
-
-
-class AlertRecipient(NamedTuple):
-    id: str
-    email: str
-    language: str | None
 
 
 def visits_by_window(session: Session, spans: Collection[tuple[int, int]], window_ms: int) -> dict[int, int]:
@@ -59,10 +53,11 @@ def newest_data(session: Session, type: str, scope: Scope) -> str | None:
     return session.scalar(rows.order_by(WebhookEvent.at_ms.desc()).limit(1))
 
 
-def recipients(session: Session) -> Sequence[AlertRecipient]:
-    """The active users who have chosen to receive alerts by email and have confirmed their address."""
-    rows = session.execute(select(User.id, User.email, User.language).where(*WANTS).order_by(User.id))
-    return [AlertRecipient._make(row) for row in rows]
+def recipients(session: Session) -> Sequence[Any]:
+    """The `id`, `email` and `language` of the active users who have chosen to receive alerts by email and have
+    confirmed their address.
+    """
+    return session.execute(select(User.id, User.email, User.language).where(*WANTS).order_by(User.id)).all()
 
 
 def is_wanted_by_mail(session: Session) -> bool:

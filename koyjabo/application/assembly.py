@@ -6,8 +6,8 @@ from functools import partial
 
 from koyjabo.accounts import services as accounts
 from koyjabo.accounts.services import AccountServices
-from koyjabo.alerts import services as alerts
-from koyjabo.alerts.services import AlertServices
+from koyjabo.alerts import alerts
+from koyjabo.alerts.alerts import Alerts
 from koyjabo.api_keys import api_keys
 from koyjabo.api_keys.api_keys import ApiKeys
 from koyjabo.application import event_handlers
@@ -32,13 +32,12 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.evidence import attendance
 from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.getting_started import getting_started
-from koyjabo.health import health, readiness, system
+from koyjabo.health import health, system
 from koyjabo.health.system import System
 from koyjabo.home.days import DaysByHour
 from koyjabo.importers.file_imports import FileImports
 from koyjabo.jobs.running_jobs import RunningJobs
 from koyjabo.mail import outbox
-from koyjabo.mail import services as mail
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.network.address_owners import AddressOwners
 from koyjabo.network.geolocation import LocationFinder
@@ -104,7 +103,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(VersionLog(base.database, base.clock, VERSION))
     add(Tokens(settings.secret_key))
     add(RememberedLogins(base.clock))
-    add(mail.build(base))
+    add(outbox.build(base))
     add(accounts.build(base))
     add(presence.build(base))
     add(counting.build(base, snapshot))
@@ -142,7 +141,7 @@ def _build_upkeep(base: Base) -> None:
     add(BackupDownload(database, clock, runtime, settings))
     add(BackupTargets.of(settings))
     add(system.build(base))
-    add(readiness.build(base))
+    add(system.build_readiness(base))
     add(health.build(base))
 
 
@@ -179,7 +178,7 @@ def _tick(base: Base) -> None:
     repeat(storing.POLL_S, services[ReportServices].storing.tick)
     repeat(TICK_S, services[WebhookServices].member_events.tick)
     repeat(sender.POLL_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
-    repeat(alerts.POLL_S, services[AlertServices].alerts.tick)
+    repeat(alerts.POLL_S, services[Alerts].tick)
     if mails.is_on:
         repeat(outbox.POLL_S, mails.tick)
 
@@ -196,7 +195,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[PresenceServices].active_peak.write)
     at_close(services[WebhookServices].sender.close)
     at_close(services[WebhookServices].events.close)
-    at_close(services[AlertServices].alerts.close)
+    at_close(services[Alerts].close)
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
     at_close(services[Backups].close)

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 from koyjabo.audit import log
 from koyjabo.backups import backup_file, backup_queries
-from koyjabo.backups.backup_file import Head, TablePiece, UnusableBackup
-from koyjabo.backups.temporary import atomic_file
+from koyjabo.backups.backup_file import BackupWriter, Head, TablePiece, UnusableBackup
+from koyjabo.backups.stores import atomic_file
 from koyjabo.core.clock import Clock, iso
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.extensions import db
@@ -45,7 +45,9 @@ log.CHANGES |= {
 
 MOST_PROBLEMS = 5
 SYNC_EVERY = 4 << 20
-"""How much is written between two syncs, bytes."""
+"""How much is written between two syncs, bytes. A single sync at the end would make the server's commits wait for the
+whole file.
+"""
 
 
 class TargetInUse(KoyJaboError):
@@ -85,7 +87,9 @@ def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgre
 
 def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:
     """Like `write_from`, but write to an open file. Raises OSError."""
-    head, writer, synced = _head(connection, clock), backup_file.BackupWriter(file), 0
+    counts = {table.name: backup_queries.count(connection, table) for table in backup_queries.tables()}
+    epoch, total = backup_queries.counter_state(connection).epoch, backup_queries.total(connection)
+    head, writer, synced = Head(NEWEST_REVISION, clock.now_ms(), epoch, total, counts), BackupWriter(file), 0
     with progress(sum(head.rows.values()), "Backing up") as advance:
         writer.head(head)
         for table in backup_queries.tables():
@@ -93,7 +97,10 @@ def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProg
             for rows in backup_queries.rows(connection, table):
                 writer.rows(rows)
                 advance(len(rows))
-                synced = _synced(file, synced)
+                if file.tell() - synced >= SYNC_EVERY:
+                    file.flush()
+                    os.fsync(file.fileno())
+                    synced = file.tell()
         writer.end()
     return head
 
@@ -161,23 +168,6 @@ def _to_be_replaced() -> Iterator[Any]:
             )
         with exclusive_transaction() as connection:
             yield connection
-
-
-def _head(connection: Any, clock: Clock) -> Head:
-    rows = {table.name: backup_queries.count(connection, table) for table in backup_queries.tables()}
-    state = backup_queries.counter_state(connection)
-    return Head(NEWEST_REVISION, clock.now_ms(), state.epoch, backup_queries.total(connection), rows)
-
-
-def _synced(file: BinaryIO, synced: int) -> int:
-    """Sync the data written since `synced`, if it is at least SYNC_EVERY. A single sync at the end would make the
-    server's commits wait for the whole file. Returns how far the file has been synced.
-    """
-    if file.tell() - synced < SYNC_EVERY:
-        return synced
-    file.flush()
-    os.fsync(file.fileno())
-    return file.tell()
 
 
 def _checked(path: Path, progress: ReportProgress) -> Head:

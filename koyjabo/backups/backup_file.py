@@ -126,7 +126,8 @@ class _Body:
                     self._hash.update(line)
                     continue
             if waiting:
-                yield self._piece(waiting)
+                self._counted[self._table] += len(waiting)
+                yield TablePiece(self._table, self._columns, waiting)
                 waiting, size = [], 0
             if isinstance(value, dict) and "end" in value:
                 self._check(value, next(file_lines, b""))
@@ -136,10 +137,6 @@ class _Body:
                 self._table, self._columns = _table(value)
                 self._counted[self._table] = 0
         raise UnusableBackup(CUT_OFF)
-
-    def _piece(self, rows: list[list[Any]]) -> TablePiece:
-        self._counted[self._table] += len(rows)
-        return TablePiece(self._table, self._columns, rows)
 
     def _check(self, end: dict[str, Any], more: bytes) -> None:
         is_whole = end["sha256"] == self._hash.hexdigest() and self._announced == end["rows"] == dict(self._counted)

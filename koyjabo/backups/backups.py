@@ -28,10 +28,9 @@ from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.core.runtime import Runtime
 from koyjabo.counting.stats import base36
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.work_claim_queries import SILENT_MS
 from koyjabo.jobs.child_process import ChildProcess
-from koyjabo.jobs.ending import is_stored
-from koyjabo.jobs.job_queries import is_dead
+from koyjabo.jobs.claims import is_stored
+from koyjabo.jobs.job_queries import SILENT_MS, is_dead
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.models import SITE, Backup
 from koyjabo.recounts.recounts import ENDED, LEDGER, RecountEnd

@@ -32,8 +32,7 @@ from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.core.runtime import ReportProgress
 from koyjabo.database.engine import disposable, migrate, slow_snapshot, translated_errors
 from koyjabo.database.outage_causes import reason_of
-from koyjabo.jobs.child_process import INHERITED
-from koyjabo.jobs.reporter import Reporter, read_plan
+from koyjabo.jobs.child_process import INHERITED, Reporter, read_plan
 from koyjabo.recounts.recount_queries import RecountResult, newest_id, recount
 from koyjabo.settings.schema import Settings
 

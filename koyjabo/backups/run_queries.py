@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, case, delete, func, or_, select, text
@@ -109,8 +109,10 @@ def end(session: Session, row: Backup, report: BackupReport, now_ms: int) -> boo
     state = PROVEN if report.is_done else FAILED
     if not renew(session, row, report, now_ms, ended_ms=now_ms, state=state):
         return False
-    if report.kept is not None:
-        _delete_old(session, row, report.kept, now_ms)
+    if report.kept is not None:  # delete the rows of backups that are no longer kept, and of old failures
+        is_gone = and_(Backup.proven_ms.is_not(None), Backup.name.not_in(report.kept))
+        is_old = and_(Backup.proven_ms.is_(None), Backup.begun_ms < now_ms - KEPT_MS)
+        session.execute(delete(Backup).where(Backup.id != row.id, Backup.state != RUNNING, or_(is_gone, is_old)))
     return True
 
 
@@ -118,10 +120,3 @@ def was_failing(session: Session, row: Backup) -> bool:
     """Whether the previous backup failed as well."""
     before = select(Backup.state).where(Backup.id < row.id, Backup.state != RUNNING)
     return session.scalar(before.order_by(Backup.id.desc()).limit(1)) == FAILED
-
-
-def _delete_old(session: Session, row: Backup, kept: Collection[str], now_ms: int) -> None:
-    """Delete rows of backups that are no longer kept, and of old failures."""
-    is_gone = and_(Backup.proven_ms.is_not(None), Backup.name.not_in(kept))
-    is_old = and_(Backup.proven_ms.is_(None), Backup.begun_ms < now_ms - KEPT_MS)
-    session.execute(delete(Backup).where(Backup.id != row.id, Backup.state != RUNNING, or_(is_gone, is_old)))

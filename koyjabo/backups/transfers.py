@@ -11,8 +11,7 @@ from pathlib import Path
 
 from koyjabo.backups import backup
 from koyjabo.backups.backup_file import Head, UnusableBackup
-from koyjabo.backups.stores import BackupStore, BackupStoreError, Folder, new_name, translated_errors
-from koyjabo.backups.temporary import working_folder
+from koyjabo.backups.stores import BackupStore, BackupStoreError, Folder, new_name, translated_errors, working_folder
 from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import ReportProgress
 from koyjabo.settings.backup_stores import INSTALL, SCHEME, S3Url, s3_url
@@ -59,7 +58,12 @@ def fetched(source: str, progress: ReportProgress) -> Iterator[tuple[Path, str]]
         name = str(Path(source, _newest(source))) if source.endswith("/") else source
         yield Path(name), name
         return
-    store, name = _object(source)
+    url = _parsed(source)
+    if not url.path or url.path.endswith("/"):
+        store, name = _bucket(url), _newest(source)
+    else:
+        prefix, _, name = url.path.rpartition("/")
+        store = _bucket(url._replace(path=prefix))
     size = store.size(name)
     parent = temporary_folder(size)
     with work_in(parent) as folder:
@@ -79,9 +83,9 @@ def temporary_folder(size: int, on_disk: str = "") -> Path:
         if free >= size:
             return Path(folder)
     folder, free = max(room.items(), key=lambda item: item[1])
+    megabytes, missing = size / 1_000_000, (size - free) / 1_000_000
     raise BackupStoreError(
-        f"The backup is {_megabytes(size)} MB, which is {_megabytes(size - free)} MB more than {folder} has room for. "
-        + MORE_ROOM
+        f"The backup is {megabytes:,.1f} MB, which is {missing:,.1f} MB more than {folder} has room for. {MORE_ROOM}"
     )
 
 
@@ -92,14 +96,6 @@ def work_in(parent: Path) -> Iterator[Path]:
         with translated_errors(parent):
             folder = stack.enter_context(working_folder(parent))
         yield folder
-
-
-def _object(source: str) -> tuple[BackupStore, str]:
-    url = _parsed(source)
-    if not url.path or url.path.endswith("/"):
-        return _bucket(url), _newest(source)
-    prefix, _, name = url.path.rpartition("/")
-    return _bucket(url._replace(path=prefix)), name
 
 
 def _newest(url: str) -> str:
@@ -126,7 +122,3 @@ def _bucket(url: S3Url) -> BackupStore:
     except ImportError:
         raise BackupStoreError(f"s3://{url.bucket} needs a package that is not installed: {INSTALL}.") from None
     return BucketStore(url)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1_000_000:,.1f}"

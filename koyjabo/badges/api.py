@@ -12,8 +12,7 @@ from pydantic import BaseModel, Field
 
 from koyjabo.badges import drawing, values
 from koyjabo.badges.drawing import PROBLEM, STYLES
-from koyjabo.badges.parameters import PARAMETERS, Badge, badge_of, cleaned, query_of
-from koyjabo.badges.values import Number
+from koyjabo.badges.values import PARAMETERS, Badge, Number, badge_of, cleaned, query_of
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.i18n import LANGUAGES
 from koyjabo.counting.stats import base36, encode
@@ -115,16 +114,12 @@ def _response(context: RequestContext, media: str, write: Callable[[Badge, str],
     number = values.read(context.services, badge.value, badge.community)
     kept = _kept.get((media, badge))
     if kept is None or kept.number != number:
-        kept = _written(number, write(badge, number_in(badge.language, number.number)))
+        body = write(badge, number_in(badge.language, number.number))
+        kept = Kept(number, f"{base36(number.epoch)}-{number.revision}-{base36(crc32(body.encode()))}", body)
         if len(_kept) >= MAX_CACHED:
             _kept.clear()
         _kept[media, badge] = kept
     return response_or_304(context.environ, kept.tag, media, kept.body)
-
-
-def _written(number: Number, body: str) -> Kept:
-    """The badge to cache, with a tag made from its epoch, its revision and a checksum of its body."""
-    return Kept(number, f"{base36(number.epoch)}-{number.revision}-{base36(crc32(body.encode()))}", body)
 
 
 def _drawn(badge: Badge, message: str) -> str:

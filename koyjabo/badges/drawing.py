@@ -117,7 +117,9 @@ def badge(label: str, message: str, color: str, style: str, language: str) -> st
     for text, fill, length in parts:
         width = ceil(length) + 2 * PADDING_PX
         shapes += SHAPE.format(left=left, width=width, height=look.height, fill=fill)
-        texts += _text(text, left, width, length, look.baseline, _ink(fill))
+        middle = left + (width - length) / 2
+        ink = {"left": f"{middle:.1f}", "baseline": look.baseline, "fill": _ink(fill)}
+        texts += TEXT.format(**ink, length=length, text=escape(text))
         left += width
     if look.stops:
         shapes += SHAPE.format(left=0, width=left, height=look.height, fill="url(#g)")
@@ -125,11 +127,6 @@ def badge(label: str, message: str, color: str, style: str, language: str) -> st
     gradient = GRADIENT.format(stops=look.stops) if look.stops else ""
     known = {"width": left, "height": look.height, "corner": look.corner, "fonts": FONTS, "size": FONT_PX}
     return IMAGE.format(name=name, language=language, gradient=gradient, shapes=shapes, texts=texts, **known)
-
-
-def _text(text: str, left: int, width: int, length: float, baseline: int, fill: str) -> str:
-    middle = left + (width - length) / 2
-    return TEXT.format(left=f"{middle:.1f}", baseline=baseline, fill=fill, length=length, text=escape(text))
 
 
 def _ink(background: str) -> str:

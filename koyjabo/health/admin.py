@@ -9,7 +9,7 @@ GET /admin/state: the server's state, for the header of open pages of the panel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, current_app, request, url_for
@@ -21,8 +21,7 @@ from koyjabo.core.installation import own_command
 from koyjabo.counting.stats import encode
 from koyjabo.health.findings import CAUSES, DANGER, GOOD, WARNING, HealthCheck
 from koyjabo.health.health import Health
-from koyjabo.health.readiness import Readiness
-from koyjabo.health.system import System
+from koyjabo.health.system import Readiness, System
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.proxy_hops import hops, in_force
@@ -124,24 +123,18 @@ def _header() -> dict[str, object]:
 
 
 def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
-    """Values to fill into a check's sentences: links to pages, and formatted numbers and times."""
-    return {**_links(is_admin), **_written(check.values, is_admin)}
-
-
-def _links(is_admin: bool) -> dict[str, object]:
-    """Links to pages by name. Viewers have no webhooks page."""
+    """Values to fill into a check's sentences: links to pages, and formatted numbers and times. Viewers have no
+    webhooks page, and do not see backup errors, which may contain a path.
+    """
+    shown = {name: value for name, value in check.values.items() if is_admin or name != "error"}
     return {
         "command": own_command(),
         "data": LINK.format(url_for("admin.data", _anchor="backups-label"), _("Data")),
         "receipt": LINK.format(url_for("pages.receipt", _anchor="recount-label"), _("Recount")),
         "webhooks": LINK.format(url_for("admin.webhooks"), _("Webhooks")) if is_admin else _("Webhooks"),
+        "error": "",
+        **{name: WRITTEN.get(name, digits)(value) for name, value in shown.items()},
     }
-
-
-def _written(values: Mapping[str, object], is_admin: bool) -> dict[str, object]:
-    """The check's formatted values. Viewers do not see backup errors, which may contain a path."""
-    shown = {name: value for name, value in values.items() if is_admin or name != "error"}
-    return {"error": "", **{name: WRITTEN.get(name, digits)(value) for name, value in shown.items()}}
 
 
 def _filter(name: str) -> Callable[[Any], object]:

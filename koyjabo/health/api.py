@@ -10,7 +10,7 @@ from flask import Blueprint, Response, current_app, request
 from pydantic import BaseModel, Field
 
 from koyjabo.core.errors import Forbidden, Unauthenticated
-from koyjabo.health.readiness import Readiness
+from koyjabo.health.system import Readiness
 from koyjabo.network import client_address
 from koyjabo.observability.metrics import CONTENT_TYPE
 from koyjabo.observability.services import ObservabilityServices

@@ -10,8 +10,7 @@ from koyjabo.core.installation import VERSION
 from koyjabo.counting.outage import LATE_S
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.health.findings import DANGER, GOOD, LEVELS, OFF, UNREAD, HealthCheck
-from koyjabo.health.readiness import Ready
-from koyjabo.health.system import SystemFacts
+from koyjabo.health.system import Ready, SystemFacts
 from koyjabo.mail.outbox_queries import Status
 from koyjabo.recounts.recounts import BEGUN
 from koyjabo.reports.log.log import MOST_UNREAD
@@ -58,13 +57,11 @@ def checks_without_database(seen: Seen, is_remembered: bool) -> list[HealthCheck
     """All checks while the database cannot be read. Problems found in the last read are shown again, but nothing that
     needs the database is called good. Without `is_remembered`, `seen` has no facts from the database.
     """
-    return worst_first([_as_far_as_known(rule(seen), is_remembered) for rule in RULES])
-
-
-def _as_far_as_known(check: HealthCheck, is_remembered: bool) -> HealthCheck:
-    if check.name in STORED and (check.level == GOOD or not is_remembered):
-        return HealthCheck(check.name, OFF, UNREAD)
-    return check
+    results = [rule(seen) for rule in RULES]
+    for n, check in enumerate(results):
+        if check.name in STORED and (check.level == GOOD or not is_remembered):
+            results[n] = HealthCheck(check.name, OFF, UNREAD)
+    return worst_first(results)
 
 
 def worst_first(results: list[HealthCheck]) -> list[HealthCheck]:

@@ -13,8 +13,7 @@ from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.health import checks
 from koyjabo.health.checks import Seen
 from koyjabo.health.findings import DANGER, HealthCheck
-from koyjabo.health.readiness import Readiness, Ready
-from koyjabo.health.system import UNREAD, System, SystemFacts
+from koyjabo.health.system import UNREAD, Readiness, Ready, System, SystemFacts
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.mail.outbox_queries import Status
 from koyjabo.network.services import NetworkServices
@@ -72,7 +71,10 @@ class Health:
         if not self._system.reads_ledger:  # so no reader has to wait for it
             return None
         try:
-            self._last = self._seen(account, is_behind_local_proxy)
+            facts, mail = self._system.facts(account), self._outbox.status()
+            backups = self._backups.state(account) if self._backups.is_on else None
+            ready, has_countries = self._readiness.checks(), self._has_countries()
+            self._last = Seen(facts, ready, mail, has_countries, is_behind_local_proxy, backups)
         except LedgerUnavailable:
             return None
         return HealthReport(self._last.facts, self._last.mail, checks.checks(self._last))
@@ -84,11 +86,6 @@ class Health:
         seen = last._replace(facts=facts, ready=away, is_behind_local_proxy=is_behind_local_proxy)
         results = checks.checks_without_database(seen, self._last is not None)
         return HealthReport(facts, seen.mail, results, False, last.facts.now_ms if self._last else None)
-
-    def _seen(self, account: Account, is_behind_local_proxy: bool) -> Seen:
-        facts, mail = self._system.facts(account), self._outbox.status()
-        backups = self._backups.state(account) if self._backups.is_on else None
-        return Seen(facts, self._readiness.checks(), mail, self._has_countries(), is_behind_local_proxy, backups)
 
     def mark_rollback_seen(self, account: Account, at_ms: int) -> None:
         """Acknowledge the rollback of the database at `at_ms` (UTC), which must be the latest one. Raises Forbidden

@@ -95,8 +95,9 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
     """Facts from the database. `retention` is the name of the nightly work."""
     counter = select(Counter.visits, Counter.revision).where(Counter.scope == SITE)
     visits, revision = session.execute(counter).one()
+    dialect = session.get_bind().dialect.name
     return DatabaseFacts(
-        session.execute(SIZE[session.get_bind().dialect.name]).scalar_one(),
+        session.execute(SIZE[dialect]).scalar_one(),
         session.execute(SCHEMA).scalar_one(),
         visits,
         revision,
@@ -104,7 +105,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
         session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
         block_queries.backlog(session).visits,
         session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
-        _standbys(session),
+        Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),
         _rollback(session),
         webhooks.standing(session),
     )
@@ -141,12 +142,6 @@ def _rollback(session: Session) -> Rollback | None:
     of_site = unseen.where(AuditLine.target_kind == "total").order_by(AuditLine.id.desc()).limit(MOST_ROLLBACKS)
     lost = sum(json.loads(details)["lost"] for details in session.scalars(of_site))
     return Rollback(newest.at_ms, lost, is_seen=False)
-
-
-def _standbys(session: Session) -> Standbys:
-    if session.get_bind().dialect.name == "sqlite":
-        return Standbys()
-    return Standbys._make(session.execute(STANDBYS).one())
 
 
 def _newest(session: Session, action: str) -> AuditRecord | None:

@@ -16,9 +16,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from koyjabo.importers.export import Export, UnusableExport
-from koyjabo.importers.records import Record
-from koyjabo.importers.report import ImportReport
+from koyjabo.importers.export import Export, ImportReport, Record, UnusableExport
 from koyjabo.visit_log.file_lines import BadLine
 
 DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)

@@ -9,6 +9,7 @@ import io
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any, NamedTuple, cast
@@ -16,9 +17,8 @@ from typing import IO, Any, NamedTuple, cast
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.file_lines import SupportsReadline
 from koyjabo.core.runtime import Advance
-from koyjabo.importers.records import ExportTable, Record, records
-from koyjabo.importers.report import ImportReport
-from koyjabo.visit_log.file_lines import BadLine, Refuse
+from koyjabo.visit_log.file_lines import BadLine, Refuse, csv_records
+from koyjabo.visit_log.importing import Imported
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -63,7 +63,10 @@ class Export:
         self._advance = advance
         size = file.seek(0, io.SEEK_END)
         self._room = _Room(max(ALWAYS_ALLOWED_BYTES, size * MAX_RATIO))
-        self.members = _members(file, name)
+        file.seek(0)
+        start = file.read(4)
+        file.seek(0)
+        self.members = _zipped(file) if start in (ZIP, EMPTY_ZIP) else [ArchiveMember(name, lambda: file)]
 
     def tables(self) -> Iterator[ExportTable]:
         """Yield a table for each CSV file. Unusable lines go to the report."""
@@ -148,15 +151,6 @@ class _Bounded:
         return self._file.read(size)
 
 
-def _members(file: IO[bytes], name: str) -> list[ArchiveMember]:
-    file.seek(0)
-    start = file.read(4)
-    file.seek(0)
-    if start in (ZIP, EMPTY_ZIP):
-        return _zipped(file)
-    return [ArchiveMember(name, lambda: file)]
-
-
 def _zipped(file: IO[bytes]) -> list[ArchiveMember]:
     try:
         archive = zipfile.ZipFile(cast(Any, _Bounded(file)))
@@ -178,3 +172,118 @@ def _shown(name: str) -> str:
 
 def _damaged(error: Exception) -> UnusableExport:
     return UnusableExport(f"The file cannot be read completely ({str(error) or 'it ends early'}). Export it again.")
+
+
+NULLS = frozenset({"", "\\N", "NULL"})
+"""Texts that databases write for a missing value in a CSV file."""
+
+Record = tuple[int, list[str]]
+"""A record's first line number and its values. A blank line has no values."""
+
+Values = dict[str, str]
+
+
+def records(lines: SupportsReadline, refuse: Refuse) -> Iterator[Record]:
+    """The records in a file. Calls `refuse` for each unusable line and continues after it."""
+    return ((record.first, record.values) for record in csv_records(lines, refuse))
+
+
+class ExportTable:
+    """The rows below a CSV file's header: their line numbers, and their values by column, without missing values."""
+
+    def __init__(self, rows: Iterator[Record], refuse: Refuse) -> None:
+        self.columns = next((values for _, values in rows if values), [])
+        self._rows = rows
+        self._refuse = refuse
+
+    def __iter__(self) -> Iterator[tuple[int, Values]]:
+        for number, values in self._rows:
+            if values and len(values) != len(self.columns):
+                self.refuse(number, "the numbers of values and columns differ")
+            elif values:
+                pairs = zip(self.columns, values, strict=True)
+                yield number, {name: value for name, value in pairs if value not in NULLS}
+
+    def refuse(self, number: int, why: str) -> None:
+        self._refuse(BadLine(number, why))
+
+
+MOST_NUMBERS = 20
+"""Maximum number of line numbers listed per reason."""
+
+
+class Summed(NamedTuple):
+    """Daily sums that were added. `before` and `after` are the site's totals."""
+
+    days: int
+    visits: int
+    known: int  # days already added by an earlier import
+    fewer: list[str]  # days with fewer visits in the file than were added before
+    before: int
+    after: int
+
+
+class ImportReport:
+    """The result of an import. `visits` and `page_views` are the numbers in the file. `left_out` counts lines that are
+    not visits, by kind.
+    """
+
+    def __init__(self) -> None:
+        self.imported = Imported(0, 0)
+        self.summed: Summed | None = None
+        self.visits = 0
+        self.page_views = 0
+        self.left_out: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._numbers: dict[str, list[int]] = {}
+
+    def refuse(self, error: BadLine) -> None:
+        """Record a refused line."""
+        numbers = self._numbers.setdefault(error.why, [])
+        if len(numbers) < MOST_NUMBERS:
+            numbers.append(error.number)
+        self._refused[error.why] += 1
+
+    @property
+    def refused(self) -> int:
+        """Number of refused lines."""
+        return self._refused.total()
+
+    def refusals(self) -> list[tuple[str, int, list[int]]]:
+        """Refused lines by reason: how many there are, and the numbers of the first ones."""
+        return [(why, count, self._numbers[why]) for why, count in self._refused.items()]
+
+    def sentences(self) -> Iterator[str]:
+        """The report for the operator, in English."""
+        yield from self._sums(self.summed) if self.summed else self._visits()
+        if self.left_out:
+            named = "; ".join(f"{what}: {count:,}" for what, count in self.left_out.items())
+            yield f"Not imported, because they are not visits: {named}."
+        for why, count in self._refused.items():
+            numbers = _some([f"{number:,}" for number in self._numbers[why]], count)
+            yield f"Not imported, line{'s' * (count > 1)} {numbers}: {why}."
+
+    def _visits(self) -> Iterator[str]:
+        new, known = self.imported
+        yield f"Imported {_count(new, 'visit')}; {known:,} were already stored."
+        yield f"The file has {_count(self.page_views, 'page view')} in {_count(self.visits, 'visit')}."
+
+    def _sums(self, summed: Summed) -> Iterator[str]:
+        yield (
+            f"Added {_count(summed.visits, 'visit')} from {_count(summed.days, 'day')} to the total, which was "
+            f"{summed.before:,} and is now {summed.after:,}. These are daily sums: they count in the total but not in "
+            "reports, because the file has no individual visits."
+        )
+        yield f"Days already added by an earlier import: {summed.known:,}."
+        if summed.fewer:
+            days = _some(summed.fewer, len(summed.fewer))
+            yield f"Days with fewer visits in this file than were added before (left unchanged): {days}."
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}{'s' * (number != 1)}"
+
+
+def _some(names: list[str], count: int) -> str:
+    shown = ", ".join(names[:MOST_NUMBERS])
+    return f"{shown} and {count - MOST_NUMBERS:,} more" if count > MOST_NUMBERS else shown

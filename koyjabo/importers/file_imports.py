@@ -27,7 +27,7 @@ from koyjabo.importers import run
 from koyjabo.importers.file_import_queries import CANCEL, CANCELLED, CHECKED, DONE, FAILED, IMPORT, IMPORTING, SILENT_MS
 from koyjabo.importers.run import CHECK, ImportPlan, ImportProgress
 from koyjabo.jobs.child_process import ChildProcess
-from koyjabo.jobs.ending import is_stored
+from koyjabo.jobs.claims import is_stored
 from koyjabo.jobs.job_queries import is_dead
 from koyjabo.models import FileImport
 from koyjabo.settings.schema import Settings

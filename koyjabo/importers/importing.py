@@ -11,30 +11,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
+from koyjabo.core import spreadsheet
 from koyjabo.core.clock import Clock
+from koyjabo.core.file_lines import LONGEST_LINE, SupportsReadline
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import Advance, ReportProgress
 from koyjabo.counting.records import NewVisit
-from koyjabo.importers import day_exports, goatcounter, own_exports, sums_queries, umami
+from koyjabo.importers import day_exports, sums_queries, visit_exports
 from koyjabo.importers.day_exports import DaySums
-from koyjabo.importers.export import Export, UnusableExport
+from koyjabo.importers.export import Export, ImportReport, Summed, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, PageView
-from koyjabo.importers.report import ImportReport, Summed
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.user_agents import is_bot
 from koyjabo.recounts.total import TOTAL
 from koyjabo.recounts.total_queries import read_count
 from koyjabo.settings.checks import LARGEST_TOTAL
-from koyjabo.visit_log import import_queries, importing
+from koyjabo.visit_log import import_file, import_queries, importing
+from koyjabo.visit_log.file_lines import BadLine, Refuse
 from koyjabo.visit_log.import_file import ImportedLine
 from koyjabo.visit_log.importing import Imported
 
 VISITS: dict[str, Callable[[Export, FirstViews, ImportReport], None]] = {
-    "umami": umami.read,
-    "goatcounter": goatcounter.read,
+    "umami": visit_exports.read_umami,
+    "goatcounter": visit_exports.read_goatcounter,
 }
 SUMS: dict[str, Callable[[Export, DaySums, ImportReport], None]] = {
     "plausible": day_exports.read_plausible,
@@ -48,6 +51,12 @@ KNOWN = tuple(name for name in PageView._fields if name in NewVisit._fields)
 """Fields that page views and visits have in common."""
 
 NAMES = {"umami": "Umami", "goatcounter": "GoatCounter", "plausible": "Plausible", "ga4": "Google Analytics 4"}
+
+NO_VISITS = (
+    "This file has no visits: its first line must name the columns, including visitor_id and at. Daily sums cannot be "
+    "imported: export visits, or choose the program that exported the file."
+)
+SEVERAL = "The archive has several files. Import the one with the visits."
 
 
 class ImportSource(NamedTuple):
@@ -98,7 +107,7 @@ def visits_of(
     """The visits in an export of visits. Skipped lines go to `report`. Raises UnusableExport."""
     if source.program == OWN:
         with progress(source.size, "Reading, bytes") as advance:
-            yield own_exports.read(_opened(source, report, advance), clock.zone, report.refuse)
+            yield _own_visits(_opened(source, report, advance), clock.zone, report.refuse)
         return
     with FirstViews.collected() as views:
         with progress(source.size, "Reading, bytes") as advance:
@@ -106,6 +115,33 @@ def visits_of(
         report.visits = views.count()
         with progress(report.visits, "Importing, visits") as advance:
             yield _lines(views, source.program, advance)
+
+
+class _FromFirst:
+    """Yields lines, including the first one, which was already read."""
+
+    def __init__(self, first: bytes, rest: SupportsReadline) -> None:
+        self._first = first
+        self._rest = rest
+
+    def readline(self, size: int, /) -> bytes:
+        first, self._first = self._first, b""
+        return first or self._rest.readline(size)
+
+
+def _own_visits(export: Export, zone: ZoneInfo, refuse: Refuse) -> Iterator[ImportedLine]:
+    """Read our own export of visits, or a file with the same columns: CSV or JSON Lines, compressed or not, recognised
+    by its contents. Times without an offset are in `zone`. Raises UnusableExport.
+    """
+    if len(export.members) != 1:
+        raise UnusableExport(SEVERAL)
+    lines = export.lines(export.members[0])
+    first = lines.readline(LONGEST_LINE + 1)
+    kind = spreadsheet.JSON_LINES if first.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") else spreadsheet.CSV
+    try:
+        yield from import_file.read(_FromFirst(first, lines), kind, zone, lambda read: None, refuse)
+    except BadLine:
+        raise UnusableExport(NO_VISITS) from None
 
 
 def _opened(source: ImportSource, report: ImportReport, advance: Advance) -> Export:

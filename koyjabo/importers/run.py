@@ -24,11 +24,10 @@ from koyjabo.core.extensions import db
 from koyjabo.core.runtime import ReportProgress
 from koyjabo.database.engine import engine_options, snapshot, translated_errors
 from koyjabo.importers import importing
+from koyjabo.importers.export import ImportReport
 from koyjabo.importers.first_views_sqlite import SeenKeys
 from koyjabo.importers.importing import SUMS, ImportSource, import_export
-from koyjabo.importers.report import ImportReport
-from koyjabo.jobs.child_process import INHERITED
-from koyjabo.jobs.reporter import Reporter, read_plan
+from koyjabo.jobs.child_process import INHERITED, Reporter, read_plan
 from koyjabo.visit_log import import_queries
 from koyjabo.visit_log.import_file import ImportedLine
 from koyjabo.visit_log.importing import BATCH, Imported, ImportRules

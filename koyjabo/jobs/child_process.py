@@ -1,5 +1,5 @@
-"""A process for long-running work, such as a backup: how a worker starts, monitors and ends it. The process side is
-`reporter`.
+"""A process for long-running work, such as a backup: how a worker starts, monitors and ends it, and how the process
+reports to the worker (`Reporter`).
 
 It has its own interpreter, because a fork of a worker would copy its locks, sockets and event loop. Its standard input
 is a pipe from the worker, so it notices when the worker dies.
@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import ctypes
 import json
+import logging
 import os
 import platform
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from koyjabo.core import installation
-from koyjabo.core.runtime import Runtime
+from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.core.runtime import Advance, ReportProgress, Runtime
+from koyjabo.database.outage_causes import reason_of
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 65_536
 IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
@@ -65,7 +70,9 @@ class ChildProcess:
         is_urgent: bool = False,
     ) -> None:
         self._command = [sys.executable, "-m", *arguments]
-        self._environment = {**os.environ, PLAN: json.dumps(plan), "PYTHONPATH": _with_this_package()}
+        home = str(Path(installation.__file__).parents[2])  # lets the interpreter find this package from any folder
+        path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
+        self._environment = {**os.environ, PLAN: json.dumps(plan), "PYTHONPATH": path}
         self._inherited = inherited
         self._is_urgent = is_urgent
         self._pid = 0
@@ -123,7 +130,8 @@ class ChildProcess:
         finally:
             os.close(reports)
             os.close(lifeline)
-            self.status = self._wait()
+            pid, self._pid = self._pid, 0  # before the pid can be reused
+            self.status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else 1
 
     def _spawn(self, stdin: int, stdout: int) -> None:
         """Start the process in a new process group in the same session, because Linux ignores niceness between
@@ -149,16 +157,6 @@ class ChildProcess:
             if lines:
                 self._line = lines[-1]
 
-    def _wait(self) -> int:
-        pid, self._pid = self._pid, 0  # before the pid can be reused
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else 1
-
-
-def _with_this_package() -> str:
-    """The PYTHONPATH that lets a new interpreter find this package from any folder."""
-    home = str(Path(installation.__file__).parents[2])
-    return os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
-
 
 def end_with_parent() -> None:
     """Kill this process and its children when the pipe on standard input is closed."""
@@ -183,3 +181,67 @@ def _lower_priority(pid: int) -> None:
     call = IOPRIO_SET.get(platform.machine()) if sys.platform == "linux" else None
     if call:
         ctypes.CDLL(None).syscall(call, 1, pid, IDLE_CLASS)  # 1: a process
+
+
+INTERVAL_S = 0.5
+"""Interval between lines that report a step's progress, s."""
+
+STDOUT = 1
+
+
+def read_plan() -> dict[str, Any]:
+    """The plan that this process received from its worker."""
+    values: dict[str, Any] = json.loads(os.environ[PLAN])
+    return values
+
+
+class Reporter(Generic[Report]):
+    """Writes reports to a file, one per line. Each is the complete `report`, a NamedTuple with `done`, `goal` and
+    `error`.
+    """
+
+    def __init__(self, report: Report, file: int = STDOUT) -> None:
+        self._file = file
+        self._written_at = 0.0  # monotonic s
+        self.report: Any = report
+
+    def run(self, name: str, use: str, work: Callable[[], object]) -> None:
+        """Do this process's work, and report an error that ends it. `name` is the job's name in the log, and `use` is
+        how it uses the database, for the error message: "read" or "used".
+        """
+        end_with_parent()
+        try:
+            work()
+        except LedgerUnavailable as error:
+            self.send(error=f"The database cannot be {use}: {reason_of(error)}.")
+        except KoyJaboError as error:
+            self.send(error=str(error))
+        except Exception as error:
+            log.exception("%s_failed", name)
+            self.send(error=f"{type(error).__name__}: {error}")
+
+    def send(self, **values: Any) -> None:
+        self.note(**values)
+        self._write()
+
+    def note(self, **values: Any) -> None:
+        """Change the report without writing it yet; the next line will include the change."""
+        self.report = self.report._replace(**values)
+
+    @contextmanager
+    def step(self, goal: int = 0, **values: Any) -> Iterator[Advance]:
+        self.send(**values, done=0, goal=goal)
+        yield self._advance
+
+    def progress(self, **values: Any) -> ReportProgress:
+        """Return a function that reports a step's progress."""
+        return lambda goal, label: self.step(goal, **values)
+
+    def _advance(self, more: int) -> None:
+        self.note(done=self.report.done + more)
+        if time.monotonic() - self._written_at >= INTERVAL_S:
+            self._write()
+
+    def _write(self) -> None:
+        self._written_at = time.monotonic()
+        os.write(self._file, json.dumps(self.report._asdict()).encode() + b"\n")

@@ -43,7 +43,9 @@ class Composer:
     def compose(self, queued_email: QueuedEmail) -> Mail:
         speech = Localizer(queued_email.language, self._zone)
         contents = KINDS[queued_email.kind](speech, queued_email.data)
-        url, recipient = self._url(contents, queued_email), ascii_domain(queued_email.email)
+        token = self._tokens.token(contents.purpose, queued_email.data["link"]) if contents.purpose else ""
+        url = f"{self._public_url}{contents.path}{token}" if contents.path else ""
+        recipient = ascii_domain(queued_email.email)
         message = EmailMessage(policy=POLICY.clone(utf8=not recipient.isascii()))
         for name, value in self._headers(queued_email, contents, recipient).items():
             message[name] = value
@@ -53,10 +55,6 @@ class Composer:
         message.add_alternative(self._html.render(values), subtype="html")
         message["Content-Language"] = speech.language
         return Mail(recipient, message.as_bytes(), not recipient.isascii())
-
-    def _url(self, contents: Contents, queued_email: QueuedEmail) -> str:
-        token = self._tokens.token(contents.purpose, queued_email.data["link"]) if contents.purpose else ""
-        return f"{self._public_url}{contents.path}{token}" if contents.path else ""
 
     def _headers(self, queued_email: QueuedEmail, contents: Contents, recipient: str) -> dict[str, str]:
         """A message's headers. The Message-ID is derived from the outbox row, so that mailboxes can drop a

@@ -10,19 +10,23 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
+from koyjabo.cluster.base import Base
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable, MailUnavailable
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.jobs.leases import LeasedTasks
+from koyjabo.jobs.claims import LeasedTasks
 from koyjabo.mail import outbox_queries
-from koyjabo.mail.budget_queries import Charge
 from koyjabo.mail.composer import Composer
-from koyjabo.mail.outbox_queries import LEASE, Prepare, QueuedEmail, Status
+from koyjabo.mail.link_tokens import LinkTokens
+from koyjabo.mail.outbox_queries import LEASE, Charge, Prepare, QueuedEmail, Status
 from koyjabo.mail.smtp import NotDelivered, SmtpTransport
 from koyjabo.network import client_address
 from koyjabo.network.client_address import levels
+
+log = logging.getLogger(__name__)
 
 OF_AN_ACCOUNT = 50
 
@@ -73,8 +77,6 @@ class Budgets:
         text = f"budget {self._clock.today()} {of} {name}"
         return Charge(of, hmac.new(self._key, text.encode(), "sha256").hexdigest()[:32], most)
 
-
-log = logging.getLogger(__name__)
 
 DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[\w.-]+")
 """Matches accepted addresses. Other characters have a special meaning in headers: an email to `x<y@example.com` would
@@ -206,20 +208,19 @@ class MailOutbox:
 
     def send_all(self) -> None:
         """Send all due emails, one after the other. Raises LedgerUnavailable."""
-        while (queued_email := self._take()) is not None:
-            self._send(queued_email)
+        while True:
+            taken = self._database.write(outbox_queries.take, self._tasks.holder(), self._clock.now_ms(), self._prepare)
+            for of, kind in taken.used_up:
+                log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
+            if taken.queued_email is None:
+                return
+            self._send(taken.queued_email)
 
     def close(self) -> None:
         """Let another worker send at once. Does not wait for a delivery."""
         if self._transport is not None:
             self._transport.close()
         self._tasks.release()
-
-    def _take(self) -> QueuedEmail | None:
-        taken = self._database.write(outbox_queries.take, self._tasks.holder(), self._clock.now_ms(), self._prepare)
-        for of, kind in taken.used_up:
-            log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
-        return taken.queued_email
 
     def _deliver(self, queued_email: QueuedEmail) -> None:
         assert self._composer is not None
@@ -242,3 +243,13 @@ class MailOutbox:
     def _fail(self, queued_email: QueuedEmail, reason: str) -> None:
         is_given_up = self._database.write(outbox_queries.failed, queued_email.id, reason, self._clock.now_ms())
         log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", queued_email.kind, reason)
+
+
+def build(base: Base) -> MailOutbox:
+    settings, own = base.settings, (base.database, base.clock, base.runtime)
+    server, secret, most = settings.smtp, settings.secret_key, settings.rate_limit_mails
+    if server is None:
+        return MailOutbox(*own, None, None, secret, most)
+    composer = Composer(server.sender_name, server.sender, settings.public_url, LinkTokens(secret), settings.zone)
+    transport = SmtpTransport(server, urlsplit(settings.public_url).hostname or "localhost", base.runtime)
+    return MailOutbox(*own, composer, transport, secret, most)

@@ -1,18 +1,18 @@
-"""Queries for the outbox, as operations of the database executor."""
+"""Queries for the outbox and for the daily budgets for emails to strangers, which apply across workers and restarts.
+They are operations of the database executor.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from koyjabo.database import work_claim_queries
-from koyjabo.mail import budget_queries
-from koyjabo.mail.budget_queries import Charge
-from koyjabo.models import OutboxMail, User
+from koyjabo.jobs import job_queries
+from koyjabo.models import MailBudget, OutboxMail, User
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
@@ -35,6 +35,43 @@ its `once`.
 MOST_FAILURES = 10
 
 LEASE = "mail"
+
+BUDGET_KEPT_MS = 25 * 3_600_000
+"""How long a budget is kept, ms. Budgets are daily, and a day has up to 25 hours."""
+
+ADD_BUDGET = text(
+    "INSERT INTO mail_budgets (key, used, expires_ms) VALUES (:key, 0, :expires_ms) ON CONFLICT (key) DO NOTHING"
+)
+
+
+class Charge(NamedTuple):
+    """One email charged to a budget: the budget's owner (`account`, `network` or `server`), key and size."""
+
+    of: str
+    key: str
+    most: int
+
+
+def charge(session: Session, charges: Sequence[Charge], now_ms: int) -> list[str] | None:
+    """Take one email from each budget. Returns the owners whose budgets are now used up. If a budget was already used
+    up, takes nothing and returns None. Locks the budgets until the transaction ends.
+    """
+    by_key = {budget.key: budget for budget in charges}
+    keys = sorted(by_key)  # in a fixed order, to avoid deadlocks
+    if not keys:
+        return []
+    session.execute(ADD_BUDGET, [{"key": key, "expires_ms": now_ms + BUDGET_KEPT_MS} for key in keys])
+    query = select(MailBudget.key, MailBudget.used).where(MailBudget.key.in_(keys)).order_by(MailBudget.key)
+    used = {row.key: row.used for row in session.execute(query.with_for_update())}
+    if any(used[key] >= budget.most for key, budget in by_key.items()):
+        return None
+    session.execute(update(MailBudget).where(MailBudget.key.in_(keys)).values(used=MailBudget.used + 1))
+    return [budget.of for key, budget in by_key.items() if used[key] + 1 == budget.most]
+
+
+def is_used_up(session: Session, budget: Charge) -> bool:
+    used = session.scalar(select(MailBudget.used).where(MailBudget.key == budget.key))
+    return used is not None and used >= budget.most
 
 
 class QueuedEmail(NamedTuple):
@@ -61,7 +98,8 @@ class QueuedEmail(NamedTuple):
         """Put the email into the outbox, in the transaction that causes it. Returns False if a budget is used up. The
         result reveals nothing about the recipient, because other emails may have used up the budget.
         """
-        used_up = budget_queries.charge(session, self._due(session), self.at_ms)
+        is_free = self.is_charged_late or (self.owner and is_confirmed(session, self.owner))
+        used_up = charge(session, () if is_free else self.charges, self.at_ms)
         if used_up is None:
             return False
         if self._is_wanted(session):
@@ -71,11 +109,6 @@ class QueuedEmail(NamedTuple):
             session.add(OutboxMail(**{name: row[name] for name in ROW}, attempts=0))
             session.flush()
         return True
-
-    def _due(self, session: Session) -> tuple[Charge, ...]:
-        if self.is_charged_late:
-            return ()
-        return () if self.owner and is_confirmed(session, self.owner) else self.charges
 
     def _is_wanted(self, session: Session) -> bool:
         same = (OutboxMail.recipient == self.recipient, OutboxMail.kind == self.kind)
@@ -109,17 +142,11 @@ Prepare = Callable[[Session, QueuedEmail, int], QueuedEmail | None]
 """
 
 
-class Failure(NamedTuple):
-    kind: str
-    failure: str
-    done_ms: int
-
-
 class Status(NamedTuple):
     waiting: int
     oldest_ms: int | None  # when the oldest of them was stored
     last_failure: str | None  # from an attempt to send one of them
-    failures: list[Failure]  # given up, newest first, at most MOST_FAILURES
+    failures: Sequence[Any]  # rows with `kind`, `failure` and `done_ms`: given up, newest first, at most MOST_FAILURES
     most: int | None = None  # RATE_LIMIT_MAILS, if today's budget for emails to strangers is used up
 
 
@@ -128,7 +155,7 @@ def is_due(session: Session, worker: str, now_ms: int) -> bool:
     due = (OutboxMail.done_ms.is_(None), OutboxMail.kind.in_(ORDER), OutboxMail.due_ms <= now_ms)
     if session.scalar(select(OutboxMail.id).where(*due).limit(1)) is None:
         return False
-    return work_claim_queries.is_lease_free(session, LEASE, worker, now_ms)
+    return job_queries.is_lease_free(session, LEASE, worker, now_ms)
 
 
 def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare]) -> Taken:
@@ -136,13 +163,16 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
     case this worker never reports a result.
     """
     used_up: list[tuple[str, str]] = []
-    if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
+    if not job_queries.renew_lease(session, LEASE, worker, now_ms):
         return Taken(None, used_up)
     while (row := _next(session, now_ms)) is not None:
         row.attempts += 1
         row.due_ms = now_ms + pause_ms(row.attempts)
-        stored = _queued_email(row)
-        queued_email = prepare.get(row.kind, _as_it_is)(session, stored, now_ms)
+        data = json.loads(row.data)
+        charges = tuple(Charge(*charge) for charge in data.pop(CHARGES, ()))
+        fields = row.kind, row.email, row.recipient, row.language, data, row.created_ms, row.once, row.id
+        stored = QueuedEmail(*fields, charges=charges)
+        queued_email = prepare[row.kind](session, stored, now_ms) if row.kind in prepare else stored
         used_up += [(of, row.kind) for of in (queued_email or stored).data.get(USED_UP, ())]
         if queued_email is not None:
             row.data = json.dumps({name: value for name, value in stored.data.items() if name != USED_UP})
@@ -168,7 +198,7 @@ def charged(session: Session, queued_email: QueuedEmail, owner: str, now_ms: int
     """Charge an email that is charged late, if its `owner` is a stranger. Returns None if a budget is used up."""
     if is_confirmed(session, owner):
         return queued_email
-    used_up = budget_queries.charge(session, queued_email.charges, now_ms)
+    used_up = charge(session, queued_email.charges, now_ms)
     return None if used_up is None else queued_email._replace(data={**queued_email.data, USED_UP: used_up})
 
 
@@ -204,25 +234,14 @@ def status(session: Session, budget: Charge | None = None) -> Status:
     last = session.scalar(tried.order_by(OutboxMail.due_ms.desc()).limit(1))
     given_up = select(OutboxMail.kind, OutboxMail.failure, OutboxMail.done_ms)
     given_up = given_up.where(OutboxMail.failure.is_not(None), OutboxMail.done_ms.is_not(None))
-    rows = session.execute(given_up.order_by(OutboxMail.done_ms.desc()).limit(MOST_FAILURES))
-    most = budget.most if budget and budget_queries.is_used_up(session, budget) else None
-    return Status(count, oldest_ms, last, [Failure._make(row) for row in rows], most)
+    rows = session.execute(given_up.order_by(OutboxMail.done_ms.desc()).limit(MOST_FAILURES)).all()
+    most = budget.most if budget and is_used_up(session, budget) else None
+    return Status(count, oldest_ms, last, rows, most)
 
 
 def pause_ms(attempts: int) -> int:
     """Pause after a failed attempt: 1, 3, 9, 27 and 81 minutes, then 4 hours."""
     return min(60_000 * int(3 ** min(attempts - 1, 10)), LONGEST_PAUSE_MS)
-
-
-def _as_it_is(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail:
-    return queued_email
-
-
-def _queued_email(row: OutboxMail) -> QueuedEmail:
-    data = json.loads(row.data)
-    charges = tuple(Charge(*charge) for charge in data.pop(CHARGES, ()))
-    fields = row.kind, row.email, row.recipient, row.language, data, row.created_ms, row.once, row.id
-    return QueuedEmail(*fields, charges=charges)
 
 
 def _finish(row: OutboxMail, now_ms: int) -> None:

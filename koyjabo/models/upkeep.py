@@ -15,8 +15,8 @@ class NightlyWork(Model):
 
     Some rows have another use: `folded` has the first day whose visits may not be rolled up yet
     (`retention.retention_queries`). `import` is the lease of an import on PostgreSQL (`database.lease`). `mail`,
-    `insights` and `alerts` are the leases of the workers that send emails, store blocks for reports, and check for
-    alerts (`database.work_claim_queries`).
+    `webhooks`, `insights`, `alerts` and `recount` are the leases of the workers that send emails and webhooks, store
+    blocks for reports, check for alerts, and recount (`jobs.job_queries`).
     """
 
     __tablename__ = "nightly_work"

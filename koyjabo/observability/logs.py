@@ -32,11 +32,8 @@ class TextLines(logging.Formatter):
         request = f" request={id}" if id else ""
         message = record.getMessage().translate(CONTROL)
         line = f"{_time(record)} {record.levelname.lower()} {record.name} {message}{request}"
-        return "\n".join([line, *(f"{INDENT}{text}" for text in self._exception(record))])
-
-    def _exception(self, record: logging.LogRecord) -> list[str]:
-        lines = self.formatException(record.exc_info).splitlines() if record.exc_info else []
-        return [line.translate(CONTROL) for line in lines]
+        traceback = self.formatException(record.exc_info).splitlines() if record.exc_info else []
+        return "\n".join([line, *(INDENT + text.translate(CONTROL) for text in traceback)])
 
 
 class JsonLines(logging.Formatter):

@@ -18,9 +18,8 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models.ledger import IMPORTED, ROLLED_BACK, SET, START
-from koyjabo.receipts import change_queries
-from koyjabo.receipts.change_queries import TotalChange, TotalHistory
-from koyjabo.receipts.verification_queries import LastRecount, Verification, VerifiedBackup, verification
+from koyjabo.receipts import queries
+from koyjabo.receipts.queries import LastRecount, TotalChange, TotalHistory, Verification, VerifiedBackup, verification
 
 ADJUSTED, VISITS = "adjustment", "visits"
 KINDS = {START: START, IMPORTED: IMPORTED, SET: ADJUSTED, ROLLED_BACK: ROLLED_BACK}
@@ -88,13 +87,12 @@ def combined(parts: Sequence[ReceiptPart]) -> tuple[ReceiptPart, ...]:
         return tuple(parts)
     older = parts[: len(parts) - MOST_PARTS + len(ORDER)]
     by_kind = sorted(older, key=lambda part: ORDER.index(part.kind))
-    sums = (_sum(kind, list(some)) for kind, some in groupby(by_kind, key=lambda part: part.kind))
+    sums = []
+    for kind, some in groupby(by_kind, key=lambda part: part.kind):
+        of_kind = list(some)
+        newest_ms = max((part.at_ms for part in of_kind if part.at_ms is not None), default=None)
+        sums.append(ReceiptPart(kind, sum(part.amount for part in of_kind), at_ms=newest_ms))
     return (*(part for part in sums if part.amount), *parts[len(older) :])
-
-
-def _sum(kind: str, parts: list[ReceiptPart]) -> ReceiptPart:
-    moments = [part.at_ms for part in parts if part.at_ms is not None]
-    return ReceiptPart(kind, sum(part.amount for part in parts), at_ms=max(moments, default=None))
 
 
 ATTEMPTS = 3
@@ -172,8 +170,11 @@ class Receipts:
         admin or a viewer of the site.
         """
         account.require_site_viewer()
-        receipt, authors = self._read(), self._database.read(change_queries.authors)
-        imports = tuple(map(_imported, self._database.read(change_queries.imports)))
+        receipt, authors = self._read(), self._database.read(queries.authors)
+        imports = tuple(
+            ImportOfVisits(record.at_ms, record.details["new"], record.details.get("program", ""), _name(record))
+            for record in self._database.read(queries.imports)
+        )
 
         def explained(part: ReceiptPart) -> ReceiptPart:
             known = authors.get((part.at_ms, part.total_after)) if part.at_ms and part.total_after is not None else None
@@ -200,7 +201,7 @@ class Receipts:
             snapshot, history = self._visits.site.snapshot, self._history
             if (snapshot.epoch, snapshot.total - snapshot.visits) == (history.epoch, history.total - history.visits):
                 return snapshot, history.changes
-            self._history = self._database.read(change_queries.history)
+            self._history = self._database.read(queries.history)
         raise LedgerUnavailable
 
     def _last_verification(self) -> Verification:
@@ -216,7 +217,3 @@ def build(base: Base) -> Receipts:
 
 def _name(record: AuditRecord | None) -> str | None:
     return None if record is None else (record.actor or None) if record.actor_id else OPERATOR_NAME
-
-
-def _imported(record: AuditRecord) -> ImportOfVisits:
-    return ImportOfVisits(record.at_ms, record.details["new"], record.details.get("program", ""), _name(record))

@@ -5,7 +5,7 @@ line, which can also repair derived tables (in an application context).
 from __future__ import annotations
 
 import logging
-import threading
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -24,9 +24,9 @@ from koyjabo.core.runtime import Advance, ReportProgress, Runtime
 from koyjabo.database import engine
 from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.rows import lock_limit
-from koyjabo.jobs.ending import is_stored
-from koyjabo.models import SITE, AuditLine
+from koyjabo.jobs import job_queries
+from koyjabo.jobs.claims import is_stored
+from koyjabo.models import SITE
 from koyjabo.recounts import recount_queries
 from koyjabo.recounts.recount_queries import MOST_SHOWN, RecountResult, newest_id, recount
 from koyjabo.reports.log.trait_parser import TraitParser
@@ -43,11 +43,14 @@ CHANGES |= {
     "ledger.repair": N_("Numbers repaired"),
 }
 
-NEWS_MS = 5_000
-"""How long it may take other workers to learn the progress of a worker's recount, ms."""
+LEASE = "recount"
+"""The row in `nightly_work` that names the worker that recounts."""
 
 INTERRUPTED_MS = 3_600_000
-"""An interrupted nightly recount is started again this long after it began, ms, unless a known worker is running it."""
+"""An interrupted or failed nightly recount is started again this long after it began, ms."""
+
+CLOCKS_DIFFER_MS = 5_000
+"""How far the clocks of two servers may differ, ms."""
 
 NIGHT = "04:30"
 """Time of day in TIMEZONE when the nightly recount begins. Retention has finished by then."""
@@ -105,7 +108,7 @@ class Recounts:
         self._workers = workers
         self.parser = parser
         self._progress: Progress | None = None
-        self._lock = threading.Lock()  # guards the start; must not be held while waiting
+        self._holder = ""  # the name in the lease of the recount that runs on this worker
 
     def run(self, progress: ReportProgress) -> RecountResult:
         """Recount a snapshot of the whole database for the operator. `progress` is called on another thread."""
@@ -130,78 +133,53 @@ class Recounts:
         return result
 
     def tick(self) -> None:
-        """Begin the nightly recount, unless there has been a recount since the last NIGHT. Call this every half
-        minute.
+        """Renew the lease of a running recount. Otherwise begin the nightly recount, unless there has been a recount
+        since the last NIGHT. Call this every half minute.
         """
-        night_ms = self._clock.newest_ms(NIGHT)
+        night_ms, now_ms = self._clock.newest_ms(NIGHT), self._clock.now_ms()
         with suppress(LedgerUnavailable):  # the next call tries again
-            if not _was_since(night_ms, self._database.read(_newest), self._clock.now_ms()):
+            if self._progress is not None:
+                self._database.write(job_queries.keep, LEASE, self._holder, now_ms)
+            elif not _was_since(night_ms, self._database.read(_newest), now_ms):
                 self.begin(OPERATOR, night_ms)
 
     def begin(self, account: Account, since_ms: int | None = None) -> None:
-        """Begin a recount in the background. When it ends, an audit entry is written. Does nothing while a known worker
-        is recounting, or if there has been a recount since `since_ms`.
+        """Begin a recount in the background. When it ends, an audit entry is written. Does nothing while a worker is
+        recounting, or if there has been a recount since `since_ms`.
 
         The recount ends with its worker: SIGTERM does not wait for it, because it may take hours. The audit log then
         contains only the BEGUN entry, and `tick` on any worker starts another recount after INTERRUPTED_MS.
         """
         account.require_site_admin()
-        by = audit.actor(account, self._clock)
-        with self._lock:
-            if self._running() is not None:
-                return
-            self._progress = Progress(by.at_ms, 0, 0)
-        has_begun = False
-        try:
-            has_begun = self._begin(by, since_ms)
-        finally:
-            if not has_begun:
-                self._end()
-        if has_begun:
+        by, holder = audit.actor(account, self._clock), secrets.token_hex(16)
+        if self._database.write(_begin, holder, by, since_ms):
+            self._holder, self._progress = holder, Progress(by.at_ms, 0, 0)
             self._on_change()
-            self._runtime.start_task(partial(self._recount, by))
+            self._runtime.start_task(partial(self._recount, holder, by))
 
     def progress(self) -> Progress | None:
         """The progress of this worker's recount, or None."""
         return self._progress
 
     def state(self, account: Account) -> RecountState:
-        """The state, for admins and viewers of the site. While Redis is unavailable, another worker's recount looks
-        interrupted.
-        """
+        """The state, for admins and viewers of the site."""
         account.require_site_viewer()
-        running, last = self._running(), self._database.read(_newest)
-        if last and running is None and _started_recently(last, self._clock.now_ms()):
+        last, is_free = self._database.read(_newest), self._database.read(_is_free, self._clock.now_ms())
+        running = self._progress or next((worker.recount for worker in self._workers.live() if worker.recount), None)
+        if last and running is None and not is_free:  # its worker has not reported yet, or Redis is unavailable
             running = Progress(last.at_ms, 0, 0)
         return RecountState(running, last)
 
-    def _running(self) -> Progress | None:
-        return self._progress or next((worker.recount for worker in self._workers.live() if worker.recount), None)
-
-    def _begin(self, by: Actor, since_ms: int | None) -> bool:
-        """Write the BEGUN entry. Returns False if there has been a recount since `since_ms`, or if another worker has
-        just written the entry, so that its progress may not be known yet.
-        """
-
-        def is_unneeded(last: AuditRecord | None) -> bool:
-            was_since = since_ms is not None and _was_since(since_ms, last, by.at_ms)
-            return was_since or _started_recently(last, by.at_ms)
-
-        def entry(last: AuditRecord | None) -> AuditEntry | None:
-            return None if is_unneeded(last) else by.entry(BEGUN, LEDGER)
-
-        return not is_unneeded(self._database.write(_newest_locked, audit=entry))
-
-    def _end(self) -> None:
-        self._progress = None
-        self._on_change()
-
-    def _recount(self, by: Actor) -> None:
+    def _recount(self, holder: str, by: Actor) -> None:
         try:
             details = self._outcome()
-            self._store(RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms))
+            end = RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms)
+            if not is_stored(lambda: self._database.write(_end, holder, end)):
+                log.error("recount_not_written agrees=%s", details.get("agrees"))
         finally:
-            self._end()
+            if self._holder == holder:  # the next recount may have begun while the result was being stored
+                self._progress = None
+            self._on_change()
 
     def _outcome(self) -> dict[str, Any]:
         began_ms = self._clock.elapsed_ms()
@@ -217,19 +195,6 @@ class Recounts:
 
     def _seconds_since(self, began_ms: int) -> float:
         return round((self._clock.elapsed_ms() - began_ms) / 1000, 1)
-
-    def _store(self, end: RecountEnd) -> None:
-        """Store the result, after checking that it is not there yet: an earlier attempt that timed out may have
-        succeeded.
-        """
-
-        def once(newest: tuple[AuditRecord, ...]) -> RecountEnd | None:
-            return None if newest and newest[0][1:] == end.entry else end
-
-        if not is_stored(
-            lambda: self._database.write(queries.newest, Selection(actions=(ENDED,)), count=1, audit=once)
-        ):
-            log.error("recount_not_written agrees=%s", end.entry.details.get("agrees"))
 
     @contextmanager
     def _reported(self, rows: int, label: str) -> Iterator[Advance]:
@@ -249,23 +214,38 @@ def _newest(session: Any) -> AuditRecord | None:
     return max(lines, key=lambda line: line.id, default=None)
 
 
-def _newest_locked(session: Any) -> AuditRecord | None:
-    """Like `_newest`, but locked, so that only one worker at a time can add an entry. All workers try to begin the
-    nightly recount.
+def _is_free(session: Any, now_ms: int) -> bool:
+    """Whether no worker is recounting."""
+    return job_queries.is_lease_free(session, LEASE, "", now_ms)
+
+
+def _begin(session: Any, holder: str, by: Actor, since_ms: int | None) -> bool:
+    """Take the lease and write the BEGUN entry. Returns False if another recount has the lease, or if there has been a
+    recount since `since_ms`. All workers try to begin the nightly recount.
     """
-    lock_limit(session, AuditLine)
-    return _newest(session)
+    if not job_queries.renew_lease(session, LEASE, holder, by.at_ms):
+        return False
+    if since_ms is not None and _was_since(since_ms, _newest(session), by.at_ms):
+        job_queries.release_lease(session, LEASE, holder)
+        return False
+    by.entry(BEGUN, LEDGER).store(session)
+    return True
 
 
-def _started_recently(last: AuditRecord | None, now_ms: int) -> bool:
-    return last is not None and last.action == BEGUN and abs(now_ms - last.at_ms) < NEWS_MS
+def _end(session: Any, holder: str, end: RecountEnd) -> None:
+    """Store the result and release the lease. Does nothing if an earlier attempt that timed out has succeeded, or if
+    another worker has taken over.
+    """
+    if job_queries.keep(session, LEASE, holder, end.entry.at_ms):
+        end.store(session)
+        job_queries.release_lease(session, LEASE, holder)
 
 
 def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
     """Whether the entry is from that time or later. An interrupted or failed recount counts only for INTERRUPTED_MS. An
     entry from the future is ignored, because a clock must have been wrong.
     """
-    if last is None or not at_ms <= last.at_ms <= now_ms + NEWS_MS:
+    if last is None or not at_ms <= last.at_ms <= now_ms + CLOCKS_DIFFER_MS:
         return False
     has_result = last.action == ENDED and "error" not in last.details
     return has_result or now_ms - last.at_ms < INTERRUPTED_MS

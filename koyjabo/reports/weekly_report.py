@@ -1,6 +1,6 @@
 """Emails the weekly report to its subscribers on Sunday morning in TIMEZONE, from one worker across all servers.
 
-A server that was down that morning does so when it is back (`koyjabo.jobs.daily_work`). The outbox accepts a week's
+A server that was down that morning does so when it is back (`koyjabo.jobs.claims`). The outbox accepts a week's
 report to a user only once, so a worker that continues another worker's work sends no report twice.
 """
 
@@ -15,7 +15,7 @@ from koyjabo.core.errors import StillCounting
 from koyjabo.core.i18n import LANGUAGES, N_
 from koyjabo.core.runtime import Advance, Runtime
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.jobs.daily_work import DailyWork
+from koyjabo.jobs.claims import DailyWork
 from koyjabo.mail.contents import Localizer
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.reports import differences

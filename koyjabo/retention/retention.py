@@ -17,7 +17,7 @@ from koyjabo.core.runtime import Advance, Runtime
 from koyjabo.counting.queries import id_range
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
-from koyjabo.jobs.daily_work import DailyWork
+from koyjabo.jobs.claims import DailyWork
 from koyjabo.reports.query.ranges import MARGIN
 from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.reports.services import ReportServices

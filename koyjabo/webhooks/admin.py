@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
 from koyjabo.core.identity import CommunityIds
-from koyjabo.webhooks.event_types import EVENT_TYPES, types_for
 from koyjabo.webhooks.formats import FORMAT_NAMES
+from koyjabo.webhooks.messages import EVENT_TYPES, types_for
 from koyjabo.webhooks.queries import STATES, Endpoint
 from koyjabo.webhooks.schemas import ChangedUrl, Description, Format, Types, Url
 from koyjabo.webhooks.services import WebhookServices

@@ -14,10 +14,11 @@ from sqlalchemy import bindparam, delete, exists, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import MINUTE_MS
-from koyjabo.database import work_claim_queries
 from koyjabo.database.rows import Page, changed_rows, length
+from koyjabo.jobs import job_queries
 from koyjabo.models import SITE, Community, Webhook, WebhookDelivery, WebhookEvent
 from koyjabo.webhooks import event_queries, queries
+from koyjabo.webhooks.messages import Occurrence
 from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING, Endpoint
 
 LEASE = "webhooks"
@@ -81,17 +82,12 @@ class PollResult(NamedTuple):
 class DueDelivery(NamedTuple):
     n: int
     event_id: str
-    type: str
-    scope: str
-    community: str | None  # its name
-    at_ms: int
-    data: str  # JSON
+    event: Occurrence
 
 
 class DeliveryBatch(NamedTuple):
+    webhook: Webhook
     sealed_url: str
-    format: str
-    secrets: queries.Secrets
     due: list[DueDelivery]
 
 
@@ -137,7 +133,7 @@ def poll(session: Session, worker: str, now_ms: int) -> PollResult:
     due = exists().where(*mine, WebhookDelivery.next_ms <= now_ms)
     ids = list(session.scalars(select(Webhook.id).where(Webhook.enabled, due))) if is_any_enabled else []
     over = over_limit(session, ids) if ids else []
-    is_free = work_claim_queries.is_lease_free(session, LEASE, worker, now_ms)
+    is_free = job_queries.is_lease_free(session, LEASE, worker, now_ms)
     return PollResult(has_new, ids, over, is_free, has_clear_urls)
 
 
@@ -145,7 +141,7 @@ def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set
     """Create deliveries for new events, oldest first: about `size` of them, but always for at least one event. Does
     nothing without the lease. Returns the ids of the webhooks that got deliveries, and whether there may be more.
     """
-    if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
+    if not job_queries.renew_lease(session, LEASE, worker, now_ms):
         return set(), False
     subscriptions = event_queries.subscriptions(session)
     at_once = min(max(size // max(len(subscriptions), 1), 1), EVENTS_AT_ONCE)
@@ -175,10 +171,10 @@ def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Deliver
     the lease.
     """
     hook = session.get(Webhook, webhook_id)
-    if hook is None or not hook.enabled or not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
+    if hook is None or not hook.enabled or not job_queries.renew_lease(session, LEASE, worker, now_ms):
         return None
     delivery, event = WebhookDelivery, WebhookEvent
-    columns = (delivery.n, delivery.event_id, event.type, event.scope, Community.name, event.at_ms, event.data)
+    columns = (delivery.n, delivery.event_id, event.type, event.at_ms, event.scope, Community.name, event.data)
     query = select(*columns).outerjoin(event, event.id == delivery.event_id)
     query = query.outerjoin(Community, Community.id == event.scope)
     mine = (delivery.webhook_id == webhook_id, delivery.state == PENDING, delivery.next_ms <= now_ms)
@@ -188,9 +184,12 @@ def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Deliver
     gone = [row.n for row in rows if row.type is None]  # deleted with their community
     if gone:
         session.execute(update(delivery).where(delivery.n.in_(gone)).values(state=DEAD, done_ms=now_ms))
-    due = [DueDelivery._make(row) for row in rows if row.type is not None]
-    secrets = queries.Secrets(hook.secret, hook.old_secret, hook.old_until_ms)
-    return DeliveryBatch(queries.sealed_url(hook), hook.format, secrets, due)
+    due = [
+        DueDelivery(row.n, row.event_id, Occurrence(row.type, row.at_ms, row.scope, row.name, json.loads(row.data)))
+        for row in rows
+        if row.type is not None
+    ]
+    return DeliveryBatch(hook, queries.sealed_url(hook), due)
 
 
 def mark(
@@ -205,7 +204,7 @@ def mark(
     made. Keeps the lease if this worker holds it, but does not take a released one. `on_disabled` is called in the
     transaction that disables the webhook.
     """
-    has_lease = work_claim_queries.keep_lease(session, LEASE, worker, now_ms)
+    has_lease = job_queries.keep(session, LEASE, worker, now_ms)
     hook = session.get(Webhook, webhook_id)
     if hook is None:
         return Marked(None, 0, None)
@@ -296,7 +295,8 @@ def over_limit(session: Session, webhook_ids: Collection[str]) -> list[str]:
     """The webhooks among `webhook_ids` that exceed their limits. Reads only the index of waiting deliveries: 1 ms for
     MOST_ROWS.
     """
-    return [row[0] for row in session.execute(WAITING, {"webhook_ids": list(webhook_ids)}) if _excess(*row[1:])]
+    waiting = session.execute(WAITING, {"webhook_ids": list(webhook_ids)})
+    return [webhook_id for webhook_id, rows, size in waiting if rows > MOST_ROWS or size > MOST_BYTES]
 
 
 def newest_over(session: Session, webhook_id: str) -> int | None:
@@ -321,7 +321,3 @@ def drop_oldest(session: Session, webhook_id: str, newest: int, now_ms: int, siz
     if number:
         queries.change(session, webhook_id, dropped_ms=now_ms)
     return number, len(oldest) == size
-
-
-def _excess(rows: int, waiting_bytes: int) -> bool:
-    return rows > MOST_ROWS or waiting_bytes > MOST_BYTES

@@ -60,31 +60,22 @@ def suggested(url: str) -> str:
 def problem(url: str, format: str) -> str | None:
     """Why a valid URL cannot have this format, or None."""
     parts = urlsplit(url)
-    if format == TELEGRAM and not _is_chat(parts.path, dict(parse_qsl(parts.query))):
+    query = dict(parse_qsl(parts.query))
+    is_chat = parts.path.endswith("/sendMessage") and "chat_id" in query
+    # With a parse_mode, Telegram would refuse texts that are not valid markup, such as names.
+    if format == TELEGRAM and (not is_chat or "parse_mode" in query):
         return NO_CHAT
     return NO_TOPIC if format == NTFY and not parts.path.strip("/") else None
-
-
-def _is_chat(path: str, query: dict[str, str]) -> bool:
-    """Whether the URL is for a Telegram chat. It must not have a parse_mode, because Telegram would then refuse texts
-    that are not valid markup, such as names.
-    """
-    return path.endswith("/sendMessage") and "chat_id" in query and "parse_mode" not in query
 
 
 def write(format: str, url: str, event: Occurrence, public_url: str) -> Written:
     """Write the headers and body of a delivery. `public_url` is PUBLIC_URL, or "" for no links."""
     if format == JSON:
-        return _json({"type": event.type, "timestamp": iso(event.at_ms), "data": _data(event)})
+        place = {} if event.scope == SITE else {"community": event.scope}  # the webhook may belong to the site
+        return _json({"type": event.type, "timestamp": iso(event.at_ms), "data": {**place, **event.data}})
     message_ = message(event)
     message_ = message_._replace(text=message_.text[:LONGEST_TEXT])
     return WRITERS[format](message_, public_url and public_url + message_.path, url)
-
-
-def _data(event: Occurrence) -> dict[str, Any]:
-    """The data, with the event's community, because the webhook may belong to the site."""
-    place = {} if event.scope == SITE else {"community": event.scope}
-    return {**place, **event.data}
 
 
 def _slack(message_: Message, link: str, url: str) -> Written:

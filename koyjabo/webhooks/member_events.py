@@ -104,7 +104,9 @@ class MemberEvents:
 
     def _write_all(self) -> None:
         try:
-            while scopes := self._take_due():
+            while self._due:
+                with self._lock:
+                    scopes = [self._due.pop() for _ in range(min(SCOPES_AT_ONCE, len(self._due)))]
                 self._write(scopes)
                 time.sleep(PAUSE_S if self._due else 0)
         except LedgerUnavailable:
@@ -112,10 +114,6 @@ class MemberEvents:
         finally:
             with self._lock:
                 self._is_writing = False
-
-    def _take_due(self) -> list[Scope]:
-        with self._lock:
-            return [self._due.pop() for _ in range(min(SCOPES_AT_ONCE, len(self._due)))]
 
     def _write(self, scopes: Collection[Scope]) -> None:
         """Write these communities' waiting changes. Raises LedgerUnavailable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -57,14 +58,6 @@ class Endpoint(NamedTuple):
         return host_of(self.url)
 
 
-class Secrets(NamedTuple):
-    """Sealed secrets. `old` is also used until `old_until_ms`."""
-
-    new: str
-    old: str | None
-    old_until_ms: int | None
-
-
 class Standing(NamedTuple):
     """The state of all webhooks, for Health."""
 
@@ -73,13 +66,6 @@ class Standing(NamedTuple):
     failing_since_ms: int | None = None  # the earliest among enabled ones
     dropped_ms: int | None = None  # when deliveries were last dropped because too many waited
     dropped_host: str = ""  # of their endpoint
-
-
-class AdminAddress(NamedTuple):
-    """An admin who gets an email when a webhook is disabled."""
-
-    email: str
-    language: str | None
 
 
 def host_of(url: str) -> str:
@@ -214,8 +200,8 @@ def standing(session: Session) -> Standing:
     return Standing(*numbers, *((dropped.dropped_ms, host_of(dropped.url)) if dropped else ()))
 
 
-def recipients(session: Session) -> list[AdminAddress]:
-    """The site's admins with a confirmed email."""
+def recipients(session: Session) -> Sequence[Any]:
+    """The `email` and `language` of the site's admins with a confirmed email."""
     query = select(User.email, User.language).where(User.is_admin)
     query = query.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
-    return [AdminAddress._make(row) for row in session.execute(query.order_by(User.id))]
+    return session.execute(query.order_by(User.id)).all()

@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from koyjabo.core.clock import MOMENT, iso
 from koyjabo.core.i18n import N_
 from koyjabo.webhooks.delivery_queries import Delivery
-from koyjabo.webhooks.event_types import EVENT_TYPES
 from koyjabo.webhooks.formats import FORMATS
+from koyjabo.webhooks.messages import EVENT_TYPES
 from koyjabo.webhooks.queries import PENDING, Endpoint
 from koyjabo.webkit.http.responses import MakerResponse
 from koyjabo.webkit.schemas.bodies import JSON, Body

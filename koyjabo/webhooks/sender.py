@@ -4,7 +4,6 @@ endpoint, so a slow endpoint only delays itself.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterable
@@ -19,16 +18,15 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
-from koyjabo.jobs.leases import LeasedTasks
+from koyjabo.jobs.claims import LeasedTasks
 from koyjabo.mail.outbox import MailOutbox
+from koyjabo.models import Webhook
 from koyjabo.observability.metrics import Metrics
 from koyjabo.outbound.messages import OutboundError
-from koyjabo.webhooks import delivery_queries, formats, queries, signature
+from koyjabo.webhooks import delivery_queries, formats, queries, security
 from koyjabo.webhooks.delivery_queries import LEASE, DeliveryAttempt, DeliveryBatch, DueDelivery, Marked
-from koyjabo.webhooks.messages import Occurrence
 from koyjabo.webhooks.queries import Endpoint
-from koyjabo.webhooks.sealing import WebhookSealer, without_url
-from koyjabo.webhooks.url_rules import UrlRules
+from koyjabo.webhooks.security import UrlRules, WebhookSealer, without_url
 
 log = logging.getLogger(__name__)
 
@@ -175,33 +173,33 @@ class Sender:
             took_ms = self._clock.elapsed_ms() - began_ms
             return DeliveryAttempt(due.n, at_ms, status, took_ms, response, is_delivered, retry_after_ms)
 
-        keys, url = self._keys(webhook_id, batch, at_ms), self._sealer.open_url(batch.sealed_url, webhook_id)
+        keys, url = self._keys(batch.webhook, at_ms), self._sealer.open_url(batch.sealed_url, webhook_id)
         if url is None:
             return made(UNREADABLE_URL)
         if not keys:
             return made(UNREADABLE)
         try:
-            event = Occurrence(due.type, due.at_ms, due.scope, due.community, json.loads(due.data))
-            written = formats.write(batch.format, url, event, self._public_url)
-            signed = signature.headers(keys, due.event_id, at_ms // 1000, written.body)
+            written = formats.write(batch.webhook.format, url, due.event, self._public_url)
+            signed = security.signature_headers(keys, due.event_id, at_ms // 1000, written.body)
             response = self._urls.post(url, {**written.headers, **signed}, written.body)
         except OutboundError as error:
             return made(str(error.kind), error.reason[:RESPONSE_LENGTH])
         except Exception:  # such as an event from a newer version; later events must still be sent
-            log.exception("webhook_attempt_failed type=%s", due.type)
+            log.exception("webhook_attempt_failed type=%s", due.event.type)
             return made(UNWRITABLE)
         text = without_url(response.body.decode("utf-8", "replace").replace("\0", ""), url)[:RESPONSE_LENGTH]
         is_delivered = 200 <= response.status < 300
         return made(str(response.status), text, is_delivered, retry_after_ms(response.headers, at_ms))
 
-    def _keys(self, webhook_id: str, batch: DeliveryBatch, now_ms: int) -> list[str]:
+    def _keys(self, webhook: Webhook, now_ms: int) -> list[str]:
         """The secrets to sign with; none if the newest one cannot be read."""
-        new, old, old_until_ms = batch.secrets
-        is_old_good = old is not None and old_until_ms is not None and now_ms < old_until_ms
-        opened = [
-            self._sealer.open_secret(sealed, webhook_id) for sealed in (new, old if is_old_good else None) if sealed
-        ]
-        return [] if opened[0] is None else [secret for secret in opened if secret is not None]
+        newest = self._sealer.open_secret(webhook.secret, webhook.id)
+        if newest is None:
+            return []
+        old = None
+        if webhook.old_secret is not None and now_ms < (webhook.old_until_ms or 0):
+            old = self._sealer.open_secret(webhook.old_secret, webhook.id)
+        return [newest] if old is None else [newest, old]
 
 
 def retry_after_ms(headers: dict[str, str], now_ms: int) -> int:

@@ -12,9 +12,8 @@ from koyjabo.outbound.messages import Destinations
 from koyjabo.presence.services import PresenceServices
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.member_events import MemberEvents
-from koyjabo.webhooks.sealing import WebhookSealer
+from koyjabo.webhooks.security import UrlRules, WebhookSealer
 from koyjabo.webhooks.sender import Sender
-from koyjabo.webhooks.url_rules import UrlRules
 from koyjabo.webhooks.webhooks import Webhooks
 
 

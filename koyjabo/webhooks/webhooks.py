@@ -29,13 +29,12 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.database.throttle import Throttle
 from koyjabo.models import Webhook
-from koyjabo.webhooks import delivery_queries, formats, queries, signature
+from koyjabo.webhooks import delivery_queries, formats, queries, security
 from koyjabo.webhooks.delivery_queries import Delivery
-from koyjabo.webhooks.event_types import types_for
 from koyjabo.webhooks.events import WebhookEvents
+from koyjabo.webhooks.messages import types_for
 from koyjabo.webhooks.queries import DAY_MS, TURNED_OFF, Endpoint
-from koyjabo.webhooks.sealing import WebhookSealer
-from koyjabo.webhooks.url_rules import UrlRules
+from koyjabo.webhooks.security import UrlRules, WebhookSealer
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +94,7 @@ class Webhooks:
         format = new.format or formats.suggested(new.url)
         types = _checked_types(new.types, community_id)
         self._require_url(new.url, format)
-        webhook_id, secret = str(uuid.uuid4()), signature.new_secret()
+        webhook_id, secret = str(uuid.uuid4()), security.new_secret()
         webhook = Webhook(
             id=webhook_id,
             **self._sealer.url_columns(new.url, webhook_id),
@@ -140,7 +139,7 @@ class Webhooks:
     def rotate(self, account: Account, webhook_id: str) -> str:
         """Replace the secret, and return the new one. The old one stays in use for BOTH_SIGN_MS."""
         account.require_site_admin()
-        secret, by = signature.new_secret(), log.actor(account, self._clock)
+        secret, by = security.new_secret(), log.actor(account, self._clock)
         webhook_id = uuid_of(webhook_id) or ""
         self._database.write(_rotate, by, webhook_id, self._sealer.seal_secret(secret, webhook_id))
         return secret

@@ -11,7 +11,7 @@ from support.programs.processes import wait_until
 from webhooks.test_event_examples import assert_as_documented
 from webhooks.test_webhook_events import subscribe
 
-from koyjabo.alerts.services import AlertServices
+from koyjabo.alerts.alerts import Alerts
 from koyjabo.health.findings import DANGER, GOOD, WARNING, HealthCheck
 from koyjabo.webhooks.services import WebhookServices
 
@@ -20,7 +20,7 @@ def tick(site: Site) -> None:
     """Run the checks, and store the events."""
     events = site.services[WebhookServices].events
     events.refresh()
-    site.services[AlertServices].alerts.tick()
+    site.services[Alerts].tick()
     wait_until(lambda: not events._busy, "the events are written")
 
 
@@ -31,7 +31,7 @@ class Checks:
         self.site = site
         self.levels = {"disk": GOOD, "writer": GOOD, "proxies": GOOD, **levels}
         site.time.pass_(minutes=1)
-        health = site.services[AlertServices].alerts._health
+        health = site.services[Alerts]._health
         health._checks = lambda: [HealthCheck(name, level, f"is_{level}") for name, level in self.levels.items()]
 
     def look(self, seconds: float = 0, **levels: str) -> list[dict]:

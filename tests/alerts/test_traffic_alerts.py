@@ -15,7 +15,7 @@ from support.sites.full_site import bring, rows
 from webhooks.test_event_examples import assert_as_documented
 from webhooks.test_webhook_events import subscribe
 
-from koyjabo.alerts.services import AlertServices
+from koyjabo.alerts.alerts import Alerts
 from koyjabo.alerts.traffic_queries import WANTS
 from koyjabo.core.clock import iso
 from koyjabo.core.extensions import db
@@ -65,7 +65,7 @@ def tick_at(site: Site, minutes: int) -> list[tuple[str, dict]]:
     """Check right after a window. Returns all alerts so far."""
     site.time.ms = noon() + minutes * MINUTE_MS + SETTLE_MS
     site.services[WebhookServices].events.refresh()
-    site.services[AlertServices].alerts.tick()
+    site.services[Alerts].tick()
     rows = site.rows("SELECT type, data FROM webhook_events WHERE type LIKE 'traffic.%' ORDER BY at_ms")
     alerts = [(type, json.loads(data)) for type, data in rows]
     for type, data in alerts:
@@ -82,7 +82,7 @@ def test_spike_is_told_after_its_second_window_with_imported_visits_and_those_of
         site.register(f"now{number}")
     site.time.ms = noon() + 10 * MINUTE_MS + SETTLE_MS - 1
     site.services[WebhookServices].events.refresh()
-    site.services[AlertServices].alerts.tick()
+    site.services[Alerts].tick()
     assert site.rows("SELECT count(*) FROM webhook_events WHERE type LIKE 'traffic.%'") == [(0,)]
     ((type, data),) = tick_at(site, 10)
     usual = {"visits": 50, "median": 2.0, "mad": 0.0}
@@ -123,7 +123,7 @@ def test_drop_is_told_if_this_worker_was_ready_all_the_time(site, monkeypatch):
     subscribe(site, "traffic.drop")
     history(site, visits=50)
     ready = [True]
-    monkeypatch.setattr(site.services[AlertServices].alerts._traffic, "_is_ready", lambda: ready[0])
+    monkeypatch.setattr(site.services[Alerts]._traffic, "_is_ready", lambda: ready[0])
     for minutes in range(0, 30, 5):
         assert tick_at(site, minutes) == []
     ready[0] = False
@@ -144,7 +144,7 @@ def test_one_worker_looks_and_none_does_where_nobody_wants_alerts(site, monkeypa
     with Site(site.database_url, site.time) as other:
         assert len(tick_at(other, 10)) == 1
         looked: list[int] = []
-        monkeypatch.setattr(site.services[AlertServices].alerts._traffic, "poll", lambda: looked.append(1))
+        monkeypatch.setattr(site.services[Alerts]._traffic, "poll", lambda: looked.append(1))
         tick_at(site, 10)
         assert looked == []
     tick_at(site, 10)

@@ -21,8 +21,7 @@ from support.sites.full_site import in_context
 
 from koyjabo.backups import backup, cli, transfers
 from koyjabo.backups.backup_file import UnusableBackup
-from koyjabo.backups.stores import NAME
-from koyjabo.backups.temporary import PREFIX
+from koyjabo.backups.stores import NAME, PREFIX
 from koyjabo.cli import errors_as_sentences
 
 

@@ -22,7 +22,7 @@ from koyjabo.backups.stores import BackupStoreError, Folder, new_name
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import unreported
 from koyjabo.jobs import child_process
-from koyjabo.jobs.reporter import Reporter
+from koyjabo.jobs.child_process import Reporter
 
 head_of = backup._head
 

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 from support.sites.backup_names import NOON_MS
 
-from koyjabo.backups.stores import BackupStoreError, Folder, new_name
-from koyjabo.backups.temporary import working_folder
+from koyjabo.backups.stores import BackupStoreError, Folder, new_name, working_folder
 
 
 def quiet(done: int) -> None:

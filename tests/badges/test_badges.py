@@ -10,7 +10,7 @@ import pytest
 from support.application.site import Site, assert_error, nothing_counted
 
 from koyjabo.badges import api as badges
-from koyjabo.badges import drawing, parameters
+from koyjabo.badges import drawing, values
 from koyjabo.badges.drawing import width_px
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -127,7 +127,7 @@ def test_text_can_be_read_on_every_color(site):
     for color in ("brightgreen", "lightgrey", "inactive", "abc", "%23ABCDEF", "000000", "777"):
         image = ElementTree.fromstring(ask(site, f"?label=&color={color}").data)
         (text,) = image.iter(f"{SVG}text")
-        fill = parameters.color(color.replace("%23", "#"))
+        fill = values.color(color.replace("%23", "#"))
         assert fill in [element.get("fill") for element in image.iter(f"{SVG}rect")]
         light, dark = sorted((drawing._luminance(fill), drawing._luminance(text.get("fill"))), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, color
@@ -147,7 +147,6 @@ def test_texts_have_the_width_of_their_shapes(style):
 
 
 def test_refusal_of_the_database_is_an_image_as_well(site, monkeypatch):
-    from koyjabo.badges import values
     from koyjabo.core.errors import LedgerUnavailable
 
     def fail(*_):

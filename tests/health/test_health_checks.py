@@ -17,9 +17,8 @@ from koyjabo.health import checks
 from koyjabo.health.checks import Seen
 from koyjabo.health.findings import DANGER, GOOD, OFF, UNREAD, WARNING
 from koyjabo.health.queries import DatabaseFacts, Rollback, Standbys
-from koyjabo.health.readiness import Ready
-from koyjabo.health.system import Installation, SystemFacts
-from koyjabo.mail.outbox_queries import Failure, Status
+from koyjabo.health.system import Installation, Ready, SystemFacts
+from koyjabo.mail.outbox_queries import Status
 from koyjabo.models import Backup
 from koyjabo.recounts.recounts import BEGUN, ENDED, RecountState
 from koyjabo.webhooks.queries import Standing
@@ -155,7 +154,7 @@ FACTS = [
     ("webhooks", at("database", webhooks=Standing(3, 1, None, NOW_MS - HOUR_MS, "a.example")), WARNING, "dropped"),
     ("webhooks", at("database", webhooks=Standing(3, 1, None, NOW_MS - DAY_MS, "a.example")), WARNING, "disabled"),
     ("mails", SEEN._replace(mail=None), OFF, "off"),
-    ("mails", SEEN._replace(mail=Status(0, None, None, [Failure("reset", "550", 1)])), WARNING, "given_up"),
+    ("mails", SEEN._replace(mail=Status(0, None, None, [("reset", "550", 1)])), WARNING, "given_up"),
     ("mails", SEEN._replace(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "late"),
     ("mails", SEEN._replace(mail=Status(1, NOW_MS, None, [], 500)), WARNING, "used_up"),
     ("mails", SEEN._replace(mail=Status(1, NOW_MS, None, [])), GOOD, "sent"),

@@ -12,9 +12,8 @@ import pytest
 from support.sites.exports import packed, zipped
 
 from koyjabo.importers import export, first_views_sqlite
-from koyjabo.importers.export import Export, UnusableExport
+from koyjabo.importers.export import Export, ImportReport, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, NoRoom, PageView
-from koyjabo.importers.report import ImportReport
 
 WHOLE = "a,b\r\n1,2\r\n"
 

@@ -17,7 +17,7 @@ from koyjabo.audit import log as audit
 from koyjabo.core.clock import iso
 from koyjabo.core.extensions import db
 from koyjabo.core.identity import OPERATOR
-from koyjabo.receipts.change_queries import TotalChange
+from koyjabo.receipts.queries import TotalChange
 from koyjabo.receipts.receipts import MOST_PARTS, VISITS, ReceiptPart, parts_of
 from koyjabo.recounts.recounts import LEDGER, Recounts
 from koyjabo.retention.retention import Retention

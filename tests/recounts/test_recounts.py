@@ -17,7 +17,7 @@ from koyjabo.cluster.workers import Progress
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import Account
 from koyjabo.health.system import System
-from koyjabo.jobs import ending
+from koyjabo.jobs import claims
 from koyjabo.recounts import recount_queries, recounts
 from koyjabo.recounts.recounts import BEGUN, ENDED, Recounts
 
@@ -115,6 +115,24 @@ def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin,
     assert recounted(site, admin)["agrees"] is True
 
 
+def test_recount_keeps_its_lease_while_it_runs_and_loses_it_with_its_worker(site, admin, pause):
+    site.register()
+    with Site(site.database_url, site.time) as other:
+        other.services[Recounts].begin(admin)
+        for _ in range(2):
+            site.time.pass_(seconds=50)
+            other.services[Recounts].tick()
+            site.services[Recounts].begin(admin)
+        assert actions(site, admin) == [BEGUN]
+        site.time.pass_(seconds=61)  # without a tick, as if its worker were dead
+        site.services[Recounts].begin(admin)
+        assert actions(site, admin) == [BEGUN, BEGUN]
+        pause.over.set()
+        wait_for_end(other)
+        wait_for_end(site)
+    assert actions(site, admin) == [ENDED, BEGUN, BEGUN]  # the late result is dropped
+
+
 @pytest.mark.parametrize("comes_late", [False, True])
 def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, pause, monkeypatch, comes_late):
     """`comes_late` means that the write succeeded despite the error."""
@@ -132,7 +150,7 @@ def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admi
     recounts.begin(admin)
     assert pause.begun.wait(PATIENCE_S)
     monkeypatch.setattr(recounts._database, "write", fail)
-    monkeypatch.setattr(ending, "RETRY_S", 0.01)
+    monkeypatch.setattr(claims, "RETRY_S", 0.01)
     pause.over.set()
     wait_for_end(site)
     assert away == []

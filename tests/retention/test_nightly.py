@@ -13,7 +13,7 @@ from support.sites.full_site import in_context
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.extensions import db
 from koyjabo.core.runtime import ThreadRuntime
-from koyjabo.database.work_claim_queries import SILENT_MS
+from koyjabo.jobs.job_queries import SILENT_MS
 from koyjabo.retention.retention import Nightly, Retention
 from koyjabo.visit_log import import_queries
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from koyjabo.webhooks.event_types import EVENT_TYPES, OF_COMMUNITIES, TEST
-from koyjabo.webhooks.messages import Occurrence, message
+from koyjabo.webhooks.messages import EVENT_TYPES, OF_COMMUNITIES, TEST, Occurrence, message
 
 ROW = re.compile(r"^\| `(\w+\.?\w*)` \| .+ \| `(\{.*\})` \|$", re.MULTILINE)
 

@@ -13,8 +13,7 @@ from support.sites.backups import back_up
 from support.sites.full_site import everything, in_context
 
 from koyjabo.backups import cli
-from koyjabo.webhooks.sealing import WebhookSealer, shortened
-from koyjabo.webhooks.signature import new_secret
+from koyjabo.webhooks.security import WebhookSealer, new_secret, shortened
 
 PART = "/services/T00/B00/SLACKsecretXYZ?token=QUERYsecret123"
 SECRETS = ("SLACKsecretXYZ", "QUERYsecret123")

@@ -8,9 +8,8 @@ from email.header import decode_header
 import pytest
 
 from koyjabo.webhooks import formats, messages
-from koyjabo.webhooks.event_types import EVENT_TYPES, TEST
 from koyjabo.webhooks.formats import FORMATS
-from koyjabo.webhooks.messages import Occurrence
+from koyjabo.webhooks.messages import EVENT_TYPES, TEST, Occurrence
 
 PANEL = "https://live.example.com"
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"

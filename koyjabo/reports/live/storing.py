@@ -10,7 +10,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Advance, Runtime
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.jobs.leases import LeasedTasks
+from koyjabo.jobs.claims import LeasedTasks
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
 

@@ -1,18 +1,35 @@
-"""Sends webhook events when Health checks change, at most once a minute for each check."""
+"""Sends alerts, on a single worker across all servers: about traffic (`traffic`), and webhook events when Health checks
+change, at most once a minute for each check.
+"""
 
 from __future__ import annotations
 
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from koyjabo.alerts import traffic_queries as queries
+from koyjabo.alerts.traffic import TrafficAlerts
+from koyjabo.cluster.base import Base
 from koyjabo.core.clock import MINUTE_MS, Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.identity import OPERATOR
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.health.findings import GOOD, OFF, UNREAD, HealthCheck
+from koyjabo.health.health import Health
+from koyjabo.health.system import Readiness
+from koyjabo.jobs.claims import WorkLease
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.models import SITE
 from koyjabo.webhooks.events import WebhookEvents
+from koyjabo.webhooks.services import WebhookServices
+
+LEASE = "alerts"
+"""The row in `nightly_work` that names the polling worker."""
+
+POLL_S = 15.0
 
 CHANGED = "health.changed"
 
@@ -60,10 +77,12 @@ class HealthChanges:
     def poll(self) -> None:
         if self._clock.elapsed_ms() < self._starts_ms:
             return
-        checks = {check.name: check for check in self._checks() if _is_reported(check)}
+        known = [check for check in self._checks() if check.name not in OF_ONE_WORKER and check.code != UNREAD]
+        checks = {check.name: check for check in known}
         levels = {name: GOOD if check.level == OFF else check.level for name, check in checks.items()}
         if self._reported is None:
-            self._reported = {**levels, **self._last_reported()}
+            stored = self._database.read(queries.newest_data, CHANGED, SITE)
+            self._reported = levels | (json.loads(stored)["levels"] if stored else {})
         reported = self._reported
         changed = [name for name in levels if levels[name] != reported.get(name, levels[name]) and self._is_due(name)]
         if not changed:
@@ -78,14 +97,6 @@ class HealthChanges:
         reported_ms = self._reported_ms.get(name)
         return reported_ms is None or self._clock.elapsed_ms() - reported_ms >= REST_MS
 
-    def _last_reported(self) -> Mapping[str, str]:
-        data = self._database.read(queries.newest_data, CHANGED, SITE)
-        return {} if data is None else {name: str(level) for name, level in json.loads(data)["levels"].items()}
-
-
-def _is_reported(check: HealthCheck) -> bool:
-    return check.name not in OF_ONE_WORKER and check.code != UNREAD
-
 
 def _data(
     before: Mapping[str, str], after: Mapping[str, str], checks: Mapping[str, HealthCheck], changed: Sequence[str]
@@ -93,3 +104,48 @@ def _data(
     """The event's data. `levels` has the levels of all checks."""
     changes = [{"check": name, "from": before[name], "to": after[name], "code": checks[name].code} for name in changed]
     return {"checks": changes, "levels": dict(after)}
+
+
+class Alerts:
+    """Sends alerts. Call `tick` every POLL_S on every worker. Only one worker polls; when it exits, another one takes
+    over. Nothing is read if there are no recipients.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, traffic: TrafficAlerts, health: HealthChanges) -> None:
+        self._lease = WorkLease(database, clock, LEASE)
+        self._traffic = traffic
+        self._health = health
+
+    def tick(self) -> None:
+        with suppress(LedgerUnavailable):  # the next tick tries again
+            self._poll()
+
+    def close(self) -> None:
+        """Release the lease, so that another worker can poll at once."""
+        self._lease.release()
+
+    def _poll(self) -> None:
+        of_traffic, of_health = self._traffic.has_recipients(), self._health.has_recipients()
+        if of_traffic:
+            self._traffic.note_readiness()
+        if not ((of_traffic or of_health) and self._lease.take()):
+            self._health.forget()
+            return
+        if of_traffic:
+            self._traffic.poll()
+        if of_health:
+            self._health.poll()
+        else:
+            self._health.forget()
+
+
+def build(base: Base) -> Alerts:
+    database, clock, services = base.database, base.clock, base.services
+    events, outbox = services[WebhookServices].events, services[MailOutbox]
+
+    def is_ready() -> bool:
+        return all(check.ok for check in services[Readiness].checks().values())
+
+    traffic = TrafficAlerts(database, clock, outbox, events, is_ready)
+    health = HealthChanges(database, clock, events, lambda: services[Health].report(OPERATOR, False).checks)
+    return Alerts(database, clock, traffic, health)

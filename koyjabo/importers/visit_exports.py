@@ -1,0 +1,240 @@
+"""Reads exports with page views, from Umami and GoatCounter.
+
+Umami: `website_event.csv` from Umami Cloud, as a file or in its zip archive; or the same table (since 2.11) from your
+own database, together with the `session` table, which has browser and location (docs/import-export.md). A visit is a
+distinct `visit_id` among page views (`event_type` 1). A visitor is a `session_id`. Times are UTC.
+
+GoatCounter: its CSV export, gzipped or not. The first column names the format: 1 (GoatCounter 1.x) or 2 (2.x). A visit
+is a session with at least one page view that is neither a bot's nor an event. A visitor is a session. In format 1, the
+Browser column contains the user agent. Times without an offset are UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC
+
+from koyjabo.core.sanitize import truncate, whole
+from koyjabo.core.urls import page_path, without_query
+from koyjabo.importers.export import Export, ExportTable, ImportReport, UnusableExport, Values
+from koyjabo.importers.first_views_sqlite import FirstViews, PageView, VisitorTraits
+from koyjabo.network import geolocation, languages, user_agents
+from koyjabo.network.campaigns import Campaign
+from koyjabo.network.user_agents import DESKTOP, PHONE, UserAgent
+from koyjabo.visit_log import import_file
+
+EVENTS = "events"
+"""Name for lines that are events."""
+
+ID = re.compile(r"[A-Za-z0-9_.:\-]{1,100}", re.ASCII)
+"""Visit and visitor ids. With the program's name as a prefix, an id has at most 128 characters."""
+
+DEVICES = {"mobile": PHONE, "desktop": DESKTOP, "laptop": DESKTOP}
+BROWSERS = {
+    "chrome": "Chrome",
+    "chromium-webview": "Chrome WebView",
+    "crios": "Chrome",
+    "edge": "Edge",
+    "edge-chromium": "Edge",
+    "edge-ios": "Edge",
+    "facebook": "Facebook",
+    "firefox": "Firefox",
+    "fxios": "Firefox",
+    "instagram": "Instagram",
+    "ios": "Safari",
+    "ios-webview": "Safari UI WKWebView",
+    "opera": "Opera",
+    "opera-mini": "Opera Mini",
+    "safari": "Safari",
+    "samsung": "Samsung Internet",
+    "yandexbrowser": "Yandex Browser",
+}
+"""Browser names in ua-parser, by their names in detect-browser, which Umami uses."""
+
+SYSTEMS = {"Android OS": "Android", "Mac OS": "macOS", **user_agents.SYSTEMS}
+VERSION = re.compile(r" (?:[\d._]+|XP|Vista|ME|CE|Server.*)$")
+
+
+def _user_agent(browser: str | None, system: str | None, device: str | None = None) -> str | None:
+    """A text such as "Chrome on Android (phone)", which reports treat like a user agent."""
+    name, system = VERSION.sub("", browser or ""), VERSION.sub("", system or "")
+    parsed = UserAgent(BROWSERS.get(name, name), SYSTEMS.get(system, system), DEVICES.get(device or "", device or ""))
+    return user_agents.written(parsed) or None
+
+
+def _place(country: str | None, city: str | None = None) -> str | None:
+    """A location such as "Dhaka, BD" or "Bangladesh"; None for an unknown code."""
+    return whole(geolocation.named(country or "", " ".join((city or "").split()))) or None
+
+
+def _referrer(address: str | None) -> str | None:
+    kept = without_query(address)
+    return truncate(kept) if kept else None
+
+
+def _moment(row: Values, column: str, example: str) -> int:
+    """A time as ms since 1970. A time without an offset is UTC. Raises ValueError."""
+    try:
+        return import_file.moment(row.get(column), UTC)
+    except ValueError:
+        raise ValueError(f"{column} must be a date and time, such as {example}") from None
+
+
+UMAMI_EVENT = {"visit_id", "session_id", "event_type", "created_at"}
+UMAMI_SESSION = {"session_id", "browser", "country"}
+PAGE_VIEW = "1"
+
+NO_EVENTS = (
+    "No file in this export has the columns visit_id, session_id, event_type and created_at. Exports from Umami's "
+    "dashboard (pages.csv, countries.csv, …) have sums without dates, which cannot be counted. Export the table "
+    "website_event as described in docs/import-export.md; it has had visit_id since Umami 2.11."
+)
+
+
+def read_umami(export: Export, views: FirstViews, report: ImportReport) -> None:
+    """Read an export. Raises UnusableExport."""
+    has_events = False
+    for table in export.tables():
+        if set(table.columns) >= UMAMI_EVENT:
+            has_events = True
+            views.add(_umami_views(table, report))
+        elif set(table.columns) >= UMAMI_SESSION:
+            views.describe(
+                VisitorTraits(row["session_id"], **_umami_traits(row)) for _, row in table if "session_id" in row
+            )
+    if not has_events:
+        raise UnusableExport(NO_EVENTS)
+
+
+def _umami_views(table: ExportTable, report: ImportReport) -> Iterator[PageView]:
+    for number, row in table:
+        if row.get("event_type") != PAGE_VIEW:
+            report.left_out[EVENTS] += 1
+            continue
+        try:
+            yield _umami_view(number, row)
+        except ValueError as error:
+            table.refuse(number, str(error))
+        else:
+            report.page_views += 1
+
+
+def _umami_view(number: int, row: Values) -> PageView:
+    """Parse a row as a page view. Raises ValueError."""
+    return PageView(
+        visit=_umami_id(row, "visit_id"),
+        visitor=_umami_id(row, "session_id"),
+        at_ms=_moment(row, "created_at", "2025-12-16 04:48:38"),
+        number=number,
+        page=page_path(row.get("url_path")),
+        referrer=_umami_referrer(row),
+        campaign=Campaign.read(row.get("url_query")).written(),
+        **_umami_traits(row),
+    )
+
+
+def _umami_traits(row: Values) -> dict[str, str | None]:
+    return {
+        "user_agent": _user_agent(row.get("browser"), row.get("os"), row.get("device")),
+        "place": _place(row.get("country"), row.get("city")),
+        "language": languages.first_of(row.get("language")),
+    }
+
+
+def _umami_referrer(row: Values) -> str | None:
+    domain = row.get("referrer_domain")
+    if not domain or domain == row.get("hostname"):
+        return None
+    return _referrer(f"https://{domain}{row.get('referrer_path', '')}")
+
+
+def _umami_id(row: Values, column: str) -> str:
+    value = row.get(column, "")
+    if not ID.fullmatch(value):
+        raise ValueError(f"{column} must be an ID of 1 to 100 characters")
+    return value
+
+
+FORMATS = ("1Path", "2Path")
+GOATCOUNTER = {"Event", "Bot", "Session", "Date"}
+SESSION = re.compile(r"[0-9a-f]{1,32}")
+"""A session: 128 bits in hexadecimal. Format 1 writes them as a UUID."""
+
+BOTS, WITHOUT_SESSION = "bot hits", "page views without a session"
+HTTP, GENERATED, CAMPAIGN = "h", "g", "c"
+"""Kinds of referrers."""
+
+GROUPS = {"Google": "google.com", "Hacker News": "news.ycombinator.com", "Telegram Messenger": "t.me"}
+"""Names that GoatCounter writes in place of referrers that have many hosts."""
+
+NO_EXPORT = (
+    "This is not a GoatCounter CSV export in format 1 or 2: the first column must be 1Path or 2Path, and the other "
+    "columns must include Event, Bot, Session and Date. In GoatCounter: Settings, Export."
+)
+
+
+def read_goatcounter(export: Export, views: FirstViews, report: ImportReport) -> None:
+    """Read an export. Raises UnusableExport."""
+    has_hits = False
+    for table in export.tables():
+        has_hits = True
+        if not table.columns or table.columns[0] not in FORMATS or not set(table.columns) >= GOATCOUNTER:
+            raise UnusableExport(NO_EXPORT)
+        views.add(_goatcounter_views(table, report))
+    if not has_hits:
+        raise UnusableExport(NO_EXPORT)
+
+
+def _goatcounter_views(table: ExportTable, report: ImportReport) -> Iterator[PageView]:
+    path = table.columns[0]
+    for number, row in table:
+        row["Path"] = row.get(path, "")
+        if path == FORMATS[0]:
+            row["UserAgent"] = row.pop("Browser", "")
+        session = row.get("Session", "").replace("-", "").lower().lstrip("0")
+        reason = _no_visit(row, session)
+        if reason:
+            report.left_out[reason] += 1
+            continue
+        try:
+            yield _goatcounter_view(number, row, session)
+        except ValueError as error:
+            table.refuse(number, str(error))
+        else:
+            report.page_views += 1
+
+
+def _no_visit(row: Values, session: str) -> str | None:
+    if row.get("Event") == "true":
+        return EVENTS
+    if row.get("Bot", "0") != "0":
+        return BOTS
+    return None if session else WITHOUT_SESSION
+
+
+def _goatcounter_view(number: int, row: Values, session: str) -> PageView:
+    """Parse a row as a page view. Raises ValueError."""
+    if not SESSION.fullmatch(session):
+        raise ValueError("Session must be a 128-bit number in hexadecimal")
+    referrer, campaign = _origin(row.get("Referrer", ""), row.get("Referrer scheme"))
+    return PageView(
+        visit=session,
+        visitor=session,
+        at_ms=_moment(row, "Date", "2025-12-16T04:48:38Z"),
+        number=number,
+        page=page_path(row["Path"]),
+        referrer=_referrer(referrer),
+        campaign=campaign,
+        user_agent=truncate(row.get("UserAgent", "")) or _user_agent(row.get("Browser"), row.get("System")),
+        place=_place(row.get("Location", "").partition("-")[0]),
+    )
+
+
+def _origin(text: str, scheme: str | None) -> tuple[str | None, str | None]:
+    """The referrer and the campaign, derived from GoatCounter's referrer and its kind."""
+    if scheme == CAMPAIGN:
+        return None, Campaign(utm_campaign=text).written()
+    if scheme == GENERATED:
+        text = GROUPS.get(text, text)
+    return (f"https://{text}" if text and scheme == HTTP else text), None

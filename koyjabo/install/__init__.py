@@ -1,1 +1,0 @@
-"""/install: the HTML to paste into a page."""
