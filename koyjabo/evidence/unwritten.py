@@ -22,7 +22,7 @@ class Unwritten(NamedTuple):
 
 
 class UnwrittenSpans:
-    """The spans of all workers. `own` returns those of visitors on this worker."""
+    """The spans of all workers. `own` returns the spans of visitors on this worker."""
 
     ASKED, ANSWERED = "spans_asked", "spans"
     """Subjects of messages: [asking worker, visitors], and [asking worker, answering worker, ended, running]."""
@@ -35,7 +35,7 @@ class UnwrittenSpans:
         self._answers: dict[str, tuple[int, Unwritten]] = {}  # by worker, with the elapsed time of their arrival
 
     def of(self, visitors: Collection[str]) -> Unwritten:
-        """The spans of these visitors; those of other workers as of the previous call. Never waits."""
+        """The spans of these visitors. Other workers' spans are as of the previous call. Never waits."""
         self._bus.send_to_workers(self.ASKED, [self._worker, sorted(visitors)], key=self._worker)
         since_ms, answers = self._clock.elapsed_ms() - KEPT_MS, self._answers.items()
         self._answers = {worker: (at_ms, spans) for worker, (at_ms, spans) in answers if at_ms > since_ms}
