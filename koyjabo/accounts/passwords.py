@@ -34,7 +34,12 @@ MAX_WAITING = 400
 each.
 """
 
-PATIENCE_S, LIMIT_S = 15.0, 20.0
+PATIENCE_S = 15.0
+"""How long a job waits for a slot, and again for the thread that hashes, s."""
+
+LIMIT_S = 20.0
+"""How long hashing itself may take, s."""
+
 FAMILIAR_IN_A_ROW = 3
 """After this many jobs from familiar clients in a row, an unfamiliar client gets a slot. Attackers who have accounts
 also have familiar browsers.

@@ -54,6 +54,7 @@ from koyjabo.realtime import services as realtime
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.receipts import receipts
+from koyjabo.recounts import recounts
 from koyjabo.recounts.recounts import Recounts
 from koyjabo.recounts.total import TotalAdjuster
 from koyjabo.reports import services as reports
@@ -171,6 +172,7 @@ def _tick(base: Base) -> None:
     repeat(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
     upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     repeat(retention.POLL_S, *upkeep, services[VersionLog].record, services[Recounts].tick)
+    repeat(recounts.RENEW_S, services[Recounts].renew)
     repeat(attendance.WRITE_S, services[AttendanceWriter].tick)
     repeat(attendance.DROP_S, services[AttendanceWriter].drop)
     repeat(backups.READ_S, services[Backups].refresh)

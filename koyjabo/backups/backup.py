@@ -87,9 +87,7 @@ def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgre
 
 def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:
     """Like `write_from`, but write to an open file. Raises OSError."""
-    counts = {table.name: backup_queries.count(connection, table) for table in backup_queries.tables()}
-    epoch, total = backup_queries.counter_state(connection).epoch, backup_queries.total(connection)
-    head, writer, synced = Head(NEWEST_REVISION, clock.now_ms(), epoch, total, counts), BackupWriter(file), 0
+    head, writer, synced = _head(connection, clock), BackupWriter(file), 0
     with progress(sum(head.rows.values()), "Backing up") as advance:
         writer.head(head)
         for table in backup_queries.tables():
@@ -168,6 +166,12 @@ def _to_be_replaced() -> Iterator[Any]:
             )
         with exclusive_transaction() as connection:
             yield connection
+
+
+def _head(connection: Any, clock: Clock) -> Head:
+    rows = {table.name: backup_queries.count(connection, table) for table in backup_queries.tables()}
+    state = backup_queries.counter_state(connection)
+    return Head(NEWEST_REVISION, clock.now_ms(), state.epoch, backup_queries.total(connection), rows)
 
 
 def _checked(path: Path, progress: ReportProgress) -> Head:

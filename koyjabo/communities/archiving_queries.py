@@ -6,11 +6,9 @@ community recreates it from the rollups. Neither changes other counting data.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, delete, func, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.communities.queries import COMMUNITY, MEMBERS, CommunityDetails, CommunityQueries
@@ -78,33 +76,3 @@ def _overviews(session: Session, query: Select[*tuple[Any, ...]]) -> list[Overvi
     rows = session.execute(query).all()
     members = CommunityQueries(session).sizes([row.id for row in rows])
     return [Overview(CommunityDetails._make(row[:-2]), members.get(row.id, 0), row[-2], row[-1]) for row in rows]
-
-
-IDS_PER_QUERY = 500
-"""Number of ids per query."""
-
-
-def find(session: Session, ids: Collection[str], refs: Collection[str]) -> dict[str, str | None]:
-    """External ids by id, of the communities with one of these ids or external ids; at most IDS_PER_QUERY of each."""
-    query = select(Community.id, Community.ref).where(or_(Community.id.in_(ids), Community.ref.in_(refs)))
-    return {row.id: row.ref for row in session.execute(query)}
-
-
-def id_of(session: Session, ref: str) -> str | None:
-    return session.scalar(select(Community.id).where(Community.ref == ref))
-
-
-def is_id(session: Session, community_id: str) -> bool:
-    return session.scalar(select(Community.id).where(Community.id == community_id)) is not None
-
-
-def add(session: Session, community: CommunityDetails, now_ms: int) -> bool:
-    """Insert a community without a founder. Returns False, and inserts nothing, if its external id is already in
-    use.
-    """
-    try:
-        with session.begin_nested():
-            CommunityQueries(session).add(community, None, now_ms)
-    except IntegrityError:
-        return False
-    return True

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from koyjabo.accounts.users.external_people import ExternalPeople
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
-from koyjabo.communities import archiving, archiving_queries, memberships, roles
+from koyjabo.communities import archiving, memberships, queries, roles
 from koyjabo.communities.communities import Enrolment
 from koyjabo.communities.errors import ChangedMeanwhile, RefTaken
 from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries, Member
@@ -125,22 +125,22 @@ class CommunitiesByRef:
 def _put(
     session: Any, by: Actor, account: Account, ref: str, values: Mapping[str, Any]
 ) -> tuple[CommunityAccess, bool]:
-    known_id = archiving_queries.id_of(session, ref)
-    if known_id is None and (own := uuid_of(ref)) and archiving_queries.is_id(session, own):
+    known_id = queries.id_of_ref(session, ref)
+    if known_id is None and (own := uuid_of(ref)) and queries.is_id(session, own):
         raise RefTaken
     if known_id is None:
         defaults = {"is_open": True, "is_listed": True, "description": ""}
         community = CommunityDetails(id=str(uuid.uuid4()), ref=ref, **{**defaults, **values})
-        if archiving_queries.add(session, community, by.at_ms):
+        if queries.add_with_ref(session, community, by.at_ms):
             archiving.announce(CommunityQueries(session), by, community)
             return CommunityAccess(community, ADMIN), True
-        known_id = archiving_queries.id_of(session, ref)  # another call has just created it
+        known_id = queries.id_of_ref(session, ref)  # another call has just created it
     archiving.restore(session, by, known_id or "")
     return archiving.change(CommunityQueries(session), by, account, known_id or "", dict(values)), False
 
 
 def _archive(session: Any, by: Actor, ref: str) -> str:
-    community_id = archiving_queries.id_of(session, ref)
+    community_id = queries.id_of_ref(session, ref)
     if community_id is None:
         raise UnknownCommunity
     archiving.archive(session, by, community_id)

@@ -1,5 +1,5 @@
-"""Community pages: the list, a community's room with its numbers and, for moderators, the names of the people online,
-members, invitations and settings.
+"""Community pages: the list; a community's room, with its numbers and, for moderators, the names of the people online;
+its members, invitations and settings.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo import models
@@ -322,3 +323,34 @@ def _of(community_id: str) -> Any:
 
 def _is(community_id: str, user_id: str) -> tuple[Any, Any]:
     return _of(community_id), Membership.user_id == user_id
+
+
+IDS_PER_QUERY = 500
+"""Number of ids per query."""
+
+
+def refs_of(session: Session, ids: Collection[str], refs: Collection[str]) -> dict[str, str | None]:
+    """External ids by id, of the communities with one of these ids or external ids; at most IDS_PER_QUERY of each."""
+    row_id, ref = models.Community.id, models.Community.ref
+    query = select(row_id, ref).where(or_(row_id.in_(ids), ref.in_(refs)))
+    return {row.id: row.ref for row in session.execute(query)}
+
+
+def id_of_ref(session: Session, ref: str) -> str | None:
+    return session.scalar(select(models.Community.id).where(models.Community.ref == ref))
+
+
+def is_id(session: Session, community_id: str) -> bool:
+    return session.scalar(select(models.Community.id).where(models.Community.id == community_id)) is not None
+
+
+def add_with_ref(session: Session, community: CommunityDetails, now_ms: int) -> bool:
+    """Insert a community without a founder. Returns False, and inserts nothing, if its external id is already in
+    use.
+    """
+    try:
+        with session.begin_nested():
+            CommunityQueries(session).add(community, None, now_ms)
+    except IntegrityError:
+        return False
+    return True

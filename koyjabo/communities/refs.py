@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from koyjabo.communities import archiving_queries
-from koyjabo.communities.archiving_queries import IDS_PER_QUERY
+from koyjabo.communities import queries
+from koyjabo.communities.queries import IDS_PER_QUERY
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import REF, uuid_of
@@ -102,7 +102,7 @@ class CommunityRefs:
 
     def _read_again(self, refs: list[str]) -> None:
         before = {ref: known for ref in refs if (known := self._refs.get(ref))}
-        communities = self._database.read(archiving_queries.find, (), refs)
+        communities = self._database.read(queries.refs_of, (), refs)
         ids = {ref: community_id for community_id, ref in communities.items()}
         for ref, known in before.items():
             if self._refs.get(ref) is not known:
@@ -119,7 +119,7 @@ class CommunityRefs:
 
     def _look_up(self, texts: Collection[str]) -> None:
         ids = {own for text in texts if (own := uuid_of(text))}
-        communities = self._database.read(archiving_queries.find, ids, texts)
+        communities = self._database.read(queries.refs_of, ids, texts)
         self._ids.update(ids & communities.keys())
         for community_id, ref in communities.items():
             if ref is not None and ref in texts:

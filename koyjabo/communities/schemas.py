@@ -1,5 +1,5 @@
-"""Request bodies for /api/communities, which forms use as well, and response bodies, which must not be cached. The last
-ones name communities and people by external id.
+"""Request bodies for /api/communities, which forms use as well, and response bodies, which must not be cached. The
+bodies at the end name communities and people by external id.
 """
 
 from __future__ import annotations
@@ -193,15 +193,15 @@ class InvitationResponse(BaseModel):
 
 
 MOST_MEMBERS = 500
-CHARACTERS = "must have 1 to 128 characters from A–Z a–z 0–9 _ - . :"
-RESERVED = "must not be online or by-ref, which paths already use"
+NOT_A_REF = "must have 1 to 128 characters from A–Z a–z 0–9 _ - . :"
+RESERVED_REF = "must not be online or by-ref, which paths already use"
 
 
 def _ref(value: Any) -> str:
     if not isinstance(value, str) or not REF.fullmatch(value):
-        raise refuse(CHARACTERS)
+        raise refuse(NOT_A_REF)
     if value in RESERVED_REFS:
-        raise refuse(RESERVED)
+        raise refuse(RESERVED_REF)
     return value
 
 
@@ -213,8 +213,8 @@ def checked_ref(name: str, text: str) -> str:
         raise InvalidInput(details={name: error.message()}) from None
 
 
-PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS)})$){REF.pattern}")
-Ref = Annotated[str, BeforeValidator(_ref), WithJsonSchema({"type": "string", "pattern": f"^{PATTERN.pattern}$"})]
+REF_PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS)})$){REF.pattern}")
+Ref = Annotated[str, BeforeValidator(_ref), WithJsonSchema({"type": "string", "pattern": f"^{REF_PATTERN.pattern}$"})]
 
 
 class CommunityByRefBody(Body):

@@ -208,19 +208,20 @@ class MailOutbox:
 
     def send_all(self) -> None:
         """Send all due emails, one after the other. Raises LedgerUnavailable."""
-        while True:
-            taken = self._database.write(outbox_queries.take, self._tasks.holder(), self._clock.now_ms(), self._prepare)
-            for of, kind in taken.used_up:
-                log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
-            if taken.queued_email is None:
-                return
-            self._send(taken.queued_email)
+        while (queued_email := self._take()) is not None:
+            self._send(queued_email)
 
     def close(self) -> None:
         """Let another worker send at once. Does not wait for a delivery."""
         if self._transport is not None:
             self._transport.close()
         self._tasks.release()
+
+    def _take(self) -> QueuedEmail | None:
+        taken = self._database.write(outbox_queries.take, self._tasks.holder(), self._clock.now_ms(), self._prepare)
+        for of, kind in taken.used_up:
+            log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
+        return taken.queued_email
 
     def _deliver(self, queued_email: QueuedEmail) -> None:
         assert self._composer is not None

@@ -102,9 +102,11 @@ def sections(may_change: bool) -> list[PanelSection]:
 
 
 def room(path: str) -> str:
-    """The name of the page that an action's path belongs to: the page with the longest matching path."""
+    """The name of the page that an action's path belongs to: the page with the longest matching path. `path` begins
+    with the application's prefix, if there is one.
+    """
     paths = {url_for(f"admin.{page.name}"): page.name for section in SECTIONS for page in section.pages}
-    return paths[max(filter(path.startswith, paths), key=len)]
+    return paths[max((known for known in paths if f"{path}/".startswith(f"{known.rstrip('/')}/")), key=len)]
 
 
 def shortcuts(may_change: bool) -> list[Shortcut]:

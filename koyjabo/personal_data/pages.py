@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, make_response, render_template
 
 from koyjabo.accounts.login import authentication
-from koyjabo.accounts.login.schemas import NewPasswordBody, PasswordBody, ProofBody
+from koyjabo.accounts.login.schemas import PasswordBody, ProofBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.credential_rules import email_key
@@ -28,7 +28,12 @@ from koyjabo.webkit.i18n import browser_name
 from koyjabo.webkit.login import page_login, tokens
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.flash import done
-from koyjabo.webkit.schemas.fields import Typed
+from koyjabo.webkit.schemas.bodies import Body
+from koyjabo.webkit.schemas.fields import NewPassword, Typed
+
+
+class FirstPasswordBody(Body):
+    new_password: NewPassword
 
 
 class DeletionBody(ProofBody):
@@ -60,7 +65,7 @@ def change_password() -> Response:
 @bp.post("/account/password/first")
 def set_first_password() -> Response:
     """Set the password of an account that has none."""
-    form = Form(NewPasswordBody)
+    form = Form(FirstPasswordBody)
     login, body = page_login.require_login(), form.read()
     if body is None:
         return _show_account(form, 422)

@@ -46,6 +46,9 @@ CHANGES |= {
 LEASE = "recount"
 """The row in `nightly_work` that names the worker that recounts."""
 
+RENEW_S = 10.0
+"""Seconds between renewals of the lease."""
+
 INTERRUPTED_MS = 3_600_000
 """An interrupted or failed nightly recount is started again this long after it began, ms."""
 
@@ -133,15 +136,19 @@ class Recounts:
         return result
 
     def tick(self) -> None:
-        """Renew the lease of a running recount. Otherwise begin the nightly recount, unless there has been a recount
-        since the last NIGHT. Call this every half minute.
+        """Begin the nightly recount, unless there has been a recount since the last NIGHT. Call this every half
+        minute.
         """
-        night_ms, now_ms = self._clock.newest_ms(NIGHT), self._clock.now_ms()
+        night_ms = self._clock.newest_ms(NIGHT)
         with suppress(LedgerUnavailable):  # the next call tries again
-            if self._progress is not None:
-                self._database.write(job_queries.keep, LEASE, self._holder, now_ms)
-            elif not _was_since(night_ms, self._database.read(_newest), now_ms):
+            if self._progress is None and not _was_since(night_ms, self._database.read(_newest), self._clock.now_ms()):
                 self.begin(OPERATOR, night_ms)
+
+    def renew(self) -> None:
+        """Renew the lease of a running recount. Call this every RENEW_S."""
+        if self._progress is not None:
+            with suppress(LedgerUnavailable):  # the next call tries again
+                self._database.write(job_queries.keep, LEASE, self._holder, self._clock.now_ms())
 
     def begin(self, account: Account, since_ms: int | None = None) -> None:
         """Begin a recount in the background. When it ends, an audit entry is written. Does nothing while a worker is

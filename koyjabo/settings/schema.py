@@ -166,9 +166,9 @@ class Settings(BaseModel):
     rate_limit_registrations: int = setting(
         600,
         N_(
-            "visits per minute from one address, 0 for no limit; also limits heartbeats and requests with events (5 "
-            "times as many), events (50 times as many) and stored data (500 KB a day for each); high because a campus "
-            "may share one address"
+            "visits per minute from one address; high because a campus may share one. It also sets heartbeats and "
+            "requests with events (5 times as many), events (50 times) and stored data (500 KB a day for each visit "
+            "per minute). 0 removes all these limits"
         ),
         ge=0,
     )
@@ -208,8 +208,8 @@ class Settings(BaseModel):
     rate_limit_sockets: int = setting(
         2000,
         N_(
-            "open sockets from one address in one worker, and 3 times as many opened per minute; 0 removes these "
-            "limits and the limit per network"
+            "open sockets from one address in one worker, and 3 times as many opened per minute in all workers; 0 "
+            "removes these limits and the limit per network"
         ),
         ge=0,
     )

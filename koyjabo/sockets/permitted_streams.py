@@ -17,7 +17,8 @@ from koyjabo.core.services import Services
 from koyjabo.core.socket_errors import CLEAN_CLOSES, UNEXPECTED, close_code
 from koyjabo.models import SITE
 from koyjabo.observability.socket_log import NOWHERE
-from koyjabo.sockets.credentials import KINDS, identify, participant_for, sub_protocols
+from koyjabo.sockets.credentials import identify, sub_protocols
+from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.webkit.login.jwt import Claims
 

@@ -28,8 +28,9 @@ from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import Error, Kicked, Pong
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.credentials import KINDS, identify, participant_for
+from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.messages import MOST_ERRORS, VisibleMessage, is_true, unknown, visit_id
+from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.site_stream import admit, send_stats, show
 from koyjabo.webkit.current import services_of
 

@@ -18,7 +18,6 @@ from koyjabo.database.rows import Page, changed_rows, length
 from koyjabo.jobs import job_queries
 from koyjabo.models import SITE, Community, Webhook, WebhookDelivery, WebhookEvent
 from koyjabo.webhooks import event_queries, queries
-from koyjabo.webhooks.messages import Occurrence
 from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING, Endpoint
 
 LEASE = "webhooks"
@@ -82,7 +81,11 @@ class PollResult(NamedTuple):
 class DueDelivery(NamedTuple):
     n: int
     event_id: str
-    event: Occurrence
+    type: str
+    scope: str
+    community: str | None  # its name
+    at_ms: int
+    data: str  # JSON
 
 
 class DeliveryBatch(NamedTuple):
@@ -174,7 +177,7 @@ def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Deliver
     if hook is None or not hook.enabled or not job_queries.renew_lease(session, LEASE, worker, now_ms):
         return None
     delivery, event = WebhookDelivery, WebhookEvent
-    columns = (delivery.n, delivery.event_id, event.type, event.at_ms, event.scope, Community.name, event.data)
+    columns = (delivery.n, delivery.event_id, event.type, event.scope, Community.name, event.at_ms, event.data)
     query = select(*columns).outerjoin(event, event.id == delivery.event_id)
     query = query.outerjoin(Community, Community.id == event.scope)
     mine = (delivery.webhook_id == webhook_id, delivery.state == PENDING, delivery.next_ms <= now_ms)
@@ -184,11 +187,7 @@ def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Deliver
     gone = [row.n for row in rows if row.type is None]  # deleted with their community
     if gone:
         session.execute(update(delivery).where(delivery.n.in_(gone)).values(state=DEAD, done_ms=now_ms))
-    due = [
-        DueDelivery(row.n, row.event_id, Occurrence(row.type, row.at_ms, row.scope, row.name, json.loads(row.data)))
-        for row in rows
-        if row.type is not None
-    ]
+    due = [DueDelivery._make(row) for row in rows if row.type is not None]
     return DeliveryBatch(hook, queries.sealed_url(hook), due)
 
 

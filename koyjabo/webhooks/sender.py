@@ -4,6 +4,7 @@ endpoint, so a slow endpoint only delays itself.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterable
@@ -25,6 +26,7 @@ from koyjabo.observability.metrics import Metrics
 from koyjabo.outbound.messages import OutboundError
 from koyjabo.webhooks import delivery_queries, formats, queries, security
 from koyjabo.webhooks.delivery_queries import LEASE, DeliveryAttempt, DeliveryBatch, DueDelivery, Marked
+from koyjabo.webhooks.messages import Occurrence
 from koyjabo.webhooks.queries import Endpoint
 from koyjabo.webhooks.security import UrlRules, WebhookSealer, without_url
 
@@ -179,13 +181,14 @@ class Sender:
         if not keys:
             return made(UNREADABLE)
         try:
-            written = formats.write(batch.webhook.format, url, due.event, self._public_url)
+            event = Occurrence(due.type, due.at_ms, due.scope, due.community, json.loads(due.data))
+            written = formats.write(batch.webhook.format, url, event, self._public_url)
             signed = security.signature_headers(keys, due.event_id, at_ms // 1000, written.body)
             response = self._urls.post(url, {**written.headers, **signed}, written.body)
         except OutboundError as error:
             return made(str(error.kind), error.reason[:RESPONSE_LENGTH])
         except Exception:  # such as an event from a newer version; later events must still be sent
-            log.exception("webhook_attempt_failed type=%s", due.event.type)
+            log.exception("webhook_attempt_failed type=%s", due.type)
             return made(UNWRITABLE)
         text = without_url(response.body.decode("utf-8", "replace").replace("\0", ""), url)[:RESPONSE_LENGTH]
         is_delivered = 200 <= response.status < 300

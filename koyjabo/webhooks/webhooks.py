@@ -13,15 +13,7 @@ from koyjabo.audit.log import CHANGES, Actor, Subject
 from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import (
-    InvalidInput,
-    LedgerUnavailable,
-    TooManyWebhooks,
-    UnknownDelivery,
-    UnknownWebhook,
-    UrlRefused,
-    WebhookDisabled,
-)
+from koyjabo.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, UrlRefused
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, uuid_of
 from koyjabo.core.runtime import Runtime
@@ -53,6 +45,30 @@ CHANGES |= {
     "webhook.rotate": N_("Webhook secret renewed"),
     "webhook.delete": N_("Webhook deleted"),
 }
+
+
+class UnknownWebhook(KoyJaboError):
+    code = "unknown_webhook"
+    status = 404
+    sentence = N_("Webhook not found. It may already have been deleted.")
+
+
+class UnknownDelivery(KoyJaboError):
+    code = "unknown_delivery"
+    status = 404
+    sentence = N_("Delivery not found. Deliveries are kept for 30 days.")
+
+
+class WebhookDisabled(KoyJaboError):
+    code = "webhook_disabled"
+    status = 409
+    sentence = N_("This webhook is turned off. Turn it on first.")
+
+
+class TooManyWebhooks(KoyJaboError):
+    code = "too_many_webhooks"
+    status = 409
+    sentence = N_("This server already has 50 webhooks, the maximum. Delete one first.")
 
 
 class NewWebhook(NamedTuple):

@@ -94,7 +94,7 @@ def flood(server: Server, *emails: str) -> Iterator[list[int]]:
 
 @pytest.mark.honest_start
 @pytest.mark.long(
-    proved_by="accounts/passwords/test_hash_queue.py::test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each"
+    proved_by="accounts/test_hash_queue.py::test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each"
 )
 def test_60_addresses_that_flood_logins_keep_no_owner_from_logging_in(tmp_path):
     """The owner can log in on a familiar browser and on a new one, which waits while each address gets a slot."""

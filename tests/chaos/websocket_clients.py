@@ -27,7 +27,7 @@ AWAY, OPENING, OPEN = "away", "opening", "open"
 class WebSocketClient:
     """`on_event(event)` receives events. Before that, `on_open()` is called when a socket is accepted.
 
-    It names `visit`, if that is set.
+    After connecting, it names `visit`, if set.
     """
 
     def __init__(self, event_loop: EventLoop, path: str = "/", header: Callable[[], str] | None = None) -> None:
@@ -43,7 +43,7 @@ class WebSocketClient:
         self._attempt = 0
         self.visit: Visit | None = None
         self.times_open: list[tuple[float, float]] = []
-        """When it had a socket, from the first packet on, on the monotonic clock, in s."""
+        """Beginning and end of each connection, from the attempt to open it on, monotonic s."""
 
     def open(self) -> None:
         self.should_be_open = True

@@ -12,11 +12,11 @@ from support.programs.processes import wait_until
 
 from koyjabo.api_keys import queries as keys
 from koyjabo.api_keys.api_keys import ApiKeys, NewKey
-from koyjabo.core.errors import KoyJaboError, TooManyKeys, TooManyWebhooks
+from koyjabo.core.errors import KoyJaboError, TooManyKeys
 from koyjabo.core.identity import OPERATOR
 from koyjabo.webhooks import queries as webhooks
 from koyjabo.webhooks.services import WebhookServices
-from koyjabo.webhooks.webhooks import NewWebhook
+from koyjabo.webhooks.webhooks import NewWebhook, TooManyWebhooks
 
 KINDS = ("postgres", pytest.param("sqlite", marks=pytest.mark.long))
 pytestmark = pytest.mark.parametrize("module_database_kind", KINDS, indirect=True)

@@ -42,8 +42,9 @@ def test_recount_says_whether_all_agrees(site, admin):
 def test_recount_whose_worker_died_is_shown_as_interrupted(site, admin):
     recount(site, admin)
     site.rows("DELETE FROM audit_log WHERE action = 'ledger.recounted'")  # as if its worker had been lost
+    site.rows("UPDATE nightly_work SET worker = 'lost' WHERE name = 'recount'")
     assert "Counting: 0 of 0 rows" in words(admin.get("/receipt"))
-    site.time.pass_(seconds=5)
+    site.time.pass_(seconds=61)
     assert "Interrupted 16 Dec 2025" in words(admin.get("/receipt"))
 
 

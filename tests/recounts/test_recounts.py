@@ -121,10 +121,10 @@ def test_recount_keeps_its_lease_while_it_runs_and_loses_it_with_its_worker(site
         other.services[Recounts].begin(admin)
         for _ in range(2):
             site.time.pass_(seconds=50)
-            other.services[Recounts].tick()
+            other.services[Recounts].renew()
             site.services[Recounts].begin(admin)
         assert actions(site, admin) == [BEGUN]
-        site.time.pass_(seconds=61)  # without a tick, as if its worker were dead
+        site.time.pass_(seconds=61)  # without a renewal, as if its worker were dead
         site.services[Recounts].begin(admin)
         assert actions(site, admin) == [BEGUN, BEGUN]
         pause.over.set()

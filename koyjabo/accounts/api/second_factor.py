@@ -71,8 +71,8 @@ def second_factor_options() -> Response:
 @describe("Get the state of your two-step login", {200: StateResponse, **TOKEN})
 def second_factor_state() -> Response:
     """The state of your two-step login."""
-    account, factors = tokens.require_account().account, current()[AccountServices]
-    state, passkeys = factors.second_factors.state(account), factors.passkeys.all(account)
+    account, services = tokens.require_account().account, current()[AccountServices]
+    state, passkeys = services.second_factors.state(account), services.passkeys.all(account)
     has_totp = state.totp_ms is not None
     return json_response(StateResponse(totp=has_totp, passkeys=len(passkeys), recovery_codes=state.recovery_codes))
 

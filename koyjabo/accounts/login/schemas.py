@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
@@ -254,35 +253,3 @@ class PasskeyResponse(BaseModel):
         used_at = None if line.used_ms is None else iso(line.used_ms)
         optional = {} if codes is None else {"recovery_codes": codes}
         return cls(id=line.id, name=line.name, created_at=iso(line.created_ms), used_at=used_at, **optional)
-
-
-def _from_text(value: Any) -> dict[str, Any] | None:
-    """Parse JSON that a script has written into a field."""
-    try:
-        return object_only(json.loads(value)) if value else None
-    except (ValueError, RecursionError):
-        raise refuse("must be JSON") from None
-
-
-CredentialText = Annotated[dict[str, Any] | None, BeforeValidator(_from_text)]
-
-
-class NewPasswordBody(Body):
-    """Form on the page that a password reset link opens."""
-
-    new_password: NewPassword
-
-
-class EnrolBody(CodeBody):
-    """Form for setting up two-step login during a login."""
-
-    token: Typed
-
-
-class SecondStepBody(SecondFactorBody):
-    credential: CredentialText = None
-
-
-class NewPasskeyBody(Body):
-    credential: CredentialText = None
-    name: PasskeyName = ""

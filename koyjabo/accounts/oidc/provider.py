@@ -39,8 +39,10 @@ the last known endpoints are used.
 """
 
 LEEWAY_S = 30
+"""How far the clocks of the provider and of this server may differ when an ID token is verified, s."""
+
 LONGEST_TOKEN, LONGEST_SUBJECT = 16 * 1024, 255
-REQUIRED = ["iss", "sub", "aud", "exp", "iat"]
+REQUIRED_CLAIMS = ["iss", "sub", "aud", "exp", "iat"]
 
 JSON = "application/json"
 BEARER = re.compile(r"[A-Za-z0-9\-._~+/]{1,8000}=*", re.ASCII)
@@ -269,7 +271,7 @@ def read_id_token(
         key = find_key(key_id if isinstance(key_id, str) else None, algorithm)
         if key is None:
             raise InvalidIdToken("key")
-        options: Any = {"require": REQUIRED}
+        options: Any = {"require": REQUIRED_CLAIMS}
         claims = jwt.decode(
             token, key, [algorithm], options, audience=provider.client_id, issuer=provider.issuer, leeway=LEEWAY_S
         )

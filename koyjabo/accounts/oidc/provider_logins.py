@@ -158,7 +158,7 @@ class ProviderLogins:
         return self._open(new, person)
 
     def _open(self, new: NewLogin, person: UserRecord) -> Grant | None:
-        settle = partial(queries.use, user=new.user, user_id=person.id, now_ms=self._clock.now_ms())
+        settle = partial(queries.use, identity=new.user, user_id=person.id, now_ms=self._clock.now_ms())
         proof = Proof(new.provider, settle, "provider")
         return self._accounts.open_session(person, new.browser.user_agent, new.browser.is_familiar(person), proof)
 

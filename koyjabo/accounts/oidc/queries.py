@@ -29,19 +29,19 @@ class WaysToLogIn(NamedTuple):
     identities: tuple[ConnectedIdentity, ...]
 
 
-def find(session: Session, user: ProviderUser) -> UserRecord | None:
-    result = session.execute(select(User).join(OidcIdentity, OidcIdentity.user_id == User.id).where(*_is(user)))
-    known = result.scalar_one_or_none()
-    return None if known is None else queries.known(known)
+def find(session: Session, identity: ProviderUser) -> UserRecord | None:
+    result = session.execute(select(User).join(OidcIdentity, OidcIdentity.user_id == User.id).where(*_is(identity)))
+    user = result.scalar_one_or_none()
+    return None if user is None else queries.known(user)
 
 
-def use(session: Session, user: ProviderUser, user_id: str, now_ms: int) -> bool:
+def use(session: Session, identity: ProviderUser, user_id: str, now_ms: int) -> bool:
     """Record a login. Returns False if the identity was disconnected in the meantime."""
-    theirs = update(OidcIdentity).where(*_is(user), OidcIdentity.user_id == user_id)
+    theirs = update(OidcIdentity).where(*_is(identity), OidcIdentity.user_id == user_id)
     return changed_rows(session, theirs.values(used_ms=now_ms)) == 1
 
 
-def sign_up(session: Session, person: UserRecord, email_key: str, user: ProviderUser, now_ms: int) -> None:
+def sign_up(session: Session, person: UserRecord, email_key: str, identity: ProviderUser, now_ms: int) -> None:
     """Create a user who logs in with this identity. Raises EmailTaken, also if another request has just connected the
     identity.
     """
@@ -49,22 +49,22 @@ def sign_up(session: Session, person: UserRecord, email_key: str, user: Provider
     if person.is_verified:
         session.execute(update(User).where(User.id == person.id).values(verified_ms=now_ms))
     try:
-        connect(session, person.id, user, now_ms)
+        connect(session, person.id, identity, now_ms)
     except ProviderConnected:
         raise EmailTaken from None
 
 
-def connect(session: Session, user_id: str, user: ProviderUser, now_ms: int) -> bool:
+def connect(session: Session, user_id: str, identity: ProviderUser, now_ms: int) -> bool:
     """Connect an identity. Returns False if it was connected before. Raises ProviderConnected if it belongs to another
     user, and UnknownUser.
     """
     if _locked(session, user_id) is None:
         raise UnknownUser
-    owner = find(session, user)
+    owner = find(session, identity)
     if owner is not None and owner.id != user_id:
         raise ProviderConnected
     if owner is None:
-        session.add(OidcIdentity(issuer=user.issuer, subject=user.subject, user_id=user_id, created_ms=now_ms))
+        session.add(OidcIdentity(issuer=identity.issuer, subject=identity.subject, user_id=user_id, created_ms=now_ms))
         try:
             session.flush()
         except IntegrityError:  # for all but one of several concurrent callers
@@ -94,8 +94,8 @@ def ways(session: Session, user_id: str) -> WaysToLogIn:
     return WaysToLogIn(passwords.is_usable(password), tuple(ConnectedIdentity._make(row) for row in rows))
 
 
-def _is(user: ProviderUser) -> tuple[Any, ...]:
-    return OidcIdentity.issuer == user.issuer, OidcIdentity.subject == user.subject
+def _is(identity: ProviderUser) -> tuple[Any, ...]:
+    return OidcIdentity.issuer == identity.issuer, OidcIdentity.subject == identity.subject
 
 
 def _locked(session: Session, user_id: str) -> User | None:

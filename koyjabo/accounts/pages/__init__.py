@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from koyjabo.accounts.pages import account, login, second_factor, users  # noqa: F401  (they add their routes)
+from koyjabo.accounts.pages import account, login, provider_login, second_factor, users  # noqa: F401  (they add routes)

@@ -9,8 +9,9 @@ from flask_babel import gettext as _
 
 from koyjabo.accounts.errors import UnknownLink
 from koyjabo.accounts.login import authentication, login_limits
-from koyjabo.accounts.login.schemas import NewPasswordBody, PasswordResetBody, ProfileBody
+from koyjabo.accounts.login.schemas import PasswordResetBody, ProfileBody
 from koyjabo.accounts.login_session_queries import SessionLine
+from koyjabo.accounts.pages.form_fields import NewPasswordBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.credential_rules import email_key
 from koyjabo.core.errors import EmailTaken, WrongCode, WrongCredentials

@@ -4,27 +4,22 @@ Creating a passkey needs JavaScript, because WebAuthn does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, make_response, render_template, url_for
 from flask_babel import lazy_gettext as _
-from flask_babel.speaklater import LazyString
 
 from koyjabo.accounts.errors import (
     EmailUnconfirmed,
-    LastWayToLogIn,
     NoSecondFactor,
-    ProviderUnavailable,
     SecondFactorExpired,
-    SecondFactorOn,
     TooManyPasskeys,
     WrongPasskey,
 )
 from koyjabo.accounts.login import authentication
-from koyjabo.accounts.login.schemas import CodeBody, NewPasskeyBody, ProofBody
+from koyjabo.accounts.login.schemas import CodeBody
+from koyjabo.accounts.pages.form_fields import NewPasskeyBody
+from koyjabo.accounts.pages.security_changes import SecurityChange, ask, carry_out
 from koyjabo.accounts.services import AccountServices
-from koyjabo.core.errors import KoyJaboError, WrongCode
+from koyjabo.core.errors import WrongCode
 from koyjabo.core.identity import Login
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import pages as bp
@@ -33,51 +28,6 @@ from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.pages.flash import done
-
-
-class SecurityChange(NamedTuple):
-    """A change: the texts of the page that asks for the password, and the page to return to."""
-
-    title: LazyString | str
-    explanation: LazyString | str
-    label: LazyString | str
-    is_removal: bool = False
-    page: str = "pages.second_factors"
-
-
-def ask(
-    login: Login,
-    change: SecurityChange,
-    form: Form[ProofBody] | None = None,
-    status: int = 200,
-    problem: KoyJaboError | None = None,
-) -> Response:
-    """The page that asks for the password and, while an authenticator app is on, for a code."""
-    page = render_template(
-        "accounts/confirm.html",
-        account=login.account,
-        change=change,
-        form=form or Form(ProofBody),
-        needs_code=current()[AccountServices].second_factors.state(login.account).totp_ms is not None,
-        action=request.path,
-        problem=problem,
-    )
-    return make_response(page, status)
-
-
-def carry_out(login: Login, change: SecurityChange, act: Callable[[], Response]) -> Response:
-    """Verify the form's password and code, then call `act`."""
-    form = Form(ProofBody)
-    body = form.read()
-    try:
-        with authentication.errors_in(form):
-            if body is not None:
-                authentication.confirm(login, body)
-                return act()
-    except (SecondFactorOn, NoSecondFactor, EmailUnconfirmed, LastWayToLogIn, ProviderUnavailable) as error:
-        return ask(login, change, form, 409, error)
-    return ask(login, change, form, 422)
-
 
 TOTP = SecurityChange(
     _("Set up an authenticator app"),
@@ -115,10 +65,9 @@ PASSKEY_OFF = SecurityChange(
 
 @bp.get("/account/second-factor")
 def second_factors() -> Response:
-    login, accounts = page_login.require_login(), current()[AccountServices]
-    factors = current()[AccountServices]
-    state, passkeys = factors.second_factors.state(login.account), factors.passkeys.all(login.account)
-    is_unconfirmed = current()[MailOutbox].is_on and not accounts.email_links.state(login.account).is_verified
+    login, services = page_login.require_login(), current()[AccountServices]
+    state, passkeys = services.second_factors.state(login.account), services.passkeys.all(login.account)
+    is_unconfirmed = current()[MailOutbox].is_on and not services.email_links.state(login.account).is_verified
     page = render_template("accounts/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
     return make_response(page)
 

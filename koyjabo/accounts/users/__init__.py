@@ -1,1 +1,1 @@
-"""Changes to users by admins and operators, the first admin, and users of other systems."""
+"""Changes to users by admins and operators, the first admin, invitations, and users of other systems."""

@@ -1,4 +1,4 @@
-"""API calls for communities and their members, including calls that use another system's ids."""
+"""API calls for communities and their members, including messages and calls that use another system's ids."""
 
 from __future__ import annotations
 

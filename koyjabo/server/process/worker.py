@@ -180,7 +180,8 @@ def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: 
     from koyjabo.server.websockets.websockets import Sockets
 
     an_address = settings.rate_limit_sockets
-    rate = Rate(share(an_address * HANDSHAKES_OF_A_SOCKET, settings.web_concurrency)) if an_address else None
+    handshakes = share(an_address * HANDSHAKES_OF_A_SOCKET, settings.web_concurrency, fewest=an_address)
+    rate = Rate(handshakes) if an_address else None
     a_network = max(1, most // NETWORK_DIVISOR) if an_address else most
     return Sockets(runtime, ConnectionLoop(runtime, poller, most, an_address or most, a_network, rate))
 

@@ -108,7 +108,7 @@ class Engine:
     def _on_connect(self, sid: str, environ: dict[str, Any]) -> Any:
         """Admit a client. Returns a refusal for python-engineio, or the result of python-socketio's handler."""
         client = self._server.sockets[sid]
-        # Like python-engineio, ignores the `Upgrade` header. The connection loop counts WebSockets.
+        # As in python-engineio, the query decides, not the `Upgrade` header. The connection loop counts WebSockets.
         if _query(environ)["transport"][0] == POLLING:
             address = client_address.limit_key(environ)
             if not self._connections.reserve(address):

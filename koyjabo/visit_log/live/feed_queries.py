@@ -118,4 +118,4 @@ def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened
 
 def names(session: Session, ids: Collection[str]) -> dict[str, str]:
     """The names of communities by id. Unknown ids are left out."""
-    return dict(session.execute(select(Community.id, Community.name).where(Community.id.in_(ids))).tuples().all())
+    return dict(session.execute(select(Community.id, Community.name).where(Community.id.in_(ids))).all())

@@ -10,7 +10,7 @@ import json
 import re
 import unicodedata
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Flask, Response, make_response, render_template, request
 
@@ -70,9 +70,12 @@ def page(question: Confirmation, status: int = 200, errors: dict[str, str] | Non
     if status == 422:
         sent.form.values[TYPED] = request.form.get(TYPED, "")
         sent.form.errors.update(errors or {})
-    template = "webkit/panel/question.html" if request.blueprint == admin.name else "webkit/question.html"
-    values = {"question": question, "sent": sent, "digest": _digest(question), "has_changed": status == 409}
-    return make_response(render_template(template, may_change=True, **values), status)
+    is_panel = request.blueprint == admin.name
+    values: dict[str, Any] = {"question": question, "sent": sent, "digest": _digest(question), "is_panel": is_panel}
+    if is_panel:
+        values["may_change"] = True  # viewers are not asked
+    template = "webkit/panel/question.html" if is_panel else "webkit/question.html"
+    return make_response(render_template(template, has_changed=status == 409, **values), status)
 
 
 def _ask(error: Unconfirmed) -> Response:

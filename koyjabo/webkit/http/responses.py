@@ -1,4 +1,4 @@
-"""Plain responses, and responses with models; caches must not store either."""
+"""Responses, and the cache headers of pages."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_site_without_accounts_has_none_by_them(sqlite_database):
     with Site(sqlite_database.url) as empty:
         people = empty.services[AccountServices]
         person = people.external.find_or_make({"first": None})["first"]
-        assert (person.name, people.credentials.has_users()) == ("first", False)
+        assert (person.name, people.credentials.make_up_admin() is None) == ("first", False)
 
 
 def test_people_without_account_are_in_no_list_of_accounts(site, people, community, boss):

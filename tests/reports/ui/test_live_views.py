@@ -17,7 +17,7 @@ from support.programs.threads import in_thread
 from koyjabo.core.errors import TooBusy
 from koyjabo.models import SITE, Scope
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.reports.pages import ShareStream
+from koyjabo.reports.pages.share_links import ShareStream
 from koyjabo.reports.shares import PASS_S
 from koyjabo.reports.ui.base import of_community
 from koyjabo.reports.ui.live_views import MOST_OF_ONE, LiveViews

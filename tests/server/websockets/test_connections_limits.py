@@ -4,6 +4,7 @@ see.
 
 from __future__ import annotations
 
+import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -47,10 +48,13 @@ LIMITS = {
 
 
 class Limited:
-    """A server, and the clients that a test has connected to it."""
+    """A server, and the clients that a test has connected to it. Its two addresses have not made a handshake before."""
+
+    numbers = itertools.count(1)
 
     def __init__(self, server) -> None:
         self.server = server
+        self.address, self.another = (f"192.0.2.{next(self.numbers)}" for _ in range(2))
         self.clients: list[WebSocket] = []
 
     def connect(self, *addresses: str, kind: type[WebSocket] = WebSocket, path: str = "") -> WebSocket:
@@ -89,30 +93,30 @@ def limit(name: str) -> pytest.MarkDecorator:
 @PATHS
 def test_one_too_many_of_an_address_is_closed_and_another_address_is_not(limited, path):
     """The refused client receives only the close."""
-    limited.fill(ADDRESS)
-    refused = limited.connect(ADDRESS, path=path)
+    limited.fill(limited.address)
+    refused = limited.connect(limited.address, path=path)
     assert refused.close_frame() == SORRY
     limited.server.emit()
     refused.send(close(TOO_MANY))
     assert refused.rest() == b""
     assert limited.server.held()["members"] == MOST
-    assert limited.connect(ANOTHER).is_answered()
+    assert limited.connect(limited.another).is_answered()
 
 
 @limit("of_an_address")
 @pytest.mark.parametrize("how", ["close", "end", "reset"])
 def test_place_is_free_again_when_one_leaves_although_others_were_refused(limited, how):
-    first, *_ = limited.fill(ADDRESS)
-    for _ in range(2 * MOST):
-        assert limited.connect(ADDRESS).close_frame() == SORRY
+    first, *_ = limited.fill(limited.address)
+    for _ in range(MOST):
+        assert limited.connect(limited.address).close_frame() == SORRY
     if how == "close":
         first.send(close())
         first.rest()
     else:
         getattr(first, how)()
     limited.server.wait_until_held(sockets=MOST - 1)
-    assert limited.connect(ADDRESS).is_answered()
-    assert limited.connect(ADDRESS).close_frame() == SORRY
+    assert limited.connect(limited.address).is_answered()
+    assert limited.connect(limited.address).close_frame() == SORRY
 
 
 @limit("of_an_address")
@@ -129,7 +133,7 @@ def test_this_machine_is_one_address_with_ten_times_the_allowance(limited):
     for _ in range(10 * MOST):
         assert limited.connect().is_answered()
     assert limited.connect().close_frame() == SORRY
-    assert limited.connect(ADDRESS).is_answered()
+    assert limited.connect(limited.address).is_answered()
 
 
 @limit("of_a_network")
@@ -223,7 +227,7 @@ def test_polling_client_is_counted_whatever_it_would_upgrade_to(limited):
     upgrades = ((), ("Upgrade: websocket",), ("Upgrade: websocket", "Connection: Upgrade"))
     for sent in upgrades * 2:
         with Connection(limited.server.port) as connection:
-            answer = connection.ask("GET", at, f"X-Forwarded-For: {ADDRESS}", *sent)
+            answer = connection.ask("GET", at, f"X-Forwarded-For: {limited.address}", *sent)
         assert answer.status == (200 if len(sids) < MOST else 401)
         sids += [json.loads(answer.body[1:])["sid"]] if answer.status == 200 else []
     for sid in sids:

@@ -1,4 +1,4 @@
-"""The reports of a community, for its moderators, and /share/…: the reports of a share link, for anyone who has it."""
+"""/share/…: the reports of a share link, for anyone who has the link, and the WebSocket that pushes their numbers."""
 
 from __future__ import annotations
 
@@ -7,22 +7,17 @@ from typing import Any
 
 from flask import Request, Response, make_response, render_template, request, url_for
 
-from koyjabo.communities import ui as member_forms
-from koyjabo.communities.roles import MODERATOR
 from koyjabo.core.services import Services
 from koyjabo.core.socket_errors import close_code
-from koyjabo.models import Scope
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.share_queries import OpenLink
 from koyjabo.reports.shares import ShareLocked, UnknownShare, WrongPassword
-from koyjabo.reports.ui import annotation_texts, choices, community, share_forms
-from koyjabo.reports.ui.base import ReportContext, of_community, of_link
+from koyjabo.reports.ui import share_forms
+from koyjabo.reports.ui.base import of_link
 from koyjabo.reports.ui.live_views import LiveViews
-from koyjabo.reports.ui.share_forms import ShareDesk
 from koyjabo.reports.ui.view import view_of
-from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.sockets import routes
 from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.webkit.blueprints import pages as bp
@@ -34,62 +29,6 @@ from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import Typed
-
-
-@bp.get("/communities/<community_id>/shares")
-def community_shares(community_id: str) -> Response:
-    return _desk(community_id).list()
-
-
-@bp.get("/communities/<community_id>/shares/new")
-def new_share(community_id: str) -> Response:
-    return _desk(community_id).new()
-
-
-@bp.post("/communities/<community_id>/shares/new")
-def create_share(community_id: str) -> Response:
-    return _desk(community_id).create()
-
-
-@bp.post("/communities/<community_id>/shares/<share_id>/end")
-def end_share(community_id: str, share_id: str) -> Response:
-    return _desk(community_id).end(share_id)
-
-
-def _desk(community_id: str) -> ShareDesk:
-    at = member_forms.enter(community_id, MODERATOR)
-    show = partial(member_forms.page, at=at)
-    return ShareDesk(at.account, show, "pages.community_shares", {"community_id": at.community.id})
-
-
-@bp.get("/communities/<community_id>/reports")
-def community_reports(community_id: str) -> Response:
-    """Show the reports for the range in the URL."""
-    at = member_forms.enter(community_id, MODERATOR)
-    limits.count_report(at.account.id)
-    view, problems = view_of(_base(at.scope), request.args.items(multi=True))
-    if view.parts:
-        return make_response(render_template("reports/parts.html", view=view))
-    figures = view.extra._asdict()
-    conversions = community.conversions(figures.pop("conversions"), figures.pop("pages"))
-    return member_forms.page(
-        "reports/community_reports",
-        at,
-        400 if problems else 200,
-        view=view,
-        problems=problems,
-        yesterday=yesterday(at.scope, request.path),
-        conversions=conversions,
-        now_ms=current().clock.now_ms(),
-        **figures,
-    )
-
-
-def _base(scope: Scope) -> ReportContext:
-    path = url_for("pages.community_reports", community_id=scope)
-    notes, share = partial(annotation_texts.notes, scope), url_for("pages.new_share", community_id=scope)
-    base = of_community(scope)._replace(path=path, notes=notes, share=share, extra=community.of_moment)
-    return choices.remembered(base)
 
 
 class PasswordOfShareBody(Body):

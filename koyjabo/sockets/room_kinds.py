@@ -1,0 +1,48 @@
+"""The kinds of community rooms that clients may join, with the role that each requires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from koyjabo.communities.live.participant import Participant
+from koyjabo.communities.permissions import RequiredAccess
+from koyjabo.communities.roles import MEMBER, MODERATOR
+from koyjabo.core.errors import KoyJaboError, Unauthenticated
+from koyjabo.core.identity import uuid_of
+from koyjabo.sockets.credentials import token_to_verify
+from koyjabo.webkit.login.jwt import Claims
+
+NO_COMMUNITY = "-"
+
+
+class Kind(NamedTuple):
+    role: str  # the lowest role that may join
+    is_dashboard: bool
+
+
+KINDS = {"visitors": Kind(MEMBER, False), "visitor_dashboard": Kind(MODERATOR, True)}
+
+
+def participant_for(
+    kind: Kind,
+    member: Any,
+    claims: Claims | None,
+    community_id: str,
+    end: Callable[[KoyJaboError], None],
+    admitted_by: str | None = None,
+) -> Participant:
+    """A participant for `CommunityRooms.join`. An invalid community id counts as an unknown community. Raises
+    Unauthenticated for a dashboard if `claims` is None.
+    """
+    community = uuid_of(community_id) or NO_COMMUNITY
+    if claims is None:
+        return Participant(member, _of_stranger(kind, community), kind.is_dashboard, end)
+    needed = RequiredAccess(claims.session_id, claims.user_id, community, kind.role, claims.by_token)
+    return Participant(member, needed, kind.is_dashboard, end, refresh_id=token_to_verify(claims, admitted_by))
+
+
+def _of_stranger(kind: Kind, community_id: str) -> RequiredAccess:
+    if kind.is_dashboard:
+        raise Unauthenticated
+    return RequiredAccess.of_stranger(community_id)
