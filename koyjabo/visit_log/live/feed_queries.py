@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 
 from koyjabo.core.identity import DELETED
 from koyjabo.evidence import queries as attendance_queries
@@ -52,13 +52,8 @@ class Opened(NamedTuple):
     at_ms: int
 
 
-# A community's own pages have its id in their path. The feed shows its name instead.
-VISITED = aliased(Community)
-IS_VISITED = func.substr(Visit.page, len("/communities/") + 1, 36) == VISITED.id
-PAGE = func.coalesce(func.replace(Visit.page, VISITED.id, VISITED.name), Visit.page).label("page")
-
 COLUMNS = (
-    *(PAGE if name == "page" else getattr(Visit, name) for name in LiveVisit._fields[:6]),
+    *(getattr(Visit, name) for name in LiveVisit._fields[:6]),
     Visit.user_agent,
     Visit.scope,
     Community.name.label("community"),
@@ -69,7 +64,6 @@ COLUMNS = (
 # Statements are built once, because feeds execute them for each visit.
 VISITS_AFTER = (
     select(*COLUMNS)
-    .outerjoin(VISITED, IS_VISITED)
     .outerjoin(Community, Community.id == Visit.scope)
     .outerjoin(User, User.id == Visit.user_id)
     .where(Visit.id > bindparam("after"))
@@ -82,8 +76,7 @@ MEASURED = (
     .order_by(Visit.id.desc())
 )
 OPENED_AFTER = (
-    select(Visit.visitor_id, PAGE, Visit.at_ms)
-    .outerjoin(VISITED, IS_VISITED)
+    select(Visit.visitor_id, Visit.page, Visit.at_ms)
     .where(Visit.id > bindparam("after"), Visit.at_ms >= bindparam("since_ms"))
     .where(~Visit.visitor_id.startswith(DELETED))  # not erased in the meantime
     .order_by(Visit.id.desc())

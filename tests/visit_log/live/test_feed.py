@@ -120,18 +120,6 @@ def test_visit_with_the_longest_texts_is_less_than_a_kilobyte(site, feed):
     assert page.startswith(visit["page"][:-1])
 
 
-@pytest.mark.both_kinds
-def test_page_of_a_community_has_its_name_instead_of_its_id(site):
-    community = found(sign_up(site, "ayesha"), name="Mirpur", is_open=True)["id"]
-    site.post(json={"visitorId": "a", "communityId": community, "page": f"/communities/{community}"})
-    site.register("b", page=f"/communities/{community}/members")
-    site.register("c", page="/communities/00000000-0000-4000-8000-000000000000")
-    event = first(site.services[VisitLogServices].live_panel.current())
-    pages = ["/communities/00000000-0000-4000-8000-000000000000", "/communities/Mirpur/members", "/communities/Mirpur"]
-    assert [visit["page"] for visit in event["visits"]] == pages
-    assert event["pages"] == dict.fromkeys(pages, 1)
-
-
 def test_visitor_counts_once_at_the_page_opened_last_for_the_active_window(site, feed, time):
     site.register("a", page="/fares")
     time.pass_(seconds=60)
