@@ -57,8 +57,8 @@ class AttendedTime:
         """Add spans that have ended. Returns the attended time until the first of the running spans began at
         `began_ms`, and when it began; None without running spans.
         """
-        for span in ended:
-            self.add(*span)
+        later = [(max(began, self.settled_until_ms), end) for began, end in ended if end > self.settled_until_ms]
+        self.spans = union([*self.spans, *later])
         if not began_ms:
             return self.total_ms(), None
         since_ms = max(self.settled_until_ms, min(began_ms))

@@ -6,6 +6,7 @@ Spans are absolute, so one that has been written since then counts once.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from types import NoneType
 from typing import Any, NamedTuple
 
 from koyjabo.cluster.base import Cluster
@@ -13,7 +14,13 @@ from koyjabo.core.clock import Clock
 from koyjabo.evidence.queries import Shown
 
 KEPT_MS = 5_000
-"""How long another worker's answer counts, ms. A worker that was killed sends no newer one."""
+"""How long another worker's response counts, ms. A worker that was killed sends no newer one."""
+
+MOST_SENT = 500
+"""Maximum number of spans in a response, newest first. A worker has more only while it cannot write them."""
+
+TYPES = ((str,), (str, NoneType), (int,), (int,), (bool,), (bool, NoneType), (bool,))
+"""Types of the fields of `Shown`."""
 
 
 class Unwritten(NamedTuple):
@@ -32,24 +39,40 @@ class UnwrittenSpans:
         self._worker = cluster.workers.own_id
         self._clock = clock
         self._own = own
-        self._answers: dict[str, tuple[int, Unwritten]] = {}  # by worker, with the elapsed time of their arrival
+        self._responses: dict[str, tuple[int, Unwritten]] = {}  # by worker, with the elapsed time of their arrival
 
     def of(self, visitors: Collection[str]) -> Unwritten:
         """The spans of these visitors. Other workers' spans are as of the previous call. Never waits."""
+        if not visitors:
+            return Unwritten([], [])
         self._bus.send_to_workers(self.ASKED, [self._worker, sorted(visitors)], key=self._worker)
-        since_ms, answers = self._clock.elapsed_ms() - KEPT_MS, self._answers.items()
-        self._answers = {worker: (at_ms, spans) for worker, (at_ms, spans) in answers if at_ms > since_ms}
         ended, running = self._own(visitors)
-        for _, spans in self._answers.values():
+        for _, spans in self._newest().values():
             ended, running = ended + spans.ended, running + spans.running
         return Unwritten(ended, running)
 
     def answer(self, subject: str, message: Any) -> None:
         asking, visitors = message
-        self._bus.send_to_workers(self.ANSWERED, [asking, self._worker, *self._own(visitors)], key=asking)
+        ended, running = self._own(visitors)
+        spans = ended[-MOST_SENT:], running[-MOST_SENT:]
+        self._bus.send_to_workers(self.ANSWERED, [asking, self._worker, *spans], key=asking)
 
     def receive(self, subject: str, message: Any) -> None:
-        asking, worker, *spans = message
+        """Keep another worker's spans. Raises ValueError."""
+        asking, worker, ended, running = message
         if asking == self._worker:
-            ended, running = ([Shown(*span) for span in part] for part in spans)
-            self._answers[worker] = self._clock.elapsed_ms(), Unwritten(ended, running)
+            spans = Unwritten([_shown(span) for span in ended], [_shown(span) for span in running])
+            self._responses = {**self._newest(), worker: (self._clock.elapsed_ms(), spans)}
+
+    def _newest(self) -> dict[str, tuple[int, Unwritten]]:
+        """The responses that still count. Another thread may replace the dictionary, but never changes it."""
+        since_ms = self._clock.elapsed_ms() - KEPT_MS
+        return {worker: (at_ms, spans) for worker, (at_ms, spans) in self._responses.items() if at_ms > since_ms}
+
+
+def _shown(fields: list[Any]) -> Shown:
+    """A span from a message. Raises ValueError."""
+    for value, types in zip(fields, TYPES, strict=True):
+        if not isinstance(value, types):
+            raise ValueError("not a span")
+    return Shown(*fields)

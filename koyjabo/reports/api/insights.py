@@ -158,7 +158,8 @@ def respond(
     """
     report, insights = REPORTS[name], insights or current()[ReportServices].reports
     pairs = list(request.args.items(multi=True))
-    asked = insights.asked(pairs, scope, ("format", *(report.query.keys() - COMPARE.keys())), default)
+    others = report.query.keys() - COMPARE.keys()  # `Parameters` reads `compare` itself
+    asked = insights.asked(pairs, scope, ("format", *others), default)
     if asked.compare and name != "summary":
         raise InvalidInput(details={"compare": "can only be used with the summary"})
     asked = replace(asked, question=asked.question.within(filters))

@@ -42,7 +42,7 @@ class Storing:
         with suppress(LedgerUnavailable):  # the next tick tries again
             has_other_rules = self._has_other_rules()
             self.last_behind, is_due = self._database.read(block_queries.backlog)
-            if (has_other_rules or is_due) and self._is_leased():
+            if (has_other_rules or is_due) and self._take_lease():
                 self._tasks.start(LEASE, self._work)
 
     def behind(self) -> int:
@@ -72,7 +72,7 @@ class Storing:
         rules = self._database.scan(self._live.at).rules
         return not self._has_begun and rules not in (None, self._live.rules)
 
-    def _is_leased(self) -> bool:
+    def _take_lease(self) -> bool:
         """Take or renew the lease. Returns False if another worker has it."""
         self._renewed_ms = self._clock.elapsed_ms()
         return self._tasks.take()
@@ -80,7 +80,7 @@ class Storing:
     def _renew(self, visits: int) -> None:
         """Renew the lease. If another worker has taken it, both store, and each block is stored once."""
         if self._clock.elapsed_ms() - self._renewed_ms >= RENEW_MS:
-            self._is_leased()
+            self._take_lease()
 
     def _work(self) -> None:
         self.catch_up(self._renew)

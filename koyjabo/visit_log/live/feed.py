@@ -1,8 +1,7 @@
 """The panel's room on this worker, and its source: changes since the last event, read from the ledger.
 
-Of all this, only unwritten spans are sent over the bus. The message that announces new numbers for the site also makes
-the room read again.
-If that message is lost, visits appear a second later, with the next regular read.
+Only unwritten spans are sent over the bus. The message that announces new numbers for the site also makes the room read
+again. If it is lost, visits appear a second later, with the next regular read.
 """
 
 from __future__ import annotations
@@ -66,9 +65,9 @@ class OpenedPages:
         while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
             self._last.popitem(last=False)
         visitors = Counter(opened.page or NO_PAGE for opened in self._last.values())
-        largest = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMED])
-        rest = visitors.total() - sum(largest.values())
-        return {**largest, OTHER: rest} if rest else largest
+        named = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMED])
+        rest = visitors.total() - sum(named.values())
+        return {**named, OTHER: rest} if rest else named
 
 
 class News(NamedTuple):

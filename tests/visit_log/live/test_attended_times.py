@@ -97,6 +97,14 @@ def test_span_that_another_worker_has_written_since_its_answer_counts_once(pages
     assert pages.attended() == {"1": (3_000, None, "")}
 
 
+def test_spans_of_another_worker_that_are_none_are_refused(pages):
+    unwritten = pages.attendance.unwritten
+    for span in (["ayesha"], ["ayesha", None, "soon", 0, False, None, False]):
+        with pytest.raises(ValueError, match="span|argument"):
+            unwritten.receive("spans", [unwritten._worker, "another", [], [span]])
+    assert unwritten.of({"ayesha"}).running == []
+
+
 def test_late_visit_gets_no_time(pages):
     pages.site.register("ayesha", visitId="1", timestamp=pages.site.time.ms - 100_000)
     pages.open("tab", "ayesha", "1")
