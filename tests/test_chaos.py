@@ -116,8 +116,8 @@ def test_events_that_are_lost_doubled_or_unknown_are_breaches(journal, rows, wha
     [
         (1, [], True),
         (30_000, [], True),
-        (33_000, [], False),
-        (33_000, ["clock steps"], True),
+        (40_000, [], False),
+        (40_000, ["clock steps"], True),
         (0, ["kill -9 of a worker"], False),
     ],
 )

@@ -100,7 +100,7 @@ def test_span_that_another_worker_has_written_since_its_answer_counts_once(pages
 def test_spans_of_another_worker_that_are_none_are_refused(pages):
     unwritten = pages.attendance.unwritten
     for span in (["ayesha"], ["ayesha", None, "soon", 0, False, None, False]):
-        with pytest.raises(ValueError, match="span|argument"):
+        with pytest.raises(ValueError, match=r"span|argument"):
             unwritten.receive("spans", [unwritten._worker, "another", [], [span]])
     assert unwritten.of({"ayesha"}).running == []
 
