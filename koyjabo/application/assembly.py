@@ -198,6 +198,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[WebhookServices].sender.close)
     at_close(services[WebhookServices].events.close)
     at_close(services[Alerts].close)
+    at_close(services[Recounts].close)
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
     at_close(services[Backups].close)

@@ -188,8 +188,8 @@ def pieces(path: Path, size: int) -> Iterator[bytes]:
             yield piece
 
 
-PREFIX = ".koyjabo-backup-"
-OURS = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}", re.ASCII)
+FOLDER_PREFIX = ".koyjabo-backup-"
+OUR_FOLDERS = re.compile(re.escape(FOLDER_PREFIX) + r"[a-z0-9_]{8}", re.ASCII)
 
 
 @contextmanager
@@ -241,7 +241,7 @@ def sync_folder(folder: Path) -> None:
 
 def _locked(parent: Path) -> tuple[Path, int]:
     while True:
-        path = Path(tempfile.mkdtemp(dir=parent, prefix=PREFIX))
+        path = Path(tempfile.mkdtemp(dir=parent, prefix=FOLDER_PREFIX))
         with suppress(FileNotFoundError):  # until it is locked, another process may consider it abandoned
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             with suppress(OSError):  # on a file system without locks, nothing counts as abandoned
@@ -253,7 +253,7 @@ def _locked(parent: Path) -> tuple[Path, int]:
 
 def _remove_abandoned(parent: Path) -> None:
     with os.scandir(parent) as entries:
-        left = [entry for entry in entries if OURS.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
+        left = [entry for entry in entries if OUR_FOLDERS.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
     for entry in left:
         with suppress(OSError):  # it belongs to another user or to a living process, or is being removed
             lock = os.open(entry.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -1,5 +1,7 @@
-"""Opens exports from other programs: CSV, gzip or zip files, recognised by their first bytes. Files are read line by
-line, in constant memory. Nothing is unpacked to disk.
+"""Opens exports from other programs, and describes what was imported from them.
+
+An export is a CSV, gzip or zip file, recognised by its first bytes. It is read line by line, in constant memory.
+Nothing is unpacked to disk.
 """
 
 from __future__ import annotations

@@ -156,9 +156,9 @@ def _umami_id(row: Values, column: str) -> str:
     return value
 
 
-FORMATS = ("1Path", "2Path")
+GOATCOUNTER_FORMATS = ("1Path", "2Path")
 GOATCOUNTER = {"Event", "Bot", "Session", "Date"}
-SESSION = re.compile(r"[0-9a-f]{1,32}")
+GOATCOUNTER_SESSION = re.compile(r"[0-9a-f]{1,32}")
 """A session: 128 bits in hexadecimal. Format 1 writes them as a UUID."""
 
 BOTS, WITHOUT_SESSION = "bot hits", "page views without a session"
@@ -179,7 +179,7 @@ def read_goatcounter(export: Export, views: FirstViews, report: ImportReport) ->
     has_hits = False
     for table in export.tables():
         has_hits = True
-        if not table.columns or table.columns[0] not in FORMATS or not set(table.columns) >= GOATCOUNTER:
+        if not table.columns or table.columns[0] not in GOATCOUNTER_FORMATS or not set(table.columns) >= GOATCOUNTER:
             raise UnusableExport(NO_EXPORT)
         views.add(_goatcounter_views(table, report))
     if not has_hits:
@@ -190,7 +190,7 @@ def _goatcounter_views(table: ExportTable, report: ImportReport) -> Iterator[Pag
     path = table.columns[0]
     for number, row in table:
         row["Path"] = row.get(path, "")
-        if path == FORMATS[0]:
+        if path == GOATCOUNTER_FORMATS[0]:
             row["UserAgent"] = row.pop("Browser", "")
         session = row.get("Session", "").replace("-", "").lower().lstrip("0")
         reason = _no_visit(row, session)
@@ -215,7 +215,7 @@ def _no_visit(row: Values, session: str) -> str | None:
 
 def _goatcounter_view(number: int, row: Values, session: str) -> PageView:
     """Parse a row as a page view. Raises ValueError."""
-    if not SESSION.fullmatch(session):
+    if not GOATCOUNTER_SESSION.fullmatch(session):
         raise ValueError("Session must be a 128-bit number in hexadecimal")
     referrer, campaign = _origin(row.get("Referrer", ""), row.get("Referrer scheme"))
     return PageView(

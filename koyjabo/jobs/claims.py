@@ -1,5 +1,5 @@
 """Work that a single worker across all servers does: once a day, or all the time. Claims are in the database, so they
-need no Redis and survive restarts (decision 114).
+need no Redis and survive restarts (decision 114). Also stores results of long work, after an outage if need be.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class WorkLease:
         """Take or renew the lease. Returns False while another worker has it."""
         if not self._database.read(job_queries.is_lease_free, self._name, self.worker, self._clock.now_ms()):
             return False
-        return self._database.write(job_queries.renew_lease, self._name, self.holder(), self._clock.now_ms())
+        return self._database.write(job_queries.take_lease, self._name, self.holder(), self._clock.now_ms())
 
     def holder(self) -> str:
         """The `worker`, for an operation that takes or renews the lease in its own transaction."""

@@ -70,7 +70,7 @@ def is_lease_free(session: Session, name: str, worker: str, now_ms: int) -> bool
     return row is None or _is_lease_free(row, worker, now_ms)
 
 
-def renew_lease(session: Session, name: str, worker: str, now_ms: int) -> bool:
+def take_lease(session: Session, name: str, worker: str, now_ms: int) -> bool:
     """Take or renew the lease. Returns False if another worker has it."""
     row = _locked(session, name)
     if not _is_lease_free(row, worker, now_ms):

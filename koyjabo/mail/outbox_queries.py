@@ -163,7 +163,7 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
     case this worker never reports a result.
     """
     used_up: list[tuple[str, str]] = []
-    if not job_queries.renew_lease(session, LEASE, worker, now_ms):
+    if not job_queries.take_lease(session, LEASE, worker, now_ms):
         return Taken(None, used_up)
     while (row := _next(session, now_ms)) is not None:
         row.attempts += 1

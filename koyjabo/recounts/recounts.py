@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from koyjabo.database import engine
 from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.jobs import job_queries
-from koyjabo.jobs.claims import is_stored
+from koyjabo.jobs.claims import ClaimLost, is_stored
 from koyjabo.models import SITE
 from koyjabo.recounts import recount_queries
 from koyjabo.recounts.recount_queries import MOST_SHOWN, RecountResult, newest_id, recount
@@ -110,8 +111,7 @@ class Recounts:
         self._runtime = runtime
         self._workers = workers
         self.parser = parser
-        self._progress: Progress | None = None
-        self._holder = ""  # the name in the lease of the recount that runs on this worker
+        self._run: _Run | None = None
 
     def run(self, progress: ReportProgress) -> RecountResult:
         """Recount a snapshot of the whole database for the operator. `progress` is called on another thread."""
@@ -141,14 +141,24 @@ class Recounts:
         """
         night_ms = self._clock.newest_ms(NIGHT)
         with suppress(LedgerUnavailable):  # the next call tries again
-            if self._progress is None and not _was_since(night_ms, self._database.read(_newest), self._clock.now_ms()):
+            if self._run is None and not _was_since(night_ms, self._database.read(_newest), self._clock.now_ms()):
                 self.begin(OPERATOR, night_ms)
 
     def renew(self) -> None:
-        """Renew the lease of a running recount. Call this every RENEW_S."""
-        if self._progress is not None:
+        """Renew the lease of a running recount. If another worker has taken it, the recount ends without a result. Call
+        this every RENEW_S.
+        """
+        run = self._run
+        if run is not None:
             with suppress(LedgerUnavailable):  # the next call tries again
-                self._database.write(job_queries.keep, LEASE, self._holder, self._clock.now_ms())
+                run.is_lost = not self._database.write(job_queries.keep, LEASE, run.holder, self._clock.now_ms())
+
+    def close(self) -> None:
+        """Let another worker recount at once."""
+        run = self._run
+        if run is not None:
+            with suppress(LedgerUnavailable):  # otherwise the lease expires
+                self._database.write(job_queries.release_lease, LEASE, run.holder)
 
     def begin(self, account: Account, since_ms: int | None = None) -> None:
         """Begin a recount in the background. When it ends, an audit entry is written. Does nothing while a worker is
@@ -159,60 +169,81 @@ class Recounts:
         """
         account.require_site_admin()
         by, holder = audit.actor(account, self._clock), secrets.token_hex(16)
+        # A worker of the previous version has no lease.
+        if self._running() is not None or not self._database.read(_is_free, by.at_ms):
+            return
         if self._database.write(_begin, holder, by, since_ms):
-            self._holder, self._progress = holder, Progress(by.at_ms, 0, 0)
+            self._run = _Run(holder, Progress(by.at_ms, 0, 0))
             self._on_change()
-            self._runtime.start_task(partial(self._recount, holder, by))
+            self._runtime.start_task(partial(self._recount, self._run, by))
 
     def progress(self) -> Progress | None:
         """The progress of this worker's recount, or None."""
-        return self._progress
+        return self._run.progress if self._run is not None else None
 
     def state(self, account: Account) -> RecountState:
         """The state, for admins and viewers of the site."""
         account.require_site_viewer()
-        last, is_free = self._database.read(_newest), self._database.read(_is_free, self._clock.now_ms())
-        running = self._progress or next((worker.recount for worker in self._workers.live() if worker.recount), None)
-        if last and running is None and not is_free:  # its worker has not reported yet, or Redis is unavailable
-            running = Progress(last.at_ms, 0, 0)
+        running, last = self._running(), self._database.read(_newest)
+        if last and last.action == BEGUN and running is None:
+            if self._database.read(_is_free, self._clock.now_ms()):
+                last = self._database.read(_newest)  # it may have just ended
+            else:  # its worker has not reported yet, or Redis is unavailable
+                running = Progress(last.at_ms, 0, 0)
         return RecountState(running, last)
 
-    def _recount(self, holder: str, by: Actor) -> None:
+    def _running(self) -> Progress | None:
+        """The progress of a recount on this worker, or on one that has reported it."""
+        return self.progress() or next((worker.recount for worker in self._workers.live() if worker.recount), None)
+
+    def _recount(self, run: _Run, by: Actor) -> None:
         try:
-            details = self._outcome()
+            details = self._outcome(run)
             end = RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms)
-            if not is_stored(lambda: self._database.write(_end, holder, end)):
+            if not is_stored(lambda: self._database.write(_end, run.holder, end)):
                 log.error("recount_not_written agrees=%s", details.get("agrees"))
+        except ClaimLost:
+            log.warning("recount_replaced")
         finally:
-            if self._holder == holder:  # the next recount may have begun while the result was being stored
-                self._progress = None
+            self._run = None
             self._on_change()
 
-    def _outcome(self) -> dict[str, Any]:
+    def _outcome(self, run: _Run) -> dict[str, Any]:
+        """The details of the audit entry. Raises ClaimLost."""
         began_ms = self._clock.elapsed_ms()
         try:
-            details = self.run(self._reported).details()
+            details = self.run(run.reported).details()
+        except ClaimLost:
+            raise
         except KoyJaboError as error:
             details = {"error": str(error)}
         except Exception:
             log.exception("recount_failed")
             details = {"error": KoyJaboError.sentence}
-        progress = self._progress
-        return {**details, "rows": progress.rows if progress else 0, "seconds": self._seconds_since(began_ms)}
+        return {**details, "rows": run.progress.rows, "seconds": self._seconds_since(began_ms)}
 
     def _seconds_since(self, began_ms: int) -> float:
         return round((self._clock.elapsed_ms() - began_ms) / 1000, 1)
 
+
+@dataclass(slots=True)
+class _Run:
+    """A recount on this worker."""
+
+    holder: str  # the worker's name in the lease
+    progress: Progress
+    is_lost: bool = False  # whether another worker has taken the lease
+
     @contextmanager
-    def _reported(self, rows: int, label: str) -> Iterator[Advance]:
+    def reported(self, rows: int, label: str) -> Iterator[Advance]:
         """Count progress. Runs on a real thread."""
-        if self._progress is not None:
-            self._progress = self._progress._replace(rows=rows)
+        self.progress = self.progress._replace(rows=rows)
         yield self._advance
 
     def _advance(self, rows: int) -> None:
-        if self._progress is not None:
-            self._progress = self._progress._replace(done=self._progress.done + rows)
+        if self.is_lost:
+            raise ClaimLost
+        self.progress = self.progress._replace(done=self.progress.done + rows)
 
 
 def _newest(session: Any) -> AuditRecord | None:
@@ -230,7 +261,7 @@ def _begin(session: Any, holder: str, by: Actor, since_ms: int | None) -> bool:
     """Take the lease and write the BEGUN entry. Returns False if another recount has the lease, or if there has been a
     recount since `since_ms`. All workers try to begin the nightly recount.
     """
-    if not job_queries.renew_lease(session, LEASE, holder, by.at_ms):
+    if not job_queries.take_lease(session, LEASE, holder, by.at_ms):
         return False
     if since_ms is not None and _was_since(since_ms, _newest(session), by.at_ms):
         job_queries.release_lease(session, LEASE, holder)

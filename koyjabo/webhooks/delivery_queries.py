@@ -144,7 +144,7 @@ def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set
     """Create deliveries for new events, oldest first: about `size` of them, but always for at least one event. Does
     nothing without the lease. Returns the ids of the webhooks that got deliveries, and whether there may be more.
     """
-    if not job_queries.renew_lease(session, LEASE, worker, now_ms):
+    if not job_queries.take_lease(session, LEASE, worker, now_ms):
         return set(), False
     subscriptions = event_queries.subscriptions(session)
     at_once = min(max(size // max(len(subscriptions), 1), 1), EVENTS_AT_ONCE)
@@ -174,7 +174,7 @@ def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Deliver
     the lease.
     """
     hook = session.get(Webhook, webhook_id)
-    if hook is None or not hook.enabled or not job_queries.renew_lease(session, LEASE, worker, now_ms):
+    if hook is None or not hook.enabled or not job_queries.take_lease(session, LEASE, worker, now_ms):
         return None
     delivery, event = WebhookDelivery, WebhookEvent
     columns = (delivery.n, delivery.event_id, event.type, event.scope, Community.name, event.at_ms, event.data)

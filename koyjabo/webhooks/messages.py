@@ -1,6 +1,7 @@
-"""The types of events that webhooks can subscribe to, and messages about events, to be read on a phone or in a channel.
-Messages are in English, because the readers' language is
-not known. Community names are treated as plain text, because users choose them.
+"""The types of events that webhooks can subscribe to, and messages about events.
+
+Messages are read on a phone or in a channel. They are in English, because the readers' language is not known. Community
+names are treated as plain text, because users choose them.
 """
 
 from __future__ import annotations
@@ -152,6 +153,6 @@ WORDS: dict[str, Message | Callable[[Data], Message]] = {
     "backup.failed": Message(
         "A backup has failed", "See the Data page for the reason.", "/admin/data", URGENT, "warning"
     ),
-    "test": Message("A test", "This webhook works.", "/admin/webhooks", tag="white_check_mark"),
+    TEST: Message("A test", "This webhook works.", "/admin/webhooks", tag="white_check_mark"),
 }
 """Messages by type of event, or functions that write them. Without a path, they lead to the site or the community."""

@@ -76,14 +76,14 @@ class WebhookSealer:
             self._database.write(queries.seal_url, webhook_id, url, self.url_columns(url, webhook_id))
 
 
-PREFIX = "whsec_"
+SECRET_PREFIX = "whsec_"
 SECRET_SIZE = 32
 """Size of a secret, bytes. The standard allows 24 to 64."""
 
 
 def new_secret() -> str:
     """A new secret as receivers get it: `whsec_` and random bytes in base64."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_SIZE)).decode()
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_SIZE)).decode()
 
 
 def signature_headers(signed_by: Sequence[str], webhook_id: str, at_s: int, body: bytes) -> dict[str, str]:
@@ -91,7 +91,7 @@ def signature_headers(signed_by: Sequence[str], webhook_id: str, at_s: int, body
     content = f"{webhook_id}.{at_s}.".encode() + body
     signatures = []
     for secret in signed_by:
-        key = base64.b64decode(secret.removeprefix(PREFIX))
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
         signatures.append(f"v1,{base64.b64encode(hmac.digest(key, content, 'sha256')).decode()}")
     return {
         "webhook-id": webhook_id,

@@ -46,7 +46,7 @@ local function arrive(person, is_news)
   end
 end
 
-local function renew_lease(person, connections, since, is_news)
+local function take_lease(person, connections, since, is_news)
   local lease = worker .. ':' .. person
   local before = redis.call('HGET', lines, lease)
   redis.call('ZADD', leases, as_integer(now + lease_ms), lease)
@@ -88,7 +88,7 @@ for i = FIRST, #ARGV, 3 do
   if ARGV[i + 1] == '-1' then
     end_lease(worker .. ':' .. ARGV[i], false)
   else
-    renew_lease(ARGV[i], ARGV[i + 1], ARGV[i + 2], (i - FIRST) / 3 < news)
+    take_lease(ARGV[i], ARGV[i + 1], ARGV[i + 2], (i - FIRST) / 3 < news)
   end
 end
 
