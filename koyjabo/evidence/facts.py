@@ -44,10 +44,12 @@ def _evidence(code: int) -> str | None:
     return "stayed" if ARE_ATTENDED[code] else "none" if ARE_MEASURED[code] else NOT_MEASURED
 
 
+_LENGTH_OF, _NETWORK_OF = dict(enumerate(LENGTHS)), dict(enumerate(NETWORKS))
+
 VALUES = {
-    "attended": tuple(dict(enumerate(LENGTHS)).get(code & 7) for code in CODES),
+    "attended": tuple(_LENGTH_OF.get(code & 7) for code in CODES),
     "evidence": tuple(map(_evidence, CODES)),
-    "network": tuple(dict(enumerate(NETWORKS)).get(code >> NETWORK_SHIFT & 3) for code in CODES),
+    "network": tuple(_NETWORK_OF.get(code >> NETWORK_SHIFT & 3) for code in CODES),
     "own": tuple("own" if code & OWN else "others" for code in CODES),
 }
 """The values of all dimensions, by name and then by the byte."""

@@ -116,11 +116,19 @@ class WorkLease:
         self.worker = secrets.token_hex(16)
         """This worker's name in the row."""
 
+    def is_free(self) -> bool:
+        """Whether no other worker has the lease."""
+        return self._database.read(job_queries.is_lease_free, self._name, self.worker, self._clock.now_ms())
+
     def take(self) -> bool:
         """Take or renew the lease. Returns False while another worker has it."""
-        if not self._database.read(job_queries.is_lease_free, self._name, self.worker, self._clock.now_ms()):
+        if not self.is_free():
             return False
         return self._database.write(job_queries.take_lease, self._name, self.holder(), self._clock.now_ms())
+
+    def keep(self) -> bool:
+        """Renew the lease. Returns False if it was released, or another worker has it."""
+        return self._database.write(job_queries.keep, self._name, self.worker, self._clock.now_ms())
 
     def holder(self) -> str:
         """The `worker`, for an operation that takes or renews the lease in its own transaction."""

@@ -17,7 +17,7 @@ from koyjabo.visit_log import search_terms
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import count, place
+from koyjabo.webkit.i18n import count, place, speaking
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
@@ -67,9 +67,11 @@ def _results(query: str) -> list[Result]:
 
 def _pages(query: str) -> list[Result]:
     """Search the names in the page's language and in English. Names that begin with `query` come first."""
-    results = []
-    for shortcut in navigation.shortcuts(me().is_admin):
-        label, english = str(shortcut.label), shortcut.anchor.removesuffix("-label") or shortcut.endpoint
+    results, shortcuts = [], navigation.shortcuts(me().is_admin)
+    with speaking("en"):
+        names = [str(shortcut.label).casefold() for shortcut in shortcuts]
+    for shortcut, english in zip(shortcuts, names, strict=True):
+        label = str(shortcut.label)
         if query in label.casefold() or query in english:
             endpoint = shortcut.endpoint if "." in shortcut.endpoint else f"admin.{shortcut.endpoint}"
             url = url_for(endpoint, _anchor=shortcut.anchor or None)

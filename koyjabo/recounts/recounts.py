@@ -5,7 +5,6 @@ line, which can also repair derived tables (in an application context).
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from koyjabo.database import engine
 from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.jobs import job_queries
-from koyjabo.jobs.claims import ClaimLost, is_stored
+from koyjabo.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.models import SITE
 from koyjabo.recounts import recount_queries
 from koyjabo.recounts.recount_queries import MOST_SHOWN, RecountResult, newest_id, recount
@@ -111,6 +110,7 @@ class Recounts:
         self._runtime = runtime
         self._workers = workers
         self.parser = parser
+        self._lease = WorkLease(database, clock, LEASE)
         self._run: _Run | None = None
 
     def run(self, progress: ReportProgress) -> RecountResult:
@@ -151,14 +151,11 @@ class Recounts:
         run = self._run
         if run is not None:
             with suppress(LedgerUnavailable):  # the next call tries again
-                run.is_lost = not self._database.write(job_queries.keep, LEASE, run.holder, self._clock.now_ms())
+                run.is_lost = not self._lease.keep()
 
     def close(self) -> None:
         """Let another worker recount at once."""
-        run = self._run
-        if run is not None:
-            with suppress(LedgerUnavailable):  # otherwise the lease expires
-                self._database.write(job_queries.release_lease, LEASE, run.holder)
+        self._lease.release()
 
     def begin(self, account: Account, since_ms: int | None = None) -> None:
         """Begin a recount in the background. When it ends, an audit entry is written. Does nothing while a worker is
@@ -168,12 +165,12 @@ class Recounts:
         contains only the BEGUN entry, and `tick` on any worker starts another recount after INTERRUPTED_MS.
         """
         account.require_site_admin()
-        by, holder = audit.actor(account, self._clock), secrets.token_hex(16)
+        by = audit.actor(account, self._clock)
         # A worker of the previous version has no lease.
-        if self._running() is not None or not self._database.read(_is_free, by.at_ms):
+        if self._running() is not None or not self._lease.is_free():
             return
-        if self._database.write(_begin, holder, by, since_ms):
-            self._run = _Run(holder, Progress(by.at_ms, 0, 0))
+        if self._database.write(_begin, self._lease.holder(), by, since_ms):
+            self._run = _Run(Progress(by.at_ms, 0, 0))
             self._on_change()
             self._runtime.start_task(partial(self._recount, self._run, by))
 
@@ -186,7 +183,7 @@ class Recounts:
         account.require_site_viewer()
         running, last = self._running(), self._database.read(_newest)
         if last and last.action == BEGUN and running is None:
-            if self._database.read(_is_free, self._clock.now_ms()):
+            if self._lease.is_free():
                 last = self._database.read(_newest)  # it may have just ended
             else:  # its worker has not reported yet, or Redis is unavailable
                 running = Progress(last.at_ms, 0, 0)
@@ -200,7 +197,7 @@ class Recounts:
         try:
             details = self._outcome(run)
             end = RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms)
-            if not is_stored(lambda: self._database.write(_end, run.holder, end)):
+            if not is_stored(lambda: self._database.write(_end, self._lease.worker, end)):
                 log.error("recount_not_written agrees=%s", details.get("agrees"))
         except ClaimLost:
             log.warning("recount_replaced")
@@ -230,7 +227,6 @@ class Recounts:
 class _Run:
     """A recount on this worker."""
 
-    holder: str  # the worker's name in the lease
     progress: Progress
     is_lost: bool = False  # whether another worker has taken the lease
 
@@ -252,31 +248,26 @@ def _newest(session: Any) -> AuditRecord | None:
     return max(lines, key=lambda line: line.id, default=None)
 
 
-def _is_free(session: Any, now_ms: int) -> bool:
-    """Whether no worker is recounting."""
-    return job_queries.is_lease_free(session, LEASE, "", now_ms)
-
-
-def _begin(session: Any, holder: str, by: Actor, since_ms: int | None) -> bool:
+def _begin(session: Any, worker: str, by: Actor, since_ms: int | None) -> bool:
     """Take the lease and write the BEGUN entry. Returns False if another recount has the lease, or if there has been a
     recount since `since_ms`. All workers try to begin the nightly recount.
     """
-    if not job_queries.take_lease(session, LEASE, holder, by.at_ms):
+    if not job_queries.take_lease(session, LEASE, worker, by.at_ms):
         return False
     if since_ms is not None and _was_since(since_ms, _newest(session), by.at_ms):
-        job_queries.release_lease(session, LEASE, holder)
+        job_queries.release_lease(session, LEASE, worker)
         return False
     by.entry(BEGUN, LEDGER).store(session)
     return True
 
 
-def _end(session: Any, holder: str, end: RecountEnd) -> None:
+def _end(session: Any, worker: str, end: RecountEnd) -> None:
     """Store the result and release the lease. Does nothing if an earlier attempt that timed out has succeeded, or if
     another worker has taken over.
     """
-    if job_queries.keep(session, LEASE, holder, end.entry.at_ms):
+    if job_queries.keep(session, LEASE, worker, end.entry.at_ms):
         end.store(session)
-        job_queries.release_lease(session, LEASE, holder)
+        job_queries.release_lease(session, LEASE, worker)
 
 
 def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:

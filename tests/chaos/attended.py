@@ -1,4 +1,4 @@
-"""Checks that no attended time was counted twice, whatever happened to the workers that measured it."""
+"""Checks that no attended time was counted twice, even if workers were killed while they measured it."""
 
 from __future__ import annotations
 

@@ -91,7 +91,8 @@ def test_page_without_scripts_finds_the_same(admin):
 def test_pages_are_found_in_bangla_and_by_their_english_names(site, admin):
     reader = Reader(site, language="bn")
     reader.client = admin.client
-    assert "/admin/server" in [url for _, _, _, url in found(reader, "health")]
+    for name, path in (("health", "/admin/server"), ("connect", "/admin/connect"), ("people", "/admin/people")):
+        assert path in [url for _, _, _, url in found(reader, name)], name
     assert "/admin/visits/22300" in [url for _, _, _, url in found(reader, "২২৩০০")]
 
 

@@ -235,7 +235,7 @@ def _by_link(name: str, token: str) -> Response:
     limits.count_address("shared_reports")
     links = current()[ReportServices].shares
     link = links.open(token)
-    share_forms.require(link)
+    share_forms.require_pass(link)
     shares.check(request.args.items(multi=True))
     own = shares.scope_of(link), links.filters(link), link.range or DEFAULT
     return respond(name, *own, current()[ReportServices].shared_reports)

@@ -39,7 +39,7 @@ class PasswordOfShareBody(Body):
 def share(token: str) -> Response:
     link = current()[ReportServices].shares.open(token)
     try:
-        share_forms.require(link)
+        share_forms.require_pass(link)
     except ShareLocked:
         return _ask(link, Form(PasswordOfShareBody))
     return _show(link, token)
@@ -56,7 +56,7 @@ def unlock_share(token: str) -> Response:
         except WrongPassword as error:
             form.errors["password"] = error.sentence
         else:
-            return share_forms.remember(redirects.with_query(url_for("pages.share", token=token)), link, proof)
+            return share_forms.remember_pass(redirects.with_query(url_for("pages.share", token=token)), link, proof)
     return _ask(link, form, 422)
 
 
@@ -94,7 +94,7 @@ class ShareStream(Stream):
     def admit(self, connection: Connection, request: Request) -> None:
         token = (request.view_args or {})["token"]
         link = self._services[ReportServices].shares.open(token)
-        self._links[connection] = token, link, share_forms.require(link)
+        self._links[connection] = token, link, share_forms.require_pass(link)
 
     def send_present(self, connection: Connection) -> None:
         """Do nothing, because all events belong to the view."""

@@ -20,7 +20,7 @@ NOT_A_RANGE = N_("must be one of today, yesterday, 7d, 30d, 90d, 365d, month, al
 WEEKDAY, PREVIOUS, YEAR, NO_COMPARISON = "weekday", "previous", "year", "none"
 COMPARISONS = (WEEKDAY, PREVIOUS, YEAR)
 NOT_A_COMPARISON = N_("must be one of weekday, previous, year, none")
-DAYS_OF_WEEK, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
+WEEK_LENGTH, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
 """Lengths in days."""
 
 EPOCH = date(1970, 1, 1)
@@ -56,7 +56,7 @@ def compared(question: Question, how: str, clock: Clock) -> Question:
     else:
         ago = length(question)
         if how == WEEKDAY:  # the smallest number of whole weeks that covers the range; 52 weeks for a year
-            ago = YEAR_OF_WEEKS if ago in YEARS else -(-ago // DAYS_OF_WEEK) * DAYS_OF_WEEK
+            ago = YEAR_OF_WEEKS if ago in YEARS else -(-ago // WEEK_LENGTH) * WEEK_LENGTH
         days = shifted(first, -ago), shifted(last, -ago)
     until_ms = clock.same_time_ms(days[1]) if last == clock.today() else None
     return replace(question, first=days[0], last=days[1], until_ms=until_ms)
@@ -99,7 +99,7 @@ HOUR, DAY, WEEK, MONTH = "hour", "day", "week", "month"
 GRANULARITIES = (HOUR, DAY, WEEK, MONTH)
 MOST_PERIODS = 2_400
 NOT_A_GRANULARITY = N_("must be one of hour, day, week, month")
-LONGEST = {HOUR: 1 / 24, DAY: 1, WEEK: 7, MONTH: 31}
+MOST_DAYS_IN = {HOUR: 1 / 24, DAY: 1, WEEK: WEEK_LENGTH, MONTH: 31}
 """The maximum number of days in one period."""
 
 
@@ -116,7 +116,7 @@ def check(question: Question, granularity: str) -> None:
 def possible(question: Question, granularity: str) -> str:
     """Return the granularity, or the next coarser one that divides the range into at most MOST_PERIODS."""
     longer = GRANULARITIES[GRANULARITIES.index(granularity) :]
-    return next(step for step in longer if length(question) / LONGEST[step] <= MOST_PERIODS or step == MONTH)
+    return next(step for step in longer if length(question) / MOST_DAYS_IN[step] <= MOST_PERIODS or step == MONTH)
 
 
 def periods(question: Question, granularity: str, clock: Clock) -> list[str]:

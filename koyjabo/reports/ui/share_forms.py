@@ -171,7 +171,7 @@ def shown(link: OpenLink) -> list[str]:
     return words(filters, current()[ReportServices].shared_reports.label)
 
 
-def require(link: OpenLink) -> str:
+def require_pass(link: OpenLink) -> str:
     """Return this browser's pass. Raises ShareLocked unless the browser may see the link's content."""
     proof = cookies.get(_cookie(link))
     current()[ReportServices].shares.require_pass(link, proof)
@@ -179,8 +179,8 @@ def require(link: OpenLink) -> str:
 
 
 def unlock(link: OpenLink, password: str) -> str:
-    """Check the password and return the pass for `remember`. Guesses are limited as for an account's password, across
-    all addresses together.
+    """Check the password and return the pass for `remember_pass`. Guesses are limited as for an account's password,
+    across all addresses together.
 
     Raises WrongPassword, TooManyRequests, TooBusy, LedgerUnavailable.
     """
@@ -190,7 +190,7 @@ def unlock(link: OpenLink, password: str) -> str:
         return current()[ReportServices].shares.unlock(link, password, client)
 
 
-def remember(response: Response, link: OpenLink, proof: str) -> Response:
+def remember_pass(response: Response, link: OpenLink, proof: str) -> Response:
     cookies.put(response, _cookie(link), proof, PASS_S)
     return response
 

@@ -10,7 +10,7 @@ import json
 import re
 import unicodedata
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import Flask, Response, make_response, render_template, request
 
@@ -71,11 +71,16 @@ def page(question: Confirmation, status: int = 200, errors: dict[str, str] | Non
         sent.form.values[TYPED] = request.form.get(TYPED, "")
         sent.form.errors.update(errors or {})
     is_panel = request.blueprint == admin.name
-    values: dict[str, Any] = {"question": question, "sent": sent, "digest": _digest(question), "is_panel": is_panel}
-    if is_panel:
-        values["may_change"] = True  # viewers are not asked
-    template = "webkit/panel/question.html" if is_panel else "webkit/question.html"
-    return make_response(render_template(template, has_changed=status == 409, **values), status)
+    html = render_template(
+        "webkit/panel/question.html" if is_panel else "webkit/question.html",
+        question=question,
+        sent=sent,
+        digest=_digest(question),
+        has_changed=status == 409,
+        is_panel=is_panel,
+        may_change=is_panel,  # viewers are not asked
+    )
+    return make_response(html, status)
 
 
 def _ask(error: Unconfirmed) -> Response:
