@@ -132,7 +132,7 @@ def test_screen_readers_announce_the_numbers_now_and_then(page, site):
     page.clock.fast_forward(15_000)
     stats = site.stats()
     expect(announcement).to_have_text(
-        f"{stats.total:,} visits in total, {stats.today} today, {stats.active} active now."
+        f"{stats.total:,} visits in total, {stats.today:,} today, {stats.active:,} active now."
     )
 
 
