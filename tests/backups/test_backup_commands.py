@@ -21,7 +21,7 @@ from support.sites.full_site import in_context
 
 from koyjabo.backups import backup, cli, transfers
 from koyjabo.backups.backup_file import UnusableBackup
-from koyjabo.backups.stores import NAME, PREFIX
+from koyjabo.backups.stores import FOLDER_PREFIX, NAME
 from koyjabo.cli import errors_as_sentences
 
 
@@ -37,7 +37,7 @@ def scratch(tmp_path, monkeypatch) -> Path:
 
 def left_in(scratch: Path) -> list[str]:
     """Files left by commands. The test itself may have other files there."""
-    return [name for name in os.listdir(scratch) if name.startswith(PREFIX)]
+    return [name for name in os.listdir(scratch) if name.startswith(FOLDER_PREFIX)]
 
 
 @pytest.fixture
