@@ -35,7 +35,7 @@ WEEK, MONTH, LONGEST = 7, 30, 365
 
 
 def at_this_pace(visits: int, days: Sequence[int], clock: Clock) -> str:
-    """When this many more visits will be reached, such as `on Monday at this pace`; "" if that is too uncertain. `days`
+    """When this many more visits will be reached, such as `Expected on Monday`; "" if that is too uncertain. `days`
     has the visits on each of the last complete days.
     """
     last = days[-DAYS:]
@@ -51,16 +51,14 @@ def _words(at_ms: int, clock: Clock) -> str:
     reached = date.fromisoformat(clock.bucket(at_ms).day)
     days = (reached - today).days
     if days < 2:
-        return str(_("tomorrow at this pace") if days else _("today at this pace"))
+        return str(_("Expected tomorrow") if days else _("Expected today"))
     if days < WEEK:
         weekday = format_date(reached, "EEEE", locale=language())
-        return str(_("on %(weekday)s at this pace", weekday=weekday))
+        return str(_("Expected on %(weekday)s", weekday=weekday))
     if days < 2 * MONTH:
         weeks = round(days / WEEK)
-        return str(
-            ngettext("in about a week at this pace", "in about %(count)s weeks at this pace", weeks, count=count(weeks))
-        )
-    return str(_("in about %(count)s months at this pace", count=count(round(days / MONTH))))
+        return str(ngettext("Expected in about a week", "Expected in about %(count)s weeks", weeks, count=count(weeks)))
+    return str(_("Expected in about %(count)s months", count=count(round(days / MONTH))))
 
 
 AHEAD = 3

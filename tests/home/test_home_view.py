@@ -21,15 +21,15 @@ CLOCK = Clock(ZoneInfo("Asia/Dhaka"), now_ms=Time(SPEC_MOMENT))  # a Tuesday, 10
 
 
 PACES = [
-    (50, [100] * 7, "today at this pace"),
-    (100, [100] * 7, "tomorrow at this pace"),
-    (300, [9_999, *[100] * 7], "on Friday at this pace"),  # only the last seven days count
-    (700, [100] * 7, "in about a week at this pace"),
-    (2_000, [100] * 7, "in about 3 weeks at this pace"),
-    (10_000, [100] * 7, "in about 3 months at this pace"),
+    (50, [100] * 7, "Expected today"),
+    (100, [100] * 7, "Expected tomorrow"),
+    (300, [9_999, *[100] * 7], "Expected on Friday"),  # only the last seven days count
+    (700, [100] * 7, "Expected in about a week"),
+    (2_000, [100] * 7, "Expected in about 3 weeks"),
+    (10_000, [100] * 7, "Expected in about 3 months"),
     (40_000, [100] * 7, ""),  # more than a year
     (100, [0, 0, 0, 0, 100, 100, 100], ""),  # too few days
-    (100, [0, 0, 0, 100, 100, 100, 100], "on Thursday at this pace"),
+    (100, [0, 0, 0, 100, 100, 100, 100], "Expected on Thursday"),
     (100, [], ""),
 ]
 

@@ -202,7 +202,7 @@ def test_communities_and_users_are_found_by_part_of_their_names(site, admin, exa
     assert "Line 19" in admin.get("/admin/communities?query=9%20100%25")
     assert "Line 19" in admin.get("/admin/communities?query=%E0%A7%A7%E0%A7%AF%20LINE")  # ১৯
     assert "1 community" in words(admin.get(f"/admin/communities?query={example.community.upper()}"))
-    assert "1 user" in words(admin.get(f"/admin/people?query={example.member.id}"))
+    assert "1 person" in words(admin.get(f"/admin/people?query={example.member.id}"))
     sign_up(site, "chandana")
     site.rows("UPDATE users SET name = 'চন্দনা' WHERE email = 'chandana@example.com'")
     assert "chandana@example.com" in admin.get("/admin/people?query=চন্দ")
