@@ -17,7 +17,7 @@ from support.application.site import Site, Time
 from support.databases.database import SqliteDatabase
 from support.models.insights_model import Figures, InsightsModel, Visit
 from support.runs.fuzz_effort import effort
-from support.sites.full_site import bring, rebuild
+from support.sites.full_site import bring, rebuild, use_small_blocks
 
 from koyjabo.core.clock import iso, shifted
 from koyjabo.counting import queries as counting_queries
@@ -71,6 +71,9 @@ FOLDED = """
 SELECT day FROM folded_visits WHERE scope = '{scope}'
 UNION SELECT period FROM insight_sums WHERE scope = '{scope}' AND dimension = 'total' AND people IS NULL
 """
+WEEK = Question("2025-11-22", "2025-11-28")
+"""The days up to the first one, asked again after each change."""
+
 LENGTHS_MS = (0, 999, 1_000, 5_500, 30_000, 299_999, 300_000)
 
 DAY_MS = 86_400_000
@@ -220,6 +223,7 @@ class History:
         times_ms = [visit.new.at_ms for visit in self.model.visits]
         today = self.site.services.clock.today()
         earlier = [question for question in self.asked if question.last <= today]
+        self.compare_breakdown(WEEK, self.choose.choice(("attended", "evidence")), 4)
         for _ in range(4):
             question = self.choose.choice([*earlier[-3:], new_question(self.choose, today, times_ms)])
             self.asked.append(question)
@@ -303,24 +307,21 @@ def own(figures: Figures) -> tuple[int, ...]:
     return (*figures[:3], *figures[4:])
 
 
-def live_through(url: str, seed: int) -> None:
+CHANGES = ("register", "register", "project", "pass_time", "pass_time", "attend", "attend", "fold", "fold", "rebuild")
+CHANGES += ("bring", "forget")
+ATTENDING = ("project", "attend", "rebuild", "attend", "attend", "pass_time", "register", "project", "attend", "forget")
+
+
+def live_through(url: str, seed: int, changes: Sequence[str] = ()) -> None:
+    """Make these changes or eight random ones, and ask after each."""
     history = History(url, Random(seed))
     with history.site, pytest.MonkeyPatch.context() as patch:
         for limit in ("FIRST", "FEWEST", "MOST"):
             patch.setattr(throttle, limit, 5)
+        use_small_blocks(patch)
         history.register()
-        for _ in range(8):
-            happens = [history.register, history.register, history.project, history.pass_time, history.pass_time]
-            happens += [
-                history.attend,
-                history.attend,
-                history.fold,
-                history.fold,
-                history.rebuild,
-                history.bring,
-                history.forget,
-            ]
-            history.choose.choice(happens)()
+        for change in changes or history.choose.choices(CHANGES, k=8):
+            getattr(history, change)()
             history.recount()
             history.ask()
 
@@ -329,6 +330,12 @@ def live_through(url: str, seed: int) -> None:
 @given(seed=seeds)
 def test_reports_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
     live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("history") / "koyjabo.db").url, seed)
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_reports_follow_attended_times(sqlite_database, seed) -> None:
+    """Two histories that each need all parts that follow attended times."""
+    live_through(sqlite_database.url, seed, ATTENDING)
 
 
 @pytest.mark.long(proved_by="reports/engine/test_insights_model.py::test_reports_are_the_models_on_sqlite")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.application.site import Site, Time
 from support.databases.database import SqliteDatabase
 from support.runs.fuzz_effort import effort
+from support.sites.full_site import use_small_blocks
 
 from koyjabo.core.clock import shifted
 from koyjabo.reports.query.ranges import HOUR
@@ -120,6 +121,10 @@ class History:
     def restart(self) -> None:
         self.site.restart()
 
+    def store(self) -> None:
+        """Store the blocks of visits and events."""
+        self.site.services[ReportServices].storing.catch_up()
+
     def pass_time(self) -> None:
         self.time.pass_(hours=self.choose.choice([1, 7, 24, 50]))
 
@@ -154,9 +159,10 @@ class History:
 
 def live_through(url: str, seed: int, compare_sums: Callable[[History], None] = History.compare_sums) -> None:
     history = History(url, Random(seed))
-    with history.site:
+    with history.site, pytest.MonkeyPatch.context() as patch:
+        use_small_blocks(patch)
         for step in range(20):
-            often = [history.send] * 4 + [history.register, history.pass_time]
+            often = [history.send] * 4 + [history.register, history.pass_time, history.store]
             history.choose.choice([*often, history.forget, history.prune, history.restart])()
             history.compare()
             compare_sums(history)

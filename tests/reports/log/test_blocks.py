@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.application.site import Site, Time
-from support.sites.full_site import in_context, quiet
+from support.sites.full_site import in_context, quiet, use_small_blocks
 
 from koyjabo.recounts.recounts import Recounts, repair
-from koyjabo.reports.log import block_queries, blocks, log
+from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.blocks import Block
 from koyjabo.reports.log.row_queries import EVENTS
 from koyjabo.reports.query.report_query import Question
@@ -28,15 +28,14 @@ WHERE name IN ('changes', 'blocks')
 CHANGES = """
 INSERT INTO watermarks VALUES ('changes', 1, 0) ON CONFLICT (name) DO UPDATE SET upto = watermarks.upto + 1
 """
+ATTENDED = "INSERT INTO watermarks VALUES ('attendance', 1, 0), ('attendance_dropped', 1, 0)"
+"""The change of an attended time that is already removed from `attendance`."""
 
 
 @pytest.fixture
 def site(database, monkeypatch):
     """A site whose blocks end after eight rows, or after four at the end of a day."""
-    monkeypatch.setattr(blocks, "SIZE", 8)
-    monkeypatch.setattr(blocks, "LEAST", 4)
-    monkeypatch.setattr(log, "SIZE", 8)
-    monkeypatch.setattr(log, "AT_ONCE", 5)
+    use_small_blocks(monkeypatch)
     with Site(database.url, Time.at("2025-10-08T10:30:00+06:00")) as site:
         site.add_community(HERE)
         visit(site)
@@ -166,11 +165,12 @@ def test_recount_finds_each_change_and_repair_makes_blocks_again(site):
         stored(site)
 
 
-def test_blocks_that_rows_changed_under_are_not_stored(site):
+@pytest.mark.parametrize("change", [CHANGES, ATTENDED])
+def test_blocks_that_rows_changed_under_are_not_stored(site, change):
     storing = site.services[ReportServices].storing
     for _ in range(3):
         read = storing._database.scan(storing._live.read_some)
-    site.rows(CHANGES)
+    site.rows(change)
     assert read.unsaved
     storing._database.write(block_queries.save, read.state, storing._live.rules, read.unsaved)
     assert rows_of(site, "visit_blocks") == []

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from sqlalchemy import select
 
 from koyjabo.core.extensions import db
@@ -15,7 +16,7 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import Scope
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.log import block_queries
+from koyjabo.reports.log import block_queries, blocks, log
 from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log.importing import Imported, import_visits
 from support.application.site import Site
@@ -111,3 +112,9 @@ def rebuild(site: Site) -> None:
     """Read all visits again for reports, as after a repair."""
     site.services[ReportServices].reports._database.write(block_queries.remove_all)
     site.services[ReportServices].storing.catch_up()
+
+
+def use_small_blocks(patch: pytest.MonkeyPatch) -> None:
+    """End the blocks of visits and events after eight rows, or after four at the end of a day."""
+    for module, limit, rows in (blocks, "SIZE", 8), (blocks, "LEAST", 4), (log, "SIZE", 8), (log, "AT_ONCE", 5):
+        patch.setattr(module, limit, rows)
