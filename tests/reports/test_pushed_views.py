@@ -140,13 +140,13 @@ def test_pages_have_the_versions_that_are_pushed_until_more_than_numbers_changes
 def test_another_view_takes_the_place_of_the_one_before(server, admin):
     with PanelSocket(server.port, admin.token) as socket, worker_connections(server) as (connection, _):
         view = Shown(socket).ask()
-        view.wait_for(connection.register("somebody").ordinal)
+        view.wait_for(connection.register("ayesha").ordinal)
         earlier = view.updates[-1]["view"]
         view.ask("?range=today&compare=none&page=/fares")
         wait_until(lambda: view.updates[-1]["view"] != earlier, "the other view is answered")
         before, first = len(view.updates), view.updates[-1]["view"]
-        for _ in range(3):  # updates of the earlier view would arrive at the latest with the next visit
-            _, answer = connection.ask("POST", "/api/visitor/register", {"visitorId": "somebody", "page": "/fares"})
+        for _ in range(3):  # before the last one, updates of the earlier view would have arrived
+            _, answer = connection.ask("POST", "/api/visitor/register", {"visitorId": "ayesha", "page": "/fares"})
             cells, _ = view.wait_for(answer["stats"]["totalVisitors"])
         summary = admin.call("GET", "/api/reports/summary?range=today&page=/fares")
         assert cells["figures.visits"] == [summary["visits"]]
