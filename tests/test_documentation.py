@@ -42,7 +42,7 @@ def in_the_code() -> list[tuple[str, str, str]]:
 def test_settings_and_env_example_list_every_setting_and_no_other():
     listed = ROW.findall(SETTINGS)
     assert sorted(listed) == sorted(in_the_code())
-    assert tuple(name for name, _, _ in listed[: len(BASICS)]) == BASICS
+    assert tuple(name for name, _, _ in listed[: len(BASICS)]) == tuple(BASICS)
     example = (ROOT / ".env.example").read_text()
     assert LINE.findall(example) == [(name, default) for name, default, _ in listed]
     assert [line for line in example.splitlines() if not line.startswith(("#", "\n")) and line] == []

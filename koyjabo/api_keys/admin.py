@@ -8,6 +8,7 @@ from flask import Response, url_for
 from flask_babel import gettext as _
 
 from koyjabo.api_keys.api_keys import SCOPES, ApiKeys, NewKey
+from koyjabo.communities.ui import all_choices
 from koyjabo.core.clock import Days
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import CommunityIds
@@ -114,4 +115,5 @@ def _show(form: Form[Any], **values: Any) -> Response:
     """Show the form or, with `made`, the new key and its text."""
     boxes = [(_field(scope), scope, words) for scope, words in WORDS.items()]
     graces = [(seconds, _(label)) for seconds, label in GRACES]
-    return page("api_keys/keys", management.status(form), form=form, boxes=boxes, graces=graces, **values)
+    lists = {"boxes": boxes, "graces": graces, "communities": all_choices()}
+    return page("api_keys/keys", management.status(form), form=form, **lists, **values)

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from koyjabo.accounts.login.invitations import SentInvitation, flash_code, sent
 from koyjabo.communities import roles
+from koyjabo.communities.archiving_queries import Overview
 from koyjabo.communities.queries import CommunityDetails, Member, MemberSearch
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, ROLES
 from koyjabo.communities.schemas import CommunityChangesBody, InvitationBody, NewCommunityBody, RoleBody
@@ -17,6 +18,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import KoyJaboError, LastAdmin, Unauthenticated, UnknownCommunity, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, CommunityIds
+from koyjabo.database.rows import Page
 from koyjabo.models import Scope
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
@@ -24,6 +26,10 @@ from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import language, translated
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages.flash import Undo
+from koyjabo.webkit.panel.pages import me
+
+MOST_CHOICES = 200
+"""Maximum number of communities to choose from."""
 
 ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
 
@@ -218,3 +224,23 @@ def page(name: str, at: EnteredCommunity, status: int = 200, **values: Any) -> R
 def online(communities: list[str]) -> dict[str, int]:
     """The number of people online by community id. Callers check the permission."""
     return dict(zip(communities, current()[CommunityServices].people.online(*communities), strict=True))
+
+
+def choices(chosen: str = "") -> list[tuple[str, str]]:
+    """The first communities by name, to choose from, as (id, name). The chosen one is always included."""
+    named = {overview.community.id: overview.community.name for overview in _overviews().items}
+    if chosen:
+        named.setdefault(chosen, chosen)
+    return list(named.items())
+
+
+def all_choices() -> list[tuple[str, str]] | None:
+    """All communities as (id, name), without archived ones. None if there are too many for a list."""
+    overviews, total = _overviews()
+    if total > MOST_CHOICES:
+        return None
+    return [(overview.community.id, overview.community.name) for overview in overviews if not overview.archived_ms]
+
+
+def _overviews() -> Page[Overview]:
+    return current()[CommunityServices].directory.all(me(), count=MOST_CHOICES)

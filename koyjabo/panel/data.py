@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
 from koyjabo.backups import ui as backups
+from koyjabo.communities.ui import choices
 from koyjabo.core.errors import InvalidInput, UnknownVisitor
 from koyjabo.core.i18n import N_
 from koyjabo.core.spreadsheet import CSV, JSON_LINES, MIMETYPES
@@ -19,7 +20,7 @@ from koyjabo.jobs.running_jobs import ERASURE, EXPORT, RunningJobs
 from koyjabo.retention.erasure import Erasure
 from koyjabo.retention.retention import Nightly
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.ui import choices, facts, filter_form
+from koyjabo.visit_log.ui import facts, filter_form
 from koyjabo.visit_log.visit_log import VisitFilter
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
@@ -34,6 +35,9 @@ from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import VisitorId
 
 VISITS, DAYS = "visits", "days"
+NARROWING = ("community_id", "who", "evidence", "network", "own", "place")
+"""Fields of the export form that are hidden until one is set."""
+
 JOBS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
 
 
@@ -49,11 +53,7 @@ def data() -> Response:
     return show()
 
 
-def show(
-    status: int = 200,
-    export: Form[Body] | None = None,
-    erasure: Form[ErasureBody] | None = None,
-) -> Response:
+def show(status: int = 200, export: Form[Body] | None = None, erasure: Form[ErasureBody] | None = None) -> Response:
     """Show the page, with a form's errors if there are any."""
     export = export or export_form(request.args.to_dict())
     return page(
@@ -64,7 +64,8 @@ def show(
         at_first=backups.AT_FIRST,
         foldable=current()[Nightly].preview(),
         export=export,
-        communities=choices(export),
+        is_narrowed=bool(export.errors) or any(export.values[name] for name in NARROWING),
+        communities=choices(export.values["community_id"]),
         facts=facts(),
         erasure=erasure or Form(ErasureBody),
         jobs=JOBS,

@@ -6,14 +6,27 @@ from typing import NamedTuple
 
 from pydantic.fields import FieldInfo
 
+from koyjabo.core.i18n import N_
 from koyjabo.settings.schema import Settings
 
-BASICS = (
-    *("TIMEZONE", "PUBLIC_URL", "APP_URL", "SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "RETENTION_DAYS", "BOT_POLICY"),
-    *("MILESTONES", "GEOIP_DATABASE", "ASN_DATABASE", "OWN_ADDRESSES"),
-    *("OIDC_PROVIDERS", "OIDC_SIGNUP", "REQUIRE_TWO_FACTOR"),
-)
-"""The settings that owners ask about most, in the order shown on the page."""
+BASICS = {
+    "TIMEZONE": N_("Time zone"),
+    "PUBLIC_URL": N_("Public address"),
+    "APP_URL": N_("Address of the app"),
+    "SMTP_URL": N_("Email"),
+    "BACKUP_DIR": N_("Backups in a folder"),
+    "BACKUP_TO": N_("Backups in a bucket"),
+    "RETENTION_DAYS": N_("Retention"),
+    "BOT_POLICY": N_("Bots"),
+    "MILESTONES": N_("Milestones"),
+    "GEOIP_DATABASE": N_("Cities"),
+    "ASN_DATABASE": N_("Networks"),
+    "OWN_ADDRESSES": N_("Own visits"),
+    "OIDC_PROVIDERS": N_("Login with others"),
+    "OIDC_SIGNUP": N_("Sign-up with others"),
+    "REQUIRE_TWO_FACTOR": N_("Two-step login"),
+}
+"""Titles of the settings that owners ask about most, in the order shown on the page."""
 
 SECRETS = {
     *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "METRICS_TOKEN", "AUTH_SHARED_SECRET"),
@@ -26,6 +39,7 @@ NEVER_EMPTY = {"SECRET_KEY", "DATABASE_URL"}
 
 class Setting(NamedTuple):
     name: str
+    title: str  # "" for others than BASICS; pages translate it
     value: str | None  # as in the environment; None for a secret
     default: str
     meaning: str  # Markdown, as in docs/settings.md; pages translate it
@@ -50,6 +64,7 @@ def _setting(field: FieldInfo, value: object) -> Setting:
     name, is_secret = str(field.alias), field.alias in SECRETS
     return Setting(
         name=name,
+        title=BASICS.get(name, ""),
         value=None if is_secret else written(value),
         default=written(field.default),
         meaning=str(field.description),

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response, abort, request
 from flask_babel import gettext as _
 
+from koyjabo.communities.ui import choices
 from koyjabo.core.clock import MINUTE_MS
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
@@ -19,7 +20,7 @@ from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log import ui as visit_filters
 from koyjabo.visit_log.live.feed import MOST_ROWS
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.ui import choices, filter_form, with_counts
+from koyjabo.visit_log.ui import filter_form, with_counts
 from koyjabo.visit_log.visit_log import VisitFilter, VisitPage
 from koyjabo.webkit import i18n
 from koyjabo.webkit.blueprints import admin as bp
@@ -77,7 +78,7 @@ def _show(
     form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200, total: int = 0
 ) -> Response:
     """Show the log. `total` is the site's total, if the number of visits in the log differs from it."""
-    communities = choices(form)
+    communities = choices(form.values["community_id"])
     days = VisitFilter() if form.errors else VisitFilter(form.values["first_day"], form.values["last_day"])
     return page(
         "visit_log/visits",

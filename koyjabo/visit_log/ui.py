@@ -13,7 +13,6 @@ from flask import Flask
 from flask_babel import gettext, ngettext
 from flask_babel import gettext as _
 
-from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import shifted
 from koyjabo.core.sanitize import whole
 from koyjabo.core.urls import host_of
@@ -32,7 +31,6 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import count, day, place, spent
 from koyjabo.webkit.pages import pagination
-from koyjabo.webkit.panel.pages import me
 from koyjabo.webkit.schemas.bodies import Body
 
 
@@ -104,9 +102,6 @@ FACTS = (EVIDENCE, NETWORK, OWN)
 WRITTEN_MS = 300_000
 """Maximum delay before the time of an open page is written, ms (specification: Evidence)."""
 
-MOST_CHOICES = 200
-"""Maximum number of communities to choose from. A community's own page also links to its visits."""
-
 
 class FilterChip(NamedTuple):
     """A filter, and the URL of this page without it."""
@@ -117,15 +112,6 @@ class FilterChip(NamedTuple):
 
 def filter_form(values: dict[str, Any]) -> Form[Body]:
     return Form(Body, {name: values.get(name, "").strip() for name in VisitFilter._fields})
-
-
-def choices(form: Form[Body]) -> list[tuple[str, str]]:
-    """The communities to choose from, as (id, name). The chosen one is always included."""
-    communities = current()[CommunityServices].directory.all(me(), count=MOST_CHOICES).items
-    named = {community.community.id: community.community.name for community in communities}
-    if chosen := form.values.get("community_id", ""):
-        named.setdefault(chosen, chosen)
-    return list(named.items())
 
 
 def presets(form: Form[Body], today: str) -> list[tuple[str, str, bool]]:

@@ -9,6 +9,7 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
+from koyjabo.communities.ui import all_choices
 from koyjabo.core.identity import CommunityIds
 from koyjabo.webhooks.formats import FORMAT_NAMES
 from koyjabo.webhooks.messages import EVENT_TYPES, types_for
@@ -154,7 +155,7 @@ def _done(code: str, webhook_id: str) -> Response:
 
 
 def _creation(form: Form[WebhookFormBody]) -> Response:
-    return _page("webhooks", management.status(form), form=form, offered=types_for(None))
+    return _page("webhooks", management.status(form), form=form, offered=types_for(None), communities=all_choices())
 
 
 def _change_page(webhook: Endpoint, form: Form[WebhookChangesFormBody]) -> Response:

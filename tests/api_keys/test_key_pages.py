@@ -10,6 +10,8 @@ from support.people.admins import panel
 from support.people.api_keys import call, make
 from support.people.page_readers import Reader, words
 
+from koyjabo.communities import ui
+
 PAGE = "/admin/keys"
 SUMMARY = "/api/reports/summary"
 
@@ -69,6 +71,13 @@ def test_key_of_a_community_only_reads(site, cast, rani):
     text = key_in(rani.send(f"{PAGE}/new", 200, **fields, community=community))
     assert call(site, text, f"/api/communities/{community}/stats").status_code == 200
     assert "Mirpur 10" in words(rani.get(PAGE))
+
+
+def test_form_lists_communities_or_asks_for_an_id_if_there_are_too_many(cast, rani, monkeypatch):
+    form = f"{PAGE}/new"
+    assert f'<option value="{cast.kept_community()}">Mirpur 10</option>' in rani.get(form)
+    monkeypatch.setattr(ui, "MOST_CHOICES", 0)
+    assert "The community's id. Empty: The whole site" in words(rani.get(form))
 
 
 def test_communities_have_no_pages_of_keys_and_webhooks(site, cast):

@@ -1,6 +1,9 @@
-/** Numbers by name as bars, largest first. Reuses a name's row, so that its bar grows. */
+/** Numbers by name as bars, largest first, then the rest. Reuses a name's row, so that its bar grows. */
 
 import { written } from "../webkit/figures.js";
+
+/** The rest, in the server's order. */
+const LAST = ["Other", "Unknown"];
 
 export class Bars {
   #list;
@@ -30,7 +33,10 @@ export class Bars {
     if (isWhole) this.#counts.clear();
     for (const [name, count] of Object.entries(counts)) count ? this.#counts.set(name, count) : this.#counts.delete(name);
     const most = Math.max(...this.#counts.values());
-    const sorted = [...this.#counts].sort(([one, more], [other, fewer]) => fewer - more || one.localeCompare(other));
+    const sorted = [...this.#counts].sort(
+      ([one, more], [other, fewer]) =>
+        LAST.indexOf(one) - LAST.indexOf(other) || fewer - more || one.localeCompare(other),
+    );
     const rows = sorted.map(([name, count]) => this.#draw(name, count, (100 * count) / most));
     this.#rows = new Map(sorted.map(([name], at) => [name, rows[at]]));
     this.#list.replaceChildren(...rows);
