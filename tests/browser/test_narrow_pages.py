@@ -45,7 +45,7 @@ PANEL = [
     *("keys", "keys/new", "keys/{key}/rotate"),
     *("people/{user}", "visits", "visits?page={path}", "visits/{visit}"),
 ]
-AT_RISK = {"nobody": ["/"], "admin": ["/communities/{community}", "/admin/", "/admin/find?q=a"]}
+AT_RISK = {"nobody": ["/"], "admin": ["/communities/{community}", "/admin/", "/admin/find?q=a", "/admin/people/{user}"]}
 ALL = {"nobody": NOBODYS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}
 
 
