@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,8 +61,12 @@ def _plain(value: Any) -> str:
     return i18n.count(value) if isinstance(value, int) else str(value)
 
 
-def evidence(visit: LoggedVisit) -> str:
-    """The evidence of a visit in words, such as `2 m 10 s, acted`, `automated` or `not measured`."""
+def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
+    """The evidence of a visit in words, such as `2 m 10 s, acted`, `automated` or `not measured`. `live_times` are
+    newer than the visit's row, and are what Live shows.
+    """
+    if time := live_times.get(str(visit.id)):
+        return live_words(time, visit.at_ms)
     others = visit.others
     kind = evidence_of(others["automated"] or visit.is_bot, others["acted"])
     return _evidence(others["attended_ms"], kind, visit.at_ms)

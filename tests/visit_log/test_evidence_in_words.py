@@ -9,6 +9,9 @@ from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 
+from koyjabo.evidence.attendance import AttendanceWriter
+from koyjabo.presence.services import PresenceServices
+
 WORDS = {
     "stayed": "2 m 10 s",
     "worked": "1 h 1 m, acted",
@@ -53,6 +56,18 @@ def listed(page: str) -> dict[str, str]:
 
 def test_log_says_in_words_what_was_seen(admin):
     assert listed(admin.get("/admin/visits")) == WORDS
+
+
+def test_log_counts_the_time_of_an_open_page_as_live_does(database):
+    with Site(database.url) as site:
+        site.register("ayesha", page="/", visitId="1")
+        sockets = site.services[PresenceServices].visitor_sockets
+        sockets.opened("tab", sockets.fingerprint({}), "ayesha", True)
+        site.services[AttendanceWriter].pages.opened("tab", None, "1")
+        site.time.pass_(seconds=18)
+        admin = panel(site)
+        assert listed(admin.get("/admin/visits")) == {"ayesha": "18 s"}
+        assert "Time on page 18 s" in words(admin.get("/admin/visits/1"))
 
 
 def test_page_of_a_visit_has_its_network_and_whether_it_is_an_own_one(admin):
