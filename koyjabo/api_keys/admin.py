@@ -73,7 +73,7 @@ def keys() -> Response:
 
 @bp.get("/keys/new")
 def new_key() -> Response:
-    return _show(_form())
+    return _creation(_form())
 
 
 @bp.post("/keys/new")
@@ -81,7 +81,7 @@ def create_key() -> Response:
     """Create a key and show it once. It is not stored."""
     form = _form()
     made = management.carry_out(form, lambda body: current()[ApiKeys].create(me(), body.key()))
-    return _show(form, made=made)
+    return _creation(form) if made is None else _show(form, made=made)
 
 
 @bp.get("/keys/<key_id>/rotate")
@@ -111,9 +111,12 @@ def _form() -> Form[KeyFormBody]:
     return Form(KeyFormBody, flags=tuple(map(_field, SCOPES)))
 
 
+def _creation(form: Form[KeyFormBody]) -> Response:
+    return _show(form, communities=all_choices())
+
+
 def _show(form: Form[Any], **values: Any) -> Response:
     """Show the form or, with `made`, the new key and its text."""
     boxes = [(_field(scope), scope, words) for scope, words in WORDS.items()]
     graces = [(seconds, _(label)) for seconds, label in GRACES]
-    lists = {"boxes": boxes, "graces": graces, "communities": all_choices()}
-    return page("api_keys/keys", management.status(form), form=form, **lists, **values)
+    return page("api_keys/keys", management.status(form), form=form, boxes=boxes, graces=graces, **values)

@@ -235,7 +235,7 @@ def choices(chosen: str = "") -> list[tuple[str, str]]:
 
 
 def all_choices() -> list[tuple[str, str]] | None:
-    """All communities as (id, name), without archived ones. None if there are too many for a list."""
+    """All communities except archived ones, as (id, name). None if there are over MOST_CHOICES, with archived ones."""
     overviews, total = _overviews()
     if total > MOST_CHOICES:
         return None

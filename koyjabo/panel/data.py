@@ -64,7 +64,7 @@ def show(status: int = 200, export: Form[Body] | None = None, erasure: Form[Eras
         at_first=backups.AT_FIRST,
         foldable=current()[Nightly].preview(),
         export=export,
-        is_narrowed=bool(export.errors) or any(export.values[name] for name in NARROWING),
+        is_narrowed=any(export.values[name] or name in export.errors for name in NARROWING),
         communities=choices(export.values["community_id"]),
         facts=facts(),
         erasure=erasure or Form(ErasureBody),

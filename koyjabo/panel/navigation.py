@@ -45,7 +45,7 @@ REPORTS = tuple(Shortcut(card.label, "overview", f"insights-{card.name}") for ca
 RECEIPT = (
     Shortcut(_("Is this number right?"), "pages.receipt"),
     Shortcut(_("Recount"), "pages.receipt", "recount-label"),
-    Shortcut(_("Change the total"), "pages.receipt", "total-label", for_admins=True),
+    Shortcut(_("Change the total"), "pages.receipt", "change-total", for_admins=True),
 )
 SHARES = (Shortcut(_("New share link"), "new_share", for_admins=True),)
 COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)

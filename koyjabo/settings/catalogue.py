@@ -39,7 +39,7 @@ NEVER_EMPTY = {"SECRET_KEY", "DATABASE_URL"}
 
 class Setting(NamedTuple):
     name: str
-    title: str  # "" for others than BASICS; pages translate it
+    title: str  # "" if not in BASICS; pages translate it
     value: str | None  # as in the environment; None for a secret
     default: str
     meaning: str  # Markdown, as in docs/settings.md; pages translate it

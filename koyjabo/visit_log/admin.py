@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, abort, request
@@ -19,7 +18,6 @@ from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log import ui as visit_filters
-from koyjabo.visit_log.live.attended_times import LiveTime
 from koyjabo.visit_log.live.feed import MOST_ROWS
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.ui import filter_form, with_counts
@@ -73,7 +71,8 @@ def visit(ordinal: int) -> Response:
     same_number = current()[VisitLogServices].log.visits_of(me(), ordinal)
     if not same_number:
         abort(404)
-    return page("visit_log/visit", visit=same_number[0], earlier=same_number[1:], live_times=_live_times())
+    live_times = current()[VisitLogServices].live_times()
+    return page("visit_log/visit", visit=same_number[0], earlier=same_number[1:], live_times=live_times)
 
 
 def _show(
@@ -87,7 +86,7 @@ def _show(
         status,
         form=form,
         visit_page=visit_page,
-        live_times=_live_times() if visit_page.visits else {},
+        live_times=current()[VisitLogServices].live_times() if visit_page.visits else {},
         results=results,
         total=total,
         sorting=sorting,
@@ -99,12 +98,6 @@ def _show(
         presets=visit_filters.presets(form, current().clock.today()),
         **_lists(form, days),
     )
-
-
-def _live_times() -> Mapping[str, LiveTime]:
-    """The attended times of the newest visits, as on Live."""
-    times: Mapping[str, LiveTime] = current()[VisitLogServices].live_panel.current().parts()["attended"]
-    return times
 
 
 def _lists(form: Form[Body], days: VisitFilter) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from koyjabo.cluster.base import Base
@@ -11,8 +12,9 @@ from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.services import ReportServices
-from koyjabo.visit_log.live.attended_times import AttendedTimes
-from koyjabo.visit_log.live.feed import Feed, LivePanel
+from koyjabo.visit_log.live import feed_queries
+from koyjabo.visit_log.live.attended_times import AttendedTimes, LiveTime
+from koyjabo.visit_log.live.feed import MOST_ROWS, Feed, LivePanel
 from koyjabo.visit_log.visit_log import VisitLog
 
 
@@ -20,6 +22,8 @@ from koyjabo.visit_log.visit_log import VisitLog
 class VisitLogServices:
     log: VisitLog
     live_panel: LivePanel
+    live_times: Callable[[], Mapping[str, LiveTime]]
+    """Returns the attended times of the visits on the Live page, by visit id. Raises LedgerUnavailable."""
 
 
 def build(base: Base) -> VisitLogServices:
@@ -31,6 +35,9 @@ def build(base: Base) -> VisitLogServices:
     def new_feed() -> Feed:
         return Feed(base.database, base.clock, visits, arrivals, window_s, AttendedTimes(base.clock, attendance))
 
+    def live_times() -> Mapping[str, LiveTime]:
+        return AttendedTimes(base.clock, attendance).of(base.database.read(feed_queries.measured_newest, MOST_ROWS))
+
     panel = LivePanel(services[RealtimeServices].rooms, new_feed)
     services[CommunityServices].rooms.panel = panel.current
-    return VisitLogServices(VisitLog(base.database, base.clock, services[ReportServices].parser), panel)
+    return VisitLogServices(VisitLog(base.database, base.clock, services[ReportServices].parser), panel, live_times)

@@ -77,7 +77,7 @@ def test_form_lists_communities_or_asks_for_an_id_if_there_are_too_many(cast, ra
     form = f"{PAGE}/new"
     assert f'<option value="{cast.kept_community()}">Mirpur 10</option>' in rani.get(form)
     monkeypatch.setattr(ui, "MOST_CHOICES", 0)
-    assert "The community's id. Empty: The whole site" in words(rani.get(form))
+    assert "The community's id. If empty: The whole site" in words(rani.get(form))
 
 
 def test_communities_have_no_pages_of_keys_and_webhooks(site, cast):

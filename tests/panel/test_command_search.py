@@ -44,7 +44,7 @@ def found(reader: Reader, query: str) -> list[tuple[str, str, str, str]]:
 
 def test_pages_and_their_parts_are_found_by_any_part_of_their_names(admin):
     assert ("Pages", "Health", "", "/admin/server") in found(admin, "heal")
-    assert ("Pages", "Change the total", "", "/receipt#total-label") in found(admin, "TOTAL")
+    assert ("Pages", "Change the total", "", "/receipt#change-total") in found(admin, "TOTAL")
     assert ("Pages", "Data", "", "/admin/data") in found(admin, "")
 
 

@@ -5,5 +5,9 @@ import { LivePage } from "../webkit/live.js";
 
 const REFRESH_MS = 5_000;
 
+// A link to a section opens it.
+const linked = document.getElementById(location.hash.slice(1));
+if (linked instanceof HTMLDetailsElement) linked.open = true;
+
 const page = new LivePage();
 setInterval(() => page.refresh(), REFRESH_MS);

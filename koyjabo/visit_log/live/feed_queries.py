@@ -103,6 +103,11 @@ def measured(session: Session, ids: Collection[int]) -> list[MeasuredVisit]:
     return [visit._replace(time=times.get(visit.id)) for visit in visits]
 
 
+def measured_newest(session: Session, count: int) -> list[MeasuredVisit]:
+    """The attended times of the `count` newest visits, newest first."""
+    return measured(session, session.scalars(select(Visit.id).order_by(Visit.id.desc()).limit(count)).all())
+
+
 def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened]:
     """The last `most` pages opened since `since_ms` by visits with an id greater than `after`, oldest first."""
     values = {"after": after, "since_ms": since_ms, "most": most}
