@@ -81,6 +81,7 @@ def main() -> None:
                 TIMEZONE=EVENING,
                 ADMIN_EMAIL=ADMIN,
                 ADMIN_PASSWORD=PASSWORD,
+                APP_URL="https://app.example.com",
             ).start()
             try:
                 with crowd(server) if state == "full" else newcomer(server, chromium):

@@ -112,6 +112,7 @@ def test_visit_moves_number_light_hour_and_places(new_device, site):
     expect(places.locator("li").first).to_have_text("Dhaka, Bangladesh4")
     now = page.evaluate(SAID)
     assert (now != before, bool(re.fullmatch(r"\d+–\d+: Visits \d+\. not over yet", now))) == (True, True)
+    expect(page.locator("[data-hour]")).to_have_text(re.search(r"Visits (\d+)", now)[1])
     assert 1 <= page.evaluate("beats") <= 4
     for number, address in enumerate((YANGON, LAHORE, KABUL)):
         register_from(site, address, f"far{number}")

@@ -60,7 +60,7 @@ def test_empty_site_has_its_number_and_a_way_to_the_first_milestone(sqlite_datab
     with Site(sqlite_database.url) as site:
         page = words(Reader(site).get("/"))
     assert "Total Visits 0" in page
-    assert "Today by hour This hour 100 more to 100" in page.replace(" Unique visitors 0", "")
+    assert "Today by hour This hour 0 100 more to 100" in page.replace(" Unique visitors 0", "")
     assert "No one is here right now." in page
     assert "Busy communities" not in page
 

@@ -201,6 +201,7 @@ def test_an_address_that_is_not_valid_says_why_and_shows_the_view_without_it(adm
 def test_what_cannot_be_known_is_a_dash_with_the_reason(admin):
     page = words(admin.get("/admin/?page=/fares"))
     assert "Most at once – Not measured with filters" in page
+    assert re.search(r"Returning visitors [\d,]+ .*?had visited before", page)
 
 
 def test_an_empty_site_says_so(sqlite_database):

@@ -93,6 +93,8 @@ export class Day {
     const bars = (/** @type {number[]} */ hours) => hours.map((visits, at) => (visits ? `M${at}.1 100V${100 - (100 * visits) / most}h.8V100` : ""));
     const today = bars(this.#today), drawn = [bars(this.#usual).join(""), today.filter((_, at) => at !== hour).join(""), today[hour]];
     this.#figure?.querySelectorAll("path").forEach((path, at) => path.setAttribute("d", drawn[at]));
+    const number = this.#figure?.querySelector("[data-hour]");
+    if (number) number.textContent = written(this.#today[hour]);
     this.#tooltip?.update(hour);
   }
 
