@@ -252,7 +252,7 @@ def go_back(world: World, chance: random.Random) -> Iterator[None]:
         if world.journal.newest > held:
             world.journal.expect(
                 lambda: len(world.database.rows(ROLLBACKS)) > rollbacks,
-                "the server finds that its database went back",
+                "the server finds that its database was rolled back",
                 10,
             )
     remembered.remove()

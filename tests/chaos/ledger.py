@@ -29,7 +29,7 @@ Span = tuple[int, int]
 def check_ledger(world: World) -> None:
     lost = [(int(before), int(after)) for before, after in world.database.rows(LOST)]
     if len(lost) > len(world.journal.lost_spans):  # fewer if a rollback lost nothing
-        world.journal.breach(f"the database went back {len(world.journal.lost_spans)} times, and {lost} say so")
+        world.journal.breach(f"the database was rolled back {len(world.journal.lost_spans)} times, and {lost} say so")
     check_rows(world.journal, world.database.rows(ROWS), lost)
     check_sums(world.journal, world.database.rows(SUMS)[0], lost)
     verified = world.server.koyjabo("verify")
@@ -52,7 +52,7 @@ def check_rows(journal: Journal, rows: list[tuple], lost: Sequence[Span] = ()) -
         journal.breach(f"{len(rows) - len(stored)} visits are in the ledger twice")
     for visit, ordinal in journal.acknowledged_visits.items():
         if ordinal in gone and journal.is_lost(visit):
-            journal.note("visits lost by a database that went back")
+            journal.note("visits lost when the database was rolled back")
         elif visit not in stored:
             journal.note("visits lost")
             journal.breach(f"{visit} was acknowledged as {ordinal} and is not in the ledger")
