@@ -13,7 +13,7 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log.live import feed_queries
-from koyjabo.visit_log.live.attended_times import AttendedTimes, LiveTime
+from koyjabo.visit_log.live.attended_times import AttendedTimes, LiveTime, times_of
 from koyjabo.visit_log.live.feed import MOST_ROWS, Feed, LivePanel
 from koyjabo.visit_log.visit_log import VisitLog
 
@@ -36,7 +36,7 @@ def build(base: Base) -> VisitLogServices:
         return Feed(base.database, base.clock, visits, arrivals, window_s, AttendedTimes(base.clock, attendance))
 
     def live_times() -> Mapping[str, LiveTime]:
-        return AttendedTimes(base.clock, attendance).of(base.database.read(feed_queries.measured_newest, MOST_ROWS))
+        return times_of(base.database.read(feed_queries.measured_newest, MOST_ROWS), attendance)
 
     panel = LivePanel(services[RealtimeServices].rooms, new_feed)
     services[CommunityServices].rooms.panel = panel.current

@@ -24,7 +24,7 @@ TOO_SMALL = f"""() => {{
   return elements.map(({{ outerHTML }}) => outerHTML.slice(0, 200));
 }}"""
 
-NOBODYS = [
+STRANGERS = [
     *("/", "/login", "/signup", "/forgot-password", "/install", "/receipt", "/docs/", "/docs/failover.md"),
     *("/embed", "/offline", "/nothing", "/communities", "/share/{share}", "/share/{locked}", "{number}"),
     *("/invitations/{invitation}", "/reset-password/x", "/verify-email/x"),
@@ -45,8 +45,11 @@ PANEL = [
     *("keys", "keys/new", "keys/{key}/rotate"),
     *("people/{user}", "visits", "visits?page={path}", "visits/{visit}"),
 ]
-AT_RISK = {"nobody": ["/"], "admin": ["/communities/{community}", "/admin/", "/admin/find?q=a", "/admin/people/{user}"]}
-ALL = {"nobody": NOBODYS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}
+AT_RISK = {
+    "stranger": ["/"],
+    "admin": ["/communities/{community}", "/admin/", "/admin/find?q=a", "/admin/people/{user}"],
+}
+ALL = {"stranger": STRANGERS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}
 
 
 def check(new_device, wordy, session, addresses, locale: str, paths: dict[str, list[str]]) -> None:

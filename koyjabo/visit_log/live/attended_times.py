@@ -37,13 +37,14 @@ class AttendedTimes:
         """Read the times of visits, at most once every READ_MS. `read` may raise LedgerUnavailable."""
         now_ms = self._clock.elapsed_ms()
         if self._read_ms is None or now_ms - self._read_ms >= READ_MS:
-            self.by_visit, self._read_ms = self.of(read()), now_ms
+            self.by_visit, self._read_ms = times_of(read(), self._attendance), now_ms
 
-    def of(self, visits: list[MeasuredVisit]) -> dict[str, LiveTime]:
-        """The times of the newest visits, newest first, by visit id."""
-        spans = self._attendance.unwritten.of({visit.visitor_id for visit in visits})
-        ended, running = (_by_visit(part, visits) for part in spans)
-        return {str(visit.id): _time(visit, ended.get(visit.id, []), running.get(visit.id, [])) for visit in visits}
+
+def times_of(visits: list[MeasuredVisit], attendance: AttendanceWriter) -> dict[str, LiveTime]:
+    """The times of the newest visits, newest first, by visit id."""
+    spans = attendance.unwritten.of({visit.visitor_id for visit in visits})
+    ended, running = (_by_visit(part, visits) for part in spans)
+    return {str(visit.id): _time(visit, ended.get(visit.id, []), running.get(visit.id, [])) for visit in visits}
 
 
 def _by_visit(spans: list[Shown], visits: list[MeasuredVisit]) -> dict[int, list[Shown]]:
