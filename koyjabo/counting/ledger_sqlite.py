@@ -112,8 +112,8 @@ class SqliteStore:
     all.
     """
 
-    unavailable: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
-    unreadable: tuple[type[Exception], ...] = (sqlite3.DatabaseError,)
+    unavailable: tuple[type[Exception], ...] = (sqlite3.OperationalError, OSError)
+    unreadable: tuple[type[Exception], ...] = (sqlite3.DatabaseError, OSError)
     reads_block = False  # a read in WAL mode does not wait for a writer, so it may run on the event loop
 
     def __init__(self, path: str, clock: Clock, milestones: Milestones, high_water: HighWater) -> None:

@@ -5,12 +5,12 @@ startup time.
 from __future__ import annotations
 
 import os
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from koyjabo.core.installation import migrations
+from koyjabo.database.sqlite import open_existing
 
 MIGRATIONS = migrations()
 NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
@@ -47,7 +47,7 @@ def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
 def _ask_sqlite(file: Any, question: str, values: list[str]) -> Any:
     """Run a query, and check that the file and its lock file are writable."""
     os.close(os.open(f"{file}.lock", os.O_RDWR))
-    with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", TIMEOUT_S, isolation_level=None, uri=True)) as connection:
+    with closing(open_existing(str(file), TIMEOUT_S)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         return connection.execute(question, values).fetchone()[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -25,7 +26,7 @@ def test_copy_is_as_of_one_moment(tmp_path, monkeypatch):
                 live.execute("UPDATE visits SET page = 'changed'")
                 written.append(live.execute("INSERT INTO visits (page) VALUES ('new')").lastrowid)
 
-        monkeypatch.setattr(sqlite, "time", SimpleNamespace(sleep=write_meanwhile))
+        monkeypatch.setattr(sqlite, "time", SimpleNamespace(sleep=write_meanwhile, monotonic=time.monotonic))
         monkeypatch.setattr(sqlite, "PAGES", 1)
         to = str(tmp_path / "copy.db")
         with sqlite.copied(str(tmp_path / "live.db"), to), closing(sqlite3.connect(to)) as copy:

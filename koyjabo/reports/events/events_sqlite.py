@@ -28,7 +28,7 @@ ADD = sqlite_insert(Event, EVENT_COLUMNS)
 class SqliteEventStore:
     """A connection for writing, used by one thread."""
 
-    unavailable: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
+    unavailable: tuple[type[Exception], ...] = (sqlite3.OperationalError, OSError)
 
     def __init__(self, path: str, clock: Clock) -> None:
         self._path = path
