@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -14,26 +15,23 @@ OF_OTHERS = 0o077
 BUSY_TIMEOUT_S = 4.0
 """How long a statement waits for a program that has locked the database without taking our file lock, s."""
 
-
 PRIMARY_CODE = 0xFF
 """The part of an error code without its details. SQLITE_BUSY_RECOVERY, for example, is a kind of SQLITE_BUSY."""
 
-FileNumber = tuple[int, int]
-"""(device, inode). Identifies a file, even if its path now belongs to another one."""
-
+FileNumber = str
+"""The device and the inode, as text. Identifies a file, even if its path now belongs to another one."""
 
 PAGES, REST_S = 256, 0.01
 """Number of pages copied at once, and the pause afterwards, s. The pause leaves the disk and the CPU to visits."""
 
-
-TURN_S = 0.05
-"""How long an opening waits for a program that has locked the database, before it lets others try, s."""
-
-WIDTH = 96
-"""Length of the text in the record of the files that were last opened, bytes."""
+ATTEMPT_S = 0.05
+"""How long one attempt to open waits for a program that has locked the database, s."""
 
 _opened: set[str] = set()
 """The paths that this process has opened."""
+
+_locking: set[int] = set()
+"""The native ids of threads that have locked a record."""
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -48,12 +46,15 @@ class SqliteConnection(sqlite3.Connection):
         return _number_of(self.path) != self.file
 
     def close(self) -> None:
-        """Close the connection. The last connection of a file deletes the log by its name. The lock prevents that this
-        name already belongs to the log of a new file.
+        """Close the connection. The last connection of a file deletes the log by its name. The lock keeps others from
+        creating the log of a new file under that name in between.
         """
-        with suppress(OSError), _locked_record(self.path):
-            super().close()
-        super().close()  # if the record cannot be locked
+        if threading.get_native_id() not in _locking:  # the garbage collector closes connections at any moment
+            with suppress(OSError), _locked_record(self.path) as record:
+                super().close()
+                if _number_of(_log_of(self.path)) is None:
+                    record.write(b"")  # the number of a deleted log may be given to a new one
+        super().close()
 
 
 def connect(
@@ -66,12 +67,11 @@ def connect(
     statement cache refers to it.
 
     Does not create a file that this process has opened before. Raises sqlite3.OperationalError if it is gone, and
-    OSError if the record of opened files cannot be used.
+    OSError if the record of opened files cannot be used. `timeout_s` does not limit the wait for other connections that
+    are being opened or closed.
     """
     if path not in _opened:
         _create(path)
-    elif _number_of(path) is None:
-        raise sqlite3.OperationalError(f"the database file {path} is gone")
     _make_private(path)
     connection = open_existing(path, timeout_s)
     _opened.add(path)
@@ -82,11 +82,13 @@ def connect(
 
 def open_existing(path: str, timeout_s: float) -> SqliteConnection:
     """Like `connect`, but does not create the file or change its mode."""
+    if _number_of(path) is None:
+        raise sqlite3.OperationalError(f"the database file {path} cannot be created, or is gone")
     deadline = time.monotonic() + timeout_s
     connection = None
     while connection is None:
         try:
-            connection = _try_to_open(path, min(timeout_s, TURN_S))
+            connection = _try_to_open(path, min(timeout_s, ATTEMPT_S))
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 raise
@@ -103,26 +105,22 @@ def _try_to_open(path: str, timeout_s: float) -> SqliteConnection | None:
     """
     with _locked_record(path) as record, ExitStack() as unless_used:
         number = _number_of(path)
+        existing = f"{Path(path).absolute().as_uri()}?mode=rw"  # SQLite does not create a missing file
         connection = sqlite3.connect(  # does not read the log
-            f"{Path(path).absolute().as_uri()}?mode=rw",  # does not create a missing file
-            timeout=timeout_s,
-            isolation_level=None,
-            check_same_thread=False,
-            factory=SqliteConnection,
-            uri=True,
+            existing, timeout_s, isolation_level=None, check_same_thread=False, factory=SqliteConnection, uri=True
         )
-        unless_used.callback(sqlite3.Connection.close, connection)  # without the lock, which is held
         connection.path, connection.file = path, number
+        unless_used.callback(connection.close)
         if number is None or connection.is_replaced:
             return None
-        log = f"{os.path.realpath(path)}-wal"
-        database, last_log = _last_opened(record)
-        if database != number and _number_of(log) == last_log:
-            _discard(log)
+        log = _log_of(path)
+        last_database, last_log, *_ = *record.read().decode(errors="replace").split(), "", ""
+        if last_database != number and _number_of(log) == last_log:
+            _delete(log, f"{os.path.realpath(path)}-shm")  # of the file that was replaced
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()  # opens the log, even of a new file
-        _record(record, number, _number_of(log))
+        record.write(f"{number} {_number_of(log)}".encode())
         if connection.is_replaced:
             return None
         unless_used.pop_all()
@@ -147,34 +145,25 @@ def copied(path: str, to: str) -> Iterator[str]:
             source.backup(target, pages=PAGES, progress=lambda *_: time.sleep(REST_S))
         yield to
     finally:
-        for file in (f"{to}.lock", f"{to}.opened", f"{to}-wal", f"{to}-shm", to):
-            with suppress(FileNotFoundError):
-                os.unlink(file)
+        _delete(f"{to}.lock", f"{to}.opened", f"{to}-wal", f"{to}-shm", to)
 
 
 @contextmanager
-def _locked_record(path: str) -> Iterator[int]:
-    """Lock the file that says which files were last opened, so that one thread of one process at a time opens or closes
-    a connection. Yields its descriptor.
+def _locked_record(path: str) -> Iterator[FileLock]:
+    """Lock the record, so that one thread of one process at a time opens or closes a connection. The record has the
+    numbers of the database and its log, as last opened.
     """
-    file = os.open(f"{os.path.realpath(path)}.opened", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)  # a forked process may have the descriptor as well
-        os.close(file)
+    with closing(FileLock(os.path.realpath(path), ".opened")) as record, record.held():
+        _locking.add(threading.get_native_id())
+        try:
+            yield record
+        finally:
+            _locking.discard(threading.get_native_id())
 
 
-def _last_opened(record: int) -> tuple[FileNumber | None, FileNumber | None]:
-    """The database and its log, as a process last opened them."""
-    numbers = [int(number) for number in os.pread(record, WIDTH, 0).split()]
-    return ((numbers[0], numbers[1]), (numbers[2], numbers[3])) if len(numbers) == 4 else (None, None)
-
-
-def _record(record: int, database: FileNumber, log: FileNumber | None) -> None:
-    if log is not None and (database, log) != _last_opened(record):
-        os.pwrite(record, " ".join(map(str, database + log)).encode().ljust(WIDTH), 0)
+def _log_of(path: str) -> str:
+    """SQLite keeps the write-ahead log next to the file that a link leads to."""
+    return f"{os.path.realpath(path)}-wal"
 
 
 def _number_of(path: str) -> FileNumber | None:
@@ -182,14 +171,12 @@ def _number_of(path: str) -> FileNumber | None:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    return f"{status.st_dev}:{status.st_ino}"
 
 
-def _discard(log: str) -> None:
-    """Delete the log of a file that was replaced, because SQLite would apply it to the new file."""
-    for file in (log, f"{log.removesuffix('wal')}shm"):
-        with suppress(FileNotFoundError):
-            os.unlink(file)
+def _delete(*paths: str) -> None:
+    for path in paths:
+        Path(path).unlink(missing_ok=True)
 
 
 def _create(path: str) -> None:
@@ -220,8 +207,8 @@ class FileLock:
     SQLite's own busy handler sleeps for increasing times, which starves one of two busy servers.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = f"{path}.lock"
+    def __init__(self, path: str, suffix: str = ".lock") -> None:
+        self._path = path + suffix
         self._file: int | None = None
 
     @contextmanager

@@ -103,6 +103,44 @@ def test_last_connection_is_not_closed_while_another_one_is_opened(path):
     assert pages(path) == ["kept"]
 
 
+def test_log_with_the_number_of_a_deleted_log_is_kept(path):
+    """File systems give the number of a deleted file to a new one."""
+    connection, log, same_number = sqlite.connect(str(path)), Path(f"{path}-wal"), path.with_name("same-number")
+    same_number.hardlink_to(log)
+    connection.close()
+    assert not log.exists()
+    SqliteDatabase(path).remember().path.replace(path)
+    os.truncate(same_number, 0)
+    same_number.rename(log)
+    with closing(sqlite3.connect(path, isolation_level=None)) as program:
+        program.execute("INSERT INTO visits VALUES ('theirs')")
+        assert log.stat().st_size
+        assert pages(path) == ["theirs"]
+
+
+def test_connection_that_is_collected_while_another_one_is_opened_is_closed(path, monkeypatch):
+    """The collector closes it in the thread that has the lock."""
+    execute, collected = sqlite.SqliteConnection.execute, sqlite.connect(str(path))
+
+    def collect(connection: sqlite.SqliteConnection, statement: str) -> sqlite3.Cursor:
+        collected.close()
+        return execute(connection, statement)
+
+    monkeypatch.setattr(sqlite.SqliteConnection, "execute", collect)
+    in_thread(lambda: sqlite.connect(str(path)).close()).result(SOON_S)
+
+
+@pytest.mark.parametrize("text", [b"", b"\0" * 120, b"\xff \xff"])
+def test_damaged_record_is_written_again(path, text):
+    sqlite.connect(str(path)).close()
+    Path(f"{path}.opened").write_bytes(text)
+    with closing(sqlite.connect(str(path))) as connection:
+        connection.execute("INSERT INTO visits VALUES ('kept')")
+        assert pages(path) == ["kept"]
+        log = Path(f"{path}-wal").stat()
+        assert Path(f"{path}.opened").read_text().split()[1] == f"{log.st_dev}:{log.st_ino}"
+
+
 def test_connection_is_closed_even_if_the_record_is_gone_with_its_folder(path):
     connection = sqlite.connect(str(path))
     path.parent.rename(path.parent.with_name("away"))
@@ -134,15 +172,16 @@ def test_opening_waits_in_turns_for_a_program_that_has_locked_the_file(path, mon
         assert pages(path) == ["theirs"]
 
 
-def test_file_that_vanishes_while_it_is_opened_is_not_made_anew(path, monkeypatch):
+def test_file_that_vanishes_while_it_is_opened_is_not_created_again(path, monkeypatch):
     sqlite.connect(str(path)).close()
-    make_private = sqlite._make_private
+    try_to_open = sqlite._try_to_open
 
-    def vanish(path: str) -> None:
-        Path(path).unlink()
-        make_private(path)
+    def vanish(name: str, timeout_s: float) -> sqlite.SqliteConnection | None:
+        monkeypatch.undo()
+        path.unlink()
+        return try_to_open(name, timeout_s)
 
-    monkeypatch.setattr(sqlite, "_make_private", vanish)
+    monkeypatch.setattr(sqlite, "_try_to_open", vanish)
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
         sqlite.connect(str(path))
     assert not path.exists()
