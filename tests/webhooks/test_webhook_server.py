@@ -16,7 +16,7 @@ from support.servers.server import Server
 from support.servers.webhook_receiver import LOOPBACK, WebhookReceiver
 
 SETTINGS = {"ENVIRONMENT": "development", "WEBHOOK_ALLOW": LOOPBACK}
-SOME, MANY, AT_ONCE = 300, 10_000, 500
+SOME, MANY, AT_ONCE = 300, 2_000, 500
 VISITS = 500
 MANY_S = 10 * PATIENCE_S
 MOST_REPEATED = 10
