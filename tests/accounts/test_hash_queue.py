@@ -128,7 +128,7 @@ def test_hash_costs_what_owasp_recommends_at_least(cheap_hashes):
     assert cheap_hashes.hash("x").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-def test_hash_of_old_parameters_is_made_anew_at_login(site, monkeypatch):
+def test_hash_of_old_parameters_is_replaced_at_login(site, monkeypatch):
     def kept() -> str:
         return site.rows("SELECT password FROM users")[0][0]
 

@@ -53,7 +53,7 @@ def kill_connections(database) -> None:
     wait_until(lambda: database.rows(LEFT) == [(0,)], "the connections are gone")
 
 
-def test_connection_killed_while_idle_is_made_anew(site, database):
+def test_connection_killed_while_idle_is_opened_again(site, database):
     for ordinal in (1, 2, 3):
         kill_connections(database)
         assert site.register().ordinal == ordinal

@@ -303,7 +303,7 @@ def test_a_process_that_has_not_opened_the_file_before_does_not_apply_the_log_of
             assert other.recount() == []
 
 
-def test_a_file_that_is_gone_is_not_made_anew(sqlite_database):
+def test_file_that_is_gone_is_not_created_again(sqlite_database):
     with Site(sqlite_database.url) as site:
         visits(site, "kept")
         away = sqlite_database.path.rename(sqlite_database.path.with_name("away.db"))

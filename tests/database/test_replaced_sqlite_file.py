@@ -149,7 +149,7 @@ def test_connection_is_closed_even_if_the_record_is_gone_with_its_folder(path):
         connection.execute("SELECT 1")
 
 
-def test_opening_waits_in_turns_for_a_program_that_has_locked_the_file(path, monkeypatch):
+def test_opening_waits_for_a_program_that_has_locked_the_file(path, monkeypatch):
     attempts, tried_twice, try_to_open = [], Event(), sqlite._try_to_open
 
     def attempt(*args: Any) -> sqlite.SqliteConnection | None:

@@ -100,7 +100,7 @@ def test_410_disables_and_patch_opens_and_nothing_is_kept_meanwhile(hooked, rece
     hooked.deliver(2)
 
 
-def test_three_days_of_failure_disable_and_a_success_begins_anew(hooked, receiver):
+def test_three_days_of_failure_disable_and_a_success_starts_again(hooked, receiver):
     webhook = hooked.add()
     receiver.refuse(500)
     hooked.happen("1")

