@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import Site
-from support.databases.database import Database
-from support.programs.processes import wait_until
+from support.databases.at_once import hold_for_two
 
 from koyjabo.api_keys import queries as keys
 from koyjabo.api_keys.api_keys import ApiKeys, NewKey
@@ -20,16 +19,6 @@ from koyjabo.webhooks.webhooks import NewWebhook, TooManyWebhooks
 
 KINDS = ("postgres", pytest.param("sqlite", marks=pytest.mark.long))
 pytestmark = pytest.mark.parametrize("module_database_kind", KINDS, indirect=True)
-
-WAITING = """
-SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-WHERE NOT l.granted AND d.datname = current_database()
-"""
-
-
-def keeps_others_out(database: Database) -> bool:
-    """Whether a transaction that has counted keeps other transactions from counting: they wait, or cannot begin."""
-    return bool(database.rows(WAITING)[0][0]) if database.kind == "postgres" else not database.is_free()
 
 
 def make_key(site: Site) -> object:
@@ -58,14 +47,7 @@ def workers(module_database):
 def test_two_workers_at_once_do_not_exceed_it(workers, module_database, monkeypatch, make, queries, limit, refusal):
     """The first to count inserts only after the other has counted, or is waiting for it."""
     monkeypatch.setattr(limit, 1)
-    counted, add = [], queries.add
-
-    def add_later(session, row) -> None:
-        counted.append(row)
-        wait_until(lambda: len(counted) == 2 or keeps_others_out(module_database), "the other one has counted or waits")
-        add(session, row)
-
-    monkeypatch.setattr(queries, "add", add_later)
+    hold_for_two(monkeypatch, queries, "add", module_database)
     with ThreadPoolExecutor(2) as threads:
         outcomes = list(threads.map(lambda worker: outcome(make, worker), workers))
     assert sorted(outcomes, key=str) == sorted([None, refusal], key=str)
