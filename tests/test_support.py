@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import psutil
 from support.programs.processes import ROOT, is_stopped, wait_until
@@ -54,7 +53,7 @@ def test_process_is_stopped_once_all_its_threads_are(tmp_path):
     program = subprocess.Popen([sys.executable, "-I", "-S", "-c", SPAWNING, pipe])
     try:
         process = psutil.Process(program.pid)
-        wait_until(lambda: psutil.STATUS_DISK_SLEEP in states(process), "a thread waits")
+        wait_until(process.children, "a thread waits for its child to open the pipe")
         process.suspend()
         wait_until(lambda: process.status() == psutil.STATUS_STOPPED, "the main thread is stopped")
         assert not is_stopped(process)
@@ -63,8 +62,3 @@ def test_process_is_stopped_once_all_its_threads_are(tmp_path):
     finally:
         program.kill()
         program.wait()
-
-
-def states(process: psutil.Process) -> set[str]:
-    """The states of a process's threads."""
-    return {psutil.Process(int(thread.name)).status() for thread in Path(f"/proc/{process.pid}/task").iterdir()}
