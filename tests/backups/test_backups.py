@@ -82,7 +82,15 @@ def test_backup_is_made_at_its_time_and_proven(site, folder):
     assert len(state(site).rows) == 1  # once a day
 
 
-def test_process_that_is_killed_leaves_what_was_proven_before(site, folder):
+def test_process_that_is_killed_leaves_what_was_proven_before(site, folder, monkeypatch):
+    """It is stopped as soon as it exists, so that it is killed before it ends."""
+    lower_priority = child_process._lower_priority
+
+    def lower_priority_and_stop(pid: int) -> None:
+        lower_priority(pid)
+        os.kill(pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(child_process, "_lower_priority", lower_priority_and_stop)
     backups(site).begin(OPERATOR)
     pid = wait_until(lambda: (made := backups(site)._process) and made._pid, "the process is there")
     assert os.getpriority(os.PRIO_PROCESS, pid) == 1

@@ -180,7 +180,7 @@ def test_server_that_is_away_is_given_up_within_a_minute(hurried, s3, monkeypatc
 
 
 def test_part_has_the_time_of_a_transfer_both_ways(s3, made, tmp_path):
-    place = BucketStore(s3_url(s3.url()), asking=SHORT, transfer=CallLimits(30, 30))
+    place = BucketStore(s3_url(s3.url()), asking=REPEATED, transfer=CallLimits(30, 30))
     slow = 1.5 * sum(SHORT)
     s3.fault = lambda number: time.sleep(slow) if s3.calls[-1] in ("PUT", "GET") else None
     place.put(made, "new", lambda done: None)

@@ -34,7 +34,7 @@ def test_any_page_can_import_it_and_is_one_visit(host_page, site):
     assert (number.keys(), number["ordinal"]) == ({"ordinal", "today", "share"}, before + 1)
     total = site.register("somebody").stats.total
     wait_for_state(host_page, total, "live")
-    assert host_page.evaluate("window.events.at(-1)") == site.stats().raw
+    wait_for(host_page, lambda: host_page.evaluate("window.events.at(-1)") == site.stats().raw, "it has all the stats")
     assert host_page.evaluate("window.seen.at(-1)") == [total, "live"]
     host_page.reload()
     begin_live(host_page, site)

@@ -50,8 +50,7 @@ def test_page_whose_policy_forbids_sockets_is_live_by_a_stream(forbidding, site)
     before = site.stats().total
     assert begin_streaming(forbidding, site) == before + 1
     wait_for_state(forbidding, site.register("somebody").stats.total, "live")
-    server_said = site.stats().raw
-    assert forbidding.evaluate("window.events.at(-1)") == server_said
+    wait_for(forbidding, lambda: forbidding.evaluate("window.events.at(-1)") == site.stats().raw, "all the stats")
 
 
 @long

@@ -72,9 +72,9 @@ def test_operator_makes_changes_and_ends_an_account_while_the_server_runs(server
     assert log_in(server, NEW_PASSWORD).status_code == 200
 
 
-def test_operator_takes_failed_logins_back_while_the_server_runs(server):
-    """Includes failures of the last minute, which the server counts in memory."""
-    email = "unlock@example.com"  # no other test guesses at this account
+def test_operator_takes_failed_logins_back_while_the_server_runs(new_server, sqlite_database):
+    """Includes failures of the last minute, which the server counts in memory. Its first login begins that minute."""
+    server, email = new_server(sqlite_database).start(), "unlock@example.com"
     create(server, email=email)
     statuses = [log_in(server, "something else", email).status_code for _ in range(11)]
     assert statuses == [401] * 10 + [429]

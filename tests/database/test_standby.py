@@ -196,7 +196,7 @@ def test_server_counts_again_within_10_s_of_a_promotion(pair, server, how):
         pair.standby.promote()
         counts_again(server, "3")
         assert first.result(AGAIN_S) in (200, 503)
-    assert not server.stats().stale
+    wait_until(lambda: not server.stats().stale, "it reads again")
     assert server.log.count("Traceback") == 0
 
 

@@ -19,6 +19,7 @@ from support.servers.changed_server import changed_server
 
 from koyjabo.application.gauges import MOST_COMMUNITIES, _largest
 from koyjabo.core.installation import VERSION
+from koyjabo.observability import gauges
 from koyjabo.observability.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
 from koyjabo.observability.metrics import MOST_KINDS, Metrics, all_names
 from koyjabo.observability.services import ObservabilityServices
@@ -169,7 +170,8 @@ def names(folder: Path, place: int, look: dict) -> Gauges:
     return gauges
 
 
-def test_values_of_workers_are_put_together_as_each_is_meant_without_those_that_are_gone(tmp_path):
+def test_values_of_workers_are_put_together_as_each_is_meant_without_those_that_are_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(gauges, "FRESH_S", 3600)
     names(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
     second = names(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})
     numbers = values(second.collect())

@@ -83,6 +83,7 @@ def test_one_whose_line_was_lost_comes_back(workers):
     with WebSocket(workers.port, path="/?visitorId=rahim") as back, WebSocket(workers.port, path="/?visitorId=other"):
         back.event()
         wait_until(lambda: scraped(workers)["koyjabo_reconnections_total"] == before + 1, "it is counted, and once")
+    wait_until(lambda: scraped(workers)[ENDED] == ended + 3, "all have ended")
 
 
 def test_a_worker_that_is_replaced_leaves_nothing_behind_and_counts_go_on(workers, temporary):
@@ -123,7 +124,7 @@ def test_server_outlives_the_loss_of_the_folder(new_server, sqlite_database, tmp
     server = new_server(sqlite_database, TMPDIR=tmp_path).start()
     server.register("ayesha")
     (folder,) = tmp_path.glob(f"{PREFIX}*")
-    shutil.rmtree(folder)
+    shutil.rmtree(folder.rename(tmp_path / "gone"))  # at once, because the worker writes into it
     assert scraped(server)["koyjabo_commit_visits_sum"] == 1
     killed = server.kill_worker()
     wait_until(lambda: all(worker.pid != killed for worker in server.workers()) and server.workers(), "another one")

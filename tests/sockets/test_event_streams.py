@@ -181,7 +181,8 @@ def test_every_event_is_as_it_is_described(server):
         first.next_of_type("visitor_left")
         for number in range(100):  # reaches a milestone
             founder.visit(f"v{number}", community)
-        first.next_of_type("visitor_update")
+        for stream in (site, first):
+            wait_until(lambda stream=stream: any("milestone" in event.event for event in stream.received), "it is told")
         with StreamListener(server.port, path, member.token) as last:
             first.next_of_type("visitor_joined")
             founder.call("POST", f"/api/communities/{community}/broadcast", {"data": [1, "two"]})

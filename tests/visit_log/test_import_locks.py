@@ -120,8 +120,9 @@ def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, impor
     assert bring(site, rows("new,1,2024-05-02T10:00:00Z")) == Imported(1, 0)  # the day had no rows
 
 
-def test_import_waits_for_what_is_being_folded(site, imported, database):
+def test_import_waits_for_what_is_being_folded(site, imported, database, monkeypatch):
     """It reports neither another import nor earlier visits."""
+    monkeypatch.setattr(lease, "LOCK_LIMIT", "SET LOCAL lock_timeout = '1h';")
     retention = site.services[Retention]
     sums = retention._reports.reports.day_sums(site.rows("SELECT min(day) FROM visits")[0][0])
     retention._database.write(retention_queries.begin_folding, sums)

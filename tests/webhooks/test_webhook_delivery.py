@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 from support.people.communities import Cast
+from support.programs.processes import wait_until
 from support.servers.webhook_receiver import WebhookReceiver
 
 from koyjabo.webhooks import delivery_queries
@@ -282,6 +283,7 @@ def test_slow_endpoint_keeps_no_other_waiting(hooked, receiver):
     hooked.services.sender.tick()
     receiver.wait_for(3)
     slow.wait_for(1)
+    wait_until(lambda: tried["id"] not in hooked.services.sender._tasks.busy, "its task has ended")
     hooked.services.sender.tick()
     hooked.post(tried, "test")
     hooked.services.sender.tick()

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.engine import make_url
 from support.application.site import Site
 from support.people.communities import Cast
+from support.programs.processes import wait_until
 
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.runtime import ThreadRuntime
@@ -62,6 +63,7 @@ def test_event_of_no_transaction_is_stored_once_and_only_if_it_is_wanted(site, e
     for state in ("amber", "green"):
         events.publish("health.changed", "health:2", SITE, {"to": state})
         events.publish("health.changed", f"health:{state}", SITE, {"to": state})
+    wait_until(lambda: not events._busy, "the task has ended")
     events.close()
     keys = [(type, key, scope) for type, key, scope, _, _ in stored(site)]
     assert keys == [("health.changed", f"health:{key}", "site") for key in ("2", "amber", "green")]

@@ -63,6 +63,7 @@ def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
         for number in range(MANY):
             killed.members.connect(HIKERS, f"person{number}", "1")
         killed.members.connect(HIKERS, "ayesha", "1")
+    killed.look()  # all of them are there before others look
     world.settle()
     assert two[0].members.online_in("person1", [HIKERS, RIDERS]) == {HIKERS}
     world.kill(killed)

@@ -10,6 +10,8 @@ from support.databases.database import SqliteDatabase
 from support.programs.processes import is_gone, run, wait_until
 from support.servers.server import START_S, Server
 
+from koyjabo.database.sqlite import FileLock
+
 pytestmark = pytest.mark.empty_database
 
 BAD_SETTINGS = 2
@@ -83,12 +85,13 @@ def test_loader_that_is_killed_before_it_has_loaded_is_reported_in_a_sentence(ne
 @pytest.fixture
 def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
     """A server whose migration process is frozen."""
-    server = new_server(sqlite_database).launch()
-    (loader,) = wait_until(psutil.Process(server.pid).children, "it loads", START_S)
-    (child,) = wait_until(loader.children, "there is a process that migrates", START_S, every_s=0.002)
-    database = str(sqlite_database.path)
-    wait_until(lambda: database in {file.path for file in child.open_files()}, "it migrates", START_S, every_s=0.002)
-    child.suspend()
+    with FileLock(str(sqlite_database.path)).held():  # it waits for this lock
+        server = new_server(sqlite_database).launch()
+        (loader,) = wait_until(psutil.Process(server.pid).children, "it loads", START_S)
+        (child,) = wait_until(loader.children, "there is a process that migrates", START_S)
+        lock = f"{sqlite_database.path}.lock"
+        wait_until(lambda: lock in {file.path for file in child.open_files()}, "it migrates", START_S)
+        child.suspend()
     return server, child
 
 

@@ -21,7 +21,7 @@ from support.databases.redis import Redis
 from support.programs.processes import wait_until
 
 GRACE_S, LEASE_S = 5, 10
-STEP_MS = 4000
+STEP_MS = 2000
 HIKERS, RIDERS = Scope("hikers"), Scope("riders")
 
 

@@ -47,8 +47,7 @@ class UnaffectedClients:
 
     @staticmethod
     def _has_received(page: Any, revision: int) -> bool:
-        received = page.of_type("visitor_update")
-        return bool(received) and received[-1].event["stats"]["revision"] >= revision
+        return any(update.event["stats"]["revision"] >= revision for update in page.of_type("visitor_update"))
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def _freeze(server: Server, workers: list[psutil.Process]) -> bool:
     for worker in workers:
         worker.suspend()
     wait_until(lambda: all(map(is_stopped, workers)), "they are frozen", every_s=0.001)
-    if not server.database.is_free():
+    if not server.database.is_free() or not server.database.may_be_opened():
         for worker in workers:
             worker.resume()
         return False

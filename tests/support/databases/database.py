@@ -55,6 +55,9 @@ class Database(Protocol):
     def is_free(self) -> bool:
         """Whether a registration would succeed without waiting."""
 
+    def may_be_opened(self) -> bool:
+        """Whether a new connection would not wait for another process."""
+
     def copy(self) -> Database:
         """Another database with the same content. This one must not be in use."""
 
@@ -108,7 +111,13 @@ class SqliteDatabase:
             connection.rollback()
 
     def is_free(self) -> bool:
-        with open(f"{self.path}.lock", "a") as file:  # the lock file that writers queue for
+        return self._may_lock("lock")  # writers queue for it
+
+    def may_be_opened(self) -> bool:
+        return self._may_lock("opened")
+
+    def _may_lock(self, name: str) -> bool:
+        with open(f"{self.path}.{name}", "a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -228,6 +237,9 @@ class PostgresDatabase:
             self.rows(f"{LOCK_COUNTERS} NOWAIT")
         except psycopg2.errors.LockNotAvailable:
             return False
+        return True
+
+    def may_be_opened(self) -> bool:
         return True
 
 

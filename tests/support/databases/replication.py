@@ -200,7 +200,7 @@ def replication(postgres: PostgresDatabases) -> Iterator[Replication]:
 def dump(postgres: PostgresDatabases) -> str:
     """The tables of a new database, as SQL."""
     done = subprocess.run(
-        [installed_postgres.program("pg_dump"), "--inserts", "--no-owner", postgres.url_of(MIGRATED)],
+        [installed_postgres.program("pg_dump"), "--inserts", "--no-owner", postgres.new_database().url],
         check=True,
         capture_output=True,
         text=True,

@@ -8,6 +8,7 @@ from struct import pack
 
 from support.databases.database import Database
 from support.faults.shared_numbers import SharedNumber
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer
 
@@ -40,9 +41,13 @@ class Timed:
         ((attended_ms, acted),) = self.database.rows(row)
         return attended_ms or 0, bool(acted)
 
-    def wait_for(self, visit: str, seconds: float, acted: bool = False, patience_s: float = 20) -> None:
+    def wait_for(self, visit: str, seconds: float, acted: bool = False, patience_s: float = PATIENCE_S) -> None:
         """Wait until a visit has been attended for this long."""
         least_ms = 1000 * seconds
-        wait_until(lambda: self.visit(visit) >= (least_ms, acted), f"{visit} was attended for {seconds} s", patience_s)
-        attended_ms, has_acted = self.visit(visit)
-        assert (attended_ms < least_ms + SLACK_MS, has_acted) == (True, acted), attended_ms
+
+        def attended() -> tuple[int, bool] | None:
+            attended_ms, has_acted = self.visit(visit)
+            return (attended_ms, has_acted) if attended_ms >= least_ms and has_acted == acted else None
+
+        attended_ms, _ = wait_until(attended, f"{visit} was attended for {seconds} s, {acted}", patience_s)
+        assert attended_ms < least_ms + SLACK_MS

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 
 PORTS = range(20_000, 30_000)
 """Below the ports used for outgoing connections, which could otherwise take a stopped server's port."""
 
-EACH = 1_000
+EACH = 500
 """Number of ports reserved for each test process, so that processes never collide."""
 
 
@@ -31,11 +32,19 @@ class Ports:
 _ports = Ports(PORTS)
 
 
-def use_ports_of(process: int) -> None:
-    """Use the range of one of several test processes."""
+def reserve_ports() -> socket.socket:
+    """Use a range of ports that no other test process has, even of another run. Its first port is the lock: it is free
+    again when the socket is closed, or the process ends.
+    """
     global _ports
-    first = process * EACH % len(PORTS)
-    _ports = Ports(PORTS[first : first + EACH])
+    for first in PORTS[::EACH]:
+        lock = socket.socket()
+        with suppress(OSError):
+            lock.bind(("127.0.0.1", first))
+            _ports = Ports(range(first + 1, first + EACH))
+            return lock
+        lock.close()
+    raise AssertionError("other test processes have reserved all ports")
 
 
 def free_port() -> int:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port, is_taken
 from support.programs.processes import wait_until
 
@@ -20,7 +21,7 @@ class Service:
     Subclasses define the `command` that starts it. Its output goes to `log`, a file in `folder`.
     """
 
-    start_s, stop_s = 15.0, 10.0
+    start_s, stop_s = PATIENCE_S, 10.0
     environment: Mapping[str, str] | None = None
     """None: inherited from this process."""
 

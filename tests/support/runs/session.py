@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import random
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.programs.ports import use_ports_of
+from support.programs.ports import reserve_ports
 from support.programs.run_folder import RunFolder
 from support.runs import cpu
 from support.runs.changed_tests import servers_of_changes
@@ -19,7 +20,7 @@ from support.runs.durations import SHARDS, Durations
 from support.runs.short_run import COLLECTED
 
 FOLDER, DURATIONS = pytest.StashKey[RunFolder](), pytest.StashKey[Durations]()
-CPU_S = pytest.StashKey[list[float]]()
+CPU_S, PORTS = pytest.StashKey[list[float]](), pytest.StashKey[socket.socket]()
 
 GARBAGE = 10_000
 """Number of new objects before Python collects cycles. Most tests finish before that."""
@@ -39,8 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Runs in the main process and in each xdist process, which inherits its environment."""
-    if worker := getattr(config, "workerinput", None):
-        use_ports_of(int(worker["workerid"].removeprefix("gw")))
+    if hasattr(config, "workerinput"):
+        config.stash[PORTS] = reserve_ports()
     else:
         config.stash[FOLDER] = RunFolder()
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(config.stash[FOLDER].path)

@@ -12,6 +12,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import wait_until
 
@@ -35,7 +36,7 @@ class Mailbox:
         options: dict[str, Any] = {"enable_SMTPUTF8": True, "tls_context": tls, "require_starttls": demands}
         if user:
             options |= {"authenticator": self._check, "auth_required": True, "auth_require_tls": tls is not None}
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, **options)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=PATIENCE_S, **options)
 
     def start(self) -> Mailbox:
         self._controller.start()

@@ -51,10 +51,10 @@ class WebhookReceiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
+                status, more, content = outer.answers.pop(0) if outer.answers else (204, {}, b"")
                 outer.received.append(ReceivedDelivery({**headers, ":path": self.path}, body))
                 if outer.go is not None:
                     outer.go.wait(60)
-                status, more, content = outer.answers.pop(0) if outer.answers else (204, {}, b"")
                 self.send_response(status)
                 for name, value in {**more, **({} if status == 204 else {"Content-Length": str(len(content))})}.items():
                     self.send_header(name, value)
