@@ -21,7 +21,7 @@ from support.servers.server import Server
 
 from koyjabo.database.executor import DatabaseExecutor
 
-ENDLESS = "$argon2id$v=19$m=65536,t=1000000,p=4$" + "c29tZXNhbHQ" + "$" + "A" * 43
+ENDLESS = "$argon2id$v=19$m=65536,t=1000000,p=4$c29tZXNhbHQ$" + "A" * 43
 """A hash that takes hours of CPU time."""
 
 ADDRESSES = [f"198.51.100.{number}" for number in range(60)]

@@ -60,14 +60,10 @@ class Tab:
         """Wait until the visit has been attended for this long, and check that its attended time is not longer than
         possible.
         """
-
-        def is_written() -> bool:
-            attended_ms, has_acted = self.timed.visit(self.visit)
-            return attended_ms >= 1000 * seconds and has_acted == acted
-
-        wait_for(self.page, is_written, f"{seconds} s, {acted}")
+        wait_for(self.page, lambda: self.timed.has(self.visit, seconds, acted), f"{seconds} s, {acted}")
         longest_ms = 1000 * (seconds + time.monotonic() - self.began_s)
-        assert self.timed.visit(self.visit)[0] <= longest_ms
+        attended_ms, has_acted = self.timed.visit(self.visit)
+        assert (attended_ms <= longest_ms, has_acted) == (True, acted), attended_ms
 
 
 def test_page_is_attended_while_it_is_visible_and_a_driven_browser_is_noted(host_page, timed):

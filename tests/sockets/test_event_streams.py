@@ -182,7 +182,7 @@ def test_every_event_is_as_it_is_described(server):
         for number in range(100):  # reaches a milestone
             founder.visit(f"v{number}", community)
         for stream in (site, first):
-            wait_until(lambda stream=stream: any("milestone" in event.event for event in stream.received), "it is told")
+            wait_until(lambda stream=stream: any("milestone" in item.event for item in stream.received), "a milestone")
         with StreamListener(server.port, path, member.token) as last:
             first.next_of_type("visitor_joined")
             founder.call("POST", f"/api/communities/{community}/broadcast", {"data": [1, "two"]})

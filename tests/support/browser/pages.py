@@ -142,7 +142,7 @@ def freeze(page: Page) -> None:
 
     try:
         pause()
-    except Error as error:  # more than a second has passed since it was read; it has stopped all the same
+    except Error as error:  # the clock has passed that moment, and is stopped
         if "to the past" not in error.message:
             raise
         pause()

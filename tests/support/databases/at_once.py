@@ -1,4 +1,4 @@
-"""Two transactions at the same time, whatever the scheduler does."""
+"""Hold two transactions until both have reached the same call."""
 
 from __future__ import annotations
 

@@ -41,13 +41,13 @@ class Timed:
         ((attended_ms, acted),) = self.database.rows(row)
         return attended_ms or 0, bool(acted)
 
+    def has(self, visit: str, seconds: float, acted: bool) -> bool:
+        """Whether a visit has been attended for this long, with or without an action."""
+        attended_ms, has_acted = self.visit(visit)
+        return attended_ms >= 1000 * seconds and has_acted == acted
+
     def wait_for(self, visit: str, seconds: float, acted: bool = False, patience_s: float = PATIENCE_S) -> None:
         """Wait until a visit has been attended for this long."""
-        least_ms = 1000 * seconds
-
-        def attended() -> tuple[int, bool] | None:
-            attended_ms, has_acted = self.visit(visit)
-            return (attended_ms, has_acted) if attended_ms >= least_ms and has_acted == acted else None
-
-        attended_ms, _ = wait_until(attended, f"{visit} was attended for {seconds} s, {acted}", patience_s)
-        assert attended_ms < least_ms + SLACK_MS
+        wait_until(lambda: self.has(visit, seconds, acted), f"{visit}: {seconds} s, {acted}", patience_s)
+        attended_ms, has_acted = self.visit(visit)
+        assert (attended_ms < 1000 * seconds + SLACK_MS, has_acted) == (True, acted), attended_ms
