@@ -27,10 +27,13 @@ from support.runs.short_run import EVERYTHING
 from support.servers.server import Server
 
 from koyjabo.accounts import passwords
+from koyjabo.cluster import redis_client
 from koyjabo.communities import archiving
 from koyjabo.core.identity import Account
+from koyjabo.counting import ledger
 from koyjabo.network import client_address
 from koyjabo.observability.logs import request_id
+from koyjabo.presence.members import redis_store
 
 pytest_plugins = [
     "support.runs.session",
@@ -87,7 +90,14 @@ def shared_redis() -> Iterator[Redis]:
 
 
 @pytest.fixture
-def redis_server(shared_redis: Redis) -> Redis:
+def patient_with_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let new clients wait a minute for Redis, so that a busy machine is not taken for an outage."""
+    monkeypatch.setattr(redis_client, "PATIENCE_S", 60)
+    monkeypatch.setattr(redis_store, "PEOPLE_PATIENCE_S", 60)
+
+
+@pytest.fixture
+def redis_server(shared_redis: Redis, patient_with_redis: None) -> Redis:
     """An empty Redis that tests use one after another. A test must not harm it or keep using it afterwards, because the
     next test uses the same channels.
     """
@@ -109,6 +119,14 @@ def cheap_hashes() -> Iterator[PasswordHasher]:
     dear, passwords.HASHER = passwords.HASHER, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     yield dear
     passwords.HASHER = dear
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_reads() -> Iterator[None]:
+    """Let reads wait longer for the database, so that their answers are not stale because a machine is busy."""
+    usual, ledger.READ_PATIENCE_S = ledger.READ_PATIENCE_S, 5.0
+    yield
+    ledger.READ_PATIENCE_S = usual
 
 
 @pytest.fixture

@@ -130,6 +130,8 @@ def world(
             postgres = replicated() if has_standby else _single(disk)
             stack.callback(postgres.close)
             redis = stack.enter_context(RedisWithSentinels() if has_sentinels else Redis())
+            if isinstance(redis, RedisWithSentinels):
+                redis.watch()
         database: Database = postgres.new_database() if postgres else SqliteDatabase((disk or folder) / "koyjabo.db")
         settings: dict[str, Any] = {"REDIS_URL": redis.url, "WEB_CONCURRENCY": 2} if redis else {}
         if has_standby:

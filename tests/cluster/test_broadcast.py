@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from support.databases.redis import Redis
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
@@ -35,6 +36,7 @@ def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
     client.close()
 
 
+@pytest.mark.usefixtures("patient_with_redis")
 def test_messages_have_the_order_of_the_calls_on_every_worker(disposable_redis, monkeypatch):
     with worker(disposable_redis) as (one, first), worker(disposable_redis) as (other, second):
         monkeypatch.setattr(redis_bus, "ECHO_S", LONG_S)

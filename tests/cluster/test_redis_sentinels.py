@@ -78,6 +78,7 @@ def test_passwords_and_tls():
     with RedisWithSentinels(is_secure=True) as group:
         client = connect(group.url)
         write(client, "before")
+        group.watch()
         group.master().kill()
 
         def is_written() -> bool:

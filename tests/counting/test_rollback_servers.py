@@ -7,8 +7,15 @@ from support.assertions.ledger import assert_verified
 from support.clients.concurrent_registrations import Crowd
 from support.clients.members import Member
 from support.clients.worker_connections import assert_never_fell, flat, pages, two_workers, worker_connections
+from support.faults.failing_loaders import SERVE, written
 
 VISITS, CLIENTS = 60, 8
+PATIENT = f"""
+from koyjabo.counting import high_water_redis
+high_water_redis.ASK_S = 60.0
+{SERVE}
+"""
+"""A program whose workers wait a minute for what the others have acknowledged."""
 LOST = "SELECT scope, total_before, total_after FROM adjustments WHERE kind = 'rolled_back'"
 
 
@@ -41,10 +48,12 @@ def test_all_workers_go_on_from_what_one_of_them_acknowledged(sqlite_database, n
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 def test_a_worker_that_commits_on_another_server_asks_what_the_others_have_acknowledged(
-    database, new_server, disposable_redis
+    database, tmp_path, new_server, disposable_redis
 ):
     """It cannot know the other server's last visits by itself."""
-    server = two_workers(new_server(database, REDIS_URL=disposable_redis.url))
+    server = new_server(database, REDIS_URL=disposable_redis.url)
+    server.program = written(tmp_path, PATIENT)
+    two_workers(server)
     with worker_connections(server) as (one, other):
         assert [one.register("ayesha").ordinal, other.register("ayesha").ordinal] == [1, 2]
         remembered = database.remember()

@@ -102,7 +102,7 @@ def test_start_goes_on_after_one_that_was_killed_while_it_migrated(pooled, datab
 
 
 def test_start_that_finds_the_lock_held_says_by_whom_and_gives_up(pgbouncer, database, tmp_path):
-    changes = json.dumps({"koyjabo.database.engine.PATIENCE_S": 2})
+    changes = json.dumps({"koyjabo.database.engine.PATIENCE_S": 2, "koyjabo.database.engine.LOG_AFTER_S": 0})
     server = ChangedServer(database, tmp_path, CHANGES=changes, DATABASE_URL=pgbouncer.url_of(database.name))
     with connected(database.url, application_name="watch of the night") as holder:
         holder.execute(f"SELECT pg_advisory_xact_lock({LOCK}), pg_backend_pid()")

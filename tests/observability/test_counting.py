@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import tempfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 from support.programs.processes import run
@@ -45,6 +48,25 @@ def test_folder_is_in_memory_where_it_can_be(monkeypatch, tmp_path):
     monkeypatch.setattr(metrics_folder, "IN_MEMORY", str(tmp_path / "nowhere"))
     with counting_folder():
         assert Path(os.environ[FOLDER]).parent == Path(tempfile.gettempdir())
+
+
+def test_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(monkeypatch, tmp_path):
+    """Another server, which starts at the same time, removes it."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    removed, flock = [], fcntl.flock
+
+    def lock(file: IO[str], how: int) -> None:
+        if how == fcntl.LOCK_EX and not removed:
+            removed.append(os.path.dirname(file.name))
+            shutil.rmtree(removed[0])
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    with counting_folder():
+        assert os.listdir(tmp_path) == [os.path.basename(os.environ[FOLDER])]
+        assert os.environ[FOLDER] not in removed
+    assert (len(removed), os.listdir(tmp_path)) == (1, [])
 
 
 def test_files_have_all_the_room_that_is_ever_counted_in(monkeypatch, tmp_path):

@@ -84,6 +84,7 @@ def has_received(listener: CommunityListener, after: int, expected: dict[str, An
 def test_broadcast_with_redis_url_alone_arrives_and_the_next_real_change_is_right(
     server, redis, founder, community, sockets
 ):
+    wait_until(lambda: redis.heard_by("flask-socketio") == 2, "both workers hear the queue")
     program = f"{IMPORT}c = {community!r}\nCALLS\n{NOTHING_ELSE}"
     assert_all_received(sockets, community, program, REDIS_URL=redis.url)
     other = Member(server).join(community)

@@ -87,8 +87,9 @@ def server(module_servers, module_sqlite_database, redis):
 
 
 @pytest.fixture
-def outside(redis):
+def outside(server, redis):
     """Flask-SocketIO in another process, such as a cron job."""
+    wait_until(lambda: redis.heard_by(QUEUE) == 2, "both workers hear it")
     return SocketIO(message_queue=redis.url)
 
 

@@ -23,11 +23,6 @@ def server(module_servers, module_sqlite_database, redis):
     )
 
 
-def heard_by(redis, channel: str) -> int:
-    with redis.client() as client:
-        return client.pubsub_numsub(channel)[0][1]
-
-
 def test_worker_publishes_numbers_once_an_interval_and_always_the_last(server, redis):
     began = time.monotonic()
     with redis.client() as client, client.pubsub(ignore_subscribe_messages=True) as line:
@@ -53,15 +48,15 @@ def test_worker_publishes_numbers_once_an_interval_and_always_the_last(server, r
 
 def test_worker_hears_a_room_while_it_has_somebody_in_it(server, redis):
     for channel in ("koyjabo:workers", "flask-socketio"):
-        wait_until(lambda channel=channel: heard_by(redis, channel) == 2, "all workers hear it")
-    wait_until(lambda: heard_by(redis, STATS) == 0, "the clients of earlier tests have left")
+        wait_until(lambda channel=channel: redis.heard_by(channel) == 2, "all workers hear it")
+    wait_until(lambda: redis.heard_by(STATS) == 0, "the clients of earlier tests have left")
     with ExitStack() as stack:
         for number, worker in enumerate(server.workers(), 1):
             with only(server, worker):
                 page = stack.enter_context(PlainListener(server.port))
                 page.first()
-            wait_until(lambda number=number: heard_by(redis, STATS) == number, "it hears the room")
-    wait_until(lambda: heard_by(redis, STATS) == 0, "nobody is in the room")
+            wait_until(lambda number=number: redis.heard_by(STATS) == number, "it hears the room")
+    wait_until(lambda: redis.heard_by(STATS) == 0, "nobody is in the room")
 
 
 def test_page_that_is_opened_right_after_a_visit_elsewhere_shows_it(server):

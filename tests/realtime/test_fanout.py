@@ -5,6 +5,7 @@ nothing behind.
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from types import SimpleNamespace
 
@@ -156,7 +157,8 @@ def test_members_leave_nothing_behind(world, monkeypatch):
 def test_large_room_lets_others_have_their_turn(world, monkeypatch):
     turns = []
     monkeypatch.setattr(module, "WRITES_IN_A_ROW", 4)
-    monkeypatch.setattr(module.time, "sleep", turns.append)
+    clock = SimpleNamespace(sleep=turns.append, monotonic=time.monotonic, thread_time=time.thread_time)
+    monkeypatch.setattr(module, "time", clock)
     for _ in range(10):
         world.fanout.admit(ROOM, Plain(), UPDATE, update(1))
     world.fanout.emit(UPDATE, update(2), room=ROOM)

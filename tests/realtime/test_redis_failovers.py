@@ -65,6 +65,7 @@ def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_data
         with worker_connections(server) as each_worker, pages(server) as open_pages:
             visit_each_in_turn(each_worker, open_pages, BEFORE, "before")
             lost = group.master()
+            group.watch()
             come_back = fail(group)
             total = visit_each_in_turn(each_worker, open_pages, MEANWHILE, "meanwhile")
             group.wait_for_another(lost)
@@ -87,6 +88,7 @@ def test_master_that_thaws_when_another_one_serves_is_left(new_server, sqlite_da
         with worker_connections(server) as each_worker, pages(server) as open_pages:
             visit_each_in_turn(each_worker, open_pages, BEFORE, "before")
             lost = group.master()
+            group.watch()
             lost.asks("ACL", "SETUSER", "default", *DEMOTIONS)
             lost.freeze()
             replicas = [server for server in group.servers if server is not lost]

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 PREFIX, LOCK = "koyjabo-counts-", "lock"
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -33,9 +34,7 @@ def counting_folder() -> Iterator[None]:
     os.environ.pop(VARIABLE, None)
     try:
         _remove_abandoned()
-        folder = tempfile.mkdtemp(prefix=PREFIX, dir=_parent_folder())
-        lock = (Path(folder) / LOCK).open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX)  # held while the parent or one of its workers runs
+        folder, lock = _locked_folder()
     except OSError:
         yield
         return
@@ -71,6 +70,17 @@ def _reserve(file: Path) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
+
+
+def _locked_folder() -> tuple[str, TextIO]:
+    """A new folder, and its lock, which is held while the parent or one of its workers runs. Raises OSError."""
+    while True:
+        folder = tempfile.mkdtemp(prefix=PREFIX, dir=_parent_folder())
+        lock = (Path(folder) / LOCK).open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.exists(folder):
+            return folder, lock
+        lock.close()  # until it was locked, a server that starts at the same time considered it abandoned
 
 
 def _parent_folder() -> str:

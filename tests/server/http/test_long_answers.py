@@ -7,7 +7,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from struct import pack
 from urllib.parse import urlencode
@@ -20,6 +20,8 @@ from support.clients.members import Member, promote
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer, timed_server
+
+from koyjabo.server.http import server as http_server
 
 REQUEST_S, SLOW_S, STEP_S = 36_000.0, 18_000.0, 1800.0
 """Long enough that nothing is late unless a test moves the clock. In SLOW_S, a steady reader takes 10 steps, 5 MB: more
@@ -158,15 +160,19 @@ def test_server_that_leaves_ends_a_connection_without_a_request():
         assert (received + all_of(connection)).endswith(b"abc")
 
 
-def test_server_that_leaves_answers_a_request_that_is_on_its_way():
+def test_server_that_leaves_answers_a_request_that_is_on_its_way(monkeypatch):
     """The request is on a connection that was just accepted. A silent connection does not delay the exit."""
+    monkeypatch.setattr(http_server, "ON_ITS_WAY_S", 3600)
     with serving(answering(b"abc", length=3)) as (server, ask):
+        timers: dict[float, Callable[[], object]] = {}
+        monkeypatch.setattr(server.runtime, "later", timers.__setitem__)
         connection, silent = ask(b""), ask(b"")
         until(lambda: len(list(server.connections)) == 2)
         server.leave()
-        eventlet.sleep(0.02)
+        until(lambda: 3600 in timers)
         connection.sendall(GET)
         answer = all_of(connection)
+        timers[3600]()
         assert all_of(silent) == b""
     assert b"\r\nConnection: close\r\n" in answer
     assert answer.endswith(b"abc")

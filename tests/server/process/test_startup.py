@@ -7,6 +7,7 @@ import socket
 import psutil
 import pytest
 from support.databases.database import SqliteDatabase
+from support.faults.failing_loaders import held_forks, written
 from support.programs.processes import is_gone, run, wait_until
 from support.servers.server import START_S, Server
 
@@ -74,9 +75,12 @@ def test_file_that_is_no_database_or_cannot_be_made_is_said_in_one_sentence(tmp_
 
 
 @pytest.mark.honest_start
-def test_loader_that_is_killed_before_it_has_loaded_is_reported_in_a_sentence(new_server, sqlite_database):
-    server = new_server(sqlite_database).launch()
-    wait_until(psutil.Process(server.pid).children, "it loads", every_s=0.002)[0].kill()
+def test_loader_that_is_killed_before_it_has_loaded_is_reported_in_a_sentence(new_server, sqlite_database, tmp_path):
+    server = new_server(sqlite_database)
+    server.program = written(tmp_path, held_forks(tmp_path))
+    (tmp_path / "child 1").touch()
+    server.launch()
+    wait_until(psutil.Process(server.pid).children, "there is a loader")[0].kill()
     assert server.wait(timeout_s=30).status == BAD_SETTINGS
     assert "was killed by signal 9" in server.log
     assert len(server.log.splitlines()) == 1, server.log

@@ -9,6 +9,8 @@ from support.clients.websocket import KINDS, WebSocket
 from support.runs.short_run import EVERYTHING
 from support.servers.changed_server import ChangedServer, changed_server
 
+CLOSE_TIMEOUT_S = "koyjabo.server.websockets.connection_loop.CLOSE_TIMEOUT_S"
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """When everything is tested, run all tests that use `server` with both ways of watching sockets."""
@@ -24,7 +26,8 @@ def hub(request) -> str:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, hub) -> Iterator[ChangedServer]:
-    with changed_server(tmp_path_factory.mktemp("server"), EVENTLET_HUB=hub) as server:
+    """It waits an hour for a client's close frame."""
+    with changed_server(tmp_path_factory.mktemp("server"), {CLOSE_TIMEOUT_S: 3600}, EVENTLET_HUB=hub) as server:
         yield server
 
 

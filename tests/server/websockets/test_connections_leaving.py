@@ -21,7 +21,7 @@ GOODBYE_S = "koyjabo.server.websockets.websockets.GOODBYE_S"
 @pytest.fixture
 def server(tmp_path):
     """A server that would wait an hour for clients that do not respond."""
-    with changed_server(tmp_path, {GOODBYE_S: 3600}) as server:
+    with changed_server(tmp_path, {GOODBYE_S: 3600, CLOSE_TIMEOUT_S: 3600}) as server:
         yield server
 
 

@@ -34,6 +34,11 @@ class Redis(Service):
         self.kill()
         self.start()
 
+    def heard_by(self, channel: str) -> int:
+        """The number of connections that listen to the channel."""
+        with self.client() as client:
+            return int(client.pubsub_numsub(channel)[0][1])
+
     def client(self) -> redis.Redis:
         """A client for inspecting it from outside the product. Close the client after use."""
         return redis.Redis.from_url(self.url, socket_timeout=PATIENCE_S, decode_responses=True)

@@ -20,8 +20,8 @@ from support.programs.service import Service
 
 OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
 REMEDY = "`make tools` brings it"
-FAILS_AFTER_MS = 1500
-"""The Sentinels consider a server failed after this long without a reply."""
+FAILS_AFTER_MS, NEVER_MS = 1500, 3_600_000
+"""How long a server may not reply until the Sentinels consider it failed: once they watch, and before."""
 
 ANSWERS_S = 1.0
 """A server that takes longer to reply is considered frozen."""
@@ -125,7 +125,7 @@ class RedisWithSentinels:
         else:
             yield f"port {sentinel.port}"
         yield f"sentinel monitor {SERVICE} 127.0.0.1 {port} 2"
-        yield f"sentinel down-after-milliseconds {SERVICE} {FAILS_AFTER_MS}"
+        yield f"sentinel down-after-milliseconds {SERVICE} {NEVER_MS}"
         yield f"sentinel failover-timeout {SERVICE} 5000"
         if self.is_secure:
             yield f'sentinel auth-pass {SERVICE} "{PASSWORD}"'
@@ -157,6 +157,11 @@ class RedisWithSentinels:
         for node in self.nodes:
             if node.running:
                 node.thaw()
+
+    def watch(self) -> None:
+        """Let the Sentinels replace a master that fails. Until now, a busy machine was no failure."""
+        for sentinel in self.sentinels:
+            sentinel.asks("SENTINEL", "SET", SERVICE, "down-after-milliseconds", str(FAILS_AFTER_MS))
 
     def wait_for_another(self, than: RedisNode) -> RedisNode:
         """Wait until a server other than `than` is the master, and return it."""

@@ -20,6 +20,9 @@ if __name__ == "__main__":
     os.environ.setdefault("LISTEN_FDS", "1")
 
     from koyjabo.server import serve
+    from koyjabo.server.http import server
+
+    server.ON_ITS_WAY_S = 60.0  # a client of the tests may connect long before it sends its request
 
     sys.exit(serve())
 
