@@ -18,12 +18,17 @@ def site(new_site):
     return site
 
 
+def expect_all_of_one_moment(page) -> None:
+    """Wait until no request for HTML is left from before: the page has all parts, and none is older than the others."""
+    expect(page.locator("[data-older], [data-pending]")).to_have_count(0)
+
+
 def test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_asked_for(admin_tab, site):
     page, held = open_live(admin_tab, "/admin/"), []
     line, listed = page.locator("#insights-moment"), page.locator("#insights-pages-list")
     site.register("somebody", page="/pushed")
     expect(listed).to_contain_text("/pushed")
-    page.wait_for_load_state("networkidle")
+    expect_all_of_one_moment(page)
     page.route(re.compile(r"/admin/\?"), lambda route: held.append(route))
     before = int(stat(page, "visits").inner_text())
     receipt = site.register("somebody-else", page="/pushed")
@@ -94,7 +99,7 @@ def line(admin_tab, site) -> Line:
     open_live(admin_tab, "/admin/")
     receipt = site.register("reader", page="/fares")
     expect(stat(admin_tab, "upto")).to_have_text(f"{receipt.ordinal:,}")
-    admin_tab.wait_for_load_state("networkidle")
+    expect_all_of_one_moment(admin_tab)
     return line
 
 
