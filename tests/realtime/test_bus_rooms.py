@@ -56,7 +56,7 @@ def test_worker_hears_a_room_while_it_has_somebody_in_it(server, redis):
                 page = stack.enter_context(PlainListener(server.port))
                 page.first()
             wait_until(lambda number=number: redis.heard_by(STATS) == number, "it hears the room")
-    wait_until(lambda: redis.heard_by(STATS) == 0, "nobody is in the room")
+    wait_until(lambda: redis.heard_by(STATS) == 0, "the room is empty")
 
 
 def test_page_that_is_opened_right_after_a_visit_elsewhere_shows_it(server):
