@@ -31,7 +31,7 @@ class BodyLimits:
         self.usual = usual
         self._at_path = at_path
         self._streamed = streamed
-        self._proxies = proxies
+        self.proxies = proxies
         self._being_read = 0
         self._by_address = client_address.AddressCounter()
 
@@ -44,7 +44,7 @@ class BodyLimits:
 
     def client(self, peer: str, headers: Mapping[str, str]) -> str:
         """The client that a body counts towards (`client_address.limit_key`), as named by our proxies."""
-        address = client_address.behind(headers, self._proxies) or peer
+        address = client_address.behind(headers, self.proxies) or peer
         return client_address.limit_key({**headers, "REMOTE_ADDR": address})
 
     def acquire(self, client: str) -> bool:

@@ -43,6 +43,8 @@ class ConnectionServer(Protocol):
     poller: Poller
     is_leaving: bool
 
+    def network_of(self, peer: str) -> str: ...
+
     def lend_parser(self) -> RequestParser: ...
 
     def take_back(self, parser: RequestParser) -> None: ...
@@ -79,6 +81,10 @@ class HttpConnection:
         self._events = READABLE
         server.poller.add(self.fd, self, READABLE)
 
+    @property
+    def network(self) -> str:
+        return self._server.network_of(self.peer[0])
+
     def ready(self, events: int) -> None:
         if events & HUNG_UP and self.state == RESPONDING:
             self.end()
@@ -114,6 +120,9 @@ class HttpConnection:
     def _read(self) -> None:
         if self.state == RESPONDING and not self._reads_on():
             self._watch(self._events & ~READABLE)  # the kernel keeps the data
+            return
+        if self._early and self.state == IDLE:
+            self._take(b"")
             return
         data = receive(self._sock)
         if data is None:
@@ -302,12 +311,8 @@ class HttpConnection:
         self._return_parser()
         self.state, self.since = IDLE, time.monotonic()
         self._watch(READABLE)
-        if self._early:  # on the loop, because this may be a task that handles a request
-            self._server.runtime.soon(self._take_early)
-
-    def _take_early(self) -> None:
-        if self._early and self.state == IDLE:
-            self._take(b"")
+        if self._early:
+            self._server.poller.call_soon(self.fd)
 
     def _linger(self) -> None:
         self._return_parser()

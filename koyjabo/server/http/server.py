@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from wsgiref.types import WSGIApplication
 
 from koyjabo.core.runtime import Call, EventLoop, Waiter
+from koyjabo.network.client_address import customer, is_loopback, neighbourhood
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.connection import IDLE, LINGERING, READING, RESPONDING, HttpConnection
 from koyjabo.server.http.request_parser import RequestParser
@@ -178,6 +179,7 @@ class HttpServer:
         self,
         runtime: EventLoop,
         poller: Poller,
+        fair_queue: FairQueue,
         listener: socket.socket,
         app: WSGIApplication,
         most: int,
@@ -195,7 +197,7 @@ class HttpServer:
         self._app = app
         self._share: Share = everything
         self._bodies = bodies
-        self._fair_queue = FairQueue(runtime, poller)
+        self._fair_queue = fair_queue
         more = {**environ, "koyjabo.unhurried": unhurried, "koyjabo.await_slot": self._await_slot}
         self._shared = shared_environment(listener.getsockname(), more)
         self._parsers: list[RequestParser] = []
@@ -208,6 +210,8 @@ class HttpServer:
         """
         self._share = share
         self.poller.add(self._listener.fileno(), self, READABLE)
+
+    network = ""
 
     def ready(self, events: int) -> None:
         """Accept connections. At least one is waiting, so others may be closed to make room."""
@@ -288,6 +292,10 @@ class HttpServer:
             self.poller.change(self._listener.fileno(), READABLE)
 
     # Methods that connections call
+
+    def network_of(self, peer: str) -> str:
+        """The network that a connection's events count towards; "" if it may carry any client's requests."""
+        return "" if self._bodies.proxies or is_loopback(peer) else customer(neighbourhood(peer))
 
     def lend_parser(self) -> RequestParser:
         if self._lent >= MOST_READING:

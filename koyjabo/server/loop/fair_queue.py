@@ -30,7 +30,8 @@ class FairQueue:
     slots in rotation.
 
     Sockets that are ready are served before the next slot, unless the slots since sockets were last served took less
-    than SHARE_S in total. No request is refused, and none waits while the loop is free.
+    than SHARE_S in total. While ready sockets wait for the next pass, a request waits too: those sockets may have
+    requests of other networks. No request is refused, and none waits while the loop is free.
     """
 
     def __init__(self, runtime: Runtime, poller: Poller) -> None:
@@ -49,7 +50,7 @@ class FairQueue:
         await_slot.set(partial(self._wait, network, is_new=False))
 
     def _wait(self, network: str, is_new: bool, waiter: Waiter | None = None) -> None:
-        if not self._queues and self._has_time():
+        if not self._queues and not self._poller.is_behind and self._has_time():
             return
         queue, waiter = self._queues.setdefault(network, NetworkQueue()), waiter or self._runtime.waiter()
         (queue.new if is_new else queue.begun).append(waiter)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import OrderedDict
+from collections.abc import Hashable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -17,8 +20,15 @@ HUNG_UP = 0x8 | 0x10
 EVENTS_AT_ONCE = 256
 READ_SIZE = 16 * 1024
 
+PASS_S = 0.002
+"""How long one pass serves sockets before requests and timers run, s."""
+
 
 class Watcher(Protocol):
+    @property
+    def network(self) -> str:
+        """The network whose files share a place in the rotation. A file with "" has its own place."""
+
     def ready(self, events: int) -> None:
         """Handle a file's events. Must not block, because one loop serves all files."""
 
@@ -28,12 +38,10 @@ class Watcher(Protocol):
         """
 
 
-def receive(sock: Any) -> bytes | None:
-    """The data that has arrived, up to READ_SIZE bytes; b"" at the end of the connection; None if nothing
-    has arrived.
-    """
+def receive(sock: Any, size: int = READ_SIZE) -> bytes | None:
+    """The data that has arrived, up to `size` bytes; b"" at the end of the connection; None if nothing has arrived."""
     try:
-        data: bytes = sock.recv(READ_SIZE)
+        data: bytes = sock.recv(size)
     except BlockingIOError:
         return None
     except OSError:
@@ -42,19 +50,30 @@ def receive(sock: Any) -> bytes | None:
 
 
 class Poller:
-    """Calls the watchers of files that are ready, on the loop. A file has one watcher."""
+    """Calls the watchers of files that are ready, on the loop. A file has one watcher.
+
+    A pass ends after PASS_S. The next pass continues with the files that were not served, one from each network in
+    rotation, so that a network with many busy sockets delays only itself (decision 80).
+    """
 
     def __init__(self, runtime: EventLoop) -> None:
-        self._files = runtime.watch_files(self._call_ready)
+        self._runtime = runtime
+        self._files = runtime.watch_files(self._serve)
         self.passes = 1  # number of times that sockets were served
         self._watchers: dict[int, Watcher] = {}
-        # Files registered since the last poll. Events from that poll may belong to an earlier file with the same
-        # descriptor.
-        self._added: set[int] = set()
+        # Events of files that are ready and were not served. Removing a file removes its events, because another file
+        # may get the same descriptor.
+        self._fresh: dict[int, int] = {}
+        self._waiting: OrderedDict[Hashable, OrderedDict[int, int]] = OrderedDict()  # by network
+        self._is_due = False
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last pass ended before all files were served."""
+        return bool(self._waiting)
 
     def add(self, fd: int, watcher: Watcher, events: int) -> None:
         self._watchers[fd] = watcher
-        self._added.add(fd)
         self._files.register(fd, events)
 
     def change(self, fd: int, events: int) -> None:
@@ -64,9 +83,13 @@ class Poller:
 
     def remove(self, fd: int) -> None:
         """Stop watching a file. Idempotent. Call this before the file is closed."""
-        if self._watchers.pop(fd, None) is not None:
-            with suppress(KeyError, OSError):
-                self._files.unregister(fd)
+        if (watcher := self._watchers.pop(fd, None)) is None:
+            return
+        self._fresh.pop(fd, None)
+        if self._waiting and (files := self._waiting.get(watcher.network or fd)):
+            files.pop(fd, None)
+        with suppress(KeyError, OSError):
+            self._files.unregister(fd)
 
     def call(self, watcher: Watcher, events: int) -> None:
         try:
@@ -75,10 +98,61 @@ class Poller:
             log.exception("connection_failed")
             watcher.failed()
 
-    def _call_ready(self) -> None:
-        self._added.clear()
+    def call_soon(self, fd: int) -> None:
+        """Call a file's watcher in a later pass, as if the file were readable. Does nothing for a file without one."""
+        self._wait(fd, READABLE)
+        self._go_on()
+
+    def _wait(self, fd: int, events: int) -> None:
+        if watcher := self._watchers.get(fd):
+            files = self._waiting.setdefault(watcher.network or fd, OrderedDict())
+            files[fd] = files.get(fd, 0) | events
+
+    def _go_on(self) -> None:
+        if self._waiting and not self._is_due:
+            self._is_due = True
+            self._runtime.soon(self._serve_waiting)
+
+    def _serve_waiting(self) -> None:
+        self._is_due = False
+        self._serve()
+
+    def _serve(self) -> None:
+        if self._is_due:
+            return  # `_serve_waiting` follows, after requests and timers
         self.passes += 1
-        for fd, events in self._files.poll(0, EVENTS_AT_ONCE):
-            watcher = self._watchers.get(fd)
-            if watcher is not None and fd not in self._added:
-                self.call(watcher, events)
+        ends_at = time.monotonic() + PASS_S
+        self._fresh = dict(self._files.poll(0, EVENTS_AT_ONCE))
+        if not self._waiting:
+            self._serve_fresh(ends_at)
+            self._queue_fresh()
+        else:
+            self._queue_fresh()
+            self._serve_queues(ends_at)
+        self._go_on()
+
+    def _serve_fresh(self, ends_at: float) -> None:
+        """Serve files in any order. Usually this serves all of them, and costs less than queues."""
+        for fd in list(self._fresh):
+            if events := self._fresh.pop(fd, 0):
+                self.call(self._watchers[fd], events)
+                if time.monotonic() > ends_at:
+                    return
+
+    def _queue_fresh(self) -> None:
+        for fd, events in self._fresh.items():
+            self._wait(fd, events)
+        self._fresh.clear()
+
+    def _serve_queues(self, ends_at: float) -> None:
+        """Serve one file of each network in rotation."""
+        while self._waiting:
+            network, files = self._waiting.popitem(last=False)
+            if not files:
+                continue
+            fd, events = files.popitem(last=False)
+            if files:
+                self._waiting[network] = files  # at the end
+            self.call(self._watchers[fd], events)
+            if time.monotonic() > ends_at:
+                return

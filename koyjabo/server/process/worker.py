@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from koyjabo.core.runtime import EventLoop, Waiter
+    from koyjabo.server.loop.fair_queue import FairQueue
     from koyjabo.server.loop.poller import Poller
     from koyjabo.server.process.listening_socket import ListeningSocket
     from koyjabo.server.websockets.websockets import Sockets
@@ -118,6 +119,7 @@ class _Server:
         from koyjabo.observability.services import ObservabilityServices
         from koyjabo.server.http.body_limits import BodyLimits
         from koyjabo.server.http.server import HttpServer, everything
+        from koyjabo.server.loop.fair_queue import FairQueue
         from koyjabo.server.loop.poller import Poller
         from koyjabo.webkit.current import services_of
         from koyjabo.webkit.schemas.bodies import LARGEST_BODY, largest_at, largest_file_at
@@ -127,7 +129,8 @@ class _Server:
         logs.count_errors(self._services[ObservabilityServices].metrics.error)
         most_sockets, most_requests = _allow_files(settings.max_connections)
         poller = Poller(runtime)
-        self._sockets = _make_sockets(runtime, poller, settings, most_sockets)
+        fair_queue = FairQueue(runtime, poller)
+        self._sockets = _make_sockets(runtime, poller, fair_queue, settings, most_sockets)
         self._services.start()
         bodies = BodyLimits(
             LARGEST_BODY + 1, lambda path: largest_at(path) + 1, settings.trusted_proxies, largest_file_at
@@ -136,7 +139,7 @@ class _Server:
             "koyjabo.websockets": self._sockets.websockets,
             "koyjabo.event_streams": self._sockets.event_streams,
         }
-        self._http = HttpServer(runtime, poller, listener.socket, app, most_requests, bodies, environ)
+        self._http = HttpServer(runtime, poller, fair_queue, listener.socket, app, most_requests, bodies, environ)
         self._leaves_waiting = listener.is_passed
         self._http.start(self._sockets.share if settings.web_concurrency > 1 else everything)
 
@@ -173,7 +176,7 @@ class _Server:
             closed.wake()
 
 
-def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: int) -> Sockets:
+def _make_sockets(runtime: EventLoop, poller: Poller, fair_queue: FairQueue, settings: Settings, most: int) -> Sockets:
     """Create the WebSocket server for at most `most` connections, with limits per address and per network."""
     from koyjabo.network.rate_limiter import Rate, share
     from koyjabo.server.websockets.connection_loop import ConnectionLoop
@@ -183,7 +186,8 @@ def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: 
     handshakes = share(an_address * HANDSHAKES_OF_A_SOCKET, settings.web_concurrency, fewest=an_address)
     rate = Rate(handshakes) if an_address else None
     a_network = max(1, most // NETWORK_DIVISOR) if an_address else most
-    return Sockets(runtime, ConnectionLoop(runtime, poller, most, an_address or most, a_network, rate))
+    connections = ConnectionLoop(runtime, poller, fair_queue.begin, most, an_address or most, a_network, rate)
+    return Sockets(runtime, connections)
 
 
 def _allow_files(connections: int) -> tuple[int, int]:

@@ -9,6 +9,8 @@ from random import getrandbits
 from struct import pack
 from typing import TYPE_CHECKING, Any, Protocol
 
+from koyjabo.network.client_address import customer
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -63,6 +65,12 @@ class Loop(Protocol):
 
     def add_stream(self, stream: Any, sock: Any) -> None: ...
 
+    def await_slot(self, address: str) -> None: ...
+
+    def charge(self, address: str, frames: int) -> None: ...
+
+    def read_soon(self, connection: BufferedConnection) -> None: ...
+
     def watch(self, connection: BufferedConnection) -> None: ...
 
     def watch_writable(self, connection: BufferedConnection) -> None: ...
@@ -107,6 +115,10 @@ class BufferedConnection:
     @property
     def is_open(self) -> bool:
         return self._state == self.OPEN
+
+    @property
+    def network(self) -> str:
+        return customer(self.address)
 
     def send_unsent(self) -> None:
         try:

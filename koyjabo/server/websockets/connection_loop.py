@@ -9,20 +9,21 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
 from koyjabo.core.runtime import Runtime
 from koyjabo.core.socket_errors import GOING_AWAY, TOO_MANY, UNEXPECTED
-from koyjabo.network.client_address import AddressCounter
+from koyjabo.network.client_address import AddressCounter, customer
 from koyjabo.network.rate_limiter import Rate
-from koyjabo.server.loop.poller import READABLE, WRITABLE, Poller
+from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller
 from koyjabo.server.websockets.buffered_connection import LOST, NO_OWNER, BufferedConnection, ConnectionOwner
-from koyjabo.server.websockets.connection import WebSocketConnection
+from koyjabo.server.websockets.connection import BYTES_AT_ONCE, WebSocketConnection
 from koyjabo.server.websockets.delay_line import DelayLine
 from koyjabo.server.websockets.event_stream import TICK_S, EventStream
+from koyjabo.server.websockets.frame_budget import FrameBudget
 
 log = logging.getLogger("koyjabo.websockets")
 
@@ -34,6 +35,9 @@ MOST_NOTIFIERS = 64
 """Maximum number of tasks that notify owners of ended connections. Owners may block, so tasks are needed; but if
 thousands of connections end together, a task for each would take most of the time (decision 85).
 """
+
+FRAMES_AT_ONCE = BYTES_AT_ONCE // 20
+"""How many frames one read usually has."""
 
 STALLED_S = 30.0
 """How long a client with unsent data may go without reading before it is dropped, s."""
@@ -68,15 +72,17 @@ class ConnectionLoop:
         self,
         runtime: Runtime,
         poller: Poller,
+        await_slot: Callable[[str], None],
         most: int,
         most_an_address: int,
         most_a_network: int,
         handshakes: Rate | None = None,
     ) -> None:
-        """Create the loop. `most_a_network` is the limit for a /24 or /48 (see `neighbours`). `handshakes` is the rate
-        limit per address; None for no limit.
+        """Create the loop. `await_slot` is `FairQueue.begin`. `most_a_network` is the limit for a /24 or /48 (see
+        `neighbours`). `handshakes` is the rate limit per address; None for no limit.
         """
         self.start_task = runtime.start_task
+        self._await_slot = await_slot
         self.most = most
         self.most_an_address = most_an_address
         self.most_a_network = most_a_network
@@ -87,10 +93,13 @@ class ConnectionLoop:
         self._reserved = 0
         self._leaving = False
         self._stalled: dict[BufferedConnection, float] = {}  # the time of the last successful write, monotonic s
+        self._budget = FrameBudget()
+        self.charge = self._budget.charge
+        self._held: dict[BufferedConnection, None] = {}  # not read until its address may send more frames
         self._pings: DelayLine[WebSocketConnection] = DelayLine(PING_INTERVAL_S, self._ping)
         self._pong_checks: DelayLine[WebSocketConnection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
         self._ticks: DelayLine[EventStream] = DelayLine(TICK_S, self._tick)
-        self._ended: deque[Callable[[], None]] = deque()  # pending notifications to owners
+        self._ended: deque[tuple[str, Callable[[], None]]] = deque()  # pending notifications to owners, with addresses
         self._notifiers = 0  # number of tasks that send them
         self._closing: DelayLine[BufferedConnection] = DelayLine(
             CLOSE_TIMEOUT_S, lambda connection: self.drop(connection, LOST)
@@ -176,15 +185,23 @@ class ConnectionLoop:
         late = time.monotonic() - STALLED_S
         for connection in [connection for connection, since in self._stalled.items() if since < late]:
             self.drop(connection, LOST, reset=True)
+        self._release_held()
 
     # Methods that connections call
 
+    def await_slot(self, address: str) -> None:
+        """Wait until a call of this address may run, in a task (see `FairQueue.begin`)."""
+        self._await_slot(customer(address))
+
+    def read_soon(self, connection: BufferedConnection) -> None:
+        self._poller.call_soon(connection.fileno())
+
     def watch(self, connection: BufferedConnection) -> None:
-        self._poller.add(connection.fileno(), connection, READABLE | WRITABLE if connection.has_unsent else READABLE)
+        self._poller.add(connection.fileno(), connection, self._events(connection))
 
     def watch_writable(self, connection: BufferedConnection) -> None:
         self._stalled[connection] = time.monotonic()
-        self._poller.change(connection.fileno(), READABLE | WRITABLE)
+        self._poller.change(connection.fileno(), self._events(connection))
 
     def await_close(self, connection: BufferedConnection) -> None:
         self._closing.put(connection)
@@ -197,20 +214,27 @@ class ConnectionLoop:
         if self._open.pop(fd, None) is None:
             self._reserved -= 1  # a stream that has not begun
         self._stalled.pop(connection, None)
+        self._held.pop(connection, None)
         self._by_address.remove(connection.address)
         # Breaks a reference cycle that otherwise only the garbage collector would break.
         owner, connection.owner = connection.owner, NO_OWNER
-        self._ended.append(lambda: owner.ended(connection, code))
+        self._ended.append((connection.address, lambda: owner.ended(connection, code)))
         if self._notifiers < MOST_NOTIFIERS:
             self._notifiers += 1
             self.start_task(self._notify_owners)
 
     def serve(self, connection: BufferedConnection, events: int) -> None:
-        """Handle the events of a connection."""
+        """Handle the events of a connection. If its address has used up its frames, do not read it: the kernel then
+        holds the client up. A connection that has ended is always read, because its event would repeat forever.
+        """
         if events & WRITABLE and connection.has_unsent:
             self._flush(connection)
         if events & ~WRITABLE and connection.has_file:
-            connection.read()
+            if self._budget.is_used_up(connection.address) and not events & HUNG_UP:
+                self._held[connection] = None
+                self._poller.change(connection.fileno(), self._events(connection))
+            else:
+                connection.read()
 
     def end_failed(self, connection: BufferedConnection) -> None:
         """Close a connection with 1011 after an internal error. If it was already closing, drop it."""
@@ -220,17 +244,28 @@ class ConnectionLoop:
             self.drop(connection, LOST)
 
     def _notify_owners(self) -> None:
-        count = 0
         while self._ended:
-            notify = self._ended.popleft()
+            address, notify = self._ended.popleft()
+            self.await_slot(address)
             try:
                 notify()
             except Exception:
                 log.exception("end_failed")
-            count += 1
-            if count % CLOSES_IN_A_ROW == 0:
-                time.sleep(0)
         self._notifiers -= 1
+
+    def _events(self, connection: BufferedConnection) -> int:
+        """The events that a connection waits for."""
+        return (0 if connection in self._held else READABLE) | (WRITABLE if connection.has_unsent else 0)
+
+    def _release_held(self) -> None:
+        """Read held connections again, in order, as many as their addresses have frames for."""
+        self._budget.refill()
+        released: Counter[str] = Counter()
+        for connection in list(self._held):
+            if released[connection.address] < self._budget.left(connection.address):
+                released[connection.address] += FRAMES_AT_ONCE
+                del self._held[connection]
+                self._poller.change(connection.fileno(), self._events(connection))
 
     def _has_room(self, address: str) -> bool:
         """Check the limits for a new client. An empty address has no limits per address (see
@@ -252,7 +287,7 @@ class ConnectionLoop:
         self._stalled[connection] = time.monotonic()
         if not has_unsent:
             del self._stalled[connection]
-            self._poller.change(connection.fileno(), READABLE)
+            self._poller.change(connection.fileno(), self._events(connection))
             connection.all_sent()
 
     def _ping(self, connection: WebSocketConnection) -> None:

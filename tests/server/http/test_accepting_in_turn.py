@@ -14,6 +14,7 @@ from support.application.runtimes import PATIENCE_S, EventletRuntime, loop_on
 
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer
+from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import READABLE, Poller
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
 
@@ -52,7 +53,9 @@ def workers() -> Iterator[SimpleNamespace]:
             return [environ["worker"]]
 
         def worker(name: bytes, runtime: Any = runtime) -> HttpServer:
-            return HttpServer(runtime, Poller(runtime), listener.dup(), app, 100, BodyLimits(0), {"worker": name})
+            poller, listening = Poller(runtime), listener.dup()
+            order = FairQueue(runtime, poller)
+            return HttpServer(runtime, poller, order, listening, app, 100, BodyLimits(0), {"worker": name})
 
         timers = Timers(runtime)
         short, other = worker(b"short", timers), worker(b"other")
@@ -94,7 +97,7 @@ def test_worker_that_is_short_of_places_lets_the_others_accept_first(workers):
 
 
 def test_worker_accepts_the_fewer_the_fewer_places_are_left():
-    loop = ConnectionLoop(SimpleNamespace(start_task=None), SimpleNamespace(), 1000, 1000, 1000)
+    loop = ConnectionLoop(SimpleNamespace(start_task=None), SimpleNamespace(), None, 1000, 1000, 1000)
     shares = {}
     for taken in range(1, 1001):
         assert loop.reserve("")

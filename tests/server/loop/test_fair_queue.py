@@ -27,6 +27,7 @@ from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop import fair_queue
 from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import Poller
+from koyjabo.server.websockets.connection_loop import ConnectionLoop
 
 
 @pytest.fixture
@@ -96,6 +97,26 @@ def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
 
 
 @pytest.mark.usefixtures("is_long")
+def test_calls_of_a_socket_wait_for_slots_as_requests_do(loop, done):
+    poller = Poller(loop)
+    order = FairQueue(loop, poller)
+    owner = SimpleNamespace(pings=False)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connections = ConnectionLoop(loop, poller, order.begin, 10, 10, 10)
+        connection = connections.add(ours, "a", owner, b"", b"")
+        for _ in range(3):
+            connection.run_in_order(partial(done.add, "a"))
+
+        def request() -> None:
+            order.begin("b")
+            done.add("b")
+
+        run(loop, request, request, until=lambda: len(done) == 10)
+    assert done[::2] == ["a", "a", "b", "a", "b"]
+
+
+@pytest.mark.usefixtures("is_long")
 def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_network(loop, done):
     order, waiters = FairQueue(loop, Poller(loop)), []
 
@@ -138,8 +159,10 @@ def busy(loop, is_long):
             connection.send(head("GET", path))
             return connection._socket
 
-        server = HttpServer(loop, Poller(loop), listener, app, 8, BodyLimits(0), {})
-        server._fair_queue._begin_next = lambda: None
+        poller = Poller(loop)
+        order = FairQueue(loop, poller)
+        order._begin_next = lambda: None
+        server = HttpServer(loop, poller, order, listener, app, 8, BodyLimits(0), {})
         server.start()
         yield SimpleNamespace(ask=ask, asked=asked, has_turn=has_turn, wait=partial(pause_until, loop))
 

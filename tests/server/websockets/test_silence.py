@@ -37,7 +37,7 @@ class World:
     def __init__(self, ours: socket.socket, theirs: socket.socket) -> None:
         self.now, self.ours, self.theirs = 1000.0, ours, theirs
         theirs.settimeout(0)
-        self.loop = ConnectionLoop(ThreadRuntime(), POLLER, 10, 10, 10)
+        self.loop = ConnectionLoop(ThreadRuntime(), POLLER, nothing, 10, 10, 10)
 
     def connect(self) -> WebSocketConnection:
         connection = self.loop.add(self.ours, "", OWNER, b"", b"")
@@ -153,7 +153,7 @@ def test_owners_of_thousands_that_end_together_are_told_by_a_few_tasks(world):
             raise OSError("it fails as the test asked")
 
     owner = SimpleNamespace(largest_message=1024, pings=True, received=nothing, ended=ended)
-    loop = ConnectionLoop(SimpleNamespace(start_task=tasks.append), POLLER, 1000, 1000, 1000)
+    loop = ConnectionLoop(SimpleNamespace(start_task=tasks.append), POLLER, nothing, 1000, 1000, 1000)
     crowd = [loop.add(world.ours.dup(), "", owner, b"", b"") for _ in range(3 * MOST_NOTIFIERS)]
     for connection in crowd:
         loop.drop(connection, LOST)

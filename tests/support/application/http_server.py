@@ -19,7 +19,8 @@ with warnings.catch_warnings():
 
     from koyjabo.server.http.body_limits import BodyLimits
     from koyjabo.server.http.server import HttpServer
-    from koyjabo.server.loop.poller import Poller
+    from koyjabo.server.loop.fair_queue import FairQueue
+from koyjabo.server.loop.poller import Poller
 
 GET = head("GET", "/")
 CLOSE = head("GET", "/", "Connection: close")
@@ -38,9 +39,9 @@ def serving(app: Callable) -> Iterator[tuple[HttpServer, Callable[[bytes], green
     """Run a server. Yields it and the same function as `served`."""
     with loop_on() as runtime:
         listener = socket.create_server(("127.0.0.1", 0))
-        server = HttpServer(
-            runtime, Poller(runtime), listener, app, most=10, bodies=BodyLimits(LARGEST_BODY), environ={}
-        )
+        poller = Poller(runtime)
+        order, bodies = FairQueue(runtime, poller), BodyLimits(LARGEST_BODY)
+        server = HttpServer(runtime, poller, order, listener, app, most=10, bodies=bodies, environ={})
         server.start()
         connections: list[green.socket] = []
         yield server, partial(ask, listener, connections)

@@ -31,7 +31,8 @@ LEAVES_WITHIN_S = 10
 """The limit promised to operators in the documents."""
 
 CONNECTIONS = """http.connection http.server websockets.buffered_connection
-websockets.connection websockets.connection_loop websockets.delay_line websockets.engineio websockets.engineio_socket"""
+websockets.connection websockets.connection_loop websockets.delay_line websockets.engineio websockets.engineio_socket
+websockets.frame_budget"""
 """Modules that read the clock to limit connections."""
 
 if __name__ == "__main__":
@@ -350,6 +351,7 @@ def add_routes(app) -> None:
             "reserved": connections._reserved,
             "addresses": sum(connections._by_address._counts.values()),
             "stalled": len(connections._stalled),
+            "paused": len(connections._held),
             "members": fanout.member_count("stats"),
             "sent": sum(map(len, fanout._sent.values())),
             "engine": len(socketio.server.eio.sockets),

@@ -1,0 +1,88 @@
+"""One pass serves sockets for a limited time, and the next one continues with the others, in rotation by network."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import SimpleNamespace
+
+import pytest
+from support.application.runtimes import loop_on, pause_until
+
+from koyjabo.server.loop import poller
+from koyjabo.server.loop.poller import READABLE, Poller
+
+
+class Files:
+    """Socket pairs that a poller watches. `served` has the names of files, in the order in which they were served."""
+
+    def __init__(self, loop, stack: ExitStack) -> None:
+        self.poller, self.served, self._stack, self._loop = Poller(loop), [], stack, loop
+        self.ours: dict[str, socket.socket] = {}
+
+    def add(self, name: str, network: str, size: int = 1) -> None:
+        """Watch a file that is readable `size` times."""
+        self.ours[name], theirs = map(self._stack.enter_context, socket.socketpair())
+
+        def ready(events: int) -> None:
+            if self.ours[name].recv(1):
+                self.served.append(name)
+
+        theirs.send(b"x" * size)
+        self.poller.add(self.ours[name].fileno(), SimpleNamespace(network=network, ready=ready), READABLE)
+
+    def wait(self, count: int) -> list[str]:
+        pause_until(self._loop, lambda: len(self.served) >= count)
+        return self.served
+
+
+@pytest.fixture
+def files(monkeypatch) -> Iterator[Files]:
+    """Each pass has time for one file."""
+    monkeypatch.setattr(poller, "PASS_S", 0)
+    with loop_on() as loop, ExitStack() as stack:
+        files = Files(loop, stack)
+        yield files
+        for sock in files.ours.values():
+            files.poller.remove(sock.fileno())
+
+
+def test_networks_are_served_in_rotation(files):
+    for number in range(20):
+        files.add(f"a{number}", "a", size=5)
+    files.add("b", "b", size=3)
+    first = files.wait(12)[:12]
+    assert first.count("b") == 3
+    assert len({name for name in first if name != "b"}) == 9, "files of one network are served in rotation"
+
+
+def test_file_without_network_has_its_own_place(files):
+    for number in range(20):
+        files.add(f"a{number}", "a", size=5)
+    files.add("b", "")
+    files.add("c", "")
+    assert {"b", "c"} < set(files.wait(5)[:5])
+
+
+def test_requests_and_timers_run_between_passes(files):
+    """A request that arrives does not wait until all sockets are served."""
+    for number in range(20):
+        files.add(f"a{number}", "a")
+    served = files.served
+    files._loop.soon(lambda: served.append("request"))
+    assert "request" in files.wait(21)[:4]
+
+
+def test_removed_file_is_not_served(files):
+    """Its descriptor may belong to another file."""
+    for name in "abc":
+        files.add(name, "a")
+    files.poller._serve()
+    (first,) = files.served
+    gone = "c" if first != "c" else "b"
+    fd = files.ours[gone].fileno()
+    files.poller.remove(fd)
+    files.poller.call_soon(fd)
+    files.add("d", "a")
+    assert set(files.wait(3)) == {"a", "b", "c", "d"} - {gone}

@@ -1,0 +1,89 @@
+"""An address with many WebSockets delays only itself: sockets are served in rotation, and its frames have a budget."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+
+import pytest
+from support.clients.connection import Connection, head
+from support.clients.websocket import PING, PONG, WebSocket, frame
+from support.programs.processes import METRICS_TOKEN, suspended, wait_until
+from support.servers.changed_server import changed_server, timed_server
+
+SOCKETS, FRAMES = 50, 195
+"""Each socket sends more than one read takes, and less than one socket may send."""
+
+CROWD, STRANGER, NEIGHBOUR = (
+    f"X-Forwarded-For: {address}" for address in ("203.0.113.7", "198.51.100.1", "203.0.113.8")
+)
+BUDGET = "koyjabo.server.websockets.frame_budget"
+
+
+def handled_before(server, sent: bytes) -> int:
+    """How many of a crowd's messages are handled before a stranger's request, which arrived last. All arrive before the
+    worker reads any.
+    """
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(WebSocket(server.port, CROWD)) for _ in range(SOCKETS)]
+        for client in crowd:
+            client.is_answered()
+        stranger = stack.enter_context(Connection(server.port))
+        already = received(server.metrics())
+        with suspended([server.worker]):
+            for client in crowd:
+                client.send(sent)
+            stranger.send(head("GET", "/metrics", STRANGER, f"Authorization: Bearer {METRICS_TOKEN}"))
+        return received(stranger.answer("GET").body.decode()) - already
+
+
+def received(metrics: str) -> int:
+    """How many messages a server has received."""
+    return sum(map(int, re.findall(r"^koyjabo_messages_received_total\{.*\} (\d+)", metrics, re.MULTILINE)))
+
+
+def test_request_is_served_before_most_frames_of_another_address(tmp_path):
+    with changed_server(tmp_path, TRUSTED_PROXIES=1) as server:
+        assert handled_before(server, WebSocket.ping_event * FRAMES) < SOCKETS * FRAMES / 3
+
+
+@pytest.fixture(scope="module")
+def small_budget(tmp_path_factory):
+    """A server where an address may send 100 frames at once, and ten a second."""
+    changes = {f"{BUDGET}.MAX_BURST": 100, f"{BUDGET}.FRAMES_A_SECOND": 10}
+    with timed_server(tmp_path_factory.mktemp("server"), changes, TRUSTED_PROXIES=1) as server:
+        yield server
+
+
+def pong_count(client: WebSocket, most: int) -> int:
+    """Read `most` pongs."""
+    count = 0
+    while count < most:
+        count += client.frame().opcode == PONG
+    return count
+
+
+def test_address_that_sends_too_many_frames_is_not_read_until_it_may_send_again(small_budget):
+    """Nothing is lost or closed, and another address is answered."""
+    with WebSocket(small_budget.port, CROWD) as one, WebSocket(small_budget.port, CROWD) as other:
+        one.send(frame("", PING) * 400)
+        wait_until(lambda: small_budget.held()["paused"] == 1, "it is not read")
+        other.send(frame("", PING))
+        wait_until(lambda: small_budget.held()["paused"] == 2, "its address is not read")
+        with WebSocket(small_budget.port, NEIGHBOUR) as neighbour:
+            assert neighbour.is_answered()
+        assert small_budget.held()["paused"] == 2
+        small_budget.pass_(20)
+        assert pong_count(one, 300) == 300
+        small_budget.pass_(20)
+        assert pong_count(one, 100) == 100
+        assert pong_count(other, 1) == 1
+    wait_until(lambda: not any(small_budget.held().values()), "they are gone")
+
+
+def test_client_that_leaves_while_it_is_not_read_is_gone(small_budget):
+    with WebSocket(small_budget.port, STRANGER) as client:
+        client.send(frame("", PING) * 400)
+        wait_until(lambda: small_budget.held()["paused"] == 1, "it is not read")
+        client.reset()
+        wait_until(lambda: not any(small_budget.held().values()), "it is gone")
