@@ -96,6 +96,18 @@ def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
     assert done == ["1", "2", "long", b".", "3", "long", b".", "4", *[b"."] * 4]
 
 
+def test_request_waits_while_sockets_wait_for_the_next_pass(loop, done):
+    """Their requests may belong to other networks."""
+    order = FairQueue(loop, SimpleNamespace(passes=1, is_behind=True))
+
+    def request() -> None:
+        order.begin("a")
+        done.append("request")
+
+    run(loop, request, lambda: done.append("next"), until=lambda: len(done) == 2)
+    assert done == ["next", "request"]
+
+
 @pytest.mark.usefixtures("is_long")
 def test_calls_of_a_socket_wait_for_slots_as_requests_do(loop, done):
     poller = Poller(loop)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import socket
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 from support.clients.connection import Connection, head
-from support.clients.websocket import PING, PONG, WebSocket, frame
+from support.clients.websocket import PING, PONG, WebSocket, frame, say
 from support.programs.processes import METRICS_TOKEN, suspended, wait_until
 from support.servers.changed_server import changed_server, timed_server
+
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.server.websockets.connection_loop import ConnectionLoop
 
 SOCKETS, FRAMES = 50, 195
 """Each socket sends more than one read takes, and less than one socket may send."""
@@ -17,6 +22,7 @@ SOCKETS, FRAMES = 50, 195
 CROWD, STRANGER, NEIGHBOUR = (
     f"X-Forwarded-For: {address}" for address in ("203.0.113.7", "198.51.100.1", "203.0.113.8")
 )
+NO_POLLER = SimpleNamespace(add=lambda *_: None)
 BUDGET = "koyjabo.server.websockets.frame_budget"
 
 
@@ -45,6 +51,27 @@ def received(metrics: str) -> int:
 def test_request_is_served_before_most_frames_of_another_address(tmp_path):
     with changed_server(tmp_path, TRUSTED_PROXIES=1) as server:
         assert handled_before(server, WebSocket.ping_event * FRAMES) < SOCKETS * FRAMES / 3
+
+
+def test_socket_reads_512_bytes_at_once():
+    """A message that is larger is completed by one more read."""
+    ours, theirs = socket.socketpair()
+    messages = []
+    owner = SimpleNamespace(
+        largest_message=4096, pings=False, received=lambda _, message: messages.append(message), ended=None
+    )
+    with ours, theirs:
+        connection = ConnectionLoop(ThreadRuntime(), NO_POLLER, None, 10, 10, 10).add(ours, "", owner, b"", b"")
+        connection.start()
+        theirs.send(say(type="ping") * 100 + frame("x" * 4000) + frame("last"))
+        connection.read()
+        assert len(messages) == 512 // len(say(type="ping"))
+        while len(messages) < 100:
+            connection.read()
+        connection.read()
+        assert [len(message) for message in messages[100:]] == [4000]
+        connection.read()
+        assert messages[101:] == ["last"]
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +108,11 @@ def test_address_that_sends_too_many_frames_is_not_read_until_it_may_send_again(
     wait_until(lambda: not any(small_budget.held().values()), "they are gone")
 
 
-def test_client_that_leaves_while_it_is_not_read_is_gone(small_budget):
-    with WebSocket(small_budget.port, STRANGER) as client:
-        client.send(frame("", PING) * 400)
-        wait_until(lambda: small_budget.held()["paused"] == 1, "it is not read")
-        client.reset()
-        wait_until(lambda: not any(small_budget.held().values()), "it is gone")
+def test_client_that_leaves_while_it_is_not_read_is_gone(tmp_path):
+    changes = {f"{BUDGET}.MAX_BURST": 100, f"{BUDGET}.FRAMES_A_SECOND": 0}
+    with changed_server(tmp_path, changes, TRUSTED_PROXIES=1) as server:
+        with WebSocket(server.port, CROWD) as client:
+            client.send(frame("", PING) * 400)
+            wait_until(lambda: server.held()["paused"] == 1, "it is not read")
+            client.reset()
+        wait_until(lambda: not any(server.held().values()), "it is gone")
