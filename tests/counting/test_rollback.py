@@ -202,7 +202,7 @@ def overtaken(site, database, monkeypatch) -> list[int]:
             database.go_back(remembered)
             with Site(database.url) as other:
                 others.extend(visits(other, "another"))
-            ledger._high_water.questions += 1
+            ledger._high_water.rounds += 1
 
     monkeypatch.setattr(ledger, "_on_batch", go_back)
     return others
@@ -269,7 +269,7 @@ def test_a_commit_that_many_questions_overtake_is_repeated(site, monkeypatch):
     def ask(*batch):
         if len(questions) < 6:
             questions.append(True)
-            ledger._high_water.questions += 1
+            ledger._high_water.rounds += 1
 
     monkeypatch.setattr(ledger, "_on_batch", ask)
     assert site.register("ayesha", visitId="1").duplicate is False
