@@ -160,7 +160,7 @@ def test_only_stale_numbers_may_be_older_on_the_next_socket(journal):
 
 
 @pytest.mark.parametrize("only", [[], ["--only", "sqlite"]])
-def test_faults_that_a_kind_of_database_does_not_have_are_refused_with_the_names_of_all(only):
+def test_unknown_fault_is_refused_with_a_list_of_all_faults(only):
     refused = CliRunner().invoke(main, [*only, "--faults", "of Redis"])
     assert refused.exit_code == 2
     assert "SQLite, one worker" in refused.output

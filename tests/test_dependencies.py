@@ -1,12 +1,12 @@
-"""Imported packages are declared, and declared packages are listed in docs/development.md."""
+"""Imported packages are declared, and a tool lists the installed ones."""
 
 from __future__ import annotations
 
-import json
 import re
+import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,16 +43,8 @@ def test_server_declares_each_library_that_it_imports_and_no_other():
     assert declared()["server"] | declared()["s3"] == (libraries - BY_CONTRACT) | DATA
 
 
-def test_development_lists_each_direct_dependency_with_its_locked_version():
-    locked = {
-        normal(name): version
-        for file in [ROOT / "requirements.txt", *(ROOT / "requirements").iterdir()]
-        for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", file.read_text(), re.MULTILINE)
-    }
-    versions = {name: locked[name] for group in declared().values() for name in group}
-    packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
-    of_pages = {**packages[""]["dependencies"], **packages[""]["devDependencies"]}
-    versions |= {name: packages[f"node_modules/{name}"]["version"] for name in of_pages}
-    text = (ROOT / "docs" / "development.md").read_text().partition("## Dependencies")[2]
-    rows = re.findall(r"^([@\w./-]+) ([\d.]+) \(\S.*, \d{4}-\d\d-\d\d\): \S.*$", text, re.MULTILINE)
-    assert {name if name in of_pages else normal(name): version for name, version in rows} == versions
+def test_tool_prints_each_package_with_its_version_and_licence():
+    program = [sys.executable, ROOT / "tools" / "licences.py"]
+    printed = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    assert f"\nFlask {version('Flask')} (BSD-3-Clause)\n" in printed
+    assert re.search(r"^uplot [\d.]+ \(MIT\)$", printed, re.MULTILINE)

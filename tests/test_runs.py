@@ -48,7 +48,7 @@ def run(folder: Path, *options: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_the_same_seed_gives_the_same_order_and_a_skipped_test_fails_where_nothing_may_be_skipped(tmp_path):
+def test_same_seed_gives_the_same_order_and_ci_fails_on_skipped_tests(tmp_path):
     names = [f"test_{number}" for number in range(20)]
     (tmp_path / "test_many.py").write_text("\n".join(f"def {name}(): pass" for name in names))
     (tmp_path / "test_skipping.py").write_text(SKIPPING)

@@ -67,7 +67,7 @@ OTHERS = {
     "settings": 62,
     "tables": 53,  # attendance: recently written spans, so that time is not counted twice
     "classes of errors": 88,
-    "entries of the root folder": 30,
+    "entries of the root folder": 33,  # changelog, contributing, security; docs/ has only documents and their images
     "commands of make": 25,
 }
 

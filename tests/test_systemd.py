@@ -53,7 +53,7 @@ def test_app_without_a_port_of_its_own_is_refused(units):
     assert "has no Listen setting" in analyzed(units, "verify", "koyjabo@shop.socket").stderr
 
 
-def test_service_has_the_time_that_the_server_needs_to_stop_and_a_folder_of_its_own():
+def test_systemd_gives_the_service_its_own_folder_and_time_to_stop():
     unit = RawConfigParser(strict=False)
     unit.read(ROOT / "deploy" / SERVICE)
     service = unit["Service"]

@@ -30,7 +30,7 @@ BUILD_S = 300
 SOURCES = {"koyjabo": "koyjabo", "migrations": "koyjabo/migrations", "docs": "koyjabo/docs"}
 """Folders of the checkout, and where their files are in the wheel."""
 
-NOT_SHIPPED = {"__pycache__", "messages.pot", "decisions", "images", "pictures.py", "screenshots.py"}
+NOT_SHIPPED = {"__pycache__", "messages.pot", "decisions", "images"}
 DEFAULTS = environment(ENVIRONMENT=None, SECRET_KEY=None)
 """The settings of an operator who has set only PORT."""
 

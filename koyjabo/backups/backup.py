@@ -120,13 +120,13 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
     numbers. Runs in one transaction that ends with a recount, while servers wait. Ends all login sessions and
     invitations.
 
-    Raises TargetInUse for a database that is in use, unless `overwrite` is set.
+    Raises TargetInUse for a database that contains data, unless `overwrite` is set.
     """
     head = _checked(path, progress)
     with engine.translated_errors(), _to_be_replaced() as connection:
         if backup_queries.is_used(connection) and not overwrite:
             raise TargetInUse(
-                "This database is in use: restoring would delete its contents. Back it up and use --force to "
+                "This database already contains data, which the restore would delete. Back it up and use --force to "
                 "replace it, or set DATABASE_URL to an empty database."
             )
         before = backup_queries.counter_state(connection)

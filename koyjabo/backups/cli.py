@@ -38,7 +38,7 @@ def backup(file: Path | None, url: str | None, force: bool) -> None:
 
 @click.command()
 @click.argument("source", metavar="FILE|URL")
-@click.option("--force", is_flag=True, help="Overwrite a database that is in use. Its data is lost.")
+@click.option("--force", is_flag=True, help="Overwrite a database that already contains data, which is lost.")
 def restore(source: str, force: bool) -> None:
     """Replace the contents of the database with a backup: a FILE, or s3://bucket/prefix/name.
 

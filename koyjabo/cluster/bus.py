@@ -25,7 +25,7 @@ class Bus(Protocol):
         """
 
     def hear(self, room: str) -> None:
-        """Subscribe to a room's messages from other workers. Idempotent. The signal `room_heard` follows."""
+        """Subscribe to a room's messages from other workers. Idempotent. Sends the signal `room_heard` when done."""
 
     def leave(self, room: str) -> None:
         """Unsubscribe. Idempotent."""

@@ -20,8 +20,8 @@ def migrations() -> Path:
 
 
 def documents() -> Path:
-    """The docs/ folder: next to the package in a checkout, inside it in an installed wheel."""
-    return (_PACKAGE if _is_wheel() else _CHECKOUT) / "docs"
+    """The folder of docs/ and the changelog: the checkout, or the package in an installed wheel."""
+    return _PACKAGE if _is_wheel() else _CHECKOUT
 
 
 def home() -> Path:

@@ -62,7 +62,7 @@ class DailyPeople:
 
     def __init__(self, seen: Iterable[StoredDay], clock: Clock) -> None:
         self._clock = clock
-        self._days: dict[tuple[Scope, str], set[str]] = {}  # by person: the neighbours of the days looked up
+        self._days: dict[tuple[Scope, str], set[str]] = {}  # by person: stored days next to the requested
         self._slots: dict[Asked, Day] = {}
         self.last_days: dict[tuple[Scope, str], str] = {}
         self.days: dict[Asked, Day] = {}

@@ -65,8 +65,8 @@ class HighWater:
     def __init__(self, server: str | None = None) -> None:
         self.site = NONE
         self.server = server
-        self.questions = 0
-        """How many times a worker has asked for these marks. Commits from before the last request may be lost."""
+        self.rounds = 0
+        """How often workers have collected all marks. Commits from before the last round may be lost."""
         self._marks: dict[Scope, HighWaterMark] = {}
         self._unshared: set[Scope] = set()
         self._lock = threading.Lock()  # guards `_marks`, `_unshared` and `site`, on servers with one thread per request

@@ -107,9 +107,9 @@ class RedisHighWater:
     def _reply(self, question: str) -> None:
         """Share all marks, since Redis may have lost some.
 
-        A commit that these marks do not cover is looked up again before it is acknowledged (`HighWater.questions`).
+        A commit that these marks do not cover is looked up again before it is acknowledged (`HighWater.rounds`).
         """
-        self._high_water.questions += 1
+        self._high_water.rounds += 1
         self._high_water.unshare()
         self._share()
         replies = self._answers_key(question)

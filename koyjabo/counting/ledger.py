@@ -128,13 +128,13 @@ class Ledger:
         committed, and UnknownCommunity for an unknown scope.
         """
         keyed = visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"
-        return self._commit(keyed, self._high_water.questions)
+        return self._commit(keyed, self._high_water.rounds)
 
     def append_all(self, visits: Sequence[NewVisit]) -> list[Outcome]:
         """Commit several visits together, in this order. All must have a `visit_id`. Errors are returned,
         not raised.
         """
-        keyed, questions = [(visit, str(visit.visit_id)) for visit in visits], self._high_water.questions
+        keyed, rounds_before = [(visit, str(visit.visit_id)) for visit in visits], self._high_water.rounds
         try:
             jobs = self._writer.put(keyed)
         except LedgerUnavailable as error:
@@ -143,22 +143,22 @@ class Ledger:
             return [error for _ in visits]
         with out_of_turn():
             jobs[-1].waiter.wait()  # the last one finishes last, so this is one wait instead of 500
-            return [self._outcome(job, questions) for job in jobs]
+            return [self._outcome(job, rounds_before) for job in jobs]
 
-    def _outcome(self, job: Job[Keyed, Outcome], questions: int) -> Outcome:
+    def _outcome(self, job: Job[Keyed, Outcome], rounds_before: int) -> Outcome:
         try:
-            return self._commit(job.item, questions, job.outcome)
+            return self._commit(job.item, rounds_before, job.outcome)
         except KoyJaboError as error:
             return error
 
-    def _commit(self, keyed: Keyed, questions: int, begun: Callable[[], Outcome] | None = None) -> Receipt:
+    def _commit(self, keyed: Keyed, rounds_before: int, first_commit: Callable[[], Outcome] | None = None) -> Receipt:
         """Commit one visit, and retry after a rollback. Records a failure even if it happens before the visit joins a
-        batch. `begun` waits for the outcome of a commit that is already in progress.
+        batch. If a commit is already in progress, `first_commit` waits for its outcome.
         """
         came_at = time.monotonic()
         commit = partial(_receipt, partial(self._writer.do, keyed))
         try:
-            return self._recovery.standing(commit, questions, begun and partial(_receipt, begun))
+            return self._recovery.standing(commit, rounds_before, first_commit and partial(_receipt, first_commit))
         except LedgerUnavailable as error:
             self._outage.failed(error, came_at)
             self._outage.refuse((keyed[0].visitor_id, keyed[1]))

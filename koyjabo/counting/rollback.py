@@ -57,17 +57,17 @@ class RollbackRecovery:
         self._failures = 0
 
     def standing(
-        self, commit: Callable[[], Receipt], questions: int, begun: Callable[[], Receipt] | None = None
+        self, commit: Callable[[], Receipt], rounds_before: int, first_commit: Callable[[], Receipt] | None = None
     ) -> Receipt:
-        """Commit a visit, and return its receipt once a rollback cannot lose it. `begun` waits for a commit that is
-        already in progress.
+        """Commit a visit, and return its receipt once a rollback cannot lose it. If a commit is already in progress,
+        `first_commit` waits for it.
 
-        After a rollback, `commit` looks the visit up, and writes it again if it is gone. `questions` is the value of
-        `HighWater.questions` before the first commit began. Raises any error that a commit raises, and
+        `rounds_before` is the value of `HighWater.rounds` before the first commit began. After a rollback, `commit`
+        looks the visit up, and writes it again if it is gone. Raises any error that a commit raises, and
         LedgerUnavailable if the database is rolled back repeatedly.
         """
         first, recoveries, until = None, 0, time.monotonic() + RETRY_S
-        attempt = begun or commit
+        attempt = first_commit or commit
         while recoveries < MAX_RECOVERIES and time.monotonic() < until:
             try:
                 receipt = attempt()
@@ -79,10 +79,10 @@ class RollbackRecovery:
             else:
                 if first and receipt.duplicate:  # this repeats the first attempt, not an earlier request
                     receipt = receipt._replace(duplicate=first.duplicate)
-                if questions == self.high_water.questions and receipt.snapshot.epoch >= self.high_water.site.epoch:
+                if rounds_before == self.high_water.rounds and receipt.snapshot.epoch >= self.high_water.site.epoch:
                     return receipt
                 first = first or receipt
-            attempt, questions = commit, self.high_water.questions
+            attempt, rounds_before = commit, self.high_water.rounds
         raise LedgerUnavailable
 
     def current(self, read: Callable[[], Read]) -> Read:
@@ -127,7 +127,7 @@ class RollbackRecovery:
             self.high_water.server = server
 
     def _gather(self) -> None:
-        self.high_water.questions += 1
+        self.high_water.rounds += 1
         self.shared.gather(self._ask)
 
     def _begin_epoch(self) -> None:

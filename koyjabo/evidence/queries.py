@@ -272,8 +272,8 @@ def attended_time(row: StoredVisit, kept_ms: int = 0) -> AttendedTime:
 
 
 def is_late(visit: Any) -> bool:
-    """Whether a visit, such as a StoredVisit, was offline. An anonymous visit has no `client_ms`, but it has no
-    attended time either if it was offline.
+    """Whether a visit, such as a StoredVisit, was offline. For anonymous visits, which have no `client_ms`, a missing
+    attended time shows it.
     """
     if visit.client_ms is not None:
         return records.is_late(visit.at_ms, visit.client_ms)

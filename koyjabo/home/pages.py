@@ -81,7 +81,7 @@ class Places(NamedTuple):
 
     @classmethod
     def of(cls, people: Mapping[str, int]) -> Places:
-        """Make the list from the numbers of people by location, sorted largest first."""
+        """Build the list from the number of people by location, which begins with the largest number."""
         places = list(people.items())
         if len(places) <= PLACES:
             return cls(places)

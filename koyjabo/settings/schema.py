@@ -175,8 +175,8 @@ class Settings(BaseModel):
     rate_limit_visitor: int = setting(
         60,
         N_(
-            "visits per minute from one `visitorId`, as many heartbeats, and as many requests with events, 0 for "
-            "no limit; also limits events (10 times as many)"
+            "limit per minute for one `visitorId`, separately for visits, heartbeats and requests with events; also "
+            "limits events (10 times as many); 0 for no limit"
         ),
         ge=0,
     )
@@ -201,7 +201,7 @@ class Settings(BaseModel):
     )
     rate_limit_reports: int = setting(
         600,
-        N_("reports per minute for one account, and as many through share links from one address, 0 for no limit"),
+        N_("reports per minute for one account, and separately for share links from one address, 0 for no limit"),
         ge=0,
     )
     rate_limit_keys: int = setting(600, N_("requests per minute with one API key, 0 for no limit"), ge=0)

@@ -31,7 +31,7 @@ def parse(url: str) -> SmtpServer:
     if unknown:
         raise ValueError(f"has the unknown option {unknown[0]!r}; the options are from and tls")
     if options.get("tls", "off") != "off" or (parts.scheme == "smtps" and "tls" in options):
-        raise ValueError("may set tls only to off, and only with smtp://; without tls=off, STARTTLS is required")
+        raise ValueError("allows only tls=off, and only with smtp://; without it, STARTTLS is required")
     sender = SENDER.fullmatch(options.get("from", ""))
     if sender is None:
         raise ValueError(f"needs the sender of the emails, as in {EXAMPLE}")

@@ -30,7 +30,7 @@ STREAMS: dict[str, Callable[[Services], Stream]] = {
 
 @bp.route("/", websocket=True)
 def stats_stream() -> Response:
-    """Send every change to the site's stats. The first event includes the effect of opening the socket."""
+    """Send every change to the site's stats. The first event already counts this socket."""
     return open_here(STATS)
 
 

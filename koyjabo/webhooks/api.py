@@ -49,7 +49,7 @@ def _webhooks() -> Webhooks:
 
 @bp.post("/webhooks")
 @describe(
-    "Make a webhook",
+    "Create a webhook",
     {
         201: NewWebhookResponse,
         **WITH_BODY,

@@ -103,9 +103,7 @@ def test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each(jobs, monk
     assert (done.index("familiar owner"), done.index("owner")) == (0, 61)
 
 
-def test_familiar_ones_are_first_and_leave_others_one_turn_of_four_though_jobs_before_waited_for_too_long(
-    jobs, monkeypatch
-):
+def test_familiar_browsers_go_first_but_every_fourth_slot_is_for_others(jobs, monkeypatch):
     moments = [passwords.time.monotonic()]
     monkeypatch.setattr(passwords, "time", SimpleNamespace(monotonic=lambda: moments[0]))
     for name in ("late", "later"):

@@ -119,7 +119,7 @@ def test_session_ends_30_days_after_it_was_last_renewed(site):
     assert_error(person.renew(), 401, "invalid_token")
 
 
-def test_sessions_that_ran_out_are_deleted_when_one_begins_a_bounded_number_at_a_time(site):
+def test_each_login_deletes_a_limited_number_of_expired_sessions(site):
     person = sign_up(site)
     old = ", ".join(f"('old-{n}', :user, 'r', 0, 1)" for n in range(150))
     site.rows(f"INSERT INTO sessions (id, user_id, refresh_id, created_ms, expires_ms) VALUES {old}", user=person.id)

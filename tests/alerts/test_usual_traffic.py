@@ -67,7 +67,7 @@ def test_usual_is_the_median_of_the_windows_of_that_weekday_and_hour(zone, now_s
     assert usual == Usual(middle, median(abs(value - middle) for value in expected.values()))
 
 
-def test_hour_that_a_day_does_not_have_has_no_windows_and_one_that_it_has_twice_has_both():
+def test_missing_hours_have_no_windows_and_repeated_hours_have_both():
     zone = "Europe/Berlin"
     starts = [same_hours(clock_in(zone), ms(moment, zone)) for moment in ("2025-04-06T02:30", "2025-11-02T02:30")]
     spring, autumn = ([local(hour // 1000, zone).isoformat()[5:16] for hour in hours] for hours in starts)
@@ -98,7 +98,7 @@ def windows(*counts: int, usual: Usual = USUAL) -> list[Window]:
         ((81, 81), Usual(20, 10), True),
     ],
 )
-def test_spike_is_two_windows_with_fifty_visits_three_times_the_median_and_six_deviations_more(counts, usual, spikes):
+def test_spike_needs_two_windows_far_above_the_median(counts, usual, spikes):
     assert is_spike(windows(*counts, usual=usual)) is spikes
     assert SPIKE_WINDOWS == 2
 
@@ -114,7 +114,7 @@ def test_spike_is_two_windows_with_fifty_visits_three_times_the_median_and_six_d
         ((0,) * 6, 50, True),
     ],
 )
-def test_drop_is_half_an_hour_with_a_fifth_of_a_median_of_fifty_or_more(counts, middle, drops):
+def test_drop_is_half_an_hour_far_below_a_median_of_at_least_50(counts, middle, drops):
     assert is_drop(windows(*counts, usual=Usual(middle, 0))) is drops
     assert timedelta(minutes=30) // timedelta(milliseconds=1) == DROP_WINDOWS * traffic.WINDOW_MS
 

@@ -185,7 +185,7 @@ def test_viewers_see_backups_without_paths_commands_or_errors_and_cannot_make_on
 
 @pytest.mark.long(proved_by="backups/test_admin_backups.py::test_running_backup_is_shown_with_its_step_and_progress")
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_backup_of_one_worker_is_shown_by_another_while_it_runs_and_when_it_is_proven(database, tmp_path):
+def test_every_worker_shows_a_backup_while_it_runs_and_once_verified(database, tmp_path):
     with (
         Site(database.url, BACKUP_DIR=str(tmp_path)) as first,
         Site(first.database_url, first.time, **first.settings) as second,

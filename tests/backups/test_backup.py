@@ -143,7 +143,7 @@ USES = {  # each use is enough by itself
 def test_database_in_use_is_refused_unless_forced(file, empty, use):
     use(empty)
     before = everything(empty)
-    with pytest.raises(TargetInUse, match="--force"):
+    with pytest.raises(TargetInUse, match="already contains data"):
         restore(empty, file)
     assert everything(empty) == before
     restore(empty, file, force=True)

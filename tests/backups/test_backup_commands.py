@@ -185,7 +185,7 @@ def test_command_that_is_ended_by_a_signal_leaves_nothing(
 @pytest.mark.long(
     proved_by="backups/test_folder_store.py::test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays"
 )
-def test_backup_that_is_killed_at_any_call_is_none_and_the_next_one_clears_up(s3, scratch, new_server, sqlite_database):
+def test_killed_backup_stores_no_partial_file_and_the_next_one_cleans_up(s3, scratch, new_server, sqlite_database):
     server = new_server(sqlite_database, **CREDENTIALS, TMPDIR=scratch)
     name = server.koyjabo("backup", "--to", s3.url("live")).stdout.splitlines()[-1]
     whole, calls = len(s3.objects[f"live/{name}"]), len(s3.calls)

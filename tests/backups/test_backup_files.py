@@ -137,7 +137,7 @@ def without_bots(lines: list[bytes]) -> list[bytes]:
     return made
 
 
-def test_backup_of_an_older_version_is_restored_with_what_is_new_as_it_would_have_been(file, empty, tmp_path):
+def test_restoring_an_older_backup_fills_columns_it_lacks(file, empty, tmp_path):
     old = tmp_path / "old"
     old.write_bytes(sealed(without_bots(lines_of(file))))
     restore(empty, old)

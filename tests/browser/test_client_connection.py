@@ -96,7 +96,7 @@ def wait_for_another(fake_server: FakeServer, tab) -> int:
 
 @returns
 @pytest.mark.parametrize("event", [*BACK, FROM_CACHE])
-def test_lost_connection_is_opened_at_once_when_the_page_is_shown_or_the_network_is_back(timed, host_page, event):
+def test_lost_connection_reopens_when_the_page_is_shown_or_the_network_returns(timed, host_page, event):
     timed.push(total=4001)
     wait_for_state(host_page, 4001, "live")
     if event in BACK:
@@ -107,7 +107,7 @@ def test_lost_connection_is_opened_at_once_when_the_page_is_shown_or_the_network
     wait_for(host_page, lambda: len(timed.opened) == 2, "it is opened again")
 
 
-def test_line_that_died_without_a_word_is_noticed_within_a_minute_and_a_quiet_one_stays(timed, host_page):
+def test_dead_connection_is_noticed_within_a_minute_and_a_quiet_one_stays_open(timed, host_page):
     for revision in range(1, 4):
         timed.push(total=4001, revision=revision)
         wait_for_state(host_page, 4001, "live")

@@ -182,7 +182,7 @@ def test_events_of_a_prepared_page_wait_until_it_is_shown(host_page, site):
 
 @long
 @pytest.mark.parametrize("options", [{}, {"counts": False}, {"remember": False}], ids=str)
-def test_browser_and_page_that_are_not_counted_send_no_events_and_others_may_be_anonymous(host_page, site, options):
+def test_events_are_sent_only_if_counting_is_on_and_may_be_anonymous(host_page, site, options):
     sent = sent_by(host_page, "/api/events")
     begin_live(host_page, site, **options)
     if not options:

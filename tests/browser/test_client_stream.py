@@ -76,7 +76,7 @@ def test_hidden_page_has_no_stream(forbidding, site):
 
 
 @long
-def test_visitor_on_a_stream_stays_active_and_a_dead_one_is_noticed_by_the_next_visit(forbidding, site):
+def test_stream_keeps_its_visitor_active_and_a_dead_stream_is_replaced(forbidding, site):
     forbidding.clock.install()
     begin_streaming(forbidding, site)
     sent = sent_by(forbidding, "/heartbeat")

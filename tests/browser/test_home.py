@@ -148,7 +148,7 @@ def test_screen_readers_announce_the_numbers_now_and_then(page, site):
     assert words == f"{stats.total:,} visits in total, {stats.today:,} today, {active:,} active now."
 
 
-def test_phone_in_bangla_has_its_own_digits_and_nothing_jumps_when_the_line_is_up(new_device, site):
+def test_phone_in_bangla_shows_bangla_digits_without_layout_shifts(new_device, site):
     page = new_device(locale="bn-BD", viewport={"width": 360, "height": 740}).open()
     expect(page.locator("[data-line=live]")).to_be_visible()
     assert page.evaluate(SHIFTED) < 0.01

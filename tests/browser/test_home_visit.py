@@ -16,7 +16,7 @@ CITIES = {DHAKA: ("Dhaka", "BD"), ELSEWHERE: (HOSTILE, "BD"), YANGON: ("", "MM")
 CITIES |= {LAHORE: ("", "PK"), KABUL: ("", "AF")}
 long = pytest.mark.long(proved_by="browser/test_home_visit.py::test_visit_moves_number_light_hour_and_places")
 
-AFTER = "test_visits_after_it_are_those_that_were_counted_and_not_what_was_added_by_hand"
+AFTER = "test_visit_link_counts_later_visits_without_adjustments"
 HAS_SHARED = "window.shared = []; navigator.share = async (what) => { window.shared.push(what); };"
 NTH = """async (numbers) => {
   const { nth } = await import("/static/home/own-visit.js");
@@ -126,7 +126,7 @@ NEW_DAY = """
 """
 
 
-def test_on_a_new_day_the_page_asks_for_its_hours_and_shows_none_until_then(page, site):
+def test_at_midnight_the_page_hides_its_hours_until_it_has_loaded_new_ones(page, site):
     page.clock.install()
     visit(page)
     expect(page.locator("[data-day] .plot")).to_have_attribute("role", "slider")

@@ -30,7 +30,7 @@ def visits(site, founder):
         site.register(f"visitor{number}", page=f"/stops/uttara-north-{number}", userAgent=ANDROID)
 
 
-def test_operator_on_a_phone_finds_a_visit_by_half_a_page_name_and_ends_a_session(new_device, session, founder):
+def test_operator_on_a_phone_finds_a_visit_and_ends_its_session(new_device, session, founder):
     page = new_device(storage_state=session, color_scheme="dark", **PHONE).open("/admin/visits")
     page.locator("#text").fill("MIRPUR")
     page.keyboard.press("Enter")

@@ -22,7 +22,7 @@ BE_IMPATIENT = "window.patience = AbortSignal.timeout; AbortSignal.timeout = () 
 BE_PATIENT = "AbortSignal.timeout = patience"
 
 
-def test_part_is_taken_over_where_its_reader_is_also_after_an_answer_that_never_comes(page):
+def test_refreshed_part_keeps_its_scroll_position_even_after_a_response_was_lost(page):
     asked = []
 
     def answer(route) -> None:

@@ -68,7 +68,7 @@ def test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again(device, sit
 
 
 @long
-def test_page_that_stays_open_says_when_it_was_opened_and_when_its_visit_was_counted(device, site):
+def test_open_page_shows_when_an_offline_visit_was_opened_and_counted(device, site):
     ready(device.open()).close()
     with away(site):
         page = device.context.new_page()

@@ -23,7 +23,7 @@ def expect_all_of_one_moment(page) -> None:
     expect(page.locator("[data-older], [data-pending]")).to_have_count(0)
 
 
-def test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_asked_for(admin_tab, site):
+def test_numbers_are_pushed_and_lists_with_new_values_are_requested(admin_tab, site):
     page, held = open_live(admin_tab, "/admin/"), []
     line, listed = page.locator("#insights-moment"), page.locator("#insights-pages-list")
     site.register("somebody", page="/pushed")

@@ -140,7 +140,7 @@ AGREE = """() => {
 
 
 @pytest.mark.long(
-    proved_by="browser/test_pushed_numbers.py::test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_asked_for",
+    proved_by="browser/test_pushed_numbers.py::test_numbers_are_pushed_and_lists_with_new_values_are_requested",
 )
 def test_figures_agree_at_every_look_while_visits_come(admin_tab, site):
     page = open_live(admin_tab, "/admin/?range=today")

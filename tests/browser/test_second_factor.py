@@ -36,7 +36,7 @@ def test_passkey_logs_in_alone_and_as_a_second_step(new_device, site):
     page.get_by_role("button", name="Continue").click()
     page.fill("#name", "This laptop")
     check_accessible(page)
-    page.get_by_role("button", name="Make the passkey").click()
+    page.get_by_role("button", name="Create the passkey").click()
     expect(page.locator(".recovery-codes code")).to_have_count(10)
     codes = page.locator(".recovery-codes code").all_inner_texts()
     page.get_by_role("button", name="Copy").click()

@@ -61,7 +61,7 @@ def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_
         wait_until(lambda: ready(server), "Redis is found again", BACK_S)
 
 
-def test_outage_is_ended_by_an_answer_once_and_not_by_a_send_that_had_nothing_to_send(disposable_redis):
+def test_only_a_response_from_redis_ends_an_outage_and_only_once(disposable_redis):
     returns = []
     link = RedisLink(disposable_redis.url, lambda: returns.append("Redis is back"))
 

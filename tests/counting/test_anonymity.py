@@ -82,7 +82,7 @@ def test_other_visits_stay_as_they_were(site):
     assert everything(site)["day_secrets"] == []
 
 
-def test_headers_are_ignored_where_the_operator_says_so_and_what_the_page_says_is_not(database):
+def test_setting_ignores_privacy_headers_but_not_the_request_of_the_page(database):
     with Site(database.url, HONOUR_PRIVACY_SIGNALS="0") as site:
         register(site)
         register(site, {}, anonymous=True)
@@ -98,9 +98,7 @@ def test_anonymous_is_true_or_false(site):
 
 
 @pytest.mark.both_kinds
-def test_visitor_is_one_for_all_servers_and_restarts_of_a_day_and_another_the_next_day(
-    site, time, database, monkeypatch
-):
+def test_anonymous_visitor_is_the_same_all_day_and_another_the_next_day(site, time, database, monkeypatch):
     assert register(site)[0] == 1
     with Site(database.url, time) as other:
         register(other)

@@ -34,7 +34,7 @@ def site(database):
 
 
 @pytest.mark.both_kinds
-def test_ordinals_have_no_gap_and_no_repeat_and_no_total_is_below_one_of_them(site):
+def test_visit_numbers_have_no_gap_or_repeat_under_concurrent_registrations(site):
     """Threads send their own visits and, at the same time, some of their neighbour's."""
 
     def run(thread: int) -> list[tuple]:
@@ -60,7 +60,7 @@ def test_ordinals_have_no_gap_and_no_repeat_and_no_total_is_below_one_of_them(si
 
 
 @pytest.mark.both_kinds
-def test_each_visit_of_a_batch_counts_where_it_belongs_and_its_retry_not_at_all(site, database):
+def test_batch_counts_each_visit_once_in_its_own_scope(site, database):
     """Visits of the site and of a community are committed together."""
     sent = (("ayesha", SITE), ("babul", HERE), ("ayesha", SITE), ("chandni", SITE), ("babul", HERE), ("ayesha", HERE))
     store = open_store(make_url(database.url), site.services.clock)

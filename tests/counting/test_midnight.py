@@ -33,7 +33,7 @@ DAYS = [  # (zone, first moment of a day, last moment)
 
 
 @pytest.mark.parametrize(("zone", "first", "last"), DAYS, ids=[f"{zone} {first[:10]}" for zone, first, _ in DAYS])
-def test_day_has_all_its_visits_and_its_end_is_a_new_revision_without_a_write(sqlite_database, zone, first, last):
+def test_midnight_starts_a_new_revision_without_a_write(sqlite_database, zone, first, last):
     with Site(sqlite_database.url, TIMEZONE=zone, ACTIVE_WINDOW_SECONDS=86400) as site:
         site.time.go_to(first)
         site.time.ms -= 1

@@ -42,7 +42,7 @@ def pushes(site: Site, room: str = "stats") -> list[int | None]:
     return [event.as_object().get("milestone") for event in source.events_after(after)]
 
 
-def test_usual_ones_are_1_and_2_and_a_half_and_5_times_each_power_of_10():
+def test_default_milestones_are_1_and_2_5_and_5_times_powers_of_10():
     assert usual()[:8] == [100, 250, 500, 1000, 2500, 5000, 10_000, 25_000]
     assert usual()[-1] > 10**15
     assert list(of_setting("5000, 100").between(99, 5000)) == [100, 5000]

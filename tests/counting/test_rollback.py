@@ -43,7 +43,7 @@ def lose(site, database, *names, **fields):
 
 
 @pytest.mark.both_kinds
-def test_ordinals_go_on_above_those_that_were_acknowledged_and_each_scope_says_what_it_lost(site, database, caplog):
+def test_visit_numbers_continue_above_acknowledged_ones_and_losses_are_reported_by_scope(site, database, caplog):
     visits(site, "kept")
     epoch = site.stats()["epoch"]
     assert lose(site, database, "lost", "too", communityId=HERE) == [2, 3]
@@ -67,7 +67,7 @@ def test_ordinals_go_on_above_those_that_were_acknowledged_and_each_scope_says_w
     assert site.recount() == []
 
 
-def test_link_of_a_held_number_goes_on_working_and_that_of_a_lost_one_does_not(site, database):
+def test_link_works_for_a_kept_visit_but_not_for_a_lost_one(site, database):
     held = site.register("ayesha", visitId="held").share
     remembered = database.remember()
     for name in ("lost", "again"):
@@ -77,7 +77,7 @@ def test_link_of_a_held_number_goes_on_working_and_that_of_a_lost_one_does_not(s
         assert [site.client.get(path).status_code for path in (held, lost, later)] == [200, 404, 200]
 
 
-def test_a_lost_visit_that_is_sent_again_is_a_new_one_and_a_held_one_has_its_number(site, database):
+def test_resent_visit_is_new_if_it_was_lost_and_keeps_its_number_otherwise(site, database):
     visits(site, "held")
     lose(site, database, "lost")
     again = [site.register("ayesha", visitId=name) for name in ("lost", "held", "lost")]
@@ -153,7 +153,7 @@ def test_it_may_go_back_again_and_behind_an_epoch_of_its_own(site, database):
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_a_server_of_its_own_raises_a_total_on_which_another_went_on_from_less(database):
+def test_server_without_shared_redis_raises_a_total_that_was_rolled_back(database):
     """They share no Redis, so neither knows the other's last acknowledged visit."""
     with Site(database.url) as site, Site(database.url) as other:
         remembered = database.remember()
@@ -202,7 +202,7 @@ def overtaken(site, database, monkeypatch) -> list[int]:
             database.go_back(remembered)
             with Site(database.url) as other:
                 others.extend(visits(other, "another"))
-            ledger._high_water.questions += 1
+            ledger._high_water.rounds += 1
 
     monkeypatch.setattr(ledger, "_on_batch", go_back)
     return others
@@ -269,14 +269,14 @@ def test_a_commit_that_many_questions_overtake_is_repeated(site, monkeypatch):
     def ask(*batch):
         if len(questions) < 6:
             questions.append(True)
-            ledger._high_water.questions += 1
+            ledger._high_water.rounds += 1
 
     monkeypatch.setattr(ledger, "_on_batch", ask)
     assert site.register("ayesha", visitId="1").duplicate is False
     assert len(questions) == 6
 
 
-def test_an_older_file_in_place_of_the_one_that_is_open_is_used_and_not_mixed_with_its_log(sqlite_database):
+def test_replaced_sqlite_file_is_not_mixed_with_the_log_of_the_open_one(sqlite_database):
     """Writes to the file that no longer has a name would be lost."""
     with Site(sqlite_database.url) as site:
         visits(site, "kept")
@@ -290,7 +290,7 @@ def test_an_older_file_in_place_of_the_one_that_is_open_is_used_and_not_mixed_wi
         assert site.recount() == []
 
 
-def test_a_process_that_has_not_opened_the_file_before_does_not_apply_the_log_of_the_other_one(sqlite_database):
+def test_new_process_does_not_apply_the_log_of_a_replaced_sqlite_file(sqlite_database):
     with Site(sqlite_database.url) as site:
         visits(site, "kept")
         remembered = sqlite_database.remember()

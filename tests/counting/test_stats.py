@@ -141,7 +141,7 @@ def test_place_of_the_newest_visit_is_named_only_where_three_are_active(site):
 
 
 @pytest.mark.both_kinds
-def test_last_is_the_newest_visit_of_all_servers_also_after_a_restart_and_a_retry(site):
+def test_last_is_the_newest_visit_of_all_servers(site):
     site.register("ayesha", visitId="1")
     site.time.pass_(seconds=5)
     other = open_store(make_url(site.database_url), site.services.clock)

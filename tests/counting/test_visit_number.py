@@ -21,7 +21,7 @@ def site(sqlite_database):
         yield site
 
 
-def test_link_of_a_visit_shows_number_day_and_how_many_came_after_it_and_nothing_else(site):
+def test_visit_link_shows_only_the_number_the_day_and_later_visits(site):
     share = site.register("ayesha", page="/secret", referrer="https://google.com").share
     assert re.fullmatch(r"/n/4001\?s=[A-Za-z0-9_-]{22}", share)
     assert "It is the newest visit." in site.client.get(share).text
@@ -37,7 +37,7 @@ def test_link_of_a_visit_shows_number_day_and_how_many_came_after_it_and_nothing
     assert "৪,০০১" in site.client.get(share, headers=BANGLA).text
 
 
-def test_visits_after_it_are_those_that_were_counted_and_not_what_was_added_by_hand(site):
+def test_visit_link_counts_later_visits_without_adjustments(site):
     """An erased visit still counts, so no number falls."""
     share = site.register("ayesha").share
     later = [site.register(f"babul{number}") for number in range(3)]

@@ -42,7 +42,7 @@ def test_usual_day_is_the_mean_of_the_same_weekdays_that_had_visits(site):
     assert day_of(site) == DayByHour(9, of_hours(h0=1, h9=1), of_hours(h9=2, h23=0), yesterday=2)
 
 
-def test_running_hour_has_each_visit_at_once_and_the_rollups_are_read_once_a_minute(site, monkeypatch):
+def test_current_hour_includes_each_visit_at_once_without_a_query(site, monkeypatch):
     come(site, "2025-12-16T08:00:00+06:00", "2025-12-16T10:00:01+06:00")
     day_of(site)
     monkeypatch.setattr(site.services[DaysByHour]._database, "read", None)

@@ -144,7 +144,7 @@ def test_temporary_database_without_room_is_a_sentence(monkeypatch):
         first.add(views)
 
 
-def test_first_page_view_of_a_visit_is_the_earliest_and_no_other_is_kept_in_memory():
+def test_import_keeps_only_the_first_page_view_of_each_visit_in_memory():
     def views(number: int):
         return (PageView(f"visit-{n % 5}", "v", abs(4_000 - n) // 5, n, "/page" * 20) for n in range(number))
 

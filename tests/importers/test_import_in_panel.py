@@ -144,7 +144,7 @@ def begin_elsewhere(site: Site) -> None:
     assert database.write(queries.begin, row, site.time.ms)
 
 
-def test_files_that_cannot_be_read_say_what_to_do_and_one_is_open_at_a_time(sqlite_database):
+def test_unreadable_import_says_what_to_do_and_only_one_import_runs(sqlite_database):
     with Site(sqlite_database.url) as site:
         admin = panel(site)
         assert "Choose a file first." in words(upload(admin, "", status=422))

@@ -30,7 +30,7 @@ def adjusted(site: Site) -> list[tuple[str, int]]:
 
 
 @pytest.mark.both_kinds
-def test_each_day_is_added_to_the_total_once_and_a_longer_export_adds_what_is_new(site):
+def test_importing_daily_sums_adds_each_day_once(site):
     site.register("here")
     report = bring_export(site, "plausible", plausible(10, 0, 30))
     assert adjusted(site) == [("Visits from Plausible, 2025-11-01", 10), ("Visits from Plausible, 2025-11-03", 30)]

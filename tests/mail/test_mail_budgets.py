@@ -45,7 +45,7 @@ def asked(person, community: str, email: str) -> str:
     return answer.json["mail"]
 
 
-def test_invitations_are_mailed_for_those_who_have_confirmed_their_own_email_and_50_a_day(site, monkeypatch):
+def test_only_users_with_a_confirmed_email_send_invitations_at_most_50_a_day(site, monkeypatch):
     assert outbox.OF_AN_ACCOUNT == 50
     monkeypatch.setattr(outbox, "OF_AN_ACCOUNT", 8)
     founder = sign_up(site, "founder")
@@ -68,9 +68,7 @@ def test_invitations_are_mailed_for_those_who_have_confirmed_their_own_email_and
     assert mailed(site, "invitation") == 6 + 5
 
 
-def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_they_are_used_up(
-    database, mailbox, caplog
-):
+def test_mail_budget_of_an_address_network_or_server_is_logged_once_when_used_up(database, mailbox, caplog):
     settings = mailbox.settings(RATE_LIMIT_MAILS="20", TRUSTED_PROXIES="1")
     with Site(database.url, **settings) as site, caplog.at_level(logging.WARNING, "koyjabo"):
         one = [f"2001:db8:1::{number}" for number in range(3)]
@@ -97,7 +95,7 @@ def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_
         assert (join(site, "tomorrow"), mailed(site)) == (201, 21)
 
 
-def test_nothing_is_mailed_beyond_the_budget_to_who_has_not_confirmed_and_everything_to_others(database, mailbox):
+def test_mail_budget_limits_only_emails_to_unconfirmed_addresses(database, mailbox):
     with Site(database.url, **mailbox.settings(RATE_LIMIT_MAILS="1")) as site:
         for name in ("ayesha", "karim", "salma"):
             sign_up(site, name)
@@ -122,7 +120,7 @@ def send(site: Site, number: int) -> bool:
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
-def test_two_workers_that_wait_for_the_last_mail_of_a_budget_do_not_both_take_it(postgres, mailbox):
+def test_two_workers_never_both_send_the_last_email_of_a_budget(postgres, mailbox):
     database, settings = postgres.new_database(), mailbox.settings(RATE_LIMIT_MAILS="3")
     with (
         Site(database.url, Time(), **settings) as one,
@@ -139,9 +137,7 @@ def test_two_workers_that_wait_for_the_last_mail_of_a_budget_do_not_both_take_it
         assert sorted(future.result() for future in sent) == [False, True]
 
 
-@pytest.mark.long(
-    proved_by="mail/test_mail_budgets.py::test_two_workers_that_wait_for_the_last_mail_of_a_budget_do_not_both_take_it"
-)
+@pytest.mark.long(proved_by="mail/test_mail_budgets.py::test_two_workers_never_both_send_the_last_email_of_a_budget")
 def test_workers_at_the_same_time_do_not_exceed_a_budget(database, mailbox):
     time, settings = Time(), mailbox.settings(RATE_LIMIT_MAILS="3")
     with (

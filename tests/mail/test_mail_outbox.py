@@ -22,7 +22,7 @@ def send(site: Site) -> None:
     site.services[MailOutbox].send_all()
 
 
-def test_letter_is_written_with_its_action_or_not_at_all_and_nothing_is_left_once_it_is_sent(site, mailbox):
+def test_email_is_stored_with_its_action_and_erased_after_sending(site, mailbox):
     person = sign_up(site)
     body = {"email": "ayesha@example.com", "password": "rickshaw at dawn"}
     assert bare(site).post("/api/auth/signup", json=body).status_code == 409

@@ -200,7 +200,7 @@ def app(site, mailbox) -> App:
     return app
 
 
-def test_login_in_two_steps_is_mailed_after_the_second_if_the_browser_is_not_familiar(site, mailbox, app):
+def test_two_step_login_on_an_unfamiliar_browser_sends_an_email(site, mailbox, app):
     token = first_step(site).token
     assert second_step(site, token, "wrong").status_code == 401
     assert news(site, mailbox) == []

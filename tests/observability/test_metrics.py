@@ -170,7 +170,7 @@ def names(folder: Path, place: int, look: dict) -> Gauges:
     return gauges
 
 
-def test_values_of_workers_are_put_together_as_each_is_meant_without_those_that_are_gone(tmp_path, monkeypatch):
+def test_gauges_of_live_workers_are_combined_as_each_metric_requires(tmp_path, monkeypatch):
     monkeypatch.setattr(gauges, "FRESH_S", 3600)
     names(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
     second = names(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})

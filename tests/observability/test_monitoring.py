@@ -85,7 +85,7 @@ def test_every_metric_and_label_of_alerts_and_dashboard_is_scraped(scraped):
             assert names - GIVEN_BY_PROMETHEUS <= labels[metric], expression
 
 
-def test_dashboard_shows_each_part_of_the_server_and_asks_the_data_source_of_its_reader():
+def test_grafana_dashboard_shows_every_metric_from_the_chosen_data_source():
     shown = {selector.metric for many in panels().values() for expression in many for selector in asked(expression)}
     shown = {re.sub(f"({OF_SERIES})$", "", metric) for metric in shown}
     unseen = {"koyjabo_connection_duration_seconds", "koyjabo_messages_received_total", "koyjabo_build_info"}

@@ -57,7 +57,7 @@ def test_names_that_hang_keep_no_other_name_waiting(new_odd, resolver):
         pause_until(runtime, lambda: len(server.requests) == MOST_AT_ONCE)
 
 
-def test_name_that_hangs_holds_one_thread_for_all_its_callers_and_each_checks_its_address(new_odd, resolver):
+def test_slow_lookup_uses_one_thread_and_each_caller_checks_the_address(new_odd, resolver):
     server, ended = new_odd(NO_CONTENT), []
 
     def ask(**changes) -> None:

@@ -163,7 +163,7 @@ def test_nonsense_as_a_workers_state_is_ignored(server, redis):
     assert_works(server, redis, *(value(nonsense(good)) for nonsense in NONSENSE.values()), channels=[STATS])
 
 
-def test_state_of_a_clock_far_ahead_is_a_line_in_the_log_without_a_traceback(server, redis):
+def test_state_from_a_clock_far_ahead_is_refused_in_the_log(server, redis):
     good = capture_state(server, redis)
     before = len(server.log)
     with pages(server):  # workers subscribe to a room only while it has members

@@ -59,7 +59,7 @@ def test_two_servers_on_one_database_and_one_redis_are_like_one(new_server, data
             assert_never_fell(page)
 
 
-def test_pages_of_another_server_on_the_database_are_updated_by_its_pulse_without_any_redis(new_server, database):
+def test_without_redis_pages_of_another_server_are_updated_by_polling(new_server, database):
     separate = two_servers(new_server, database)
     with open_at(separate) as (each_server, open_pages):
         for number in range(4):
@@ -138,7 +138,7 @@ def ten_visits_are_ten_events(each_worker, open_pages):
     return True
 
 
-def test_visit_of_an_active_visitor_is_one_event_on_each_socket_and_the_same_json(server):
+def test_visit_by_an_active_visitor_sends_one_identical_event_to_each_socket(server):
     with worker_connections(server) as each_worker, pages(server, of_each=2) as open_pages:
         all_pages = flat(open_pages)
         for connection in each_worker:

@@ -107,7 +107,7 @@ def snapshot(total: int) -> CounterSnapshot:
     return CounterSnapshot(SITE, 1, CLOCK.now_ms() + total, total, total, 1, CLOCK.today(), total)
 
 
-def test_a_client_that_is_answered_after_visits_came_during_the_read_is_not_ahead_of_their_milestone():
+def test_visits_during_a_read_do_not_put_a_client_ahead_of_their_milestone():
     site = LiveStats(snapshot(99), MemoryActiveVisitors(CLOCK, 300), CLOCK, HighWater())
 
     def find(_scope, _epoch, passed):

@@ -51,7 +51,7 @@ class Member:
 # Pushes triggered by the clock.
 
 
-def test_midnight_and_the_end_of_a_window_are_pushed_and_nothing_is_when_nothing_changes(site):
+def test_midnight_and_the_end_of_the_active_window_are_pushed(site):
     site.time.go_to("2025-12-16T23:58:00+06:00")
     site.register()
     member = Member(site)

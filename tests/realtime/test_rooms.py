@@ -174,7 +174,7 @@ def test_first_change_goes_out_at_once_also_after_a_rest(world):
     assert world.change_at(0, 0.06, 1) == [(0, 1), (0.06, 2), (1, 3)]
 
 
-def test_changes_that_keep_coming_are_one_event_an_interval_and_the_last_one_is_sent(world):
+def test_continuous_changes_send_one_event_per_interval_and_the_last_value(world):
     sent = world.change_at(*(number / 100 for number in range(17)))
     assert sent == [(0, 1), (0.05, 6), (0.1, 11), (0.15, 16), (0.2, 17)]
 

@@ -179,7 +179,7 @@ def test_visitor_of_many_visits_is_forgotten_in_pieces_until_it_is_done(site, sm
     assert site.stats()["totalVisits"] == before["totalVisits"]
 
 
-def test_forgetting_that_broke_off_goes_on_with_one_name_also_when_the_first_visit_is_folded(site, small_pieces):
+def test_interrupted_erasure_continues_with_the_same_random_id(site, small_pieces):
     many_visits(site, 2)
     site.time.pass_(days=2)
     retention = site.services[Retention]

@@ -44,7 +44,7 @@ def visit_on(site: Site, *moments: str, visitor: str = "ayesha", scope: str = SI
         site.services[CountingServices].visits.register(NewVisit(visitor, None, Scope(scope), at_ms=site.time.ms))
 
 
-def test_today_and_the_days_of_retention_before_it_are_kept_and_so_are_their_retries(site):
+def test_visits_and_their_retries_are_kept_for_today_and_the_retention_days(site):
     """Local days, to the millisecond: midnight in Dhaka is at 18:00 UTC."""
     visit_on(site, "2025-11-15T23:59:59.999+06:00", "2025-11-16T00:00:00+06:00", "2025-12-16T12:00:00+06:00")
     assert prune(site).visits == 1

@@ -177,7 +177,7 @@ def test_what_was_sent_before_the_upgrade_is_not_lost(port, session):
     assert [packet for packet in received if packet != NOOP] == ['42["message-back","before"]', HEARD]
 
 
-def test_http_or_another_websocket_with_the_same_sid_is_refused_after_the_upgrade_and_the_first_goes_on(port, session):
+def test_after_the_upgrade_only_the_first_websocket_may_use_the_session(port, session):
     """A WebSocket is accepted first: a browser would show a refusal as an error without a reason."""
     with Socket(port, session.sid) as socket:
         probe(socket)

@@ -28,7 +28,7 @@ def test_every_named_figure_is_quoted():
     assert [name for name in figures.FIGURES if f'"{name}"' not in text] == []
 
 
-def test_a_link_with_the_name_of_a_figure_gets_its_number_and_keeps_its_words():
+def test_link_titled_with_a_figure_gets_its_number_and_keeps_its_words():
     rate = figures.value(figures.FIGURES["visits a second, SQLite"])
     link = '[{} visits](performance.md#visits "visits a second, SQLite")'
     assert figures.filled(f"One core: {link.format(9)}.") == f"One core: {link.format(rate)}."

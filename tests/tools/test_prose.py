@@ -13,6 +13,7 @@ from prose.budgets import (
     complaints_of_habits,
     complaints_of_length,
     complaints_of_links,
+    complaints_of_long_tests,
     complaints_of_words,
 )
 from prose.passages import Passage, passages_of_document, passages_of_python, passages_of_script
@@ -91,11 +92,12 @@ def test_a_habit_is_named_with_its_place_and_a_budget_falls_with_it(habit):
         "begins like a fragment": "Of each visit.",
     }[habit.name]
     passage = Passage("docstring", "a.py:7", example)
-    (summary, place) = complaints_of_habits([passage], (replace(habit, documents=0, code=0, pages=0),))
+    habit = replace(habit, documents=0, code=0, pages=0, tests=0)
+    (summary, place) = complaints_of_habits([passage], (habit,))
     assert summary.startswith(f"{habit.name} in code: 1 times, at most 0")
     assert place.startswith("  a.py:7: ")
-    assert list(complaints_of_habits([passage], (replace(habit, code=1, documents=0, pages=0),))) == []
-    (lower,) = complaints_of_habits([passage], (replace(habit, code=2, documents=0, pages=0),))
+    assert list(complaints_of_habits([passage], (replace(habit, code=1),))) == []
+    (lower,) = complaints_of_habits([passage], (replace(habit, code=2),))
     assert "lower its budget" in lower
 
 
@@ -107,7 +109,25 @@ def test_a_value_whose_name_says_nothing_is_named_with_its_place():
 
 
 def test_code_in_a_sentence_is_not_a_habit():
-    assert list(complaints_of_habits([Passage("document", "a.md:1", "Set `alone`.")], budgets.HABITS[2:3])) == []
+    alone = replace(budgets.HABITS[2], tests=0)
+    assert list(complaints_of_habits([Passage("document", "a.md:1", "Set `alone`.")], (alone,))) == []
+
+
+def test_names_of_tests_are_read_as_sentences():
+    passages = list(
+        passages_of_python("tests/test_a.py", "def test_rule_that_stands_alone(): pass\ndef helper(): pass\n")
+    )
+    assert passages == [Passage("test", "tests/test_a.py:1", "rule that stands alone")]
+    (summary, place) = complaints_of_habits(passages, (replace(budgets.HABITS[2], tests=0),))
+    assert summary.startswith("alone in tests: 1 times, at most 0")
+    assert place == "  tests/test_a.py:1: 'alone'"
+
+
+def test_name_of_a_test_has_at_most_14_words():
+    names = [Passage("test", f"a.py:{count}", " ".join(["word"] * count)) for count in (14, 15)]
+    (summary, place) = complaints_of_long_tests(names, 0)
+    assert summary.startswith("long names of tests: 1 times, at most 0")
+    assert place.startswith("  a.py:15: ")
 
 
 def test_a_sentence_of_more_than_30_words_is_named_in_documents_only():

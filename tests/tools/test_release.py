@@ -18,7 +18,7 @@ from release.refusal import Refusal
 from release.versions import NPM, agreed_version, changes_without_release, versions
 
 NEXT = "9.8.7"
-FILES = (*NPM, "koyjabo/core/installation.py", "clients/python/pyproject.toml", "docs/CHANGELOG.md")
+FILES = (*NPM, "koyjabo/core/installation.py", "clients/python/pyproject.toml", "CHANGELOG.md")
 NOTES = "### Upgrade notes"
 whole = pytest.mark.long(proved_by="tools/test_release.py::test_all_packages_have_the_version_of_the_newest_release")
 
@@ -39,8 +39,7 @@ def test_file_with_another_version_is_named(tmp_path, name):
 
 
 def test_changes_that_no_version_has_are_found(tmp_path):
-    changelog = tmp_path / "docs" / "CHANGELOG.md"
-    changelog.parent.mkdir()
+    changelog = tmp_path / "CHANGELOG.md"
     changelog.write_text("# Changelog\n\n## [Unreleased]\n\n- A badge.\n\n## [1.0.0] - 2026-11-21\n\n- All.\n")
     assert changes_without_release(tmp_path) == "- A badge."
     changelog.write_text("# Changelog\n\n## [Unreleased]\n\n## [1.0.0] - 2026-11-21\n\n- All.\n")
@@ -48,7 +47,7 @@ def test_changes_that_no_version_has_are_found(tmp_path):
 
 
 def test_every_entry_of_the_changelog_has_upgrade_notes():
-    _, *entries = re.split(r"^(?=## \[)", (ROOT / "docs" / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    _, *entries = re.split(r"^(?=## \[)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     assert [entry.splitlines()[0] for entry in entries if NOTES not in entry and len(entry.splitlines()) > 2] == []
 
 
@@ -56,7 +55,7 @@ def raise_version(root: Path, *files: str) -> None:
     """Set the next version in these files."""
     for name in files:
         text = (root / name).read_text()
-        if name == "docs/CHANGELOG.md":
+        if name == "CHANGELOG.md":
             text = text.replace("## [Unreleased]\n", f"## [Unreleased]\n\n## [{NEXT}] - 2027-01-01\n", 1)
         (root / name).write_text(text.replace(f'"{VERSION}"', f'"{NEXT}"'))
 

@@ -85,7 +85,7 @@ def test_dashboard_is_for_moderators_and_the_panel_for_nobody(server, admin):
         assert panel.close_frame().code in (INVALID, FORBIDDEN)
 
 
-def test_role_of_the_claim_stays_while_the_socket_is_open_until_somebody_is_sent_away(server, admin):
+def test_role_from_a_token_lasts_until_the_socket_closes_or_is_disconnected(server, admin):
     by_ref = f"/api/communities/by-ref/{REF}"
     admin.call("PUT", by_ref, {"name": "Mirpur 10", "public_count": True})
     old = member("gone", exp=int(time.time()) - 20)  # valid for 10 s more, because clocks may differ

@@ -55,7 +55,7 @@ def test_export_goes_by_the_filter_and_leaves_a_line(log):
     assert line.details == {"kind": "csv", "first_day": DAYS[1], "last_day": DAYS[1], "place": DHAKA}
 
 
-def test_line_of_an_export_says_of_what_was_looked_for_only_that_there_was_something(log):
+def test_audit_log_records_that_an_export_was_searched_but_not_the_text(log):
     """The search is usually a complete visitorId, which would remain in the log after that visitor was erased."""
     log.site.rows("DELETE FROM audit_log")
     assert log.export("csv", text="v3").count("v3") == 3

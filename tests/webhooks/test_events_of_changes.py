@@ -66,7 +66,7 @@ def recount(site: Site) -> None:
     wait_until(lambda: recounts.state(OPERATOR).running is None, "no worker knows of a recount, so the next may begin")
 
 
-def test_recount_that_finds_a_difference_or_fails_is_an_event_and_one_that_agrees_is_none(site, monkeypatch):
+def test_only_a_recount_with_a_difference_or_failure_is_an_event(site, monkeypatch):
     site.register()
     recount(site)
     assert written(site) == []

@@ -46,7 +46,7 @@ def written(site: Site) -> list[tuple[str, dict]]:
     return events
 
 
-def test_changes_of_who_is_online_are_written_with_the_id_or_the_ref_of_the_person(site):
+def test_online_events_contain_the_user_id_or_external_id(site):
     ayesha, karim = sign_up(site), sign_up(site, "karim")
     site.rows("UPDATE users SET external_ref = 'k-7' WHERE id = :id", id=karim.id)
     subscribe(site, *ALL)

@@ -175,7 +175,7 @@ def test_event_of_a_community_goes_to_its_webhooks_and_to_those_of_the_site(hook
     assert got[0].id == got[1].id
 
 
-def test_one_of_two_workers_sends_and_the_other_takes_over_at_once_when_it_leaves(hooked, receiver):
+def test_one_worker_sends_deliveries_and_another_takes_over_when_it_stops(hooked, receiver):
     services = hooked.services
     other, webhook = second_sender(services.sender), hooked.add()
     hooked.happen("1")

@@ -84,7 +84,7 @@ def test_theme_is_that_of_the_system_until_one_is_chosen(client):
     assert theme_of(client) == ""
 
 
-def test_themes_that_do_not_exist_end_the_choice_and_it_leads_to_no_other_site(client):
+def test_unknown_theme_resets_the_choice_and_next_stays_on_this_site(client):
     for theme in ("blue", "<b>", "dark\n"):
         client.post("/theme", data={"theme": "light"})
         assert client.post("/theme", data={"theme": theme}).status_code == 303

@@ -1,3 +1,3 @@
-"""Checks the English of documents, code and pages: habits that force a reader to go back, long sentences, and the
-number of words.
+"""Checks the English of documents, code, pages and test names: habits that force a reader to go back, long sentences,
+and the number of words.
 """

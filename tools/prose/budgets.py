@@ -19,6 +19,7 @@ GROUPS = {
     "comment": "code",
     "script": "code",
     "page": "pages",
+    "test": "tests",
 }
 PREPOSITIONS = (
     "about|after|at|before|behind|between|by|during|for|from|in|into|of|on|over|through|to|under|with|within|without"
@@ -33,30 +34,33 @@ class Habit:
     documents: int = 0
     code: int = 0
     pages: int = 0
+    tests: int = 0
     kinds: tuple[str, ...] = tuple(GROUPS)
     """Kinds of passages that are searched."""
 
 
 HABITS = (
-    Habit("that of", r"\b(that|those) of\b", "repeat the noun, or leave the words out"),
-    Habit("preposition + which", rf"\b({PREPOSITIONS}) which\b", "end the sentence and begin a new one"),
-    Habit("alone", r"\balone\b", "write `only`, and put it before the word it limits"),
-    Habit("beside", r"\bbeside\b", "write `next to`, `as well as` or `while`"),
-    Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned", pages=1),
-    Habit("of its own", r"\bof (its|their) own(?=[.,;:)]|$)", "write `its own` before the noun"),
-    Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`"),
+    Habit("that of", r"\b(that|those) of\b", "repeat the noun, or leave the words out", tests=49),
+    Habit("preposition + which", rf"\b({PREPOSITIONS}) which\b", "end the sentence and begin a new one", tests=10),
+    Habit("alone", r"\balone\b", "write `only`, and put it before the word it limits", tests=56),
+    Habit("beside", r"\bbeside\b", "write `next to`, `as well as` or `while`", tests=15),
+    Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned", pages=1, tests=35),
+    Habit("of its own", r"\bof (its|their) own(?=[.,;:)]|$)", "write `its own` before the noun", tests=8),
+    Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`", tests=9),
     Habit("trailing too", r"\btoo(?=[.,;:])", "write `also` before the verb, or leave it out", pages=1),
-    Habit("stands", r"\b(stands?|shall)\b", "write `is`"),
+    Habit("stands", r"\b(stands?|shall)\b", "write `is`", tests=8),
     # Evidence asks whether anybody was there. That is the question, and a value of it.
     Habit(
         "nobody, whoever",
         r"\b(?<!Was )((no|some|any|every)body(?! (was )?there)|whoever)\b",
         "name the person: a visitor, an admin, a client",
+        tests=27,
     ),
     Habit(
         "lost terms",
         r"\b(second (factor|step)s?|two-factor|folded|folds|summed up|proven|(went|gone|goes) back|withdraw[sn]?)\b",
         "use the words of docs/glossary.md: two-step login, rolled up, verified, rolled back, revoke",
+        tests=50,
     ),
     Habit(
         "begins like a fragment",
@@ -70,7 +74,18 @@ LONGEST_SENTENCE = 30
 LONG_SENTENCES = 2
 """Number of sentences in documents that may have more words than LONGEST_SENTENCE."""
 
-WORDS = {"README.md": 600, "docs/CHANGELOG.md": 2_000, "docs/decisions/": 9_500, "docs/": 50_000}
+MAX_WORDS_OF_A_TEST = 14
+LONG_TEST_NAMES = 0
+"""Number of tests whose names may have more words than MAX_WORDS_OF_A_TEST."""
+
+WORDS = {
+    "README.md": 600,
+    "CHANGELOG.md": 2_000,
+    "CONTRIBUTING.md": 700,
+    "SECURITY.md": 1_100,
+    "docs/decisions/": 9_500,
+    "docs/": 48_300,
+}
 """Maximum number of words in a file, or in all files below a folder except those with their own entry."""
 WORDS_OF_A_PAGE = 4_500
 WORDS_OF_A_DECISION = 250
@@ -88,6 +103,7 @@ def complaints(root: Path, passages: list[Passage]) -> list[str]:
     return [
         *complaints_of_habits(passages),
         *complaints_of_length(passages),
+        *complaints_of_long_tests(passages),
         *complaints_of_words({str(path.relative_to(root)): path.read_text() for path in documents_of(root)}),
         *complaints_of_names(passages),
         *complaints_of_guides(root),
@@ -103,7 +119,7 @@ def complaints_of_habits(passages: list[Passage], habits: tuple[Habit, ...] = HA
     prose = [(passage, re.sub(r"`[^`]*`", "`…`", passage.text)) for passage in passages if passage.kind in GROUPS]
     for habit in habits:
         pattern = re.compile(habit.pattern, re.IGNORECASE)
-        places: dict[str, list[str]] = {"documents": [], "code": [], "pages": []}
+        places: dict[str, list[str]] = {group: [] for group in GROUPS.values()}
         for passage, text in prose:
             if passage.kind in habit.kinds:
                 for occurrence in pattern.finditer(text):
@@ -121,6 +137,15 @@ def complaints_of_length(passages: list[Passage], budget: int = LONG_SENTENCES) 
         if len(sentence.split()) > LONGEST_SENTENCE
     ]
     yield from over("long sentences in documents", f"at most {LONGEST_SENTENCE} words", long, budget)
+
+
+def complaints_of_long_tests(passages: list[Passage], budget: int = LONG_TEST_NAMES) -> Iterator[str]:
+    long = [
+        f"{passage.place}: {passage.text}"
+        for passage in passages
+        if passage.kind == "test" and len(passage.text.split()) > MAX_WORDS_OF_A_TEST
+    ]
+    yield from over("long names of tests", f"at most {MAX_WORDS_OF_A_TEST} words", long, budget)
 
 
 def complaints_of_words(texts: dict[str, str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Finds the passages a person reads: paragraphs of documents, docstrings, comments and page texts."""
+"""Finds the passages a person reads: paragraphs of documents, docstrings, comments, page texts and names of tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMMENTS |= dict.fromkeys((".mjs", ".ts", ".tsx"), COMMENTS[".js"])
 class Passage:
     kind: str
     """`document`, `decision`, `changelog`, `docstring`, `comment`, `script` (a comment in a script, style or template),
-    `page`, or `name` (of a value in Python, which is not read as prose).
+    `page`, `test` (its name, in words), or `name` (of a value in Python, which is not read as prose).
     """
     place: str
     """Path and line, as in `docs/api.md:12`."""
@@ -77,14 +77,17 @@ def passages_of_document(name: str, text: str) -> Iterator[Passage]:
 
 
 def passages_of_python(name: str, text: str) -> Iterator[Passage]:
-    """Docstrings, including those below values, comments, and names of values. Comments on consecutive lines are one
-    passage.
+    """Docstrings, including those below values, comments, and names of tests and values. Comments on consecutive lines
+    are one passage.
     """
+    has_tests = Path(name).name.startswith("test_")
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             yield Passage("docstring", f"{name}:{node.lineno}", " ".join(node.value.value.split()))
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield Passage("name", f"{name}:{node.lineno}", node.id)
+        elif has_tests and isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield Passage("test", f"{name}:{node.lineno}", node.name.removeprefix("test_").replace("_", " "))
     start = 0
     lines: list[str] = []
     for token in tokenize.generate_tokens(io.StringIO(text).readline):

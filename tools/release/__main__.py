@@ -47,7 +47,7 @@ def release(folder: Path) -> None:
     _require_clean("The checkout has changes. Commit or stash them before a release:")
     version = agreed_version(ROOT)
     if changes_without_release(ROOT):
-        raise Refusal(f'docs/CHANGELOG.md has changes below "Unreleased". Move them to {version} or the next release')
+        raise Refusal(f'CHANGELOG.md has changes below "Unreleased". Move them to {version} or the next release')
     commit, epoch_s = _git("rev-parse", "HEAD"), int(_git("log", "-1", "--format=%ct"))
     with tempfile.TemporaryDirectory(prefix="koyjabo-release-") as scratch:
         built, of_sdist, trial = (Path(scratch) / name for name in ("built", "of-sdist", "trial"))

@@ -44,7 +44,7 @@ NEEDED = {
         "LICENSE",
         "README.md",
         "requirements.txt",
-        "docs/CHANGELOG.md",
+        "CHANGELOG.md",
         "migrations/versions/0001_ledger.py",
     ),
     "client wheel": ("koyjabo_client/py.typed",),

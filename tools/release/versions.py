@@ -22,7 +22,7 @@ def versions(root: Path) -> dict[str, str]:
     by_file |= {name: str(json.loads((root / name).read_text())["version"]) for name in NPM}
     python = "clients/python/pyproject.toml"
     by_file[python] = tomllib.loads((root / python).read_text())["project"]["version"]
-    by_file["docs/CHANGELOG.md"] = next((entry for entry, _ in _entries(root) if entry != "Unreleased"), "")
+    by_file["CHANGELOG.md"] = next((entry for entry, _ in _entries(root) if entry != "Unreleased"), "")
     return by_file
 
 
@@ -37,7 +37,7 @@ def agreed_version(root: Path) -> str:
 
 def changes_without_release(root: Path) -> str:
     """The text below "Unreleased" in the changelog, or ""."""
-    text = (root / "docs" / "CHANGELOG.md").read_text()
+    text = (root / "CHANGELOG.md").read_text()
     first, *later = ENTRY.finditer(text)
     if first[1] != "Unreleased":
         return ""
@@ -46,4 +46,4 @@ def changes_without_release(root: Path) -> str:
 
 def _entries(root: Path) -> list[tuple[str, str]]:
     """Version and date of each entry of the changelog, newest first."""
-    return ENTRY.findall((root / "docs" / "CHANGELOG.md").read_text())
+    return ENTRY.findall((root / "CHANGELOG.md").read_text())

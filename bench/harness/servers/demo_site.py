@@ -21,11 +21,10 @@ from harness.servers.databases import SETTINGS, settings_on
 from harness.servers.server import Server
 from harness.servers.versions import THIS
 
-sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tools")]
+sys.path.insert(0, str(ROOT / "tools"))
 
-from pictures import ADMIN, GUIDE, MEMBER, NOBODY, PAGES, SITE_ADMIN  # noqa: E402
-
-from demo import cast  # noqa: E402
+from demo import cast
+from pictures import ADMIN, MEMBER, NOBODY, PAGES, SITE_ADMIN
 
 CROWD, ENOUGH, PATIENCE_S = 60, 40, 120
 LEFT_OUT = {"missing", "forbidden"}
@@ -97,7 +96,7 @@ def _log_in(server: Server, email: str, password: str) -> Reader:
     cookies = dict(cookie.partition(";")[0].split("=", 1) for cookie in headers.get_all("Set-Cookie"))  # type: ignore[attr-defined]
     bearer = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
     communities = json.loads(server.ask("GET", "/api/communities?per_page=100", headers=bearer)[1])
-    (community,) = (community["id"] for community in communities if community["name"] == GUIDE.community)
+    (community,) = (community["id"] for community in communities if community["name"] == cast.GUIDE.community)
     return Reader(cookies, bearer, {"community": community, "user": json.loads(answer)["user"]["id"]})
 
 

@@ -43,7 +43,7 @@ TOTP_OFF = SecurityChange(
 CODES = SecurityChange(
     _("New recovery codes"),
     _("You get ten new codes. The old ones stop working."),
-    _("Make new codes"),
+    _("Create new codes"),
 )
 
 

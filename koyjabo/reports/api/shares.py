@@ -114,7 +114,7 @@ class NewShareResponse(BaseModel):
 
 @bp.post("/shares")
 @describe(
-    "Make a share link",
+    "Create a share link",
     {
         201: NewShareResponse,
         **WITH_BODY,

@@ -256,7 +256,7 @@ def _lengths_s(visits: Iterable[Seen]) -> Iterator[int]:
 
 
 class VisitSums(Followed[Any]):
-    """The visits of one question by key."""
+    """Visit counts of one report query, by dimension, period or length."""
 
     def adjust(self, changed: AttendedRows) -> None:
         """Apply changes in attended times."""

@@ -72,7 +72,7 @@ class Values(NamedTuple):
 
     @property
     def is_unmeasured(self) -> bool:
-        """Whether there are visits, but none of them was measured. Rolled-up days do not list unmeasured visits."""
+        """Whether none of the visits was measured. Rolled-up days have no line for such visits."""
         is_known = bool(self.total.visits) and self.total.attended is not None
         return self.dimension in MEASURED and is_known and all(line.value is None for line in self.lines)
 

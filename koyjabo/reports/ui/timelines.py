@@ -81,8 +81,8 @@ def rows(
     address: PageAddress,
     notes: Iterable[Note],
 ) -> list[TimelineRow]:
-    """Return the periods of the question, oldest first, each with the period at the same position in `before`. For
-    `began`, see `AskedView`.
+    """Return a row for each period of the question, oldest first, compared with the period at the same position in
+    `before`. For `began`, see `AskedView`.
     """
     return [
         TimelineRow(

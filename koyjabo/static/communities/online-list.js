@@ -123,7 +123,7 @@ export class OnlineList {
     const listed = new Set(next.map((item) => item.dataset.person));
     const lastKept = before.map((item) => listed.has(item.dataset.person)).lastIndexOf(true), end = next.at(-1);
     const askedMs = Number(find("#online-sum").dataset.at); // when the list on the page was made, by the server's clock
-    // The last person has moved up from the next page.
+    // Did the last person shown come from the next page?
     const hasMovedUp = lastKept >= 0 && end && !known.has(end.dataset.person) && Number(end.dataset.since) < askedMs;
     // Missing people after the last one kept may have moved to the next page.
     const lastSure = isWhole || hasMovedUp ? before.length : lastKept;

@@ -33,7 +33,7 @@ export function follow(root) {
 }
 
 /**
- * The row that contains `target`. Not a chosen row, because the chart already shows its line.
+ * The row that contains `target`. Skips selected rows: the chart already shows them.
  * @param {EventTarget | null} target  @returns {Element | null}
  */
 const rowOf = (target) => /** @type {Element | null} */ (target)?.closest(".values tbody tr:not([data-chosen]):has(a)") ?? null;

@@ -36,7 +36,7 @@ bp = Blueprint("static_files", __name__)
 
 @dataclass(frozen=True)
 class Assets:
-    """What pages need to know about static files: the contents of the manifest, or only the names of the sources."""
+    """The static files and their URLs: those in the manifest if assets are built, otherwise the sources."""
 
     version: str
     names: Collection[str]

@@ -1,7 +1,7 @@
 """GET /docs: Swagger UI for `/openapi.json`, without inline scripts, because the Content-Security-Policy forbids them
 (`response_headers`).
 
-GET /docs/{name}.md: a document in docs/.
+GET /docs/{name}.md: a document.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def try_it() -> Response:
 
 @bp.get("/<path:name>.md", endpoint="guide")
 def guide_page(name: str) -> Response:
-    if name not in guides.names():
+    if name not in guides.paths():
         abort(404)
     return private(Response(render_template("webkit/guide.html", guide=guides.guide(name)), mimetype="text/html"))
 

@@ -1,5 +1,5 @@
-"""The documents in docs/ as pages: docs/failover.md is at /docs/failover.md. `linked` turns such names in texts into
-links.
+"""Documents as pages at /docs/{name}.md: those in docs/, the changelog, and what else is next to it. `linked` turns
+names such as docs/failover.md in texts into links.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from markupsafe import Markup, escape
 from koyjabo.core.installation import documents
 
 NAME = re.compile(r"docs/([a-z-]+)\.md(?:#([a-z0-9-]*[a-z0-9]))?")
-SHIPPED = ("*.md", "specification/*.md")
-"""The documents in every installation. Wheels do not include the decisions."""
+SHIPPED = ("docs/*.md", "docs/specification/*.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+"""The documents that a server shows, where its installation has them. A wheel has only those in docs/."""
 
 
 class Guide(NamedTuple):
@@ -41,17 +41,18 @@ def _link(name: re.Match[str]) -> str:
 
 
 @cache
-def names() -> frozenset[str]:
-    return frozenset(
-        str(file.relative_to(documents()).with_suffix("")) for pattern in SHIPPED for file in documents().glob(pattern)
-    )
+def paths() -> dict[str, str]:
+    """The path of each document, such as `docs/backup.md`, by its name in addresses, such as `backup`."""
+    root = documents()
+    files = (file.relative_to(root).as_posix() for pattern in SHIPPED for file in root.glob(pattern))
+    return {path.removeprefix("docs/").removesuffix(".md"): path for path in files}
 
 
 @lru_cache(maxsize=64)
 def guide(name: str) -> Guide:
-    """A document as a page. `name` is one of `names`. The largest document takes 30 ms."""
+    """A document as a page. `name` is one of `paths`. The largest document takes 30 ms."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    tokens = markdown.parse((documents() / f"{name}.md").read_text())
+    tokens = markdown.parse((documents() / paths()[name]).read_text())
     title = ""
     for token, following in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):
         if token.type == "heading_open":
@@ -60,18 +61,22 @@ def guide(name: str) -> Guide:
         elif token.type in ("table_open", "fence"):
             token.attrSet("tabindex", "0")  # so that it scrolls where there is no room
         for part in token.children or []:
-            if part.type == "link_open" and not _has_page(str(part.attrGet("href")), name):
-                part.attrs.clear()
+            if part.type == "link_open":
+                address = _address(str(part.attrGet("href")), name)
+                part.attrs = {"href": address} if address else {}
     return Guide(title, Markup(markdown.renderer.render(tokens, markdown.options, {})))
 
 
-def _has_page(address: str, name: str) -> bool:
-    """Whether a link in the document `name` leads to a page, on this server or elsewhere."""
-    path = address.partition("#")[0]
-    if not path or address.startswith(("https://", "http://")):
-        return True
-    file = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
-    return file.endswith(".md") and file.removesuffix(".md") in names()
+def _address(link: str, name: str) -> str:
+    """The address of a link in the document `name`, from its page. "" if the link leads to a file that is no page."""
+    path, hash_sign, heading = link.partition("#")
+    if not path or link.startswith(("https://", "http://")):
+        return link
+    file = posixpath.normpath(posixpath.join(posixpath.dirname(paths()[name]), path))
+    for other, its_path in paths().items():
+        if its_path == file:
+            return posixpath.relpath(f"{other}.md", posixpath.dirname(name) or ".") + hash_sign + heading
+    return ""
 
 
 def anchor(heading: str) -> str:

@@ -245,7 +245,7 @@ def test_token_of_enrolment_ends_when_there_is_a_second_factor(new_site):
 
 
 @pytest.mark.parametrize("policy", ["admins", "all"])
-def test_session_is_refused_that_a_server_without_the_setting_has_given_to_who_lacks_a_factor(new_site, policy):
+def test_session_without_required_two_step_login_is_refused(new_site, policy):
     """Happens while several servers are upgraded, or when a command runs without the setting."""
     site = new_site(policy)
     with Site(site.database_url, site.time) as other:

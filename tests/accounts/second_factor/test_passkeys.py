@@ -191,7 +191,7 @@ def test_passkeys_belong_to_public_url(sqlite_database):
         assert ayesha.post(PASSKEYS, json={"credential": made}).status_code == 201
 
 
-def test_with_an_app_on_a_change_takes_a_code_and_without_the_last_one_the_password_is_enough(site, ayesha):
+def test_changing_passkeys_requires_a_code_while_an_authenticator_app_is_on(site, ayesha):
     app, proof = turn_on(ayesha), {"password": PASSWORD}
     assert_error(ayesha.post(OPTIONS, json=proof), 401, "wrong_code")
     path = f"{PASSKEYS}/{add(ayesha, Authenticator(), app.next_code()).json['id']}"

@@ -111,7 +111,7 @@ def at_midnight(account: Account, networks: list[Networks]) -> Iterator[None]:
         yield
 
 
-def test_60_networks_of_any_kind_keep_no_owner_out_and_guess_less_than_1500_times_a_day():
+def test_60_guessing_networks_do_not_delay_the_owner():
     """Simulate 30 hours. The owner logs in hourly, on a new browser and on a familiar one."""
     account = Account()
     strangers = at_midnight(account, STRANGERS)
@@ -144,7 +144,7 @@ def test_20_000_networks_fill_no_memory_and_guess_no_more():
     assert len(account.state.dump()) < 16_000
 
 
-def test_budget_is_50_an_hour_and_then_one_a_minute_for_networks_that_have_failed():
+def test_networks_that_failed_share_50_guesses_an_hour_then_one_a_minute():
     account = Account()
     assert [account.guess(STRANGERS[number % 6]) for number in range(50)] == [0] * 50
     assert account.guess(STRANGERS[0]) == MINUTE_MS

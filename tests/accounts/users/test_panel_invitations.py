@@ -111,7 +111,7 @@ def test_invitation_ends_with_the_rights_of_who_made_it(site, boss, karim, end):
     assert role_of(karim) == (False, False)
 
 
-def test_invitation_of_a_former_admin_is_not_valid_even_if_it_was_stored_after_the_demotion(site, boss, karim):
+def test_invitation_by_a_demoted_admin_is_invalid_even_if_stored_later(site, boss, karim):
     """The request may have started before the demotion."""
     token = invite(site_admin(site, "salma"), role="admin")
     site.rows("UPDATE users SET is_admin = false WHERE email = 'salma@example.com'")

@@ -51,7 +51,7 @@ def test_users_are_found_by_part_of_email_or_name(site, admin, ayesha):
                 call(admin, user_id)
 
 
-def test_role_on_the_site_is_one_of_three_and_the_loss_of_a_right_is_announced(site, admin, ayesha):
+def test_setting_a_role_announces_only_lost_rights(site, admin, ayesha):
     users, revoked = site.services[AccountServices].users, []
     site.services.signals.access_revoked.connect(revoked.append, weak=False)
     began, losses = losses_of(site), []

@@ -83,7 +83,7 @@ def people(cast: Cast, community: str) -> tuple[int, int]:
     return today["authenticated_visitors"], today["anonymous_visitors"]
 
 
-def test_cookie_of_a_browser_says_whose_visit_it_is_but_not_from_a_foreign_page(site, cast):
+def test_login_cookie_identifies_the_user_of_a_visit_except_from_other_sites(site, cast):
     for origin, counted in ((None, (1, 0)), ("http://localhost", (1, 0)), ("https://evil.example", (0, 1))):
         community, client = cast.community(), site.app.test_client()
         client.set_cookie("access_token_cookie", cast["member"].access)

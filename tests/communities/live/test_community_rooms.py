@@ -41,7 +41,7 @@ def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
     assert site.services[RealtimeServices].rooms.find(f"visitors_{community}") is None
 
 
-def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_behind(site, ayesha, community):
+def test_client_that_disconnected_before_joining_leaves_nothing_in_the_room(site, ayesha, community):
     """A Socket.IO client that has already disconnected."""
     assert site.services[CommunityServices].rooms.join(seat_of(site, ayesha, community, member="nobody's sid")) is None
     assert online(site, community) == 0

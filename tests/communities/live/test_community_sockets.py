@@ -191,7 +191,7 @@ def test_expiry_of_the_token_closes_nothing(server, community, member):
 # Messages.
 
 
-def test_plain_clients_ping_and_ask_for_the_count_and_are_closed_for_nothing_but_rubbish(server, community, member):
+def test_plain_socket_closes_only_after_many_invalid_messages(server, community, member):
     with PlainMember(server.port, community, member.token) as socket:
         first = socket.next_of_type("visitor_count")
         assert socket.ask("ping", "pong")["timestamp"]

@@ -79,7 +79,7 @@ def test_tabs_on_two_workers_are_one_person(server, founder, community):
             watcher.assert_adds_up()
 
 
-def test_people_of_a_killed_worker_are_gone_within_15_s_but_those_who_come_back_never_left(mortal):
+def test_members_of_a_killed_worker_go_offline_within_15_s_unless_they_reconnect(mortal):
     """Their leases end after 10 s. Every worker notices when it refreshes, within a second."""
     assert LEASE_S + 2 < GONE_S
     server, community = mortal, Member(mortal).found()
@@ -173,7 +173,7 @@ def test_right_that_is_lost_on_one_worker_ends_sockets_on_the_other(server, foun
 
 @pytest.mark.long(
     proved_by="communities/live/test_community_workers.py::"
-    "test_people_of_a_killed_worker_are_gone_within_15_s_but_those_who_come_back_never_left"
+    "test_members_of_a_killed_worker_go_offline_within_15_s_unless_they_reconnect"
 )
 def test_frozen_database_removes_no_member_and_delays_no_departure(new_server, disposable_postgres, disposable_redis):
     database = disposable_postgres.new_database()

@@ -149,7 +149,7 @@ def test_only_worker_refreshes_its_dashboards_once_in_10_s():
     assert at == [0, 10_000, 20_000]
 
 
-def test_it_is_said_again_while_nothing_changes_to_pages_of_all_workers_and_then_by_another(tmp_path, redis_server):
+def test_idle_dashboards_are_updated_on_all_workers_even_after_the_leader_is_killed(tmp_path, redis_server):
     """The interval is 2 s here."""
     modules = (dashboard_room.__name__, dashboard_leader_redis.__name__)
     beats = {f"{module}.BEAT_S": BEAT_S for module in modules}

@@ -149,7 +149,7 @@ def test_it_is_off_until_an_admin_turns_it_on(site, cast):
         assert losses(site) - before == lost, "every server checks those who look, once"
 
 
-def test_one_who_becomes_a_watcher_while_rights_are_looked_up_stays_and_keeps_no_other_in(site, cast, monkeypatch):
+def test_recheck_keeps_a_new_watcher_and_still_removes_a_revoked_one(site, cast, monkeypatch):
     community, communities, reasons = cast.community(public_count=True), site.services[CommunityServices], []
     seat, revoked = (seat_of(site, cast["outsider"], community, reasons.append) for _ in range(2))
     revoked.is_checked = True

@@ -61,7 +61,7 @@ def test_no_caller_waits_for_redis(world, two, failure):
     assert here.news[-1] == (HIKERS, 3 + len(people))
 
 
-def test_arrival_is_a_guess_as_soon_as_redis_is_silent_and_people_are_our_own(world, two):
+def test_arrivals_are_estimated_as_soon_as_redis_is_silent(world, two):
     here, _ = two
     begin_ms = world.time.ms - LEASE_S * 1000
     world.redis.freeze()
@@ -97,7 +97,7 @@ def test_no_caller_waits_for_a_redis_that_is_known_to_be_away(world, two, monkey
     assert time.monotonic() - began < LONG_S
 
 
-def test_own_people_come_and_go_while_redis_is_away_and_those_on_other_workers_stay(world, two):
+def test_without_redis_own_members_change_and_members_of_other_workers_stay(world, two):
     here, _ = two
     world.fail(here)
     for _ in range(10):

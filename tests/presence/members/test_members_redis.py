@@ -182,7 +182,7 @@ def note_calls(worker) -> list[list[int]]:
     return calls
 
 
-def test_pulse_asks_redis_once_for_all_scopes_and_renews_in_batches_at_half_the_time_of_a_lease(world):
+def test_refresh_queries_redis_once_and_renews_leases_in_batches(world):
     worker = world.new_worker()
     for number in range(20):
         worker.members.connect(Scope(f"community{number}"), "ayesha", "1")

@@ -88,7 +88,7 @@ def world():
 
 
 @pytest.mark.parametrize("first", ["visit", "socket"])
-def test_socket_that_does_not_say_is_paired_with_a_visit_of_the_same_browser_and_address_only(world, first):
+def test_unnamed_socket_is_matched_only_by_the_same_browser_and_address(world, first):
     if first == "visit":
         world.register("ayesha")
     for socket, opened_by in ((1, OTHER_BROWSER), (2, OTHER_ADDRESS)):
@@ -222,7 +222,7 @@ STEPS = st.one_of(
 
 @effort(200)
 @given(st.lists(STEPS, max_size=40))
-def test_who_is_named_is_active_while_a_socket_is_open_and_in_the_end_nothing_is_left(steps):
+def test_named_visitors_are_active_while_a_socket_is_open(steps):
     """Only registered visitors are active, and the URL or a message identifies them."""
     world, opened = World(), {}
     empty = world.remembered

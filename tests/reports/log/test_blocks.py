@@ -189,7 +189,7 @@ def block_of(rows: list[tuple]) -> Block:
 
 
 @given(rows, st.integers(0, 2**32))
-def test_block_is_unpacked_as_it_was_and_changed_as_if_it_had_always_been_so(block_rows, seed):
+def test_block_survives_packing_and_changing_rows(block_rows, seed):
     made = block_of(block_rows)
     read = Block.unpack(EVENTS, made.first, made.last, made.pack())
     assert (read.columns, read.values) == (made.columns, made.values)

@@ -39,7 +39,7 @@ def boss(site) -> Person:
     return person
 
 
-def test_page_begins_with_the_days_of_the_link_and_shows_no_more_than_its_filters(site, boss):
+def test_shared_page_starts_with_its_days_and_never_exceeds_its_filters(site, boss):
     site.register("v2", page="/fares")
     token = share(boss, filters={"page": ["/metro"]}, range="7d")["token"]
     assert shared(site, token).json["start"] == "2025-12-10"
@@ -73,7 +73,7 @@ def test_page_says_the_filters_of_the_link_but_no_community(site, boss):
     assert text not in words(Reader(site).get(f"/share/{share(boss)['token']}"))
 
 
-def test_a_community_has_its_name_and_one_that_is_not_listed_is_among_the_others(site, boss):
+def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss):
     listed, unlisted = (found(boss, name=name, listed=name == "Metro") for name in ("Metro", "Secret society"))
     pages = [f"/communities/{community['id']}{end}" for community in (listed, unlisted) for end in ("", "/members")]
     for number, page in enumerate((*pages, pages[-1])):

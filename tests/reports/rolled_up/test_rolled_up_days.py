@@ -211,7 +211,7 @@ def test_fold_that_was_interrupted_ends_before_another_day_is_begun(unfolded):
     assert unfolded.recount() == []
 
 
-def test_rows_that_change_before_the_sums_of_their_day_are_stored_are_summed_up_again(unfolded, monkeypatch):
+def test_day_is_rolled_up_again_if_its_rows_changed_during_the_read(unfolded, monkeypatch):
     """After the sums were read, a visit is imported and another one changes."""
     reports, calls = unfolded.services[ReportServices].reports, []
     read = reports.day_sums

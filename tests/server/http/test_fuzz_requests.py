@@ -78,7 +78,7 @@ def unharmed(others: UnaffectedClients) -> Iterator[None]:
     others.assert_unharmed()
 
 
-def test_mangled_requests_are_answered_as_http_or_not_at_all_and_counted_when_that_is_said(others):
+def test_mangled_request_gets_an_http_response_or_none(others):
     before = others.server.stats().total
     counted = 0
 

@@ -146,7 +146,7 @@ def test_list_of_1_mb_passes_and_other_bodies_of_16_kb(front):
             assert size == kb * 1024 or answer.json()["code"] == "body_too_large"
 
 
-def test_token_of_a_link_is_in_no_log_and_one_id_follows_a_request_through_both(front):
+def test_logs_never_contain_link_tokens_and_share_a_request_id(front):
     for path in ("reset-password", "verify-email", "invitations", "api/invitations"):
         token = f"{path[:3]}{'x' * 40}"
         request_id = front.get(f"/{path}/{token}", headers={"X-Request-Id": "made-up"}).headers["X-Request-Id"]

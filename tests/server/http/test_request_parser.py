@@ -98,7 +98,7 @@ def test_larger_bodies_are_read_at_their_path_alone_and_32_at_once():
     assert not parsers[0].is_too_large
 
 
-def test_quarter_of_the_places_for_larger_bodies_is_for_one_network_and_this_machine_has_all():
+def test_one_network_gets_at_most_a_quarter_of_the_slots_for_larger_bodies():
     limits = BodyLimits(LARGEST_BODY, lambda path: 1000, proxies=1)
     parsers = [RequestParser(limits) for _ in range(MOST_LARGER + 1)]
 

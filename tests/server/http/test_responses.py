@@ -20,7 +20,7 @@ def test_answer_of_known_length_is_sent_as_it_is():
         assert b"\r\nDate: " in head
 
 
-def test_long_answer_of_unknown_length_is_sent_in_chunks_and_to_an_old_client_until_the_end():
+def test_response_of_unknown_length_is_chunked_except_for_http_1_0():
     with served(answering(PIECE, b"end")) as ask:
         head, _, body = all_of(ask(CLOSE)).partition(b"\r\n\r\n")
         old_head, _, old_body = all_of(ask(GET.replace(b"1.1", b"1.0"))).partition(b"\r\n\r\n")

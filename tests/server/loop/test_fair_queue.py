@@ -129,7 +129,7 @@ def test_calls_of_a_socket_wait_for_slots_as_requests_do(loop, done):
 
 
 @pytest.mark.usefixtures("is_long")
-def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_network(loop, done):
+def test_waiting_request_continues_before_new_ones_of_its_network(loop, done):
     order, waiters = FairQueue(loop, Poller(loop)), []
 
     def request(name: str, waits: bool = True) -> None:

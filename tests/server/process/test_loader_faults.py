@@ -102,7 +102,7 @@ def test_place_survives_kill_9_of_the_process_that_forks_its_worker(server):
 
 
 @insurance
-def test_place_survives_kill_9_of_the_loader_while_it_forks_or_of_a_worker_that_has_not_reported(server):
+def test_killing_the_loader_or_a_worker_during_a_fork_loses_no_worker(server):
     with server.held(MIDDLE_BORN):
         server.kill_worker()
         server.middle()

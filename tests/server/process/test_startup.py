@@ -50,7 +50,7 @@ def test_bad_setting_stops_the_server_with_a_sentence_that_names_it(refused, sql
     assert not sqlite_database.path.exists(), "the database was touched"
 
 
-def test_port_in_use_or_host_that_is_not_ours_stops_the_server_with_a_sentence(refused):
+def test_port_in_use_or_foreign_host_ends_the_start_with_one_sentence(refused):
     with socket.create_server(("", 0)) as other:
         port = other.getsockname()[1]
         for message, begin in ((refused(PORT=port), f"PORT {port} "), (refused(HOST="192.0.2.1"), "HOST 192.0.2.1 ")):

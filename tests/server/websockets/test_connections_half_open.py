@@ -82,7 +82,7 @@ def test_clients_that_answer_pings_stay(server):
     wait_until_nothing_is_left(server)
 
 
-def test_websocket_that_does_not_finish_its_upgrade_is_closed_and_its_client_goes_on_polling(server):
+def test_unfinished_upgrade_is_closed_and_the_client_keeps_polling(server):
     session = opened(server)
     with WebSocket(server.port, path=f"{SOCKETIO}&sid={session.sid}") as unfinished:
         server.pass_(UPGRADE_S)

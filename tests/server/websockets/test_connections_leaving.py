@@ -75,7 +75,7 @@ def test_clients_that_do_not_answer_delay_no_shutdown(impatient):
         client.end()
 
 
-def test_crowd_receives_what_was_on_its_way_and_a_close_and_the_server_is_gone(server):
+def test_stopping_server_delivers_pending_events_and_a_close_to_every_socket(server):
     with Listeners(server.port, 300) as crowd:
         crowd.wait_for_first()
         sent = server.emit(20, size=500)

@@ -58,7 +58,7 @@ def test_open_page_is_sent_when_it_begins_and_when_it_ends_only(pages):
     assert time[0] + site.time.ms - time[1] == 62_000 + 304_000
 
 
-def test_page_that_names_no_visit_belongs_to_the_newest_one_and_two_tabs_to_theirs(pages):
+def test_page_without_a_visit_id_belongs_to_the_newest_visit(pages):
     site = pages.site
     for visit in "12":
         site.register("ayesha", visitId=visit)

@@ -87,7 +87,7 @@ def test_digits_of_both_scripts_weigh_at_most_8_kb():
     assert sum(font.stat().st_size for font in fonts) <= 8192
 
 
-def test_page_of_the_parts_shows_date_ranges_and_banners_under_their_names_and_no_empty_head(site):
+def test_design_page_shows_date_ranges_and_banners(site):
     page = panel(site).get("/admin/design")
     parts = dict(re.findall(r'<section class="design" id="(\w+)".*?<h2[^>]*>(.*?)</h2>', page, re.DOTALL))
     assert (parts["filters"], parts["states"]) == ("Filters and date ranges", "States and banners")

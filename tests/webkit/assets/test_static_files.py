@@ -38,7 +38,7 @@ def style(client):
     return re.search(r'href="(/static/v-[0-9a-f]{12}/webkit/pages/base\.css)"', client.get("/login").text)[1]
 
 
-def test_files_under_the_name_of_their_content_are_kept_for_a_year_and_need_no_tag(client, style):
+def test_files_with_a_content_hash_are_cached_for_a_year(client, style):
     for encoding in ("", "gzip", "br"):
         answer = client.get(style, headers={"Accept-Encoding": encoding})
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -58,7 +58,7 @@ def test_home_page_has_its_styles_with_it_and_the_policy_names_their_hash(client
     assert "sha256" not in client.get("/communities").headers["Content-Security-Policy"]
 
 
-def test_a_page_of_an_older_version_gets_the_file_of_today_and_does_not_keep_it(client, style):
+def test_page_of_an_older_version_gets_the_current_file_uncached(client, style):
     older = re.sub("v-[0-9a-f]+", "v-000000000000", style)
     answer = client.get(older)
     assert (answer.data, answer.headers["Cache-Control"]) == (client.get(style).data, "no-cache")

@@ -229,7 +229,7 @@ def test_question_whose_facts_have_changed_is_asked_again(site, cases, endpoint,
     assert stored(site) != before
 
 
-def test_visits_go_on_while_the_total_is_asked_for_and_another_total_is_asked_again(site, cases):
+def test_confirmation_of_a_total_survives_visits_but_not_another_total(site, cases):
     given = cases.make("admin.set_total")
     form = answer(given.ask())
     site.register("visitor")

@@ -10,7 +10,7 @@ from support.people.admins import panel
 from support.people.page_readers import Reader
 from support.programs.processes import ROOT
 
-from koyjabo.webkit.pages.guides import NAME, guide, linked, names
+from koyjabo.webkit.pages.guides import NAME, guide, linked, paths
 
 SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
 CALL = re.compile(r"'docs\.guide', name='([a-z-]+)', _anchor='([\w-]+)'")
@@ -28,14 +28,14 @@ def test_each_document_that_is_named_has_its_heading_and_leads_to_others():
     named = {match.groups() for match in NAME.finditer(text)}
     named |= set(CALL.findall(text))
     assert {("failover", "an-old-primary-that-comes-back"), ("operations", "emails")} <= named
-    assert {name for name, _ in named} <= names()
+    assert {name for name, _ in named} <= paths().keys()
     named |= {
         (posixpath.normpath(posixpath.join(posixpath.dirname(name), link)), part)
-        for name in names()
+        for name in paths()
         for link, part in LINK.findall(guide(name).html)
     }
     assert ("specification/http", "privacy-signals") in named
-    assert {name for name, _ in named} <= names()
+    assert {name for name, _ in named} <= paths().keys()
     assert [(name, part) for name, part in named if part and f' id="{part}"' not in guide(name).html] == []
 
 
@@ -50,6 +50,13 @@ def test_panel_links_a_document_which_is_a_page(site):
     for path in ("/docs/login-with-others.md", "/docs/"):  # in the reader's language and theme
         answer = site.client.get(path)
         assert (answer.headers["Cache-Control"], "Cookie" in answer.vary) == ("private, no-cache", True)
+
+
+def test_documents_outside_docs_link_to_those_inside_and_back(site):
+    changelog, upgrading = (Reader(site).get(f"/docs/{name}.md") for name in ("CHANGELOG", "upgrading"))
+    assert 'href="upgrading.md"' in changelog
+    assert 'href="specification/accounts.md#unconfirmed-emails"' in changelog
+    assert 'href="CHANGELOG.md"' in upgrading
 
 
 def test_name_in_a_text_leads_to_its_heading_in_any_language(site):

@@ -46,7 +46,7 @@ def test_card_is_a_picture_at_the_public_address(sqlite_database):
     assert len(answer.data) < 40_000
 
 
-def test_card_of_a_site_without_a_public_address_is_at_the_host_of_the_request(sqlite_database):
+def test_without_a_public_url_the_card_uses_the_host_of_the_request(sqlite_database):
     hosts = {"live.example.org:443": "https://live.example.org", "localhost@evil.example": "", "<script>": ""}
     with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
         path = "/static/" + meta(site.client.get("/").text)["og:image"].partition("/static/")[2]

@@ -19,12 +19,16 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, FloatRect, Page
+from support.browser.chromium import browser
+from support.databases.database import SqliteDatabase
+from support.programs.processes import ROOT, environment, wait_until
+from support.servers.server import Server
 
-from pictures import (  # noqa: E402
+from demo.cast import GUIDE, password
+from pictures import (
     ADMIN,
-    GUIDE,
     HIGHER,
     LANGUAGES,
     MEMBER,
@@ -37,18 +41,10 @@ from pictures import (  # noqa: E402
     WIDTHS,
     Look,
 )
-from PIL import Image  # noqa: E402
-from playwright.sync_api import Browser, BrowserContext, FloatRect, Page  # noqa: E402
-from support.browser.chromium import browser  # noqa: E402
-from support.databases.database import SqliteDatabase  # noqa: E402
-from support.programs.processes import environment, wait_until  # noqa: E402
-from support.servers.server import Server  # noqa: E402
-
-from demo import cast  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 SECRET = "only-for-pictures-" + "0" * 32
-PASSWORD = cast.password(SECRET)
+PASSWORD = password(SECRET)
 IN_DHAKA = {"X-Forwarded-For": "119.30.32.7"}
 CROWD, ENOUGH, PATIENCE_S = 60, 40, 300
 LARGEST_KB = 120
@@ -88,7 +84,7 @@ def main() -> None:
                     take(server, chromium, state, given.pages, folder)
             finally:
                 server.stop()
-    print(f"All pictures are in {folder}, the documentation's in {IMAGES.relative_to(ROOT)}.")
+    say(f"All pictures are in {folder}, the documentation's in {IMAGES.relative_to(ROOT)}.")
 
 
 @contextmanager
@@ -134,19 +130,19 @@ def take(server: Server, chromium: Browser, state: str, pages: list[str], folder
                 if whose == who:
                     take_one(context, name, path.format(**login.names), look, folder)
             context.close()
-        print(f"{'-'.join(map(str, look))}: taken", flush=True)
+        say(f"{'-'.join(map(str, look))}: taken")
 
 
 def take_one(context: BrowserContext, name: str, path: str, look: Look, folder: Path) -> None:
     page = context.new_page()
     answer = page.goto(path)
     if answer is not None and answer.status == 404 and name != "missing":
-        print(f"{path} is not there; no picture of {name}")
+        say(f"{path} is not there; no picture of {name}")
     else:
         settle(page)
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if over > 0:
-            print(f"{look.name(name)}: {over} px hang over the edge")
+            say(f"{look.name(name)}: {over} px hang over the edge")
         page.screenshot(path=folder / f"{look.name(name)}.png", full_page=True)
         if (name, look) in SHOWN:
             keep(page, name, look, IMAGES / f"{name}-{look.width}-{look.language}-{look.scheme}.png")
@@ -167,7 +163,7 @@ def keep(page: Page, name: str, look: Look, path: Path) -> None:
     picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     size_kb = path.stat().st_size / 1024
     if size_kb > LARGEST_KB:
-        print(f"{path.name} has {size_kb:.0f} KB")
+        say(f"{path.name} has {size_kb:.0f} KB")
 
 
 def device(server: Server, chromium: Browser, look: Look, login: Login) -> BrowserContext:
@@ -230,6 +226,11 @@ def made_by(server: Server, chromium: Browser, admin: Login) -> dict[str, str]:
 
 def home(server: Server) -> str:
     return f"http://localhost:{server.port}"
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
