@@ -69,15 +69,15 @@ USES: dict[str, dict[str, Use]] = {
         "frame": frame("counts=1"),
         "module": module(),
     },
-    "the module with `remember: false`": {"module, remember: false": module(remember=False)},
+    "the module with `remember: false`": {"module-remember-false": module(remember=False)},
     NOT_COUNTED: {
-        "element, not counting": element('counts="false"'),
-        "frame, not counting": frame(""),
-        "module, not counting": module(counts=False),
+        "element-counts-false": element('counts="false"'),
+        "frame-counts-false": frame(""),
+        "module-counts-false": module(counts=False),
     },
     '`<koyjabo-count counts="false">` or a frame without `counts=1`, with `community`': {
-        "element of a community": element('counts="false" community="COMMUNITY"'),
-        "frame of a community": frame("value=online&community=COMMUNITY"),
+        "community-element": element('counts="false" community="COMMUNITY"'),
+        "community-frame": frame("value=online&community=COMMUNITY"),
     },
     "the pixel": {"pixel": image("/v.gif?page=/")},
     "the badge, or `GET /api/stats`": {"badge": image("/badge.svg"), "request": request},
@@ -170,7 +170,7 @@ def test_a_use_is_tried_for_each_row_of_the_table():
     assert ROWS.keys() == USES.keys()
 
 
-QUICK = "element, not counting"
+QUICK = "element-counts-false"
 FURTHER = pytest.mark.long(proved_by=f"browser/test_consent.py::test_table_is_what_chromium_stores_and_sends[{QUICK}]")
 CASES = [
     pytest.param(row, use, id=name, marks=() if name == QUICK else FURTHER)
@@ -217,7 +217,7 @@ PROMISES = {
 @pytest.mark.parametrize(
     ("promise", "snippet"),
     [
-        pytest.param(promise, snippet, id=promise, marks=FURTHER if at else ())
+        pytest.param(promise, snippet, id=promise.replace(" ", "-"), marks=FURTHER if at else ())
         for at, (promise, snippet) in enumerate(SNIPPETS)
     ],
 )

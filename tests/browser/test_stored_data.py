@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 further = pytest.mark.long(
-    proved_by="browser/test_stored_data.py::test_cookies_are_set_and_kept_as_the_table_says[`language`]"
+    proved_by="browser/test_stored_data.py::test_cookies_are_set_and_kept_as_the_table_says[language]"
 )
 DAY_S = 86_400
 UNITS_S = {"minute": 60, "hour": 3600, "day": DAY_S}
@@ -203,7 +203,7 @@ def site_with_provider(new_site, provider) -> Server:
 
 
 @pytest.mark.parametrize(
-    "names", [pytest.param(row, marks=further if at else (), id=row) for at, row in enumerate(COOKIES)]
+    "names", [pytest.param(row, marks=further if at else (), id=row.split("`")[1]) for at, row in enumerate(COOKIES)]
 )
 def test_cookies_are_set_and_kept_as_the_table_says(browser, site_with_provider, names):
     device = Device(browser, f"http://localhost:{site_with_provider.port}")
