@@ -74,7 +74,10 @@ def errors_of_proxies() -> set[tuple[str, int]]:
     """Errors that our configurations of proxies send, which are JSON in one line with the status."""
     lines = [line for path in (ROOT / "deploy").iterdir() for line in path.read_text().splitlines() if '"code"' in line]
     codes = [re.search(r'"code": "(\w+)"', line)[1] for line in lines]
-    return {(code, int(re.search(r"return (\d+) |` (\d+)$", line).expand(r"\1\2"))) for code, line in zip(codes, lines)}
+    return {
+        (code, int(re.search(r"return (\d+) |` (\d+)$", line).expand(r"\1\2")))
+        for code, line in zip(codes, lines, strict=True)
+    }
 
 
 def test_api_lists_every_error_code_with_its_status(site):
@@ -169,6 +172,12 @@ def test_realtime_lists_every_close_code_and_no_other():
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
     ours = {socket_errors.GOING_AWAY, socket_errors.ABUSE, socket_errors.UNEXPECTED, socket_errors.TOO_MANY}
     assert listed == ours | {*CLOSE_CODES.values(), 1002, 1007, 1009}  # the last three come from wsproto
+
+
+def test_realtime_says_how_long_pages_wait_in_silence():
+    requests = (ROOT / "koyjabo" / "static" / "counting" / "client" / "requests.js").read_text()
+    seconds = int(re.search(r"SILENCE_MS = ([\d_]+)", requests)[1]) // 1000
+    assert f"after {seconds} s of silence" in (ROOT / "docs" / "realtime.md").read_text()
 
 
 def test_limits_have_the_defaults_of_their_settings():

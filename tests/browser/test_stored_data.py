@@ -67,13 +67,13 @@ def begins(entry: tuple[str, str]) -> tuple[str, str]:
 def test_table_names_everything_that_pages_store(new_device, host_page, site, session):
     rows = {data: where for data, where, _ in table("data in the browser")}
     begin_live(host_page, site, remember=False)
-    found = stored_by(host_page)
+    stored = stored_by(host_page)
 
     page = live(new_device(service_workers="allow").open())
     wait_for(page, lambda: page.evaluate("caches.match('/offline').then((copy) => !!copy)"), "it has copies")
     page.get_by_text("Do not count me").click()
     page.get_by_label("Do not count this browser").check()
-    found |= stored_by(page)
+    stored |= stored_by(page)
 
     page = new_device().context.new_page()
     page.route("**/api/visitor/register", lambda route: route.abort())
@@ -82,14 +82,14 @@ def test_table_names_everything_that_pages_store(new_device, host_page, site, se
         "Object.keys(localStorage).filter((key) => key.startsWith('koyjabo.waiting')).map((key) => localStorage[key])"
     )
     wait_for(page, lambda: page.evaluate(waiting) == ["0"], "the visit waits in the database")
-    found |= stored_by(page)
+    stored |= stored_by(page)
 
     page = new_device(storage_state=session).open("/admin/visits")
     page.locator("[data-table-view] summary").click()
     page.locator("[data-density=compact]").click()
-    found |= stored_by(page)
+    stored |= stored_by(page)
 
-    kept = {begins(entry) for entry in found if entry[0] != "cookies"}
+    kept = {begins(entry) for entry in stored if entry[0] != "cookies"}
     assert kept == set().union(*PLACES.values())
     areas = {
         row: {"service worker" if area == "service workers" else area for area, _ in places}
@@ -211,11 +211,11 @@ def test_cookies_are_set_and_kept_as_the_table_says(browser, site_with_provider,
     assert device.context.cookies() == []
     COOKIES[names](Reader(site_with_provider, page))
     expected = set(re.findall("`([^`]+)`", names))
-    found = {re.sub("^share_.+", "share_", cookie["name"]): cookie for cookie in device.context.cookies()}
-    assert expected <= found.keys() <= expected | OF_LOGINS
+    stored = {re.sub("^share_.+", "share_", cookie["name"]): cookie for cookie in device.context.cookies()}
+    assert expected <= stored.keys() <= expected | OF_LOGINS
     for name in expected:
         count, unit = KEPT_FOR[name].split()
-        kept_s = found[name]["expires"] - time.time()
+        kept_s = stored[name]["expires"] - time.time()
         assert kept_s == pytest.approx(int(count) * UNITS_S[unit.removesuffix("s")], abs=59)
     device.close()
 
@@ -291,9 +291,9 @@ def test_table_names_everything_that_the_server_stores_of_a_visitor(host_page, s
     who = host_page.evaluate("window.koyjabo.visitorId")
     host_page.evaluate("window.koyjabo.track('search', { to: 'Mirpur 10' })")
     wait_for(host_page, lambda: "events" in tables_with(site, who), "the event is counted")
-    found = tables_with(site, who)
+    stored = tables_with(site, who)
     Member(site, visitorId=who)  # the community's visitor becomes a user
-    assert found | tables_with(site, who) == OF_VISITS.keys()
+    assert stored | tables_with(site, who) == OF_VISITS.keys()
     assert [row for row in OF_VISITS.values() if row not in STORED] == []
 
 

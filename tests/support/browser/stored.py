@@ -62,7 +62,7 @@ class SentIds:
 
     def take(self) -> set[str]:
         """The ids sent since the last call."""
-        ids = {found for text in self._texts for found in VISITOR.findall(text)}
-        assert not [url for url in self._urls for found in ids if found in url]
+        ids = {visitor_id for text in self._texts for visitor_id in VISITOR.findall(text)}
+        assert not [url for url in self._urls for visitor_id in ids if visitor_id in url]
         self._texts.clear()
         return ids
