@@ -98,6 +98,14 @@ def test_table_names_everything_that_pages_store(new_device, host_page, site, se
     assert {row: set(where.split(", ")) for row, where in rows.items()} == areas
 
 
+def test_privacy_signal_keeps_the_id_in_the_browser_and_off_the_server(new_device, site):
+    page = live(new_device(extra_http_headers={"Sec-GPC": "1"}).open())
+    page.get_by_text("Do not count me").click()
+    expect(page.locator("[data-counting]")).to_contain_text("the server does not store your random number")
+    assert tables_with(site, page.evaluate("localStorage.visitorId")) == set()
+    assert rows_of(site, "visits")[-1]["visitor_id"].startswith("anonymous_")
+
+
 class Reader:
     """A user in a browser. Each method ends right after the server has set its cookies."""
 
