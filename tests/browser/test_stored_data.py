@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyotp
 import pytest
-from support.browser.host_pages import begin_live
+from support.browser.host_pages import begin, begin_live
 from support.browser.pages import EMAIL, Device, expect, live, visit, wait_for
 from support.browser.pages import PASSWORD as OF_ADMIN
 from support.browser.stored import stored_by, table
@@ -75,9 +75,10 @@ def test_table_names_everything_that_pages_store(new_device, host_page, site, se
     page.get_by_label("Do not count this browser").check()
     stored |= stored_by(page)
 
-    page = new_device().context.new_page()
+    page = host_page.context.new_page()
+    page.goto(host_page.url)
     page.route("**/api/visitor/register", lambda route: route.abort())
-    visit(page)
+    begin(page, site, remember=False)  # an unsent visit waits even without consent
     waiting = (
         "Object.keys(localStorage).filter((key) => key.startsWith('koyjabo.waiting')).map((key) => localStorage[key])"
     )
