@@ -56,7 +56,7 @@ def main(stay: float, members: float, mean: float) -> None:
 
 def say_head(report: Report, load: Load) -> None:
     report.say("Open pages, and which part is full first. Computed; measured is what a single thing costs:")
-    for line in (RESULTS / "operations.txt").read_text().splitlines()[:3]:
+    for line in (RESULTS / "operations.txt").read_text().splitlines()[:4]:
         report.say(f"  {line}")
     report.say(
         f"A page stays open for {load.stay_s:.0f} s, so for each 1,000 pages {1000 / load.stay_s:.2f} visitors come a "

@@ -3,6 +3,7 @@ developers.
 """
 
 from alembic import context
+from alembic.operations import MigrationScript
 from sqlalchemy import Connection, create_engine, make_url
 
 import config
@@ -16,11 +17,18 @@ def is_declared(item: object, name: str | None, kind: str, *found: object) -> bo
     return kind != "table" or name not in REMOVED_TABLES
 
 
+def give_next_number(_context: object, _heads: object, scripts: list[MigrationScript]) -> None:
+    """Set the number of the migration that `alembic revision` writes, so that developers need no `--rev-id`."""
+    newest = context.script.get_current_head()
+    scripts[0].rev_id = f"{int(newest or 0) + 1:04}"
+
+
 def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=db.metadata,
         include_object=is_declared,
+        process_revision_directives=give_next_number,
         render_as_batch=connection.dialect.name == "sqlite",
         transactional_ddl=True,  # works on SQLite as well: a migration happens as a whole or not at all
     )

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.socket_errors import CLOSE_CODES
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
+from koyjabo.server.http import request_parser
 from koyjabo.settings.catalogue import BASICS, written
 from koyjabo.settings.schema import Settings
 from koyjabo.webkit.limits.limits import LOGINS_OF_A_PAIR
@@ -54,14 +56,36 @@ def all_errors(kind: type[KoyJaboError]) -> Iterator[type[KoyJaboError]]:
         yield from all_errors(other)
 
 
+ERRORS = {
+    (code, int(status))
+    for statuses, codes in re.findall(r"^\| ([\d, ]+) \| (.+?) \|", API, re.MULTILINE)
+    for status, code in zip(statuses.split(", ") * codes.count("`"), re.findall(r"`(\w+)`", codes), strict=False)
+}
+"""The table of errors. A row lists one status for all of its codes, or one for each."""
+
+
+def http_refusals() -> set[tuple[str, int]]:
+    """Errors of the HTTP server, whose codes are the names of their statuses."""
+    names = re.findall(r"HTTPStatus\.([A-Z_]+)", Path(request_parser.__file__).read_text())
+    return {(name.lower(), HTTPStatus[name].value) for name in names}
+
+
+def errors_of_proxies() -> set[tuple[str, int]]:
+    """Errors that our configurations of proxies send, which are JSON in one line with the status."""
+    lines = [line for path in (ROOT / "deploy").iterdir() for line in path.read_text().splitlines() if '"code"' in line]
+    codes = [re.search(r'"code": "(\w+)"', line)[1] for line in lines]
+    return {
+        (code, int(re.search(r"return (\d+) |` (\d+)$", line).expand(r"\1\2")))
+        for code, line in zip(codes, lines, strict=True)
+    }
+
+
 def test_api_lists_every_error_code_with_its_status(site):
-    rows = re.findall(r"^\| (\d{3}) \| (.+?) \|", API, re.MULTILINE)
-    listed = {(code, int(status)) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
     known = {(error.code, error.status) for error in all_errors(KoyJaboError)}
-    known |= {(code, status) for status, (code, _) in SENTENCES.items()}
-    # Clients cannot act on these.
-    unlisted = {("internal_error", 500), ("unusable_database", 500), ("invalid_message", 500), ("bad_request", 400)}
-    assert known - unlisted <= listed <= known
+    known |= {(code, status) for status, (code, _) in SENTENCES.items()} | http_refusals() | errors_of_proxies()
+    not_sent = {("unusable_database", 500), ("invalid_message", 500)}  # the start ends; sockets send events
+    assert known - not_sent == ERRORS
+    assert len(errors_of_proxies()) == 2
 
 
 def test_api_lists_every_call_and_no_other(site):
@@ -148,6 +172,12 @@ def test_realtime_lists_every_close_code_and_no_other():
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
     ours = {socket_errors.GOING_AWAY, socket_errors.ABUSE, socket_errors.UNEXPECTED, socket_errors.TOO_MANY}
     assert listed == ours | {*CLOSE_CODES.values(), 1002, 1007, 1009}  # the last three come from wsproto
+
+
+def test_realtime_says_how_long_pages_wait_in_silence():
+    requests = (ROOT / "koyjabo" / "static" / "counting" / "client" / "requests.js").read_text()
+    seconds = int(re.search(r"SILENCE_MS = ([\d_]+)", requests)[1]) // 1000
+    assert f"after {seconds} s of silence" in (ROOT / "docs" / "realtime.md").read_text()
 
 
 def test_limits_have_the_defaults_of_their_settings():

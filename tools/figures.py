@@ -1,10 +1,13 @@
 """Copy measured figures from bench/results into the documents: `.venv/bin/python tools/figures.py`.
 
-A document quotes a figure in two ways. The program replaces the number and keeps the words:
+A document quotes results in three ways. The program replaces numbers and names, and keeps other words:
 
 - a link whose title is a name in FIGURES: `[3,833](performance.md#visits "visits a second, SQLite")`
+- a link whose title is the machine of a file: `[AMD EPYC](../bench/results/push.txt "machine of push.txt")`
 - a table below the line `[figures]: ../bench/results/push.txt "10,000 open connections"`. Its rows and columns have the
   names of that table in the file. Columns with other names keep their text.
+
+A file may have runs on several machines. Documents quote the slowest one.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ RESULTS = ROOT / "bench" / "results"
 
 
 class Figure(NamedTuple):
-    """A cell of a table in bench/results; `table` is the line above the table."""
+    """A cell of a table in bench/results; `table` is the line above the table, or how it begins."""
 
     file: str
     table: str
@@ -29,22 +32,68 @@ class Figure(NamedTuple):
     column: str
 
 
+class Sentence(NamedTuple):
+    """The first number after some words in a file of bench/results."""
+
+    file: str
+    words: str
+
+
+NEXT_MACHINE = f"\n{'=' * 80}\n"
+"""Separates runs on different machines in one file."""
+
+SLOWEST_FIRST = ("AMD EPYC", "Intel(R) Xeon(R) Processor")
+"""Processors of the machines. A run on another one has to be inserted by its speed."""
+
 VISITS = Figure("register.txt", "64 connections", "this server, SQLite", "requests/s")
 CROWD = Figure("crowd.txt", "", "last page shows a visit after, ms", "SQLite")
 MEMORY = Figure("push.txt", "10,000 open connections", "this server, plain", "KB/connection")
 STORM = "From a visit to each client that shows it, for every visit and every socket, ms"
-FIGURES = {
+VIEWS = Figure("views.txt", "targets", "five pages, 20 visits/s: view, median", "measured")
+START = Figure("start.txt", "", "4 workers, prepared database: this server", "ready s")
+BEFORE = START._replace(row="4 workers, prepared database: before (48019ab)")
+RSS = Figure("register.txt", "Memory of the worker", "this server, SQLite", "at start MB")
+FRAME = MEMORY._replace(column="CPU µs/frame")
+BACKUP = Figure("backup.txt", "The write-ahead log had", "without a backup", "p99 ms")
+FIGURES: dict[str, Figure | Sentence] = {
     "visits a second, SQLite": VISITS,
     "visits a second, PostgreSQL": VISITS._replace(row="this server, PostgreSQL"),
+    "MB of a worker that has just started": RSS,
+    "MB of a worker after its visits": RSS._replace(column="at the end MB"),
+    "visits of that worker": RSS._replace(column="registrations"),
     "ms for the pages of a month": Figure("reports.txt", "SQLite, the whole site", "30d, by page", "cold median ms"),
     "stats a second": Figure("stats.txt", "GET /api/stats", "this server, SQLite, 10,000,000 visits", "requests/s"),
-    "MB of a worker": Figure("start.txt", "", "1 worker, prepared database: this server", "PSS MB"),
-    "s until four workers serve": Figure("start.txt", "", "4 workers, new database: this server", "ready s"),
+    "stats a second with 10 visits": Figure(
+        "stats.txt", "GET /api/stats", "this server, SQLite, 10 visits", "requests/s"
+    ),
+    "s until four workers are back": START,
+    "s until four workers were back": BEFORE,
+    "MB of four workers": START._replace(column="PSS MB"),
+    "MB of four workers before": BEFORE._replace(column="PSS MB"),
     "KB of a WebSocket": MEMORY,
     "KB of a Socket.IO client": MEMORY._replace(row="this server, Socket.IO"),
+    "KB of a Flask-SocketIO client": MEMORY._replace(row="Flask-SocketIO on eventlet"),
+    "µs of a frame": FRAME,
+    "µs of a Socket.IO frame": FRAME._replace(row="this server, Socket.IO"),
+    "µs of a send in C": FRAME._replace(row="floor: send() in C"),
+    "µs of a Flask-SocketIO frame": FRAME._replace(row="Flask-SocketIO on eventlet"),
     "ms until 100,000 pages show a visit": CROWD,
+    "µs of a frame to 100,000 pages": CROWD._replace(row="CPU µs a frame"),
+    "KB of one of 100,000 pages": CROWD._replace(row="memory a page, KB"),
     "s until 10,000 pages are back": Figure("reconnect.txt", "", "this server, plain", "all back s"),
     "ms until a page shows a visit": Figure("storm.txt", STORM, "from the commit", "p99"),
+    "s until a view is shown": VIEWS,
+    "s until a view is shown, p95": VIEWS._replace(row="five pages, 20 visits/s: view, p95"),
+    "s of a backup": Sentence("backup.txt", "SQLite: a backup took"),
+    "ms without a backup": BACKUP,
+    "ms during a backup": BACKUP._replace(row="beside one"),
+    "bytes to measure a page": Sentence("attendance.txt", "An open page takes"),
+    "bytes of an active visitor in Redis": Figure("operations.txt", "", "Redis bytes a visitor", ""),
+    "µs to receive a message": Figure("scale.txt", "", "hear_us", ""),
+    "KB of a page in the model": Figure("scale.txt", "", "page_kb", ""),
+    "pages that saturate the counter row": Figure(
+        "scale.txt", "How many open pages fill a part", "PostgreSQL, the counter row", "as it comes"
+    ),
 }
 """Figures quoted in sentences, by the names used as link titles."""
 
@@ -52,12 +101,24 @@ LINK = re.compile(r'\[([^\[\]]+)(\]\([^()\s]+ ")([^"]+)("\))')
 TABLE = re.compile(r'^(\[figures\]: \S*/(\w+\.txt) "([^"]*)"\n\n)((?:\|.*\n)+)', re.MULTILINE)
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?%?")
 RULE = re.compile(r"-+(?:  -+)+")
+PROCESSOR = re.compile(r"^\s*\d+ cores, (.+?), Linux", re.MULTILINE)
+REMOVED = re.compile(r"^\s*Measured at commit (\w+) by a benchmark that has been removed", re.MULTILINE)
+MACHINE_OF = "machine of "
+
+Tables = dict[str, dict[str, dict[str, str]]]
+"""Tables by the line above each: row, column, cell. All tables of targets are one table, `targets`."""
 
 
 def filled(text: str) -> str:
     """Return the document with the figures from bench/results. Raises KeyError for an unknown name."""
-    text = LINK.sub(lambda link: f"[{_with(link[1], value(FIGURES[link[3]]))}{link[2]}{link[3]}{link[4]}", text)
+    text = LINK.sub(lambda link: f"[{_quoted(link[1], link[3])}{link[2]}{link[3]}{link[4]}", text)
     return TABLE.sub(lambda table: table[1] + _filled_table(*table.groups()[1:]), text)
+
+
+def _quoted(text: str, name: str) -> str:
+    if name.startswith(MACHINE_OF):
+        return machine(name.removeprefix(MACHINE_OF))
+    return _with(text, value(FIGURES[name]))
 
 
 def _with(text: str, number: str) -> str:
@@ -82,8 +143,13 @@ def _plain(cell: str) -> str:
     return cell.strip(" *")
 
 
-def value(figure: Figure) -> str:
-    return _rounded(results(figure.file)[figure.table][figure.row][figure.column])
+def value(figure: Figure | Sentence) -> str:
+    if isinstance(figure, Sentence):
+        _, words, rest = slowest(figure.file).partition(figure.words)
+        return _rounded(NUMBER.findall(rest)[0] if words else "")
+    tables = results(figure.file)
+    name = figure.table if figure.table in tables else next(name for name in tables if name.startswith(figure.table))
+    return _rounded(tables[name][figure.row][figure.column])
 
 
 def _rounded(cell: str) -> str:
@@ -95,15 +161,41 @@ def _rounded(cell: str) -> str:
     return f"{float(number.replace(',', '')):,.{max(0, min(len(decimals), 3 - len(whole)))}f}"
 
 
+def processor(run: str) -> str:
+    """The processor that a run's text names."""
+    return str(PROCESSOR.findall(run)[0])
+
+
 @cache
-def results(file: str) -> dict[str, dict[str, dict[str, str]]]:
-    """Return the tables of a file in bench/results, by the line above each: row, column, cell."""
-    return dict(_tables((RESULTS / file).read_text().splitlines()))
+def slowest(file: str) -> str:
+    """The text of the run on the slowest machine. Raises ValueError for an unknown processor."""
+    runs = (RESULTS / file).read_text().split(NEXT_MACHINE)
+    return min(runs, key=lambda run: SLOWEST_FIRST.index(processor(run)))
+
+
+def machine(file: str) -> str:
+    """The processor in plain words, and the commit if later versions cannot be measured."""
+    name = re.sub(r"\(R\)| Processor", "", processor(slowest(file)))
+    removed = REMOVED.search(slowest(file))
+    return f"{name}, commit {removed[1]}" if removed else name
+
+
+@cache
+def results(file: str) -> Tables:
+    """Return the tables of the run that documents quote."""
+    return tables_of(slowest(file))
+
+
+def tables_of(run: str) -> Tables:
+    tables: Tables = {}
+    for name, rows in _tables(run.splitlines()):
+        tables.setdefault(name, {}).update(rows)
+    return tables
 
 
 def _tables(lines: list[str]) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
     for number, line in enumerate(lines):
-        if RULE.fullmatch(line) and not lines[number - 1].startswith(("target", "promise")):
+        if RULE.fullmatch(line):
             spans = [rule.span() for rule in re.finditer("-+", line)]
             _, *columns = (lines[number - 1][start:end].strip() for start, end in spans)
             rows: dict[str, dict[str, str]] = {}
@@ -112,7 +204,7 @@ def _tables(lines: list[str]) -> Iterator[tuple[str, dict[str, dict[str, str]]]]
                     break
                 name, *cells = (row[start:end].strip() for start, end in spans)
                 rows[name] = dict(zip(columns, cells, strict=True))
-            yield lines[number - 2], rows
+            yield "targets" if lines[number - 1].startswith(("target", "promise")) else lines[number - 2], rows
 
 
 def documents() -> list[Path]:

@@ -170,6 +170,12 @@ def community(founder: Member) -> str:
     return founder.found()
 
 
+@pytest.fixture
+def open_community(founder: Member) -> str:
+    """A community with public numbers."""
+    return founder.found(public_count=True)
+
+
 @pytest.fixture(scope="module")
 def wordy(site: Server) -> Member:
     """A member with a long name."""

@@ -6,8 +6,10 @@ The databases are copies of one that the migrations have made (`support.database
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -19,7 +21,7 @@ from sqlalchemy import inspect
 from support.application.site import Site
 from support.people.api_keys import boss as admin
 from support.people.api_keys import make
-from support.programs.processes import run, wait_until
+from support.programs.processes import ROOT, run, wait_until
 from support.servers.server import START_S
 
 from koyjabo.api_keys.api_keys import ApiKeys, NewKey
@@ -172,15 +174,25 @@ def test_migration_waits_for_batches_of_visits_that_have_begun(site, database):
     assert site.rows("SELECT version_num FROM alembic_version") == [(NEWEST_REVISION,)]
 
 
+def documented_command() -> list[str]:
+    """The command in CONTRIBUTING.md that writes a migration, without the program."""
+    (page,) = (*ROOT.glob("CONTRIBUTING.md"), *ROOT.glob("docs/CONTRIBUTING.md"))
+    (command,) = re.findall(r"`\.venv/bin/alembic ([^`]+)`", page.read_text())
+    return shlex.split(command)
+
+
 @pytest.mark.long(proved_by="database/test_migrations.py::test_models_and_migrations_agree")
-def test_next_migration_is_written_by_alembic_from_a_changed_model(tmp_path, sqlite_database):
+def test_documented_command_writes_the_next_migration_from_a_changed_model(tmp_path, sqlite_database):
     """Uses a copy of the migrations, and a database that lacks a column."""
     copy = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
     sqlite_database.rows("ALTER TABLE communities DROP COLUMN description")
-    arguments = ("-c", str(copy / "alembic.ini"), "revision", "--rev-id", "9998", "-m", "add it", "--autogenerate")
+    arguments = [str(copy / "alembic.ini") if "alembic.ini" in part else part for part in documented_command()]
     done = run("-m", "alembic", *arguments, **{"DATABASE_URL": sqlite_database.url})
     assert done.returncode == 0, done.stderr
-    written = (copy / "versions" / "9998_add_it.py").read_text()
+    scripts = ScriptDirectory(str(copy))
+    head = scripts.get_revision(scripts.get_current_head())  # raises an exception if there are two
+    assert (head.revision, head.down_revision) == (f"{int(NEWEST_REVISION) + 1:04}", NEWEST_REVISION)
+    written = Path(head.path).read_text()
     assert "add_column" in written
     assert "'description'" in written
     assert "drop_table" not in written

@@ -1,19 +1,31 @@
-"""Figures in documents match bench/results."""
+"""Figures in documents match bench/results, and name the machine."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from functools import cache
 
 import pytest
+from support.programs.processes import ROOT
+from test_documentation import target
 
 import figures
 
 UNMARKED = re.compile(
     r"registers? [\d,]+ visits|[\d,]+ visits a second on (?:SQLite|PostgreSQL)"
+    r"|workers? (?:needs?|uses?|takes?)(?: about)? [\d.]+ MB"
     r"|[\d.]+ KB (?:a|an idle|for each|per) (?:open )?(?:page|socket|WebSocket|connection)"
     r"|idle (?:page|socket|connection)s?(?::| costs| needs| takes) [\d.]+ KB"
 )
 """Sentences that quote a figure from `figures.FIGURES` without its name."""
+
+BENCHMARK = re.compile(r"make\s+bench\s+NAME=(\w+)(?:\s+ARGS=(\"[^\"]*\"|\S+))?")
+MEASURED = re.compile(r"[\d,.]*\d (?:ms|µs|s|KB|MB|bytes|times)\b|[\d,.]*\d %")
+ONCE = re.compile(r"[^.]*\(?measured once[^.]*\.", re.IGNORECASE)
+QUOTES = [(path, text) for path in figures.documents() for text in re.split(r"\n\n|\n(?=[|#-])", path.read_text())]
+"""Paragraphs, rows and items of the documents."""
 
 
 @pytest.mark.parametrize("document", figures.documents(), ids=lambda path: path.stem)
@@ -45,3 +57,97 @@ def test_a_table_gets_its_numbers_by_the_names_of_rows_and_columns():
     )
     with pytest.raises(KeyError):
         figures.filled(f"{mark}{head}| another server | 9 | |\n")
+
+
+def test_paragraph_that_names_a_benchmark_or_a_result_types_no_figure():
+    """A figure without a link stays as it is when the benchmark runs again. Sentences that say `measured once` do not
+    change.
+    """
+    naming = [text for _, text in QUOTES if BENCHMARK.search(text) or "`bench/results/" in text]
+    assert len(naming) > 20
+    typed = [
+        (text, numbers) for text in naming if (numbers := MEASURED.findall(ONCE.sub("", figures.LINK.sub("", text))))
+    ]
+    assert typed == []
+
+
+def test_figure_is_in_the_document_that_it_links_to():
+    links = [
+        (path, link[1], link[2])
+        for path, text in QUOTES
+        for link in re.finditer(r'\[([^\[\]]+)\]\(([^()\s]+\.md[^()\s]*) "', text)
+    ]
+    assert len(links) > 10
+    missing = [
+        (path.name, text, link)
+        for path, text, link in links
+        if figures.NUMBER.findall(text)[0] not in target(path, link)
+    ]
+    assert missing == []
+
+
+def files_quoted(section: str) -> set[str]:
+    """The files of results that a section quotes: by figures, tables and machines."""
+    titles = [link[3] for link in figures.LINK.finditer(section)]
+    named = {figures.FIGURES[title].file for title in titles if title in figures.FIGURES}
+    return named | {table[2] for table in figures.TABLE.finditer(section)}
+
+
+def test_figures_name_their_machine():
+    """In these documents, every section does. In others, sections do whose figures cannot be measured again."""
+    always = {ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("performance", "reliability", "scaling"))}
+    unnamed = [
+        (str(path.relative_to(ROOT)), section.partition("\n")[0], file)
+        for path in figures.documents()
+        for section in re.split(r"^(?=##? )", path.read_text(), flags=re.MULTILINE)
+        for file in files_quoted(section)
+        if path in always or "commit" in figures.machine(file)
+        if f'"{figures.MACHINE_OF}{file}"' not in section
+    ]
+    assert unnamed == []
+
+
+@cache
+def help_of(benchmark: str) -> str:
+    done = subprocess.run([sys.executable, f"bench/{benchmark}.py", "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_named_benchmarks_exist_with_the_options_that_are_named():
+    named = [command.groups("") for path in figures.documents() for command in BENCHMARK.finditer(path.read_text())]
+    assert len(named) > 20
+    options = {(name, word) for name, words in named for word in words.strip('"').split() if word.startswith("--")}
+    assert [(name, option) for name, option in options if option not in help_of(name)] == []
+    assert [name for name, _ in named if not (ROOT / "bench" / f"{name}.py").exists()] == []
+
+
+def run_of(processor: str, rate: int) -> str:
+    head = f"Visits\n2 cores, {processor}, Linux 6.18, 0 % busy\n\n64 connections\n"
+    return f"{head}{'':6}  requests/s\n------  ----------\nserver  {rate:10}\n"
+
+
+def test_documents_quote_the_slowest_machine_and_a_run_keeps_those_of_others(tmp_path, monkeypatch):
+    slow, fast = figures.SLOWEST_FIRST
+    monkeypatch.setattr(figures, "RESULTS", tmp_path)
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    from harness.reporting.tables import Report
+
+    for text in (run_of(slow, 3), run_of(fast, 5), run_of(slow, 4)):
+        report = Report()
+        for line in text.splitlines():
+            report.say(line)
+        report.save(tmp_path / "visits-again.txt")
+    figure = figures.Figure("visits-again.txt", "64 connections", "server", "requests/s")
+    assert (figures.value(figure), figures.machine("visits-again.txt")) == ("4", slow)
+    assert (tmp_path / "visits-again.txt").read_text() == run_of(slow, 4) + figures.NEXT_MACHINE + run_of(fast, 5)
+
+
+@pytest.mark.parametrize("name", ["visits a second, SQLite", "ms until 100,000 pages show a visit"])
+def test_machine_that_counts_as_the_slowest_is_the_slowest(name, monkeypatch):
+    figure = figures.FIGURES[name]
+    quoted, values = float(figures.value(figure).replace(",", "")), []
+    for run in (figures.RESULTS / figure.file).read_text().split(figures.NEXT_MACHINE):
+        monkeypatch.setattr(figures, "results", lambda _, run=run: figures.tables_of(run))
+        values.append(float(figures.value(figure).replace(",", "")))
+    assert quoted == (min(values) if "a second" in name else max(values))

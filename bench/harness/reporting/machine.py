@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from harness.folders import ROOT
 from harness.reporting.tables import Report
 
 NEEDED = {"taskset": "util-linux", "node": "nodejs", "npm": "npm", "cc": "gcc libc6-dev"}
@@ -60,9 +61,10 @@ def say_head(report: Report, *lines: str) -> None:
     time.sleep(2)
     busy = f"{busy_percent_since(before):.0f} % busy with other work at the beginning"
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout
     report.say(lines[0])
     report.say(f"{len(os.sched_getaffinity(0))} cores, {model}, Linux {platform.release()}, {busy}")
-    report.say(f"Python {platform.python_version()}, {versions}")
+    report.say(f"commit {commit.strip()}, Python {platform.python_version()}, {versions}")
     for line in lines[1:]:
         report.say(line)
     report.say()

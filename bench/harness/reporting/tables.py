@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from figures import NEXT_MACHINE, processor
+
 Candidate = TypeVar("Candidate", bound=Any)
 
 
@@ -34,8 +36,11 @@ class Report:
         self.say()
 
     def save(self, path: Path) -> None:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("\n".join(line.rstrip() for line in self._lines) + "\n")
+        """Write the text to a file of results. It replaces the run on this processor, and keeps those on others."""
+        text = "\n".join(line.rstrip() for line in self._lines) + "\n"
+        runs = path.read_text().split(NEXT_MACHINE) if path.exists() else []
+        others = [run for run in runs if processor(run) != processor(text)]
+        path.write_text(NEXT_MACHINE.join([text, *others]))
 
 
 NO_WORSE = 1.1

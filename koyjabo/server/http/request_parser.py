@@ -18,8 +18,9 @@ ANSWER = (
     b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
     b"Access-Control-Allow-Origin: *\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
     b"Referrer-Policy: same-origin\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-    b"Connection: close\r\n\r\n%s"
+    b"Connection: close\r\n%s\r\n%s"
 )
+RETRY_AFTER = {HTTPStatus.SERVICE_UNAVAILABLE: b"Retry-After: 1\r\n"}
 
 
 class Refused(Exception):
@@ -32,7 +33,8 @@ class Refused(Exception):
     def response(self) -> bytes:
         sentence = f"This request cannot be handled: {self}."
         body = json.dumps({"error": sentence, "code": self.status.name.lower(), "details": {}}).encode()
-        return ANSWER % (self.status, self.status.phrase.encode(), len(body), body)
+        retry_after = RETRY_AFTER.get(self.status, b"")
+        return ANSWER % (self.status, self.status.phrase.encode(), len(body), retry_after, body)
 
 
 MOST_CHUNKS = 1_000

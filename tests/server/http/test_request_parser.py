@@ -85,8 +85,9 @@ def test_larger_bodies_are_read_at_their_path_alone_and_32_at_once():
     for parser in parsers[:-1]:
         parser.feed(head("POST", "/list?page=1", "Content-Length: 1000") + b"x" * 999)
         assert not parser.is_too_large
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as refused:
         parsers[-1].feed(head("POST", "/list", "Content-Length: 1000"))
+    assert b"\r\nRetry-After: 1\r\n" in refused.value.response()
     parsers[0].feed(b"x")
     assert (parsers[0].is_complete, len(parsers[0].body)) == (True, 1000)
     parsers[0].begin()
