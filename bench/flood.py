@@ -130,9 +130,9 @@ class Crowd(threading.Thread):
                 unsent += frame("", PONG) + self._frames
         if events & selectors.EVENT_WRITE:
             del unsent[: client.send(unsent)]
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if unsent else 0)
-        if wanted != key.events:
-            self._selector.modify(client, wanted, unsent)
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if unsent else 0)
+        if events != key.events:
+            self._selector.modify(client, events, unsent)
 
 
 @click.command(help=__doc__)

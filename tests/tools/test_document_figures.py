@@ -127,7 +127,7 @@ def run_of(processor: str, rate: int) -> str:
     return f"{head}{'':6}  requests/s\n------  ----------\nserver  {rate:10}\n"
 
 
-def test_documents_quote_the_slowest_machine_and_a_run_keeps_those_of_others(tmp_path, monkeypatch):
+def test_documents_quote_the_slowest_machine_and_a_run_keeps_the_runs_of_other_machines(tmp_path, monkeypatch):
     slow, fast = figures.SLOWEST_FIRST
     monkeypatch.setattr(figures, "RESULTS", tmp_path)
     monkeypatch.syspath_prepend(ROOT / "bench")

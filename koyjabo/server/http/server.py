@@ -20,7 +20,7 @@ from koyjabo.server.http.connection import IDLE, LINGERING, READING, RESPONDING,
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.http.response import StreamedBody, environment, respond, shared_environment
 from koyjabo.server.loop.fair_queue import FairQueue
-from koyjabo.server.loop.poller import READABLE, Poller
+from koyjabo.server.loop.poller import READABLE
 
 IDLE_S = 75
 """How long a connection may be idle, s. This is longer than common proxies allow, so that the proxy closes first."""
@@ -178,7 +178,6 @@ class HttpServer:
     def __init__(
         self,
         runtime: EventLoop,
-        poller: Poller,
         fair_queue: FairQueue,
         listener: socket.socket,
         app: WSGIApplication,
@@ -190,7 +189,7 @@ class HttpServer:
         the environment of each request.
         """
         self.runtime = runtime
-        self.poller = poller
+        self.poller = fair_queue.poller
         self.is_leaving = False
         self.connections = Connections(most)
         self._listener = listener

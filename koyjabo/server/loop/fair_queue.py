@@ -30,13 +30,13 @@ class FairQueue:
     slots in rotation.
 
     Sockets that are ready are served before the next slot, unless the slots since sockets were last served took less
-    than SHARE_S in total. While ready sockets wait for the next pass, a request waits too: those sockets may have
-    requests of other networks. No request is refused, and none waits while the loop is free.
+    than SHARE_S in total. While ready sockets wait for the next pass, so does a request, because those sockets
+    may have requests of other networks. No request is refused, and none waits while the loop is free.
     """
 
     def __init__(self, runtime: Runtime, poller: Poller) -> None:
         self._runtime = runtime
-        self._poller = poller
+        self.poller = poller
         self._queues: OrderedDict[str, NetworkQueue] = OrderedDict()
         self._pass = 0  # the poller pass when slots were last handed out
         self._since = 0.0  # when the first of them began, monotonic s
@@ -50,7 +50,7 @@ class FairQueue:
         await_slot.set(partial(self._wait, network, is_new=False))
 
     def _wait(self, network: str, is_new: bool, waiter: Waiter | None = None) -> None:
-        if not self._queues and not self._poller.is_behind and self._has_time():
+        if not self._queues and not self.poller.is_behind and self._has_time():
             return
         queue, waiter = self._queues.setdefault(network, NetworkQueue()), waiter or self._runtime.waiter()
         (queue.new if is_new else queue.begun).append(waiter)
@@ -61,9 +61,9 @@ class FairQueue:
 
     def _has_time(self) -> bool:
         """Whether another slot may begin before sockets are served."""
-        if self._pass == self._poller.passes:
+        if self._pass == self.poller.passes:
             return time.monotonic() - self._since < SHARE_S
-        self._pass, self._since = self._poller.passes, time.monotonic()
+        self._pass, self._since = self.poller.passes, time.monotonic()
         return True
 
     def _begin_soon(self) -> None:
@@ -73,7 +73,7 @@ class FairQueue:
 
     def _begin_next(self) -> None:
         self._is_due = False
-        self._pass, self._since = self._poller.passes, time.monotonic()
+        self._pass, self._since = self.poller.passes, time.monotonic()
         while self._queues:
             network, queue = self._queues.popitem(last=False)
             waiter = (queue.begun or queue.new).popleft()

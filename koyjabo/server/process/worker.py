@@ -139,7 +139,7 @@ class _Server:
             "koyjabo.websockets": self._sockets.websockets,
             "koyjabo.event_streams": self._sockets.event_streams,
         }
-        self._http = HttpServer(runtime, poller, fair_queue, listener.socket, app, most_requests, bodies, environ)
+        self._http = HttpServer(runtime, fair_queue, listener.socket, app, most_requests, bodies, environ)
         self._leaves_waiting = listener.is_passed
         self._http.start(self._sockets.share if settings.web_concurrency > 1 else everything)
 

@@ -1,4 +1,4 @@
-"""A budget of frames for each network: a client with many WebSockets cannot keep a worker busy (decision 80)."""
+"""A budget of frames for each network: a client with many WebSockets cannot keep a worker busy (decision 121)."""
 
 from __future__ import annotations
 

@@ -53,9 +53,8 @@ def workers() -> Iterator[SimpleNamespace]:
             return [environ["worker"]]
 
         def worker(name: bytes, runtime: Any = runtime) -> HttpServer:
-            poller, listening = Poller(runtime), listener.dup()
-            order = FairQueue(runtime, poller)
-            return HttpServer(runtime, poller, order, listening, app, 100, BodyLimits(0), {"worker": name})
+            order = FairQueue(runtime, Poller(runtime))
+            return HttpServer(runtime, order, listener.dup(), app, 100, BodyLimits(0), {"worker": name})
 
         timers = Timers(runtime)
         short, other = worker(b"short", timers), worker(b"other")

@@ -171,10 +171,9 @@ def busy(loop, is_long):
             connection.send(head("GET", path))
             return connection._socket
 
-        poller = Poller(loop)
-        order = FairQueue(loop, poller)
+        order = FairQueue(loop, Poller(loop))
         order._begin_next = lambda: None
-        server = HttpServer(loop, poller, order, listener, app, 8, BodyLimits(0), {})
+        server = HttpServer(loop, order, listener, app, 8, BodyLimits(0), {})
         server.start()
         yield SimpleNamespace(ask=ask, asked=asked, has_turn=has_turn, wait=partial(pause_until, loop))
 

@@ -15,7 +15,7 @@ from koyjabo.server.loop.poller import READABLE, Poller
 
 
 class Files:
-    """Socket pairs that a poller watches. `served` has the names of files, in the order in which they were served."""
+    """Socket pairs that a poller watches. `served` has the names of files, in the order of their service."""
 
     def __init__(self, loop, stack: ExitStack) -> None:
         self.poller, self.served, self._stack, self._loop = Poller(loop), [], stack, loop

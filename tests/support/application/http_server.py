@@ -39,9 +39,8 @@ def serving(app: Callable) -> Iterator[tuple[HttpServer, Callable[[bytes], green
     """Run a server. Yields it and the same function as `served`."""
     with loop_on() as runtime:
         listener = socket.create_server(("127.0.0.1", 0))
-        poller = Poller(runtime)
-        order, bodies = FairQueue(runtime, poller), BodyLimits(LARGEST_BODY)
-        server = HttpServer(runtime, poller, order, listener, app, most=10, bodies=bodies, environ={})
+        order, bodies = FairQueue(runtime, Poller(runtime)), BodyLimits(LARGEST_BODY)
+        server = HttpServer(runtime, order, listener, app, most=10, bodies=bodies, environ={})
         server.start()
         connections: list[green.socket] = []
         yield server, partial(ask, listener, connections)
