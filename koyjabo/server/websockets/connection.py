@@ -240,7 +240,7 @@ class WebSocketConnection(BufferedConnection):
             received = reader.feed(data)
         except ParseFailed as error:
             self._handle_all(error.received)  # type: ignore[attr-defined]
-            self._reader = None
+            self._reader, self._early = None, b""
             receive(self._sock)  # discard the rest of an invalid frame, which is not a frame itself
             self.close(int(error.code))
             return

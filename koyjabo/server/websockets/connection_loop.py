@@ -266,6 +266,7 @@ class ConnectionLoop:
                 released[connection.address] += FRAMES_AT_ONCE
                 del self._held[connection]
                 self._poller.change(connection.fileno(), self._events(connection))
+                self.read_soon(connection)  # it may hold data that the handshake's request left over
 
     def _has_room(self, address: str) -> bool:
         """Check the limits for a new client. An empty address has no limits per address (see

@@ -108,6 +108,15 @@ def test_address_that_sends_too_many_frames_is_not_read_until_it_may_send_again(
     wait_until(lambda: not any(small_budget.held().values()), "they are gone")
 
 
+def test_frames_sent_with_the_handshake_wait_and_are_not_lost(small_budget):
+    with WebSocket(small_budget.port, STRANGER, early=frame("", PING) * 400) as client:
+        for passed_s in (0, 20):
+            small_budget.pass_(passed_s)
+            wait_until(lambda: small_budget.held()["paused"] == 1, "it is not read")
+        small_budget.pass_(20)
+        assert pong_count(client, 400) == 400
+
+
 def test_client_that_leaves_while_it_is_not_read_is_gone(tmp_path):
     changes = {f"{BUDGET}.MAX_BURST": 100, f"{BUDGET}.FRAMES_A_SECOND": 0}
     with changed_server(tmp_path, changes, TRUSTED_PROXIES=1) as server:
