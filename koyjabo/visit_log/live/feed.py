@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
@@ -184,8 +183,10 @@ class Feed:
         return PanelUpdate(visits, self.parts(), self._revision, is_whole=True)
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
-        with suppress(LedgerUnavailable):  # the stats are then marked stale
+        try:
             self.read()
+        except LedgerUnavailable:  # the stats are then marked stale
+            self._times.follow()  # otherwise, the time of a page that was hidden since then would run on
         is_whole, self._is_whole_due = self._is_whole_due, False
         sent = {} if is_whole else self._sent
         visits = list(takewhile(lambda visit: is_whole or visit.id > self._sent_id, self._recent.newest))
