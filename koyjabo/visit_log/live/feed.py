@@ -156,7 +156,7 @@ class Feed:
         self._sent, self._sent_id = self.parts(), self._newest_id
 
     def reload(self) -> None:
-        """Read and send everything again, because data already sent was erased, or the database was rolled back."""
+        """Read and send everything again, for example because data already sent was erased."""
         self._reloads += 1
 
     def has_user(self, user_id: str) -> bool:
@@ -265,7 +265,7 @@ class LivePanel:
         self._rooms.refresh_panel()
 
     def reload(self) -> None:
-        """Read everything again, because a visitor was erased or the database was rolled back."""
+        """Read everything again. Pages then replace what they show, for example of a visitor who was erased."""
         if feed := self._feed:
             feed.reload()
             self.changed()
