@@ -1,5 +1,5 @@
-"""The documents in docs/ as pages: docs/failover.md is at /docs/failover.md. `linked` turns such names in texts into
-links.
+"""The documents in docs/ as pages: docs/failover.md is at /docs/failover.md. `index` lists them. `linked` turns such
+names in texts into links.
 """
 
 from __future__ import annotations
@@ -20,10 +20,28 @@ NAME = re.compile(r"docs/([a-z-]+)\.md(?:#([a-z0-9-]*[a-z0-9]))?")
 SHIPPED = ("*.md", "specification/*.md")
 """The documents in every installation. Wheels do not include the decisions."""
 
+INDEX = "README"
+GROUP = re.compile(r"\*\*([^*\n]+)\*\*:")
+LINK = re.compile(r"\]\(([^()\s]+)")
+
+
+class Heading(NamedTuple):
+    text: str
+    anchor: str
+    level: int
+
 
 class Guide(NamedTuple):
     title: str
     html: Markup
+    headings: tuple[Heading, ...]  # of levels 2 and 3
+
+
+class GuideGroup(NamedTuple):
+    """A paragraph of INDEX that links documents."""
+
+    title: str
+    titles: dict[str, str]  # of its documents, by name
 
 
 def init_app(app: Flask) -> None:
@@ -47,31 +65,74 @@ def names() -> frozenset[str]:
     )
 
 
+def text_of(name: str) -> str:
+    return (documents() / f"{name}.md").read_text()
+
+
+@cache
+def index() -> tuple[GuideGroup, ...]:
+    """All documents, in the groups and in the order of INDEX, which comes first. Other documents in a folder follow the
+    folder's README.
+    """
+    groups: list[GuideGroup] = []
+    for paragraph in text_of(INDEX).split("\n\n"):
+        if group := GROUP.match(paragraph):
+            in_order = [] if groups else [INDEX]
+            for name in filter(None, (_page_of(link, INDEX) for link in LINK.findall(paragraph))):
+                folder = name.removesuffix(INDEX)
+                others = sorted(other for other in names() if folder != name and other.startswith(folder))
+                in_order += [name, *others]
+            groups.append(GuideGroup(group[1], {name: _title(name) for name in in_order}))
+    return tuple(groups)
+
+
+@cache
+def titles() -> dict[str, str]:
+    """The title of each document in the index, by name, in order."""
+    return {name: title for group in index() for name, title in group.titles.items()}
+
+
+def neighbours(name: str) -> tuple[str, str]:
+    """The documents before and after one in the index; "" at an end."""
+    ordered = ["", *titles(), ""]
+    at = ordered.index(name)
+    return ordered[at - 1], ordered[at + 1]
+
+
+def _title(name: str) -> str:
+    return text_of(name).partition("\n")[0].lstrip("# ")
+
+
 @lru_cache(maxsize=64)
 def guide(name: str) -> Guide:
     """A document as a page. `name` is one of `names`. The largest document takes 30 ms."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    tokens = markdown.parse((documents() / f"{name}.md").read_text())
-    title = ""
+    tokens = markdown.parse(text_of(name))
+    headings = []
     for token, following in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):
         if token.type == "heading_open":
-            title = title or following.content
-            token.attrSet("id", anchor(following.content))
+            text = "".join(part.content for part in following.children or [])
+            headings.append(Heading(text, anchor(following.content), int(token.tag[1])))
+            token.attrSet("id", headings[-1].anchor)
         elif token.type in ("table_open", "fence"):
             token.attrSet("tabindex", "0")  # so that it scrolls where there is no room
         for part in token.children or []:
             if part.type == "link_open" and not _has_page(str(part.attrGet("href")), name):
                 part.attrs.clear()
-    return Guide(title, Markup(markdown.renderer.render(tokens, markdown.options, {})))
+    html = Markup(markdown.renderer.render(tokens, markdown.options, {}))
+    return Guide(_title(name), html, tuple(heading for heading in headings if heading.level in (2, 3)))
 
 
 def _has_page(address: str, name: str) -> bool:
     """Whether a link in the document `name` leads to a page, on this server or elsewhere."""
-    path = address.partition("#")[0]
-    if not path or address.startswith(("https://", "http://")):
-        return True
-    file = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
-    return file.endswith(".md") and file.removesuffix(".md") in names()
+    return address.startswith(("#", "https://", "http://")) or _page_of(address, name) is not None
+
+
+def _page_of(address: str, name: str) -> str | None:
+    """The document that a link in the document `name` leads to; None if it has no page here."""
+    file = posixpath.normpath(posixpath.join(posixpath.dirname(name), address.partition("#")[0]))
+    page = file.removesuffix(".md")
+    return page if page in names() and page != file else None
 
 
 def anchor(heading: str) -> str:
