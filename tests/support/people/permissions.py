@@ -97,7 +97,7 @@ LEAST = {
         admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
         admin.resend_delivery
         admin.imports admin.upload_import admin.answer_import
-        admin.add_annotation admin.remove_annotation admin.change_step
+        admin.add_annotation admin.remove_annotation admin.change_step admin.first_page
     """,
 }
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
