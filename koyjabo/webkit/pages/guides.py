@@ -37,13 +37,6 @@ class Guide(NamedTuple):
     headings: tuple[Heading, ...]  # of levels 2 and 3
 
 
-class GuideGroup(NamedTuple):
-    """A paragraph of INDEX that links documents."""
-
-    title: str
-    titles: dict[str, str]  # of its documents, by name
-
-
 def init_app(app: Flask) -> None:
     app.jinja_env.filters["with_guides"] = linked
 
@@ -70,26 +63,25 @@ def text_of(name: str) -> str:
 
 
 @cache
-def index() -> tuple[GuideGroup, ...]:
-    """All documents, in the groups and in the order of INDEX, which comes first. Other documents in a folder follow the
-    folder's README.
+def index() -> dict[str, dict[str, str]]:
+    """The titles of all documents by name, in the groups and in the order of INDEX, which comes first. Other documents
+    in a folder follow the folder's README.
     """
-    groups: list[GuideGroup] = []
+    groups: dict[str, dict[str, str]] = {}
     for paragraph in text_of(INDEX).split("\n\n"):
         if group := GROUP.match(paragraph):
             in_order = [] if groups else [INDEX]
             for name in filter(None, (_page_of(link, INDEX) for link in LINK.findall(paragraph))):
                 folder = name.removesuffix(INDEX)
-                others = sorted(other for other in names() if folder != name and other.startswith(folder))
-                in_order += [name, *others]
-            groups.append(GuideGroup(group[1], {name: _title(name) for name in in_order}))
-    return tuple(groups)
+                in_order += [name, *sorted(other for other in names() if folder != name and other.startswith(folder))]
+            groups[group[1]] = {name: _title(name) for name in in_order}
+    return groups
 
 
 @cache
 def titles() -> dict[str, str]:
-    """The title of each document in the index, by name, in order."""
-    return {name: title for group in index() for name, title in group.titles.items()}
+    """The title of each document by name, in the order of the index."""
+    return {name: title for group in index().values() for name, title in group.items()}
 
 
 def neighbours(name: str) -> tuple[str, str]:
