@@ -41,6 +41,7 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
     Raises SettingsError for the first setting that cannot be used. An empty value counts as not set.
     """
     given = _given(overrides or {})
+    made = {"secret_key", "database_url"} - {name.lower() for name in given}
     given["ENVIRONMENT"] = _environment(given)
     try:
         given[login_providers.PROVIDERS] = login_providers.read(given)
@@ -55,6 +56,7 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
         raise SettingsError(_sentence(error)) from None
     _refuse_what_cannot_work(settings, on_render="RENDER" in given)
     settings = settings.model_copy(update={"secret_key": _secret_key(settings, instance)})
+    settings.model_fields_set.difference_update(made)  # so that the page Settings does not show them as set
     _refuse_weak_secrets(settings)
     return settings
 

@@ -58,7 +58,8 @@ LINES_OF_CODE = {
     "trusted_tokens": 190,
     "visit_log": 1869,  # evidence in words, and live times; tables of browser names, 970 lines, are gone
     "webhooks": 1589,
-    "webkit": 2602,  # durations such as 2 m 10 s
+    # the list, contents and search of the documents at /docs; the hand-kept list of dependencies is gone from them
+    "webkit": 2710,
 }
 """Lines of code by package, without blank lines, comments and docstrings."""
 

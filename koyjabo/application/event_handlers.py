@@ -42,6 +42,11 @@ ARRIVALS = "arrivals"
 
 ARRIVALS_S = 1.0
 
+FIRST_PAGE = "first_page"
+"""Subject of the message that the first page on another host is stored. If it is lost, Overview shows the page when it
+is opened or connects again.
+"""
+
 HIGH_WATER = "high_water"
 """Subject of the message that asks other workers for their high-water marks."""
 
@@ -73,6 +78,8 @@ def connect(services: Services) -> None:
     _on(signals.value_received, handlers.receive_site_stats, of=STATS_ROOM)
     _on(signals.value_received, services[RealtimeServices].rooms.receive)
     _on(signals.room_heard, communities.room_updates.catch_up)
+    _on(signals.message_received, handlers.receive_first_page, of=FIRST_PAGE)
+    services[GettingStarted].on_first_page = handlers.publish_first_page
     services.lifetime.every(ARRIVALS_S, handlers.publish_arrivals)
 
 
@@ -199,6 +206,14 @@ class Handlers:
 
     def receive_site_stats(self, room: str, state: Any) -> None:
         self._live_panel.changed()
+
+    def publish_first_page(self) -> None:
+        """Make the panels of all workers start over, so that an open Overview requests the page."""
+        self._live_panel.reload()
+        self._realtime.bus.send_to_workers(FIRST_PAGE, None)
+
+    def receive_first_page(self, subject: str, message: Any) -> None:
+        self._live_panel.reload()
 
     def receive_forgotten(self, subject: str, message: Any) -> None:
         visitor_id, scopes = message

@@ -89,9 +89,10 @@ class Visits:
         """Count several visits together, in this order. All must have a `visit_id`. Returns their outcomes as
         `register` would return or raise them.
         """
-        counted = [visit for visit in visits if not self._is_ignored(visit)]
+        ignored = list(map(self._is_ignored, visits))
+        counted = [visit for visit, is_ignored in zip(visits, ignored, strict=True) if not is_ignored]
         outcomes = iter(self._ledger.append_all(counted)) if counted else iter(())
-        return [None if self._is_ignored(visit) else next(outcomes) for visit in visits]
+        return [None if is_ignored else next(outcomes) for is_ignored in ignored]
 
     def _is_ignored(self, visit: NewVisit) -> bool:
         if visit.is_bot and self._ignores_bots:

@@ -1,4 +1,4 @@
-"""Hides the steps for setting up a site, and lists what the server lacks, for the Health page."""
+"""The first page's visit, for Overview; what the server lacks, for Health; and hiding these steps."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 from flask import Response, request, url_for
 
 from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.counting.services import CountingServices
 from koyjabo.getting_started.getting_started import LIST, GettingStarted
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.pages.flash import Undo, done
-from koyjabo.webkit.panel.pages import me
+from koyjabo.webkit.panel.pages import me, page
 
 HIDDEN = "hidden"
 
@@ -30,10 +31,19 @@ def missing() -> tuple[str, ...]:
         return ()
 
 
+@bp.get("/getting-started/page")
+def first_page() -> Response:
+    """The part of Overview about the first visit from another host; 204 without one. Overview requests it after each
+    visit.
+    """
+    first = current()[GettingStarted].first_page(me(), current()[CountingServices].visits.stats().total)
+    return page("getting_started/first_page", first=first) if first and first.host else Response(status=204)
+
+
 @bp.post("/getting-started/<step>")
 def change_step(step: str) -> Response:
     """Hide the step if `state` is "hidden", otherwise show it again."""
-    page, is_hidden = "admin.health" if step == LIST else "admin.overview", request.form.get("state") == HIDDEN
+    shown_on, is_hidden = "admin.health" if step == LIST else "admin.overview", request.form.get("state") == HIDDEN
     current()[GettingStarted].hide(me(), step, is_hidden)
     undo = Undo(url_for("admin.change_step", step=step), {"state": "shown"})
-    return done("step_hidden", page, undo=undo) if is_hidden else redirects.to(page)
+    return done("step_hidden", shown_on, undo=undo) if is_hidden else redirects.to(shown_on)

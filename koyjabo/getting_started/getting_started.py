@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from koyjabo.audit import log
@@ -35,7 +35,9 @@ CHANGES["setup.step"] = N_("Getting started changed")
 
 
 class GettingStarted:
-    """The setup steps for site admins. Raises LedgerUnavailable."""
+    """The setup steps for site admins. Raises LedgerUnavailable. Calls `on_first_page` after storing the first page on
+    another host.
+    """
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class GettingStarted:
         self._sends_mails = sends_mails
         self._own_host = own_host
         self._is_seen = False
+        self.on_first_page: Callable[[], object] = lambda: None
 
     def first_page(self, account: Account, total: int) -> StoredStep | None:
         """The first page on another host that has counted a visit, or an empty step before that. None for accounts that
@@ -116,9 +119,12 @@ class GettingStarted:
 
     def _store_page(self, host: str, ordinal: int) -> None:
         try:
-            self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, ordinal)
+            is_first = self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, ordinal)
         except LedgerUnavailable:
             self.invalidate()
+        else:
+            if is_first:
+                self.on_first_page()
 
     def _step(self, name: str) -> StoredStep:
         return self._database.read(queries.step, name)

@@ -66,9 +66,10 @@ def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:
     )
 
 
-def finish(session: Session, step: str, at_ms: int, host: str | None = None, ordinal: int | None = None) -> None:
-    """Finish a step, unless it is already finished."""
-    session.execute(FINISH, {"step": step, "at_ms": at_ms, "host": host, "ordinal": ordinal})
+def finish(session: Session, step: str, at_ms: int, host: str | None = None, ordinal: int | None = None) -> bool:
+    """Finish a step. Returns False if it was already finished."""
+    values = {"step": step, "at_ms": at_ms, "host": host, "ordinal": ordinal}
+    return bool(session.connection().execute(FINISH, values).rowcount)
 
 
 def skip(session: Session, step: str, at_ms: int) -> None:

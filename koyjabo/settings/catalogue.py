@@ -33,8 +33,6 @@ SECRETS = {
     *("ADMIN_EMAIL", "ADMIN_PASSWORD"),
     *("GEOIP_DATABASE", "ASN_DATABASE", "BACKUP_DIR", "BACKUP_TO", "SECRET_KEY_FILE"),  # paths on this machine
 }
-NEVER_EMPTY = {"SECRET_KEY", "DATABASE_URL"}
-"""Settings that the server creates if they are not set, so that a value does not mean that the operator has set it."""
 
 
 class Setting(NamedTuple):
@@ -44,13 +42,15 @@ class Setting(NamedTuple):
     default: str
     meaning: str  # Markdown, as in docs/settings.md; pages translate it
     is_set: bool  # has a value that is not empty
-    is_changed: bool  # its value differs from the default
+    is_changed: bool  # the operator has set it to another value than the default
 
 
 def catalogue(settings: Settings) -> dict[str, Setting]:
     """All settings, by name."""
-    fields = {str(field.alias): (field, getattr(settings, key)) for key, field in Settings.model_fields.items()}
-    return {name: _setting(field, value) for name, (field, value) in fields.items()}
+    return {
+        str(field.alias): _setting(field, getattr(settings, key), key in settings.model_fields_set)
+        for key, field in Settings.model_fields.items()
+    }
 
 
 def written(value: object) -> str:
@@ -60,7 +60,7 @@ def written(value: object) -> str:
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
-def _setting(field: FieldInfo, value: object) -> Setting:
+def _setting(field: FieldInfo, value: object, is_given: bool) -> Setting:
     name, is_secret = str(field.alias), field.alias in SECRETS
     return Setting(
         name=name,
@@ -69,5 +69,5 @@ def _setting(field: FieldInfo, value: object) -> Setting:
         default=written(field.default),
         meaning=str(field.description),
         is_set=value not in ("", None, ()),
-        is_changed=value != field.default and name not in NEVER_EMPTY,
+        is_changed=is_given and value != field.default,
     )

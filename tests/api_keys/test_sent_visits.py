@@ -5,6 +5,7 @@ position.
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 from support.application.site import Site, assert_error, nothing_counted
@@ -124,12 +125,14 @@ def test_closed_community_counts_visits_that_its_server_sends(site, text):
     assert site.rows("SELECT total FROM counters WHERE scope = :scope", scope=made) == [(1,)]
 
 
-def test_ignored_crawler_has_no_ordinal(database):
+def test_ignored_crawler_has_no_ordinal_and_one_line_in_the_log(database, caplog):
+    caplog.set_level(logging.DEBUG)
     with Site(database.url, BOT_POLICY="ignore") as site:
         text = key(boss(site), "visits:write")
         bot = visit(1, userAgent="Googlebot/2.1 (+http://www.google.com/bot.html)")
         ignored = {"ordinal": None, "duplicate": False}
         assert results(site, text, bot, visit(2), bot) == [ignored, {"ordinal": 1, "duplicate": False}, ignored]
+        assert caplog.messages.count("bot_ignored") == 2
 
 
 def test_list_has_500_visits_and_1_mb_at_most(site, text):

@@ -138,6 +138,21 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     assert page.evaluate("window.isSame")
 
 
+def test_filter_at_another_spelling_of_the_address_keeps_scroll_and_focus(admin_tab):
+    visit(admin_tab, "/admin?range=7d")
+    admin_tab.evaluate("window.isSame = true")
+    fares = row(admin_tab, "page", "/fares")
+    fares.scroll_into_view_if_needed()
+    assert admin_tab.evaluate("scrollY") > 0
+    fares.press("Enter")
+    expect(admin_tab.get_by_role("group", name="Filters")).to_contain_text("Landing page is /fares")
+    expect(fares).to_be_focused()
+    assert admin_tab.evaluate("window.isSame && scrollY > 0")
+    admin_tab.go_back()
+    expect(admin_tab.get_by_role("group", name="Filters")).to_have_count(0)
+    assert admin_tab.evaluate("window.isSame")
+
+
 def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
     """The tabs scroll as well, so that the current one is visible."""
     deck = new_device(storage_state=session, **PHONE).open("/admin/").locator("[data-deck]").first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from support.browser.pages import expect, open_live, stat, wait_for
@@ -15,6 +16,9 @@ CHROME = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko)
 COUNT_FETCHES = (
     "performance.getEntriesByType('resource').filter(({ initiatorType }) => initiatorType === 'fetch').length"
 )
+
+MAX_BYTES = 1_200
+"""Limit for what Overview receives after a visit."""
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +49,26 @@ def test_panel_goes_from_4000_to_4001(admin_tab, new_device, site):
         expect(shown).to_have_text(f"{total - 3999:,}")
     expect(admin.locator("#insights-periods canvas")).to_be_visible()
     assert admin.evaluate("window.neverReloaded") is True
+
+
+def test_overview_that_waits_for_another_site_requests_nothing_until_its_visit(admin_tab, site):
+    site.register("waiting")
+    pushed, requested = [], []
+    admin_tab.on("websocket", lambda socket: socket.on("framereceived", lambda frame: pushed.append(len(frame))))
+    page = open_live(admin_tab, "/admin/")
+    expect(page.locator("#first-page")).to_contain_text("Waiting for a visit from your site…")
+    page.wait_for_load_state("networkidle")
+    pushed.clear()
+    page.on("request", lambda request: requested.append(urlsplit(request.url).path))
+    receipt = site.register("waiting")
+    for name in ("totalVisits", "upto"):
+        expect(stat(page, name)).to_have_text(f"{receipt.ordinal:,}")
+    assert sum(pushed) <= MAX_BYTES
+    visit = {"json": {"visitorId": "waiting"}, "headers": {"Origin": "https://shop.example"}}
+    number = site.post("/api/visitor/register", **visit).json()["visit"]["ordinal"]
+    expect(page.locator("#first-page")).to_have_text(f"It works: visit no. {number:,} came from shop.example.")
+    expect(stat(page, "totalVisits")).to_have_text(f"{number:,}")
+    assert requested == ["/admin/getting-started/page"]
 
 
 def test_overview_has_ranges_and_lists(admin_tab, site):

@@ -50,12 +50,15 @@ def test_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
     site.set_total(4000)
     assert first_page(admin) == "empty"
     assert REPORTS not in admin.get("/admin/")
+    assert "Visits: 4,000 · 0 today · 0 here now " in words(admin.get("/admin/"))
     visit(site)  # a page on this server
     assert first_page(admin) == "waiting"
     assert REPORTS in admin.get("/admin/")
+    assert admin.get(f"{STEPS}/page", 204) == ""
     visit(site, Origin="https://Shop.example:8443")
     wait_until(lambda: is_seen(site), "the host is stored")
-    assert "It works: visit no. 4,002 came from shop.example:8443. " in words(admin.get("/admin/"))
+    for path in ("/admin/", f"{STEPS}/page"):
+        assert "It works: visit no. 4,002 came from shop.example:8443." in words(admin.get(path))
     site.rows("UPDATE visits SET place = 'Dhaka, BD'")
     assert "came from shop.example:8443, Dhaka, Bangladesh. " in words(admin.get("/admin/"))
     site.time.pass_(minutes=9)

@@ -12,7 +12,7 @@ import pytest
 import config
 from config import SettingsError
 from koyjabo.settings import operator_secrets
-from koyjabo.settings.catalogue import NEVER_EMPTY, SECRETS, catalogue
+from koyjabo.settings.catalogue import SECRETS, catalogue
 from koyjabo.settings.schema import Settings
 
 KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
@@ -326,6 +326,16 @@ def test_secrets_have_no_value():
 def test_only_other_values_than_the_default_are_changed():
     assert [name for name, setting in catalogue(Settings()).items() if setting.is_changed] == []
     given = catalogue(Settings(TIMEZONE="UTC", HONOUR_PRIVACY_SIGNALS=False, SECRET_KEY="x" * 40))
-    changed = {"TIMEZONE": "UTC", "HONOUR_PRIVACY_SIGNALS": "0"}
+    changed = {"SECRET_KEY": None, "TIMEZONE": "UTC", "HONOUR_PRIVACY_SIGNALS": "0"}
     assert {name: setting.value for name, setting in given.items() if setting.is_changed} == changed
-    assert not any(given[name].is_changed for name in NEVER_EMPTY)
+
+
+def test_key_and_database_that_the_server_made_are_not_changed(load, tmp_path):
+    def changed(**given: str) -> set[str]:
+        return {name for name, setting in catalogue(load(**given)).items() if setting.is_changed}
+
+    assert changed() == set()
+    assert changed(SECRET_KEY=KEY) == {"SECRET_KEY"}
+    assert changed(DATABASE_URL=POSTGRES) == {"DATABASE_URL"}
+    file = str(tmp_path / "key")
+    assert changed(ENVIRONMENT="production", SECRET_KEY_FILE=file) == {"ENVIRONMENT", "SECRET_KEY_FILE"}

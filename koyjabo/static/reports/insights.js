@@ -172,8 +172,8 @@ function say() {
   write(find("[data-insights-said]"), Array.from(texts, (text) => text.dataset.said).join(". "));
 }
 
-/** @param {string} href */
-const isView = (href) => new URL(href).pathname === location.pathname;
+/** Whether a link leads to a view of this page, whose address in the browser may have another spelling. @param {string} href */
+const isView = (href) => new URL(href).pathname === present().pathname;
 
 root.addEventListener("click", (event) => {
   const link = /** @type {Element} */ (event.target).closest("a[href]");

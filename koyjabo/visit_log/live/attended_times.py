@@ -31,13 +31,19 @@ class AttendedTimes:
         self._clock = clock
         self._attendance = attendance
         self._read_ms: int | None = None  # from `Clock.elapsed_ms`
+        self._measured: list[MeasuredVisit] = []
         self.by_visit: Mapping[str, LiveTime] = {}
 
     def refresh(self, read: Callable[[], list[MeasuredVisit]]) -> None:
         """Read the times of visits, at most once every READ_MS. `read` may raise LedgerUnavailable."""
         now_ms = self._clock.elapsed_ms()
         if self._read_ms is None or now_ms - self._read_ms >= READ_MS:
-            self.by_visit, self._read_ms = times_of(read(), self._attendance), now_ms
+            self._measured, self._read_ms = read(), now_ms
+            self.follow()
+
+    def follow(self) -> None:
+        """Add the unwritten spans to the times that were read last, which needs no ledger."""
+        self.by_visit = times_of(self._measured, self._attendance)
 
 
 def times_of(visits: list[MeasuredVisit], attendance: AttendanceWriter) -> dict[str, LiveTime]:

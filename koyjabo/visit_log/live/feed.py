@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
@@ -157,7 +156,7 @@ class Feed:
         self._sent, self._sent_id = self.parts(), self._newest_id
 
     def reload(self) -> None:
-        """Read and send everything again, because data already sent was erased, or the database was rolled back."""
+        """Read and send everything again, for example because data already sent was erased."""
         self._reloads += 1
 
     def has_user(self, user_id: str) -> bool:
@@ -184,8 +183,10 @@ class Feed:
         return PanelUpdate(visits, self.parts(), self._revision, is_whole=True)
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
-        with suppress(LedgerUnavailable):  # the stats are then marked stale
+        try:
             self.read()
+        except LedgerUnavailable:  # the stats are then marked stale
+            self._times.follow()  # otherwise, the time of a page that was hidden since then would run on
         is_whole, self._is_whole_due = self._is_whole_due, False
         sent = {} if is_whole else self._sent
         visits = list(takewhile(lambda visit: is_whole or visit.id > self._sent_id, self._recent.newest))
@@ -264,7 +265,7 @@ class LivePanel:
         self._rooms.refresh_panel()
 
     def reload(self) -> None:
-        """Read everything again, because a visitor was erased or the database was rolled back."""
+        """Read everything again. Pages then replace what they show, for example of a visitor who was erased."""
         if feed := self._feed:
             feed.reload()
             self.changed()

@@ -1,7 +1,7 @@
 """GET /docs: Swagger UI for `/openapi.json`, without inline scripts, because the Content-Security-Policy forbids them
 (`response_headers`).
 
-GET /docs/{name}.md: a document.
+GET /docs/{name}.md: a document. GET /docs/search: sections of the documents.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import mimetypes
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import flask_swagger_ui
-from flask import Blueprint, Response, abort, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 
 from koyjabo.webkit.assets import static_files
 from koyjabo.webkit.http import packing
 from koyjabo.webkit.http.responses import private
-from koyjabo.webkit.pages import guides
+from koyjabo.webkit.pages import guide_search, guides
 
 FILES = Path(flask_swagger_ui.__file__).parent / "dist"
 
@@ -38,7 +39,19 @@ def try_it() -> Response:
 def guide_page(name: str) -> Response:
     if name not in guides.paths():
         abort(404)
-    return private(Response(render_template("webkit/guide.html", guide=guides.guide(name)), mimetype="text/html"))
+    return _page("guide", guide=guides.guide(name), name=name, neighbours=guides.neighbours(name))
+
+
+@bp.get("/search")
+def search() -> Response:
+    query = request.args.get("q", "")[: guide_search.MAX_QUERY]
+    results, total = guide_search.search(query)
+    return _page("guide_search", query=query, results=results, total=total)
+
+
+def _page(template: str, **values: Any) -> Response:
+    page = render_template(f"webkit/{template}.html", groups=guides.index(), titles=guides.titles(), **values)
+    return private(Response(page, mimetype="text/html"))
 
 
 @bp.get('/<any("swagger-ui.css", "swagger-ui-bundle.js"):name>')

@@ -19,7 +19,7 @@ LEAST = {
         api.register_visit api.heartbeat api.record_events api.stats api.pulse api.receipt
         api.stream
         api.sign_up api.log_in
-        health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.file docs.guide
+        health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.file docs.guide docs.search
         static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
         api.second_factor api.second_factor_options pages.second_factor pages.enrol
         sockets.stats_stream sockets.share_stream
@@ -97,7 +97,7 @@ LEAST = {
         admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
         admin.resend_delivery
         admin.imports admin.upload_import admin.answer_import
-        admin.add_annotation admin.remove_annotation admin.change_step
+        admin.add_annotation admin.remove_annotation admin.change_step admin.first_page
     """,
 }
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}

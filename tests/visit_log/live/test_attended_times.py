@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.application.site import Site
 
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.evidence.queries import Shown
 from koyjabo.presence.services import PresenceServices
@@ -69,6 +70,23 @@ def test_page_without_a_visit_id_belongs_to_the_newest_visit(pages):
     pages.open("third", "ayesha")
     since_ms = site.time.ms - 5_000
     assert pages.attended() == {"1": (0, since_ms, ""), "2": (0, since_ms, "")}
+
+
+def test_time_of_a_hidden_page_ends_while_the_ledger_is_away(pages, monkeypatch):
+    site = pages.site
+    site.register("ayesha", visitId="1")
+    pages.open("tab", "ayesha", "1")
+    began_ms = site.time.ms
+    assert pages.attended() == {"1": (0, began_ms, "")}
+
+    def fail(*_):
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(site.services[VisitLogServices].log._database, "read", fail)
+    pages.attendance.pages.show("tab", False)
+    assert pages.attended() == {"1": (2_000, None, "")}
+    pages.attendance.pages.show("tab", True)
+    assert pages.attended() == {"1": (2_000, site.time.ms - 2_000, "")}
 
 
 def test_time_of_a_closed_tab_counts_once_while_an_earlier_one_is_open(pages):

@@ -98,6 +98,24 @@ def test_page_that_is_open_at_one_worker_is_attended_on_the_panels_of_both(serve
         page.end()
 
 
+def test_first_visit_from_another_host_starts_the_panels_of_both_over_once(server, admin):
+    visit = {"json": {"visitorId": "bina"}, "headers": {"Origin": "https://shop.example"}}
+    with ExitStack() as stack:
+        panels = open_on_each(stack, server, admin)
+        assert server.post("/api/visitor/register", **visit).ok
+        for panel in panels:
+            wait_until(lambda panel=panel: wholes(panel) == 1, "it has started over")
+        ordinal = server.post("/api/visitor/register", **visit).json()["visit"]["ordinal"]
+        for panel in panels:
+            wait_for(panel, ordinal)
+            assert wholes(panel) == 1
+
+
+def wholes(panel: PanelSocket) -> int:
+    """How often a panel has started over since it was opened."""
+    return sum(event["whole"] for event in panel.events[1:])
+
+
 def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
     with ExitStack() as stack:
         panels, both = open_on_each(stack, server, admin), stack.enter_context(worker_connections(server))

@@ -37,7 +37,7 @@ class Cost(NamedTuple):
 def costs(site, cast) -> dict[str, Cost]:
     """The cost of each GET route that needs no login, by endpoint. `pytest -n 0 -s` prints them."""
     community, token, number = cast.kept_community(), share(boss(cast))["token"], site.register("ayesha").share
-    more = {"nothing": "/nothing-here", "own number": number}
+    more = {"nothing": "/nothing-here", "own number": number, "search": "/docs/search?q=e+t+a+o+i+n+s+h"}
     machine = speed()
     all_costs = {name: of(site, path, machine, TRIES) for name, path in more.items()}
     for endpoint, rule in rules(site).items():

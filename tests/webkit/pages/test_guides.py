@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import posixpath
 import re
+from html import unescape
 
 from babel.messages.pofile import read_po
 from support.people.admins import panel
 from support.people.page_readers import Reader
 from support.programs.processes import ROOT
 
-from koyjabo.webkit.pages.guides import NAME, guide, linked, paths
+from koyjabo.webkit.pages.guide_search import MAX_RESULTS
+from koyjabo.webkit.pages.guides import NAME, guide, index, linked, paths
 
 SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
 CALL = re.compile(r"'docs\.guide', name='([a-z-]+)', _anchor='([\w-]+)'")
@@ -63,3 +65,58 @@ def test_name_in_a_text_leads_to_its_heading_in_any_language(site):
     with site.app.test_request_context():
         link = '<a href="/docs/failover.md#what-may-be-lost" lang="en">docs/failover.md</a>'
         assert linked("<b> docs/failover.md#what-may-be-lost-এ") == f"&lt;b&gt; {link}-এ"
+
+
+LISTED = re.compile(r'<a href="/docs/([\w/-]+)\.md"( aria-current="page")?>')
+RESULT = re.compile(r'<li><a href="/docs/([\w/-]+)\.md(?:#([\w-]+))?">(.*?)</a>.*?<p.*?>(.*?)</p>', re.DOTALL)
+
+
+def found(site, query: str) -> list[tuple[str, str, str, str]]:
+    """The results of a search: document, anchor, title and excerpt, both as HTML."""
+    return RESULT.findall(Reader(site).get(f"/docs/search?q={query}"))
+
+
+def test_each_page_lists_all_documents_and_its_own_headings(site):
+    reader, all_names = Reader(site), [name for group in index().values() for name in group]
+    assert set(all_names) == set(paths())
+    assert list(index()) == ["Use it on a site", "Develop with it", "Operate it", "Change it"]
+    for before, name, after in zip(["", *all_names], all_names, [*all_names[1:], ""], strict=False):
+        page = reader.get(f"/docs/{name}.md")
+        listed = page.partition('id="guides-documents"')[2]
+        assert [shown for shown, _ in LISTED.findall(listed)] == all_names
+        assert [shown for shown, current in LISTED.findall(listed) if current] == [name]
+        ids = re.findall(r'<h[23] id="([^"]+)"', page.partition("</article>")[0])
+        assert re.findall(r'<a href="#([^"]+)"', page.partition('id="guides-contents"')[2]) == ids
+        for rel, other in (("prev", before), ("next", after)):
+            assert re.findall(rf'rel="{rel}" href="/docs/([\w/-]+)\.md"', page) == ([other] if other else [])
+
+
+def test_search_finds_sections_with_all_words_and_marks_them(site):
+    name, anchor, title, excerpt = found(site, "consent+BANNER")[0]
+    assert (name, anchor) == ("personal-data", "do-i-need-a-consent-banner")
+    assert title == "Personal data › Do I need a consent banner?"
+    assert "<mark>" in excerpt
+    for query in ("consent+banner", "smtp_url", "sqlite+lock", "--json", "<b>", "troubleshooting"):
+        results = found(site, query)
+        assert 0 < len(results) <= MAX_RESULTS
+        for name, anchor, _, excerpt in results:
+            assert not anchor or f' id="{anchor}"' in guide(name).html
+            assert set(re.findall("<.*?>", excerpt)) <= {"<mark>", "</mark>"}
+            assert "<mark></mark>" not in excerpt
+    marked = {
+        unescape(word).lower()
+        for result in found(site, "smtp_url")
+        for word in re.findall("<mark>(.*?)</mark>", result[3])
+    }
+    assert marked == {"smtp_url"}
+    assert found(site, "onsent") == [], "only beginnings of words are found"
+    assert found(site, "consent+zzyzx") == []
+
+
+def test_search_is_bounded_and_what_it_repeats_is_escaped(site):
+    reader = Reader(site)
+    page = reader.get("/docs/search?q=" + "a+" * 300)
+    assert page.count("<mark>") < 1_000
+    assert 'value="<' not in reader.get("/docs/search?q=%22%3E%3Cscript%3Ealert()%3C/script%3E")
+    for query in ("", "+", "%00", "%2B%2B", "zzyzx"):
+        assert found(site, query) == []
