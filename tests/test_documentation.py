@@ -30,8 +30,8 @@ from prose.budgets import PAGES as PATTERNS
 ROOT = Path(__file__).resolve().parents[1]
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? \| (.+) \|$", re.MULTILINE)
 LINE = re.compile(r"^#? ?([A-Z_]+)=(.*)$", re.MULTILINE)
-API, SETTINGS, COMMAND_LINE, DEVELOPMENT = (
-    (ROOT / "docs" / name).read_text() for name in ("api.md", "settings.md", "command-line.md", "development.md")
+API, SETTINGS, COMMAND_LINE = (
+    (ROOT / "docs" / name).read_text() for name in ("api.md", "settings.md", "command-line.md")
 )
 
 
@@ -129,12 +129,6 @@ def commands(group: click.Group, before: str = "") -> Iterator[str]:
             yield from commands(command, f"{before}{name} ")
         elif command and not command.hidden:
             yield before + name
-
-
-def test_development_lists_every_target_of_make_as_it_describes_itself():
-    targets = re.findall(r"^([a-z-]+):.*## +(.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    table = DEVELOPMENT.partition("## Commands")[2].partition("\n## ")[0]
-    assert sorted(re.findall(r"^\| `make ([a-z-]+)` \| (.+) \|$", table, re.MULTILINE)) == sorted(targets)
 
 
 PARTS = ("stats", "minutes", "hours", "days", "places", "pages", "communities")

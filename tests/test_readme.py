@@ -21,12 +21,12 @@ pytestmark = [
     pytest.mark.long(proved_by="counting/test_stats.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"),
 ]
 
-API, DEVELOPMENT = ((ROOT / "docs" / name).read_text() for name in ("api.md", "development.md"))
+API = (ROOT / "docs" / "api.md").read_text()
 PAGES = [(ROOT / "README.md").read_text(), API, (ROOT / "docs" / "command-line.md").read_text()]
 COMMANDS = [
     line for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()
 ]
-TARGETS = re.findall(r"^\| `(make [a-z-]+)` \|", DEVELOPMENT, re.MULTILINE)
+TARGETS = [f"make {name}" for name in re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)]
 OURS = [line for line in COMMANDS if line.startswith((".venv/bin/", "make "))]
 CURLS = [line for line in COMMANDS if line.startswith("curl ")]
 CLONE = "git clone ADDRESS-OF-THIS-REPOSITORY koyjabo-live && cd koyjabo-live"

@@ -59,7 +59,7 @@ LINES_OF_CODE = {
     "visit_log": 1869,  # evidence in words, and live times; tables of browser names, 970 lines, are gone
     "webhooks": 1589,
     # the list, contents and search of the documents at /docs; the hand-kept list of dependencies is gone from them
-    "webkit": 2710,
+    "webkit": 2716,
 }
 """Lines of code by package, without blank lines, comments and docstrings."""
 

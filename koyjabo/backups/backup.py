@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from reprlib import repr as shown
 from typing import Any, BinaryIO
 
 from koyjabo.audit import log
 from koyjabo.backups import backup_file, backup_queries
-from koyjabo.backups.backup_file import BackupWriter, Head, TablePiece, UnusableBackup
+from koyjabo.backups.backup_file import ANOTHER, LATEST_MS, BackupWriter, Head, TablePiece, UnusableBackup
 from koyjabo.backups.stores import atomic_file
 from koyjabo.core.clock import Clock, iso
 from koyjabo.core.errors import KoyJaboError
@@ -25,8 +26,8 @@ from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import ReportProgress
 from koyjabo.database import engine
 from koyjabo.database.engine import exclusive_transaction
-from koyjabo.database.startup_queries import NEWEST_REVISION
-from koyjabo.models import REMOVED_TABLES
+from koyjabo.database.startup_queries import NEWEST_REVISION, REVISIONS
+from koyjabo.models import REMOVED_TABLES, SITE, Counter
 from koyjabo.recounts.recount_queries import newest_id, recount
 from koyjabo.recounts.recounts import LEDGER
 from koyjabo.visit_log.import_queries import only_one
@@ -177,23 +178,44 @@ def _head(connection: Any, clock: Clock) -> Head:
 def _checked(path: Path, progress: ReportProgress) -> Head:
     """Read and check the whole file, before the database is locked."""
     head = backup_file.head(path)
-    if head.schema > NEWEST_REVISION:
-        raise UnusableBackup(
-            f"The backup was made by a newer version of this program (its schema is {head.schema}, and this version "
-            f"has {NEWEST_REVISION}). Restore it with that version."
-        )
+    _require_known(head)
     unfit: UnusableBackup | None = None
+    counters = []
     with progress(sum(head.rows.values()), "Checking") as advance:
         for piece in backup_file.pieces(path):
             try:
-                if piece.table not in REMOVED_TABLES:
-                    _table(piece)
+                if piece.table not in REMOVED_TABLES and _table(piece) is Counter.__table__:
+                    counters += [dict(zip(piece.columns, row, strict=True)) for row in piece.rows]
             except UnusableBackup as error:  # a damaged file can cause any error; its end reveals the damage
                 unfit = unfit or error
             advance(len(piece.rows))
     if unfit is not None:
         raise unfit
+    _require_same_numbers(head, counters)
     return head
+
+
+def _require_known(head: Head) -> None:
+    """Raise UnusableBackup for a schema or a table that this version does not know."""
+    if head.schema.isdecimal() and head.schema > NEWEST_REVISION:
+        raise UnusableBackup(
+            f"The backup was made by a newer version of this program (its schema is {shown(head.schema)}, and this "
+            f"version has {NEWEST_REVISION}). Restore it with that version."
+        )
+    if head.schema not in REVISIONS:
+        raise UnusableBackup(f"The backup has an unknown schema, {shown(head.schema)}. {ANOTHER}")
+    if unknown := head.rows.keys() - db.metadata.tables.keys() - REMOVED_TABLES:
+        raise UnusableBackup(f"The backup has an unknown table, {shown(min(unknown))}. {ANOTHER}")
+
+
+def _require_same_numbers(head: Head, counters: Sequence[dict[str, Any]]) -> None:
+    """Raise UnusableBackup unless the counters in the backup have the numbers of its head, and possible revisions."""
+    total = next((counter["total"] for counter in counters if counter["scope"] == SITE), None)
+    epoch = max((counter["epoch"] for counter in counters), default=None)
+    if (total, epoch) != (head.total, head.epoch):
+        raise UnusableBackup(f"The total {head.total} or the epoch {head.epoch} differs from the rows. {ANOTHER}")
+    if any(counter["revision"] > LATEST_MS for counter in counters):
+        raise UnusableBackup(f"A counter in the backup has an impossible revision. {ANOTHER}")
 
 
 def _table(piece: TablePiece) -> Any:

@@ -15,6 +15,7 @@ from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from reprlib import repr as shown
 from typing import Any, BinaryIO, NamedTuple
 
 from koyjabo.core.errors import KoyJaboError
@@ -33,6 +34,11 @@ ROWS_PER_PIECE = 1_000
 
 LATEST_MS = 253_402_300_799_999
 """The last moment whose date has a four-digit year, ms."""
+
+MAX_NUMBER = 2**53 - 1
+"""The largest integer that all JSON clients represent exactly."""
+
+ANOTHER = "The backup was changed after it was made, or another program made it. Restore another backup."
 
 CUT_OFF = "The backup is truncated: its end is missing."
 
@@ -180,9 +186,10 @@ def _head(line: bytes) -> Head:
     if values.pop("koyjabo_backup") != FORMAT:
         raise UnusableBackup("The backup was made by a newer version of this program. Restore it with that version.")
     head = Head(**values)
-    numbers = (head.made_ms, head.epoch, head.total, *dict(head.rows).values(), head.rows["visits"])
-    if not isinstance(head.schema, str) or not all(type(number) is int for number in numbers):
+    numbers = {**head.rows, "total": head.total, "epoch": head.epoch, "made_ms": head.made_ms}
+    if not isinstance(head.schema, str) or set(map(type, (head.rows["visits"], *numbers.values()))) != {int}:
         raise ValueError("its values have the wrong types")
-    if not 0 <= head.made_ms <= LATEST_MS:
-        raise ValueError("its time is out of range")
+    for name, number in numbers.items():
+        if not 0 <= number <= (LATEST_MS if name in ("made_ms", "epoch") else MAX_NUMBER):
+            raise UnusableBackup(f"The first line has an impossible number, {shown(name)}: {shown(number)}. {ANOTHER}")
     return head

@@ -62,7 +62,7 @@ def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
         language=languages.first_of(environ.get("HTTP_ACCEPT_LANGUAGE")),
         page_host=other_host(environ),
         is_public=not is_member,
-        attended_ms=0 if is_measured and not is_late(now_ms, body.timestamp) else None,
+        attended_ms=0 if is_measured and not is_late(body.waitedMs) else None,
         network=network.owners.network(address),
         own=network.owners.is_own(address) or is_operator(environ, caller),
     )

@@ -13,12 +13,12 @@ VisitKey = tuple[str, str]
 
 
 LATE_MS = 60_000
-"""If a client says that it opened a visit longer ago than this, it was offline, or its clock is wrong."""
+"""A visit that waited longer than this was offline."""
 
 
-def is_late(at_ms: int, client_ms: int | None) -> bool:
-    """Whether a visit counted at `at_ms` was opened too long before that, by its client's clock."""
-    return client_ms is not None and at_ms - client_ms > LATE_MS
+def is_late(waited_ms: int | None) -> bool:
+    """Whether a visit was offline. Clients that do not say how long their visits waited are never late."""
+    return waited_ms is not None and waited_ms > LATE_MS
 
 
 class NewVisit(NamedTuple):
@@ -30,6 +30,7 @@ class NewVisit(NamedTuple):
     place: str = "Unknown"
     at_ms: int = 0  # by the server's clock; the client's is not trusted to assign days
     client_ms: int | None = None
+    waited_ms: int | None = None  # between two readings of the client's clock: when it was opened, and when it was sent
     referrer: str | None = None
     user_agent: str | None = None
     page: str | None = None

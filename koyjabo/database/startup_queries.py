@@ -13,8 +13,10 @@ from koyjabo.core.installation import migrations
 from koyjabo.database.sqlite import open_existing
 
 MIGRATIONS = migrations()
-NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
+REVISIONS = {file.name.partition("_")[0] for file in MIGRATIONS.glob("versions/*.py")}
 """Migration files are named by number, in order."""
+
+NEWEST_REVISION = max(REVISIONS)
 
 MIGRATED = "EXISTS (SELECT 1 FROM alembic_version WHERE version_num = ?)"
 COUNTS = "EXISTS (SELECT 1 FROM counters WHERE scope = 'site')"

@@ -15,12 +15,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from koyjabo.counting import records
-from koyjabo.counting.anonymity import PREFIX
+from koyjabo.counting.records import is_late
 from koyjabo.evidence.spans import AttendedTime
-
-GENERATED = "~"
-"""The first character of a `visit_id` that the client did not choose."""
 
 NEWEST = 10
 """How many of a visitor's latest visits may get a span that names no visit."""
@@ -70,7 +66,7 @@ class StoredVisit(NamedTuple):
     visitor_id: str
     visit_id: str
     at_ms: int
-    client_ms: int | None
+    waited_ms: int | None
     attended_ms: int | None
     settled_ms: int | None
     settled_until_ms: int
@@ -79,7 +75,7 @@ class StoredVisit(NamedTuple):
 
 
 COLUMNS = """
-SELECT {arrays}({array}(v.id, v.visitor_id, v.visit_id, v.at_ms, v.client_ms, v.attended_ms,
+SELECT {arrays}({array}(v.id, v.visitor_id, v.visit_id, v.at_ms, v.waited_ms, v.attended_ms,
     a.settled_ms, a.settled_until_ms, {spans}, {beats}))
 """
 NAMED = f"""
@@ -258,7 +254,7 @@ def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) 
         return []
     packed = session.scalar(_many(session, statement), {"rows": json.dumps(list(names))})
     rows = map(StoredVisit._make, json.loads(packed) if isinstance(packed, str) else packed or ())
-    return [row for row in rows if not is_late(row)]
+    return [row for row in rows if not is_late(row.waited_ms)]
 
 
 def attended_time(row: StoredVisit, kept_ms: int = 0) -> AttendedTime:
@@ -269,16 +265,6 @@ def attended_time(row: StoredVisit, kept_ms: int = 0) -> AttendedTime:
         return AttendedTime(row.attended_ms or 0, since_ms, [], {})
     spans = [(began, ended) for began, ended in row.spans]
     return AttendedTime(row.settled_ms, row.settled_until_ms, spans, dict(row.beats))
-
-
-def is_late(visit: Any) -> bool:
-    """Whether a visit, such as a StoredVisit, was offline. For anonymous visits, which have no `client_ms`, a missing
-    attended time shows it.
-    """
-    if visit.client_ms is not None:
-        return records.is_late(visit.at_ms, visit.client_ms)
-    is_anonymous = visit.visitor_id.startswith(PREFIX) and not visit.visit_id.startswith(GENERATED)
-    return bool(visit.attended_ms is None and is_anonymous)
 
 
 def lock(session: Session) -> int:

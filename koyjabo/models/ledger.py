@@ -84,6 +84,8 @@ class Visit(Model):
     # Who owns the address: `datacentre` or `other`; None if unknown.
     network: Mapped[str | None] = mapped_column(String(10), info=KEPT)
     own: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a visit by the operators
+    # How long the visit waited to be sent, as measured by the client, ms; None if unknown.
+    waited_ms: Mapped[int | None] = mapped_column(BigInteger, info=KEPT)
 
 
 class Attendance(Model):

@@ -1,4 +1,6 @@
-"""Redirects from earlier addresses of panel pages to the current ones."""
+"""Redirects from earlier addresses of panel pages to the current ones. They are open to everyone, because a link to
+Health must work while the database is unavailable. The current page checks the permission.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,8 @@ from urllib.parse import quote
 
 from flask import Response, url_for
 
-from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.pages import redirects
-from koyjabo.webkit.panel import for_viewers
 
 HEALTH, DATA = "admin.health", "admin.data"
 MOVED = {"insights": "admin.overview", "realtime": "admin.realtime", "users": "admin.users", "install": "admin.install"}
@@ -18,9 +19,8 @@ MOVED |= {"export": DATA, "getting-started": HEALTH, "health": HEALTH, "receipt"
 EARLIER = f"<any({', '.join(map(repr, MOVED))}):earlier>"
 
 
-@bp.get(f"/{EARLIER}", defaults={"rest": ""})
-@bp.get(f"/{EARLIER}/<path:rest>")
-@for_viewers
+@bp.get(f"/admin/{EARLIER}", defaults={"rest": ""})
+@bp.get(f"/admin/{EARLIER}/<path:rest>")
 def moved(earlier: str, rest: str) -> Response:
     """Redirect an earlier address, keeping the rest of its path and its query."""
     path = url_for(MOVED[earlier])

@@ -36,6 +36,7 @@ ALIASES = {
     "communityId": "community_id",
     "userAgent": "user_agent",
     "timestamp": "client_ms",
+    "waitedMs": "waited_ms",
 }
 STORED_VISIT_ID = re.compile(f"~?{VISIT_NAME.pattern}", re.ASCII)
 STORED_VISITOR_ID = re.compile(f"~?{VISITOR_ID.pattern}", re.ASCII)
@@ -43,7 +44,9 @@ STORED_VISITOR_ID = re.compile(f"~?{VISITOR_ID.pattern}", re.ASCII)
 
 MILLISECONDS = re.compile("[0-9]{1,19}")
 LONGEST_ID = 128
-LONGEST_ATTENDED_MS = 30 * 86_400_000
+MAX_DAYS = {"attended_ms": 30, "waited_ms": 365}
+"""Maximum values of durations, in days."""
+
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 EARLIEST_MS, LARGEST_INT64 = 0, 2**63 - 1
 
@@ -228,13 +231,13 @@ def _boolean(values: Values, name: str) -> bool:
     return boolean
 
 
-def _attended_ms(values: Values, name: str) -> int | None:
+def _duration(values: Values, name: str) -> int | None:
     value = values[name]
     if value == "":
         return None
     is_whole = type(value) is int or (isinstance(value, str) and MILLISECONDS.fullmatch(value))
-    if not is_whole or not 0 <= int(value) <= LONGEST_ATTENDED_MS:
-        raise ValueError(f"{name} must be a whole number of ms, at most 30 days")
+    if not is_whole or not 0 <= int(value) <= MAX_DAYS[name] * 86_400_000:
+        raise ValueError(f"{name} must be a whole number of ms, at most {MAX_DAYS[name]} days")
     return int(value)
 
 
@@ -279,7 +282,7 @@ BY_RULES = {
     "campaign",
 }
 PLAIN = {name: READERS[Visit.__table__.columns[name].type.python_type] for name in SENT if name not in BY_RULES} | {
-    "attended_ms": _attended_ms,
+    **dict.fromkeys(MAX_DAYS, _duration),
     "acted": _flag,
     "automated": _flag,
     "network": _network,

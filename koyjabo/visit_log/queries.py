@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from koyjabo.core.identity import DELETED
 from koyjabo.core.urls import host_of
 from koyjabo.counting.queries import id_range, ids_of
-from koyjabo.counting.records import LATE_MS
+from koyjabo.counting.records import is_late
 from koyjabo.models import SITE, Community, HourlyVisits, RolledUpVisits, User, Visit
 from koyjabo.models.ledger import LABEL
 from koyjabo.network import user_agents
@@ -81,16 +81,18 @@ class LoggedVisit(NamedTuple):
     user_id: str | None
     user: str | None
     client_ms: int | None = None  # the time claimed by the client
+    waited_ms: int | None = None  # how long it waited to be sent
     others: Mapping[str, Any] = MappingProxyType({})  # the columns of OTHERS by name
 
     @property
     def opened_ms(self) -> int | None:
-        """When the visit was opened according to the device's clock, if that differs by more than a minute from when it
-        was counted. Either the device was offline (specification: Register a visit), or its clock is wrong.
-        """
-        claimed = self.client_ms or 0
-        is_other = 0 < claimed < YEAR_9999_MS and abs(self.at_ms - claimed) > LATE_MS
-        return claimed if is_other else None
+        """When the visit was opened, if it was offline (specification: Register a visit)."""
+        return self.at_ms - (self.waited_ms or 0) if is_late(self.waited_ms) else None
+
+    @property
+    def device_ms(self) -> int | None:
+        """The device's clock, if that is a time that can be shown."""
+        return self.client_ms if 0 < (self.client_ms or 0) < YEAR_9999_MS else None
 
 
 class SearchPage(NamedTuple):

@@ -72,6 +72,7 @@ def test_bad_visit_is_an_error_in_its_place_and_the_others_count(site, text):
         ({"visitorId": "v"}, "visitId"),
         (visit(5, visitId=None), "visitId"),
         (visit(5, at="yesterday"), "at"),
+        (visit(5, waitedMs="an hour"), "waitedMs"),
         (visit(5, address="localhost"), "address"),
         (visit(5, page=7), "page"),
         ("visit", "visit"),
@@ -113,8 +114,13 @@ def test_address_gives_the_place_and_is_not_stored(site, text, monkeypatch):
 
 def test_time_is_kept_and_the_day_is_the_servers(site, text):
     results(site, text, visit(1, at="2020-01-01T00:00:00+06:00"))
-    assert site.rows("SELECT client_ms, day FROM visits") == [(1_577_815_200_000, "2025-12-16")]
-    assert site.stats()["todayVisits"] == 1
+    results(site, text, visit(2, waitedMs=3_600_000))
+    columns = "client_ms, waited_ms, day"
+    assert site.rows(f"SELECT {columns} FROM visits ORDER BY id") == [
+        (1_577_815_200_000, None, "2025-12-16"),
+        (None, 3_600_000, "2025-12-16"),
+    ]
+    assert site.stats()["todayVisits"] == 2
 
 
 def test_closed_community_counts_visits_that_its_server_sends(site, text):

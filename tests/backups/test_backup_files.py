@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.servers.server import Server
 from support.sites.backups import restore
 from support.sites.full_site import everything
 
+from koyjabo.backups import backup_queries
 from koyjabo.backups.backup_file import UnusableBackup
 
 
@@ -120,6 +123,79 @@ def test_backup_with_values_that_no_table_has_is_refused_and_nothing_changed(fil
         with pytest.raises(UnusableBackup):
             restore(empty, hostile)
         assert everything(empty) == before, what
+
+
+def number(name: str, value: int) -> tuple[str, Callable[[list[bytes]], list[bytes]]]:
+    return f"impossible number, '{name}': {value}.*Restore another backup", head_with(**{name: value})
+
+
+def empty_table(name: str) -> Callable[[list[bytes]], list[bytes]]:
+    def changed(lines: list[bytes]) -> list[bytes]:
+        head, end = json.loads(lines[0]), json.loads(lines[-1])
+        head["rows"] = end["rows"] = {**end["rows"], name: 0}
+        made = [head, *map(json.loads, lines[1:-1]), {"table": name, "columns": []}, end]
+        return [json.dumps(line).encode() + b"\n" for line in made]
+
+    return changed
+
+
+def counters_with(column: str, value: int) -> Callable[[list[bytes]], list[bytes]]:
+    """Change a column of the site's counter, and the number in the head with the same name."""
+
+    def changed(lines: list[bytes]) -> list[bytes]:
+        where = next(n for n, line in enumerate(lines) if line.startswith(b'{"table":"counters"'))
+        columns = json.loads(lines[where])["columns"]
+        rows = [dict(zip(columns, json.loads(line), strict=True)) for line in lines[where + 1 : where + 3]]
+        site = next(n for n, row in enumerate(rows) if row["scope"] == "site")
+        lines[where + 1 + site] = json.dumps([*{**rows[site], column: value}.values()]).encode() + b"\n"
+        return head_with(**{column: value})(lines) if column in json.loads(lines[0]) else lines
+
+    return changed
+
+
+FALSE = [
+    ("unknown schema.*'0000'.*Restore another backup", head_with(schema="0000")),
+    (r"unknown schema.*'\.\./\.\./x'.*Restore another backup", head_with(schema="../../x")),
+    (r"unknown schema.*'\\x1b\[2J'", head_with(schema="\x1b[2J")),
+    ("unknown schema", head_with(schema="x" * 900_000)),
+    ("newer version.*9999.*Restore it with that version", head_with(schema="9999")),
+    ("unknown table.*'sqlite_master'.*Restore another backup", empty_table("sqlite_master")),
+    ("unknown table.*'users; DROP TABLE users'", empty_table("users; DROP TABLE users")),
+    *(number(name, value) for name in ("total", "epoch", "made_ms") for value in (-1, 2**53, 2**70)),
+    ("impossible number, 'visits': -1", head_with(rows={"visits": -1})),
+    ("total 1000000000 .*differs", head_with(total=10**9)),
+    ("total 0 .*differs", head_with(total=0)),
+    ("epoch 5 differs", head_with(epoch=5)),
+    ("newer version", head_with(schema="9" * 900_000)),
+    ("'epoch': 9007199254740992", counters_with("epoch", 2**53)),
+    ("impossible revision", counters_with("revision", 2**63 - 1)),
+]
+"""Why a file with a right checksum is refused, and how to make it."""
+
+
+def test_backup_whose_head_is_false_is_refused_with_the_reason_before_anything_is_written(
+    file, empty, tmp_path, monkeypatch
+):
+    before, false = everything(empty), tmp_path / "false"
+    monkeypatch.setattr(backup_queries, "clear", None)  # the first write
+    for sentence, change in FALSE:
+        false.write_bytes(sealed(change(lines_of(file))))
+        with pytest.raises(UnusableBackup, match=sentence) as refused:
+            restore(empty, false)
+        assert len(str(refused.value)) < 300
+        assert everything(empty) == before, sentence
+
+
+def test_command_says_why_it_restores_nothing(file, sqlite_database, tmp_path):
+    """The same with a real process and a database in use."""
+    server = Server(sqlite_database, tmp_path, port=0)
+    false = tmp_path / "false"
+    for sentence, change in (FALSE[1], FALSE[5], FALSE[7]):
+        false.write_bytes(sealed(change(lines_of(file))))
+        refused = server.koyjabo("restore", "--force", str(false))
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert re.search(sentence, refused.stderr)
+        assert "Traceback" not in refused.stderr
 
 
 def without_bots(lines: list[bytes]) -> list[bytes]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -39,7 +40,6 @@ TEN_MINUTES_AGO = "const now = Date.now; Date.now = () => now() - 600_000;"
 
 @pytest.fixture
 def timed(sqlite_database, tmp_path) -> Iterator[Timed]:
-    """A server whose clock starts at the browser's time: later visits would look as if they had waited offline."""
     timed = Timed(sqlite_database, tmp_path)
     yield timed
     timed.server.kill()
@@ -119,11 +119,77 @@ def test_two_tabs_have_their_own_times(host_page, device, timed, other_site):
     first.wait_for(10)
 
 
+@pytest.mark.parametrize("years", [-5, pytest.param(5, marks=attended)])
+def test_page_on_a_device_whose_clock_is_wrong_by_years_is_attended(host_page, timed, years):
+    host_page.clock.install(time=in_years(years))
+    tab = Tab(host_page, timed)
+    timed.pass_(10)
+    tab.hide()
+    tab.wait_for(10)
+    assert waited_s(timed, tab.visit) < 60
+
+
+@pytest.mark.parametrize(
+    ("years", "waits_s", "is_measured"),
+    [
+        (-5, 600, False),
+        *(pytest.param(*case, marks=attended) for case in ((5, 600, False), (-5, 0, True), (5, 0, True))),
+    ],
+)
+def test_visit_has_waited_as_long_as_it_did_although_the_clock_was_set_meanwhile(
+    host_page, device, timed, years, waits_s, is_measured
+):
+    """Phones set their clock when the network is back, which is also when they send what has waited."""
+    host_page.clock.install(time=in_years(years))
+    host_page.evaluate("(url) => import(url).then(() => null)", module_of(timed))
+    host_page.evaluate("(url) => import(url).then(() => null)", module_of(timed).replace(".js", "-queue.js"))
+    device.context.set_offline(True)
+    begin(host_page, timed.server)
+    wait_for(host_page, lambda: state(host_page)[1] == "offline", "it finds no network")
+    (visit,) = host_page.evaluate(WAITING)
+    host_page.clock.fast_forward(1000 * waits_s)
+    host_page.clock.set_system_time(in_years(0))
+    device.context.set_offline(False)
+    wait_for(host_page, lambda: host_page.evaluate(WAITING) == [], "its queue has sent the visit")
+    assert waits_s <= waited_s(timed, visit) < waits_s + 60
+    attended = timed.database.rows(f"SELECT attended_ms IS NOT NULL FROM visits WHERE visit_id = '{visit}'")
+    assert attended == [(is_measured,)]
+
+
+@attended
+@pytest.mark.parametrize("years", [-5, 5])
+@pytest.mark.parametrize("kind", ["element", "frame", "home page"])
+def test_no_client_is_late_on_a_device_whose_clock_is_wrong(page, timed, other_site, kind, years):
+    url = f"http://localhost:{timed.server.port}"
+    page.clock.install(time=in_years(years))
+    page.goto(url if kind == "home page" else other_site)
+    if kind == "element":
+        script = f'<script type="module" src="{url}/static/js/koyjabo-count.js"></script>'
+        page.set_content(f"<koyjabo-count></koyjabo-count>{script}")
+    elif kind == "frame":
+        page.set_content(f'<iframe src="{url}/embed?counts=1"></iframe>')
+    query = "SELECT waited_ms < 60000, attended_ms IS NOT NULL, client_ms / 31536000000 FROM visits"
+    wait_for(page, lambda: timed.database.rows(query), "it is counted")
+    year = int(in_years(years).timestamp() / 31_536_000)
+    assert timed.database.rows(query) == [(True, True, year)]
+
+
+def in_years(years: float) -> datetime:
+    return datetime.now(UTC) + timedelta(days=365 * years)
+
+
+def module_of(timed: Timed) -> str:
+    return f"http://localhost:{timed.server.port}/static/js/koyjabo.js"
+
+
+def waited_s(timed: Timed, visit: str) -> float:
+    ((waited_ms,),) = timed.database.rows(f"SELECT waited_ms FROM visits WHERE visit_id = '{visit}'")
+    return waited_ms / 1000
+
+
 @attended
 def test_visit_that_was_made_offline_and_sent_later_is_not_measured(host_page, device, timed, other_site):
-    host_page.evaluate(
-        "(url) => import(url).then(() => null)", f"http://localhost:{timed.server.port}/static/js/koyjabo.js"
-    )
+    host_page.evaluate("(url) => import(url).then(() => null)", module_of(timed))
     host_page.evaluate(TEN_MINUTES_AGO)
     device.context.set_offline(True)
     begin(host_page, timed.server)

@@ -41,7 +41,7 @@ def ready(page):
 
 
 def rows(site, visitor: str) -> list[tuple]:
-    return site.database.rows(f"SELECT at_ms - client_ms FROM visits WHERE visitor_id = '{visitor}' ORDER BY id")
+    return site.database.rows(f"SELECT waited_ms FROM visits WHERE visitor_id = '{visitor}' ORDER BY id")
 
 
 def test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again(device, site):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import islice
 from threading import Timer
+from types import SimpleNamespace
 
 import pytest
 from faulty_proxy import CUT, LOST, Reply, proxy_of
@@ -51,6 +52,8 @@ def test_visit_is_counted_once_whatever_happens_to_the_line(server, proxy):
     assert receipt["visit"]["ordinal"] == receipt["stats"]["totalVisits"] == total(server) == before + 1
     sent = [json.loads(body) for _, body in proxy.asked]
     assert len(sent) == 5
+    waits_ms = [body.pop("waitedMs") for body in sent]
+    assert (waits_ms, 0 <= waits_ms[0] <= waits_ms[-1] < 60_000) == (sorted(waits_ms), True)
     assert sent == [sent[0]] * 5
     assert {**sent[0], "visitId": ""} == {
         **{"visitorId": "ayesha", "visitId": "", "page": "/history"},
@@ -58,6 +61,17 @@ def test_visit_is_counted_once_whatever_happens_to_the_line(server, proxy):
     }
     assert line.register("ayesha", sent[0]["visitId"])["visit"]["ordinal"] == before + 1
     assert line.register("ayesha")["visit"]["ordinal"] == before + 2
+
+
+def test_visit_says_how_long_it_has_waited_in_all(server, proxy, monkeypatch):
+    """The monotonic clock measures it. A program that kept the visit before the call adds that time."""
+    times_s = iter([0, 0, 0, 1, 90])
+    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: next(times_s)))
+    proxy.faults.append(BUSY)
+    with Client(proxy.url, patience=600) as line:
+        line.register("ayesha", "kept", waited_ms=3_600_000)
+    assert [json.loads(body)["waitedMs"] for _, body in proxy.asked] == [3_600_000, 3_690_000]
+    assert server.database.rows("SELECT waited_ms FROM visits WHERE visit_id = 'kept'") == [(3_690_000,)]
 
 
 def test_visits_of_a_server_are_counted_once_in_lists_of_500(server, proxy):

@@ -10,6 +10,7 @@ from support.people.api_keys import boss, call, key
 from support.people.page_readers import Reader
 
 GOOGLEBOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
+YEAR_MS = 365 * 86_400_000
 AMAZON, DHAKA, OFFICE = "3.5.140.1", "103.4.144.7", "203.0.113.7"
 
 
@@ -45,14 +46,22 @@ def test_retry_does_not_make_a_visit_automated(site):
 
 
 @pytest.mark.both_kinds
-def test_visit_of_a_page_begins_with_no_time_unless_it_was_offline(site):
-    now = site.time.ms
-    on_time, late = (None, now, now - 60_000, now + 3_600_000), (now - 60_001, 0, -5)
+def test_attended_time_begins_at_0_unless_the_visit_waited_over_a_minute(site):
+    on_time, late, impossible = (None, 0, 60_000), (60_001, 86_400_000, YEAR_MS), (-1, YEAR_MS + 1, 2**70)
     for anonymous in (False, True):
-        for timestamps, attended in ((on_time, 0), (late, None)):
-            for timestamp in timestamps:
-                send(site, timestamp=timestamp, anonymous=anonymous)
-                assert newest(site, "attended_ms") == (attended,), timestamp
+        for waits, attended in ((on_time, 0), (late, None), (impossible, 0)):
+            for waited in waits:
+                send(site, waitedMs=waited, anonymous=anonymous)
+                stored = None if waited in impossible else waited
+                assert newest(site, "attended_ms", "waited_ms") == (attended, stored), waited
+
+
+@pytest.mark.both_kinds
+def test_wrong_clock_of_a_phone_changes_nothing(site):
+    """The original client sends its clock and no waiting time, so its visits are never late."""
+    for years in (-30, -5, 0, 5, 30):
+        send(site, timestamp=site.time.ms + years * YEAR_MS)
+        assert newest(site, "attended_ms", "waited_ms", "day") == (0, None, "2025-12-16"), years
 
 
 @pytest.mark.both_kinds

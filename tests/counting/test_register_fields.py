@@ -19,6 +19,7 @@ BAD_FIELDS = {
         *("abc", "", "12.5", "0x10", "1_000", "१२", 12.5, True, False, [], {}),
         *(float("nan"), float("inf"), [1702757318000]),
     ),
+    "waitedMs": ("abc", "5", 12.5, True, [], {}, float("nan")),
     **dict.fromkeys(("userAgent", "referrer", "page"), (5, 1.5, True, ["x"], {"x": 1})),
     "visitId": ("", "a" * 129, "a b", "~made-up", "é", "a\n", 5, True, ["1"]),
     "communityId": (5, True, ["x"], {}),

@@ -125,14 +125,23 @@ def test_open_page_is_written_every_five_minutes_without_being_counted_twice(wor
 
 
 def test_late_visit_gets_no_time(worker):
-    late_ms = worker.time.ms - 61_000
-    worker.site.register(visitId="1", timestamp=late_ms)
+    worker.site.register(visitId="1", waitedMs=61_000)
     worker.open("socket", visit="1")
     worker.open("unnamed")
     worker.time.pass_(seconds=5)
     worker.close("socket")
     worker.close("unnamed")
     assert worker.attended_s("1") == 0
+
+
+def test_visit_of_a_phone_with_a_wrong_clock_gets_its_time(worker):
+    for visit, years in (("1", -5), ("2", 5)):
+        worker.site.register(visitId=visit, timestamp=worker.time.ms + years * 365 * 86_400_000)
+        worker.open(visit, visit=visit)
+    worker.time.pass_(seconds=5)
+    for visit in "12":
+        worker.close(visit)
+        assert worker.attended_s(visit) == 5
 
 
 def test_unexpected_error_loses_no_spans_unless_it_is_repeated(worker, monkeypatch):

@@ -147,13 +147,18 @@ def test_visit_has_an_address_with_all_that_is_known(site, admin, example):
 def test_visit_that_waited_says_when_it_was_opened_and_when_it_was_counted(other):
     """A device can claim any time without doing harm."""
     site, admin, now_ms = other, panel(other), other.time.ms
-    waited = site.register("tunnel", timestamp=now_ms - 3_120_000).ordinal
-    at_once = site.register("road", timestamp=now_ms - 50_000).ordinal
+    waited = site.register("tunnel", waitedMs=3_120_000, timestamp=now_ms - 10 * 365 * 86_400_000).ordinal
+    at_once = site.register("road", waitedMs=50_000, timestamp=now_ms - 50_000).ordinal
+    wrong = site.register("wrong", timestamp=now_ms - 3_120_000).ordinal
     claims = [site.register(f"claim{claim}", timestamp=claim).ordinal for claim in (2**63 - 1, -(2**63) + 1, 0)]
     page = words(admin.get(f"/admin/visits/{waited}"))
     assert re.search(
-        r"Opened 17 Dec 2025, 11:08:00 \(Asia/Dhaka\) Time on the device.* Counted 17 Dec 2025, 12:00", page
+        r"Opened 17 Dec 2025, 11:08:00 \(Asia/Dhaka\) A visit made offline.* Counted 17 Dec 2025, 12:00", page
     )
+    assert "Device clock 20 Dec 2015, 12:00" in page
+    page = words(admin.get(f"/admin/visits/{wrong}"))
+    assert "Opened" not in page
+    assert "Device clock 17 Dec 2025, 11:08:00" in page
     page = words(admin.get(f"/admin/visits/{at_once}"))
     assert "Opened" not in page
     assert "Device clock 17 Dec 2025, 11:59:10" in page

@@ -6,25 +6,46 @@ from html import escape
 
 import pytest
 from support.application.site import Site
+from support.clients.members import Member
 from support.people.admins import panel
+from support.programs.processes import wait_until
+
+ADDRESSES = {
+    "/admin/insights?range=7d&page=%2F": "/admin/?range=7d&page=%2F",
+    "/admin/realtime": "/admin/live",
+    "/admin/users?q=a": "/admin/people?q=a",
+    "/admin/users/a%20b%3F": "/admin/people/a%20b%3F",
+    "/admin/install": "/admin/connect",
+    "/admin/health": "/admin/server",
+    "/admin/system": "/admin/server",
+    "/admin/getting-started": "/admin/server",
+    "/admin/export": "/admin/data",
+    "/admin/receipt": "/receipt",
+}
 
 
-@pytest.mark.parametrize(
-    ("earlier", "now"),
-    {
-        "/admin/insights?range=7d&page=%2F": "/admin/?range=7d&page=%2F",
-        "/admin/realtime": "/admin/live",
-        "/admin/users?q=a": "/admin/people?q=a",
-        "/admin/users/a%20b%3F": "/admin/people/a%20b%3F",
-        "/admin/install": "/admin/connect",
-        "/admin/health": "/admin/server",
-        "/admin/system": "/admin/server",
-        "/admin/getting-started": "/admin/server",
-        "/admin/export": "/admin/data",
-        "/admin/receipt": "/receipt",
-    }.items(),
-)
+@pytest.mark.parametrize(("earlier", "now"), ADDRESSES.items())
 def test_an_earlier_address_redirects_with_its_query(sqlite_database, earlier, now):
     with Site(sqlite_database.url) as site:
         answer = panel(site).get(earlier, 301)
         assert f'href="{escape(now)}"' in answer
+
+
+def test_earlier_addresses_redirect_while_the_database_is_away(sqlite_server):
+    """People follow these links when something is wrong. The current page checks who may see it."""
+    admin = Member(sqlite_server)
+    sqlite_server.database.rows(f"UPDATE users SET is_admin = true WHERE id = '{admin.id}'")
+    cookie = "; ".join(f"{name}={value}" for name, value in admin.http.cookies.items())
+
+    def status(path: str) -> tuple[int, str | None]:
+        answer = sqlite_server.get(path, headers={"Accept": "text/html", "Cookie": cookie}, allow_redirects=False)
+        return answer.status_code, answer.headers.get("Location")
+
+    assert status("/admin/server")[0] == 200
+    path = sqlite_server.database.path
+    path.rename(f"{path}.away")
+    wait_until(lambda: status("/admin/people")[0] == 503, "the database is away")
+    assert {earlier: status(earlier) for earlier in ADDRESSES} == {
+        earlier: (301, now) for earlier, now in ADDRESSES.items()
+    }
+    assert status("/admin/server")[0] == 200

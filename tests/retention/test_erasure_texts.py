@@ -28,7 +28,7 @@ SAID: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("the campaign", "ক্যাম্পেইন"),
     ),
     "id ordinal day_number": (NOT_SAID, ("number", "নম্বর")),
-    "at_ms day hour_s": (NOT_SAID, ("time", "সময়")),
+    "at_ms day hour_s waited_ms": (NOT_SAID, ("time", "সময়")),
     "scope": (NOT_SAID, ("community", "কমিউনিটি")),
     "page": (NOT_SAID, ("page", "পাতা")),
     "place": (NOT_SAID, ("location", "স্থান")),

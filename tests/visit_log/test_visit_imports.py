@@ -130,6 +130,7 @@ BAD_JSON = {
         )
         for name, values in {
             "attended_ms": (-1, 1.5, True, "1e3", "1_000", 30 * DAY_MS + 1),
+            "waited_ms": (-1, "soon", 365 * DAY_MS + 1),
             "acted": ("1", 1, "yes"),
             "automated": ("0", [], "no"),
             "own": ("maybe",),
@@ -276,7 +277,11 @@ def test_evidence_is_imported_and_a_stored_visit_keeps_its_own(site):
 def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
     """This includes the campaign channel of a visit that had only a term, which was erased."""
     site.register(
-        "a", userAgent=PHONE, referrer="https://m.facebook.com/x", page="/?utm_source=mail&utm_campaign=%E0%A6%95"
+        "a",
+        userAgent=PHONE,
+        referrer="https://m.facebook.com/x",
+        page="/?utm_source=mail&utm_campaign=%E0%A6%95",
+        waitedMs=365 * DAY_MS,
     )
     site.register("a", page="/?utm_term=a")
     site.services[Erasure].forget("a")
@@ -292,9 +297,10 @@ def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
         "ক",
     ):
         assert fragment in text
-    columns = "SELECT visitor_id, visit_id, user_agent, referrer, language, campaign, page FROM visits ORDER BY id"
+    columns = "visitor_id, visit_id, user_agent, referrer, language, campaign, page, waited_ms"
+    columns = f"SELECT {columns} FROM visits ORDER BY id"
     before = site.rows(columns)
-    assert before[1][5] is not None
+    assert (before[1][5] is not None, before[0][7]) == (True, 365 * DAY_MS)
     site.rows("DELETE FROM visits")
     assert bring(site, text, kind) == Imported(2, 0)
     assert site.rows(columns) == before

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from http.client import HTTPResponse
 from itertools import chain, repeat
 from threading import Event as Flag
@@ -69,28 +70,30 @@ class Client:
         """Count a visitor's visit once: retries send the same `visit_id`, which is generated if it is None.
 
         `fields` are further fields of POST /api/visitor/register: `page`, `referrer`, `user_agent`, `timestamp`,
-        `community_id`, `anonymous`.
+        `waited_ms` (how long the visit has waited before this call), `community_id`, `anonymous`.
         """
+        began_s = time.monotonic()
         body = {_camel_case(name): value for name, value in fields.items() if value is not None}
         body.update(visitorId=visitor_id, visitId=visit_id or uuid.uuid4().hex)
-        return cast(Receipt, self._call("/api/visitor/register", json.dumps(body).encode()))
+        return cast(Receipt, self._call("/api/visitor/register", partial(_waiting, body, began_s)))
 
     def register_visits(self, visits: Iterable[Mapping[str, Any]]) -> list[VisitResult]:
         """Count visits seen by your server, each of them once. Needs an API key with `visits:write`.
 
-        A visit has `visitor_id` and optionally `visit_id`, `at` (ms, or ISO 8601 with an offset), `page`, `referrer`,
-        `user_agent`, `language`, `address`, `community_id`. Returns a result for each visit, in the same order:
-        `ordinal` and `duplicate`, or `error` and `code` for an invalid visit. Visits are sent in requests of at most
-        500. If a request raises an error, the visits in earlier requests have been counted. Repeating all visits with
-        the same `visit_id` counts none twice.
+        A visit has `visitor_id` and optionally `visit_id`, `at` (ms, or ISO 8601 with an offset), `waited_ms`, `page`,
+        `referrer`, `user_agent`, `language`, `address`, `community_id`. Returns a result for each visit, in the same
+        order: `ordinal` and `duplicate`, or `error` and `code` for an invalid visit. Visits are sent in requests of at
+        most 500. If a request raises an error, the visits in earlier requests have been counted. Repeating all visits
+        with the same `visit_id` counts none twice.
         """
+        began_s = time.monotonic()
         bodies = [{_camel_case(name): value for name, value in visit.items() if value is not None} for visit in visits]
         for body in bodies:
             body.setdefault("visitId", uuid.uuid4().hex)
         results: list[VisitResult] = []
         for start in range(0, len(bodies), MOST_VISITS):
-            sent = json.dumps({"visits": bodies[start : start + MOST_VISITS]}).encode()
-            results += self._call("/api/visits", sent)["results"]
+            batch = partial(_waiting_list, bodies[start : start + MOST_VISITS], began_s)
+            results += self._call("/api/visits", batch)["results"]
         return results
 
     def stats(self) -> Stats:
@@ -132,11 +135,12 @@ class Client:
                 pass
             self._closed.wait(max(wait, next(pauses)))
 
-    def _call(self, path: str, body: bytes | None = None) -> Any:
+    def _call(self, path: str, body: Callable[[], Any] | None = None) -> Any:
+        """`body` is called for each attempt, because it says how long its visits have waited."""
         until = time.monotonic() + self._patience
         for pause in _pauses(PAUSES_S):
             try:
-                return self._answer(path, body)
+                return self._answer(path, None if body is None else json.dumps(body()).encode())
             except ApiError as error:
                 wait = max(pause, error.retry_after or 0)
                 if error.status not in AGAIN or self._is_over(until, wait):
@@ -182,6 +186,15 @@ def _listed(value: Any) -> Iterable[Any]:
     if value is None:
         return ()
     return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _waiting_list(bodies: Iterable[Mapping[str, Any]], since_s: float) -> dict[str, Any]:
+    return {"visits": [_waiting(body, since_s) for body in bodies]}
+
+
+def _waiting(body: Mapping[str, Any], since_s: float) -> dict[str, Any]:
+    """The body of a visit that has waited since `since_s`, monotonic, and possibly before."""
+    return {**body, "waitedMs": body.get("waitedMs", 0) + round(1000 * (time.monotonic() - since_s))}
 
 
 def _camel_case(name: str) -> str:

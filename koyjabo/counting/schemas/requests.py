@@ -22,6 +22,7 @@ from koyjabo.webkit.schemas.fields import (
     Text,
     VisitId,
     VisitorId,
+    Waited,
     refuse,
     text,
     visit_id,
@@ -51,6 +52,12 @@ class NewVisitBody(Body):
     visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
     timestamp: Milliseconds = Field(
         None, description="ms since 1970 by the client's clock; also as a string of digits", examples=[1702757318000]
+    )
+    waitedMs: Waited = Field(
+        None,
+        description="how long the visit has waited to be sent, in ms: the difference between two readings of the "
+        "client's clock. Over 365 days or negative: ignored",
+        examples=[3],
     )
     userAgent: Text = Field(None, description="default: the User-Agent header")
     referrer: Text = Field(None, description='stored as origin and path; "direct" means none')
@@ -83,6 +90,7 @@ class NewVisitBody(Body):
             visit_id=self.visitId,
             at_ms=at_ms,
             client_ms=self.timestamp,
+            waited_ms=self.waitedMs,
             referrer=None if self.referrer == "direct" else without_query(self.referrer),
             user_agent=self.userAgent,
             page=page_path(self.page),
@@ -129,8 +137,8 @@ class SentVisitsBody(Body):
     largest = LARGER_BODY
 
     visits: Annotated[list[Any], BeforeValidator(_list)] = Field(
-        description="objects with visitorId, visitId and optionally at, page, referrer, userAgent, language, address "
-        "(used for the location and kind of network, not stored) and communityId",
+        description="objects with visitorId, visitId and optionally at, waitedMs, page, referrer, userAgent, language, "
+        "address (used for the location and kind of network, not stored) and communityId",
         examples=[[{"visitorId": "v-81", "visitId": "req-5512", "page": "/fares", "address": "203.0.113.7"}]],
         json_schema_extra={"maxItems": MAX_VISITS},
     )
@@ -144,6 +152,7 @@ class SentVisit(BaseModel):
     visitorId: VisitorId
     visitId: Annotated[str, BeforeValidator(visit_id)]
     at: Moment = None
+    waitedMs: Waited = None
     page: Address = None
     referrer: Text = None
     userAgent: Text = None
@@ -167,6 +176,7 @@ class SentVisit(BaseModel):
         body = NewVisitBody.model_construct(
             visitorId=self.visitorId,
             timestamp=self.at,
+            waitedMs=self.waitedMs,
             userAgent=self.userAgent,
             referrer=self.referrer,
             visitId=self.visitId,

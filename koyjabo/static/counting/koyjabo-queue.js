@@ -18,7 +18,7 @@
  * @property {boolean} isRegistered
  */
 
-const KEPT_MS = 365 * 86_400_000; // RETENTION_DAYS: how long the server recognises retries
+const MAX_WAITED_MS = 365 * 86_400_000; // the server ignores longer ones
 const PAUSE_MS = 1_000; // so that events that happen together are sent together
 const MOST_PROPERTIES = 10;
 const NAME = /^[a-z]\w{0,63}$/i;
@@ -104,29 +104,41 @@ function first(entries, most = MOST) {
   return entries.slice(0, end);
 }
 
-/** The request body for these entries. @param {Entry[]} entries */
-const written = (entries) => JSON.stringify({ ...entries[0].body, events: entries[0].visit && entries.flatMap(({ body }) => body.events) });
+/**
+ * How long a visit has waited, in ms. The device's clock also counts the time when the device slept or this page was
+ * not open. If it was set while the visit waited, the page's own clock is used. That is right for a visit of this page.
+ * @param {string} id
+ */
+function waited(id) {
+  const openedMs = parseInt(id, 36), pageMs = Math.round(performance.timeOrigin + performance.now()) - openedMs;
+  const deviceMs = Date.now() - openedMs;
+  return deviceMs > pageMs && deviceMs < MAX_WAITED_MS ? deviceMs : pageMs;
+}
+
+/** The request body for these entries: a visit, or events. @param {Entry[]} entries */
+function written(entries) {
+  const [{ id, visit, body }] = entries;
+  const more = visit ? { events: entries.flatMap(({ body }) => body.events) } : { waitedMs: waited(id) };
+  return JSON.stringify({ ...body, ...more });
+}
 
 /**
  * @param {Entry[]} entries  @returns {Promise<number | void>}  ms to wait; 0 if they are counted; undefined if one of
  *   them never will be
  */
 async function send(entries) {
-  const [{ id, url, body }, another] = entries;
-  let error = "too old";
-  if (Date.now() - parseInt(id, 36) < KEPT_MS) { // a timestamp in the future has no age
-    try {
-      const answer = await fetch(url, { method: "POST", body: written(entries), keepalive: true, signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) });
-      // A response that is not JSON comes from a proxy or a captive portal, not from the server.
-      ({ error } = await answer.json());
-      isDelayed = answer.status > 499 || answer.status === 429;
-      if (isDelayed) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
-      if (answer.ok) return 0;
-    } catch {
-      return REST_MS;
-    }
+  const [{ url, body }, another] = entries;
+  try {
+    const answer = await fetch(url, { method: "POST", body: written(entries), keepalive: true, signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) });
+    // A response that is not JSON comes from a proxy or a captive portal, not from the server.
+    const { error } = await answer.json();
+    isDelayed = answer.status > 499 || answer.status === 429;
+    if (isDelayed) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
+    if (answer.ok) return 0;
+    if (!another) console.warn("Not counted:", error, body);
+  } catch {
+    return REST_MS;
   }
-  if (!another) console.warn("Not counted:", error, body);
 }
 
 /** @returns {Promise<number>}  ms until the next try; 0 if nothing is waiting */

@@ -22,6 +22,9 @@ from koyjabo.core.sanitize import has_visible, tidy_name, truncate, whole
 
 LARGEST_INT64 = 2**63 - 1
 
+MAX_WAITED_MS = 365 * 86_400_000
+"""Maximum time that a visit can say it has waited, ms."""
+
 LONGEST_NAME = 200
 NAME_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 NAME_TOO_LONG = N_("must not be longer than 200 characters")
@@ -72,6 +75,15 @@ def _milliseconds(value: Any) -> int | None:
     return value if abs(value) <= LARGEST_INT64 else None
 
 
+def _waited(value: Any) -> int | None:
+    """Accept any whole number. A number that no client can have measured becomes None: a device's clock may be set
+    while a visit waits.
+    """
+    if value is not None and not is_whole(value):
+        raise refuse("must be a whole number of milliseconds")
+    return int(value) if value is not None and 0 <= value <= MAX_WAITED_MS else None
+
+
 def text(value: Any) -> str | None:
     if value is None:
         return None
@@ -113,6 +125,8 @@ Milliseconds = Annotated[
     BeforeValidator(_milliseconds),
     WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^{INTEGER.pattern}$"}, NULL]}),
 ]
+
+Waited = Annotated[int | None, BeforeValidator(_waited), WithJsonSchema({"anyOf": [{"type": "integer"}, NULL]})]
 
 
 def text_up_to(value: Any, longest: int, too_long: str) -> str:

@@ -38,7 +38,7 @@ def admin(site):
     measured.
     """
     site.time.go_to("2025-12-10T10:00:00+06:00")
-    site.register("pixel", visitId="1", page="/", timestamp=1)
+    site.register("pixel", visitId="1", page="/", waitedMs=61_000)
     site.time.go_to("2025-12-16T10:00:00+06:00")
     for visitor, seconds in LENGTHS_S.items():
         attend(site, visitor, seconds)

@@ -25,7 +25,7 @@ LEAST = {
         sockets.stats_stream sockets.share_stream
         pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
         pages.choose_language pages.choose_theme pages.install pages.embed
-        pages.receipt
+        pages.receipt pages.moved
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
         pages.log_in_with_provider pages.take_provider_answer
@@ -52,7 +52,7 @@ LEAST = {
         pages.new_community pages.create_community pages.join_community
     """,
     VIEWER: """
-        admin.overview admin.moved admin.realtime admin.install admin.audit admin.visits admin.visit
+        admin.overview admin.realtime admin.install admin.audit admin.visits admin.visit
         admin.communities admin.community admin.users admin.user admin.health admin.data admin.settings admin.find
         admin.search admin.state admin.design admin.list_annotations
         sockets.panel_stream

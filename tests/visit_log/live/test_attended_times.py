@@ -124,7 +124,7 @@ def test_spans_of_another_worker_that_are_none_are_refused(pages):
 
 
 def test_late_visit_gets_no_time_and_no_act(pages):
-    pages.site.register("ayesha", visitId="1", timestamp=pages.site.time.ms - 100_000)
+    pages.site.register("ayesha", visitId="1", waitedMs=100_000)
     pages.open("tab", "ayesha", "1")
     assert pages.attended() == {"1": (None, None, "")}
     pages.attendance.pages.show("tab", False, True)

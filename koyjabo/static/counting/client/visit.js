@@ -81,11 +81,13 @@ export class Visit {
   /** @returns {Promise<Stats | void>}  undefined if it was not registered; the queue then sends it again */
   async send() {
     const { who, fields, visitId } = this;
+    const timestamp = parseInt(visitId, 36); // when it was opened
     const body = {
       ...who,
       ...fields,
       visitId,
-      timestamp: parseInt(visitId, 36), // when it was opened
+      timestamp,
+      waitedMs: Date.now() - timestamp,
       userAgent: navigator.userAgent,
       webdriver: navigator.webdriver || undefined,
       referrer: document.referrer || "direct",
