@@ -136,7 +136,7 @@ def test_page_on_a_device_whose_clock_is_wrong_by_years_is_attended(host_page, t
         *(pytest.param(*case, marks=attended) for case in ((5, 600, False), (-5, 0, True), (5, 0, True))),
     ],
 )
-def test_visit_has_waited_as_long_as_it_did_although_the_clock_was_set_meanwhile(
+def test_visit_has_waited_as_long_as_it_did_although_the_clock_was_set(
     host_page, device, timed, years, waits_s, is_measured
 ):
     """Phones set their clock when the network is back, which is also when they send what has waited."""
