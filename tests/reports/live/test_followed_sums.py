@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import pytest
 from support.application.site import Site, Time
+from support.sites.full_site import rebuild, use_small_blocks
 
+from koyjabo.models import SITE, Scope
 from koyjabo.reports.live import live as live_module
 from koyjabo.reports.log import block_queries
+from koyjabo.reports.log import log as log_module
+from koyjabo.reports.log.blocks import Block
 from koyjabo.reports.log.log import Log
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
 
 FRIDAY, SATURDAY = "2025-10-10", "2025-10-11"
 AT_HOME = {"page": Filter(frozenset(["/"]))}
+MIRPUR, UTTARA = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a12")
+NOT_ONE = {"page": Filter(none_of=frozenset(["/nowhere"]))}
 
 
 @pytest.fixture
@@ -101,3 +107,46 @@ def test_a_visit_that_was_not_measured_is_not_attended(site):
     attended = {"attended": Filter(none_of=frozenset(["none"]))}
     site.services[ReportServices].reports._database.write(block_queries.remove_all)
     assert visits(site, Question(FRIDAY, SATURDAY, filters=attended)) == 1
+
+
+def test_report_of_a_community_reads_only_its_rows(site, monkeypatch):
+    """Twenty visits cost the same on a site with 400,000 others. The second question reads no block again."""
+    use_small_blocks(monkeypatch)
+    site.add_community(MIRPUR)
+    for number in range(80):
+        here = {"communityId": MIRPUR} if number in (16, 50, 77) else {}
+        site.register(f"v{number}", page="/", **here)
+        event = {"id": str(number), "name": "search"}
+        site.post("/api/events", json={"visitorId": f"v{number}", "events": [event]})
+    rebuild(site)
+    read, unpack, rows, unpacked = Log.rows, Block.unpack, [], []
+
+    def rows_read(log, *args):
+        for batch in read(log, *args):
+            rows.append(len(batch.all("id")))
+            yield batch
+
+    monkeypatch.setattr(Log, "rows", rows_read)
+    monkeypatch.setattr(Block, "unpack", lambda *args: unpacked.append(args) or unpack(*args))
+    monkeypatch.setattr(log_module, "MOST_KEPT", 0)
+    for filters, blocks in (NOT_ONE, 4), ({"page": Filter(none_of=frozenset(["/nothing"]))}, 0):
+        rows.clear()
+        unpacked.clear()
+        figures = site.services[ReportServices].reports.summary(Question(FRIDAY, SATURDAY, MIRPUR, filters)).figures
+        assert (figures.visits, figures.events) == (3, 3)
+        assert len(unpacked) <= blocks
+        assert sum(rows) <= 2 * 3 + 2 * 8, "its three visits, its three events, and the open blocks"
+
+
+def test_questions_of_one_community_leave_the_sums_of_others(site, monkeypatch):
+    live, days = site.services[ReportServices].reports.live, (FRIDAY, SATURDAY)
+    monkeypatch.setattr(live_module, "MOST_KEPT", 40_000)
+    monkeypatch.setattr(live_module, "MAX_QUESTIONS", 12)
+    visits(site, Question(*days))
+    visits(site, Question(*days, UTTARA))
+    for page in range(40):
+        visits(site, Question(*days, MIRPUR, {"page": Filter(frozenset([f"/{page}"]))}))
+        visits(site, Question(*days, MIRPUR, {"viewed_page": Filter(frozenset([f"/{page}"]))}))
+    kept = [question.scope for _, question, _ in live._asked]
+    assert kept.count(SITE) == kept.count(UTTARA) == 1
+    assert 0 < kept.count(MIRPUR) <= 12
