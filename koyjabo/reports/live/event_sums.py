@@ -92,7 +92,9 @@ class VisitsWithEvents:
         drop_largest(self._known, dict.fromkeys(self._known, 1), MOST_KNOWN)
         return ids
 
-    def check(self, session: Reading, events: Log, scope: str, dimension: str, filter_: Filter) -> Callable[[Rows], None]:
+    def check(
+        self, session: Reading, events: Log, scope: str, dimension: str, filter_: Filter
+    ) -> Callable[[Rows], None]:
         """Return a check that keeps the visits that pass a filter on events."""
         some, all_, no = (
             self._ids_and_pages(session, events, scope, dimension, _texts(values))

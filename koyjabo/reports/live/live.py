@@ -40,7 +40,7 @@ MOST_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
 """Maximum bytes for all sums, and the bytes that a question takes up even without sums."""
 
 MAX_QUESTIONS = 200
-"""Maximum number of questions with sums for one community. Each of them costs time when a visit's attended time changes."""
+"""Maximum number of questions with sums for one community. Each takes time when a visit's attended time changes."""
 
 
 class Read(NamedTuple):

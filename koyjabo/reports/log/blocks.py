@@ -125,7 +125,7 @@ class Block:
         }
         return Block(self.kind, self.first, self.last, columns, self.values)
 
-    def part(self, scope: str, start: int, end: int) -> Part | None:
+    def copied(self, scope: str, start: int, end: int) -> CopiedRows | None:
         """Return a scope's rows between two positions, or None if they are a large part of the rows there."""
         scopes = self.values["scope"]
         number = scopes.index(scope) if scope in scopes else -1
@@ -138,7 +138,7 @@ class Block:
             rows.columns[name] = array("H", map(numbers.__getitem__, rows.columns[name]))
             values[name] = list(map(self.values[name].__getitem__, numbers))
         rows.values = values
-        return Part(rows, places)
+        return CopiedRows(rows, places)
 
     def places(self, ids: Iterable[int]) -> Iterator[int]:
         """Yield the positions of rows with these ids. Skips removed rows."""
@@ -183,9 +183,8 @@ class Block:
     def scopes_of(start: bytes) -> list[str] | None:
         """Return the scopes of a packed block's rows, from its first bytes; None if these are too few."""
         head = zlib.decompressobj().decompress(start)[4:].decode(errors="ignore")
-        _, name, rest = head.partition('"scope":')
         try:
-            scopes: list[str] = json.JSONDecoder().raw_decode(rest)[0]
+            scopes: list[str] = json.JSONDecoder().raw_decode(head.partition('"scope":')[2])[0]
         except ValueError:
             return None
         return scopes
@@ -206,7 +205,7 @@ class Block:
         return cls(kind, first, last, columns, {name: _shared(values[name]) for name in kind.coded})
 
 
-class Part(NamedTuple):
+class CopiedRows(NamedTuple):
     """Some rows of a block as a block that has only their values, and their positions in the whole block."""
 
     block: Block

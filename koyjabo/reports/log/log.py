@@ -17,7 +17,7 @@ from koyjabo.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.models import SITE
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import BlockHead, Reading
-from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, Part, Rows, Seen
+from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, CopiedRows, Rows, Seen
 from koyjabo.reports.log.row_queries import ReadRows
 
 MOST_UNREAD = 100_000
@@ -29,7 +29,7 @@ AT_ONCE = 20_000
 MOST_KEPT = 12 * 1024 * 1024
 """Maximum bytes of uncompressed blocks in memory."""
 
-MAX_PARTS, PART_SIZE = 2 * 1024 * 1024, 2_500
+MAX_COPIES, COPY_SIZE = 2 * 1024 * 1024, 2_500
 """Maximum bytes of communities' rows that are copied out of blocks, and the bytes that a copy takes without rows."""
 
 Changes = Mapping[int, Seen]
@@ -83,8 +83,8 @@ class Log:
         self._size = 0  # size of `_kept` in bytes
         self._learned = 0  # the number of closed blocks whose scopes are known
         self._places: defaultdict[str, BitMap] = defaultdict(BitMap)  # of those blocks, by the scopes of their rows
-        self._parts: dict[tuple[int, str], Part] = {}  # by place and community; the most recently used is last
-        self._parts_size = 0
+        self._copies: dict[tuple[int, str], CopiedRows] = {}  # by place and community; the most recently used is last
+        self._copies_size = 0
 
     def refresh(self, session: Reading, newest: int) -> None:
         """Read all new rows up to the id `newest`. Raises StillCounting."""
@@ -147,8 +147,8 @@ class Log:
             if rows:
                 changed = block.only(rows)
                 for number in set(changed.columns["scope"]):
-                    if part := self._parts.get((place, block.values["scope"][number])):
-                        part.block.patch(changes)
+                    if copy := self._copies.get((place, block.values["scope"][number])):
+                        copy.block.patch(changes)
                 lengths = zip(before["attended_ms"], before["facts"], strict=True)
                 yield AttendedRows(changed, place, rows, dict(zip(before["id"], lengths, strict=True)))
         self._patches.update(changes)
@@ -197,20 +197,21 @@ class Log:
 
     def _rows(self, session: Reading, place: int, scope: str, start: int = 0, end: int = SIZE) -> Rows:
         """Return a block's rows between two positions. For a community, these are its rows if they are few of them."""
-        part = self._parts.pop((place, scope), None)
-        if part is None:
+        copy = self._copies.pop((place, scope), None)
+        if copy is None:
             block, is_open = self._block(session, place), place == len(self._heads)
             end = min(end, len(block))
-            part = None if scope == SITE else block.part(scope, start if is_open else 0, end if is_open else len(block))
-            if part is None:
+            if scope != SITE:
+                copy = block.copied(scope, start, end) if is_open else block.copied(scope, 0, len(block))
+            if copy is None:
                 return Rows(block, start, end)
-            if is_open:
-                return Rows(part.block, 0, len(part.block))
-            self._parts_size += part.block.size + PART_SIZE
-        self._parts[place, scope] = part
-        while self._parts_size > MAX_PARTS and len(self._parts) > 1:
-            self._parts_size -= self._parts.pop(next(iter(self._parts))).block.size + PART_SIZE
-        return Rows(part.block, bisect_left(part.places, start), bisect_left(part.places, end))
+            if is_open:  # it grows, so no copy is kept
+                return Rows(copy.block, 0, len(copy.block))
+            self._copies_size += copy.block.size + COPY_SIZE
+        self._copies[place, scope] = copy
+        while self._copies_size > MAX_COPIES and len(self._copies) > 1:
+            self._copies_size -= self._copies.pop(next(iter(self._copies))).block.size + COPY_SIZE
+        return Rows(copy.block, bisect_left(copy.places, start), bisect_left(copy.places, end))
 
     def _block(self, session: Reading, place: int) -> Block:
         if place == len(self._heads):
