@@ -134,7 +134,7 @@ def test_equal_pages_share_the_next_snapshot():
     calls += [in_thread(lambda: queue.read(["a"], NOBODY)) for _ in range(7)]
     wait_until(lambda: waiting.calls == 8, "all of them wait")
     gate.open.release(2)
-    assert [call.result() for call in calls] == [["a of 1"], *[["a of 2"]] * 8]
+    assert [call.result(PATIENCE_S) for call in calls] == [["a of 1"], *[["a of 2"]] * 8]
 
 
 def test_report_that_fails_fails_no_other():
@@ -143,8 +143,8 @@ def test_report_that_fails_fails_no_other():
     first, *others = begin(queue, gate, "a"), *(wait(queue, name) for name in ("b", "wrong", "c"))
     gate.open.release(4)
     with pytest.raises(ValueError, match="its own fault"):
-        others[1].result()
-    assert [call.result() for call in (first, others[0], others[2])] == [["a of 1"], ["b of 2"], ["c of 4"]]
+        others[1].result(PATIENCE_S)
+    assert [call.result(PATIENCE_S) for call in (first, others[0], others[2])] == [["a of 1"], ["b of 2"], ["c of 4"]]
     assert gate.most == 1, "one after another"
 
 
@@ -155,13 +155,18 @@ def test_panel_goes_first_and_has_no_pause():
     gate.seconds = 5
     calls = [begin(queue, gate, "mirpur", of("mirpur")), wait(queue, "uttara", of("uttara"))]
     calls.append(wait(queue, "panel", PANEL))
-    gate.open.release(2)
-    assert calls[-1].result() == ["panel of 2"]
-    assert not calls[1].done()
+    gate.open.release()
+    assert gate.begun.acquire(timeout=PATIENCE_S)
+    gate.seconds = 0
+    gate.open.release()
+    assert calls[-1].result(PATIENCE_S) == ["panel of 2"]
+    calls.append(begin(queue, gate, "page", PANEL))
+    assert gate.reads == ["mirpur", "panel", "page"]
     gate.clock.pass_(5)
-    gate.open.release(2)
-    queue.read(["panel again"], PANEL)
-    assert calls[1].result()[0].startswith("uttara")
+    calls.append(wait(queue, "another page", PANEL))
+    gate.open.release(3)
+    assert calls[-1].result(PATIENCE_S) == ["another page of 4"]
+    assert calls[1].result(PATIENCE_S) == ["uttara of 5"]
 
 
 def test_reader_who_has_used_the_least_time_goes_first():
@@ -175,7 +180,7 @@ def test_reader_who_has_used_the_least_time_goes_first():
     gate.open.release(3)
     gate.seconds = 0
     for call in calls:
-        call.result()
+        call.result(PATIENCE_S)
     assert gate.reads[2:] == ["uttara", "mirpur"]
 
 
@@ -194,7 +199,7 @@ def test_reader_who_has_used_up_a_minute_waits_and_others_do_not():
     assert not any(call.done() for call in late)
     gate.clock.pass_(2)  # it rests for 10 s
     queue.read(["another"], of("uttara", "babul"))
-    assert sorted(call.result()[0].split()[0] for call in late) == ["community", "user"]
+    assert sorted(call.result(PATIENCE_S)[0].split()[0] for call in late) == ["community", "user"]
 
 
 def test_report_that_waits_too_long_or_behind_too_many_is_refused(monkeypatch):
@@ -211,7 +216,7 @@ def test_report_that_waits_too_long_or_behind_too_many_is_refused(monkeypatch):
     other = wait(queue, "c", of("uttara", "ayesha"))
     gate.open.release(3)
     for call in (first, waiting, other):
-        call.result()
+        call.result(PATIENCE_S)
 
 
 def test_report_that_nobody_waits_for_is_not_read():
@@ -219,7 +224,7 @@ def test_report_that_nobody_waits_for_is_not_read():
     queue = ScanQueue(gate)
     first, left = begin(queue, gate, "a"), wait(queue, "b", Reader(is_wanted=lambda: False))
     gate.open.release(2)
-    first.result()
+    first.result(PATIENCE_S)
     with pytest.raises(TooBusy):
-        left.result()
+        left.result(PATIENCE_S)
     assert gate.reads == ["a"]

@@ -1,5 +1,5 @@
-"""The order in which reports read rows on the one thread for scans: the panel's first, then those of the readers that
-have used the least of its time.
+"""Decides which report reads rows next on the one thread for scans: the panel goes first, then the reader who has
+used the least of its time.
 """
 
 from __future__ import annotations
