@@ -49,12 +49,13 @@ LINES_OF_CODE = {
     "realtime": 966,  # pushes views; pages used to request all their parts
     "receipts": 394,  # has the last backup, and the forms for recount and total, which were in the panel
     "recounts": 640,  # run every night; Health no longer has its recount and adjustments
-    "reports": 6673,  # attended time in every figure, and its switches; 7,233 before the block engine
+    # a queue of scans with a share for each reader, and an index of communities; the limits of views are gone
+    "reports": 6844,
     "retention": 611,  # stores a day's sums before its rows are deleted, instead of the projection
     # sockets in rotation, and a budget of frames; the set of added files and the timer of pipelined requests are gone
     "server": 3320,
     "settings": 835,  # OWN_ADDRESSES and ASN_DATABASE
-    "sockets": 895,  # messages about visible pages, and names of visits
+    "sockets": 917,  # the pace of views, which replaces their number
     "trusted_tokens": 190,
     "visit_log": 1869,  # evidence in words, and live times; tables of browser names, 970 lines, are gone
     "webhooks": 1589,

@@ -53,13 +53,13 @@ class Ticker:
 
 class Lifetime:
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        self.runtime = runtime
         self._tickers: list[Ticker] = []
         self._stack = ExitStack()
 
     def every(self, interval_s: float, *calls: Callable[[], object]) -> None:
         """Run these calls one after the other every `interval_s` seconds after `start`, in a separate task."""
-        self._tickers.append(Ticker(self._runtime, interval_s, calls))
+        self._tickers.append(Ticker(self.runtime, interval_s, calls))
 
     def at_close(self, call: Callable[[], object]) -> None:
         """Register a call for `close` to make. Calls run in reverse order of registration."""

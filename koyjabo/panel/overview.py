@@ -25,7 +25,7 @@ def overview() -> Response:
     share = url_for("admin.new_share") if me().is_admin else ""
     path, annotate = url_for("admin.overview"), url_for("admin.list_annotations")
     notes = partial(annotation_texts.notes, SITE)
-    base = OVERVIEW._replace(path=path, share=share, notes=notes, annotate=annotate)
+    base = OVERVIEW._replace(reader=me().id, path=path, share=share, notes=notes, annotate=annotate)
     view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))

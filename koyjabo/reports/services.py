@@ -33,8 +33,6 @@ from koyjabo.settings.database_url import file_of
 class ReportServices:
     reports: Insights
     shared_reports: Insights  # for readers of share links
-    open_pages: Insights  # for pages that reload at every visit; `open_shares` is for such pages of share links
-    open_shares: Insights
     events: Events
     annotations: Annotations
     storing: Storing
@@ -71,12 +69,9 @@ def build(base: Base) -> ReportServices:
 
     base.services[AttendanceWriter].correct = block_queries.correct_attended
     reports = Insights(database, clock, parser, unwritten_peaks)
-    shared_reports = reports.for_share_links()
     return ReportServices(
         reports=reports,
-        shared_reports=shared_reports,
-        open_pages=reports.for_open_pages(),
-        open_shares=shared_reports.for_open_pages(),
+        shared_reports=reports.for_share_links(),
         events=Events(open_store(settings.database, clock), base.runtime, settings.bot_policy == "ignore", space),
         annotations=Annotations(database, clock),
         storing=Storing(database, clock, base.runtime, reports.live),

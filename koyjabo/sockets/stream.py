@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Hashable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -22,6 +23,11 @@ from koyjabo.observability.services import ObservabilityServices
 from koyjabo.observability.socket_log import NOWHERE, SocketLog
 from koyjabo.realtime.events import Error, Pong
 from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown
+
+VIEW_INTERVAL_S = 2.0
+"""How often a connection may change its view of reports, in seconds. Of the views requested in between, it gets the
+newest.
+"""
 
 
 class Connection(Hashable, Protocol):
@@ -48,6 +54,14 @@ class Connection(Hashable, Protocol):
     def run_in_order(self, call: Any) -> None: ...
 
 
+@dataclass(slots=True)
+class _NextView:
+    """The view that a connection requested last, until it is shown, and when it may be shown, monotonic s."""
+
+    message: dict[str, Any] | None = None
+    due_s: float = 0.0
+
+
 class Stream(ABC):
     """Owns all connections on one path."""
 
@@ -61,6 +75,7 @@ class Stream(ABC):
         self._services = services
         self._errors: Counter[Connection] = Counter()
         self._refused: WeakSet[Connection] = WeakSet()
+        self._views: dict[Connection, _NextView] = {}
 
     @abstractmethod
     def admit(self, connection: Connection, request: Request) -> None:
@@ -121,6 +136,7 @@ class Stream(ABC):
 
     def ended(self, connection: Connection, code: int) -> None:
         self._errors.pop(connection, None)
+        self._views.pop(connection, None)
         if connection not in self._refused:
             lasted_s = time.monotonic() - connection.born
             community, who = self.community_of(connection), self.person_of(connection)
@@ -148,11 +164,26 @@ class Stream(ABC):
         elif kind == "request_count":
             connection.run_in_order(partial(self.send_present, connection))
         elif kind == "view" and self.shows_views:
-            connection.run_in_order(partial(self._show_view, connection, message))
+            self._request_view(connection, message)
         else:
             raise unknown(kind)
 
-    def _show_view(self, connection: Connection, message: dict[str, Any]) -> None:
+    def _request_view(self, connection: Connection, message: dict[str, Any]) -> None:
+        view = self._views.setdefault(connection, _NextView())
+        is_waiting, view.message = view.message is not None, message
+        if is_waiting:
+            return
+        show = partial(connection.run_in_order, partial(self._show_next, connection, view))
+        wait_s = view.due_s - time.monotonic()
+        if wait_s > 0:
+            self._services.lifetime.runtime.later(wait_s, show)
+        else:
+            show()
+
+    def _show_next(self, connection: Connection, view: _NextView) -> None:
+        message, view.message, view.due_s = view.message, None, time.monotonic() + VIEW_INTERVAL_S
+        if message is None or connection not in self._views:
+            return
         try:
             self.show_view(connection, message)
         except InvalidInput:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import threading
-import time
+from concurrent.futures import Future
 
 import pytest
 from support.people.admins import panel
 from support.people.page_readers import words
 from support.programs.patience import PATIENCE_S
+from support.programs.processes import wait_until
 from support.programs.threads import in_thread
 
-from koyjabo.core.errors import StillCounting
-from koyjabo.reports.engine.insights import SharedReads
+from koyjabo.core.errors import TooBusy
+from koyjabo.reports.engine import scan_queue
+from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
 
 TODAY = "2025-12-16"
 LINE = re.compile(r"Exact up to visit no\. ([\d,]+) · (\d\d:\d\d:\d\d) · Asia/Dhaka")
@@ -65,67 +67,164 @@ def test_figures_sums_and_lists_of_each_answer_agree_while_visits_come(site):
     assert seen == sorted(seen)
 
 
+class Clock:
+    """A monotonic time in seconds, which moves only when a test moves it."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def pass_(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
 class Gate:
-    """A read that waits until it is released."""
+    """A read that waits until it is released, and then takes `seconds` of a clock."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.error = error  # raised by the read, if set
-        self.reads: list[list[str]] = []
+        self.error = error  # raised by the read of "wrong"
+        self.clock, self.seconds = Clock(), 0.0
+        self.reads: list[str] = []
         self.begun, self.open = threading.Semaphore(0), threading.Semaphore(0)
         self.now = self.most = 0
 
     def __call__(self, requests):
-        self.reads.append(list(requests))
+        self.reads.extend(requests)
         self.now += 1
         self.most = max(self.most, self.now)
         self.begun.release()
         assert self.open.acquire(timeout=PATIENCE_S)
         self.now -= 1
+        self.clock.pass_(self.seconds)
         if "wrong" in requests:
             raise self.error
         return [f"{request} of {len(self.reads)}" for request in requests]
 
 
-def test_pages_that_ask_meanwhile_share_the_next_snapshot():
+def of(*payers: str) -> Reader:
+    return Reader(payers)
+
+
+NOBODY, PANEL = of(), Reader(("admin",), is_first=True, has_budget=False)
+
+
+def begin(queue: ScanQueue, gate: Gate, request: str, reader: Reader = NOBODY) -> Future:
+    """Return a call that is being read."""
+    call = in_thread(lambda: queue.read([request], reader))
+    assert gate.begun.acquire(timeout=PATIENCE_S)
+    return call
+
+
+def wait(queue: ScanQueue, request: str, reader: Reader = NOBODY) -> Future:
+    """Return a call that waits for the queue."""
+    waiting = len(queue._waiting)
+    call = in_thread(lambda: queue.read([request], reader))
+    wait_until(lambda: len(queue._waiting) > waiting, f"{request} waits")
+    return call
+
+
+def test_equal_pages_share_the_next_snapshot():
     """However many pages wait: a snapshot already being read may lack a visit that they were notified of."""
     gate = Gate()
-    reads, answers = SharedReads(gate), []
-    first = in_thread(lambda: answers.append(reads.read(["a"])))
-    assert gate.begun.acquire(timeout=PATIENCE_S)
-    others = [in_thread(lambda name=name: answers.append(reads.read(["a", name]))) for name in "bcdefgh"]
-    while reads._next is None or len(reads._next.requests) < len("abcdefgh"):
-        time.sleep(0.001)
+    queue = ScanQueue(gate)
+    calls = [begin(queue, gate, "a"), wait(queue, "a")]
+    (waiting,) = queue._waiting.values()
+    calls += [in_thread(lambda: queue.read(["a"], NOBODY)) for _ in range(7)]
+    wait_until(lambda: waiting.calls == 8, "all of them wait")
     gate.open.release(2)
-    for call in (first, *others):
-        call.result()
-    assert answers[0] == ["a of 1"]
-    assert sorted(answers[1:]) == [["a of 2", f"{name} of 2"] for name in "bcdefgh"]
-    assert [sorted(read) for read in gate.reads] == [["a"], [*"abcdefgh"]]
+    assert [call.result(PATIENCE_S) for call in calls] == [["a of 1"], *[["a of 2"]] * 8]
 
 
-def test_report_that_fails_fails_no_other_of_its_snapshot():
+def test_report_that_fails_fails_no_other():
     gate = Gate(ValueError("its own fault"))
-    reads = SharedReads(gate)
-    first = in_thread(lambda: reads.read(["a"]))
-    assert gate.begun.acquire(timeout=PATIENCE_S)
-    others = [in_thread(lambda name=name: reads.read([name])) for name in ("b", "wrong", "c")]
-    while reads._next is None or len(reads._next.requests) < 3:
-        time.sleep(0.001)
-    gate.open.release(2)
-    for _ in range(1 + len(others)):
-        assert gate.begun.acquire(timeout=PATIENCE_S)
-        gate.open.release()
+    queue = ScanQueue(gate)
+    first, *others = begin(queue, gate, "a"), *(wait(queue, name) for name in ("b", "wrong", "c"))
+    gate.open.release(4)
     with pytest.raises(ValueError, match="its own fault"):
-        others[1].result()
-    answers = [call.result()[0].partition(" of ")[0] for call in (first, others[0], others[2])]
-    assert answers == ["a", "b", "c"]
-    assert gate.most == 1, "each again, one after another"
+        others[1].result(PATIENCE_S)
+    assert [call.result(PATIENCE_S) for call in (first, others[0], others[2])] == [["a of 1"], ["b of 2"], ["c of 4"]]
+    assert gate.most == 1, "one after another"
 
 
-def test_sums_that_are_not_counted_yet_are_asked_for_once_by_all():
-    gate = Gate(StillCounting())
+def test_panel_goes_first_and_has_no_pause():
+    """After the report of a community, communities pause for the time it took."""
+    gate = Gate()
+    queue = ScanQueue(gate, gate.clock)
+    gate.seconds = 5
+    calls = [begin(queue, gate, "mirpur", of("mirpur")), wait(queue, "uttara", of("uttara"))]
+    calls.append(wait(queue, "panel", PANEL))
+    gate.open.release()
+    assert gate.begun.acquire(timeout=PATIENCE_S)
+    gate.seconds = 0
+    gate.open.release()
+    assert calls[-1].result(PATIENCE_S) == ["panel of 2"]
+    calls.append(begin(queue, gate, "page", PANEL))
+    assert gate.reads == ["mirpur", "panel", "page"]
+    gate.clock.pass_(5)
+    calls.append(wait(queue, "another page", PANEL))
+    gate.open.release(3)
+    assert calls[-1].result(PATIENCE_S) == ["another page of 4"]
+    assert calls[1].result(PATIENCE_S) == ["uttara of 5"]
+
+
+def test_reader_who_has_used_the_least_time_goes_first():
+    gate = Gate()
+    queue = ScanQueue(gate, gate.clock)
+    gate.seconds = 5
+    gate.open.release()
+    queue.read(["mirpur"], of("mirpur"))
+    gate.clock.pass_(5)
+    calls = [begin(queue, gate, "panel", PANEL), *(wait(queue, name, of(name)) for name in ("mirpur", "uttara"))]
+    gate.open.release(3)
+    gate.seconds = 0
+    for call in calls:
+        call.result(PATIENCE_S)
+    assert gate.reads[2:] == ["uttara", "mirpur"]
+
+
+def test_reader_who_has_used_up_a_minute_waits_and_others_do_not():
+    gate = Gate()
+    queue = ScanQueue(gate, gate.clock)
+    gate.open.release(20)
+    gate.seconds = 8
+    for number in range(4):
+        queue.read([f"long {number}"], of("mirpur", "ayesha"))
+        gate.clock.pass_(8)  # the pause of all communities
+    gate.seconds = 0
+    late = [wait(queue, "community", of("mirpur", "babul")), wait(queue, "user", of("uttara", "ayesha"))]
+    assert queue.read(["other"], of("uttara", "babul")) == ["other of 5"]
+    assert queue.read(["panel"], PANEL._replace(payers=("ayesha",))) == ["panel of 6"]
+    assert not any(call.done() for call in late)
+    gate.clock.pass_(2)  # it rests for 10 s
+    queue.read(["another"], of("uttara", "babul"))
+    assert sorted(call.result(PATIENCE_S)[0].split()[0] for call in late) == ["community", "user"]
+
+
+def test_report_that_waits_too_long_or_behind_too_many_is_refused(monkeypatch):
+    gate = Gate()
+    queue = ScanQueue(gate)
+    first = begin(queue, gate, "a")
+    with pytest.raises(TooBusy):
+        queue.read(["b"], of("mirpur")._replace(patience_s=0))
+    monkeypatch.setattr(scan_queue, "MAX_WAITING", 1)
+    waiting = wait(queue, "b", of("mirpur", "babul"))
+    for reader in of("mirpur", "ayesha"), of("uttara", "babul"):
+        with pytest.raises(TooBusy):
+            queue.read(["c"], reader)
+    other = wait(queue, "c", of("uttara", "ayesha"))
+    gate.open.release(3)
+    for call in (first, waiting, other):
+        call.result(PATIENCE_S)
+
+
+def test_report_without_a_waiting_reader_is_not_read():
+    gate = Gate()
+    queue = ScanQueue(gate)
+    first, left = begin(queue, gate, "a"), wait(queue, "b", Reader(is_wanted=lambda: False))
     gate.open.release(2)
-    reads = SharedReads(gate)
-    with pytest.raises(StillCounting):
-        reads.read(["wrong"])
-    assert reads.read(["a"]) == ["a of 2"]
+    first.result(PATIENCE_S)
+    with pytest.raises(TooBusy):
+        left.result(PATIENCE_S)
+    assert gate.reads == ["a"]

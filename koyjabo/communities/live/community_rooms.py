@@ -30,8 +30,8 @@ class CommunityRooms:
     that room.
     """
 
-    view: Callable[[Scope, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
-    """Returns the room for the view that a message names, and a function that opens the room. Set by reports."""
+    view: Callable[[Scope, str, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
+    """Returns the room for the view that a user's message names, and a function that opens the room. Set by reports."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class CommunityRooms:
         """Send a dashboard or panel page this report view in place of the previous one. Waits. Raises InvalidInput,
         TooBusy, LedgerUnavailable.
         """
-        name, source = self.view(participant.scope, message)
+        name, source = self.view(participant.scope, participant.access.user_id, message)
         self._rooms.show(participant.client, name, source)
         if not participant.is_taken:
             self._rooms.leave_view(participant.client)

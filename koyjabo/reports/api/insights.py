@@ -49,7 +49,8 @@ REFUSED: dict[int, ResponseSpec] = {
     304: None,
     400: "a parameter is not valid; see details",
     429: "too many reports at once; see Retry-After",
-    503: "the database is unavailable, or visits are being counted after an upgrade; see Retry-After",
+    503: "the database is unavailable, too many reports are waiting, or visits are being counted after an upgrade; see "
+    "Retry-After",
 }
 OF_SITE: dict[int, ResponseSpec] = {**LOGGED_IN, 403: "only for admins and viewers of the site", **REFUSED}
 OF_COMMUNITY: dict[int, ResponseSpec] = {**INSIDE, **REFUSED}
@@ -57,7 +58,6 @@ OF_LINK: dict[int, ResponseSpec] = {
     401: "the link has a password that has not been entered in this browser yet",
     404: "the link is not valid, or no longer valid",
     **REFUSED,
-    503: f"too many people are using share links, or {REFUSED[503]}",
 }
 
 RANGE = {
@@ -149,14 +149,15 @@ def respond(
     scope: Scope,
     filters: Filters = NO_FILTERS,
     default: str = DEFAULT,
-    insights: Insights | None = None,
+    *,
+    insights: Insights,
 ) -> Response:
     """Respond to the current request with one of REPORTS. `filters` are added to the request's filters; `default` is
     the default range.
 
-    Raises InvalidInput, StillCounting, LedgerUnavailable, and TooBusy for `insights` of share links.
+    Raises InvalidInput, StillCounting, TooBusy, LedgerUnavailable.
     """
-    report, insights = REPORTS[name], insights or current()[ReportServices].reports
+    report = REPORTS[name]
     pairs = list(request.args.items(multi=True))
     others = report.query.keys() - COMPARE.keys()  # `Parameters` reads `compare` itself
     asked = insights.asked(pairs, scope, ("format", *others), default)
@@ -221,24 +222,25 @@ def _of_site(name: str) -> Response:
     account = tokens.require().account
     account.require_site_viewer()
     limits.count_report(account.id)
-    return respond(name, SITE)
+    return respond(name, SITE, insights=current()[ReportServices].reports.for_reader(account.id))
 
 
 def _of_community(name: str, community_id: str) -> Response:
     account = tokens.require().account
     limits.count_report(account.id)
     current()[CommunityServices].directory.require(account, community_id, MODERATOR)
-    return respond(name, Scope(uuid_of(community_id) or community_id))
+    insights = current()[ReportServices].reports.for_reader(account.id)
+    return respond(name, Scope(uuid_of(community_id) or community_id), insights=insights)
 
 
 def _by_link(name: str, token: str) -> Response:
     limits.count_address("shared_reports")
-    links = current()[ReportServices].shares
-    link = links.open(token)
+    reports = current()[ReportServices]
+    link = reports.shares.open(token)
     share_forms.require_pass(link)
     shares.check(request.args.items(multi=True))
-    own = shares.scope_of(link), links.filters(link), link.range or DEFAULT
-    return respond(name, *own, current()[ReportServices].shared_reports)
+    own = shares.scope_of(link), reports.shares.filters(link), link.range or DEFAULT
+    return respond(name, *own, insights=reports.shared_reports.for_reader(f"share {link.id}"))
 
 
 PLACES = (

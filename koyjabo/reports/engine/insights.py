@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from koyjabo.core.clock import MINUTE_MS, Clock
-from koyjabo.core.errors import InvalidInput, LedgerUnavailable, StillCounting, TooBusy
+from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
-from koyjabo.core.runtime import out_of_turn
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.engine import snapshot_queries
@@ -26,6 +22,7 @@ from koyjabo.reports.engine.requests import (
     TimelineRequest,
 )
 from koyjabo.reports.engine.results import Breakdown, Hours, Period, Summary
+from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
 from koyjabo.reports.engine.snapshot_queries import read_all
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.trait_parser import TraitParser
@@ -41,7 +38,7 @@ UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 DAY_S = 86_400
 
 PATIENCE_S = 10.0
-"""How long readers of share links wait for each other, in seconds."""
+"""How long readers of share links wait, in seconds."""
 
 MANY_READERS = N_("Many people are viewing shared reports right now. Please try again shortly.")
 
@@ -49,7 +46,7 @@ MANY_READERS = N_("Many people are viewing shared reports right now. Please try 
 class Insights:
     """The reports. All methods wait, and raise LedgerUnavailable.
 
-    Reports raise StillCounting until most visits have a block, and TooBusy for readers of share links.
+    Reports raise StillCounting until most visits have a block, and TooBusy if they have to wait too long.
     `unwritten_peaks` returns this worker's peaks that are not in the database yet, by day.
     """
 
@@ -61,28 +58,25 @@ class Insights:
         self._unwritten_peaks = unwritten_peaks
         self.live = Live(parser, clock)
         """Only the thread for scans may use this."""
-        self._slot: Callable[[], AbstractContextManager[None]] = nullcontext
-        self._read_all: Callable[[Sequence[ReportRequest]], list[Any]] = self._scan
-        self._is_public = False
+        self._scans = ScanQueue(lambda requests: database.scan(read_all, clock, self.live, requests))
+        self._reader, self._is_public, self._is_live = "", False, False
+        self._is_wanted: Callable[[], bool] = lambda: True
 
     def for_share_links(self) -> Insights:
         """Return a variant for readers of share links, which shares this object's data.
 
-        It hides unlisted communities and computes one page or call at a time, so that a widely shared link delays the
-        panel by at most one report. After PATIENCE_S it raises TooBusy.
-        """
-        insights, lock = copy(self), threading.Lock()
-        insights._is_public = True
-        insights._slot = lambda: _held(lock)
-        insights._read_all = insights._scan
-        return insights
-
-    def for_open_pages(self) -> Insights:
-        """Return a variant for open pages, which reload their reports on every visit. Waiting pages share a snapshot,
-        with a pause between snapshots. Reports include every visit that was acknowledged before the call.
+        It hides unlisted communities. After PATIENCE_S it raises TooBusy.
         """
         insights = copy(self)
-        insights._read_all = SharedReads(self._scan).read
+        insights._is_public = True
+        return insights
+
+    def for_reader(self, reader: str, is_live: bool = False, is_wanted: Callable[[], bool] = lambda: True) -> Insights:
+        """Return a variant for a user or a share link, which is charged for its reports. `is_live` is set for open
+        pages, which reload their reports on every visit. `is_wanted` returns whether the reports are still needed.
+        """
+        insights = copy(self)
+        insights._reader, insights._is_live, insights._is_wanted = reader, is_live, is_wanted
         return insights
 
     def asked(
@@ -173,9 +167,20 @@ class Insights:
             known.append(stored)
         return max(known, default=None)
 
-    def _scan(self, requests: Sequence[ReportRequest]) -> list[Any]:
-        with self._slot():
-            return self._database.scan(read_all, self._clock, self.live, requests)
+    def _read_all(self, requests: Sequence[ReportRequest]) -> list[Any]:
+        """Read when the queue gives a slot. Reports of the panel go first, and only its open pages have a budget."""
+        scope = requests[0].question.scope if requests else SITE
+        is_panel = scope == SITE and not self._is_public
+        payers = (self._reader, "" if scope == SITE else f"{'shared ' * self._is_public}{scope}")
+        reader = Reader(
+            payers=tuple(filter(None, payers)),
+            is_first=is_panel,
+            has_budget=self._is_live or not is_panel,
+            is_wanted=self._is_wanted,
+        )
+        if self._is_public:
+            reader = reader._replace(patience_s=PATIENCE_S, sentence=MANY_READERS)
+        return self._scans.read(requests, reader)
 
     def _finished(self, request: ReportRequest, result: Any, language: str | None) -> Any:
         """Add what does not come from the snapshot: labels, and the peak of the last minute."""
@@ -192,92 +197,3 @@ class Insights:
         """Return the names of the communities among the values, by the keys that `labels.community_of` returns."""
         keys = {key for value in values if (key := labels.community_of(dimension, value))}
         return self._database.read(snapshot_queries.community_names, keys, self._is_public) if keys else {}
-
-
-@contextmanager
-def _held(lock: threading.Lock) -> Iterator[None]:
-    """Hold the lock. Raises TooBusy."""
-    with out_of_turn():
-        if not lock.acquire(timeout=PATIENCE_S):
-            raise TooBusy(MANY_READERS)
-        try:
-            yield
-        finally:
-            lock.release()
-
-
-LEAST_REST_S, RESTS, MOST_REST_S = 0.1, 3, 10.0
-"""Pause after a snapshot: 0.1 s or three times its duration, whichever is longer, but at most 10 s. Open pages
-therefore cause at most ten reads a second, which take a quarter of the time.
-"""
-
-
-class _Batch:
-    """Requests waiting for the same snapshot."""
-
-    def __init__(self) -> None:
-        self.requests: dict[ReportRequest, None] = {}
-        self.results: dict[ReportRequest, Any] | None = None
-        self.error: Exception = LedgerUnavailable()  # why there are no results
-        self.done = threading.Event()
-
-
-class SharedReads:
-    """Answers lists of requests. `read` returns the results for one list from one snapshot, and raises the same errors
-    as reports.
-
-    If a shared snapshot fails, each call reads its own requests again, so that one failing report does not break the
-    others.
-    """
-
-    def __init__(self, read: Callable[[Sequence[ReportRequest]], Iterable[Any]]) -> None:
-        self._read = read
-        self._next: _Batch | None = None
-        self._guard = threading.Lock()  # guards `_next`; must not be held while waiting
-        self._turn = threading.Lock()  # held by the call that reads
-        self._rested_at = 0.0  # monotonic s
-
-    def read(self, requests: Sequence[ReportRequest]) -> list[Any]:
-        """Wait for a snapshot that begins after this call, shared with all calls that wait for it."""
-        with self._guard:
-            is_first = self._next is None
-            batch = self._next = self._next or _Batch()
-            batch.requests.update(dict.fromkeys(requests))
-        with out_of_turn():
-            if is_first:
-                self._read_batch(batch)
-            batch.done.wait()
-        if batch.results is None:
-            if isinstance(batch.error, StillCounting | TooBusy) or batch.requests.keys() == set(requests):
-                raise batch.error
-            with out_of_turn():
-                return self._read_rested(lambda: requests)
-        return [batch.results[request] for request in requests]
-
-    def _read_batch(self, batch: _Batch) -> None:
-        def waiting() -> Sequence[ReportRequest]:
-            with self._guard:
-                self._next = None
-            return list(batch.requests)
-
-        try:
-            batch.results = dict(zip(batch.requests, self._read_rested(waiting), strict=True))
-        except Exception as error:
-            batch.error = error
-        finally:
-            with self._guard:
-                if self._next is batch:  # the reading task was ended during its pause
-                    self._next = None
-            batch.done.set()
-
-    def _read_rested(self, requests: Callable[[], Sequence[ReportRequest]]) -> list[Any]:
-        """Read after the pause. Only one call reads at a time."""
-        with self._turn:
-            time.sleep(max(0.0, self._rested_at - time.monotonic()))
-            asked = requests()
-            began = time.monotonic()
-            try:
-                return list(self._read(asked))
-            finally:
-                ended = time.monotonic()
-                self._rested_at = ended + min(MOST_REST_S, max(LEAST_REST_S, RESTS * (ended - began)))

@@ -56,15 +56,31 @@ def properties_of(text: str | None) -> Mapping[str, str]:
     return props
 
 
+def drop_largest(kept: dict[Any, Any], sizes: Mapping[Any, int], most: int) -> None:
+    """Remove entries until the sum of their sizes is at most `most`: the oldest ones of the scope that has the most.
+    Keys begin with their scope, so no scope can take the place of others.
+    """
+    of_scopes = Counter[str]()
+    for key, size in sizes.items():
+        of_scopes[key[0]] += size
+    while of_scopes.total() > most:
+        ((scope, _),) = of_scopes.most_common(1)
+        key = next(key for key in kept if key[0] == scope)
+        of_scopes[scope] -= sizes[key]
+        del kept[key]
+
+
 class VisitsWithEvents:
     """Finds visits that have events with certain values."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, Texts], tuple[BitMap, Position]] = {}
+        self._known: dict[tuple[str, str, Texts], tuple[BitMap, Position]] = {}
 
-    def ids(self, session: Reading, events: Log, dimension: str, texts: Texts) -> BitMap:
-        ids, upto = self._known.pop((dimension, texts), (BitMap(), BEGINNING))
-        for rows in events.rows(session, upto, events.end, "", "~"):
+    def ids(self, session: Reading, events: Log, scope: str, dimension: str, texts: Texts) -> BitMap:
+        """Return the ids of a scope's visits, and perhaps of others."""
+        key = scope, dimension, texts
+        ids, upto = self._known.pop(key, (BitMap(), BEGINNING))
+        for rows in events.rows(session, upto, events.end, "", "~", scope):
             if dimension == EVENT and texts is not None:  # includes the name of page views
                 theirs, column = rows, "name"
                 values: Sequence[Value] = rows.block.values["name"]
@@ -72,15 +88,16 @@ class VisitsWithEvents:
                 theirs, column, values = counted(rows, dimension)
             theirs.check(column, [value is not None if texts is None else value in texts for value in values])
             ids.update(theirs.column("visit_id"))
-        self._known[dimension, texts] = ids, events.end
-        if len(self._known) > MOST_KNOWN:
-            del self._known[next(iter(self._known))]
+        self._known[key] = ids, events.end
+        drop_largest(self._known, dict.fromkeys(self._known, 1), MOST_KNOWN)
         return ids
 
-    def check(self, session: Reading, events: Log, dimension: str, filter_: Filter) -> Callable[[Rows], None]:
+    def check(
+        self, session: Reading, events: Log, scope: str, dimension: str, filter_: Filter
+    ) -> Callable[[Rows], None]:
         """Return a check that keeps the visits that pass a filter on events."""
         some, all_, no = (
-            self._ids_and_pages(session, events, dimension, _texts(values))
+            self._ids_and_pages(session, events, scope, dimension, _texts(values))
             for values in (filter_.any_of, None, filter_.none_of)
         )
 
@@ -98,10 +115,10 @@ class VisitsWithEvents:
         return leave
 
     def _ids_and_pages(
-        self, session: Reading, events: Log, dimension: str, texts: Texts
+        self, session: Reading, events: Log, scope: str, dimension: str, texts: Texts
     ) -> Callable[[Rows], Sequence[bool]]:
         """Return a check for visits that have one of the values. For VIEWED_PAGE, a visit's first page counts."""
-        ids = self.ids(session, events, dimension, texts)
+        ids = self.ids(session, events, scope, dimension, texts)
 
         def having(visits: Rows) -> Sequence[bool]:
             having_value = list(map(ids.__contains__, visits.all("id")))
@@ -121,16 +138,16 @@ def _texts(values: frozenset[Value] | None) -> Texts:
 class PassingVisits:
     """Finds out which visits pass a check. Each visit is checked once, when one of its events is counted."""
 
-    def __init__(self, visits: Log, check: Callable[[Rows], None], passes_without_visit: bool) -> None:
+    def __init__(self, visits: Log, scope: str, check: Callable[[Rows], None], passes_without_visit: bool) -> None:
         """`passes_without_visit` says whether events from visitors without a visit pass."""
-        self._visits, self._check = visits, check
+        self._visits, self._scope, self._check = visits, scope, check
         self._judged, self.gone = BitMap([NO_VISIT]), BitMap()
         self._passing = BitMap([NO_VISIT] if passes_without_visit else [])
 
     def look_at(self, session: Reading, events: Rows) -> None:
         new = BitMap(events.column("visit_id")) - self._judged
         if new:
-            for rows in self._visits.rows_with(session, list(new)):
+            for rows in self._visits.rows_with(session, list(new), self._scope):
                 self._judged.update(rows.all("id"))
                 self._check(rows)
                 self._passing.update(rows.column("id"))
@@ -237,7 +254,9 @@ class VisitsOfValues(_SumsByValue):
         self._asked, first = visits.question, shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
         super().__init__(replace(self._asked, first=first, last=LAST_DAY, filters={}), visits.clock)
         self._log = log
-        self._passing = PassingVisits(log, lambda rows: visits.leave(rows, until_ms), passes_without_visit=False)
+        self._passing = PassingVisits(
+            log, self._asked.scope, lambda rows: visits.leave(rows, until_ms), passes_without_visit=False
+        )
 
     def _check(self, session: Reading, rows: Rows) -> None:
         self._passing.look_at(session, rows)
@@ -247,6 +266,6 @@ class VisitsOfValues(_SumsByValue):
         events, column, values = counted(rows, key)
         ids = events.column("visit_id")
         visits: dict[int, tuple[int, int, bool]] = {}
-        for some in self._log.rows_with(session, sorted(set(ids))):
+        for some in self._log.rows_with(session, sorted(set(ids)), self._asked.scope):
             visits |= {visit[0]: visit for visit in read(some, self._asked)}
         add(sums, events.named(column, values), [visits[id] for id in ids])

@@ -20,6 +20,7 @@ from koyjabo.reports.live.event_sums import (
     PassingVisits,
     VisitsOfValues,
     VisitsWithEvents,
+    drop_largest,
     passes_without_visit,
     properties_of,
 )
@@ -37,6 +38,9 @@ from koyjabo.reports.query.report_query import Question, Value
 
 MOST_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
 """Maximum bytes for all sums, and the bytes that a question takes up even without sums."""
+
+MAX_QUESTIONS = 200
+"""Maximum number of questions with sums for one community. Each takes time when a visit's attended time changes."""
 
 
 class Read(NamedTuple):
@@ -93,11 +97,9 @@ class Live:
         self.events.refresh(session, state.events)
         # A later event can change whether an earlier visit passes filters by events, so these sums are valid for one
         # snapshot only.
-        for key in [key for key in self._asked if any(map(has_many, key[0].filters))]:
+        for key in [key for key in self._asked if any(map(has_many, key[1].filters))]:
             del self._asked[key]
-        size = sum(asked.size for asked in self._asked.values())
-        while size > MOST_KEPT:
-            size -= self._asked.pop(next(iter(self._asked))).size
+        drop_largest(self._asked, {key: asked.size for key, asked in self._asked.items()}, MOST_KEPT)
         return state
 
     def read_some(self, session: Reading) -> Read:
@@ -162,7 +164,9 @@ class Live:
     def properties(self, session: Reading, question: Question) -> dict[str, Counter[str]]:
         """Count a question's events by property, `{name}:{property}`, and its value."""
         by_property: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for rows in self.events.rows(session, BEGINNING, self.events.end, question.first, question.last):
+        for rows in self.events.rows(
+            session, BEGINNING, self.events.end, question.first, question.last, question.scope
+        ):
             values = rows.block.values
             rows.check("scope", [question.scope in (SITE, scope) for scope in values["scope"]])
             pairs = Counter(zip(rows.column("name"), rows.column("props"), strict=True))
@@ -195,12 +199,16 @@ class Live:
         moved = set()  # questions whose visits may now pass their filters, or no longer pass them
         for changed in self.visits.change(session, row_queries.changed_since(session, self._attendance)):
             places = changed.places()
+            scopes = {SITE, *(scope for _, scope in places)}
             for key, asked in self._asked.items():
-                if not CHANGING & key[0].filters.keys():
+                scope, question, _ = key
+                if scope not in scopes or not any(question.has(*place) for place in places):
+                    continue
+                if CHANGING & question.filters.keys():
+                    moved.add(key)
+                else:
                     asked.visits.adjust(changed)
                     asked.attended.forget()
-                elif any(key[0].has(*place) for place in places):
-                    moved.add(key)
         for key in moved:
             del self._asked[key]
         if state.attendance_dropped != self._attendance_dropped:
@@ -209,14 +217,18 @@ class Live:
         self._version = state.version
 
     def _of(self, session: Reading, question: Question) -> _Asked:
-        key = replace(question, until_ms=None), question.until_ms is not None
-        asked = self._asked.pop(key, None) or self._new(session, key[0])
+        key = question.scope, replace(question, until_ms=None), question.until_ms is not None
+        asked = self._asked.pop(key, None) or self._new(session, key[1])
         self._asked[key] = asked
+        if question.scope != SITE:
+            of_scope = [other for other in self._asked if other[0] == question.scope]
+            for other in of_scope[:-MAX_QUESTIONS]:
+                del self._asked[other]
         return asked
 
     def _new(self, session: Reading, question: Question) -> _Asked:
         by_events = [
-            self._with_events.check(session, self.events, dimension, filter_)
+            self._with_events.check(session, self.events, question.scope, dimension, filter_)
             for dimension, filter_ in question.filters.items()
             if has_many(dimension)
         ]
@@ -226,7 +238,10 @@ class Live:
             for leave in by_events:
                 leave(rows)
 
-        passing = PassingVisits(self.visits, passes, passes_without_visit(question)) if question.filters else None
+        passing = None
+        if question.filters:
+            passing = PassingVisits(self.visits, question.scope, passes, passes_without_visit(question))
         visits = VisitSums(question, self._clock, passes)
         events, landings = EventSums(question, self._clock, passing), Landings(question, self._clock, passes)
-        return _Asked(visits, events, landings, VisitsOfValues(visits, self.visits), AttendedSets(self.visits))
+        attended = AttendedSets(self.visits, question.scope)
+        return _Asked(visits, events, landings, VisitsOfValues(visits, self.visits), attended)

@@ -92,7 +92,7 @@ class Followed(Generic[Kept]):
     ) -> Iterator[Rows]:
         """Yield the question's rows between two positions, from `since_ms` up to but not including `until_ms`."""
         first = max(self.question.first, self.near(since_ms))
-        for rows in log.rows(session, start, end, first, self.question.last):
+        for rows in log.rows(session, start, end, first, self.question.last, self.question.scope):
             if until_ms is not None:
                 rows.keep_moments(self.near(until_ms if since_ms is None else since_ms), since_ms or 0, until_ms)
             self._check(session, rows)
@@ -296,8 +296,8 @@ class VisitSums(Followed[Any]):
 class AttendedSets:
     """The attended visits among sets of visits. Reads only visits that were added to a set."""
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
+    def __init__(self, log: Log, scope: str) -> None:
+        self._log, self._scope = log, scope
         self._known: dict[Hashable, tuple[BitMap, int, int]] = {}
 
     def of(self, session: Reading, key: Hashable, ids: BitMap) -> Attended:
@@ -306,7 +306,7 @@ class AttendedSets:
         if not known <= ids:
             known, count, length_ms = NONE_KNOWN
         new = ids - known
-        for rows in self._log.rows_with(session, list(new)):
+        for rows in self._log.rows_with(session, list(new), self._scope):
             rows.within(new)
             lengths = rows.column("attended_ms")
             count, length_ms = count + sum(map(bool, lengths)), length_ms + sum(lengths)

@@ -99,6 +99,7 @@ def mark_blocks(session: Session, changes: int, rules: int) -> None:
 
 
 HEADS = "SELECT first, last, first_day, last_day FROM {table} WHERE first > :after ORDER BY first"
+STARTS = "SELECT first, substr(packed, 1, :length) FROM {table} WHERE first > :after"
 PACKED = "SELECT packed FROM {table} WHERE first = :first"
 INSERT = """
 INSERT INTO {table} (first, last, first_day, last_day, packed) SELECT :first, :last, :first_day, :last_day, :packed
@@ -113,6 +114,9 @@ SELECT (SELECT day FROM {source} WHERE id > :after ORDER BY id LIMIT 1 OFFSET :l
        (SELECT day FROM {source} ORDER BY id DESC LIMIT 1)
 """
 
+
+START = 1_000
+"""Bytes at the beginning of a packed block that mostly have its scopes."""
 
 MOST_COUNTED = 1_000_000
 """Visits without a block are counted up to this number."""
@@ -138,7 +142,16 @@ def heads(session: Session, kind: BlockKind, after: int = 0) -> list[BlockHead]:
 
 
 def block(session: Session, kind: BlockKind, head: BlockHead) -> Block:
-    return Block.unpack(kind, head.first, head.last, _packed(session, kind, head))
+    return Block.unpack(kind, head.first, head.last, _packed(session, kind, head.first))
+
+
+def scopes(session: Session, kind: BlockKind, after: int) -> dict[int, list[str]]:
+    """Return the scopes of the rows of each stored block after this id, by the block's first id."""
+    by_block = {}
+    for first, start in session.execute(_statement(STARTS, kind), {"after": after, "length": START}):
+        known = Block.scopes_of(bytes(start))
+        by_block[first] = known or Block.scopes_of(_packed(session, kind, first)) or []
+    return by_block
 
 
 def are_more(session: Session, kind: BlockKind, after: int, upto: int, most: int) -> bool:
@@ -243,7 +256,7 @@ def problems(session: Session, parser: TraitParser, advance: Callable[[], object
             made = Block.after(kind, head.first - 1)
             for plain, coded in read(session, head.first - 1, head.last, head.last - head.first + 1):
                 made.append(plain, coded)
-            packed = _packed(session, kind, head)
+            packed = _packed(session, kind, head.first)
             if kind == VISITS and (changes := row_queries.changed_since(session, 0, head.first, head.last)):
                 stored = Block.unpack(VISITS, head.first, head.last, packed)
                 stored.patch(changes)  # attended times that were written since the block was stored
@@ -259,8 +272,8 @@ def _delete(session: Session) -> None:
         session.execute(text(f"DELETE FROM {kind.table}"))
 
 
-def _packed(session: Session, kind: BlockKind, head: BlockHead) -> bytes:
-    return bytes(session.execute(_statement(PACKED, kind), {"first": head.first}).scalar_one())
+def _packed(session: Session, kind: BlockKind, first: int) -> bytes:
+    return bytes(session.execute(_statement(PACKED, kind), {"first": first}).scalar_one())
 
 
 def _statement(sql: str, kind: BlockKind) -> TextClause:

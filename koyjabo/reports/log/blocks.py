@@ -29,6 +29,9 @@ LEVEL = 6
 
 DAY = "day"
 
+WORTHWHILE = 4
+"""A scope's rows are copied out of a block if they are less than this fraction (1/4) of its rows."""
+
 
 class BlockKind(NamedTuple):
     """The columns of a block. All kinds have `id` and `at_ms`, and DAY among the `coded` columns."""
@@ -122,6 +125,21 @@ class Block:
         }
         return Block(self.kind, self.first, self.last, columns, self.values)
 
+    def copied(self, scope: str, start: int, end: int) -> CopiedRows | None:
+        """Return a scope's rows between two positions, or None if they are a large part of the rows there."""
+        scopes = self.values["scope"]
+        number = scopes.index(scope) if scope in scopes else -1
+        places = array("H", compress(range(start, end), map(number.__eq__, self.columns["scope"][start:end])))
+        if WORTHWHILE * len(places) > end - start:
+            return None
+        rows, values = self.only(places), {}
+        for name in self.kind.coded:
+            numbers = {number: place for place, number in enumerate(dict.fromkeys(rows.columns[name]))}
+            rows.columns[name] = array("H", map(numbers.__getitem__, rows.columns[name]))
+            values[name] = list(map(self.values[name].__getitem__, numbers))
+        rows.values = values
+        return CopiedRows(rows, places)
+
     def places(self, ids: Iterable[int]) -> Iterator[int]:
         """Yield the positions of rows with these ids. Skips removed rows."""
         column = self.columns["id"]
@@ -161,6 +179,16 @@ class Block:
         )
         return zlib.compress(len(head).to_bytes(4, "big") + head + columns, LEVEL)
 
+    @staticmethod
+    def scopes_of(start: bytes) -> list[str] | None:
+        """Return the scopes of a packed block's rows, from its first bytes; None if these are too few."""
+        head = zlib.decompressobj().decompress(start)[4:].decode(errors="ignore")
+        try:
+            scopes: list[str] = json.JSONDecoder().raw_decode(head.partition('"scope":')[2])[0]
+        except ValueError:
+            return None
+        return scopes
+
     @classmethod
     def unpack(cls, kind: BlockKind, first: int, last: int, packed: bytes) -> Self:
         data = memoryview(zlib.decompress(packed))
@@ -175,6 +203,13 @@ class Block:
                 columns[name] = array(code, accumulate(column))
             at = end
         return cls(kind, first, last, columns, {name: _shared(values[name]) for name in kind.coded})
+
+
+class CopiedRows(NamedTuple):
+    """Some rows of a block as a block that has only their values, and their positions in the whole block."""
+
+    block: Block
+    places: Sequence[int]
 
 
 def _steps(column: array[int]) -> array[int]:

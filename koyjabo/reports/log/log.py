@@ -7,13 +7,17 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from pyroaring import BitMap
+
 from koyjabo.core.errors import LedgerUnavailable, StillCounting
+from koyjabo.models import SITE
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import BlockHead, Reading
-from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, Rows, Seen
+from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, CopiedRows, Rows, Seen
 from koyjabo.reports.log.row_queries import ReadRows
 
 MOST_UNREAD = 100_000
@@ -24,6 +28,9 @@ AT_ONCE = 20_000
 
 MOST_KEPT = 12 * 1024 * 1024
 """Maximum bytes of uncompressed blocks in memory."""
+
+MAX_COPIES, COPY_SIZE = 2 * 1024 * 1024, 2_500
+"""Maximum bytes of communities' rows that are copied out of blocks, and the bytes that a copy takes without rows."""
 
 Changes = Mapping[int, Seen]
 """Attended times and facts of visits, by visit id."""
@@ -74,6 +81,10 @@ class Log:
         self._kept: dict[int, Block] = {}  # by first id; the most recently used is last
         self._patches: dict[int, Seen] = {}  # attended times that stored blocks may lack
         self._size = 0  # size of `_kept` in bytes
+        self._learned = 0  # the number of closed blocks whose scopes are known
+        self._places: defaultdict[str, BitMap] = defaultdict(BitMap)  # of those blocks, by the scopes of their rows
+        self._copies: dict[tuple[int, str], CopiedRows] = {}  # by place and community; the most recently used is last
+        self._copies_size = 0
 
     def refresh(self, session: Reading, newest: int) -> None:
         """Read all new rows up to the id `newest`. Raises StillCounting."""
@@ -92,17 +103,22 @@ class Log:
     def end(self) -> Position:
         return len(self._heads), len(self._open)
 
-    def rows(self, session: Reading, start: Position, end: Position, first: str, last: str) -> Iterator[Rows]:
-        """Yield the rows between two positions, for the days `first` to `last`, except rows that are in the sums."""
+    def rows(
+        self, session: Reading, start: Position, end: Position, first: str, last: str, scope: str = SITE
+    ) -> Iterator[Rows]:
+        """Yield the rows between two positions, for the days `first` to `last`, except rows that are in the sums. For a
+        community, these are its rows, and perhaps others of the same blocks.
+        """
         first, (summed_day, summed_upto) = max(first, self.first_day), self.summed
-        for place in range(start[0], min(end[0], len(self._heads)) + 1):
+        for place in self._places_with(session, scope, range(start[0], min(end[0], len(self._heads)) + 1)):
             if time.monotonic() > self.deadline_s:
                 raise LedgerUnavailable
             first_day, last_day = self._open.days if place == len(self._heads) else self._heads[place][2:]
             if first_day > last or last_day < first:
                 continue
-            block = self._block(session, place)
-            rows = Rows(block, start[1] if place == start[0] else 0, end[1] if place == end[0] else len(block))
+            after, upto = start[1] if place == start[0] else 0, end[1] if place == end[0] else SIZE
+            rows = self._rows(session, place, scope, after, upto)
+            block = rows.block
             rows.check("day", [first <= day <= last for day in block.values["day"]])
             if summed_day in block.values["day"] and block.first <= summed_upto:
                 is_summed = [day == summed_day for day in block.values["day"]]
@@ -111,10 +127,10 @@ class Log:
             if rows:
                 yield rows
 
-    def rows_with(self, session: Reading, ids: list[int]) -> Iterator[Rows]:
-        """Yield rows with these sorted ids, perhaps with other rows in between. Skips removed rows."""
+    def rows_with(self, session: Reading, ids: list[int], scope: str) -> Iterator[Rows]:
+        """Yield a scope's rows with these sorted ids, perhaps with other rows in between. Skips removed rows."""
         for place, first, last in self._places_of(ids):
-            block = self._block(session, place)
+            block = self._rows(session, place, scope).block
             column = block.columns["id"]
             start, end = bisect_left(column, ids[first]), bisect_right(column, ids[last - 1])
             if start < end:
@@ -129,8 +145,12 @@ class Log:
             before = block.only(rows).columns
             block.patch(changes)
             if rows:
+                changed = block.only(rows)
+                for number in set(changed.columns["scope"]):
+                    if copy := self._copies.get((place, block.values["scope"][number])):
+                        copy.block.patch(changes)
                 lengths = zip(before["attended_ms"], before["facts"], strict=True)
-                yield AttendedRows(block.only(rows), place, rows, dict(zip(before["id"], lengths, strict=True)))
+                yield AttendedRows(changed, place, rows, dict(zip(before["id"], lengths, strict=True)))
         self._patches.update(changes)
 
     def keep_patches(self, ids: Collection[int]) -> None:
@@ -152,6 +172,46 @@ class Log:
             upto = len(ids) if place + 1 == len(firsts) else bisect_left(ids, firsts[place + 1], at)
             yield place, at, upto
             at = upto
+
+    def _places_with(self, session: Reading, scope: str, places: range) -> Iterable[int]:
+        """Return which of the blocks may have rows of this scope."""
+        if scope == SITE:
+            return places
+        self._learn(session)
+        with_rows = self._places.get(scope, BitMap()) & BitMap(places)
+        if len(self._heads) in places and scope in self._open.values["scope"]:
+            with_rows.add(len(self._heads))
+        return with_rows
+
+    def _learn(self, session: Reading) -> None:
+        """Find out which communities have rows in the blocks that were added since the last call."""
+        new = range(self._learned, len(self._heads))
+        if new:
+            stored = block_queries.scopes(session, self._kind, self._heads[new.start].first - 1)
+            for place in new:
+                first = self._heads[place].first
+                scopes = self.unsaved[first].values["scope"] if first in self.unsaved else stored[first]
+                for scope in scopes:
+                    self._places[scope].add(place)
+            self._learned = new.stop
+
+    def _rows(self, session: Reading, place: int, scope: str, start: int = 0, end: int = SIZE) -> Rows:
+        """Return a block's rows between two positions. For a community, these are its rows if they are few of them."""
+        copy = self._copies.pop((place, scope), None)
+        if copy is None:
+            block, is_open = self._block(session, place), place == len(self._heads)
+            end = min(end, len(block))
+            if scope != SITE:
+                copy = block.copied(scope, start, end) if is_open else block.copied(scope, 0, len(block))
+            if copy is None:
+                return Rows(block, start, end)
+            if is_open:  # it grows, so no copy is kept
+                return Rows(copy.block, 0, len(copy.block))
+            self._copies_size += copy.block.size + COPY_SIZE
+        self._copies[place, scope] = copy
+        while self._copies_size > MAX_COPIES and len(self._copies) > 1:
+            self._copies_size -= self._copies.pop(next(iter(self._copies))).block.size + COPY_SIZE
+        return Rows(copy.block, bisect_left(copy.places, start), bisect_left(copy.places, end))
 
     def _block(self, session: Reading, place: int) -> Block:
         if place == len(self._heads):

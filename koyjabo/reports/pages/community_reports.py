@@ -50,7 +50,7 @@ def community_reports(community_id: str) -> Response:
     """Show the reports for the range in the URL."""
     at = member_forms.enter(community_id, MODERATOR)
     limits.count_report(at.account.id)
-    view, problems = view_of(_base(at.scope), request.args.items(multi=True))
+    view, problems = view_of(_base(at.scope, at.account.id), request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))
     figures = view.extra._asdict()
@@ -68,8 +68,8 @@ def community_reports(community_id: str) -> Response:
     )
 
 
-def _base(scope: Scope) -> ReportContext:
+def _base(scope: Scope, reader: str) -> ReportContext:
     path = url_for("pages.community_reports", community_id=scope)
     notes, share = partial(annotation_texts.notes, scope), url_for("pages.new_share", community_id=scope)
-    base = of_community(scope)._replace(path=path, notes=notes, share=share, extra=community.of_moment)
+    base = of_community(scope, reader)._replace(path=path, notes=notes, share=share, extra=community.of_moment)
     return choices.remembered(base)

@@ -28,6 +28,7 @@ class ReportContext(NamedTuple):
     path: str
     reports: str  # the path of the API's reports
     scope: Scope = SITE
+    reader: str = ""  # the user or share link that is charged for the reports
     cards: tuple[Card, ...] = cards.ALL
     filters: Filters = {}  # apply in addition to the URL's filters
     # Returns the notes of the days from first to last.
@@ -45,10 +46,10 @@ class ReportContext(NamedTuple):
 OVERVIEW = ReportContext("overview", "", "/api/reports")
 
 
-def of_community(scope: Scope) -> ReportContext:
-    return ReportContext("community", "", f"/api/communities/{scope}/reports", scope, cards.OF_A_COMMUNITY)
+def of_community(scope: Scope, reader: str) -> ReportContext:
+    return ReportContext("community", "", f"/api/communities/{scope}/reports", scope, reader, cards.OF_A_COMMUNITY)
 
 
 def of_link(link: OpenLink, scope: Scope, filters: Filters) -> ReportContext:
-    base = ReportContext(f"share {link.id}", "", "", scope, cards.OF_A_COMMUNITY, filters)
+    base = ReportContext(f"share {link.id}", "", "", scope, f"share {link.id}", cards.OF_A_COMMUNITY, filters)
     return base._replace(range=link.range or DEFAULT, is_shared=True)

@@ -19,7 +19,6 @@ from koyjabo.realtime.events import ViewUpdate, view_room
 from koyjabo.realtime.room import RoomEvent, RoomSource, changes
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
-from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import numbers
 from koyjabo.reports.ui.asked import AskedView
@@ -31,12 +30,9 @@ STILL_MS = 10_000
 for views of past days, which are not updated on visits.
 """
 
-MOST, MOST_OF_ONE = 10, 5
-"""Maximum number of different views that a worker pushes for share links and, separately, for communities, and the
-maximum for a single link or community.
-
-A view counts until its last report has been read, even if its last page is gone. Pages beyond the limit poll their
-HTML. The limit is needed because all views are read together, and anyone can create a community.
+MAX_VIEWS = 50
+"""Maximum number of different views that a worker pushes for a share link, for a community, and for one user's
+communities. A view takes about 80 KB of memory. Pages beyond the limit poll their HTML.
 """
 
 Message = Mapping[str, Any]
@@ -58,13 +54,18 @@ class LiveView:
         base: ReportContext,
         pairs: Sequence[tuple[str, str]],
         check: Callable[[], object],
-        reading: set[LiveView],
+        name: str,
     ) -> None:
-        reports = services[ReportServices]
-        self._insights: Insights = reports.open_shares if base.is_shared else reports.open_pages
+        reports, rooms = services[ReportServices], services[RealtimeServices].rooms
+
+        def is_open() -> bool:
+            room = rooms.find(name)
+            return room is not None and room.source is self
+
+        insights = reports.shared_reports if base.is_shared else reports.reports
+        self._insights = insights.for_reader(base.reader, is_live=True, is_wanted=is_open)
         self._site, self._clock = services[CountingServices].visits.site, services.clock
         self._key, self.base, self._pairs, self._check = key, base, pairs, check
-        self._reading = reading  # this worker's views that are being computed
         self._sent, self._moment, self._upto, self._at = Numbers({}, {}), 0, 0, ""
         self._read_at: tuple[int, int, int] | None = None  # epoch, visits, ms
         self._is_over = False  # whether all days of the view are in the past
@@ -82,14 +83,11 @@ class LiveView:
         if is_same and 0 <= now_ms - read_ms < STILL_MS:
             return []
         before, upto = self._sent, self._upto
-        self._reading.add(self)
         try:
             self._check()
             self._read()
         except KoyJaboError:
             return []
-        finally:
-            self._reading.discard(self)
         self._read_at, current = at, self._sent
         changed = Numbers(changes(before.cells, current.cells), changes(before.versions, current.versions))
         self._revision = max(self._revision + 1, after + 1, now_ms)
@@ -117,11 +115,10 @@ class LiveViews:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._reading: set[LiveView] = set()
 
-    def view(self, scope: Scope, message: Message) -> Opening:
-        """Open a view in the panel, or of a community's reports. Raises InvalidInput, LedgerUnavailable."""
-        base = OVERVIEW if scope == SITE else of_community(scope)
+    def view(self, scope: Scope, user_id: str, message: Message) -> Opening:
+        """Open a user's view in the panel, or of a community's reports. Raises InvalidInput, LedgerUnavailable."""
+        base = OVERVIEW._replace(reader=user_id) if scope == SITE else of_community(scope, user_id)
         return self._opening(base, message, lambda: None)
 
     def of_link(self, base: ReportContext, message: Message, check: Callable[[], object]) -> Opening:
@@ -136,17 +133,16 @@ class LiveViews:
         reports = services[ReportServices]
         insights = reports.shared_reports if base.is_shared else reports.reports
         asked = AskedView(base, pairs, insights, services.clock.today())
-        view = partial(LiveView, services, asked.key, base, pairs, check, self._reading)
-        return view_room(asked.view, base.is_shared), partial(self._open, base, view)
+        name = view_room(asked.view, base.is_shared)
+        return name, partial(self._open, base, partial(LiveView, services, asked.key, base, pairs, check, name))
 
     def _open(self, base: ReportContext, make: Callable[[], LiveView]) -> LiveView:
         """Open a view. Raises TooBusy."""
         if base.name != OVERVIEW.name:
-            opened = {view for _, view in self._services[RealtimeServices].rooms.with_source(LiveView)}
-            others = [view.base for view in opened | self._reading if view.base.name != OVERVIEW.name]
-            of_kind = sum(other.is_shared == base.is_shared for other in others)
+            views = self._services[RealtimeServices].rooms.with_source(LiveView)
+            others = [view.base for _, view in views if view.base.name != OVERVIEW.name]
             of_one = sum((other.name, other.scope) == (base.name, base.scope) for other in others)
-            if of_kind >= MOST or of_one >= MOST_OF_ONE:
+            if max(of_one, sum(other.reader == base.reader for other in others)) >= MAX_VIEWS:
                 raise TooBusy
         return make()
 

@@ -54,13 +54,14 @@ class View:
     def __init__(self, base: ReportContext, pairs: Iterable[tuple[str, str]]) -> None:
         self.base = base
         services = current()[ReportServices]
-        self._insights = services.shared_reports if base.is_shared else services.reports
+        reports = services.shared_reports if base.is_shared else services.reports
+        self._insights = reports.for_reader(base.reader)
         self.today = current().clock.today()
         self.asked = AskedView(base, pairs, self._insights, self.today)
         self.question, self.by, self.parts = self.asked.question, self.asked.by, self.asked.parts
         self.address = PageAddress(base.path, self.asked.pairs).without(SENT)
         if self.parts:
-            self._insights = services.open_shares if base.is_shared else services.open_pages
+            self._insights = reports.for_reader(base.reader, is_live=True)
 
     @cached_property
     def is_counting(self) -> bool:

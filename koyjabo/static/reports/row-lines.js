@@ -16,7 +16,7 @@ const kept = new Map();
 let asked = [];
 let asking = new AbortController();
 let timer = 0;
-/** @type {Element | null} */
+/** The row whose line is drawn; undefined if it must be drawn again. @type {Element | null | undefined} */
 let row = null;
 
 /** @param {HTMLElement} root  the root element of Insights */
@@ -27,7 +27,7 @@ export function follow(root) {
   root.addEventListener("focusout", () => void show(null));
   root.addEventListener("replaced", () => {
     kept.clear(); // because there are newer visits or other days
-    row = null;
+    row = undefined;
   });
   void show(rowOf(root.querySelector(".values tr:hover a")) ?? focused());
 }

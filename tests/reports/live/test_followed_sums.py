@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import pytest
 from support.application.site import Site, Time
+from support.sites.full_site import rebuild, use_small_blocks
 
+from koyjabo.models import SITE, Scope
 from koyjabo.reports.live import live as live_module
 from koyjabo.reports.log import block_queries
+from koyjabo.reports.log import log as log_module
+from koyjabo.reports.log.blocks import Block
 from koyjabo.reports.log.log import Log
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
 
 FRIDAY, SATURDAY = "2025-10-10", "2025-10-11"
 AT_HOME = {"page": Filter(frozenset(["/"]))}
+MIRPUR, UTTARA = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a12")
+
+ATTEND = (
+    "UPDATE visits SET attended_ms = 5000 WHERE id = {id}",
+    "INSERT INTO watermarks (name, upto, version) VALUES ('attendance', 1, 0)",
+    """INSERT INTO attendance (visit_id, seq, settled_ms, settled_until_ms, spans, beats)
+       VALUES ({id}, 1, 0, 0, '[]', '[]')""",
+)
 
 
 @pytest.fixture
@@ -101,3 +113,71 @@ def test_a_visit_that_was_not_measured_is_not_attended(site):
     attended = {"attended": Filter(none_of=frozenset(["none"]))}
     site.services[ReportServices].reports._database.write(block_queries.remove_all)
     assert visits(site, Question(FRIDAY, SATURDAY, filters=attended)) == 1
+
+
+def test_report_of_a_community_reads_only_its_rows(site, monkeypatch):
+    """Twenty visits cost the same on a site with 400,000 others. The second question reads no block again."""
+    use_small_blocks(monkeypatch)
+    site.add_community(MIRPUR)
+    for number in range(80):
+        here = {"communityId": MIRPUR} if number in (16, 50, 77) else {}
+        site.register(f"v{number}", page="/", **here)
+        event = {"id": str(number), "name": "search"}
+        site.post("/api/events", json={"visitorId": f"v{number}", "events": [event]})
+    rebuild(site)
+    read, unpack, rows, unpacked = Log.rows, Block.unpack, [], []
+
+    def rows_read(log, *args):
+        for batch in read(log, *args):
+            rows.append(len(batch.all("id")))
+            yield batch
+
+    monkeypatch.setattr(Log, "rows", rows_read)
+    monkeypatch.setattr(Block, "unpack", lambda *args: unpacked.append(args) or unpack(*args))
+    monkeypatch.setattr(log_module, "MOST_KEPT", 0)
+    with Site(site.database_url, site.time) as other:  # this one has not read any blocks
+        for page, blocks in ("/nowhere", 2 * 3), ("/nothing", 0):
+            rows.clear()
+            unpacked.clear()
+            question = Question(FRIDAY, SATURDAY, MIRPUR, {"page": Filter(none_of=frozenset([page]))})
+            figures = other.services[ReportServices].reports.summary(question).figures
+            assert (figures.visits, figures.events) == (3, 3)
+            assert len(unpacked) <= blocks
+            assert sum(rows) == 2 * 3, "its three visits and its three events"
+
+
+def test_rows_that_were_copied_follow_attended_times(site, monkeypatch):
+    use_small_blocks(monkeypatch)
+    site.add_community(MIRPUR)
+    for number in range(20):
+        site.register(f"v{number}", **({"communityId": MIRPUR} if number == 5 else {}))
+    rebuild(site)
+
+    def attended(page: str) -> int | None:
+        question = Question(FRIDAY, SATURDAY, MIRPUR, {"page": Filter(none_of=frozenset([page]))})
+        return site.services[ReportServices].reports.summary(question).figures.attended
+
+    assert attended("/one") == 0
+    ((id,),) = site.rows(f"SELECT id FROM visits WHERE scope = '{MIRPUR}'")
+    for statement in ATTEND:
+        site.rows(statement.format(id=id))
+    assert [attended("/one"), attended("/another")] == [1, 1]
+
+
+def test_questions_of_one_community_leave_the_sums_of_others(site, monkeypatch):
+    live, days = site.services[ReportServices].reports.live, (FRIDAY, SATURDAY)
+    monkeypatch.setattr(live_module, "MAX_QUESTIONS", 12)
+
+    def ask() -> list[str]:
+        """Ask about a community, and return the scopes of the questions that have sums."""
+        for page in range(40):
+            visits(site, Question(*days, MIRPUR, {"page": Filter(frozenset([f"/{page}"]))}))
+        return [question.scope for _, question, _ in live._asked]
+
+    visits(site, Question(*days))
+    visits(site, Question(*days, UTTARA))
+    assert ask().count(MIRPUR) == 12
+    size = sum(asked.size for asked in live._asked.values())
+    monkeypatch.setattr(live_module, "MOST_KEPT", size - 1)
+    kept = ask()
+    assert kept.count(SITE) == kept.count(UTTARA) == 1

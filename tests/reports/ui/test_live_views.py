@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from functools import partial
+import json
 
 import pytest
 from flask import request
 from support.application.site import Site, Time
 from support.people.communities import Cast
 from support.people.share_links import PASSWORD, boss, share
-from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
-from support.programs.threads import in_thread
 
 from koyjabo.core.errors import TooBusy
 from koyjabo.models import SITE, Scope
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.pages.share_links import ShareStream
 from koyjabo.reports.shares import PASS_S
-from koyjabo.reports.ui.base import of_community
-from koyjabo.reports.ui.live_views import MOST_OF_ONE, LiveViews
+from koyjabo.reports.ui import live_views
+from koyjabo.reports.ui.live_views import LiveView, LiveViews
+from koyjabo.sockets.stream import VIEW_INTERVAL_S
 
 FORBIDDEN = 4003
 
@@ -31,9 +29,9 @@ def site(sqlite_database):
         yield site
 
 
-def view(site: Site, query: str):
-    _, opening = site.services[LiveViews].view(SITE, {"query": query})
-    return opening()
+def view(site: Site, query: str, scope: Scope = SITE, user_id: str = ""):
+    name, opening = site.services[LiveViews].view(scope, user_id, {"query": query})
+    return site.services[RealtimeServices].rooms.open(name, opening()).source
 
 
 def test_days_that_are_over_do_not_follow_visits(site):
@@ -69,33 +67,33 @@ def test_number_of_the_newest_visit_moves_on_where_filters_leave_it_out(site):
     assert (event.moment, event.cells, event.versions) == (ordinal, {}, {})
 
 
-def test_view_that_was_left_counts_until_its_answer_is_read(site):
+def test_view_that_was_left_is_not_read(site):
     """Otherwise a page that moves from view to view could leave any number of reads running."""
-    views, cast = site.services[LiveViews], Cast(site)
-    mirpur, uttara = (of_community(Scope(cast.community())) for _ in range(2))
-    begun, gate = threading.Semaphore(0), threading.Event()
+    left = view(site, "range=today")
+    site.register("nusrat")
+    newer = view(site, "range=today")
+    assert left.events_after(0) == []
+    assert newer.events_after(0)
 
-    def wait() -> None:
-        begun.release()
-        assert gate.wait(PATIENCE_S)
 
-    def opened(base, number: int):
-        return views.of_link(base, {"query": f"page=/{number}"}, wait)[1]()
-
-    reads = [in_thread(partial(opened(mirpur, number).events_after, 0)) for number in range(MOST_OF_ONE)]
-    for _ in reads:
-        assert begun.acquire(timeout=PATIENCE_S)
-    with pytest.raises(TooBusy):
-        opened(mirpur, MOST_OF_ONE)
-    assert opened(uttara, 0)
-    gate.set()
-    for read in reads:
-        read.result()
-    assert opened(mirpur, MOST_OF_ONE)
+def test_views_of_one_community_and_of_one_user_are_bounded(site, monkeypatch):
+    monkeypatch.setattr(live_views, "MAX_VIEWS", 2)
+    cast = Cast(site)
+    mirpur, uttara = (Scope(cast.community()) for _ in range(2))
+    for number, (scope, user) in enumerate([(mirpur, "babul"), (mirpur, "ayesha"), (uttara, "ayesha")]):
+        assert view(site, f"page=/{number}", scope, user)
+    for scope, user in (mirpur, "chandni"), (uttara, "ayesha"):
+        with pytest.raises(TooBusy):
+            view(site, "page=/3", scope, user)
+    assert view(site, "page=/3", uttara, "chandni")
+    for number in range(3):
+        assert view(site, f"page=/{number}", SITE, "admin")
 
 
 class Reader:
     """A socket as the server sees it."""
+
+    address, born = "127.0.0.1", 0.0
 
     is_stream = False
     code: int | None = None
@@ -105,6 +103,9 @@ class Reader:
 
     def close(self, code: int | None, reason: str = "") -> None:
         self.code = code
+
+    def run_in_order(self, call) -> None:
+        call()
 
 
 def test_socket_of_a_share_link_ends_with_the_pass_of_its_reader(site):
@@ -123,3 +124,29 @@ def test_socket_of_a_share_link_ends_with_the_pass_of_its_reader(site):
     site.services[RealtimeServices].rooms.refresh_panel()
     wait_until(lambda: early.code == FORBIDDEN, "the first is closed")
     assert late.code is None
+
+
+def test_socket_that_changes_its_view_quickly_gets_the_newest(site, monkeypatch):
+    """A change within 2 s of the last one waits. Nothing is refused, even at the limit for the link."""
+    monkeypatch.setattr(live_views, "MAX_VIEWS", 1)
+    token, stream, reader, later = share(boss(Cast(site)))["token"], ShareStream(site.services), Reader(), []
+    with site.app.test_client() as client:
+        client.get(f"/share/{token}")
+        stream.admit(reader, request)
+    monkeypatch.setattr(site.services.lifetime.runtime, "later", lambda delay_s, call: later.append((delay_s, call)))
+
+    def shown() -> list[str]:
+        views = site.services[RealtimeServices].rooms.with_source(LiveView)
+        return [value for _, view in views for name, value in view._pairs if name == "page"]
+
+    for page in "abcd":
+        stream.received(reader, json.dumps({"type": "view", "query": f"page=/{page}"}))
+    assert shown() == ["/a"]
+    ((delay_s, call),) = later
+    assert 0 < delay_s <= VIEW_INTERVAL_S
+    call()
+    assert shown() == ["/d"]
+    stream.received(reader, json.dumps({"type": "view", "query": "page=/e"}))
+    stream.ended(reader, 1000)
+    later[1][1]()
+    assert shown() == []

@@ -115,6 +115,10 @@ def rebuild(site: Site) -> None:
 
 
 def use_small_blocks(patch: pytest.MonkeyPatch) -> None:
-    """End the blocks of visits and events after eight rows, or after four at the end of a day."""
+    """End the blocks of visits and events after eight rows, or after four at the end of a day, and copy the rows of
+    communities out of most blocks.
+    """
     for module, limit, rows in (blocks, "SIZE", 8), (blocks, "LEAST", 4), (log, "SIZE", 8), (log, "AT_ONCE", 5):
         patch.setattr(module, limit, rows)
+    patch.setattr(blocks, "WORTHWHILE", 2)
+    patch.setattr(block_queries, "START", 40)
