@@ -46,7 +46,7 @@ HABITS = (
     Habit("beside", r"\bbeside\b", "write `next to`, `as well as` or `while`", tests=15),
     Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned", pages=1, tests=35),
     Habit("of its own", r"\bof (its|their) own(?=[.,;:)]|$)", "write `its own` before the noun", tests=8),
-    Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`", tests=9),
+    Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`", tests=8),
     Habit("trailing too", r"\btoo(?=[.,;:])", "write `also` before the verb, or leave it out", pages=1),
     Habit("stands", r"\b(stands?|shall)\b", "write `is`", tests=8),
     # Evidence asks whether anybody was there. That is the question, and a value of it.
