@@ -120,7 +120,7 @@ class BreakdownRequest:
         if not has_many(self.dimension):
             values = VisitValues(snapshot, self.question, self.dimension)
         elif snapshot.events(self.question).unknown_hours:
-            return Breakdown([], UNKNOWN, UNKNOWN, 0, FOLDED_EVENTS)
+            return Breakdown([], UNKNOWN, UNKNOWN, 0, FOLDED_EVENTS, is_counted=True)
         else:
             values = EventValues(snapshot, self.question, self.dimension)
         hidden = _hidden(snapshot, self.dimension, values.ranks) if self.is_public else frozenset()
@@ -130,11 +130,11 @@ class BreakdownRequest:
         complete, other = values.complete(shown), values.rest(shown)
         sums = [values.sums(value) for value in shown]
         rows = [
-            Row(value, value or "", own, (own.visits or 0) / (values.total.visits or 1), at_least=value not in complete)
+            Row(value, value or "", own, _share(own, values.total), at_least=value not in complete)
             for value, own in zip(shown, sums, strict=True)
         ]
         reason = values.reason([values.total, other, *sums], len(complete) == len(shown))
-        return Breakdown(rows, other, values.total, len(order), reason)
+        return Breakdown(rows, other, values.total, len(order), reason, has_many(self.dimension))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +188,10 @@ def _reason(question: Question, figures: list[Figures]) -> str | None:
     if any(figure.visitors is None for figure in figures):
         return reason_of_folded(question, all(counts.visits is not None for counts in figures))
     return FOLDED_EVENTS if any(counts.events is None for counts in figures) else None
+
+
+def _share(own: Sums, whole: Sums) -> float | None:
+    return None if own.visits is None or whole.visits is None else own.visits / (whole.visits or 1)
 
 
 UNKNOWN = Sums(None, None, None)
@@ -249,38 +253,40 @@ class EventValues:
     """
 
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
-        self._dimension, self._events = dimension, snapshot.events(question)
+        self._dimension, self._events, self._folded = dimension, snapshot.events(question), snapshot.folded(question)
         self._counts = self._events.by(dimension, VALUE)
-        self._is_folded = snapshot.folded(question) is not None
-        self._visits = {} if self._is_folded else snapshot.visits_by_value(question, dimension)
-        if dimension == VIEWED_PAGE and not self._is_folded:
+        self._visits = {} if self._folded else snapshot.visits_by_value(question, dimension)
+        self._count = sum_of((self._counts.total(), self._events.other(dimension)))
+        if dimension == VIEWED_PAGE:
             pages = snapshot.by(question, "page")
             self._counts.update({page: group.visits or 0 for page, group in pages.items() if page not in (None, REST)})
-        self._count = sum(self._counts.values()) + self._events.other(dimension)
+            self._count = sum_of((self._count, snapshot.total(question).pages))
         self._attended = partial(snapshot.attended, question)
-        whole = Group.with_visits(None) if self._is_folded else snapshot.total(question)
+        whole = Group.with_visits(None) if self._folded else snapshot.total(question)
         self.total = whole.sums._replace(count=self._count)
         names = self._counts.keys() | self._visits.keys()
         self.ranks: Ranks = {value: (len(self._of(value).all), self._counts[value]) for value in names}
 
     def sums(self, value: Value) -> Sums:
-        if self._is_folded:
+        if self._folded:
             return UNKNOWN._replace(count=self._counts[value])
         visits = self._of(value)
         return visits.sums(self._counts[value], self._attended((self._dimension, value), visits.all))
 
     def rest(self, shown: Collection[Value]) -> Sums:
-        count = self._count - sum(self._counts[value] for value in shown)
-        if self._is_folded:
+        count = minus(self._count, sum(self._counts[value] for value in shown))
+        if self._folded:
             return UNKNOWN._replace(count=count)
         others = VisitSet.union(self._of(value) for value in self.ranks.keys() - set(shown))
         return others.sums(count, self._attended(self._dimension, others.all))
 
     def complete(self, shown: Collection[Value]) -> set[Value]:
-        return self._events.complete(self._dimension, shown)
+        """Return the values whose counts are complete."""
+        complete = self._events.complete(self._dimension, shown)
+        return self._folded.complete("page", complete) if self._folded and self._dimension == VIEWED_PAGE else complete
 
     def reason(self, figures: Collection[Sums], is_complete: bool) -> str | None:
-        return FOLDED if self._is_folded else None
+        return FOLDED if self._folded or not is_complete else None
 
     def _of(self, value: Value) -> VisitSet:
         return self._visits.get(value, NO_SET)

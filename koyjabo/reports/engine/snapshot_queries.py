@@ -128,8 +128,8 @@ class EventCounts:
 
     @cached_property
     def unknown_hours(self) -> set[int]:
-        """Starts of hours (s) with an unknown number of events: their visits have no rows, so the filters cannot be
-        evaluated.
+        """Starts of hours (s) with an unknown number of events: they, or their visits, have no rows, so the filters and
+        `until_ms` cannot be evaluated.
         """
         hours = self._live.unknown_hours(self._session, self._question)
         return hours | self._folded.hours() if self._folded and not self._sums else hours
@@ -154,7 +154,9 @@ class EventCounts:
 
     @property
     def _sums(self) -> FoldedEvents | None:
-        return None if self._question.filters else self._folded
+        until_ms = self._question.until_ms
+        is_cut = until_ms is not None and self._clock.bucket(until_ms).day < self._live.folded_before
+        return None if self._question.filters or is_cut else self._folded
 
 
 AT_ONCE = 500

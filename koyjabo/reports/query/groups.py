@@ -95,7 +95,7 @@ class VisitSet(NamedTuple):
                 own |= others
         return union
 
-    def sums(self, count: int, attended: Attended) -> Sums:
+    def sums(self, count: int | None, attended: Attended) -> Sums:
         return Sums(len(self.all), len(self.people), len(self.new), count, attended[0], seconds(attended[1]))
 
 

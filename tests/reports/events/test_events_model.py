@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from random import Random
 from typing import Any
@@ -17,6 +18,8 @@ from support.runs.fuzz_effort import effort
 from support.sites.full_site import use_small_blocks
 
 from koyjabo.core.clock import shifted
+from koyjabo.reports.engine.results import Breakdown
+from koyjabo.reports.query.dimensions import VIEWED_PAGE
 from koyjabo.reports.query.ranges import HOUR
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.rolled_up import day_sums
@@ -39,6 +42,7 @@ class Model:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.visits: list[dict[str, Any]] = []
+        self.landed: list[dict[str, Any]] = []  # all visits, including those whose rows were removed
 
     def send(self, who: str, sent: list[dict[str, Any]], day: str, hour_s: int) -> dict[str, int]:
         known = {event["id"] for event in self.events if event["who"] == who and event["has_row"]}
@@ -55,6 +59,12 @@ class Model:
         for entry in [*self.events, *self.visits]:
             if entry["who"] == who and entry.get("has_row", True):
                 entry.update(who="~", props={})
+
+    def views(self, scope: str) -> Counter[str | None]:
+        """Page views of all days by page: visits by their first page, and events."""
+        visits = Counter(visit["page"] for visit in self.landed if visit["page"] and scope in ("site", visit["scope"]))
+        events = (event for event in self.events if event["name"] == "pageview" and scope in ("site", event["scope"]))
+        return visits + Counter(event["page"] for event in events)
 
     def prune(self, first_kept: str) -> None:
         self.visits = [visit for visit in self.visits if visit["day"] >= first_kept]
@@ -88,9 +98,11 @@ class History:
         return self.site.services.clock.today()
 
     def register(self) -> None:
-        who, scope = self.choose.choice(VISITORS), self.choose.choice(["site", HERE])
-        self.site.register(who, **({} if scope == "site" else {"communityId": scope}))
-        self.model.visits.append({"who": who, "scope": scope, "day": self.day})
+        who, scope, page = self.choose.choice(VISITORS), self.choose.choice(["site", HERE]), self.choose.choice(PAGES)
+        self.site.register(who, page=page, **({} if scope == "site" else {"communityId": scope}))
+        visit = {"who": who, "scope": scope, "day": self.day, "page": page}
+        self.model.visits.append(visit)
+        self.model.landed.append(visit)
 
     def send(self) -> None:
         who = self.choose.choice(VISITORS)
@@ -117,6 +129,11 @@ class History:
         days, retention = self.choose.randint(1, 3), self.site.services[Retention]
         retention.prune(retention.past(days))
         self.model.prune(shifted(self.day, -days))
+
+    def roll_up(self) -> None:
+        """Roll up all days."""
+        self.time.pass_(days=5)
+        self.prune()
 
     def restart(self) -> None:
         self.site.restart()
@@ -152,18 +169,31 @@ class History:
         kept = sum(event["has_row"] for event in self.model.events)
         assert self.site.rows("SELECT count(*) FROM events") == [(kept,)]
         reports, question = self.site.services[ReportServices].reports, Question("2025-12-01", self.day)
-        views = sum(event["name"] == "pageview" for event in self.model.events)
-        assert reports.summary(question).figures[6:8] == (views, len(self.model.events) - views)
+        events = sum(event["name"] != "pageview" for event in self.model.events)
+        views = self.model.views("site").total()
+        assert reports.summary(question).figures[6:8] == (views, events)
         assert sum(period.page_views for period in reports.timeline(question, HOUR)) == views
+        for scope in ("site", HERE):
+            self.compare_views(reports.breakdown(replace(question, scope=scope), VIEWED_PAGE, limit=2), scope)
+
+    def compare_views(self, breakdown: Breakdown, scope: str) -> None:
+        """Compare the page views of all days by page. A rolled-up day may have lost the smallest values."""
+        views = self.model.views(scope)
+        shown = {row.value: row.sums.count for row in breakdown.rows}
+        assert all(row.sums.count == views[row.value] for row in breakdown.rows if not row.at_least)
+        assert all(count <= views[page] for page, count in shown.items())
+        assert breakdown.total.count == views.total() == breakdown.other.count + sum(shown.values())
 
 
 def live_through(url: str, seed: int, compare_sums: Callable[[History], None] = History.compare_sums) -> None:
     history = History(url, Random(seed))
     with history.site, pytest.MonkeyPatch.context() as patch:
         use_small_blocks(patch)
-        for step in range(20):
-            often = [history.send] * 4 + [history.register, history.pass_time, history.store]
-            history.choose.choice([*often, history.forget, history.prune, history.restart])()
+        often = [history.send] * 4 + [history.register, history.pass_time, history.store]
+        changes = [*often, history.forget, history.prune, history.restart]
+        chosen = [history.register, *history.choose.choices(changes, k=20), history.roll_up]
+        for step, change in enumerate(chosen):
+            change()
             history.compare()
             compare_sums(history)
             if step % 5 == 4:  # many reports, each over all rows
