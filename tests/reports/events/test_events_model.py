@@ -46,16 +46,29 @@ class Model:
 
     def send(self, who: str, sent: list[dict[str, Any]], day: str, hour_s: int) -> dict[str, int]:
         known = {event["id"] for event in self.events if event["who"] == who and event["has_row"]}
-        scope = next((visit["scope"] for visit in reversed(self.visits) if visit["who"] == who), "site")
+        visit = next((visit for visit in reversed(self.visits) if visit["who"] == who), None)
+        scope = visit["scope"] if visit else "site"
         accepted = 0
         for event in sent:
             if event["id"] not in known:
                 known.add(event["id"])
                 accepted += 1
-                self.events.append({**event, "who": who, "day": day, "hour_s": hour_s, "scope": scope, "has_row": True})
+                more = {"who": who, "day": day, "hour_s": hour_s, "scope": scope, "visit": visit}
+                self.events.append({**event, **more, "has_row": True})
         return {"accepted": accepted, "duplicates": len(sent) - accepted}
 
+    def visits_by_page(self, scope: str, day: str) -> dict[str | None, list[dict[str, Any]]]:
+        """The visits of a day by the pages that they viewed. The day must not be rolled up."""
+        visits = [visit for visit in self.visits if visit["day"] == day and scope in ("site", visit["scope"])]
+        viewed = [(event["page"], event["visit"]) for event in self.events if event["name"] == "pageview"]
+        viewed += [(visit["page"], visit) for visit in visits if visit["page"]]
+        by_page = {page: [visit for visit in visits if (page, visit) in viewed] for page, _ in viewed}
+        return {page: theirs for page, theirs in by_page.items() if theirs}
+
     def forget(self, who: str) -> None:
+        for visit in self.visits:
+            if visit["person"] == who:
+                visit["person"] = f"{who}~{len(self.landed)}"
         for entry in [*self.events, *self.visits]:
             if entry["who"] == who and entry.get("has_row", True):
                 entry.update(who="~", props={})
@@ -100,7 +113,8 @@ class History:
     def register(self) -> None:
         who, scope, page = self.choose.choice(VISITORS), self.choose.choice(["site", HERE]), self.choose.choice(PAGES)
         self.site.register(who, page=page, **({} if scope == "site" else {"communityId": scope}))
-        visit = {"who": who, "scope": scope, "day": self.day, "page": page}
+        number = len(self.model.landed)
+        visit = {"number": number, "who": who, "person": who, "scope": scope, "day": self.day, "page": page}
         self.model.visits.append(visit)
         self.model.landed.append(visit)
 
@@ -149,6 +163,8 @@ class History:
         """Compare event reports for the current day, which still has all its rows."""
         reports = self.site.services[ReportServices].reports
         events = [event for event in self.model.events if event["day"] == self.day]
+        for scope in ("site", HERE):
+            self.compare_visits(scope)
         for scope, name, key in product(("site", HERE), (*NAMES, None), ("to", "n")):
             here = [event for event in events if scope in ("site", event["scope"]) and name in (event["name"], None)]
             props = [None if event["who"] == "~" else event["props"].get(key) for event in here]
@@ -160,6 +176,16 @@ class History:
             assert {row.value: row.sums.count for row in breakdown.rows if row.sums.count} == +values
             assert not any(row.at_least for row in breakdown.rows)
             assert (breakdown.other.count, breakdown.total.count) == (0, values.total())
+
+    def compare_visits(self, scope: str) -> None:
+        """Compare the visits of the current day by viewed page, in rows and in `other`."""
+        reports, expected = self.site.services[ReportServices].reports, self.model.visits_by_page(scope, self.day)
+        views = reports.breakdown(Question(self.day, self.day, scope=scope), VIEWED_PAGE, limit=1)
+        shown = {row.value for row in views.rows}
+        others = {visit["number"]: visit for page, own in expected.items() if page not in shown for visit in own}
+        for sums, visits in ((row.sums, expected.get(row.value, [])) for row in views.rows):
+            assert sums[:2] == (len(visits), len({visit["person"] for visit in visits}))
+        assert views.other[:2] == (len(others), len({visit["person"] for visit in others.values()}))
 
     def compare_sums(self) -> None:
         stored = self.site.rows("SELECT scope, dimension, period, value, count FROM event_sums")
