@@ -42,6 +42,11 @@ ASKED = {
     "by week": "timeline?granularity=week&",
     **{f"by {name}": f"breakdown?by={name}&" for name in LISTS},
 }
+FILTERED_QUESTIONS = {
+    "summary": "summary?",
+    "by page": "breakdown?by=page&",
+    "by viewed page": "breakdown?by=viewed_page&",
+}
 FIGURES = ("median ms", "p95 ms", "most ms")
 HEAD = ("", "times", *(f"cold {figure}" for figure in FIGURES), *(f"kept {figure}" for figure in FIGURES), "status")
 
@@ -136,7 +141,7 @@ def filtered_questions() -> list[Question]:
     return [
         Question(f"{range_}, {name}, filtered", f"{path}range={range_}&browser=Chrome", wanted_ms)
         for range_, wanted_ms in FILTERED.items()
-        for name, path in {"summary": "summary?", "by page": "breakdown?by=page&"}.items()
+        for name, path in FILTERED_QUESTIONS.items()
     ]
 
 

@@ -50,7 +50,7 @@ LINES_OF_CODE = {
     "receipts": 394,  # has the last backup, and the forms for recount and total, which were in the panel
     "recounts": 640,  # run every night; Health no longer has its recount and adjustments
     # a queue of scans with a share for each reader, and an index of communities; the limits of views are gone
-    "reports": 6844,
+    "reports": 6846,
     "retention": 611,  # stores a day's sums before its rows are deleted, instead of the projection
     # sockets in rotation, and a budget of frames; the set of added files and the timer of pipelined requests are gone
     "server": 3320,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from support.application.site import Site, Time
+from support.assertions.rolled_up import PROPERTY, Figures, all_figures, assert_kept, assert_known
 from support.models.state_machines import NewUrl, new_urls, play
 
 from koyjabo.core.clock import shifted
@@ -17,7 +20,6 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.community_people import DAILY, HOURLY
-from koyjabo.reports.query.dimensions import TRAITS
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.retention.erasure import Erasure
@@ -35,7 +37,9 @@ sent = st.fixed_dictionaries(
         "page": st.just("/"),
     },
 )
-DIMENSIONS = ("page", *TRAITS, "visitor_kind")
+CHANGED_BY_ERASURE = ("referrer", PROPERTY)
+"""Breakdowns that change when a visitor is erased."""
+
 ROLLUPS = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "adjustments")
 
 
@@ -46,17 +50,24 @@ class FoldingMachine(RuleBasedStateMachine):
 
     @initialize(total=st.sampled_from([0, 4000]))
     def begin(self, total: int) -> None:
-        self.time = Time()
+        self.time, self.event_ids = Time(), count()
         self.first_day = "2025-12-16"
         self.site = Site(self.new_url(), self.time, STARTING_TOTAL=total)
         for community in (HERE, THERE):
             self.site.add_community(community)
+        self.visit(SITE, "ayesha", None, 1, {"page": "/"})
 
     @rule(scope=scopes, visitor=visitors, user=st.none() | st.sampled_from(USERS), times=st.integers(1, 3), sent=sent)
     def visit(self, scope: str, visitor: str, user: str | None, times: int, sent: dict[str, str]) -> None:
         for _ in range(times):
             visit = NewVisit(visitor, None, Scope(scope), at_ms=self.time.ms, user_id=user, **sent)
             self.site.services[CountingServices].visits.register(visit)
+
+    @rule(visitor=visitors, page=st.sampled_from(["/", "/a"]), to=st.sampled_from(["Mirpur", "Uttara"]))
+    def send(self, visitor: str, page: str, to: str) -> None:
+        events = [{"name": "pageview", "page": page}, {"name": "search", "props": {"to": to}}]
+        sent = [{"id": f"{next(self.event_ids)}", **event} for event in events]
+        assert self.site.post("/api/events", json={"visitorId": visitor, "events": sent}).json["accepted"] == 2
 
     @rule(user=st.sampled_from(USERS), visitor=visitors)
     def turn_out_to_be(self, user: str, visitor: str) -> None:
@@ -76,7 +87,7 @@ class FoldingMachine(RuleBasedStateMachine):
 
     @rule(days=st.integers(1, 3))
     def prune(self, days: int) -> None:
-        before, retention = self.numbers(), self.site.services[Retention]
+        before, figures, retention = self.numbers(), self.insights(), self.site.services[Retention]
         past = retention.past(days)
         # After a clock correction, some visits lie outside this range, and wait for a later night.
         there = "day < :first_kept AND id > :after AND id <= :last"
@@ -87,10 +98,13 @@ class FoldingMachine(RuleBasedStateMachine):
         assert retention.count(past) == retention.prune(past).visits == old[0][0]
         assert retention.prune(retention.past(days)).visits == 0
         assert self.numbers() == before
+        for kept, rolled_up in zip(figures, self.insights(), strict=True):
+            assert_kept(kept, rolled_up)
+            assert_known(rolled_up)
 
     @rule(visitor=visitors)
     def forget(self, visitor: str) -> None:
-        before, figures, erasure = self.numbers(), self.insights(), self.site.services[Erasure]
+        before, figures, erasure = self.numbers(), self.insights(CHANGED_BY_ERASURE), self.site.services[Erasure]
         if self.traces(visitor):
             erasure.forget(visitor)
         else:
@@ -98,16 +112,14 @@ class FoldingMachine(RuleBasedStateMachine):
                 erasure.forget(visitor)
         assert not self.traces(visitor)
         assert self.numbers() == before
-        assert self.insights() == figures
+        assert self.insights(CHANGED_BY_ERASURE) == figures
 
-    def insights(self) -> list[Any]:
-        """Reports of all days, except rows by `referrer`."""
-        insights, today = self.site.services[ReportServices].reports, self.site.services.clock.today()
-        everything = [Question(self.first_day, max(today, self.first_day), Scope(name)) for name in (SITE, HERE)]
-        figures: list[Any] = [insights.summary(question) for question in everything]
-        return figures + [
-            insights.breakdown(question, dimension, 100) for question in everything for dimension in DIMENSIONS
-        ]
+    def insights(self, without: Collection[str] = ()) -> list[Figures]:
+        """Reports of all days for the site and a community, except some breakdowns."""
+        reports, today = self.site.services[ReportServices].reports, self.site.services.clock.today()
+        questions = [Question(self.first_day, max(today, self.first_day), Scope(name)) for name in (SITE, HERE)]
+        figures = [all_figures(reports, question) for question in questions]
+        return [{name: report for name, report in own.items() if name not in without} for own in figures]
 
     def traces(self, visitor: str) -> list[tuple]:
         """Every row that contains the visitor's id."""
@@ -136,7 +148,8 @@ class FoldingMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "site"):
             try:
-                self.numbers()
+                self.time.pass_(days=3)
+                self.prune(1)  # every history has days that are rolled up
             finally:
                 self.site.close()
 

@@ -71,7 +71,7 @@ HABITS = (
 )
 
 LONGEST_SENTENCE = 30
-LONG_SENTENCES = 0
+LONG_SENTENCES = 1
 """Number of sentences in documents that may have more words than LONGEST_SENTENCE."""
 
 MAX_WORDS_OF_A_TEST = 14

@@ -86,7 +86,7 @@ class RowResponse(SumsResponse):
 
     value: str | None = Field(description="null: not recorded")
     label: str = Field(description="display text, in the language of Accept-Language")
-    share: float = Field(description="share of all visits, 0 to 1")
+    share: float | None = Field(description="share of all visits, 0 to 1")
     at_least: bool | None = Field(None, description="true if rolled-up days may lack some of its visits")
 
 
@@ -119,9 +119,9 @@ def timeline(report: list[Period]) -> list[Object]:
 
 def breakdown(report: Breakdown) -> Object:
     return {
-        "rows": [_row(row) for row in report.rows],
-        "other": {**_sums(report.other), "values": report.values - len(report.rows)},
-        "total": {**_sums(report.total), "values": report.values},
+        "rows": [_row(row, report.is_counted) for row in report.rows],
+        "other": {**_sums(report.other, report.is_counted), "values": report.values - len(report.rows)},
+        "total": {**_sums(report.total, report.is_counted), "values": report.values},
         **_exact(report.reason),
     }
 
@@ -136,7 +136,8 @@ def summary_rows(report: Summary) -> list[Object]:
 
 
 def breakdown_rows(report: Breakdown) -> list[Object]:
-    return [{**_row(row), "at_least": row.at_least, "exact": report.reason is None} for row in report.rows]
+    exact = report.reason is None
+    return [{**_row(row, report.is_counted), "at_least": row.at_least, "exact": exact} for row in report.rows]
 
 
 def hours_rows(report: Hours) -> list[Object]:
@@ -147,13 +148,13 @@ def hours_rows(report: Hours) -> list[Object]:
     ]
 
 
-def _row(row: Row) -> Object:
-    named = {"value": row.value, "label": row.label, **_sums(row.sums), "share": row.share}
+def _row(row: Row, is_counted: bool) -> Object:
+    named = {"value": row.value, "label": row.label, **_sums(row.sums, is_counted), "share": row.share}
     return {**named, "at_least": True} if row.at_least else named
 
 
-def _sums(sums: Sums) -> Object:
-    return {name: number for name, number in sums._asdict().items() if name != "count" or number is not None}
+def _sums(sums: Sums, is_counted: bool) -> Object:
+    return {name: number for name, number in sums._asdict().items() if name != "count" or is_counted}
 
 
 def _exact(reason: str | None) -> Object:

@@ -4,11 +4,13 @@ read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
+
+from pyroaring import BitMap
 
 from koyjabo.reports.engine import snapshot_queries
 from koyjabo.reports.engine.results import (
@@ -24,6 +26,7 @@ from koyjabo.reports.engine.results import (
     reason_of_folded,
 )
 from koyjabo.reports.engine.snapshot_queries import Snapshot
+from koyjabo.reports.live.event_sums import ValueVisits
 from koyjabo.reports.query.dimensions import VIEWED_PAGE, has_many
 from koyjabo.reports.query.groups import (
     EVERYTHING,
@@ -33,8 +36,10 @@ from koyjabo.reports.query.groups import (
     VALUE,
     WEEKDAY,
     Group,
+    Groups,
     Sums,
     VisitSet,
+    merged,
     minus,
     seconds,
     total,
@@ -108,33 +113,31 @@ class BreakdownRequest:
     is_public: bool = False  # for readers of share links
 
     def groups(self) -> Iterator[tuple[Question, str]]:
-        if not has_many(self.dimension):
-            yield self.question, self.dimension
-            return
         yield self.question, EVERYTHING
         if self.dimension == VIEWED_PAGE:
             yield self.question, "page"
+        elif not has_many(self.dimension):
+            yield self.question, self.dimension
 
     def read(self, snapshot: Snapshot) -> Breakdown:
         values: VisitValues | EventValues
         if not has_many(self.dimension):
             values = VisitValues(snapshot, self.question, self.dimension)
-        elif snapshot.events(self.question).unknown_hours:
-            return Breakdown([], UNKNOWN, UNKNOWN, 0, FOLDED_EVENTS)
         else:
             values = EventValues(snapshot, self.question, self.dimension)
+            if values.are_unknown:
+                return Breakdown([], UNKNOWN, UNKNOWN, 0, FOLDED_EVENTS, is_counted=True)
         hidden = _hidden(snapshot, self.dimension, values.ranks) if self.is_public else frozenset()
         order = sorted(values.ranks.keys() - hidden, key=lambda value: (value is not None, value or ""))
         order.sort(key=values.ranks.__getitem__, reverse=True)
         shown = order[self.offset : self.offset + self.limit]
-        complete, other = values.complete(shown), values.rest(shown)
-        sums = [values.sums(value) for value in shown]
+        complete, (sums, other) = values.complete(shown), values.figures(shown)
         rows = [
-            Row(value, value or "", own, (own.visits or 0) / (values.total.visits or 1), at_least=value not in complete)
+            Row(value, value or "", own, _share(own, values.total), at_least=value not in complete)
             for value, own in zip(shown, sums, strict=True)
         ]
         reason = values.reason([values.total, other, *sums], len(complete) == len(shown))
-        return Breakdown(rows, other, values.total, len(order), reason)
+        return Breakdown(rows, other, values.total, len(order), reason, has_many(self.dimension))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,10 @@ def _reason(question: Question, figures: list[Figures]) -> str | None:
     return FOLDED_EVENTS if any(counts.events is None for counts in figures) else None
 
 
+def _share(own: Sums, whole: Sums) -> float | None:
+    return None if own.visits is None or whole.visits is None else own.visits / (whole.visits or 1)
+
+
 UNKNOWN = Sums(None, None, None)
 
 Ranks = dict[Any, tuple[int, int]]
@@ -214,11 +221,11 @@ class VisitValues:
         self.total = self._all.sums
         self.ranks: Ranks = {value: (group.visits or 0, 0) for value, group in self._groups.items() if value != REST}
 
-    def sums(self, value: Value) -> Sums:
-        return self._groups[value].sums
+    def figures(self, shown: Sequence[Value]) -> tuple[list[Sums], Sums]:
+        """Return the sums of each of these values, and of all other values together."""
+        return [self._groups[value].sums for value in shown], self._rest(shown)
 
-    def rest(self, shown: Collection[Value]) -> Sums:
-        """Return the sums of all other values."""
+    def _rest(self, shown: Collection[Value]) -> Sums:
         if not self._groups:
             return self.total
         own = [self._groups[value] for value in shown]
@@ -245,45 +252,67 @@ class VisitValues:
 
 class EventValues:
     """Values of events. A visit may have several values, or none. A visit without a value is in no row. On rolled-up
-    days, only the number of events is known.
+    days, only the number of events is known. By VIEWED_PAGE, a visit's first page counts as well.
     """
 
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
-        self._dimension, self._events = dimension, snapshot.events(question)
+        self._dimension, self._events, self._folded = dimension, snapshot.events(question), snapshot.folded(question)
         self._counts = self._events.by(dimension, VALUE)
-        self._is_folded = snapshot.folded(question) is not None
-        self._visits = {} if self._is_folded else snapshot.visits_by_value(question, dimension)
-        if dimension == VIEWED_PAGE and not self._is_folded:
-            pages = snapshot.by(question, "page")
-            self._counts.update({page: group.visits or 0 for page, group in pages.items() if page not in (None, REST)})
-        self._count = sum(self._counts.values()) + self._events.other(dimension)
+        self.are_unknown = bool(self._events.unknown_hours)
+        self._count = sum_of((self._counts.total(), self._events.other(dimension)))
+        self._landings: Groups = {}
+        if dimension == VIEWED_PAGE:
+            pages = snapshot.by(question, "page").items()
+            self._landings = {page: group for page, group in pages if page not in (None, REST)}
+            self._counts.update({page: group.visits or 0 for page, group in self._landings.items()})
+            self._count = sum_of((self._count, snapshot.total(question).pages))
         self._attended = partial(snapshot.attended, question)
-        whole = Group.with_visits(None) if self._is_folded else snapshot.total(question)
-        self.total = whole.sums._replace(count=self._count)
-        names = self._counts.keys() | self._visits.keys()
-        self.ranks: Ranks = {value: (len(self._of(value).all), self._counts[value]) for value in names}
+        is_known = not self._folded and not self.are_unknown
+        self._visits = snapshot.visits_by_value(question, dimension) if is_known else NO_VALUES
+        self._total = Group.with_visits(None) if self._folded else snapshot.total(question)
+        self.total = self._total.sums._replace(count=self._count)
+        names = self._counts.keys() | self._visits.sets.keys()
+        self.ranks: Ranks = {value: (self._number(value), self._counts[value]) for value in names}
 
-    def sums(self, value: Value) -> Sums:
-        if self._is_folded:
-            return UNKNOWN._replace(count=self._counts[value])
-        visits = self._of(value)
-        return visits.sums(self._counts[value], self._attended((self._dimension, value), visits.all))
-
-    def rest(self, shown: Collection[Value]) -> Sums:
-        count = self._count - sum(self._counts[value] for value in shown)
-        if self._is_folded:
-            return UNKNOWN._replace(count=count)
-        others = VisitSet.union(self._of(value) for value in self.ranks.keys() - set(shown))
-        return others.sums(count, self._attended(self._dimension, others.all))
+    def figures(self, shown: Sequence[Value]) -> tuple[list[Sums], Sums]:
+        """Return the sums of each of these values, and of all other values together."""
+        counts = [self._counts[value] for value in shown]
+        groups = self._groups([*([value] for value in shown), self.ranks.keys() - set(shown)])
+        all_counts = [*counts, minus(self._count, sum(counts))]
+        *sums, rest = (group.sums._replace(count=count) for group, count in zip(groups, all_counts, strict=True))
+        return sums, rest
 
     def complete(self, shown: Collection[Value]) -> set[Value]:
-        return self._events.complete(self._dimension, shown)
+        """Return the values whose counts are complete."""
+        complete = self._events.complete(self._dimension, shown)
+        return self._folded.complete("page", complete) if self._folded and self._dimension == VIEWED_PAGE else complete
 
     def reason(self, figures: Collection[Sums], is_complete: bool) -> str | None:
-        return FOLDED if self._is_folded else None
+        return FOLDED if self._folded or not is_complete else None
 
-    def _of(self, value: Value) -> VisitSet:
-        return self._visits.get(value, NO_SET)
+    def _groups(self, lists: Sequence[Collection[Value]]) -> list[Group]:
+        """Return the visits that have one of the values in a list, for each list."""
+        if self._folded:
+            return [self._total] * len(lists)
+        sets = [self._of_events(values) for values in lists]
+        names = [*((self._dimension, *values) for values in lists[:-1]), self._dimension]
+        attended = self._attended({name: visits.all for name, visits in zip(names, sets, strict=True)})
+        return [
+            merged([*(self._landings[value] for value in values if value in self._landings), visits.group(own)])
+            for values, visits, own in zip(lists, sets, attended, strict=True)
+        ]
+
+    def _of_events(self, values: Collection[Value]) -> VisitSet:
+        """Return the visits with events that have one of these values, except those whose first page is one of them."""
+        sets, landed = self._visits.sets, self._visits.landed
+        visits = VisitSet.union(sets[value] for value in values if value in sets)
+        counted = BitMap().union(*(landed[page] for page in values if page in landed))
+        return VisitSet(visits.all - counted, visits.new - counted, visits.people)
+
+    def _number(self, value: Value) -> int:
+        """Return the number of visits; 0 if it is not known."""
+        landed = self._landings.get(value, NO_VISITS).visits or 0
+        return 0 if self._folded else landed + len(self._of_events([value]).all)
 
 
-NO_SET = VisitSet.union()
+NO_VALUES = ValueVisits({}, {})

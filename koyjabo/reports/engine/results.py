@@ -79,13 +79,13 @@ class Row(NamedTuple):
     value: Value
     label: str
     sums: Sums
-    share: float  # of all visits, 0 to 1
+    share: float | None  # of all visits, 0 to 1
     at_least: bool = False  # True if some days may lack this value, because they keep only their largest values
 
 
 class Breakdown(NamedTuple):
     """The rows of a breakdown. `total` is the summary, `other` everything that is not in `rows`, and `values` the
-    number of all values.
+    number of all values. `is_counted` says whether the dimension counts page views or events.
     """
 
     rows: list[Row]
@@ -93,6 +93,7 @@ class Breakdown(NamedTuple):
     total: Sums
     values: int
     reason: str | None
+    is_counted: bool = False
 
     @property
     def is_whole(self) -> bool:

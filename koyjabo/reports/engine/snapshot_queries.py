@@ -5,7 +5,7 @@ from sums of rolled-up days.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 from koyjabo.core.clock import Clock
 from koyjabo.models import Community, DailyVisits, Event, Scope
 from koyjabo.models import Counter as LedgerCounter
+from koyjabo.reports.live.event_sums import ValueVisits
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import Reading
 from koyjabo.reports.query.dimensions import EVENT, VIEWED_PAGE
-from koyjabo.reports.query.groups import EVERYTHING, Attended, Group, Groups, VisitSet
+from koyjabo.reports.query.groups import EVERYTHING, Attended, Group, Groups
 from koyjabo.reports.query.ranges import DAY, HOUR, period_of
 from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.rolled_up.folded_queries import FoldedEvents, RolledUpDays, folded_days
@@ -70,15 +71,15 @@ class Snapshot:
             self._events[question] = counts
         return self._events[question]
 
-    def visits_by_value(self, question: Question, dimension: str) -> dict[Value, VisitSet]:
+    def visits_by_value(self, question: Question, dimension: str) -> ValueVisits:
         """Return a question's visits by the values of their events. Does not include rolled-up days."""
         return self._live.visits_by_value(self.session, question, dimension)
 
-    def attended(self, question: Question, key: Hashable, ids: BitMap) -> Attended:
-        """Return the attended visits in a set of a question's visits. The question must not have rolled-up days. `key`
-        names the set.
+    def attended(self, question: Question, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
+        """Return the attended visits in sets of a question's visits, by the names of the sets. The question must not
+        have rolled-up days.
         """
-        return self._live.attended(self.session, question, key, ids)
+        return self._live.attended(self.session, question, sets)
 
     def median_s(self, question: Question) -> int | None:
         """Return the lower median of attended times in s; None if there are rolled-up days, or if nothing was
@@ -128,8 +129,8 @@ class EventCounts:
 
     @cached_property
     def unknown_hours(self) -> set[int]:
-        """Starts of hours (s) with an unknown number of events: their visits have no rows, so the filters cannot be
-        evaluated.
+        """Starts of hours (s) with an unknown number of events: they, or their visits, have no rows, so the filters and
+        `until_ms` cannot be evaluated.
         """
         hours = self._live.unknown_hours(self._session, self._question)
         return hours | self._folded.hours() if self._folded and not self._sums else hours
@@ -154,7 +155,9 @@ class EventCounts:
 
     @property
     def _sums(self) -> FoldedEvents | None:
-        return None if self._question.filters else self._folded
+        until_ms = self._question.until_ms
+        is_cut = until_ms is not None and self._clock.bucket(until_ms).day < self._live.folded_before
+        return None if self._question.filters or is_cut else self._folded
 
 
 AT_ONCE = 500

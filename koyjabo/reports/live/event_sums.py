@@ -6,22 +6,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from itertools import compress
+from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.models import SITE
 from koyjabo.reports.events.records import PAGEVIEW
-from koyjabo.reports.live.visit_sums import MARGIN_DAYS, Followed, VisitSums
+from koyjabo.reports.live.visit_sums import KINDS, MARGIN_DAYS, Followed, VisitSums
 from koyjabo.reports.log.block_queries import Reading
 from koyjabo.reports.log.blocks import Rows
 from koyjabo.reports.log.log import BEGINNING, Log, Position
-from koyjabo.reports.log.row_queries import IN_COMMUNITY, NO_VISIT, ON_SITE
-from koyjabo.reports.query.dimensions import EVENT, VIEWED_PAGE, VISITOR_KIND, has_many, property_of
+from koyjabo.reports.log.row_queries import NO_VISIT
+from koyjabo.reports.query.dimensions import EVENT, NEW, VIEWED_PAGE, VISITOR_KIND, has_many, property_of
 from koyjabo.reports.query.groups import VALUE, VisitSet
 from koyjabo.reports.query.parameters import LAST_DAY
 from koyjabo.reports.query.ranges import DAY
@@ -204,68 +205,60 @@ def passes_without_visit(question: Question) -> bool:
     )
 
 
-ValueVisits = dict[Value, VisitSet]
+class ValueVisits(NamedTuple):
+    """Visits with events, by the values of these events, and by their first page if the values are viewed pages."""
+
+    sets: dict[Value, VisitSet]
+    landed: dict[Value, BitMap]
+
 
 SET_SIZE = 1_000
 """Bytes that a value takes up even without visits."""
 
 
-def add(sets: ValueVisits, values: Sequence[Value], visits: Sequence[tuple[int, int, bool]]) -> None:
-    """Add visits to the sets of their values. A visit is (id, visitor, is new)."""
-    by_value: defaultdict[Value, list[tuple[int, int, bool]]] = defaultdict(list)
-    for value, visit in zip(values, visits, strict=True):
-        by_value[value].append(visit)
-    for value, these in by_value.items():
-        known = sets.setdefault(value, VisitSet.union())
-        known.all.update(id for id, _, _ in these)
-        known.new.update(id for id, _, is_new in these if is_new)
-        known.people.update(visitor for _, visitor, _ in these)
-
-
-def read(visits: Rows, question: Question) -> list[tuple[int, int, bool]]:
-    bit = ON_SITE if question.scope == SITE else IN_COMMUNITY
-    are_new = visits.named("new_in", [bool(new_in & bit) for new_in in range(4)])
-    return list(zip(visits.column("id"), visits.column("visitor"), are_new, strict=True))
-
-
-class _SumsByValue(Followed[ValueVisits]):
-    def size_of(self, sums: ValueVisits) -> int:
-        return sum(SET_SIZE + 6 * len(visits.all) for visits in sums.values())
-
-    def _new(self, key: str) -> ValueVisits:
-        return {}
-
-
-class Landings(_SumsByValue):
-    """A question's visits by their first page."""
-
-    def _add(self, session: Reading, sums: ValueVisits, key: str, rows: Rows) -> None:
-        landed = rows.copy()
-        pages = rows.block.values["page"]
-        landed.check("page", [page is not None for page in pages])
-        add(sums, landed.named("page", pages), read(landed, self.question))
-
-
-class VisitsOfValues(_SumsByValue):
+class VisitsOfValues(Followed[ValueVisits]):
     """A question's visits by dimension and value of their events, no matter when the events happened."""
 
     def __init__(self, visits: VisitSums, log: Log, until_ms: int | None = None) -> None:
         """`until_ms` is the end of the range of visits."""
         self._asked, first = visits.question, shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
         super().__init__(replace(self._asked, first=first, last=LAST_DAY, filters={}), visits.clock)
-        self._log = log
-        self._passing = PassingVisits(
-            log, self._asked.scope, lambda rows: visits.leave(rows, until_ms), passes_without_visit=False
-        )
+        self._log, self._leave = log, partial(visits.leave, until_ms=until_ms)
 
-    def _check(self, session: Reading, rows: Rows) -> None:
-        self._passing.look_at(session, rows)
-        self._passing.leave(rows)
+    def size_of(self, sums: ValueVisits) -> int:
+        sets = [*(visits.all for visits in sums.sets.values()), *sums.landed.values()]
+        return sum(SET_SIZE + 6 * len(visits) for visits in sets)
+
+    def _new(self, key: str) -> ValueVisits:
+        return ValueVisits({}, {})
 
     def _add(self, session: Reading, sums: ValueVisits, key: str, rows: Rows) -> None:
         events, column, values = counted(rows, key)
-        ids = events.column("visit_id")
-        visits: dict[int, tuple[int, int, bool]] = {}
-        for some in self._log.rows_with(session, sorted(set(ids)), self._asked.scope):
-            visits |= {visit[0]: visit for visit in read(some, self._asked)}
-        add(sums, events.named(column, values), [visits[id] for id in ids])
+        theirs, new = BitMap(events.column("visit_id")), BitMap()
+        people, pages = dict[int, int](), dict[int, Value]()
+        are_new = [kind == NEW for kind in KINDS[self._asked.scope == SITE]]
+        for visits in self._log.rows_with(session, list(theirs), self._asked.scope):
+            visits.within(theirs)
+            self._leave(visits)
+            ids = visits.column("id")
+            people.update(zip(ids, visits.column("visitor"), strict=True))
+            new.update(compress(ids, visits.named("new_in", are_new)))
+            if key == VIEWED_PAGE:
+                pages.update(zip(ids, visits.named("page", visits.block.values["page"]), strict=True))
+        for page, landed in _by_value(pages.values(), pages):
+            if page is not None:
+                sums.landed.setdefault(page, BitMap()).update(landed)
+        events.within(BitMap(people), "visit_id")
+        for value, having in _by_value(events.named(column, values), events.column("visit_id")):
+            known = sums.sets.setdefault(value, VisitSet.union())
+            more = BitMap(having) - known.all
+            known.all.update(more)
+            known.new.update(more & new)
+            known.people.update(map(people.__getitem__, more))
+
+
+def _by_value(values: Iterable[Value], ids: Iterable[int]) -> Iterable[tuple[Value, list[int]]]:
+    by_value: defaultdict[Value, list[int]] = defaultdict(list)
+    for value, id in zip(values, ids, strict=True):
+        by_value[value].append(id)
+    return by_value.items()

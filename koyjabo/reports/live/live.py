@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -16,8 +16,8 @@ from koyjabo.evidence.facts import CHANGING
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.live.event_sums import (
     EventSums,
-    Landings,
     PassingVisits,
+    ValueVisits,
     VisitsOfValues,
     VisitsWithEvents,
     drop_largest,
@@ -32,9 +32,9 @@ from koyjabo.reports.log.log import BEGINNING, Log
 from koyjabo.reports.log.row_queries import EVENTS, VISITS
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.dimensions import EVENT, VIEWED_PAGE, has_many
-from koyjabo.reports.query.groups import LENGTHS, Attended, Groups, VisitSet
+from koyjabo.reports.query.groups import LENGTHS, VALUE, Attended, Groups
 from koyjabo.reports.query.ranges import DAY
-from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.query.report_query import Question
 
 MOST_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
 """Maximum bytes for all sums, and the bytes that a question takes up even without sums."""
@@ -57,13 +57,12 @@ class _Asked:
 
     visits: VisitSums
     events: EventSums
-    landings: Landings
     values: VisitsOfValues
     attended: AttendedSets
 
     @property
     def size(self) -> int:
-        all_sums = (self.visits, self.events, self.landings, self.values, self.attended)
+        all_sums = (self.visits, self.events, self.values, self.attended)
         return QUESTION_SIZE + sum(sums.size for sums in all_sums)
 
 
@@ -116,8 +115,10 @@ class Live:
         return groups
 
     def events_by(self, session: Reading, question: Question, dimension: str, key: str) -> Counter[Any]:
-        """Count the events of a dimension by a key of `EventSums`."""
-        both = [(VIEWED_PAGE, DAY), (EVENT, DAY)] if key == DAY else []
+        """Count the events of a dimension by a key of `EventSums`. The same pass reads what totals and breakdowns need
+        in addition.
+        """
+        both = [(VIEWED_PAGE, DAY), (EVENT, DAY)] if key in (DAY, VALUE) else []
         sums = self._of(session, question).events
         return sums.followed(session, self.events, (dimension, key), question.until_ms, both)
 
@@ -126,20 +127,11 @@ class Live:
         self.events_by(session, question, VIEWED_PAGE, DAY)
         return self._of(session, question).events.unknown_hours
 
-    def visits_by_value(self, session: Reading, question: Question, dimension: str) -> dict[Value, VisitSet]:
-        """Group a question's visits by the values of their events. For VIEWED_PAGE, a visit's first page also
-        counts.
-        """
+    def visits_by_value(self, session: Reading, question: Question, dimension: str) -> ValueVisits:
         asked = self._of(session, question)
         if question.until_ms is not None:  # visits are added to the range after its events have been read
             asked.values = VisitsOfValues(asked.visits, self.visits, question.until_ms)
-        by_value = asked.values.followed(session, self.events, dimension, None)
-        if dimension != VIEWED_PAGE:
-            return by_value
-        landings = asked.landings.followed(session, self.visits, "page", question.until_ms)
-        values = by_value.keys() | landings.keys()
-        both = (by_value, landings)
-        return {value: VisitSet.union(sets[value] for sets in both if value in sets) for value in values}
+        return asked.values.followed(session, self.events, dimension, None)
 
     def median_s(self, session: Reading, question: Question, others: Collection[str] = ()) -> int | None:
         """Return the lower median length of the question's measured visits in whole seconds, or None if there are none.
@@ -149,9 +141,9 @@ class Live:
         lengths: LengthCounts = sums.followed(session, self.visits, LENGTHS, question.until_ms, others)
         return lengths.median_s()
 
-    def attended(self, session: Reading, question: Question, key: Hashable, ids: BitMap) -> Attended:
-        """Return the attended visits among a question's visits with these ids (`AttendedSets`)."""
-        return self._of(session, question).attended.of(session, key, ids)
+    def attended(self, session: Reading, question: Question, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
+        """Return the attended visits in each set of a question's visits (`AttendedSets`)."""
+        return self._of(session, question).attended.of(session, sets)
 
     def scopes(self, session: Reading, day: str) -> set[Scope]:
         """Return the scopes with a visit or event on a day: the site, and communities."""
@@ -242,6 +234,5 @@ class Live:
         if question.filters:
             passing = PassingVisits(self.visits, question.scope, passes, passes_without_visit(question))
         visits = VisitSums(question, self._clock, passes)
-        events, landings = EventSums(question, self._clock, passing), Landings(question, self._clock, passes)
-        attended = AttendedSets(self.visits, question.scope)
-        return _Asked(visits, events, landings, VisitsOfValues(visits, self.visits), attended)
+        events = EventSums(question, self._clock, passing)
+        return _Asked(visits, events, VisitsOfValues(visits, self.visits), AttendedSets(self.visits, question.scope))

@@ -5,9 +5,10 @@ call. The end of a compared day moves with the clock, so rows between its old an
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from pyroaring import BitMap
@@ -300,18 +301,20 @@ class AttendedSets:
         self._log, self._scope = log, scope
         self._known: dict[Hashable, tuple[BitMap, int, int]] = {}
 
-    def of(self, session: Reading, key: Hashable, ids: BitMap) -> Attended:
-        """Return the figures for a set. Its earlier figures are stored under the same key."""
-        known, count, length_ms = self._known.get(key, NONE_KNOWN)
-        if not known <= ids:
-            known, count, length_ms = NONE_KNOWN
-        new = ids - known
-        for rows in self._log.rows_with(session, list(new), self._scope):
-            rows.within(new)
-            lengths = rows.column("attended_ms")
-            count, length_ms = count + sum(map(bool, lengths)), length_ms + sum(lengths)
-        self._known[key] = BitMap(ids), count, length_ms
-        return count, length_ms
+    def of(self, session: Reading, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
+        """Return the figures for each set. Its earlier figures are stored under the same key."""
+        known = {key: self._known.get(key, NONE_KNOWN) for key in sets}
+        known = {key: own if own[0] <= sets[key] else NONE_KNOWN for key, own in known.items()}
+        new = {key: ids - known[key][0] for key, ids in sets.items()}
+        figures = {key: own[1:] for key, own in known.items()}
+        for rows in self._log.rows_with(session, list(BitMap().union(*new.values())), self._scope):
+            lengths = dict(filter(itemgetter(1), zip(rows.all("id"), rows.all("attended_ms"), strict=True)))
+            here = BitMap(lengths)
+            for key, (count, length_ms) in figures.items():
+                attended = new[key] & here
+                figures[key] = count + len(attended), length_ms + sum(map(lengths.__getitem__, attended))
+        self._known |= {key: (BitMap(sets[key]), *own) for key, own in figures.items()}
+        return list(figures.values())
 
     def forget(self) -> None:
         self._known.clear()

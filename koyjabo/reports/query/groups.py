@@ -95,8 +95,8 @@ class VisitSet(NamedTuple):
                 own |= others
         return union
 
-    def sums(self, count: int, attended: Attended) -> Sums:
-        return Sums(len(self.all), len(self.people), len(self.new), count, attended[0], seconds(attended[1]))
+    def group(self, attended: Attended) -> Group:
+        return Group(len(self.all), len(self.new), 0, self.people, None, *attended)
 
 
 def merged(groups: Collection[Group]) -> Group:

@@ -36,7 +36,7 @@ class Line(NamedTuple):
     is_chosen: bool
     number: int | None  # visits, or the page views or events that the dimension counts
     sums: Sums
-    percent: float
+    percent: float | None
     at_least: bool
     change: float | str | None = None
 
@@ -108,7 +108,7 @@ def values(
     """Return the lines. `before` has as many values for the compared days as one report can have. For `per_day`, see
     `AskedView`.
     """
-    past = {row.value: _number(row.sums, dimension) for row in before.rows} if before else {}
+    past = {row.value: _known(row, dimension) for row in before.rows} if before else {}
     others_before = 0 if before and before.is_whole else None
     gone = _gone(now, before.rows) if before and now.is_whole else []
     rows = [*now.rows, *gone]
@@ -121,12 +121,11 @@ def values(
         url, own = "", escaped(row.value)
         if address:
             url = str(address.removing(dimension, own) if is_chosen else address.adding(dimension, own))
-        changed = change(number, past.get(row.value, others_before), per_day)
-        percent = 100 * row.share
+        changed = change(_known(row, dimension), past.get(row.value, others_before), per_day)
+        percent = None if row.share is None else 100 * row.share
         lines.append(Line(row.value, row.label, url, is_chosen, number, row.sums, percent, row.at_least, changed))
     others = now.values - len(now.rows)
-    is_counted = has_many(dimension)
-    return Values(dimension, lines, now.other, others, now.total, now.values, offset, now.reason, is_counted)
+    return Values(dimension, lines, now.other, others, now.total, now.values, offset, now.reason, now.is_counted)
 
 
 def pages(listed: Values, text: str, address: PageAddress) -> Pages:
@@ -154,6 +153,10 @@ def _gone(breakdown: Breakdown, before: list[Row]) -> list[Row]:
 
 def _number(sums: Sums, dimension: str) -> int | None:
     return sums.count if has_many(dimension) else sums.visits
+
+
+def _known(row: Row, dimension: str) -> int | None:
+    return None if row.at_least else _number(row.sums, dimension)
 
 
 LARGEST_DOT, SMALLEST_DOT = 28, 4

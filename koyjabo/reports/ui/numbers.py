@@ -102,7 +102,8 @@ def _card(asked: AskedView, results: Results, card: Card, cells: dict[str, Cell]
     for at, line in enumerate(shown.lines):
         compared = [line.change] if asked.compared else []
         bar = round(100 * (line.number or 0) / largest, 1)
-        cells[f"{card.name}.{at}"] = [bar, line.number, *compared, round(line.percent, 1)]
+        percent = None if line.percent is None else round(line.percent, 1)
+        cells[f"{card.name}.{at}"] = [bar, line.number, *compared, percent]
     others = [shown.other_values] if shown.other_values > 0 else []
     cells[f"{card.name}.other"] = [*others, shown.other.count if shown.is_counted else shown.other.visits]
     cells[f"{card.name}.all"] = [shown.values]

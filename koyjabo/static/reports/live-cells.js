@@ -26,7 +26,7 @@ const inWords = (value) => (value === null ? "–" : written(Number(value)));
 /** How an element shows a value, by its `data-as`. @type {Record<string, (element: HTMLElement, value: any) => void>} */
 const SHOW = {
   bar: (element, value) => element.setAttribute("width", value),
-  share: (element, value) => write(element, `${share.format(value)}%`),
+  share: (element, value) => write(element, value === null ? "–" : `${share.format(value)}%`),
   time: (element, value) => write(element, digits(value)),
   stat: (element, value) => showNumber(element, value),
   "time spent": (element, value) => (element.dataset.stat ? showNumber(element, value, spent(value)) : write(element, spent(value))),

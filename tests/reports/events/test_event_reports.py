@@ -77,6 +77,16 @@ def test_rows_carry_counts_that_add_up(used):
     assert rows(used, "event:nothing:to") == {}
 
 
+def test_rows_have_the_attended_time_of_their_visits(used):
+    used.rows("UPDATE visits SET attended_ms = 2500 * id")  # Ayesha's visit has 2.5 s, and Babul's has 5 s
+    reports = used.services[ReportServices].reports
+    for limit, expected in ((9, {"/a": (2, 7), "/": (1, 2)}), (1, {"/a": (2, 7), None: (1, 2)})):
+        views = reports.breakdown(question(), "viewed_page", limit)
+        sums = {row.value: row.sums for row in views.rows} | ({None: views.other} if limit == 1 else {})
+        assert {value: own[4:] for value, own in sums.items()} == expected
+    assert [row.sums[4:] for row in reports.breakdown(question(), "event").rows] == [(1, 2), (0, 0)]
+
+
 def test_what_is_not_shown_is_in_other(used):
     breakdown = used.services[ReportServices].reports.breakdown(question(), "viewed_page", limit=1)
     assert ([row.value for row in breakdown.rows], breakdown.values) == (["/a"], 2)

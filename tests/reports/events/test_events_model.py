@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from random import Random
 from typing import Any
@@ -17,6 +18,8 @@ from support.runs.fuzz_effort import effort
 from support.sites.full_site import use_small_blocks
 
 from koyjabo.core.clock import shifted
+from koyjabo.reports.engine.results import Breakdown
+from koyjabo.reports.query.dimensions import VIEWED_PAGE
 from koyjabo.reports.query.ranges import HOUR
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.rolled_up import day_sums
@@ -39,22 +42,42 @@ class Model:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.visits: list[dict[str, Any]] = []
+        self.landed: list[dict[str, Any]] = []  # all visits, including those whose rows were removed
 
     def send(self, who: str, sent: list[dict[str, Any]], day: str, hour_s: int) -> dict[str, int]:
         known = {event["id"] for event in self.events if event["who"] == who and event["has_row"]}
-        scope = next((visit["scope"] for visit in reversed(self.visits) if visit["who"] == who), "site")
+        visit = next((visit for visit in reversed(self.visits) if visit["who"] == who), None)
+        scope = visit["scope"] if visit else "site"
         accepted = 0
         for event in sent:
             if event["id"] not in known:
                 known.add(event["id"])
                 accepted += 1
-                self.events.append({**event, "who": who, "day": day, "hour_s": hour_s, "scope": scope, "has_row": True})
+                more = {"who": who, "day": day, "hour_s": hour_s, "scope": scope, "visit": visit}
+                self.events.append({**event, **more, "has_row": True})
         return {"accepted": accepted, "duplicates": len(sent) - accepted}
 
+    def visits_by_page(self, scope: str, day: str) -> dict[str | None, list[dict[str, Any]]]:
+        """The visits of a day by the pages that they viewed. The day must not be rolled up."""
+        visits = [visit for visit in self.visits if visit["day"] == day and scope in ("site", visit["scope"])]
+        viewed = [(event["page"], event["visit"]) for event in self.events if event["name"] == "pageview"]
+        viewed += [(visit["page"], visit) for visit in visits if visit["page"]]
+        by_page = {page: [visit for visit in visits if (page, visit) in viewed] for page, _ in viewed}
+        return {page: theirs for page, theirs in by_page.items() if theirs}
+
     def forget(self, who: str) -> None:
+        for visit in self.visits:
+            if visit["person"] == who:
+                visit["person"] = f"{who}~{len(self.landed)}"
         for entry in [*self.events, *self.visits]:
             if entry["who"] == who and entry.get("has_row", True):
                 entry.update(who="~", props={})
+
+    def views(self, scope: str) -> Counter[str | None]:
+        """Page views of all days by page: visits by their first page, and events."""
+        visits = Counter(visit["page"] for visit in self.landed if visit["page"] and scope in ("site", visit["scope"]))
+        events = (event for event in self.events if event["name"] == "pageview" and scope in ("site", event["scope"]))
+        return visits + Counter(event["page"] for event in events)
 
     def prune(self, first_kept: str) -> None:
         self.visits = [visit for visit in self.visits if visit["day"] >= first_kept]
@@ -88,9 +111,12 @@ class History:
         return self.site.services.clock.today()
 
     def register(self) -> None:
-        who, scope = self.choose.choice(VISITORS), self.choose.choice(["site", HERE])
-        self.site.register(who, **({} if scope == "site" else {"communityId": scope}))
-        self.model.visits.append({"who": who, "scope": scope, "day": self.day})
+        who, scope, page = self.choose.choice(VISITORS), self.choose.choice(["site", HERE]), self.choose.choice(PAGES)
+        self.site.register(who, page=page, **({} if scope == "site" else {"communityId": scope}))
+        number = len(self.model.landed)
+        visit = {"number": number, "who": who, "person": who, "scope": scope, "day": self.day, "page": page}
+        self.model.visits.append(visit)
+        self.model.landed.append(visit)
 
     def send(self) -> None:
         who = self.choose.choice(VISITORS)
@@ -118,6 +144,11 @@ class History:
         retention.prune(retention.past(days))
         self.model.prune(shifted(self.day, -days))
 
+    def roll_up(self) -> None:
+        """Roll up all days."""
+        self.time.pass_(days=5)
+        self.prune()
+
     def restart(self) -> None:
         self.site.restart()
 
@@ -132,6 +163,8 @@ class History:
         """Compare event reports for the current day, which still has all its rows."""
         reports = self.site.services[ReportServices].reports
         events = [event for event in self.model.events if event["day"] == self.day]
+        for scope in ("site", HERE):
+            self.compare_visits(scope)
         for scope, name, key in product(("site", HERE), (*NAMES, None), ("to", "n")):
             here = [event for event in events if scope in ("site", event["scope"]) and name in (event["name"], None)]
             props = [None if event["who"] == "~" else event["props"].get(key) for event in here]
@@ -144,6 +177,16 @@ class History:
             assert not any(row.at_least for row in breakdown.rows)
             assert (breakdown.other.count, breakdown.total.count) == (0, values.total())
 
+    def compare_visits(self, scope: str) -> None:
+        """Compare the visits of the current day by viewed page, in rows and in `other`."""
+        reports, expected = self.site.services[ReportServices].reports, self.model.visits_by_page(scope, self.day)
+        views = reports.breakdown(Question(self.day, self.day, scope=scope), VIEWED_PAGE, limit=1)
+        shown = {row.value for row in views.rows}
+        others = {visit["number"]: visit for page, own in expected.items() if page not in shown for visit in own}
+        for sums, visits in ((row.sums, expected.get(row.value, [])) for row in views.rows):
+            assert sums[:2] == (len(visits), len({visit["person"] for visit in visits}))
+        assert views.other[:2] == (len(others), len({visit["person"] for visit in others.values()}))
+
     def compare_sums(self) -> None:
         stored = self.site.rows("SELECT scope, dimension, period, value, count FROM event_sums")
         assert {tuple(row[:4]): row[4] for row in stored} == self.model.sums()
@@ -152,18 +195,31 @@ class History:
         kept = sum(event["has_row"] for event in self.model.events)
         assert self.site.rows("SELECT count(*) FROM events") == [(kept,)]
         reports, question = self.site.services[ReportServices].reports, Question("2025-12-01", self.day)
-        views = sum(event["name"] == "pageview" for event in self.model.events)
-        assert reports.summary(question).figures[6:8] == (views, len(self.model.events) - views)
+        events = sum(event["name"] != "pageview" for event in self.model.events)
+        views = self.model.views("site").total()
+        assert reports.summary(question).figures[6:8] == (views, events)
         assert sum(period.page_views for period in reports.timeline(question, HOUR)) == views
+        for scope in ("site", HERE):
+            self.compare_views(reports.breakdown(replace(question, scope=scope), VIEWED_PAGE, limit=2), scope)
+
+    def compare_views(self, breakdown: Breakdown, scope: str) -> None:
+        """Compare the page views of all days by page. A rolled-up day may have lost the smallest values."""
+        views = self.model.views(scope)
+        shown = {row.value: row.sums.count for row in breakdown.rows}
+        assert all(row.sums.count == views[row.value] for row in breakdown.rows if not row.at_least)
+        assert all(count <= views[page] for page, count in shown.items())
+        assert breakdown.total.count == views.total() == breakdown.other.count + sum(shown.values())
 
 
 def live_through(url: str, seed: int, compare_sums: Callable[[History], None] = History.compare_sums) -> None:
     history = History(url, Random(seed))
     with history.site, pytest.MonkeyPatch.context() as patch:
         use_small_blocks(patch)
-        for step in range(20):
-            often = [history.send] * 4 + [history.register, history.pass_time, history.store]
-            history.choose.choice([*often, history.forget, history.prune, history.restart])()
+        often = [history.send] * 4 + [history.register, history.pass_time, history.store]
+        changes = [*often, history.forget, history.prune, history.restart]
+        chosen = [history.register, *history.choose.choices(changes, k=20), history.roll_up]
+        for step, change in enumerate(chosen):
+            change()
             history.compare()
             compare_sums(history)
             if step % 5 == 4:  # many reports, each over all rows

@@ -68,6 +68,25 @@ def test_an_answer_reads_what_is_new(site, monkeypatch):
     assert spans[2:] == [(True, (0, 0), (0, 3))]
 
 
+def test_a_breakdown_reads_all_visits_once(site, monkeypatch):
+    """A breakdown by viewed page also reads the events: once to count them, and once for their visits."""
+    view = {"id": "1", "name": "pageview", "page": "/"}
+    assert site.post("/api/events", json={"visitorId": "ayesha", "events": [view]}).json["accepted"] == 1
+    reports, read, spans = site.services[ReportServices].reports, Log.rows, []
+
+    def rows(log, *span):
+        spans.append("visits" if log is reports.live.visits else "events")
+        return read(log, *span)
+
+    monkeypatch.setattr(Log, "rows", rows)
+    expected = {"page": (1, ["visits"]), "viewed_page": (2, ["visits", "events", "events"])}
+    for dimension, (visits, logs) in expected.items():
+        spans.clear()
+        filters = {"city": Filter(none_of=frozenset([dimension]))}
+        (row, *_) = reports.breakdown(Question(FRIDAY, SATURDAY, filters=filters), dimension).rows
+        assert (row.value, row.sums.visits, sorted(spans, reverse=True)) == ("/", visits, logs)
+
+
 def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(site):
     """The compared day's visits count up to the current time of day."""
     asked = site.services[ReportServices].reports

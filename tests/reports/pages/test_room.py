@@ -39,8 +39,8 @@ def test_numbers_are_those_of_the_day(new_site, reader, community):
     page = words(reader.get(f"/communities/{community}"))
     for shown in (
         "Online now 0 ",
-        "People with an account, today 1 ",
-        "Browsers without an account, today 2 ",
+        "People with an account today 1 ",
+        "Anonymous visitors today 2 ",
         "Most online today 7 Most online in 30 days 7",
     ):
         assert shown in page

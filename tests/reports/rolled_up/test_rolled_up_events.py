@@ -19,7 +19,7 @@ from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.retention import Retention
 
-FIRST, SECOND = "2025-12-16", "2025-12-17"
+FIRST, SECOND, THIRD = "2025-12-16", "2025-12-17", "2025-12-18"
 COMMUNITY = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 WITHOUT_COUNTRY = {"country": Filter(frozenset([None]))}
 NAMES = ["search"] * 4 + ["signup"] * 2 + ["bang", "boom"]
@@ -88,6 +88,27 @@ def test_a_folded_day_keeps_the_largest_values_and_every_count(site):
     assert ask(site, "event", SECOND)[0]["bang"] == (1, True)
     figures = site.services[ReportServices].reports.summary(Question(FIRST, SECOND)).figures
     assert (figures.page_views, figures.events) == (8, 16)
+
+
+@pytest.mark.both_kinds
+def test_first_pages_of_visits_are_views_of_a_rolled_up_day(site):
+    for number, page in enumerate(("/", "/", "/a", "/a", "/b", None)):
+        site.register(f"v{number}", page=page)
+    send(site, {"name": "pageview", "page": "/a"}, visitor="v0")
+    site.time.pass_(days=1)
+    fold(site)
+    assert ask(site, "viewed_page") == ({"/a": (3, False), "/": (2, False)}, 1, 6)
+    site.register("v0", page="/b")
+    assert ask(site, "viewed_page", THIRD) == ({"/a": (3, False), "/": (2, False), "/b": (1, True)}, 1, 7)
+
+
+def test_views_are_unknown_on_days_that_were_rolled_up_before_sums_existed(site):
+    site.register("ayesha", page="/")
+    site.time.pass_(days=1)
+    fold(site)
+    site.rows("DELETE FROM insight_sums")
+    site.register("babul", page="/a")
+    assert ask(site, "viewed_page", THIRD) == ({"/a": (1, True)}, None, None)
 
 
 @pytest.mark.both_kinds
