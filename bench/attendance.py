@@ -35,6 +35,7 @@ from koyjabo.settings.database_url import normal
 PAGES, TICKS = 10_000, round(60 / WRITE_S)
 MOST_MS, ROUNDS = 300, 5
 OPENED_MS, STAYED_MS = 1_795_000_000_000, 40_000
+ADDRESS = "10.0.{}.{}"
 VISITOR, VISIT = "visitor_1702757318000_a1b2c{:05d}", "9b1deb4d-3b7d-4bad-9bdd-2b0d7{:05d}"
 USER_AGENT = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile"
 ADD_VISITS = """
@@ -78,7 +79,8 @@ def measured(database: Database, at_random: bool) -> tuple[list[float], float]:
         transactions.clear()
         for tick in range(TICKS):
             for page in leaving[tick * PAGES // TICKS : (tick + 1) * PAGES // TICKS]:
-                writer.add(Shown(VISITOR.format(page), VISIT.format(page), OPENED_MS, OPENED_MS + STAYED_MS))
+                shown = Shown(VISITOR.format(page), VISIT.format(page), OPENED_MS, OPENED_MS + STAYED_MS)
+                writer.add(shown, ADDRESS.format(page // 256, page % 256))
             writer.tick()
         if number:
             rounds_ms.append(sum(transactions))
@@ -90,8 +92,9 @@ def measured(database: Database, at_random: bool) -> tuple[list[float], float]:
 def new_writer(executor: Any, attended: Any) -> AttendanceWriter:
     sockets: Any = SimpleNamespace(known=lambda socket: SHOWN_BY)
     metrics: Any = SimpleNamespace(attended=attended)
+    dropped: Any = SimpleNamespace(add=None)
     cluster = Cluster(MemoryWorkers(), NullBus())
-    return AttendanceWriter(executor, Clock(ZoneInfo("Asia/Dhaka")), sockets, metrics, cluster)
+    return AttendanceWriter(executor, Clock(ZoneInfo("Asia/Dhaka")), sockets, metrics, dropped, cluster, lambda: 0)
 
 
 def add_visits(database: Database) -> None:

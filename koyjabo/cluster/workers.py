@@ -26,6 +26,14 @@ class RunningJob(NamedTuple):
     rows: int
 
 
+class Drop(NamedTuple):
+    """What a worker has dropped, because too much was waiting (`observability.dropped`)."""
+
+    kind: str
+    number: int
+    since_ms: int
+
+
 class Worker(NamedTuple):
     id: str
     host: str
@@ -41,6 +49,7 @@ class Worker(NamedTuple):
     unsaved_cause: str = ""
     refused: int = 0
     jobs: tuple[RunningJob, ...] = ()
+    drops: tuple[Drop, ...] = ()
 
 
 class Workers(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 from koyjabo.cluster import redis_client
 from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.cluster.redis_client import RedisClient
-from koyjabo.cluster.workers import Progress, RunningJob, Worker
+from koyjabo.cluster.workers import Drop, Progress, RunningJob, Worker
 
 LEASE_S = 4.0
 """How long a worker counts as live after a report, s. It reports every second."""
@@ -57,4 +57,5 @@ def _parse(report: dict[str, Any]) -> Worker:
     recount = report["recount"]
     known = {name: report[name] for name in Worker._fields if name in report}
     jobs = tuple(RunningJob._make(job) for job in report.get("jobs", ()))
-    return Worker(**{**known, "recount": Progress._make(recount) if recount else None, "jobs": jobs})
+    drops = tuple(Drop._make(drop) for drop in report.get("drops", ()))
+    return Worker(**{**known, "recount": Progress._make(recount) if recount else None, "jobs": jobs, "drops": drops})

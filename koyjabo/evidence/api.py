@@ -45,5 +45,6 @@ def heartbeat(context: RequestContext) -> PlainResponse:
     key = body.visitorId, body.visitId
     visitor_id, visit_id = counting.anonymity.key_of(*key) if is_anonymous else key
     counting.visits.keep_active(visitor_id, place)
-    context.services[AttendanceWriter].beat(visitor_id, visit_id, body.visible, body.acted)
+    address = context.usage.address or ""
+    context.services[AttendanceWriter].beat(visitor_id, visit_id, body.visible, body.acted, address)
     return PlainResponse(HTTPStatus.NO_CONTENT, [])

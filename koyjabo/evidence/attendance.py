@@ -5,20 +5,24 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from koyjabo.cluster.base import Base, Cluster
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.fair_shares import FairShares, SharedEntry
+from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.evidence import queries
 from koyjabo.evidence.open_pages import OpenPages
 from koyjabo.evidence.queries import Correct, Shown
 from koyjabo.evidence.spans import KEPT_MS
 from koyjabo.evidence.unwritten import Unwritten, UnwrittenSpans
+from koyjabo.network.client_address import customer
+from koyjabo.observability.dropped import Dropped
 from koyjabo.observability.metrics import Metrics
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.presence.services import PresenceServices
@@ -29,17 +33,34 @@ log = logging.getLogger(__name__)
 WRITE_S, DROP_S = 2.0, 60.0
 """Seconds between calls to `tick`, and between calls to `drop`."""
 
-BATCH = 200
-"""Maximum number of spans in a transaction. Visits wait for the transaction."""
+BATCH, MAX_OF_NETWORK = 200, 50
+"""Maximum number of spans in a transaction, and of one network's spans or of running ones. Visits wait for the
+transaction: 200 spans of visits that were hidden and shown very often take 170 ms.
+"""
 
 MOST_DUE = 10 * BATCH
 """Maximum number of running spans written at once. After startup, many thousands are due at the same time."""
 
+MOST_WRITTEN = 50 * BATCH
+"""Maximum number of spans, and of inputs, written at once. The rest is written by the next call to `tick`."""
+
 MOST_WAITING = 100_000
-"""Maximum number of spans waiting for the database. Further spans are lost."""
+"""Maximum number of spans, of inputs, and of early inputs waiting for the database. If there are more, the address with
+the most loses its oldest ones (`FairShares`).
+"""
+
+MAX_OF_VISITOR = 500
+"""Maximum number of a visitor's spans and heartbeats waiting for the database: seven hours of heartbeats."""
 
 MOST_EARLY = 10
-"""Maximum number of a visitor's inputs and heartbeats that wait for a visit. Clients may invent visit ids."""
+"""Maximum number of a visitor's inputs waiting for the database, and of inputs and heartbeats waiting for a visit.
+Clients may invent visit ids.
+"""
+
+MAX_KNOWN = 20_000
+"""Maximum number of heartbeats, and of written inputs, that are remembered. If a heartbeat is not, a change of the wall
+clock may count as time; an input that is not is written again.
+"""
 
 MOST_FAILURES = 3
 """Number of consecutive unexpected errors before a batch is dropped, so that invalid spans do not block all others."""
@@ -48,11 +69,22 @@ RETRIED_MS = 600_000
 """How long an input or a heartbeat waits for its visit to be committed, ms."""
 
 
-class Early(NamedTuple):
-    """An input or a heartbeat that arrived before its visit."""
+class Waiting(NamedTuple):
+    """A span, heartbeat or input that is not in the database yet."""
 
     shown: Shown
-    since_ms: int  # elapsed
+    since_ms: int | None = None  # elapsed, when it was found to have no visit yet; None before that
+
+
+Queue = FairShares[Waiting]
+
+
+class Heard(NamedTuple):
+    """A visitor's latest heartbeat on this worker."""
+
+    at_ms: int  # elapsed
+    line_ms: int  # the timeline at that moment (`OpenPages.line_ms`)
+    visible: bool
 
 
 class AttendanceWriter:
@@ -61,43 +93,63 @@ class AttendanceWriter:
     """
 
     def __init__(
-        self, database: DatabaseExecutor, clock: Clock, sockets: VisitorSockets, metrics: Metrics, cluster: Cluster
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        sockets: VisitorSockets,
+        metrics: Metrics,
+        dropped: Dropped,
+        cluster: Cluster,
+        newest_visit: Callable[[], int],
     ) -> None:
-        self.pages = OpenPages(clock, sockets.known, self.add)
+        self.pages = OpenPages(clock, sockets.known, self.add, newest_visit)
         self.unwritten = UnwrittenSpans(cluster, clock, self._unwritten)
         self._database = database
         self._clock = clock
         self._metrics = metrics
-        self._ended: deque[Shown] = deque()
-        self._early: deque[Early] = deque(maxlen=MOST_WAITING)
+
+        def lose(kind: str, visitor_id: str, has_too_many: bool) -> None:
+            if has_too_many:
+                metrics.dropped("too_many_of_a_visitor", 1)  # no honest visitor has as many
+            else:
+                dropped.add(kind)
+
+        self._ended: Queue = FairShares(MOST_WAITING, MAX_OF_VISITOR, partial(lose, "attended_time"))
+        self._inputs: Queue = FairShares(MOST_WAITING, MOST_EARLY, partial(lose, "inputs"))
+        self._early: Queue = FairShares(MOST_WAITING, MOST_EARLY, partial(lose, "inputs"))
+        # The following may be forgotten at any time.
+        self._acted: FairShares[bool] = FairShares(MAX_KNOWN, MOST_EARLY, lambda *_: None)  # by visit, once written
+        self._heard: FairShares[Heard] = FairShares(MAX_KNOWN, MOST_EARLY, lambda *_: None)
         self._marks: deque[tuple[int, int]] = deque()  # (elapsed ms, `before_ms` for the rows written by then)
         self.correct: Correct = lambda session, visits: None
         self._failures = 0  # consecutive failures
         self._writing = threading.Lock()  # held while waiting for the database
 
-    def add(self, shown: Shown) -> None:
-        """Queue a span or a heartbeat. Never waits."""
-        if len(self._ended) < MOST_WAITING:
-            self._ended.append(shown)
+    def add(self, shown: Shown, address: str = "") -> None:
+        """Queue a span, heartbeat or input that came from an address (`limit_key`). Never waits."""
+        is_input = shown.beat is None and shown.began_ms == shown.ended_ms
+        if not is_input:
+            self._ended.add(customer(address), shown.visitor_id, shown, Waiting(shown))
+        elif not self._acted.get(shown.visitor_id, shown.visit_id):
+            self._inputs.add(customer(address), shown.visitor_id, shown.visit_id, Waiting(shown))
 
-    def beat(self, visitor_id: str, visit_id: str | None, visible: bool, acted: bool) -> None:
+    def beat(self, visitor_id: str, visit_id: str | None, visible: bool, acted: bool, address: str = "") -> None:
         """Queue a heartbeat. Never waits."""
-        now_ms = self.pages.now_ms()
-        self.add(Shown(visitor_id, visit_id, now_ms, now_ms, acted, visible))
+        elapsed_ms, now_ms, line_ms = self._clock.elapsed_ms(), self.pages.now_ms(), self.pages.line_ms
+        now = Heard(elapsed_ms, line_ms, visible)
+        last = self._heard.get(visitor_id, visit_id) or now
+        self._heard.add(customer(address), visitor_id, visit_id, now)
+        began_ms, restarts = now_ms - (elapsed_ms - last.at_ms) * last.visible, last.line_ms != line_ms
+        self.add(Shown(visitor_id, visit_id, began_ms, now_ms, acted, visible, restarts=restarts), address)
 
     def _unwritten(self, visitors: Collection[str]) -> Unwritten:
-        ended = [shown for shown in tuple(self._ended) if shown.visitor_id in visitors and shown.beat is None]
-        return Unwritten(ended, self.pages.running(visitors))
+        waiting = [waiting for visitor in visitors for waiting in (*self._ended.of(visitor), *self._inputs.of(visitor))]
+        return Unwritten([shown for shown, _ in waiting if shown.beat is None], self.pages.running(visitors))
 
     def forget(self, visitor_id: str) -> None:
         """Drop what is queued for a visitor."""
-        # Other threads change the queues, so this iterates over copies.
-        for shown in [shown for shown in list(self._ended) if shown.visitor_id == visitor_id]:
-            with suppress(ValueError):
-                self._ended.remove(shown)
-        for early in [early for early in list(self._early) if early.shown.visitor_id == visitor_id]:
-            with suppress(ValueError):
-                self._early.remove(early)
+        for queue in (self._ended, self._inputs, self._early, self._heard, self._acted):
+            queue.forget(visitor_id)
 
     def tick(self) -> None:
         """Write the spans that have ended, and running spans that are due. Spans that cannot be written are retried
@@ -105,13 +157,13 @@ class AttendanceWriter:
         """
         self.pages.follow_clock()
         with self._writing:
-            if self._write_ended(BATCH):
+            if self._write_queues(MOST_WRITTEN, BATCH):
                 self._write_running(MOST_DUE)
 
     def close(self) -> None:
         """Write everything."""
         with self._writing:
-            if self._write_ended(MOST_WAITING):
+            if self._write_queues(MOST_WAITING, MOST_WAITING):
                 self._write_running(len(self.pages), after_ms=0)
 
     def drop(self) -> None:
@@ -128,28 +180,38 @@ class AttendanceWriter:
         else:
             self._marks.append((now_ms, newest))
 
-    def _write_ended(self, most_early: int) -> bool:
-        """Write the spans that have ended. Returns False if they could not be written."""
-        early = [self._early.popleft() for _ in range(min(len(self._early), most_early))]
-        since_ms = dict(early)
-        self._ended.extendleft(since_ms)
-        for _ in range(-(-len(self._ended) // BATCH)):
-            batch = [self._ended.popleft() for _ in range(min(len(self._ended), BATCH))]
-            visit_ids = self._record(batch)
+    def _write_queues(self, most: int, most_early: int) -> bool:
+        """Write what has ended, spans first. Returns False if it could not be written."""
+        queues = (self._early, most_early), (self._ended, most), (self._inputs, most)
+        return all(self._write_queue(queue, most_of_queue) for queue, most_of_queue in queues)
+
+    def _write_queue(self, queue: Queue, most: int) -> bool:
+        most = min(len(queue), most)
+        while most > 0 and (taken := queue.take(BATCH, MAX_OF_NETWORK)):
+            most -= len(taken)
+            visit_ids = self._record([kept.entry.shown for kept in taken])
             if visit_ids is None:
-                self._ended.extendleft(reversed(batch))
+                # Visits cannot be committed either, so inputs wait for them for ten minutes from then on.
+                queue.give_back(kept._replace(entry=Waiting(kept.entry.shown)) for kept in taken)
                 return False
-            now_ms = self._clock.elapsed_ms()
-            self._wait(
-                Early(shown, since_ms.get(shown, now_ms))
-                for shown, visit_id in zip(batch, visit_ids, strict=True)
-                if visit_id is None and (shown.acted or shown.beat is not None)
-            )
+            for kept, visit_id in zip(taken, visit_ids, strict=True):
+                if visit_id is None:
+                    self._wait(kept)
+                elif queue is self._inputs and visit_id == kept.key:
+                    self._acted.add(kept.network, kept.owner, visit_id, True)
         return True
 
+    def _wait(self, kept: SharedEntry[Waiting]) -> None:
+        """Keep an input or a heartbeat until its visit is committed."""
+        (shown, since_ms), now_ms = kept.entry, self._clock.elapsed_ms()
+        since_ms = now_ms if since_ms is None else since_ms
+        if (shown.acted or shown.beat is not None) and now_ms - since_ms < RETRIED_MS:
+            key = shown.visit_id if shown.beat is None else shown
+            self._early.add(kept.network, kept.owner, key, Waiting(shown, since_ms))
+
     def _write_running(self, most: int, **after_ms: int) -> None:
-        for _ in range(-(-min(most, len(self.pages)) // BATCH)):
-            batch = self.pages.due(BATCH, **after_ms)
+        for _ in range(-(-min(most, len(self.pages)) // MAX_OF_NETWORK)):
+            batch = self.pages.due(MAX_OF_NETWORK, **after_ms)
             visit_ids = self._record([page.shown for page in batch])
             if visit_ids is None:
                 self.pages.put_back(batch)
@@ -157,20 +219,12 @@ class AttendanceWriter:
             for page, visit_id in zip(batch, visit_ids, strict=True):
                 self.pages.written(page, visit_id)
 
-    def _wait(self, inputs: Iterable[Early]) -> None:
-        waiting = Counter(early.shown.visitor_id for early in list(self._early))
-        for early in inputs:
-            visitor_id = early.shown.visitor_id
-            if self._clock.elapsed_ms() - early.since_ms < RETRIED_MS and waiting[visitor_id] < MOST_EARLY:
-                waiting[visitor_id] += 1
-                self._early.append(early)
-
     def _record(self, batch: Sequence[Shown]) -> list[str | None] | None:
         """Write a batch. Returns the visit of each of its spans, or None if the batch has to be written again."""
         if not batch:
             return []
         try:
-            written = self._database.write(queries.record, batch, self._clock.now_ms(), self.pages.kept_ms())
+            written = self._database.write(queries.record, batch, self.pages.timeline())
         except LedgerUnavailable:
             return None
         except Exception:
@@ -183,5 +237,10 @@ class AttendanceWriter:
 
 
 def build(base: Base) -> AttendanceWriter:
-    sockets, metrics = base.services[PresenceServices].visitor_sockets, base.services[ObservabilityServices].metrics
-    return AttendanceWriter(base.database, base.clock, sockets, metrics, base.cluster)
+    sockets, visits = base.services[PresenceServices].visitor_sockets, base.services[CountingServices].visits
+    metrics, dropped = base.services[ObservabilityServices].metrics, base.services[ObservabilityServices].dropped
+
+    def newest_visit() -> int:
+        return visits.site.snapshot.visits
+
+    return AttendanceWriter(base.database, base.clock, sockets, metrics, dropped, base.cluster, newest_visit)

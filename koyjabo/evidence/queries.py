@@ -16,7 +16,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from koyjabo.counting.records import is_late
-from koyjabo.evidence.spans import AttendedTime
+from koyjabo.evidence.spans import BRIDGED_MS, AttendedTime
 
 NEWEST = 10
 """How many of a visitor's latest visits may get a span that names no visit."""
@@ -116,9 +116,36 @@ class Shown(NamedTuple):
     began_ms: int
     ended_ms: int
     acted: bool = False
-    beat: bool | None = None  # for a heartbeat, at `began_ms`: whether the page is visible
+    beat: bool | None = None  # for a heartbeat, at `ended_ms`: whether the page is visible
     # The visitor was identified by a visit that came after the page was opened, and the span belongs to that visit.
     came_first: bool = False
+    # For a heartbeat: the wall clock was set since the previous one, at `began_ms` by the worker that heard both.
+    restarts: bool = False
+
+
+class SetBack(NamedTuple):
+    """A change of the wall clock to an earlier time."""
+
+    since_ms: int = 0  # the time that it was set to
+    by_ms: int = 0
+    newest: int = 0  # id of the newest visit at that moment
+
+
+class Timeline(NamedTuple):
+    """A worker's timeline (`open_pages`)."""
+
+    now_ms: int = 0
+    kept_ms: int = 0  # ten minutes ago, on the earliest timeline since then
+    set_back: SetBack = SetBack()
+
+    def moved(self, visit: int, at_ms: int) -> int:
+        """A time stored for a visit. If it is from before the clock was set back, the same moment on this timeline."""
+        since_ms, by_ms, newest = self.set_back
+        return at_ms - by_ms if visit <= newest and since_ms < at_ms <= since_ms + by_ms else at_ms
+
+
+ANY = Timeline()
+"""A timeline for reading, where no span is written again."""
 
 
 @dataclass(slots=True)
@@ -126,7 +153,8 @@ class ChangedVisit:
     """A visit that may get spans."""
 
     visit_id: str
-    at_ms: int
+    at_ms: int  # its commit, on the current timeline
+    committed_ms: int  # its commit, by the wall clock at that time
     attended: AttendedTime
     acted: bool = False
     is_changed: bool = False
@@ -138,18 +166,15 @@ class RecordedSpans(NamedTuple):
     began_s: float  # when the transaction began, monotonic
 
 
-def record(session: Session, shown: Sequence[Shown], now_ms: int, kept_ms: int) -> RecordedSpans:
-    """Add spans and heartbeats to the visits that they belong to. Repeating it changes nothing.
-
-    `kept_ms` is the time ten minutes ago: rows that were dropped had no spans after it.
-    """
+def record(session: Session, shown: Sequence[Shown], timeline: Timeline) -> RecordedSpans:
+    """Add spans and heartbeats to the visits that they belong to. Repeating it changes nothing."""
     began_s = time.monotonic()
     lock(session)
-    visits = SpansOfVisits(session, shown, kept_ms)
+    visits = SpansOfVisits(session, shown, timeline)
     visit_ids = [visits.add(part) for part in shown]
     rows = list(visits.changed_rows())
     if rows:
-        seq = session.execute(NEXT, {"now_ms": now_ms}).scalar_one()
+        seq = session.execute(NEXT, {"now_ms": timeline.now_ms}).scalar_one()
         parameters = {"rows": json.dumps(rows), "seq": seq}
         session.execute(_many(session, WRITE), parameters)
         session.execute(_many(session, WRITE_VISITS), parameters)
@@ -182,8 +207,8 @@ def remove(session: Session, visits: Collection[int]) -> list[int]:
 class SpansOfVisits:
     """The visits that spans may belong to."""
 
-    def __init__(self, session: Session, shown: Sequence[Shown], kept_ms: int) -> None:
-        self._kept_ms = kept_ms
+    def __init__(self, session: Session, shown: Sequence[Shown], timeline: Timeline) -> None:
+        self._timeline = timeline
         self._visits: dict[int, ChangedVisit] = {}
         self._named: dict[tuple[str, str], ChangedVisit] = {}
         self._newest: dict[str, list[ChangedVisit]] = {}  # by visitor, oldest first
@@ -191,7 +216,7 @@ class SpansOfVisits:
         for row in named(session, names):
             self._named[row.visitor_id, row.visit_id] = self._visit(row)
         unnamed = _read(session, UNNAMED, {(part.visitor_id,) for part in shown if part.visit_id is None})
-        for row in sorted(unnamed, key=lambda row: (row.at_ms, row.id)):
+        for row in sorted(unnamed, key=lambda row: (timeline.moved(row.id, row.at_ms), row.id)):
             self._newest.setdefault(row.visitor_id, []).append(self._visit(row))
 
     def add(self, shown: Shown) -> str | None:
@@ -202,33 +227,41 @@ class SpansOfVisits:
         visit.is_changed = True
         visit.acted |= shown.acted
         if shown.beat is None:
-            visit.attended.add(shown.began_ms, shown.ended_ms)
+            is_earlier = shown.ended_ms > self._timeline.now_ms  # the clock was set back since then
+            visit.attended.add(max(shown.began_ms, visit.committed_ms * is_earlier), shown.ended_ms)
+            return visit.visit_id
+        if shown.restarts:
+            visit.attended.restart_beats()
+            bridged_ms = min(shown.began_ms + BRIDGED_MS, shown.ended_ms)
+            visit.attended.add(shown.began_ms, bridged_ms)
         else:
-            visit.attended.beats[shown.began_ms] = shown.beat
             self._end_earlier(shown, visit)
+        visit.attended.beats[shown.ended_ms] = shown.beat
         return visit.visit_id
 
     def changed_rows(self) -> Iterator[tuple[Any, ...]]:
         for visit_id, visit in self._visits.items():
             if visit.is_changed:
                 attended = visit.attended
-                attended.settle()
+                attended.settle(self._timeline.kept_ms)
                 settled, beats = (attended.settled_ms, attended.settled_until_ms), sorted(attended.beats.items())
                 yield visit_id, *settled, attended.spans, beats, attended.total_ms(), visit.acted
 
     def _visit(self, row: StoredVisit) -> ChangedVisit:
         visit = self._visits.get(row.id)
         if visit is None:
-            attended = attended_time(row, self._kept_ms)
-            visit = self._visits[row.id] = ChangedVisit(row.visit_id, row.at_ms, attended)
+            attended, at_ms = attended_time(row, self._timeline), self._timeline.moved(row.id, row.at_ms)
+            visit = self._visits[row.id] = ChangedVisit(row.visit_id, at_ms, row.at_ms, attended)
         return visit
 
     def _visit_of(self, shown: Shown) -> ChangedVisit | None:
         if shown.visit_id is not None:
             return self._named.get((shown.visitor_id, shown.visit_id))
-        visits = self._newest.get(shown.visitor_id, ())
-        earlier = [visit for visit in visits if visit.at_ms <= shown.began_ms]
-        later = next((visit for visit in visits if visit.at_ms > shown.began_ms), None)
+        visits, began_ms = self._newest.get(shown.visitor_id, ()), shown.began_ms
+        if shown.beat is not None:
+            began_ms = shown.ended_ms
+        earlier = [visit for visit in visits if visit.at_ms <= began_ms]
+        later = next((visit for visit in visits if visit.at_ms > began_ms), None)
         if later is not None and (not earlier or (shown.came_first and later.at_ms <= shown.ended_ms)):
             return later
         return earlier[-1] if earlier else None
@@ -239,7 +272,7 @@ class SpansOfVisits:
         for earlier in visits[: visits.index(visit)][-1:] if visits else ():
             beats = earlier.attended.beats
             if beats and max(beats) < visit.at_ms:
-                beats[beat.began_ms] = False
+                beats[beat.ended_ms] = False
                 earlier.is_changed = True
 
 
@@ -257,14 +290,14 @@ def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) 
     return [row for row in rows if not is_late(row.waited_ms)]
 
 
-def attended_time(row: StoredVisit, kept_ms: int = 0) -> AttendedTime:
-    """The time of a visit. `kept_ms` is the time ten minutes ago, if spans may be written again."""
+def attended_time(row: StoredVisit, timeline: Timeline = ANY) -> AttendedTime:
+    """The time of a visit. `timeline` is the one of the spans to add."""
     if row.settled_ms is None:  # a new row: time counts from when the visit was committed
-        # A visit that already has attended time had a row that was dropped. Its spans may be written again.
-        since_ms = max(row.at_ms, kept_ms) if row.attended_ms else row.at_ms
-        return AttendedTime(row.attended_ms or 0, since_ms, [], {})
+        since_ms = timeline.moved(row.id, row.at_ms)
+        # A visit that already has attended time had a row that was dropped. It had no spans after `kept_ms`.
+        return AttendedTime(row.attended_ms or 0, max(since_ms, timeline.kept_ms if row.attended_ms else 0), [], {})
     spans = [(began, ended) for began, ended in row.spans]
-    return AttendedTime(row.settled_ms, row.settled_until_ms, spans, dict(row.beats))
+    return AttendedTime(row.settled_ms, timeline.moved(row.id, row.settled_until_ms), spans, dict(row.beats))
 
 
 def lock(session: Session) -> int:

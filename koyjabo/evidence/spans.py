@@ -64,10 +64,17 @@ class AttendedTime:
         since_ms = max(self.settled_until_ms, min(began_ms))
         return self.settled_ms + self._unsettled_ms(since_ms), since_ms
 
-    def settle(self) -> None:
-        """Settle the time that is too old to be kept."""
-        end_ms = self._end_ms()
-        until_ms = end_ms - KEPT_MS
+    def restart_beats(self) -> None:
+        """Keep the time that heartbeats have bridged, and let them bridge nothing more, after a change of the clock."""
+        for began_ms, ended_ms in self._bridged():
+            self.add(began_ms, ended_ms)
+        self.beats.clear()
+
+    def settle(self, kept_ms: int) -> None:
+        """Settle the time that is too old to be kept: KEPT_MS before the newest span, and before `kept_ms`, because the
+        newest span may be from before the wall clock was set.
+        """
+        until_ms = min(self._end_ms() - KEPT_MS, kept_ms)
         if len(self.spans) > MOST_SPANS:
             until_ms = max(until_ms, self.spans[-MOST_SPANS][0])
         if len(self.beats) > MOST_SPANS:
@@ -87,11 +94,14 @@ class AttendedTime:
         """The attended time between `settled_until_ms` and `until_ms`."""
         after_ms, spans = self.settled_until_ms, self.spans
         if self.beats:
-            pairs = pairwise(sorted(self.beats))
-            bridged = [(at, min(following, at + BRIDGED_MS)) for at, following in pairs if self.beats[at]]
-            spans = union([*spans, *bridged])
+            spans = union([*spans, *self._bridged()])
         return sum(
             min(ended, until_ms) - max(began, after_ms)
             for began, ended in spans
             if ended > after_ms and began < until_ms
         )
+
+    def _bridged(self) -> list[Span]:
+        """The times that heartbeats bridge."""
+        pairs = pairwise(sorted(self.beats))
+        return [(at, min(following, at + BRIDGED_MS)) for at, following in pairs if self.beats[at]]

@@ -5,6 +5,7 @@ Spans are absolute, so one that has been written since then counts once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from types import NoneType
 from typing import Any, NamedTuple
@@ -17,9 +18,11 @@ KEPT_MS = 5_000
 """How long another worker's response counts, ms. A worker that was killed sends no newer one."""
 
 MOST_SENT = 500
-"""Maximum number of spans in a response, newest first. A worker has more only while it cannot write them."""
+"""Maximum number of ended spans, and of running ones, in a response, divided among the visitors. A worker has more only
+while it cannot write them.
+"""
 
-TYPES = ((str,), (str, NoneType), (int,), (int,), (bool,), (bool, NoneType), (bool,))
+TYPES = ((str,), (str, NoneType), (int,), (int,), (bool,), (bool, NoneType), (bool,), (bool,))
 """Types of the fields of `Shown`."""
 
 
@@ -53,8 +56,7 @@ class UnwrittenSpans:
 
     def answer(self, subject: str, message: Any) -> None:
         asking, visitors = message
-        ended, running = self._own(visitors)
-        spans = ended[-MOST_SENT:], running[-MOST_SENT:]
+        spans = [_newest(part, MOST_SENT // max(1, len(visitors)) or 1) for part in self._own(visitors)]
         self._bus.send_to_workers(self.ANSWERED, [asking, self._worker, *spans], key=asking)
 
     def receive(self, subject: str, message: Any) -> None:
@@ -68,6 +70,17 @@ class UnwrittenSpans:
         """The responses that still count. Another thread may replace the dictionary, but never changes it."""
         since_ms = self._clock.elapsed_ms() - KEPT_MS
         return {worker: (at_ms, spans) for worker, (at_ms, spans) in self._responses.items() if at_ms > since_ms}
+
+
+def _newest(spans: list[Shown], most: int) -> list[Shown]:
+    """Up to `most` spans of each visitor, the newest ones."""
+    counts: Counter[str] = Counter()
+    newest = []
+    for shown in reversed(spans):
+        counts[shown.visitor_id] += 1
+        if counts[shown.visitor_id] <= most:
+            newest.append(shown)
+    return newest
 
 
 def _shown(fields: list[Any]) -> Shown:

@@ -63,6 +63,12 @@ MAILS = {
     "traffic": _("Alert"),
 }
 
+DROPPED = {
+    "attended_time": _("Attended times"),
+    "inputs": _("Inputs"),
+}
+"""What may be dropped."""
+
 LINK = Markup('<a href="{}">{}</a>')
 
 
@@ -137,6 +143,10 @@ def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
     }
 
 
+def _list_dropped(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{DROPPED.get(kind, kind)} ({count(number)})" for kind, number in numbers.items())
+
+
 def _filter(name: str) -> Callable[[Any], object]:
     return lambda value: current_app.jinja_env.filters[name](value)
 
@@ -150,5 +160,6 @@ WRITTEN: dict[str, Callable[[Any], object]] = {
     "error": reason,
     "host": str,
     "since": clock_time,
+    "dropped": _list_dropped,
 }
 """Functions that format values, by the value's name. Other values are formatted as numbers."""

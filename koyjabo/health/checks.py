@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -186,6 +187,17 @@ def _workers(seen: Seen) -> HealthCheck:
     return HealthCheck.of("workers", "live", values)
 
 
+def _dropped(seen: Seen) -> HealthCheck:
+    drops = [drop for worker in seen.facts.workers for drop in worker.drops]
+    if not drops:
+        return HealthCheck.of("dropped", "nothing")
+    numbers: Counter[str] = Counter()
+    for drop in drops:
+        numbers[drop.kind] += drop.number
+    values = {"since": min(drop.since_ms for drop in drops), "dropped": dict(numbers)}
+    return HealthCheck.of("dropped", "some", values)
+
+
 def _backups(seen: Seen) -> HealthCheck:
     """Red after a failure, until the next verified backup. Amber if none was verified for LATE_PROOF_MS, or since
     backups were turned on.
@@ -289,6 +301,7 @@ RULES: tuple[Callable[[Seen], HealthCheck], ...] = (
     _disk,
     _redis,
     _workers,
+    _dropped,
     _rollback,
     _clock,
     _standby,

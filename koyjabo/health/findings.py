@@ -49,6 +49,7 @@ CHECKS = {
     "writer": CheckGuide(N_("Saving visits"), "visits-get-503-ledger_unavailable"),
     "redis": CheckGuide(N_("Redis server"), "redis-is-down-redis_unreachable"),
     "workers": CheckGuide(N_("Workers"), "the-server-is-slow"),
+    "dropped": CheckGuide(N_("Waiting work"), "something-was-dropped"),
     "disk": CheckGuide(N_("Disk"), "the-disk-is-full"),
     "clock": CheckGuide(N_("Clock"), "a-clock-is-wrong"),
     "proxies": CheckGuide(N_("Proxies"), "requests-get-429"),
@@ -144,6 +145,11 @@ FINDINGS = {
         section="a-worker-dies-again-and-again-worker_died",
     ),
     "workers.unseen": unknown(N_("Without Redis, workers do not see each other's visits.")),
+    "dropped.nothing": good(N_("Nothing was dropped.")),
+    "dropped.some": warning(
+        N_("Dropped since %(since)s, because too much was waiting: %(dropped)s"),
+        N_("One address may send too much, or the database may be too slow. Visits are counted anyway."),
+    ),
     "disk.room": good(N_("%(free)s of %(total)s are free.")),
     "disk.tight": warning(N_("Only %(free)s of %(total)s are free."), MAKE_ROOM),
     "disk.full": danger(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from koyjabo.audit import log as audit
 from koyjabo.audit.queries import AuditRecord
 from koyjabo.cluster.base import Base
-from koyjabo.cluster.workers import RunningJob, Worker, Workers
+from koyjabo.cluster.workers import Drop, RunningJob, Worker, Workers
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Account
 from koyjabo.counting.outage import LATE_S, Unsaved
@@ -59,6 +59,7 @@ class WorkerGauges(NamedTuple):
     lag_s: Callable[[], float]  # last measured event loop delay
     unsaved: Callable[[], Unsaved | None]
     reads_ledger: Callable[[], bool]  # whether the last regular read of the counter succeeded
+    drops: Callable[[], tuple[Drop, ...]]
 
 
 class SystemFacts(NamedTuple):
@@ -211,6 +212,7 @@ class System:
             unsaved_cause=unsaved.cause if unsaved else "",
             refused=unsaved.refused if unsaved else 0,
             jobs=self._jobs.running(),
+            drops=self._gauges.drops(),
         )
 
 
@@ -278,6 +280,7 @@ def build(base: Base) -> System:
         lag_s=base.services[ObservabilityServices].lag_s,
         unsaved=counting.unsaved.now,
         reads_ledger=lambda: not counting.visits.newest().stale,
+        drops=base.services[ObservabilityServices].dropped.lately,
     )
     recounts, jobs = base.services[Recounts], base.services[RunningJobs]
     installation = _installation(base.settings, base.cluster.redis is not None)

@@ -31,6 +31,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # shared files do no
 MESSAGES = ("visitor_update", "visitor_count", "visitor_joined", "visitor_left", "dashboard_update", "analytics_update")
 CLIENT_MESSAGES = ("ping", "request_count", "join", "leave")
 WEBHOOK_RESULTS = ("delivered", "failed", "dead")
+DROPPED_KINDS = ("attended_time", "inputs", "too_many_of_a_visitor", "unmatched_visits")
+"""What may be dropped because too much of it is waiting."""
+
 OTHER = "other"
 KIND, MOST_KINDS = re.compile(r"\w{1,50}", re.ASCII), 200
 """The pattern for error kinds, and their maximum number. Further kinds count as `other`, because libraries may log
@@ -86,13 +89,21 @@ DELIVERY = Metric(
 )
 ROLLBACKS = Metric("koyjabo_ledger_rollbacks", "times the database was found to be rolled back")
 WEBHOOKS = Metric("koyjabo_webhook_attempts", "webhook delivery attempts; `dead` means given up", "result")
-DROPPED = Metric("koyjabo_webhook_deliveries_dropped", "webhook deliveries dropped because too many were waiting")
+WEBHOOKS_DROPPED = Metric(
+    "koyjabo_webhook_deliveries_dropped", "webhook deliveries dropped because too many were waiting"
+)
+DROPPED = Metric(
+    "koyjabo_dropped", "what was dropped because too much was waiting, from the address with the most", "kind"
+)
 ATTENDANCE = Metric(
     "koyjabo_attendance_write_seconds", "time of each transaction that writes attended time", None, LATENCY_S
 )
 ATTENDANCE_ROWS = Metric("koyjabo_attendance_rows", "visits whose attended time was written")
 CONNECTIONS = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS)
-COUNTED = (*CONNECTIONS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, DROPPED, ATTENDANCE, ATTENDANCE_ROWS)
+COUNTED = (
+    *(*CONNECTIONS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, WEBHOOKS_DROPPED, DROPPED),
+    *(ATTENDANCE, ATTENDANCE_ROWS),
+)
 
 
 class Metrics:
@@ -110,12 +121,13 @@ class Metrics:
             SENT.name: self._counters(SENT, (*MESSAGES, OTHER)),
             RECEIVED.name: self._counters(RECEIVED, (*CLIENT_MESSAGES, OTHER)),
             WEBHOOKS.name: self._counters(WEBHOOKS, WEBHOOK_RESULTS),
+            DROPPED.name: self._counters(DROPPED, DROPPED_KINDS),
         }
         self._errors = Counter(ERRORS.name, ERRORS.meaning, ["kind"], registry=self._own)
         self._kinds: set[str] = set()
         self._reconnections = Counter(RECONNECTIONS.name, RECONNECTIONS.meaning, registry=self._own)
         self._rollbacks = Counter(ROLLBACKS.name, ROLLBACKS.meaning, registry=self._own)
-        self._dropped = Counter(DROPPED.name, DROPPED.meaning, registry=self._own)
+        self._webhooks_dropped = Counter(WEBHOOKS_DROPPED.name, WEBHOOKS_DROPPED.meaning, registry=self._own)
         self._attendance_rows = Counter(ATTENDANCE_ROWS.name, ATTENDANCE_ROWS.meaning, registry=self._own)
         self._duration, self._commit, self._batch, self._delivery, self._attendance = (
             Histogram(metric.name, metric.meaning, buckets=metric.buckets, registry=self._own)
@@ -166,7 +178,11 @@ class Metrics:
         self._by_label[WEBHOOKS.name][result].inc()
 
     def webhook_dropped(self, deliveries: int) -> None:
-        self._dropped.inc(deliveries)
+        self._webhooks_dropped.inc(deliveries)
+
+    def dropped(self, kind: str, number: int) -> None:
+        """Count what was dropped. `kind` is one of DROPPED_KINDS."""
+        self._by_label[DROPPED.name][kind].inc(number)
 
     def error(self, kind: str) -> None:
         if kind not in self._kinds:

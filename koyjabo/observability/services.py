@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from koyjabo.cluster.base import Base
+from koyjabo.observability.dropped import Dropped
 from koyjabo.observability.gauges import Gauges, Values
 from koyjabo.observability.metrics import Metrics, shared_folder, worker_place
 from koyjabo.observability.socket_log import Reconnections, SocketLog
@@ -15,6 +16,7 @@ from koyjabo.observability.socket_log import Reconnections, SocketLog
 @dataclass(frozen=True, slots=True)
 class ObservabilityServices:
     metrics: Metrics
+    dropped: Dropped
     socket_log: SocketLog
     lag_s: Callable[[], float]  # the last measured event loop lag
     redis_responds: Callable[[], bool] | None  # whether Redis responded to the last call; None without Redis
@@ -45,4 +47,5 @@ def build(base: Base, interval_s: float, values: Callable[[], Values]) -> Observ
         lag.measure()
         gauges.write()
 
-    return ObservabilityServices(metrics, socket_log, lambda: lag.seconds, base.cluster.redis_responds, publish)
+    dropped, responds = Dropped(base.clock, metrics), base.cluster.redis_responds
+    return ObservabilityServices(metrics, dropped, socket_log, lambda: lag.seconds, responds, publish)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from koyjabo.cluster.base import Base
+from koyjabo.observability.services import ObservabilityServices
 from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.presence.members.memory_store import MemoryOnlineMembers
 from koyjabo.presence.members.online_members import ChangeListener, OnlineMembers
@@ -51,6 +53,7 @@ def build(base: Base) -> PresenceServices:
         settings.secret_key,
         matcher,
         settings.rate_limit_tabs,
+        partial(base.services[ObservabilityServices].metrics.dropped, "unmatched_visits", 1),
     )
     return PresenceServices(
         active_visitors=active_visitors,

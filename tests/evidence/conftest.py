@@ -22,9 +22,16 @@ class Attended:
         self.pages = self.attendance.pages
         self._sockets = self.site.services[PresenceServices].visitor_sockets
 
-    def open(self, socket: Hashable, visitor: str | None = "ayesha", visit: str | None = None, source=None) -> None:
+    def open(
+        self,
+        socket: Hashable,
+        visitor: str | None = "ayesha",
+        visit: str | None = None,
+        source: object = None,
+        address: str = "",
+    ) -> None:
         """Open a socket, as `koyjabo.sockets.site_stream.admit` does."""
-        self._sockets.opened(socket, self._sockets.fingerprint({}), visitor, True)
+        self._sockets.opened(socket, self._sockets.fingerprint({}), visitor, True, address)
         self.pages.opened(socket, source, visit)
 
     def name(self, socket: Hashable, visit: str, visitor: str = "ayesha") -> None:

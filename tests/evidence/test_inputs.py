@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from koyjabo.evidence.attendance import BATCH
+from koyjabo.evidence.queries import Shown
+from koyjabo.evidence.unwritten import _newest
 
 pytestmark = pytest.mark.both_kinds
 
@@ -55,6 +57,27 @@ def test_client_with_many_early_inputs_does_not_delay_others(worker):
     worker.site.register("bina", visitId="1")
     worker.write()
     assert worker.visit("1")[1]
+
+
+def test_repeated_input_is_not_written_again(worker):
+    newest = "SELECT upto FROM watermarks WHERE name = 'attendance'"
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    worker.pages.show("socket", visible=False)
+    for _ in range(2):
+        worker.pages.show("socket", visible=False, acted=True)
+        worker.write()
+        written = worker.site.rows(newest)
+    for number in range(20 * BATCH):
+        worker.pages.show("socket", visible=False, acted=True, visit_id="1" if number % 2 else None)
+    worker.write()
+    assert worker.site.rows(newest) == written
+    assert worker.visit("1")[1]
+
+
+def test_visitor_with_many_spans_leaves_room_for_others_in_a_response():
+    spans = [Shown("bina", "2", 0, 1)] + [Shown("ayesha", "1", number, number + 1) for number in range(400)]
+    assert _newest(spans, 10) == [*reversed(spans[-10:]), spans[0]]
 
 
 def test_all_early_inputs_are_written_at_the_end(worker):

@@ -9,7 +9,7 @@ import pytest
 
 from koyjabo.audit.queries import AuditRecord
 from koyjabo.backups.backups import BackupState
-from koyjabo.cluster.workers import Progress, Worker
+from koyjabo.cluster.workers import Drop, Progress, Worker
 from koyjabo.counting.outage import Unsaved
 from koyjabo.database.free_space import Disk
 from koyjabo.database.startup_queries import NEWEST_REVISION
@@ -137,6 +137,8 @@ FACTS = [
     ("workers", at(workers=[LIVE, LIVE._replace(lag_ms=1501.0)]), DANGER, "late"),
     ("workers", at(workers=[LIVE._replace(lag_ms=251.0)]), WARNING, "busy"),
     ("workers", at("installation", workers=2), WARNING, "missing"),
+    ("dropped", at(workers=[LIVE]), GOOD, "nothing"),
+    ("dropped", at(workers=[LIVE, LIVE._replace(drops=(Drop("inputs", 7, NOW_MS),))]), WARNING, "some"),
     ("backups", at("database", backup=None), WARNING, "unknown"),
     ("backups", at("database", backup=None, visits=0), OFF, "nothing"),
     ("backups", at("database", backup=None, oldest_visit_ms=NOW_MS - 167 * HOUR_MS), OFF, "nothing"),

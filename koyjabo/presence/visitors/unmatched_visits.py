@@ -7,22 +7,27 @@ from collections.abc import Callable
 from typing import Protocol
 
 from koyjabo.core.clock import Clock
+from koyjabo.core.fair_shares import FairShares
 
 MAX_UNMATCHED = 10_000
-"""Maximum number of visits waiting for a socket. If there are more, the oldest are dropped."""
+"""Maximum number of visits waiting for a socket. If there are more, the network with the most loses its oldest ones."""
 
 Fingerprint = bytes
-"""A salted hash of a client's address and User-Agent."""
+"""A salted hash of a client's network (NETWORK_BYTES), then one of its address and User-Agent."""
+
+NETWORK_BYTES = 8
 
 
 class UnmatchedVisits:
-    """Keeps each visitor's latest visit for `window_ms`."""
+    """Keeps each visitor's latest visit for `window_ms`. `on_dropped` is called for each that was dropped earlier."""
 
-    def __init__(self, clock: Clock, window_ms: int) -> None:
+    def __init__(self, clock: Clock, window_ms: int, on_dropped: Callable[[], object]) -> None:
         self._clock = clock
         self._window_ms = window_ms
         self._visits: OrderedDict[str, tuple[Fingerprint, int]] = OrderedDict()  # with its time, elapsed ms
         self._by_fingerprint: dict[Fingerprint, dict[str, bool]] = {}  # whether the visit's page was closed
+        self._on_dropped = on_dropped
+        self._shares: FairShares[None] = FairShares(MAX_UNMATCHED, 1, self._lose)
 
     def __len__(self) -> int:
         return max(len(self._visits), len(self._by_fingerprint))
@@ -31,8 +36,7 @@ class UnmatchedVisits:
         self.drop(visitor_id)
         self._visits[visitor_id] = (fingerprint, self._clock.elapsed_ms())
         self._by_fingerprint.setdefault(fingerprint, {})[visitor_id] = is_closed
-        if len(self._visits) > MAX_UNMATCHED:
-            self.drop(next(iter(self._visits)))
+        self._shares.add(fingerprint[:NETWORK_BYTES], visitor_id, None, None)
 
     def newest(self, fingerprint: Fingerprint) -> tuple[str | None, bool]:
         """Return the visitor who made a client's latest visit, and whether its page was closed."""
@@ -47,10 +51,15 @@ class UnmatchedVisits:
     def drop(self, visitor_id: str) -> None:
         """Remove a visitor's visit. Idempotent."""
         fingerprint, _ = self._visits.pop(visitor_id, (b"", 0))
+        self._shares.forget(visitor_id)
         visitors = self._by_fingerprint.get(fingerprint, {})
         visitors.pop(visitor_id, None)
         if not visitors:
             self._by_fingerprint.pop(fingerprint, None)
+
+    def _lose(self, visitor_id: str, _: bool) -> None:
+        self.drop(visitor_id)
+        self._on_dropped()
 
 
 class VisitMatcher(Protocol):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import blake2b
@@ -22,8 +22,9 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import TooManyRequests
 from koyjabo.core.socket_errors import InvalidMessage
 from koyjabo.models import SITE
+from koyjabo.network.client_address import customer, limit_key
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
-from koyjabo.presence.visitors.unmatched_visits import MAX_UNMATCHED, Fingerprint, UnmatchedVisits, VisitMatcher
+from koyjabo.presence.visitors.unmatched_visits import NETWORK_BYTES, Fingerprint, UnmatchedVisits, VisitMatcher
 
 SECOND_ASK_MS = 3000
 """Delay before other workers are asked a second time, ms: a visit may reach them after its socket has opened here."""
@@ -71,8 +72,11 @@ class VisitorSockets:
         secret: str,
         matcher: VisitMatcher,
         most_tabs: int = 0,
+        on_dropped: Callable[[], object] = lambda: None,
     ) -> None:
-        """`most_tabs` is the maximum number of sockets per visitor and address on this worker; 0 means no limit."""
+        """`most_tabs` is the maximum number of sockets per visitor and address on this worker; 0 means no limit.
+        `on_dropped` is called when a visit is dropped before it was matched.
+        """
         self._active_visitors = active_visitors
         self._clock = clock
         self._window_ms = window_s * 1000
@@ -83,9 +87,9 @@ class VisitorSockets:
         self._tabs: Counter[tuple[str, str]] = Counter()  # sockets by visitor and address
         self._pages: dict[str, OpenPage] = {}  # in the order they were last renewed
         self._unassigned: dict[Fingerprint, dict[Hashable, None]] = {}  # or assigned to a doubtful guess
-        self._unmatched = UnmatchedVisits(clock, self._window_ms)
-        # Each entry starts with a timestamp in elapsed ms.
-        self._second_asks: deque[tuple[int, Hashable, Fingerprint]] = deque(maxlen=MAX_UNMATCHED)
+        self._unmatched = UnmatchedVisits(clock, self._window_ms, on_dropped)
+        # Each entry starts with a timestamp in elapsed ms. It is removed after SECOND_ASK_MS.
+        self._second_asks: deque[tuple[int, Hashable, Fingerprint]] = deque()
         self._lock = threading.RLock()
 
     def fingerprint(self, environ: Mapping[str, Any]) -> Fingerprint:
@@ -93,7 +97,9 @@ class VisitorSockets:
         linked.
         """
         client = f"{environ.get('REMOTE_ADDR')}\n{environ.get('HTTP_USER_AGENT')}".encode(errors="replace")
-        return blake2b(client, digest_size=12, key=_salt(self._secret, self._clock.today())).digest()
+        salt, network = _salt(self._secret, self._clock.today()), customer(limit_key(environ)).encode()
+        own = blake2b(client, digest_size=12, key=salt).digest()
+        return blake2b(network, digest_size=NETWORK_BYTES, key=salt).digest() + own
 
     def opened(
         self,

@@ -15,7 +15,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.models import SITE
 from koyjabo.presence.visitors import unmatched_visits
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.unmatched_visits import NoMatcher
+from koyjabo.presence.visitors.unmatched_visits import NETWORK_BYTES, NoMatcher
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 WINDOW_S = 300
@@ -43,7 +43,13 @@ class World:
 
         self.visitors.touch = counted_touch
         self.registered: set[str] = set()
-        self.sockets = VisitorSockets(self.visitors, clock, WINDOW_S, SECRET, NoMatcher())
+        self.dropped = 0
+        self.sockets = VisitorSockets(
+            self.visitors, clock, WINDOW_S, SECRET, NoMatcher(), on_dropped=self._count_dropped
+        )
+
+    def _count_dropped(self) -> None:
+        self.dropped += 1
 
     def register(self, visitor, environ=BROWSER, place=DHAKA):
         self.registered.add(visitor)
@@ -190,14 +196,33 @@ def test_leases_are_renewed_at_half_their_time_and_not_more_often(world):
     assert (world.touches["v0"], world.touches["v9"]) == (21, 20)
 
 
-def test_visits_whose_socket_never_comes_are_a_bounded_number(world, monkeypatch):
+def test_visits_whose_socket_never_comes_are_a_bounded_number(monkeypatch):
     monkeypatch.setattr(unmatched_visits, "MAX_UNMATCHED", 100)
+    world = World()
     for number in range(400):
         world.register(f"v{number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number % 300}"})
     assert max(world.remembered.values()) <= 100
     world.open("socket", {**BROWSER, "HTTP_USER_AGENT": "browser 99"})  # matches v399, the latest visit
     world.pass_(2 * WINDOW_S)
     assert world.active == {"v399"}
+
+
+def test_flood_of_visits_displaces_no_visit_of_another_address(monkeypatch):
+    monkeypatch.setattr(unmatched_visits, "MAX_UNMATCHED", 100)
+    world = World()
+    world.register("ayesha", OTHER_ADDRESS)
+    for number in range(400):
+        world.register(f"v{number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number}"})
+    world.open("socket", OTHER_ADDRESS)
+    world.pass_(2 * WINDOW_S)
+    assert (world.active, world.dropped) == ({"ayesha"}, 301)
+
+
+def test_addresses_of_one_ipv6_customer_are_one_network(world):
+    prints = {world.sockets.fingerprint({**BROWSER, "REMOTE_ADDR": f"2001:db8:1:{number}::1"}) for number in range(9)}
+    assert (len(prints), len({fingerprint[:NETWORK_BYTES] for fingerprint in prints})) == (9, 1)
+    elsewhere = world.sockets.fingerprint({**BROWSER, "REMOTE_ADDR": "2001:db8:2::1"})
+    assert elsewhere[:NETWORK_BYTES] not in {fingerprint[:NETWORK_BYTES] for fingerprint in prints}
 
 
 def test_caller_is_a_hash_that_says_nothing_tomorrow(world):

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from contextvars import copy_context
 from functools import partial
 from struct import pack
-from threading import Lock
 from types import SimpleNamespace
 
 import pytest
@@ -21,7 +20,6 @@ from koyjabo.accounts.passwords import Passwords
 from koyjabo.core.runtime import ThreadRuntime, await_slot
 from koyjabo.counting.last_hour import Pulse, PulseSample
 from koyjabo.reports.community_people import Reports
-from koyjabo.reports.engine import insights
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop import fair_queue
@@ -204,14 +202,8 @@ def verify_a_password(wait) -> None:
     passwords.hash("a secret")
 
 
-def read_a_shared_report(wait) -> None:
-    with insights._held(Lock()):
-        wait()
-
-
 HELD = {
     "the place of a hash": verify_a_password,
-    "the lock of share links": read_a_shared_report,
     "the read of the last hour": lambda wait: Pulse(SimpleNamespace(read=wait, report=wait), None, None).hour(
         PulseSample(SimpleNamespace(epoch=1, total=1), 100)
     ),

@@ -19,14 +19,16 @@ SLACK_MS = 30_000
 class Timed:
     """A server whose clocks a test can advance, and which writes spans almost immediately."""
 
-    def __init__(self, database: Database, folder: Path, **settings: str) -> None:
+    def __init__(
+        self, database: Database, folder: Path, changes: dict[str, object] | None = None, **settings: str
+    ) -> None:
         self.database = database
         self._clocks = [SharedNumber(folder / name) for name in ("clock", "elapsed")]
         (folder / "ahead").write_bytes(pack("=q", 0))
-        changes = json.dumps({"koyjabo.evidence.attendance.WRITE_S": 0.05})
+        changed = json.dumps({"koyjabo.evidence.attendance.WRITE_S": 0.05, **(changes or {})})
         wall, elapsed = (clock.path for clock in self._clocks)
         clocks = {"CLOCK": wall, "ELAPSED": elapsed, "AHEAD": folder / "ahead"}
-        self.server = ChangedServer(database, folder, CHANGES=changes, **clocks, **settings)
+        self.server = ChangedServer(database, folder, CHANGES=changed, **clocks, **settings)
         self.server.ahead = folder / "ahead"
         self.server.start()
 

@@ -23,8 +23,8 @@ CLIENT = "counting/koyjabo.js"
 MODULE_LIMIT = 3_500
 """Maximum gzipped size of the client module in bytes (now 3.4 KB; 3 KB in Brotli): other sites load it."""
 
-WHOLE_LIMIT = 6_000
-"""The same with all modules that it may load later."""
+WHOLE_LIMIT = 6_050
+"""The same with all modules that it may load later. 50 bytes say how long a visit waited; the age limit is gone."""
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +196,10 @@ def test_module_for_other_sites_is_small(client):
     later = re.findall(r'import\("\./([\w-]+\.js)"\)', text)
     sizes = [len(client.get(f"/static/js/{name}", headers={"Accept-Encoding": "gzip"}).data) for name in later]
     assert len(sizes) == 2
-    assert (len(answer.data) <= MODULE_LIMIT, len(answer.data) + sum(sizes) <= WHOLE_LIMIT) == (True, True), sizes
+    assert (len(answer.data) <= MODULE_LIMIT, len(answer.data) + sum(sizes) <= WHOLE_LIMIT) == (True, True), (
+        len(answer.data),
+        sizes,
+    )
     assert "📊 Backend sync" in text
 
 
