@@ -51,12 +51,15 @@ class FairShares(Generic[Entry]):
     """Up to `most` entries, by owner and key; up to `most_of_owner` of one owner.
 
     While there is room, one network may use all of it. Then the network with the most entries loses its oldest one.
-    `on_dropped` is called for each lost entry, with its owner, and whether the owner had too many. Networks are served
-    in rotation.
+    `on_dropped` is called for each lost entry, with its owner, and whether the owner had too many. Such an owner loses
+    the new entry, or with `keeps_newest` the oldest one. Networks are served in rotation.
     """
 
-    def __init__(self, most: int, most_of_owner: int, on_dropped: Callable[[str, bool], object]) -> None:
+    def __init__(
+        self, most: int, most_of_owner: int, on_dropped: Callable[[str, bool], object], keeps_newest: bool = False
+    ) -> None:
         self._most = most
+        self._keeps_newest = keeps_newest
         self._most_of_owner = most_of_owner
         self._on_dropped = on_dropped
         self._entries: OrderedDict[Hashable, OrderedDict[tuple[str, Hashable], Entry]] = OrderedDict()  # by network
@@ -75,6 +78,9 @@ class FairShares(Generic[Entry]):
             if key in keys:
                 self._entries[keys[key]][owner, key] = entry
                 return
+            if self._keeps_newest and len(keys) >= self._most_of_owner:
+                oldest = next(iter(keys))
+                self._remove(keys[oldest], owner, oldest)
             has_too_many = len(keys) >= self._most_of_owner
             if not has_too_many:
                 self._put(SharedEntry(network, owner, key, entry))

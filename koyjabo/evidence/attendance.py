@@ -69,6 +69,9 @@ RETRIED_MS = 600_000
 """How long an input or a heartbeat waits for its visit to be committed, ms."""
 
 
+def ignored(*_: object) -> None: ...
+
+
 class Waiting(NamedTuple):
     """A span, heartbeat or input that is not in the database yet."""
 
@@ -117,9 +120,9 @@ class AttendanceWriter:
         self._ended: Queue = FairShares(MOST_WAITING, MAX_OF_VISITOR, partial(lose, "attended_time"))
         self._inputs: Queue = FairShares(MOST_WAITING, MOST_EARLY, partial(lose, "inputs"))
         self._early: Queue = FairShares(MOST_WAITING, MOST_EARLY, partial(lose, "inputs"))
-        # The following may be forgotten at any time.
-        self._acted: FairShares[bool] = FairShares(MAX_KNOWN, MOST_EARLY, lambda *_: None)  # by visit, once written
-        self._heard: FairShares[Heard] = FairShares(MAX_KNOWN, MOST_EARLY, lambda *_: None)
+        # The following may be forgotten at any time: inputs that were written, and the latest heartbeats, by visit.
+        self._acted: FairShares[bool] = FairShares(MAX_KNOWN, MOST_EARLY, ignored, keeps_newest=True)
+        self._heard: FairShares[Heard] = FairShares(MAX_KNOWN, MOST_EARLY, ignored, keeps_newest=True)
         self._marks: deque[tuple[int, int]] = deque()  # (elapsed ms, `before_ms` for the rows written by then)
         self.correct: Correct = lambda session, visits: None
         self._failures = 0  # consecutive failures

@@ -171,7 +171,7 @@ def test_a_use_is_tried_for_each_row_of_the_table():
 
 
 QUICK = "element-counts-false"
-FURTHER = pytest.mark.long(proved_by=f"browser/test_consent.py::test_table_is_what_chromium_stores_and_sends[{QUICK}]")
+FURTHER = pytest.mark.long(proved_by="browser/test_consent.py::test_table_is_what_chromium_stores_and_sends")
 CASES = [
     pytest.param(row, use, id=name, marks=() if name == QUICK else FURTHER)
     for row, uses in USES.items()

@@ -30,6 +30,14 @@ def test_one_network_may_use_all_of_the_room():
     assert (len(shares), dropped) == (100, [])
 
 
+def test_memory_of_an_owner_keeps_the_newest_entries():
+    memory: FairShares[int] = FairShares(100, 2, lambda *_: None, keeps_newest=True)
+    for number in range(5):
+        memory.add("network", "ayesha", number, number)
+    assert memory.of("ayesha") == [3, 4]
+    assert len(memory) == 2
+
+
 def test_repetition_takes_no_room_and_an_owner_has_a_limit():
     dropped: list[tuple[str, bool]] = []
     shares: FairShares[int] = FairShares(100, 2, lambda *lost: dropped.append(lost))

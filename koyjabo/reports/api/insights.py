@@ -19,6 +19,7 @@ from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import uuid_of
 from koyjabo.core.installation import VERSION
 from koyjabo.models import SITE, Scope
+from koyjabo.network import client_address
 from koyjabo.reports import shares
 from koyjabo.reports.api import responses
 from koyjabo.reports.api.responses import BreakdownResponse, HoursResponse, PeriodResponse, SummaryResponse
@@ -240,7 +241,8 @@ def _by_link(name: str, token: str) -> Response:
     share_forms.require_pass(link)
     shares.check(request.args.items(multi=True))
     own = shares.scope_of(link), reports.shares.filters(link), link.range or DEFAULT
-    return respond(name, *own, insights=reports.shared_reports.for_reader(f"share {link.id}"))
+    address = client_address.limit_key(request.environ)
+    return respond(name, *own, insights=reports.shared_reports.for_reader(f"share {link.id}", address=address))
 
 
 PLACES = (

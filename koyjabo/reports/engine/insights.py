@@ -13,6 +13,7 @@ from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
+from koyjabo.network.client_address import customer
 from koyjabo.reports.engine import snapshot_queries
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
@@ -59,7 +60,7 @@ class Insights:
         self.live = Live(parser, clock)
         """Only the thread for scans may use this."""
         self._scans = ScanQueue(lambda requests: database.scan(read_all, clock, self.live, requests))
-        self._reader, self._is_public, self._is_live = "", False, False
+        self._reader, self._address, self._is_public, self._is_live = "", "", False, False
         self._is_wanted: Callable[[], bool] = lambda: True
 
     def for_share_links(self) -> Insights:
@@ -71,12 +72,16 @@ class Insights:
         insights._is_public = True
         return insights
 
-    def for_reader(self, reader: str, is_live: bool = False, is_wanted: Callable[[], bool] = lambda: True) -> Insights:
+    def for_reader(
+        self, reader: str, is_live: bool = False, is_wanted: Callable[[], bool] = lambda: True, address: str = ""
+    ) -> Insights:
         """Return a variant for a user or a share link, which is charged for its reports. `is_live` is set for open
-        pages, which reload their reports on every visit. `is_wanted` returns whether the reports are still needed.
+        pages, which reload their reports on every visit. `is_wanted` returns whether the reports are still needed. A
+        request for a share link is also charged to its `address` (`limit_key`).
         """
         insights = copy(self)
         insights._reader, insights._is_live, insights._is_wanted = reader, is_live, is_wanted
+        insights._address = customer(address)
         return insights
 
     def asked(
@@ -174,6 +179,7 @@ class Insights:
         payers = (self._reader, "" if scope == SITE else f"{'shared ' * self._is_public}{scope}")
         reader = Reader(
             payers=tuple(filter(None, payers)),
+            address=self._address,
             is_first=is_panel,
             has_budget=self._is_live or not is_panel,
             is_wanted=self._is_wanted,

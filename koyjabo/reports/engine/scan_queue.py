@@ -19,8 +19,8 @@ SHARE, WINDOW_S, MAX_REST_S = 0.25, 60.0, 10.0
 for at most 10 s before each further scan.
 """
 
-MAX_WAITING = 100
-"""Maximum number of different scans of one payer that wait."""
+MAX_WAITING, MAX_WAITING_OF_ADDRESS, MAX_WAITING_OF_OTHERS = 100, 10, 200
+"""Maximum number of different scans that wait: of one payer, of one address, and of all payers without the panel."""
 
 PATIENCE_S = 30.0
 """How long a scan waits for others, in seconds."""
@@ -29,7 +29,9 @@ MANY_REPORTS = N_("Too many reports are waiting right now. Please try again shor
 
 
 class Reader(NamedTuple):
-    """Who a scan is for. Each of the `payers` is charged for its time."""
+    """Who a scan is for. Each of the `payers` is charged for its time. The `address` of a stranger, if any, is charged
+    twice, so that it cannot use up all of a share link's time. Readers at different addresses share equal scans.
+    """
 
     payers: tuple[str, ...] = ()
     is_first: bool = False  # whether the scan goes before all scans that are not
@@ -37,13 +39,19 @@ class Reader(NamedTuple):
     patience_s: float = PATIENCE_S
     sentence: str = MANY_REPORTS  # why the reader was refused
     is_wanted: Callable[[], bool] = lambda: True  # called before the scan
+    address: str = ""  # the network, see `client_address.customer`
+
+    @property
+    def charged(self) -> tuple[str, ...]:
+        return (*self.payers, self.address) if self.address else self.payers
 
 
 class _Scan:
     """A scan that has not begun, for all calls that ask for the same."""
 
     def __init__(self, key: tuple[Any, ...], reader: Reader) -> None:
-        self.key, self.reader, self.calls = key, reader, 1
+        self.key, self.reader, self.calls = key, reader, 0
+        self.refused_s = 0.0  # when the last call gives up, monotonic
         self.changed, self.done = threading.Event(), threading.Event()
         self.results: list[Any] = []
         self.error: Exception | None = LedgerUnavailable()  # if the task that reads is ended
@@ -73,8 +81,8 @@ class ScanQueue:
             if scan is None:
                 self._require_room(reader)
                 scan = self._waiting[key] = _Scan(key, reader)
-            else:
-                scan.calls += 1
+            scan.calls += 1
+            scan.refused_s = self._now_s() + reader.patience_s
         with out_of_turn():
             if is_new:
                 self._run(scan, requests)
@@ -84,9 +92,13 @@ class ScanQueue:
         return scan.results
 
     def _require_room(self, reader: Reader) -> None:
-        for payer in reader.payers:
-            if sum(payer in other.reader.payers for other in self._waiting.values()) >= MAX_WAITING:
-                raise TooBusy(reader.sentence)
+        readers = [scan.reader for scan in self._waiting.values()]
+        is_full = not reader.is_first and sum(not other.is_first for other in readers) >= MAX_WAITING_OF_OTHERS
+        for payer in reader.charged:
+            most = MAX_WAITING_OF_ADDRESS if payer == reader.address else MAX_WAITING
+            is_full = is_full or sum(payer in other.charged for other in readers) >= most
+        if is_full:
+            raise TooBusy(reader.sentence)
 
     def _run(self, scan: _Scan, requests: Sequence[Any]) -> None:
         began_s = None
@@ -103,9 +115,8 @@ class ScanQueue:
 
     def _wait(self, scan: _Scan) -> None:
         """Wait until this scan may run. Raises TooBusy."""
-        refused_s = self._now_s() + scan.reader.patience_s
         while not self._has_begun(scan):
-            now_s, due_s = self._now_s(), self._due_s(scan)
+            now_s, due_s, refused_s = self._now_s(), self._due_s(scan), scan.refused_s
             if now_s >= refused_s:
                 raise TooBusy(scan.reader.sentence)
             scan.changed.wait(min(refused_s, due_s if due_s > now_s else refused_s) - now_s)
@@ -140,7 +151,7 @@ class ScanQueue:
         return paid_s if reader.is_first else max(paid_s, self._others_from_s)
 
     def _paid_s(self, scan: _Scan, now_s: float) -> float:
-        return max([now_s, *(self._paid_until_s.get(payer, now_s) for payer in scan.reader.payers)])
+        return max([now_s, *(self._paid_until_s.get(payer, now_s) for payer in scan.reader.charged)])
 
     def _end(self, scan: _Scan, took_s: float) -> None:
         """Charge a scan. Scans that are not first take at most half of the time together."""
@@ -151,9 +162,9 @@ class ScanQueue:
             elif self._waiting.get(scan.key) is scan:
                 del self._waiting[scan.key]
             if not scan.reader.is_first:
-                self._others_from_s = now_s + took_s
+                self._others_from_s = max(self._others_from_s, now_s + took_s)
             known = {payer: until_s for payer, until_s in self._paid_until_s.items() if until_s > now_s}
-            for payer in scan.reader.payers:
-                until_s = known.get(payer, now_s) + took_s / SHARE
+            for payer in scan.reader.charged:
+                until_s = known.get(payer, now_s) + (1 + (payer == scan.reader.address)) * took_s / SHARE
                 known[payer] = min(until_s, now_s + WINDOW_S + MAX_REST_S)
             self._paid_until_s = known

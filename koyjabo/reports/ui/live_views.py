@@ -35,6 +35,9 @@ MAX_VIEWS = 50
 communities. A view takes about 80 KB of memory. Pages beyond the limit poll their HTML.
 """
 
+MAX_VIEWS_OF_OTHERS = 200
+"""The same for all share links and communities together, because each open view is checked at every visit."""
+
 Message = Mapping[str, Any]
 Opening = tuple[str, Callable[[], RoomSource]]
 """A view's room, and the function that opens the view. The function raises TooBusy."""
@@ -142,7 +145,8 @@ class LiveViews:
             views = self._services[RealtimeServices].rooms.with_source(LiveView)
             others = [view.base for _, view in views if view.base.name != OVERVIEW.name]
             of_one = sum((other.name, other.scope) == (base.name, base.scope) for other in others)
-            if max(of_one, sum(other.reader == base.reader for other in others)) >= MAX_VIEWS:
+            of_reader = sum(other.reader == base.reader for other in others)
+            if max(of_one, of_reader) >= MAX_VIEWS or len(others) >= MAX_VIEWS_OF_OTHERS:
                 raise TooBusy
         return make()
 

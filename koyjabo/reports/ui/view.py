@@ -7,10 +7,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from flask import request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
 from koyjabo.core.errors import InvalidInput, StillCounting
+from koyjabo.network import client_address
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.engine.results import MOST_ROWS, Breakdown, SnapshotTotals, Summary
 from koyjabo.reports.query.ranges import NO_COMPARISON, whole_days
@@ -55,13 +57,14 @@ class View:
         self.base = base
         services = current()[ReportServices]
         reports = services.shared_reports if base.is_shared else services.reports
-        self._insights = reports.for_reader(base.reader)
+        address = client_address.limit_key(request.environ) if base.is_shared else ""
+        self._insights = reports.for_reader(base.reader, address=address)
         self.today = current().clock.today()
         self.asked = AskedView(base, pairs, self._insights, self.today)
         self.question, self.by, self.parts = self.asked.question, self.asked.by, self.asked.parts
         self.address = PageAddress(base.path, self.asked.pairs).without(SENT)
         if self.parts:
-            self._insights = reports.for_reader(base.reader, is_live=True)
+            self._insights = reports.for_reader(base.reader, is_live=True, address=address)
 
     @cached_property
     def is_counting(self) -> bool:

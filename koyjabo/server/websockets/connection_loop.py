@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from koyjabo.core.runtime import Runtime
 from koyjabo.core.socket_errors import GOING_AWAY, TOO_MANY, UNEXPECTED
-from koyjabo.network.client_address import AddressCounter, customer
+from koyjabo.network.client_address import AddressCounter, Level, customer, levels
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller
 from koyjabo.server.websockets.buffered_connection import LOST, NO_OWNER, BufferedConnection, ConnectionOwner
@@ -38,6 +38,11 @@ thousands of connections end together, a task for each would take most of the ti
 
 FRAMES_AT_ONCE = BYTES_AT_ONCE // 20
 """How many frames one read usually has."""
+
+ENDED, NOTIFY_S = "ended", 0.001
+"""The place of notifications in the fair queue, and how long one slot notifies owners, s. All addresses share it, so
+that an address with many requests delays no notification.
+"""
 
 STALLED_S = 30.0
 """How long a client with unsent data may go without reading before it is dropped, s."""
@@ -99,7 +104,7 @@ class ConnectionLoop:
         self._pings: DelayLine[WebSocketConnection] = DelayLine(PING_INTERVAL_S, self._ping)
         self._pong_checks: DelayLine[WebSocketConnection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
         self._ticks: DelayLine[EventStream] = DelayLine(TICK_S, self._tick)
-        self._ended: deque[tuple[str, Callable[[], None]]] = deque()  # pending notifications to owners, with addresses
+        self._ended: deque[Callable[[], None]] = deque()  # pending notifications to owners
         self._notifiers = 0  # number of tasks that send them
         self._closing: DelayLine[BufferedConnection] = DelayLine(
             CLOSE_TIMEOUT_S, lambda connection: self.drop(connection, LOST)
@@ -218,7 +223,7 @@ class ConnectionLoop:
         self._by_address.remove(connection.address)
         # Breaks a reference cycle that otherwise only the garbage collector would break.
         owner, connection.owner = connection.owner, NO_OWNER
-        self._ended.append((connection.address, lambda: owner.ended(connection, code)))
+        self._ended.append(lambda: owner.ended(connection, code))
         if self._notifiers < MOST_NOTIFIERS:
             self._notifiers += 1
             self.start_task(self._notify_owners)
@@ -245,12 +250,14 @@ class ConnectionLoop:
 
     def _notify_owners(self) -> None:
         while self._ended:
-            address, notify = self._ended.popleft()
-            self.await_slot(address)
-            try:
-                notify()
-            except Exception:
-                log.exception("end_failed")
+            self._await_slot(ENDED)
+            ends_at = time.monotonic() + NOTIFY_S
+            while self._ended and time.monotonic() < ends_at:
+                notify = self._ended.popleft()
+                try:
+                    notify()
+                except Exception:
+                    log.exception("end_failed")
         self._notifiers -= 1
 
     def _events(self, connection: BufferedConnection) -> int:
@@ -260,10 +267,11 @@ class ConnectionLoop:
     def _release_held(self) -> None:
         """Read held connections again, in order, as many as their addresses have frames for."""
         self._budget.refill()
-        released: Counter[str] = Counter()
+        released: Counter[Level] = Counter()
         for connection in list(self._held):
-            if released[connection.address] < self._budget.left(connection.address):
-                released[connection.address] += FRAMES_AT_ONCE
+            own = levels(connection.address)
+            if all(released[level] < self._budget.left(level) for level in own):
+                released.update(dict.fromkeys(own, FRAMES_AT_ONCE))
                 del self._held[connection]
                 self._poller.change(connection.fileno(), self._events(connection))
                 self.read_soon(connection)  # it may hold data that the handshake's request left over

@@ -37,9 +37,9 @@ class FrameBudget:
         """Whether an address must wait before more of its frames are read."""
         return bool(self._used_up) and not self._used_up.isdisjoint(levels(address))
 
-    def left(self, address: str) -> float:
-        """How many frames may be read; 0 or less if the budget is used up."""
-        return min(MAX_BURST * level.times - self._used.get(level, 0.0) for level in levels(address))
+    def left(self, level: Level) -> float:
+        """How many frames of a network may be read; 0 or less if its budget is used up."""
+        return MAX_BURST * level.times - self._used.get(level, 0.0)
 
     def refill(self) -> None:
         """Return the frames of the time since the last call."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -101,11 +102,11 @@ def guide(name: str) -> Guide:
     """A document as a page. `name` is one of `paths`. The largest document takes 30 ms."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     tokens = markdown.parse(text_of(name))
-    headings = []
+    headings, anchors = [], Anchors()
     for token, following in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):
         if token.type == "heading_open":
             text = "".join(part.content for part in following.children or [])
-            headings.append(Heading(text, anchor(following.content), int(token.tag[1])))
+            headings.append(Heading(text, anchors.of(following.content), int(token.tag[1])))
             token.attrSet("id", headings[-1].anchor)
         elif token.type in ("table_open", "fence"):
             token.attrSet("tabindex", "0")  # so that it scrolls where there is no room
@@ -129,6 +130,19 @@ def _page_of(link: str, name: str) -> str | None:
     """The document that a link in the document `name` leads to; None if it has no page here."""
     file = posixpath.normpath(posixpath.join(posixpath.dirname(paths()[name]), link.partition("#")[0]))
     return next((page for page, path in paths().items() if path == file), None)
+
+
+class Anchors:
+    """The ids of one document's headings, in order. Equal ones are numbered, as on GitHub."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def of(self, heading: str) -> str:
+        name = anchor(heading)
+        self._counts[name] += 1
+        earlier = self._counts[name] - 1
+        return f"{name}-{earlier}" if earlier else name
 
 
 def anchor(heading: str) -> str:

@@ -76,12 +76,12 @@ def _milliseconds(value: Any) -> int | None:
 
 
 def _waited(value: Any) -> int | None:
-    """Accept any whole number. A number that no client can have measured becomes None: a device's clock may be set
-    while a visit waits.
+    """Accept any number, and round it. A number that no client can have measured becomes None: a device's clock may be
+    set while a visit waits.
     """
-    if value is not None and not is_whole(value):
-        raise refuse("must be a whole number of milliseconds")
-    return int(value) if value is not None and 0 <= value <= MAX_WAITED_MS else None
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise refuse("must be a number of milliseconds")
+    return round(value) if value is not None and 0 <= value <= MAX_WAITED_MS else None
 
 
 def text(value: Any) -> str | None:

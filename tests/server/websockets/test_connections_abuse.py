@@ -119,7 +119,12 @@ QUESTIONS = {WebSocket: say(type="request_count"), SocketIO: frame('420["request
 def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kind, asks):
     """The loop answers pings, and a task answers questions."""
     sent = QUESTIONS[kind] if asks else frame("", PING)
-    with kind(server.port) as client, WebSocket(server.port) as plain, SocketIO(server.port) as other:
+    room = 1 << 20  # for all responses, because the client reads them last
+    with (
+        kind(server.port, receive_buffer=room) as client,
+        WebSocket(server.port) as plain,
+        SocketIO(server.port) as other,
+    ):
         thread = threading.Thread(target=send_until_closed, args=(client, sent))
         thread.start()
         for _ in range(5):

@@ -167,6 +167,23 @@ def test_owners_of_thousands_that_end_together_are_told_by_a_few_tasks(world):
     assert len(owners) == len(crowd) + 1
 
 
+def test_owners_are_notified_for_1_ms_in_each_slot_of_a_shared_place(world, monkeypatch):
+    """An address with many requests of its own delays the notifications of no other address."""
+    slots, owners, tasks = [], [], []
+
+    def ended(connection, code):
+        owners.append(connection)
+        world.now += 0.0006
+
+    owner = SimpleNamespace(largest_message=1024, pings=True, received=nothing, ended=ended)
+    runtime = SimpleNamespace(start_task=tasks.append)
+    loop = ConnectionLoop(runtime, POLLER, lambda place: slots.append((place, len(owners))), 1000, 1000, 1000)
+    for number in range(4):
+        loop.drop(loop.add(world.ours.dup(), f"192.0.2.{number}", owner, b"", b""), LOST)
+    tasks[0]()
+    assert slots == [("ended", 0), ("ended", 2)]
+
+
 def test_client_that_answers_no_close_is_dropped_after_5_s(world):
     world.connect().close(1008)
     assert take_frame(bytearray(world.received())).payload[:2] == (1008).to_bytes(2)

@@ -91,6 +91,14 @@ def test_each_page_lists_all_documents_and_its_own_headings(site):
             assert re.findall(rf'rel="{rel}" href="/docs/([\w/-]+)\.md"', page) == ([other] if other else [])
 
 
+def test_equal_headings_of_a_document_have_ids_of_their_sections(site):
+    page = Reader(site).get("/docs/CHANGELOG.md")
+    ids = re.findall(r'<h[1-6] id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert {"upgrade-notes", "upgrade-notes-1"} < set(ids)
+    assert {anchor for name, anchor, _, _ in found(site, "upgrade+notes") if name == "CHANGELOG"} <= set(ids)
+
+
 def test_search_finds_sections_with_all_words_and_marks_them(site):
     name, anchor, title, excerpt = found(site, "consent+BANNER")[0]
     assert (name, anchor) == ("personal-data", "do-i-need-a-consent-banner")
