@@ -33,11 +33,13 @@ def missing() -> tuple[str, ...]:
 
 @bp.get("/getting-started/page")
 def first_page() -> Response:
-    """The part of Overview about the first visit from another host; 204 without one. Overview requests it after each
-    visit.
+    """The part of Overview about the first visit from another host: 204 before that visit, and empty once the step is
+    over. Overview requests it when its panel starts over.
     """
     first = current()[GettingStarted].first_page(me(), current()[CountingServices].visits.stats().total)
-    return page("getting_started/first_page", first=first) if first and first.host else Response(status=204)
+    if first is None:
+        return Response()
+    return page("getting_started/first_page", first=first) if first.host else Response(status=204)
 
 
 @bp.post("/getting-started/<step>")

@@ -60,6 +60,9 @@ def test_overview_that_waits_for_another_site_requests_nothing_until_its_visit(a
     page.wait_for_load_state("networkidle")
     pushed.clear()
     page.on("request", lambda request: requested.append(urlsplit(request.url).path))
+    late, held = admin_tab.context.new_page(), []
+    late.route("**/admin/getting-started/page", lambda route: held.append(route))
+    open_live(late, "/admin/")
     receipt = site.register("waiting")
     for name in ("totalVisits", "upto"):
         expect(stat(page, name)).to_have_text(f"{receipt.ordinal:,}")
@@ -69,6 +72,11 @@ def test_overview_that_waits_for_another_site_requests_nothing_until_its_visit(a
     expect(page.locator("#first-page")).to_have_text(f"It works: visit no. {number:,} came from shop.example.")
     expect(stat(page, "totalVisits")).to_have_text(f"{number:,}")
     assert requested == ["/admin/getting-started/page"]
+    wait_for(late, lambda: held, "the other tab asks for the visit")
+    site.register("waiting")
+    held[0].continue_()
+    expect(late.locator("#first-page")).to_have_count(0)
+    late.close()
 
 
 def test_overview_has_ranges_and_lists(admin_tab, site):

@@ -125,8 +125,8 @@ class BreakdownRequest:
             values = VisitValues(snapshot, self.question, self.dimension)
         else:
             values = EventValues(snapshot, self.question, self.dimension)
-            if values.are_unknown:
-                return Breakdown([], UNKNOWN, UNKNOWN, 0, FOLDED_EVENTS, is_counted=True)
+            if values.unknown:
+                return Breakdown([], UNKNOWN, UNKNOWN, 0, values.unknown, is_counted=True)
         hidden = _hidden(snapshot, self.dimension, values.ranks) if self.is_public else frozenset()
         order = sorted(values.ranks.keys() - hidden, key=lambda value: (value is not None, value or ""))
         order.sort(key=values.ranks.__getitem__, reverse=True)
@@ -258,16 +258,18 @@ class EventValues:
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
         self._dimension, self._events, self._folded = dimension, snapshot.events(question), snapshot.folded(question)
         self._counts = self._events.by(dimension, VALUE)
-        self.are_unknown = bool(self._events.unknown_hours)
+        self.unknown = FOLDED_EVENTS if self._events.unknown_hours else None  # the reason why no row is known
         self._count = sum_of((self._counts.total(), self._events.other(dimension)))
         self._landings: Groups = {}
         if dimension == VIEWED_PAGE:
-            pages = snapshot.by(question, "page").items()
-            self._landings = {page: group for page, group in pages if page not in (None, REST)}
+            pages = snapshot.by(question, "page")
+            self._landings = {page: group for page, group in pages.items() if page not in (None, REST)}
             self._counts.update({page: group.visits or 0 for page, group in self._landings.items()})
             self._count = sum_of((self._count, snapshot.total(question).pages))
+            if self._folded and not self._folded.knows_sums and not pages:
+                self.unknown = self.unknown or FOLDED
         self._attended = partial(snapshot.attended, question)
-        is_known = not self._folded and not self.are_unknown
+        is_known = not self._folded and not self.unknown
         self._visits = snapshot.visits_by_value(question, dimension) if is_known else NO_VALUES
         self._total = Group.with_visits(None) if self._folded else snapshot.total(question)
         self.total = self._total.sums._replace(count=self._count)

@@ -19,7 +19,8 @@ async function look() {
   const response = await fetch(part.dataset.address ?? "", { headers: { Accept: "text/html" } }).catch(() => null);
   if (response?.status !== 200 || response.redirected) return;
   const newer = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("#first-page");
-  if (newer instanceof HTMLElement) show(newer);
+  if (!(newer instanceof HTMLElement)) return location.reload(); // the step is over
+  show(newer);
 }
 
 /** Only the contents are replaced, so that screen readers announce them. @param {HTMLElement} newer */

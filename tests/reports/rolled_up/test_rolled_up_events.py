@@ -177,6 +177,21 @@ def test_filtered_events_of_folded_visits_are_unknown_and_not_missing(site):
     assert insights.summary(Question(FIRST, SECOND, filters=asked.filters)).reason == FOLDED
 
 
+def test_filtered_page_views_are_unknown_if_first_pages_are(site):
+    for number in range(3):
+        site.register(f"v{number}", page="/")
+    site.time.pass_(days=1)
+    fold(site)
+    for number in range(5):
+        site.register(f"v{number}", page="/a")
+    send(site, {"name": "pageview", "page": "/a"}, visitor="v0")
+    landed = {"page": Filter(frozenset(["/a"]))}
+    for filters, rows in ((WITHOUT_COUNTRY, {}), ({**landed, **WITHOUT_COUNTRY}, {}), (landed, {"/a": 6})):
+        views = site.services[ReportServices].reports.breakdown(Question(FIRST, THIRD, filters=filters), "viewed_page")
+        assert {row.value: row.sums.count for row in views.rows} == rows
+        assert (views.total.count, views.other.count, views.reason) == (None, None, FOLDED)
+
+
 @pytest.mark.parametrize("is_followed", [True, False])
 def test_events_find_their_visit_among_imported_ones(site, is_followed):
     """They also recognise that it is rolled up: the ids of imported visits are not in chronological order."""
