@@ -50,17 +50,17 @@ LINES_OF_CODE = {
     "receipts": 394,  # has the last backup, and the forms for recount and total, which were in the panel
     "recounts": 640,  # run every night; Health no longer has its recount and adjustments
     # a queue of scans with a share for each reader, and an index of communities; the limits of views are gone
-    "reports": 6846,
+    "reports": 6905,
     "retention": 611,  # stores a day's sums before its rows are deleted, instead of the projection
     # sockets in rotation, and a budget of frames; the set of added files and the timer of pipelined requests are gone
-    "server": 3320,
+    "server": 3324,
     "settings": 835,  # OWN_ADDRESSES and ASN_DATABASE
     "sockets": 917,  # the pace of views, which replaces their number
     "trusted_tokens": 190,
     "visit_log": 1869,  # evidence in words, and live times; tables of browser names, 970 lines, are gone
     "webhooks": 1589,
     # the list, contents and search of the documents at /docs; the hand-kept list of dependencies is gone from them
-    "webkit": 2716,
+    "webkit": 2724,
 }
 """Lines of code by package, without blank lines, comments and docstrings."""
 
