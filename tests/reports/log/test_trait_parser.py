@@ -52,7 +52,7 @@ def test_a_place_is_a_country_and_perhaps_a_city():
 def test_other_traits_are_another_version_of_the_rules():
     """A change to TRAITS needs a new RULES version: otherwise visits read earlier would lack the new trait."""
     utm = "utm_source utm_medium utm_campaign utm_term utm_content"
-    traits_of = {2: f"browser system device language source channel {utm} country city"}
+    traits_of = {3: f"browser system device language source channel {utm} country city"}
     assert traits_of[RULES].split() == [*TRAITS]
     assert ParsedTraits._fields == TRAITS
 
