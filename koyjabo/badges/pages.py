@@ -15,6 +15,7 @@ from koyjabo.badges.values import ACCENT
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import LANGUAGES
 from koyjabo.counting.services import CountingServices
+from koyjabo.network.campaigns import Campaign
 from koyjabo.webkit.blueprints import admin
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
@@ -50,7 +51,7 @@ def embed() -> str:
 
 def _frame() -> Frame:
     """The frame that the request describes. Raises InvalidInput with the reason by parameter."""
-    query = request.args.to_dict()
+    query = {name: value for name, value in request.args.items() if name not in Campaign._fields}
     problems = values.problems(query, PARAMETERS, {"lang": LANGUAGES, "theme": THEMES})
     if problems:
         raise InvalidInput("; ".join(f"{name}: {reason}" for name, reason in problems.items()) + ".", problems)

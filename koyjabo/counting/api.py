@@ -15,7 +15,7 @@ from werkzeug.http import parse_etags
 
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.sanitize import truncate
-from koyjabo.core.urls import page_path
+from koyjabo.core.urls import is_on_disk, page_path
 from koyjabo.counting.incoming import is_operator, register, register_all
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody, SentVisitsBody
@@ -179,6 +179,8 @@ def _count() -> None:
     context.count_address("registrations")
     address, user_agent = request.remote_addr, truncate(request.headers.get("User-Agent", ""))
     page, network, is_crawler = request.args.get("page"), services[NetworkServices], is_bot(user_agent)
+    if is_on_disk(page):
+        return
     visit = services[CountingServices].anonymity.visit(
         NewVisit(
             visitor_id=f"{neighbourhood(address or '')}\n{user_agent}",

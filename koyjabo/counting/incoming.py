@@ -8,12 +8,13 @@ from typing import Any
 from koyjabo.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, UnknownCommunity
 from koyjabo.core.identity import Account, CommunityIds
 from koyjabo.core.services import Services
+from koyjabo.core.urls import is_on_disk
 from koyjabo.counting.records import NewVisit, Receipt, is_late
 from koyjabo.counting.schemas.requests import NewVisitBody, SentVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 from koyjabo.network import languages
-from koyjabo.network.origins import other_host
+from koyjabo.network.origins import is_sender, other_host
 from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.webkit.fast_path.request_context import RequestContext
@@ -31,10 +32,13 @@ SEND_AGAIN = (
 
 def register(context: RequestContext, body: NewVisitBody, is_measured: bool = True) -> Receipt | None:
     """Register the visit of a request that has already been counted against its address's limit. Returns None for an
-    ignored crawler. `is_measured`: the page keeps a connection, so that its attended time can be measured.
+    ignored crawler, and for a page on a disk. `is_measured`: the page keeps a connection, so that its attended time can
+    be measured.
 
     Raises TooManyRequests, UnknownCommunity, LedgerUnavailable.
     """
+    if is_on_disk(body.page):
+        return None
     context.count_visitor("visits", body.visitorId)
     receipt = context.services[CountingServices].visits.register(visit_of(context, body, is_measured), context)
     if receipt is not None and receipt.duplicate:
@@ -66,6 +70,8 @@ def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
         network=network.owners.network(address),
         own=network.owners.is_own(address) or is_operator(environ, caller),
     )
+    if visit.referrer and is_sender(environ, visit.referrer):
+        visit = visit._replace(referrer=None)
     return anonymity.visit(visit) if is_anonymous else visit
 
 
@@ -87,8 +93,8 @@ def scope_of(services: Services, community_id: str | None) -> Scope:
 
 
 def register_all(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJaboError | None]:
-    """Register visits, each with its own outcome; None for an ignored crawler. Raises LedgerUnavailable if one of them
-    could not be committed.
+    """Register visits, each with its own outcome; None for one that `register` would not count. Raises
+    LedgerUnavailable if one of them could not be committed.
     """
     outcomes: list[Receipt | KoyJaboError | None] = []
     try:
@@ -109,9 +115,11 @@ def _register(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJabo
     return [next(registered) if isinstance(visit, NewVisit) else visit for visit in checked]
 
 
-def _checked(services: Services, sent: Any) -> NewVisit | KoyJaboError:
+def _checked(services: Services, sent: Any) -> NewVisit | KoyJaboError | None:
     try:
         visit = SentVisit.of(sent)
+        if is_on_disk(visit.page):
+            return None
         network, scope = services[NetworkServices], scope_of(services, visit.communityId)
         return visit.as_visit(
             services.clock.now_ms(),

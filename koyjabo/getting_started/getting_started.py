@@ -14,6 +14,7 @@ from koyjabo.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
 from koyjabo.core.runtime import Runtime
+from koyjabo.core.urls import shown_host
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
@@ -70,7 +71,8 @@ class GettingStarted:
         if page.done_ms is not None:
             is_newest = page.ordinal is not None and total <= page.ordinal
             if is_newest and self._clock.now_ms() < page.done_ms + NEW_MS:
-                return page._replace(location=self._database.read(queries.newest_location))
+                host, location = page.host and shown_host(page.host), self._database.read(queries.newest_location)
+                return page._replace(host=host, location=location)
             return None
         return None if page.skipped_ms is not None or self._facts(account).is_in_use else page
 

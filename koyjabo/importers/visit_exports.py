@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC
 
 from koyjabo.core.sanitize import truncate, whole
-from koyjabo.core.urls import page_path, without_query
+from koyjabo.core.urls import page_path, referrer_path
 from koyjabo.importers.export import Export, ExportTable, ImportReport, UnusableExport, Values
 from koyjabo.importers.first_views_sqlite import FirstViews, PageView, VisitorTraits
 from koyjabo.network import geolocation, languages, user_agents
@@ -66,11 +66,6 @@ def _user_agent(browser: str | None, system: str | None, device: str | None = No
 def _place(country: str | None, city: str | None = None) -> str | None:
     """A location such as "Dhaka, BD" or "Bangladesh"; None for an unknown code."""
     return whole(geolocation.named(country or "", " ".join((city or "").split()))) or None
-
-
-def _referrer(address: str | None) -> str | None:
-    kept = without_query(address)
-    return truncate(kept) if kept else None
 
 
 def _moment(row: Values, column: str, example: str) -> int:
@@ -146,7 +141,7 @@ def _umami_referrer(row: Values) -> str | None:
     domain = row.get("referrer_domain")
     if not domain or domain == row.get("hostname"):
         return None
-    return _referrer(f"https://{domain}{row.get('referrer_path', '')}")
+    return referrer_path(f"https://{domain}{row.get('referrer_path', '')}")
 
 
 def _umami_id(row: Values, column: str) -> str:
@@ -224,7 +219,7 @@ def _goatcounter_view(number: int, row: Values, session: str) -> PageView:
         at_ms=_moment(row, "Date", "2025-12-16T04:48:38Z"),
         number=number,
         page=page_path(row["Path"]),
-        referrer=_referrer(referrer),
+        referrer=referrer_path(referrer),
         campaign=campaign,
         user_agent=truncate(row.get("UserAgent", "")) or _user_agent(row.get("Browser"), row.get("System")),
         place=_place(row.get("Location", "").partition("-")[0]),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple, Self
 from urllib.parse import parse_qsl, urlencode
 
 from koyjabo.core.sanitize import whole
 
-LONGEST_VALUE, LONGEST_QUERY = 120, 4096
+LONGEST_VALUE, LONGEST_QUERY = 120, 8192
 CACHE_SIZE = 512
-MARK = "utm_"
+SEPARATORS = re.compile(r"&amp;|[&#]|\?(?=utm)")
+"""Mailers append parameters to a query with a second `?`, escape `&` twice, or write them after `#`."""
+
 NAMELESS = "utm"
 """A campaign whose parameters are not known."""
 
@@ -48,12 +51,11 @@ def of_forgotten(campaign: str | None) -> str | None:
 
 
 def of_page(page: str | None) -> str | None:
-    """The campaign in a page's query, as it is stored. Fast for pages without one."""
-    if not page or MARK not in page:
-        return None
-    return _of_query(page.partition("#")[0].partition("?")[2][:LONGEST_QUERY])
+    """The campaign in a page's query, as it is stored. Fast for pages without a query."""
+    query = re.search("[?#].*", page, re.DOTALL) if page else None
+    return _of_query(query[0][1 : 1 + LONGEST_QUERY]) if query else None
 
 
 @lru_cache(maxsize=CACHE_SIZE)
 def _of_query(query: str) -> str | None:
-    return Campaign.read(query).written()
+    return Campaign.read(SEPARATORS.sub("&", query)).written()

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
+from koyjabo.core.urls import bare_host
+
 ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 USUAL_PORT = {"http": "80", "https": "443"}
 LONGEST_ORIGIN = 270
@@ -54,6 +56,12 @@ def other_host(environ: Mapping[str, Any]) -> str:
         return ""
     host = host_of(sender)
     return "" if host == environ.get("HTTP_HOST", "").lower() else host
+
+
+def is_sender(environ: Mapping[str, Any], address: str) -> bool:
+    """Whether an address is on the host of the page that sent a request, whatever its `www.` and its port."""
+    sender = bare_host(host_of(environ.get("HTTP_ORIGIN", "")))
+    return sender != "" and sender == bare_host(address)
 
 
 @lru_cache(maxsize=256)

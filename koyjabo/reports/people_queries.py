@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock, iso
+from koyjabo.core.urls import page_path
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople, Day, user, visitor
 from koyjabo.models import Conversion, Counter, Scope, Visit, Visitor
@@ -222,7 +223,7 @@ def conversions_between(session: Session, scope: Scope, first: str, last: str) -
     query = query.join(Visit, Visit.id == Visitor.first_visit)
     query = query.where(Conversion.scope == scope, Visit.day.between(first, last))
     conversions = session.execute(query).all()
-    pages = collections.Counter(page for page, _ in conversions)
+    pages = collections.Counter(page_path(page) for page, _ in conversions)
     ordered = sorted(pages.items(), key=lambda item: (-item[1], item[0] or ""))
     average_ms = round(sum(waited_ms for _, waited_ms in conversions) / len(conversions)) if conversions else None
     return ConversionReport(len(conversions), ordered, average_ms)

@@ -14,6 +14,7 @@ from koyjabo.communities.ui import choices
 from koyjabo.core.clock import MINUTE_MS
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
+from koyjabo.core.urls import shown
 from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
@@ -105,7 +106,7 @@ def _lists(form: Form[Body], days: VisitFilter) -> dict[str, Any]:
     names = [("", _("All")), *((name, name) for name, _count in frequent.browsers)]
     chosen = form.values["browser"]
     return {
-        "pages": with_counts(frequent.pages, form.values["page"], visit_filters.path),
+        "pages": with_counts(frequent.pages, form.values["page"], shown),
         "places": with_counts(frequent.places, form.values["place"], i18n.place),
         "sources": with_counts(frequent.sources, form.values["source"], visit_filters.source),
         "browsers": names if chosen in dict(names) else [*names, (chosen, chosen)],

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
+from koyjabo.core.urls import ascii_host, spellings
 from koyjabo.counting.queries import OF_A_COMMUNITY, ids_between_ordinals, ids_of
 from koyjabo.database.text_search import has, has_words
 from koyjabo.evidence.facts import ATTENDED_MS
@@ -100,7 +101,7 @@ def _fields(browsers: _Browsers, which: SearchFilter) -> list[ColumnElement[bool
     if which.community_id:
         clauses += [Visit.scope == which.community_id, OF_A_COMMUNITY]
     if which.page:
-        clauses.append(Visit.page == which.page)
+        clauses.append(Visit.page.in_(spellings(which.page)))
     if which.browser:
         clauses.append(browsers.named(which.browser))
     if which.source:
@@ -132,7 +133,10 @@ def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[b
 def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: bool) -> ColumnElement[bool]:
     clauses = [has(Visit.page, part), has(Visit.referrer, part), _of_place(part), browsers.named(part)]
     if not part.isascii():  # browsers percent-encode other letters
-        clauses.append(has(Visit.page, quote(part)))
+        clauses += [
+            has(Visit.page, quote(part)),
+            *(has(Visit.referrer, text) for text in (quote(part), ascii_host(part))),
+        ]
     columns = (User.name, User.email_key) if sees_ids else (User.name,)
     if users := session.scalars(select(User.id).where(*has_words(columns, part)).limit(MOST_NAMED)).all():
         clauses.append(Visit.user_id.in_(users))
@@ -148,11 +152,12 @@ def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: boo
 def _of_host(host: str) -> ColumnElement[bool]:
     if host.casefold() == DIRECT:
         return Visit.referrer.is_(None)
-    hosts = (f"://{host}", f"://www.{host}")
+    names = {host, ascii_host(host)}  # earlier versions stored what was sent
+    hosts = [f"://{prefix}{name}" for name in names for prefix in ("", "www.")]
     within = (Visit.referrer.contains(f"{start}/", autoescape=True) for start in hosts)
     at_end = (Visit.referrer.endswith(start, autoescape=True) for start in hosts)
-    without_scheme = (Visit.referrer == host, Visit.referrer.startswith(f"{host}/", autoescape=True))
-    return or_(*within, *at_end, *without_scheme)
+    without_scheme = (Visit.referrer.startswith(f"{name}/", autoescape=True) for name in names)
+    return or_(*within, *at_end, *without_scheme, Visit.referrer.in_(names))
 
 
 def _of_place(text: str) -> ColumnElement[bool]:

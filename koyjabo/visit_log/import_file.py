@@ -18,7 +18,7 @@ from koyjabo.core import spreadsheet
 from koyjabo.core.file_lines import SupportsReadline
 from koyjabo.core.identity import VISIT_NAME, VISITOR_ID, uuid_of
 from koyjabo.core.sanitize import truncate
-from koyjabo.core.urls import page_path, without_query
+from koyjabo.core.urls import page_path, referrer_path
 from koyjabo.counting.batch_plan import SENT
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE, Scope, Visit
@@ -139,7 +139,7 @@ def _json_object(line: str) -> Values | str:
 
 def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
     user_agent = _text(values, "user_agent") or _described(values)
-    referrer = without_query(_text(values, "referrer")) or _text(values, "source")
+    referrer = referrer_path(_address(values, "referrer")) or _text(values, "source")
     visit = NewVisit(
         visitor_id=_id(values, "visitor_id", STORED_VISITOR_ID, "A–Z a–z 0–9 _ - . :"),
         visit_id=_id(values, "visit_id", STORED_VISIT_ID, "A–Z a–z 0–9 _ - . : + / =")

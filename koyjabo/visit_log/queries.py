@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.core.identity import DELETED
-from koyjabo.core.urls import host_of
+from koyjabo.core.urls import host_of, normal
 from koyjabo.counting.queries import id_range, ids_of
 from koyjabo.counting.records import is_late
 from koyjabo.models import SITE, Community, HourlyVisits, RolledUpVisits, User, Visit
@@ -234,6 +234,7 @@ def frequent(session: Session, began_ms: int | None, ended_ms: int | None) -> Fr
     columns = (Visit.place, Visit.page, Visit.referrer, Visit.user_agent)
     places, pages, referrers, agents = (_counts(session, column, newest) for column in columns)
     sources = ((host_of(referrer) if referrer else DIRECT, count) for referrer, count in referrers)
+    pages = [(page and normal(page), count) for page, count in pages]
     names = ((name, count) for agent, count in agents for name in user_agents.of(agent or ""))
     return Frequent(*map(_largest, (_with_countries(places), pages, sources, names)))
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 import click
 from flask import Flask
@@ -14,8 +13,7 @@ from flask_babel import gettext, ngettext
 from flask_babel import gettext as _
 
 from koyjabo.core.clock import shifted
-from koyjabo.core.sanitize import whole
-from koyjabo.core.urls import host_of
+from koyjabo.core.urls import host_of, shown
 from koyjabo.evidence.facts import ATTENDED_MS
 from koyjabo.network import user_agents
 from koyjabo.network.campaigns import Campaign
@@ -35,8 +33,8 @@ from koyjabo.webkit.schemas.bodies import Body
 
 
 def init_app(app: Flask) -> None:
-    filters = (browser, evidence, network, path, other_columns)
-    app.jinja_env.filters.update(host=host_of, **{filter_.__name__: filter_ for filter_ in filters})
+    filters = (browser, evidence, network, other_columns)
+    app.jinja_env.filters.update(host=host_of, path=shown, **{filter_.__name__: filter_ for filter_ in filters})
 
 
 def browser(user_agent: str | None) -> str:
@@ -92,14 +90,6 @@ def _evidence(attended_ms: int | None, kind: str, at_ms: int) -> str:
     return str(_("not known yet") if current().clock.now_ms() - at_ms < WRITTEN_MS else _("nobody was there"))
 
 
-def path(page: str) -> str:
-    """A page with its percent-encoded letters decoded. Invalid encodings stay as they are."""
-    try:
-        return whole(unquote(page, errors="strict"))
-    except UnicodeDecodeError:
-        return page
-
-
 FACTS = (EVIDENCE, NETWORK, OWN)
 """Report dimensions that visits can also be filtered by."""
 
@@ -139,7 +129,7 @@ def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Filt
         "first_day": lambda value: _("From %(day)s", day=day(value)),
         "last_day": lambda value: _("To %(day)s", day=day(value)),
         "place": lambda value: _("Location: %(name)s", name=place(value)),
-        "page": lambda value: _("Page: %(name)s", name=path(value)),
+        "page": lambda value: _("Page: %(name)s", name=shown(value)),
         "source": lambda value: _("Source: %(name)s", name=source(value)),
         "browser": lambda value: _("Browser: %(name)s", name=value),
         "community_id": lambda value: _("Community: %(name)s", name=named.get(value, value)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.identity import MASKED, OPERATOR, Account, uuid_of
 from koyjabo.core.runtime import ReportProgress, unreported
 from koyjabo.core.sanitize import LONGEST_TEXT
+from koyjabo.core.urls import shown
 from koyjabo.counting.queries import Visited, visits_by_day
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import LONGEST_SEARCH
@@ -288,16 +289,18 @@ PARSED = ("browser", "system", "device", "language", "source", "channel", *UTM)
 LEFT_OUT = ("id", "ordinal", "at_ms", "others", "campaign", *PARSED)
 STORED = tuple(name for name in (*LoggedVisit._fields, *OTHERS) if name not in LEFT_OUT)
 COLUMNS = ("ordinal", "at", *STORED, "opened", *PARSED)
+ADDRESSES = ("page", "referrer")
 
 
 def export_lines(kind: str, visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
     """Return one line per visit."""
-    return spreadsheet.lines(kind, (_row(visit, parser) for visit in visits))
+    return spreadsheet.lines(kind, (_row(visit, parser, shown if kind == spreadsheet.CSV else str) for visit in visits))
 
 
-def _row(visit: LoggedVisit, parser: TraitParser) -> dict[str, Any]:
+def _row(visit: LoggedVisit, parser: TraitParser, address: Callable[[str], str]) -> dict[str, Any]:
     stored = {**dict.fromkeys(OTHERS), **visit._asdict(), **visit.others}
     traits = parser.parse(VisitRow._make(stored[name] for name in VisitRow._fields))._asdict()
     opened = None if visit.opened_ms is None else iso(visit.opened_ms)
     values = {**stored, **traits, "at": iso(visit.at_ms), "opened": opened}
+    values |= {name: address(stored[name]) for name in ADDRESSES if stored[name]}
     return {name: values[name] for name in COLUMNS}

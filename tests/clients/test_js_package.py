@@ -13,10 +13,12 @@ from support.fixtures.package_fixtures import succeed
 
 pytestmark = pytest.mark.long(proved_by="browser/test_client_module.py::test_any_page_can_import_it_and_is_one_visit")
 
-FIRST_LIMIT = 3_500
-"""Limit for what a page loads first, in bytes, minified and compressed."""
+FIRST_LIMIT = 3_700
+"""Limit for what a page loads first, in bytes, minified and compressed. Campaigns need 200 of them, because the address
+of a page has to be read before its first visit.
+"""
 
-WHOLE_LIMIT = 6_000
+WHOLE_LIMIT = 6_300
 """Limit for everything a page may load, in bytes, compressed file by file, and for the whole package in one file."""
 
 TYPED = """

@@ -24,7 +24,7 @@ BAD_FIELDS = {
     "visitId": ("", "a" * 129, "a b", "~made-up", "é", "a\n", 5, True, ["1"]),
     "communityId": (5, True, ["x"], {}),
 }
-COLUMNS = {"userAgent": "user_agent", "referrer": "referrer", "page": "page"}
+COLUMNS = {"userAgent": "user_agent", "referrer": "referrer"}
 
 
 def send(site: Site, headers: dict[str, str] | None = None, **fields: object):
@@ -118,7 +118,7 @@ def test_what_no_database_holds_is_replaced(database):
                 stored = kept(site, column, **{field: f"/a{bad}b"})
                 assert (stored[:2], stored[-1:], "\0" in stored) == ("/a", "b", False)
                 stored.encode()
-        assert kept(site, "page", page="\ud83d\ude00") == "😀"  # two surrogates in the right order
+        assert kept(site, "referrer", referrer="\ud83d\ude00") == "😀"  # two surrogates in the right order
 
 
 def test_user_agent_falls_back_to_the_header(site):
@@ -144,6 +144,41 @@ def test_referrer_is_kept_as_origin_and_path(site):
     }.items():
         assert kept(site, "referrer", referrer=sent) == stored, sent
     assert "secret" not in kept(site, "referrer", referrer="https://me:secret@example.com/a")
+
+
+SAME_SITE = ("https://shop.example/a", "http://www.shop.example", "https://SHOP.example:8443/")
+OTHER_SITES = ("https://blog.shop.example/", "https://shop.example.org/", "https://search.example/?q=shop.example")
+
+
+def test_host_of_the_page_is_no_referrer(site):
+    for origin in ("https://www.shop.example", "https://shop.example", "http://shop.example:3000"):
+        headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
+        assert [kept(site, "referrer", headers, referrer=own) for own in SAME_SITE] == [None] * len(SAME_SITE)
+        assert all(kept(site, "referrer", headers, referrer=other) for other in OTHER_SITES)
+    home = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    assert kept(site, "referrer", home, referrer="http://localhost/guide") is None
+    for headers in ({}, {"Origin": "null"}):
+        assert kept(site, "referrer", headers, referrer="https://shop.example/a") == "https://shop.example/a"
+
+
+def test_addresses_of_no_site_are_no_referrers(site):
+    for address in (
+        "null",
+        "about:blank",
+        "data:text/html,a",
+        "file:///C:/Users/ayesha/a.html",
+        "blob:https://a.example/b",
+    ):
+        assert kept(site, "referrer", referrer=address) is None
+
+
+def test_page_on_a_disk_is_not_counted(site):
+    before = site.stats()["totalVisits"]
+    for page in ("file:///C:/Users/ayesha/a.html", "/C:/Users/ayesha/a.html", "content://media/7", "FILE:///home/a"):
+        answer = site.post(json={"visitorId": "ayesha", "page": page})
+        assert (answer.status_code, answer.get_json()["visit"]) == (200, None)
+        assert site.client.get("/v.gif", query_string={"page": page}).status_code == 200
+    assert site.stats()["totalVisits"] == before
 
 
 GOOD = b'{"visitorId": "ayesha"}'

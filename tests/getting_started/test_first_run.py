@@ -127,6 +127,13 @@ def test_only_pages_of_other_hosts_are_seen(database):
         assert site.rows("SELECT host FROM starting_steps") == [("localhost:3000",)]
 
 
+def test_host_of_the_first_page_is_shown_in_its_own_script(site):
+    admin = panel(site)
+    visit(site, Origin="https://xn--54b7fta0cc.example")
+    wait_until(lambda: is_seen(site), "the host is stored")
+    assert "বাংলা.example" in admin.get("/admin/")
+
+
 def test_page_is_noticed_again_when_the_database_may_have_forgotten_it(site):
     for host in ("shop.example", "cafe.example"):
         visit(site, Origin=f"https://{host}")

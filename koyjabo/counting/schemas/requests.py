@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.urls import page_path, without_query
+from koyjabo.core.urls import page_path, referrer_path
 from koyjabo.counting.records import NewVisit
 from koyjabo.network import campaigns, languages
 from koyjabo.network.user_agents import is_bot
@@ -60,7 +60,7 @@ class NewVisitBody(Body):
         examples=[3],
     )
     userAgent: Text = Field(None, description="default: the User-Agent header")
-    referrer: Text = Field(None, description='stored as origin and path; "direct" means none')
+    referrer: Address = Field(None, description='stored as origin and path; "direct" means none')
     visitId: VisitId = Field(
         None, description="the client's own id of this visit; a retry with the same id is not counted again"
     )
@@ -91,7 +91,7 @@ class NewVisitBody(Body):
             at_ms=at_ms,
             client_ms=self.timestamp,
             waited_ms=self.waitedMs,
-            referrer=None if self.referrer == "direct" else without_query(self.referrer),
+            referrer=None if self.referrer == "direct" else referrer_path(self.referrer),
             user_agent=self.userAgent,
             page=page_path(self.page),
             is_bot=is_crawler,
@@ -154,7 +154,7 @@ class SentVisit(BaseModel):
     at: Moment = None
     waitedMs: Waited = None
     page: Address = None
-    referrer: Text = None
+    referrer: Address = None
     userAgent: Text = None
     language: Text = None
     address: Annotated[str | None, BeforeValidator(_ip_address)] = None

@@ -10,18 +10,20 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 from zlib import crc32
 
 from publicsuffixlist import PublicSuffixList
 
+from koyjabo.core.urls import bare_host, shown_host, without_query
 from koyjabo.network import languages, place_names, user_agents
 from koyjabo.network.campaigns import Campaign
 from koyjabo.reports.query.dimensions import AI, BOT, CAMPAIGN, DIRECT, REFERRAL, SEARCH, SOCIAL
 
 DATA = Path(__file__).parent / "data"
 LISTS = (DATA / "sources.json", DATA / "more_sources.json")
-"""Hosts by channel and source: Ghost's list (`tools/assets/sources.mjs`), and additions, which take precedence."""
+"""Hosts by channel and source: Ghost's list (`tools/assets/sources.mjs`), and our exceptions, which take precedence.
+`*.tumblr.com` is any host below it.
+"""
 
 APPS = ("android-app", "ios-app")
 """Schemes of referrers whose host is an app's id."""
@@ -49,7 +51,7 @@ class Sources:
     """
 
     def __init__(self, own_hosts: Iterable[str] = ()) -> None:
-        self._own_hosts = frozenset(host.lower().removeprefix("www.") for host in own_hosts)
+        self._own_hosts = frozenset(map(bare_host, own_hosts))
         self._of_host = lru_cache(maxsize=CACHE_SIZE)(self._find)
 
     def of(self, referrer: str | None) -> Source:
@@ -59,12 +61,14 @@ class Sources:
     def _find(self, scheme: str, host: str) -> Source:
         if not host or host in self._own_hosts:
             return NOWHERE
-        labels = host.split(".")[-LONGEST_LABELS:]
-        for at in range(len(labels)):  # the host, then the domains above it
-            if known := _known().get(".".join(labels[at:])):
-                return known
-        is_domain = scheme not in APPS and not ADDRESS.fullmatch(host)
-        return Source(_suffixes().privatesuffix(host) or host if is_domain else host, REFERRAL)
+        known, labels = _known(), host.split(".")[-LONGEST_LABELS:]
+        above = [".".join(labels[at:]) for at in range(1, len(labels))]
+        for entry in (host, *(f"*.{domain}" for domain in above)):
+            if entry in known:
+                return known[entry]
+        # Other parts of a search engine's site are not the search engine, and have their own names.
+        is_domain = scheme not in APPS and not ADDRESS.fullmatch(host) and not any(domain in known for domain in above)
+        return Source(shown_host(_suffixes().privatesuffix(host) or host if is_domain else host), REFERRAL)
 
 
 @cache
@@ -81,18 +85,13 @@ def _entries(lists: dict[str, Any]) -> Iterable[tuple[str, Source]]:
     for channel in (SEARCH, SOCIAL, AI):
         for domain, hosts in lists.get(channel, {}).items():
             yield from ((host, Source(domain, channel)) for host in hosts)
-    yield from ((host, Source(host, REFERRAL)) for host in lists[REFERRAL])
+    yield from ((host, Source(host, REFERRAL)) for host in lists.get(REFERRAL, ()))
 
 
 @lru_cache(maxsize=CACHE_SIZE)
 def _scheme_and_host(address: str) -> tuple[str, str]:
-    """Return both in lower case, the host without `www.` and port, or ("", "") if the address is invalid."""
-    try:
-        parts = urlsplit(address if "//" in address else f"//{address}")
-        host = (parts.hostname or "").rstrip(".")
-    except ValueError:
-        return "", ""
-    return parts.scheme, host.removeprefix("www.")
+    """Return the scheme in lower case, and the `bare_host`: "" for an address that is no site."""
+    return address.partition(":")[0].lower(), bare_host(without_query(address) or "")
 
 
 RULES = 3

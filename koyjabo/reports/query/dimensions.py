@@ -18,6 +18,11 @@ DIMENSIONS = ("page", "viewed_page", "referrer", *TRAITS, "community", VISITOR_K
 EVENT, VIEWED_PAGE = COUNTED = ("event", "viewed_page")
 """Events by name, and page views by page: dimensions whose rows have a `count`. Rows of properties have one as well."""
 
+ADDRESSES = ("page", VIEWED_PAGE, "referrer")
+"""Dimensions whose values are `urls.normal`, and shown as `urls.shown`."""
+
+SOURCE = "source"
+
 PROPERTIES = f"{EVENT}:"
 """Prefix of the dimensions of properties, `event:{name}:{property}`."""
 

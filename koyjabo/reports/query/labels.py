@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from babel import Locale, UnknownLocaleError
 
 from koyjabo.core.i18n import N_
+from koyjabo.core.urls import shown
 from koyjabo.mail.contents import catalogue
 from koyjabo.network import place_names
 from koyjabo.network.geolocation import NAMES
+from koyjabo.reports.query.dimensions import ADDRESSES
 from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.report_query import Value
 
@@ -49,7 +51,6 @@ WITHOUT_VALUE = {
 }
 """Labels for visits without a value: direct visits have no source, other values are unknown (glossary)."""
 
-ADDRESSES = {"page", "viewed_page", "referrer"}
 PATH = "/communities/"
 IN_ADDRESS = re.compile(f"{PATH}([^/?#]+)")
 UNLISTED = N_("A community that is not listed")
@@ -67,6 +68,7 @@ def label(dimension: str, value: Value, language: str, names: Mapping[str, str])
     if dimension == "language":
         return _language(value, language)
     key = community_of(dimension, value)
+    value = shown(value) if dimension in ADDRESSES else value
     return _named(value, key, names[key]) if key and key in names else value
 
 

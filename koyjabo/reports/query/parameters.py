@@ -13,8 +13,9 @@ from koyjabo.core.clock import shifted
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import ASCII_DIGITS, N_
 from koyjabo.core.sanitize import LONGEST_TEXT, whole
+from koyjabo.core.urls import ascii_host, normal, shown_host
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.query.dimensions import ADDRESSES, DIMENSIONS, SOURCE
 from koyjabo.reports.query.ranges import (
     COMPARISONS,
     DAYS_OF,
@@ -121,9 +122,13 @@ def escaped(value: Value) -> str:
     return f"\\{value}" if value and NEEDS_ESCAPE.match(value) else value or ""
 
 
-def _value(text: str) -> Value:
-    r"""Parse a value. "" is None; `\!x` is `!x`."""
+def _value(name: str, text: str) -> Value:
+    r"""Parse a value of a dimension. "" is None; `\!x` is `!x`. An address may be given in any spelling."""
     text = whole(text[1:] if ESCAPED.match(text) else text)
+    if name in ADDRESSES:
+        text = normal(text)
+    elif name == SOURCE:
+        text = shown_host(ascii_host(text))
     return text or None
 
 
@@ -168,9 +173,9 @@ class _Reader:
         elif sum(len(filter_.any_of) + len(filter_.none_of) for filter_ in self._filters.values()) >= MOST_VALUES:
             self._problems[name] = N_("There are more than 200 values to filter by; leave some out")
         elif text.startswith("!"):
-            self._filters[name] = replace(before, none_of=before.none_of | {_value(text[1:])})
+            self._filters[name] = replace(before, none_of=before.none_of | {_value(name, text[1:])})
         else:
-            self._filters[name] = replace(before, any_of=before.any_of | {_value(text)})
+            self._filters[name] = replace(before, any_of=before.any_of | {_value(name, text)})
         if len(text) > LONGEST_TEXT + 2:
             self._problems[name] = N_("must not be longer than 512 characters")
 

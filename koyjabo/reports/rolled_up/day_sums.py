@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from koyjabo.core.urls import normal, spellings
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.block_queries import LogState, Reading
 from koyjabo.reports.query import ranges
-from koyjabo.reports.query.dimensions import EVENT, FACTS, PROPERTIES, TRAITS, VIEWED_PAGE, VISITOR_KIND
+from koyjabo.reports.query.dimensions import ADDRESSES, EVENT, FACTS, PROPERTIES, TRAITS, VIEWED_PAGE, VISITOR_KIND
 from koyjabo.reports.query.groups import EVERYTHING, VALUE, Group, merged
 from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.report_query import Question, Value
@@ -133,6 +134,17 @@ def encoded(value: Value) -> str:
     if value is None:
         return NONE
     return MARK + value if value.startswith(MARK) else value
+
+
+def named(dimension: str, text: str) -> Value:
+    """Return a value from its column. Earlier versions stored addresses in several spellings."""
+    value = decoded(text)
+    return normal(value) if value and dimension in ADDRESSES else value
+
+
+def texts_of(dimension: str, value: Value) -> Collection[str]:
+    """Return the columns that may have a value."""
+    return [encoded(one) for one in spellings(value)] if value and dimension in ADDRESSES else [encoded(value)]
 
 
 def decoded(text: str) -> Value:

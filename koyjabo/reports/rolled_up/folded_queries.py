@@ -24,7 +24,7 @@ from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, REST, WEEKDAY, G
 from koyjabo.reports.query.groups import total as sum_of
 from koyjabo.reports.query.ranges import DAY, GRANULARITIES, HOUR, period_of, weekday_of
 from koyjabo.reports.query.report_query import Question, Value, one_value
-from koyjabo.reports.rolled_up.day_sums import ALL, OTHER, TOTAL, decoded, encoded, hour
+from koyjabo.reports.rolled_up.day_sums import ALL, OTHER, TOTAL, hour, named, texts_of
 from koyjabo.reports.rolled_up.day_sums import HOUR as STORED_HOUR
 from koyjabo.reports.rolled_up.day_sums import REST as PROPERTY_REST
 
@@ -80,7 +80,7 @@ class RolledUpDays:
         lossy = list(self._session.scalars(select(InsightSum.period).where(*these, InsightSum.value == OTHER)))
         if not lossy:
             return set(values)
-        texts = {encoded(value): value for value in values}
+        texts = {text: value for value in values for text in texts_of(dimension, value)}
         own = (InsightSum.period.in_(lossy), InsightSum.value.in_(texts))
         query = select(InsightSum.value).where(*these, *own).group_by(InsightSum.value)
         return {texts[text] for text in self._session.scalars(query.having(func.count() == len(lossy)))}
@@ -126,7 +126,7 @@ class RolledUpDays:
         is_one_day = self._question.first == self._question.last
         for value, visits, new, attended, attended_ms, rows, visitors in self._session.execute(query):
             number = visitors if is_one_day and rows == 1 and not self._incomplete else None
-            name = REST if value == OTHER else decoded(value)
+            name = REST if value == OTHER else named(dimension, value)
             groups.append((name, Group(int(visits), int(new), 0, None, number, int(attended), int(attended_ms))))
         if self._incomplete:
             groups.append((REST, Group(people=None, attended=None, attended_ms=None)))
@@ -148,7 +148,8 @@ class RolledUpDays:
         known: dict[str, int | None] = {day: self._ledger[day][0] for day in self._days}
         if asked:
             total, rows = self._stored(TOTAL), self._ask(self._question, DAY)
-            own, others = (self._stored(asked[0], *values) for values in (map(encoded, asked[1]), [OTHER]))
+            texts = [text for value in asked[1] for text in texts_of(asked[0], value)]
+            own, others = (self._stored(asked[0], *values) for values in (texts, [OTHER]))
             for day in self._days:
                 there = self._rows.get(day, NO_VISITS).visits or 0
                 is_whole = (total[day].visits if day in total else 0) + there == known[day]
@@ -214,7 +215,9 @@ class FoldedEvents:
             return Counter({int(hour_s): count for hour_s, count in by_hour.items()})
         if key == DAY:
             return self._days(dimension, EventSum.period)
-        values = Counter({decoded(value): n for value, n in self._days(dimension, EventSum.value, IS_KEPT).items()})
+        values: Counter[Any] = Counter()
+        for value, count in self._days(dimension, EventSum.value, IS_KEPT).items():
+            values[named(dimension, value)] += count
         if dimension.startswith(PROPERTIES):
             values[None] = self._of_event(dimension) - values.total() - self.other(dimension)
         return +values
@@ -229,7 +232,7 @@ class FoldedEvents:
     def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
         """Return the values whose counts are complete."""
         lossy = self._days(dimension, EventSum.period, ~IS_KEPT).keys() | self._lost(dimension)
-        texts = {encoded(value): value for value in values}
+        texts = {text: value for value in values for text in texts_of(dimension, value)}
         these = (EventSum.value.in_(texts), EventSum.period.in_(lossy))
         kept: Counter[str] = Counter()
         for day in lossy:

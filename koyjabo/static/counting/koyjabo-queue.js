@@ -238,9 +238,10 @@ export function eventsOf(visit, begun, signal, notes) {
   /**
    * Track a page view whenever the path changes, and when the back/forward cache restores the page.
    * @param {string} viewed  path when the client started
+   * @param {(page?: string) => string} addressOf  a page as it is sent
    */
-  function follow(viewed) {
-    const view = (page = viewed) => track("pageview", {}, page);
+  function follow(viewed, addressOf) {
+    const view = (page = viewed) => track("pageview", {}, addressOf(page));
     const look = () => location.pathname !== viewed && view((viewed = location.pathname));
     if (!visit.isNew) view(visit.fields.page);
     for (const name of /** @type {const} */ (["pushState", "replaceState"])) {

@@ -3,6 +3,7 @@
  * module imports the modules in client/, since `make assets` bundles them into one file.
  */
 
+import { addressOf } from "./client/address.js";
 import { Line } from "./client/line.js";
 import { origin } from "./client/origin.js";
 import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, POLL_MS, request } from "./client/requests.js";
@@ -150,7 +151,7 @@ export class KoyJabo {
     onReturn(() => this.refresh(), signal); // stats may have become old
     this.#timer = setInterval(this.#tick, POLL_MS);
     if (isNotCounted()) console.log("This browser is not counted (KoyJabo.doNotCount)");
-    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(location.pathname));
+    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(location.pathname, addressOf));
     const isLeft = waiting(); // from an earlier page
     this.#begun = this.#visit.isDue ? this.#register() : this.refresh();
     // Do both at the same time, because slow networks need half a second for each response.
@@ -167,7 +168,7 @@ export class KoyJabo {
    */
   async track(name, props, page = location.pathname) {
     await shown();
-    (await this.#loadEvents()).track(name, props, page);
+    (await this.#loadEvents()).track(name, props, page === `${page}` ? addressOf(page) : page);
   }
 
   #loadEvents() {

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.urls import shown
 from koyjabo.counting.last_hour import LastHour, Minute
 from koyjabo.counting.queries import ids_before
 from koyjabo.counting.visits import Visits
@@ -63,7 +64,7 @@ class OpenedPages:
         """
         while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
             self._last.popitem(last=False)
-        visitors = Counter(opened.page or NO_PAGE for opened in self._last.values())
+        visitors = Counter(shown(opened.page or NO_PAGE) for opened in self._last.values())
         named = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMED])
         rest = visitors.total() - sum(named.values())
         return {**named, OTHER: rest} if rest else named
@@ -287,7 +288,7 @@ def _visit(visit: LiveVisit) -> dict[str, Any]:
         "ordinal": visit.ordinal,
         "at": visit.at_ms,
         "place": _short(visit.place, LONGEST_NAME),
-        "page": _short(visit.page or "", LONGEST_PAGE),
+        "page": _short(shown(visit.page or ""), LONGEST_PAGE),
         "browser": visit.browser.name,
         "system": visit.browser.system,
         **({"bot": True} if visit.is_bot else {}),

@@ -87,7 +87,7 @@ PROPS = (
     ({}, None),
     (None, None),
 )
-PAGES = {"/history?q=1#top": "/history", "/" + "x" * 600: "/" + "x" * 511, "": None, None: None, "a\0": "a\ufffd"}
+PAGES = {"/history?q=1#top": "/history", "/" + "x" * 600: "/" + "x" * 511, "": None, None: None, "a\0": "a%EF%BF%BD"}
 MOMENTS = {1702757318000: 1702757318000, "5": 5, None: None, HUGE: None}
 
 

@@ -78,6 +78,10 @@ def test_a_campaign_is_taken_from_the_query_of_the_page():
         "https://koyjabo.com/a?utm_campaign=%E0%A6%88%E0%A6%A6#x": "utm_campaign=%E0%A6%88%E0%A6%A6",
         "/?utm_source=&utm_source=a&utm_source=b": "utm_source=a",
         "/?utm_source=%20": None,
+        "/?utm%5Fsource=a": "utm_source=a",
+        "/?a=utm_source": None,
+        "/#utm_source=a": "utm_source=a",
+        "/?a=1?utm_source=b&amp;utm_term=c": "utm_source=b&utm_term=c",
         f"/?utm_term={'x' * 300}": f"utm_term={'x' * 120}",
     }
     assert {text: campaigns.of_page(text) for text in expected} == expected

