@@ -111,7 +111,6 @@ def test_npm_package_sends_the_campaign(shop, site):  # noqa: F811
     assert set(stored(site, "/shop/")) == {"utm_source=package"}
 
 
-@long
 def test_referrer_is_sent_without_its_query(host_page, site, other_site):
     host_page.goto(f"{other_site}reset?token=secret")
     host_page.evaluate("location.href = '/after'")

@@ -126,7 +126,7 @@ Milliseconds = Annotated[
     WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^{INTEGER.pattern}$"}, NULL]}),
 ]
 
-Waited = Annotated[int | None, BeforeValidator(_waited), WithJsonSchema({"anyOf": [{"type": "integer"}, NULL]})]
+Waited = Annotated[int | None, BeforeValidator(_waited), WithJsonSchema({"anyOf": [{"type": "number"}, NULL]})]
 
 
 def text_up_to(value: Any, longest: int, too_long: str) -> str:
