@@ -120,8 +120,7 @@ def test_referrer_is_sent_without_its_query(host_page, site, other_site):
     assert bodies[0]["referrer"] == f"{other_site}reset"
 
 
-@long
-@pytest.mark.parametrize("use", ["element", "module"])
+@pytest.mark.parametrize("use", ["element", pytest.param("module", marks=long)])
 def test_page_on_a_disk_is_not_counted(new_device, site, tmp_path, use):
     """Browsers show no frame of another site there."""
     file = tmp_path / "page.html"
