@@ -181,7 +181,6 @@ def documented_command() -> list[str]:
     return shlex.split(command)
 
 
-@pytest.mark.long(proved_by="database/test_migrations.py::test_models_and_migrations_agree")
 def test_documented_command_writes_the_next_migration_from_a_changed_model(tmp_path, sqlite_database):
     """Uses a copy of the migrations, and a database that lacks a column."""
     copy = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
