@@ -35,13 +35,14 @@ window.listened.filter(({ signal }) => !signal.aborted)
 """
 BEATS = "JSON.parse(sessionStorage.beats ?? '[]')"
 KEEP_BEATS = f"""
-const {{ sendBeacon }} = navigator;
-navigator.sendBeacon = (url, body) => {{
-  sessionStorage.beats = JSON.stringify([...{BEATS}, JSON.parse(body)]);
-  return sendBeacon.call(navigator, url, body);
+const {{ fetch: sendRequest }} = window;
+window.fetch = (url, options) => {{
+  if (`${{url}}`.endsWith("/heartbeat")) sessionStorage.beats = JSON.stringify([...{BEATS}, JSON.parse(options.body)]);
+  return sendRequest(url, options);
 }};
+navigator.sendBeacon = () => true;
 """
-"""Playwright does not report requests from a page that is being left."""
+"""Playwright does not report requests from a page that is being left. Beacons are lost, because EasyPrivacy blocks them."""
 
 SYNTHETIC = """
 for (const type of ["pointermove", "wheel", "touchstart", "keydown"]) {

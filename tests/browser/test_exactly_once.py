@@ -29,7 +29,9 @@ HURRY = """
   window.setTimeout = (call, ms, ...more) => later(call, ms / speed, ...more);
   window.setInterval = (call, ms, ...more) => often(call, ms / speed, ...more);
   performance.now = () => now() * speed;
-  navigator.sendBeacon = () => true; // and it gets lost
+  const send = window.fetch;
+  addEventListener("pagehide", () => { window.fetch = () => new Promise(() => {}); }); // requests of a page that is left get lost
+  addEventListener("pageshow", () => { window.fetch = send; });
 })();
 """
 FORGET = """

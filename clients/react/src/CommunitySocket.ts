@@ -90,7 +90,7 @@ export class CommunitySocket {
   }
 
   #newSocket(): WebSocket {
-    const url = new URL(this.#path, this.#listener.options().baseUrl ?? location.origin);
+    const url = new URL((this.#listener.options().baseUrl ?? location.origin).replace(/\/?$/, this.#path));
     url.protocol = url.protocol.replace("http", "ws");
     const token = this.#credentials.show();
     return token ? new WebSocket(url.href, ["Authorization", token]) : new WebSocket(url.href);

@@ -22,8 +22,9 @@ from koyjabo.server.http.response import StreamedBody, environment, respond, sha
 from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import READABLE
 
-IDLE_S = 75
-"""How long a connection may be idle, s. This is longer than common proxies allow, so that the proxy closes first."""
+IDLE_S = 130
+"""How long a connection may be idle, s. This is longer than proxies wait by default, so that the proxy closes first and never
+sends a request into a closed connection: nginx 60 s, Go, Traefik and Heroku 90 s, Caddy 120 s."""
 
 REQUEST_S = 60
 """Time limit for a request, s: from its first line to the end of its response or, in a streamed response, for each

@@ -5,7 +5,7 @@
  * @typedef {import("./koyjabo.js").Stats} Stats
  */
 
-import { KoyJabo, Line } from "./koyjabo.js";
+import { KoyJabo, Line, serverAt } from "./koyjabo.js";
 
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
@@ -87,11 +87,11 @@ class KoyJaboCount extends HTMLElement {
     const { signal } = (this.#connected = new AbortController());
     await isReady;
     if (signal.aborted) return;
-    const base = new URL(this.getAttribute("base-url") ?? import.meta.url);
+    const base = serverAt(this.getAttribute("base-url"));
     const community = this.getAttribute("community");
     if (community) {
       if (this.getAttribute("counts") !== "false") source(base); // counts the visit
-      return this.#follow(new URL(`/ws/communities/${community}/visitors/`, base), signal);
+      return this.#follow(new URL(`ws/communities/${community}/visitors/`, base), signal);
     }
     const end = source(base).subscribe((stats) => {
       this.#stats = stats;

@@ -201,7 +201,7 @@ export function later(ms, notes = area) {
 function leave() {
   for (let waiting = entriesOf(notes()), some; waiting[0]; waiting = waiting.slice(some.length)) {
     some = first(waiting);
-    navigator.sendBeacon(some[0].url, written(some));
+    void send(some);
   }
 }
 
@@ -229,7 +229,7 @@ export function eventsOf(visit, begun, signal, notes) {
     if (isWrong || ![/** @type {[string, unknown]} */ ([name, 0]), ...given].every(isRight)) return console.warn("Not counted:", "wrong name or properties", name, props);
     const id = `${Date.now().toString(36)}-${number++}${Math.random()}`;
     const event = { id, name, page, props: Object.fromEntries(given), at: Date.now() };
-    const entry = { id, url: new URL("/api/events", base).href, visit: visitId, body: { ...who, events: [event] } };
+    const entry = { id, url: new URL("api/events", base).href, visit: visitId, body: { ...who, events: [event] } };
     keep(entry);
     await begun();
     isCounted() ? later(PAUSE_MS) : forget(entry);

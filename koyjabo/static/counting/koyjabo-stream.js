@@ -49,8 +49,11 @@ export function stream(koyjabo, socket, visit, signal, hear, listens) {
     beat(visible, acted) {
       clearTimeout(timer);
       timer = setTimeout(() => document.hidden || socket.isLive || this.beat(), HEARTBEAT_MS);
+      if (!koyjabo.isCounted || signal.aborted) return false;
       const body = JSON.stringify({ ...who, visitId: visit.knownId, visible, acted });
-      return koyjabo.isCounted && !signal.aborted && navigator.sendBeacon(new URL("/api/visitor/heartbeat", base), body);
+      // Not `sendBeacon`: EasyPrivacy blocks all beacons to other sites.
+      fetch(new URL("api/visitor/heartbeat", base), { method: "POST", body, keepalive: true }).catch(() => {});
+      return true;
     }
 
     /** Replace a lost socket. @returns {number | false} ms until the next attempt, if it can wait */
@@ -59,7 +62,7 @@ export function stream(koyjabo, socket, visit, signal, hear, listens) {
       return this.isLive && SOCKET_AGAIN_MS;
     }
   }
-  const stream = new Stream(new URL("/api/stream", base), {
+  const stream = new Stream(new URL("api/stream", base), {
     hear(event) {
       heard = event.stats?.totalVisits ?? heard;
       hear(event);

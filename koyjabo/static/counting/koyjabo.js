@@ -32,6 +32,9 @@ import { Visit } from "./client/visit.js";
 
 export { isNewer, Line };
 
+/** @param {string | null} [url]  the server, or one of its static files  @returns {URL} ends with a slash, since the server may be below a path */
+export const serverAt = (url) => new URL((url ?? origin()).replace(/(\b\/static\/.*)?\/?$/, "/"));
+
 /** Resolves when the page is shown: browsers may load a page before showing it. */
 const shown = () => /** @type {any} */ (document).prerendering && new Promise((then) => on("prerenderingchange", then));
 
@@ -69,11 +72,11 @@ export class KoyJabo {
   /** @param {Options} [options] */
   constructor(options = {}) {
     const { baseUrl, poll, stats } = (this.#options = options);
-    const base = new URL(baseUrl ?? origin());
+    const base = serverAt(baseUrl);
     const { who } = (this.#visit = new Visit(base, options));
     this.visitorId = this.#visit.visitorId;
     this.#key = `koyjabo.stats ${base.host}`;
-    this.#socket = new Line(new URL(who.anonymous ? "/?anonymous=true" : "/", base), {
+    this.#socket = new Line(new URL(who.anonymous ? "?anonymous=true" : "", base), {
       hear: this.#hear,
       lost: (isRefused) => {
         this.#ask();
@@ -214,7 +217,7 @@ export class KoyJabo {
    */
   refresh() {
     this.#contactMs = Date.now();
-    return (this.#asking ??= request("/api/stats", this.#visit.base)
+    return (this.#asking ??= request("api/stats", this.#visit.base)
       .then(async (response) => {
         if (response.ok) this.#accept(await response.json());
         return response.ok;

@@ -20,12 +20,12 @@ from koyjabo.webkit.assets.static_files import FOLDER
 BUILT = FOLDER / "min"
 MANIFEST = json.loads((BUILT / "manifest.json").read_text())
 CLIENT = "counting/koyjabo.js"
-MODULE_LIMIT = 3_700
+MODULE_LIMIT = 3_730
 """Maximum gzipped size of the client module in bytes: other sites load it. 190 bytes take the campaign out of a page's
-address, and replace the path that was sent.
+address, and replace the path that was sent. 30 bytes find a server below a path.
 """
 
-WHOLE_LIMIT = 6_250
+WHOLE_LIMIT = 6_290
 """The same with all modules that it may load later. 50 bytes say how long a visit waited; the age limit is gone."""
 
 

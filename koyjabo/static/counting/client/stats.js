@@ -20,8 +20,6 @@
  * @param {Stats} stats
  * @param {Stats | null} shown
  */
-export function isNewer(stats, shown) {
-  if (!shown) return true;
-  const epochs = parseInt(stats.epoch, 36) - parseInt(shown.epoch, 36);
-  return (epochs || stats.totalVisits - shown.totalVisits || stats.revision - shown.revision) >= 0;
-}
+export const isNewer = (stats, shown) =>
+  !shown ||
+  (parseInt(stats.epoch, 36) - parseInt(shown.epoch, 36) || stats.totalVisits - shown.totalVisits || stats.revision - shown.revision) >= 0;

@@ -22,7 +22,7 @@ import { deliver, done, note } from "./unsent.js";
  * @property {string} [sessionKey]
  */
 
-const PATH = "/api/visitor/register";
+const PATH = "api/visitor/register";
 
 /** A random number with up to 13 digits in base 36. */
 const random = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(36);

@@ -1,0 +1,68 @@
+"""The element on a site that passes one of its paths to the server, with the configuration in docs/ad-blockers.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.browser.pages import expect
+from support.programs.processes import ROOT
+from support.servers.caddy import Caddy
+from support.servers.nginx import Nginx, replaced
+
+GUIDE = (ROOT / "docs" / "ad-blockers.md").read_text()
+PROOF = "browser/test_below_a_path.py::test_element_counts_and_follows_below_a_path"
+
+
+def block(language: str) -> str:
+    """The guide's only block of code in this language."""
+    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    return code
+
+
+class SiteOnNginx(Nginx):
+    def _configuration(self) -> str:
+        pass_on = replaced(block("nginx"), {"http://127.0.0.1:8000/": f"http://127.0.0.1:{self.upstream}/"})
+        above, location = pass_on.split("\n\n", 1)
+        page = "location = /post { default_type text/html; return 200 '<!doctype html><title>Post</title>'; }"
+        server = f"server {{ listen 127.0.0.1:{self.port}; {page} {location} }}"
+        return f"pid {self.folder}/nginx.pid; events {{}} http {{ access_log off; {above} {server} }}"
+
+
+class SiteOnCaddy(Caddy):
+    def __init__(self, folder: Path, upstream: int) -> None:
+        super().__init__(folder, upstream)
+        self.upstream = upstream
+
+    def configuration(self) -> str:
+        pass_on = replaced(block("caddyfile"), {"127.0.0.1:8000": f"127.0.0.1:{self.upstream}"})
+        page = 'header /post Content-Type text/html\nrespond /post "<!doctype html><title>Post</title>"'
+        return f"{{\nadmin off\n}}\nhttp://127.0.0.1:{self.port} {{\n{pass_on}\n{page}\n}}\n"
+
+
+@contextmanager
+def on_a_site(kind: type[Nginx | Caddy], folder: Path, upstream: int) -> Iterator[str]:
+    with kind(folder, upstream) as front:
+        yield f"http://127.0.0.1:{front.port}"
+
+
+@pytest.mark.parametrize("kind", [SiteOnNginx, pytest.param(SiteOnCaddy, marks=pytest.mark.long(proved_by=PROOF))])
+def test_element_counts_and_follows_below_a_path(kind, tmp_path, device, page, site):
+    before, requested, sockets = site.stats().total, [], []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    with on_a_site(kind, tmp_path, site.port) as origin:
+        page.goto(f"{origin}/post")
+        page.set_content(block("html"))
+        number = page.locator("koyjabo-count")
+        expect(number).to_have_text(f"{before + 1:,}")
+        total = site.register("somebody").stats.total
+        expect(number).to_have_text(f"{total:,}")
+        assert sockets == [f"{origin.replace('http', 'ws')}/live/"]
+        assert [url for url in requested if not url.startswith((f"{origin}/live/", f"{origin}/post"))] == []
+        page.goto("about:blank")
+    newest = "SELECT page FROM visits ORDER BY ordinal DESC LIMIT 2"
+    assert ("/post",) in site.database.rows(newest)
