@@ -4,7 +4,7 @@ entries.
 
 from __future__ import annotations
 
-import threading
+from _thread import RLock  # not the green one, which is slow: no method waits while it holds the lock
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from itertools import islice
@@ -66,7 +66,7 @@ class FairShares(Generic[Entry]):
         self._networks: dict[str, dict[Hashable, Hashable]] = {}  # by owner and key
         self._sizes = Sizes()
         self._count = 0
-        self._lock = threading.RLock()
+        self._lock = RLock()
 
     def __len__(self) -> int:
         return self._count

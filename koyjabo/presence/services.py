@@ -53,7 +53,7 @@ def build(base: Base) -> PresenceServices:
         settings.secret_key,
         matcher,
         settings.rate_limit_tabs,
-        partial(base.services[ObservabilityServices].metrics.dropped, "unmatched_visits", 1),
+        partial(base.services[ObservabilityServices].metrics.dropped, "unmatched_visits"),
     )
     return PresenceServices(
         active_visitors=active_visitors,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
 from koyjabo.core.clock import Clock
-from koyjabo.core.fair_shares import FairShares
 
 MAX_UNMATCHED = 10_000
-"""Maximum number of visits waiting for a socket. If there are more, the network with the most loses its oldest ones."""
+"""Maximum number of visits waiting for a socket."""
 
 Fingerprint = bytes
 """A salted hash of a client's network (NETWORK_BYTES), then one of its address and User-Agent."""
@@ -19,15 +18,16 @@ NETWORK_BYTES = 8
 
 
 class UnmatchedVisits:
-    """Keeps each visitor's latest visit for `window_ms`. `on_dropped` is called for each that was dropped earlier."""
+    """Keeps each visitor's latest visit for `window_ms`. `on_dropped` is called with the number of visits that were
+    dropped earlier.
+    """
 
-    def __init__(self, clock: Clock, window_ms: int, on_dropped: Callable[[], object]) -> None:
+    def __init__(self, clock: Clock, window_ms: int, on_dropped: Callable[[int], object]) -> None:
         self._clock = clock
         self._window_ms = window_ms
         self._visits: OrderedDict[str, tuple[Fingerprint, int]] = OrderedDict()  # with its time, elapsed ms
         self._by_fingerprint: dict[Fingerprint, dict[str, bool]] = {}  # whether the visit's page was closed
         self._on_dropped = on_dropped
-        self._shares: FairShares[None] = FairShares(MAX_UNMATCHED, 1, self._lose)
 
     def __len__(self) -> int:
         return max(len(self._visits), len(self._by_fingerprint))
@@ -36,7 +36,8 @@ class UnmatchedVisits:
         self.drop(visitor_id)
         self._visits[visitor_id] = (fingerprint, self._clock.elapsed_ms())
         self._by_fingerprint.setdefault(fingerprint, {})[visitor_id] = is_closed
-        self._shares.add(fingerprint[:NETWORK_BYTES], visitor_id, None, None)
+        if len(self._visits) > MAX_UNMATCHED:
+            self._drop_excess()
 
     def newest(self, fingerprint: Fingerprint) -> tuple[str | None, bool]:
         """Return the visitor who made a client's latest visit, and whether its page was closed."""
@@ -50,16 +51,32 @@ class UnmatchedVisits:
 
     def drop(self, visitor_id: str) -> None:
         """Remove a visitor's visit. Idempotent."""
-        fingerprint, _ = self._visits.pop(visitor_id, (b"", 0))
-        self._shares.forget(visitor_id)
+        if (visit := self._visits.pop(visitor_id, None)) is None:
+            return
+        fingerprint, _ = visit
         visitors = self._by_fingerprint.get(fingerprint, {})
         visitors.pop(visitor_id, None)
         if not visitors:
             self._by_fingerprint.pop(fingerprint, None)
 
-    def _lose(self, visitor_id: str, _: bool) -> None:
-        self.drop(visitor_id)
-        self._on_dropped()
+    def _drop_excess(self) -> None:
+        """Drop a fifth of the visits at once, because counting takes about a millisecond: the oldest ones of the networks
+        with more than an equal share.
+        """
+        sizes = Counter(fingerprint[:NETWORK_BYTES] for fingerprint, _ in self._visits.values())
+        excess = len(self._visits) - MAX_UNMATCHED * 4 // 5
+        share = (len(self._visits) - excess) // len(sizes)
+        dropped: list[str] = []
+        for visitor_id, (fingerprint, _) in self._visits.items():
+            network = fingerprint[:NETWORK_BYTES]
+            if sizes[network] > share:
+                sizes[network] -= 1
+                dropped.append(visitor_id)
+            if len(dropped) == excess:
+                break
+        for visitor_id in dropped:
+            self.drop(visitor_id)
+        self._on_dropped(len(dropped))
 
 
 class VisitMatcher(Protocol):

@@ -72,10 +72,10 @@ class VisitorSockets:
         secret: str,
         matcher: VisitMatcher,
         most_tabs: int = 0,
-        on_dropped: Callable[[], object] = lambda: None,
+        on_dropped: Callable[[int], object] = lambda number: None,
     ) -> None:
         """`most_tabs` is the maximum number of sockets per visitor and address on this worker; 0 means no limit.
-        `on_dropped` is called when a visit is dropped before it was matched.
+        `on_dropped` is called with the number of visits that are dropped before they are matched.
         """
         self._active_visitors = active_visitors
         self._clock = clock
@@ -97,9 +97,8 @@ class VisitorSockets:
         linked.
         """
         client = f"{environ.get('REMOTE_ADDR')}\n{environ.get('HTTP_USER_AGENT')}".encode(errors="replace")
-        salt, network = _salt(self._secret, self._clock.today()), customer(limit_key(environ)).encode()
-        own = blake2b(client, digest_size=12, key=salt).digest()
-        return blake2b(network, digest_size=NETWORK_BYTES, key=salt).digest() + own
+        salt = _salt(self._secret, self._clock.today())
+        return _network(limit_key(environ), salt) + blake2b(client, digest_size=12, key=salt).digest()
 
     def opened(
         self,
@@ -270,6 +269,11 @@ class VisitorSockets:
         unassigned.pop(socket, None)
         if not unassigned:
             self._unassigned.pop(fingerprint, None)
+
+
+@lru_cache(maxsize=4096)
+def _network(address: str, salt: bytes) -> bytes:
+    return blake2b(customer(address).encode(), digest_size=NETWORK_BYTES, key=salt).digest()
 
 
 @lru_cache(maxsize=1)

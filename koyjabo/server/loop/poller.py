@@ -65,6 +65,7 @@ class Poller:
         # may get the same descriptor.
         self._fresh: dict[int, int] = {}
         self._waiting: OrderedDict[Hashable, OrderedDict[int, int]] = OrderedDict()  # by network
+        self._queued: dict[int, Hashable] = {}  # the files in `_waiting`, with their networks
         self._is_due = False
 
     @property
@@ -83,11 +84,11 @@ class Poller:
 
     def remove(self, fd: int) -> None:
         """Stop watching a file. Idempotent. Call this before the file is closed."""
-        if (watcher := self._watchers.pop(fd, None)) is None:
+        if self._watchers.pop(fd, None) is None:
             return
         self._fresh.pop(fd, None)
-        if self._waiting and (files := self._waiting.get(watcher.network or fd)):
-            files.pop(fd, None)
+        if (network := self._queued.pop(fd, None)) is not None:
+            self._waiting[network].pop(fd)
         with suppress(KeyError, OSError):
             self._files.unregister(fd)
 
@@ -105,7 +106,8 @@ class Poller:
 
     def _wait(self, fd: int, events: int) -> None:
         if watcher := self._watchers.get(fd):
-            files = self._waiting.setdefault(watcher.network or fd, OrderedDict())
+            network = self._queued[fd] = watcher.network or fd
+            files = self._waiting.setdefault(network, OrderedDict())
             files[fd] = files.get(fd, 0) | events
 
     def _go_on(self) -> None:
@@ -141,7 +143,8 @@ class Poller:
 
     def _queue_fresh(self) -> None:
         for fd, events in self._fresh.items():
-            self._wait(fd, events)
+            if fd not in self._queued:  # each poll reports files again until they are served
+                self._wait(fd, events)
         self._fresh.clear()
 
     def _serve_queues(self, ends_at: float) -> None:
@@ -151,6 +154,7 @@ class Poller:
             if not files:
                 continue
             fd, events = files.popitem(last=False)
+            del self._queued[fd]
             if files:
                 self._waiting[network] = files  # at the end
             self.call(self._watchers[fd], events)
