@@ -213,7 +213,7 @@ def checked_ref(name: str, text: str) -> str:
         raise InvalidInput(details={name: error.message()}) from None
 
 
-REF_PATTERN = re.compile(rf"(?!({'|'.join(map(re.escape, RESERVED_REFS))})$){REF.pattern}")
+REF_PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS).replace('.', '[.]')})$){REF.pattern}")
 Ref = Annotated[str, BeforeValidator(_ref), WithJsonSchema({"type": "string", "pattern": f"^{REF_PATTERN.pattern}$"})]
 
 
