@@ -1,9 +1,8 @@
 """Keys of email addresses with the domain in ASCII (IDNA 2008)
 
-If two accounts get one key, the account whose address is in ASCII has it, or else the older one. The other keeps a key
-of its own, which is what its owner wrote, so that both log in as before. Of two invitations, the newer one stays. An
-address whose emails went to another domain (`faß.example` to `fass.example`) is no longer confirmed, and its links are
-void.
+If two accounts get one key, the account whose address is in ASCII has it, or else the older one. The key of the other
+account is what its owner wrote, so that both log in as before. Of two invitations, the newer one stays. An address
+whose emails went to another domain (`faß.example` to `fass.example`) is no longer confirmed, and its links are void.
 
 Revision ID: 0028
 Revises: 0027

@@ -54,7 +54,7 @@ def test_user_is_found_by_a_domain_in_either_form(site):
 
 
 def earlier(site: Site, name: str, email: str, key: str) -> Person:
-    """A person who signed up with an earlier version. The name is the password, too."""
+    """A person who signed up with an earlier version. Their password is the name twice."""
     person = sign_up(site, name, password=name * 2)
     values = {"email": email, "key": key, "id": person.id}
     site.rows("UPDATE users SET email = :email, email_key = :key, verified_ms = 1 WHERE id = :id", **values)
@@ -70,7 +70,7 @@ def upgrade(site: Site) -> None:
 
 
 @pytest.mark.both_kinds
-def test_everybody_logs_in_after_an_upgrade_as_before(site):
+def test_each_person_logs_in_after_an_upgrade_as_before(site):
     people = {
         SHARP: earlier(site, "ayesha", SHARP, DOUBLE),
         IN_GERMAN: earlier(site, "german", IN_GERMAN, IN_GERMAN),

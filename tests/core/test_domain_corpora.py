@@ -9,7 +9,7 @@ from support.corpora.domains import HOST, INVALID, VALID
 LEAST = {
     VALID: 99.5,  # one name has an empty label
     INVALID: 99.0,  # Unicode 9 did not have all of today's letters
-    HOST: 94.0,  # a few symbols beside a full stop of another script
+    HOST: 94.0,  # symbols next to a full stop of another script
 }
 """Wanted agreement, in percent."""
 
