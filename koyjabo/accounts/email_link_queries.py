@@ -12,7 +12,6 @@ from koyjabo.accounts import queries
 from koyjabo.accounts.queries import NewHash, UserRecord
 from koyjabo.core.credential_rules import email_key
 from koyjabo.database.rows import changed_rows
-from koyjabo.database.text_search import usable
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.link_tokens import RESET, VERIFY
 from koyjabo.mail.outbox_queries import QueuedEmail
@@ -59,7 +58,7 @@ class EmailChanged(NamedTuple):
 
 def prepare_reset(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
     """Check whether the user exists just before sending, so that the request takes the same time for every email."""
-    person = queries.by_email(session, usable(email_key(queued_email.email)))
+    person = queries.by_email(session, queued_email.email)
     if person is None or person.is_disabled:
         return None
     charged = outbox_queries.charged(session, queued_email, person.id, now_ms)

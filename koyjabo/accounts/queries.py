@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from koyjabo.core.credential_rules import email_key, written_key
 from koyjabo.core.errors import EmailTaken, WrongCredentials
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import site_role
@@ -121,26 +122,22 @@ class Renewal(NamedTuple):
     ended: UserRecord | None = None
 
 
-def add_user(session: Session, person: UserRecord, email_key: str, now_ms: int) -> None:
+def add_user(session: Session, person: UserRecord, now_ms: int) -> None:
     """Add a user. Raises EmailTaken for all but one of several concurrent callers."""
-    if is_taken(session, email_key):
+    if by_email(session, person.email) is not None:
         raise EmailTaken
     values = {name: value for name, value in person._asdict().items() if name in PERSONAL}
-    session.add(User(**values, email_key=email_key, created_ms=now_ms))
+    session.add(User(**values, email_key=email_key(person.email), created_ms=now_ms))
     try:
         session.flush()
     except IntegrityError:
         raise EmailTaken from None
 
 
-def sign_up(session: Session, person: UserRecord, email_key: str, new: NewSession) -> None:
+def sign_up(session: Session, person: UserRecord, new: NewSession) -> None:
     """Create a user, and a session for them. Raises EmailTaken."""
-    add_user(session, person, email_key, new.now_ms)
+    add_user(session, person, new.now_ms)
     _begin(session, person.id, new)
-
-
-def is_taken(session: Session, email_key: str) -> bool:
-    return bool(session.execute(select(exists().where(User.email_key == email_key))).scalar())
 
 
 def has_users(session: Session) -> bool:
@@ -152,8 +149,13 @@ def names(session: Session, user_ids: list[str]) -> dict[str, str]:
     return {row.id: row.name for row in rows}
 
 
-def by_email(session: Session, email_key: str) -> UserRecord | None:
-    return _person(session.execute(select(User).where(User.email_key == email_key, HAS_ACCOUNT)).scalar_one_or_none())
+def by_email(session: Session, email: str) -> UserRecord | None:
+    """The user with this address. If two of the earlier keys became one, an address that is written as its owner wrote
+    it finds the other account.
+    """
+    keys = written_key(usable(email)), email_key(usable(email))
+    users = session.scalars(select(User).where(User.email_key.in_(keys), HAS_ACCOUNT))
+    return _person(max(users, key=lambda user: user.email_key == keys[0], default=None))
 
 
 def by_id(session: Session, user_id: str) -> UserRecord | None:
@@ -282,13 +284,15 @@ def replace_hash(session: Session, user_id: str, old: str, new: NewHash) -> None
     session.execute(update(User).where(User.id == user_id, User.password == old).values(new._asdict()))
 
 
-def change_profile(session: Session, person: UserRecord, name: str, email: str, email_key: str) -> None:
+def change_profile(session: Session, person: UserRecord, name: str, email: str) -> None:
     """Change the profile. Raises EmailTaken for all but one of several concurrent callers.
 
     Raises WrongCredentials if the email or password has changed since it was verified: another request may have
     confirmed another email, or the account may have been taken over.
     """
-    changed = update(User).where(*unchanged(person)).values(name=name, email=email, email_key=email_key)
+    changed = update(User).where(*unchanged(person)).values(name=name, email=email)
+    if email_key(email) != email_key(person.email):
+        changed = changed.values(email_key=email_key(email))
     try:
         count = changed_rows(session, changed.execution_options(synchronize_session=False))
     except IntegrityError:

@@ -193,8 +193,8 @@ class InvitationResponse(BaseModel):
 
 
 MOST_MEMBERS = 500
-NOT_A_REF = "must have 1 to 128 characters from A–Z a–z 0–9 _ - . :"
-RESERVED_REF = "must not be online or by-ref, which paths already use"
+NOT_A_REF = "must have 1 to 255 printable ASCII characters"
+RESERVED_REF = "must not be online, by-ref, . or .., which paths already use"
 
 
 def _ref(value: Any) -> str:
@@ -213,7 +213,7 @@ def checked_ref(name: str, text: str) -> str:
         raise InvalidInput(details={name: error.message()}) from None
 
 
-REF_PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS)})$){REF.pattern}")
+REF_PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS).replace('.', '[.]')})$){REF.pattern}")
 Ref = Annotated[str, BeforeValidator(_ref), WithJsonSchema({"type": "string", "pattern": f"^{REF_PATTERN.pattern}$"})]
 
 

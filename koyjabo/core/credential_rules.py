@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from koyjabo.core.domains import ascii_domain
 from koyjabo.core.i18n import N_
 from koyjabo.core.sanitize import has_visible, tidy_name
 
@@ -21,24 +22,52 @@ PASSWORD_LENGTH = N_("must have 8 to 128 characters")
 UNUSABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """White space, control characters, surrogates, and invisible characters."""
 
-DOMAIN = re.compile(r"[\w-]+(\.[\w-]+)*")
+JOINERS = re.compile("[\u200c\u200d]")
+"""Invisible, but part of the spelling of words in some scripts. In a domain, IDNA checks their place."""
+
+DOMAIN = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
 def email(value: str) -> str:
     """An address as its owner typed it, in NFC."""
     value = unicodedata.normalize("NFC", value.strip())
     local, _, domain = value.rpartition("@")
-    if UNUSABLE.search(value) or "@" in local or not local or not DOMAIN.fullmatch(domain):
+    if UNUSABLE.search(local + JOINERS.sub("", domain)) or "@" in local or not local or not _is_domain(domain):
         raise ValueError(N_("must be an email address, such as ayesha@example.com"))
     if max(len(value), len(email_key(value))) > LONGEST_EMAIL or len(local) > LONGEST_LOCAL_PART:
         raise ValueError(EMAIL_TOO_LONG)
     return value
 
 
+def _is_domain(text: str) -> bool:
+    try:
+        return DOMAIN.fullmatch(ascii_domain(text)) is not None
+    except ValueError:
+        return False
+
+
 def email_key(value: str) -> str:
-    """A key that is the same for all spellings of an address, ignoring case and Unicode composition."""
-    composed = unicodedata.normalize("NFC", value.strip())
-    return unicodedata.normalize("NFC", composed.casefold())
+    """A key that is the same for all spellings of an address, ignoring case and Unicode composition. The domain is in
+    ASCII, so that two domains are two, and one domain is one in either script.
+    """
+    local, at, domain = _parts(value)
+    try:
+        return f"{local}{at}{ascii_domain(domain)}"
+    except ValueError:  # an earlier version may have accepted it
+        return written_key(value)
+
+
+def written_key(value: str) -> str:
+    """An address as it is written, ignoring case and Unicode composition. It is the key of an account whose `email_key`
+    already belonged to another one when the keys were migrated.
+    """
+    local, at, domain = _parts(value)
+    return f"{local}{at}{unicodedata.normalize('NFC', domain.lower())}"
+
+
+def _parts(email: str) -> tuple[str, str, str]:
+    local, at, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
+    return unicodedata.normalize("NFC", local.casefold()), at, domain
 
 
 def password(value: str) -> str:
@@ -59,4 +88,4 @@ def name(value: str | None, of: str) -> str:
     """
     words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", value or "").split())
     names = tidy_name(words)[:LONGEST_NAME].strip(), tidy_name(of.rpartition("@")[0])
-    return next(filter(has_visible, names), of)
+    return next(filter(has_visible, names), of)[:LONGEST_NAME]

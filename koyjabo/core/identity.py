@@ -25,11 +25,16 @@ DELETED = "~"
 
 VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": generated ids begin with it
-REF = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
-"""External ids, which another system may give to a community or to one of its users."""
+REF = re.compile(r"[ -~]{1,255}")
+"""External ids, which another system may give to a community or to one of its users. They are opaque: OpenID Connect
+only limits a `sub` to 255 ASCII characters (Core 1.0, 2). AD FS sends base64. Auth0 sends parts with `|` between them,
+and the last one is what a directory calls its user, such as `CN=Ayesha Rahman`. None sends control characters.
+"""
 
-RESERVED_REFS = ("online", "by-ref")
-"""External ids that are refused, because paths use these words in place of an id."""
+RESERVED_REFS = ("online", "by-ref", ".", "..")
+"""External ids that are refused, because a path cannot contain them. It uses the words in place of an id, and clients
+remove the dots, even percent-encoded (WHATWG URL, 4.1).
+"""
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

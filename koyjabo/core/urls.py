@@ -7,6 +7,7 @@ import unicodedata
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
+from koyjabo.core.domains import ascii_domain
 from koyjabo.core.sanitize import LONGEST_TEXT, truncate, whole
 
 NOWHERE = re.compile(r"(?i:null|(?:about|blob|content|data|file|javascript):.*)", re.DOTALL)
@@ -129,7 +130,7 @@ def _decoded(escapes: re.Match[str]) -> str:
 
 def ascii_host(host: str) -> str:
     """A host as browsers send it: in lower case, other scripts in Punycode (RFC 3492)."""
-    return LABEL.sub(_encoded_label, unicodedata.normalize("NFC", host.lower()))
+    return LABEL.sub(_encoded_label, host)
 
 
 def shown_host(host: str) -> str:
@@ -138,8 +139,11 @@ def shown_host(host: str) -> str:
 
 
 def _encoded_label(label: re.Match[str]) -> str:
-    text = label[0]
-    return text if text.isascii() else PUNYCODE + text.encode("punycode", "replace").decode()
+    try:
+        return ascii_domain(label[0])
+    except ValueError:  # a symbol, for example, which some registries have accepted
+        name = unicodedata.normalize("NFC", label[0].lower())
+        return PUNYCODE + name.encode("punycode", "replace").decode()
 
 
 def _decoded_label(label: re.Match[str]) -> str:

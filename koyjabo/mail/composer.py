@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader
 
+from koyjabo.core.domains import ascii_address
 from koyjabo.core.i18n import N_
 from koyjabo.mail.contents import KINDS, Contents, Localizer
 from koyjabo.mail.link_tokens import LinkTokens
@@ -45,7 +48,9 @@ class Composer:
         contents = KINDS[queued_email.kind](speech, queued_email.data)
         token = self._tokens.token(contents.purpose, queued_email.data["link"]) if contents.purpose else ""
         url = f"{self._public_url}{contents.path}{token}" if contents.path else ""
-        recipient = ascii_domain(queued_email.email)
+        recipient = queued_email.email
+        with suppress(ValueError):  # an earlier version accepted other domains
+            recipient = ascii_address(recipient)
         message = EmailMessage(policy=POLICY.clone(utf8=not recipient.isascii()))
         for name, value in self._headers(queued_email, contents, recipient).items():
             message[name] = value
@@ -60,13 +65,12 @@ class Composer:
         """A message's headers. The Message-ID is derived from the outbox row, so that mailboxes can drop a
         second copy.
         """
-        host = urlsplit(self._public_url).hostname
         return {
             "From": self._sender,
             "To": recipient,
             "Subject": " ".join(contents.subject.split()),
             "Date": format_datetime(datetime.fromtimestamp(queued_email.at_ms / 1000, UTC)),
-            "Message-ID": f"<{queued_email.id}.{queued_email.at_ms}@{host}>",
+            "Message-ID": f"<{queued_email.id}.{queued_email.at_ms}@{mail_host(self._public_url)}>",
             "Auto-Submitted": "auto-generated",
         }
 
@@ -76,12 +80,10 @@ class Composer:
         return "\n\n".join([*map(str, contents.paragraphs), *link, *closing, signature]) + "\n"
 
 
-def ascii_domain(email: str) -> str:
-    """The address with its domain in ASCII, for mail servers without SMTPUTF8, if the part before it is ASCII."""
-    local, _, domain = email.rpartition("@")
-    if not local.isascii() or domain.isascii():
-        return email
+def mail_host(public_url: str) -> str:
+    """The host of PUBLIC_URL as mails name it: an IP address is a literal in brackets (RFC 5321, 4.1.3)."""
+    host = urlsplit(public_url).hostname or "localhost"
     try:
-        return f"{local}@{domain.encode('idna').decode()}"
-    except UnicodeError:
-        return email
+        return f"[IPv6:{host}]" if ip_address(host).version == 6 else f"[{host}]"
+    except ValueError:
+        return host

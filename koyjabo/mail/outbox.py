@@ -10,16 +10,16 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from koyjabo.cluster.base import Base
 from koyjabo.core.clock import Clock
+from koyjabo.core.credential_rules import email_key
 from koyjabo.core.errors import LedgerUnavailable, MailUnavailable
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.jobs.claims import LeasedTasks
 from koyjabo.mail import outbox_queries
-from koyjabo.mail.composer import Composer
+from koyjabo.mail.composer import Composer, mail_host
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox_queries import LEASE, Charge, Prepare, QueuedEmail, Status
 from koyjabo.mail.smtp import NotDelivered, SmtpTransport
@@ -78,7 +78,7 @@ class Budgets:
         return Charge(of, hmac.new(self._key, text.encode(), "sha256").hexdigest()[:32], most)
 
 
-DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[\w.-]+")
+DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[^\s()<>\[\]:;@\\,\"]+")
 """Matches accepted addresses. Other characters have a special meaning in headers: an email to `x<y@example.com` would
 reach `y@example.com`.
 """
@@ -150,7 +150,7 @@ class MailOutbox:
         """
         if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
             return None
-        fields = kind, email, self._hash(email.strip().casefold()), language, data, self._clock.now_ms()
+        fields = kind, email, self._hash(email_key(email)), language, data, self._clock.now_ms()
         charges = self._budgets.charges(owner or sender)
         once = self._hash(once) if once else None
         return QueuedEmail(*fields, once, owner=owner, charges=charges)
@@ -252,5 +252,5 @@ def build(base: Base) -> MailOutbox:
     if server is None:
         return MailOutbox(*own, None, None, secret, most)
     composer = Composer(server.sender_name, server.sender, settings.public_url, LinkTokens(secret), settings.zone)
-    transport = SmtpTransport(server, urlsplit(settings.public_url).hostname or "localhost", base.runtime)
+    transport = SmtpTransport(server, mail_host(settings.public_url), base.runtime)
     return MailOutbox(*own, composer, transport, secret, most)

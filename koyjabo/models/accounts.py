@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.models.columns import BigKey, Model, partial_index
+from koyjabo.models.columns import BigKey, Model, Ref, partial_index
 
 
 class User(Model):
@@ -38,7 +38,7 @@ class User(Model):
     weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets it by email
     traffic_alerts: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets them by email
     # The id in another system; None for an account.
-    external_ref: Mapped[str | None] = mapped_column(String(128))
+    external_ref: Mapped[str | None] = mapped_column(Ref)
     external_issuer: Mapped[str | None] = mapped_column(String(200))  # the issuer of their tokens; "" if unknown
 
 
@@ -87,7 +87,7 @@ class Community(Model):
     count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # non-members count even if not open
     public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # the online count is public
     founder_id: Mapped[str | None] = mapped_column(String(36), index=True)  # None if unknown
-    ref: Mapped[str | None] = mapped_column(String(128))  # the id in another system
+    ref: Mapped[str | None] = mapped_column(Ref)  # the id in another system
 
 
 class Membership(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NewType
 
-from sqlalchemy import BigInteger, Index, Integer, Text
+from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.types import TypeDecorator
 
 from koyjabo.core.extensions import db
@@ -28,6 +28,9 @@ SITE = Scope("site")
 
 # SQLite uses its built-in row id as the key only if the key is declared INTEGER.
 BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+# An external id. SQLite ignores the length, so its column still has the earlier one.
+Ref = String(255).with_variant(String(128), "sqlite")
 
 
 def partial_index(name: str, *columns: str, where: str) -> Index:

@@ -24,4 +24,4 @@ EARLIER = f"<any({', '.join(map(repr, MOVED))}):earlier>"
 def moved(earlier: str, rest: str) -> Response:
     """Redirect an earlier address, keeping the rest of its path and its query."""
     path = url_for(MOVED[earlier])
-    return redirects.with_query(f"{path.rstrip('/')}/{quote(rest)}" if rest else path, 301)
+    return redirects.with_query(f"{path.rstrip('/')}/{quote(rest, safe='/%')}" if rest else path, 301)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from koyjabo.core.domains import ascii_address, ascii_domain
 
 PORTS = {"smtp": 587, "smtps": 465}
 ADDRESS = r"[^\s<>@]+@[^\s<>@]+"
@@ -36,14 +39,25 @@ def parse(url: str) -> SmtpServer:
     if sender is None:
         raise ValueError(f"needs the sender of the emails, as in {EXAMPLE}")
     return SmtpServer(
-        host=parts.hostname or "",
+        host=_in_ascii(ascii_domain, parts.hostname or ""),
         port=parts.port or PORTS[parts.scheme],
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         sender_name=(sender["name"] or "").strip(),
-        sender=sender["named"] or sender["bare"],
+        sender=_in_ascii(ascii_address, sender["named"] or sender["bare"]),
         security="tls" if parts.scheme == "smtps" else options.get("tls", "starttls"),
     )
+
+
+def _in_ascii(form: Callable[[str], str], name: str) -> str:
+    """A host, or the sender: not every mail server accepts letters of other scripts (RFC 6531)."""
+    try:
+        text = form(name)
+    except ValueError:
+        text = name
+    if not text.isascii():
+        raise ValueError(f"has {name!r}, which not every mail server accepts; write it in ASCII letters")
+    return text
 
 
 def _split(url: str) -> SplitResult:

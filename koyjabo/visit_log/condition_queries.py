@@ -137,7 +137,7 @@ def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: boo
             has(Visit.page, quote(part)),
             *(has(Visit.referrer, text) for text in (quote(part), ascii_host(part))),
         ]
-    columns = (User.name, User.email_key) if sees_ids else (User.name,)
+    columns = (User.name, User.email, User.email_key) if sees_ids else (User.name,)
     if users := session.scalars(select(User.id).where(*has_words(columns, part)).limit(MOST_NAMED)).all():
         clauses.append(Visit.user_id.in_(users))
     named = select(Community.id).where(*has_words((Community.name,), part)).limit(MOST_NAMED)

@@ -55,7 +55,8 @@ BAD = {
     "email": [
         *("", "ayesha", "@example.com", "ayesha@", "a@b@c.com", "a b@c.com", "a@b..c", 5, None, [], {}),
         *("a" * 10_000, f"{'a' * 65}@b.com", f"a@{'b' * 252}.c", "a\0@b.com", "a\ud800@b.com"),
-        *("a\u200b@b.com", "a@b.com\u202e", "İ" * 60 + "@" + "İ" * 150),
+        *("a\u200b@b.com", "a@b.com\u202e", "İ" * 60 + "@" + "İ" * 150, "a@b\u200bü.com", "a@b\u200dc.com"),
+        *("a@☃.com", "a@\u0301b.com", "a@ü-.com", "a@ü..com", "a@ü.com.", f"a@{'ü' * 60}.com", "a@ü_b.com"),
     ],
     "password": ["", "1234567", "x" * 129, "x" * 10_000, "\ud800" * 8, None, 12345678],
     "name": [5, [], {}],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from support.browser.host_pages import FakeServer, begin_live
@@ -118,14 +119,16 @@ def test_frame_is_live_and_counts_when_it_is_asked_to(host_page, site, sandbox):
 @framed
 def test_number_of_a_community_follows_who_is_online(host_page, site, founder, karim):
     community, before = founder.found(public_count=True), site.stats().total
+    site.database.rows(f"UPDATE communities SET ref = 'auth0|dhaka/10 %2F?#' WHERE id = '{community}'")
     karim.join(community)
-    host_page.set_content(frame(site, f"value=online&community={community}", "allow-scripts"))
+    named = quote("auth0|dhaka/10 %2F?#", safe="")
+    host_page.set_content(frame(site, f"value=online&community={named}", "allow-scripts"))
     inside = host_page.frame_locator("iframe").locator("koyjabo-count [part=number]")
     expect(inside).to_have_text("0")
     with PlainMember(site.port, community, karim.token):
         expect(inside).to_have_text("1")
     expect(inside).to_have_text("0")
     assert site.stats().total == before
-    host_page.set_content(frame(site, f"value=online&community={community}&counts=1"))
+    host_page.set_content(frame(site, f"value=online&community={named}&counts=1"))
     expect(inside).to_have_text("0")
     wait_for(host_page, lambda: site.stats().total == before + 1, "it is counted")

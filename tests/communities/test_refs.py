@@ -61,7 +61,7 @@ def test_deleting_archives_and_putting_restores(site, boss):
     assert_error(boss.delete(f"{PATH}/by-ref/nowhere"), 404, "unknown_community")
 
 
-@pytest.mark.parametrize("ref", ["online", "by-ref", "a b", "x" * 129, "মিরপুর", "a%2Fb%20"])
+@pytest.mark.parametrize("ref", ["online", "by-ref", "x" * 256, "মিরপুর", "a%0Ab", "a%7F"])
 def test_ref_that_paths_cannot_have_is_refused(site, boss, ref):
     answer = put(boss, ref)
     assert answer.status_code in (400, 404), answer.text
@@ -115,7 +115,7 @@ def test_id_that_was_met_once_costs_no_query(site, community):
     refs._database = None
     try:
         assert (refs.resolve(community), refs.resolve(REF)) == (community, community)
-        assert refs.resolve("no ref: spaces") == "no ref: spaces"
+        assert refs.resolve("no ref: বাস") == "no ref: বাস"
     finally:
         refs._database = site.services[CommunityServices].directory._database
 

@@ -80,6 +80,9 @@ def test_hosts_have_one_ascii_form_and_are_shown_in_their_own_script():
         "faß.example": "xn--fa-hia.example",
         "shop.example": "shop.example",
         "пример.рф": "xn--e1afmkfd.xn--p1ai",
+        "ΒΌΛΟΣ.example": "xn--nxasmq6b.example",  # one capital letter has two small ones
+        "ｓｈｏｐ。example": "shop.example",
+        "☃.Example": "xn--n3h.example",  # IDNA 2008 refuses it, but a browser has opened it
     }
     assert {host: ascii_host(host) for host in expected} == expected
     assert {host: shown_host(ascii_host(host.upper())) for host in ("пример.рф", "বাংলা.বাংলা")} == {

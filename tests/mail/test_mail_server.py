@@ -89,6 +89,26 @@ def test_mail_server_without_starttls_or_that_is_not_there_is_noted(sqlite_datab
     assert mailbox.attempts == 0
 
 
+@pytest.mark.parametrize(
+    ("public_url", "host"),
+    [
+        ("https://live.example.com", "live.example.com"),
+        ("http://192.0.2.1:8000", "[192.0.2.1]"),
+        ("https://[2001:db8::1]:8443", "[IPv6:2001:db8::1]"),
+    ],
+)
+def test_address_of_the_server_is_a_literal_and_its_sender_is_in_ascii(sqlite_database, public_url, host):
+    mailbox = Mailbox().start()
+    url = f"smtp://127.0.0.1:{mailbox.port}?tls=off&from=Bücher%20<live@bücher.example>"
+    with Site(sqlite_database.url, **mailbox.settings(SMTP_URL=url, PUBLIC_URL=public_url)) as site:
+        assert failure_of(site) is None
+    mailbox.stop()
+    assert mailbox.senders == [(host, "live@xn--bcher-kva.example")]
+    (mail,) = mailbox.mails
+    assert mail["From"] == "Bücher <live@xn--bcher-kva.example>"
+    assert mail["Message-ID"].endswith(f"@{host}>")
+
+
 @pytest.fixture
 def slow():
     """A mail server that makes senders wait until `go` is set."""

@@ -81,6 +81,10 @@ BAD = [
     *[("SMTP_URL", bad) for bad in ("host", "smtp://", "http://h?from=a@b", "smtp://h:x?from=a@b", "smtp://host")],
     *[("SMTP_URL", bad) for bad in ("smtp://host?from=a", "smtp://host?from=a@b&tls=on", "smtp://host?from=a@b&x=1")],
     *[("SMTP_URL", bad) for bad in ("smtps://host?from=a@b&tls=off", "smtp://host/x?from=a@b", "smtp://h?from=<a@b")],
+    *[
+        ("SMTP_URL", bad)
+        for bad in ("smtp://h?from=é@b.example", "smtp://h?from=a@☃.example", "smtp://☃.example?from=a@b")
+    ],
     *[("METRICS_TOKEN", bad) for bad in ("short", "x" * 15)],
     *[("LOG_LEVEL", bad) for bad in ("LOUD", "5")],
     *[("LOG_FORMAT", bad) for bad in ("xml", "JSON ")],

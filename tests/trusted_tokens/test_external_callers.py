@@ -133,3 +133,10 @@ def test_closed_community_counts_visits_of_those_whom_the_token_makes_members(si
 def test_nothing_is_accepted_without_the_settings(sqlite_database):
     with Site(sqlite_database.url) as site:
         assert_error(get(site, PATH, token()), 401, "invalid_token")
+
+
+@pytest.mark.both_kinds
+def test_person_with_a_long_id_and_no_name_is_named_after_its_beginning(database):
+    with Site(database.url, **AUTH) as site:
+        assert get(site, PATH, token("x" * 255)).status_code == 200
+        assert site.rows("SELECT external_ref, name FROM users") == [("x" * 255, "x" * 200)]

@@ -135,7 +135,7 @@ class ProviderLogins:
         try:
             self._database.write(
                 queries.sign_up,
-                *(person, credential_rules.email_key(email), new.user, now_ms),
+                *(person, new.user, now_ms),
                 audit=own_entry(client, "user.sign_up", person, provider=new.provider),
                 mail=None if person.is_verified else queued_email,
             )

@@ -41,11 +41,11 @@ def use(session: Session, identity: ProviderUser, user_id: str, now_ms: int) -> 
     return changed_rows(session, theirs.values(used_ms=now_ms)) == 1
 
 
-def sign_up(session: Session, person: UserRecord, email_key: str, identity: ProviderUser, now_ms: int) -> None:
+def sign_up(session: Session, person: UserRecord, identity: ProviderUser, now_ms: int) -> None:
     """Create a user who logs in with this identity. Raises EmailTaken, also if another request has just connected the
     identity.
     """
-    queries.add_user(session, person, email_key, now_ms)
+    queries.add_user(session, person, now_ms)
     if person.is_verified:
         session.execute(update(User).where(User.id == person.id).values(verified_ms=now_ms))
     try:

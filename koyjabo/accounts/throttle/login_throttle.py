@@ -20,7 +20,6 @@ from koyjabo.audit.log import Actor
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.text_search import usable
 from koyjabo.network.client_address import Level, levels
 from koyjabo.webkit.limits.limits import TOO_MANY_LOGINS
 
@@ -146,7 +145,7 @@ def _count(session: Any, account: str, email_key: str, plan: Plan, networks: Seq
     failures, decision = state.failures, guess_budget.admit(state, plan, networks, by.at_ms)
     login_throttle_queries.store(session, account, state, state.expires_ms(by.at_ms))
     login_throttle_queries.sweep(session, by.at_ms)
-    person = queries.by_email(session, usable(email_key)) if failures in AUDITED and not decision.wait_ms else None
+    person = queries.by_email(session, email_key) if failures in AUDITED and not decision.wait_ms else None
     if person is not None:
         by.entry("login.fail", subject(person), failures=failures).store(session)
     return decision

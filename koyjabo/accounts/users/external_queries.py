@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.passwords import UNUSABLE
+from koyjabo.core.credential_rules import LONGEST_NAME
 from koyjabo.models import User
 
 ATTEMPTS = 5
@@ -44,7 +45,7 @@ def put(session: Session, issuer: str, names: Mapping[str, str | None], now_ms: 
     known = find(session, issuer, names)
     for _ in range(ATTEMPTS):
         missing = sorted(names.keys() - known.keys())
-        if not missing or _add(session, issuer, {ref: names[ref] or ref for ref in missing}, now_ms):
+        if not missing or _add(session, issuer, {ref: names[ref] or ref[:LONGEST_NAME] for ref in missing}, now_ms):
             break
         known = find(session, issuer, names)  # another transaction has created some of them
     known = find(session, issuer, names)

@@ -67,8 +67,7 @@ class Users:
 
     def get_by_email(self, account: Account, email: str) -> UserLine:
         account.require_site_admin()
-        key = credential_rules.email_key(email)
-        return _existing(self._database.read(user_admin_queries.line_by_email, key, self._clock.now_ms()))
+        return _existing(self._database.read(user_admin_queries.line_by_email, email, self._clock.now_ms()))
 
     def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Page[UserMembership]:
         """The user's communities sorted by name, including archived ones."""

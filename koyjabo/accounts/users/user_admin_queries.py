@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from koyjabo.accounts import queries
 from koyjabo.accounts.queries import HAS_ACCOUNT, UserRecord, known, record_revocation, remove_second_factors, revoke
 from koyjabo.core.errors import LastAdmin, UnknownUser
 from koyjabo.core.i18n import N_
@@ -73,7 +74,7 @@ def page(
     """
     users = select(*USER).where(HAS_ACCOUNT)
     if part := sought(query):
-        columns = (User.email_key, User.name) if by_email else (User.name,)
+        columns = (User.email, User.email_key, User.name) if by_email else (User.name,)
         users = users.where(or_(User.id == part.lower(), and_(*has_words(columns, part))))
     rows = users.order_by(ordered_by(ORDERS, order), User.id).offset(start).limit(count)
     total = length(session, users)
@@ -84,8 +85,9 @@ def line(session: Session, user_id: str, now_ms: int) -> UserLine | None:
     return _line(session, User.id == user_id, now_ms)
 
 
-def line_by_email(session: Session, email_key: str, now_ms: int) -> UserLine | None:
-    return _line(session, User.email_key == email_key, now_ms)
+def line_by_email(session: Session, email: str, now_ms: int) -> UserLine | None:
+    person = queries.by_email(session, email)
+    return line(session, person.id, now_ms) if person else None
 
 
 def communities_of(session: Session, user_id: str, start: int, count: int) -> Page[UserMembership]:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from flask import Response, request
 
 from koyjabo.communities.api.communities import community_response, enrolled, members_tag, permitted
@@ -184,13 +186,13 @@ def _accepted() -> Response:
 @describe(
     "Count the people online in many communities",
     {200: OnlineCountsResponse, 400: "more than 200 ids", **LOGGED_IN},
-    query={"ids": "up to 200 ids or refs, separated by commas"},
+    query={"ids": "up to 200 ids or refs, each percent-encoded, separated by commas"},
     scope="presence:read",
 )
 def online() -> Response:
     """Count the people online in each of the given communities. Communities that you may not see are left out."""
     account, services = tokens.require().account, current()[CommunityServices]
-    asked = list(dict.fromkeys(name for name in request.args.get("ids", "").split(",") if name))
+    asked = list(dict.fromkeys(unquote(name) for name in request.args.get("ids", "").split(",") if name))
     if len(asked) > MOST_ASKED:
         raise InvalidInput(details={"ids": "must contain at most 200 ids"})
     ids = services.refs.resolve_all(asked)

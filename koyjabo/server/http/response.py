@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -34,12 +35,16 @@ def shared_environment(server: tuple[Any, ...], more: dict[str, Any]) -> dict[st
     }
 
 
+DELIMITER = re.compile(rb"%(?=2[35F]|3F)", re.IGNORECASE)
+"""Begins an escaped `#`, `%`, `/` or `?`."""
+
+
 def environment(parser: RequestParser, shared: dict[str, Any], peer: tuple[Any, ...]) -> dict[str, Any]:
     path, _, query = parser.url.partition(b"?")
     if path.startswith(b"//"):  # a redirect to such a path would lead to another site
         path = b"/" + path.lstrip(b"/")
-    if b"%" in path:
-        path = unquote_to_bytes(path)
+    if b"%" in path:  # delimiters stay escaped, so that `/` in an id does not end a segment
+        path = unquote_to_bytes(DELIMITER.sub(b"%25", path))
     return {
         **shared,
         **parser.headers,

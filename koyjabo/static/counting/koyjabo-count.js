@@ -91,7 +91,7 @@ class KoyJaboCount extends HTMLElement {
     const community = this.getAttribute("community");
     if (community) {
       if (this.getAttribute("counts") !== "false") source(base); // counts the visit
-      return this.#follow(new URL(`ws/communities/${community}/visitors/`, base), signal);
+      return this.#follow(new URL(`ws/communities/${encodeURIComponent(community)}/visitors/`, base), signal);
     }
     const end = source(base).subscribe((stats) => {
       this.#stats = stats;

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import IO, Any, cast
+from urllib.parse import quote
 from wsgiref.types import WSGIApplication
 
 import flask
@@ -14,6 +15,7 @@ from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import UnicodeConverter
 
 from koyjabo.network import client_address
 from koyjabo.network.client_address import customer
@@ -29,15 +31,31 @@ LARGEST_FIELDS = 256 * 1024
 
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
+DELIMITERS = {"%23": "#", "%25": "%", "%2F": "/", "%3F": "?"}
+"""What the server leaves escaped in a path, which is therefore still a valid link."""
+
+ESCAPED = re.compile("|".join(DELIMITERS), re.IGNORECASE)
+
 
 def init_app(app: Flask) -> None:
     app.session_interface = NoSession()
     app.url_map.strict_slashes = False  # both spellings work, because a redirect would break preflights
     app.url_map.merge_slashes = False
+    app.url_map.converters["default"] = Segment
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.policies["json.dumps_kwargs"] = {}  # nor in templates
     app.request_class = RequestOfAnyBytes
+
+
+class Segment(UnicodeConverter):
+    """A segment of a path, such as an id with any characters."""
+
+    def to_python(self, value: str) -> str:
+        return ESCAPED.sub(lambda escape: DELIMITERS[escape[0].upper()], value)
+
+    def to_url(self, value: Any) -> str:
+        return quote(str(value), safe="!$&'()*+,:;=@")
 
 
 class RequestOfAnyBytes(flask.Request):

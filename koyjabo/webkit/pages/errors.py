@@ -56,7 +56,7 @@ def to_page_above() -> Response:
     """Redirect to the nearest page above this path, because the path only takes forms."""
     adapter = current_app.url_map.bind("")
     above = next(path for path in map(str, PurePosixPath(request.path).parents) if adapter.test(path, "GET"))
-    return redirect(request.script_root + quote(above), 303)  # type: ignore[return-value]
+    return redirect(request.script_root + quote(above, safe="/%"), 303)  # type: ignore[return-value]
 
 
 def to_login() -> Response:

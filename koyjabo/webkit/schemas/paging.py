@@ -34,7 +34,7 @@ class Paging(NamedTuple):
         if bad:
             raise InvalidInput(details=bad)
         others = tuple((name, value) for name, value in request.args.items(multi=True) if name not in rules)
-        return cls(given["page"], given["per_page"], quote(request.script_root + request.path), others)
+        return cls(given["page"], given["per_page"], quote(request.script_root + request.path, safe="/%"), others)
 
     @property
     def start(self) -> int:

@@ -28,6 +28,7 @@ class Mailbox:
     def __init__(self, user: str = "", password: str = "", tls: ssl.SSLContext | None = None, demands: bool = False):
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []
+        self.senders: list[tuple[str, str]] = []  # the name in EHLO, and the address in MAIL FROM
         self.attempts = 0
         self.refusal = ""
         self.go: Event | None = None
@@ -76,6 +77,7 @@ class Mailbox:
             return self.refusal
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
         self.recipients += envelope.rcpt_tos
+        self.senders.append((session.host_name, envelope.mail_from))
         return "250 taken"
 
     def _check(self, server: Any, session: Any, envelope: Any, mechanism: str, sent: Any) -> AuthResult:
