@@ -42,7 +42,7 @@ window.fetch = (url, options) => {{
 }};
 navigator.sendBeacon = () => true;
 """
-"""Playwright does not report requests from a page that is being left. Beacons are lost, because EasyPrivacy blocks them."""
+"""Playwright does not report requests from a page that is being left. Beacons are lost, as with EasyPrivacy."""
 
 SYNTHETIC = """
 for (const type of ["pointermove", "wheel", "touchstart", "keydown"]) {

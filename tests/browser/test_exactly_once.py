@@ -29,8 +29,8 @@ HURRY = """
   window.setTimeout = (call, ms, ...more) => later(call, ms / speed, ...more);
   window.setInterval = (call, ms, ...more) => often(call, ms / speed, ...more);
   performance.now = () => now() * speed;
-  const send = window.fetch;
-  addEventListener("pagehide", () => { window.fetch = () => new Promise(() => {}); }); // requests of a page that is left get lost
+  const send = window.fetch; // requests of a page that is left get lost
+  addEventListener("pagehide", () => { window.fetch = () => new Promise(() => {}); });
   addEventListener("pageshow", () => { window.fetch = send; });
 })();
 """

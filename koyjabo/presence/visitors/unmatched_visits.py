@@ -60,8 +60,8 @@ class UnmatchedVisits:
             self._by_fingerprint.pop(fingerprint, None)
 
     def _drop_excess(self) -> None:
-        """Drop a fifth of the visits at once, because counting takes about a millisecond: the oldest ones of the networks
-        with more than an equal share.
+        """Drop a fifth of the visits, the oldest ones of networks with more than an equal share. It drops so many at
+        once, because counting takes about a millisecond.
         """
         sizes = Counter(fingerprint[:NETWORK_BYTES] for fingerprint, _ in self._visits.values())
         excess = len(self._visits) - MAX_UNMATCHED * 4 // 5

@@ -23,8 +23,9 @@ from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import READABLE
 
 IDLE_S = 130
-"""How long a connection may be idle, s. This is longer than proxies wait by default, so that the proxy closes first and never
-sends a request into a closed connection: nginx 60 s, Go, Traefik and Heroku 90 s, Caddy 120 s."""
+"""How long a connection may be idle, s. Proxies wait for less by default, so that they never send a request into a closed
+connection: nginx 60 s, Go, Traefik and Heroku 90 s, Caddy 120 s.
+"""
 
 REQUEST_S = 60
 """Time limit for a request, s: from its first line to the end of its response or, in a streamed response, for each
