@@ -23,7 +23,7 @@ from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import READABLE
 
 IDLE_S = 130
-"""How long a connection may be idle, s. Proxies wait for less by default, so that they never send a request into a closed
+"""How long a connection may be idle, s. Proxies wait for less by default, so that they send no request into a closed
 connection: nginx 60 s, Go, Traefik and Heroku 90 s, Caddy 120 s.
 """
 
