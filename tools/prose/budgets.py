@@ -84,7 +84,7 @@ WORDS = {
     "CONTRIBUTING.md": 700,
     "SECURITY.md": 1_100,
     "docs/decisions/": 9_500,
-    "docs/": 48_300,
+    "docs/": 49_000,  # four pages that operators search for; the list of routes is gone
 }
 """Maximum number of words in a file, or in all files below a folder except those with their own entry."""
 WORDS_OF_A_PAGE = 4_500
