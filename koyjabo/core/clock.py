@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from bisect import bisect
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
@@ -14,7 +15,7 @@ from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import ASCII_DIGITS, N_
 
 MINUTE_MS = 60 * 1000
-QUARTER_HOUR_MS = 15 * MINUTE_MS
+QUARTER_HOUR_S = 900
 CACHE_SIZE = 1000
 
 
@@ -102,15 +103,18 @@ class Clock:
         return self.bucket(self.now_ms()).day
 
     def bucket(self, at_ms: int) -> Bucket:
-        """The day and hour that a visit at `at_ms` counts for. Cached by quarter hour, because all zones have offsets
-        and clock changes at multiples of a quarter hour.
+        """The day and hour that a visit at `at_ms` counts for. Cached by quarter hour, unless an hour begins or the
+        clock changes within it: in St. John's, it changed at 00:01 until 2011.
         """
-        quarter = at_ms // QUARTER_HOUR_MS
+        quarter = at_ms // QUARTER_HOUR_S // 1000
         bucket = self._buckets.get(quarter)
         if bucket is None:
+            bucket = self._bucket_of(quarter * QUARTER_HOUR_S)
+            if bucket != self._bucket_of((quarter + 1) * QUARTER_HOUR_S - 1):
+                return self._bucket_of(at_ms // 1000)
             if len(self._buckets) >= CACHE_SIZE:
                 self._buckets.clear()
-            bucket = self._buckets[quarter] = self._bucket_of(quarter * QUARTER_HOUR_MS // 1000)
+            self._buckets[quarter] = bucket
         return bucket
 
     def began_s(self, day: str) -> int:
@@ -145,9 +149,10 @@ class Clock:
 
     def hours(self, first: str, last: str) -> list[int]:
         """The starts of all local hours in the days from `first` to `last`, seconds since 1970-01-01 UTC."""
-        ended_s = self.began_s(shifted(last, 1))
-        halves = range(self.began_s(first), ended_s, 1800)  # half hours, because some zones change by half an hour
-        return sorted({self._bucket_of(half_s).hour_s for half_s in halves})
+        # A clock that is put back after midnight, by up to three hours, shows the end of the last day again.
+        ended_s = self.began_s(shifted(last, 1)) + 3 * 3600
+        buckets = {self._bucket_of(quarter_s) for quarter_s in range(self.began_s(first), ended_s, QUARTER_HOUR_S)}
+        return sorted(bucket.hour_s for bucket in buckets if first <= bucket.day <= last)
 
     def local(self, at_s: int) -> str:
         """Local time in ISO 8601, such as `2025-10-10T14:00:00+06:00`."""
@@ -162,8 +167,14 @@ class Clock:
 
     def _bucket_of(self, at_s: int) -> Bucket:
         local = datetime.fromtimestamp(at_s, self.zone)
-        into_hour = timedelta(minutes=local.minute, seconds=local.second)
-        return Bucket(local.date().isoformat(), at_s - int(into_hour.total_seconds()))
+        began_s = at_s - 60 * local.minute - local.second
+        if self._offset(began_s) != local.utcoffset():  # the hour began when the clock changed
+            seconds = range(began_s, at_s)
+            began_s += bisect(seconds, False, key=lambda second: self._offset(second) == local.utcoffset())
+        return Bucket(local.date().isoformat(), began_s)
+
+    def _offset(self, at_s: int) -> timedelta | None:
+        return datetime.fromtimestamp(at_s, self.zone).utcoffset()
 
 
 MOMENT = "2026-12-31T18:00:00Z"

@@ -9,7 +9,8 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.sanitize import truncate
 from koyjabo.importers import file_import_queries as queries
 from koyjabo.importers.file_imports import FileImports, Upload, new_file
-from koyjabo.importers.importing import NAMES, OWN, SUMS
+from koyjabo.importers.importing import SUMS
+from koyjabo.importers.known_files import NAMES, OWN
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.pages import redirects

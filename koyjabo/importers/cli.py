@@ -12,7 +12,10 @@ from typing import IO
 
 import click
 
+from koyjabo.core import spreadsheet
 from koyjabo.core.command_line import application, progress
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.visit_log.file_lines import BadLine
 from koyjabo.visit_log.ui import kind, kind_of
 
 VISITS, SUMS = ("umami", "goatcounter"), ("plausible", "ga4")
@@ -62,8 +65,21 @@ def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
         size = 0 if str(file) == "-" else os.fstat(visits.fileno()).st_size
         with progress(size, "Importing, bytes") as advance:
             zone, clock = config.load().zone, services.clock
-            imported = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
+            try:
+                imported = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
+            except BadLine as error:
+                raise _named(error, visits, kind) from None
     click.echo(f"Imported {imported.new:,} visits; {imported.known:,} were already stored.")
+
+
+def _named(error: BadLine, visits: IO[bytes], kind: str) -> KoyJaboError:
+    """What the file is, if its first line is not the columns of our own exports."""
+    from koyjabo.importers.export import Export, ImportReport
+    from koyjabo.importers.known_files import OWN, unusable
+
+    if error.number > 1 or kind != spreadsheet.CSV or not visits.seekable():
+        return error
+    return unusable(Export(visits, "", ImportReport(), lambda read: None), OWN, str(error))
 
 
 def _import_export(file: Path, program: str, site: str, even_folded: bool) -> None:

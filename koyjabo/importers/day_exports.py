@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from koyjabo.importers.export import Export, ImportReport, Record, UnusableExport
+from koyjabo.importers.known_files import unusable
 from koyjabo.visit_log.file_lines import BadLine
 
 DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
@@ -31,8 +32,7 @@ COLUMNS = {"date", "visitors", "pageviews", "bounces", "visits", "visit_duration
 
 NO_VISITORS = (
     "No file in this export has the columns of Plausible's imported_visitors: date, visitors, pageviews, bounces, "
-    "visits and visit_duration. Exports from the dashboard are filtered, and may be by hour or month. In Plausible: "
-    "Settings, Imports & exports, Prepare export."
+    "visits and visit_duration. In Plausible: Settings, Imports & exports, Prepare export."
 )
 
 SESSIONS = frozenset(
@@ -100,7 +100,7 @@ def read_plausible(export: Export, days: DaySums, report: ImportReport) -> None:
             except ValueError as error:
                 table.refuse(number, str(error))
     if not has_days:
-        raise UnusableExport(NO_VISITORS)
+        raise unusable(export, "plausible", NO_VISITORS)
 
 
 def read_google_analytics(export: Export, days: DaySums, report: ImportReport) -> None:
@@ -114,7 +114,7 @@ def read_google_analytics(export: Export, days: DaySums, report: ImportReport) -
             except ValueError as error:
                 report.refuse(BadLine(number, str(error)))
     if not has_days:
-        raise UnusableExport(NO_SESSIONS)
+        raise unusable(export, "ga4", NO_SESSIONS)
 
 
 def _rows(records: Iterator[Record]) -> Iterator[tuple[int, tuple[str, str]]]:

@@ -1,6 +1,7 @@
 """Opens exports from other programs, and describes what was imported from them.
 
-An export is a CSV, gzip or zip file, recognised by its first bytes. It is read line by line, in constant memory.
+An export is a CSV, gzip or zip file, recognised by its first bytes. It is read line by line, in constant memory. Text
+is in UTF-8, or in UTF-16 with a byte-order mark, as Matomo and spreadsheets write it.
 Nothing is unpacked to disk.
 """
 
@@ -66,9 +67,12 @@ class Export:
         size = file.seek(0, io.SEEK_END)
         self._room = _Room(max(ALWAYS_ALLOWED_BYTES, size * MAX_RATIO))
         file.seek(0)
-        start = file.read(4)
-        file.seek(0)
-        self.members = _zipped(file) if start in (ZIP, EMPTY_ZIP) else [ArchiveMember(name, lambda: file)]
+        is_archive = file.read(4) in (ZIP, EMPTY_ZIP)
+        self.members = _zipped(file) if is_archive else [ArchiveMember(name, self._from_start)]
+
+    def _from_start(self) -> Any:
+        self._file.seek(0)
+        return _Shared(self._file)
 
     def tables(self) -> Iterator[ExportTable]:
         """Yield a table for each CSV file. Unusable lines go to the report."""
@@ -117,7 +121,7 @@ class _Lines:
         if self._starts_with(GZIP):
             self._stream = io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=self._stream)))
         if self._starts_with(*UTF_16):
-            raise UnusableExport("The file is in UTF-16. Save it as UTF-8 CSV, and import that file.")
+            self._stream = _Utf8(io.TextIOWrapper(self._stream, "utf-16", newline="\n"))
 
     def readline(self, size: int, /) -> bytes:
         line = self._reading(lambda: self._stream.readline(size))
@@ -138,14 +142,30 @@ class _Lines:
             raise _damaged(error) from None
 
 
-class _Bounded:
-    """Wraps an archive to limit the size of its table of contents, which zipfile reads all at once."""
+class _Utf8:
+    """The lines of a text, in UTF-8."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+
+    def readline(self, size: int, /) -> bytes:
+        return self._text.readline(size).encode()
+
+
+class _Shared:
+    """Wraps a file that stays open when one of its readers is deleted."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+    def close(self) -> None: ...
+
+
+class _Bounded(_Shared):
+    """Wraps an archive to limit the size of its table of contents, which zipfile reads all at once."""
 
     def read(self, size: int = -1) -> bytes:
         if size > LARGEST_LIST:

@@ -30,6 +30,7 @@ class PageView(NamedTuple):
     user_agent: str | None = None
     place: str | None = None
     language: str | None = None
+    host: str | None = None  # the page's own
 
 
 class VisitorTraits(NamedTuple):
@@ -39,6 +40,7 @@ class VisitorTraits(NamedTuple):
     user_agent: str | None
     place: str | None
     language: str | None
+    host: str | None
 
 
 OF_VISITOR = VisitorTraits._fields[1:]

@@ -20,11 +20,13 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.file_lines import LONGEST_LINE, SupportsReadline
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import Advance, ReportProgress
+from koyjabo.core.urls import bare_host
 from koyjabo.counting.records import NewVisit
 from koyjabo.importers import day_exports, sums_queries, visit_exports
 from koyjabo.importers.day_exports import DaySums
 from koyjabo.importers.export import Export, ImportReport, Summed, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, PageView
+from koyjabo.importers.known_files import NAMES, OWN, unusable
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.user_agents import is_bot
 from koyjabo.recounts.total import TOTAL
@@ -44,13 +46,8 @@ SUMS: dict[str, Callable[[Export, DaySums, ImportReport], None]] = {
     "ga4": day_exports.read_google_analytics,
 }
 
-OWN = "koyjabo"
-"""The program name for our own exports."""
-
 KNOWN = tuple(name for name in PageView._fields if name in NewVisit._fields)
 """Fields that page views and visits have in common."""
-
-NAMES = {"umami": "Umami", "goatcounter": "GoatCounter", "plausible": "Plausible", "ga4": "Google Analytics 4"}
 
 NO_VISITS = (
     "This file has no visits: its first line must name the columns, including visitor_id and at. Daily sums cannot be "
@@ -134,14 +131,14 @@ def _own_visits(export: Export, zone: ZoneInfo, refuse: Refuse) -> Iterator[Impo
     by its contents. Times without an offset are in `zone`. Raises UnusableExport.
     """
     if len(export.members) != 1:
-        raise UnusableExport(SEVERAL)
+        raise unusable(export, OWN, SEVERAL)
     lines = export.lines(export.members[0])
     first = lines.readline(LONGEST_LINE + 1)
     kind = spreadsheet.JSON_LINES if first.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") else spreadsheet.CSV
     try:
         yield from import_file.read(_FromFirst(first, lines), kind, zone, lambda read: None, refuse)
     except BadLine:
-        raise UnusableExport(NO_VISITS) from None
+        raise unusable(export, OWN, NO_VISITS) from None
 
 
 def _opened(source: ImportSource, report: ImportReport, advance: Advance) -> Export:
@@ -156,6 +153,8 @@ def _lines(views: FirstViews, program: str, advance: Advance) -> Iterator[Import
 
 def _visit(view: PageView, program: str) -> NewVisit:
     is_crawler = is_bot(view.user_agent)
+    if view.host and view.referrer and bare_host(view.referrer) == bare_host(view.host):
+        view = view._replace(referrer=None)
     return NewVisit(
         visitor_id=f"{program}:{view.visitor}",
         visit_id=view.visit,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from koyjabo.core.clock import Clock, iso
 from koyjabo.core.urls import page_path
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
-from koyjabo.counting.daily_people import DailyPeople, Day, user, visitor
+from koyjabo.counting.daily_people import SLOT_S, DailyPeople, Day, user, visitor
 from koyjabo.models import Conversion, Counter, Scope, Visit, Visitor
 from koyjabo.webhooks import event_queries
 
@@ -187,7 +187,8 @@ def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tup
     Hours in between that were recorded under another TIMEZONE are included.
     """
     rows = session.execute(HOURS, {"scope": scope, "first_s": hours[0], "last_s": hours[-1]})
-    by_hour = {hour_s: People(authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
+    by_slot = {hour_s - (hour_s - hours[0]) % SLOT_S: hour_s for hour_s in hours}
+    by_hour = {by_slot.get(slot_s, slot_s): People(*people) for slot_s, *people in rows}
     return [(hour_s, by_hour.get(hour_s, People())) for hour_s in sorted({*hours, *by_hour})]
 
 

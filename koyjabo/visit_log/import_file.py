@@ -48,6 +48,10 @@ MAX_DAYS = {"attended_ms": 30, "waited_ms": 365}
 """Maximum values of durations, in days."""
 
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+IN_SECONDS = 10**11
+"""Smaller numbers are seconds: as milliseconds, they would be times before March 1973."""
+
+UTC_NAME = re.compile(" ?(?:UTC|z)$")
 EARLIEST_MS, LARGEST_INT64 = 0, 2**63 - 1
 
 Values = dict[str, Any]
@@ -195,6 +199,8 @@ def moment(value: Any, zone: tzinfo) -> int:
     """Parse ms since 1970 (UTC), or ISO 8601 (in `zone` without a UTC offset). Raises ValueError."""
     if type(value) is int or (isinstance(value, str) and MILLISECONDS.fullmatch(value)):
         at_ms = int(value)
+        if EARLIEST_MS < at_ms < IN_SECONDS:
+            raise ValueError("at must be in ms since 1970, not in s")
     else:
         at_ms = _parsed(value, zone)
     if not EARLIEST_MS < at_ms <= LARGEST_INT64:
@@ -204,7 +210,7 @@ def moment(value: Any, zone: tzinfo) -> int:
 
 def _parsed(value: Any, zone: tzinfo) -> int:
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(UTC_NAME.sub("+00:00", value))
         moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
         since = moment - datetime.fromtimestamp(0, UTC)
     except (TypeError, ValueError, OverflowError):

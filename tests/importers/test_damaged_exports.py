@@ -63,7 +63,7 @@ DAMAGED = {
     "a name that is no UTF-8": lambda: listed(8, 0, 8).replace(b"a.csv", b"\xff.csv"),
     "a place before the file": lambda: listed(42, 0xFF, 0xFF, 0xFF, 0x7F),
     "a list of 20,000 files": lambda: zipped(**{str(number): "" for number in range(20_000)}),
-    "UTF-16": lambda: "a,b\n1,2\n".encode("utf-16"),
+    "UTF-16 cut off": lambda: "a,b\n1,2\n".encode("utf-16")[:-1],
 }
 
 
@@ -98,6 +98,17 @@ def test_files_of_macos_and_folders_are_passed_over():
         archive.writestr("x/readme.txt", "a,b\n9,9\n")
         archive.writestr("x/b.csv.gz", packed(WHOLE))
     assert read(contents.getvalue()) == ([{"a": "1", "b": "2"}] * 2, [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be"])
+def test_table_with_a_byte_order_mark_is_read_in_its_encoding(encoding):
+    mark = "" if encoding == "utf-8-sig" else "\ufeff"
+    text = f"{mark}a,b\r\nবাস,2\r\n" + '"several\nlines",3\r\n'
+    contents = text.encode(encoding)
+    rows = [{"a": "বাস", "b": "2"}, {"a": "several\nlines", "b": "3"}]
+    assert read(contents) == (rows, [])
+    assert read(gzip.compress(contents)) == (rows, [])
+    assert read(zipped(a=contents)) == (rows, [])
 
 
 def test_lines_that_cannot_be_used_are_named_and_the_others_taken():

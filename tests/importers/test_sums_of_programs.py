@@ -168,7 +168,9 @@ def test_days_that_cannot_be_used_are_named_and_the_others_taken(site):
     ]
 
 
-DASHBOARD = zipped(visitors="date,visitors,pageviews,visits\n2025-11-01,1,1,1\n")
+DASHBOARD = zipped(
+    visitors="date,visitors,pageviews,visits,views_per_visit,bounce_rate,visit_duration\n2025-11-01,1,1,1,1.0,100,0\n"
+)
 BY_COUNTRY = "Date,Country,Sessions\n20251101,BD,5\n20251101,IN,5\n"
 NO_EXPORTS = (
     ("plausible", DASHBOARD, "hour"),

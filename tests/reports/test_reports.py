@@ -101,6 +101,7 @@ def test_weeks_begin_on_monday_and_end_where_the_range_does(dhaka):
         ("Asia/Kathmandu", "2025-10-10", 24, "2025-10-10T00:00:00+05:45"),
         ("Europe/Berlin", "2026-03-29", 23, "2026-03-29T03:00:00+02:00"),
         ("Australia/Lord_Howe", "2026-04-05", 25, "2026-04-05T02:00:00+10:30"),
+        ("Pacific/Chatham", "2026-04-05", 26, "2026-04-05T02:45:00+12:45"),
         pytest.param("Europe/Berlin", "2026-10-25", 25, "2026-10-25T02:00:00+01:00", marks=pytest.mark.long),
         pytest.param("America/Havana", "2026-11-01", 25, "2026-11-01T00:00:00-05:00", marks=pytest.mark.long),
         pytest.param("Asia/Beirut", "2026-03-29", 23, "2026-03-29T01:00:00+03:00", marks=pytest.mark.long),

@@ -89,13 +89,14 @@ def test_import_goes_on_from_a_total_that_was_lowered(site):
 
 def test_minimal_file_counts_once_however_often_it_is_imported(site):
     file = "visitorId,at\nayesha,2024-05-01 23:30:00\nayesha,2024-05-01 23:30:00\nkarim,1714585000000\n"
-    assert bring(site, file) == Imported(3, 0)
-    assert bring(site, file) == Imported(0, 3)
+    file += "nila,2024-05-01 23:30:00 UTC\n"
+    assert bring(site, file) == Imported(4, 0)
+    assert bring(site, file) == Imported(0, 4)
     days = {row["day"]: row["visits"] for row in everything(site)["daily_visits"]}
-    assert days == {"2024-05-01": 3}  # in TIMEZONE
-    assert site.stats()["uniqueVisitors"] == 2
+    assert days == {"2024-05-01": 3, "2024-05-02": 1}  # in TIMEZONE
+    assert site.stats()["uniqueVisitors"] == 3
     lines = [row["details"] for row in everything(site)["audit_log"] if row["action"] == "visits.import"]
-    assert sorted(lines) == ['{"new": 0, "known": 3}', '{"new": 3, "known": 0}']
+    assert sorted(lines) == ['{"new": 0, "known": 4}', '{"new": 4, "known": 0}']
 
 
 BAD = {
@@ -105,6 +106,7 @@ BAD = {
     "a name": (rows("a,1 1,1714585000000"), "Line 2: visit_id"),
     "a moment": (rows("a,1,yesterday"), "Line 2: at must be"),
     "a moment of many digits": (rows(f"a,1,{'9' * 5000}"), "Line 2: at must be a time, such as"),
+    "seconds": (rows("a,1,1714585000"), "Line 2: at must be in ms since 1970, not in s"),
     "no moment": (rows("a,1,"), "Line 2: at must be"),
     "before 1970": (rows("a,1,1869-01-01"), "Line 2: at must be"),
     "the future": (rows("a,1,2038-01-01"), "Line 2: at is in the future"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import date
 
 import pytest
 from support.application.site import Site, Time
+from support.assertions.rolled_up import all_figures, assert_kept
 from support.people.accounts import promote, sign_up
 from support.people.admins import panel
 from support.people.page_readers import words
@@ -24,6 +26,10 @@ from koyjabo.retention.erasure import Erasure
 from koyjabo.retention.retention import Retention
 
 FOLDED_AND_NOT = "2025-10-08", "2025-10-09"
+OF_CHATHAM = (
+    "reports/rolled_up/test_rolled_up_days.py"
+    "::test_visit_in_a_repeated_hour_is_in_that_hour_of_every_report[Pacific/Chatham"
+)
 PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
 
 
@@ -333,3 +339,29 @@ def test_values_that_a_folded_day_has_lost_stay_lost(site):
         assert rows == largest + smallest
         assert (pages.other.visits, pages.total.visits, pages.total.visitors) == (other, 10, None)
         prune(site)
+
+
+@pytest.mark.both_kinds
+@pytest.mark.parametrize(
+    ("zone", "moment", "hour"),
+    [
+        ("Pacific/Chatham", "2026-04-05T02:50:00+12:45", "2026-04-05T02:45:00+12:45"),
+        pytest.param(
+            *("America/St_Johns", "2006-10-28T23:30:00-03:30", "2006-10-28T23:01:00-03:30"),
+            marks=pytest.mark.long(proved_by=OF_CHATHAM),
+        ),
+    ],
+)
+def test_visit_in_a_repeated_hour_is_in_that_hour_of_every_report(database, zone, moment, hour):
+    time, day = Time.at(moment), hour[:10]
+    with Site(database.url, time, TIMEZONE=zone, RETENTION_DAYS=1) as site:
+        assert site.register("ayesha").stats["todayVisits"] == 1
+        time.pass_(days=2)
+        reports = site.services[ReportServices].reports
+        before = all_figures(reports, Question(day, day))
+        assert [period.period for period in before["hour"] if period.visits] == [hour]
+        assert before["hours"].rows[date.fromisoformat(day).weekday()][int(hour[11:13])] == 1
+        assert site.rows("SELECT day, visits FROM daily_visits") == [(day, 1)]
+        assert prune(site) == 1
+        assert_kept(before, all_figures(reports, Question(day, day)))
+        assert site.recount() == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import combinations_with_replacement, count
 from zoneinfo import ZoneInfo
 
@@ -19,15 +19,10 @@ from koyjabo.models import SITE
 from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices
 from support.application.site import Site, Time
+from support.models.local_hours import local_hour
 
 Moment = tuple[str, int]
 """(local day, start of the local hour)"""
-
-
-def moment(at_ms: int, zone: ZoneInfo) -> Moment:
-    local = datetime.fromtimestamp(at_ms // 1000, zone)
-    offset_s = int(local.utcoffset().total_seconds())
-    return local.strftime("%Y-%m-%d"), (at_ms // 1000 + offset_s) // 3600 * 3600 - offset_s
 
 
 @dataclass
@@ -42,10 +37,10 @@ class PeopleModel:
 
     def visit(self, scope: str, visitor: str, user: str | None, at_ms: int) -> None:
         self.names.setdefault((scope, visitor), user)
-        self.visits.append((scope, visitor, user, moment(at_ms, self.zone)))
+        self.visits.append((scope, visitor, user, local_hour(at_ms, self.zone)))
 
     def attend(self, scope: str, user: str, at_ms: int) -> None:
-        self.attended.append((scope, user, moment(at_ms, self.zone)))
+        self.attended.append((scope, user, local_hour(at_ms, self.zone)))
 
     def convert(self, user: str, visitor: str) -> set[str]:
         """Assign an anonymous visitor's visits to a user. Returns the communities where they were unassigned."""

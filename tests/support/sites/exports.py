@@ -28,7 +28,9 @@ UMAMI_EVENTS = (
     "event_id,website_id,session_id,visit_id,created_at,url_path,url_query,referrer_path,referrer_query,referrer_domain,"
     "page_title,event_type,event_name,hostname"
 )
-UMAMI_SESSIONS = "session_id,website_id,browser,os,device,screen,language,country,region,city,distinct_id,created_at"
+UMAMI_SESSIONS = (
+    "session_id,website_id,hostname,browser,os,device,screen,language,country,region,city,distinct_id,created_at"
+)
 
 
 def table(head: str, *rows: dict[str, Any] | str) -> str:
