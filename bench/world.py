@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import click
 from harness.reporting.tables import Report
-from support.corpora import user_agents, websocket_suite
+from support.corpora import addresses, sources, user_agents, websocket_suite
 
-CORPORA = (user_agents.agreements, websocket_suite.agreements)
+CORPORA = (user_agents.agreements, sources.agreements, addresses.agreements, websocket_suite.agreements)
 HEAD = ("what", "corpus", "right", "wrong", "agreement", "largest classes of mistakes")
 
 
