@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import click
 from harness.reporting.tables import Report
-from support.corpora import domains, user_agents
+from support.corpora import addresses, domains, sources, user_agents, websocket_suite
 
-CORPORA = (user_agents.agreements, domains.agreements)
+CORPORA = (
+    user_agents.agreements,
+    sources.agreements,
+    addresses.agreements,
+    domains.agreements,
+    websocket_suite.agreements,
+)
 HEAD = ("what", "corpus", "right", "wrong", "agreement", "largest classes of mistakes")
 
 

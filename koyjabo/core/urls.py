@@ -23,7 +23,10 @@ USER = re.compile(r"\A((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)[^/]*@")
 NORMAL = re.compile(r"[A-Za-z0-9/._~:@!$&'()*+,;=\[\]-]*")
 """A path without escapes that needs none (RFC 3986, 3.3). Browsers leave brackets as they are."""
 
-PLAIN = re.compile("(?:https?://[a-z0-9.-]+)?/(?:[A-Za-z0-9/._~-]|%[89A-F][0-9A-F])*")
+DOTS = re.compile(r"/\.\.?(?:/|\Z)")
+"""A dot segment, which browsers remove before they send a path."""
+
+PLAIN = re.compile(r"(?:https?://[a-z0-9.-]+)?/(?:[A-Za-z0-9/_~-]|(?<!/)\.|%[89A-F][0-9A-F])*")
 """An address that is stored as it is. Most are, and finding this out takes a tenth of the time of `normal`."""
 
 ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+")
@@ -83,10 +86,23 @@ def normal(address: str) -> str:
     """An address in the spelling of RFC 3986, 6.2.2, so that two spellings are one page."""
     origin, path = _split(address)
     origin = whole(ascii_host(origin))
-    if NORMAL.fullmatch(path):
-        return origin + path
-    path = ESCAPES.sub(lambda run: run[0].upper(), quote(whole(path), safe=ALLOWED))
-    return origin + UNRESERVED.sub(lambda escape: chr(int(escape[0][1:], 16)), path)
+    if not NORMAL.fullmatch(path):
+        path = ESCAPES.sub(lambda run: run[0].upper(), quote(whole(path), safe=ALLOWED))
+        path = UNRESERVED.sub(lambda escape: chr(int(escape[0][1:], 16)), path)
+    return origin + (_without_dots(path) if DOTS.search(path) else path)
+
+
+def _without_dots(path: str) -> str:
+    """The path without dot segments (RFC 3986, 5.2.4)."""
+    kept: list[str] = []
+    first, *segments = path.split("/")
+    for segment in segments:
+        if segment == "..":
+            kept = kept[:-1]
+        elif segment != ".":
+            kept.append(segment)
+    is_folder = segments[-1] in (".", "..")
+    return "/".join([first, *kept, *([""] if is_folder else [])])
 
 
 def _split(address: str) -> tuple[str, str]:

@@ -12,10 +12,16 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 
+from koyjabo.network import origins
+
 log = logging.getLogger(__name__)
 
 X_FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
+X_FORWARDED_PROTO, X_FORWARDED_HOST = "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"
 FORWARDED = (X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+
+OVER_TLS = {"https", "wss"}
+"""Schemes of requests over TLS. Traefik names the scheme of a WebSocket."""
 
 NO_LIMIT = "koyjabo.no_limit"
 """Key in a request's environment that exempts it from limits. Set only in development, for clients on this machine."""
@@ -48,16 +54,34 @@ def hops(environ: Mapping[str, Any], most: int) -> list[str]:
     """Up to `most` addresses from X-Forwarded-For, last hop first; "" for an empty entry. Ignores further entries,
     because the client may have made them up.
     """
-    header = environ.get(X_FORWARDED_FOR)
-    return [_without_port(hop.strip()) for hop in reversed(header.rsplit(",", most)[-most:])] if header else []
+    return [_without_port(hop) for hop in _last_entries(environ, X_FORWARDED_FOR, most)]
 
 
-def behind(environ: Mapping[str, Any], proxies: int) -> str:
-    """The address that connected to the outermost of our `proxies`; "" without proxies, or if X-Forwarded-For has too
-    few entries.
+def _last_entries(environ: Mapping[str, Any], name: str, most: int) -> list[str]:
+    header = environ.get(name)
+    return [entry.strip() for entry in reversed(header.rsplit(",", most)[-most:])] if header else []
+
+
+def behind(environ: Mapping[str, Any], proxies: int) -> dict[str, str]:
+    """The parts of a request's environment as the outermost of our `proxies` received it, from its entry in the
+    X-Forwarded headers (decision 47).
+
+    Each proxy adds its entry to X-Forwarded-For. Without as many entries, the address is not believed. Most proxies
+    replace or keep X-Forwarded-Proto, so the first entry of a shorter list is the outermost proxy's. A host is believed
+    only from a list with an entry of each of several proxies: most do not write it, and pass on what clients made up.
     """
-    addresses = hops(environ, proxies) if proxies else []
-    return addresses[-1] if addresses and len(addresses) == proxies else ""
+    received: dict[str, str] = {}
+    if not proxies:
+        return received
+    addresses = hops(environ, proxies)
+    if len(addresses) == proxies and addresses[-1]:
+        received["REMOTE_ADDR"] = addresses[-1]
+        hosts = _last_entries(environ, X_FORWARDED_HOST, proxies)
+        if len(hosts) == proxies > 1 and origins.normal(f"http://{hosts[-1]}"):
+            received["HTTP_HOST"] = hosts[-1]
+    if schemes := _last_entries(environ, X_FORWARDED_PROTO, proxies):
+        received["wsgi.url_scheme"] = "https" if schemes[-1].lower() in OVER_TLS else "http"
+    return received
 
 
 def _without_port(hop: str) -> str:

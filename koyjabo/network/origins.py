@@ -73,5 +73,4 @@ def host_of(address: str) -> str:
 
 
 def _own(request: Any) -> str | None:
-    scheme = {"ws": "http", "wss": "https"}.get(request.scheme, request.scheme)
-    return normal(f"{scheme}://{request.host}")
+    return normal(f"{request.scheme}://{request.host}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -19,6 +20,12 @@ from koyjabo.outbound.unpatched import unpatched
 
 LARGEST_HEAD = 64 * 1024
 PIECE = 64 * 1024
+
+STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ +([1-9][0-9]{2})(?![0-9])")
+EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
+
+GRACE_S = 0.5
+"""How long a caller waits after a request's time limit for a status without the rest of its response, s."""
 
 ssl: Any = unpatched("ssl")
 socket: Any = ssl._socket  # the copy that this `ssl` uses
@@ -103,22 +110,29 @@ def _send(connection: Any, data: bytes, deadline: Deadline) -> None:
 
 
 def _receive(connection: Any, reader: ResponseReader, deadline: Deadline) -> OutboundResponse:
-    while not reader.is_complete:
-        connection.settimeout(deadline.left())
-        data = connection.recv(PIECE)
-        if not data:
-            reader.end()
-            break
-        reader.feed(data)
+    try:
+        while not reader.is_complete:
+            connection.settimeout(deadline.left())
+            data = connection.recv(PIECE)
+            if not data:
+                reader.end()
+                break
+            reader.feed(data)
+    except (OutboundError, OSError):
+        if not reader.read_status():
+            raise
     return OutboundResponse(reader.status, reader.headers, bytes(reader.body))
 
 
 class ResponseReader:
-    """Reads one response with llhttp, which is strict. Skips interim responses (1xx)."""
+    """Reads one response with llhttp, which is strict. Skips interim responses (1xx). With `only_status`, the response
+    may be careless: after an error, `read_status` reads it as far as possible.
+    """
 
-    def __init__(self, most_bytes: int, truncate: bool) -> None:
+    def __init__(self, most_bytes: int, only_status: bool) -> None:
         self._most_bytes = most_bytes
-        self._truncate = truncate
+        self._only_status = only_status
+        self._start = bytearray()  # with `only_status`, what arrived up to the end of the head
         self._parser = HttpResponseParser(self)
         self._head_bytes = 0
         self._has_head = False
@@ -129,6 +143,8 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> None:
         """Parse some bytes. Raises OutboundError (BAD_RESPONSE, TOO_LARGE)."""
+        if self._only_status and not self._has_head:
+            self._start += data
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
@@ -152,6 +168,30 @@ class ResponseReader:
             raise OutboundError(FailureKind.CONNECTION, "the connection was closed before the response was complete")
         self.is_complete = True
 
+    def read_status(self) -> bool:
+        """Read the start of a response that llhttp refused or that did not end. Returns whether its status is known, if
+        only the status matters.
+        """
+        if not self._only_status:
+            return False
+        if self._has_head:
+            return True
+        rest = bytes(self._start).lstrip()
+        while line := STATUS_LINE.match(rest):
+            head, *body = EMPTY_LINE.split(rest, maxsplit=1)
+            rest = body[0].lstrip(b"\r\n") if body else b""
+            if line[1].startswith(b"1"):
+                continue
+            self.on_message_begin()
+            self.status = int(line[1])
+            for field in head.splitlines()[1:]:
+                name, colon, value = field.partition(b":")
+                if colon:
+                    self.on_header(name.strip(), value.strip())
+            self.body += rest[: self._most_bytes]
+            return True
+        return False
+
     # llhttp calls the methods below. If one raises an error, parsing ends with HttpParserCallbackError.
 
     def on_message_begin(self) -> None:
@@ -169,15 +209,15 @@ class ResponseReader:
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
         self._has_head = self.status >= 200
-        if self._has_head and not self._truncate:
+        if self._has_head and not self._only_status:
             with suppress(ValueError):
                 self._limit(int(self.headers.get("content-length", "0")))
 
     def on_body(self, piece: bytes) -> None:
-        if not self._truncate:
+        if not self._only_status:
             self._limit(len(self.body) + len(piece))
         self.body += piece[: self._most_bytes - len(self.body)]
-        if self._truncate and len(self.body) >= self._most_bytes:
+        if self._only_status and len(self.body) >= self._most_bytes:
             self.is_complete = True
 
     def on_message_complete(self) -> None:
@@ -253,13 +293,14 @@ class HttpClient:
         target, deadline = parse(request.url), Deadline(request.timeout_s)
         data = request.encode(target)
         addresses = _addresses(self._lookups, target, deadline)
-        reader = ResponseReader(request.most_bytes, request.truncate)
+        reader = ResponseReader(request.most_bytes, request.only_status)
 
         def work() -> OutboundResponse:
             check_addresses(target.host, addresses, request.destinations)
             return exchange(target, addresses, data, reader, deadline)
 
-        response = self._wait(work, deadline)
+        grace_s = GRACE_S if request.only_status else 0
+        response = self._wait(work, Deadline(deadline.left() + grace_s))
         assert response is not None
         return response
 

@@ -63,7 +63,8 @@ PUBLIC, ANYWHERE = Destinations(), Destinations(any_address=True)
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request. `timeout_s` covers everything, from waiting for a thread to the last byte. A response body with more
-    than `most_bytes` is an error or, with `truncate`, is cut off.
+    than `most_bytes` is an error. With `only_status`, it is cut off, and so is a response that breaks HTTP's rules or
+    ends early, after its status line.
     """
 
     method: str
@@ -72,7 +73,7 @@ class Request:
     body: bytes = b""
     timeout_s: float = 10.0
     most_bytes: int = 64 * 1024
-    truncate: bool = False
+    only_status: bool = False
     destinations: Destinations = PUBLIC
 
     def encode(self, target: Target) -> bytes:

@@ -36,8 +36,7 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
         async_mode=runtime.async_mode,
         # Polling requires sticky sessions, which the host may not have (decision 6).
         transports=["websocket"] if workers > 1 else ["polling", "websocket"],
-        cors_allowed_origins="*",
-        cors_credentials=False,
+        cors_allowed_origins=[],  # `ResponseHeaders` sets these headers, also of refusals
         manage_session=False,
         serializer=Packet,
         always_connect=True,  # send the packet that confirms the connection before all events

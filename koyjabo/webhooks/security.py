@@ -127,7 +127,7 @@ class UrlRules:
         """Send a request. Raises OutboundError, also for a refused address."""
         request = Request(
             *("POST", url, headers, body, ATTEMPT_S, MOST_BYTES),
-            truncate=True,
+            only_status=True,
             destinations=self._allowed,
         )
         return self._client.fetch(request)

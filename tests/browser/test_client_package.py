@@ -14,7 +14,7 @@ import { KoyJabo } from "%s";
 import { createElement } from "react";
 import { createRoot } from "react-dom/client";
 
-const koyjabo = new KoyJabo({ baseUrl: location.origin });
+const koyjabo = new KoyJabo({ baseUrl: window.base ?? location.origin });
 koyjabo.track("search");
 
 function Numbers() {
@@ -46,6 +46,14 @@ def shop(page, project, request):
     page.goto("/shop/")
     wait_for(page, lambda: page.evaluate("!!window.problem"), "it has begun")
     return page
+
+
+def open_on_other_site(shop, site, address: str) -> None:
+    """Open the application on a real page of another site."""
+    shop.add_init_script(f"window.base = 'http://localhost:{site.port}'")
+    shop.goto(address)
+    shop.set_content(PAGE)
+    wait_for(shop, lambda: shop.evaluate("!!window.problem"), "it has begun")
 
 
 def test_application_shows_the_numbers_live_and_counts(shop, site):

@@ -60,6 +60,62 @@ def test_hop_that_our_outermost_proxy_saw_is_the_visitor_whatever_is_forged(behi
         assert register(site, PROXY, chain(proxies, BANGLADESH), **header_value) == {"Bangladesh": 1}, header
 
 
+SECURE, PLAIN = "max-age=31536000", None
+SCHEMES = {
+    (1, "https"): SECURE,
+    (1, "http"): PLAIN,
+    (1, "HTTPS"): SECURE,
+    (1, "wss"): SECURE,  # Traefik, for a WebSocket
+    (1, "https, http"): PLAIN,  # a client made up the first entry
+    (1, "http,https"): SECURE,
+    (2, "https"): SECURE,  # Cloudflare and Render, or two of nginx, Caddy and Traefik: one entry, which is kept
+    (2, "http"): PLAIN,
+    (2, "https, http"): SECURE,  # proxies that append, such as Node's http-proxy; the inner connection has no TLS
+    (2, "http, https"): PLAIN,
+    (2, "https, http, http"): PLAIN,
+    (2, "http, https, http"): SECURE,
+    (3, "https, http"): SECURE,
+    (2, ""): PLAIN,
+}
+"""X-Forwarded-Proto as it arrives behind a number of our proxies, and what the connection of a client was."""
+
+
+def test_scheme_is_of_the_same_proxy_as_the_address(behind):
+    for proxies in (1, 2, 3):
+        site = behind(proxies)
+        for (number, schemes), expected in SCHEMES.items():
+            if number == proxies:
+                headers = {"X-Forwarded-For": chain(proxies, BANGLADESH), "X-Forwarded-Proto": schemes}
+                answer = site.client.get("/healthz", headers=headers)
+                assert answer.headers.get("Strict-Transport-Security") == expected, (proxies, schemes)
+
+
+HOSTS = {
+    (2, "live.example, inner.example"): "live.example",  # Apache appends
+    (2, "evil.example, live.example:8443, inner.example"): "live.example:8443",
+    (3, "live.example, a.example, b.example"): "live.example",
+    (2, "[2001:db8::1]:8443, inner.example"): "[2001:db8::1]:8443",
+    (2, "evil.example"): "localhost",  # most proxies pass on what a client made up
+    (1, "evil.example"): "localhost",
+    (1, "evil.example, live.example"): "localhost",
+    (2, "<script>, inner.example"): "localhost",
+    (2, ", inner.example"): "localhost",
+}
+"""X-Forwarded-Host as it arrives behind a number of our proxies, and the host that is believed."""
+
+
+def test_host_is_of_the_same_proxy_as_the_address(behind):
+    for proxies in (1, 2, 3):
+        site = behind(proxies)
+        for (number, hosts), expected in HOSTS.items():
+            if number == proxies:
+                forwarded = chain(proxies, BANGLADESH)
+                page = site.client.get("/", headers={"X-Forwarded-For": forwarded, "X-Forwarded-Host": hosts}).text
+                assert f'"og:image" content="http://{expected}/' in page, (proxies, hosts)
+                page = site.client.get("/", headers={"X-Forwarded-Host": hosts}).text
+                assert '"og:image" content="http://localhost/' in page, "no address is known"
+
+
 def test_header_with_fewer_hops_than_are_ours_is_not_believed(behind):
     assert register(behind(2), PROXY, AMERICA) == {"Unknown": 1}
 

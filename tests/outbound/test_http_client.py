@@ -21,6 +21,8 @@ from koyjabo.outbound.client import MOST_AT_ONCE, HttpClient
 from koyjabo.outbound.messages import ANYWHERE, FailureKind, OutboundError, OutboundResponse, Request
 
 OK = b"HTTP/1.1 200 OK\r\n"
+UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+INTERIM = b"HTTP/1.1 102 Processing\r\n\r\n"
 TIME_S = 0.3
 
 
@@ -74,12 +76,12 @@ def test_redirect_is_an_answer(client, new_odd):
         (b"SSH-2.0-OpenSSH_9.6\r\n", FailureKind.BAD_RESPONSE),
         (b"<html>", FailureKind.BAD_RESPONSE),
         (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", FailureKind.BAD_RESPONSE),
-        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", FailureKind.BAD_RESPONSE),
+        (UPGRADED, FailureKind.BAD_RESPONSE),
         (OK + b"Content-Length: 1001\r\n\r\n", FailureKind.TOO_LARGE),
         (OK + b"\r\n" + b"a" * 10_000_000, FailureKind.TOO_LARGE),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 1001, FailureKind.TOO_LARGE),
         (OK + b"".join(b"X-%d: %s\r\n" % (n, b"a" * 1000) for n in range(10_000)), FailureKind.TOO_LARGE),
-        (b"HTTP/1.1 102 Processing\r\n\r\n" * 100_000, FailureKind.TOO_LARGE),
+        (INTERIM * 100_000, FailureKind.TOO_LARGE),
         (
             OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: %s\r\n" % (b"a" * 1000) * 10_000,
             FailureKind.TOO_LARGE,
@@ -90,10 +92,64 @@ def test_server_that_lies_or_sends_too_much_is_an_error(client, new_odd, answer,
     assert failure(client, get(new_odd(answer).url)) == expected
 
 
+CARELESS = {
+    "line feeds": (b"HTTP/1.1 200 OK\nContent-Length: 2\nRetry-After: 5\n\nok", "5", b"ok"),
+    "a line feed after the status": (b"HTTP/1.1 200 OK\nRetry-After: 5\r\n\r\nok", "5", b"ok"),
+    "line feeds in an interim response": (b"HTTP/1.1 103 Early\nRetry-After: 9\n\nHTTP/1.1 200 OK\n\n", None, b""),
+    "two equal lengths": (OK + b"Content-Length: 2\r\nContent-Length: 2\r\nRetry-After: 5\r\n\r\nok", "5", b"ok"),
+    "two lengths": (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nok", None, b"ok"),
+    "a length and chunks": (OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nok", None, None),
+    "a length that is no number": (OK + b"Content-Length: two\r\n\r\nok", None, b"ok"),
+    "a bad chunk": (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n", None, b"ok"),
+    "an unknown encoding": (OK + b"Transfer-Encoding: brotli\r\n\r\nok", None, b"ok"),
+    "a space before a colon": (OK + b"Retry-After : 5\r\n\r\nok", "5", b"ok"),
+    "a header without a colon": (OK + b"Retry-After: 5\r\nX\r\n\r\n", "5", None),
+    "no reason": (b"HTTP/1.1 200\r\nRetry-After: 5\r\n\r\nok", "5", b"ok"),
+    "an older version": (b"HTTP/1.0 200 OK\r\n\r\nok", None, b"ok"),
+    "a newer version": (b"HTTP/2 200\r\nRetry-After: 5\r\n\r\nok", "5", b"ok"),
+    "an empty line first": (b"\r\n" + OK + b"Content-Length: 2\r\n\r\nok", None, b"ok"),
+    "only a status line": (b"HTTP/1.1 200 OK\r\n", None, b""),
+    "a status without an end": (b"HTTP/1.1 200", None, b""),
+    "an end in the body": (OK + b"Content-Length: 10\r\n\r\nok", None, b"ok"),
+    "large headers": (OK + b"X: " + b"a" * 60_000 + b"\r\nRetry-After: 5\r\n\r\nok", "5", b"ok"),
+    "too large headers": (OK + b"Retry-After: 5\r\nX: " + b"a" * 10_000_000, "5", None),
+}
+"""Responses with the status 200 that break HTTP's rules, with Retry-After and the body as they are read."""
+
+
+def test_response_is_read_up_to_a_mistake_where_only_the_status_matters(client, new_odd):
+    for what, (answer, retry_after, body) in CARELESS.items():
+        response = client.fetch(get(new_odd(answer).url, only_status=True))
+        assert (response.status, response.headers.get("retry-after")) == (200, retry_after), what
+        assert body in (None, response.body), what
+        assert len(response.body) <= 1000, what
+
+
+def test_status_counts_if_the_rest_does_not_arrive_in_time(client, new_odd):
+    for answer in (b"HTTP/1.1 200 OK\r\n" + b"X: aaa", OK + b"Content-Length: 900\r\n\r\n" + b"a" * 60):
+        server = new_odd(answer + b"a" * 900, pause_s=0.01)
+        assert client.fetch(get(server.url, only_status=True, timeout_s=4 * TIME_S)).status == 200
+
+
+@pytest.mark.parametrize(
+    "answer", [b"220 mx ESMTP\r\n", b"HTTP/1.1 20", b"HTTP/1.1 2000 OK\r\n", UPGRADED, b"", INTERIM]
+)
+def test_response_without_a_status_is_an_error_even_where_only_the_status_matters(client, new_odd, answer):
+    kind = failure(client, get(new_odd(answer).url, only_status=True))
+    assert kind in (FailureKind.CONNECTION, FailureKind.BAD_RESPONSE)
+
+
+@pytest.mark.parametrize(
+    "what", ["line feeds", "two equal lengths", "a bad chunk", "an unknown encoding", "a newer version"]
+)
+def test_careless_response_is_an_error_where_its_body_matters(client, new_odd, what):
+    assert failure(client, get(new_odd(CARELESS[what][0]).url)) in (FailureKind.BAD_RESPONSE, FailureKind.CONNECTION)
+
+
 def test_body_may_be_cut_where_only_its_beginning_matters(client, new_odd):
     for framing in (b"Content-Length: 10000000\r\n", b""):
         server = new_odd(OK + framing + b"\r\n" + b"a" * 10_000_000)
-        answer = client.fetch(get(server.url, truncate=True))
+        answer = client.fetch(get(server.url, only_status=True))
         assert (answer.status, answer.body) == (200, b"a" * 1000)
 
 

@@ -10,6 +10,7 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 from support.people.communities import Cast
 from support.programs.processes import wait_until
+from support.servers.odd_server import OddServer
 from support.servers.webhook_receiver import WebhookReceiver
 
 from koyjabo.webhooks import delivery_queries
@@ -69,6 +70,17 @@ def test_only_2xx_is_success_and_no_redirect_is_followed(hooked, receiver):
     states = {delivery["last_status"]: delivery["state"] for delivery in hooked.deliveries(webhook)}
     assert states == {"200": "delivered", "299": "delivered", "302": "pending", "400": "pending"}
     assert len(receiver.received) == 4
+
+
+def test_careless_response_with_a_clear_status_is_an_answer(hooked, receiver):
+    """Otherwise its receiver would get each event seven times, and be turned off."""
+    careless = OddServer(b"HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 2\n\nok")
+    webhook = hooked.add(url=careless.url)
+    hooked.happen()
+    hooked.tick()
+    careless.stop()
+    (delivery,) = hooked.deliveries(webhook)
+    assert (delivery["state"], delivery["last_status"], len(careless.requests)) == ("delivered", "200", 1)
 
 
 @pytest.mark.parametrize(("asked", "wait_s"), [("1200", 1200), ("7200", 3600)])

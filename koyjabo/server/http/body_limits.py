@@ -44,8 +44,8 @@ class BodyLimits:
 
     def client(self, peer: str, headers: Mapping[str, str]) -> str:
         """The client that a body counts towards (`client_address.limit_key`), as named by our proxies."""
-        address = client_address.behind(headers, self.proxies) or peer
-        return client_address.limit_key({**headers, "REMOTE_ADDR": address})
+        behind = client_address.behind(headers, self.proxies)
+        return client_address.limit_key({**headers, "REMOTE_ADDR": peer, **behind})
 
     def acquire(self, client: str) -> bool:
         """Begin to read a body over the usual size. Returns False if too many are being read, in total or for the

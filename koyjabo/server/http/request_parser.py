@@ -20,7 +20,7 @@ ANSWER = (
     b"Referrer-Policy: same-origin\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
     b"Connection: close\r\n%s\r\n%s"
 )
-RETRY_AFTER = {HTTPStatus.SERVICE_UNAVAILABLE: b"Retry-After: 1\r\n"}
+RETRY_AFTER = {HTTPStatus.SERVICE_UNAVAILABLE: b"Retry-After: 1\r\nAccess-Control-Expose-Headers: Retry-After\r\n"}
 
 
 class Refused(Exception):
@@ -103,6 +103,9 @@ NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 VERSIONS = {"1.0", "1.1"}
 SEPARATORS = {"HTTP_COOKIE": "; "}
 """Separators between the values of a repeated header, where they are not commas (cookies: RFC 9113, 8.2.3)."""
+
+ABSOLUTE = re.compile(rb"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE | re.DOTALL)
+"""An absolute request target: its authority and the rest (RFC 9112, 3.2.2)."""
 
 OTHER_PROTOCOLS = {b"RTSP/", b" ICE/"}
 """Other protocols that llhttp accepts, by the five bytes before the version."""
@@ -287,6 +290,8 @@ class RequestParser:
         headers, self.has_head = self.headers, True
         self.method, self.version = self._llhttp.get_method().decode(), self._llhttp.get_http_version()
         self.keeps_alive = self._llhttp.should_keep_alive() and self.method != "CONNECT"
+        if b":" in self.url and not self.url.startswith(b"/") and self.method != "CONNECT":
+            self._split_target()
         if "CONTENT_LENGTH" in headers and self.method != "CONNECT":
             self._unfed = int(headers["CONTENT_LENGTH"])
             if self._unfed > self.largest_body:
@@ -304,6 +309,19 @@ class RequestParser:
             self._refuse(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding")
         elif "HTTP_TRANSFER_ENCODING" in headers and headers["HTTP_TRANSFER_ENCODING"].lower() != "chunked":
             self._refuse(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding must be chunked")
+
+    def _split_target(self) -> None:
+        """Replace `Host` by the authority of an absolute target. The target's scheme is ignored, because only the
+        connection and our proxies know it.
+        """
+        target = ABSOLUTE.fullmatch(self.url)
+        if target is None:
+            self._refuse(HTTPStatus.BAD_REQUEST, "its target must be a path or an http URL")
+            return
+        authority, rest = target[1], target[2] or b""
+        self.url = rest if rest.startswith(b"/") else b"/" + rest
+        if "HTTP_HOST" in self.headers or self.version == "1.0":
+            self.headers["HTTP_HOST"] = authority.decode("latin-1")
 
     def _take_larger(self) -> None:
         largest = self._limits.at(self.url)

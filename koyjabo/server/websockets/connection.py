@@ -28,7 +28,11 @@ __all__ = ["CloseFrame", "FrameReader", "ParseFailed", "Part", "PingFrame", "Pon
 
 MESSAGES = (Opcode.TEXT, Opcode.BINARY)
 NOT_SAID = 1005
-FIRST_PRIVATE_CODE, LAST_CODE = 3000, 4999
+BAD_GATEWAY = 1014
+CLOSE_CODES = frozenset({*CloseReason, BAD_GATEWAY, *range(3000, 5000)} - set(LOCAL_ONLY_CLOSE_REASONS))
+"""The codes that a client may send: registered codes, and codes of applications (RFC 6455, 7.4.2). wsproto lacks
+BAD_GATEWAY.
+"""
 
 
 class PingFrame(NamedTuple):
@@ -132,8 +136,7 @@ def _close_code(payload: bytes) -> int:
         payload[2:].decode()
     except UnicodeDecodeError:
         raise ParseFailed("close reason is not UTF-8", CloseReason.INVALID_FRAME_PAYLOAD_DATA) from None
-    known = code in set(CloseReason) and code not in LOCAL_ONLY_CLOSE_REASONS
-    if not known and not FIRST_PRIVATE_CODE <= code <= LAST_CODE:
+    if code not in CLOSE_CODES:
         raise ParseFailed("invalid close code")
     return code
 

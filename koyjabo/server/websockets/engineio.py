@@ -34,7 +34,7 @@ from koyjabo.server.websockets.engineio_socket import EngineSocket
 UPGRADE_TIMEOUT_S = 10.0
 """How long a polling client has to upgrade to a WebSocket, s."""
 
-METHODS = ("GET", "POST", "OPTIONS")
+METHODS = ("GET", "POST")
 KEPT = ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT",
         "SERVER_PROTOCOL", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_USER_AGENT", "HTTP_COOKIE", "HTTP_AUTHORIZATION",
         "wsgi.url_scheme", "flask.app", client_address.NO_LIMIT)  # fmt: skip
@@ -143,12 +143,12 @@ class Engine:
         query = _query(environ)
         if environ["REQUEST_METHOD"] not in METHODS or "transport" not in query:
             refused = self._server._bad_request("transport must be polling or websocket, with GET or POST")
-            return self._respond(refused, environ, start_response)
+            return _respond(refused, start_response)
         client = self._server.sockets.get(query.get("sid", [""])[0])
         if client is not None:
             if client.awaits_last_poll and environ["REQUEST_METHOD"] == "GET":
                 self._server.sockets.pop(client.sid, None)
-                return self._respond(self._server._ok([Packet(packet.NOOP)]), environ, start_response)
+                return _respond(self._server._ok([Packet(packet.NOOP)]), start_response)
             self._check_pong(client)
             if client.upgraded and environ.get("HTTP_UPGRADE", "").lower() == "websocket":
                 with suppress(KoyJaboError):  # the client already has a WebSocket
@@ -157,10 +157,6 @@ class Engine:
                     spare.start()
                     return []
         return self._engineio(environ, start_response)
-
-    def _respond(self, response: dict[str, Any], environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
-        start_response(response["status"], response["headers"] + self._server._cors_headers(environ))
-        return [response["response"]]
 
     def _ok(self, *packets: Any, **options: Any) -> dict[str, Any]:
         response = self._engineio_ok(*packets, **options)
@@ -195,6 +191,11 @@ class Engine:
 
 def _query(environ: dict[str, Any]) -> dict[str, list[str]]:
     return parse_qs(environ.get("QUERY_STRING", ""))
+
+
+def _respond(response: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+    start_response(response["status"], response["headers"])
+    return [response["response"]]
 
 
 def _reduced(environ: dict[str, Any]) -> dict[str, Any]:

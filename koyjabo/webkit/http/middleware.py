@@ -14,11 +14,11 @@ from flask import Flask, Response, request
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
-from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import UnicodeConverter
 
 from koyjabo.network import client_address
 from koyjabo.network.client_address import customer
+from koyjabo.webkit.http.proxy_hops import PEER
 from koyjabo.webkit.schemas.bodies import largest_at, largest_file_at
 
 log = logging.getLogger("koyjabo.requests")
@@ -111,22 +111,18 @@ def queue_fairly(app: Flask) -> None:
 
 
 def trust_proxies(app: Flask, hops: int) -> None:
-    """Accept the last `hops` entries of X-Forwarded-For, and ignore the rest. Must be the outermost middleware."""
+    """Believe `hops` proxies, and nothing that was sent to them. Must be the outermost middleware."""
     if hops:
-        app.wsgi_app = _behind(app.wsgi_app, hops)  # type: ignore[method-assign]
+        app.wsgi_app = _behind(app.wsgi_app, hops)  # type: ignore[method-assign, assignment]
 
 
-def _behind(app: WSGIApplication, hops: int) -> ProxyFix:
-    """Werkzeug's ProxyFix, with our own parsing of the address. ProxyFix parses the header as a list of quoted strings,
-    so a client's quotation mark would hide the entries that our proxies add after it.
-    """
-
-    def with_address(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if address := client_address.behind(environ, hops):
-            environ["REMOTE_ADDR"] = address
+def _behind(app: WSGIApplication, hops: int) -> WSGIApplication:
+    def behind(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ[PEER] = environ.get("REMOTE_ADDR") or ""
+        environ.update(client_address.behind(environ, hops))
         return app(environ, start_response)
 
-    return ProxyFix(with_address, x_for=0, x_proto=1)
+    return behind
 
 
 def trust_this_machine(app: Flask) -> None:

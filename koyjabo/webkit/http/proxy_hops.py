@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from koyjabo.network import client_address
 
-BEFORE_PROXIES = "werkzeug.proxy_fix.orig"
+PEER = "koyjabo.peer"
+"""Key in the environment of a request through trusted proxies, with the address that it came from."""
+
 MOST_SHOWN = 10
 
 
@@ -24,7 +26,7 @@ def hops(environ: Mapping[str, Any]) -> list[Hop]:
     """The hops: from 0 trusted proxies (the peer's address) up to one per entry of X-Forwarded-For, at most
     MOST_SHOWN.
     """
-    peer = environ.get(BEFORE_PROXIES, environ).get("REMOTE_ADDR") or ""
+    peer = environ.get(PEER) or environ.get("REMOTE_ADDR") or ""
     named = client_address.hops(environ, MOST_SHOWN)
     return [Hop(number, address or peer) for number, address in enumerate([peer, *named])]
 
@@ -33,4 +35,4 @@ def in_force(environ: Mapping[str, Any], trusted: int) -> int:
     """The number of proxies trusted in this request: `trusted`. If it is 0, a proxy on this machine still counts in
     development.
     """
-    return trusted or min(int(BEFORE_PROXIES in environ), len(hops(environ)) - 1)
+    return trusted or min(int(PEER in environ), len(hops(environ)) - 1)

@@ -29,7 +29,7 @@ WELL_FORMED = re.compile(r"[A-Za-z0-9._\-]{8,64}", re.ASCII)
 
 PUBLIC_PATHS = (
     *("/api/visitor/", "/api/events", "/api/stats", "/api/pulse", "/api/receipt", "/api/stream"),
-    *("/v.gif", "/badge.", "/healthz", "/readyz"),
+    *("/v.gif", "/badge.", "/healthz", "/readyz", "/socket.io/"),
 )
 """Paths that any origin may call without credentials, because the app may be served from another host."""
 
@@ -41,8 +41,6 @@ COMMUNITY_STREAM = re.compile(r"/api/communities/[^/]+/stream/?")
 """Paths that any origin may call, with or without a token. With cookies, only pages from ALLOWED_ORIGINS may
 call them.
 """
-
-SOCKETIO_PATH = "/socket.io/"
 
 SECRET_PATHS = ("/reset-password/", "/share/", "/n/")
 """Pages with a secret URL. Other pages must not receive it as `Referer`, and search engines must not list it."""
@@ -100,14 +98,16 @@ WITH_COOKIES = [
 ]
 PUBLIC_PREFLIGHT = [
     ("Access-Control-Allow-Methods", "GET, POST"),
-    ("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-None-Match"),
+    # Monitoring scripts add their own headers. `*` does not include Authorization (Fetch, 4.9).
+    ("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-None-Match, *"),
     ("Access-Control-Max-Age", "86400"),
 ]
 PRIVATE_PREFLIGHT = [
     ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE"),
-    ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, X-CSRF-TOKEN"),
     ("Access-Control-Max-Age", "86400"),
 ]
+"""Allows the headers that the browser names, because `*` has no meaning with credentials."""
+
 
 LAST_RESORT_STATUS = "500 Internal Server Error"
 LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.code, "details": {}}).encode()
@@ -136,7 +136,6 @@ class Rule:
 
 PUBLIC = Rule("cross-origin", ANY_ORIGIN, PUBLIC_PREFLIGHT)
 STATIC = Rule("cross-origin", ANY_ORIGIN[:1])
-SOCKETIO = Rule("cross-origin", [])
 OURS = Rule("same-origin", [])
 FRAME = Rule("cross-origin", [], pages=FRAMED_PAGES)
 SECRET = Rule("same-origin", [("X-Robots-Tag", "noindex")], referrer="no-referrer")
@@ -187,7 +186,9 @@ class ResponseHeaders:
             return start_response(status, [*headers, *added, (REQUEST_ID, own_id)], *error)
 
         if rule.preflight and environ["REQUEST_METHOD"] == "OPTIONS":
-            start("204 No Content", rule.preflight)
+            names = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
+            repeated = [("Access-Control-Allow-Headers", names)] if names and rule is not PUBLIC else []
+            start("204 No Content", [*rule.preflight, *repeated])
             return []
         try:
             return self._app(environ, start)
@@ -212,7 +213,7 @@ class ResponseHeaders:
             return FRAME
         if path == WORKER_PATH:
             return WORKER
-        return SOCKETIO if path.startswith(SOCKETIO_PATH) else OURS
+        return OURS
 
 
 def _is_page(headers: Headers) -> bool:

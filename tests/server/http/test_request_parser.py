@@ -33,6 +33,7 @@ REQUESTS = {
     "in chunks with trailers": CHUNKS + b"1;a=b\r\nx\r\n0\r\nX-A: b\r\n\r\n",
     "after empty lines": b"\r\n\r\n" + head("GET", "/"),
     "with bytes over 127": head("GET", "/").replace(b"/ ", b"/\xff?\xe0\xa6 ", 1),
+    "with an absolute target": head("GET", "HTTP://example.com:8080/a?b=http://c"),
     "that asks for an upgrade": head("GET", "/", "Upgrade: websocket", "Connection: Upgrade"),
     "that asks for an upgrade with a body": head("POST", "/", *H2C, "Content-Length: 2") + b"ab",
     "that asks for an upgrade with chunks": head("POST", "/", *H2C, "Transfer-Encoding: chunked") + chunked(b"a", b"b"),
@@ -87,7 +88,7 @@ def test_larger_bodies_are_read_at_their_path_alone_and_32_at_once():
         assert not parser.is_too_large
     with pytest.raises(Refused) as refused:
         parsers[-1].feed(head("POST", "/list", "Content-Length: 1000"))
-    assert b"\r\nRetry-After: 1\r\n" in refused.value.response()
+    assert b"\r\nRetry-After: 1\r\nAccess-Control-Expose-Headers: Retry-After\r\n" in refused.value.response()
     parsers[0].feed(b"x")
     assert (parsers[0].is_complete, len(parsers[0].body)) == (True, 1000)
     parsers[0].begin()

@@ -42,6 +42,33 @@ def test_query_may_have_any_bytes_in_it(sqlite_server):
             assert connection.send(handshake).answer("GET").status == 101
 
 
+def test_absolute_target_is_accepted_and_its_authority_replaces_host(connection):
+    """Forwarding clients send it (RFC 9112, 3.2.2)."""
+    for target, status in {
+        "http://live.example.com/healthz": 200,
+        "HTTP://live.example.com:8080/healthz?a=b": 200,
+        "https://[2001:db8::1]/api/stats": 200,
+        "http://live.example.com": 200,
+        "http://live.example.com?utm_source=a": 200,
+        "http://live.example.com//nowhere": 404,
+    }.items():
+        assert connection.ask("GET", target).status == status, target
+    page = connection.ask("GET", "http://live.example.com:8080").body
+    assert b'<meta property="og:image" content="http://live.example.com:8080/static/' in page
+    old = head("GET", "http://live.example.com").replace(b"1.1", b"1.0").replace(b"Host: localhost\r\n", b"")
+    assert b'content="http://live.example.com/static/' in connection.send(old).answer("GET").body
+
+
+def test_absolute_target_registers_a_visit_and_opens_a_socket(sqlite_server):
+    before, body = sqlite_server.stats().total, b'{"visitorId": "forwarded", "visitId": "1"}'
+    with Connection(sqlite_server.port) as connection:
+        asked = head("POST", f"http://localhost:{sqlite_server.port}{REGISTER}", f"Content-Length: {len(body)}")
+        assert connection.send(asked + body).answer().json["visit"]["ordinal"] == before + 1
+    with Connection(sqlite_server.port) as connection:
+        handshake = upgrade("/").replace(b"GET /", b"GET http://localhost/")
+        assert connection.send(handshake).answer("GET").status == 101
+
+
 def test_client_that_goes_away_before_its_answer_disturbs_no_other(sqlite_server):
     before = sqlite_server.stats().total
     with sqlite_server.database.locked():

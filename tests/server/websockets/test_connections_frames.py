@@ -137,7 +137,7 @@ def test_after_our_close_frame_nothing_else_is_said(server, client):
 
 # Closing.
 
-WELCOME = [1000, 1003, 1007, 1011, 3000, 4999]
+WELCOME = [1000, 1003, 1007, 1011, 1014, 3000, 4999]
 WRONG_CLOSES = {
     **{close(code): PROTOCOL_ERROR for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)},
     frame(b"\x03", 0x8): PROTOCOL_ERROR,

@@ -1,4 +1,4 @@
-"""A script that runs the product's server with an application's Socket.IO handlers.
+"""A script that runs the product's server with an application's Socket.IO handlers, and plain sockets that echo.
 
 The public test suites of the protocols expect these handlers.
 """
@@ -27,7 +27,33 @@ def create_echo_app(create_app, settings, wiring):
 
     socketio.server_options.update(max_http_buffer_size=MOST_BYTES)
     register(socketio)
-    return create_app(*settings, **wiring)
+    app = create_app(*settings, **wiring)
+    app.wsgi_app = echoing(app.wsgi_app)
+    return app
+
+
+class Echo:
+    """The owner of plain sockets that send each message back."""
+
+    largest_message = MOST_BYTES
+    pings = True
+
+    def received(self, connection, message):
+        from koyjabo.realtime.frames import BINARY, TEXT, frame
+
+        connection.write(frame(message, TEXT if isinstance(message, str) else BINARY))
+
+    def ended(self, connection, code): ...
+
+
+def echoing(app):
+    def with_echo(environ, start_response):
+        if environ["PATH_INFO"] == "/" and "HTTP_UPGRADE" in environ:
+            environ["koyjabo.websockets"].accept(environ, Echo()).start()
+            return []
+        return app(environ, start_response)
+
+    return with_echo
 
 
 def register(socketio) -> None:

@@ -20,11 +20,11 @@ def site(sqlite_database):
         yield site
 
 
-def assert_readable_from_anywhere(answer):
+def assert_readable_from_anywhere(answer, exposes: bool = True):
     assert answer.headers.getlist("Access-Control-Allow-Origin") == ["*"]
     assert "Access-Control-Allow-Credentials" not in answer.headers
     assert "Set-Cookie" not in answer.headers
-    assert named(answer, "Access-Control-Expose-Headers") >= {"etag", "retry-after"}
+    assert not exposes or named(answer, "Access-Control-Expose-Headers") >= {"etag", "retry-after"}
 
 
 def named(answer, header: str) -> set[str]:
@@ -94,6 +94,39 @@ def test_preflight_allows_what_our_clients_send(site):
         assert {"content-type", "idempotency-key", "if-none-match"} <= named(answer, "Access-Control-Allow-Headers")
         assert {"get", "post"} <= named(answer, "Access-Control-Allow-Methods")
         assert int(answer.headers["Access-Control-Max-Age"]) >= 600
+
+
+TRACING = ("sentry-trace", "baggage", "traceparent", "tracestate", "x-datadog-trace-id", "newrelic", "b3", "request-id")
+"""Headers that monitoring scripts add to each request of a page."""
+
+
+def test_preflight_allows_headers_of_monitoring_scripts(site):
+    """`*` allows any header but Authorization, and only without credentials (Fetch, 4.9)."""
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": ",".join(TRACING)}
+    for path in ("/api/visitor/register", "/api/events", "/api/stats", "/api/stream", "/socket.io/"):
+        answer = site.client.options(path, headers={**ELSEWHERE, **asked})
+        assert answer.status_code == 204
+        assert_readable_from_anywhere(answer, exposes=False)
+        assert {"*", "authorization"} <= named(answer, "Access-Control-Allow-Headers")
+
+
+def test_refusals_of_socketio_are_readable_from_anywhere(site):
+    poll = "/socket.io/?EIO=4&transport=polling"
+    requests = {
+        "no protocol": ("GET", "/socket.io/"),
+        "another protocol": ("GET", "/socket.io/?EIO=3&transport=polling"),
+        "no transport": ("GET", "/socket.io/?EIO=4&transport=smoke"),
+        "unknown client": ("GET", f"{poll}&sid=x"),
+        "message of nobody": ("POST", f"{poll}&sid=x"),
+        "no method": ("PUT", poll),
+        "a script": ("GET", f"{poll}&j=0"),
+        "no handshake": ("GET", "/socket.io/?EIO=4&transport=websocket"),
+    }
+    for what, (method, path) in requests.items():
+        for headers in (ELSEWHERE, {}):
+            answer = site.client.open(path, method=method, headers=headers)
+            assert answer.status_code in (400, 405), what
+            assert_readable_from_anywhere(answer)
 
 
 def test_last_slash_makes_no_difference(site):
