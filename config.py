@@ -28,6 +28,7 @@ DATABASES_OF_ADDRESSES = {
 }
 """Settings that name MaxMind databases, with the remedy if one cannot be used."""
 
+NAMES = {str(field.alias) for field in Settings.model_fields.values()}
 AS_NUMBER = "autonomous_system_number"
 
 
@@ -40,7 +41,7 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
 
     Raises SettingsError for the first setting that cannot be used. An empty value counts as not set.
     """
-    given = _given(overrides or {})
+    given = {name: _text(name, value) for name, value in _given(overrides or {}).items()}
     made = {"secret_key", "database_url"} - {name.lower() for name in given}
     given["ENVIRONMENT"] = _environment(given)
     try:
@@ -63,19 +64,17 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
 
 def _secret_key(settings: Settings, instance: Path) -> str:
     """SECRET_KEY, or the key that SECRET_KEY_FILE or a development server keeps in a file. Raises SettingsError."""
-    file = settings.secret_key_file
-    if settings.secret_key or (not file and settings.environment == "production"):
+    if settings.secret_key or (not settings.secret_key_file and settings.environment == "production"):
         return settings.secret_key
+    file = settings.secret_key_file or str(instance / "secret_key")
     try:
-        kept = operator_secrets.load_or_create(Path(file) if file else instance / "secret_key")
+        kept = operator_secrets.load_or_create(Path(file))
     except (OSError, UnicodeDecodeError) as error:
-        if not file:
-            raise
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise SettingsError(
             f"SECRET_KEY_FILE is {file!r}, which cannot be read or created: {why}. Choose a writable file."
         ) from None
-    if file and not kept:
+    if not kept:
         raise SettingsError(
             f"SECRET_KEY_FILE is {file!r}, which is empty. Write the server's previous key into it, or remove it so "
             "that the next start generates a new one."
@@ -106,14 +105,40 @@ def keep_file() -> None:
     """Put the settings of `.env` into the environment, so that processes forked later have the same settings even if
     the file changes.
     """
-    os.environ.update({**_given({}), FILE_KEPT: "1"})
+    kept = {**_given({}), FILE_KEPT: "1"}
+    os.environ.update({name: os.fsdecode(value.encode(errors="surrogateescape")) for name, value in kept.items()})
 
 
 def _given(overrides: Mapping[str, Any]) -> dict[str, Any]:
     given = _set(os.environ) | _set(overrides)
     if _environment(given) == "development" and FILE_KEPT not in given:
-        given = _set(dotenv_values(ROOT / ".env")) | given
+        given = _set(_read_file(ROOT / ".env")) | given
     return given
+
+
+def _text(name: str, value: Any) -> Any:
+    """A value, which is UTF-8 in any locale. Raises SettingsError for a setting that is not."""
+    try:
+        if isinstance(value, str):
+            value.encode()
+        return value
+    except UnicodeEncodeError:
+        pass
+    try:
+        return os.fsencode(value).decode()
+    except ValueError:
+        if name in NAMES or name.startswith(login_providers.PREFIX):
+            raise SettingsError(f"{name} is not UTF-8 text.") from None
+        return value
+
+
+def _read_file(file: Path) -> dict[str, str | None]:
+    """The settings in a file, which may be missing. Raises SettingsError."""
+    try:
+        return dotenv_values(file)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SettingsError(f"{file} cannot be read: {why}.") from None
 
 
 def _set(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,11 +155,13 @@ def _databases(name: str, text: str, instance: Path, remedy: str) -> str:
     files = [str(instance / name) for name in text.split(os.pathsep) if name]
     for file in files:
         try:
+            open(file, "rb").close()  # for the system's reason
             with maxminddb.open_database(file) as database:
                 _, record = next(iter(database), (None, {}))
-        except (OSError, ValueError, maxminddb.InvalidDatabaseError):
+        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
+            reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
             raise SettingsError(
-                f"{name} names {file!r}, which cannot be read as a MaxMind database; {remedy}."
+                f"{name} names {file!r}, which cannot be read as a MaxMind database{reason}; {remedy}."
             ) from None
         if name == "ASN_DATABASE" and not (isinstance(record, dict) and AS_NUMBER in record):
             raise SettingsError(f"{name} names {file!r}, which has no AS numbers; {remedy}.")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BY_CONTRACT = {"itsdangerous", "jinja2", "markupsafe", "pydantic-core"}
 """Documented dependencies of Flask and pydantic."""
 
-DATA = {"tzdata"}
+DATA = {"crawler-user-agents", "tzdata"}
 """Declared but not imported."""
 
 IMPORT = re.compile(r"^\s*(?:from (\w+)[\w.]* import |import (\w+)[\w.]*(?: as \w+)?(?:  #.*)?$)", re.MULTILINE)

@@ -31,12 +31,13 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     with app.app_context():
         snapshot = opening_queries.prepare(settings.database, settings.starting_total, clock)
         app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
-    # Do this before any response, because the database may have been rolled back in the meantime.
-    services[CountingServices].visits.stats()
-    services[AccountServices].second_factors.end_sessions_without()
-    services[WebhookServices].sealer.seal_urls()
-    if creates_admin:
-        _make_first_admin(settings, services[AccountServices].credentials)
+    with engine.translated_errors():
+        # Do this before any response, because the database may have been rolled back in the meantime.
+        services[CountingServices].visits.stats()
+        services[AccountServices].second_factors.end_sessions_without()
+        services[WebhookServices].sealer.seal_urls()
+        if creates_admin:
+            _make_first_admin(settings, services[AccountServices].credentials)
     return services
 
 

@@ -53,7 +53,7 @@ def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Clus
     from koyjabo.cluster.workers_redis import RedisWorkers
 
     client = connect(settings.redis_url)
-    outbox = RedisOutbox(runtime, client.ping, signals.redis_returned.send)
+    outbox = RedisOutbox(runtime, client, signals.redis_returned.send)
     bus = RedisBus(client, outbox, runtime, signals, settings.publish_interval_ms / 1000)
     return Cluster(RedisWorkers(client, outbox), bus, SharedRedis(client, outbox), bus)
 

@@ -30,12 +30,12 @@ Send = Callable[[], object]
 class RedisOutbox:
     """Sends queued messages in rounds.
 
-    It keeps only the latest message per key, so memory stays bounded while Redis is unreachable. `ping` checks that
-    Redis responds. `on_return` is called when Redis responds again after an outage.
+    It keeps only the latest message per key, so memory stays bounded while Redis is unreachable. `on_return` is called
+    when Redis responds again after an outage.
     """
 
-    def __init__(self, runtime: Runtime, ping: Callable[[], object], on_return: Callable[[], object]) -> None:
-        self._ping = ping
+    def __init__(self, runtime: Runtime, client: RedisClient, on_return: Callable[[], object]) -> None:
+        self._client = client
         self._on_return = on_return
         self.reachable = True
         self._runtime = runtime
@@ -91,7 +91,7 @@ class RedisOutbox:
             send()
             self._record_success()
         except (redis.RedisError, OSError) as error:
-            if self.reachable:
+            if not self._client.note("send", error) and self.reachable:
                 log.error("redis_unreachable cause=%r", str(error))
             self.reachable = False
             return False
@@ -104,7 +104,8 @@ class RedisOutbox:
         to send succeeds anyway.
         """
         if not self.reachable:
-            self._ping()
+            self._client.probe()
+            self._client.note("send")
             self.reachable = True
             log.warning("redis_recovered")
             self._on_return()

@@ -73,7 +73,8 @@ class Listener:
             try:
                 self._listen(connection)
             except (redis.RedisError, OSError) as error:
-                log.info("bus_interrupted cause=%r", str(error))
+                if not self._client.note("listen", error):
+                    log.info("bus_interrupted cause=%r", str(error))
             except Exception:
                 log.exception("bus_failed")
             finally:
@@ -108,6 +109,7 @@ class Listener:
         if kind == b"message":
             self._deliver(*rest)
         elif kind == b"subscribe":
+            self._client.note("listen")
             self._deliver(rest[0], None)
 
     def _deliver(self, name: bytes, data: bytes | None) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.connection import parse_url
-from redis.exceptions import NoScriptError
+from redis.exceptions import AuthorizationError, NoScriptError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -26,6 +26,12 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 1.0
 WATCH_S = 1.0
 """How often a Sentinel is asked for the master, s."""
+
+REFUSALS = (redis.ResponseError, redis.AuthenticationError, AuthorizationError)
+"""Errors of a Redis that responds: a wrong password, a missing right, no memory, a replica."""
+
+PROBES = (("EVAL", "return redis.call('EXISTS', KEYS[1])", 1, "koyjabo:probe"), ("PUBLISH", "koyjabo:workers", ""))
+"""A command of each kind that this program needs. Workers ignore the empty message."""
 
 KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, probes: detects a dead peer in 15 s
 
@@ -73,7 +79,23 @@ class RedisClient:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+        self._refusals: dict[str, str] = {}  # by task
         self.is_closed = False
+
+    @property
+    def refusal(self) -> str:
+        """Why Redis refuses one of this worker's tasks, in its own words; "" if it refuses none."""
+        return next(iter(self._refusals.copy().values()), "")
+
+    def note(self, task: str, error: Exception | None = None) -> bool:
+        """Note how a task's last command ended. Logs the first of its refusals. Returns whether `error` is one."""
+        if not isinstance(error, REFUSALS):
+            self._refusals.pop(task, None)
+            return False
+        if task not in self._refusals and str(error) not in self._refusals.copy().values():
+            log.error("redis_refused cause=%r", str(error))
+        self._refusals.setdefault(task, str(error))
+        return True
 
     def origin(self) -> str:
         """The name of the current server. After it changes, the data may be older. Does not block."""
@@ -90,8 +112,10 @@ class RedisClient:
                 pipe.execute_command(*command)  # type: ignore[no-untyped-call]
             return pipe.execute()
 
-    def ping(self) -> object:
-        return self._client.ping()
+    def probe(self) -> None:
+        """Check that Redis responds and allows what this program needs. Raises redis.RedisError or OSError."""
+        for command in PROBES:
+            self.run(*command)
 
     def new_connection(self) -> Any:
         """A new redis-py connection for subscriptions, not yet connected. It does not count towards the pool's

@@ -62,6 +62,10 @@ class Workers(Protocol):
     def redis_ms(self) -> float | None:
         """Duration of the last call to Redis, ms; None without Redis, or if Redis did not respond."""
 
+    @property
+    def redis_refusal(self) -> str:
+        """Why Redis refuses this worker, in its own words; "" if it does not."""
+
     def report(self, worker: Worker) -> None:
         """Report the current state of this worker. A worker that has not reported for some seconds counts as gone."""
 
@@ -75,6 +79,7 @@ class MemoryWorkers:
     def __init__(self) -> None:
         self.own_id = uuid.uuid4().hex
         self.redis_ms: float | None = None
+        self.redis_refusal = ""
         self._own: list[Worker] = []
 
     def report(self, worker: Worker) -> None:

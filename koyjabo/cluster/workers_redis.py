@@ -23,6 +23,7 @@ class RedisWorkers:
     def __init__(self, client: RedisClient, outbox: RedisOutbox) -> None:
         self.own_id = uuid.uuid4().hex
         self._script = redis_client.load(client, __file__, "workers")
+        self._client = client
         self._outbox = outbox
         self._own: list[Worker] = []
         self._all: list[Worker] = []
@@ -31,6 +32,10 @@ class RedisWorkers:
     @property
     def redis_ms(self) -> float | None:
         return self._took_ms if self._outbox.reachable else None
+
+    @property
+    def redis_refusal(self) -> str:
+        return self._client.refusal
 
     def report(self, worker: Worker) -> None:
         self._own = [worker]

@@ -170,7 +170,8 @@ class PostgresStore:
                     self._require_known(looked_up.server, site)
                 self._planned = PlannedVisits(looked_up.transaction, connection.server, made.outcomes)
                 self._fence(cursor)  # after the counters, which every transaction locks first
-                cursor.execute(*_message(made))
+                message, parameters = _message(made)
+                cursor.execute(connection.durable + message, parameters)
         except DatabaseRolledBack:
             with suppress(*UNAVAILABLE), connection.cursor() as cursor:
                 cursor.execute("ROLLBACK")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock
 from koyjabo.counting.records import CounterSnapshot
-from koyjabo.database.engine import exclusive, is_up_to_date, migrate, snapshot, translated_errors
+from koyjabo.database.engine import exclusive, is_up_to_date, migrate, require_rights, snapshot, translated_errors
 from koyjabo.models import SITE, Adjustment, Counter, DailyVisits, Visit
 from koyjabo.models.ledger import START
 
@@ -40,7 +40,10 @@ def _present_figures(clock: Clock) -> CounterSnapshot | None:
     with snapshot() as connection, Session(connection) as session:
         connection.exec_driver_sql(limits())
         counter = session.get(Counter, SITE) if is_up_to_date(session) else None
-        return _figures(session, counter, clock) if counter else None
+        if counter is None:
+            return None
+        require_rights(session)
+        return _figures(session, counter, clock)
 
 
 def _figures(session: Session, counter: Counter, clock: Clock) -> CounterSnapshot:

@@ -20,18 +20,25 @@ from sqlalchemy.pool import NullPool
 
 from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
 from koyjabo.core.extensions import db
+from koyjabo.database.outage_causes import waiting_helps
 from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
 
 log = logging.getLogger(__name__)
 
-PERMANENT = {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS}
-"""File system errors that a retry cannot fix."""
+PERMANENT = {
+    *(errno.EACCES, errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ELOOP),
+    *(errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS),
+}
+"""Errors of the system that a retry cannot fix."""
 
 SNAPSHOT: dict[str, dict[str, Any]] = {
     "sqlite": {"snapshot": True},  # see `_begin`
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
 }
 """Connection options by dialect, for transactions that see one consistent state and do not block writers."""
+
+WITHOUT_CURSOR = {"stream_results": False, "yield_per": None}
+"""Options of a statement that returns nothing, in a transaction whose queries use a cursor of the server."""
 
 MAX_LOCK_ATTEMPTS = 10
 """Maximum number of attempts to lock all tables. An attempt fails after a deadlock with a transaction that holds one
@@ -77,11 +84,21 @@ def engine_options(database: URL) -> dict[str, Any]:
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
     """Begin a SQLite transaction, because the driver does not. Uses IMMEDIATE, because a transaction that reads first
-    and writes later may fail to get the lock.
+    and writes later may fail to get the lock. PostgreSQL's commits wait for the disk.
     """
+    driver: Any = connection.connection.driver_connection
+    options = connection.get_execution_options()
     if connection.dialect.name == "sqlite":
-        snapshot = connection.get_execution_options().get("snapshot")
-        connection.exec_driver_sql("BEGIN" if snapshot else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if options.get("snapshot") else "BEGIN IMMEDIATE")
+    elif driver.durable and not driver.autocommit and not options.get("postgresql_readonly"):
+        connection.exec_driver_sql(driver.durable, execution_options=WITHOUT_CURSOR)
+
+
+LACKED = text("""
+SELECT name FROM unnest(:tables) AS name, to_regclass(name) AS known WHERE NOT (
+    has_table_privilege(known, 'SELECT') AND has_table_privilege(known, 'INSERT')
+    AND has_table_privilege(known, 'UPDATE') AND has_table_privilege(known, 'DELETE'))
+""")
 
 
 @contextmanager
@@ -159,15 +176,18 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except (OperationalError, sqlite3.OperationalError) as error:
-        raise LedgerUnavailable from error
+        driver = getattr(error, "orig", error)
+        raise (LedgerUnavailable() if waiting_helps(driver) else _unusable(str(driver))) from error
     except (DBAPIError, sqlite3.DatabaseError) as error:
-        raise _unusable(str(getattr(error, "orig", error)).strip()) from error
+        raise _unusable(str(getattr(error, "orig", error))) from error
     except OSError as error:
-        raise (_unusable(str(error)) if error.errno in PERMANENT else LedgerUnavailable()) from error
+        reason = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+        raise (_unusable(reason) if error.errno in PERMANENT else LedgerUnavailable()) from error
 
 
 def _unusable(reason: str) -> UnusableDatabase:
-    return UnusableDatabase(f"DATABASE_URL names a database that cannot be used: {reason}.")
+    reason = " ".join(reason.partition("\nLINE ")[0].split())  # PostgreSQL shows the statement after it
+    return UnusableDatabase(f"DATABASE_URL names a database that cannot be used: {reason.rstrip('.')}.")
 
 
 def is_up_to_date(session: Session) -> bool:
@@ -183,6 +203,13 @@ def is_up_to_date(session: Session) -> bool:
             raise _unusable(f"a newer version of this program has migrated it (revision {stored})")
         return True
     return stored == NEWEST_REVISION
+
+
+def require_rights(session: Session) -> None:
+    """Check that this PostgreSQL role may read and change all tables. Raises UnusableDatabase."""
+    tables = session.scalars(LACKED, {"tables": sorted(db.metadata.tables)}).all()
+    if tables:
+        raise _unusable(f"its role lacks SELECT, INSERT, UPDATE or DELETE on {len(tables)} tables, such as {tables[0]}")
 
 
 def migrate(connection: Connection) -> None:

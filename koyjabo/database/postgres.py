@@ -12,10 +12,12 @@ from _socket import SHUT_RDWR, socket  # the C module, because this code runs bo
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlencode
 
 import psycopg2
 import psycopg2.extensions
 
+from koyjabo.database.outage_causes import AWAY, OLD_PRIMARY, READ_ONLY, REFUSED, STANDBY, cause_of_connecting
 from koyjabo.database.timelines import TIMELINES, ServerTimeline
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 CONNECT = {
     "connect_timeout": 3,
     "application_name": "koyjabo",
+    "client_encoding": "UTF8",  # PGCLIENTENCODING, a role or a database may have another one
     # Detects a dead peer within about 6 s. A server that freezes while it holds the counter row loses it after the same
     # time.
     "keepalives_idle": 3,
@@ -41,6 +44,9 @@ OF_SEVERAL = {"target_session_attrs": "read-write"}
 """Default parameters for several hosts. A pooler only repeats what its server reported when it first connected, so
 `position` asks the server itself.
 """
+
+ORDER_OF_CAUSES = (OLD_PRIMARY, AWAY, READ_ONLY, STANDBY, REFUSED)
+"""If hosts cannot be used for different causes, the first of these is reported: waiting helps unless all refuse."""
 
 STATEMENT_S = 5.0
 ASK_AGAIN_S = 1.0
@@ -60,10 +66,14 @@ TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bi
 later.
 """
 
-POSITION = f"""
-SELECT system_identifier, CASE WHEN current_setting('transaction_read_only') = 'off' THEN {TIMELINE} END
-FROM pg_control_system()
+POSITION = f"SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN {TIMELINE} END FROM pg_control_system()"
+"""A read-only server is not always a standby: hosting services turn `default_transaction_read_only` on when a disk is
+full. Such a server is still read.
 """
+
+COMMITS_LATE = "SELECT current_setting('synchronous_commit') = 'off'"
+COMMIT_NOW = "SET LOCAL synchronous_commit = on; "
+ENCODING = "UTF8"
 
 COMMITTED = f"""
 SELECT CASE WHEN system_identifier = %s AND {TIMELINE} = %s THEN txid_status(%s) END FROM pg_control_system()
@@ -78,8 +88,12 @@ DOES_NOT_SAY = (
 """Errors from services that resemble PostgreSQL without these functions, or that do not permit them."""
 
 
-class OldPrimary(psycopg2.OperationalError):  # type: ignore[misc]
-    """The server's timeline is lower than one seen on another server."""
+class Unreachable(psycopg2.OperationalError):  # type: ignore[misc]
+    """No host can be used. `cause` is one of `outage_causes.CAUSES`."""
+
+    def __init__(self, text: str, cause: str) -> None:
+        super().__init__(text)
+        self.cause = cause
 
 
 class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
@@ -88,6 +102,8 @@ class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
     server: ServerTimeline | None = None
     place = "", ""  # host and port
     distrusted = 0  # `TIMELINES.distrusted` when it was opened
+    durable = ""
+    """SQL that makes the transaction's commit wait for the disk, because the operator's settings do not."""
 
 
 OnOpened = Callable[[PostgresConnection], object]
@@ -104,13 +120,18 @@ def limits(statement_s: float = STATEMENT_S) -> str:
 
 
 def dsn(url: URL) -> str:
-    """The URL for libpq, with its password."""
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    """The URL for libpq, with its password. Everything is in the query, because SQLAlchemy writes spaces there as `+`,
+    and does not escape all of the rest.
+    """
+    host = unquote(url.host) if url.host else None
+    parts = {"host": host, "port": url.port, "user": url.username, "password": url.password, "dbname": url.database}
+    given = {name: value for name, value in parts.items() if value}
+    return f"postgresql://?{urlencode({**given, **url.query}, doseq=True, quote_via=quote)}"
 
 
 def connect(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresConnection:
-    """Open a connection in autocommit mode; callers begin transactions themselves. Raises psycopg2.OperationalError if
-    no host can be used, and OldPrimary if that is because of an old primary.
+    """Open a connection in autocommit mode; callers begin transactions themselves. Raises Unreachable if no host can be
+    used.
     """
     failures: list[psycopg2.OperationalError] = []
     for parameters in sorted(_places(dsn), key=lambda host: TIMELINES.silent.get(_place(host), 0)):
@@ -123,10 +144,13 @@ def connect(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresCon
             failures.append(error)
             if time.monotonic() - began > SLOW_S:
                 TIMELINES.silent[_place(parameters)] = time.monotonic()
-    failure = _of_all(failures)
-    if not isinstance(failure, OldPrimary):
+    causes = {cause_of_connecting(failure) for failure in failures}
+    cause = next(cause for cause in ORDER_OF_CAUSES if cause in causes)
+    if cause != OLD_PRIMARY:
         TIMELINES.refusal = ""
-    raise failure
+    # libpq repeats itself if it tries to connect with TLS first, then without.
+    texts = [" ".join(dict.fromkeys(str(failure).split("\n"))) for failure in failures]
+    raise Unreachable("; ".join(" ".join(text.split()) for text in texts), cause)
 
 
 def connect_in_transactions(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresConnection:
@@ -158,24 +182,36 @@ def _connect_to(parameters: dict[str, Any], opened: OnOpened) -> PostgresConnect
         connection.place = _place(parameters)
         opened(connection)
         connection.autocommit = True
+        _require_encoding(connection)
         connection.distrusted, connection.server = TIMELINES.distrusted, server_of(connection)
         if connection.server is not None and not TIMELINES.admits(connection.server):
-            raise OldPrimary(TIMELINES.refusal)
+            raise Unreachable(TIMELINES.refusal, OLD_PRIMARY)
+        connection.durable = _durable(connection)
     except BaseException:
         close(connection)
         raise
     return connection
 
 
-def _of_all(failures: list[psycopg2.OperationalError]) -> psycopg2.OperationalError:
-    first, *others = sorted(failures, key=lambda failure: type(failure) is psycopg2.OperationalError)
-    return type(first)("; ".join(str(failure).strip() for failure in (first, *others))) if others else first
+def _require_encoding(connection: PostgresConnection) -> None:
+    """Check that the database stores all of Unicode. Raises Unreachable."""
+    encoding = connection.get_parameter_status("server_encoding")
+    if encoding not in (ENCODING, None):
+        raise Unreachable(
+            f"its encoding is {encoding}, which cannot store all texts; create one with ENCODING '{ENCODING}'", REFUSED
+        )
+
+
+def _durable(connection: PostgresConnection) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(COMMITS_LATE)
+        return COMMIT_NOW if cursor.fetchone()[0] else ""
 
 
 def position(connection: Any) -> tuple[int, int] | None:
     """The system and current timeline of a connection's server; None if the server does not report them.
 
-    Raises psycopg2.OperationalError if the server refuses writes, as a standby does.
+    Raises Unreachable if the server is a standby.
     """
     with connection.cursor() as cursor:
         try:
@@ -184,7 +220,7 @@ def position(connection: Any) -> tuple[int, int] | None:
             return None
         system, timeline = cursor.fetchone()
     if timeline is None:
-        raise psycopg2.OperationalError("the server accepts no writes: it is a standby")
+        raise Unreachable("the server accepts no writes: it is a standby", STANDBY)
     return system, timeline
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -67,8 +69,8 @@ def connect(
     statement cache refers to it.
 
     Does not create a file that this process has opened before. Raises sqlite3.OperationalError if it is gone, and
-    OSError if the record of opened files cannot be used. `timeout_s` does not limit the wait for other connections that
-    are being opened or closed.
+    OSError if this user may not write it, its log or the record of opened files. `timeout_s` does not limit the wait
+    for other connections that are being opened or closed.
     """
     if path not in _opened:
         _create(path)
@@ -81,9 +83,11 @@ def connect(
 
 
 def open_existing(path: str, timeout_s: float) -> SqliteConnection:
-    """Like `connect`, but does not create the file or change its mode."""
+    """Like `connect`, but does not create the file or change its mode. Raises OSError if this user may not use it."""
     if _number_of(path) is None:
-        raise sqlite3.OperationalError(f"the database file {path} cannot be created, or is gone")
+        raise sqlite3.OperationalError(f"the database file {path} is gone")
+    for name in (path, _log_of(path), _index_of(path)):
+        _require_access(name)
     deadline = time.monotonic() + timeout_s
     connection = None
     while connection is None:
@@ -116,7 +120,7 @@ def _try_to_open(path: str, timeout_s: float) -> SqliteConnection | None:
         log = _log_of(path)
         last_database, last_log, *_ = *record.read().decode(errors="replace").split(), "", ""
         if last_database != number and _number_of(log) == last_log:
-            _delete(log, f"{os.path.realpath(path)}-shm")  # of the file that was replaced
+            _delete(log, _index_of(path))  # of the file that was replaced
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()  # opens the log, even of a new file
@@ -166,6 +170,26 @@ def _log_of(path: str) -> str:
     return f"{os.path.realpath(path)}-wal"
 
 
+def _index_of(path: str) -> str:
+    """SQLite's index of the log, which processes share."""
+    return f"{os.path.realpath(path)}-shm"
+
+
+def _require_access(path: str) -> None:
+    """Raise OSError if `path` exists and is not a file that this user may write. SQLite does not give the system's
+    reason. The file must not be opened here, because closing it would release this process's locks.
+    """
+    with suppress(FileNotFoundError):
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        elif not os.access(path, os.R_OK | os.W_OK):
+            number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+        else:
+            return
+        raise OSError(number, os.strerror(number), path)
+
+
 def _number_of(path: str) -> FileNumber | None:
     try:
         status = os.stat(path)
@@ -180,10 +204,11 @@ def _delete(*paths: str) -> None:
 
 
 def _create(path: str) -> None:
-    """Create the file if it is missing. Errors are ignored, because SQLite reports them better."""
+    """Create the file if it is missing. Raises OSError."""
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(OSError):  # it usually exists
+    with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    os.stat(path)  # fails for a link to nowhere
 
 
 def _make_private(path: str) -> None:
@@ -191,7 +216,8 @@ def _make_private(path: str) -> None:
     because closing it would release this process's locks. Errors are ignored, because SQLite reports them better.
     """
     with suppress(OSError):
-        if os.stat(path).st_mode & OF_OTHERS:
+        mode = os.stat(path).st_mode
+        if stat.S_ISREG(mode) and mode & OF_OTHERS:
             for file in (f"{path}.lock", f"{path}.opened", f"{path}-wal", f"{path}-shm", path):
                 with suppress(OSError):  # it does not exist, or belongs to another user
                     os.chmod(file, 0o600)

@@ -82,6 +82,8 @@ def _database(seen: Seen) -> HealthCheck:
         return HealthCheck.of("database", "silent")
     if facts.unsaved is not None:  # reading is not enough; the check of visits shows the cause
         return HealthCheck.of("database", "unwritable", values)
+    if facts.database.unsafe:
+        return HealthCheck.of("database", "unsafe", {"settings": ", ".join(facts.database.unsafe)})
     if not facts.installation.survives_deploy:
         return HealthCheck.of("database", "ephemeral")
     if ms > SLOW_MS:
@@ -123,6 +125,8 @@ def _redis(seen: Seen) -> HealthCheck:
     ms = seen.facts.redis_ms or 0.0
     if not seen.facts.installation.has_redis:
         return HealthCheck.of("redis", "unused")
+    if seen.facts.redis_refusal:
+        return HealthCheck.of("redis", "refused", {"error": seen.facts.redis_refusal})
     if _is_redis_silent(seen):
         return HealthCheck.of("redis", "silent")
     return HealthCheck.of("redis", "slow" if ms > SLOW_MS else "answers", {"ms": round(ms, 1)})

@@ -86,7 +86,12 @@ FINDINGS = {
         N_("Set DATABASE_URL, or put the file on a persistent disk."),
         section="the-server-does-not-start",
     ),
-    "database.unwritable": danger(N_("%(kind)s is read-only.")),
+    "database.unsafe": warning(
+        N_("A crash of the database's machine can lose saved visits, because of its settings: %(settings)s"),
+        N_("Turn these settings on in postgresql.conf, then restart PostgreSQL."),
+        section="a-failover-lost-visits-or-could",
+    ),
+    "database.unwritable": danger(N_("%(kind)s can be read, but saves nothing.")),
     "database.silent": danger(
         N_("The database does not respond."),
         N_("Check that the database runs and that DATABASE_URL is right."),
@@ -131,6 +136,11 @@ FINDINGS = {
         N_("Redis takes %(ms)s ms to respond."),
         N_("Check Redis and the network for other load."),
         section="the-server-is-slow",
+    ),
+    "redis.refused": danger(
+        N_("Redis refuses this server: %(error)s"),
+        N_("Check the user and password in REDIS_URL, and the rights of that user. Visits are still counted."),
+        section="redis-refuses-the-server-redis_refused",
     ),
     "redis.silent": danger(
         N_("Redis does not respond."),
@@ -284,8 +294,18 @@ CAUSES = {
     ),
     "read_only": OutageCause(
         N_("The database accepts no writes."),
-        N_("Give the server's user write access, or make this database the primary again."),
+        N_("Give the server's user write access. Hosting services allow no writes while a disk is full."),
         "the-database-accepts-no-writes",
+    ),
+    "standby": OutageCause(
+        N_("The database is a standby."),
+        N_("Promote it, or name the primary in DATABASE_URL."),
+        "the-database-accepts-no-writes",
+    ),
+    "refused": OutageCause(
+        N_("The database refuses this server."),
+        N_("Check the user, password and options in DATABASE_URL, and the user's rights; the log has the reason."),
+        "the-database-does-not-answer",
     ),
     "away": OutageCause(
         N_("The database does not respond."),

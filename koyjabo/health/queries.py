@@ -39,6 +39,8 @@ WHERE s.slot_type IS DISTINCT FROM 'logical' AND r.state IS DISTINCT FROM 'backu
 """)
 """A role without pg_read_all_stats sees the rows, but not their contents."""
 
+UNSAFE = text("SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY 1")
+
 SCHEMA = text("SELECT max(version_num) FROM alembic_version")
 
 
@@ -70,6 +72,7 @@ class DatabaseFacts(NamedTuple):
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
     webhooks: Standing = Standing()
+    unsafe: tuple[str, ...] = ()  # PostgreSQL's settings that let a crash lose commits
 
 
 class Importing(NamedTuple):
@@ -108,6 +111,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
         Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),
         _rollback(session),
         webhooks.standing(session),
+        () if dialect == "sqlite" else tuple(session.scalars(UNSAFE)),
     )
 
 

@@ -69,6 +69,7 @@ class SystemFacts(NamedTuple):
     clock_off_ms: int | None  # how far the database's clock is ahead of this machine's; None if it is the same clock
     disk: Disk | None  # of `installation.folder`; None if the system does not report it
     redis_ms: float | None  # response time, measured within about the last second; None while Redis is down
+    redis_refusal: str  # why Redis refuses this worker, in its own words; "" if it does not
     workers: list[Worker]
     unsaved: Unsaved | None  # None while visits are being saved
     recounts: RecountState
@@ -82,6 +83,7 @@ UNREAD = SystemFacts(
     clock_off_ms=None,
     disk=None,
     redis_ms=None,
+    redis_refusal="",
     workers=[],
     unsaved=None,
     recounts=RecountState(None, None),
@@ -153,6 +155,7 @@ class System:
         return known._replace(
             disk=free_space.read_disk(self._installation.folder),
             redis_ms=self._workers.redis_ms,
+            redis_refusal=self._workers.redis_refusal,
             workers=self._workers.live(),
             unsaved=self.unsaved(),
             now_ms=self._clock.now_ms(),
@@ -228,17 +231,19 @@ class Readiness:
     Redis.
     """
 
-    def __init__(self, visits: Visits, lag_s: Callable[[], float], redis_responds: Callable[[], bool] | None) -> None:
+    def __init__(
+        self, visits: Visits, lag_s: Callable[[], float], redis_responds: Callable[[], bool] | None, workers: Workers
+    ) -> None:
         self._visits = visits
         self._lag_s = lag_s
         self._redis_responds = redis_responds
+        self._workers = workers
 
     def checks(self) -> dict[str, Ready]:
         """Results by name: `database`, `writer`, `loop`, and `redis` if it is used. Never raises."""
         checks = {"database": self._database(), "writer": self._writer(), "loop": self._loop()}
         if self._redis_responds is not None:
-            responds = self._redis_responds()
-            checks["redis"] = Ready(responds, error=None if responds else "It does not respond.")
+            checks["redis"] = self._redis(self._redis_responds())
         return checks
 
     @property
@@ -251,6 +256,11 @@ class Readiness:
         stale = self._visits.stats().stale
         took_ms = round((time.perf_counter() - began) * 1000, 1)
         return Ready(not stale, took_ms, (TIMELINES.refusal or "It does not respond.") if stale else None)
+
+    def _redis(self, responds: bool) -> Ready:
+        if self._workers.redis_refusal:
+            return Ready(False, error="It refuses this server.")
+        return Ready(responds, error=None if responds else "It does not respond.")
 
     def _writer(self) -> Ready:
         """Check the commit queue. This fails well before visitors get a 503, which happens after 5 s."""
@@ -269,7 +279,7 @@ class Readiness:
 
 def _memory_kb() -> int | None:
     with suppress(OSError):
-        return int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+        return int(MEMORY.read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
     return None
 
 
@@ -303,4 +313,5 @@ def _installation(settings: Settings, has_redis: bool) -> Installation:
 
 def build_readiness(base: Base) -> Readiness:
     observability = base.services[ObservabilityServices]
-    return Readiness(base.services[CountingServices].visits, observability.lag_s, observability.redis_responds)
+    visits, workers = base.services[CountingServices].visits, base.cluster.workers
+    return Readiness(visits, observability.lag_s, observability.redis_responds, workers)

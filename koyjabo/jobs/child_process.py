@@ -177,7 +177,7 @@ def _lower_priority(pid: int) -> None:
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
     with suppress(OSError):
-        Path(f"/proc/{pid}/oom_score_adj").write_text(KILLED_FIRST)
+        Path(f"/proc/{pid}/oom_score_adj").write_text(KILLED_FIRST, encoding="utf-8")
     call = IOPRIO_SET.get(platform.machine()) if sys.platform == "linux" else None
     if call:
         ctypes.CDLL(None).syscall(call, 1, pid, IDLE_CLASS)  # 1: a process

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -242,20 +243,23 @@ def _pieces(rules: Sequence[Any]) -> Iterator[list[Any]]:
 
 @cache
 def _crawler_names() -> CrawlerNames:
-    from crawleruseragents import CRAWLER_USER_AGENTS_DATA as KNOWN
-
-    words = json.loads(WORDS.read_text())
-    names = CrawlerNames(
+    known, words = _known_crawlers(), json.loads(WORDS.read_text(encoding="utf-8"))
+    return CrawlerNames(
         crawlers=_matcher(
-            (*DECLARATIONS, *(crawler["pattern"] for crawler in KNOWN if LIBRARY not in crawler["tags"]))
+            (*DECLARATIONS, *(crawler["pattern"] for crawler in known if LIBRARY not in crawler["tags"]))
         ),
-        libraries=_matcher(crawler["pattern"] for crawler in KNOWN if LIBRARY in crawler["tags"]),
+        libraries=_matcher(crawler["pattern"] for crawler in known if LIBRARY in crawler["tags"]),
         words=_matcher(f"(?i:{word})" for word in words["words"]),
         # The Rust engine has no look-around.
         lookarounds=re.compile("|".join(words["lookarounds"]), re.IGNORECASE),
     )
-    KNOWN.clear()  # frees megabytes, mostly examples
-    return names
+
+
+def _known_crawlers() -> Any:
+    """The list in `crawleruseragents`. The package itself opens it in the locale's encoding."""
+    package = find_spec("crawleruseragents")
+    assert package is not None
+    return json.loads(Path(str(package.origin)).with_name("crawler-user-agents.json").read_text(encoding="utf-8"))
 
 
 def _matcher(patterns: Iterable[str]) -> Any:

@@ -65,4 +65,4 @@ def _form() -> Form[Body]:
 
 def _icons() -> list[str]:
     sprite = FOLDER / "vendor" / "icons.svg"
-    return re.findall(r'id="([^"]+)"', sprite.read_text()) if sprite.is_file() else []
+    return re.findall(r'id="([^"]+)"', sprite.read_text(encoding="utf-8")) if sprite.is_file() else []

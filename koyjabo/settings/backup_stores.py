@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
+
+from koyjabo.settings import url_options
 
 SCHEME = "s3"
 INSTALL = "pip install 'koyjabo[s3]'"
@@ -45,7 +47,7 @@ def s3_url(value: str) -> S3Url:
 def _parsed(value: str) -> S3Url:
     """Parse a URL. Raises ValueError for any invalid URL."""
     parts = urlsplit(value)
-    options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)) if parts.query else {}
+    options = url_options.parse(parts.query)
     endpoint, path = urlsplit(options.get("endpoint", "https://")), parts.path.removeprefix("/")
     if (
         parts.scheme != SCHEME
@@ -55,6 +57,9 @@ def _parsed(value: str) -> S3Url:
         or endpoint.scheme not in ("http", "https")
         or ("endpoint" in options and not endpoint.hostname)
         or endpoint.username is not None
+        or endpoint.port == 0  # raises ValueError if it is not a number
+        or endpoint.query
+        or endpoint.fragment
         or not _is_key(path)
     ):
         raise ValueError

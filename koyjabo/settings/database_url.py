@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 PARTS = re.compile(
-    r"(?P<backend>\w+)(\+\w+)?://(?P<rest>(?P<user>[^:/]*(:[^@]*)?@)?(?P<hosts>(\[[^/?]+\]|[^/:?,]*)(:\d*)?(,[^/?]*)?)"
+    r"(?P<backend>\w+)(\+\w+)?://(?P<rest>(?P<user>[^:/]*(:[^@]*)?@)?(?P<hosts>(\[[^/?]+\]|[^/:?,]*)(:\d+)?(,[^/?]*)?)"
     r"(/(?P<database>[^?]*))?(\?(?P<query>.*))?)"
 )
 """Splits a URL as SQLAlchemy does, and accepts several hosts as libpq does."""
@@ -32,16 +32,38 @@ def normal(text: str, folder: Path) -> str:
         raise ValueError("DATABASE_URL is not a URL; use sqlite:///file.db or postgresql://user@host/name.")
     backend = url["backend"]
     if backend in ("postgres", "postgresql"):
-        return f"postgresql+psycopg2://{_with_hosts_apart(url['rest'])}"
+        return f"postgresql+psycopg2://{_with_hosts_apart(_with_plus(url['rest']))}"
     if backend != "sqlite":
         raise ValueError(f"DATABASE_URL names {backend}, which is not supported; use sqlite:///… or postgresql://….")
-    if url["database"] in (None, "", ":memory:") or "mode" in parse_qs(url["query"] or ""):
+    return f"sqlite:///{quote(str(folder / _path(url)), safe=' +/')}"
+
+
+def _path(url: re.Match[str]) -> str:
+    """The path in a SQLite URL. Raises ValueError if the path is missing, or if another part would be ignored."""
+    path, query = unquote(url["database"] or ""), url["query"] or ""
+    if url["user"] or url["hosts"]:
+        raise ValueError(
+            "DATABASE_URL has a host, and a file has none: write sqlite:///file.db for a file in instance/, or "
+            "sqlite:////folder/file.db for any other one."
+        )
+    if path in ("", ":memory:") or query.startswith("mode=memory"):
         raise ValueError(
             "DATABASE_URL is an in-memory database, which loses every visit at a restart; "
             "use a file, such as sqlite:////var/data/koyjabo.db."
         )
-    query = f"?{url['query']}" if url["query"] else ""
-    return f"sqlite:///{quote(str(folder / unquote(url['database'])), safe=' +/')}{query}"
+    if query:
+        raise ValueError("DATABASE_URL has options, which a SQLite file cannot have; write %3F for a ? in its name.")
+    if path.startswith("~"):
+        raise ValueError("DATABASE_URL begins with ~, which only a shell replaces; write sqlite:////home/me/file.db.")
+    return path
+
+
+def _with_plus(rest: str) -> str:
+    """The part after the scheme, with `%2B` for a plus sign in an option. SQLAlchemy would read it as a space, which
+    libpq does not.
+    """
+    place, mark, query = rest.partition("?")
+    return place + mark + query.replace("+", "%2B")
 
 
 def _with_hosts_apart(rest: str) -> str:
@@ -54,6 +76,8 @@ def _with_hosts_apart(rest: str) -> str:
     named = [value for name, value in query if name == "host"]
     hosts = named if len(named) > 1 else url["hosts"].split(",")
     if len(hosts) == 1:
+        if "@" in hosts[0]:
+            raise ValueError("DATABASE_URL has an @ in its user or password; write %40 for it.")
         return rest
     matches = [HOST.fullmatch(host) for host in hosts]
     if not all(matches):
@@ -66,7 +90,7 @@ def _with_hosts_apart(rest: str) -> str:
         "port": ",".join(host["port"] or PORT for host in matches if host),
     }
     others = {name: value for name, value in query if name not in lists}
-    return f"{url['user'] or ''}/{url['database'] or ''}?{urlencode({**lists, **others}, safe=',:/')}"
+    return f"{url['user'] or ''}/{url['database'] or ''}?{urlencode({**lists, **others}, safe=',:/', quote_via=quote)}"
 
 
 def file_of(database_url: str) -> Path | None:

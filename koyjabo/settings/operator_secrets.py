@@ -53,11 +53,11 @@ def load_or_create(path: Path) -> str:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
-        with draft.open("w") as file:
+        with draft.open("w", encoding="utf-8") as file:
             file.write(secrets.token_hex(32))
             file.flush()
             os.fsync(file.fileno())  # otherwise a power failure may leave the file empty
         with suppress(FileExistsError):  # another worker was faster; use its key
             os.link(draft, path)  # atomic: the file appears with its complete content
         draft.unlink()
-    return path.read_text().strip()
+    return path.read_text(encoding="utf-8").strip()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from koyjabo.settings import url_options
 
 SERVER = ("redis", "rediss", "unix")
 SENTINEL = ("redis+sentinel", "rediss+sentinel")
 CLUSTER = ("redis+cluster", "rediss+cluster")
 SENTINEL_PORT = 26379
+FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 SENTINEL_OPTIONS = {"sentinel_username": "username", "sentinel_password": "password"}
 
 NO_CLUSTER = "REDIS_URL: Redis Cluster is not supported. Use a single Redis server, or Sentinel."
@@ -19,8 +22,12 @@ BAD_SCHEME = (
 UNREADABLE = (
     "REDIS_URL cannot be read: write it as {}, with %2F for / in the password, %3F for ?, %23 for # and %25 for %."
 )
-EXAMPLE = "redis://user:password@host:6379/0"
-SENTINEL_EXAMPLE = "redis+sentinel://user:password@host:26379,host:26379/mymaster/0"
+EXAMPLES = {
+    "": "redis://user:password@host:6379/0",
+    "unix": "unix:///run/redis.sock?db=0",
+    "+sentinel": "redis+sentinel://user:password@host:26379,host:26379/mymaster/0",
+}
+"""What to write, by the end of the scheme."""
 
 
 class RedisAddress(NamedTuple):
@@ -39,13 +46,29 @@ def parse(url: str) -> RedisAddress:
         raise ValueError(NO_CLUSTER)
     if scheme not in (*SERVER, *SENTINEL):
         raise ValueError(BAD_SCHEME)
+    address = _address(scheme, url, rest)
+    if address is None:
+        raise ValueError(UNREADABLE.format(EXAMPLES[scheme.removeprefix("rediss").removeprefix("redis")]))
+    for name, file in url_options.parse(urlsplit(address.urls[0]).query).items():
+        if name in FILES:
+            _require_file(name, file)
+    return address
+
+
+def _address(scheme: str, url: str, rest: str) -> RedisAddress | None:
+    """The address, or None if redis-py would not read it as it was meant."""
     try:
         address = _of_sentinels(scheme, rest) if scheme in SENTINEL else RedisAddress((url,))
-        if all(map(_is_readable, address.urls)):
-            return address
+        return address if all(map(_is_readable, address.urls)) else None
     except ValueError:
-        pass
-    raise ValueError(UNREADABLE.format(SENTINEL_EXAMPLE if scheme in SENTINEL else EXAMPLE))
+        return None
+
+
+def _require_file(name: str, file: str) -> None:
+    try:
+        open(file, "rb").close()
+    except OSError as error:
+        raise ValueError(f"REDIS_URL: the file of {name} cannot be read: {error.strerror}.") from None
 
 
 def problem(url: str) -> str:
@@ -64,9 +87,9 @@ def _of_sentinels(scheme: str, rest: str) -> RedisAddress:
     service, _, number = path.partition("/")
     if not service:
         raise ValueError("the service is missing")
-    options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    options = url_options.parse(query)
     sentinel_options = {name: options.pop(key) for key, name in SENTINEL_OPTIONS.items() if key in options}
-    tail = f"/{number.strip('/')}" + (f"?{urlencode(options)}" if options else "")
+    tail = f"/{number.strip('/')}" + (f"?{urlencode(options, quote_via=quote)}" if options else "")
     base = scheme.partition("+")[0]
     urls = tuple(f"{base}://{user}{at}{_with_port(host)}{tail}" for host in hosts.split(","))
     return RedisAddress(urls, unquote(service), sentinel_options)
@@ -92,6 +115,7 @@ def _is_readable(url: str) -> bool:
         return False
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        return bool(parts.path)
-    number = parts.path.strip("/")
-    return bool(parts.hostname) and not parts.fragment and (not number or number.isdecimal())
+        return bool(parts.path) and not parts.hostname and not parts.fragment
+    number, options = parts.path.strip("/"), url_options.parse(parts.query)
+    is_number = number.isdecimal() and "db" not in options
+    return bool(parts.hostname) and not parts.fragment and (not number or is_number)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from koyjabo.core.domains import ascii_address, ascii_domain
+from koyjabo.settings import url_options
 
 PORTS = {"smtp": 587, "smtps": 465}
 ADDRESS = r"[^\s<>@]+@[^\s<>@]+"
@@ -29,7 +30,9 @@ class SmtpServer(NamedTuple):
 def parse(url: str) -> SmtpServer:
     """Parse a URL. Raises a ValueError whose message completes a sentence for the operator and omits the password."""
     parts = _split(url)
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    options = url_options.parse(parts.query)
+    if parts.password and not parts.username:
+        raise ValueError("has a password without a user")
     unknown = sorted(set(options) - {"from", "tls"})
     if unknown:
         raise ValueError(f"has the unknown option {unknown[0]!r}; the options are from and tls")

@@ -29,7 +29,7 @@ def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
     runtime, signals, client = ThreadRuntime(), Signals(), connect(redis.url)
     received: list[Any] = []
     signals.message_received.connect(lambda subject, message: received.append(message), SUBJECT, weak=False)
-    bus = RedisBus(client, RedisOutbox(runtime, client.ping, lambda: None), runtime, signals, 0.01)
+    bus = RedisBus(client, RedisOutbox(runtime, client, lambda: None), runtime, signals, 0.01)
     bus.start()
     wait_until(lambda: bus.broadcast("hello", 1), "it hears itself")
     yield bus, received

@@ -54,8 +54,11 @@ class RedisAway:
     def __init__(self):
         self.is_back, self.published = False, []
 
-    def ping(self):
+    def probe(self):
         pass
+
+    def note(self, task, error=None):
+        return False
 
     def run(self, command, channel, text):
         if not self.is_back:
@@ -65,7 +68,7 @@ class RedisAway:
 
 def test_changes_that_could_not_be_sent_are_put_back():
     client, changes = RedisAway(), {"mirpur": [1, 1]}
-    outbox = RedisOutbox(ThreadRuntime(), client.ping, lambda: None)
+    outbox = RedisOutbox(ThreadRuntime(), client, lambda: None)
     bus = RedisBus(client, outbox, ThreadRuntime(), Signals(), 0.01)
 
     def take():

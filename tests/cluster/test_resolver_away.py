@@ -70,11 +70,11 @@ def test_only_a_response_from_redis_ends_an_outage_and_only_once(disposable_redi
         link.outbox.drain()
 
     disposable_redis.kill()
-    for what in (link.client.ping, lambda: None):
+    for what in (link.client.probe, lambda: None):
         send(what)
         assert not link.outbox.reachable
     disposable_redis.start()
-    send(link.client.ping)
+    send(link.client.probe)
     wait_until(lambda: link.outbox.reachable, "Redis is back")
-    send(link.client.ping)
+    send(link.client.probe)
     assert len(returns) == 1

@@ -13,7 +13,7 @@ from koyjabo.models import SITE, Scope
 
 def test_answer_has_all_marks_although_redis_has_lost_them_unnoticed(redis_server):
     client, acknowledged, gathered = connect(redis_server.url), HighWater(), HighWater()
-    outbox = RedisOutbox(ThreadRuntime(), client.ping, lambda: None)
+    outbox = RedisOutbox(ThreadRuntime(), client, lambda: None)
     one, other = (
         RedisHighWater(client, outbox, RedisWorkers(client, outbox), marks, "a database")
         for marks in (acknowledged, gathered)

@@ -11,6 +11,7 @@ import pytest
 import requests
 from support.assertions.ledger import assert_exact, assert_verified
 from support.clients.concurrent_registrations import Crowd
+from support.databases.database import CUT
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
@@ -100,6 +101,25 @@ def test_without_postgres_the_last_known_stats_are_shown_as_stale(postgres_serve
     receipt = server.register("karim", visit="1")
     assert (receipt.ordinal, receipt.duplicate) == (2, False)
     assert_said(server)
+
+
+def test_database_that_is_read_only_because_its_disk_is_full_is_still_read(postgres, new_server):
+    """Hosting services change this setting. It does not make the database a standby."""
+    database = postgres.new_database()
+    server = new_server(database).start()
+    assert server.register("ayesha").ordinal == 1
+    postgres.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+    database.cut_connections()
+    assert_refused(server.post_visit("karim"))
+    assert "cause='cannot execute" in server.log
+    assert (server.stats().stale, server.stats().total) == (False, 1)
+    server.stop()
+    server.start()
+    assert (server.stats().stale, server.stats().total) == (False, 1)
+    assert_refused(server.post_visit("karim"))
+    postgres.execute(f"ALTER DATABASE {database.name} RESET default_transaction_read_only")
+    database.rows(f"SET default_transaction_read_only = off; {CUT}")
+    assert wait_until(lambda: server.post_visit("karim").ok, "visits are stored")
 
 
 def test_server_waits_for_a_database_that_comes_up_later(disposable_postgres, new_server):

@@ -83,6 +83,38 @@ def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbo
         assert {name for cursor in (one, other) for (name,) in cursor.fetchall()} <= KEPT_BY_PGBOUNCER
 
 
+RECORD = """
+CREATE TABLE recorded_commits (name text, encoding text, durable text);
+CREATE FUNCTION record_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO recorded_commits
+    VALUES (TG_TABLE_NAME, current_setting('client_encoding'), current_setting('synchronous_commit'));
+    RETURN NULL;
+END $$;
+"""
+RECORD_TABLE = """
+CREATE CONSTRAINT TRIGGER record_commit AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION record_commit()
+"""
+"""Records the settings at each commit that adds a row."""
+
+
+def test_commits_wait_for_the_disk_and_store_unicode_whatever_the_operator_has_set(pooled, database, postgres):
+    """Visits, events and everything else are written in three different ways."""
+    for setting in ("client_encoding = 'LATIN1'", "synchronous_commit = off"):
+        postgres.execute(f"ALTER DATABASE {database.name} SET {setting}")
+    login = {"email": "root@example.com", "password": "Correct-horse-9"}
+    server = pooled(ADMIN_EMAIL=login["email"], ADMIN_PASSWORD=login["password"]).start()
+    database.rows(RECORD)
+    tables = ("visits", "events", "sessions")
+    for table in tables:
+        database.rows(RECORD_TABLE.format(table=table))
+    server.register("ayesha", page="/মিরপুর")
+    event = {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]}
+    assert server.post("/api/events", json=event).status_code == 200
+    assert server.post("/api/auth/login", json=login).ok
+    assert set(database.rows("SELECT * FROM recorded_commits")) == {(table, "UTF8", "on") for table in tables}
+
+
 @pytest.mark.long(proved_by=LOCK_HELD)
 def test_start_goes_on_after_one_that_was_killed_while_it_migrated(pooled, database):
     database.rows(GATE)

@@ -32,7 +32,8 @@ from koyjabo.counting.high_water_redis import RedisHighWater
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.database.batch_worker import STUCK_S, WATCH_INTERVAL_S
-from koyjabo.database.postgres import SHORT_TIMEOUT_S, connect, was_committed
+from koyjabo.database.outage_causes import STANDBY, cause_of
+from koyjabo.database.postgres import SHORT_TIMEOUT_S, Unreachable, connect, was_committed
 from koyjabo.database.timelines import ServerTimeline, Timelines
 from koyjabo.health.queries import Standbys
 from koyjabo.health.system import System
@@ -203,6 +204,9 @@ def test_server_counts_again_within_10_s_of_a_promotion(pair, server, how):
 def test_number_of_a_transaction_is_looked_up_on_its_own_server_alone(pair, database):
     """On a promoted standby, the number belongs to another, committed transaction."""
     pair.standby.follow(None)
+    with pytest.raises(Unreachable) as refused:
+        connect(pair.standby.url_of(database.name))
+    assert cause_of(refused.value) == STANDBY
     with closing(connect(database.url)) as before, before.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
         (number,) = cursor.fetchone()
@@ -256,7 +260,7 @@ def visits(*names: str) -> list[tuple[NewVisit, str]]:
 
 def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
     client = redis_client.connect(redis_server.url)
-    outbox = RedisOutbox(ThreadRuntime(), client.ping, lambda: None)
+    outbox = RedisOutbox(ThreadRuntime(), client, lambda: None)
     shared = RedisHighWater(client, outbox, RedisWorkers(client, outbox), HighWater(), "a database")
     one, other = Timelines(), Timelines()
     one.note(ServerTimeline(7, 0, 2))

@@ -99,7 +99,7 @@ def panels(server: Server, boss: Member) -> Iterator[list[Panel]]:
 def test_recount_is_one_at_a_time_on_all_workers(server, boss, redis, monkeypatch):
     """A third worker has the lease, and reports its progress by Redis. Neither of the two starts another recount."""
     client = connect(redis.url)
-    third = RedisWorkers(client, RedisOutbox(ThreadRuntime(), client.ping, lambda: None))
+    third = RedisWorkers(client, RedisOutbox(ThreadRuntime(), client, lambda: None))
     busy = Worker("third", "elsewhere", 7, 1, 2, None, dict.fromkeys(SOCKET_KINDS, 0), Progress(1, 5, 20))
     before = begun(server)
     with monkeypatch.context() as patch, panels(server, boss) as both:

@@ -8,11 +8,15 @@ import stat
 from pathlib import Path
 
 import pytest
+from psycopg2.extensions import parse_dsn
+from redis.connection import parse_url
 
 import config
 from config import SettingsError
-from koyjabo.settings import operator_secrets
+from koyjabo.database.postgres import dsn
+from koyjabo.settings import operator_secrets, redis_url
 from koyjabo.settings.catalogue import SECRETS, catalogue
+from koyjabo.settings.database_url import for_libpq
 from koyjabo.settings.schema import Settings
 
 KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
@@ -32,10 +36,14 @@ BAD = [
     *[("DATABASE_URL", bad) for bad in ("koyjabo", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "redis://db")],
     *[("DATABASE_URL", bad) for bad in ("sqlite:///x.db?mode=memory", "postgresql://user@db:port/x")],
     *[("DATABASE_URL", bad) for bad in ("postgresql://a,/x", "postgresql://a,b:x/x", "postgresql://a,::1/x")],
+    *[("DATABASE_URL", bad) for bad in ("sqlite://var/x.db", "sqlite://u@/x.db", "sqlite:///x.db?timeout=9")],
+    *[("DATABASE_URL", bad) for bad in ("sqlite:///~/x.db", "postgresql://u:p@ss@h/x", "postgresql://h:/x")],
     *[("REDIS_URL", bad) for bad in ("localhost:6379", "http://redis", "unix://", "redis://", "redis://host/zero")],
     *[("REDIS_URL", bad) for bad in ("redis://host:abc", "redis://host?socket_timeout=soon", "redis://host?what=1")],
     *[("REDIS_URL", bad) for bad in ("redis+sentinel://host", "redis+sentinel://host/", "redis+sentinel://host/a/b")],
     *[("REDIS_URL", bad) for bad in ("redis+sentinel://a,,b/mymaster", "redis+sentinel://a:x/mymaster")],
+    *[("REDIS_URL", bad) for bad in ("unix://run/redis.sock", "unix:///run/redis.sock#x", "redis://h/1?db=2")],
+    *[("REDIS_URL", bad) for bad in ("redis://h?db=1&db=2", "rediss://h?ssl_ca_certs=/nowhere.pem")],
     *[("PUBLISH_INTERVAL_MS", bad) for bad in ("9", "5001", "soon")],
     *[("WEB_CONCURRENCY", bad) for bad in ("0", "-1", "65", "two", "2", "1.5")],  # 2 lacks a REDIS_URL
     *[("TIMEZONE", bad) for bad in ("Mars/Olympus", "../../etc/passwd", "/etc/passwd", "Asia", "+06:00", "a\nb")],
@@ -63,6 +71,7 @@ BAD = [
     *[("BACKUP_TO", bad) for bad in ("bucket", "s3://", "s3://A/x", "s3://b", "s3://[", "s3://bucket?x")],
     *[("BACKUP_TO", bad) for bad in ("s3://bucket?x=1", "s3://bucket?endpoint=a", "s3://bucket/a//b")],
     *[("BACKUP_TO", bad) for bad in ("s3://bucket/../b", "s3://bucket?endpoint=https://k:s@a.com")],
+    *[("BACKUP_TO", bad) for bad in ("s3://bucket?endpoint=https://a:x", "s3://bucket?endpoint=https://a/?b")],
     *[("BACKUP_AT", bad) for bad in ("3:30", "24:00", "03:60", "half past three", "03:30:00")],
     *[("BACKUP_KEEP", bad) for bad in ("0", "-1", "all")],
     *[("APP_URL", bad) for bad in ("app.example.com", "javascript:alert()", "https://", "https://u:p@a/", "a\nb")],
@@ -80,6 +89,7 @@ BAD = [
     *[("MAX_CONNECTIONS", bad) for bad in ("0", "1000001", "x")],
     *[("SMTP_URL", bad) for bad in ("host", "smtp://", "http://h?from=a@b", "smtp://h:x?from=a@b", "smtp://host")],
     *[("SMTP_URL", bad) for bad in ("smtp://host?from=a", "smtp://host?from=a@b&tls=on", "smtp://host?from=a@b&x=1")],
+    *[("SMTP_URL", bad) for bad in ("smtp://:p@h?from=a@b", "smtp://h?from=a@b&from=c@d")],
     *[("SMTP_URL", bad) for bad in ("smtps://host?from=a@b&tls=off", "smtp://host/x?from=a@b", "smtp://h?from=<a@b")],
     *[
         ("SMTP_URL", bad)
@@ -177,6 +187,9 @@ def test_secret_of_production_may_be_in_a_file_that_is_made_once(load, tmp_path)
     assert load(**given, SECRET_KEY=KEY).secret_key == KEY
     kept.write_text(f"{KEY}\n")
     assert load(**given).secret_key == KEY
+    (tmp_path / "instance").mkdir()
+    (tmp_path / "instance" / "secret_key").touch()
+    assert refusal(load).startswith(f"SECRET_KEY_FILE is '{tmp_path}/instance/secret_key', which is empty. ")
     kept.write_text("changeme" * 5)
     assert refusal(load, **given).startswith("SECRET_KEY is a pattern")
     kept.write_text("")
@@ -192,6 +205,19 @@ def test_overrides_beat_the_environment_and_that_beats_the_file(load, monkeypatc
     monkeypatch.setenv("STARTING_TOTAL", "2")
     settings = load(PORT=3333)
     assert (settings.port, settings.starting_total, settings.active_window_seconds) == (3333, 2, 11)
+
+
+def test_file_that_cannot_be_read_stops_with_its_name(load, tmp_path):
+    file = tmp_path / ".env"
+    file.write_bytes("PORT=1111".encode("utf-16"))
+    assert refusal(load) == f"{file} cannot be read: it is not UTF-8 text."
+
+
+def test_value_that_is_not_utf_8_stops_with_its_name(load):
+    """Another part of the program would fail later."""
+    for name in ("SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL", "REDIS_URL", "OIDC_PROVIDERS"):
+        assert refusal(load, **{name: "a\udce9" * 40}) == f"{name} is not UTF-8 text."
+    assert load(TERM="\udce9").port == 8000
 
 
 def test_file_is_read_in_development_only(load, monkeypatch, tmp_path):
@@ -227,8 +253,25 @@ DATABASES = {
     "postgresql://%2Frun%2Fa,b/x": "postgresql+psycopg2:///x?host=/run/a,b&port=5432,5432",
     "postgresql+psycopg://db/x": "postgresql+psycopg2://db/x",
     "sqlite:////var/data/x.db": "sqlite:////var/data/x.db",
+    "postgresql://u@a,b/x?application_name=a%20b+c": (
+        "postgresql+psycopg2://u@/x?host=a,b&port=5432,5432&application_name=a%20b%2Bc"
+    ),
     "sqlite+pysqlite:////var/data/x.db": "sqlite:////var/data/x.db",
 }
+PASSED_ON = [
+    "postgresql://user:p%40ss%2Fw%3Frd@host:5433/my%20db",
+    "postgres://user:a+b@host/x?application_name=a+b&options=-c%20search_path%3Dpublic",
+    "postgresql://user@host/",
+    "postgresql://@host",
+    "postgresql://",
+    "postgres:///x?host=/run/postgresql&user=me",
+    "postgresql://%2Frun%2Fpostgresql/x",
+    "postgresql://u%73er@%68ost/a%25b%3Fc",
+    "postgresql://[2001:db8::1]:5433/x",
+    "postgresql://:5433/x?hostaddr=192.0.2.1",
+    "postgresql://host/x?sslmode=require&sslmode=disable",
+]
+"""URLs in the forms that libpq's own tests have."""
 REDIS = ["redis://localhost", "redis://:p%2Fss@host:6380/3", "redis://user:p@ss@host/0/"]
 REDIS += ["rediss://host:6379?ssl_cert_reqs=none", "redis://[2001:db8::1]:6379?socket_timeout=0.5"]
 REDIS += ["unix:///run/redis.sock?db=1"]
@@ -239,6 +282,26 @@ def test_urls_are_understood_as_hosts_write_them(load):
     assert {url: load(DATABASE_URL=url).database_url for url in DATABASES} == DATABASES
     assert [load(REDIS_URL=url, WEB_CONCURRENCY=4).redis_url for url in REDIS] == REDIS
     assert load(LOG_LEVEL="debug").log_level == "DEBUG"
+
+
+def test_libpq_gets_every_part_of_a_url_as_it_was_given(load):
+    for url in PASSED_ON:
+        settings, meant = load(DATABASE_URL=url), parse_dsn(url)
+        assert parse_dsn(dsn(settings.database)) == meant, url
+        assert parse_dsn(for_libpq(settings.database_url)) == meant, url
+
+
+def test_plus_sign_in_an_option_stays_one(load):
+    settings = load(SMTP_URL="smtp://a+b:c+d@host?from=Koy%20Jabo%20<live+1@b.example>", PUBLIC_URL="https://a.example")
+    smtp = settings.smtp
+    assert (smtp.user, smtp.password, smtp.sender_name, smtp.sender) == (
+        "a+b",
+        "c+d",
+        "Koy Jabo",
+        "live+1@b.example",
+    )
+    url = "redis+sentinel://a/mymaster?username=a+b&password=c%20d"
+    assert parse_url(redis_url.parse(url).urls[0]).items() >= {"username": "a+b", "password": "c d"}.items()
 
 
 def test_password_of_redis_that_breaks_its_url_is_refused_and_not_printed(load):

@@ -95,7 +95,7 @@ class PostgresEventStore:
                     made.results = first.results
                 self._planned = PlannedEvents(transaction, connection.server, made.results)
                 if made.rows:
-                    cursor.execute(ADD + COMMIT, [json.dumps(made.rows)])
+                    cursor.execute(connection.durable + ADD + COMMIT, [json.dumps(made.rows)])
                 else:
                     cursor.execute(COMMIT)
         except BaseException:

@@ -28,8 +28,8 @@ def take_name(name: str) -> str:
     """Set the name of this process in `ps` and `top`, at most 15 bytes. Returns its previous name."""
     comm, known = Path("/proc/self/comm"), ""
     with suppress(OSError):
-        known = comm.read_text().strip()
-        comm.write_text(name)
+        known = comm.read_text(encoding="utf-8").strip()
+        comm.write_text(name, encoding="utf-8")
     return known
 
 

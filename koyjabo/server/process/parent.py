@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import select
 import signal
 import socket
@@ -55,6 +56,8 @@ class Supervisor:
         self._fork_not_before = 0.0  # monotonic s
         self._load_not_before = 0.0  # the same, while no worker is missing
         self._reload_interval_s = RESPAWN_INTERVAL_S  # doubled for each loader that has not forked a worker
+        self.unusable = ""
+        """Why a worker could not use the database, as a sentence; "" if none has reported that."""
 
     @property
     def is_ready(self) -> bool:
@@ -151,7 +154,8 @@ class Supervisor:
     def _bury(self, worker: WorkerProcess, status: int) -> None:
         self._forget(worker)
         self._fork_not_before = max(self._fork_not_before, worker.born + RESPAWN_INTERVAL_S)
-        if not self._is_stopping():  # a negative status is the signal number
+        self.unusable = worker.unusable or self.unusable
+        if not worker.unusable and not self._is_stopping():  # a negative status is the signal number
             self._log.error("worker_died", pid=worker.pid, status=os.waitstatus_to_exitcode(status))
 
     def _forget(self, worker: WorkerProcess) -> None:
@@ -189,6 +193,9 @@ ORPHANS_S = 1.0
 
 BAD_SETTINGS = 2
 
+FEWEST_FILES = 64
+"""Minimum limit on open files. Workers raise it further, if the system allows."""
+
 
 class Parent:
     """The parent process. Signal handlers only set a field and wake the loop, which does the rest."""
@@ -199,6 +206,9 @@ class Parent:
 
     def run(self) -> int:
         """Serve until a signal. Returns the exit status: 0, or 2 if the operator must fix a setting or the database."""
+        if not _may_open_files():
+            say(f"The limit on open files is below {FEWEST_FILES}. Raise it, as with ulimit -n 65536.", sys.stderr)
+            return BAD_SETTINGS
         try:
             self._passed = passed()
         except UnusableSocket as error:
@@ -237,22 +247,31 @@ class Parent:
         forks = workers > 1 and adopts
         descriptors = [*self._descriptors(), *([] if self._passed else [listener.socket.fileno()])]
         supervisor = Supervisor(loader, listener, workers, forks, descriptors, log_format, self._is_stopping)
-        self._supervise(supervisor, listener, announcement(listener.url, is_development))
-        return 0
+        return self._supervise(supervisor, listener, announcement(listener.url, is_development))
 
-    def _supervise(self, supervisor: Supervisor, listener: ListeningSocket, words: str) -> None:
-        is_announced = False
+    def _supervise(self, supervisor: Supervisor, listener: ListeningSocket, words: str) -> int:
+        """Serve until a signal, or until a worker finds the database unusable before any has served. Returns the exit
+        status.
+        """
+        is_announced, status = False, 0
         while not self._is_stopping():
             supervisor.supervise()
             if supervisor.is_ready and not is_announced and not self._is_stopping():
                 is_announced = True
                 say(words, sys.stdout)
+            if supervisor.unusable:
+                say(supervisor.unusable, sys.stderr)
+                supervisor.unusable = ""
+                if not is_announced and not self._is_stopping():
+                    status = BAD_SETTINGS
+                    self._record_stop()
             self._wait(*supervisor.unfinished())
         listener.socket.close()
         while supervisor.has_children():
             supervisor.stop(self._is_overdue())  # repeated, because a worker that was just forked may miss a signal
             self._wait(*supervisor.unfinished())
             supervisor.read_reports()
+        return status
 
     def _is_stopping(self) -> bool:
         return self._stopping_since is not None
@@ -296,6 +315,15 @@ def announcement(site: str, is_development: bool) -> str:
         f"Koy Jabo Live is serving. Open the panel: {site}/admin (stop the server with Ctrl+C)\n"
         f"What visitors see: {site} (your visit is counted when you open it)"
     )
+
+
+def _may_open_files() -> bool:
+    """Raise a lower limit on open files to FEWEST_FILES. Returns False if the system does not allow it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < FEWEST_FILES:  # -1 is no limit
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (FEWEST_FILES, hard))
+    return not 0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FEWEST_FILES
 
 
 def _wait_for_orphans() -> None:

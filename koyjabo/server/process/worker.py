@@ -45,6 +45,9 @@ GARBAGE = (20_000, 20, 20)
 %.
 """
 
+MAX_SENTENCE = 600
+"""Maximum length of the sentence about an unusable database, so that a report stays shorter than PIPE_BUF."""
+
 TICK_S = 0.1
 SWEEP_INTERVAL_S = 5.0
 RETRY_S = 1.0
@@ -57,6 +60,8 @@ def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, se
     To stop, the worker finishes running requests for at most `drain_s` seconds, then commits pending writes for at most
     CLOSE_S. The standard library must already be patched, and the event loop must be unused.
     """
+    from koyjabo.core.errors import UnusableDatabase
+
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the loop, so it only sets a flag
 
@@ -64,7 +69,12 @@ def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, se
         return not signals and os.getppid() == parent
 
     runtime = _make_runtime()
-    app = _make_app(runtime, goes_on, routed)
+    try:
+        app = _make_app(runtime, goes_on, routed)
+    except UnusableDatabase as error:
+        with suppress(BrokenPipeError):
+            report(writer, unusable=str(error)[:MAX_SENTENCE])
+        return 1
     if app is not None:
         server = _Server(app, runtime, settings, listener)
         with suppress(BrokenPipeError):  # the parent has ended, which `goes_on` notices
@@ -86,10 +96,11 @@ def _make_runtime() -> EventLoop:
 
 def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | None) -> Flask | None:
     """Complete `routed` as soon as the database can be reached; after a failed attempt, complete a new application
-    instead. Returns None if the worker has to stop before that.
+    instead. Returns None if the worker has to stop before that. Raises UnusableDatabase.
     """
     from koyjabo import create_app
     from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable
+    from koyjabo.database.outage_causes import reason_of
 
     is_logged = False
     while goes_on():
@@ -97,8 +108,7 @@ def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | N
             app = create_app(runtime=runtime, app=routed)
         except (LedgerUnavailable, DatabaseInUse) as error:
             if not is_logged:
-                cause = str(error.__cause__ or error).strip()
-                logging.getLogger(__name__).error("database_unreachable cause=%r", cause)
+                logging.getLogger(__name__).error("database_unreachable cause=%r", reason_of(error))
                 is_logged = True
             routed = None  # it already has some of its services
             time.sleep(RETRY_S)

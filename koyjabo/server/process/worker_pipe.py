@@ -28,6 +28,8 @@ class WorkerProcess:
         self.is_ready = False
         self.is_over = False
         self.cause = "it ended immediately"
+        self.unusable = ""
+        """Why the database cannot be used, as a sentence; "" unless the worker ended because of it."""
         self._reports, self.writer = os.pipe()
         os.set_blocking(self._reports, False)
 
@@ -47,7 +49,7 @@ class WorkerProcess:
 
 
 def report(writer: int, **values: Any) -> None:
-    """Set attributes of the parent's `WorkerProcess`: `pid`, `is_ready`, or `cause`. Raises BrokenPipeError if the
-    parent has ended.
+    """Set attributes of the parent's `WorkerProcess`: `pid`, `is_ready`, `cause` or `unusable`. Raises BrokenPipeError
+    if the parent has ended.
     """
     os.write(writer, json.dumps(values).encode() + b"\n")  # less than PIPE_BUF, so it is written in one piece

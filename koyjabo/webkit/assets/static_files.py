@@ -103,7 +103,7 @@ def _built(manifest: Path, modified_ns: int) -> Assets:
     """Read the manifest. Raises LookupError if one of its files is missing, so that the server does not start with a
     partial build.
     """
-    values = json.loads(manifest.read_text())
+    values = json.loads(manifest.read_text(encoding="utf-8"))
     built = Assets(**values | {"names": frozenset(values["names"])}, folder=manifest.parent)
     missing = [name for name in built.names if Path(name).suffix in TEXTS and not (built.folder / name).is_file()]
     if missing:

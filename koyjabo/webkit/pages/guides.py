@@ -61,7 +61,7 @@ def paths() -> dict[str, str]:
 
 
 def text_of(name: str) -> str:
-    return (documents() / paths()[name]).read_text()
+    return (documents() / paths()[name]).read_text(encoding="utf-8")
 
 
 @cache

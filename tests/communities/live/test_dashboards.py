@@ -128,7 +128,7 @@ def test_one_of_all_workers_refreshes_the_dashboards_of_all_in_each_interval(red
         monkeypatch.setattr(dashboard_leader_redis, name, HOUR_S)
     refreshed, runtime = [], ThreadRuntime()
     with closing(connect(redis.url)) as theirs, redis.client() as client:
-        outbox = RedisOutbox(runtime, theirs.ping, lambda: None)
+        outbox = RedisOutbox(runtime, theirs, lambda: None)
         workers = [RedisLeader(theirs, outbox, AtOnce(), clock_of(Time())) for _ in range(2)]
         for _ in range(2):
             for worker, watched in zip(workers * 3, (["a"], ["b"]) * 3, strict=True):

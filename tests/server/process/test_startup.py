@@ -6,7 +6,6 @@ import socket
 
 import psutil
 import pytest
-from support.databases.database import SqliteDatabase
 from support.faults.failing_loaders import held_forks, written
 from support.programs.processes import is_gone, run, wait_until
 from support.servers.server import START_S, Server
@@ -62,16 +61,6 @@ def test_command_line_refuses_the_same_settings(sqlite_database):
     ended = run("-m", "koyjabo", "stats", DATABASE_URL=sqlite_database.url, TIMEZONE="Mars/One")
     assert ended.returncode == BAD_SETTINGS
     assert "TIMEZONE" in ended.stderr
-
-
-def test_file_that_is_no_database_or_cannot_be_made_is_said_in_one_sentence(tmp_path, new_server):
-    file = tmp_path / "koyjabo.db"
-    file.write_text("This is a letter to my aunt." * 100)
-    for path in (file, file / "below" / "a-file.db"):
-        server = new_server(SqliteDatabase(path)).launch()
-        assert server.wait(timeout_s=30).status == BAD_SETTINGS
-        assert "DATABASE_URL" in server.log
-        assert "Traceback" not in server.log
 
 
 @pytest.mark.honest_start

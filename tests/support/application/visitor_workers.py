@@ -66,7 +66,7 @@ class RedisLink:
     def __init__(self, url: str, on_return: Callable[[], None] = lambda: None) -> None:
         self.client = connect(url)
         self.news: list = []
-        self.outbox = RedisOutbox(ThreadRuntime(), self.client.ping, on_return)
+        self.outbox = RedisOutbox(ThreadRuntime(), self.client, on_return)
 
     def flush(self) -> None:
         flush(self.outbox)
