@@ -55,7 +55,7 @@ LINES_OF_CODE = {
     # a queue of scans with a share for each reader, and an index of communities; the limits of views are gone
     "reports": 6905,
     "retention": 611,  # stores a day's sums before its rows are deleted, instead of the projection
-    # sockets in rotation, a budget of frames, absolute targets, and starts that cannot work; the proxy middleware is gone
+    # sockets in rotation, budgets of frames, absolute targets, starts that cannot work; the proxy middleware is gone
     "server": 3391,
     "settings": 911,  # parts of URLs that are not used are refused, and files are read in their own encoding
     "sockets": 916,  # the pace of views, which replaces their number
