@@ -21,12 +21,12 @@ from harness.folders import BENCH, CACHE, RESULTS, scratch
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, progress, say_targets
 from harness.servers.demo_site import Subject, full_site, subjects
+from harness.servers.packages import installed
 from playwright.sync_api import Browser, sync_playwright
 
 BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome")
 CHROME = "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage"
-PINNED, INSTALLED = BENCH / "lighthouse", CACHE / "lighthouse"
-CLI = INSTALLED / "node_modules" / "lighthouse" / "cli" / "index.js"
+CLI = CACHE / "lighthouse" / "package-lock" / "node_modules" / "lighthouse" / "cli" / "index.js"
 CATEGORIES = ("performance", "accessibility", "best-practices")
 LEAST_SCORES = (98, 100, 100)
 PATIENCE_S = 180
@@ -74,7 +74,7 @@ def main(runs: int, only: tuple[str, ...]) -> None:
     chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
     if chromium is None:
         raise click.ClickException("there is no Chromium: make tools")
-    install()
+    installed(BENCH / "lighthouse" / "package-lock.json")
     report = Report()
     machine.say_head(report, f"Every page, by Lighthouse (mobile) and on slow 3G; medians of {runs}")
     verdicts = {}
@@ -101,17 +101,6 @@ def main(runs: int, only: tuple[str, ...]) -> None:
             report.say(f"{name}: {', '.join(verdict.problems)}")
     if not only:
         report.save(RESULTS / "pages.txt")
-
-
-def install() -> None:
-    """Install the pinned Lighthouse in the cache folder, unless it is there."""
-    done, pinned = INSTALLED / "installed", PINNED / "package-lock.json"
-    if done.exists() and done.read_bytes() == pinned.read_bytes():
-        return
-    shutil.rmtree(INSTALLED, ignore_errors=True)
-    shutil.copytree(PINNED, INSTALLED)
-    subprocess.run(["npm", "ci", "--silent", "--prefix", str(INSTALLED)], check=True, stdin=subprocess.DEVNULL)
-    shutil.copyfile(pinned, done)
 
 
 def judge(page: Subject, port: int, chromium: str, folder: Path) -> Verdict:

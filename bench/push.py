@@ -1,7 +1,7 @@
 """Measures one change pushed to thousands of open connections: CPU, time and memory.
 
-Compares this server, with each kind of client, to an earlier version. Prints tables and the ratios with their targets;
-the same text goes to bench/results/push.txt.
+Compares this server, with each kind of client, to other servers, to a loop of send() in C, and to an earlier version.
+Prints tables and the ratios with their targets; the same text goes to bench/results/push.txt.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from statistics import median
 import click
 from harness.clients.websocket_clients import allow_files
 from harness.folders import RESULTS
+from harness.measurements import rivals
 from harness.measurements.broadcasts import (
     OURS,
     OURS_DEFLATE,
@@ -34,6 +35,16 @@ from harness.servers import versions
 from harness.servers.versions import Version
 
 FEW, MANY = 1_000, 10_000
+MOST_OF = {
+    rivals.FLOOR: 1.6,
+    rivals.NCHAN: 1.1,
+    rivals.UWS: 1.2,
+    rivals.WS: 1.0,
+    rivals.NODE_SOCKET_IO: 1.0,
+    rivals.STOCK: 0.4,
+}
+"""Maximum CPU time per frame, as a ratio to other servers with the same kind of client."""
+
 MOST_KB = {OURS: 5.0, OURS_PLAIN: 1.5, OURS_DEFLATE: 1.5, OURS_STREAMS: 1.5}
 HEAD = (
     "",
@@ -44,6 +55,7 @@ HEAD = (
     "KB/connection",
     "later",
     "CPU µs/connect",
+    "bytes",
     "",
 )
 LATENCY_HEAD = ("", "updates/s to each", "p99 ms before", "p99 ms", "most ms", "errors")
@@ -63,12 +75,15 @@ def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | Non
     cores = machine.two_cores()
     allow_files(max(sizes))
     older = with_trigger(before) if before else ()
-    candidates = (OURS, OURS_PLAIN, OURS_DEFLATE, OURS_STREAMS, *older)
+    others = rivals.pushing()
+    present = [other for other in others if not other.missing]
+    candidates = [OURS, OURS_PLAIN, OURS_DEFLATE, OURS_STREAMS, *older, *present]
     report = Report()
     machine.say_head(
         report,
         "visitor_update to all open connections",
         f"servers on core {cores[0]}, clients on core {cores[1]}; one worker each",
+        f"other servers: {rivals.versions()}",
         f"medians of {rounds} interleaved rounds; CPU is the server's own, without what asking for it costs",
     )
     os.sched_setaffinity(0, {cores[1]})  # keep this process off the servers' core
@@ -80,16 +95,17 @@ def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | Non
                 for measurement in measurements:
                     measurement.finish(testbed, seconds)
             results = {measurement.candidate: measurement for measurement in measurements}
-            say_results(report, size, results)
+            say_results(report, size, results, others)
             all_targets += targets(size, results, list(zip((OURS, OURS_PLAIN), older, strict=False)))
     say_targets(report, all_targets)
-    if not quick:
+    if not quick and present == others:
         report.save(RESULTS / "push.txt")
 
 
-def say_results(report: Report, size: int, results: Results) -> None:
+def say_results(report: Report, size: int, results: Results, others: Sequence[Candidate]) -> None:
     report.say(f"{size:,} open connections")
-    report.table(HEAD, [row(candidate.name, seen) for candidate, seen in results.items()])
+    rows = [row(candidate.name, seen) for candidate, seen in results.items()]
+    report.table(HEAD, [*rows, *rivals.absent(others, len(HEAD))])
     report.say(f"GET /api/stats, {READS_A_SECOND} a second, with {VISITS_A_SECOND} visits a second, all shown")
     report.table(
         LATENCY_HEAD, [latency_row(candidate.name, seen.latency) for candidate, seen in results.items() if seen.latency]
@@ -99,7 +115,7 @@ def say_results(report: Report, size: int, results: Results) -> None:
 def row(name: str, seen: Measurement) -> list[str]:
     cpu, last = [turn.cpu_us for turn in seen.turns], [turn.last_ms for turn in seen.turns]
     times = [f"{median(cpu):.2f}", f"{min(cpu):.2f}-{max(cpu):.2f}", f"{median(last):.1f}"]
-    memory = [f"{seen.idle_kb:.1f}", f"{seen.later_kb:.1f}", f"{seen.connect_us:.0f}"]
+    memory = [f"{seen.idle_kb:.1f}", f"{seen.later_kb:.1f}", f"{seen.connect_us:.0f}", f"{seen.counts.update_bytes}"]
     return [name, *times, f"{min(last):.1f}-{max(last):.1f}", *memory, trouble(seen)]
 
 
@@ -130,6 +146,12 @@ def targets(size: int, results: Results, pairs: Sequence[tuple[Candidate, Candid
         new_targets += [
             Target(f"{size:,}: {what}, {ours.name} / {theirs.name}", ratios[what], most=NO_WORSE) for what in ratios
         ]
+    for other, seen in results.items():
+        if other.name in MOST_OF:
+            ours = OURS if other.endpoint == OURS.endpoint else OURS_PLAIN
+            measured = ratio(results[ours].turns, seen.turns, attrgetter("cpu_us"))
+            what = f"{size:,}: CPU/frame, {ours.name} / {other.name}"
+            new_targets.append(Target(what, measured, most=MOST_OF[other.name]))
     for candidate, most in MOST_KB.items() if size >= MANY else ():
         seen = results[candidate]
         new_targets.append(Target(f"{size:,}: memory/connection, {candidate.name}", seen.idle_kb, most=most, unit="KB"))

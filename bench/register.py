@@ -1,5 +1,5 @@
-"""Measures registrations per second, latency and CPU for this server on both databases, an earlier version, and
-constant responses.
+"""Measures registrations per second, latency and CPU for this server on both databases, an earlier version, Express
+and Django on PostgreSQL, and constant responses.
 
 Prints tables and the ratios with their targets; the same text goes to bench/results/register.txt.
 """
@@ -15,7 +15,7 @@ from statistics import median
 import click
 from harness.clients import http_load as load
 from harness.folders import RESULTS
-from harness.measurements import contenders
+from harness.measurements import contenders, rivals
 from harness.measurements.contenders import WARM_UP_S, Contender, Testbed, prepared
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, in_turn, ratio, say_targets
@@ -28,6 +28,7 @@ WARM_UP_CONNECTIONS = 8
 BUSY = 64
 LOADS = (1, BUSY, 256)
 MARGIN_MS = 0.5
+DURABILITY = "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit')"
 
 
 @dataclass
@@ -54,23 +55,28 @@ def main(quick: bool, before: Version | None) -> None:
     machine.demand("cc", "taskset", "node")
     cores = machine.two_cores()
     older = contenders.of_version(before) if before else ()
-    candidates = [contenders.ON_SQLITE, contenders.ON_POSTGRES, *older, contenders.FLASK, contenders.NODE]
+    others = rivals.registering()
+    present = [other for other in others if not other.missing]
+    candidates = [contenders.ON_SQLITE, contenders.ON_POSTGRES, *older, *present, contenders.FLASK, contenders.NODE]
     runs: dict[Contender, list[Run]] = {contender: [] for contender in candidates}
     report = Report()
     machine.say_head(
         report,
         "POST /api/visitor/register",
-        f"server on core {cores[0]}, clients and PostgreSQL on core {cores[1]}; Node {machine.node_version()}",
+        f"server on core {cores[0]}, clients and PostgreSQL on core {cores[1]}",
+        f"other servers: {rivals.versions()}",
         f"medians of {rounds} interleaved rounds, {seconds} s each, a fresh database for each run",
     )
     with prepared(cores, POSTGRES) as testbed:
         fsync_ms = machine.fsync_ms(testbed.folder)
+        with fresh(testbed.folder, testbed.postgres) as database:
+            durability = ", ".join(f"{name} {setting}" for name, setting in database.rows(DURABILITY))
         for contender in in_turn(candidates, rounds):
             runs[contender].append(run(contender, testbed, seconds))
-    say_runs(report, runs)
-    report.say(f"The disk syncs in {fsync_ms:.2f} ms.")
+    say_runs(report, runs, others)
+    report.say(f"The disk syncs in {fsync_ms:.2f} ms. PostgreSQL: {durability}.")
     say_targets(report, targets(runs, older, fsync_ms))
-    if not quick:
+    if not quick and present == others:
         report.save(RESULTS / "register.txt")
 
 
@@ -78,6 +84,8 @@ def run(contender: Contender, testbed: Testbed, seconds: int) -> Run:
     result = Run()
     server_of = testbed.postgres if contender.backend == POSTGRES else None
     with fresh(testbed.folder, server_of, contender.migrates) as database:
+        if contender.sql:
+            database.rows(contender.sql)
         with testbed.server(contender, database) as server:
             result.rss_before = proc.rss_mb(server.worker)
             warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, testbed.load_core)
@@ -91,12 +99,12 @@ def run(contender: Contender, testbed: Testbed, seconds: int) -> Run:
     return result
 
 
-def say_runs(report: Report, runs: Runs) -> None:
+def say_runs(report: Report, runs: Runs, others: Sequence[Contender]) -> None:
     for connections in LOADS:
         report.say(f"{connections} connection{'s' * (connections > 1)}")
         flask = at(runs, contenders.FLASK, connections)
         rows = [load.row(contender.name, at(runs, contender, connections), flask) for contender in runs]
-        report.table(load.HEAD, rows)
+        report.table(load.HEAD, [*rows, *rivals.absent(others, len(load.HEAD))])
     rows = [
         [
             contender.name,
@@ -133,6 +141,9 @@ def targets(runs: Runs, older: Sequence[Contender], fsync_ms: float) -> list[Tar
         compare(contenders.ON_POSTGRES, contenders.FLASK, "rate", least=0.7),
         compare(contenders.ON_SQLITE, contenders.NODE, "rate", least=0.25),
     ]
+    for other in runs:
+        if other.name in (rivals.EXPRESS, rivals.DJANGO):
+            all_targets.append(compare(contenders.ON_POSTGRES, other, "rate", least=1.0))
     for ours, theirs in zip((contenders.ON_SQLITE, contenders.ON_POSTGRES), older, strict=False):
         all_targets += [compare(ours, theirs, "cpu_us", most=1.1), compare(ours, theirs, "rate", least=0.9)]
     single_p50 = {run: median(figures["p50_ms"] for figures in at(runs, run, 1)) for run in runs}

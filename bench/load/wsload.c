@@ -76,6 +76,7 @@ static int reached;                // connections that received an update in thi
 static int64_t reached_at;         // when the last one did
 static int64_t last_update_at;
 static long updates, lost, deflated, said_goodbye;
+static size_t update_bytes;            // of the last one
 static int64_t lost_at;            // when the last one was lost
 static int wanted_behind;          // connections that do not show `wanted_total` yet
 static int64_t wanted_total;
@@ -206,6 +207,7 @@ static void take_total(struct connection *one, int64_t total) {
 static void take_update(struct connection *one, const char *payload, size_t length) {
     updates++;
     last_update_at = now_ns();
+    update_bytes = length;
     if (journal) log_update(one, payload, length);
     if (!one->is_updated) updated++;
     one->is_updated = 1;
@@ -416,8 +418,8 @@ static void emit(int times) {
 
 static void report(void) {
     if (journal) fflush(journal);
-    printf("{\"updates\": %ld, \"lost\": %ld, \"deflated\": %ld, \"longest_batch_us\": %ld}\n", updates,
-           lost, deflated, (long)(longest_batch / 1000));
+    printf("{\"updates\": %ld, \"lost\": %ld, \"deflated\": %ld, \"update_bytes\": %zu, \"longest_batch_us\": %ld}\n",
+           updates, lost, deflated, update_bytes, (long)(longest_batch / 1000));
 }
 
 // Read everything, then sleep briefly: waking a client in epoll_wait for each frame counts as the server's CPU time, and

@@ -52,13 +52,14 @@ class Reconnected:
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts since the start. `deflated` is the number of compressed connections. `longest_batch_us` is the client
-    process's own delay.
+    """Counts since the start. `deflated` is the number of compressed connections, `update_bytes` the size of the last
+    update. `longest_batch_us` is the client process's own delay.
     """
 
     updates: int
     lost: int
     deflated: int
+    update_bytes: int
     longest_batch_us: int
 
 

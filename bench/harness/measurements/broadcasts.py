@@ -106,7 +106,7 @@ class Measurement:
     def finish(self, testbed: Testbed, seconds: int) -> None:
         """Take the final measurements, after all rounds."""
         self.counts, self.later_kb = self.clients.counts(), self.kb_a_connection()
-        if not self.candidate.endpoint.deflate:
+        if self.candidate.is_product and not self.candidate.endpoint.deflate:
             self.latency = measure_http(self, testbed, seconds)
 
 

@@ -25,7 +25,7 @@ WARM_UP_S = 1
 @dataclass(frozen=True)
 class Contender:
     """A server to start in `folder`. `keeps` says whether it stores what it receives, so that the data can be
-    checked.
+    checked. `sql` prepares its database, and `missing` says why it cannot run on this machine.
     """
 
     name: str
@@ -33,6 +33,8 @@ class Contender:
     command: tuple[str, ...]
     keeps: bool = True
     folder: Path = ROOT
+    sql: str = ""
+    missing: str = ""
 
     @property
     def migrates(self) -> bool:
@@ -58,12 +60,14 @@ def of_version(version: Version) -> tuple[Contender, Contender]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A server to start in `folder`, and its clients' endpoint."""
+    """A server to start in `folder`, and its clients' endpoint. `missing` says why it cannot run on this machine."""
 
     name: str
     command: tuple[str, ...]
     endpoint: Endpoint
     folder: Path = ROOT
+    is_product: bool = True
+    missing: str = ""
 
 
 @dataclass(frozen=True)
