@@ -90,8 +90,9 @@ def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN" if options.get("snapshot") else "BEGIN IMMEDIATE")
-    elif driver.durable and not driver.autocommit and not options.get("postgresql_readonly"):
-        connection.exec_driver_sql(driver.durable, execution_options=WITHOUT_CURSOR)
+    elif not driver.autocommit and not options.get("postgresql_readonly"):
+        if durable := getattr(driver, "durable", ""):  # connections of other engines have none
+            connection.exec_driver_sql(durable, execution_options=WITHOUT_CURSOR)
 
 
 LACKED = text("""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,7 +54,9 @@ def _results() -> list[Any]:
         server.program = (str(ROOT / "tests/support/servers/echo_app.py"),)
         server.start()
         try:
-            return asyncio.run(_run(server.port))
+            # In a thread, because Playwright leaves a loop running in the thread of its tests.
+            with ThreadPoolExecutor(1) as thread:
+                return thread.submit(asyncio.run, _run(server.port)).result()
         finally:
             server.kill()
 
