@@ -150,12 +150,12 @@ def names(session: Session, user_ids: list[str]) -> dict[str, str]:
 
 
 def by_email(session: Session, email: str) -> UserRecord | None:
-    """The user with this address. If two of the earlier keys became one, an address that is written as its owner wrote
-    it finds the other account.
+    """The user with this address. If two accounts have it in different spellings, the one that is written so is found,
+    and of two such accounts the older one: during an upgrade, the earlier version may have created another.
     """
     keys = written_key(usable(email)), email_key(usable(email))
     users = session.scalars(select(User).where(User.email_key.in_(keys), HAS_ACCOUNT))
-    return _person(max(users, key=lambda user: user.email_key == keys[0], default=None))
+    return _person(min(users, key=lambda user: (written_key(user.email) != keys[0], user.created_ms), default=None))
 
 
 def by_id(session: Session, user_id: str) -> UserRecord | None:

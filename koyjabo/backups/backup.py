@@ -14,6 +14,7 @@ from pathlib import Path
 from reprlib import repr as shown
 from typing import Any, BinaryIO
 
+from koyjabo.accounts.email_key_queries import rekey
 from koyjabo.audit import log
 from koyjabo.backups import backup_file, backup_queries
 from koyjabo.backups.backup_file import ANOTHER, LATEST_MS, BackupWriter, Head, TablePiece, UnusableBackup
@@ -43,6 +44,9 @@ log.CHANGES |= {
     BACKUP: N_("Backup made"),
     "ledger.restore": N_("Backup restored"),
 }
+
+ASCII_DOMAINS = "0028"
+"""The migration that changed the keys of email addresses."""
 
 MOST_PROBLEMS = 5
 SYNC_EVERY = 4 << 20
@@ -153,6 +157,8 @@ def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) ->
                 with _fitting(piece):
                     backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
             advance(len(piece.rows))
+    if head.schema < ASCII_DOMAINS:
+        rekey(connection)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def email(value: str) -> str:
     local, _, domain = value.rpartition("@")
     if UNUSABLE.search(local + JOINERS.sub("", domain)) or "@" in local or not local or not _is_domain(domain):
         raise ValueError(N_("must be an email address, such as ayesha@example.com"))
-    if max(len(value), len(email_key(value))) > LONGEST_EMAIL or len(local) > LONGEST_LOCAL_PART:
+    if max(len(value), len(_ascii_key(value))) > LONGEST_EMAIL or len(local) > LONGEST_LOCAL_PART:
         raise ValueError(EMAIL_TOO_LONG)
     return value
 
@@ -50,11 +50,16 @@ def email_key(value: str) -> str:
     """A key that is the same for all spellings of an address, ignoring case and Unicode composition. The domain is in
     ASCII, so that two domains are two, and one domain is one in either script.
     """
-    local, at, domain = _parts(value)
     try:
-        return f"{local}{at}{ascii_domain(domain)}"
+        key = _ascii_key(value)
     except ValueError:  # an earlier version may have accepted it
         return written_key(value)
+    return key if len(key) <= LONGEST_EMAIL else written_key(value)  # earlier versions accepted longer domains
+
+
+def _ascii_key(value: str) -> str:
+    local, at, domain = _parts(value)
+    return f"{local}{at}{ascii_domain(domain)}"
 
 
 def written_key(value: str) -> str:

@@ -90,9 +90,8 @@ def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN" if options.get("snapshot") else "BEGIN IMMEDIATE")
-    elif not driver.autocommit and not options.get("postgresql_readonly"):
-        if durable := getattr(driver, "durable", ""):  # connections of other engines have none
-            connection.exec_driver_sql(durable, execution_options=WITHOUT_CURSOR)
+    elif (durable := getattr(driver, "durable", "")) and not (driver.autocommit or options.get("postgresql_readonly")):
+        connection.exec_driver_sql(durable, execution_options=WITHOUT_CURSOR)  # connections of other engines have none
 
 
 LACKED = text("""

@@ -10,13 +10,16 @@ from support.people.accounts import Person, bare, log_in, send, sign_up, try_log
 from support.people.communities import found
 
 from koyjabo.accounts.services import AccountServices
+from koyjabo.backups import backup
 from koyjabo.core.extensions import db
 from koyjabo.core.identity import OPERATOR
+from koyjabo.core.runtime import unreported
 from koyjabo.database.startup_queries import MIGRATIONS
 
 SHARP, DOUBLE = "ayesha@faß.example", "ayesha@fass.example"
 REFUSED = "a@ü_b.example"
-"""An address that earlier versions accepted."""
+LONG = "a" * 60 + "@" + ".".join(["éàçñøåüö" * 3] * 7) + ".example"
+"""Addresses that earlier versions accepted. The second one's domain is too long in ASCII."""
 
 IN_GERMAN, IN_ASCII, IN_WIDE = "rahim@bücher.example", "rahim@xn--bcher-kva.example", "rahim@ｂücher.example"
 
@@ -77,9 +80,11 @@ def test_each_person_logs_in_after_an_upgrade_as_before(site):
         IN_ASCII: earlier(site, "ascii", IN_ASCII, IN_ASCII),
         "josé@example.com": earlier(site, "jose", "josé@example.com", "josé@example.com"),
         REFUSED: earlier(site, "refused", REFUSED, REFUSED),
+        LONG: earlier(site, "long-domain", LONG, LONG),
     }
     upgrade(site)
-    for (email, person), name in zip(people.items(), ("ayesha", "german", "ascii", "jose", "refused"), strict=True):
+    names = ("ayesha", "german", "ascii", "jose", "refused", "long-domain")
+    for (email, person), name in zip(people.items(), names, strict=True):
         assert log_in(site, email=email, password=name * 2).id == person.id, email
     assert try_login(site, email=DOUBLE, password="ayesha" * 2).status_code == 401
     assert sign_up(site, email=DOUBLE).id not in {person.id for person in people.values()}
@@ -96,6 +101,32 @@ def test_older_account_keeps_the_key_that_two_would_get(site):
     upgrade(site)
     assert log_in(site, email=IN_ASCII, password="german" * 2).id == older.id
     assert log_in(site, email=IN_WIDE, password="wide" * 2).id == newer.id
+
+
+def test_account_that_an_earlier_version_makes_during_an_upgrade_takes_no_login(site):
+    person = earlier(site, "german", IN_GERMAN, IN_GERMAN)
+    upgrade(site)
+    site.time.pass_(seconds=1)
+    earlier(site, "later", IN_GERMAN, IN_GERMAN)
+    assert log_in(site, email=IN_GERMAN, password="german" * 2).id == person.id
+
+
+def test_address_that_is_too_long_in_ascii_is_refused(site):
+    assert_error(
+        send(bare(site), "/api/auth/signup", {"email": LONG, "password": "12345678"}), 400, "invalid_input", "email"
+    )
+
+
+@pytest.mark.both_kinds
+def test_each_person_logs_in_after_a_backup_of_an_earlier_version_was_restored(site, tmp_path, monkeypatch):
+    person, path = earlier(site, "ayesha", SHARP, DOUBLE), tmp_path / "earlier.koyjabo"
+    with site.app.app_context():
+        with monkeypatch.context() as earlier_version:
+            earlier_version.setattr(backup, "NEWEST_REVISION", "0026")
+            backup.write(path, site.services.clock, unreported)
+        backup.restore(path, True, site.services.clock, unreported)
+    site.restart()
+    assert log_in(site, email=SHARP, password="ayesha" * 2).id == person.id
 
 
 @pytest.mark.both_kinds

@@ -65,7 +65,12 @@ class UnmatchedVisits:
         """
         sizes = Counter(fingerprint[:NETWORK_BYTES] for fingerprint, _ in self._visits.values())
         excess = len(self._visits) - MAX_UNMATCHED * 4 // 5
-        share = (len(self._visits) - excess) // len(sizes)
+        left, share = MAX_UNMATCHED * 4 // 5, 0
+        for position, size in enumerate(sorted(sizes.values())):  # small networks leave their share to others
+            share = left // (len(sizes) - position)
+            if size > share:
+                break
+            left -= size
         dropped: list[str] = []
         for visitor_id, (fingerprint, _) in self._visits.items():
             network = fingerprint[:NETWORK_BYTES]

@@ -106,7 +106,7 @@ class Poller:
 
     def _wait(self, fd: int, events: int) -> None:
         if watcher := self._watchers.get(fd):
-            network = self._queued[fd] = watcher.network or fd
+            network = self._queued.setdefault(fd, watcher.network or fd)
             files = self._waiting.setdefault(network, OrderedDict())
             files[fd] = files.get(fd, 0) | events
 

@@ -51,8 +51,10 @@ export function stream(koyjabo, socket, visit, signal, hear, listens) {
       timer = setTimeout(() => document.hidden || socket.isLive || this.beat(), HEARTBEAT_MS);
       if (!koyjabo.isCounted || signal.aborted) return false;
       const body = JSON.stringify({ ...who, visitId: visit.knownId, visible, acted });
-      // Not `sendBeacon`: EasyPrivacy blocks all beacons to other sites.
-      fetch(new URL("api/visitor/heartbeat", base), { method: "POST", body, keepalive: true }).catch(() => {});
+      const url = new URL("api/visitor/heartbeat", base);
+      // EasyPrivacy blocks all beacons to other sites. Firefox before version 133 has only these.
+      if (!("keepalive" in Request.prototype)) return navigator.sendBeacon(url, body);
+      fetch(url, { method: "POST", body, keepalive: true }).catch(() => {});
       return true;
     }
 

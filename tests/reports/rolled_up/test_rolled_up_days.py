@@ -26,10 +26,7 @@ from koyjabo.retention.erasure import Erasure
 from koyjabo.retention.retention import Retention
 
 FOLDED_AND_NOT = "2025-10-08", "2025-10-09"
-OF_CHATHAM = (
-    "reports/rolled_up/test_rolled_up_days.py"
-    "::test_visit_in_a_repeated_hour_is_in_that_hour_of_every_report"
-)
+OF_CHATHAM = "reports/rolled_up/test_rolled_up_days.py::test_visit_in_a_repeated_hour_is_in_that_hour_of_every_report"
 PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
 
 
