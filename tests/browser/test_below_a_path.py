@@ -59,7 +59,7 @@ def test_element_counts_and_follows_below_a_path(kind, tmp_path, device, page, s
         page.set_content(block("html"))
         number = page.locator("koyjabo-count")
         expect(number).to_have_text(f"{before + 1:,}")
-        total = site.register("somebody").stats.total
+        total = site.register("rahim").stats.total
         expect(number).to_have_text(f"{total:,}")
         assert sockets == [f"{origin.replace('http', 'ws')}/live/"]
         assert [url for url in requested if not url.startswith((f"{origin}/live/", f"{origin}/post"))] == []

@@ -88,7 +88,7 @@ PEOPLE = {
     ),
     "KaiOS": "Mozilla/5.0 (Mobile; LYF/F90M; Android; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.0",
     "an app on Android": "okhttp/4.12.0",
-    "an app with a name of its own": "KoyJabo/3.1 (Flutter)",
+    "an app with its own name": "KoyJabo/3.1 (Flutter)",
     "an app of a newspaper": "ExampleNews/5.1",
     "an app of Flutter": "Dart/3.2 (dart:io)",
     "a stored browser": "Facebook on iOS",

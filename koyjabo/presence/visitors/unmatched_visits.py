@@ -64,8 +64,8 @@ class UnmatchedVisits:
         once, because counting takes about a millisecond.
         """
         sizes = Counter(fingerprint[:NETWORK_BYTES] for fingerprint, _ in self._visits.values())
-        excess = len(self._visits) - MAX_UNMATCHED * 4 // 5
         left, share = MAX_UNMATCHED * 4 // 5, 0
+        excess = len(self._visits) - left
         for position, size in enumerate(sorted(sizes.values())):  # small networks leave their share to others
             share = left // (len(sizes) - position)
             if size > share:

@@ -55,7 +55,7 @@ def test_host_has_the_class_of_its_own_entry_and_not_of_its_parent_domain():
         "social pinterest.com": ["www.pinterest.co.uk", "www.pinterest.de", "in.pinterest.com"],
         "social whatsapp.com": ["l.wl.co"],
         "social facebook.com": ["web.facebook.com", "bn-in.facebook.com"],
-        "social tumblr.com": ["somebody.tumblr.com"],
+        "social tumblr.com": ["ayesha.tumblr.com"],
         "ai aistudio.google.com": ["aistudio.google.com"],
         "ai deepseek.com": ["chat.deepseek.com"],
     }
