@@ -45,7 +45,7 @@ LINES_OF_CODE = {
     # two lists of crawlers and their own declarations, tablets and notebooks; one pattern for any tablet is gone
     "network": 636,
     "observability": 426,  # what was dropped
-    "outbound": 509,  # the status of a careless response counts for webhooks
+    "outbound": 509,  # the status of a malformed response counts for webhooks
     "panel": 440,  # has the pages Data and Settings, which were in maintenance
     "personal_data": 571,
     "presence": 1762,  # visits without a socket are shared by network when there are too many

@@ -41,7 +41,7 @@ class InvalidJson(KoyJaboError):
 class UnsupportedBody(KoyJaboError):
     code = "unsupported_media_type"
     status = 415
-    sentence = "Send the body uncompressed, as application/json (or as text/plain, as sendBeacon does)."
+    sentence = "Send the body uncompressed, as application/json (or as text/plain)."
 
 
 class NotBridged(KoyJaboError):

@@ -126,7 +126,7 @@ def _receive(connection: Any, reader: ResponseReader, deadline: Deadline) -> Out
 
 class ResponseReader:
     """Reads one response with llhttp, which is strict. Skips interim responses (1xx). With `only_status`, the response
-    may be careless: after an error, `read_status` reads it as far as possible.
+    may be malformed: after an error, `read_status` reads it as far as possible.
     """
 
     def __init__(self, most_bytes: int, only_status: bool) -> None:

@@ -142,7 +142,7 @@ def test_response_without_a_status_is_an_error_even_where_only_the_status_matter
 @pytest.mark.parametrize(
     "what", ["line feeds", "two equal lengths", "a bad chunk", "an unknown encoding", "a newer version"]
 )
-def test_careless_response_is_an_error_where_its_body_matters(client, new_odd, what):
+def test_malformed_response_is_an_error_where_its_body_matters(client, new_odd, what):
     assert failure(client, get(new_odd(CARELESS[what][0]).url)) in (FailureKind.BAD_RESPONSE, FailureKind.CONNECTION)
 
 

@@ -72,15 +72,15 @@ def test_only_2xx_is_success_and_no_redirect_is_followed(hooked, receiver):
     assert len(receiver.received) == 4
 
 
-def test_careless_response_with_a_clear_status_is_an_answer(hooked, receiver):
+def test_malformed_response_with_a_clear_status_is_an_answer(hooked, receiver):
     """Otherwise its receiver would get each event seven times, and be turned off."""
-    careless = OddServer(b"HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 2\n\nok")
-    webhook = hooked.add(url=careless.url)
+    malformed = OddServer(b"HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 2\n\nok")
+    webhook = hooked.add(url=malformed.url)
     hooked.happen()
     hooked.tick()
-    careless.stop()
+    malformed.stop()
     (delivery,) = hooked.deliveries(webhook)
-    assert (delivery["state"], delivery["last_status"], len(careless.requests)) == ("delivered", "200", 1)
+    assert (delivery["state"], delivery["last_status"], len(malformed.requests)) == ("delivered", "200", 1)
 
 
 @pytest.mark.parametrize(("asked", "wait_s"), [("1200", 1200), ("7200", 3600)])

@@ -46,7 +46,7 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     media: ClassVar[tuple[str, ...]] = ("application/json", "text/plain")
-    """Accepted content types. `text/plain` is for `sendBeacon` from other origins, which sends cookies, so bodies of
+    """Accepted content types. Pages of other origins send `text/plain` without a preflight, with cookies, so bodies of
     requests that act for a logged-in user must not accept it.
     """
 
