@@ -82,7 +82,7 @@ class Runtime(Protocol):
         """Run `main` in a real operating-system thread that does not keep the process alive."""
 
     def soon(self, call: Call) -> None:
-        """Schedule this call to run after all requests that are currently ready, so that it can serve all of them."""
+        """Schedule this call to run after the current pass over the sockets, so that it can serve all its requests."""
 
     def later(self, delay_s: float, call: Call) -> None:
         """Make this call once, after `delay_s` seconds."""

@@ -292,7 +292,7 @@ def _commit_together(store: BatchStore[Item, Result], jobs: list[Job[Item, Resul
 
 
 class LoopBatcher(Generic[Item, Result]):
-    """Runs `work(take)` on the event loop, after all requests that are ready have added their jobs.
+    """Runs `work(take)` on the event loop, after all requests of one pass have added their jobs.
 
     Used instead of `BatchWorker` for a database whose reads do not wait (SQLite in WAL mode). Batching still helps,
     because the file locks of a read cost a tenth of a request.

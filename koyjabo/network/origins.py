@@ -60,7 +60,9 @@ def other_host(environ: Mapping[str, Any]) -> str:
 
 def is_sender(environ: Mapping[str, Any], address: str) -> bool:
     """Whether an address is on the host of the page that sent a request, ignoring `www.` and the port."""
-    sender = bare_host(host_of(environ.get("HTTP_ORIGIN", "")))
+    if not (origin := environ.get("HTTP_ORIGIN")):
+        return False
+    sender = bare_host(host_of(origin))
     return sender != "" and sender == bare_host(address)
 
 

@@ -186,7 +186,7 @@ def _accepted() -> Response:
 @describe(
     "Count the people online in many communities",
     {200: OnlineCountsResponse, 400: "more than 200 ids", **LOGGED_IN},
-    query={"ids": "up to 200 ids or refs, separated by commas; write a comma or percent sign in an id as %252C or %2525"},
+    query={"ids": "up to 200 ids or refs, separated by commas; in an id, a comma is %252C and a percent sign %2525"},
     scope="presence:read",
 )
 def online() -> Response:

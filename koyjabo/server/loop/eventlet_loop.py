@@ -3,8 +3,8 @@ module and `patching` import eventlet and greenlet (decision 51). Import it befo
 that its own imports are the originals.
 
 It relies on three undocumented facts about eventlet's hub: `add` calls back on the hub's own greenlet; a greenlet that
-calls `hub.switch()` sleeps until another one switches to it; and `schedule_call_global(0, …)` runs after all sockets
-that are now ready have been served.
+calls `hub.switch()` sleeps until another one switches to it; and `schedule_call_global(0, …)` runs after the
+pass that serves sockets now.
 """
 
 from __future__ import annotations

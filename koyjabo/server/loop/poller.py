@@ -107,7 +107,8 @@ class Poller:
     def _wait(self, fd: int, events: int) -> None:
         if watcher := self._watchers.get(fd):
             network = self._queued.setdefault(fd, watcher.network or fd)
-            files = self._waiting.setdefault(network, OrderedDict())
+            if (files := self._waiting.get(network)) is None:
+                files = self._waiting[network] = OrderedDict()
             files[fd] = files.get(fd, 0) | events
 
     def _go_on(self) -> None:

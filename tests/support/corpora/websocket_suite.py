@@ -46,8 +46,9 @@ def _mistake(result: dict[str, Any]) -> str:
 
 
 def _results() -> dict[str, dict[str, Any]]:
-    """The result of each case, by its name. The suite is a program of its own, because importing it replaces modules
-    of other packages (``pkg_resources``)."""
+    """The result of each case, by its name. The suite runs in another process, because importing it replaces a module
+    of another package (`pkg_resources`).
+    """
     with TemporaryDirectory() as name:
         folder = Path(name)
         server = Server(SqliteDatabase.migrated(folder / "echo.db"), folder)
@@ -56,7 +57,7 @@ def _results() -> dict[str, dict[str, Any]]:
         try:
             cases = [word for section in SECTIONS for word in ("--include", f"{section}.*")]
             program = (str(Path(sys.executable).with_name("kosoku")), f"127.0.0.1:{server.port}")
-            # Its status is not 0 when a case fails, which the report tells.
+            # The status is 1 if a case fails; the report has its name.
             subprocess.run(
                 [*program, "--parallelism", "8", "--outdir", folder, *cases], capture_output=True, check=False
             )
