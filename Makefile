@@ -179,10 +179,10 @@ $(VENV)/node: $(VENV)/made
 	@command -v npm >/dev/null || { echo "Installing Node, which brings charts and countries"; $(call LOCKED,requirements/node.txt); }
 	@touch $@
 
-COUNTRIES := koyjabo/network/data/countries.mmdb
+COUNTRIES := koyjabo/base/network/data/countries.mmdb
 SOURCES := koyjabo/reports/log/data/sources.json
-CRAWLERS := koyjabo/network/data/crawlers.json
-HOSTING := koyjabo/network/data/hosting
+CRAWLERS := koyjabo/base/network/data/crawlers.json
+HOSTING := koyjabo/base/network/data/hosting
 
 # These files are replaced atomically: a server that has an old one open keeps reading it.
 $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(HOSTING).json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)

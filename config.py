@@ -12,10 +12,17 @@ import maxminddb
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from koyjabo.core import installation
-from koyjabo.settings import backup_stores, database_url, login_providers, operator_secrets, redis_url, trusted_issuer
-from koyjabo.settings.checks import SHORTEST_TOKEN
-from koyjabo.settings.schema import REMOVED_SETTINGS, Settings
+from koyjabo.base.core import installation
+from koyjabo.base.settings import (
+    backup_stores,
+    database_url,
+    login_providers,
+    operator_secrets,
+    redis_url,
+    trusted_issuer,
+)
+from koyjabo.base.settings.checks import SHORTEST_TOKEN
+from koyjabo.base.settings.schema import REMOVED_SETTINGS, Settings
 
 ROOT = installation.home()
 INSTANCE = ROOT / "instance"
@@ -211,7 +218,7 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
 
 
 def _refuse_weak_secrets(settings: Settings) -> None:
-    """Refuse guessable secrets in production (`koyjabo.settings.operator_secrets`). Raises SettingsError."""
+    """Refuse guessable secrets in production (`koyjabo.base.settings.operator_secrets`). Raises SettingsError."""
     if settings.environment != "production":
         return
     why = operator_secrets.weakness(settings.secret_key) if settings.secret_key else "is missing: production needs one"

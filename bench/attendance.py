@@ -21,16 +21,16 @@ from harness.servers.databases import POSTGRES, SQLITE, fresh, migrate, server_f
 from sqlalchemy.engine import make_url
 from support.databases.database import Database
 
-from koyjabo.cluster.base import Cluster
-from koyjabo.cluster.bus import NullBus
-from koyjabo.cluster.workers import MemoryWorkers
-from koyjabo.core.clock import Clock
-from koyjabo.core.runtime import ThreadRuntime
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.evidence.attendance import WRITE_S, AttendanceWriter
-from koyjabo.evidence.queries import Shown
+from koyjabo.base.cluster.base import Cluster
+from koyjabo.base.cluster.bus import NullBus
+from koyjabo.base.cluster.workers import MemoryWorkers
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.settings.database_url import normal
+from koyjabo.counting.evidence.attendance import WRITE_S, AttendanceWriter
+from koyjabo.counting.evidence.queries import Shown
 from koyjabo.presence.visitors.visitor_sockets import OpenSocket
-from koyjabo.settings.database_url import normal
 
 PAGES, TICKS = 10_000, round(60 / WRITE_S)
 MOST_MS, ROUNDS = 300, 5

@@ -32,7 +32,7 @@ from support.programs.processes import wait_until
 WINDOW_S, RATE = 5.0, 200
 MOST = 1.1
 TAIL, MIDDLE = 99, 50
-PROGRAM = b"koyjabo.backups.run"
+PROGRAM = b".backups.run"
 PATIENCE_S = 60.0
 """The server checks every 30 s whether a backup is due."""
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flask import Flask
 
-    from koyjabo.core.clock import Clock
-    from koyjabo.core.runtime import Runtime
-    from koyjabo.settings.schema import Settings
+    from koyjabo.base.core.clock import Clock
+    from koyjabo.base.core.runtime import Runtime
+    from koyjabo.base.settings.schema import Settings
 
 
 def create_app(
@@ -37,8 +37,8 @@ def create_app(
     import config
     from koyjabo import sockets
     from koyjabo.application import entry_points, opening
-    from koyjabo.core.clock import Clock
-    from koyjabo.core.runtime import ThreadRuntime
+    from koyjabo.base.core.clock import Clock
+    from koyjabo.base.core.runtime import ThreadRuntime
     from koyjabo.realtime.services import RealtimeServices
 
     chosen, runtime = config.load(settings), runtime or ThreadRuntime()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from koyjabo.core.extensions import db, socketio
+from koyjabo.base.core.extensions import db, socketio
 
 __all__ = ["db", "socketio"]

@@ -7,9 +7,9 @@ from alembic.operations import MigrationScript
 from sqlalchemy import Connection, create_engine, make_url
 
 import config
-from koyjabo.core.extensions import db
-from koyjabo.database.engine import engine_options
-from koyjabo.models import REMOVED_TABLES
+from koyjabo.base.core.extensions import db
+from koyjabo.base.database.engine import engine_options
+from koyjabo.base.models import REMOVED_TABLES
 
 
 def is_declared(item: object, name: str | None, kind: str, *found: object) -> bool:
@@ -36,7 +36,7 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
-# The server's connection is in the transaction that holds the lock (koyjabo.database.engine).
+# The server's connection is in the transaction that holds the lock (koyjabo.base.database.engine).
 given = context.config.attributes.get("connection")
 if given is not None:
     run(given)

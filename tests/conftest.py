@@ -26,13 +26,13 @@ from support.programs.forking import Starting
 from support.runs.short_run import EVERYTHING
 from support.servers.server import Server
 
-from koyjabo.accounts import passwords
-from koyjabo.cluster import redis_client
+from koyjabo.base.cluster import redis_client
+from koyjabo.base.core.identity import Account
+from koyjabo.base.network import client_address
+from koyjabo.base.observability.logs import request_id
 from koyjabo.communities import archiving
-from koyjabo.core.identity import Account
 from koyjabo.counting import ledger
-from koyjabo.network import client_address
-from koyjabo.observability.logs import request_id
+from koyjabo.people.accounts import passwords
 from koyjabo.presence.members import redis_store
 
 pytest_plugins = [

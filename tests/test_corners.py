@@ -11,7 +11,7 @@ from support.application.site import Site
 from support.databases.database import EMPTY, SqliteDatabase
 from support.programs.processes import run
 
-from koyjabo.database.sqlite import FileLock
+from koyjabo.base.database.sqlite import FileLock
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import yaml
 from click.testing import CliRunner
 
 import config
+from koyjabo.base.core import installation
+from koyjabo.base.settings.schema import Settings
 from koyjabo.cli import main
-from koyjabo.core import installation
-from koyjabo.settings.schema import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 NGINX = (ROOT / "deploy" / "nginx.conf").read_text()

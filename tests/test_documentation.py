@@ -10,21 +10,22 @@ from http import HTTPStatus
 from pathlib import Path
 
 import click
+from test_imports import PACKAGES, ROOMS
 
-from koyjabo.accounts import passwords
-from koyjabo.accounts.throttle import login_throttle
+from koyjabo.base.core import socket_errors
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.socket_errors import CLOSE_CODES
+from koyjabo.base.settings.catalogue import BASICS, written
+from koyjabo.base.settings.schema import Settings
 from koyjabo.cli import main
-from koyjabo.core import socket_errors
-from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.socket_errors import CLOSE_CODES
 from koyjabo.counting.stats import Stats
+from koyjabo.people.accounts import passwords
+from koyjabo.people.accounts.throttle import login_throttle
 from koyjabo.realtime import events
 from koyjabo.server.http import request_parser
-from koyjabo.settings.catalogue import BASICS, written
-from koyjabo.settings.schema import Settings
-from koyjabo.webkit.limits.limits import LOGINS_OF_A_PAIR
-from koyjabo.webkit.pages.errors import SENTENCES
-from koyjabo.webkit.pages.guides import anchor
+from koyjabo.web.limits.limits import LOGINS_OF_A_PAIR
+from koyjabo.web.pages.errors import SENTENCES
+from koyjabo.web.pages.guides import anchor
 from prose.budgets import PAGES as PATTERNS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,9 +112,11 @@ def test_api_lists_every_call_and_no_other(site):
 
 
 def test_map_names_every_package_and_no_other():
-    table = (ROOT / "docs" / "design.md").read_text().partition("## Packages")[2].partition("\n##")[0]
-    packages = {path.parent.name for path in (ROOT / "koyjabo").glob("*/__init__.py")}
-    assert set(re.findall(r"^\| [*\[]*`(\w+)/`", table, re.MULTILINE)) == packages
+    text = (ROOT / "docs" / "design.md").read_text()
+    picture, table = text.split("```")[1], text.partition("## Packages")[2].partition("\n##")[0]
+    assert re.findall(r"^  (\w+)/ ", picture, re.MULTILINE) == ROOMS
+    packages = [name.replace(".", "/") for name in PACKAGES if "." in name]
+    assert re.findall(r"^\| `([\w/]+)/` \|", table, re.MULTILINE) == packages
 
 
 def test_command_line_lists_every_command_and_no_other():
@@ -253,7 +256,7 @@ NOT_HERE = {
 
 @cache
 def ends() -> set[str]:
-    """All suffixes of all file and folder paths, such as `koyjabo/core/errors.py` and `errors.py`."""
+    """All suffixes of all file and folder paths, such as `koyjabo/base/core/errors.py` and `errors.py`."""
     paths = set()
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [name for name in folders if name not in {"node_modules", "__pycache__"} and name[0] != "."]

@@ -1,4 +1,4 @@
-"""Packages may only import what comes before them in ORDER (docs/design.md)."""
+"""Rooms and packages may only import what comes before them in ORDER (docs/design.md)."""
 
 from __future__ import annotations
 
@@ -12,63 +12,77 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = """
-core: .
-network: . services
-settings: .
-models: .
-database: .
-cluster: .
-jobs: .
-outbound: .
-jwks: .
-observability: . services
-webkit: limits schemas http . assets login forms panel pages fast_path openapi
-audit: . admin
-mail: .
-accounts: . users throttle second_factor oidc services login api pages cli
+base: .
+base.core: .
+base.network: . services
+base.settings: .
+base.models: .
+base.database: .
+base.cluster: .
+base.jobs: .
+base.outbound: .
+base.jwks: .
+base.observability: . services
+web: limits schemas http . assets login forms panel pages fast_path openapi
+people: .
+people.audit: . admin
+people.mail: .
+people.accounts: . users throttle second_factor oidc services login api pages cli
 presence: members . visitors services
 counting: . services schemas incoming api pages cli
-evidence: . api
+counting.evidence: . api
 realtime: . services
 communities: . live services ui api pages admin
-webhooks: . services api admin
-api_keys: . api admin cli
-trusted_tokens: .
+integrations: .
+integrations.webhooks: . services api admin
+integrations.api_keys: . api admin cli
+integrations.trusted_tokens: .
 sockets: . api
-badges: . api pages
 reports: query log events live rolled_up engine . services ui api pages admin
-visit_log: . live services ui admin cli
-personal_data: . api pages
-recounts: . cli
-retention: . api cli
-backups: . ui admin cli
-health: . api admin
-receipts: . api pages
-alerts: .
-importers: . admin cli
-bridges: .
-getting_started: . admin
-home: . pages
-panel: .
+reports.visit_log: . live services ui admin cli
+upkeep: .
+upkeep.personal_data: . api pages
+upkeep.recounts: . cli
+upkeep.retention: . api cli
+upkeep.backups: . ui admin cli
+upkeep.health: . api admin
+upkeep.alerts: .
+upkeep.importers: . admin cli
+site: .
+site.badges: . api pages
+site.receipts: . api pages
+site.bridges: .
+site.getting_started: . admin
+site.home: . pages
+site.panel: .
 application: .
 koyjabo: .
 server: loop http websockets process .
 cli: .
 """
-"""Packages and their parts: folders, interfaces (API, pages, admin, CLI), `services`, which builds the package, and "."
-for its own modules. A package may import packages above it, and a part may also import parts to its left.
+"""Rooms, their packages, and the parts of both: folders, interfaces (API, pages, admin, CLI), `services`, which builds
+the package, and "." for its own modules. A package may import packages above it, and a part may also import parts
+to its left.
 """
 
+PACKAGES = [line.partition(":")[0] for line in ORDER.strip().splitlines()]
+ROOMS = [room for room in dict.fromkeys(name.partition(".")[0] for name in PACKAGES) if room != "koyjabo"]
+MAX_ENTRIES = 20
+"""Limit on the files and folders that a reader sees in `koyjabo/`, apart from `__init__.py`."""
+
+MAX_ARROWS = 75
+"""Limit on the pairs of rooms where one imports the other."""
+
 INTERFACES = {"api", "pages", "admin", "cli"}
-NOT_INTERFACES = {"webkit", "server"}  # packages where these names are not interfaces
+NOT_INTERFACES = {"web", "server"}  # packages where these names are not interfaces
 LIBRARIES = (ROOT / "docs" / "design.md").read_text().partition("\n| library |")[2].partition("\n\n")[0]
 MAY_USE = {  # libraries: the modules that may import them
     tuple(re.findall(r"`([^`]+)`", libraries)): re.findall(r"`([^`]+)`", modules)
     for libraries, modules in re.findall(r"^\| (`.+) \| (.+) \|$", LIBRARIES, re.MULTILINE)
 }
-MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py backups/backup.py \
-backups/run.py recounts/recounts.py visit_log/import*.py \
-importers/run.py cli/ledger.py"
+MAY_OPEN_TRANSACTIONS = "base/database/* application/opening.py counting/opening_queries.py upkeep/backups/backup.py \
+upkeep/backups/run.py upkeep/recounts/recounts.py reports/visit_log/import*.py \
+upkeep/importers/run.py cli/ledger.py"
 """Modules used at startup, by commands and by the backup process. All other modules use the executor."""
 
 
@@ -86,12 +100,12 @@ api incoming visits ledger live_stats batch_plan records visit_texts outage roll
 ledger_postgres schemas.requests
 """
 REACHED_BY_A_VISIT = """
-audit: log
-database: batch_worker executor json_rows lease outage_causes postgres sqlite timelines
-network: campaigns client_address geolocation languages origins rate_limiter services user_agents
-presence: services visitors.active_visitors
-webkit: blueprints current http.responses fast_path.request_context login.tokens openapi.describe schemas.bodies
+base.network: campaigns client_address geolocation languages origins rate_limiter services user_agents
+base.database: batch_worker executor json_rows lease outage_causes postgres sqlite timelines
+web: blueprints current http.responses fast_path.request_context login.tokens openapi.describe schemas.bodies
  schemas.fields
+people.audit: log
+presence: services visitors.active_visitors
 """
 """Other packages that `counting` imports to register a visit, apart from core and models. A feature that needs visits
 uses `Visits.on_commit` instead: this list may only get shorter.
@@ -143,14 +157,32 @@ def is_package(module: str) -> bool:
 
 @cache
 def part(module: str) -> str:
-    """`accounts.` for a module of the package itself, `accounts.api` for one in a folder or file of that name."""
-    parts = module.split(".")[1:]
+    """`people.audit.` for a module of the package itself, `people.audit.admin` for one in a folder or file of that
+    name.
+    """
     if module in OF_THE_ROOT:
         return OF_THE_ROOT[module]
-    separate = {"ui", "incoming", *INTERFACES, *([] if parts[0] == "core" else ["services"])}
-    if len(parts) == 1 or (len(parts) == 2 and not is_package(module) and parts[1] not in separate):
-        return f"{parts[0]}."
-    return ".".join(parts if is_package(module) or len(parts) == 2 else parts[:-1])
+    inside = inside_package(module)
+    separate = {"ui", "incoming", *INTERFACES, *([] if package(module) == "base.core" else ["services"])}
+    if not inside or (len(inside) == 1 and not is_package(module) and inside[0] not in separate):
+        return f"{package(module)}."
+    return ".".join([package(module), *(inside if is_package(module) or len(inside) == 1 else inside[:-1])])
+
+
+@cache
+def package(module: str) -> str:
+    """The package of a module, with its room: `people.audit`, or `presence` for a room that is one package."""
+    if module in OF_THE_ROOT:
+        return OF_THE_ROOT[module].removesuffix(".")
+    return max((name for name in PACKAGES if f"{module}.".startswith(f"koyjabo.{name}.")), key=len)
+
+
+def inside_package(module: str) -> list[str]:
+    return module.removeprefix(f"koyjabo.{package(module)}").split(".")[1:]
+
+
+def room(module: str) -> str:
+    return package(module).partition(".")[0]
 
 
 def places() -> dict[str, tuple[int, int]]:
@@ -166,12 +198,9 @@ PLACES = places()
 
 
 def interface_of(module: str) -> str | None:
-    parts = module.split(".")
-    return parts[2] if len(parts) > 2 and parts[2] in INTERFACES and parts[1] not in NOT_INTERFACES else None
-
-
-def package(module: str) -> str:
-    return part(module).partition(".")[0]
+    if module in OF_THE_ROOT or package(module) in NOT_INTERFACES:
+        return None
+    return next((name for name in inside_package(module)[:1] if name in INTERFACES), None)
 
 
 def arrows() -> Iterator[tuple[str, str]]:
@@ -194,6 +223,26 @@ def test_a_part_imports_only_what_comes_before_it():
 def is_before(one: str, other: str) -> bool:
     (row, column), (own_row, own_column) = PLACES[one], PLACES[other]
     return row < own_row or (row == own_row and column <= own_column)
+
+
+def test_a_room_imports_only_earlier_rooms():
+    assert [name.partition(".")[0] for name in PACKAGES if name != "koyjabo"] == sorted(
+        (name.partition(".")[0] for name in PACKAGES if name != "koyjabo"), key=ROOMS.index
+    )
+    between = {(room(module), room(other)) for module, other in arrows()}
+    between = {(one, other) for one, other in between if one != other and {one, other} <= set(ROOMS)}
+    assert sorted(pair for pair in between if ROOMS.index(pair[1]) > ROOMS.index(pair[0])) == []
+    assert len(between) <= MAX_ARROWS
+
+
+def test_rooms_are_few_and_say_where_to_begin():
+    entries = {path.relative_to(ROOT / "koyjabo").parts[0] for path in FILES.values()} - {"__init__.py"}
+    assert len(entries | {"static", "templates", "translations"}) <= MAX_ENTRIES
+    for name in ROOMS:
+        text = " ".join((ast.get_docstring(tree(f"koyjabo.{name}")) or "").split())
+        first = re.findall(r"`([\w/]+\.py)`", text.partition("Begin with")[2])
+        assert first, name
+        assert [file for file in first if not (ROOT / "koyjabo" / name / file).is_file()] == [], name
 
 
 def test_domains_import_no_interfaces_and_nothing_imports_interfaces_of_others():
@@ -244,14 +293,14 @@ def is_allowed(module: str, patterns: list[str]) -> bool:
 
 
 def test_only_a_start_and_commands_open_transactions_without_the_executor():
-    direct = ("koyjabo.database.engine", "koyjabo.database.exclusive")
+    direct = ("koyjabo.base.database.engine", "koyjabo.base.database.exclusive")
     users = {module for module in FILES for name, _ in names(module) if name.startswith(direct)}
     assert sorted(user for user in users if not is_allowed(user, MAY_OPEN_TRANSACTIONS.split())) == []
 
 
 def test_a_visit_is_registered_with_few_other_modules():
     reached = {other for name in PATH_OF_A_VISIT.split() for other in imports(f"koyjabo.counting.{name}")}
-    foreign = {other for other in reached if package(other) not in ("counting", "core", "models")}
+    foreign = {other for other in reached if package(other) not in ("counting", "base.core", "base.models")}
     rows = (line.partition(":") for line in REACHED_BY_A_VISIT.strip().replace("\n ", " ").splitlines())
     assert foreign == {f"koyjabo.{name}.{module}" for name, _, modules in rows for module in modules.split()}
 
@@ -281,7 +330,7 @@ def is_for_one_sibling(module: str, users: set[str]) -> bool:
 
 def test_what_speaks_s3_is_loaded_only_where_it_is_used():
     """Workers never load it: its calls would block all requests."""
-    late = "koyjabo.backups.bucket_store"
+    late = "koyjabo.upkeep.backups.bucket_store"
     assert [
         module for module in FILES if any(known_part(name) == late for name, at_start in names(module) if at_start)
     ] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.people import permissions
 
-from koyjabo.core.sanitize import LONGEST_TEXT
+from koyjabo.base.core.sanitize import LONGEST_TEXT
 from koyjabo.counting.schemas.requests import NewVisitBody
 from koyjabo.counting.schemas.responses import StatsResponse
 from koyjabo.presence import CommunityVisitorTracker
@@ -20,8 +20,8 @@ from koyjabo.realtime.room import REST, SHARED_REST, SHORTEST_INTERVAL_S
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.server.websockets.buffered_connection import MOST_UNSENT
 from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
-from koyjabo.webkit.login.jwt import ACCESS_S, REFRESH_S
-from koyjabo.webkit.schemas.paging import MOST_PER_PAGE
+from koyjabo.web.login.jwt import ACCESS_S, REFRESH_S
+from koyjabo.web.schemas.paging import MOST_PER_PAGE
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

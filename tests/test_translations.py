@@ -10,13 +10,13 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+from koyjabo.base.core import credential_rules, errors
+from koyjabo.base.settings.checks import LARGEST_TOTAL
 from koyjabo.communities import schemas as community_requests
-from koyjabo.core import credential_rules, errors
-from koyjabo.receipts import pages as receipts
-from koyjabo.recounts import total
-from koyjabo.settings.checks import LARGEST_TOTAL
-from koyjabo.webkit.i18n import LANGUAGES
-from koyjabo.webkit.schemas import fields
+from koyjabo.site.receipts import pages as receipts
+from koyjabo.upkeep.recounts import total
+from koyjabo.web.i18n import LANGUAGES
+from koyjabo.web.schemas import fields
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "koyjabo"

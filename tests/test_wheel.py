@@ -17,7 +17,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import environment, wait_until
 from support.servers.api_client import Caller
 
-from koyjabo.core.installation import VERSION
+from koyjabo.base.core.installation import VERSION
 
 pytestmark = pytest.mark.long(
     proved_by="test_deployment.py::test_checkout_finds_its_migrations_and_keeps_to_its_folder"
@@ -97,7 +97,7 @@ def test_wheel_has_every_file_of_the_package_and_the_migrations_and_nothing_else
         needed = {f"{target}/{path}" for path in files if not NOT_SHIPPED & set(path.parts)}
         assert needed - shipped == set()
     assert {path.rpartition(".")[2] for path in shipped} >= {"lua", "mo", "html", "js", "css", "ini", "mako"}
-    data = {f"koyjabo/network/data/{name}" for name in ("countries.mmdb", "hosting.bin", "hosting.json")}
+    data = {f"koyjabo/base/network/data/{name}" for name in ("countries.mmdb", "hosting.bin", "hosting.json")}
     assert {"koyjabo/static/vendor/uPlot.js", *data} <= shipped
     top = {name.partition("/")[0] for name in shipped}
     assert top == {"koyjabo", "config.py", "wsgi.py", f"koyjabo-{VERSION}.dist-info"}

@@ -19,7 +19,7 @@ ROOM = "stats"
 def add_trigger(app) -> None:
     from flask import request
 
-    from koyjabo.core.extensions import socketio
+    from koyjabo.base.core.extensions import socketio
 
     last_revision = 0
 

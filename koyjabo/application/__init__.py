@@ -1,1 +1,1 @@
-"""The composition root: builds the services and connects their event handlers."""
+"""The application builds all services in order and connects their event handlers. Begin with `assembly.py`."""

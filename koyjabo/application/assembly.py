@@ -4,48 +4,42 @@ from __future__ import annotations
 
 from functools import partial
 
-from koyjabo.accounts import services as accounts
-from koyjabo.accounts.services import AccountServices
-from koyjabo.alerts import alerts
-from koyjabo.alerts.alerts import Alerts
-from koyjabo.api_keys import api_keys
-from koyjabo.api_keys.api_keys import ApiKeys
 from koyjabo.application import event_handlers
 from koyjabo.application.gauges import values_of
-from koyjabo.audit.log import Audit, VersionLog
-from koyjabo.backups import backups
-from koyjabo.backups.backups import BackupDownload, Backups
-from koyjabo.backups.stores import BackupTargets
-from koyjabo.cluster.base import Base, open_cluster
+from koyjabo.base.cluster.base import Base, open_cluster
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.installation import VERSION
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.core.services import Lifetime, Services
+from koyjabo.base.core.signals import Signals
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.jobs.running_jobs import RunningJobs
+from koyjabo.base.network.address_owners import AddressOwners
+from koyjabo.base.network.geolocation import LocationFinder
+from koyjabo.base.network.origins import Origins
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.observability import services as observability
+from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.settings.schema import Settings
 from koyjabo.communities import refs
 from koyjabo.communities import services as communities
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.clock import Clock
-from koyjabo.core.installation import VERSION
-from koyjabo.core.runtime import Runtime
-from koyjabo.core.services import Lifetime, Services
-from koyjabo.core.signals import Signals
 from koyjabo.counting import services as counting
+from koyjabo.counting.evidence import attendance
+from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.evidence import attendance
-from koyjabo.evidence.attendance import AttendanceWriter
-from koyjabo.getting_started import getting_started
-from koyjabo.health import health, system
-from koyjabo.health.system import System
-from koyjabo.home.days import DaysByHour
-from koyjabo.importers.file_imports import FileImports
-from koyjabo.jobs.running_jobs import RunningJobs
-from koyjabo.mail import outbox
-from koyjabo.mail.outbox import MailOutbox
-from koyjabo.network.address_owners import AddressOwners
-from koyjabo.network.geolocation import LocationFinder
-from koyjabo.network.origins import Origins
-from koyjabo.network.services import NetworkServices
-from koyjabo.observability import services as observability
-from koyjabo.observability.services import ObservabilityServices
-from koyjabo.personal_data import personal_data
+from koyjabo.integrations.api_keys import api_keys
+from koyjabo.integrations.api_keys.api_keys import ApiKeys
+from koyjabo.integrations.trusted_tokens import external_logins as trusted_tokens
+from koyjabo.integrations.webhooks import sender
+from koyjabo.integrations.webhooks import services as webhooks
+from koyjabo.integrations.webhooks.services import WebhookServices
+from koyjabo.people.accounts import services as accounts
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.audit.log import Audit, VersionLog
+from koyjabo.people.mail import outbox
+from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence import services as presence
 from koyjabo.presence.members.tracker import TrackerServices, bind
 from koyjabo.presence.services import PresenceServices
@@ -53,25 +47,31 @@ from koyjabo.presence.visitors import active_visitors
 from koyjabo.realtime import services as realtime
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.receipts import receipts
-from koyjabo.recounts import recounts
-from koyjabo.recounts.recounts import Recounts
-from koyjabo.recounts.total import TotalAdjuster
 from koyjabo.reports import services as reports
 from koyjabo.reports.live import storing
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.ui import live_views
-from koyjabo.retention import erasure, retention
-from koyjabo.retention.retention import Nightly, Retention
-from koyjabo.settings.schema import Settings
-from koyjabo.trusted_tokens import external_logins as trusted_tokens
-from koyjabo.visit_log import services as visit_log
-from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.webhooks import sender
-from koyjabo.webhooks import services as webhooks
-from koyjabo.webhooks.services import WebhookServices
-from koyjabo.webkit.login.jwt import Tokens
-from koyjabo.webkit.login.remembered_logins import RememberedLogins
+from koyjabo.reports.visit_log import services as visit_log
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.site.getting_started import getting_started
+from koyjabo.site.home.days import DaysByHour
+from koyjabo.site.receipts import receipts
+from koyjabo.upkeep.alerts import alerts
+from koyjabo.upkeep.alerts.alerts import Alerts
+from koyjabo.upkeep.backups import backups
+from koyjabo.upkeep.backups.backups import BackupDownload, Backups
+from koyjabo.upkeep.backups.stores import BackupTargets
+from koyjabo.upkeep.health import health, system
+from koyjabo.upkeep.health.system import System
+from koyjabo.upkeep.importers.file_imports import FileImports
+from koyjabo.upkeep.personal_data import personal_data
+from koyjabo.upkeep.recounts import recounts
+from koyjabo.upkeep.recounts.recounts import Recounts
+from koyjabo.upkeep.recounts.total import TotalAdjuster
+from koyjabo.upkeep.retention import erasure, retention
+from koyjabo.upkeep.retention.retention import Nightly, Retention
+from koyjabo.web.login.jwt import Tokens
+from koyjabo.web.login.remembered_logins import RememberedLogins
 
 TICK_S, MINUTE_S = 1.0, 60.0
 

@@ -8,60 +8,60 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Blueprint, Flask
 
-    from koyjabo.settings.schema import Settings
+    from koyjabo.base.settings.schema import Settings
 
 
 ENTRY_POINTS = {
-    "webkit": "pages",
-    "audit": "admin",
-    "accounts": "api pages",
-    "personal_data": "api pages",
+    "web": "pages",
+    "people.audit": "admin",
+    "people.accounts": "api pages",
+    "upkeep.personal_data": "api pages",
     "communities": "api pages admin",
-    "webhooks": "api admin",
-    "api_keys": "api admin",
+    "integrations.webhooks": "api admin",
+    "integrations.api_keys": "api admin",
     "counting": "api pages",
-    "evidence": "api",
+    "counting.evidence": "api",
     "sockets": "api",
-    "badges": "pages",
+    "site.badges": "pages",
     "reports": "api pages admin",
-    "visit_log": "admin",
-    "retention": "api",
-    "backups": "admin",
-    "health": "api admin",
-    "receipts": "api pages",
-    "getting_started": "admin",
-    "importers": "admin",
-    "home": "pages",
-    "panel": "data design moved navigation overview panel_stream search settings",
+    "reports.visit_log": "admin",
+    "upkeep.retention": "api",
+    "upkeep.backups": "admin",
+    "upkeep.health": "api admin",
+    "site.receipts": "api pages",
+    "site.getting_started": "admin",
+    "upkeep.importers": "admin",
+    "site.home": "pages",
+    "site.panel": "data design moved navigation overview panel_stream search settings",
 }
 """Modules that add routes to the shared blueprints, by feature. The OpenAPI document lists calls in this order."""
 
 
 PARTS = (
-    "webkit.http.middleware",
-    "webkit.pages.errors",
-    "webkit.login.tokens",
-    "webkit.login.page_login",
-    "webkit.pages.links",
-    "webkit.pages.preferences",
-    "webkit.pages.flash",
-    "webkit.forms.confirmation",
-    "webkit.assets.asset_tags",
+    "web.http.middleware",
+    "web.pages.errors",
+    "web.login.tokens",
+    "web.login.page_login",
+    "web.pages.links",
+    "web.pages.preferences",
+    "web.pages.flash",
+    "web.forms.confirmation",
+    "web.assets.asset_tags",
     "communities.ui",
-    "visit_log.ui",
+    "reports.visit_log.ui",
     "reports.ui.annotation_texts",
-    "accounts.login.provider_login",
+    "people.accounts.login.provider_login",
 )
 """Modules that add something to every application, whatever its settings."""
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Add everything to `app` except the WSGI middleware (see `wrap`)."""
-    from koyjabo.webkit import i18n
-    from koyjabo.webkit.assets import static_files
-    from koyjabo.webkit.http import cookies, packing
-    from koyjabo.webkit.limits import limits
-    from koyjabo.webkit.pages import guides
+    from koyjabo.web import i18n
+    from koyjabo.web.assets import static_files
+    from koyjabo.web.http import cookies, packing
+    from koyjabo.web.limits import limits
+    from koyjabo.web.pages import guides
 
     is_development = settings.environment == "development"
     limits.init_app(app, settings)
@@ -78,14 +78,14 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def wrap(app: Flask, settings: Settings) -> None:
     """Wrap `app` in WSGI middleware, which Socket.IO requests also pass through. Call this last."""
-    from koyjabo.webkit.fast_path import fast_path
-    from koyjabo.webkit.http import middleware, response_headers
+    from koyjabo.web.fast_path import fast_path
+    from koyjabo.web.http import middleware, response_headers
 
     middleware.queue_fairly(app)
     fast_path.init_app(app)
     bridged: tuple[str, ...] = ()
     if settings.bridges:
-        from koyjabo.bridges import koyjabo
+        from koyjabo.site.bridges import koyjabo
 
         bridged = (koyjabo.PATH,)
     response_headers.init_app(app, settings.origins, settings.trusted_proxies > 0, bridged)
@@ -101,19 +101,19 @@ def wrap(app: Flask, settings: Settings) -> None:
 def blueprints(settings: Settings) -> list[Blueprint]:
     """All blueprints, with the routes that the features have added to them."""
     load()  # before anything else, because importing one of the modules earlier would change the order of routes
-    from koyjabo.badges import api as badges
     from koyjabo.counting import api as counting
-    from koyjabo.health import api as health
-    from koyjabo.webkit import blueprints as shared
-    from koyjabo.webkit import development
-    from koyjabo.webkit.assets import static_files
-    from koyjabo.webkit.openapi import docs_page, document
+    from koyjabo.site.badges import api as badges
+    from koyjabo.upkeep.health import api as health
+    from koyjabo.web import blueprints as shared
+    from koyjabo.web import development
+    from koyjabo.web.assets import static_files
+    from koyjabo.web.openapi import docs_page, document
 
     operation = [health.health_bp, health.metrics_bp, document.bp, docs_page.bp]
     public = [shared.api, counting.pixel_bp, badges.bp, *operation, static_files.bp]
     own = [*public, shared.pages, shared.admin]
     if settings.bridges:
-        from koyjabo.bridges import koyjabo  # imported late, so that none of it is loaded when bridges are off
+        from koyjabo.site.bridges import koyjabo  # imported late, so that none of it is loaded when bridges are off
 
         own.append(koyjabo.bp)
     return [*own, development.bp] if settings.environment == "development" else own

@@ -8,29 +8,29 @@ from typing import Any
 
 from blinker import ANY, Signal
 
-from koyjabo.accounts.services import AccountServices
-from koyjabo.audit.log import VersionLog
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.services import Services
+from koyjabo.base.models import SITE, Scope
 from koyjabo.communities.live.messages import ENDED, MESSAGES
 from koyjabo.communities.live.revocation import ACCESS_REVOKED
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.clock import iso
-from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.services import Services
+from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.live_stats import newest_credible
 from koyjabo.counting.services import CountingServices
-from koyjabo.evidence.attendance import AttendanceWriter
-from koyjabo.getting_started.getting_started import GettingStarted
-from koyjabo.health.health import Health
-from koyjabo.models import SITE, Scope
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.audit.log import VersionLog
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices, ReportServices
-from koyjabo.retention.retention import Nightly
-from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.webkit.login.remembered_logins import RememberedLogins
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.site.getting_started.getting_started import GettingStarted
+from koyjabo.upkeep.health.health import Health
+from koyjabo.upkeep.retention.retention import Nightly
+from koyjabo.web.login.remembered_logins import RememberedLogins
 
 log = logging.getLogger(__name__)
 

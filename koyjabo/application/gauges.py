@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
-from koyjabo.backups.backups import Backups
+from koyjabo.base.core.services import Services
+from koyjabo.base.models import Backup
+from koyjabo.base.observability import gauges
+from koyjabo.base.observability.metrics import OTHER
+from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import Backup
-from koyjabo.observability import gauges
-from koyjabo.observability.metrics import OTHER
-from koyjabo.observability.services import ObservabilityServices
 from koyjabo.realtime.fanout import socket_counts
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.services import ReportServices
+from koyjabo.upkeep.backups.backups import Backups
 
 MOST_COMMUNITIES = 50
 

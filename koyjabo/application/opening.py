@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from flask import Flask
 
-from koyjabo.accounts.services import AccountServices
-from koyjabo.accounts.users.accounts import MADE_UP_ADMIN, Accounts
 from koyjabo.application.assembly import assemble
-from koyjabo.core.clock import Clock
-from koyjabo.core.extensions import db
-from koyjabo.core.runtime import Runtime
-from koyjabo.core.services import Services
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.extensions import db
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.core.services import Services
+from koyjabo.base.database import engine
+from koyjabo.base.observability import logs
+from koyjabo.base.settings.schema import Settings
 from koyjabo.counting import opening_queries
 from koyjabo.counting.services import CountingServices
-from koyjabo.database import engine
-from koyjabo.observability import logs
-from koyjabo.settings.schema import Settings
-from koyjabo.webhooks.services import WebhookServices
-from koyjabo.webkit.current import EXTENSION
+from koyjabo.integrations.webhooks.services import WebhookServices
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.users.accounts import MADE_UP_ADMIN, Accounts
+from koyjabo.web.current import EXTENSION
 
 
 def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock, creates_admin: bool) -> Services:

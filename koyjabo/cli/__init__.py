@@ -1,4 +1,6 @@
-"""`koyjabo …`: the operator's commands. They read the same settings as the server."""
+"""The command line collects the commands of all features, which read the same settings as the server. Begin with
+`COMMANDS` in `__init__.py`.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +13,25 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from koyjabo.core.installation import VERSION
+from koyjabo.base.core.installation import VERSION
 
 if TYPE_CHECKING:
-    from koyjabo.core.services import Services
+    from koyjabo.base.core.services import Services
 
 COMMANDS = {
-    "backup": "backups.cli:backup",
-    "export": "visit_log.cli:export",
-    "forget": "retention.cli:forget",
-    "import": "importers.cli:import_",
-    "key": "api_keys.cli:key",
+    "backup": "upkeep.backups.cli:backup",
+    "export": "reports.visit_log.cli:export",
+    "forget": "upkeep.retention.cli:forget",
+    "import": "upkeep.importers.cli:import_",
+    "key": "integrations.api_keys.cli:key",
     "ledger": "cli.ledger:ledger",
-    "prune": "retention.cli:prune",
-    "restore": "backups.cli:restore",
+    "prune": "upkeep.retention.cli:prune",
+    "restore": "upkeep.backups.cli:restore",
     "serve": "cli:serve",
     "stats": "counting.cli:stats",
-    "total": "recounts.cli:total",
-    "user": "accounts.cli:user",
-    "verify": "recounts.cli:verify",
+    "total": "upkeep.recounts.cli:total",
+    "user": "people.accounts.cli:user",
+    "verify": "upkeep.recounts.cli:verify",
 }
 """The module of each command, loaded when it is called. `serve` must load nothing before the server has patched the
 standard library.
@@ -60,11 +62,11 @@ def main(context: click.Context) -> None:
 
 @contextmanager
 def _application(creates_admin: bool) -> Iterator[Services]:
-    """See `core.command_line.application`."""
+    """See `base.core.command_line.application`."""
     import config
     from koyjabo import create_app
-    from koyjabo.observability import logs
-    from koyjabo.webkit.current import services_of
+    from koyjabo.base.observability import logs
+    from koyjabo.web.current import services_of
 
     with errors_as_sentences():
         settings = config.load()
@@ -82,7 +84,7 @@ def _application(creates_admin: bool) -> Iterator[Services]:
 def errors_as_sentences() -> Iterator[None]:
     """End the program with a message about the error: status 2 for settings, 1 for others."""
     import config
-    from koyjabo.core.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase
+    from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase
 
     try:
         yield

@@ -28,8 +28,8 @@ def accept() -> None:
         from sqlalchemy import create_engine
         from sqlalchemy.orm import Session
 
+        from koyjabo.base.database.engine import engine_options, translated_errors
         from koyjabo.counting.rollback_queries import accept_server
-        from koyjabo.database.engine import engine_options, translated_errors
 
         # Do not use the application here: it would read from Redis which servers to refuse.
         with translated_errors(), Session(create_engine(database, **engine_options(database))) as session:

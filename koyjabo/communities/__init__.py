@@ -1,1 +1,3 @@
-"""Communities, their members, roles and permissions."""
+"""Communities have members with roles and permissions, and rooms that show who is online. Begin with
+`communities.py`.
+"""

@@ -11,15 +11,15 @@ from koyjabo.communities import ui as member_forms
 from koyjabo.communities.archiving_queries import ORDERS as PANEL_ORDERS
 from koyjabo.communities.archiving_queries import Overview
 from koyjabo.communities.services import CommunityServices
-from koyjabo.webkit.blueprints import admin as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import Confirmation, confirm
-from koyjabo.webkit.i18n import count
-from koyjabo.webkit.pages import pagination, redirects
-from koyjabo.webkit.pages.flash import done
-from koyjabo.webkit.pages.pagination import Sorting
-from koyjabo.webkit.panel import for_viewers
-from koyjabo.webkit.panel.pages import me, page
+from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.i18n import count
+from koyjabo.web.pages import pagination, redirects
+from koyjabo.web.pages.flash import done
+from koyjabo.web.pages.pagination import Sorting
+from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel.pages import me, page
 
 
 @bp.get("/communities")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from koyjabo.audit.log import Actor
+from koyjabo.base.core.errors import UnknownCommunity
+from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.communities import archiving_queries
 from koyjabo.communities.archiving_queries import Overview
 from koyjabo.communities.errors import TooManyCommunities
 from koyjabo.communities.memberships import managed, subject
 from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries
 from koyjabo.communities.roles import ADMIN
-from koyjabo.core.errors import UnknownCommunity
-from koyjabo.core.identity import Account, uuid_of
+from koyjabo.people.audit.log import Actor
 
 
 def overview(session: Any, community_id: str) -> Overview:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from koyjabo.base.database.rows import Page, length, ordered_by
+from koyjabo.base.database.text_search import has_words, sought
+from koyjabo.base.models import Adjustment, Community, Counter, DailyVisits
 from koyjabo.communities.queries import COMMUNITY, MEMBERS, CommunityDetails, CommunityQueries
-from koyjabo.database.rows import Page, length, ordered_by
-from koyjabo.database.text_search import has_words, sought
-from koyjabo.models import Adjustment, Community, Counter, DailyVisits
 
 _BY_NAME = (func.lower(Community.name), Community.id)
 

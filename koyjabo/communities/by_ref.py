@@ -9,20 +9,20 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.users.external_people import ExternalPeople
-from koyjabo.audit import log
-from koyjabo.audit.log import Actor
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import UnknownCommunity, UnknownUser
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account, uuid_of
+from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.communities import archiving, memberships, queries, roles
 from koyjabo.communities.communities import Enrolment
 from koyjabo.communities.errors import ChangedMeanwhile, RefTaken
 from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries, Member
 from koyjabo.communities.refs import CommunityRefs
 from koyjabo.communities.roles import ADMIN
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import UnknownCommunity, UnknownUser
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account, uuid_of
-from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.people.accounts.users.external_people import ExternalPeople
+from koyjabo.people.audit import log
+from koyjabo.people.audit.log import Actor
 
 NAMED_IN_AUDIT = 50
 """Maximum number of external ids of each kind in a sync's audit entry. The entry also contains the full counts."""

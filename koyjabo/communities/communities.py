@@ -7,8 +7,13 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from koyjabo.audit import log
-from koyjabo.audit.log import Actor
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.identity import Account, uuid_of
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.rows import Page
+from koyjabo.base.database.throttle import Throttle
+from koyjabo.base.models import Scope
 from koyjabo.communities import archiving, memberships, roles
 from koyjabo.communities.archiving_queries import Overview, overviews
 from koyjabo.communities.queries import (
@@ -21,13 +26,8 @@ from koyjabo.communities.queries import (
     MemberSearch,
 )
 from koyjabo.communities.roles import ADMIN, MEMBER
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.identity import Account, uuid_of
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.rows import Page
-from koyjabo.database.throttle import Throttle
-from koyjabo.models import Scope
+from koyjabo.people.audit import log
+from koyjabo.people.audit.log import Actor
 
 Result = TypeVar("Result")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.i18n import N_
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.i18n import N_
 
 
 class TooManyCommunities(KoyJaboError):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.users import invitation_queries
-from koyjabo.accounts.users.invitation_queries import Offer
-from koyjabo.accounts.users.invitations import Invitations, InvitationScope, PanelRole
-from koyjabo.audit.log import Actor, Subject
+from koyjabo.base.core.errors import UnknownInvitation
+from koyjabo.base.core.identity import Account
+from koyjabo.base.database.rows import Page
 from koyjabo.communities import memberships, roles
 from koyjabo.communities.queries import CommunityQueries, Member, invitations_by
 from koyjabo.communities.roles import ADMIN
-from koyjabo.core.errors import UnknownInvitation
-from koyjabo.core.identity import Account
-from koyjabo.database.rows import Page
-from koyjabo.mail.link_tokens import INVITATION
+from koyjabo.people.accounts.users import invitation_queries
+from koyjabo.people.accounts.users.invitation_queries import Offer
+from koyjabo.people.accounts.users.invitations import Invitations, InvitationScope, PanelRole
+from koyjabo.people.audit.log import Actor, Subject
+from koyjabo.people.mail.link_tokens import INVITATION
 
 
 class Joined(NamedTuple):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
-from koyjabo.audit.log import ARRIVALS, CHANGES, Actor, Subject
+from koyjabo.base.core.errors import Forbidden, UnknownCommunity, UnknownUser
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account, uuid_of
+from koyjabo.base.database.rows import Page
 from koyjabo.communities import roles
 from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries, Member, MemberSearch
 from koyjabo.communities.roles import ADMIN, MEMBER
-from koyjabo.core.errors import Forbidden, UnknownCommunity, UnknownUser
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account, uuid_of
-from koyjabo.database.rows import Page
+from koyjabo.people.audit.log import ARRIVALS, CHANGES, Actor, Subject
 
 NOBODY = ""
 """An id that no user has."""

@@ -10,10 +10,9 @@ from typing import Any
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
-from koyjabo.accounts.login.invitations import link
-from koyjabo.accounts.second_factor.one_time_codes import svg
-from koyjabo.accounts.services import AccountServices
-from koyjabo.accounts.users.invitations import PanelRole
+from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin
+from koyjabo.base.core.identity import SITE_ADMIN
+from koyjabo.base.settings.schema import requires
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.live import online_people
 from koyjabo.communities.live.online_people import NEWEST, OnlineSearch
@@ -22,23 +21,24 @@ from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import JoinBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import NO_PROBLEM, EnteredCommunity, MemberChange, MemberProblem, Result
-from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
-from koyjabo.core.identity import SITE_ADMIN
 from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
-from koyjabo.mail.outbox import MailOutbox
+from koyjabo.people.accounts.login.invitations import link
+from koyjabo.people.accounts.second_factor.one_time_codes import svg
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.users.invitations import PanelRole
+from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
-from koyjabo.settings.schema import requires
-from koyjabo.webkit.blueprints import pages as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.forms import confirmation
-from koyjabo.webkit.forms.confirmation import Confirmation, confirm
-from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.i18n import count
-from koyjabo.webkit.limits import limits
-from koyjabo.webkit.login import page_login
-from koyjabo.webkit.pages import pagination, redirects
-from koyjabo.webkit.pages.flash import done
+from koyjabo.web.blueprints import pages as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms import confirmation
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.i18n import count
+from koyjabo.web.limits import limits
+from koyjabo.web.login import page_login
+from koyjabo.web.pages import pagination, redirects
+from koyjabo.web.pages.flash import done
 
 SHOWN = 100
 """Number of people per page."""

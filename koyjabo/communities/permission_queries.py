@@ -9,10 +9,10 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts.queries import FAMILY, Family, permitted
-from koyjabo.core.identity import site_role
-from koyjabo.models import Community, LoginSession, Membership, User
-from koyjabo.settings.schema import Policy
+from koyjabo.base.core.identity import site_role
+from koyjabo.base.models import Community, LoginSession, Membership, User
+from koyjabo.base.settings.schema import Policy
+from koyjabo.people.accounts.queries import FAMILY, Family, permitted
 
 IDS_PER_QUERY = 500
 """Number of ids per query."""

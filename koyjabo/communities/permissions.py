@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from koyjabo.accounts import queries as account_queries
-from koyjabo.communities.permission_queries import AccessFacts, facts
-from koyjabo.communities.roles import ADMIN, MEMBER, is_lower
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import (
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import (
     AccountDisabled,
     Forbidden,
     InvalidToken,
@@ -17,13 +14,16 @@ from koyjabo.core.errors import (
     Unauthenticated,
     UnknownCommunity,
 )
-from koyjabo.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER, RolesByToken
-from koyjabo.core.runtime import Runtime
-from koyjabo.database.batch_worker import Job
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.shared_lookups import SharedLookups
-from koyjabo.models import SITE
-from koyjabo.settings.schema import Policy
+from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER, RolesByToken
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.database.batch_worker import Job
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.shared_lookups import SharedLookups
+from koyjabo.base.models import SITE
+from koyjabo.base.settings.schema import Policy
+from koyjabo.communities.permission_queries import AccessFacts, facts
+from koyjabo.communities.roles import ADMIN, MEMBER, is_lower
+from koyjabo.people.accounts import queries as account_queries
 
 WATCHER = "watcher"
 """Role of people who see the numbers without being online: anyone where numbers are public, and site admins and viewers

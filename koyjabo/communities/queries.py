@@ -9,14 +9,14 @@ from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, in
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from koyjabo import models
-from koyjabo.accounts.queries import record_revocation
-from koyjabo.accounts.users.invitation_queries import INVITER, InvitationRows
-from koyjabo.audit.queries import AuditEntry
-from koyjabo.core.identity import Account
-from koyjabo.database.rows import Page, changed_rows, length
-from koyjabo.database.text_search import has, sought
-from koyjabo.models import SITE, Counter, Invitation, Membership, Scope, User
+from koyjabo.base import models
+from koyjabo.base.core.identity import Account
+from koyjabo.base.database.rows import Page, changed_rows, length
+from koyjabo.base.database.text_search import has, sought
+from koyjabo.base.models import SITE, Counter, Invitation, Membership, Scope, User
+from koyjabo.people.accounts.queries import record_revocation
+from koyjabo.people.accounts.users.invitation_queries import INVITER, InvitationRows
+from koyjabo.people.audit.queries import AuditEntry
 
 
 class CommunityDetails(NamedTuple):

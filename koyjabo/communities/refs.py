@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.identity import REF, uuid_of
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.database.batch_worker import Job
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.communities import queries
 from koyjabo.communities.queries import IDS_PER_QUERY
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.identity import REF, uuid_of
-from koyjabo.core.runtime import Runtime
-from koyjabo.database.batch_worker import Job
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.shared_lookups import SharedLookups
 
 REFRESH_S = 0.5
 """Interval between reads of the external ids in use, s. After a community has been deleted, its external id may belong

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownCommunity
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
 from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries
-from koyjabo.core.errors import Forbidden, LastAdmin, UnknownCommunity
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account
 
 OTHER_COMMUNITY = N_("This API key belongs to another community.")
 

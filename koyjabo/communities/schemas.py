@@ -10,15 +10,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from koyjabo.accounts.users.invitation_queries import PANEL, Offer
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import REF, RESERVED_REFS
 from koyjabo.communities.queries import CommunityAccess, Member
 from koyjabo.communities.roles import ROLES
-from koyjabo.core.clock import iso
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import REF, RESERVED_REFS
-from koyjabo.webkit.schemas.bodies import JSON, LARGER_BODY, Body
-from koyjabo.webkit.schemas.fields import NULL, Email, Flag, Name, OptionalVisitorId, refuse, text_up_to
+from koyjabo.people.accounts.users.invitation_queries import PANEL, Offer
+from koyjabo.web.schemas.bodies import JSON, LARGER_BODY, Body
+from koyjabo.web.schemas.fields import NULL, Email, Flag, Name, OptionalVisitorId, refuse, text_up_to
 
 LONGEST_DESCRIPTION = 2000
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from koyjabo.accounts.services import AccountServices
-from koyjabo.accounts.users.invitations import Invitations
-from koyjabo.cluster.base import Base
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.identity import Account, CommunityIds, LoginDestinations
 from koyjabo.communities.by_ref import CommunitiesByRef
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import CommunityScope, Joined, ReceivedInvitations
@@ -21,11 +20,12 @@ from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.permissions import Permissions
 from koyjabo.communities.refs import CommunityRefs
-from koyjabo.core.identity import Account, CommunityIds, LoginDestinations
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
-from koyjabo.mail.link_tokens import LinkTokens
-from koyjabo.mail.outbox import MailOutbox
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.users.invitations import Invitations
+from koyjabo.people.mail.link_tokens import LinkTokens
+from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices, milestone_news
 

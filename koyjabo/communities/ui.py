@@ -8,25 +8,25 @@ from typing import Any, NamedTuple
 from flask import Flask, Response, make_response, render_template, request
 from flask_babel import gettext as _
 
-from koyjabo.accounts.login.invitations import SentInvitation, flash_code, sent
+from koyjabo.base.core.errors import KoyJaboError, LastAdmin, Unauthenticated, UnknownCommunity, UnknownUser
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account, CommunityIds
+from koyjabo.base.database.rows import Page
+from koyjabo.base.models import Scope
 from koyjabo.communities import roles
 from koyjabo.communities.archiving_queries import Overview
 from koyjabo.communities.queries import CommunityDetails, Member, MemberSearch
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, ROLES
 from koyjabo.communities.schemas import CommunityChangesBody, InvitationBody, NewCommunityBody, RoleBody
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import KoyJaboError, LastAdmin, Unauthenticated, UnknownCommunity, UnknownUser
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account, CommunityIds
-from koyjabo.database.rows import Page
-from koyjabo.models import Scope
-from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import Confirmation, confirm
-from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.i18n import language, translated
-from koyjabo.webkit.login import page_login
-from koyjabo.webkit.pages.flash import Undo
-from koyjabo.webkit.panel.pages import me
+from koyjabo.people.accounts.login.invitations import SentInvitation, flash_code, sent
+from koyjabo.web.current import current
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.i18n import language, translated
+from koyjabo.web.login import page_login
+from koyjabo.web.pages.flash import Undo
+from koyjabo.web.panel.pages import me
 
 MOST_CHOICES = 200
 """Maximum number of communities to choose from."""

@@ -1,1 +1,3 @@
-"""The core: visits, the ledger that numbers them, and the live stats derived from it. Read this package first."""
+"""Counting registers visits: the ledger numbers and commits them, the live stats follow, and `evidence` records
+whether a person was there. Begin with `visits.py`, before you read any other room.
+"""

@@ -14,13 +14,13 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlsplit
 
-from koyjabo.core.clock import Clock, shifted
-from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models.ledger import LOST
+from koyjabo.base.network import user_agents
 from koyjabo.counting import queries
 from koyjabo.counting.records import NewVisit, VisitKey
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models.ledger import LOST
-from koyjabo.network import user_agents
 
 VALID_AFTER_MS = 3_600_000
 VALID_BEFORE_MS = 60_000

@@ -13,9 +13,14 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, Field
 from werkzeug.http import parse_etags
 
-from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.sanitize import truncate
-from koyjabo.core.urls import is_on_disk, page_path
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.sanitize import truncate
+from koyjabo.base.core.urls import is_on_disk, page_path
+from koyjabo.base.network import campaigns, languages
+from koyjabo.base.network.client_address import neighbourhood
+from koyjabo.base.network.origins import other_host
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.user_agents import is_bot
 from koyjabo.counting.incoming import is_operator, register, register_all
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody, SentVisitsBody
@@ -29,17 +34,12 @@ from koyjabo.counting.schemas.responses import (
 )
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
-from koyjabo.network import campaigns, languages
-from koyjabo.network.client_address import neighbourhood
-from koyjabo.network.origins import other_host
-from koyjabo.network.services import NetworkServices
-from koyjabo.network.user_agents import is_bot
-from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.fast_path.request_context import FlaskContext, RequestContext, fast_path
-from koyjabo.webkit.http.responses import CONTENT, PlainResponse, json_response, revalidated
-from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import Image, describe
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import current
+from koyjabo.web.fast_path.request_context import FlaskContext, RequestContext, fast_path
+from koyjabo.web.http.responses import CONTENT, PlainResponse, json_response, revalidated
+from koyjabo.web.login import tokens
+from koyjabo.web.openapi.describe import Image, describe
 
 
 @bp.post("/visitor/register")

@@ -7,13 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import KoyJaboError, UnknownCommunity
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import KoyJaboError, UnknownCommunity
+from koyjabo.base.database.json_rows import reader, stored_fields
+from koyjabo.base.models import SITE, Scope, Visit
 from koyjabo.counting.daily_people import Asked, DailyPeople, user, visitor
 from koyjabo.counting.milestones import Milestone, Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt, VisitKey
-from koyjabo.database.json_rows import reader, stored_fields
-from koyjabo.models import SITE, Scope, Visit
 
 At = TypeVar("At")
 

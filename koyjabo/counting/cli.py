@@ -6,7 +6,7 @@ import json
 
 import click
 
-from koyjabo.core.command_line import application
+from koyjabo.base.core.command_line import application
 from koyjabo.counting.services import CountingServices
 
 

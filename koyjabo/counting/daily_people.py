@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from koyjabo.core.clock import Clock
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import Scope
 
 SLOT_S = 1800
 """Length of a slot, s: half an hour, because some clock changes shift local hours by that much."""

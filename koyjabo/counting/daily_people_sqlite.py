@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from koyjabo.base.database.json_rows import adding, sqlite_insert
+from koyjabo.base.models import HourlyPeople, Return
 from koyjabo.counting.daily_people import Asked, DailyPeople, StoredDay
-from koyjabo.database.json_rows import adding, sqlite_insert
-from koyjabo.models import HourlyPeople, Return
 
 Execute = Callable[[str, tuple[Any, ...]], Any]
 

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
-from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import CounterSnapshot
-from koyjabo.models import SITE, Scope
 
 
 class HighWaterMark(NamedTuple):

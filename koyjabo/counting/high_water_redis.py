@@ -1,5 +1,5 @@
 """The high-water marks in Redis. Their key contains the database's name, so that a new database on the same Redis is
-not confused with the old one. They do not expire. The PostgreSQL timelines seen so far (`database.timelines`) are
+not confused with the old one. They do not expire. The PostgreSQL timelines seen so far (`base.database.timelines`) are
 also kept in Redis.
 """
 
@@ -15,14 +15,14 @@ from typing import Any
 
 import redis
 
-from koyjabo.cluster import redis_client
-from koyjabo.cluster.outbox import RedisOutbox
-from koyjabo.cluster.redis_client import RedisClient, connect
-from koyjabo.cluster.workers import Workers
-from koyjabo.cluster.workers_redis import KEYS
+from koyjabo.base.cluster import redis_client
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import RedisClient, connect
+from koyjabo.base.cluster.workers import Workers
+from koyjabo.base.cluster.workers_redis import KEYS
+from koyjabo.base.database.timelines import TIMELINES, ServerTimeline
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.high_water import HighWater, HighWaterMark
-from koyjabo.database.timelines import TIMELINES, ServerTimeline
-from koyjabo.models import SITE, Scope
 
 WORKERS = KEYS[0]
 TIMELINES_KEY = "koyjabo:timelines"  # a set of "system accepted_ms timeline"

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from koyjabo.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, UnknownCommunity
-from koyjabo.core.identity import Account, CommunityIds
-from koyjabo.core.services import Services
-from koyjabo.core.urls import is_on_disk
+from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, UnknownCommunity
+from koyjabo.base.core.identity import Account, CommunityIds
+from koyjabo.base.core.services import Services
+from koyjabo.base.core.urls import is_on_disk
+from koyjabo.base.models import SITE, Scope
+from koyjabo.base.network import languages
+from koyjabo.base.network.origins import is_sender, other_host
+from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.records import NewVisit, Receipt, is_late
 from koyjabo.counting.schemas.requests import NewVisitBody, SentVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import SITE, Scope
-from koyjabo.network import languages
-from koyjabo.network.origins import is_sender, other_host
-from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
-from koyjabo.webkit.fast_path.request_context import RequestContext
+from koyjabo.web.fast_path.request_context import RequestContext
 
 VISITS_PER_COMMIT = 100
 """Maximum number of listed visits per commit. A page's visit may have to wait for one such commit, but not for the

@@ -9,14 +9,14 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from koyjabo.core.clock import MINUTE_MS, Clock, shifted
-from koyjabo.core.runtime import out_of_turn
+from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
+from koyjabo.base.core.runtime import out_of_turn
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting import queries
 from koyjabo.counting.queries import BEFORE, Visited
 from koyjabo.counting.stats import Stats, base36
 from koyjabo.counting.visits import Visits
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import SITE, Scope
 
 HOURS, DAYS = 24, 30
 """Number of hours and days in a history, including the current one."""

@@ -1,7 +1,7 @@
 """The ledger: stores each visit once, under a unique number, on disk before the request gets its response.
 
-One real thread commits visits that arrive together in one transaction (see `database.batch_worker`). The statements are
-in the modules `ledger_sqlite` and `ledger_postgres`.
+One real thread commits visits that arrive together in one transaction (see `base.database.batch_worker`). The
+statements are in the modules `ledger_sqlite` and `ledger_postgres`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import URL
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
-from koyjabo.core.runtime import Runtime, out_of_turn
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.base.core.runtime import Runtime, out_of_turn
+from koyjabo.base.database.batch_worker import STUCK_S, BatchStore, BatchWorker, Job, LoopBatcher, commit_jobs
+from koyjabo.base.database.lease import Fence
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.high_water import (
     DatabaseRolledBack,
     HighWater,
@@ -29,9 +32,6 @@ from koyjabo.counting.milestones import NO_MILESTONES, Milestones
 from koyjabo.counting.outage import Outage, Writer
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.counting.rollback import RollbackRecovery
-from koyjabo.database.batch_worker import STUCK_S, BatchStore, BatchWorker, Job, LoopBatcher, commit_jobs
-from koyjabo.database.lease import Fence
-from koyjabo.models import SITE, Scope
 
 COMMIT_PATIENCE_S = 5.0
 COMMIT_LIMIT_S = 10.0

@@ -18,8 +18,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import URL
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import KoyJaboError
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.database.json_rows import insert_sums, postgres_insert
+from koyjabo.base.database.lease import Fence
+from koyjabo.base.database.postgres import UNAVAILABLE, PostgresLink, limits, was_committed, was_refused
+from koyjabo.base.database.timelines import ServerTimeline
+from koyjabo.base.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
 from koyjabo.counting import daily_people_postgres
 from koyjabo.counting.batch_plan import (
     VISIT_COLUMNS,
@@ -37,11 +42,6 @@ from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.high_water import NONE, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
-from koyjabo.database.json_rows import insert_sums, postgres_insert
-from koyjabo.database.lease import Fence
-from koyjabo.database.postgres import UNAVAILABLE, PostgresLink, limits, was_committed, was_refused
-from koyjabo.database.timelines import ServerTimeline
-from koyjabo.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
 
 Batch = list[tuple[NewVisit, str]]
 """Visits with their ids."""

@@ -13,8 +13,11 @@ import time
 from contextlib import AbstractContextManager, closing
 from typing import Any
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import KoyJaboError
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.database.json_rows import insert_sums, sqlite_insert
+from koyjabo.base.database.sqlite import FileLock, SqliteConnection, connect
+from koyjabo.base.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
 from koyjabo.counting import daily_people_sqlite
 from koyjabo.counting.batch_plan import (
     VISIT_COLUMNS,
@@ -31,9 +34,6 @@ from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.high_water import NONE, HighWater, HighWaterMark, mark_of, require_not_below
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
-from koyjabo.database.json_rows import insert_sums, sqlite_insert
-from koyjabo.database.sqlite import FileLock, SqliteConnection, connect
-from koyjabo.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
 
 CHECK_S = 0.25
 """How often a read checks whether its file was replaced, s."""

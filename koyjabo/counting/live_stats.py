@@ -6,12 +6,12 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from koyjabo.core.clock import Clock
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import Scope
+from koyjabo.base.network.geolocation import OTHER, UNKNOWN
 from koyjabo.counting.high_water import HighWater
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.stats import LastVisit, Stats
-from koyjabo.models import Scope
-from koyjabo.network.geolocation import OTHER, UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount, ActiveVisitors
 
 FURTHEST_AHEAD_MS = 3_600_000

@@ -11,10 +11,10 @@ from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from koyjabo.base.models import Scope
+from koyjabo.base.settings.checks import LARGEST_TOTAL, NO_TOTALS
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.stats import base36
-from koyjabo.models import Scope
-from koyjabo.settings.checks import LARGEST_TOTAL, NO_TOTALS
 
 FIRST = 100
 
@@ -72,7 +72,7 @@ NO_MILESTONES = Milestones(())
 
 
 def of_setting(text: str) -> Milestones:
-    """The milestones from the MILESTONES setting, which `settings.checks` has validated."""
+    """The milestones from the MILESTONES setting, which `base.settings.checks` has validated."""
     if text == NO_TOTALS:
         return NO_MILESTONES
     return Milestones([int(value) for value in text.split(",")] if text else usual())

@@ -6,11 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
-from koyjabo.core.clock import Clock
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.database.engine import exclusive, is_up_to_date, migrate, require_rights, snapshot, translated_errors
+from koyjabo.base.models import SITE, Adjustment, Counter, DailyVisits, Visit
+from koyjabo.base.models.ledger import START
 from koyjabo.counting.records import CounterSnapshot
-from koyjabo.database.engine import exclusive, is_up_to_date, migrate, require_rights, snapshot, translated_errors
-from koyjabo.models import SITE, Adjustment, Counter, DailyVisits, Visit
-from koyjabo.models.ledger import START
 
 
 def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot:
@@ -35,7 +35,7 @@ def _present_figures(clock: Clock) -> CounterSnapshot | None:
     """The site's numbers in an up-to-date PostgreSQL database; None if it needs a migration or has no counter. Uses
     time limits, because a newer version's migration may hold the tables.
     """
-    from koyjabo.database.postgres import limits
+    from koyjabo.base.database.postgres import limits
 
     with snapshot() as connection, Session(connection) as session:
         connection.exec_driver_sql(limits())

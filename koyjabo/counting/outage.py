@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from koyjabo.core.clock import Clock
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.database.outage_causes import cause_of
 from koyjabo.counting.records import VisitKey
-from koyjabo.database.outage_causes import cause_of
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Unsaved(NamedTuple):
 class UnsavedVisits:
     """Tracks how long visits have not been saved, as far as this worker can see: from its own commits, and from the
     counter, which changes with every worker's commits. `revision` returns the counter's last known revision. Call
-    `refresh` every second. Other workers' failures are in their reports (`cluster.workers`).
+    `refresh` every second. Other workers' failures are in their reports (`base.cluster.workers`).
     """
 
     def __init__(self, writer: Callable[[], Writer], revision: Callable[[], int], clock: Clock) -> None:

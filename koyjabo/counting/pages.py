@@ -10,15 +10,15 @@ from flask import Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.i18n import LANGUAGES
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
-from koyjabo.webkit.blueprints import pages as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import chosen_language, count, language, speaking
-from koyjabo.webkit.limits import limits
-from koyjabo.webkit.pages.links import site_origin
+from koyjabo.web.blueprints import pages as bp
+from koyjabo.web.current import current
+from koyjabo.web.i18n import chosen_language, count, language, speaking
+from koyjabo.web.limits import limits
+from koyjabo.web.pages.links import site_origin
 
 
 class SharedVisit(NamedTuple):

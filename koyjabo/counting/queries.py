@@ -14,13 +14,11 @@ from sqlalchemy import Engine, Select, bindparam, case, delete, func, select, te
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from koyjabo.core.clock import MINUTE_MS
-from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.identity import DELETED
-from koyjabo.counting.milestones import key
-from koyjabo.counting.stats import base36
-from koyjabo.database.rows import ids_between
-from koyjabo.models import (
+from koyjabo.base.core.clock import MINUTE_MS
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.identity import DELETED
+from koyjabo.base.database.rows import ids_between
+from koyjabo.base.models import (
     SITE,
     Adjustment,
     Counter,
@@ -32,6 +30,8 @@ from koyjabo.models import (
     Visit,
     WebhookEvent,
 )
+from koyjabo.counting.milestones import key
+from koyjabo.counting.stats import base36
 
 EPOCH = select(Counter.epoch).where(Counter.scope == SITE)
 IMPORTS = select(ImportedVisits.__table__).order_by(ImportedVisits.after_visit)

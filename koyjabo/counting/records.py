@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from koyjabo.models import SITE, Scope
+from koyjabo.base.models import SITE, Scope
 
 VisitKey = tuple[str, str]
 """(visitor_id, visit_id). A retry has the same key as its visit."""
@@ -41,7 +41,7 @@ class NewVisit(NamedTuple):
     other_key: VisitKey | None = None
     member_id: str | None = None  # the user, even if the visit is anonymous; never stored
     language: str | None = None  # from its Accept-Language header: "bn"
-    campaign: str | None = None  # the utm_ parameters of the page, as `network.campaigns` writes them
+    campaign: str | None = None  # the utm_ parameters of the page, as `base.network.campaigns` writes them
     page_host: str = ""  # host of the page that sent it, if it is a different host; never stored
     attended_ms: int | None = None  # 0 if attended time will be measured from now on
     acted: bool = False  # only imported visits can already have acted when they are stored

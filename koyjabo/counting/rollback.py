@@ -8,16 +8,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from koyjabo.audit.log import Actor, Subject
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.runtime import out_of_turn
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.runtime import out_of_turn
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting import rollback_queries
 from koyjabo.counting.high_water import DatabaseRolledBack, HighWater, HighWaterMark, SharedHighWater, rollback_of
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.rollback_queries import LostVisits, NewEpoch
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import SITE, Scope
+from koyjabo.people.audit.log import Actor, Subject
 
 MAX_RECOVERIES = 5
 """How many times a call may recover from a rollback. A failover may lead to a second server that was rolled back."""

@@ -11,13 +11,13 @@ from typing import NamedTuple
 from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.orm import Session
 
-from koyjabo.audit.log import CHANGES, Actor, Subject
-from koyjabo.core.clock import iso
-from koyjabo.core.errors import UnusableDatabase
-from koyjabo.core.i18n import N_
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.errors import UnusableDatabase
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.models import SITE, Adjustment, Community, Counter, DatabaseIdentity, Scope, WebhookEvent
+from koyjabo.base.models.ledger import ROLLED_BACK
 from koyjabo.counting.high_water import HighWaterMark
-from koyjabo.models import SITE, Adjustment, Community, Counter, DatabaseIdentity, Scope, WebhookEvent
-from koyjabo.models.ledger import ROLLED_BACK
+from koyjabo.people.audit.log import CHANGES, Actor, Subject
 
 # Change counters. A rollback resets them to values that workers have already seen, so they restart at the epoch (ms),
 # which is larger than any earlier value.
@@ -130,8 +130,9 @@ def _is_rolled_back(session: Session, current: HighWaterMark, mark: HighWaterMar
 
 
 def accept_server(session: Session, now_ms: int) -> tuple[str, int]:
-    """Record that this PostgreSQL server is the primary, whatever timelines were seen before (`database.timelines`).
-    Returns its address and timeline. Raises UnusableDatabase if it does not report its timeline.
+    """Record that this PostgreSQL server is the primary, whatever timelines were seen before
+    (`base.database.timelines`). Returns its address and timeline. Raises UnusableDatabase if it does not report its
+    timeline.
     """
     connection = session.connection().connection.dbapi_connection
     server = connection.server  # type: ignore[union-attr]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from koyjabo.cluster.base import Base
-from koyjabo.core.extensions import db
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.extensions import db
+from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.counting import milestones, rollback_queries
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.high_water import NOT_ASKED, HighWater, SharedHighWater, UnsharedHighWater
@@ -19,7 +20,6 @@ from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.rollback import RollbackRecovery
 from koyjabo.counting.visit_numbers import OwnNumbers
 from koyjabo.counting.visits import Visits
-from koyjabo.observability.services import ObservabilityServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from koyjabo.core.clock import iso
+from koyjabo.base.core.clock import iso
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 
+from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.counting import queries
 from koyjabo.counting.queries import NumberedVisit
-from koyjabo.database.executor import DatabaseExecutor
 
 SIGNATURE_LENGTH = 22
 """Length in base64url characters: 132 bits."""

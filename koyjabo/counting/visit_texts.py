@@ -7,10 +7,10 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
-from koyjabo.core.errors import TooManyRequests
+from koyjabo.base.core.errors import TooManyRequests
+from koyjabo.base.database.json_rows import reader
+from koyjabo.base.network.rate_limiter import DAY_S
 from koyjabo.counting.records import NewVisit
-from koyjabo.database.json_rows import reader
-from koyjabo.network.rate_limiter import DAY_S
 
 OF_EACH = 600
 """Size of a new value in the sums of the site and a community on PostgreSQL, bytes. SQLite needs less."""

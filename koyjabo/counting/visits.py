@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import KoyJaboError, LedgerUnavailable, UnknownCommunity, UnknownVisitor
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, UnknownCommunity, UnknownVisitor
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.high_water import HighWater
 from koyjabo.counting.ledger import Ledger, OnCommit
 from koyjabo.counting.live_stats import LiveStats
@@ -18,7 +19,6 @@ from koyjabo.counting.outage import Writer
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.counting.stats import Stats
 from koyjabo.counting.visit_texts import SeenTexts, StorageLimits
-from koyjabo.models import SITE, Scope
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from koyjabo.cluster.base import Base
-from koyjabo.observability.services import ObservabilityServices
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.presence.members.memory_store import MemoryOnlineMembers
 from koyjabo.presence.members.online_members import ChangeListener, OnlineMembers
@@ -19,7 +19,7 @@ from koyjabo.presence.visitors.unmatched_visits import NoMatcher, VisitMatcher
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 if TYPE_CHECKING:
-    from koyjabo.cluster.outbox import SharedRedis
+    from koyjabo.base.cluster.outbox import SharedRedis
 
 
 @dataclass(frozen=True, slots=True)

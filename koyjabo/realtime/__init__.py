@@ -1,5 +1,5 @@
-"""Rooms and broadcasts: who receives an event, how often, and how it reaches other workers. Makes no
-database queries.
+"""Realtime decides who receives an event, how often, and how it reaches other workers, without database queries. Begin
+with `room.py`.
 """
 
 from koyjabo.realtime.broadcaster import VisitorBroadcaster, visitor_broadcaster

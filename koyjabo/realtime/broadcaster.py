@@ -12,11 +12,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from koyjabo.core.clock import system_now_ms
+from koyjabo.base.core.clock import system_now_ms
 from koyjabo.realtime.events import AnalyticsUpdate, CountChanged, DashboardUpdate, dashboard_room, visitors_room
 
 if TYPE_CHECKING:
-    from koyjabo.cluster.redis_client import RedisClient
+    from koyjabo.base.cluster.redis_client import RedisClient
 
 Emit = Callable[[str, dict[str, Any], str], None]
 """Sends an event, given its name, its data and the room."""
@@ -90,7 +90,7 @@ class VisitorBroadcaster:
         (self._emit or self._publish)(event["type"], event, room)
 
     def _publish(self, event: str, data: dict[str, Any], room: str) -> None:
-        from koyjabo.cluster.redis_bus import QUEUE
+        from koyjabo.base.cluster.redis_bus import QUEUE
 
         message = {"method": "emit", "event": event, "data": data, "namespace": "/", "room": room}
         self._redis().run("PUBLISH", QUEUE, json.dumps(message))
@@ -104,7 +104,7 @@ class VisitorBroadcaster:
             )
         with self._lock:
             if self._client is None or self._client[0] != url:
-                from koyjabo.cluster.redis_client import connect
+                from koyjabo.base.cluster.redis_client import connect
 
                 if self._client is not None:
                     self._client[1].close()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from koyjabo.core.clock import iso
+from koyjabo.base.core.clock import iso
 from koyjabo.counting.stats import Stats
 
 STATS_ROOM = "stats"

@@ -17,7 +17,7 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 from socketio.packet import EVENT
 
-from koyjabo.cluster.workers import SOCKET_KINDS
+from koyjabo.base.cluster.workers import SOCKET_KINDS
 from koyjabo.realtime.client_rooms import ClientRooms
 from koyjabo.realtime.events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, dashboard_room, visitors_room
 from koyjabo.realtime.frames import frame, stream_frame

@@ -12,7 +12,7 @@ from typing import Any
 
 from socketio import PubSubManager
 
-from koyjabo.cluster.redis_bus import QUEUE, RedisBus
+from koyjabo.base.cluster.redis_bus import QUEUE, RedisBus
 from koyjabo.realtime.fanout import Epoch, LocalFanout, OnSent, OnSentToOne
 
 MOST_WAITING = 1000

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from koyjabo.core.runtime import Runtime, Waiter
+from koyjabo.base.core.runtime import Runtime, Waiter
 from koyjabo.realtime.fanout import Effort, LocalFanout
 from koyjabo.realtime.sinks import Member
 

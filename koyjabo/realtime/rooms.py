@@ -8,9 +8,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from koyjabo.cluster.bus import Bus
-from koyjabo.core.clock import system_elapsed_ms
-from koyjabo.core.runtime import Runtime
+from koyjabo.base.cluster.bus import Bus
+from koyjabo.base.core.clock import system_elapsed_ms
+from koyjabo.base.core.runtime import Runtime
 from koyjabo.realtime.events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, VIEW
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.room import ClientEvent, Closed, Room, RoomSource

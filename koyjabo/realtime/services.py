@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from koyjabo.cluster.base import Base
-from koyjabo.cluster.bus import Bus
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.cluster.bus import Bus
+from koyjabo.base.models import Scope
+from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
-from koyjabo.models import Scope
-from koyjabo.observability.services import ObservabilityServices
 from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.fanout import LocalFanout, MemoryFanout

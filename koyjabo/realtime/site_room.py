@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.models import Scope
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.stats import Stats
 from koyjabo.counting.visits import Visits
-from koyjabo.models import Scope
 from koyjabo.realtime.events import VisitorUpdate
 from koyjabo.realtime.room import RoomEvent
 

@@ -1,1 +1,3 @@
-"""Exact reports of visits, page views and events by dimension, for the site and for each community."""
+"""Reports count visits, page views and events exactly, by dimension, for the site and for each community, and
+`visit_log` lists the visits themselves. Begin with `engine/insights.py`.
+"""

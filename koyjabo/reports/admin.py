@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from flask import Response, request, url_for
 
-from koyjabo.core.errors import InvalidInput
-from koyjabo.database.rows import Page
-from koyjabo.models import SITE
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.database.rows import Page
+from koyjabo.base.models import SITE
 from koyjabo.reports.annotations import LONGEST, AnnotationEntry
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui.share_forms import ShareDesk
-from koyjabo.webkit.blueprints import admin as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.pages import pagination, redirects
-from koyjabo.webkit.pages.flash import Undo, say
-from koyjabo.webkit.panel import for_viewers
-from koyjabo.webkit.panel.pages import me, page
-from koyjabo.webkit.schemas.bodies import Body
+from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.pages import pagination, redirects
+from koyjabo.web.pages.flash import Undo, say
+from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel.pages import me, page
+from koyjabo.web.schemas.bodies import Body
 
 LIST = "admin.list_annotations"
 

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from koyjabo.audit import queries as audit_queries
-from koyjabo.audit.queries import AuditRecord, Selection
-from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.i18n import N_
-from koyjabo.database.rows import changed_rows
-from koyjabo.models import Annotation as Note
-from koyjabo.models import Scope
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.models import Annotation as Note
+from koyjabo.base.models import Scope
+from koyjabo.people.audit import queries as audit_queries
+from koyjabo.people.audit.queries import AuditRecord, Selection
 
 VERSION_STARTED = "server.version"
 ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", VERSION_STARTED)

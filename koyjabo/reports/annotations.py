@@ -8,19 +8,19 @@ import uuid
 from datetime import date
 from typing import Any, NamedTuple
 
-from koyjabo.audit import log
-from koyjabo.audit.log import CHANGES, Actor, Subject
-from koyjabo.audit.queries import AuditEntry
-from koyjabo.core.clock import NOT_A_DAY, Clock, Days, typed_days
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account
+from koyjabo.base.core.clock import NOT_A_DAY, Clock, Days, typed_days
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.text_search import typed
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import events_within
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.text_search import typed
-from koyjabo.models import SITE, Scope
+from koyjabo.people.audit import log
+from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.queries import AuditEntry
 from koyjabo.reports import annotation_queries
 from koyjabo.reports.annotation_queries import MOST, VERSION_STARTED, AnnotationEntry
 

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeVar
 
-from koyjabo.core.clock import Clock, shifted
-from koyjabo.core.errors import LedgerUnavailable, UnknownCommunity
-from koyjabo.core.runtime import out_of_turn
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
+from koyjabo.base.core.runtime import out_of_turn
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import People, Period, VisitorConversion
 from koyjabo.reports.query import ranges

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
-from koyjabo.core.i18n import N_
-from koyjabo.mail.contents import Localizer
+from koyjabo.base.core.i18n import N_
+from koyjabo.people.mail.contents import Localizer
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest
 from koyjabo.reports.engine.results import MOST_ROWS, Breakdown, Row

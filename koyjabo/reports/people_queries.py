@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.core.clock import Clock, iso
-from koyjabo.core.urls import page_path
+from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.urls import page_path
+from koyjabo.base.models import Conversion, Counter, Scope, Visit, Visitor
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import SLOT_S, DailyPeople, Day, user, visitor
-from koyjabo.models import Conversion, Counter, Scope, Visit, Visitor
-from koyjabo.webhooks import event_queries
+from koyjabo.integrations.webhooks import event_queries
 
 # In the ledger's locking order. Deleted and archived communities have no row.
 SCOPES_OF = text("""

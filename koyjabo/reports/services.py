@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from koyjabo.accounts.services import AccountServices
-from koyjabo.cluster.base import Base
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.database.free_space import FreeSpace
+from koyjabo.base.models import SITE, Scope
+from koyjabo.base.settings.database_url import file_of
 from koyjabo.communities.live.online_people import EVERYBODY
 from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.last_hour import LastHours
-from koyjabo.database.free_space import FreeSpace
-from koyjabo.evidence.attendance import AttendanceWriter
-from koyjabo.mail.outbox import MailOutbox
-from koyjabo.models import SITE, Scope
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.annotations import Annotations
 from koyjabo.reports.community_people import Reports, Visitors
@@ -26,7 +27,6 @@ from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.shares import Shares
 from koyjabo.reports.weekly_report import WeeklyReport
-from koyjabo.settings.database_url import file_of
 
 
 @dataclass(frozen=True, slots=True)

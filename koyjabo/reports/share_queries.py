@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from koyjabo.base.database.rows import Page, changed_rows, length
+from koyjabo.base.models import Community, Membership, Share, User
 from koyjabo.communities.roles import ADMIN, MODERATOR
-from koyjabo.database.rows import Page, changed_rows, length
-from koyjabo.models import Community, Membership, Share, User
 
 Texts = dict[str, list[str]]
 """Values by dimension, written as in a query string (`koyjabo.reports.query.parameters`)."""

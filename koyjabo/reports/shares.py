@@ -16,14 +16,8 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
-from koyjabo.audit import log
-from koyjabo.audit.log import CHANGES, Actor, Subject
-from koyjabo.communities import memberships
-from koyjabo.communities.queries import CommunityQueries
-from koyjabo.communities.roles import MODERATOR
-from koyjabo.core.clock import MINUTE_MS, Clock
-from koyjabo.core.errors import (
+from koyjabo.base.core.clock import MINUTE_MS, Clock
+from koyjabo.base.core.errors import (
     Forbidden,
     InvalidInput,
     KoyJaboError,
@@ -31,11 +25,17 @@ from koyjabo.core.errors import (
     UnknownCommunity,
     WrongCredentials,
 )
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account, uuid_of
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.rows import Page
-from koyjabo.models import SITE, Scope, Share
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account, uuid_of
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.rows import Page
+from koyjabo.base.models import SITE, Scope, Share
+from koyjabo.communities import memberships
+from koyjabo.communities.queries import CommunityQueries
+from koyjabo.communities.roles import MODERATOR
+from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
+from koyjabo.people.audit import log
+from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.reports import share_queries as queries
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.report_query import Filters

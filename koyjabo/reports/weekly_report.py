@@ -1,6 +1,6 @@
 """Emails the weekly report to its subscribers on Sunday morning in TIMEZONE, from one worker across all servers.
 
-A server that was down that morning does so when it is back (`koyjabo.jobs.claims`). The outbox accepts a week's
+A server that was down that morning does so when it is back (`koyjabo.base.jobs.claims`). The outbox accepts a week's
 report to a user only once, so a worker that continues another worker's work sends no report twice.
 """
 
@@ -10,14 +10,14 @@ import logging
 from collections.abc import Callable
 from datetime import date
 
-from koyjabo.core.clock import Clock, shifted
-from koyjabo.core.errors import StillCounting
-from koyjabo.core.i18n import LANGUAGES, N_
-from koyjabo.core.runtime import Advance, Runtime
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.jobs.claims import DailyWork
-from koyjabo.mail.contents import Localizer
-from koyjabo.mail.outbox import MailOutbox
+from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.errors import StillCounting
+from koyjabo.base.core.i18n import LANGUAGES, N_
+from koyjabo.base.core.runtime import Advance, Runtime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.jobs.claims import DailyWork
+from koyjabo.people.mail.contents import Localizer
+from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.reports import differences
 from koyjabo.reports import weekly_report_queries as queries
 from koyjabo.reports.engine.insights import Insights

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.core.clock import shifted
-from koyjabo.models import SITE, Community, Counter, DailyVisits, Membership, Peak, User
+from koyjabo.base.core.clock import shifted
+from koyjabo.base.models import SITE, Community, Counter, DailyVisits, Membership, Peak, User
 
 RECIPIENTS_AT_ONCE = 20
 MOST_COMMUNITIES = 20

@@ -1,5 +1,5 @@
-"""The server: a small pre-forking parent process, and workers that run the application on an event loop. Only two
-modules here import eventlet (decision 51).
+"""The server is a small pre-forking parent process, with workers that run the application on an event loop. Only two
+modules here import eventlet (decision 51). Begin with `process/parent.py`.
 
 This module imports only the standard library, because the parent runs as long as the service and must stay small.
 """

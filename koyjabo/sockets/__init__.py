@@ -1,4 +1,6 @@
-"""Handlers for plain WebSockets and Socket.IO: connecting, joining rooms, and messages from clients."""
+"""Sockets handle plain WebSockets, streams and Socket.IO: connecting, joining rooms, and messages from clients. Begin
+with `routes.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from koyjabo.core.runtime import Runtime
+    from koyjabo.base.core.runtime import Runtime
     from koyjabo.realtime.fanout import LocalFanout
 
 
@@ -16,7 +18,7 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
     from functools import partial
 
     from koyjabo.sockets import routes, socketio_handlers, socketio_setup
-    from koyjabo.webkit.fast_path.fast_path import STREAM_OPENER
+    from koyjabo.web.fast_path.fast_path import STREAM_OPENER
 
     socketio_handlers.register()
     app.extensions[STREAM_OPENER] = partial(routes.open_stream, app, routes.STATS)

@@ -11,24 +11,24 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 from flask import Flask, Request, Response, current_app, request
 from pydantic import BaseModel, Field
 
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.services import Services
+from koyjabo.base.core.socket_errors import CLOSE_CODES, TOO_MANY, UNEXPECTED, NoStreams
+from koyjabo.base.network import client_address
+from koyjabo.base.observability.socket_log import NOWHERE
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import CLOSE_CODES, TOO_MANY, UNEXPECTED, NoStreams
 from koyjabo.counting.schemas.responses import LastVisitResponse, StatsResponse
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
-from koyjabo.network import client_address
-from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.events import STATS_ROOM, Error
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.permitted_streams import CommunityStream
 from koyjabo.sockets.site_stream import StatsStream
 from koyjabo.sockets.stream import Connection, Stream
-from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.current import services_of
-from koyjabo.webkit.openapi.describe import INSIDE, ResponseSpec, StreamOf, describe
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import services_of
+from koyjabo.web.openapi.describe import INSIDE, ResponseSpec, StreamOf, describe
 
 EXTENSION = "koyjabo.event_streams"
 KIND = "streams"

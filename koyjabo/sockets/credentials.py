@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from flask import Request
 
+from koyjabo.base.core.errors import InvalidKey, InvalidToken, TokenExpired
+from koyjabo.base.core.identity import KEY_PREFIX, TokenLogins
+from koyjabo.base.core.services import Services
+from koyjabo.base.network.services import NetworkServices
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import InvalidKey, InvalidToken, TokenExpired
-from koyjabo.core.identity import KEY_PREFIX, TokenLogins
-from koyjabo.core.services import Services
-from koyjabo.network.services import NetworkServices
-from koyjabo.webkit.http.cookies import cookie_name
-from koyjabo.webkit.login.jwt import ACCESS, COOKIES, REFRESH, Claims, Tokens
+from koyjabo.web.http.cookies import cookie_name
+from koyjabo.web.login.jwt import ACCESS, COOKIES, REFRESH, Claims, Tokens
 
 SUB_PROTOCOL = "Authorization"
 

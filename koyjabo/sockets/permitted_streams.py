@@ -1,5 +1,5 @@
 """Plain WebSockets that require permission: the number of people online in a community (for members, or public), and
-its dashboard (for moderators). The panel's WebSockets are in `koyjabo.panel.panel_stream`.
+its dashboard (for moderators). The panel's WebSockets are in `koyjabo.site.panel.panel_stream`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from typing import Any
 
 from flask import Request
 
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.services import Services
+from koyjabo.base.core.socket_errors import CLEAN_CLOSES, UNEXPECTED, close_code
+from koyjabo.base.models import SITE
+from koyjabo.base.observability.socket_log import NOWHERE
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import CLEAN_CLOSES, UNEXPECTED, close_code
-from koyjabo.models import SITE
-from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.sockets.credentials import identify, sub_protocols
 from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.stream import Connection, Stream
-from koyjabo.webkit.login.jwt import Claims
+from koyjabo.web.login.jwt import Claims
 
 
 class PermittedStream(Stream):

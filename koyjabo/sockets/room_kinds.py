@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from koyjabo.base.core.errors import KoyJaboError, Unauthenticated
+from koyjabo.base.core.identity import uuid_of
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.communities.roles import MEMBER, MODERATOR
-from koyjabo.core.errors import KoyJaboError, Unauthenticated
-from koyjabo.core.identity import uuid_of
 from koyjabo.sockets.credentials import token_to_verify
-from koyjabo.webkit.login.jwt import Claims
+from koyjabo.web.login.jwt import Claims
 
 NO_COMMUNITY = "-"
 

@@ -7,13 +7,13 @@ from functools import partial
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
 
-from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import NoWebSockets
+from koyjabo.base.core.services import Services
+from koyjabo.base.core.socket_errors import NoWebSockets
 from koyjabo.sockets.credentials import sub_protocols
 from koyjabo.sockets.permitted_streams import CommunityStream
 from koyjabo.sockets.site_stream import StatsStream
 from koyjabo.sockets.stream import Stream
-from koyjabo.webkit.current import services_of
+from koyjabo.web.current import services_of
 
 bp = Blueprint("sockets", __name__)
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from flask import Request
 
-from koyjabo.core.errors import LedgerUnavailable, TooManyRequests
-from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import InvalidMessage, close_code
+from koyjabo.base.core.errors import LedgerUnavailable, TooManyRequests
+from koyjabo.base.core.services import Services
+from koyjabo.base.core.socket_errors import InvalidMessage, close_code
+from koyjabo.base.network import client_address
+from koyjabo.base.network.geolocation import UNKNOWN
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.services import CountingServices
-from koyjabo.evidence.attendance import AttendanceWriter
-from koyjabo.network import client_address
-from koyjabo.network.geolocation import UNKNOWN
-from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices

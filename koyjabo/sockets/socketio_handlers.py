@@ -14,17 +14,17 @@ from flask import Request, current_app, request
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import emit
 
+from koyjabo.base.core.errors import KoyJaboError, TooManyRequests
+from koyjabo.base.core.extensions import socketio
+from koyjabo.base.core.identity import uuid_of
+from koyjabo.base.core.services import Services
+from koyjabo.base.core.socket_errors import ABUSE, NORMAL, InvalidMessage, close_code
+from koyjabo.base.network import client_address
+from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.socket_log import NOWHERE
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import KoyJaboError, TooManyRequests
-from koyjabo.core.extensions import socketio
-from koyjabo.core.identity import uuid_of
-from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import ABUSE, NORMAL, InvalidMessage, close_code
-from koyjabo.evidence.attendance import AttendanceWriter
-from koyjabo.network import client_address
-from koyjabo.observability.services import ObservabilityServices
-from koyjabo.observability.socket_log import NOWHERE
+from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import Error, Kicked, Pong
 from koyjabo.realtime.services import RealtimeServices
@@ -32,7 +32,7 @@ from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.messages import MOST_ERRORS, VisibleMessage, is_true, unknown, visit_id
 from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.site_stream import admit, send_stats, show
-from koyjabo.webkit.current import services_of
+from koyjabo.web.current import services_of
 
 MOST_ROOMS = 50
 """Maximum number of community rooms per client."""

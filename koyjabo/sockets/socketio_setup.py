@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse
 
-from koyjabo.core.extensions import socketio
-from koyjabo.core.runtime import Runtime
+from koyjabo.base.core.extensions import socketio
+from koyjabo.base.core.runtime import Runtime
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.strict_packets import Packet
 from koyjabo.sockets.messages import LARGEST_MESSAGE

@@ -13,14 +13,14 @@ from weakref import WeakSet
 
 from flask import Request
 
+from koyjabo.base.core.errors import InvalidInput, KoyJaboError
+from koyjabo.base.core.identity import uuid_of
+from koyjabo.base.core.services import Services
+from koyjabo.base.core.socket_errors import ABUSE, TOO_MANY, UNEXPECTED, InvalidMessage, close_code
+from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.socket_log import NOWHERE, SocketLog
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import InvalidInput, KoyJaboError
-from koyjabo.core.identity import uuid_of
-from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import ABUSE, TOO_MANY, UNEXPECTED, InvalidMessage, close_code
 from koyjabo.counting.stats import encode
-from koyjabo.observability.services import ObservabilityServices
-from koyjabo.observability.socket_log import NOWHERE, SocketLog
 from koyjabo.realtime.events import Error, Pong
 from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown
 

@@ -8,19 +8,19 @@ from functools import partial
 import pytest
 from support.application.site import Site
 
-from koyjabo.accounts import queries as account_queries
-from koyjabo.audit.log import VersionLog
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import SITE, Scope
+from koyjabo.people.accounts import queries as account_queries
+from koyjabo.people.audit.log import VersionLog
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.log import block_queries, blocks
 from koyjabo.reports.query.parameters import Question
 from koyjabo.reports.services import ReportServices
-from koyjabo.retention.retention import Nightly
+from koyjabo.upkeep.retention.retention import Nightly
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 

@@ -37,8 +37,8 @@ from support.people.routes import CHANGING, method_of, path_of, rules, stored
 from support.people.second_factor import first_step, turn_on
 from werkzeug.routing import Rule
 
-from koyjabo.core.identity import KEY_PREFIX
-from koyjabo.webkit.schemas.bodies import largest_at
+from koyjabo.base.core.identity import KEY_PREFIX
+from koyjabo.web.schemas.bodies import largest_at
 
 PARTS = {"user": "outsider"}
 """Names of cast members that differ from their role."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import koyjabo
-from koyjabo.core.runtime import ThreadRuntime
-from koyjabo.core.services import Lifetime
-from koyjabo.core.signals import Signals
+from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.base.core.services import Lifetime
+from koyjabo.base.core.signals import Signals
 
 SIGNALS = [field.name for field in fields(Signals)]
 SOURCE = "".join(file.read_text() for file in Path(koyjabo.__path__[0]).rglob("*.py"))

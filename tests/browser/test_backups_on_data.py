@@ -7,7 +7,7 @@ from support.browser.pages import check_accessible, expect, visit
 from support.programs.patience import BEHIND_S
 
 pytestmark = pytest.mark.long(
-    proved_by="backups/test_admin_backups.py::test_running_backup_is_shown_with_its_step_and_progress"
+    proved_by="upkeep/backups/test_admin_backups.py::test_running_backup_is_shown_with_its_step_and_progress"
 )
 
 LONG = "https://objects.example.com/a-bucket-with-a-very-long-name/and-a-prefix-that-has-no-space-in-it" * 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from koyjabo.badges import drawing
-from koyjabo.badges.values import LABELS
+from koyjabo.site.badges import drawing
+from koyjabo.site.badges.values import LABELS
 
 pytestmark = pytest.mark.long(proved_by="browser/test_count_element.py::test_elements_of_a_page_are_one_visit")
 

@@ -11,7 +11,7 @@ from support.servers.openid_provider import OpenidProvider
 from support.servers.server import Server
 
 pytestmark = pytest.mark.long(
-    proved_by="accounts/oidc/test_provider_login.py::test_first_login_makes_an_account_and_the_next_is_the_same"
+    proved_by="people/accounts/oidc/test_provider_login.py::test_first_login_makes_an_account_and_the_next_is_the_same"
 )
 LABEL = "প্রতিষ্ঠানের অ্যাকাউন্ট দিয়ে ঢোকার জায়গা ঢাকা"
 

@@ -24,7 +24,9 @@ def test_a_total_opens_its_receipt_which_stays_right(new_device, site):
     expect(link).to_be_focused()
 
 
-@pytest.mark.long(proved_by="receipts/test_receipts.py::test_only_the_panel_says_who_and_why_and_viewers_see_no_email")
+@pytest.mark.long(
+    proved_by="site/receipts/test_receipts.py::test_only_the_panel_says_who_and_why_and_viewers_see_no_email"
+)
 def test_receipt_is_a_page_without_scripts(new_device, site):
     page = new_device(java_script_enabled=False).open("/")
     page.get_by_role("link", name=QUESTION).click()

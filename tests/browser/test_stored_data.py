@@ -19,12 +19,12 @@ from support.programs.processes import ROOT
 from support.servers.openid_provider import OpenidProvider
 from support.servers.server import Server
 
-from koyjabo.accounts.login import authentication, login_limits, provider_login
-from koyjabo.models import Visit
+from koyjabo.base.models import Visit
+from koyjabo.people.accounts.login import authentication, login_limits, provider_login
 from koyjabo.reports.ui import choices, share_forms
-from koyjabo.webkit.i18n import LANGUAGE_COOKIE
-from koyjabo.webkit.login import jwt, tokens
-from koyjabo.webkit.pages import flash, preferences
+from koyjabo.web.i18n import LANGUAGE_COOKIE
+from koyjabo.web.login import jwt, tokens
+from koyjabo.web.pages import flash, preferences
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

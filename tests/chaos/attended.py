@@ -7,8 +7,8 @@ from collections import defaultdict
 from chaos.faults import FROZEN_S
 from chaos.journal import Journal, Visit
 from chaos.world import World
-from koyjabo.evidence.attendance import WRITE_S
-from koyjabo.evidence.spans import Span, union
+from koyjabo.counting.evidence.attendance import WRITE_S
+from koyjabo.counting.evidence.spans import Span, union
 
 ATTENDED = "SELECT visitor_id, visit_id, attended_ms FROM visits WHERE visit_id = 'open'"
 SLACK_MS = 2_000

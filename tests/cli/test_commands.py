@@ -15,10 +15,10 @@ from support.clients.listener import BOTH_KINDS
 from support.programs.processes import ROOT, environment, run
 from support.sites.exports import PLAUSIBLE, UMAMI_EVENTS, table, zipped
 
+from koyjabo.base.core import command_line
 from koyjabo.cli import main
-from koyjabo.core import command_line
-from koyjabo.importers import cli as imports
-from koyjabo.importers import importing
+from koyjabo.upkeep.importers import cli as imports
+from koyjabo.upkeep.importers import importing
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 FOUNDED = f"""

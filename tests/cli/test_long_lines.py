@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.programs.processes import run
 
-from koyjabo.backups import backup_file
-from koyjabo.backups.backup_file import UnusableBackup
-from koyjabo.core import spreadsheet
-from koyjabo.core.file_lines import LONGEST_LINE
-from koyjabo.visit_log import import_file
-from koyjabo.visit_log.import_file import BadLine
+from koyjabo.base.core import spreadsheet
+from koyjabo.base.core.file_lines import LONGEST_LINE
+from koyjabo.reports.visit_log import import_file
+from koyjabo.reports.visit_log.import_file import BadLine
+from koyjabo.upkeep.backups import backup_file
+from koyjabo.upkeep.backups.backup_file import UnusableBackup
 
 HUGE = 100_000_000
 MOST_MEMORY = 20_000_000

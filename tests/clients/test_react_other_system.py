@@ -12,7 +12,7 @@ from support.people.other_system import AUTH, token
 from support.servers.server import Server
 
 pytestmark = pytest.mark.long(
-    proved_by="trusted_tokens/test_external_sockets.py::test_person_is_online_once_at_all_kinds_of_sockets"
+    proved_by="integrations/trusted_tokens/test_external_sockets.py::test_person_is_online_once_at_all_kinds_of_sockets"
 )
 
 COMMUNITY = "5c1a9a52-1d53-4b67-8f0e-0b7f8a9d6c11"

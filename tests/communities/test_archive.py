@@ -9,9 +9,9 @@ from support.application.site import Site, assert_error
 from support.people.accounts import log_in, sign_up
 from support.people.communities import PATH, found, give
 
+from koyjabo.base.core.errors import UnknownCommunity
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import UnknownCommunity
 
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 

@@ -13,10 +13,10 @@ from support.people.communities import losses, roles_in
 from support.programs.patience import PATIENCE_S
 from support.runs.short_run import EVERYTHING
 
+from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
+from koyjabo.base.core.identity import Account
 from koyjabo.communities.communities import Communities, Enrolment
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
-from koyjabo.core.identity import Account
 
 pytestmark = pytest.mark.both_kinds
 

@@ -10,8 +10,8 @@ from support.application.site import Site, assert_error
 from support.people.communities import PATH, found
 from support.programs.patience import PATIENCE_S
 
+from koyjabo.base.core.identity import Account
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.identity import Account
 
 THREADS = 4
 ROUNDS = 6

@@ -15,7 +15,7 @@ from support.people.accounts import Person, sign_up
 from support.people.communities import PATH, found, give, losses
 from support.runs.fuzz_effort import effort
 
-from koyjabo.accounts.services import AccountServices
+from koyjabo.people.accounts.services import AccountServices
 
 numbers = count(1)
 

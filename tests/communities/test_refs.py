@@ -8,8 +8,8 @@ from support.assertions.openapi import assert_described
 from support.people.accounts import Person
 from support.people.communities import PATH, found
 
+from koyjabo.base.core.identity import OPERATOR, CommunityIds
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.identity import OPERATOR, CommunityIds
 
 REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"
 """Looks like an id, but is not the id of any community here."""

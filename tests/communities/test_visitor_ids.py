@@ -17,7 +17,7 @@ from support.people.permissions import BODIES, SOCKETS
 from support.people.routes import CHANGING, method_of, path_of, rules
 from support.programs.processes import wait_until
 
-from koyjabo.core.extensions import socketio
+from koyjabo.base.core.extensions import socketio
 
 MARK = "visitorid-nobody-may-read"
 EVENTS = {"visitor_count", "visitor_joined", "visitor_left", "visitor_update", "dashboard_update", "analytics_update"}

@@ -10,12 +10,12 @@ from support.people.accounts import sign_up
 from support.people.communities import found
 from support.sites.full_site import everything, in_context, quiet
 
-from koyjabo.backups import backup
-from koyjabo.core.extensions import socketio
+from koyjabo.base.core.extensions import socketio
+from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting import anonymity as anonymity_module
 from koyjabo.counting.services import CountingServices
-from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
+from koyjabo.upkeep.backups import backup
 
 GPC, DNT = {"Sec-GPC": "1"}, {"DNT": "1"}
 PHONE = (

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.engine import make_url
 from support.application.site import Site
 
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
-from koyjabo.models import SITE, Scope
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 STORES, EACH, SECOND_MS, DAY_MS = 3, 20, 1000, 86_400_000

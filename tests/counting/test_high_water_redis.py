@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from koyjabo.cluster.outbox import RedisOutbox
-from koyjabo.cluster.redis_client import connect
-from koyjabo.cluster.workers_redis import RedisWorkers
-from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import connect
+from koyjabo.base.cluster.workers_redis import RedisWorkers
+from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.high_water import HighWater, HighWaterMark
 from koyjabo.counting.high_water_redis import RedisHighWater
-from koyjabo.models import SITE, Scope
 
 
 def test_answer_has_all_marks_although_redis_has_lost_them_unnoticed(redis_server):

@@ -12,7 +12,7 @@ from support.application.site import Site, Time
 from support.models.ledger_model import SITE, Model, next_midnight_ms
 from support.models.state_machines import NewUrl, new_urls, play
 
-from koyjabo.core.errors import TotalWouldFall
+from koyjabo.base.core.errors import TotalWouldFall
 
 WINDOW_S = 300
 NUMBERS = ("totalVisitors", "totalVisits", "todayVisits", "activeUsers", "uniqueVisitors")

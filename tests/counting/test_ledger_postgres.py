@@ -15,11 +15,11 @@ from support.application.site import Site
 from support.programs.processes import wait_until
 from support.programs.threads import SOON_S, in_thread
 
+from koyjabo.base.database import postgres as postgres_module
+from koyjabo.base.models import SITE, Scope
 from koyjabo.communities.queries import CommunityQueries
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
-from koyjabo.database import postgres as postgres_module
-from koyjabo.models import SITE, Scope
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 

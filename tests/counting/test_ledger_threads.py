@@ -12,14 +12,14 @@ from sqlalchemy.engine import make_url
 from support.application.site import Site, assert_error
 from support.programs.processes import wait_until
 
-from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.ledger_postgres import PostgresStore
 from koyjabo.counting.ledger_sqlite import SqliteStore
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import SITE, Scope
 
 THREADS, OWN, SHARED, START = 16, 16, 4, 4000
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")

@@ -12,11 +12,11 @@ from support.people.page_readers import words
 from support.sites.full_site import bring
 from support.sites.full_site import rows as rows_of
 
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.milestones import Milestones, of_setting, usual
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import SITE, Scope
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.services import ReportServices
 

@@ -10,9 +10,9 @@ from support.application.site import Site
 from support.models.people_model import AYESHA, HERE, HOUR_MS, KARIM, NILA, STARTS, THERE, World
 from support.runs.short_run import EVERYTHING
 
+from koyjabo.base.models import SITE
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import SITE
 from koyjabo.reports.services import PeopleServices
 
 

@@ -11,11 +11,11 @@ from support.application.site import SPEC_MOMENT, Site
 from support.people.accounts import bearer
 from support.programs.processes import METRICS_TOKEN, wait_until
 
-from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.database import sqlite
+from koyjabo.base.models import Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.database import sqlite
-from koyjabo.models import Scope
 
 READERS = 8
 

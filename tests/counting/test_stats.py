@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from support.application.site import SPEC_MOMENT, Site
 from support.servers.responses import Registered
 
-from koyjabo.core.clock import iso
+from koyjabo.base.core.clock import iso
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices

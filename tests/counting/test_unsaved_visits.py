@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from koyjabo.core.clock import Clock
+from koyjabo.base.core.clock import Clock
 from koyjabo.counting.outage import LATE_S, UnsavedVisits, Writer
 
 WELL = Writer(0, 0.0, False, None, 0.0)

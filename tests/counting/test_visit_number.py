@@ -8,9 +8,9 @@ import pytest
 from support.application.site import Site
 from support.application.statements import recorded
 
-from koyjabo.core.extensions import db
-from koyjabo.database import engine
-from koyjabo.recounts.total_queries import add_to_total
+from koyjabo.base.core.extensions import db
+from koyjabo.base.database import engine
+from koyjabo.upkeep.recounts.total_queries import add_to_total
 
 BANGLA = {"Accept-Language": "bn"}
 
@@ -113,7 +113,7 @@ def test_imported_days_do_not_make_the_search_for_it_longer(site):
 
 
 def test_too_many_of_them_from_one_address_have_to_wait(sqlite_database, monkeypatch):
-    from koyjabo.webkit.limits import limits
+    from koyjabo.web.limits import limits
 
     monkeypatch.setattr(limits, "SHARED_NUMBERS", 2)
     with Site(sqlite_database.url) as site:

@@ -16,13 +16,13 @@ from support.clients.members import Member, PlainMember
 from support.clients.worker_connections import WEBSOCKET, only, two_workers
 from support.programs.zone import ZONE
 
-from koyjabo.core.clock import Clock
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import SITE
 from koyjabo.counting.high_water import HighWater
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones, of_setting
 from koyjabo.counting.records import CounterSnapshot, NewVisit
-from koyjabo.models import SITE
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
 from koyjabo.realtime.site_room import MilestoneNews, SiteRoom
 

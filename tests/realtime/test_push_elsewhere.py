@@ -15,8 +15,8 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from werkzeug.serving import make_server
 
-from koyjabo.cluster import redis_client
-from koyjabo.core.extensions import socketio
+from koyjabo.base.cluster import redis_client
+from koyjabo.base.core.extensions import socketio
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 from support.programs.processes import wait_until
 
-from koyjabo.cluster.bus import NullBus
-from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.base.cluster.bus import NullBus
+from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.realtime import fanout as fanout_module
 from koyjabo.realtime import room as module
 from koyjabo.realtime.fanout import Effort

@@ -11,10 +11,10 @@ from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import words
 
-from koyjabo.audit.log import BY_OPERATOR, Audit, VersionLog
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.identity import OPERATOR
-from koyjabo.models import SITE, Scope
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.models import SITE, Scope
+from koyjabo.people.audit.log import BY_OPERATOR, Audit, VersionLog
 from koyjabo.reports.annotation_queries import UnknownAnnotation
 from koyjabo.reports.services import ReportServices
 

@@ -11,12 +11,12 @@ from support.people.accounts import sign_up
 from support.people.communities import found
 from support.people.page_readers import Reader, words
 
-from koyjabo.core.extensions import db
-from koyjabo.models import Scope
+from koyjabo.base.core.extensions import db
+from koyjabo.base.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import ConversionReport
-from koyjabo.retention.erasure import Erasure
-from koyjabo.retention.retention import Retention
+from koyjabo.upkeep.retention.erasure import Erasure
+from koyjabo.upkeep.retention.retention import Retention
 
 FIRST, SECOND = "2025-12-16", "2025-12-17"
 HOUR_MS = 3_600_000

@@ -13,7 +13,7 @@ from support.people.admins import panel
 from support.people.page_readers import words
 from support.runs.fuzz_effort import effort
 
-from koyjabo.core.clock import shifted
+from koyjabo.base.core.clock import shifted
 from koyjabo.reports import differences
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.query.report_query import Question

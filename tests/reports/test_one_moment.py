@@ -13,7 +13,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.threads import in_thread
 
-from koyjabo.core.errors import TooBusy
+from koyjabo.base.core.errors import TooBusy
 from koyjabo.reports.engine import scan_queue
 from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
 

@@ -9,10 +9,10 @@ import pytest
 from support.application.site import Site, Time
 from support.models.people_model import shifted
 
+from koyjabo.base.models import Scope
 from koyjabo.counting.queries import Visited
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import Scope
 from koyjabo.reports.services import PeopleServices
 
 HERE, ELSEWHERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")

@@ -8,10 +8,10 @@ from support.people.accounts import bare, disable, promote
 from support.people.communities import Cast, found, give
 from support.people.share_links import PASSWORD, PATH, ask_for_share, boss, names, of_community, share, shared, visits
 
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.identity import OPERATOR
 from koyjabo.reports import shares
-from koyjabo.retention.retention import Retention
+from koyjabo.upkeep.retention.retention import Retention
 
 LINK = ["id", "token", "url", "filters"]
 

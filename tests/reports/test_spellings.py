@@ -15,9 +15,9 @@ from support.sites.full_site import bring, rebuild
 
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
-from koyjabo.retention.retention import Retention
-from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.visit_log import VisitFilter
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.visit_log import VisitFilter
+from koyjabo.upkeep.retention.retention import Retention
 
 BUS = "/%E0%A6%AC%E0%A6%BE%E0%A6%B8"
 SPELLINGS = (BUS, BUS.lower(), "/বাস", "/~u", "/%7Eu")

@@ -10,8 +10,8 @@ from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 from support.servers.mailbox import Mailbox, html_of, path_in, text_of
 
-from koyjabo.mail.outbox import MailOutbox
-from koyjabo.models import Scope
+from koyjabo.base.models import Scope
+from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.members import peak_queries
 from koyjabo.reports.services import ReportServices
 

@@ -9,9 +9,9 @@ from sqlalchemy.engine import make_url
 from support.application.site import Site
 
 from demo.backdated import Backdated
-from koyjabo.accounts.services import AccountServices
+from koyjabo.base.models import Scope
 from koyjabo.counting.records import NewVisit
-from koyjabo.models import Scope
+from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.services import PeopleServices
 
 HOUR_MS = 3_600_000

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from support.programs.processes import ROOT
 
-from koyjabo.core.installation import VERSION
+from koyjabo.base.core.installation import VERSION
 from release.builds import names
 from release.checks import contents
 from release.refusal import Refusal
 from release.versions import NPM, agreed_version, changes_without_release, versions
 
 NEXT = "9.8.7"
-FILES = (*NPM, "koyjabo/core/installation.py", "clients/python/pyproject.toml", "CHANGELOG.md")
+FILES = (*NPM, "koyjabo/base/core/installation.py", "clients/python/pyproject.toml", "CHANGELOG.md")
 NOTES = "### Upgrade notes"
 whole = pytest.mark.long(proved_by="tools/test_release.py::test_all_packages_have_the_version_of_the_newest_release")
 
@@ -116,7 +116,7 @@ def test_sdist_has_migrations_and_assets(released):
     folder, _ = released
     files = contents(folder / names(NEXT)["sdist"])
     assert {f"migrations/versions/{path.name}" for path in (ROOT / "migrations/versions").glob("*.py")} <= set(files)
-    assert {"koyjabo/static/vendor/uPlot.js", "koyjabo/network/data/countries.mmdb"} <= set(files)
+    assert {"koyjabo/static/vendor/uPlot.js", "koyjabo/base/network/data/countries.mmdb"} <= set(files)
 
 
 @whole

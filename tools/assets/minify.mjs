@@ -1,5 +1,5 @@
 // Builds koyjabo/static/min/ from the files next to it: minifies scripts and styles, compresses all text with Brotli and
-// gzip, and writes manifest.json for the server (webkit/assets/static_files.py). The client module and each file in a
+// gzip, and writes manifest.json for the server (web/assets/static_files.py). The client module and each file in a
 // folder `pages/` are bundled with everything they import.
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

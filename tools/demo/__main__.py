@@ -16,8 +16,8 @@ from demo.crowd import Crowd
 from demo.preparation import prepare
 from demo.site import Refusal
 from demo.stage import Stage
-from koyjabo.core.errors import KoyJaboError
-from koyjabo.settings.schema import Settings
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.settings.schema import Settings
 
 MINUTE_S = 60
 

@@ -12,21 +12,21 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import URL
 
-from koyjabo.accounts.passwords import Passwords
-from koyjabo.accounts.pending_steps import PendingSteps
-from koyjabo.accounts.users.accounts import Accounts
-from koyjabo.accounts.users.invitations import Invitations
+from koyjabo.base.core.clock import Clock, system_now_ms
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import SITE
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import CommunityScope
-from koyjabo.core.clock import Clock, system_now_ms
-from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.mail.link_tokens import LinkTokens
-from koyjabo.mail.outbox import MailOutbox
-from koyjabo.models import SITE
+from koyjabo.people.accounts.passwords import Passwords
+from koyjabo.people.accounts.pending_steps import PendingSteps
+from koyjabo.people.accounts.users.accounts import Accounts
+from koyjabo.people.accounts.users.invitations import Invitations
+from koyjabo.people.mail.link_tokens import LinkTokens
+from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.reports.community_people import Reports
 from koyjabo.reports.events import ledger as event_ledger

@@ -8,7 +8,7 @@ from operator import itemgetter
 from demo import cast
 from demo.backdated import Backdated
 from demo.cast import COMMUNITIES, Member
-from koyjabo.core.identity import Account
+from koyjabo.base.core.identity import Account
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -10,8 +10,8 @@ from demo import rhythm
 from demo.backdated import Backdated
 from demo.founding import Founding
 from demo.population import Population
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
-from koyjabo.models import SITE, Scope
 
 FEWEST_DAYS, DAYS, MOST_DAYS = 14, 60, 400
 GROWTH_DAYS = 120.0

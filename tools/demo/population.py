@@ -13,11 +13,11 @@ from demo.audience import Kind
 from demo.cast import COMMUNITIES
 from demo.founding import Founding
 from demo.openings import Opening
+from koyjabo.base.models import SITE, Scope
+from koyjabo.base.network import campaigns, languages
+from koyjabo.base.network.address_owners import AddressOwners
+from koyjabo.base.network.user_agents import is_bot
 from koyjabo.counting.records import NewVisit
-from koyjabo.models import SITE, Scope
-from koyjabo.network import campaigns, languages
-from koyjabo.network.address_owners import AddressOwners
-from koyjabo.network.user_agents import is_bot
 from koyjabo.reports.events.records import NewEvent
 
 TO_COMMUNITIES, BY_MEMBERS = 0.26, 0.35

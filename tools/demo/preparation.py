@@ -12,8 +12,8 @@ from demo.founding import Founding
 from demo.site import Refusal, Site
 from demo.stage import logged_in
 from demo.target_site import CannotRun
-from koyjabo.core.errors import EmailTaken
-from koyjabo.settings.schema import Settings
+from koyjabo.base.core.errors import EmailTaken
+from koyjabo.base.settings.schema import Settings
 
 UNAUTHORIZED = 401
 NO_PAST = "The database already has visits, so no past visits are written: the ledger is in chronological order."

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import URL
 
 from demo.site import Refusal, Site
-from koyjabo.network.client_address import is_loopback
-from koyjabo.settings.schema import Settings
-from koyjabo.webkit import development
+from koyjabo.base.network.client_address import is_loopback
+from koyjabo.base.settings.schema import Settings
+from koyjabo.web import development
 
 OWN_DATABASE = (
     "The demo writes invented visits. Give it its own database: DATABASE_URL=sqlite:///demo.db, for the server "

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from koyjabo.webkit.pages.guides import anchor
+from koyjabo.web.pages.guides import anchor
 from prose.passages import Passage, sentences_of
 
 GROUPS = {

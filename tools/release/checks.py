@@ -33,8 +33,8 @@ NEEDED = {
     "wheel": (
         "koyjabo/static/vendor/uPlot.js",
         "koyjabo/static/min/manifest.json",
-        "koyjabo/network/data/countries.mmdb",
-        "koyjabo/network/data/hosting.bin",
+        "koyjabo/base/network/data/countries.mmdb",
+        "koyjabo/base/network/data/hosting.bin",
         "koyjabo/translations/bn/LC_MESSAGES/messages.mo",
         "koyjabo/migrations/versions/0001_ledger.py",
         "koyjabo/migrations/alembic.ini",

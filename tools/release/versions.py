@@ -11,7 +11,7 @@ from release.refusal import Refusal
 
 VERSION = re.compile(r'^VERSION = "(.+)"$', re.MULTILINE)
 ENTRY = re.compile(r"^## \[(.+?)\](?: - (\S+))?$", re.MULTILINE)
-SOURCE = "koyjabo/core/installation.py"
+SOURCE = "koyjabo/base/core/installation.py"
 NPM = ("clients/js/package.json", "clients/react/package.json", "clients/react/package-lock.json")
 
 

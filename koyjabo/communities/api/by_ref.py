@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 from flask import Response, request
 
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.models import Scope
 from koyjabo.communities.api.communities import community_response, enrolled, members_tag, permitted
 from koyjabo.communities.by_ref import RefMember
 from koyjabo.communities.errors import PreconditionRequired
@@ -25,13 +27,11 @@ from koyjabo.communities.schemas import (
     checked_ref,
 )
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import InvalidInput
-from koyjabo.models import Scope
-from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import PRIVATE, json_response, no_content
-from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import CHANGE, INSIDE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import current
+from koyjabo.web.http.responses import PRIVATE, json_response, no_content
+from koyjabo.web.login import tokens
+from koyjabo.web.openapi.describe import CHANGE, INSIDE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 
 SCOPE = "communities:manage"
 ONLY_FOR = "for site admins and API keys only"

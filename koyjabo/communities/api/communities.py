@@ -8,8 +8,10 @@ from contextlib import suppress
 from flask import Response, request
 from pydantic import BaseModel, Field
 
-from koyjabo.accounts.login.invitations import InvitedResponse, PanelRoleResponse
-from koyjabo.accounts.users.invitations import PanelRole
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.errors import InvalidInput, Unauthenticated, UnknownCommunity
+from koyjabo.base.core.identity import Account, uuid_of
+from koyjabo.base.models import Scope
 from koyjabo.communities.communities import Enrolment
 from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch
 from koyjabo.communities.queries import CommunityAccess
@@ -26,19 +28,17 @@ from koyjabo.communities.schemas import (
     RoleBody,
 )
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.clock import iso
-from koyjabo.core.errors import InvalidInput, Unauthenticated, UnknownCommunity
-from koyjabo.core.identity import Account, uuid_of
 from koyjabo.counting.schemas.responses import StatsResponse, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import Scope
-from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import as_response, json_response, list_response, no_content
-from koyjabo.webkit.i18n import language
-from koyjabo.webkit.limits import limits
-from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import (
+from koyjabo.people.accounts.login.invitations import InvitedResponse, PanelRoleResponse
+from koyjabo.people.accounts.users.invitations import PanelRole
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import current
+from koyjabo.web.http.responses import as_response, json_response, list_response, no_content
+from koyjabo.web.i18n import language
+from koyjabo.web.limits import limits
+from koyjabo.web.login import tokens
+from koyjabo.web.openapi.describe import (
     CHANGE,
     CSRF,
     INSIDE,
@@ -51,7 +51,7 @@ from koyjabo.webkit.openapi.describe import (
     ResponseSpec,
     describe,
 )
-from koyjabo.webkit.schemas.paging import QUERY, Paging
+from koyjabo.web.schemas.paging import QUERY, Paging
 
 
 def community_response(access: CommunityAccess) -> CommunityResponse:

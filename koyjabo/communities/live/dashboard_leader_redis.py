@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from koyjabo.cluster import redis_client
-from koyjabo.cluster.outbox import RedisOutbox
-from koyjabo.cluster.redis_client import RedisClient
+from koyjabo.base.cluster import redis_client
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import RedisClient
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.runtime import Runtime
 from koyjabo.communities.live.dashboard_room import BEAT_S, LocalLeader
-from koyjabo.core.clock import Clock
-from koyjabo.core.runtime import Runtime
 
 KEEP_S = 5.0
 """How long a dashboard counts as open after a worker has reported it, s. Workers report every second."""

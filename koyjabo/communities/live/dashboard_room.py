@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import LedgerUnavailable, UnknownCommunity
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.counting.live_stats import newest_credible
 from koyjabo.realtime.events import DashboardUpdate, dashboard_room
 from koyjabo.realtime.room import RoomEvent

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from koyjabo.core.clock import Clock
+from koyjabo.base.core.clock import Clock
 from koyjabo.counting.live_stats import LiveStats, newest_credible
 from koyjabo.presence.members.online_members import Online, OnlineMembers
 from koyjabo.realtime.events import CountChanged, VisitorUpdate

@@ -13,14 +13,14 @@ import time
 from collections import deque
 from typing import Any
 
-from koyjabo.cluster.bus import Bus
+from koyjabo.base.cluster.bus import Bus
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.models import Scope
 from koyjabo.communities.errors import MessageTooLarge
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.runtime import Runtime
-from koyjabo.models import Scope
 from koyjabo.realtime.events import CommunityMessage, visitors_room
 from koyjabo.realtime.fanout import LocalFanout
 

@@ -9,15 +9,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.i18n import ASCII_DIGITS
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.database.rows import Page
+from koyjabo.base.database.text_search import sought
+from koyjabo.base.models import Scope
 from koyjabo.communities.live.participant import Participant
-from koyjabo.core.clock import Clock, iso
-from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.i18n import ASCII_DIGITS
-from koyjabo.core.runtime import Runtime
 from koyjabo.counting.visits import Visits
-from koyjabo.database.rows import Page
-from koyjabo.database.text_search import sought
-from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import OnlineMember, OnlineMembers
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.models import SITE, Scope
 from koyjabo.communities.permissions import WATCHER, RequiredAccess
-from koyjabo.core.errors import KoyJaboError
-from koyjabo.models import SITE, Scope
 
 _connection_ids = count(1)
 

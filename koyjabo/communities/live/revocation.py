@@ -7,13 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from koyjabo.cluster.bus import Bus
+from koyjabo.base.cluster.bus import Bus
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import Forbidden, KoyJaboError, LedgerUnavailable
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.models import Scope
 from koyjabo.communities.live.participant import Participant, Participants
 from koyjabo.communities.permissions import Permissions
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import Forbidden, KoyJaboError, LedgerUnavailable
-from koyjabo.core.runtime import Runtime
-from koyjabo.models import Scope
 
 log = logging.getLogger(__name__)
 

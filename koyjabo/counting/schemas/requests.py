@@ -8,13 +8,13 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.urls import page_path, referrer_path
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.urls import page_path, referrer_path
+from koyjabo.base.network import campaigns, languages
+from koyjabo.base.network.user_agents import is_bot
 from koyjabo.counting.records import NewVisit
-from koyjabo.network import campaigns, languages
-from koyjabo.network.user_agents import is_bot
-from koyjabo.webkit.schemas.bodies import JSON, LARGER_BODY, Body, sentence
-from koyjabo.webkit.schemas.fields import (
+from koyjabo.web.schemas.bodies import JSON, LARGER_BODY, Body, sentence
+from koyjabo.web.schemas.fields import (
     Address,
     Milliseconds,
     Moment,

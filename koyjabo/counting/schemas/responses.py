@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
 from koyjabo.counting.visit_numbers import OwnNumbers
-from koyjabo.webkit.http.responses import CONTENT, JSON, PlainResponse, response_or_304
+from koyjabo.web.http.responses import CONTENT, JSON, PlainResponse, response_or_304
 
 
 class Place(BaseModel):

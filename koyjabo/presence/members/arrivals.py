@@ -7,8 +7,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from koyjabo.core.clock import MINUTE_MS, Clock
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import MINUTE_MS, Clock
+from koyjabo.base.models import Scope
 from koyjabo.presence.members.online_members import Online
 
 MOST_SCOPES = 1_000

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from koyjabo.core.clock import Clock
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import Scope
 from koyjabo.presence.members.online_members import OnlineMember
 
 

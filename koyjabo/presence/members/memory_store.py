@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
-from koyjabo.core.clock import Clock
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import (
     MOST_CHANGES,

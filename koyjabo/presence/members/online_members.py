@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from koyjabo.models import Scope
+from koyjabo.base.models import Scope
 
 
 class Online(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.core.clock import shifted
-from koyjabo.models import Peak, Scope
+from koyjabo.base.core.clock import shifted
+from koyjabo.base.models import Peak, Scope
 
 ByDay = dict[tuple[Scope, str], tuple[int, int]]
 """Peaks by (scope, day): the number of people, and the time, ms."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.runtime import Runtime
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import Scope
 from koyjabo.presence.members import peak_queries
 
 NO_PEAK = (0, 0)

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from koyjabo.core.clock import Clock
+from koyjabo.base.core.clock import Clock
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncReply, SyncReport
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from koyjabo.cluster import redis_client
-from koyjabo.cluster.redis_client import RedisClient
-from koyjabo.models import Scope
+from koyjabo.base.cluster import redis_client
+from koyjabo.base.cluster.redis_client import RedisClient
+from koyjabo.base.models import Scope
 from koyjabo.presence.members.online_members import ChangeKind, OnlineMember, PresenceChange
 
 BATCH = 500

@@ -18,10 +18,10 @@ from typing import TypeVar
 
 import redis
 
-from koyjabo.cluster.outbox import RedisOutbox
-from koyjabo.cluster.redis_client import RedisClient
-from koyjabo.core.clock import Clock
-from koyjabo.models import Scope
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import RedisClient
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import MOST_LISTED, ChangeListener, Online, OnlineMember, PresenceChange
 from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent

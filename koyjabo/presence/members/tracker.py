@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from koyjabo.core.clock import iso
-from koyjabo.core.identity import uuid_of
-from koyjabo.models import Scope
-from koyjabo.network.place_names import division_of
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.identity import uuid_of
+from koyjabo.base.models import Scope
+from koyjabo.base.network.place_names import division_of
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.runtime import Runtime
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import SITE, Scope
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import SITE, Scope
 from koyjabo.presence.members.peaks import Peaks
 
 

@@ -6,9 +6,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 
-from koyjabo.core.clock import Clock
-from koyjabo.models import Scope
-from koyjabo.network.geolocation import UNKNOWN, largest
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import Scope
+from koyjabo.base.network.geolocation import UNKNOWN, largest
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 
 Seen = tuple[int, str]

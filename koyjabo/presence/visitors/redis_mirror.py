@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count, takewhile
 
-from koyjabo.network.geolocation import OTHER, largest
+from koyjabo.base.network.geolocation import OTHER, largest
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.memory_store import NO_VISITORS
 

@@ -12,12 +12,12 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from koyjabo.cluster import redis_client
-from koyjabo.cluster.outbox import RedisOutbox
-from koyjabo.cluster.redis_client import RedisClient
-from koyjabo.core.clock import Clock
-from koyjabo.models import SITE, Scope
-from koyjabo.network.geolocation import OTHER, UNKNOWN, largest
+from koyjabo.base.cluster import redis_client
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import RedisClient
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import SITE, Scope
+from koyjabo.base.network.geolocation import OTHER, UNKNOWN, largest
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors, Seen
 from koyjabo.presence.visitors.redis_mirror import Touch, VisitorMirror

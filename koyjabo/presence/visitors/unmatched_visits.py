@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
-from koyjabo.core.clock import Clock
+from koyjabo.base.core.clock import Clock
 
 MAX_UNMATCHED = 10_000
 """Maximum number of visits waiting for a socket."""

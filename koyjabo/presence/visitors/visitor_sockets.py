@@ -18,11 +18,11 @@ from hashlib import blake2b
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import TooManyRequests
-from koyjabo.core.socket_errors import InvalidMessage
-from koyjabo.models import SITE
-from koyjabo.network.client_address import customer, limit_key
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import TooManyRequests
+from koyjabo.base.core.socket_errors import InvalidMessage
+from koyjabo.base.models import SITE
+from koyjabo.base.network.client_address import customer, limit_key
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.presence.visitors.unmatched_visits import NETWORK_BYTES, Fingerprint, UnmatchedVisits, VisitMatcher
 

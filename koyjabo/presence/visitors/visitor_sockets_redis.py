@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from koyjabo.cluster import redis_client
-from koyjabo.cluster.outbox import RedisOutbox
-from koyjabo.cluster.redis_client import RedisClient, Script
+from koyjabo.base.cluster import redis_client
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import RedisClient, Script
 from koyjabo.presence.visitors.unmatched_visits import Fingerprint
 
 MOST_OFFERED = 100

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 from flask import Request, Response, json, request
 from pydantic import BaseModel, Field
 
+from koyjabo.base.core.errors import InvalidInput
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import InvalidInput
 from koyjabo.reports.community_people import DAILY, GRANULARITIES, HOURLY, MONTH, Growth, Trend, Visitors
 from koyjabo.reports.query.parameters import NOT_A_DAY, read_day
 from koyjabo.reports.services import PeopleServices
-from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import PRIVATE, json_response
-from koyjabo.webkit.limits import limits
-from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import INSIDE, ListOf, ResponseSpec, describe
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import current
+from koyjabo.web.http.responses import PRIVATE, json_response
+from koyjabo.web.limits import limits
+from koyjabo.web.login import tokens
+from koyjabo.web.openapi.describe import INSIDE, ListOf, ResponseSpec, describe
 
 NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
 MOST_YEARS = 5

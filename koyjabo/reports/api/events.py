@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from koyjabo.core.errors import TooManyRequests
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import VISIT_NAME
-from koyjabo.core.sanitize import truncate
-from koyjabo.core.urls import page_path
+from koyjabo.base.core.errors import TooManyRequests
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import VISIT_NAME
+from koyjabo.base.core.sanitize import truncate
+from koyjabo.base.core.urls import page_path
+from koyjabo.base.network.user_agents import is_bot
 from koyjabo.counting.schemas.requests import ANONYMOUS
 from koyjabo.counting.services import CountingServices
-from koyjabo.network.user_agents import is_bot
 from koyjabo.reports.events.records import (
     LONGEST_PROPERTY,
     MOST_EVENTS,
@@ -29,12 +29,12 @@ from koyjabo.reports.events.records import (
     size_of,
 )
 from koyjabo.reports.services import ReportServices
-from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.fast_path.request_context import RequestContext, fast_path
-from koyjabo.webkit.http.responses import CONTENT, PlainResponse
-from koyjabo.webkit.openapi.describe import describe
-from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import (
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.fast_path.request_context import RequestContext, fast_path
+from koyjabo.web.http.responses import CONTENT, PlainResponse
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import (
     Address,
     Milliseconds,
     OptionalFlag,

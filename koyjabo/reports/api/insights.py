@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 from flask import Response, request
 
+from koyjabo.base.core import spreadsheet
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.identity import uuid_of
+from koyjabo.base.core.installation import VERSION
+from koyjabo.base.models import SITE, Scope
+from koyjabo.base.network import client_address
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core import spreadsheet
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.identity import uuid_of
-from koyjabo.core.installation import VERSION
-from koyjabo.models import SITE, Scope
-from koyjabo.network import client_address
 from koyjabo.reports import shares
 from koyjabo.reports.api import responses
 from koyjabo.reports.api.responses import BreakdownResponse, HoursResponse, PeriodResponse, SummaryResponse
@@ -32,12 +32,12 @@ from koyjabo.reports.query.ranges import COMPARISONS, DAY, DEFAULT, RANGES
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import share_forms
-from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import language
-from koyjabo.webkit.limits import limits
-from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import INSIDE, LOGGED_IN, ListOf, ResponseSpec, TableOf, describe
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import current
+from koyjabo.web.i18n import language
+from koyjabo.web.limits import limits
+from koyjabo.web.login import tokens
+from koyjabo.web.openapi.describe import INSIDE, LOGGED_IN, ListOf, ResponseSpec, TableOf, describe
 
 CSV, JSON = "csv", "json"
 MIMETYPES = {CSV: "text/csv", JSON: "application/json"}

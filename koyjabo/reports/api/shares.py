@@ -7,23 +7,23 @@ from typing import Annotated, Any
 from flask import Response, request
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from koyjabo.accounts.login import login_limits
-from koyjabo.core.clock import MOMENT, iso
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import CommunityIds
+from koyjabo.base.core.clock import MOMENT, iso
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import CommunityIds
+from koyjabo.people.accounts.login import login_limits
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.share_queries import ShareLink
 from koyjabo.reports.shares import NewLink
 from koyjabo.reports.ui.share_forms import Range
-from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import json_response, list_response, no_content
-from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ListOf, ResponseSpec, describe
-from koyjabo.webkit.pages import links
-from koyjabo.webkit.schemas.bodies import JSON, Body
-from koyjabo.webkit.schemas.fields import NULL, Moment, Name, NewPassword, refuse
-from koyjabo.webkit.schemas.paging import QUERY, Paging
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import current
+from koyjabo.web.http.responses import json_response, list_response, no_content
+from koyjabo.web.login import tokens
+from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ListOf, ResponseSpec, describe
+from koyjabo.web.pages import links
+from koyjabo.web.schemas.bodies import JSON, Body
+from koyjabo.web.schemas.fields import NULL, Moment, Name, NewPassword, refuse
+from koyjabo.web.schemas.paging import QUERY, Paging
 
 ALLOWED: dict[int, ResponseSpec] = {
     **LOGGED_IN,

@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from koyjabo.core.clock import MINUTE_MS, Clock
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.i18n import N_
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import SITE, Scope
-from koyjabo.network.client_address import customer
+from koyjabo.base.core.clock import MINUTE_MS, Clock
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import SITE, Scope
+from koyjabo.base.network.client_address import customer
 from koyjabo.reports.engine import snapshot_queries
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from koyjabo.core.i18n import N_
+from koyjabo.base.core.i18n import N_
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.report_query import Question, Value, one_value
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
-from koyjabo.core.errors import LedgerUnavailable, TooBusy
-from koyjabo.core.i18n import N_
-from koyjabo.core.runtime import out_of_turn
+from koyjabo.base.core.errors import LedgerUnavailable, TooBusy
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.runtime import out_of_turn
 
 SHARE, WINDOW_S, MAX_REST_S = 0.25, 60.0, 10.0
 """A payer may use a quarter of the thread's time: up to 15 s at once, and then as much as a minute gives back. It rests

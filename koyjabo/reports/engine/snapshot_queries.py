@@ -14,9 +14,9 @@ from pyroaring import BitMap
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.core.clock import Clock
-from koyjabo.models import Community, DailyVisits, Event, Scope
-from koyjabo.models import Counter as LedgerCounter
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import Community, DailyVisits, Event, Scope
+from koyjabo.base.models import Counter as LedgerCounter
 from koyjabo.reports.live.event_sums import ValueVisits
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.models import Event
+from koyjabo.base.models import Event
 from koyjabo.reports.log import block_queries, row_queries
 from koyjabo.reports.log.row_queries import EVENTS
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import URL
 
-from koyjabo.core.clock import Clock
-from koyjabo.database.json_rows import postgres_insert
-from koyjabo.database.postgres import UNAVAILABLE, PostgresLink, limits, was_committed, was_refused
-from koyjabo.database.timelines import ServerTimeline
-from koyjabo.models import Event
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.database.json_rows import postgres_insert
+from koyjabo.base.database.postgres import UNAVAILABLE, PostgresLink, limits, was_committed, was_refused
+from koyjabo.base.database.timelines import ServerTimeline
+from koyjabo.base.models import Event
 from koyjabo.reports.events.event_queries import EVENTS_LOCK, newest_visit
 from koyjabo.reports.events.records import (
     EVENT_COLUMNS,

@@ -6,10 +6,10 @@ import json
 import sqlite3
 from contextlib import AbstractContextManager
 
-from koyjabo.core.clock import Clock
-from koyjabo.database.json_rows import sqlite_insert
-from koyjabo.database.sqlite import FileLock, SqliteConnection, connect
-from koyjabo.models import Event
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.database.json_rows import sqlite_insert
+from koyjabo.base.database.sqlite import FileLock, SqliteConnection, connect
+from koyjabo.base.models import Event
 from koyjabo.reports.events.event_queries import newest_visit
 from koyjabo.reports.events.records import EVENT_COLUMNS, KnownEvents, NewEvents, Recorded, keys, plan, visitors
 

@@ -1,7 +1,7 @@
 """The ledger of page views and events. Once `record` returns, the event is on disk and counts exactly once.
 
-A real thread commits events that arrive together in one transaction (see `database.batch_worker`). The statements are
-in `events_sqlite` and `events_postgres`.
+A real thread commits events that arrive together in one transaction (see `base.database.batch_worker`). The statements
+are in `events_sqlite` and `events_postgres`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Protocol
 
 from sqlalchemy.engine import URL
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import DiskAlmostFull
-from koyjabo.core.runtime import Runtime
-from koyjabo.database.batch_worker import STUCK_S, BatchStore, BatchWorker, commit_jobs
-from koyjabo.database.free_space import FreeSpace
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import DiskAlmostFull
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.database.batch_worker import STUCK_S, BatchStore, BatchWorker, commit_jobs
+from koyjabo.base.database.free_space import FreeSpace
 from koyjabo.reports.events.records import NewEvents, Recorded
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from koyjabo.core.clock import Clock
-from koyjabo.database.json_rows import reader, stored_fields
-from koyjabo.models import SITE, Event
-from koyjabo.webkit.limits.limits import MOST_USES
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.database.json_rows import reader, stored_fields
+from koyjabo.base.models import SITE, Event
+from koyjabo.web.limits.limits import MOST_USES
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 PROPERTY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)

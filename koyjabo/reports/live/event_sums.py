@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
-from koyjabo.core.clock import Clock, shifted
-from koyjabo.models import SITE
+from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.models import SITE
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.visit_sums import KINDS, MARGIN_DAYS, Followed, VisitSums
 from koyjabo.reports.log.block_queries import Reading

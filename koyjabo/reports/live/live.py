@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
-from koyjabo.core.clock import Clock
-from koyjabo.database.executor import REPORT_LIMIT_S
-from koyjabo.evidence.facts import CHANGING
-from koyjabo.models import SITE, Scope
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.database.executor import REPORT_LIMIT_S
+from koyjabo.base.models import SITE, Scope
+from koyjabo.counting.evidence.facts import CHANGING
 from koyjabo.reports.live.event_sums import (
     EventSums,
     PassingVisits,

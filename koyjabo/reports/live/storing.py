@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.runtime import Advance, Runtime
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.jobs.claims import LeasedTasks
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.runtime import Advance, Runtime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.jobs.claims import LeasedTasks
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
 

@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 
 from pyroaring import BitMap
 
-from koyjabo.core.clock import Clock, shifted
-from koyjabo.evidence.facts import ARE_ATTENDED, ARE_MEASURED, CHANGING, VALUES
-from koyjabo.models import SITE
+from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.models import SITE
+from koyjabo.counting.evidence.facts import ARE_ATTENDED, ARE_MEASURED, CHANGING, VALUES
 from koyjabo.reports.log.block_queries import Reading
 from koyjabo.reports.log.blocks import Block, Rows, Seen
 from koyjabo.reports.log.log import BEGINNING, AttendedRows, Changes, Log, Position

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
-from koyjabo.core.errors import LedgerUnavailable, StillCounting
-from koyjabo.models import SITE
+from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
+from koyjabo.base.models import SITE
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import BlockHead, Reading
 from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, CopiedRows, Rows, Seen

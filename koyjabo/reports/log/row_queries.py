@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
-from koyjabo.core.urls import page_path, referrer_path
-from koyjabo.evidence.facts import ATTENDED_MS, facts_of
+from koyjabo.base.core.urls import page_path, referrer_path
+from koyjabo.counting.evidence.facts import ATTENDED_MS, facts_of
 from koyjabo.reports.log.blocks import BlockKind, Row, Seen
 from koyjabo.reports.log.trait_parser import TraitParser, VisitRow
 
@@ -19,7 +19,7 @@ VISITS = BlockKind(
     ("day", "hour_s", "scope", "page", "referrer", "traits"),
 )
 """`visitor` is the id of the visitor's first visit on the site, `new_in` has the bits ON_SITE and IN_COMMUNITY,
-`attended_ms` is 0 for visits that are not attended, `facts` is a byte of `evidence.facts`, and `traits` is a
+`attended_ms` is 0 for visits that are not attended, `facts` is a byte of `counting.evidence.facts`, and `traits` is a
 `trait_parser.ParsedTraits`.
 """
 

@@ -14,9 +14,9 @@ from zlib import crc32
 
 from publicsuffixlist import PublicSuffixList
 
-from koyjabo.core.urls import bare_host, shown_host, without_query
-from koyjabo.network import languages, place_names, user_agents
-from koyjabo.network.campaigns import Campaign
+from koyjabo.base.core.urls import bare_host, shown_host, without_query
+from koyjabo.base.network import languages, place_names, user_agents
+from koyjabo.base.network.campaigns import Campaign
 from koyjabo.reports.query.dimensions import AI, BOT, CAMPAIGN, DIRECT, REFERRAL, SEARCH, SOCIAL
 
 DATA = Path(__file__).parent / "data"
@@ -130,7 +130,7 @@ class ParsedTraits(NamedTuple):
 
 class TraitParser:
     """Parses rows. Pages on `own_hosts` (PUBLIC_URL, ALLOWED_ORIGINS) are not sources. The first call loads the rules
-    for user agents (`network.user_agents`).
+    for user agents (`base.network.user_agents`).
     """
 
     def __init__(self, own_hosts: Iterable[str] = ()) -> None:

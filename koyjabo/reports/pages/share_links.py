@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Request, Response, make_response, render_template, request, url_for
 
-from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import close_code
+from koyjabo.base.core.services import Services
+from koyjabo.base.core.socket_errors import close_code
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.services import ReportServices
@@ -20,15 +20,15 @@ from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.ui.view import view_of
 from koyjabo.sockets import routes
 from koyjabo.sockets.stream import Connection, Stream
-from koyjabo.webkit.blueprints import pages as bp
-from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.http.responses import no_store
-from koyjabo.webkit.limits import limits
-from koyjabo.webkit.login import page_login
-from koyjabo.webkit.pages import redirects
-from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import Typed
+from koyjabo.web.blueprints import pages as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.http.responses import no_store
+from koyjabo.web.limits import limits
+from koyjabo.web.login import page_login
+from koyjabo.web.pages import redirects
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import Typed
 
 
 class PasswordOfShareBody(Body):

@@ -7,7 +7,7 @@ TRAITS = ("browser", "system", "device", "language", "source", "channel", *UTM, 
 """Parsed values of a visit."""
 
 ATTENDED, EVIDENCE, NETWORK, OWN = FACTS = ("attended", "evidence", "network", "own")
-"""Facts that the server observed about a visit (`evidence.facts`)."""
+"""Facts that the server observed about a visit (`counting.evidence.facts`)."""
 
 VISITOR_KIND, NEW, RETURNING = "visitor_kind", "new", "returning"
 """A visit dimension and its values."""
@@ -30,7 +30,7 @@ DIRECT, SEARCH, SOCIAL, AI, REFERRAL, CAMPAIGN = "direct", "search", "social", "
 """The values of `channel`."""
 
 BOT = "bot"
-"""The `device` of declared crawlers. Other devices are in `network.user_agents`."""
+"""The `device` of declared crawlers. Other devices are in `base.network.user_agents`."""
 
 
 def has_many(dimension: str) -> bool:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from babel import Locale, UnknownLocaleError
 
-from koyjabo.core.i18n import N_
-from koyjabo.core.urls import shown
-from koyjabo.mail.contents import catalogue
-from koyjabo.network import place_names
-from koyjabo.network.geolocation import NAMES
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.urls import shown
+from koyjabo.base.network import place_names
+from koyjabo.base.network.geolocation import NAMES
+from koyjabo.people.mail.contents import catalogue
 from koyjabo.reports.query.dimensions import ADDRESSES
 from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.report_query import Value

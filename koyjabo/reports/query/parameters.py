@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from koyjabo.core.clock import shifted
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.i18n import ASCII_DIGITS, N_
-from koyjabo.core.sanitize import LONGEST_TEXT, whole
-from koyjabo.core.urls import ascii_host, normal, shown_host
-from koyjabo.models import SITE, Scope
+from koyjabo.base.core.clock import shifted
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import ASCII_DIGITS, N_
+from koyjabo.base.core.sanitize import LONGEST_TEXT, whole
+from koyjabo.base.core.urls import ascii_host, normal, shown_host
+from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.query.dimensions import ADDRESSES, DIMENSIONS, SOURCE
 from koyjabo.reports.query.ranges import (
     COMPARISONS,

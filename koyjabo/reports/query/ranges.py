@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
-from koyjabo.core.clock import Clock, shifted
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.i18n import N_
+from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
 from koyjabo.reports.query.report_query import Question
 
 DEFAULT = "30d"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.i18n import N_
-from koyjabo.evidence.facts import ATTENDED_LENGTHS, NOBODY
-from koyjabo.models import SITE, Scope
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.models import SITE, Scope
+from koyjabo.counting.evidence.facts import ATTENDED_LENGTHS, NOBODY
 from koyjabo.reports.query.dimensions import ATTENDED, has_many
 
 CONFLICT = N_("Already filtered, by other values")

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from koyjabo.core.urls import normal, spellings
-from koyjabo.models import SITE, Scope
+from koyjabo.base.core.urls import normal, spellings
+from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.block_queries import LogState, Reading

@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import BigInteger, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.core.clock import Clock, shifted
+from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.models import EventSum, InsightSum, RolledUpVisits, Scope
 from koyjabo.counting.queries import visits_by_day, visits_by_hour
-from koyjabo.models import EventSum, InsightSum, RolledUpVisits, Scope
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.query.dimensions import EVENT, PROPERTIES, VIEWED_PAGE, property_of
 from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, REST, WEEKDAY, Group, Groups, merged, merged_by, minus

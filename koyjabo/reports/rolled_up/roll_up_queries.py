@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from koyjabo.core.clock import Clock, shifted
-from koyjabo.database.json_rows import adding, postgres_insert, sqlite_insert
-from koyjabo.database.rows import changed_rows
-from koyjabo.models import EventSum, InsightSum, Scope
-from koyjabo.models.columns import Model
+from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.database.json_rows import adding, postgres_insert, sqlite_insert
+from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.models import EventSum, InsightSum, Scope
+from koyjabo.base.models.columns import Model
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.row_queries import EVENTS
 from koyjabo.reports.rolled_up.day_sums import OTHER, TOTAL, DaySum, EventCount, SumsOfDay, hour

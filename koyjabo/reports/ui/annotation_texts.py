@@ -8,13 +8,13 @@ from flask import Flask
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
+from koyjabo.base.models import Scope
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.models import Scope
 from koyjabo.reports.annotations import AnnotationEntry
 from koyjabo.reports.services import ReportServices
-from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import count
+from koyjabo.web.current import current
+from koyjabo.web.i18n import count
 
 SENTENCES: Mapping[str, LazyString] = {
     "total.set": _("The total was changed from %(before)s to %(after)s"),

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 from zlib import crc32
 
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.i18n import N_
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
 from koyjabo.reports.engine import snapshot_queries
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import (

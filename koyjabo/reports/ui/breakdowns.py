@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from flask_babel import gettext as _
 
-from koyjabo.evidence.facts import LENGTHS
-from koyjabo.network import place_names
+from koyjabo.base.network import place_names
+from koyjabo.counting.evidence.facts import LENGTHS
 from koyjabo.reports.engine.results import Breakdown, Row
 from koyjabo.reports.query.dimensions import ATTENDED, EVIDENCE, has_many
 from koyjabo.reports.query.groups import Sums
@@ -19,8 +19,8 @@ from koyjabo.reports.query.report_query import Filter, Question, Value
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.address import PageAddress, Pairs
 from koyjabo.reports.ui.figures import change
-from koyjabo.webkit.assets.static_files import FOLDER
-from koyjabo.webkit.i18n import count
+from koyjabo.web.assets.static_files import FOLDER
+from koyjabo.web.i18n import count
 
 IN_A_CARD, IN_A_LIST = 8, 50
 GONE, NOTHING = 5, Sums(0, 0, 0, 0)

@@ -11,7 +11,7 @@ from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.base import ReportContext
 from koyjabo.reports.ui.ranges import Choice
-from koyjabo.webkit.http import cookies
+from koyjabo.web.http import cookies
 
 COMPARISON, SWITCHES, COOKIE_S = "comparison", "switches", 365 * 86400
 KEEP = "keep"

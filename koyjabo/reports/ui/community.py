@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
 
-from koyjabo.core.clock import Clock, shifted
-from koyjabo.core.errors import StillCounting
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.errors import StillCounting
+from koyjabo.base.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.community_people import DAILY, HOURLY, MONTH, WEEK, Growth, People, SnapshotReports, Trend
 from koyjabo.reports.engine.requests import BreakdownRequest
@@ -18,8 +18,8 @@ from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.people_queries import ConversionReport
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
-from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import duration, language
+from koyjabo.web.current import current
+from koyjabo.web.i18n import duration, language
 
 SECOND_MS = 1_000
 MOST_PAGES = 10

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from koyjabo.core.i18n import N_
+from koyjabo.base.core.i18n import N_
 from koyjabo.reports.engine.results import FOLDED_MEDIAN, Breakdown, Period, Summary
 from koyjabo.reports.ui.address import PageAddress
 

@@ -11,7 +11,7 @@ from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import Filters, Value
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.address import PageAddress
-from koyjabo.webkit.i18n import language
+from koyjabo.web.i18n import language
 
 Label = Callable[[str, Value, str], str]
 

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
-from koyjabo.cluster.base import Base
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.errors import InvalidInput, KoyJaboError, TooBusy
+from koyjabo.base.core.services import Services
+from koyjabo.base.models import SITE, Scope
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import InvalidInput, KoyJaboError, TooBusy
-from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import SITE, Scope
 from koyjabo.realtime.events import ViewUpdate, view_room
 from koyjabo.realtime.room import RoomEvent, RoomSource, changes
 from koyjabo.realtime.services import RealtimeServices

@@ -9,11 +9,11 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from koyjabo.core.clock import shifted
+from koyjabo.base.core.clock import shifted
 from koyjabo.reports.query.ranges import length, preset
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui.address import PageAddress, Pairs
-from koyjabo.webkit.i18n import day
+from koyjabo.web.i18n import day
 
 PRESETS: dict[str, tuple[LazyString, str]] = {
     "today": (_("Today"), "D"),

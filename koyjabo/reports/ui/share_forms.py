@@ -10,12 +10,12 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator, WithJsonSchema
 
-from koyjabo.accounts.login import login_limits
-from koyjabo.accounts.services import AccountServices
-from koyjabo.core.clock import Days
-from koyjabo.core.errors import InvalidInput
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account
+from koyjabo.base.core.clock import Days
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
+from koyjabo.people.accounts.login import login_limits
+from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.query.parameters import COMMUNITY, is_dimension, is_interval
 from koyjabo.reports.query.ranges import DEFAULT, RANGES
 from koyjabo.reports.services import ReportServices
@@ -25,14 +25,14 @@ from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.filters import words
 from koyjabo.reports.ui.ranges import PRESETS
 from koyjabo.reports.ui.ranges import words as days
-from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.http import cookies
-from koyjabo.webkit.pages import links, management, pagination
-from koyjabo.webkit.pages.flash import done
-from koyjabo.webkit.pages.pagination import ListPage
-from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import NULL, Name, NewPassword, TypedDay, refuse
+from koyjabo.web.current import current
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.http import cookies
+from koyjabo.web.pages import links, management, pagination
+from koyjabo.web.pages.flash import done
+from koyjabo.web.pages.pagination import ListPage
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import NULL, Name, NewPassword, TypedDay, refuse
 
 EMPTY = BeforeValidator(lambda value: value or None)
 TEMPLATE = "reports/shares"

@@ -11,14 +11,14 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from koyjabo.core.clock import shifted
+from koyjabo.base.core.clock import shifted
 from koyjabo.reports.engine.results import Hours, Period
 from koyjabo.reports.query.ranges import DAY, GRANULARITIES, HOUR, MONTH, WEEK, length
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui import figures, ranges
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.ranges import Choice
-from koyjabo.webkit.i18n import digits, language
+from koyjabo.web.i18n import digits, language
 
 LABELS: dict[str, LazyString] = {HOUR: _("Hour"), DAY: _("Day"), WEEK: _("Week"), MONTH: _("Month")}
 DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))

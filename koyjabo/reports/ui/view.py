@@ -11,8 +11,8 @@ from flask import request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from koyjabo.core.errors import InvalidInput, StillCounting
-from koyjabo.network import client_address
+from koyjabo.base.core.errors import InvalidInput, StillCounting
+from koyjabo.base.network import client_address
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.engine.results import MOST_ROWS, Breakdown, SnapshotTotals, Summary
 from koyjabo.reports.query.ranges import NO_COMPARISON, whole_days
@@ -36,8 +36,8 @@ from koyjabo.reports.ui.figures import Figure
 from koyjabo.reports.ui.filters import Chip
 from koyjabo.reports.ui.ranges import Choice, Picker
 from koyjabo.reports.ui.timelines import Chart, HourTable, hour_table
-from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import count, language, time_of_day
+from koyjabo.web.current import current
+from koyjabo.web.i18n import count, language, time_of_day
 
 MANY = 200_000
 """Filtered reports on more visits than this take a second or more each, so their parts are sent separately from the

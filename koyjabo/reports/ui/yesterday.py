@@ -9,19 +9,19 @@ from typing import NamedTuple
 
 from babel.dates import format_date
 
-from koyjabo.core.clock import shifted
-from koyjabo.core.errors import StillCounting
-from koyjabo.core.i18n import N_
-from koyjabo.mail.contents import Localizer
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import shifted
+from koyjabo.base.core.errors import StillCounting
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.models import Scope
+from koyjabo.people.mail.contents import Localizer
 from koyjabo.reports import differences
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.ranges import WEEKDAY
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui.address import PageAddress
-from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import language
+from koyjabo.web.current import current
+from koyjabo.web.i18n import language
 
 THE_WEEKDAY_BEFORE = N_("the %(weekday)s before")
 

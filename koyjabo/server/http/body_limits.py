@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from koyjabo.network import client_address
+from koyjabo.base.network import client_address
 
 MOST_LARGER = 32
 """Maximum number of bodies over the usual size that a worker reads at once, to limit memory use."""

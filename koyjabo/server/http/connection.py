@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from koyjabo.core.runtime import EventLoop, Waiter
+from koyjabo.base.core.runtime import EventLoop, Waiter
 from koyjabo.server.http.request_parser import Refused, RequestParser
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller, receive
 

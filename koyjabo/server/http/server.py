@@ -13,8 +13,8 @@ from operator import attrgetter
 from typing import Any, TypeVar
 from wsgiref.types import WSGIApplication
 
-from koyjabo.core.runtime import Call, EventLoop, Waiter
-from koyjabo.network.client_address import customer, is_loopback, neighbourhood
+from koyjabo.base.core.runtime import Call, EventLoop, Waiter
+from koyjabo.base.network.client_address import customer, is_loopback, neighbourhood
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.connection import IDLE, LINGERING, READING, RESPONDING, HttpConnection
 from koyjabo.server.http.request_parser import RequestParser

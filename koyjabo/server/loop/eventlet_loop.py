@@ -1,4 +1,4 @@
-"""Implements `koyjabo.core.runtime` on eventlet's loop: tasks are greenlets, threads are system threads. Only this
+"""Implements `koyjabo.base.core.runtime` on eventlet's loop: tasks are greenlets, threads are system threads. Only this
 module and `patching` import eventlet and greenlet (decision 51). Import it before the standard library is patched, so
 that its own imports are the originals.
 
@@ -21,7 +21,7 @@ from typing import Any
 
 import greenlet
 
-from koyjabo.core.runtime import Call, FileEvents, Waiter, await_slot
+from koyjabo.base.core.runtime import Call, FileEvents, Waiter, await_slot
 from koyjabo.server.loop.poller import READABLE
 
 log = logging.getLogger(__name__)

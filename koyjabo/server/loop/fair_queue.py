@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict, deque
 from functools import partial
 
-from koyjabo.core.runtime import Runtime, Waiter, await_slot
+from koyjabo.base.core.runtime import Runtime, Waiter, await_slot
 from koyjabo.server.loop.poller import Poller
 
 SHARE_S = 0.001

@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from koyjabo.core.runtime import EventLoop
+from koyjabo.base.core.runtime import EventLoop
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from koyjabo.core.runtime import Runtime, Waiter
+from koyjabo.base.core.runtime import Runtime, Waiter
 from koyjabo.server.process import patching
 
 PATIENCE_S = 1.0

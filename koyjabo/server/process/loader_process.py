@@ -24,7 +24,7 @@ from koyjabo.server.process.parent_log import ParentLog, how_killed, say
 from koyjabo.server.process.worker_pipe import report
 
 if TYPE_CHECKING:
-    from koyjabo.settings.schema import Settings
+    from koyjabo.base.settings.schema import Settings
 
 SETTINGS_SIZE = 4096
 """Maximum size of the settings, in bytes. The loader sends them in one message."""
@@ -79,7 +79,7 @@ class LoaderProcess:
         loading.patch()
         import config
         import koyjabo
-        from koyjabo.observability import logs
+        from koyjabo.base.observability import logs
 
         try:
             settings = config.load()
@@ -184,7 +184,7 @@ def _warn(removed_settings: list[str]) -> None:
     """Log what the operator should change, although the server can start."""
     import logging
 
-    from koyjabo.network import geolocation
+    from koyjabo.base.network import geolocation
 
     log = logging.getLogger(__name__)
     if removed_settings:
@@ -211,9 +211,9 @@ def prepare(settings: Settings) -> bool:
 
 def is_prepared(settings: Settings) -> bool:
     """Whether the database is prepared, so that creating the application would change nothing."""
-    from koyjabo.core.credential_rules import email_key
-    from koyjabo.database import startup_queries
-    from koyjabo.settings import database_url
+    from koyjabo.base.core.credential_rules import email_key
+    from koyjabo.base.database import startup_queries
+    from koyjabo.base.settings import database_url
 
     where = database_url.file_of(settings.database_url) or database_url.for_libpq(settings.database_url)
     makes_one_up = settings.environment == "development" and not settings.admin_email
@@ -234,7 +234,7 @@ def _run_child(parent: int, log_format: str) -> None:
 def _make_the_application() -> bool:
     """Create the application, which migrates the database and creates the first admin."""
     from koyjabo import create_app
-    from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
+    from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
     from koyjabo.server.loop import eventlet_loop
 
     os.environ.pop(VARIABLE, None)  # this process counts nothing, and leaves nothing in the workers' folder

@@ -13,16 +13,16 @@ from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from koyjabo.settings.schema import Settings
+    from koyjabo.base.settings.schema import Settings
 
-PACKAGES = ("koyjabo.webkit", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets", "koyjabo.badges")
+PACKAGES = ("koyjabo.web", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets", "koyjabo.site.badges")
 """Packages whose modules are all loaded, because some would otherwise be imported late."""
 
 
 IN_REDIS = (
-    "koyjabo.cluster.redis_bus",
-    "koyjabo.cluster.redis_client",
-    "koyjabo.cluster.workers_redis",
+    "koyjabo.base.cluster.redis_bus",
+    "koyjabo.base.cluster.redis_client",
+    "koyjabo.base.cluster.workers_redis",
     "koyjabo.communities.live.dashboard_leader_redis",
     "koyjabo.counting.high_water_redis",
     "koyjabo.presence.members.redis_store",
@@ -50,7 +50,7 @@ def load(settings: Settings) -> None:
     with _hidden("cryptography", unless=bool(settings.auth_jwks_url or settings.oidc_providers)):
         import jwt  # noqa: F401 - PyJWT imports it if installed, for public-key algorithms: 10 MB
     from koyjabo.application import entry_points
-    from koyjabo.network import user_agents
+    from koyjabo.base.network import user_agents
 
     import_module("koyjabo.application.opening")
     if settings.redis_url:

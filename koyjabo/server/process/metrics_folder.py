@@ -1,5 +1,5 @@
-"""The folder where a server's workers share their counts (`koyjabo.observability.metrics`). A new one is created at
-each start.
+"""The folder where a server's workers share their counts (`koyjabo.base.observability.metrics`). A new one is created
+at each start.
 
 prometheus-client maps its files into memory without reserving disk space. If the disk is full, the first write to a
 page kills the process (SIGBUS). So the folder is in memory if possible, and the space of every file is reserved before

@@ -1,5 +1,5 @@
-"""The parent's log. It has the format of `koyjabo.observability.logs`, which would import too much for a process that
-must stay small.
+"""The parent's log. It has the format of `koyjabo.base.observability.logs`, which would import too much for a process
+that must stay small.
 """
 
 from __future__ import annotations
@@ -56,6 +56,6 @@ def _as_text(event: str, values: dict[str, Any], exception: str) -> str:
 
 
 def _now() -> str:
-    """The time as `2025-12-16T04:48:38.412Z`, as in `koyjabo.core.clock`."""
+    """The time as `2025-12-16T04:48:38.412Z`, as in `koyjabo.base.core.clock`."""
     seconds, ms = divmod(time.time_ns() // 1_000_000, 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{ms:03d}Z"

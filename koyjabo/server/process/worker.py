@@ -18,12 +18,12 @@ from koyjabo.server.process.worker_pipe import report
 if TYPE_CHECKING:
     from flask import Flask
 
-    from koyjabo.core.runtime import EventLoop, Waiter
+    from koyjabo.base.core.runtime import EventLoop, Waiter
+    from koyjabo.base.settings.schema import Settings
     from koyjabo.server.loop.fair_queue import FairQueue
     from koyjabo.server.loop.poller import Poller
     from koyjabo.server.process.listening_socket import ListeningSocket
     from koyjabo.server.websockets.websockets import Sockets
-    from koyjabo.settings.schema import Settings
 
 RESERVED_FILES = 50
 """Number of files reserved for the database, the log and others."""
@@ -60,7 +60,7 @@ def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, se
     To stop, the worker finishes running requests for at most `drain_s` seconds, then commits pending writes for at most
     CLOSE_S. The standard library must already be patched, and the event loop must be unused.
     """
-    from koyjabo.core.errors import UnusableDatabase
+    from koyjabo.base.core.errors import UnusableDatabase
 
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the loop, so it only sets a flag
@@ -99,8 +99,8 @@ def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | N
     instead. Returns None if the worker has to stop before that. Raises UnusableDatabase.
     """
     from koyjabo import create_app
-    from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable
-    from koyjabo.database.outage_causes import reason_of
+    from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable
+    from koyjabo.base.database.outage_causes import reason_of
 
     is_logged = False
     while goes_on():
@@ -125,14 +125,14 @@ class _Server:
 
     def __init__(self, app: Flask, runtime: EventLoop, settings: Settings, listener: ListeningSocket) -> None:
         """Start serving."""
-        from koyjabo.observability import logs
-        from koyjabo.observability.services import ObservabilityServices
+        from koyjabo.base.observability import logs
+        from koyjabo.base.observability.services import ObservabilityServices
         from koyjabo.server.http.body_limits import BodyLimits
         from koyjabo.server.http.server import HttpServer, everything
         from koyjabo.server.loop.fair_queue import FairQueue
         from koyjabo.server.loop.poller import Poller
-        from koyjabo.webkit.current import services_of
-        from koyjabo.webkit.schemas.bodies import LARGEST_BODY, largest_at, largest_file_at
+        from koyjabo.web.current import services_of
+        from koyjabo.web.schemas.bodies import LARGEST_BODY, largest_at, largest_file_at
 
         self._runtime = runtime
         self._services = services_of(app)
@@ -188,7 +188,7 @@ class _Server:
 
 def _make_sockets(runtime: EventLoop, poller: Poller, fair_queue: FairQueue, settings: Settings, most: int) -> Sockets:
     """Create the WebSocket server for at most `most` connections, with limits per address and per network."""
-    from koyjabo.network.rate_limiter import Rate, share
+    from koyjabo.base.network.rate_limiter import Rate, share
     from koyjabo.server.websockets.connection_loop import ConnectionLoop
     from koyjabo.server.websockets.websockets import Sockets
 

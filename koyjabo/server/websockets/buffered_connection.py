@@ -9,7 +9,7 @@ from random import getrandbits
 from struct import pack
 from typing import TYPE_CHECKING, Any, Protocol
 
-from koyjabo.network.client_address import customer
+from koyjabo.base.network.client_address import customer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from wsproto.frame_protocol import (
     ParseFailed,
 )
 
-from koyjabo.core.socket_errors import ABUSE
+from koyjabo.base.core.socket_errors import ABUSE
 from koyjabo.realtime.frames import FINAL, MASKED, PING, PONG, close_frame, frame
 from koyjabo.server.loop.poller import Poller, receive
 from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop

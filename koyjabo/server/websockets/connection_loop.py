@@ -14,10 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from koyjabo.core.runtime import Runtime
-from koyjabo.core.socket_errors import GOING_AWAY, TOO_MANY, UNEXPECTED
-from koyjabo.network.client_address import AddressCounter, Level, customer, levels
-from koyjabo.network.rate_limiter import Rate
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.core.socket_errors import GOING_AWAY, TOO_MANY, UNEXPECTED
+from koyjabo.base.network.client_address import AddressCounter, Level, customer, levels
+from koyjabo.base.network.rate_limiter import Rate
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller
 from koyjabo.server.websockets.buffered_connection import LOST, NO_OWNER, BufferedConnection, ConnectionOwner
 from koyjabo.server.websockets.connection import BYTES_AT_ONCE, WebSocketConnection
@@ -278,7 +278,7 @@ class ConnectionLoop:
 
     def _has_room(self, address: str) -> bool:
         """Check the limits for a new client. An empty address has no limits per address (see
-        `koyjabo.network.client_address`).
+        `koyjabo.base.network.client_address`).
         """
         if self.is_full(address):
             return False

@@ -22,9 +22,9 @@ import socketio
 from engineio import packet
 from engineio.packet import Packet
 
-from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.socket_errors import ABUSE, GOING_AWAY, NORMAL
-from koyjabo.network import client_address
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.socket_errors import ABUSE, GOING_AWAY, NORMAL
+from koyjabo.base.network import client_address
 from koyjabo.realtime.strict_packets import InvalidPacket
 from koyjabo.server.websockets.connection import WebSocketConnection
 from koyjabo.server.websockets.connection_loop import ConnectionLoop, is_old

@@ -8,8 +8,8 @@ import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from koyjabo.core.errors import TooManyConnections, TooManyRequests
-from koyjabo.network import client_address
+from koyjabo.base.core.errors import TooManyConnections, TooManyRequests
+from koyjabo.base.network import client_address
 from koyjabo.realtime.frames import stream_frame
 from koyjabo.server.loop.poller import Poller, receive
 from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from koyjabo.network.client_address import Level, levels
+from koyjabo.base.network.client_address import Level, levels
 
 FRAMES_A_SECOND = 1_000
 """How many frames an address may send in the long run, per worker.
@@ -25,7 +25,7 @@ class FrameBudget:
         self._leaked_at = time.monotonic()
 
     def charge(self, address: str, frames: int) -> None:
-        """Count frames from an address. An empty address has no budget (see `koyjabo.network.client_address`)."""
+        """Count frames from an address. An empty address has no budget (see `koyjabo.base.network.client_address`)."""
         if not address:
             return
         for level in levels(address):

@@ -11,10 +11,10 @@ from binascii import Error as NotBase64
 from hashlib import sha1
 from typing import Any
 
-from koyjabo.core.extensions import socketio
-from koyjabo.core.runtime import Runtime
-from koyjabo.core.socket_errors import BadHandshake, UnsupportedWebSocket
-from koyjabo.network import client_address
+from koyjabo.base.core.extensions import socketio
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.core.socket_errors import BadHandshake, UnsupportedWebSocket
+from koyjabo.base.network import client_address
 from koyjabo.server.websockets.buffered_connection import ConnectionOwner
 from koyjabo.server.websockets.connection import WebSocketConnection
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop

@@ -4,7 +4,7 @@ import { written } from "../webkit/figures.js";
 import { find, readJson } from "../webkit/page.js";
 import { placeName } from "../webkit/places.js";
 
-const LINES = 4; // as in home/pages.py
+const LINES = 4; // as in site/home/pages.py
 
 const list = find("[data-places]");
 const row = /** @type {HTMLTemplateElement} */ (find("#place")).content;

@@ -9,10 +9,10 @@ from support.people.communities import found
 from support.people.seats import seat_of
 from support.programs.processes import wait_until
 
+from koyjabo.base.core.errors import Forbidden
+from koyjabo.base.core.extensions import socketio
+from koyjabo.base.models import Scope
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import Forbidden
-from koyjabo.core.extensions import socketio
-from koyjabo.models import Scope
 from koyjabo.realtime.services import RealtimeServices
 
 

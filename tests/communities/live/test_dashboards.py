@@ -14,12 +14,12 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server
 
-from koyjabo.cluster.outbox import RedisOutbox
-from koyjabo.cluster.redis_client import connect
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import connect
+from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.communities.live import dashboard_leader_redis, dashboard_room
 from koyjabo.communities.live.dashboard_leader_redis import KEYS, RedisLeader
 from koyjabo.communities.live.dashboard_room import LocalLeader
-from koyjabo.core.runtime import ThreadRuntime
 
 BEAT_S = 2
 HOUR_S = 3600

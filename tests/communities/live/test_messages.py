@@ -15,9 +15,9 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
-from koyjabo.cluster.bus import NullBus
+from koyjabo.base.cluster.bus import NullBus
+from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.communities.live.messages import MAX_DATA_BYTES, MAX_DEPTH, MESSAGES, CommunityMessages
-from koyjabo.core.runtime import ThreadRuntime
 
 FORBIDDEN = 4003
 REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"

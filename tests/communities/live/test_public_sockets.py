@@ -13,8 +13,8 @@ from support.people.seats import seat_of
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
+from koyjabo.base.core.errors import Forbidden
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import Forbidden
 
 LOG_IN, FORBIDDEN = 4001, 4003
 

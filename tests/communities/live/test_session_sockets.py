@@ -54,7 +54,7 @@ def join(client: socketio.Client, community: str) -> int | None:
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
     """A server that no longer accepts a refresh token once it has been renewed."""
-    changes = {"koyjabo.accounts.queries.TOGETHER_MS": 0}
+    changes = {"koyjabo.people.accounts.queries.TOGETHER_MS": 0}
     with changed_server(tmp_path_factory.mktemp("server"), changes) as server:
         yield server
 

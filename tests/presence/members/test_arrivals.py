@@ -8,8 +8,8 @@ import pytest
 from support.application.site import Time
 
 from koyjabo.application.event_handlers import ARRIVALS
-from koyjabo.core.clock import Clock
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import Scope
 from koyjabo.presence.members.arrivals import ArrivalLog, Arrivals, Traffic
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices

@@ -21,7 +21,7 @@ from support.application.member_workers import GRACE_S, HIKERS, MemoryWorld, Red
 from support.programs.patience import PATIENCE_S
 from support.runs.fuzz_effort import effort
 
-from koyjabo.cluster import outbox
+from koyjabo.base.cluster import outbox
 
 MOST_WORKERS = 3
 people = st.sampled_from(["a:b c\n", "আয়েশা"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS, counts, redis_world
 
-from koyjabo.models import Scope
+from koyjabo.base.models import Scope
 from koyjabo.presence.members.online_members import Online, OnlineMember
 from koyjabo.presence.members.redis_script import BATCH
 from koyjabo.presence.members.redis_store import FORGET_MS

@@ -11,12 +11,12 @@ from sqlalchemy.engine import make_url
 from support.application.site import Time
 from support.programs.processes import wait_until
 
-from koyjabo.core.clock import Clock
-from koyjabo.core.runtime import ThreadRuntime
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import Scope
+from koyjabo.base.settings.database_url import normal
 from koyjabo.presence.members.peaks import Peaks
-from koyjabo.settings.database_url import normal
 
 HIKERS, RIDERS = Scope("hikers"), Scope("riders")
 NOW_ONLINE = {HIKERS: 4, RIDERS: 3}

@@ -24,10 +24,10 @@ from support.people.communities import found
 from support.programs.processes import ROOT, environment, wait_until
 from support.servers.server import Server
 
-from koyjabo.core.clock import Clock, iso
-from koyjabo.core.runtime import ThreadRuntime
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import Scope
 from koyjabo.presence import CommunityVisitorTracker, visitor_tracker
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.members.tracker import TrackerServices, bind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.application.site import Site
 
-from koyjabo.models import SITE
+from koyjabo.base.models import SITE
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.active_visitors import ActiveCount, ActivePeak
 from koyjabo.reports.query.report_query import Question

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.application.site import SECRET, Site, Time, assert_error, nothing_counted
 from support.runs.fuzz_effort import effort
 
-from koyjabo.core.clock import Clock
-from koyjabo.models import SITE
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import SITE
 from koyjabo.presence.visitors import unmatched_visits
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
 from koyjabo.presence.visitors.unmatched_visits import NETWORK_BYTES, NoMatcher

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, MemoryWorld, redis_world
 from support.runs.fuzz_effort import effort
 
-from koyjabo.models import SITE, Scope
-from koyjabo.network.geolocation import OTHER, UNKNOWN
+from koyjabo.base.models import SITE, Scope
+from koyjabo.base.network.geolocation import OTHER, UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 
 HIKERS = Scope("hikers")

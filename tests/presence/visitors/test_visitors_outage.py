@@ -6,7 +6,7 @@ import pytest
 from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, assert_none_waits, redis_world
 from support.programs.processes import wait_until
 
-from koyjabo.models import SITE
+from koyjabo.base.models import SITE
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.redis_store import BATCH
 

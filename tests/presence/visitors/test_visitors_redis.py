@@ -8,8 +8,8 @@ import pytest
 from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, active, redis_world
 from support.programs.processes import wait_until
 
-from koyjabo.models import SITE, Scope
-from koyjabo.network.geolocation import UNKNOWN
+from koyjabo.base.models import SITE, Scope
+from koyjabo.base.network.geolocation import UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.redis_store import BATCH
 

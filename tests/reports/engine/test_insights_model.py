@@ -19,20 +19,20 @@ from support.models.insights_model import Figures, InsightsModel, Visit
 from support.runs.fuzz_effort import effort
 from support.sites.full_site import bring, rebuild, use_small_blocks
 
-from koyjabo.core.clock import iso, shifted
+from koyjabo.base.core.clock import iso, shifted
+from koyjabo.base.database import throttle
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting import queries as counting_queries
+from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.database import throttle
-from koyjabo.evidence import queries as attendance_queries
-from koyjabo.models import SITE, Scope
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.ranges import GRANULARITIES, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
-from koyjabo.retention.erasure import Erasure
-from koyjabo.retention.retention import Retention
+from koyjabo.upkeep.retention.erasure import Erasure
+from koyjabo.upkeep.retention.retention import Retention
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.application.site import Site
 
-from koyjabo.models import SITE, Scope
+from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from support.application.site import Site, assert_error
 
-from koyjabo.network import rate_limiter
+from koyjabo.base.network import rate_limiter
 from koyjabo.reports.events.records import MOST_EVENTS, USE_BYTES
 from koyjabo.reports.services import ReportServices
-from koyjabo.webkit.limits.limits import MOST_USES
-from koyjabo.webkit.schemas.bodies import LARGEST_BODY
+from koyjabo.web.limits.limits import MOST_USES
+from koyjabo.web.schemas.bodies import LARGEST_BODY
 
 numbers = count()
 

@@ -17,7 +17,7 @@ from support.databases.database import SqliteDatabase
 from support.runs.fuzz_effort import effort
 from support.sites.full_site import use_small_blocks
 
-from koyjabo.core.clock import shifted
+from koyjabo.base.core.clock import shifted
 from koyjabo.reports.engine.results import Breakdown
 from koyjabo.reports.query.dimensions import VIEWED_PAGE
 from koyjabo.reports.query.ranges import HOUR
@@ -25,7 +25,7 @@ from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.rolled_up.day_sums import encoded
 from koyjabo.reports.services import ReportServices
-from koyjabo.retention.retention import Retention
+from koyjabo.upkeep.retention.retention import Retention
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 VISITORS = ("ayesha", "babul", "chandni")

@@ -6,7 +6,7 @@ import pytest
 from support.application.site import Site, Time
 from support.sites.full_site import rebuild, use_small_blocks
 
-from koyjabo.models import SITE, Scope
+from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.live import live as live_module
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log import log as log_module

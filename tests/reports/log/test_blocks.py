@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from support.application.site import Site, Time
 from support.sites.full_site import in_context, quiet, use_small_blocks
 
-from koyjabo.recounts.recounts import Recounts, repair
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.blocks import Block
 from koyjabo.reports.log.row_queries import EVENTS
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
+from koyjabo.upkeep.recounts.recounts import Recounts, repair
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 STORED = "SELECT first, last, first_day, last_day, packed FROM {} ORDER BY first"

@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs.fuzz_effort import effort
 
-from koyjabo.network import campaigns, languages, user_agents
-from koyjabo.network.campaigns import Campaign
+from koyjabo.base.network import campaigns, languages, user_agents
+from koyjabo.base.network.campaigns import Campaign
 from koyjabo.reports.log.trait_parser import RULES, ParsedTraits, TraitParser, VisitRow
 from koyjabo.reports.query.dimensions import TRAITS
 

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 from support.corpora import sources
 from support.runs.fuzz_effort import effort
 
-from koyjabo.core.urls import origin_of
+from koyjabo.base.core.urls import origin_of
 from koyjabo.reports.log.trait_parser import Sources
 
 OWN = Sources(["live.koyjabo.com", "www.koyjabo.com"])

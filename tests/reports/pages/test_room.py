@@ -8,7 +8,7 @@ import pytest
 from support.people.accounts import sign_up
 from support.people.page_readers import Reader, words
 
-from koyjabo.models import Scope
+from koyjabo.base.models import Scope
 from koyjabo.presence.services import PresenceServices
 
 

@@ -16,8 +16,8 @@ from support.people.page_readers import Reader, words
 from support.people.share_links import PASSWORD, share, shared, visits
 from support.programs.patience import PATIENCE_S
 
-from koyjabo.accounts.throttle.login_throttle import LOGIN, PLANS
-from koyjabo.network import rate_limiter
+from koyjabo.base.network import rate_limiter
+from koyjabo.people.accounts.throttle.login_throttle import LOGIN, PLANS
 from koyjabo.reports.engine import insights
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.shares import PASS_S

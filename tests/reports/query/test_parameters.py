@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs.fuzz_effort import effort
 
-from koyjabo.core.errors import InvalidInput
-from koyjabo.models import SITE, Scope
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.parameters import Parameters
 from koyjabo.reports.query.ranges import (

@@ -16,14 +16,14 @@ from support.people.page_readers import words
 from support.people.share_links import share
 from support.sites.full_site import bring, rebuild
 
-from koyjabo.database import throttle
+from koyjabo.base.database import throttle
 from koyjabo.reports.engine.results import FOLDED, FOLDED_VALUE
 from koyjabo.reports.log import block_queries, blocks
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
-from koyjabo.retention.erasure import Erasure
-from koyjabo.retention.retention import Retention
+from koyjabo.upkeep.retention.erasure import Erasure
+from koyjabo.upkeep.retention.retention import Retention
 
 FOLDED_AND_NOT = "2025-10-08", "2025-10-09"
 OF_CHATHAM = "reports/rolled_up/test_rolled_up_days.py::test_visit_in_a_repeated_hour_is_in_that_hour_of_every_report"

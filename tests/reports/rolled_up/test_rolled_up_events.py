@@ -11,13 +11,13 @@ import pytest
 from support.application.site import Site
 from support.sites.full_site import bring
 
-from koyjabo.database import throttle
+from koyjabo.base.database import throttle
 from koyjabo.reports.engine.results import FOLDED, FOLDED_EVENTS
 from koyjabo.reports.query.ranges import DAY, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
-from koyjabo.retention.retention import Retention
+from koyjabo.upkeep.retention.retention import Retention
 
 FIRST, SECOND, THIRD = "2025-12-16", "2025-12-17", "2025-12-18"
 COMMUNITY = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"

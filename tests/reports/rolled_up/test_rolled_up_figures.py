@@ -10,13 +10,13 @@ from support.application.site import Site, Time
 from support.assertions.rolled_up import all_figures, assert_kept, assert_known
 from support.sites.full_site import bring
 
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import SITE, Scope
 from koyjabo.reports.query.report_query import IS_ATTENDED, Filter, Filters, Question
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
-from koyjabo.retention.retention import Retention
+from koyjabo.upkeep.retention.retention import Retention
 
 FIRST, SECOND, LAST = "2025-10-07", "2025-10-08", "2025-10-09"
 COMMUNITY = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")

@@ -12,10 +12,10 @@ from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.people.share_links import share, shared
 
-from koyjabo.evidence.attendance import AttendanceWriter
-from koyjabo.evidence.queries import Shown
+from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.evidence.queries import Shown
 from koyjabo.reports.services import ReportServices
-from koyjabo.retention.retention import Retention
+from koyjabo.upkeep.retention.retention import Retention
 
 LENGTHS_S = {"short": 0, "glance": 3, "read": 130, "study": 400, "work": 400}
 SWITCH = re.compile(r'<a data-key="switch \d" href="([^"]*)"( aria-current="true")?>([^<]*)<')

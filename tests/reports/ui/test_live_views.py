@@ -11,8 +11,8 @@ from support.people.communities import Cast
 from support.people.share_links import PASSWORD, boss, share
 from support.programs.processes import wait_until
 
-from koyjabo.core.errors import TooBusy
-from koyjabo.models import SITE, Scope
+from koyjabo.base.core.errors import TooBusy
+from koyjabo.base.models import SITE, Scope
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.pages.share_links import ShareStream
 from koyjabo.reports.shares import PASS_S

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.clients.connection import Connection, head
 
-from koyjabo.network.client_address import SENTENCE
+from koyjabo.base.network.client_address import SENTENCE
 
 REGISTER = "/api/visitor/register"
 CHUNK = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"

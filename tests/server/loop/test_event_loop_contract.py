@@ -19,7 +19,7 @@ import pytest
 from support.application.runtimes import ERRORS, HUBS, loop_on, pause, pause_until
 from support.programs.threads import SOON_S
 
-from koyjabo.core.runtime import EventLoop
+from koyjabo.base.core.runtime import EventLoop
 from koyjabo.server.loop.eventlet_loop import GreenWaiter
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller
 

@@ -16,9 +16,9 @@ from support.clients.connection import Connection, head
 from support.programs.processes import open_sockets, suspended, wait_until
 from support.servers.changed_server import changed_server
 
-from koyjabo.accounts.passwords import Passwords
-from koyjabo.core.runtime import ThreadRuntime, await_slot
+from koyjabo.base.core.runtime import ThreadRuntime, await_slot
 from koyjabo.counting.last_hour import Pulse, PulseSample
+from koyjabo.people.accounts.passwords import Passwords
 from koyjabo.reports.community_people import Reports
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer

@@ -11,11 +11,11 @@ from support.application.runtimes import ERRORS, HUBS, loop_on, pause, pause_unt
 from support.programs.processes import run
 from support.programs.threads import SOON_S
 
-from koyjabo.core.runtime import Runtime, ThreadRuntime
+from koyjabo.base.core.runtime import Runtime, ThreadRuntime
 
 LEAVE = """
 import time
-from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.server.loop.eventlet_loop import EventletRuntime
 runtime = {}()
 runtime.start_thread(lambda: time.sleep(3600))

@@ -313,7 +313,7 @@ def test_wrong_password_ends_the_start(disposable_postgres, new_server, tmp_path
     assert reason in line
 
 
-@pytest.mark.long(proved_by="database/test_failures.py::test_server_waits_for_a_database_that_comes_up_later")
+@pytest.mark.long(proved_by="base/database/test_failures.py::test_server_waits_for_a_database_that_comes_up_later")
 @pytest.mark.parametrize(
     "url", ["postgresql://db.invalid/x", "postgresql://127.0.0.1:1/x", "postgresql://%2Fnowhere/x"]
 )

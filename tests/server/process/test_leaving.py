@@ -22,7 +22,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import is_gone, wait_until
 from support.servers.server import START_S, Server
 
-from koyjabo.database.sqlite import FileLock
+from koyjabo.base.database.sqlite import FileLock
 
 CLIENTS = 300
 

@@ -21,11 +21,11 @@ END = f"\nprint('{ENDED}')\n"
 HEAVY = """
 import sys
 drivers = {"psycopg2", "redis", "sqlalchemy.dialects.postgresql", "sqlite3"}
-heavy = {"OpenSSL", "alembic", "koyjabo.bridges", "requests", *drivers}
+heavy = {"OpenSSL", "alembic", "koyjabo.site.bridges", "requests", *drivers}
 print(*sorted(heavy & set(sys.modules)))
 """
 RULES = """
-from koyjabo.network import user_agents
+from koyjabo.base.network import user_agents
 print(user_agents._rules.cache_info().currsize)
 """
 PUBLIC_KEYS = """
@@ -64,7 +64,7 @@ print(len({drawn_by_a_fork(), drawn_by_a_fork(), drawn()}))
 """
 GROUPS = """
 import koyjabo
-from koyjabo.webkit.openapi.document import specification
+from koyjabo.web.openapi.document import specification
 paths = specification(koyjabo.make_routes(settings, {}))["paths"].values()
 print(*dict.fromkeys(call["tags"][0] for calls in paths for call in calls.values()))
 """

@@ -10,7 +10,7 @@ from support.faults.failing_loaders import held_forks, written
 from support.programs.processes import is_gone, run, wait_until
 from support.servers.server import START_S, Server
 
-from koyjabo.database.sqlite import FileLock
+from koyjabo.base.database.sqlite import FileLock
 
 pytestmark = pytest.mark.empty_database
 
@@ -25,7 +25,7 @@ BAD = [
     ("BACKUP_DIR", {"BACKUP_DIR": "/proc/backups"}),
     ("ALLOW_EPHEMERAL_STORAGE", {"RENDER": "true", "DATABASE_URL": "sqlite:////a-folder-that-is-no-mount/koyjabo.db"}),
 ]
-"""Messages and the settings that cause them. tests/settings has all invalid values."""
+"""Messages and the settings that cause them. tests/base/settings has all invalid values."""
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from support.servers.switching_front import SwitchingFront
 
 pytestmark = [
     pytest.mark.empty_database,
-    pytest.mark.long(proved_by="database/test_expanding_migrations.py::test_migration_only_adds"),
+    pytest.mark.long(proved_by="base/database/test_expanding_migrations.py::test_migration_only_adds"),
 ]
 SETUPS = pytest.mark.parametrize(
     ("database_kind", "with_redis"),

@@ -13,7 +13,7 @@ from support.clients.websocket import PING, PONG, WebSocket, frame, say
 from support.programs.processes import METRICS_TOKEN, suspended, wait_until
 from support.servers.changed_server import changed_server, timed_server
 
-from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
 
 SOCKETS, FRAMES = 50, 195

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from support.clients.websocket import PING, PONG, frame, take_frame
 
-from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.server.websockets import buffered_connection, connection_loop, delay_line
 from koyjabo.server.websockets.buffered_connection import LOST
 from koyjabo.server.websockets.connection import MOST_FRAMES, WebSocketConnection

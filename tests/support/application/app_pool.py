@@ -17,8 +17,8 @@ from werkzeug.routing.matcher import State
 
 import config
 from koyjabo import make_routes
-from koyjabo.settings.schema import Settings
-from koyjabo.webkit.limits import limits
+from koyjabo.base.settings.schema import Settings
+from koyjabo.web.limits import limits
 
 
 class KeptApp:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from koyjabo.core.clock import Clock
-from koyjabo.models import Scope
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import Scope
 from koyjabo.presence.members.memory_store import MemoryOnlineMembers
 from koyjabo.presence.members.online_members import ChangeListener
 from koyjabo.presence.members.redis_store import RedisOnlineMembers

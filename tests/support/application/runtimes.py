@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 
     from koyjabo.server.loop.eventlet_loop import EventletRuntime
 
-from koyjabo.core.runtime import Runtime
+from koyjabo.base.core.runtime import Runtime
 from support.programs.patience import PATIENCE_S
 
 HUBS = ("epolls", "asyncio", pytest.param("poll", marks=pytest.mark.long))

@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 
 from koyjabo import create_app
-from koyjabo.core.clock import Clock
-from koyjabo.core.extensions import db
-from koyjabo.core.identity import OPERATOR
-from koyjabo.recounts.recounts import Recounts
-from koyjabo.recounts.total import TotalAdjuster
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.extensions import db
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.upkeep.recounts.recounts import Recounts
+from koyjabo.upkeep.recounts.total import TotalAdjuster
 from support.application import app_pool as kept_apps
 from support.programs.processes import METRICS_TOKEN, NO_LIMITS
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from koyjabo.core.extensions import db
+from koyjabo.base.core.extensions import db
 from support.application.site import Site
 
 

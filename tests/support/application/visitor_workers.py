@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
-from koyjabo.cluster.outbox import RedisOutbox
-from koyjabo.cluster.redis_client import connect
-from koyjabo.core.clock import Clock
-from koyjabo.core.runtime import ThreadRuntime
-from koyjabo.models import SITE, Scope
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import connect
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.base.models import SITE, Scope
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
 from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
 from support.application.site import Time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from koyjabo.models import SITE
+from koyjabo.base.models import SITE
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, HoursRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.results import MOST_ROWS, Breakdown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import NamedTuple
 
-from koyjabo.webkit.login.page_login import unmask
+from koyjabo.web.login.page_login import unmask
 
 PASSWORD = "rickshaw at dawn"
 CONFIRMED, TYPED = "confirmed", "typed"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from koyjabo.core.urls import page_path
+from koyjabo.base.core.urls import page_path
 from support.programs.processes import ROOT
 
 from .agreement import Agreement

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from koyjabo.core.domains import ascii_domain
-from koyjabo.core.urls import ascii_host
+from koyjabo.base.core.domains import ascii_domain
+from koyjabo.base.core.urls import ascii_host
 from support.programs.processes import ROOT
 
 from .agreement import Agreement

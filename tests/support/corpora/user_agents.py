@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml_rs  # device-detector needs it; PyYAML takes 60 times as long
 
-from koyjabo.network.user_agents import DESKTOP, PHONE, TABLET, is_bot, parsed, written
+from koyjabo.base.network.user_agents import DESKTOP, PHONE, TABLET, is_bot, parsed, written
 from support.programs.processes import ROOT
 
 from .agreement import Agreement

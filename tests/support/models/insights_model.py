@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from koyjabo.core.clock import Clock
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import SITE
 from koyjabo.counting.records import NewVisit
-from koyjabo.models import SITE
 from koyjabo.reports.log.trait_parser import TraitParser, VisitRow
 from koyjabo.reports.query.dimensions import NEW, RETURNING
 from koyjabo.reports.query.report_query import Filter, Question, Value

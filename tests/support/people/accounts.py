@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from koyjabo.accounts.services import AccountServices
-from koyjabo.core.identity import OPERATOR, SITE_ADMIN, SITE_MEMBER
+from koyjabo.base.core.identity import OPERATOR, SITE_ADMIN, SITE_MEMBER
+from koyjabo.people.accounts.services import AccountServices
 from support.application.site import Site
 from support.clients.forms import PASSWORD
 

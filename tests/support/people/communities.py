@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from koyjabo.core.identity import Account
+from koyjabo.base.core.identity import Account
 from support.application.site import Site
 from support.people.accounts import Person, bare, sign_up
 

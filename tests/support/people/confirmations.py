@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import count
 from typing import NamedTuple
 
-from koyjabo.api_keys.api_keys import ApiKeys, NewKey
-from koyjabo.core.identity import OPERATOR
-from koyjabo.webhooks.services import WebhookServices
-from koyjabo.webhooks.webhooks import NewWebhook
-from koyjabo.webkit.login.jwt import Tokens
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.integrations.api_keys.api_keys import ApiKeys, NewKey
+from koyjabo.integrations.webhooks.services import WebhookServices
+from koyjabo.integrations.webhooks.webhooks import NewWebhook
+from koyjabo.web.login.jwt import Tokens
 from support.application.site import Site
 from support.people.accounts import promote
 from support.people.admins import ExampleCommunity, address, panel

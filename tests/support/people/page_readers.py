@@ -6,7 +6,7 @@ import re
 from html import unescape
 from typing import Any
 
-from koyjabo.webkit.login.page_login import unmask
+from koyjabo.web.login.page_login import unmask
 from support.application.site import Site
 from support.clients.forms import answer
 from support.people.accounts import PASSWORD

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from werkzeug.routing import Rule
 
-from koyjabo.core.extensions import db
+from koyjabo.base.core.extensions import db
 from support.application.site import Site
 from support.people.admins import address
 from support.people.communities import Cast

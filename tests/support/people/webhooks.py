@@ -6,9 +6,9 @@ import json
 import uuid
 from typing import Any
 
-from koyjabo.models import SITE, Scope
-from koyjabo.webhooks import delivery_queries
-from koyjabo.webhooks.services import WebhookServices
+from koyjabo.base.models import SITE, Scope
+from koyjabo.integrations.webhooks import delivery_queries
+from koyjabo.integrations.webhooks.services import WebhookServices
 from support.application.site import Site
 from support.people.accounts import Person, sign_up
 from support.people.api_keys import call, key

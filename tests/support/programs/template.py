@@ -32,7 +32,7 @@ from typing import Any
 ROOT = str(Path(__file__).resolve().parents[3])
 
 FOR_SERVERS = (
-    *("config", "koyjabo.application.opening", "koyjabo.cluster.redis_client", "koyjabo.server.process.worker"),
+    *("config", "koyjabo.application.opening", "koyjabo.base.cluster.redis_client", "koyjabo.server.process.worker"),
     *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite"),
     *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
 )
@@ -111,7 +111,7 @@ def load_for_servers() -> None:
 
     for name in (*FOR_SERVERS, *loading.IN_REDIS):
         import_module(name)
-    for package in map(import_module, (*loading.PACKAGES, "koyjabo.bridges")):
+    for package in map(import_module, (*loading.PACKAGES, "koyjabo.site.bridges")):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
     entry_points.load()
@@ -153,8 +153,8 @@ def load_tables() -> None:
     """Load what a server otherwise loads for its first page, visit or report."""
     from babel import localedata
 
-    from koyjabo.core.i18n import LANGUAGES
-    from koyjabo.network import user_agents
+    from koyjabo.base.core.i18n import LANGUAGES
+    from koyjabo.base.network import user_agents
     from koyjabo.reports.log.trait_parser import Sources
 
     for language in LANGUAGES:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.programs.forking import ROOT
 
-ASSETS = ("koyjabo/static/vendor", "koyjabo/network/data/countries.mmdb", "koyjabo/network/data/hosting.bin")
+ASSETS = ("koyjabo/static/vendor", "koyjabo/base/network/data/countries.mmdb", "koyjabo/base/network/data/hosting.bin")
 """Assets that are the same in all versions that use them."""
 
 
@@ -29,7 +29,8 @@ def export(commit: str, folder: Path) -> None:
     with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
     for asset in ASSETS:
-        source, target = ROOT / asset, folder / asset
+        source, older = ROOT / asset, folder / asset.replace("/base/", "/")  # before there were rooms
+        target = folder / asset if (folder / asset).parent.is_dir() else older
         if source.is_dir():
             shutil.copytree(source, target)
         elif source.exists() and target.parent.is_dir():

@@ -15,8 +15,8 @@ STARTERS = {"new_server", "module_servers"}
 ELSEWHERE = {
     "koyjabo/static": "browser",
     "koyjabo/templates": "browser",
-    "migrations": "database",
-    "config.py": "settings",
+    "migrations": "base/database",
+    "config.py": "base/settings",
     "wsgi.py": "server",
 }
 """Files whose tests are in a folder with a different name."""

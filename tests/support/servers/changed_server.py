@@ -188,7 +188,7 @@ def look_up_slowly(silent: Path) -> None:
 def change(changes: dict[str, Any]) -> None:
     from importlib import import_module
 
-    from koyjabo.core.extensions import socketio
+    from koyjabo.base.core.extensions import socketio
 
     for name, value in changes.items():
         if name.startswith("socketio."):
@@ -201,7 +201,7 @@ def change(changes: dict[str, Any]) -> None:
 
 def follow() -> None:
     """Add the ms in the files to the two clocks."""
-    from koyjabo.core import clock
+    from koyjabo.base.core import clock
 
     ahead_ms, passed_ms = (
         read_of(Path(os.environ[name])) if name in os.environ else int for name in ("CLOCK", "ELAPSED")
@@ -277,10 +277,10 @@ def add_routes(app) -> None:
 
     from flask import request
 
-    from koyjabo.core.extensions import socketio
+    from koyjabo.base.core.extensions import socketio
     from koyjabo.counting.services import CountingServices
     from koyjabo.presence.services import PresenceServices
-    from koyjabo.webkit.current import services_of
+    from koyjabo.web.current import services_of
 
     newest = services_of(app)[CountingServices].visits.newest()
     revisions = count(newest.revision + 10**9)  # higher than any revision of the server
@@ -307,7 +307,7 @@ def add_routes(app) -> None:
 
     @app.get("/test/loaded")
     def loaded():
-        from koyjabo.network import user_agents
+        from koyjabo.base.network import user_agents
 
         return {"loaded": bool(user_agents._rules.cache_info().currsize)}
 
@@ -337,7 +337,7 @@ def add_routes(app) -> None:
             "http.connection.HttpConnection",
             "http.request_parser.RequestParser",
         )
-        classes = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.webkit.http.middleware.Request"]
+        classes = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.web.http.middleware.Request"]
         names = [f"{type(entry).__module__}.{type(entry).__name__}" for entry in gc.get_objects()]
         return {name: names.count(name) for name in classes}
 

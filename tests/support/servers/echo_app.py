@@ -23,7 +23,7 @@ def serve_echo() -> int:
 
 def create_echo_app(create_app, settings, wiring):
     """Runs in the worker. Nothing may be imported before the worker has patched the standard library."""
-    from koyjabo.core.extensions import socketio
+    from koyjabo.base.core.extensions import socketio
 
     socketio.server_options.update(max_http_buffer_size=MOST_BYTES)
     register(socketio)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from koyjabo.backups.stores import new_name
+from koyjabo.upkeep.backups.stores import new_name
 
 NOON_MS = 1_795_521_600_000
 """Noon on 2026-11-24, UTC."""

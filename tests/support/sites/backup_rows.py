@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from koyjabo.backups.stores import new_name
-from koyjabo.core.extensions import db
-from koyjabo.models import Backup
+from koyjabo.base.core.extensions import db
+from koyjabo.base.models import Backup
+from koyjabo.upkeep.backups.stores import new_name
 from support.application.site import Site
 
 HOUR_MS = 3_600_000

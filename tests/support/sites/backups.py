@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from koyjabo.backups import backup
-from koyjabo.backups.backup_file import Head
+from koyjabo.upkeep.backups import backup
+from koyjabo.upkeep.backups.backup_file import Head
 from support.application.site import Site
 from support.sites.full_site import in_context, quiet
 

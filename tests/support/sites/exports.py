@@ -8,8 +8,8 @@ import io
 import zipfile
 from typing import Any
 
-from koyjabo.importers.export import ImportReport
-from koyjabo.importers.importing import ImportSource, import_export
+from koyjabo.upkeep.importers.export import ImportReport
+from koyjabo.upkeep.importers.importing import ImportSource, import_export
 from support.application.site import Site
 from support.sites.full_site import in_context, quiet
 

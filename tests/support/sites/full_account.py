@@ -6,9 +6,9 @@ import json
 
 from sqlalchemy import Table
 
-from koyjabo.accounts.services import AccountServices
-from koyjabo.core.extensions import db
-from koyjabo.core.identity import OPERATOR
+from koyjabo.base.core.extensions import db
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.services import PeopleServices
 from support.application.site import Site
 from support.people.accounts import PASSWORD, sign_up

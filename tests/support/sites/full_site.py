@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from koyjabo.core.extensions import db
+from koyjabo.base.core.extensions import db
+from koyjabo.base.models import Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.log import block_queries, blocks, log
 from koyjabo.reports.services import ReportServices
-from koyjabo.visit_log.importing import Imported, import_visits
+from koyjabo.reports.visit_log.importing import Imported, import_visits
 from support.application.site import Site
 from support.people.accounts import sign_up
 from support.people.communities import found, give, site_admin

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from koyjabo.core.identity import Account
+from koyjabo.base.core.identity import Account
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.models import SITE, Scope
-from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.visit_log import LoggedVisit, VisitFilter
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.visit_log import LoggedVisit, VisitFilter
 from support.application.site import Site
 from support.people.accounts import sign_up
 from support.people.communities import account_of, found

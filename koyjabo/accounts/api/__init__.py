@@ -1,5 +1,0 @@
-"""API calls for accounts."""
-
-from __future__ import annotations
-
-from koyjabo.accounts.api import auth, second_factor  # noqa: F401  (they add their routes)

@@ -1,5 +1,0 @@
-"""Pages of accounts."""
-
-from __future__ import annotations
-
-from koyjabo.accounts.pages import account, login, provider_login, second_factor, users  # noqa: F401  (they add routes)

@@ -1,3 +1,0 @@
-"""Keys for programs that call the API. A key has scopes, belongs to the site or to one community, and may expire
-(specification: API keys). `webkit` finds a key's holder with `core.identity.KeyHolders`.
-"""

@@ -1,0 +1,74 @@
+"""The dependencies that features are built with, and the state that workers share, in Redis or in the memory of a
+single worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from koyjabo.base.cluster.bus import Bus, NullBus
+from koyjabo.base.cluster.workers import MemoryWorkers, Workers
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.core.services import Services
+from koyjabo.base.core.signals import Signals
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.settings.schema import Settings
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.outbox import SharedRedis
+    from koyjabo.base.cluster.redis_bus import RedisBus
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    workers: Workers
+    bus: Bus
+    redis: SharedRedis | None = None
+    """None for a single worker."""
+    queue: RedisBus | None = None
+    """The bus, as the transport of Socket.IO's queue; None for a single worker."""
+
+    @property
+    def redis_responds(self) -> Callable[[], bool] | None:
+        """A function that returns whether Redis responded to the last call; None without Redis."""
+        redis = self.redis
+        return None if redis is None else lambda: redis.outbox.reachable
+
+    def drain(self) -> None:
+        """Wait until this worker's messages are published, for a limited time."""
+        if self.redis is not None:
+            self.redis.outbox.drain()
+
+
+def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Cluster:
+    """Connect to REDIS_URL or, if it is not set, use the memory of a single worker."""
+    if not settings.redis_url:
+        return Cluster(MemoryWorkers(), NullBus())
+    from koyjabo.base.cluster.outbox import RedisOutbox, SharedRedis
+    from koyjabo.base.cluster.redis_bus import RedisBus
+    from koyjabo.base.cluster.redis_client import connect
+    from koyjabo.base.cluster.workers_redis import RedisWorkers
+
+    client = connect(settings.redis_url)
+    outbox = RedisOutbox(runtime, client, signals.redis_returned.send)
+    bus = RedisBus(client, outbox, runtime, signals, settings.publish_interval_ms / 1000)
+    return Cluster(RedisWorkers(client, outbox), bus, SharedRedis(client, outbox), bus)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The argument of every `build` function. `services` contains the services of all features built so far."""
+
+    settings: Settings
+    clock: Clock
+    runtime: Runtime
+    database: DatabaseExecutor
+    cluster: Cluster
+    services: Services
+
+    @property
+    def signals(self) -> Signals:
+        return self.services.signals

@@ -1,0 +1,198 @@
+"""The only source of time: milliseconds since 1970, days and hours in TIMEZONE, and times from programs and people."""
+
+from __future__ import annotations
+
+import re
+import time
+from bisect import bisect
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import ASCII_DIGITS, N_
+
+MINUTE_MS = 60 * 1000
+QUARTER_HOUR_S = 900
+CACHE_SIZE = 1000
+
+
+def system_now_ms() -> int:
+    """Wall clock, ms since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def system_elapsed_ms() -> int:
+    """Monotonic time, ms since an arbitrary start. Corrections of the wall clock do not affect it."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def iso(at_ms: int) -> str:
+    """A timestamp in API format, `2025-12-16T04:48:38.412Z`."""
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def shifted(day: str, days: int) -> str:
+    """The day `days` after `day`, or before it if negative."""
+    return (date.fromisoformat(day) + timedelta(days)).isoformat()
+
+
+TYPED_YEARS = range(1971, 9999)
+NOT_A_DAY = N_("must be a date, such as 2025-12-16")
+
+
+class Days(NamedTuple):
+    """A range of days, including the first and the last; None means no limit."""
+
+    first: date | None
+    last: date | None
+
+
+def typed_days(first_day: str, last_day: str) -> Days:
+    """Parse days in ISO format, with digits in any script; "" means no limit. Raises InvalidInput by field."""
+    problems: dict[str, str] = {}
+    typed = {"first_day": first_day, "last_day": last_day}
+    first, last = (_typed_day(name, text.translate(ASCII_DIGITS).strip(), problems) for name, text in typed.items())
+    if first and last and first > last:
+        problems["last_day"] = N_("must not be before the first day")
+    if problems:
+        raise InvalidInput(details=problems)
+    return Days(first, last)
+
+
+def _typed_day(name: str, text: str, problems: dict[str, str]) -> date | None:
+    try:
+        day = date.fromisoformat(text) if text else None
+    except ValueError:
+        day = date.min
+    if day is not None and day.year not in TYPED_YEARS:
+        problems[name] = NOT_A_DAY
+        return None
+    return day
+
+
+class Bucket(NamedTuple):
+    """The local day, and the start of the local hour, that a moment is counted in."""
+
+    day: str  # YYYY-MM-DD in TIMEZONE
+    hour_s: int  # start of that local hour, seconds since 1970-01-01 UTC
+
+
+class Clock:
+    """The server's time: `now_ms` for days and records, `elapsed_ms` for durations. Tests replace both. Code that
+    counts must read the time only here.
+    """
+
+    def __init__(
+        self,
+        zone: ZoneInfo,
+        now_ms: Callable[[], int] = system_now_ms,
+        elapsed_ms: Callable[[], int] = system_elapsed_ms,
+    ) -> None:
+        self.now_ms = now_ms
+        self.elapsed_ms = elapsed_ms
+        self.zone = zone
+        self._buckets: dict[int, Bucket] = {}
+        self._beginnings: dict[str, int] = {}
+
+    def today(self) -> str:
+        """The local date, YYYY-MM-DD. It changes at local midnight, even when the clocks change."""
+        return self.bucket(self.now_ms()).day
+
+    def bucket(self, at_ms: int) -> Bucket:
+        """The day and hour that a visit at `at_ms` counts for. Cached by quarter hour, unless an hour begins or the
+        clock changes within it: in St. John's, it changed at 00:01 until 2011.
+        """
+        quarter = at_ms // QUARTER_HOUR_S // 1000
+        bucket = self._buckets.get(quarter)
+        if bucket is None:
+            bucket = self._bucket_of(quarter * QUARTER_HOUR_S)
+            if bucket != self._bucket_of((quarter + 1) * QUARTER_HOUR_S - 1):
+                return self._bucket_of(at_ms // 1000)
+            if len(self._buckets) >= CACHE_SIZE:
+                self._buckets.clear()
+            self._buckets[quarter] = bucket
+        return bucket
+
+    def began_s(self, day: str) -> int:
+        """Start of a local day, seconds since 1970-01-01 UTC; the first existing time if midnight is skipped."""
+        began = self._beginnings.get(day)
+        if began is None:
+            if len(self._beginnings) >= CACHE_SIZE:
+                self._beginnings.clear()
+            midnight = datetime.combine(date.fromisoformat(day), time_of_day(), self.zone)
+            began = self._beginnings[day] = int(midnight.timestamp())
+        return began
+
+    def at_ms(self, day: str, time: str) -> int:
+        """A local time on a day, such as 03:30, in ms since 1970. If a time occurs twice, this is the first one. A time
+        that is skipped is moved later by the length of the gap.
+        """
+        local = datetime.combine(date.fromisoformat(day), time_of_day.fromisoformat(time), self.zone)
+        return int(local.timestamp()) * 1000
+
+    def newest_ms(self, time: str) -> int:
+        """When the local clock last showed `time`, such as 03:30; ms since 1970."""
+        today = self.today()
+        at_ms = self.at_ms(today, time)
+        return at_ms if at_ms <= self.now_ms() else self.at_ms(shifted(today, -1), time)
+
+    def range_ms(self, days: Days) -> tuple[int | None, int | None]:
+        """The moments when a range of days begins and ends, ms."""
+        first, last = days
+        began = None if first is None else self.began_s(first.isoformat()) * 1000
+        ended = None if last is None else self.began_s((last + timedelta(1)).isoformat()) * 1000
+        return began, ended
+
+    def hours(self, first: str, last: str) -> list[int]:
+        """The starts of all local hours in the days from `first` to `last`, seconds since 1970-01-01 UTC."""
+        # A clock that is put back after midnight, by up to three hours, shows the end of the last day again.
+        ended_s = self.began_s(shifted(last, 1)) + 3 * 3600
+        buckets = {self._bucket_of(quarter_s) for quarter_s in range(self.began_s(first), ended_s, QUARTER_HOUR_S)}
+        return sorted(bucket.hour_s for bucket in buckets if first <= bucket.day <= last)
+
+    def local(self, at_s: int) -> str:
+        """Local time in ISO 8601, such as `2025-10-10T14:00:00+06:00`."""
+        return datetime.fromtimestamp(at_s, self.zone).isoformat()
+
+    def same_time_ms(self, day: str) -> int:
+        """The current local time of day, on another day; ms since 1970."""
+        now_ms = self.now_ms()
+        local = datetime.fromtimestamp(now_ms // 1000, self.zone).replace(tzinfo=None)
+        then = datetime.combine(date.fromisoformat(day), local.time(), self.zone)
+        return int(then.timestamp()) * 1000 + now_ms % 1000
+
+    def _bucket_of(self, at_s: int) -> Bucket:
+        local = datetime.fromtimestamp(at_s, self.zone)
+        began_s = at_s - 60 * local.minute - local.second
+        if self._offset(began_s) != local.utcoffset():  # the hour began when the clock changed
+            seconds = range(began_s, at_s)
+            began_s += bisect(seconds, False, key=lambda second: self._offset(second) == local.utcoffset())
+        return Bucket(local.date().isoformat(), began_s)
+
+    def _offset(self, at_s: int) -> timedelta | None:
+        return datetime.fromtimestamp(at_s, self.zone).utcoffset()
+
+
+MOMENT = "2026-12-31T18:00:00Z"
+MOMENTS = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+NOT_A_MOMENT = N_("must be a time with its offset, such as 2026-12-31T18:00:00Z, or milliseconds since 1970")
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999, ms."""
+
+
+def moment_of(value: object) -> int | None:
+    """ms since 1970; None if `value` is not a timestamp."""
+    if type(value) is int:
+        return value if 0 <= value <= LAST_MS else None
+    if not isinstance(value, str) or not MOMENTS.fullmatch(value):
+        return None
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,77 @@
+"""Shared parts of the command-line tools: the services, and the progress of long-running work."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import cast
+
+import click
+
+from koyjabo.base.core.runtime import Advance
+from koyjabo.base.core.services import Services
+
+INTERVAL_S = 5.0
+"""Time between two progress lines, s."""
+
+OpenApplication = Callable[[], AbstractContextManager[Services]]
+
+
+def application() -> AbstractContextManager[Services]:
+    """The services for a command, in an application context.
+
+    They are closed afterwards. A known error ends the program with a message, and with status 2 for an invalid setting
+    or an unusable database, otherwise 1.
+    """
+    return cast(OpenApplication, click.get_current_context().obj)()
+
+
+@contextmanager
+def progress(total: int, label: str) -> Iterator[Advance]:
+    """Show on stderr how much of `total` is done: a bar on a terminal, otherwise a line from time to time.
+
+    Usage: `with progress(rows, "Recounting") as advance: advance(n)`.
+    """
+    if sys.stderr.isatty():
+        with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
+            yield bar.update
+    else:
+        yield ProgressLines(total, label).advance
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP end the command as Ctrl+C does, so that it removes its temporary files."""
+
+    def end(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # ignored under nohup
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class ProgressLines:
+    """Prints a progress line every INTERVAL_S. Short work prints nothing."""
+
+    def __init__(self, total: int, label: str) -> None:
+        self._total = total
+        self._label = label
+        self._done = 0
+        self._printed_at = time.monotonic()
+
+    def advance(self, more: int) -> None:
+        self._done += more
+        if time.monotonic() - self._printed_at >= INTERVAL_S:
+            self._printed_at = time.monotonic()
+            share = 100 * self._done // max(1, self._total)
+            click.echo(f"{self._label}: {self._done:,} of {self._total:,} ({share}%)", err=True)

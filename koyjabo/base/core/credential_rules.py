@@ -1,0 +1,96 @@
+"""Rules for email addresses, passwords and names, wherever they are entered.
+
+Each function returns the normalised value, or raises ValueError with the end of a sentence, such as "must …".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from koyjabo.base.core.domains import ascii_domain
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.sanitize import has_visible, tidy_name
+
+LONGEST_EMAIL = 254
+LONGEST_LOCAL_PART = 64
+EMAIL_TOO_LONG = N_("must not be longer than 254 characters (64 before the @)")
+LONGEST_NAME = 200
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
+PASSWORD_LENGTH = N_("must have 8 to 128 characters")
+
+UNUSABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""White space, control characters, surrogates, and invisible characters."""
+
+JOINERS = re.compile("[\u200c\u200d]")
+"""Invisible, but part of the spelling of words in some scripts. In a domain, IDNA checks their place."""
+
+DOMAIN = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
+
+
+def email(value: str) -> str:
+    """An address as its owner typed it, in NFC."""
+    value = unicodedata.normalize("NFC", value.strip())
+    local, _, domain = value.rpartition("@")
+    if UNUSABLE.search(local + JOINERS.sub("", domain)) or "@" in local or not local or not _is_domain(domain):
+        raise ValueError(N_("must be an email address, such as ayesha@example.com"))
+    if max(len(value), len(_ascii_key(value))) > LONGEST_EMAIL or len(local) > LONGEST_LOCAL_PART:
+        raise ValueError(EMAIL_TOO_LONG)
+    return value
+
+
+def _is_domain(text: str) -> bool:
+    try:
+        return DOMAIN.fullmatch(ascii_domain(text)) is not None
+    except ValueError:
+        return False
+
+
+def email_key(value: str) -> str:
+    """A key that is the same for all spellings of an address, ignoring case and Unicode composition. The domain is in
+    ASCII, so that two domains are two, and one domain is one in either script.
+    """
+    try:
+        key = _ascii_key(value)
+    except ValueError:  # an earlier version may have accepted it
+        return written_key(value)
+    return key if len(key) <= LONGEST_EMAIL else written_key(value)  # earlier versions accepted longer domains
+
+
+def _ascii_key(value: str) -> str:
+    local, at, domain = _parts(value)
+    return f"{local}{at}{ascii_domain(domain)}"
+
+
+def written_key(value: str) -> str:
+    """An address as it is written, ignoring case and Unicode composition. It is the key of an account whose `email_key`
+    already belonged to another one when the keys were migrated.
+    """
+    local, at, domain = _parts(value)
+    return f"{local}{at}{unicodedata.normalize('NFC', domain.lower())}"
+
+
+def _parts(email: str) -> tuple[str, str, str]:
+    local, at, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
+    return unicodedata.normalize("NFC", local.casefold()), at, domain
+
+
+def password(value: str) -> str:
+    """A password in NFC, because keyboards compose letters differently. Only its length is restricted, not its
+    characters.
+    """
+    if re.search(r"[\ud800-\udfff]", value):
+        raise ValueError("must be valid Unicode text")
+    value = unicodedata.normalize("NFC", value)
+    if not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
+        raise ValueError(PASSWORD_LENGTH)
+    return value
+
+
+def name(value: str | None, of: str) -> str:
+    """A name on one line, cut to LONGEST_NAME. If it has no visible character, the local part of the email address `of`
+    is used, or the whole address if that part is invisible as well.
+    """
+    words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", value or "").split())
+    names = tidy_name(words)[:LONGEST_NAME].strip(), tidy_name(of.rpartition("@")[0])
+    return next(filter(has_visible, names), of)[:LONGEST_NAME]

@@ -1,0 +1,42 @@
+"""The program's version, folders and command, in a checkout or an installed wheel."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+VERSION = "1.0.0"
+"""The only definition of the version; pyproject.toml reads it."""
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+_CHECKOUT = _PACKAGE.parent
+_SHIPPED_MIGRATIONS = _PACKAGE / "migrations"
+
+
+def migrations() -> Path:
+    """The migrations folder: next to the package in a checkout, inside it in an installed wheel."""
+    return _SHIPPED_MIGRATIONS if _is_wheel() else _CHECKOUT / "migrations"
+
+
+def documents() -> Path:
+    """The folder of docs/ and the changelog: the checkout, or the package in an installed wheel."""
+    return _PACKAGE if _is_wheel() else _CHECKOUT
+
+
+def home() -> Path:
+    """The folder that contains `instance/` and `.env`: the checkout, or the working directory if the program is
+    installed.
+    """
+    return Path.cwd() if _is_wheel() else _CHECKOUT
+
+
+def _is_wheel() -> bool:
+    return _SHIPPED_MIGRATIONS.is_dir()
+
+
+def own_command() -> str:
+    """Return the command as typed in the server's folder: `.venv/bin/koyjabo` in a checkout."""
+    environment = Path(sys.prefix)
+    is_in_checkout = environment.parent == Path.cwd() and not shutil.which("koyjabo")
+    return f"{environment.name}/bin/koyjabo" if is_in_checkout else "koyjabo"

@@ -1,0 +1,194 @@
+"""Parts of URLs: the part that may be stored, how it is shown, and the host."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from urllib.parse import quote, unquote_to_bytes, urlsplit
+
+from koyjabo.base.core.domains import ascii_domain
+from koyjabo.base.core.sanitize import LONGEST_TEXT, truncate, whole
+
+NOWHERE = re.compile(r"(?i:null|(?:about|blob|content|data|file|javascript):.*)", re.DOTALL)
+"""Addresses that no other browser can open."""
+
+ON_DISK = re.compile(r"(?i:file:|content:|/[a-z]:/)")
+"""The beginning of a local file's address. Earlier clients send the path of `file:///C:/a.html`."""
+
+ORIGIN = re.compile(r"(?:[^/]*//)?[^/]*")
+AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
+USER = re.compile(r"\A((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)[^/]*@")
+
+NORMAL = re.compile(r"[A-Za-z0-9/._~:@!$&'()*+,;=\[\]-]*")
+"""A path without escapes that needs none (RFC 3986, 3.3). Browsers leave brackets as they are."""
+
+DOTS = re.compile(r"/\.\.?(?:/|\Z)")
+"""A dot segment, which browsers remove before they send a path."""
+
+PLAIN = re.compile(r"(?:https?://[a-z0-9.-]+)?/(?:[A-Za-z0-9/_~-]|(?<!/)\.|%[89A-F][0-9A-F])*")
+"""An address that is stored as it is. Most are, and finding this out takes a tenth of the time of `normal`."""
+
+ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+")
+UNRESERVED = re.compile("(?<!%)(?<!%[0-9A-Fa-f])%(?:2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)")
+"""Escapes that need not be, unless a loose `%` before them would become another escape."""
+
+ALLOWED = "/:@!$&'()*+,;=[]-._~%"
+
+NOT_SHOWN = re.compile(
+    r"[!#-,/0-9A-Fa-f:;=?@\[\]\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\udc80-\udcff]"
+)
+"""Characters that stay escaped: those that have a meaning in a path or after a loose `%`, are invisible, or are bytes
+of no letter.
+"""
+
+PUNYCODE = "xn--"
+IN_PUNYCODE = re.compile(r"(?<![^./@])xn--([a-z0-9-]+)", re.IGNORECASE)
+LABEL = re.compile(r"[^./:@\[\]]+")
+LETTERS = ("L", "M", "N")
+JOINERS = "-\u00b7\u200c\u200d\u30fb"
+"""Other characters of domain names (RFC 5892)."""
+
+
+def is_on_disk(page: str | None) -> bool:
+    """Whether a page's address is of a local file, which names a person's folders and is no page of a site."""
+    return bool(page and ON_DISK.match(page))
+
+
+def without_query(address: str | None) -> str | None:
+    """Origin and path of a URL. Queries, fragments and user names may be personal data and must not be stored."""
+    if not address or NOWHERE.fullmatch(address):
+        return None
+    return USER.sub(r"\1", re.split("[?#]", address, maxsplit=1)[0], count=1) or None
+
+
+def page_path(page: str | None) -> str | None:
+    """A page as it is stored: without its query, `normal`, and cut to LONGEST_TEXT characters. None for a page that is
+    on no site.
+    """
+    if page and PLAIN.fullmatch(page):
+        return _cut(page)
+    path = without_query(page)
+    return _cut(normal(path)) if path and not is_on_disk(path) else None
+
+
+def referrer_path(referrer: str | None) -> str | None:
+    """A referrer as it is stored: a URL like a page. Another text, such as a host, is only cut."""
+    if referrer and PLAIN.fullmatch(referrer):
+        return _cut(referrer)
+    path = without_query(referrer)
+    if not path:
+        return None
+    return _cut(normal(path)) if AUTHORITY.match(path) else truncate(path)
+
+
+def normal(address: str) -> str:
+    """An address in the spelling of RFC 3986, 6.2.2, so that two spellings are one page."""
+    origin, path = _split(address)
+    origin = whole(ascii_host(origin))
+    if not NORMAL.fullmatch(path):
+        path = ESCAPES.sub(lambda run: run[0].upper(), quote(whole(path), safe=ALLOWED))
+        path = UNRESERVED.sub(lambda escape: chr(int(escape[0][1:], 16)), path)
+    return origin + (_without_dots(path) if DOTS.search(path) else path)
+
+
+def _without_dots(path: str) -> str:
+    """The path without dot segments (RFC 3986, 5.2.4)."""
+    kept: list[str] = []
+    first, *segments = path.split("/")
+    for segment in segments:
+        if segment == "..":
+            kept = kept[:-1]
+        elif segment != ".":
+            kept.append(segment)
+    is_folder = segments[-1] in (".", "..")
+    return "/".join([first, *kept, *([""] if is_folder else [])])
+
+
+def _split(address: str) -> tuple[str, str]:
+    """The origin, if the address has one, and the path."""
+    match = AUTHORITY.match(address)
+    at = match.end() if match else 0
+    return address[:at], address[at:]
+
+
+def _cut(path: str) -> str:
+    """The first LONGEST_TEXT characters of a path, without an escaped letter that would be broken."""
+    end = LONGEST_TEXT
+    if len(path) <= end:
+        return path
+    end -= next((back for back in (1, 2) if path[end - back] == "%"), 0)
+    for _ in range(3):  # a letter has at most three continuation bytes (RFC 3629)
+        if not re.match("%[89AB]", path[end : end + 3]) or path[end - 3] != "%":
+            break
+        end -= 3
+    return path[:end]
+
+
+def spellings(address: str) -> set[str]:
+    """How an address may have been stored by earlier versions, which kept what the browser sent. WordPress writes lower
+    case.
+    """
+    stored = normal(address)
+    return {address, stored, ESCAPES.sub(lambda run: run[0].lower(), stored), shown(stored)}
+
+
+def shown(address: str) -> str:
+    """An address as people read it: letters are decoded, and the host is in its own script. `normal` reverses this."""
+    origin, path = _split(address)
+    return shown_host(origin) + ESCAPES.sub(_decoded, path)
+
+
+def _decoded(escapes: re.Match[str]) -> str:
+    text = unquote_to_bytes(escapes[0]).decode(errors="surrogateescape")
+    return NOT_SHOWN.sub(lambda one: quote(one[0], safe="", errors="surrogateescape"), text)
+
+
+def ascii_host(host: str) -> str:
+    """A host as browsers send it: in lower case, other scripts in Punycode (RFC 3492)."""
+    return LABEL.sub(_encoded_label, host)
+
+
+def shown_host(host: str) -> str:
+    """A host in its own script. Labels that no registry could have encoded stay as they are."""
+    return IN_PUNYCODE.sub(_decoded_label, host) if PUNYCODE in host else host
+
+
+def _encoded_label(label: re.Match[str]) -> str:
+    try:
+        return ascii_domain(label[0])
+    except ValueError:  # a symbol, for example, which some registries have accepted
+        name = unicodedata.normalize("NFC", label[0].lower())
+        return PUNYCODE + name.encode("punycode", "replace").decode()
+
+
+def _decoded_label(label: re.Match[str]) -> str:
+    try:
+        text = label[1].encode().decode("punycode")
+    except UnicodeError:
+        return label[0]
+    is_name = all(unicodedata.category(letter)[0] in LETTERS or letter in JOINERS for letter in text)
+    return text if is_name and ascii_host(text) == label[0].lower() else label[0]
+
+
+def origin_of(address: str | None) -> str | None:
+    """The part of a URL before its path. For any other text, the part before the first slash."""
+    match = ORIGIN.match(address) if address else None
+    return match[0] or None if match else None
+
+
+def host_of(address: str) -> str:
+    """A URL's host as it is shown, without `www.`. For any other text, the part before the first slash."""
+    return shown_host(address.partition("://")[2].partition("/")[0].removeprefix("www.") or address.partition("/")[0])
+
+
+@lru_cache(maxsize=4096)
+def bare_host(address: str) -> str:
+    """A host as `ascii_host` writes it, without `www.` and port, from a URL or a host with or without a path. "" for an
+    invalid address.
+    """
+    try:
+        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+    except ValueError:
+        return ""
+    return ascii_host(host).rstrip(".").removeprefix("www.")

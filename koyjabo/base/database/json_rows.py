@@ -1,0 +1,69 @@
+"""Generates statements that write many rows from one JSON parameter, from the models' columns, for both databases. A
+row is a list of values that the database unpacks, so any number of rows takes only one call to the driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Boolean, Integer
+from sqlalchemy.types import TypeEngine
+
+from koyjabo.base.models.columns import Model
+
+CASTS = ((Boolean, "boolean"), (Integer, "bigint"))
+"""PostgreSQL types for JSON values other than texts."""
+
+
+def sqlite_insert(model: type[Model], columns: Sequence[str] = (), conflict: str = "") -> str:
+    """An INSERT of rows with these columns, by default all columns in order. `conflict` is the end of the statement."""
+    names = columns or list(model.__table__.columns.keys())
+    values = ", ".join(f"value ->> {at}" for at in range(len(names)))
+    where = f" WHERE true {conflict}" if conflict else ""  # without WHERE, ON would be parsed as part of a join
+    return f"{_into(model, names)} SELECT {values} FROM json_each(?){where}"
+
+
+def postgres_insert(model: type[Model], columns: Sequence[str] = (), conflict: str = "") -> str:
+    """Like `sqlite_insert`, but for PostgreSQL. Ends with a semicolon, because a message has several statements."""
+    names = columns or list(model.__table__.columns.keys())
+    values = ", ".join(_cast(f"r->>{at}", model.__table__.columns[name].type) for at, name in enumerate(names))
+    return f"{_into(model, names)} SELECT {values} FROM jsonb_array_elements(%s) r {conflict};\n"
+
+
+def adding(model: type[Model]) -> str:
+    """The end of an INSERT that adds to the row if its key exists. All columns outside the key are sums."""
+    key, sums = key_and_sums(model)
+    grown = ", ".join(f"{name} = {model.__tablename__}.{name} + excluded.{name}" for name in sums)
+    return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {grown}"
+
+
+def key_and_sums(model: type[Model]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns of a table of sums: its key, and the sums."""
+    key = tuple(column.name for column in model.__table__.primary_key)
+    return key, tuple(column.name for column in model.__table__.columns if not column.primary_key)
+
+
+def insert_sums(model: type[Model], values: str) -> str:
+    """An INSERT of VALUES into a table of sums. It adds to existing rows."""
+    return f"{_into(model, model.__table__.columns.keys())} VALUES {values} {adding(model)}"
+
+
+def stored_fields(model: type[Model], fields: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
+    """The fields of a record that are columns of the table and are not in `given`."""
+    return tuple(name for name in fields if name in model.__table__.columns and name not in given)
+
+
+def reader(fields: Sequence[str], names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that reads several fields of a named tuple at once."""
+    return itemgetter(*(fields.index(name) for name in names))
+
+
+def _into(model: type[Model], names: Sequence[str]) -> str:
+    return f"INSERT INTO {model.__tablename__} ({', '.join(names)})"
+
+
+def _cast(value: str, type_: TypeEngine[Any]) -> str:
+    kind = next((name for type_of_column, name in CASTS if isinstance(type_, type_of_column)), None)
+    return f"({value})::{kind}" if kind else value

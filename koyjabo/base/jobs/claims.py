@@ -1,0 +1,191 @@
+"""Work that a single worker across all servers does: once a day, or all the time. Claims are in the database, so they
+need no Redis and survive restarts (decision 114). Also stores results of long work, after an outage if need be.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.runtime import Advance, Runtime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.jobs import job_queries
+from koyjabo.base.jobs.job_queries import Claim
+
+log = logging.getLogger(__name__)
+
+RENEW_MS = 10_000
+"""Interval between renewals of a day's claim, ms. Other workers may take the claim after twelve times this long."""
+
+ATTEMPTS, RETRY_S = 100, 5.0
+"""Number of attempts to store a result while the database is down, and the pause between them, s. This takes 8 minutes,
+or 25 minutes if every attempt times out.
+"""
+
+Work = Callable[[str, Advance], Callable[[], object] | None]
+"""Does a day's work. It has to call the Advance regularly, which renews the claim. If the Advance raises an error, the
+work is aborted. Returns a function to call once the work is stored as done, or None if it has to be done later.
+"""
+
+
+class ClaimLost(Exception):
+    """Another worker has taken the claim, because this one did not renew it in time."""
+
+
+class DailyWork:
+    """The work `name`, in a row of `nightly_work`. `event` is the prefix of its log events. A server that was down does
+    the work once it is back, and a restart does not repeat it.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, name: str, event: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._name = name
+        self._event = event
+        self._done_for = ""
+        self._is_busy = False
+
+    def forget(self) -> None:
+        """Forget whether the day's work is done, so that the database is read again."""
+        self._done_for = ""
+
+    def is_done(self, day: str) -> bool:
+        """Whether any worker has done the day's work. Raises LedgerUnavailable."""
+        return self._database.read(job_queries.is_done, self._name, day)
+
+    def begin(self, day: str, work: Work, is_possible: Callable[[str], bool] = lambda day: True) -> None:
+        """Do the work in a task, unless it is done, claimed by another worker, or currently not possible."""
+        if self._is_busy or day == self._done_for:
+            return
+        claim = Claim(self._name, day, secrets.token_hex(16))
+        with suppress(LedgerUnavailable):  # the next call tries again
+            if not self._database.read(job_queries.is_free, claim, self._clock.now_ms()) or not is_possible(day):
+                return
+            if self._database.write(job_queries.take, claim, self._clock.now_ms()):
+                self._is_busy = True
+                self._runtime.start_task(partial(self._do, claim, work))
+
+    def _do(self, claim: Claim, work: Work) -> None:
+        """Do the work. If it fails, the claim is no longer renewed, so that another worker can take it and continue."""
+        try:
+            at_end = work(claim.day, self._renewal(claim))
+            if at_end is not None:
+                if not self._database.write(job_queries.end, claim, self._clock.now_ms()):
+                    raise ClaimLost(claim.worker)
+                self._done_for = claim.day
+                at_end()
+        except (LedgerUnavailable, ClaimLost) as error:
+            log.warning("%s_interrupted day=%s cause=%r", self._event, claim.day, str(error.__cause__ or error))
+        except Exception:
+            log.exception("%s_failed day=%s", self._event, claim.day)
+        finally:
+            self._is_busy = False
+
+    def _renewal(self, claim: Claim) -> Advance:
+        """A function that renews the claim when due. It raises ClaimLost."""
+        renewed_ms = self._clock.elapsed_ms()
+
+        def renew(done: int) -> None:
+            nonlocal renewed_ms
+            if self._clock.elapsed_ms() - renewed_ms < RENEW_MS:
+                return
+            renewed_ms = self._clock.elapsed_ms()
+            if not self._database.write(job_queries.keep, claim.name, claim.worker, self._clock.now_ms()):
+                raise ClaimLost(claim.worker)
+
+        return renew
+
+
+class WorkLease:
+    """The lease `name` for continuous work, as seen by this worker. All methods except `release` raise
+    LedgerUnavailable.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, name: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._name = name
+        self._is_used = False
+        self.worker = secrets.token_hex(16)
+        """This worker's name in the row."""
+
+    def is_free(self) -> bool:
+        """Whether no other worker has the lease."""
+        return self._database.read(job_queries.is_lease_free, self._name, self.worker, self._clock.now_ms())
+
+    def take(self) -> bool:
+        """Take or renew the lease. Returns False while another worker has it."""
+        if not self.is_free():
+            return False
+        return self._database.write(job_queries.take_lease, self._name, self.holder(), self._clock.now_ms())
+
+    def keep(self) -> bool:
+        """Renew the lease. Returns False if it was released, or another worker has it."""
+        return self._database.write(job_queries.keep, self._name, self.worker, self._clock.now_ms())
+
+    def holder(self) -> str:
+        """The `worker`, for an operation that takes or renews the lease in its own transaction."""
+        self._is_used = True
+        return self.worker
+
+    def release(self) -> None:
+        """Let another worker take the lease at once."""
+        if self._is_used:
+            with suppress(LedgerUnavailable):  # otherwise it expires
+                self._database.write(job_queries.release_lease, self._name, self.worker)
+
+
+class LeasedTasks(WorkLease):
+    """Runs tasks while this worker has the lease, one at a time in each queue. `interrupted` and `failed` are the
+    events logged when a task ends early because the database is down or because of an error, respectively.
+    """
+
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, name: str, interrupted: str, failed: str
+    ) -> None:
+        super().__init__(database, clock, name)
+        self._runtime = runtime
+        self._interrupted = interrupted
+        self._failed = failed
+        self.busy: set[str] = set()
+        """The queues that have a running task."""
+
+    def start(self, queue: str, work: Callable[[], object]) -> None:
+        """Do the work in a task, unless the queue already has one."""
+        if queue not in self.busy:
+            self.busy.add(queue)
+            self._runtime.start_task(partial(self._do, queue, work))
+
+    def _do(self, queue: str, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except LedgerUnavailable as error:
+            log.warning("%s cause=%r", self._interrupted, str(error.__cause__ or error))
+        except Exception:
+            log.exception(self._failed)
+        finally:
+            self.busy.discard(queue)
+
+
+def is_stored(store: Callable[[], object], is_closing: Callable[[], bool] = lambda: False) -> bool:
+    """Store the result of long work as soon as the database can be reached. Returns False if that takes too long, or at
+    the first failure if the server is stopping. An attempt that timed out may have succeeded, so `store` may be called
+    again after it has succeeded.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            store()
+        except LedgerUnavailable:
+            if is_closing():
+                return False
+            time.sleep(RETRY_S)
+        else:
+            return True
+    return False

@@ -1,0 +1,95 @@
+"""Reads another server's public keys, and finds the one that verifies a token.
+
+A token's sender chooses the algorithm, so a key is only used with algorithms for its key type: a public key is never
+used as a shared secret (RFC 8725, 2.1 and 3.1).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from koyjabo.base.outbound.messages import OutboundResponse
+
+LONGEST, MOST_KEYS, SHORTEST_RSA = 64 * 1024, 20, 2048
+"""Maximum size of a document, bytes; maximum number of keys; minimum size of an RSA key, bits."""
+
+KINDS = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", None)),
+    "ES256": ("EC", "P-256"),
+    "ES384": ("EC", "P-384"),
+    "ES512": ("EC", "P-521"),
+    "EdDSA": ("OKP", "Ed25519"),
+}
+"""Key type and curve for each public-key algorithm."""
+
+
+PUBLIC = {"kty", "alg", "crv", "n", "e", "x", "y"}
+"""The members of a key that are read. Private members, which may be published by mistake, are ignored."""
+
+
+class InvalidKeySet(Exception):
+    """The document is invalid. The message gives the reason and contains no key."""
+
+
+class _Key(NamedTuple):
+    public: Any  # a key object from `cryptography`
+    data: Mapping[str, Any]
+
+    def fits(self, algorithm: str) -> bool:
+        kind, curve = KINDS.get(algorithm, ("", None))
+        is_of_kind = self.data["kty"] == kind and curve in (None, self.data.get("crv"))
+        return is_of_kind and self.data.get("alg", algorithm) == algorithm
+
+
+class KeySet:
+    """Keys by id."""
+
+    def __init__(self, keys: tuple[_Key, ...]) -> None:
+        self._keys = keys
+
+    def find(self, key_id: str | None, algorithm: str) -> Any:
+        """The key with this id, if it fits the algorithm; without an id, the only key that fits. None if there is no
+        such key.
+        """
+        fitting = [key for key in self._keys if key.fits(algorithm) and key_id in (None, key.data.get("kid"))]
+        return fitting[0].public if len(fitting) == 1 else None
+
+
+def of_response(response: OutboundResponse) -> KeySet:
+    """The keys in another server's response. Raises InvalidKeySet."""
+    if response.status != 200:
+        raise InvalidKeySet(f"status {response.status}")
+    return read(response.body)
+
+
+def read(document: bytes) -> KeySet:
+    """Read a document. Leaves out keys that do not verify signatures, are too short or are invalid (RFC 7517, 5).
+    Raises InvalidKeySet if the document is invalid or no key is left.
+    """
+    if len(document) > LONGEST:
+        raise InvalidKeySet("too large")
+    try:
+        listed = json.loads(document)["keys"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise InvalidKeySet("not a key set") from None
+    if not isinstance(listed, list) or len(listed) > MOST_KEYS:
+        raise InvalidKeySet(f"not a list of at most {MOST_KEYS} keys")
+    keys = tuple(key for entry in listed if (key := _key(entry)) is not None)
+    if not keys:
+        raise InvalidKeySet("no key that can verify a signature")
+    return KeySet(keys)
+
+
+def _key(data: Any) -> _Key | None:
+    from jwt import PyJWK  # imported late: it and `cryptography` take 10 MB, and few workers need them
+    from jwt.exceptions import PyJWTError
+
+    if not isinstance(data, dict) or data.get("kty") == "oct" or data.get("use", "sig") != "sig":
+        return None
+    try:
+        public = PyJWK({name: value for name, value in data.items() if name in PUBLIC}).key
+    except (PyJWTError, ValueError, TypeError, KeyError, NotImplementedError):  # NotImplementedError for `none`
+        return None
+    return None if data["kty"] == "RSA" and public.key_size < SHORTEST_RSA else _Key(public, data)

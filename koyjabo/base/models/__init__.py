@@ -1,0 +1,142 @@
+"""The database schema. `visits` is the source of truth; all sums are derived from it in the same transaction.
+
+- `counters`: the newest values of each scope. Each batch locks the site's row.
+- `visitors`: each visitor's first visit in each scope. That is enough to count unique visitors.
+- `daily_visits`, `hourly_visits`: sums by day and hour of TIMEZONE.
+- `people`, `person_days`: the days each person was in a community, with one bit per hour. A person is a user, or a
+  visitor who has not been identified as a user there.
+- `returns`: how many people came on a day, grouped by the day they last came before. Adding up those whose previous day
+  is before a range gives the exact number of distinct people in it. A day added late (after the clock was set back or
+  two people were merged) also changes that person's next day.
+- `hourly_people`: people by hour. Visits, members' sockets and conversions all change these tables by the same rules,
+  under the same lock.
+- `attendance`: the newest spans of a visit whose page a browser showed (`koyjabo.counting.evidence`).
+- `adjustments`: changes to totals that no visit caused. A visit's `ordinal` is its `id` plus the adjustments before it.
+- `imported_days`: daily totals from other programs that were added to our total.
+- `folded_visits`, `forgotten_visitors`: sums of the visits and visitors whose rows were deleted. Every total is the
+  remaining rows plus these sums, so a recount gives the same result before and after a deletion. Rolling up deletes the
+  lowest ids; erasing a visitor renames its rows.
+
+Unless a name says otherwise, times are ms since 1970-01-01 UTC by the server's clock. Days are `YYYY-MM-DD` in
+TIMEZONE.
+"""
+
+from koyjabo.base.models.accounts import (
+    AccessVersion,
+    Community,
+    LoginFailures,
+    LoginSession,
+    Membership,
+    Passkey,
+    PendingStep,
+    RecoveryCode,
+    SpentCode,
+    TotpSecret,
+    User,
+)
+from koyjabo.base.models.columns import SITE, Scope
+from koyjabo.base.models.insights import (
+    Annotation,
+    Event,
+    EventBlock,
+    EventSum,
+    InsightSum,
+    Share,
+    VisitBlock,
+    Watermark,
+)
+from koyjabo.base.models.integrations import ApiKey, OidcIdentity, Webhook, WebhookDelivery
+from koyjabo.base.models.ledger import (
+    Adjustment,
+    Attendance,
+    Counter,
+    DailyVisits,
+    ForgottenVisitors,
+    HourlyVisits,
+    ImportedDay,
+    ImportedVisits,
+    RolledUpVisits,
+    Visit,
+    Visitor,
+)
+from koyjabo.base.models.mail import EmailLink, Invitation, MailBudget, OutboxMail, PanelInvitation
+from koyjabo.base.models.people import Conversion, HourlyPeople, Peak, Person, PersonDay, Return
+from koyjabo.base.models.upkeep import (
+    AuditLine,
+    Backup,
+    DatabaseIdentity,
+    DaySecret,
+    FileImport,
+    JobColumns,
+    NightlyWork,
+    StartingStep,
+    WebhookEvent,
+)
+
+REMOVED_TABLES = frozenset(
+    {
+        *("health_spans", "measured_minutes", "measurements", "member_spans", "time_spent"),
+        *("addresses", "traits", "visit_facts", "visitor_numbers"),
+    }
+)
+"""Tables from earlier versions. A restore skips their rows."""
+
+__all__ = [
+    "REMOVED_TABLES",
+    "SITE",
+    "AccessVersion",
+    "Adjustment",
+    "Annotation",
+    "ApiKey",
+    "Attendance",
+    "AuditLine",
+    "Backup",
+    "Community",
+    "Conversion",
+    "Counter",
+    "DailyVisits",
+    "DatabaseIdentity",
+    "DaySecret",
+    "EmailLink",
+    "Event",
+    "EventBlock",
+    "EventSum",
+    "FileImport",
+    "ForgottenVisitors",
+    "HourlyPeople",
+    "HourlyVisits",
+    "ImportedDay",
+    "ImportedVisits",
+    "InsightSum",
+    "Invitation",
+    "JobColumns",
+    "LoginFailures",
+    "LoginSession",
+    "MailBudget",
+    "Membership",
+    "NightlyWork",
+    "OidcIdentity",
+    "OutboxMail",
+    "PanelInvitation",
+    "Passkey",
+    "Peak",
+    "PendingStep",
+    "Person",
+    "PersonDay",
+    "RecoveryCode",
+    "Return",
+    "RolledUpVisits",
+    "Scope",
+    "Share",
+    "SpentCode",
+    "StartingStep",
+    "TotpSecret",
+    "User",
+    "Visit",
+    "VisitBlock",
+    "Visitor",
+    "Watermark",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookEvent",
+]

@@ -1,0 +1,183 @@
+"""Users, their login sessions and two-step login, and communities with their members."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
+from sqlalchemy.orm import Mapped, mapped_column
+
+from koyjabo.base.models.columns import BigKey, Model, Ref, partial_index
+
+
+class User(Model):
+    """A person with an account, or a person from another system (`external_ref`) without one. A person without an
+    account has an empty email, `~` plus their id as `email_key`, and a hash that matches no password.
+
+    Ids of users, sessions and communities are UUIDs as text.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = (
+        Index("uq_users_external", "external_ref", "external_issuer", unique=True),
+        partial_index("ix_users_traffic_alerts", "id", where="traffic_alerts"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    email: Mapped[str] = mapped_column(String(254))  # as the user typed it
+    email_key: Mapped[str] = mapped_column(String(254), unique=True)  # normalised for comparison
+    name: Mapped[str] = mapped_column(String(200))
+    password: Mapped[str] = mapped_column(Text)  # Argon2 hash with its parameters
+    is_admin: Mapped[bool] = mapped_column(Boolean)  # a site admin, and so an admin of every community
+    is_viewer: Mapped[bool] = mapped_column(Boolean, server_default=false())  # a viewer of the site
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
+    # The key for familiar browsers, if it differs from the one derived from `password`.
+    browser_mark: Mapped[str | None] = mapped_column(Text)
+    second_factor_ms: Mapped[int | None] = mapped_column(BigInteger)  # when two-step login was turned on
+    language: Mapped[str | None] = mapped_column(String(8))  # for emails; None if the account is older than this column
+    verified_ms: Mapped[int | None] = mapped_column(BigInteger)  # when a link sent to this address was used
+    weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets it by email
+    traffic_alerts: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets them by email
+    # The id in another system; None for an account.
+    external_ref: Mapped[str | None] = mapped_column(Ref)
+    external_issuer: Mapped[str | None] = mapped_column(String(200))  # the issuer of their tokens; "" if unknown
+
+
+class LoginSession(Model):
+    """A login and all tokens renewed from it (specification: Sessions and tokens)."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    refresh_id: Mapped[str] = mapped_column(String(36))  # id of the only valid refresh token
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
+    revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
+    renewed_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its tokens were last renewed
+    user_agent: Mapped[str | None] = mapped_column(Text)  # at login, truncated; for the user's list of sessions
+    place: Mapped[str | None] = mapped_column(Text)  # where the user logged in
+
+
+class LoginFailures(Model):
+    """Failed guesses at an account's password. The account need not exist."""
+
+    __tablename__ = "login_failures"
+    __table_args__ = (Index("ix_login_failures_expires", "expires_ms"), {"sqlite_with_rowid": False})
+
+    account: Mapped[str] = mapped_column(String(64), primary_key=True)  # a keyed hash of purpose and email
+    failures: Mapped[int] = mapped_column(Integer)  # since the last success
+    began_ms: Mapped[int] = mapped_column(BigInteger)
+    # koyjabo.people.accounts.throttle.guess_budget, in JSON
+    state: Mapped[str] = mapped_column(Text, server_default="{}")
+    expires_ms: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class Community(Model):
+    """A community. Its id is also the scope of its statistics: it has a row in `counters`."""
+
+    __tablename__ = "communities"
+    __table_args__ = (Index("uq_communities_ref", "ref", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(Text)
+    is_open: Mapped[bool] = mapped_column(Boolean)  # everyone may join
+    is_listed: Mapped[bool] = mapped_column(Boolean)  # visible to people who are not members
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # visible only in the panel; has no counter
+    count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # non-members count even if not open
+    public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # the online count is public
+    founder_id: Mapped[str | None] = mapped_column(String(36), index=True)  # None if unknown
+    ref: Mapped[str | None] = mapped_column(Ref)  # the id in another system
+
+
+class Membership(Model):
+    """A user's role in a community: `member`, `moderator` or `admin`."""
+
+    __tablename__ = "memberships"
+
+    community_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("communities.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    role: Mapped[str] = mapped_column(String(16))
+    joined_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class AccessVersion(Model):
+    """A single row with a counter that increases whenever a permission is revoked (a session, a membership, a role), so
+    that all servers notice.
+    """
+
+    __tablename__ = "access_version"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(BigInteger)
+
+
+class TotpSecret(Model):
+    """The secret that a user's authenticator app shares with the server (RFC 6238). Valid once it is confirmed."""
+
+    __tablename__ = "totp_secrets"
+
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    sealed: Mapped[str] = mapped_column(Text)  # encrypted with a key derived from SECRET_KEY
+    began_ms: Mapped[int] = mapped_column(BigInteger)
+    confirmed_ms: Mapped[int | None] = mapped_column(BigInteger)
+    guesses: Mapped[int] = mapped_column(Integer)  # wrong codes in a row since `guessing_ms`
+    guessing_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class RecoveryCode(Model):
+    """A keyed hash of an unused recovery code."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
+class Passkey(Model):
+    """A WebAuthn credential. Binary values are base64url, as in WebAuthn's JSON."""
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    credential_id: Mapped[str] = mapped_column(String(1400), unique=True)  # encodes up to 1,023 bytes
+    public_key: Mapped[str] = mapped_column(Text)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    used_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class SpentCode(Model):
+    """A used authenticator app code. The primary key prevents a second use on any server."""
+
+    __tablename__ = "spent_codes"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    step: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)  # 30 s steps since 1970
+
+
+class PendingStep(Model):
+    """A login that is waiting for a code or passkey, or a passkey that is being created. `token` is a hash of the
+    client's token.
+    """
+
+    __tablename__ = "pending_steps"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    token: Mapped[str] = mapped_column(String(64), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(16))
+    user_id: Mapped[str | None] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    password_mark: Mapped[str] = mapped_column(String(64))  # changes with the password; "" until the user is known
+    visitor_id: Mapped[str | None] = mapped_column(String(128))
+    challenge: Mapped[str | None] = mapped_column(String(128))  # the challenge for a passkey
+    tries: Mapped[int] = mapped_column(Integer)
+    expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)

@@ -1,0 +1,138 @@
+"""Tables for reports: visits and events stored by column, events, sums of rolled-up days, share links and notes."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from koyjabo.base.models.columns import BigKey, Model
+
+
+class InsightSum(Model):
+    """Sums over rolled-up visits, for one value of a dimension in one period of a scope (`reports.rolled_up`)."""
+
+    __tablename__ = "insight_sums"
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    dimension: Mapped[str] = mapped_column(String(140), primary_key=True)  # also `event:{name}:{property}`
+    period: Mapped[str] = mapped_column(String(10), primary_key=True)  # a day, or the start of an hour in s
+    value: Mapped[str] = mapped_column(Text, primary_key=True)
+    visits: Mapped[int] = mapped_column(BigInteger)
+    new_visitors: Mapped[int] = mapped_column(BigInteger)
+    count: Mapped[int] = mapped_column(BigInteger)  # number of page views or events, for dimensions that have one
+    visitors: Mapped[int | None] = mapped_column(BigInteger)  # distinct visitors; None if unknown
+    # Visits of 1 s or more, and the time of all visits, ms; None on days rolled up before these were measured.
+    attended: Mapped[int | None] = mapped_column(BigInteger)
+    attended_ms: Mapped[int | None] = mapped_column(BigInteger)
+    # Used only by the previous version, for days that are not rolled up.
+    people: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class _Block:
+    """Rows with consecutive ids, compressed (`reports.log.blocks`). `first` follows the last id of the previous
+    block.
+    """
+
+    first: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    last: Mapped[int] = mapped_column(BigInteger)
+    first_day: Mapped[str] = mapped_column(String(10))
+    last_day: Mapped[str] = mapped_column(String(10))
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class VisitBlock(_Block, Model):
+    """Visits with their parsed values. When a visit is changed or removed, the same transaction updates its block."""
+
+    __tablename__ = "visit_blocks"
+
+
+class EventBlock(_Block, Model):
+    """Page views and events."""
+
+    __tablename__ = "event_blocks"
+
+
+class Watermark(Model):
+    """How far rows have been read into blocks, and how many changes there have been since
+    (`reports.log.block_queries`).
+    """
+
+    __tablename__ = "watermarks"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    upto: Mapped[int] = mapped_column(BigInteger)
+    version: Mapped[int] = mapped_column(Integer)  # version of the rules
+
+
+class Event(Model):
+    """A visitor's action on a page, or a page view. Stored for RETENTION_DAYS; after that, only daily and hourly sums
+    remain, forever.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("uq_events_visitor_event", "visitor_id", "event_id", unique=True),
+        Index("ix_events_visit", "visit_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    visitor_id: Mapped[str] = mapped_column(String(128))
+    event_id: Mapped[str] = mapped_column(String(128))  # the client's id for the event
+    visit_id: Mapped[int | None] = mapped_column(BigInteger)  # the visitor's latest visit at that time
+    scope: Mapped[str] = mapped_column(String(64))  # the visit's scope
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[str] = mapped_column(String(10))
+    hour_s: Mapped[int] = mapped_column(BigInteger)
+    client_ms: Mapped[int | None] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(64))
+    page: Mapped[str | None] = mapped_column(Text)
+    props: Mapped[str | None] = mapped_column(Text)  # a JSON object whose values are strings
+
+
+class EventSum(Model):
+    """Number of page views or events on rolled-up days, for one value in one period of a scope. Earlier versions also
+    wrote rows for other days.
+    """
+
+    __tablename__ = "event_sums"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    dimension: Mapped[str] = mapped_column(String(140), primary_key=True)
+    period: Mapped[str] = mapped_column(String(10), primary_key=True)  # a day, or the start of an hour in s
+    value: Mapped[str] = mapped_column(Text, primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class Share(Model):
+    """A link that shows reports to anyone who has it."""
+
+    __tablename__ = "shares"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    token_digest: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    filters: Mapped[str] = mapped_column(Text)  # JSON: lists of values by dimension
+    range: Mapped[str | None] = mapped_column(String(32))
+    password: Mapped[str | None] = mapped_column(Text)  # Argon2 hash with its parameters
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    created_by: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    expires_ms: Mapped[int | None] = mapped_column(BigInteger)
+    used_ms: Mapped[int | None] = mapped_column(BigInteger)  # when the link was last opened, to the minute
+    community_id: Mapped[str | None] = mapped_column(  # the only community that it shows
+        String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
+    )
+
+
+class Annotation(Model):
+    """An admin's note about a day in the charts."""
+
+    __tablename__ = "annotations"
+    __table_args__ = (Index("ix_annotations_scope_day", "scope", "day"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(64))
+    day: Mapped[str] = mapped_column(String(10))
+    text: Mapped[str] = mapped_column(String(200))
+    created_ms: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,100 @@
+"""Tables for connections with other programs: API keys, accounts at login providers, and webhooks."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from koyjabo.base.models.columns import BigKey, Model, partial_index
+
+
+class ApiKey(Model):
+    """A key that a program uses to call the API. No column contains the key: both digests are SHA-256 in
+    hexadecimal."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    scopes: Mapped[str] = mapped_column(Text)  # sorted, separated by spaces
+    community_id: Mapped[str | None] = mapped_column(
+        String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
+    )  # None for the site
+    prefix: Mapped[str] = mapped_column(String(11), unique=True)  # "kj_" and eight characters; unchanged by a rotation
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    old_digest: Mapped[str | None] = mapped_column(String(64), unique=True)  # before the last rotation
+    old_until_ms: Mapped[int | None] = mapped_column(BigInteger)
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    created_by: Mapped[str | None] = mapped_column(String(36))  # a user; None: unknown, the operator, or deleted
+    expires_ms: Mapped[int | None] = mapped_column(BigInteger)
+    revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
+    last_used_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class OidcIdentity(Model):
+    """A user's account at an OpenID provider. It is looked up by issuer and subject, never by email."""
+
+    __tablename__ = "oidc_identities"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    issuer: Mapped[str] = mapped_column(String(200), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    used_ms: Mapped[int | None] = mapped_column(BigInteger)  # the last login
+
+
+class Webhook(Model):
+    """An address that receives events. Secrets and URLs are sealed with a key derived from SECRET_KEY."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    url: Mapped[str] = mapped_column(Text)  # shortened; in plain text if it was just written by the previous version
+    sealed_url: Mapped[str | None] = mapped_column(Text)  # the whole URL
+    events: Mapped[str] = mapped_column(Text)  # sorted, separated by spaces
+    community_id: Mapped[str | None] = mapped_column(
+        String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
+    )  # None for the site
+    format: Mapped[str] = mapped_column(String(16))
+    description: Mapped[str] = mapped_column(String(200))
+    secret: Mapped[str] = mapped_column(Text)
+    old_secret: Mapped[str | None] = mapped_column(Text)  # before the last rotation; also signs
+    old_until_ms: Mapped[int | None] = mapped_column(BigInteger)
+    enabled: Mapped[bool] = mapped_column(Boolean)
+    disabled_reason: Mapped[str | None] = mapped_column(String(64))
+    failing_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # the first failure since the last success
+    last_status: Mapped[str | None] = mapped_column(String(64))  # the latest attempt's status, as in a delivery
+    last_ms: Mapped[int | None] = mapped_column(BigInteger)
+    # When deliveries were last dropped because too many waited.
+    dropped_ms: Mapped[int | None] = mapped_column(BigInteger)
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    created_by: Mapped[str | None] = mapped_column(String(36))  # a user; None: unknown, an API key, or deleted
+
+
+class WebhookDelivery(Model):
+    """An event for one webhook: `state` is `pending`, `delivered` or `dead`.
+
+    There is no foreign key, because it would delete up to a million deliveries at once. The deliveries of a deleted
+    webhook are removed in small transactions instead.
+    """
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        Index("uq_webhook_deliveries_event", "webhook_id", "event_id", unique=True),
+        Index("ix_webhook_deliveries_due", "state", "webhook_id", "next_ms"),
+        Index("ix_webhook_deliveries_page", "webhook_id", "n"),
+        Index("ix_webhook_deliveries_done", "done_ms"),
+        partial_index("ix_webhook_deliveries_waiting", "state", "webhook_id", "n", "bytes", where="state = 'pending'"),
+    )
+
+    n: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(String(36))
+    event_id: Mapped[str] = mapped_column(String(36))
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(Integer)
+    last_status: Mapped[str | None] = mapped_column(String(64))  # HTTP status, or the kind of error
+    next_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt, while `pending`
+    done_ms: Mapped[int | None] = mapped_column(BigInteger)
+    log: Mapped[str] = mapped_column(Text)  # JSON: the attempts, each with its response
+    bytes: Mapped[int | None] = mapped_column(Integer)  # size of the event data; None if made by the previous version

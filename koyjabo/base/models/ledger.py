@@ -1,0 +1,220 @@
+"""Tables for visits, and for the sums derived from them in the same transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text, false
+from sqlalchemy.orm import Mapped, mapped_column
+
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.models.columns import BigKey, Model, partial_index
+
+HAS_USER = "user_id IS NOT NULL"
+
+KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
+"""How a column of `visits` is treated when its visitor is erased or was anonymous: it is kept, or reduced by a rule for
+this column. All other columns are cleared (LOST).
+"""
+
+START, SET, IMPORTED, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "imported", "rolled_back")
+"""Kinds of adjustments. START is STARTING_TOTAL. SET is a total set by hand, or a restore or repair, which begins an
+epoch but keeps the total. IMPORTED are visits counted by another program. ROLLED_BACK are visits lost when the database
+was rolled back.
+"""
+
+LABEL = "label"
+"""Key in a column's `info` for its label on a visit's page, unless the page shows the column separately."""
+
+
+class Counter(Model):
+    """A scope's current numbers. Each batch locks the site's row, so that visit numbers have no gaps."""
+
+    __tablename__ = "counters"
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    epoch: Mapped[int] = mapped_column(BigInteger)  # ms; base-36 on the wire
+    visits: Mapped[int] = mapped_column(BigInteger)  # number of rows ever written; for the site, also the latest id
+    total: Mapped[int] = mapped_column(BigInteger)  # the latest visit number: visits plus all adjustments
+    unique_visitors: Mapped[int] = mapped_column(BigInteger)
+    revision: Mapped[int] = mapped_column(BigInteger)  # hybrid clock of the latest commit (specification: promise 3)
+
+
+class Visit(Model):
+    """One registered visit. The `id` numbers visits 1, 2, … without gaps."""
+
+    __tablename__ = "visits"
+    __table_args__ = (
+        Index("uq_visits_visitor_visit", "visitor_id", "visit_id", unique=True),
+        partial_index("ix_visits_community", "scope", "id", where="scope <> 'site'"),
+        partial_index("ix_visits_user", "user_id", "id", where=HAS_USER),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False, info=KEPT)
+    # The number returned to the visitor: the id plus all adjustments up to that point.
+    ordinal: Mapped[int] = mapped_column(BigInteger, info=KEPT)
+    scope: Mapped[str] = mapped_column(String(64), info=KEPT)  # a community's visit also counts for the site
+    # A random name ("~…") after the visitor is erased.
+    visitor_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
+    # The id that the client gave the visit, or a generated one ("~…").
+    visit_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
+    at_ms: Mapped[int] = mapped_column(BigInteger, info=KEPT)
+    # The day the visit was counted on. Changing TIMEZONE does not change it.
+    day: Mapped[str] = mapped_column(String(10), info=KEPT)
+    hour_s: Mapped[int] = mapped_column(BigInteger, info=KEPT)  # start of its local hour, s since 1970 UTC
+    # The client's clock: stored, but not trusted. It is cleared because an unusual clock could identify a browser.
+    client_ms: Mapped[int | None] = mapped_column(BigInteger)
+    place: Mapped[str] = mapped_column(Text, info=KEPT)
+    referrer: Mapped[str | None] = mapped_column(Text, info=REDUCED)
+    user_agent: Mapped[str | None] = mapped_column(Text, info=REDUCED)
+    page: Mapped[str | None] = mapped_column(Text, info=KEPT)
+    # The user, if the request identified one; or DELETED.
+    user_id: Mapped[str | None] = mapped_column(String(36), info=REDUCED)
+    is_bot: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a declared crawler
+    # The first language of the Accept-Language header: "bn".
+    language: Mapped[str | None] = mapped_column(String(8), info=KEPT | {LABEL: N_("Language")})
+    # The utm_ parameters of the page, as a query string.
+    campaign: Mapped[str | None] = mapped_column(Text, info=REDUCED | {LABEL: N_("Campaign")})
+    # The visit's number within its day; None if unknown.
+    day_number: Mapped[int | None] = mapped_column(Integer, info=KEPT)
+    # How long the browser has shown the page, ms; None if this was not measured.
+    attended_ms: Mapped[int | None] = mapped_column(BigInteger, info=KEPT)
+    acted: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # there was real user input
+    automated: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a program drives the browser
+    # Who owns the address: `datacentre` or `other`; None if unknown.
+    network: Mapped[str | None] = mapped_column(String(10), info=KEPT)
+    own: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a visit by the operators
+    # How long the visit waited to be sent, as measured by the client, ms; None if unknown.
+    waited_ms: Mapped[int | None] = mapped_column(BigInteger, info=KEPT)
+
+
+class Attendance(Model):
+    """The latest spans of a visit that was open recently, kept so that further spans can be added without counting time
+    twice (`koyjabo.counting.evidence`). `visits.attended_ms` is `settled_ms` plus the union of `spans`.
+    """
+
+    __tablename__ = "attendance"
+
+    visit_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    # Increases with every write, so that reports read only what is new (row `attendance` of `watermarks`).
+    seq: Mapped[int] = mapped_column(BigInteger, index=True)
+    settled_ms: Mapped[int] = mapped_column(BigInteger)  # attended before `settled_until_ms`; no span may add to it
+    settled_until_ms: Mapped[int] = mapped_column(BigInteger)
+    spans: Mapped[str] = mapped_column(Text)  # JSON: [[began_ms, ended_ms], …] in order, without overlap
+    beats: Mapped[str] = mapped_column(Text)  # JSON: the latest heartbeats, [[at_ms, is_visible], …] in order
+
+
+LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns if "forgotten" not in column.info}
+"""Values that clear a visit's other columns."""
+
+
+class RolledUpVisits(Model):
+    """Sums of visits whose rows were deleted: after RETENTION_DAYS or, by earlier versions, when their visitor was
+    erased. As in the daily and hourly tables, the site's sums include visits to communities.
+
+    Daily and hourly sums equal these sums plus the remaining rows.
+    """
+
+    __tablename__ = "folded_visits"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    visits: Mapped[int] = mapped_column(BigInteger)
+    new_visitors: Mapped[int] = mapped_column(BigInteger)  # visits that were their visitor's first in the scope
+
+
+class ForgottenVisitors(Model):
+    """Number of unique visitors in a scope whose rows in `visitors` were deleted by earlier versions. It is one lower
+    for each visitor who has two rows while being renamed (`upkeep.retention.erasure_queries`).
+    """
+
+    __tablename__ = "forgotten_visitors"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    visitors: Mapped[int] = mapped_column(BigInteger)
+
+
+class ImportedVisits(Model):
+    """A range of ids that is not in chronological order, because it contains imported visits."""
+
+    __tablename__ = "imported_visits"
+
+    after_visit: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    upto_visit: Mapped[int | None] = mapped_column(BigInteger)  # None, like the times, until the import ends
+    first_ms: Mapped[int | None] = mapped_column(BigInteger)
+    last_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Visitor(Model):
+    """A visitor's first visit in a scope. One row per visitor, to count unique visitors."""
+
+    __tablename__ = "visitors"
+    __table_args__ = (
+        partial_index("ix_visitors_user", "user_id", where=HAS_USER),
+        {"sqlite_with_rowid": False},
+    )
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    visitor_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    first_visit: Mapped[int] = mapped_column(BigInteger)  # visits.id
+    user_id: Mapped[str | None] = mapped_column(String(36))  # the user they became, for visits without a user
+
+
+class DailyVisits(Model):
+    """The number of visits in a scope on one local day."""
+
+    __tablename__ = "daily_visits"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    visits: Mapped[int] = mapped_column(BigInteger)
+    new_visitors: Mapped[int] = mapped_column(BigInteger)
+
+
+class HourlyVisits(Model):
+    """The number of visits in a scope in one local hour."""
+
+    __tablename__ = "hourly_visits"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # start of the local hour, s since 1970 UTC
+    visits: Mapped[int] = mapped_column(BigInteger)
+    new_visitors: Mapped[int] = mapped_column(BigInteger)
+
+
+class Adjustment(Model):
+    """A change to the total that no visit caused. This is the only permitted gap between visit numbers (specification:
+    Storage).
+    """
+
+    __tablename__ = "adjustments"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    scope: Mapped[str] = mapped_column(String(64))
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    after_visit: Mapped[int] = mapped_column(BigInteger)  # the latest visits.id at that time
+    total_before: Mapped[int] = mapped_column(BigInteger)
+    total_after: Mapped[int] = mapped_column(BigInteger)
+    epoch: Mapped[int] = mapped_column(BigInteger)  # the epoch from here on
+    reason: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(16), server_default="set")  # an entry of ADJUSTMENTS
+    # The previous epoch, if its visit numbers stay valid; otherwise None.
+    epoch_before: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class ImportedDay(Model):
+    """The visits that another program counted on one day. They were added to the total; this row prevents adding them
+    again.
+    """
+
+    __tablename__ = "imported_days"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    source: Mapped[str] = mapped_column(String(64), primary_key=True)  # the program and its site: "umami:3f0c…"
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    visits: Mapped[int] = mapped_column(BigInteger)

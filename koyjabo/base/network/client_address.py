@@ -1,0 +1,218 @@
+"""A request's client address, for rate limits, and the networks that share those limits. An IPv4 address has its own
+limits; an IPv6 address shares them with its neighbours. Stores no addresses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from contextvars import ContextVar
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import Any, NamedTuple
+
+from koyjabo.base.network import origins
+
+log = logging.getLogger(__name__)
+
+X_FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
+X_FORWARDED_PROTO, X_FORWARDED_HOST = "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"
+FORWARDED = (X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+
+OVER_TLS = {"https", "wss"}
+"""Schemes of requests over TLS. Traefik names the scheme of a WebSocket."""
+
+NO_LIMIT = "koyjabo.no_limit"
+"""Key in a request's environment that exempts it from limits. Set only in development, for clients on this machine."""
+
+LOCAL, LOCAL_PROXY = "this machine", "127.0.0.1"
+"""Keys for requests from this machine, and for requests that a local proxy forwards."""
+
+LOCAL_KEYS = frozenset((LOCAL, LOCAL_PROXY))
+
+current: ContextVar[str] = ContextVar("client_address", default="")
+"""The `limit_key` of the current request; "" outside a request. The transport sets it before the request sends
+emails.
+"""
+
+current_place: ContextVar[str] = ContextVar("client_place", default="")
+"""The location of the current request, such as "Dhaka, BD"; never an address (specification: Storage). The transport
+sets it before the request changes anything.
+"""
+
+TIMES_LOCAL = 10
+"""LOCAL gets this many times an address's limits, because it may be a proxy that does not name its clients."""
+
+SENTENCE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
+
+ENOUGH = 20
+"""If this many requests came from this machine, and none from elsewhere, they probably come through a proxy."""
+
+
+def hops(environ: Mapping[str, Any], most: int) -> list[str]:
+    """Up to `most` addresses from X-Forwarded-For, last hop first; "" for an empty entry. Ignores further entries,
+    because the client may have made them up.
+    """
+    return [_without_port(hop) for hop in _last_entries(environ, X_FORWARDED_FOR, most)]
+
+
+def _last_entries(environ: Mapping[str, Any], name: str, most: int) -> list[str]:
+    header = environ.get(name)
+    return [entry.strip() for entry in reversed(header.rsplit(",", most)[-most:])] if header else []
+
+
+def behind(environ: Mapping[str, Any], proxies: int) -> dict[str, str]:
+    """The parts of a request's environment as the outermost of our `proxies` received it, from its entry in the
+    X-Forwarded headers (decision 47).
+
+    Each proxy adds its entry to X-Forwarded-For. Without as many entries, the address is not believed. Most proxies
+    replace or keep X-Forwarded-Proto, so the first entry of a shorter list is the outermost proxy's. A host is believed
+    only from a list with an entry of each of several proxies: most do not write it, and pass on what clients made up.
+    """
+    received: dict[str, str] = {}
+    if not proxies:
+        return received
+    addresses = hops(environ, proxies)
+    if len(addresses) == proxies and addresses[-1]:
+        received["REMOTE_ADDR"] = addresses[-1]
+        hosts = _last_entries(environ, X_FORWARDED_HOST, proxies)
+        if len(hosts) == proxies > 1 and origins.normal(f"http://{hosts[-1]}"):
+            received["HTTP_HOST"] = hosts[-1]
+    if schemes := _last_entries(environ, X_FORWARDED_PROTO, proxies):
+        received["wsgi.url_scheme"] = "https" if schemes[-1].lower() in OVER_TLS else "http"
+    return received
+
+
+def _without_port(hop: str) -> str:
+    """Remove the port that some proxies add, as in `192.0.2.1:5678` or `[2001:db8::1]:443`."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
+
+
+def limit_key(environ: Mapping[str, Any]) -> str:
+    """The network that a request counts towards; "" for a request without limits."""
+    address = environ.get("REMOTE_ADDR") or ""
+    if address and not is_loopback(address):  # empty for a Unix socket, under another WSGI server
+        return neighbourhood(address)
+    if NO_LIMIT in environ:
+        return ""
+    return LOCAL_PROXY if is_forwarded(environ) else LOCAL
+
+
+def guess_key(environ: Mapping[str, Any]) -> str:
+    """Like `limit_key`, but for guesses at one account, where this machine has no larger limit."""
+    key = limit_key(environ)
+    return "" if key == LOCAL else key
+
+
+def is_forwarded(environ: Mapping[str, Any]) -> bool:
+    """Whether the request has a header that names another client."""
+    return any(name in environ for name in FORWARDED)
+
+
+@lru_cache(maxsize=1024)
+def is_loopback(address: str) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return ip.is_loopback or (isinstance(ip, IPv6Address) and bool(ip.ipv4_mapped and ip.ipv4_mapped.is_loopback))
+
+
+@lru_cache(maxsize=1024)
+def neighbourhood(address: str) -> str:
+    """The address, or the /64 of an IPv6 address. A customer with IPv6 may use every address in a /64."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped or int(ip) >> 64)
+    return address
+
+
+class Level(NamedTuple):
+    """A network, and its limit as a multiple of an address's limit."""
+
+    network: str
+    times: int
+
+
+@lru_cache(maxsize=4096)
+def levels(address: str) -> tuple[Level, ...]:
+    """The networks of a `limit_key`, smallest first. A customer with IPv6 may have a /64, a /56 or a /48, and it is
+    unknown which one.
+    """
+    if not address.isdecimal():
+        return (Level(address, TIMES_LOCAL if address == LOCAL else 1),)
+    number = int(address)  # the first 64 bits
+    return Level(address, 1), Level(f"{number >> 8:x}/56", 4), Level(f"{number >> 16:x}/48", 16)
+
+
+def customer(address: str) -> str:
+    """The largest network that one customer may have: an IPv4 address, or the /48 of an IPv6 address."""
+    return levels(address)[-1].network
+
+
+def neighbours(address: str) -> str:
+    """The IPv4 /24 or IPv6 /48 of an address; "" for this machine, which may be a proxy for all clients, and for ""."""
+    if not address or address in LOCAL_KEYS:
+        return ""
+    return customer(address) if address.isdecimal() else address.rpartition(".")[0] or address
+
+
+@lru_cache(maxsize=4096)
+def _networks(address: str) -> frozenset[str]:
+    """All networks that an address counts towards. An IPv6 /48 is already a level; an IPv4 /24 is not."""
+    return frozenset(level.network for level in levels(address)) | ({neighbours(address)} - {""})
+
+
+class AddressCounter:
+    """Counts what each network uses, such as open sockets."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def has_room(self, address: str, most: int) -> bool:
+        """Whether all networks of an address are below their limits, if one address may use `most`."""
+        return all(self._counts[network] < most * times for network, times in levels(address))
+
+    def neighbours_have_room(self, address: str, most: int) -> bool:
+        """Whether the IPv4 /24 or IPv6 /48 of an address uses less than `most`; true for addresses without such a
+        network.
+        """
+        network = neighbours(address)
+        return not network or self._counts[network] < most
+
+    def add(self, address: str) -> None:
+        for network in _networks(address):
+            self._counts[network] += 1
+
+    def remove(self, address: str) -> None:
+        for network in _networks(address):
+            self._counts[network] -= 1
+            if not self._counts[network]:
+                del self._counts[network]
+
+
+class LocalProxy:
+    """Notices a proxy on this machine whose clients cannot be distinguished, because TRUSTED_PROXIES is not set."""
+
+    def __init__(self) -> None:
+        # True until another machine sends a request. An attribute, not a method, because every remote request sets it.
+        self.is_alone = True
+        self._requests = 0
+
+    def seen(self) -> None:
+        """Note a request that counts towards one of LOCAL_KEYS."""
+        if self.is_alone:
+            self._requests += 1
+            if self._requests == ENOUGH:
+                log.warning("local_proxy advice=%r", SENTENCE)
+
+    @property
+    def warning(self) -> str | None:
+        """Advice for the operator; None if there is nothing to do."""
+        return SENTENCE if self._requests >= ENOUGH and self.is_alone else None

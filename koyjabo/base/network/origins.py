@@ -1,0 +1,78 @@
+"""Origins whose pages may use a browser's session: this server's own origin, and ALLOWED_ORIGINS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from typing import Any
+
+from koyjabo.base.core.urls import bare_host
+
+ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
+USUAL_PORT = {"http": "80", "https": "443"}
+LONGEST_ORIGIN = 270
+"""Maximum length of an origin, characters. A host name has at most 253 (RFC 1035)."""
+
+
+def normal(origin: str) -> str | None:
+    """An origin as browsers write it: lower case, without the default port. None for an invalid origin."""
+    match = ORIGIN.fullmatch(origin.strip().lower())
+    if match is None:
+        return None
+    scheme, host, port = match.groups()
+    return f"{scheme}://{host}" if port in (None, USUAL_PORT[scheme]) else f"{scheme}://{host}:{port}"
+
+
+class Origins:
+    """The trusted origins. `allowed` and `public_url` are as returned by `normal`; `public_url` may be empty."""
+
+    def __init__(self, allowed: Collection[str] = (), public_url: str = "") -> None:
+        self.allowed = frozenset(allowed)
+        self._public_url = public_url
+
+    def site(self, request: Any) -> str | None:
+        """PUBLIC_URL, or else the origin of the request; None if the Host header is invalid."""
+        return self._public_url or _own(request)
+
+    def trusts(self, request: Any) -> bool:
+        """Whether the cookies of a request or handshake may be used: only if the sending page has a trusted origin. A
+        request without `Origin` is accepted: it is a plain GET from a browser, or does not come from a browser.
+        """
+        header = request.environ.get("HTTP_ORIGIN")
+        if header is None:
+            return True
+        origin = normal(header)
+        return origin is not None and (origin in self.allowed or origin == _own(request))
+
+
+def other_host(environ: Mapping[str, Any]) -> str:
+    """The host and port of the page that sent a request, if it is on another site; otherwise "". Image requests have a
+    Referer but no Origin; programs send neither. Behind a proxy that replaces `Host`, only the browser knows that the
+    page is on this site.
+    """
+    sender = environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER")
+    if not sender or environ.get("HTTP_SEC_FETCH_SITE") == "same-origin":
+        return ""
+    host = host_of(sender)
+    return "" if host == environ.get("HTTP_HOST", "").lower() else host
+
+
+def is_sender(environ: Mapping[str, Any], address: str) -> bool:
+    """Whether an address is on the host of the page that sent a request, ignoring `www.` and the port."""
+    if not (origin := environ.get("HTTP_ORIGIN")):
+        return False
+    sender = bare_host(host_of(origin))
+    return sender != "" and sender == bare_host(address)
+
+
+@lru_cache(maxsize=256)
+def host_of(address: str) -> str:
+    """The host of a URL, with its port unless it is the default; "" for an invalid URL."""
+    origin = "/".join(address[: LONGEST_ORIGIN + 1].split("/", 3)[:3])
+    known = normal(origin) if len(origin) <= LONGEST_ORIGIN else None
+    return known.partition("://")[2] if known else ""
+
+
+def _own(request: Any) -> str | None:
+    return normal(f"{request.scheme}://{request.host}")

@@ -1,0 +1,101 @@
+"""Writes one line per event to standard error, as key=value or as JSON. Lines never contain an address, a query or a
+visitorId.
+
+Log calls have the form `log.info("event key=%s other=%r", …)`; both formats are made from it. A logged value cannot
+forge a line: control characters are escaped, and traceback lines are indented.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any
+
+from koyjabo.base.core.clock import iso
+
+KEY = re.compile(r"\b(\w++)=%[^\s%]*[a-z]")
+CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+INDENT = "    "
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The current request's id, which its log lines contain."""
+
+
+class TextLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        id = request_id.get()
+        request = f" request={id}" if id else ""
+        message = record.getMessage().translate(CONTROL)
+        line = f"{_time(record)} {record.levelname.lower()} {record.name} {message}{request}"
+        traceback = self.formatException(record.exc_info).splitlines() if record.exc_info else []
+        return "\n".join([line, *(INDENT + text.translate(CONTROL) for text in traceback)])
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            **_fields(record),
+        }
+        if id := request_id.get():
+            line["request"] = id
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)  # as ASCII, because Unicode has other line breaks, such as U+2028
+
+
+def _time(record: logging.LogRecord) -> str:
+    return iso(int(record.created * 1000))
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """The event and its values. A message in any other form counts as an event without values."""
+    args = record.args if isinstance(record.args, tuple) else ()
+    keys = KEY.findall(str(record.msg))
+    if not args or len(keys) != len(args):
+        return {"event": record.getMessage()}
+    return {"event": event_of(record), **dict(zip(keys, args, strict=True))}
+
+
+def event_of(record: logging.LogRecord) -> str:
+    return str(record.msg).partition(" ")[0]
+
+
+def configure(level: str, style: str) -> None:
+    """Write the package's log to standard error. Called by the server and the command line, not by `create_app`."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if style == "json" else TextLines())
+    package = logging.getLogger("koyjabo")
+    package.handlers = [handler]
+    package.propagate = False
+    package.setLevel(level)
+
+
+class ErrorCounter(logging.Handler):
+    """Counts ERROR lines by event."""
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._count = count
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._count(event_of(record))
+
+
+def count_errors(count: Callable[[str], None]) -> None:
+    """Call `count` with the event of every ERROR line. The server calls this after `configure`."""
+    logging.getLogger("koyjabo").addHandler(ErrorCounter(count))
+
+
+def print_to_operator(sentence: str) -> None:
+    """Write a sentence to standard error for the operator, outside the log."""
+    with suppress(OSError):
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()

@@ -1,0 +1,217 @@
+"""Counters and histograms for Prometheus, all defined here (a test compares them with docs/operations.md).
+
+prometheus-client stores them in files that the server's workers share. Each file is named after the worker's place (0,
+1, …), not its pid, so that a replacement worker continues the counts and files do not pile up. Current values are in
+`gauges`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+    values,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from koyjabo.base.cluster.workers import SOCKET_KINDS
+from koyjabo.base.observability.gauges import GAUGES, Gauges
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+disable_created_metrics()  # type: ignore[no-untyped-call]  # shared files do not support them either
+
+MESSAGES = ("visitor_update", "visitor_count", "visitor_joined", "visitor_left", "dashboard_update", "analytics_update")
+CLIENT_MESSAGES = ("ping", "request_count", "join", "leave")
+WEBHOOK_RESULTS = ("delivered", "failed", "dead")
+DROPPED_KINDS = ("attended_time", "inputs", "too_many_of_a_visitor", "unmatched_visits")
+"""What may be dropped because too much of it is waiting."""
+
+OTHER = "other"
+KIND, MOST_KINDS = re.compile(r"\w{1,50}", re.ASCII), 200
+"""The pattern for error kinds, and their maximum number. Further kinds count as `other`, because libraries may log
+anything, and the counters must fit into their file (see `koyjabo.server.process.metrics_folder`).
+"""
+
+LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+VISITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+DURATION_S = (1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
+
+
+def shared_folder() -> str | None:
+    """The folder for the counters of all workers on a server. Without one, each process reports only its own
+    counters.
+    """
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+
+
+def worker_place() -> str | None:
+    """This worker's place among the server's workers: 0, 1, …; None under another WSGI server."""
+    return os.environ.get("KOYJABO_WORKER")
+
+
+class Metric(NamedTuple):
+    """The definition of a counter, or of a histogram if it has buckets."""
+
+    name: str  # without prometheus-client's `_total`
+    meaning: str
+    label: str | None = None
+    buckets: tuple[float, ...] = ()
+
+
+OPENED = Metric("koyjabo_connections_opened", "sockets that were opened", "kind")
+DURATION = Metric("koyjabo_connection_duration_seconds", "how long sockets stayed open", None, DURATION_S)
+RECONNECTIONS = Metric(
+    "koyjabo_reconnections", "sockets opened by clients that lost a connection less than a minute earlier"
+)
+SENT = Metric("koyjabo_messages_sent", "messages written to sockets, by event", "type")
+RECEIVED = Metric("koyjabo_messages_received", "messages received from sockets", "type")
+ERRORS = Metric("koyjabo_errors", "errors, by error code, refusal reason or log line", "kind")
+COMMIT = Metric(
+    "koyjabo_commit_seconds",
+    "time from a visit's request to its commit, for the first visit in each batch",
+    None,
+    LATENCY_S,
+)
+BATCH = Metric("koyjabo_commit_visits", "visits per commit; the sum is the number of visits", None, VISITS)
+DELIVERY = Metric(
+    "koyjabo_commit_to_client_seconds",
+    "time from a visit's commit until it is written to the worker's last socket",
+    None,
+    LATENCY_S,
+)
+ROLLBACKS = Metric("koyjabo_ledger_rollbacks", "times the database was found to be rolled back")
+WEBHOOKS = Metric("koyjabo_webhook_attempts", "webhook delivery attempts; `dead` means given up", "result")
+WEBHOOKS_DROPPED = Metric(
+    "koyjabo_webhook_deliveries_dropped", "webhook deliveries dropped because too many were waiting"
+)
+DROPPED = Metric(
+    "koyjabo_dropped", "what was dropped because too much was waiting, from the address with the most", "kind"
+)
+ATTENDANCE = Metric(
+    "koyjabo_attendance_write_seconds", "time of each transaction that writes attended time", None, LATENCY_S
+)
+ATTENDANCE_ROWS = Metric("koyjabo_attendance_rows", "visits whose attended time was written")
+CONNECTIONS = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS)
+COUNTED = (
+    *(*CONNECTIONS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, WEBHOOKS_DROPPED, DROPPED),
+    *(ATTENDANCE, ATTENDANCE_ROWS),
+)
+
+
+class Metrics:
+    """The counters and histograms of one application. `text` also contains the other workers' values."""
+
+    def __init__(self, gauges: Gauges) -> None:
+        self._folder, place = shared_folder(), worker_place()
+        is_shared = self._folder and place
+        values.ValueClass = values.MultiProcessValue(lambda: place) if is_shared else values.MutexValue  # type: ignore[no-untyped-call]
+        self._own = CollectorRegistry()
+        self._now = CollectorRegistry()
+        self._now.register(gauges)
+        self._by_label: dict[str, dict[str, Counter]] = {
+            OPENED.name: self._counters(OPENED, SOCKET_KINDS),
+            SENT.name: self._counters(SENT, (*MESSAGES, OTHER)),
+            RECEIVED.name: self._counters(RECEIVED, (*CLIENT_MESSAGES, OTHER)),
+            WEBHOOKS.name: self._counters(WEBHOOKS, WEBHOOK_RESULTS),
+            DROPPED.name: self._counters(DROPPED, DROPPED_KINDS),
+        }
+        self._errors = Counter(ERRORS.name, ERRORS.meaning, ["kind"], registry=self._own)
+        self._kinds: set[str] = set()
+        self._reconnections = Counter(RECONNECTIONS.name, RECONNECTIONS.meaning, registry=self._own)
+        self._rollbacks = Counter(ROLLBACKS.name, ROLLBACKS.meaning, registry=self._own)
+        self._webhooks_dropped = Counter(WEBHOOKS_DROPPED.name, WEBHOOKS_DROPPED.meaning, registry=self._own)
+        self._attendance_rows = Counter(ATTENDANCE_ROWS.name, ATTENDANCE_ROWS.meaning, registry=self._own)
+        self._duration, self._commit, self._batch, self._delivery, self._attendance = (
+            Histogram(metric.name, metric.meaning, buckets=metric.buckets, registry=self._own)
+            for metric in (DURATION, COMMIT, BATCH, DELIVERY, ATTENDANCE)
+        )
+
+    def _counters(self, counted: Metric, known: tuple[str, ...]) -> dict[str, Counter]:
+        """Create a counter for each known label in advance, so that counting needs no lookup and Prometheus sees
+        zeros.
+        """
+        counter = Counter(counted.name, counted.meaning, [str(counted.label)], registry=self._own)
+        return {label: counter.labels(label) for label in known}
+
+    def opened(self, kind: str, is_reconnection: bool) -> None:
+        self._by_label[OPENED.name][kind].inc()
+        if is_reconnection:
+            self.reconnected()
+
+    def reconnected(self) -> None:
+        self._reconnections.inc()
+
+    def closed(self, duration_s: float) -> None:
+        self._duration.observe(duration_s)
+
+    def sent(self, event: str, clients: int) -> None:
+        """Count one event that was sent to `clients` clients."""
+        self._count(SENT, event, clients)
+
+    def delivered(self, seconds: float) -> None:
+        self._delivery.observe(seconds)
+
+    def received(self, kind: str) -> None:
+        self._count(RECEIVED, kind, 1)
+
+    def committed(self, visits: int, seconds: float) -> None:
+        self._batch.observe(visits)
+        self._commit.observe(seconds)
+
+    def attended(self, visits: int, seconds: float) -> None:
+        self._attendance_rows.inc(visits)
+        self._attendance.observe(seconds)
+
+    def rolled_back(self) -> None:
+        self._rollbacks.inc()
+
+    def webhook_attempt(self, result: str) -> None:
+        """Count a webhook delivery attempt. `result` is one of WEBHOOK_RESULTS."""
+        self._by_label[WEBHOOKS.name][result].inc()
+
+    def webhook_dropped(self, deliveries: int) -> None:
+        self._webhooks_dropped.inc(deliveries)
+
+    def dropped(self, kind: str, number: int) -> None:
+        """Count what was dropped. `kind` is one of DROPPED_KINDS."""
+        self._by_label[DROPPED.name][kind].inc(number)
+
+    def error(self, kind: str) -> None:
+        if kind not in self._kinds:
+            if len(self._kinds) < MOST_KINDS and KIND.fullmatch(kind):
+                self._kinds.add(kind)
+            else:
+                kind = OTHER
+        self._errors.labels(kind).inc()
+
+    def text(self) -> bytes:
+        """The metrics of all workers in Prometheus format. If their folder has been removed, only this worker's
+        metrics.
+        """
+        counted = self._own
+        if self._folder and Path(self._folder).is_dir():
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted, self._folder)  # type: ignore[no-untyped-call]
+        return generate_latest(counted) + generate_latest(self._now)
+
+    def _count(self, counted: Metric, label: str, by: int) -> None:
+        counters = self._by_label[counted.name]
+        counters.get(label, counters[OTHER]).inc(by)
+
+
+def all_names() -> list[tuple[str, str, str]]:
+    """Every metric's name as scraped, its label and its meaning."""
+    counted = [
+        (metric.name if metric.buckets else f"{metric.name}_total", metric.label, metric.meaning) for metric in COUNTED
+    ]
+    return [
+        (name, label or "", why) for name, label, why in [*counted, *((g.name, g.label, g.meaning) for g in GAUGES)]
+    ]

@@ -1,0 +1,51 @@
+"""The services for metrics and logs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.observability.dropped import Dropped
+from koyjabo.base.observability.gauges import Gauges, Values
+from koyjabo.base.observability.metrics import Metrics, shared_folder, worker_place
+from koyjabo.base.observability.socket_log import Reconnections, SocketLog
+
+
+@dataclass(frozen=True, slots=True)
+class ObservabilityServices:
+    metrics: Metrics
+    dropped: Dropped
+    socket_log: SocketLog
+    lag_s: Callable[[], float]  # the last measured event loop lag
+    redis_responds: Callable[[], bool] | None  # whether Redis responded to the last call; None without Redis
+    publish: Callable[[], None]  # measures the lag and writes the gauges
+
+
+class Lag:
+    """Measures the event loop's lag: how late a call that is due every `interval_s` runs."""
+
+    def __init__(self, interval_s: float) -> None:
+        self.seconds = 0.0
+        self._interval_s = interval_s
+        self._due: float | None = None  # monotonic s; None before the first call
+
+    def measure(self) -> None:
+        now = time.monotonic()
+        self.seconds = max(0.0, now - self._due) if self._due is not None else 0.0
+        self._due = now + self._interval_s
+
+
+def build(base: Base, interval_s: float, values: Callable[[], Values]) -> ObservabilityServices:
+    """Build the services. `values` returns the gauges' current values. `publish` is called every `interval_s`."""
+    lag, gauges = Lag(interval_s), Gauges(shared_folder(), worker_place(), values)
+    metrics = Metrics(gauges)
+    socket_log = SocketLog(metrics, Reconnections(shared_folder(), base.settings.secret_key))
+
+    def publish() -> None:
+        lag.measure()
+        gauges.write()
+
+    dropped, responds = Dropped(base.clock, metrics), base.cluster.redis_responds
+    return ObservabilityServices(metrics, dropped, socket_log, lambda: lag.seconds, responds, publish)

@@ -1,0 +1,143 @@
+"""Records what happens on this worker's sockets, in the log and in the metrics.
+
+The logger `koyjabo.websockets` writes four kinds of lines: sockets opened and closed, failed authentication, broadcasts
+(at DEBUG, up to twenty a second in each room), and errors. Lines contain no personal data. Each address gets only a few
+lines a minute, so that a client that keeps reconnecting does not fill the disk. The metrics count everything.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import time
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+from struct import Struct
+
+from koyjabo.base.core.socket_errors import CLEAN_CLOSES, GOING_AWAY
+from koyjabo.base.network.rate_limiter import Rate
+from koyjabo.base.observability.metrics import Metrics
+
+ENTRIES = 65_536
+WITHIN_S = 60
+ENTRY = Struct("<I")
+SIZE = ENTRIES * ENTRY.size
+
+
+class Reconnections:
+    """Recognises clients that return within a minute of losing their connection, on any worker of this server.
+
+    Workers share one table of times (s) in `folder`. Without a folder or disk space, each process has its own table. A
+    keyed hash of the client's id selects the entry, so the table identifies no one. Clients with the same entry are
+    mistaken for each other: one in sixty, if a thousand connections are lost in a minute.
+    """
+
+    def __init__(self, folder: str | None, secret: str) -> None:
+        self._key = blake2b(secret.encode()).digest()
+        self._table = _shared(folder) or mmap.mmap(-1, SIZE)
+
+    def lost(self, who: str) -> None:
+        """Record that `who` has just lost a connection."""
+        ENTRY.pack_into(self._table, self._offset(who), int(time.time()))
+
+    def is_back(self, who: str) -> bool:
+        """Whether `who` lost a connection less than WITHIN_S ago. Clears the entry, so that further sockets count as
+        new.
+        """
+        offset = self._offset(who)
+        lost_s: int
+        (lost_s,) = ENTRY.unpack_from(self._table, offset)
+        ENTRY.pack_into(self._table, offset, 0)
+        return time.time() - lost_s < WITHIN_S
+
+    def _offset(self, who: str) -> int:
+        """An entry's offset, bytes."""
+        digest = blake2b(who.encode(), digest_size=4, key=self._key).digest()
+        return int.from_bytes(digest) % ENTRIES * ENTRY.size
+
+
+def _shared(folder: str | None) -> mmap.mmap | None:
+    """The table that the server's workers share, or None. Its disk space is reserved in advance, because writing to a
+    page without disk space would kill the process (SIGBUS).
+    """
+    if folder is None:
+        return None
+    try:
+        with (Path(folder) / "comebacks").open("a+b") as file:
+            file.write(bytes(max(0, SIZE - file.tell())))  # reserves the space, unlike `truncate`
+            file.flush()
+            return mmap.mmap(file.fileno(), SIZE)
+    except OSError:
+        return None
+
+
+log = logging.getLogger("koyjabo.websockets")
+
+NOWHERE = "-"
+"""The community in log lines about sockets that have none."""
+
+MOST_LINES = 3
+"""Maximum number of lines per address per minute, counted separately for opened, closed and refused sockets."""
+
+BROADCAST = "broadcast room=%s type=%s clients=%d bytes=%d ms=%.1f revision=%s"
+COMMIT_EVENT = "visitor_update"
+"""The only event whose revision is the time of a commit, ms."""
+
+
+class SocketLog:
+    def __init__(self, metrics: Metrics, reconnections: Reconnections) -> None:
+        self._metrics = metrics
+        self._reconnections = reconnections
+        self._lines = Rate(MOST_LINES)
+        self.caused_by_visits: Callable[[str], bool] = lambda room: False
+        """Whether the event that a room has just sent was caused by visits. Only such events have a commit."""
+
+    def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:
+        """Record a socket that was opened and admitted. `who` is its user or visitor, if known. `address` is its
+        `limit_key` in all methods.
+        """
+        is_back = who is not None and self._reconnections.is_back(who)
+        self._metrics.opened(kind, is_back)
+        if self._has_line(address, "opened"):
+            log.info("socket_opened kind=%s community=%s reconnection=%s", kind, community, is_back)
+
+    def named(self, who: str) -> None:
+        """Record that a socket has named its visitor after being opened. The visitor may have reconnected."""
+        if self._reconnections.is_back(who):
+            self._metrics.reconnected()
+
+    def refused(self, kind: str, address: str, community: str, code: int | str, why: str) -> None:
+        """Record a refused socket or join. `why` is a code from `koyjabo.base.core.errors` or a word in the
+        same style.
+        """
+        self._metrics.error(f"socket_{why}")
+        if self._has_line(address, "refused"):
+            log.info("socket_refused kind=%s community=%s code=%s why=%s", kind, community, code, why)
+
+    def closed(
+        self, kind: str, address: str, code: int, duration_s: float, community: str = NOWHERE, who: str | None = None
+    ) -> None:
+        """Record the end of an admitted socket, with the client's close code."""
+        if who is not None and code not in CLEAN_CLOSES and code != GOING_AWAY:
+            self._reconnections.lost(who)
+        self._metrics.closed(duration_s)
+        if self._has_line(address, "closed"):
+            log.info("socket_closed kind=%s community=%s code=%d duration_s=%.1f", kind, community, code, duration_s)
+
+    def received(self, kind: str) -> None:
+        self._metrics.received(kind)
+
+    def sent(self, room: str, event: str, clients: int, size: int, revision: int | None, took_s: float) -> None:
+        """Record an event sent to all clients of a room on this worker: `size` bytes to each, in `took_s` seconds."""
+        self._metrics.sent(event, clients)
+        if event == COMMIT_EVENT and revision is not None and self.caused_by_visits(room):
+            self._metrics.delivered(max(0.0, time.time() - revision / 1000))
+        log.debug(BROADCAST, room, event, clients, size, took_s * 1000, revision)
+
+    def sent_to_one(self, event: str) -> None:
+        """Record that a room's current value was sent to one member."""
+        self._metrics.sent(event, 1)
+
+    def _has_line(self, address: str, event: str) -> bool:
+        return not address or not self._lines.use_address(address, event).is_exceeded

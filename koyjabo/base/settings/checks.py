@@ -1,0 +1,165 @@
+"""Checks settings. Each check returns the value to use, or raises ValueError with a description of valid values."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from koyjabo.base.network import origins
+from koyjabo.base.settings import smtp_url
+
+SHORTEST_TOKEN = 16
+NO_TOTALS = "none"
+LARGEST_TOTAL = 10**15
+TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+
+
+def upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def ip_address(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("should be an IP address, such as 127.0.0.1, 0.0.0.0 or ::") from None
+
+
+def absolute_path(value: str) -> str:
+    if not Path(value).is_absolute():
+        raise ValueError("should be an absolute path")
+    return value
+
+
+def zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, LookupError):
+        raise ValueError("is not a time zone; use an IANA name such as Asia/Dhaka") from None
+    return value
+
+
+def origin_list(value: str) -> str:
+    normal = [origins.normal(part) for part in value.split(",") if part.strip()]
+    if None in normal:
+        raise ValueError("should be comma-separated origins such as https://app.example.com, without paths")
+    return ",".join(str(origin) for origin in normal)
+
+
+def network_list(value: str) -> str:
+    try:
+        networks = [ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip()]
+    except ValueError:
+        raise ValueError("should be comma-separated networks such as 10.0.0.0/8 or fd00::/8") from None
+    return ",".join(map(str, networks))
+
+
+def address_list(value: str) -> str:
+    """Convert addresses and networks to networks. IPv4 addresses written as IPv6 addresses become IPv4 addresses."""
+    try:
+        return ",".join(str(_network(part.strip())) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise ValueError(
+            "should be comma-separated addresses such as 203.0.113.7 and networks such as 2001:db8::/32 "
+            "(not 2001:db8::1/32)"
+        ) from None
+
+
+def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    network = ipaddress.ip_network(value)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    return ipaddress.ip_network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
+
+
+def origin(value: str) -> str:
+    normal = origins.normal(value.removesuffix("/"))
+    if normal is None:
+        raise ValueError("should be an origin such as https://live.example.com, without a path")
+    return normal
+
+
+def url(example: str) -> Callable[[str], str]:
+    """A check for absolute http or https URLs without a password."""
+
+    def checked(value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            is_url = False
+        if not is_url or "@" in parts.netloc or not value.isascii() or " " in value:
+            raise ValueError(f"should be a URL such as {example}")
+        return value
+
+    return checked
+
+
+def totals(value: str) -> str:
+    """Comma-separated numbers, or NO_TOTALS."""
+    written = [part.strip() for part in value.split(",")]
+    if written == [NO_TOTALS]:
+        return NO_TOTALS
+    if not all(part.isascii() and part.isdigit() and 0 < int(part) <= LARGEST_TOTAL for part in written):
+        raise ValueError("should be comma-separated numbers such as 1000,5000,10000, or none")
+    return ",".join(written)
+
+
+def time_of_day(value: str) -> str:
+    if not TIME_OF_DAY.fullmatch(value):
+        raise ValueError("should be a time of day such as 03:30")
+    return value
+
+
+def claim_and_value(value: str) -> str:
+    claim, _, expected = value.partition(":")
+    if not claim.strip() or not expected.strip():
+        raise ValueError("should be a claim and its value, such as groups:ops")
+    return f"{claim.strip()}:{expected.strip()}"
+
+
+def smtp_server(value: str) -> str:
+    smtp_url.parse(value)
+    return value
+
+
+def token(value: str) -> str:
+    if len(value) < SHORTEST_TOKEN:
+        raise ValueError(f"should have at least {SHORTEST_TOKEN} characters")
+    return value
+
+
+PUBLIC_KEYS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+SHARED_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""Minimum length of the secret for each algorithm, bytes (RFC 7518, 3.2)."""
+
+NO_CLAIMS = "none"
+"""Value of AUTH_REQUIRED_CLAIMS if the other system does not mark its access tokens with a claim."""
+
+TOKEN_NAME = re.compile(r"[!-~]{1,200}")
+"""An issuer, an audience, or a claim name."""
+
+
+def token_name(value: str) -> str:
+    if not TOKEN_NAME.fullmatch(value):
+        raise ValueError("should be at most 200 printable ASCII characters, without spaces")
+    return value
+
+
+def token_algorithms(value: str) -> str:
+    names = [part.strip() for part in value.split(",")]
+    if not set(names) <= {*PUBLIC_KEYS, *SHARED_SECRETS}:
+        known = ", ".join((*PUBLIC_KEYS, *SHARED_SECRETS))
+        raise ValueError(f"should be one or more of {known}, separated by commas")
+    return ",".join(dict.fromkeys(names))
+
+
+def required_claims(value: str) -> str:
+    pairs = [part.strip() for part in value.split(",")]
+    if pairs != [NO_CLAIMS] and not all(name and text for name, _, text in (pair.partition(":") for pair in pairs)):
+        raise ValueError("should be comma-separated claims such as token_type:access, or none")
+    return ",".join(pairs)

@@ -1,0 +1,337 @@
+"""All settings, with their purpose and valid values. docs/settings.md lists them; a test compares the two."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from koyjabo.base.core import credential_rules
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.settings import backup_stores, checks, smtp_url
+from koyjabo.base.settings.login_providers import LoginProvider
+from koyjabo.base.settings.smtp_url import SmtpServer
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+
+REMOVED_SETTINGS = (
+    *("STATUS_PAGE", "BACKUP_COMMAND", "LANES"),
+    *("RATE_LIMIT_HEARTBEATS", "RATE_LIMIT_ACTIONS", "RATE_LIMIT_HANDSHAKES"),
+)
+"""Settings of earlier versions. The server prints a warning if one is still set."""
+
+Policy = Literal["none", "admins", "all"]
+"""Values of REQUIRE_TWO_FACTOR: who must use two-step login."""
+
+
+def setting(default: object, meaning: str, ge: int | None = None, le: int | None = None) -> Any:
+    """Define a setting: its default, and its meaning in Markdown. Its name in the environment is the field's, in
+    capitals.
+    """
+    return Field(default, description=meaning, ge=ge, le=le)
+
+
+TokenName = Annotated[str, AfterValidator(checks.token_name)]
+
+
+def requires(policy: Policy, is_admin: bool) -> bool:
+    """Whether an account must use two-step login. `is_admin` says whether it is an admin of the site."""
+    return policy == "all" or (policy == "admins" and is_admin)
+
+
+class Settings(BaseModel):
+    """The operator's settings. Their aliases are the names in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=str.upper)
+
+    environment: Literal["development", "production"] = setting(
+        "development", N_("`production` requires a SECRET_KEY and ignores `.env`; default on Render and Heroku")
+    )
+    host: Annotated[str, AfterValidator(checks.ip_address)] = setting(
+        "0.0.0.0", N_("IP address to listen on; 127.0.0.1 behind a proxy on the same machine")
+    )
+    port: int = setting(8000, N_("TCP port to listen on; 0 picks a free port"), ge=0, le=65535)
+    secret_key: str = setting(
+        "", N_("signs sessions and tokens, at least 32 random characters; generated in development")
+    )
+    secret_key_file: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
+        "", N_("file with the SECRET_KEY, created at the first start; replaces SECRET_KEY")
+    )
+    database_url: str = setting(
+        "", N_("`sqlite:///…` (default: `instance/koyjabo.db`) or `postgresql://…` with one or more hosts")
+    )
+    redis_url: str = setting("", N_("`redis://…` or `redis+sentinel://…`; required for several workers"))
+    web_concurrency: int = setting(1, N_("number of worker processes"), ge=1, le=64)
+    timezone: Annotated[str, AfterValidator(checks.zone)] = setting(
+        "Asia/Dhaka", N_("time zone for counting by day (IANA name); earlier visits stay on their day")
+    )
+    trusted_proxies: int = setting(0, N_("number of your own proxies in `X-Forwarded-For`; 2 on Render"), ge=0, le=10)
+    allowed_origins: Annotated[str, AfterValidator(checks.origin_list)] = setting(
+        "",
+        N_(
+            "other sites whose pages may use accounts through browser cookies, separated by `,`, such as "
+            "`https://app.example.com`"
+        ),
+    )
+    public_url: Annotated[str, AfterValidator(checks.origin)] = setting(
+        "",
+        N_(
+            "public address of this server, such as `https://live.example.com`, for links in emails and for "
+            "passkeys; required with SMTP_URL"
+        ),
+    )
+    app_url: Annotated[str, AfterValidator(checks.url("https://app.example.com"))] = setting(
+        "", N_('address of the app whose visits are counted; the button "Open the app" on the home page leads there')
+    )
+    require_two_factor: Policy = setting(
+        "none", N_("who must use two-step login: `none`, `admins` of the site, or `all`")
+    )
+    oidc_providers: tuple[LoginProvider, ...] = setting(
+        (),
+        N_("names of the OpenID providers people can log in with, such as `google,work` (docs/login-with-others.md)"),
+    )
+    oidc_signup: bool = setting(False, N_("`1` lets people sign up through a provider in OIDC_PROVIDERS"))
+    oidc_admin_claim: Annotated[str, AfterValidator(checks.claim_and_value)] = setting(
+        "", N_("claim and value, such as `groups:ops`, that make an account a site admin at a login through a provider")
+    )
+    oidc_trust_mfa: bool = setting(
+        False, N_("`1` skips two-step login after a login through a provider that has its own")
+    )
+    active_window_seconds: int = setting(
+        300, N_("seconds without a request before a visitor is inactive"), ge=1, le=86400
+    )
+    leave_grace_seconds: int = setting(
+        5, N_("seconds a user has to reconnect before others see them leave"), ge=0, le=300
+    )
+    update_interval_ms: int = setting(
+        50, N_("minimum milliseconds between updates to an open page; 1000 saves most of the traffic"), ge=50, le=60_000
+    )
+    publish_interval_ms: int = setting(
+        10,
+        N_(
+            "minimum milliseconds between a worker's Redis messages about the site or a community; with many "
+            "workers, 250 saves most of the Redis load"
+        ),
+        ge=10,
+        le=5_000,
+    )
+    starting_total: int = setting(
+        0,
+        N_("total of a new database; 4000 continues an older counter, so the first visit is number 4001"),
+        ge=0,
+        le=checks.LARGEST_TOTAL,
+    )
+    retention_days: int = setting(
+        365,
+        N_("days to keep each visit; older visits are rolled up into daily sums at night, and totals stay the same"),
+        ge=1,
+        le=36500,
+    )
+    backup_dir: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
+        "", N_("folder for nightly backups; each is restored and recounted to verify it")
+    )
+    backup_to: Annotated[str, AfterValidator(backup_stores.bucket)] = setting(
+        "",
+        N_(
+            "S3-compatible bucket for nightly backups, which are fetched back and verified: "
+            "`s3://bucket/prefix?endpoint=https://…&region=…`"
+        ),
+    )
+    backup_at: Annotated[str, AfterValidator(checks.time_of_day)] = setting(
+        "03:30", N_("time of the daily backup, in TIMEZONE")
+    )
+    backup_keep: int = setting(14, N_("number of backups to keep in the folder and in the bucket"), ge=1, le=10_000)
+    allow_ephemeral_storage: bool = setting(
+        False, N_("`1` allows a database file on Render although every deploy deletes it")
+    )
+    geoip_database: str = setting(
+        "",
+        N_(
+            "city databases from `make geoip`: files in `instance/` or absolute paths, separated by `:`; if "
+            "empty, visitors are located by country"
+        ),
+    )
+    asn_database: str = setting(
+        "", N_("databases of AS numbers, named as in GEOIP_DATABASE; if empty, a list of the largest hosting networks")
+    )
+    own_addresses: Annotated[str, AfterValidator(checks.address_list)] = setting(
+        "", N_("your own addresses and networks, separated by `,`; reports can leave out their visits")
+    )
+    rate_limit_registrations: int = setting(
+        600,
+        N_(
+            "visits per minute from one address; high because a campus may share one. It also sets heartbeats and "
+            "requests with events (5 times as many), events (50 times) and stored data (500 KB a day for each visit "
+            "per minute). 0 removes all these limits"
+        ),
+        ge=0,
+    )
+    rate_limit_visitor: int = setting(
+        60,
+        N_(
+            "limit per minute for one `visitorId`, separately for visits, heartbeats and requests with events; also "
+            "limits events (10 times as many); 0 for no limit"
+        ),
+        ge=0,
+    )
+    rate_limit_logins: int = setting(
+        60, N_("logins per minute from one address, and half as many sign-ups, 0 for no limit"), ge=0
+    )
+    rate_limit_changes: int = setting(
+        120,
+        N_(
+            "changes of any kind per minute by one account, and half as many new communities, invitations, webhooks "
+            "and webhook tests, 0 for no limit"
+        ),
+        ge=0,
+    )
+    rate_limit_mails: int = setting(
+        500,
+        N_(
+            "maximum emails per day to unconfirmed addresses, such as invitations; 0 means no limit; one IP address "
+            "may trigger a tenth"
+        ),
+        ge=0,
+    )
+    rate_limit_reports: int = setting(
+        600,
+        N_("reports per minute for one account, and separately for share links from one address, 0 for no limit"),
+        ge=0,
+    )
+    rate_limit_keys: int = setting(600, N_("requests per minute with one API key, 0 for no limit"), ge=0)
+    rate_limit_sockets: int = setting(
+        2000,
+        N_(
+            "open sockets from one address in one worker, and 3 times as many opened per minute in all workers; 0 "
+            "removes these limits and the limit per network"
+        ),
+        ge=0,
+    )
+    rate_limit_tabs: int = setting(50, N_("open sockets from one `visitorId` in one worker, 0 for no limit"), ge=0)
+    max_connections: int = setting(
+        20000,
+        N_("open sockets that a worker accepts; one network (/24 or /48) may use a quarter of them"),
+        ge=1,
+        le=1_000_000,
+    )
+    bridges: Literal["", "koyjabo"] = setting(
+        "", N_("`koyjabo` serves the app koyjabo.com in the format it expects (docs/bridges.md)")
+    )
+    auth_jwks_url: Annotated[str, AfterValidator(checks.url("https://auth.example.com/jwks.json"))] = setting(
+        "",
+        N_(
+            "accepts tokens from another system, using the public keys at this URL (docs/integrate.md); "
+            "requires AUTH_ISSUER and AUTH_AUDIENCE"
+        ),
+    )
+    auth_shared_secret: str = setting(
+        "",
+        N_(
+            "accepts tokens from another system that are signed with this secret, at least 32 bytes; requires "
+            "AUTH_REQUIRED_CLAIMS"
+        ),
+    )
+    auth_algorithms: Annotated[str, AfterValidator(checks.token_algorithms)] = setting(
+        "", N_("allowed signature algorithms of these tokens; default `RS256,ES256,EdDSA`, or `HS256` with a secret")
+    )
+    auth_issuer: TokenName = setting("", N_("exact `iss` that these tokens must have"))
+    auth_audience: TokenName = setting("", N_("value that the `aud` of these tokens must be or contain"))
+    auth_user_claim: TokenName = setting("sub", N_("claim with the user's external id (`userRef`)"))
+    auth_name_claim: TokenName = setting("name", N_("claim with the user's name"))
+    auth_communities_claim: TokenName = setting(
+        "communities",
+        N_("claim with the user's roles: an object that maps community refs to `member`, `moderator` or `admin`"),
+    )
+    auth_required_claims: Annotated[str, AfterValidator(checks.required_claims)] = setting(
+        "",
+        N_("claims and values that these tokens must have, separated by `,`, such as `token_type:access`; or `none`"),
+    )
+    smtp_url: Annotated[str, AfterValidator(checks.smtp_server)] = setting(
+        "",
+        N_(
+            "mail server for outgoing emails: `smtp://user:password@host:587?from=Name%20<a@b>` (STARTTLS, "
+            "unless `&tls=off`) or `smtps://…`"
+        ),
+    )
+    admin_email: Annotated[str, AfterValidator(credential_rules.email)] = setting(
+        "", N_("email of the first admin, created at startup if missing; development has a default")
+    )
+    admin_password: Annotated[str, AfterValidator(credential_rules.password)] = setting(
+        "", N_("password of that admin, 8 to 128 characters; ignored once the account exists")
+    )
+    webhook_allow: Annotated[str, AfterValidator(checks.network_list)] = setting(
+        "", N_("private networks that webhooks may call, separated by `,`, such as `10.0.0.0/8`")
+    )
+    bot_policy: Literal["count", "ignore"] = setting(
+        "count", N_("visits by declared crawlers: `count` and flag them, or `ignore` them")
+    )
+    milestones: Annotated[str, AfterValidator(checks.totals)] = setting(
+        "",
+        N_(
+            "totals to celebrate when a visit reaches them, separated by commas, or `none`; if empty, 1, 2.5 and "
+            "5 times each power of 10 from 100 up"
+        ),
+    )
+    honour_privacy_signals: bool = setting(
+        True, N_("`0` ignores the headers `Sec-GPC` and `DNT`; `anonymous` in a request is always respected")
+    )
+    metrics_token: Annotated[str, AfterValidator(checks.token)] = setting(
+        "",
+        N_(
+            "token that Prometheus sends to read `/metrics`, at least 16 characters; if empty, `/metrics` works "
+            "only in development, from the same machine"
+        ),
+    )
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(checks.upper)] = setting(
+        "INFO", N_("`DEBUG` adds a line for each request, visit and broadcast")
+    )
+    log_format: Literal["text", "json"] = setting(
+        "text", N_("`text` for key=value pairs, `json` for one object per line")
+    )
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins in ALLOWED_ORIGINS, as browsers write them."""
+        return self.allowed_origins.split(",") if self.allowed_origins else []
+
+    @property
+    def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of WEBHOOK_ALLOW."""
+        return tuple(map(ip_network, self.webhook_allow.split(","))) if self.webhook_allow else ()
+
+    @property
+    def token_algorithms(self) -> list[str]:
+        """The algorithms in AUTH_ALGORITHMS, or its default."""
+        return (self.auth_algorithms or ("HS256" if self.auth_shared_secret else "RS256,ES256,EdDSA")).split(",")
+
+    @property
+    def smtp(self) -> SmtpServer | None:
+        return smtp_url.parse(self.smtp_url) if self.smtp_url else None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def database(self) -> URL:
+        from sqlalchemy.engine import make_url  # late: the child process that prepares a start rarely needs it
+
+        return make_url(self.database_url)
+
+    @property
+    def geoip_files(self) -> list[Path]:
+        return [Path(name) for name in self.geoip_database.split(os.pathsep) if name]
+
+    @property
+    def asn_files(self) -> list[Path]:
+        return [Path(name) for name in self.asn_database.split(os.pathsep) if name]
+
+    @property
+    def own_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(map(ip_network, self.own_addresses.split(","))) if self.own_addresses else ()

@@ -1,0 +1,50 @@
+"""POST /api/visitor/heartbeat: keep a visitor active, and count the time since their previous heartbeat."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from pydantic import Field
+
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.schemas.requests import REFUSALS
+from koyjabo.counting.services import CountingServices
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.fast_path.request_context import RequestContext, fast_path
+from koyjabo.web.http.responses import PlainResponse
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import Flag, OptionalFlag, VisitId, VisitorId
+
+
+class HeartbeatBody(Body):
+    visitorId: VisitorId
+    anonymous: OptionalFlag = Field(False, description="the visit was registered as anonymous")
+    visible: Flag = Field(True, description="the page is visible")
+    visitId: VisitId = Field(None, description="the visit that the time belongs to; default: the visitor's latest")
+    acted: Flag = Field(False, description="there was pointer, wheel, touch or keyboard input")
+
+
+@bp.post("/visitor/heartbeat")
+@describe(
+    "Keep a visitor active", {204: None, 404: "this visitor has not registered a visit", **REFUSALS}, body=HeartbeatBody
+)
+@fast_path
+def heartbeat(context: RequestContext) -> PlainResponse:
+    """Keep a visitor active, and count up to 60 s since their previous heartbeat, if the page was visible then. Returns
+    204, or 404 for a visitor without a registered visit.
+    """
+    context.count_address("heartbeats")
+    body, counting = context.body(HeartbeatBody), context.services[CountingServices]
+    context.count_visitor("heartbeats", body.visitorId)
+    is_anonymous = counting.anonymity.is_asked(context.environ, body.anonymous)
+    place = context.services[NetworkServices].places.locate(
+        context.environ.get("REMOTE_ADDR"), has_city=not is_anonymous
+    )
+    key = body.visitorId, body.visitId
+    visitor_id, visit_id = counting.anonymity.key_of(*key) if is_anonymous else key
+    counting.visits.keep_active(visitor_id, place)
+    address = context.usage.address or ""
+    context.services[AttendanceWriter].beat(visitor_id, visit_id, body.visible, body.acted, address)
+    return PlainResponse(HTTPStatus.NO_CONTENT, [])

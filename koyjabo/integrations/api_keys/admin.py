@@ -1,0 +1,122 @@
+"""The panel's pages for API keys: list, create, rotate and revoke."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, url_for
+from flask_babel import gettext as _
+
+from koyjabo.base.core.clock import Days
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import CommunityIds
+from koyjabo.communities.ui import all_choices
+from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys, NewKey
+from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.pages import management
+from koyjabo.web.pages.flash import done
+from koyjabo.web.panel.pages import me, page
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import Name, Text, TypedDay
+
+WORDS = {
+    "stats:read": N_("Read the numbers of communities"),
+    "reports:read": N_("Read reports"),
+    "presence:read": N_("Read who is online"),
+    "visits:write": N_("Count visits"),
+    "communities:manage": N_("Manage communities and members"),
+    "broadcast": N_("Send messages to communities"),
+    "webhooks:manage": N_("Manage webhooks"),
+}
+"""Labels for the scopes, describing what each one allows."""
+
+GRACES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
+"""How long the previous secret can stay valid, s, with labels."""
+
+
+def _field(scope: str) -> str:
+    return scope.replace(":", "_")
+
+
+class KeyFormBody(Body):
+    """The form for a new key. `until` is the last day it is valid. Each scope has a checkbox."""
+
+    name: Name
+    community: Text = None
+    until: TypedDay = None
+    stats_read: bool = False
+    reports_read: bool = False
+    presence_read: bool = False
+    visits_write: bool = False
+    communities_manage: bool = False
+    broadcast: bool = False
+    webhooks_manage: bool = False
+
+    def key(self) -> NewKey:
+        """The new key. Raises InvalidInput."""
+        _began, expires_ms = current().clock.range_ms(Days(None, self.until))
+        scopes = tuple(scope for scope in SCOPES if getattr(self, _field(scope)))
+        community_id = current()[CommunityIds].resolve(self.community) if self.community else None
+        return NewKey(self.name, scopes, community_id, expires_ms)
+
+
+class GraceFormBody(Body):
+    grace_s: int = 0
+
+
+@bp.get("/keys")
+def keys() -> Response:
+    return page("api_keys/keys", found=current()[ApiKeys].all(me()), now_ms=current().clock.now_ms(), words=WORDS)
+
+
+@bp.get("/keys/new")
+def new_key() -> Response:
+    return _creation(_form())
+
+
+@bp.post("/keys/new")
+def create_key() -> Response:
+    """Create a key and show it once. It is not stored."""
+    form = _form()
+    made = management.carry_out(form, lambda body: current()[ApiKeys].create(me(), body.key()))
+    return _creation(form) if made is None else _show(form, made=made)
+
+
+@bp.get("/keys/<key_id>/rotate")
+def ask_rotation(key_id: str) -> Response:
+    return _show(Form(GraceFormBody), key=current()[ApiKeys].find(me(), key_id))
+
+
+@bp.post("/keys/<key_id>/rotate")
+def rotate_key(key_id: str) -> Response:
+    """Rotate a key and show it once. It is not stored."""
+    key, form = current()[ApiKeys].find(me(), key_id), Form(GraceFormBody)
+    made = management.carry_out(form, lambda body: current()[ApiKeys].rotate(me(), key.id, body.grace_s))
+    return _show(form, key=key, made=made)
+
+
+@bp.post("/keys/<key_id>/revoke")
+def revoke_key(key_id: str) -> Response:
+    """Revoke a key after confirmation. Raises Unconfirmed, UnknownKey."""
+    key = current()[ApiKeys].find(me(), key_id)
+    effect = _("Programs that use this key are refused from now on. This cannot be undone.")
+    management.ask(_("Revoke the key %(name)s?", name=key.name), effect, _("Revoke"), url_for("admin.keys"))
+    revoked = current()[ApiKeys].revoke(me(), key.id)
+    return done("key_revoked", "admin.keys", revoked.name)
+
+
+def _form() -> Form[KeyFormBody]:
+    return Form(KeyFormBody, flags=tuple(map(_field, SCOPES)))
+
+
+def _creation(form: Form[KeyFormBody]) -> Response:
+    return _show(form, communities=all_choices())
+
+
+def _show(form: Form[Any], **values: Any) -> Response:
+    """Show the form or, with `made`, the new key and its text."""
+    boxes = [(_field(scope), scope, words) for scope, words in WORDS.items()]
+    graces = [(seconds, _(label)) for seconds, label in GRACES]
+    return page("api_keys/keys", management.status(form), form=form, boxes=boxes, graces=graces, **values)

@@ -1,0 +1,217 @@
+"""Sends due deliveries, each at least once. Only one worker of all servers sends, with one attempt at a time per
+endpoint, so a slow endpoint only delays itself.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Any
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.throttle import Throttle
+from koyjabo.base.jobs.claims import LeasedTasks
+from koyjabo.base.models import Webhook
+from koyjabo.base.observability.metrics import Metrics
+from koyjabo.base.outbound.messages import OutboundError
+from koyjabo.integrations.webhooks import delivery_queries, formats, queries, security
+from koyjabo.integrations.webhooks.delivery_queries import LEASE, DeliveryAttempt, DeliveryBatch, DueDelivery, Marked
+from koyjabo.integrations.webhooks.messages import Occurrence
+from koyjabo.integrations.webhooks.queries import Endpoint
+from koyjabo.integrations.webhooks.security import UrlRules, WebhookSealer, without_url
+from koyjabo.people.mail.outbox import MailOutbox
+
+log = logging.getLogger(__name__)
+
+POLL_S = 1.0
+"""Seconds between calls to `tick`."""
+
+UNMARKED, UNMARKED_MS = 10, 500
+"""Number of attempts that are stored together, and how long the first of them may wait, ms. If a worker is killed, up
+to this many attempts are repeated.
+"""
+
+REST_S = 0.005
+"""Pause after each attempt, s, so that ten thousand deliveries to a fast endpoint leave time for visits."""
+
+RESPONSE_LENGTH = 300
+"""Maximum number of characters kept from a response."""
+
+MAIL = "webhook"
+"""Kind of the email about a disabled webhook."""
+
+UNREADABLE, UNREADABLE_URL = "secret", "url"
+"""Status if the secret or the URL was sealed with another SECRET_KEY."""
+
+UNWRITABLE = "error"
+"""Status if an event cannot be written in the webhook's format."""
+
+
+class Sender:
+    """Sends deliveries. Call `tick` every POLL_S."""
+
+    def __init__(
+        self,
+        base: tuple[DatabaseExecutor, Clock, Runtime],
+        urls: UrlRules,
+        sealer: WebhookSealer,
+        mails: MailOutbox,
+        metrics: Metrics,
+        public_url: str,
+    ) -> None:
+        self._database, self._clock, _ = base
+        self._urls = urls
+        self._sealer = sealer
+        self._mails = mails
+        self._metrics = metrics
+        self._throttle = Throttle(self._database)
+        self._public_url = public_url
+        self._tasks = LeasedTasks(*base, LEASE, "webhooks_interrupted", "webhook_work_failed")
+        self._is_closed = False
+
+    def tick(self) -> None:
+        """Create deliveries for new events, and start sending due ones, with one task per endpoint."""
+        with suppress(LedgerUnavailable):  # the next tick tries again
+            result = self._database.read(delivery_queries.poll, self._tasks.worker, self._clock.now_ms())
+            if result.has_clear_urls:
+                self._sealer.seal_urls()
+            if result.is_free and not self._is_closed:
+                self._drop_oldest(result.over)
+                self._start(result.due)
+                if result.has_new:
+                    self._dispatch()
+
+    def close(self) -> None:
+        """Let another worker send at once. Does not wait for attempts."""
+        self._is_closed = True
+        self._tasks.release()
+
+    def _dispatch(self) -> None:
+        has_more = True
+        while has_more and not self._is_closed:
+            dispatch = (delivery_queries.dispatch, self._tasks.holder(), self._clock.now_ms())
+            got, has_more = self._throttle.do(*dispatch)
+            self._drop_oldest(self._database.read(delivery_queries.over_limit, got) if got else ())
+            self._start(got)
+
+    def _drop_oldest(self, webhook_ids: Iterable[str]) -> None:
+        for webhook_id in webhook_ids:
+            newest = self._database.read(delivery_queries.newest_over, webhook_id)
+            throttle, number, has_more = Throttle(self._database), 0, newest is not None
+            while has_more:
+                drop = (delivery_queries.drop_oldest, webhook_id, newest, self._clock.now_ms())
+                dropped, has_more = throttle.do(*drop)
+                number += dropped
+            if number:  # no other worker has dropped them
+                self._metrics.webhook_dropped(number)
+                log.warning("webhook_deliveries_dropped webhook=%s number=%d", webhook_id, number)
+
+    def _start(self, webhook_ids: Iterable[str]) -> None:
+        for webhook_id in webhook_ids:
+            self._tasks.start(webhook_id, partial(self._send_all, webhook_id))
+
+    def _send_all(self, webhook_id: str) -> None:
+        """Send all due deliveries to one endpoint. Raises LedgerUnavailable."""
+        while not self._is_closed:
+            now_ms = self._clock.now_ms()
+            batch = self._database.write(delivery_queries.take, self._tasks.holder(), webhook_id, now_ms)
+            if batch is None or not batch.sealed_url or not self._send(webhook_id, batch):
+                return
+
+    def _send(self, webhook_id: str, batch: DeliveryBatch) -> bool:
+        """Send a batch. Returns whether to continue: only with the lease, and while the webhook is enabled. The
+        webhook's URL may have changed.
+        """
+        made: list[DeliveryAttempt] = []
+        for due in batch.due:
+            made.append(self._attempt(webhook_id, batch, due))
+            time.sleep(REST_S)
+            if len(made) >= UNMARKED or self._clock.now_ms() - made[0].at_ms >= UNMARKED_MS or due is batch.due[-1]:
+                sealed_url = self._mark(webhook_id, made).sealed_url
+                if sealed_url != batch.sealed_url or self._is_closed:
+                    return sealed_url is not None
+                made = []
+        return True
+
+    def _mark(self, webhook_id: str, made: list[DeliveryAttempt]) -> Marked:
+        now_ms = self._clock.now_ms()
+        mark = (delivery_queries.mark, self._tasks.holder(), webhook_id, made, now_ms)
+        marked: Marked = self._database.write(*mark, self._mail_admins)
+        for attempt in made:
+            self._metrics.webhook_attempt("delivered" if attempt.is_delivered else "failed")
+        for _ in range(marked.died):
+            self._metrics.webhook_attempt("dead")
+        if marked.disabled:
+            log.warning("webhook_disabled reason=%s host=%s", marked.disabled.disabled_reason, marked.disabled.host)
+            Throttle(self._database).repeat(queries.give_up, webhook_id, now_ms)
+        return marked
+
+    def _mail_admins(self, session: Any, webhook: Endpoint) -> None:
+        """Email the site's admins that a webhook was disabled. The email names only the host, because the URL may
+        contain tokens.
+        """
+        data: dict[str, Any] = {"host": webhook.host, "community": webhook.community, "path": "/admin/webhooks"}
+        for admin in queries.recipients(session):
+            to = (MAIL, admin.email, admin.language)
+            queued_email = self._mails.email(*to, reason=webhook.disabled_reason, **data)
+            if queued_email is not None:
+                queued_email.store(session)
+
+    def _attempt(self, webhook_id: str, batch: DeliveryBatch, due: DueDelivery) -> DeliveryAttempt:
+        at_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()
+
+        def made(
+            status: str, response: str = "", is_delivered: bool = False, retry_after_ms: int = 0
+        ) -> DeliveryAttempt:
+            took_ms = self._clock.elapsed_ms() - began_ms
+            return DeliveryAttempt(due.n, at_ms, status, took_ms, response, is_delivered, retry_after_ms)
+
+        keys, url = self._keys(batch.webhook, at_ms), self._sealer.open_url(batch.sealed_url, webhook_id)
+        if url is None:
+            return made(UNREADABLE_URL)
+        if not keys:
+            return made(UNREADABLE)
+        try:
+            event = Occurrence(due.type, due.at_ms, due.scope, due.community, json.loads(due.data))
+            written = formats.write(batch.webhook.format, url, event, self._public_url)
+            signed = security.signature_headers(keys, due.event_id, at_ms // 1000, written.body)
+            response = self._urls.post(url, {**written.headers, **signed}, written.body)
+        except OutboundError as error:
+            return made(str(error.kind), error.reason[:RESPONSE_LENGTH])
+        except Exception:  # such as an event from a newer version; later events must still be sent
+            log.exception("webhook_attempt_failed type=%s", due.type)
+            return made(UNWRITABLE)
+        text = without_url(response.body.decode("utf-8", "replace").replace("\0", ""), url)[:RESPONSE_LENGTH]
+        is_delivered = 200 <= response.status < 300
+        return made(str(response.status), text, is_delivered, retry_after_ms(response.headers, at_ms))
+
+    def _keys(self, webhook: Webhook, now_ms: int) -> list[str]:
+        """The secrets to sign with; none if the newest one cannot be read."""
+        newest = self._sealer.open_secret(webhook.secret, webhook.id)
+        if newest is None:
+            return []
+        old = None
+        if webhook.old_secret is not None and now_ms < (webhook.old_until_ms or 0):
+            old = self._sealer.open_secret(webhook.old_secret, webhook.id)
+        return [newest] if old is None else [newest, old]
+
+
+def retry_after_ms(headers: dict[str, str], now_ms: int) -> int:
+    """How long the response asks to wait, ms (RFC 9110, 10.2.3: seconds or a date); 0 if it does not."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return int(value[:9]) * 1000
+    try:
+        at: Any = parsedate_to_datetime(value)
+        return max(0, int(at.replace(tzinfo=at.tzinfo or UTC).timestamp() * 1000) - now_ms)
+    except (ValueError, TypeError, OverflowError):
+        return 0

@@ -1,0 +1,261 @@
+"""/api/auth: sign up, log in, refresh, log out, change the password; /api/auth/me: your own account;
+/api/auth/sessions: your own sessions; POST /api/invitations: invite a person to the panel. `communities.api` has the
+calls that accept and decline invitations.
+"""
+
+from __future__ import annotations
+
+from flask import Response, after_this_request, request
+from pydantic import BaseModel, Field
+
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.errors import InvalidToken
+from koyjabo.people.accounts.login import authentication
+from koyjabo.people.accounts.login.invitations import InvitedResponse, PanelInvitationBody
+from koyjabo.people.accounts.login.schemas import (
+    EnrolledResponse,
+    LoginBody,
+    PasswordBody,
+    PasswordResetBody,
+    ProfileBody,
+    SecondFactorResponse,
+    SignupBody,
+    TokensResponse,
+    UserResponse,
+)
+from koyjabo.people.accounts.login_session_queries import SessionLine
+from koyjabo.people.accounts.login_sessions import Grant
+from koyjabo.people.accounts.pending_steps import SecondFactorDue
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import current
+from koyjabo.web.http.responses import json_response, list_response
+from koyjabo.web.i18n import language
+from koyjabo.web.limits import limits
+from koyjabo.web.login import tokens
+from koyjabo.web.login.jwt import REFRESH
+from koyjabo.web.openapi.describe import (
+    CHANGE,
+    CSRF,
+    LOGGED_IN,
+    TOKEN,
+    WITH_PASSWORD,
+    WRONG_PASSWORD,
+    ListOf,
+    OneOf,
+    describe,
+)
+from koyjabo.web.schemas.paging import QUERY, Paging
+
+
+@bp.post("/auth/signup")
+@describe(
+    "Sign up",
+    {200: SecondFactorResponse, 201: TokensResponse, 409: "this email already has an account", **WITH_PASSWORD},
+    body=SignupBody,
+)
+def sign_up() -> Response:
+    """Create an account and log in. The response is 200 if this site requires two-step login."""
+    return _login_response(authentication.sign_up(SignupBody.of(request)), 201)
+
+
+@bp.post("/auth/login")
+@describe(
+    "Log in",
+    {200: OneOf(TokensResponse, SecondFactorResponse), 401: "wrong email or password", **WITH_PASSWORD},
+    body=LoginBody,
+    secured=False,
+)
+def log_in() -> Response:
+    """Start a session. The response to a wrong password does not reveal whether the user exists. With two-step login,
+    the response lists the ways to complete the login and contains no tokens or cookies yet.
+    """
+    return _login_response(authentication.log_in(LoginBody.of(request)), 200)
+
+
+@bp.post("/auth/refresh")
+@describe("Renew the tokens", {200: TokensResponse, 429: "too many changes at once", **TOKEN, **CSRF})
+def refresh() -> Response:
+    """Send the refresh token as a bearer token or cookie. It can be used once. A second use ends the session, because
+    the token must have been copied.
+    """
+    tokens.record_request_place()
+    claims, credentials = tokens.claims_of(REFRESH), current()[AccountServices].credentials
+    if credentials.login_of(claims.session_id) is not None:  # otherwise an old token could use up the limit
+        limits.count_change(claims.user_id)
+    return tokens_response(credentials.refresh(claims), 200)
+
+
+@bp.post("/auth/logout")
+@describe("Log out", {204: None, **TOKEN, **CSRF})
+def log_out() -> Response:
+    """End the session of an access or refresh token, even an expired one, and delete the cookies."""
+    try:
+        claims = tokens.claims_of_any()
+    except InvalidToken:
+        after_this_request(tokens.without_cookies)  # deletes the invalid cookies
+        raise
+    tokens.record_request_place()
+    current()[AccountServices].credentials.log_out(claims.session_id)
+    return tokens.without_cookies(empty())
+
+
+@bp.get("/auth/me")
+@describe("Get your own account", {200: UserResponse, **TOKEN})
+def me() -> Response:
+    """The account that the token belongs to."""
+    return _response(UserResponse.of(tokens.require_account().account), 200)
+
+
+@bp.patch("/auth/me")
+@describe(
+    "Change your name or email",
+    {200: UserResponse, 409: "this email already has an account", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    body=ProfileBody,
+)
+def change_me() -> Response:
+    """Requires the password. Changing the email while an authenticator app is on also requires a code. A new email has
+    to be confirmed.
+    """
+    login = tokens.require_account()
+    return _response(UserResponse.of(authentication.change_profile(login, ProfileBody.of(request))), 200)
+
+
+@bp.post("/auth/password")
+@describe("Change your password", {204: None, **WITH_PASSWORD, **TOKEN, **CSRF}, body=PasswordBody)
+def change_password() -> Response:
+    """Requires the current password. Ends all other sessions."""
+    login = tokens.require_account()
+    authentication.change_password(login, PasswordBody.of(request))
+    return empty()
+
+
+@bp.post("/auth/password-reset")
+@describe(
+    "Request a password reset",
+    {202: None, 501: "this server does not send emails", **WITH_PASSWORD},
+    body=PasswordResetBody,
+    secured=False,
+)
+def request_password_reset() -> Response:
+    """Email a link to a page where the user can choose a new password. It is valid for 30 minutes and can be used once.
+    The response and its timing are the same for every email address.
+    """
+    body = PasswordResetBody.of(request)
+    limits.count_address("resets")
+    tokens.record_request_place()
+    current()[AccountServices].email_links.request_reset(body.email, language())
+    return Response(status=202, headers={"Cache-Control": "no-store"})
+
+
+def tokens_response(grant: Grant, status: int) -> Response:
+    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserResponse.of(grant.login.account)
+    return _with_cookies(TokensResponse(**pair._asdict(), user=user), status, pair)
+
+
+def enrolled_response(grant: Grant, recovery_codes: list[str]) -> Response:
+    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserResponse.of(grant.login.account)
+    return _with_cookies(EnrolledResponse(**pair._asdict(), user=user, recovery_codes=recovery_codes), 200, pair)
+
+
+def _login_response(outcome: Grant | SecondFactorDue, status: int) -> Response:
+    if isinstance(outcome, Grant):
+        return tokens_response(outcome, status)
+    return _response(SecondFactorResponse.of(outcome), 200)
+
+
+def _with_cookies(body: TokensResponse, status: int, pair: tokens.Pair) -> Response:
+    response = _response(body, status)
+    tokens.set_cookies(response, pair)
+    return response
+
+
+def _response(body: UserResponse | TokensResponse | SecondFactorResponse, status: int) -> Response:
+    text = body.model_dump_json(exclude_none=True)
+    return Response(text, status, {"Cache-Control": "no-store"}, mimetype="application/json")
+
+
+def empty() -> Response:
+    return Response(status=204, headers={"Cache-Control": "no-store"})
+
+
+MOMENT = "2025-12-16T04:48:38.412Z"
+
+
+class SessionResponse(BaseModel):
+    """A login session, with the device it was started on."""
+
+    id: str
+    created_at: str = Field(examples=[MOMENT])
+    renewed_at: str = Field(examples=[MOMENT], description="when its tokens were last issued")
+    browser: str = Field(examples=["Chrome"], description='at login; "" if unknown')
+    system: str = Field(examples=["Android"])
+    place: str = Field(examples=["Dhaka, BD"], description="at login")
+    current: bool = Field(description="true for the session of this request")
+
+    @classmethod
+    def of(cls, session: SessionLine, current_id: str) -> SessionResponse:
+        return cls(
+            id=session.id,
+            created_at=iso(session.created_ms),
+            renewed_at=iso(session.renewed_ms),
+            browser=session.browser.name,
+            system=session.browser.system,
+            place=session.place,
+            current=session.id == current_id,
+        )
+
+
+@bp.get("/auth/sessions")
+@describe("List your sessions", {200: ListOf(SessionResponse), 400: "no such page", **TOKEN}, query=QUERY)
+def list_sessions() -> Response:
+    """Your active sessions, most recently used first."""
+    login, paging = tokens.require_account(), Paging.of(request)
+    page = current()[AccountServices].sessions.page(login, paging.start, paging.per_page)
+    return list_response(
+        (SessionResponse.of(session, login.session_id) for session in page.items), paging.headers(page.total)
+    )
+
+
+@bp.delete("/auth/sessions")
+@describe("Log out everywhere else", {204: None, **CHANGE, **TOKEN, **CSRF})
+def end_other_sessions() -> Response:
+    """End all your other sessions, with their tokens and sockets."""
+    current()[AccountServices].sessions.end_others(tokens.require_account())
+    return empty()
+
+
+@bp.delete("/auth/sessions/<session_id>")
+@describe("End a session", {204: None, 404: "no such session", **CHANGE, **TOKEN, **CSRF})
+def end_session(session_id: str) -> Response:
+    """End one of your sessions, with its tokens and sockets."""
+    current()[AccountServices].sessions.end(tokens.require_account(), session_id)
+    return empty()
+
+
+@bp.post("/invitations")
+@describe(
+    "Invite a person to the panel",
+    {
+        202: InvitedResponse,
+        **WITH_PASSWORD,
+        **LOGGED_IN,
+        **WRONG_PASSWORD,
+        403: "not a site admin, or X-CSRF-TOKEN is wrong",
+    },
+    body=PanelInvitationBody,
+)
+def invite_to_panel() -> Response:
+    """Only site admins can do this. It requires their own password and, while an authenticator app is on, a code. The
+    response is the same for every email address. The person gets the role when they accept, through the emailed link
+    or their list of invitations. The link is valid for a week and can be used once. Inviting the same address again
+    revokes the earlier link.
+    """
+    login = tokens.require_account()
+    account = login.account
+    account.require_site_admin()
+    body = PanelInvitationBody.of(request)
+    authentication.confirm(login, body)
+    limits.count_action(account.id)
+    made = current()[AccountServices].panel_invitations.invite(account, body.email, body.role, language())
+    return json_response(InvitedResponse.of(made), 202)

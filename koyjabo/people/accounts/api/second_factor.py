@@ -1,0 +1,226 @@
+"""/api/auth/second-factor, totp, recovery-codes and passkeys: complete a two-step login, log in with only a passkey,
+and manage your own two-step login.
+"""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.people.accounts.api.auth import empty, enrolled_response, tokens_response
+from koyjabo.people.accounts.login import authentication
+from koyjabo.people.accounts.login.schemas import (
+    REQUIRED,
+    CodeBody,
+    CreationResponse,
+    EnrolledResponse,
+    OptionsBody,
+    OptionsResponse,
+    PasskeyBody,
+    PasskeyResponse,
+    ProofBody,
+    RecoveryCodesResponse,
+    SecondFactorBody,
+    StateResponse,
+    TokensResponse,
+    TotpResponse,
+)
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import current
+from koyjabo.web.http.responses import json_response, list_response
+from koyjabo.web.login import tokens
+from koyjabo.web.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, ListOf, OneOf, describe
+
+EXPIRED = "the code or passkey is wrong, or the login has expired"
+
+
+@bp.post("/auth/second-factor")
+@describe(
+    "Complete a two-step login",
+    {200: TokensResponse, 401: EXPIRED, **WITH_PASSWORD},
+    body=SecondFactorBody,
+    secured=False,
+)
+def second_factor() -> Response:
+    """Complete a two-step login. The response is the same as for a login without two-step login. A code can be used
+    once, during its own 30 s and the 30 s before and after.
+    """
+    body = SecondFactorBody.of(request)
+    if body.code is None and body.credential is None:
+        raise InvalidInput(details={"code": REQUIRED})
+    return tokens_response(authentication.complete_login(body), 200)
+
+
+@bp.post("/auth/second-factor/options")
+@describe(
+    "Ask for a passkey",
+    {200: OptionsResponse, 401: EXPIRED, **WITH_PASSWORD},
+    body=OptionsBody,
+    secured=False,
+)
+def second_factor_options() -> Response:
+    """WebAuthn options for a two-step login. Omit the token to log in with only a passkey. Send the returned token and
+    the credential to POST /api/auth/second-factor.
+    """
+    token, options = authentication.passkey_options(OptionsBody.of(request).token)
+    return json_response(OptionsResponse(token=token, options=options))
+
+
+@bp.get("/auth/second-factor")
+@describe("Get the state of your two-step login", {200: StateResponse, **TOKEN})
+def second_factor_state() -> Response:
+    """The state of your two-step login."""
+    account, services = tokens.require_account().account, current()[AccountServices]
+    state, passkeys = services.second_factors.state(account), services.passkeys.all(account)
+    has_totp = state.totp_ms is not None
+    return json_response(StateResponse(totp=has_totp, passkeys=len(passkeys), recovery_codes=state.recovery_codes))
+
+
+NONE_THERE = "there is nothing to confirm or turn off"
+
+
+@bp.post("/auth/totp")
+@describe(
+    "Start setting up an authenticator app",
+    {200: TotpResponse, 409: "one is already set up", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    body=ProofBody,
+)
+def begin_totp() -> Response:
+    """Begin setting up an authenticator app. The secret takes effect once it is confirmed. Requires the password or, as
+    a bearer token, the token of a login that has to set up two-step login.
+    """
+    token = authentication.enrolment_token()
+    if token is not None:
+        person = authentication.enrolling(token)
+        setup = current()[AccountServices].second_factors.begin_totp(person.id, person.email)
+    else:
+        login = tokens.require_account()
+        authentication.confirm_password(login, ProofBody.of(request).required_password())
+        setup = current()[AccountServices].second_factors.begin_totp(login.account.id, login.account.email)
+    return json_response(TotpResponse(**setup._asdict()))
+
+
+@bp.post("/auth/totp/confirm")
+@describe(
+    "Turn on an authenticator app",
+    {
+        200: OneOf(RecoveryCodesResponse, EnrolledResponse),
+        409: NONE_THERE,
+        **WITH_PASSWORD,
+        **TOKEN,
+        **CSRF,
+        **WRONG_PASSWORD,
+    },
+    body=CodeBody,
+)
+def confirm_totp() -> Response:
+    """Requires the app's first code. Ends all other sessions. With the token of a login that had to set up two-step
+    login, the response also completes that login.
+    """
+    token = authentication.enrolment_token()
+    if token is not None:
+        # Check the token before reading the body, so that an invalid token gets no hints.
+        current()[AccountServices].second_step.enrolling(token)
+        enrolled = authentication.enrol(token, CodeBody.of(request).code)
+        return enrolled_response(enrolled.completed.grant, enrolled.recovery_codes)
+    login = tokens.require_account()
+    codes = current()[AccountServices].second_factors.confirm_totp(login, CodeBody.of(request).code)
+    return json_response(RecoveryCodesResponse(recovery_codes=codes))
+
+
+@bp.delete("/auth/totp")
+@describe(
+    "Turn off the authenticator app",
+    {204: None, 409: NONE_THERE, **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    body=ProofBody,
+)
+def remove_totp() -> Response:
+    """Requires the password and a code. If you have no passkeys, this turns two-step login off and deletes your
+    recovery codes. If this site requires two-step login, it also ends all your sessions.
+    """
+    login = tokens.require_account()
+    authentication.confirm(login, ProofBody.of(request))
+    current()[AccountServices].second_factors.remove_totp(login)
+    return empty()
+
+
+@bp.post("/auth/recovery-codes")
+@describe(
+    "Renew your recovery codes",
+    {200: RecoveryCodesResponse, 409: "two-step login is off", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    body=ProofBody,
+)
+def renew_recovery_codes() -> Response:
+    """Replace your recovery codes with ten new ones. Requires the password and, while an authenticator app is on, a
+    code.
+    """
+    login = tokens.require_account()
+    authentication.confirm(login, ProofBody.of(request))
+    return json_response(
+        RecoveryCodesResponse(recovery_codes=current()[AccountServices].second_factors.renew_recovery_codes(login))
+    )
+
+
+@bp.get("/auth/passkeys")
+@describe("List your passkeys", {200: ListOf(PasskeyResponse), **TOKEN})
+def list_passkeys() -> Response:
+    """Your passkeys, oldest first. You can have at most 20."""
+    return list_response(
+        map(PasskeyResponse.of, current()[AccountServices].passkeys.all(tokens.require_account().account)), []
+    )
+
+
+@bp.post("/auth/passkeys/options")
+@describe(
+    "Start creating a passkey",
+    {200: CreationResponse, 409: "your email is not confirmed", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    body=ProofBody,
+)
+def passkey_options() -> Response:
+    """WebAuthn options for creating a passkey. Requires the password and, while an authenticator app is on, a code. On
+    a server that sends emails, your email has to be confirmed first.
+    """
+    login = tokens.require_account()
+    authentication.confirm(login, ProofBody.of(request))
+    options = current()[AccountServices].passkeys.options(login, authentication.relying_party())
+    return json_response(CreationResponse(options=options))
+
+
+@bp.post("/auth/passkeys")
+@describe(
+    "Add a passkey",
+    {
+        201: PasskeyResponse,
+        409: "you already have 20 passkeys, or your email is not confirmed",
+        **WITH_PASSWORD,
+        **TOKEN,
+        **CSRF,
+        **WRONG_PASSWORD,
+    },
+    body=PasskeyBody,
+)
+def add_passkey() -> Response:
+    """Add a passkey, within 10 minutes of requesting its options. If this turns two-step login on, all other sessions
+    end.
+    """
+    login = tokens.require_account()
+    body, site = PasskeyBody.of(request), authentication.relying_party()
+    made = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
+    return json_response(PasskeyResponse.of(*made), 201)
+
+
+@bp.delete("/auth/passkeys/<string(minlength=8):passkey_id>")  # `options` is another call
+@describe(
+    "Remove a passkey",
+    {204: None, 404: "no such passkey", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    body=ProofBody,
+)
+def remove_passkey(passkey_id: str) -> Response:
+    """Requires the password and, while an authenticator app is on, a code. If you have no authenticator app, removing
+    the last passkey turns two-step login off, as DELETE /api/auth/totp does.
+    """
+    login = tokens.require_account()
+    authentication.confirm(login, ProofBody.of(request))
+    current()[AccountServices].passkeys.remove(login, passkey_id)
+    return empty()

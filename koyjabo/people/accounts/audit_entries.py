@@ -1,0 +1,58 @@
+"""Entries of the audit log about users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
+from koyjabo.people.accounts.queries import UserRecord
+from koyjabo.people.audit.log import ARRIVALS, CHANGES, SIGN_INS, Actor, Subject
+from koyjabo.people.audit.queries import AuditEntry
+
+CHANGES |= {
+    "user.create": N_("User created"),
+    "user.password": N_("Password changed"),
+    "user.password_reset": N_("New password by email"),
+    "user.change": N_("Account changed"),
+    "user.connect": N_("Login connected"),
+    "user.disconnect": N_("Login disconnected"),
+    "user.promote": N_("Admin rights given"),
+    "user.demote": N_("Admin rights removed"),
+    "user.role": N_("Role on the site changed"),
+    "user.disable": N_("Account disabled"),
+    "user.enable": N_("Account enabled"),
+    "user.unlock": N_("Failed logins cleared"),
+    "user.log_out": N_("Logged out everywhere"),
+    "second_factor.add": N_("Two-step login added"),
+    "second_factor.remove": N_("Two-step login removed"),
+    "second_factor.codes": N_("Recovery codes renewed"),
+    "second_factor.reset": N_("Two-step login reset"),
+    "panel.invite": N_("Person invited to the panel"),
+    "panel.withdraw": N_("Invitation to the panel revoked"),
+    "panel.accept": N_("Invitation to the panel accepted"),
+    "panel.decline": N_("Invitation to the panel declined"),
+}
+ARRIVALS |= {
+    "user.sign_up": N_("Signed up"),
+    "user.verify": N_("Email confirmed"),
+}
+SIGN_INS |= {
+    "login.fail": N_("Login failed"),
+    "session.begin": N_("Logged in"),
+    "session.end": N_("Logged out"),
+    "session.revoke": N_("Session revoked"),
+    "session.replay": N_("Token used twice: session revoked"),
+    "second_factor.fail": N_("Two-step login failed"),
+}
+
+
+def subject(person: UserRecord | Account) -> Subject:
+    return Subject("user", person.id, person.email)
+
+
+def own_entry(client: Actor, action: str, person: UserRecord | None, **details: Any) -> AuditEntry | None:
+    """An audit entry for an action that `person` took on their own account; None if there is no person."""
+    if person is None:
+        return None
+    return client._replace(id=person.id, name=person.name).entry(action, subject(person), **details)

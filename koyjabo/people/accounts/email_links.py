@@ -1,0 +1,173 @@
+"""Emails to users about their own account: links (reset a password, confirm an email), logins, changed addresses, and
+their choice of other emails (`koyjabo.people.mail.contents` has the texts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from koyjabo.base.core import credential_rules
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.identity import Account
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.network import user_agents
+from koyjabo.people.accounts import email_link_queries, queries
+from koyjabo.people.accounts.audit_entries import own_entry
+from koyjabo.people.accounts.email_link_queries import EmailChanged, EmailState, Reset
+from koyjabo.people.accounts.errors import UnknownLink
+from koyjabo.people.accounts.login_sessions import browser_mark_of
+from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
+from koyjabo.people.accounts.queries import NewHash, NewSession, UserRecord
+from koyjabo.people.audit import log
+from koyjabo.people.audit.log import Actor
+from koyjabo.people.audit.queries import AuditEntry
+from koyjabo.people.mail.link_tokens import RESET, VERIFY, LinkTokens
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox_queries import QueuedEmail
+
+
+class NewPassword(NamedTuple):
+    email: str
+    browser_mark: str
+
+
+class EmailLinks:
+    """Sends and redeems emailed links. All methods raise LedgerUnavailable.
+
+    After a password reset, `on_revoked` is called with the user's id, and `unlock` with their email key, to clear
+    failed logins.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        passwords: Passwords,
+        outbox: MailOutbox,
+        tokens: LinkTokens,
+        on_revoked: Callable[[str], object],
+        unlock: Callable[[str], object],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._passwords = passwords
+        self._outbox = outbox
+        self._tokens = tokens
+        self._on_revoked = on_revoked
+        self._unlock = unlock
+        outbox.prepare(
+            {
+                RESET: email_link_queries.prepare_reset,
+                VERIFY: email_link_queries.prepare_verification,
+                "email_new": email_link_queries.prepare_verification,
+            }
+        )
+
+    def request_reset(self, email: str, language: str) -> None:
+        """Email a password reset link to the user with this email address. Raises MailUnavailable.
+
+        The user is only looked up when the email is sent, so this call takes the same time for every address.
+        """
+        self._outbox.require()
+        queued_email = self._outbox.email_to_unknown(RESET, email, language)
+        self._database.write(_nothing, mail=queued_email)
+
+    def check_reset(self, token: str) -> bool:
+        """Whether the link takes the account over (see `reset_password`). Raises UnknownLink."""
+        person = self._database.read(email_link_queries.find, self._id(RESET, token), RESET, self._clock.now_ms())
+        if person is None:
+            raise UnknownLink
+        return email_link_queries.is_takeover(person)
+
+    def reset_password(self, token: str, password: str, client: PasswordClient = OPERATOR_CLIENT) -> NewPassword:
+        """Replace the password, end all sessions, and make all browsers unfamiliar. Raises UnknownLink, TooBusy.
+
+        If the email was confirmed before, two-step login stays on. Otherwise the account is taken over, which removes
+        its two-step login, share links and invitations (specification: Unconfirmed emails).
+        """
+        self.check_reset(token)  # before hashing, which takes time
+        hashed = NewHash(self._passwords.hash(credential_rules.password(password), client))
+        by = log.anonymous(self._clock.now_ms())
+        reset = self._database.write(
+            email_link_queries.reset_password,
+            *(self._id(RESET, token), hashed, by.at_ms),
+            audit=lambda reset: _reset_entry(by, reset) if reset else None,
+        )
+        if reset is None:
+            raise UnknownLink
+        person = reset.person
+        self._on_revoked(person.id)
+        with suppress(LedgerUnavailable):  # the password is already changed, and the limit recovers by itself
+            self._unlock(credential_rules.email_key(person.email))
+        return NewPassword(person.email, browser_mark_of(person._replace(**hashed._asdict())))
+
+    def request_verification(self, account: Account) -> bool:
+        """Email the link again. Returns False if today's limit on emails to strangers is used up. Raises
+        MailUnavailable.
+        """
+        self._outbox.require()
+        person = self._database.read(queries.by_id, account.id)
+        language = person.language if person else None
+        queued_email = verification(self._outbox, account.id, account.email, language)
+        return queued_email is None or self._database.write(queued_email.store)
+
+    def verify(self, account: Account, token: str) -> None:
+        """Verify the email of this account. Raises UnknownLink. Requires a login, because the link only proves that
+        someone can read the email, not that they use the account.
+        """
+        by = log.actor(account, self._clock)
+        person = self._database.write(
+            email_link_queries.verify,
+            *(self._id(VERIFY, token), account.id, by.at_ms),
+            audit=lambda person: own_entry(by, "user.verify", person),
+        )
+        if person is None:
+            raise UnknownLink
+
+    def state(self, account: Account) -> EmailState:
+        return self._database.read(email_link_queries.state, account.id)
+
+    def choose_mails(self, account: Account, weekly_report: bool, traffic_alerts: bool) -> None:
+        """Choose which emails the user gets."""
+        choose, choices = email_link_queries.choose, {"weekly_report": weekly_report, "traffic_alerts": traffic_alerts}
+        self._database.write(lambda session: choose(session, account.id, **choices))
+
+    def choose_language(self, account: Account, language: str) -> None:
+        """Choose the language of the user's emails."""
+        self._database.write(email_link_queries.choose, account.id, language=language)
+
+    def _id(self, purpose: str, token: str) -> str:
+        return self._tokens.row_id(purpose, token) or ""
+
+
+def _reset_entry(by: Actor, reset: Reset) -> AuditEntry | None:
+    details = {"taken_over": True} if reset.is_takeover else {}
+    return own_entry(by, "user.password_reset", reset.person, **details)
+
+
+def _nothing(session: Any) -> None:
+    """Do nothing, for a `write` that only sends an email."""
+
+
+def verification(outbox: MailOutbox, user_id: str, email: str, language: str | None) -> QueuedEmail | None:
+    """An email with a link that confirms the address."""
+    return outbox.email(VERIFY, email, language, owner=user_id, user=user_id)
+
+
+def sign_in(outbox: MailOutbox, person: UserRecord, new: NewSession) -> QueuedEmail | None:
+    """An email about a login from an unfamiliar browser."""
+    browser = user_agents.of(new.user_agent)
+    names = {"browser": browser.name, "system": browser.system, "place": new.place}
+    return outbox.email("sign_in", person.email, person.language, owner=person.id, at_ms=new.now_ms, **names)
+
+
+def email_changed(outbox: MailOutbox, account: Account, new: str) -> EmailChanged:
+    """The emails about a changed address. Pass it as `mail` to the `write` that changes it."""
+    return EmailChanged(
+        account.id,
+        outbox.email("email_changed", account.email, None, owner=account.id),
+        outbox.email("email_new", new, None, owner=account.id, user=account.id),
+    )

@@ -1,0 +1,239 @@
+"""Sign up, log in, complete a two-step login, and change credentials, for the API and for forms.
+
+Every function may raise TooManyRequests and LedgerUnavailable. Functions that take a password may also raise TooBusy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, after_this_request, request
+
+from koyjabo.base.core.credential_rules import email_key
+from koyjabo.base.core.errors import InvalidInput, TooManyRequests, WrongCode, WrongCredentials
+from koyjabo.base.core.identity import Account, Login
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.people.accounts.errors import WrongPasskey
+from koyjabo.people.accounts.login import login_limits
+from koyjabo.people.accounts.login.schemas import (
+    LoginBody,
+    PasswordBody,
+    ProfileBody,
+    ProofBody,
+    SecondFactorBody,
+    SignupBody,
+)
+from koyjabo.people.accounts.login_sessions import Grant, browser_mark_of
+from koyjabo.people.accounts.pending_steps import REMEMBERED_S, SecondFactorDue
+from koyjabo.people.accounts.queries import UserRecord
+from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
+from koyjabo.people.accounts.second_factor.second_step import Enrolled, LoginBrowser
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, Attempt
+from koyjabo.web.current import current
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.http import cookies
+from koyjabo.web.i18n import language
+from koyjabo.web.limits import limits
+from koyjabo.web.login import tokens
+
+REMEMBERED_COOKIE = "remembered_browser"
+"""Cookie that proves a completed two-step login in this browser within the last 30 days."""
+
+
+def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
+    """Create an account and log it in. Raises EmailTaken."""
+    limits.count_address("signups")
+    tokens.record_request_place()
+    accounts, client = current()[AccountServices].credentials, login_limits.client()
+    origin = request.user_agent.string, client, body.visitorId, language()
+    outcome = accounts.sign_up(body.email, body.password, body.name, *origin)
+    return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
+
+
+def log_in(body: LoginBody) -> Grant | SecondFactorDue:
+    """Begin a session, unless the user has to complete a two-step login. Raises WrongCredentials."""
+    key = email_key(body.email)
+    tokens.record_request_place()
+    attempt = _familiar_attempt(key, body.email)
+    if attempt is not None:
+        return _log_in(attempt, key, body)
+    with login_limits.counted_login(key, current()[AccountServices].login_throttle.unlocked_ms):
+        return _log_in(_attempt(key, LOGIN), key, body)
+
+
+def complete_login(body: SecondFactorBody) -> Grant:
+    """Complete a two-step login. Raises WrongCode, WrongPasskey, SecondFactorExpired."""
+    _begin()
+    steps, from_browser = current()[AccountServices].second_step, browser()
+    if body.credential is not None:
+        completed = steps.by_passkey(body.token, body.credential, relying_party(), from_browser)
+    else:
+        completed = steps.by_code(body.token, body.code or "", from_browser)
+    if body.remember:
+        _remember(completed.cookie)
+    return welcome(completed.grant, completed.visitor_id or body.visitorId)
+
+
+def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
+    """The pending step's token, and the WebAuthn options. Raises SecondFactorExpired."""
+    _begin()
+    return current()[AccountServices].second_step.options(token, relying_party())
+
+
+def enrolling(token: str) -> UserRecord:
+    """The user who may set up two-step login with this token. Raises SecondFactorExpired."""
+    limits.count_address("second_steps")
+    return current()[AccountServices].second_step.enrolling(token)
+
+
+def enrol(token: str, code: str) -> Enrolled:
+    """Set up two-step login and log in. Raises WrongCode, NoSecondFactor, SecondFactorExpired."""
+    _begin()
+    enrolled = current()[AccountServices].second_step.enrol(token, code, browser())
+    welcome(enrolled.completed.grant, enrolled.completed.visitor_id)
+    return enrolled
+
+
+def enrolment_token() -> str | None:
+    """The request's bearer token, unless it is a session token. Session tokens are JSON Web Tokens, which
+    contain dots.
+    """
+    header = request.authorization
+    token = header.token if header is not None and header.type == "bearer" else None
+    return token if token and "." not in token else None
+
+
+def relying_party() -> RelyingParty:
+    """The relying party for passkeys: PUBLIC_URL, or the request's host. Raises WrongPasskey for an invalid host."""
+    origin = current()[NetworkServices].origins.site(request)
+    host = urlsplit(origin or "").hostname
+    if origin is None or host is None:
+        raise WrongPasskey
+    return RelyingParty(host, origin)
+
+
+def change_password(login: Login, body: PasswordBody) -> None:
+    """Change the password and end all other sessions. Raises WrongCredentials."""
+    key, accounts = email_key(login.account.email), current()[AccountServices]
+    client = login_limits.client(is_familiar=True)
+    with (
+        login_limits.counted_login(key, accounts.login_throttle.unlocked_ms),
+        _attempt(key, PASSWORD),  # counted even on a familiar browser, which may be stolen together with its session
+    ):
+        mark = accounts.credentials.change_password(login, body.current_password, body.new_password, client)
+    login_limits.remember_login(key, mark)
+
+
+def set_first_password(login: Login, new: str) -> None:
+    """Set the password of an account without one, and end all other sessions. Raises WrongCredentials."""
+    client = login_limits.client(is_familiar=True)
+    mark = current()[AccountServices].credentials.set_first_password(login, new, client)
+    login_limits.remember_login(email_key(login.account.email), mark)
+
+
+def change_profile(login: Login, body: ProfileBody) -> Account:
+    """Change the name and email. Requires the password. Changing the email while an authenticator app is on also
+    requires a code, because a password reset through the new email could remove the app. The browser stays familiar.
+
+    Raises WrongCredentials, WrongCode, EmailTaken.
+    """
+    person = confirm_password(login, body.password)
+    if email_key(body.email or person.email) != email_key(person.email):
+        current()[AccountServices].second_factors.require_code(login, body.code)
+    account = current()[AccountServices].credentials.change_profile(person, body.name, body.email)
+    if account.email != person.email:
+        mark = current()[AccountServices].credentials.browser_mark(account.email)
+        login_limits.remember_login(email_key(account.email), mark)
+    return account
+
+
+def confirm(login: Login, body: ProofBody) -> None:
+    """Verify the password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCredentials,
+    WrongCode.
+    """
+    confirm_password(login, body.required_password())
+    current()[AccountServices].second_factors.require_code(login, body.code)
+
+
+@contextmanager
+def errors_in(form: Form[Any]) -> Iterator[None]:
+    """Show the errors raised by `confirm` in a form's fields."""
+    try:
+        yield
+    except InvalidInput as error:
+        form.errors.update(error.details)
+    except WrongCredentials as error:
+        form.errors["password"] = str(error)
+    except WrongCode as error:
+        form.errors["code"] = error.sentence
+
+
+def confirm_password(login: Login, password: str) -> UserRecord:
+    """Verify the password before a change that a stolen session must not make. Raises WrongCredentials."""
+    key, accounts = email_key(login.account.email), current()[AccountServices]
+    with login_limits.counted_login(key, accounts.login_throttle.unlocked_ms), _attempt(key, PASSWORD):
+        return accounts.credentials.verify_password(login, password, login_limits.client(is_familiar=True))
+
+
+def _familiar_attempt(key: str, email: str) -> Attempt | None:
+    """An attempt from a familiar browser, which is not limited by other people's attempts, even from the same address.
+    None if the browser is unfamiliar or has used up its own limit; it then counts as unfamiliar.
+    """
+    browser_mark = partial(current()[AccountServices].credentials.browser_mark, email)
+    if not login_limits.is_familiar(key, browser_mark) or not login_limits.count_familiar(key):
+        return None
+    with suppress(TooManyRequests):
+        return _attempt(key, FAMILIAR)
+    return None
+
+
+def _attempt(key: str, purpose: str) -> Attempt:
+    accounts, client = current()[AccountServices], login_limits.client(is_familiar=purpose != LOGIN)
+    accounts.credentials.require_room(client)  # first, because it costs nothing
+    return accounts.login_throttle.begin(key, login_limits.guess_key(), purpose)
+
+
+def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactorDue:
+    accounts, client = current()[AccountServices], login_limits.client(attempt.purpose == FAMILIAR)
+    user_agent, cookie = request.user_agent.string, remembered_cookie()
+    with attempt:
+        outcome = accounts.credentials.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
+    return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
+
+
+def welcome(grant: Grant, visitor_id: str | None) -> Grant:
+    """Finish a login: remember the browser and link the visitor."""
+    login_limits.remember_login(email_key(grant.login.account.email), grant.browser_mark)
+    if visitor_id is not None:
+        account_id = grant.login.account.id
+        current().signals.visitor_identified.send(account_id, visitor_id=visitor_id, environ=request.environ)
+    return grant
+
+
+def _begin() -> None:
+    limits.count_address("second_steps")
+    tokens.record_request_place()
+
+
+def browser() -> LoginBrowser:
+    return LoginBrowser(request.user_agent.string, _is_familiar)
+
+
+def _is_familiar(person: UserRecord) -> bool:
+    return login_limits.is_familiar(email_key(person.email), lambda: browser_mark_of(person))
+
+
+def remembered_cookie() -> str:
+    return cookies.get(REMEMBERED_COOKIE) if current()[NetworkServices].origins.trusts(request) else ""
+
+
+def _remember(value: str) -> None:
+    @after_this_request
+    def remember(response: Response) -> Response:
+        cookies.put(response, REMEMBERED_COOKIE, value, REMEMBERED_S)
+        return response

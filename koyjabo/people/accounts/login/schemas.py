@@ -1,0 +1,255 @@
+"""Request and response bodies for accounts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
+from koyjabo.base.core.sanitize import whole
+from koyjabo.people.accounts.pending_steps import SecondFactorDue
+from koyjabo.people.accounts.second_factor.queries import PasskeyLine
+from koyjabo.web.schemas.bodies import JSON, Body
+from koyjabo.web.schemas.fields import (
+    NULL,
+    Email,
+    Flag,
+    NewPassword,
+    OptionalEmail,
+    OptionalVisitorId,
+    Text,
+    Typed,
+    refuse,
+)
+
+LONGEST_NAME = 200
+REQUIRED = N_("is required")
+CODE = "6 digits from the authenticator app, or a recovery code"
+
+
+class LoginBody(Body):
+    media = JSON
+
+    email: Typed = Field(examples=["ayesha@example.com"])
+    password: Typed
+    visitorId: OptionalVisitorId = Field(
+        None, description="the visitorId used before signing up or logging in; records a conversion"
+    )
+
+
+class SignupBody(LoginBody):
+    email: Email = Field(examples=["ayesha@example.com"])
+    password: NewPassword
+    name: Text = Field(None, description="default: the part of the email before the @")
+
+
+class PasswordBody(Body):
+    media = JSON
+
+    current_password: Typed
+    new_password: NewPassword
+
+
+class ProfileBody(Body):
+    """Changes to your account. Missing fields are not changed."""
+
+    media = JSON
+
+    password: Typed = Field(description="your password")
+    name: Text = Field(None, description="if it has no visible characters: the part of the email before the @")
+    email: OptionalEmail = Field(None, examples=["ayesha@example.com"])
+    code: Text = Field(None, description="required to change the email while an authenticator app is on")
+
+
+class PasswordResetBody(Body):
+    media = JSON
+
+    email: Email = Field(examples=["ayesha@example.com"])
+
+
+class UserResponse(BaseModel):
+    """A user's account."""
+
+    id: str
+    email: str
+    name: str
+    is_admin: bool = Field(description="site admin, and thereby an admin of every community")
+
+    @classmethod
+    def of(cls, account: Account) -> UserResponse:
+        return cls(id=account.id, email=account.email, name=account.name, is_admin=account.is_admin)
+
+
+class TokensResponse(BaseModel):
+    """The tokens of a login. They are also set as cookies."""
+
+    access_token: str = Field(description="valid for 15 minutes")
+    refresh_token: str = Field(description="valid for 30 days and for one POST /api/auth/refresh")
+    user: UserResponse
+
+
+def _optional_text(value: Any) -> str | None:
+    if not isinstance(value, str | None):
+        raise refuse("must be a text")
+    return value
+
+
+def object_only(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise refuse("must be what PublicKeyCredential.toJSON() returns")
+    return value
+
+
+def _optional_object(value: Any) -> dict[str, Any] | None:
+    return None if value is None else object_only(value)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise refuse("must be a text")
+    return " ".join(whole(value).split())[:LONGEST_NAME].strip()
+
+
+PasskeyName = Annotated[str, BeforeValidator(_name), Field(max_length=LONGEST_NAME)]
+OBJECT = {"type": "object"}
+Credential = Annotated[dict[str, Any], BeforeValidator(object_only), WithJsonSchema(OBJECT)]
+OptionalCredential = Annotated[
+    dict[str, Any] | None, BeforeValidator(_optional_object), WithJsonSchema({"anyOf": [OBJECT, NULL]})
+]
+OptionalTyped = Annotated[
+    str | None, BeforeValidator(_optional_text), WithJsonSchema({"anyOf": [{"type": "string"}, NULL]})
+]
+
+
+class SecondFactorBody(Body):
+    """Completes a two-step login, with either `code` or `credential`."""
+
+    media = JSON
+
+    token: Typed = Field(description="from the first step")
+    code: OptionalTyped = Field(None, description=CODE)
+    credential: OptionalCredential = Field(None, description="the passkey, as PublicKeyCredential.toJSON() returns it")
+    remember: Flag = Field(False, description="let this browser skip two-step login for 30 days")
+    visitorId: OptionalVisitorId = Field(None, description="only for a login with a passkey; records a conversion")
+
+
+class OptionsBody(Body):
+    """The token of a login that is not complete yet. Omit it to log in with only a passkey."""
+
+    media = JSON
+
+    token: OptionalTyped = Field(None, description="from the first step")
+
+
+class ProofBody(Body):
+    """Proof for a change to two-step login."""
+
+    media = JSON
+    may_be_absent = True
+
+    password: OptionalTyped = Field(None, description="your password; not needed with an enrolment token")
+    code: OptionalTyped = Field(None, description=f"{CODE}; required while an authenticator app is on")
+
+    def required_password(self) -> str:
+        """The password. Raises InvalidInput if it is missing."""
+        if self.password is None:
+            raise InvalidInput(details={"password": REQUIRED})
+        return self.password
+
+
+class CodeBody(Body):
+    media = JSON
+
+    code: Typed = Field(description="6 digits from the authenticator app", examples=["492039"])
+
+
+class PasskeyBody(Body):
+    media = JSON
+
+    credential: Credential = Field(description="what PublicKeyCredential.toJSON() returns")
+    name: PasskeyName = Field("", description="a name that you will recognise")
+
+
+class DueResponse(BaseModel):
+    """How to complete a login: with one of `methods` or, if `enrol` is true, by setting up two-step login."""
+
+    token: str = Field(description="valid for 10 minutes and 5 tries")
+    methods: list[str] | None = Field(None, description="one or more of totp, recovery, passkey")
+    enrol: bool | None = Field(
+        None, description="true: POST to /api/auth/totp and /api/auth/totp/confirm with `token` as the bearer token"
+    )
+
+
+class SecondFactorResponse(BaseModel):
+    """A login that is not complete yet. No tokens or cookies are issued until it is."""
+
+    second_factor: DueResponse
+
+    @classmethod
+    def of(cls, due: SecondFactorDue) -> SecondFactorResponse:
+        if due.must_enrol:
+            return cls(second_factor=DueResponse(token=due.token, methods=None, enrol=True))
+        return cls(second_factor=DueResponse(token=due.token, methods=list(due.methods), enrol=None))
+
+
+class OptionsResponse(BaseModel):
+    """The options for requesting a passkey."""
+
+    token: str
+    options: dict[str, Any] = Field(description="for PublicKeyCredential.parseRequestOptionsFromJSON()")
+
+
+class StateResponse(BaseModel):
+    """The state of your two-step login."""
+
+    totp: bool = Field(description="an authenticator app is on")
+    passkeys: int
+    recovery_codes: int = Field(description="unused ones")
+
+
+class TotpResponse(BaseModel):
+    """The secret for an authenticator app. It has to be confirmed within 10 minutes."""
+
+    secret: str = Field(description="base32")
+    uri: str = Field(examples=["otpauth://totp/Koy%20Jabo:ayesha%40example.com?secret=…&issuer=Koy%20Jabo"])
+    svg: str = Field(description="a QR code of `uri`")
+
+
+class RecoveryCodesResponse(BaseModel):
+    """Ten recovery codes, each valid for one login. They are shown only once."""
+
+    recovery_codes: list[str] = Field(examples=[["7K3Q-XW2M-9D4T-HB6R"]])
+
+
+class EnrolledResponse(TokensResponse):
+    """The recovery codes, and the tokens of the login."""
+
+    recovery_codes: list[str]
+
+
+class CreationResponse(BaseModel):
+    """The options for creating a passkey."""
+
+    options: dict[str, Any] = Field(description="for PublicKeyCredential.parseCreationOptionsFromJSON()")
+
+
+class PasskeyResponse(BaseModel):
+    """A passkey. If it turned two-step login on, the response also has ten recovery codes, which are shown only
+    once.
+    """
+
+    id: str
+    name: str
+    created_at: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+    used_at: str | None
+    recovery_codes: list[str] | None = None
+
+    @classmethod
+    def of(cls, line: PasskeyLine, codes: list[str] | None = None) -> PasskeyResponse:
+        used_at = None if line.used_ms is None else iso(line.used_ms)
+        optional = {} if codes is None else {"recovery_codes": codes}
+        return cls(id=line.id, name=line.name, created_at=iso(line.created_ms), used_at=used_at, **optional)

@@ -1,0 +1,5 @@
+"""Pages of accounts."""
+
+from __future__ import annotations
+
+from koyjabo.people.accounts.pages import account, login, provider_login, second_factor, users  # noqa: F401  (they add routes)

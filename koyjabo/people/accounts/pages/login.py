@@ -1,0 +1,210 @@
+"""Forms to sign up, log in and log out.
+
+/login/second-factor and /login/enrol handle two-step login. The step's token is a form field, so the browser stores
+nothing until the login is complete.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from flask import Response, make_response, redirect, render_template, request, url_for
+
+from koyjabo.base.core.errors import (
+    EmailTaken,
+    LedgerUnavailable,
+    WrongCode,
+    WrongCredentials,
+)
+from koyjabo.base.core.identity import Account, LoginDestinations
+from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorExpired, WrongPasskey
+from koyjabo.people.accounts.login import authentication
+from koyjabo.people.accounts.login.schemas import REQUIRED, LoginBody, SignupBody
+from koyjabo.people.accounts.login_sessions import Grant
+from koyjabo.people.accounts.pages.form_fields import EnrolBody, SecondStepBody
+from koyjabo.people.accounts.pending_steps import SecondFactorDue
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.web.blueprints import pages as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.http.responses import no_store
+from koyjabo.web.login import page_login, tokens
+from koyjabo.web.pages import redirects
+from koyjabo.web.pages.flash import say
+
+
+@bp.get("/login")
+def log_in() -> Response:
+    return _form("accounts/login.html", Form(LoginBody))
+
+
+@bp.post("/login")
+def do_log_in() -> Response:
+    page_login.check_origin()
+    form = Form(LoginBody)
+    body = form.read()
+    if body is not None:
+        try:
+            outcome = authentication.log_in(body)
+            return redirected(outcome) if isinstance(outcome, Grant) else show(outcome)
+        except WrongCredentials as error:
+            form.errors["password"] = error.sentence
+    return _form("accounts/login.html", form, 422)
+
+
+@bp.get("/signup")
+def sign_up() -> Response:
+    return _form("accounts/signup.html", Form(SignupBody))
+
+
+@bp.post("/signup")
+def do_sign_up() -> Response:
+    page_login.check_origin()
+    form = Form(SignupBody)
+    body = form.read()
+    if body is not None:
+        try:
+            return _greet(authentication.sign_up(body))
+        except EmailTaken as error:
+            form.errors["email"] = error.sentence
+    return _form("accounts/signup.html", form, 422)
+
+
+@bp.post("/logout")
+def log_out() -> Response:
+    current()[AccountServices].credentials.log_out(page_login.require_login().session_id)
+    return tokens.without_cookies(redirects.to("pages.index"))
+
+
+@bp.post("/login/second-factor")
+def second_factor() -> Response:
+    page_login.check_origin()
+    form = Form(SecondStepBody, flags=("remember",))
+    body = form.read()
+    if body is not None and not body.code and body.credential is None:
+        form.errors["code"] = REQUIRED
+    try:
+        if body is not None and not form.errors:
+            return redirected(authentication.complete_login(body))
+        return _ask(form, 422)
+    except (WrongCode, WrongPasskey) as error:
+        form.errors["code"] = error.sentence
+        return _again(form)
+    except SecondFactorExpired as error:
+        return _over(error)
+
+
+@bp.post("/login/enrol")
+def enrol() -> Response:
+    """Accept the first code of an authenticator app, for a login that has to set one up."""
+    page_login.check_origin()
+    form = Form(EnrolBody)
+    body = form.read()
+    try:
+        if body is None:
+            return _enrolment(form, 422)
+        enrolled = authentication.enrol(body.token, body.code)
+    except WrongCode as error:
+        form.errors["code"] = error.sentence
+        return _enrolment(form, 422)
+    except (SecondFactorExpired, NoSecondFactor) as error:
+        return _over(error)
+    onwards = onwards_from(enrolled.completed.grant.login.account)
+    page = secret_page("recovery_codes", codes=enrolled.recovery_codes, onwards=onwards)
+    return logged_in(enrolled.completed.grant, page)
+
+
+def redirected(grant: Grant, otherwise: str = "") -> Response:
+    """Log in, then redirect to `next`, or else to the endpoint `otherwise`, or else to the account's landing page."""
+    if otherwise:
+        return logged_in(grant, redirects.back(otherwise))
+    return logged_in(grant, to(onwards_from(grant.login.account)))
+
+
+def to(url: str) -> Response:
+    return redirect(url, 303)  # type: ignore[return-value]
+
+
+def onwards_from(account: Account) -> str:
+    """The path in `next` if it is on this server, otherwise the account's landing page."""
+    return redirects.own_path(request.values.get("next", "")) or landing(account)
+
+
+def landing(account: Account) -> str:
+    """The path to open after a login without a destination. Users who may see the panel go there, so that an admin's
+    login does not count as a visit. Others go to their community if they have exactly one.
+    """
+    if account.sees_panel:
+        return url_for("admin.overview")
+    with suppress(LedgerUnavailable):
+        destination = current()[LoginDestinations].of(account)
+        if destination is not None:
+            return url_for(destination[0], **destination[1])
+    return url_for("pages.index")
+
+
+def show(due: SecondFactorDue, onwards: str = "") -> Response:
+    """The page that completes a two-step login, in response to the password. The login leads to the path `onwards`, or
+    to the form's `next`.
+    """
+    if due.must_enrol:
+        person = current()[AccountServices].second_step.enrolling(due.token)
+        current()[AccountServices].second_factors.begin_totp(person.id, person.email)
+        return _enrolment(Form(EnrolBody, {"token": due.token}), onwards=onwards)
+    return _ask(Form(SecondStepBody, {"token": due.token}, ("remember",)), onwards=onwards)
+
+
+def logged_in(grant: Grant, response: Response) -> Response:
+    """End the browser's previous session, because its cookies are replaced. Failures are not reported, because the
+    login itself has succeeded.
+    """
+    with suppress(LedgerUnavailable):
+        before = page_login.login()
+        if before is not None:
+            current()[AccountServices].credentials.log_out(before.session_id)
+    tokens.set_cookies(response, tokens.tokens_for(grant.login, grant.refresh_id))
+    return response
+
+
+def _again(form: Form[SecondStepBody]) -> Response:
+    """Ask again after a wrong code. If the pending login is unknown, start the login again."""
+    try:
+        return _ask(form, 422)
+    except SecondFactorExpired:
+        return _over(WrongPasskey())
+
+
+def _ask(form: Form[SecondStepBody], status: int = 200, onwards: str = "") -> Response:
+    """Show the form that completes a two-step login. Raises SecondFactorExpired."""
+    methods = current()[AccountServices].second_step.methods(str(form.values.get("token", "")))
+    return secret_page("second_step", status, form=form, methods=methods, onwards=onwards)
+
+
+def _enrolment(form: Form[EnrolBody], status: int = 200, onwards: str = "") -> Response:
+    """Show the form that sets up two-step login. Raises SecondFactorExpired, NoSecondFactor."""
+    person = current()[AccountServices].second_step.enrolling(str(form.values.get("token", "")))
+    setup = current()[AccountServices].second_factors.setup(person.id, person.email)
+    return secret_page("totp", status, form=form, setup=setup, action=url_for("pages.enrol"), onwards=onwards)
+
+
+def _over(error: Exception) -> Response:
+    return secret_page("login", 422, form=Form(LoginBody), problem=str(error), onwards=request.values.get("next"))
+
+
+def secret_page(name: str, status: int = 200, **values: Any) -> Response:
+    """A page with secrets, which browsers must not cache."""
+    return no_store(make_response(render_template(f"accounts/{name}.html", **values), status))
+
+
+def _greet(outcome: Grant | SecondFactorDue) -> Response:
+    if not isinstance(outcome, Grant):
+        return show(outcome)
+    return say(redirected(outcome, "pages.list_communities"), "welcome", outcome.login.account.name)
+
+
+def _form(template: str, form: Form[LoginBody] | Form[SignupBody], status: int = 200) -> Response:
+    login = page_login.login()
+    if login is not None:
+        return to(onwards_from(login.account))
+    return make_response(render_template(template, form=form), status)

@@ -1,0 +1,196 @@
+"""/account/second-factor: turn two-step login on and off. Each change asks for the password on a separate page.
+Creating a passkey needs JavaScript, because WebAuthn does.
+"""
+
+from __future__ import annotations
+
+from flask import Response, make_response, render_template, url_for
+from flask_babel import lazy_gettext as _
+
+from koyjabo.base.core.errors import WrongCode
+from koyjabo.base.core.identity import Login
+from koyjabo.people.accounts.errors import (
+    EmailUnconfirmed,
+    NoSecondFactor,
+    SecondFactorExpired,
+    TooManyPasskeys,
+    WrongPasskey,
+)
+from koyjabo.people.accounts.login import authentication
+from koyjabo.people.accounts.login.schemas import CodeBody
+from koyjabo.people.accounts.pages.form_fields import NewPasskeyBody
+from koyjabo.people.accounts.pages.security_changes import SecurityChange, ask, carry_out
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.web.blueprints import pages as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.login import page_login
+from koyjabo.web.pages import redirects
+from koyjabo.web.pages.flash import done
+
+TOTP = SecurityChange(
+    _("Set up an authenticator app"),
+    _("An app on your phone, such as Google Authenticator, shows a new code every 30 seconds."),
+    _("Continue"),
+)
+TOTP_OFF = SecurityChange(
+    _("Turn off the authenticator app"),
+    _("If this is your last one, your password is enough to log in, and your recovery codes stop working."),
+    _("Turn off"),
+    is_removal=True,
+)
+CODES = SecurityChange(
+    _("New recovery codes"),
+    _("You get ten new codes. The old ones stop working."),
+    _("Create new codes"),
+)
+
+
+PASSKEY = SecurityChange(
+    _("Add a passkey"),
+    _(
+        "A passkey is your fingerprint, face or PIN on this device, or a security key. You can log in with just a "
+        "passkey."
+    ),
+    _("Continue"),
+)
+PASSKEY_OFF = SecurityChange(
+    _("Remove this passkey"),
+    _("If this is your last one, your password is enough to log in, and your recovery codes stop working."),
+    _("Remove"),
+    is_removal=True,
+)
+
+
+@bp.get("/account/second-factor")
+def second_factors() -> Response:
+    login, services = page_login.require_login(), current()[AccountServices]
+    state, passkeys = services.second_factors.state(login.account), services.passkeys.all(login.account)
+    is_unconfirmed = current()[MailOutbox].is_on and not services.email_links.state(login.account).is_verified
+    page = render_template("accounts/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
+    return make_response(page)
+
+
+@bp.get("/account/second-factor/totp")
+def set_up_totp() -> Response:
+    return ask(page_login.require_login(), TOTP)
+
+
+@bp.post("/account/second-factor/totp")
+def begin_totp() -> Response:
+    """Show the QR code and the secret."""
+    login = page_login.require_login()
+
+    def begin() -> Response:
+        current()[AccountServices].second_factors.begin_totp_in(login)
+        return _show_totp(login, Form(CodeBody))
+
+    return carry_out(login, TOTP, begin)
+
+
+@bp.post("/account/second-factor/totp/confirm")
+def confirm_totp() -> Response:
+    try:
+        return _confirm_totp(page_login.require_login(), Form(CodeBody))
+    except NoSecondFactor:  # the setup took too long, or was begun in another session
+        return redirects.to("pages.set_up_totp")
+
+
+def _confirm_totp(login: Login, form: Form[CodeBody]) -> Response:
+    """Confirm the authenticator app. Raises NoSecondFactor."""
+    body = form.read()
+    if body is not None:
+        try:
+            return _show_codes(current()[AccountServices].second_factors.confirm_totp(login, body.code))
+        except WrongCode as error:
+            form.errors["code"] = error.sentence
+    return _show_totp(login, form, 422)
+
+
+@bp.get("/account/second-factor/totp/off")
+def ask_totp_off() -> Response:
+    return ask(page_login.require_login(), TOTP_OFF)
+
+
+@bp.post("/account/second-factor/totp/off")
+def remove_totp() -> Response:
+    login = page_login.require_login()
+
+    def remove() -> Response:
+        current()[AccountServices].second_factors.remove_totp(login)
+        return done("second_factor_removed", "pages.second_factors")
+
+    return carry_out(login, TOTP_OFF, remove)
+
+
+@bp.get("/account/second-factor/recovery-codes")
+def ask_recovery_codes() -> Response:
+    return ask(page_login.require_login(), CODES)
+
+
+@bp.post("/account/second-factor/recovery-codes")
+def renew_recovery_codes() -> Response:
+    login = page_login.require_login()
+    return carry_out(
+        login, CODES, lambda: _show_codes(current()[AccountServices].second_factors.renew_recovery_codes(login))
+    )
+
+
+@bp.get("/account/second-factor/passkeys")
+def ask_passkey() -> Response:
+    return ask(page_login.require_login(), PASSKEY)
+
+
+@bp.post("/account/second-factor/passkeys")
+def begin_passkey() -> Response:
+    """Show the button that creates the passkey."""
+    login = page_login.require_login()
+
+    def begin() -> Response:
+        options = current()[AccountServices].passkeys.options(login, authentication.relying_party())
+        return make_response(render_template("accounts/passkey.html", options=options, form=Form(NewPasskeyBody)))
+
+    return carry_out(login, PASSKEY, begin)
+
+
+@bp.post("/account/second-factor/passkeys/confirm")
+def add_passkey() -> Response:
+    login, form = page_login.require_login(), Form(NewPasskeyBody)
+    body = form.read()
+    try:
+        if body is None or body.credential is None:
+            raise WrongPasskey
+        site = authentication.relying_party()
+        made = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
+    except (WrongPasskey, SecondFactorExpired, TooManyPasskeys, EmailUnconfirmed) as error:
+        return ask(login, PASSKEY, status=422, problem=error)
+    return _show_codes(made.recovery_codes) if made.recovery_codes else done("passkey_added", "pages.second_factors")
+
+
+@bp.get("/account/second-factor/passkeys/<passkey_id>/remove")
+def ask_passkey_removal(passkey_id: str) -> Response:
+    return ask(page_login.require_login(), PASSKEY_OFF)
+
+
+@bp.post("/account/second-factor/passkeys/<passkey_id>/remove")
+def remove_passkey(passkey_id: str) -> Response:
+    login = page_login.require_login()
+
+    def remove() -> Response:
+        current()[AccountServices].passkeys.remove(login, passkey_id)
+        return done("passkey_removed", "pages.second_factors")
+
+    return carry_out(login, PASSKEY_OFF, remove)
+
+
+def _show_codes(codes: list[str]) -> Response:
+    onwards = url_for("pages.second_factors")
+    return make_response(render_template("accounts/recovery_codes.html", codes=codes, onwards=onwards))
+
+
+def _show_totp(login: Login, form: Form[CodeBody], status: int = 200) -> Response:
+    """Show the QR code and the secret. Raises NoSecondFactor."""
+    setup = current()[AccountServices].second_factors.setup_in(login)
+    action = url_for("pages.confirm_totp")
+    return make_response(render_template("accounts/totp.html", form=form, setup=setup, action=action), status)

@@ -1,0 +1,269 @@
+"""/admin/people: list users, invite people to the panel, change site roles, disable accounts, end sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from flask import Response, request, url_for
+from flask_babel import gettext as _
+
+from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin
+from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
+from koyjabo.people.accounts.login import authentication
+from koyjabo.people.accounts.login.invitations import PanelInvitationBody, SentInvitation, flash_code, sent
+from koyjabo.people.accounts.login.schemas import ProofBody
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.users.user_admin import USER_ORDERS
+from koyjabo.people.accounts.users.user_admin_queries import UserLine
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.confirmation import Confirmation, Unconfirmed, confirm
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.i18n import count, language
+from koyjabo.web.limits import limits
+from koyjabo.web.pages import pagination
+from koyjabo.web.pages.flash import done
+from koyjabo.web.pages.pagination import Sorting
+from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel.pages import me, my_login, page
+
+
+@bp.get("/people")
+@for_viewers
+def users() -> Response:
+    query, sorting = request.args.get("query", "").strip(), Sorting.of(request, USER_ORDERS, "-created")
+    users_page = pagination.list_page(partial(current()[AccountServices].users.page, me(), query, order=sorting.order))
+    return page("accounts/users", found=users_page, query=query, sorting=sorting, invitations=_pending_invitations())
+
+
+def _pending_invitations() -> list[SentInvitation]:
+    """Pending invitations. Viewers see none, because an invitation shows an email and a link that gives rights."""
+    if not me().is_admin:
+        return []
+    title = _("Invitation to the panel")
+    return [
+        sent(invitation, token, title)
+        for invitation, token in current()[AccountServices].panel_invitations.pending(me())
+    ]
+
+
+@bp.get("/people/invite")
+def new_panel_invitation() -> Response:
+    """Show the form. The query parameter `role` preselects a role."""
+    return _show_form(Form(PanelInvitationBody, {"role": request.args.get("role", SITE_VIEWER)}))
+
+
+@bp.post("/people/invite")
+def invite_to_panel() -> Response:
+    """Invite a person, after asking for the password on a separate page."""
+    form = Form(PanelInvitationBody)
+    body = form.read()
+    if body is None:
+        return _show_form(form, 422)
+    _confirm_giving(_invitation(body.email, body.role))
+    limits.count_action(me().id)
+    made = current()[AccountServices].panel_invitations.invite(me(), body.email, body.role, language())
+    return done(flash_code(made), "admin.users", body.email)
+
+
+@bp.post("/people/invitations/<invitation_id>/withdraw")
+def withdraw_panel_invitation(invitation_id: str) -> Response:
+    current()[AccountServices].panel_invitations.revoke(me(), invitation_id)
+    return done("withdrawn", "admin.users")
+
+
+def _show_form(form: Form[PanelInvitationBody], status: int = 200) -> Response:
+    is_confirmed = current()[AccountServices].email_links.state(me()).is_verified
+    sends_mails = current()[MailOutbox].is_on
+    return page("accounts/invite", status, form=form, sends_mails=sends_mails, is_confirmed=is_confirmed)
+
+
+@bp.get("/people/<user_id>")
+@for_viewers
+def user(user_id: str) -> Response:
+    return _show(user_id)
+
+
+@bp.post("/people/<user_id>/promote")
+def promote(user_id: str) -> Response:
+    _confirm_giving(_promotion(_line(user_id)))
+    return _do(user_id, "promoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_ADMIN))
+
+
+@bp.post("/people/<user_id>/demote")
+def demote(user_id: str) -> Response:
+    confirm(_demotion(_line(user_id)))
+    return _do(user_id, "demoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_MEMBER))
+
+
+@bp.post("/people/<user_id>/viewer")
+def make_viewer(user_id: str) -> Response:
+    _confirm_giving(_viewing(_line(user_id)))
+    return _do(user_id, "made_viewer", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_VIEWER))
+
+
+@bp.post("/people/<user_id>/disable")
+def disable(user_id: str) -> Response:
+    confirm(_disabling(_line(user_id)))
+    return _do(user_id, "disabled", lambda: current()[AccountServices].users.disable(me(), user_id))
+
+
+@bp.post("/people/<user_id>/enable")
+def enable(user_id: str) -> Response:
+    """Enable a user. Asks for the password first if the user regains rights in the panel."""
+    user = _line(user_id)
+    if user.is_admin or user.is_viewer:
+        _confirm_giving(_enabling(user))
+    return _do(user_id, "enabled", lambda: current()[AccountServices].users.disable(me(), user_id, disabled=False))
+
+
+@bp.post("/people/<user_id>/second-factor/reset")
+def reset_second_factor(user_id: str) -> Response:
+    confirm(_second_factor_reset(_line(user_id)))
+    reset = current()[AccountServices].users.reset_second_factor
+    return _do(user_id, "second_factor_reset", lambda: reset(me(), user_id))
+
+
+@bp.post("/people/<user_id>/log-out")
+def log_out(user_id: str) -> Response:
+    confirm(_logging_out(_line(user_id)))
+    return _do(user_id, "logged_out", lambda: current()[AccountServices].users.log_out(me(), user_id))
+
+
+def _line(user_id: str) -> UserLine:
+    return current()[AccountServices].users.get(me(), user_id)
+
+
+def _confirm_giving(question: Confirmation) -> None:
+    """Ask for the password and, while an authenticator app is on, for a code, so that a stolen session cannot give
+    rights in the panel. Raises Unconfirmed.
+    """
+    login = my_login()
+    has_totp = current()[AccountServices].second_factors.state(login.account).totp_ms is not None
+    question = question._replace(secrets=("password", "code") if has_totp else ("password",))
+    confirm(question)
+    form = Form(ProofBody)
+    body = form.read()
+    with authentication.errors_in(form):
+        if body is not None:
+            return authentication.confirm(login, body)
+    raise Unconfirmed(question, 422, form.errors)
+
+
+def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:
+    try:
+        act()
+    except (LastAdmin, Forbidden) as error:
+        return _show(user_id, error.status, error)
+    return done(code, "admin.user", user_id=user_id)
+
+
+def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) -> Response:
+    account, users = me(), current()[AccountServices].users
+    line = users.get(account, user_id)
+    belongings = pagination.list_page(partial(users.communities_of, account, line.id), "admin.user", user_id=line.id)
+    return page("accounts/user", status, user=line, is_me=line.id == account.id, belongings=belongings, problem=problem)
+
+
+def _rights_of_admins() -> str:
+    return str(_("This user can then see and change everything: visits, users, communities, and your own rights."))
+
+
+def _rights_of_viewers() -> str:
+    effect = _(
+        "This user can see every page of the panel except for emails and visitor IDs, but cannot change anything."
+    )
+    return str(effect)
+
+
+def _promotion(user: UserLine) -> Confirmation:
+    title = _("Make %(name)s a site admin?", name=_name(user))
+    effects = (_rights_of_admins(), *_unproved(user))
+    return Confirmation(title, effects, _("Give admin rights"), _page_of(user), typed=user.email)
+
+
+def _invitation(email: str, role: str) -> Confirmation:
+    if role == SITE_ADMIN:
+        title = _("Invite %(name)s as an admin?", name=email)
+        rights = _(
+            "The person who accepts can see and change everything: visits, users, communities, and your own rights."
+        )
+    else:
+        title = _("Invite %(name)s as a viewer?", name=email)
+        rights = _(
+            "A viewer sees every page of the panel except for emails and visitor IDs, and cannot change anything."
+        )
+    effects = (rights, _("The link works once, for a week. Send it only to this person."))
+    return Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation"))
+
+
+def _demotion(user: UserLine) -> Confirmation:
+    effects = (_("This user loses access to the panel at once. They keep their account and their own communities."),)
+    if user.is_admin:
+        title, label = _("Remove the admin rights of %(name)s?", name=_name(user)), _("Remove admin rights")
+    else:
+        title, label = _("Remove the viewer rights of %(name)s?", name=_name(user)), _("Remove viewer rights")
+    return Confirmation(title, effects + _about_oneself(user), label, _page_of(user))
+
+
+def _viewing(user: UserLine) -> Confirmation:
+    title = _("Give %(name)s read-only access?", name=_name(user))
+    lost = (_("They lose their admin rights at once."),) if user.is_admin else ()
+    return Confirmation(
+        title,
+        (_rights_of_viewers(), *lost, *_unproved(user), *_about_oneself(user)),
+        _("Give read-only access"),
+        _page_of(user),
+    )
+
+
+def _disabling(user: UserLine) -> Confirmation:
+    title = _("Disable the account of %(name)s?", name=_name(user))
+    explanation = _("This user is logged out everywhere and cannot log in until you enable the account again.")
+    return Confirmation(title, (explanation, _ending(user)), _("Disable"), _page_of(user))
+
+
+def _enabling(user: UserLine) -> Confirmation:
+    title = _("Enable the account of %(name)s?", name=_name(user))
+    return Confirmation(
+        title, (_rights_of_admins() if user.is_admin else _rights_of_viewers(),), _("Enable"), _page_of(user)
+    )
+
+
+def _logging_out(user: UserLine) -> Confirmation:
+    title = _("Log %(name)s out everywhere?", name=_name(user))
+    effects = (_("This user has to log in again in every browser."), _ending(user))
+    return Confirmation(title, effects + _about_oneself(user), _("Log out everywhere"), _page_of(user))
+
+
+def _second_factor_reset(user: UserLine) -> Confirmation:
+    title = _("Reset the two-step login of %(name)s?", name=_name(user))
+    explanation = _(
+        "For a user who has lost both phone and recovery codes. Make sure the request is really theirs. "
+        "They are logged out everywhere and can log in with just the password."
+    )
+    return Confirmation(title, (explanation, _ending(user)), _("Reset two-step login"), _page_of(user))
+
+
+def _unproved(user: UserLine) -> tuple[str, ...]:
+    if user.verified_ms is not None or not current()[MailOutbox].is_on:
+        return ()
+    return (_("This user's email is not confirmed: the account may belong to someone else."),)
+
+
+def _name(user: UserLine) -> str:
+    return f"{user.name} ({user.email})"
+
+
+def _page_of(user: UserLine) -> str:
+    return url_for("admin.user", user_id=user.id)
+
+
+def _ending(user: UserLine) -> str:
+    return str(_("Open sessions: %(count)s", count=count(user.sessions)))
+
+
+def _about_oneself(user: UserLine) -> tuple[str, ...]:
+    return (_("This is your own account."),) if user.id == me().id else ()

@@ -1,0 +1,121 @@
+"""Verifies authenticator app codes and recovery codes. Each code is valid only once across all servers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from functools import partial
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import TooManyRequests, WrongCode
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.sealer import Sealer
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorOn
+from koyjabo.people.accounts.login_sessions import Proof
+from koyjabo.people.accounts.pending_step_queries import RECOVERY, TOTP
+from koyjabo.people.accounts.pending_steps import PENDING_S
+from koyjabo.people.accounts.second_factor import one_time_codes, queries
+from koyjabo.people.audit.queries import AuditEntry
+
+log = logging.getLogger(__name__)
+
+MOST_GUESSES, WINDOW_MS = 30, 3600 * 1000
+"""Maximum number of wrong app codes for one account, and the period, ms. Three codes in a million are valid at a time,
+so 720 guesses a day succeed once in 460 days. Recovery codes and passkeys cannot be guessed, so they still work when
+the limit is used up.
+"""
+
+TOO_MANY = N_("Too many wrong codes. Use a recovery code or a passkey, or wait as long as Retry-After says.")
+
+
+class Codes:
+    """Verifies users' codes. All methods raise LedgerUnavailable."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._secret = secret.encode()
+        self._sealer = Sealer(secret, b"koyjabo totp secret")
+
+    def prove(self, user_id: str, typed: str) -> Proof:
+        """Check a code. Raises WrongCode, TooManyRequests. A recovery code is only verified when the proof is
+        settled.
+        """
+        code = one_time_codes.normal(typed)
+        if one_time_codes.is_recovery_code(code):
+            digest = one_time_codes.digest(self._secret, user_id, code)
+            return Proof(RECOVERY, partial(queries.spend_recovery_code, user_id=user_id, digest=digest))
+        secret = self._count_guess(user_id)
+        if secret.confirmed_ms is None:
+            raise WrongCode
+        return Proof(TOTP, partial(queries.spend_step, user_id=user_id, step=self._step(secret.sealed, user_id, code)))
+
+    def begin(self, user_id: str) -> str:
+        """Create a secret, which takes effect when it is confirmed within PENDING_S. Raises SecondFactorOn."""
+        secret = one_time_codes.new_secret()
+        sealed = self._sealer.seal(secret, user_id)
+        if not self._database.write(queries.begin_totp, user_id, sealed, self._clock.now_ms()):
+            raise SecondFactorOn
+        return secret
+
+    def begun(self, user_id: str) -> str:
+        """The secret that is not confirmed yet. Raises NoSecondFactor."""
+        secret = self._database.read(queries.secret, user_id)
+        return self._open(self._unconfirmed(secret).sealed, user_id)
+
+    def confirmation(
+        self, user_id: str, typed: str, digests: Collection[str], entry: AuditEntry | None, kept_session_id: str = ""
+    ) -> Proof:
+        """A proof that turns the authenticator app on when it is settled, and stores the audit entry (see
+        `queries.confirm_totp`). Raises NoSecondFactor, WrongCode, TooManyRequests.
+        """
+        secret = self._unconfirmed(self._database.read(queries.secret, user_id))
+        self._count_guess(user_id)
+        step = self._step(secret.sealed, user_id, one_time_codes.normal(typed))
+        confirm = partial(
+            queries.confirm_totp,
+            user_id=user_id,
+            sealed=secret.sealed,
+            step=step,
+            digests=digests,
+            entry=entry,
+            now_ms=self._clock.now_ms(),
+            kept_session_id=kept_session_id,
+        )
+        return Proof(TOTP, confirm)
+
+    def new_recovery_codes(self, user_id: str) -> tuple[list[str], list[str]]:
+        """Ten codes, and their stored form."""
+        codes = one_time_codes.new_recovery_codes()
+        digests = [one_time_codes.digest(self._secret, user_id, one_time_codes.normal(code)) for code in codes]
+        return codes, digests
+
+    def _unconfirmed(self, secret: queries.Secret | None) -> queries.Secret:
+        is_old = secret is not None and secret.began_ms + PENDING_S * 1000 <= self._clock.now_ms()
+        if secret is None or secret.confirmed_ms is not None or is_old:
+            raise NoSecondFactor
+        return secret
+
+    def _count_guess(self, user_id: str) -> queries.Secret:
+        now_ms = self._clock.now_ms()
+        secret = self._database.write(queries.count_guess, user_id, now_ms, now_ms - WINDOW_MS, MOST_GUESSES)
+        if secret is None:
+            began_ms = self._database.read(queries.guessing_ms, user_id)
+            if began_ms is None:
+                raise WrongCode
+            raise TooManyRequests(max(1, (began_ms + WINDOW_MS - now_ms) // 1000 + 1), TOO_MANY)
+        return secret
+
+    def _step(self, sealed: str, user_id: str, code: str) -> int:
+        step = one_time_codes.step_of(self._open(sealed, user_id), code, self._clock.now_ms())
+        if step is None:
+            raise WrongCode
+        return step
+
+    def _open(self, sealed: str, user_id: str) -> str:
+        secret = self._sealer.open(sealed, user_id)
+        if secret is None:
+            log.warning("totp_secret_unreadable try='koyjabo user second-factor reset'")
+            raise WrongCode
+        return secret

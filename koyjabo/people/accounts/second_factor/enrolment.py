@@ -1,0 +1,134 @@
+"""Lets users set up and remove their authenticator app, and renew their recovery codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import WrongCode
+from koyjabo.base.core.identity import Account, Login
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.people.accounts import queries as account_queries
+from koyjabo.people.accounts.audit_entries import subject
+from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorExpired
+from koyjabo.people.accounts.pending_steps import PendingSteps
+from koyjabo.people.accounts.second_factor import one_time_codes, queries
+from koyjabo.people.accounts.second_factor.codes import Codes
+from koyjabo.people.accounts.second_factor.queries import SecondFactorState
+from koyjabo.people.audit import log
+
+
+class TotpSetup(NamedTuple):
+    """Data for setting up an authenticator app: `secret` to type, and `svg`, a QR code of `uri`."""
+
+    secret: str
+    uri: str
+    svg: str
+
+
+class SecondFactors:
+    """Two-step login of a user. All methods raise LedgerUnavailable.
+
+    After a commit that ends sessions, `on_revoked` is called with the user's id.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        pending: PendingSteps,
+        codes: Codes,
+        on_revoked: Callable[[str], object],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._pending = pending
+        self._codes = codes
+        self._on_revoked = on_revoked
+
+    def state(self, account: Account) -> SecondFactorState:
+        return self._database.read(queries.state, account.id)
+
+    def begin_totp(self, user_id: str, email: str) -> TotpSetup:
+        """Begin setting up an authenticator app. Raises SecondFactorOn."""
+        return _setup(self._codes.begin(user_id), email)
+
+    def begin_totp_in(self, login: Login) -> None:
+        """Begin a setup for `setup_in`, after the password was verified. Raises SecondFactorOn."""
+        self._codes.begin(login.account.id)
+        person = self._database.read(account_queries.by_id, login.account.id)
+        self._pending.begin_setup(person, login.session_id)
+
+    def setup_in(self, login: Login) -> TotpSetup:
+        """The setup that was begun in this session, until it is confirmed.
+
+        Raises NoSecondFactor. Other sessions do not get it, because a stolen session must not see the secret without
+        the password.
+        """
+        try:
+            self._pending.require_setup(login.session_id)
+        except SecondFactorExpired:
+            raise NoSecondFactor from None
+        return self.setup(login.account.id, login.account.email)
+
+    def setup(self, user_id: str, email: str) -> TotpSetup:
+        """The setup that was begun, until it is confirmed. Raises NoSecondFactor."""
+        return _setup(self._codes.begun(user_id), email)
+
+    def confirm_totp(self, login: Login, code: str) -> list[str]:
+        """Turn an authenticator app on with its first code, and end all other sessions. Returns the recovery codes.
+
+        Raises WrongCode, NoSecondFactor, TooManyRequests.
+        """
+        account, by = login.account, log.actor(login.account, self._clock)
+        codes, digests = self._codes.new_recovery_codes(account.id)
+        entry = by.entry("second_factor.add", subject(account), method="totp")
+        proof = self._codes.confirmation(account.id, code, digests, entry, login.session_id)
+        if not self._database.write(proof.settle):
+            raise WrongCode
+        self._on_revoked(account.id)
+        return codes
+
+    def require_code(self, login: Login, code: str | None) -> None:
+        """If an authenticator app is on, use up a code before two-step login changes. Raises WrongCode,
+        TooManyRequests.
+        """
+        if self.state(login.account).totp_ms is None:
+            return
+        if not self._database.write(self._codes.prove(login.account.id, code or "").settle):
+            raise WrongCode
+
+    def remove_totp(self, login: Login) -> None:
+        """Remove the authenticator app. Raises NoSecondFactor.
+
+        If no passkey is left, this turns two-step login off and, if REQUIRE_TWO_FACTOR requires it of this user, ends
+        all their sessions.
+        """
+        account, by = login.account, log.actor(login.account, self._clock)
+        if self.state(account).totp_ms is None:
+            raise NoSecondFactor
+        ends_sessions = self._pending.is_required(account)
+        entry = by.entry("second_factor.remove", subject(account), method="totp")
+        self._database.write(queries.remove_totp, account.id, by.at_ms, ends_sessions, audit=entry)
+        self._on_revoked(account.id)
+
+    def renew_recovery_codes(self, login: Login) -> list[str]:
+        """Replace the recovery codes with ten new ones. Raises NoSecondFactor."""
+        account, by = login.account, log.actor(login.account, self._clock)
+        if self.state(account).second_factor_ms is None:
+            raise NoSecondFactor
+        codes, digests = self._codes.new_recovery_codes(account.id)
+        entry = by.entry("second_factor.codes", subject(account))
+        self._database.write(queries.replace_recovery_codes, account.id, digests, audit=entry)
+        return codes
+
+    def end_sessions_without(self) -> None:
+        """End the sessions of users who lack the two-step login that REQUIRE_TWO_FACTOR requires. Called at startup."""
+        if self._pending.policy != "none":
+            self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._pending.policy)
+
+
+def _setup(secret: str, email: str) -> TotpSetup:
+    uri = one_time_codes.uri(secret, email)
+    return TotpSetup(secret, uri, one_time_codes.svg(uri))

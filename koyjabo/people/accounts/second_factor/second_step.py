@@ -1,0 +1,173 @@
+"""Completes two-step logins, by code or passkey, and logins with only a passkey."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import WrongCode
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.people.accounts import pending_step_queries
+from koyjabo.people.accounts import queries as account_queries
+from koyjabo.people.accounts.audit_entries import own_entry
+from koyjabo.people.accounts.errors import SecondFactorExpired, WrongPasskey
+from koyjabo.people.accounts.login_sessions import Grant, Proof
+from koyjabo.people.accounts.pending_step_queries import PASSKEY, Pending
+from koyjabo.people.accounts.pending_steps import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
+from koyjabo.people.accounts.queries import UserRecord
+from koyjabo.people.accounts.second_factor import ceremonies, queries
+from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
+from koyjabo.people.accounts.second_factor.codes import Codes
+from koyjabo.people.accounts.users.accounts import Accounts
+from koyjabo.people.audit import log
+
+
+class LoginBrowser(NamedTuple):
+    """The browser of a login. `is_familiar` is set if the user has logged in with it before."""
+
+    user_agent: str
+    is_familiar: Callable[[UserRecord], bool]
+
+
+class Completed(NamedTuple):
+    """A completed login."""
+
+    grant: Grant
+    visitor_id: str | None  # from the first step
+    cookie: str
+    """Cookie that lets this browser skip two-step login for 30 days. Not valid after `enrol`, which changes the
+    two-step login.
+    """
+
+
+class Enrolled(NamedTuple):
+    completed: Completed
+    recovery_codes: list[str]
+
+
+class SecondStep:
+    """Completes two-step logins. All methods raise LedgerUnavailable, and SecondFactorExpired for a step that has
+    ended: after MOST_TRIES codes or passkeys, after PENDING_S, after its use, or after a password change. `on_revoked`
+    is called with the id of a user whose sessions have ended.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        accounts: Accounts,
+        pending: PendingSteps,
+        codes: Codes,
+        on_revoked: Callable[[str], object],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._accounts = accounts
+        self._pending = pending
+        self._codes = codes
+        self._on_revoked = on_revoked
+
+    def by_code(self, token: str, code: str, browser: LoginBrowser) -> Completed:
+        """Complete the step with a code. Raises WrongCode, TooManyRequests."""
+        pending = self._pending.count_try(token, VERIFY)
+        person = self._pending.person_of(pending)
+        try:
+            return self._complete(pending, person, self._codes.prove(person.id, code), browser)
+        except WrongCode:
+            self._pending.fail(pending)
+            raise
+
+    def methods(self, token: str) -> tuple[str, ...]:
+        """The methods for completing the step."""
+        pending = self._pending.find(token, VERIFY)
+        return self._database.read(pending_step_queries.methods, pending.user_id or "")
+
+    def options(self, token: str | None, site: RelyingParty) -> tuple[str, dict[str, Any]]:
+        """The step's token, and the WebAuthn options. Without a token, this begins a login that needs no password.
+        Raises SecondFactorExpired.
+        """
+        challenge = ceremonies.new_challenge()
+        if token is None:
+            token = self._pending.begin_passkey(challenge)
+            return token, ceremonies.login_options(site, [], challenge, is_alone=True)
+        pending = self._pending.set_challenge(token, challenge, VERIFY, PASSKEY_LOGIN)
+        known = self._database.read(queries.credential_ids, pending.user_id or "")
+        return token, ceremonies.login_options(site, known, challenge, is_alone=pending.user_id is None)
+
+    def by_passkey(
+        self, token: str, credential: dict[str, Any], site: RelyingParty, browser: LoginBrowser
+    ) -> Completed:
+        """Complete the step with a passkey. Raises WrongPasskey."""
+        pending = self._pending.count_try(token, VERIFY, PASSKEY_LOGIN)
+        try:
+            person, proof = self._prove(pending, credential, site)
+            return self._complete(pending, person, proof, browser)
+        except (WrongCode, WrongPasskey):
+            self._pending.fail(pending)
+            raise WrongPasskey from None
+
+    def enrol(self, token: str, code: str, browser: LoginBrowser) -> Enrolled:
+        """Turn an authenticator app on with its first code, and log in. Raises WrongCode, NoSecondFactor,
+        TooManyRequests.
+        """
+        pending = self._pending.count_try(token, ENROL, SIGN_UP)
+        person = self._without_factor(pending)
+        if pending.purpose == SIGN_UP:
+            browser = browser._replace(is_familiar=lambda _: True)
+        codes, digests = self._codes.new_recovery_codes(person.id)
+        entry = own_entry(log.anonymous(self._clock.now_ms()), "second_factor.add", person, method="totp")
+        try:
+            proof = self._codes.confirmation(person.id, code, digests, entry)
+            completed = self._complete(pending, person, proof, browser)
+        except WrongCode:
+            self._pending.fail(pending)
+            raise
+        self._on_revoked(person.id)
+        return Enrolled(completed, codes)
+
+    def enrolling(self, token: str) -> UserRecord:
+        """The user who may set up two-step login with this token. Raises SecondFactorExpired."""
+        return self._without_factor(self._pending.find(token, ENROL, SIGN_UP))
+
+    def _without_factor(self, pending: Pending) -> UserRecord:
+        """The user of a setup step, who needs only the password. Raises SecondFactorExpired if two-step login is
+        already set up, for instance with a passkey created in another session.
+        """
+        person = self._pending.person_of(pending)
+        if person.second_factor_ms is not None:
+            raise SecondFactorExpired
+        return person
+
+    def _prove(self, pending: Pending, credential: dict[str, Any], site: RelyingParty) -> tuple[UserRecord, Proof]:
+        key = self._database.read(queries.passkey_key, str(credential.get("id")))
+        if key is None or pending.challenge is None or pending.user_id not in (None, key.user_id):
+            raise WrongPasskey
+        is_alone = pending.user_id is None
+        sign_count = ceremonies.verify_login(site, credential, pending.challenge, key, is_alone)
+        person = self._known(key.user_id) if is_alone else self._pending.person_of(pending)
+        use = partial(queries.use_passkey, key=key, sign_count=sign_count, now_ms=self._clock.now_ms())
+        return person, Proof(PASSKEY, use)
+
+    def _known(self, user_id: str) -> UserRecord:
+        person = self._database.read(account_queries.by_id, user_id)
+        if person is None or person.is_disabled:
+            raise WrongPasskey
+        return person
+
+    def _complete(self, pending: Pending, person: UserRecord, proof: Proof, browser: LoginBrowser) -> Completed:
+        """Begin the session. Raises WrongCode if the proof was used before, or if the user or the step has changed."""
+
+        def settle(session: Any) -> bool:
+            if not proof.settle(session):
+                return False
+            if not pending_step_queries.end(session, pending):
+                raise WrongCode  # undoes the use of the proof
+            return True
+
+        both = proof._replace(settle=settle)
+        grant = self._accounts.open_session(person, browser.user_agent, browser.is_familiar(person), both)
+        if grant is None:
+            raise WrongCode
+        return Completed(grant, pending.visitor_id, self._pending.cookie(person))

@@ -1,0 +1,78 @@
+"""The services that accounts offer to other packages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.identity import Logins
+from koyjabo.base.outbound.client import HttpClient
+from koyjabo.people.accounts.email_links import EmailLinks
+from koyjabo.people.accounts.login_sessions import Sessions
+from koyjabo.people.accounts.oidc.authorization import Authorizations
+from koyjabo.people.accounts.oidc.provider import Provider
+from koyjabo.people.accounts.oidc.provider_logins import ProviderLogins, ProviderRules
+from koyjabo.people.accounts.passwords import Passwords
+from koyjabo.people.accounts.pending_steps import PendingSteps
+from koyjabo.people.accounts.second_factor.codes import Codes
+from koyjabo.people.accounts.second_factor.enrolment import SecondFactors
+from koyjabo.people.accounts.second_factor.passkeys import Passkeys
+from koyjabo.people.accounts.second_factor.second_step import SecondStep
+from koyjabo.people.accounts.throttle.login_throttle import LoginThrottle
+from koyjabo.people.accounts.users.accounts import Accounts
+from koyjabo.people.accounts.users.external_people import ExternalPeople
+from koyjabo.people.accounts.users.invitations import Invitations, PanelRole, PanelScope
+from koyjabo.people.accounts.users.user_admin import Users
+from koyjabo.people.mail.link_tokens import LinkTokens
+from koyjabo.people.mail.outbox import MailOutbox
+
+
+@dataclass(frozen=True, slots=True)
+class AccountServices:
+    credentials: Accounts
+    sessions: Sessions
+    users: Users
+    panel_invitations: Invitations[PanelRole]
+    login_throttle: LoginThrottle
+    pending: PendingSteps
+    email_links: EmailLinks
+    passwords: Passwords
+    external: ExternalPeople
+    second_step: SecondStep
+    second_factors: SecondFactors
+    passkeys: Passkeys
+    providers: Mapping[str, Provider]
+    """OpenID providers by name, in the order of OIDC_PROVIDERS."""
+
+    authorizations: Authorizations
+    provider_logins: ProviderLogins
+
+
+def build(base: Base) -> AccountServices:
+    settings, database, clock, on_revoked = base.settings, base.database, base.clock, base.signals.access_revoked.send
+    secret, policy, outbox = settings.secret_key, settings.require_two_factor, base.services[MailOutbox]
+    failures, pending = LoginThrottle(database, clock, secret), PendingSteps(database, clock, secret, policy)
+    passwords, links = Passwords(base.runtime), LinkTokens(secret)
+    credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
+    email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
+    base.services.add(Logins(credentials.login_of))
+    codes, http = Codes(database, clock, secret), HttpClient(base.runtime)
+    rules = ProviderRules(settings.oidc_signup, settings.oidc_admin_claim, settings.oidc_trust_mfa)
+    return AccountServices(
+        credentials=credentials,
+        sessions=Sessions(database, clock, on_revoked),
+        users=Users(database, clock, on_revoked, failures.unlock, policy),
+        panel_invitations=Invitations(PanelScope(on_revoked, policy), database, clock, outbox, links),
+        login_throttle=failures,
+        pending=pending,
+        email_links=email_links,
+        passwords=passwords,
+        external=ExternalPeople(database, clock, settings.auth_issuer),
+        second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
+        second_factors=SecondFactors(database, clock, pending, codes, on_revoked),
+        passkeys=Passkeys(database, clock, pending, codes, on_revoked, needs_email=outbox.is_on),
+        providers={own.name: Provider(own, http, base.runtime, clock) for own in settings.oidc_providers},
+        authorizations=Authorizations(pending, secret),
+        provider_logins=ProviderLogins(database, clock, credentials, pending, outbox, rules),
+    )

@@ -1,0 +1,65 @@
+"""Queries for password guesses by account, as operations of the database executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.orm import Session
+
+from koyjabo.base.models import LoginFailures
+from koyjabo.people.accounts.throttle import guess_budget
+from koyjabo.people.accounts.throttle.guess_budget import GuessState, Plan
+
+MOST_SWEPT = 100
+"""Maximum number of expired rows deleted with each attempt: more than an attempt adds, so the table shrinks again after
+an attack.
+"""
+
+UNLOCKED_MS = 120_000
+"""How long workers ignore earlier failures after an unlock, ms. Workers count failures for only a minute."""
+
+ADD = text(
+    "INSERT INTO login_failures (account, failures, began_ms, state, expires_ms) "
+    "VALUES (:account, 0, :now_ms, '{}', 0) ON CONFLICT (account) DO NOTHING"
+)
+
+
+def lock(session: Session, account: str, plan: Plan, now_ms: int) -> GuessState:
+    """The state of an account, locked until the transaction ends."""
+    session.execute(ADD, {"account": account, "now_ms": now_ms})
+    return find(session, account, plan, now_ms, locked=True) or GuessState()
+
+
+def find(session: Session, account: str, plan: Plan, now_ms: int, locked: bool = False) -> GuessState | None:
+    query = select(LoginFailures.failures, LoginFailures.state, LoginFailures.expires_ms)
+    query = query.where(LoginFailures.account == account)
+    row = session.execute(query.with_for_update() if locked else query).one_or_none()
+    if row is None or row.expires_ms <= now_ms:
+        return None
+    return guess_budget.load(row.failures, row.state, plan, now_ms)
+
+
+def store(session: Session, account: str, state: GuessState, expires_ms: int) -> None:
+    values = {"failures": state.failures, "state": state.dump(), "expires_ms": expires_ms}
+    session.execute(update(LoginFailures).where(LoginFailures.account == account).values(values))
+
+
+def change(session: Session, account: str, plan: Plan, now_ms: int, change: Callable[[GuessState], None]) -> None:
+    """Change a state in place, if there is one."""
+    state = find(session, account, plan, now_ms, locked=True)
+    if state is not None:
+        change(state)
+        store(session, account, state, state.expires_ms(now_ms))
+
+
+def forget(session: Session, accounts: Sequence[str]) -> None:
+    session.execute(delete(LoginFailures).where(LoginFailures.account.in_(accounts)))
+
+
+def sweep(session: Session, now_ms: int) -> None:
+    """Delete expired states. Skips locked rows, so that concurrent attempts do not wait for each other. Call this while
+    the attempt's own row is locked, to avoid deadlocks.
+    """
+    expired = select(LoginFailures.account).where(LoginFailures.expires_ms <= now_ms).limit(MOST_SWEPT)
+    session.execute(delete(LoginFailures).where(LoginFailures.account.in_(expired.with_for_update(skip_locked=True))))

@@ -1,0 +1,188 @@
+"""The audit log: the author, action, subject, location and time of each audited change.
+
+The service that makes a change stores the entry in the same transaction, whether it was called by the API, the panel or
+the command line. So each audited change has exactly one entry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from koyjabo.base.core.clock import typed_days
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import MASKED, OPERATOR
+from koyjabo.base.network import client_address
+from koyjabo.people.audit import queries
+from koyjabo.people.audit.queries import AuditEntry, AuditRecord, Selection
+
+if TYPE_CHECKING:
+    from koyjabo.base.core.clock import Clock
+    from koyjabo.base.core.identity import Account
+    from koyjabo.base.database.executor import DatabaseExecutor
+
+BY_OPERATOR = "operator"
+"""Value of the `actor` filter for the operator."""
+
+PIECE = 500
+"""Records per piece of an export."""
+
+CHANGES = {"audit.export": N_("Audit log exported"), "server.version": N_("New version started")}
+ARRIVALS: dict[str, str] = {}
+SIGN_INS: dict[str, str] = {}
+KINDS = {"changes": CHANGES, "arrivals": ARRIVALS, "sign_ins": SIGN_INS}
+"""Action labels by kind. Each module that records actions adds its own labels, marked with `N_`."""
+
+
+class Subject(NamedTuple):
+    """What an action changed, with its current name."""
+
+    kind: str
+    id: str
+    name: str
+
+
+class Actor(NamedTuple):
+    """The author of an entry. `id` is None for the operator, and "" for an unknown client. `at_ms` is UTC."""
+
+    id: str | None
+    name: str
+    place: str
+    at_ms: int
+
+    def entry(self, action: str, subject: Subject, **details: Any) -> AuditEntry:
+        """Make an entry. `details` become JSON and contain no secrets."""
+        return AuditEntry(self.at_ms, self.id, self.name, action, *subject, details, self.place)
+
+
+def actor(account: Account, clock: Clock) -> Actor:
+    """The author of the current request's actions. Call this in the request's task, not in an operation, which runs on
+    another thread.
+    """
+    if account is OPERATOR:
+        return Actor(None, "", "", clock.now_ms())
+    return Actor(account.id, account.name, client_address.current_place.get(), clock.now_ms())
+
+
+def anonymous(now_ms: int) -> Actor:
+    """The client of the current request, before it is authenticated."""
+    return Actor("", "", client_address.current_place.get(), now_ms)
+
+
+WORD = r"[^\s@\"'<>(),;:]"
+EMAIL = re.compile(rf"(?<!{WORD}){WORD}++@{WORD}+")
+
+
+class AuditFilter(NamedTuple):
+    """The conditions of a search, as typed by a user; "" matches all records. Days are in TIMEZONE."""
+
+    actor: str = ""  # a user's id, or BY_OPERATOR
+    action: str = ""
+    kind: str = "all"  # or a key in KINDS; ignored if there is an action
+    first_day: str = ""  # YYYY-MM-DD
+    last_day: str = ""
+
+
+class AuditPage(NamedTuple):
+    """Records, newest first, and the cursor of the next page, which is None at the end."""
+
+    lines: tuple[AuditRecord, ...]
+    before: int | None
+
+
+class Audit:
+    """The audit log, for site admins. Site viewers may call `page` and get masked emails. Raises Forbidden for other
+    accounts, and LedgerUnavailable. `which` contains fields of AuditFilter. Raises InvalidInput by field.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def page(self, account: Account, before: int | None = None, count: int = 50, **which: str) -> AuditPage:
+        """`count` records before the cursor."""
+        account.require_site_viewer()
+        records = self._database.read(_newest, self._selection(AuditFilter(**which), before), count + 1)
+        lines = tuple(_as_shown_to(account, record) for record in records[:count])
+        return AuditPage(lines, lines[-1].id if len(records) > count else None)
+
+    def export(self, account: Account, **which: str) -> Iterator[tuple[AuditRecord, ...]]:
+        """Return all matching records that exist now, oldest first, lazily in pieces. Stores the audit entry before
+        returning.
+        """
+        account.require_site_admin()
+        selection = self._database.report(queries.within_days, self._selection(AuditFilter(**which), None))
+        conditions = {name: value for name, value in which.items() if value}
+        entry = actor(account, self._clock).entry("audit.export", Subject("audit", "", ""), filter=conditions)
+        self._database.write(entry.store)
+        return self._pieces(selection)
+
+    def _pieces(self, selection: Selection) -> Iterator[tuple[AuditRecord, ...]]:
+        while records := self._database.report(queries.oldest, selection, PIECE):
+            yield records
+            selection = selection._replace(after=records[-1].id)
+
+    def _selection(self, which: AuditFilter, before: int | None) -> Selection:
+        days = self._clock.range_ms(typed_days(which.first_day, which.last_day))
+        by = None if which.actor == BY_OPERATOR else which.actor
+        actions = (which.action,) if which.action else tuple(KINDS.get(which.kind, ()))
+        selection = Selection(by, actions, *days)
+        return selection if before is None else selection._replace(upto=before - 1)
+
+
+def _newest(session: Any, selection: Selection, count: int) -> tuple[AuditRecord, ...]:
+    return queries.newest(session, queries.within_days(session, selection), count)
+
+
+def _as_shown_to(account: Account, line: AuditRecord) -> AuditRecord:
+    """The record, with emails masked for viewers. If the target is a user, its name is the user's email."""
+    if account.is_admin:
+        return line
+    target = MASKED if line.target_kind == "user" and line.target else masked(line.target)
+    return line._replace(target=target, details=masked(line.details))
+
+
+def masked(value: Any) -> Any:
+    """`value` with everything that looks like an email replaced by MASKED, including in nested values."""
+    if isinstance(value, dict):
+        return {name: masked(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    return EMAIL.sub(MASKED, value) if isinstance(value, str) else value
+
+
+class VersionLog:
+    """Records that the server has started with a different version. Call `record` repeatedly: it succeeds once, as soon
+    as the database responds.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, version: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._version = version
+        self._is_recorded = False
+
+    def record(self) -> None:
+        """Record this version, unless the latest record already has it. If several workers start at once, only one
+        writes the record.
+        """
+        if self._is_recorded:
+            return
+        try:
+            if self._database.read(queries.newest_version) != self._version:
+                self._database.write(queries.lock_newest_version, audit=self._entry)
+        except LedgerUnavailable:
+            return  # the next call tries again
+        self._is_recorded = True
+
+    def forget(self) -> None:
+        """Make the next call to `record` check the database again."""
+        self._is_recorded = False
+
+    def _entry(self, before: str) -> AuditEntry | None:
+        if before == self._version:  # another worker was faster
+            return None
+        by = actor(OPERATOR, self._clock)
+        return by.entry("server.version", Subject("server", "", ""), version=self._version, before=before)

@@ -1,0 +1,139 @@
+"""Queries for the audit log: store an entry, and read records by actor, action and time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, CompoundSelect, func, insert, select, union_all
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+
+from koyjabo.base.database.rows import ids_between
+from koyjabo.base.database.text_search import usable
+from koyjabo.base.models import SITE, AuditLine, Counter
+
+MAX_DETAIL = 200
+"""Maximum length of a text in an entry's details, characters."""
+
+
+class AuditEntry(NamedTuple):
+    """An action, with the names that the actor and the target had at that time."""
+
+    at_ms: int
+    actor_id: str | None  # None for the operator, on the command line
+    actor: str
+    action: str
+    target_kind: str  # "community", "user", "total", "ledger", "visits", "audit", "annotation", "share", "server"
+    target_id: str
+    target: str
+    details: dict[str, Any]
+    place: str  # the client's location; "" if unknown
+
+    def store(self, session: Session | Connection) -> None:
+        """Insert the entry in the same transaction as the change. Long texts are truncated."""
+        values = {**self._asdict(), "details": json.dumps(_shortened(self.details), ensure_ascii=False)}
+        session.execute(insert(AuditLine).values(**values))
+
+
+def _shortened(value: Any) -> Any:
+    """The value, with long texts truncated and followed by their length."""
+    if isinstance(value, dict):
+        return {name: _shortened(part) for name, part in value.items()}
+    if isinstance(value, str) and len(value) > MAX_DETAIL:
+        return f"{value[:MAX_DETAIL]}… ({len(value):,} characters)"
+    return value
+
+
+class AuditRecord(NamedTuple):
+    """A stored entry. Ids increase over time."""
+
+    id: int
+    at_ms: int
+    actor_id: str | None
+    actor: str
+    action: str
+    target_kind: str
+    target_id: str
+    target: str
+    details: dict[str, Any]
+    place: str
+
+
+COLUMNS = [getattr(AuditLine, name) for name in AuditRecord._fields]
+
+
+class Selection(NamedTuple):
+    """The records to read."""
+
+    actor: str | None = ""  # a user's id, None for the operator, "" for all
+    actions: tuple[str, ...] = ()  # empty means all
+    began_ms: int | None = None
+    ended_ms: int | None = None  # before this time
+    after: int = 0  # ids greater than this
+    upto: int = 2**63 - 1
+
+
+def within_days(session: Session, which: Selection) -> Selection:
+    """Limit the selection to the ids that cover its days, up to the newest record, so that the search reads few other
+    rows.
+    """
+    newest_id = min(which.upto, session.scalar(select(func.max(AuditLine.id))) or 0)
+    after, upto = ids_between(session, AuditLine, which.began_ms, which.ended_ms, which.after, newest_id)
+    return which._replace(after=after, upto=upto)
+
+
+def newest(session: Session, which: Selection, count: int) -> tuple[AuditRecord, ...]:
+    """The latest `count` records, newest first."""
+    return _records(session, which, count, AuditLine.id.desc())
+
+
+def oldest(session: Session, which: Selection, count: int) -> tuple[AuditRecord, ...]:
+    """The oldest `count` records, oldest first."""
+    return _records(session, which, count, AuditLine.id.asc())
+
+
+def _records(session: Session, which: Selection, count: int, order: Any) -> tuple[AuditRecord, ...]:
+    query = select(*COLUMNS).order_by(order).limit(count)
+    if which.actions and which.actor == "":
+        query = query.where(AuditLine.id.in_(_of_each_action(which, count, order)))
+    else:
+        query = query.where(*_conditions(which))
+    return tuple(AuditRecord._make(row)._replace(details=json.loads(row.details)) for row in session.execute(query))
+
+
+def _of_each_action(which: Selection, count: int, order: Any) -> CompoundSelect[int]:
+    """Select ids, `count` per action. The index on actions finds them quickly, however many records other
+    actions have.
+    """
+    selects = (select(AuditLine.id).where(*_conditions(which._replace(actions=(action,)))) for action in which.actions)
+    limited = (ids.order_by(order).limit(count).subquery() for ids in selects)
+    return union_all(*(select(ids.c.id) for ids in limited))
+
+
+def _conditions(which: Selection) -> Iterator[ColumnElement[bool]]:
+    yield AuditLine.id > which.after
+    yield AuditLine.id <= which.upto
+    if which.began_ms is not None:
+        yield AuditLine.at_ms >= which.began_ms
+    if which.ended_ms is not None:
+        yield AuditLine.at_ms < which.ended_ms
+    if which.actor != "":
+        yield AuditLine.actor_id == (which.actor and usable(which.actor))  # IS NULL for None
+    if which.actions:
+        yield AuditLine.action.in_([usable(action) for action in which.actions])
+
+
+VERSION_RECORDS = Selection(actions=("server.version",))
+
+
+def newest_version(session: Session) -> str:
+    """The program version most recently recorded in the log; "" if there is none."""
+    return next((str(record.details["version"]) for record in newest(session, VERSION_RECORDS, 1)), "")
+
+
+def lock_newest_version(session: Session) -> str:
+    """The most recently recorded version, locked until the end of the transaction."""
+    session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
+    return newest_version(session)

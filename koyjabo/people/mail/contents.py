@@ -1,0 +1,366 @@
+"""The contents of each kind of email, in the recipient's language.
+
+Users choose their own names and the names of communities, and strangers read them in emails from the operator's
+address. So names are plain text and `mailable`, because mail programs turn anything that looks like an address into a
+link.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from gettext import NullTranslations
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+from babel.support import Translations
+
+from koyjabo.base.core.i18n import DIGITS, LANGUAGES, N_
+from koyjabo.base.core.sanitize import DIRECTION_MARKS
+from koyjabo.base.network.geolocation import UNKNOWN
+from koyjabo.base.network.place_names import in_language
+from koyjabo.people.mail.link_tokens import INVITATION, PANEL_INVITATION, RESET, VERIFY
+
+CATALOGUES = Path(__file__).resolve().parents[2] / "translations"
+
+DOTS = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702\u2cf9\ua4f8\ua60e\U00010a50", "."))
+"""Full stops in other scripts that count as dots in domains (RFC 3490) or look like dots. NFKD replaces the remaining
+ones.
+"""
+
+SLASHES = str.maketrans(dict.fromkeys("\u2044\u2215\u29f8", "/"))
+
+ADDRESS = re.compile(
+    r"//|\\\\|www\.|\w@\w|\d{1,3}(?:\.\d{1,3}){3}"
+    r"|[^\s.]\.(?:xn--|(?![\u0980-\u09ff])[^\W\d_]{2}|(?:বল|ভরত|ভৰত)\b)",
+    re.IGNORECASE,
+)
+"""Parts of a name that mail programs may turn into a link: a scheme, a Windows path, `www.`, an email, an IPv4 address,
+or a domain (a dot followed by two letters). Bangla abbreviations look like domains (মো.করিম), so Bangla letters
+match only in the top-level domains বাংলা, ভারত and ভাৰত, written here without their vowel signs.
+"""
+
+ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
+PANEL_ROLES = {"viewer": N_("Viewer"), "admin": N_("Admin")}
+TOP_LISTS = {"pages": N_("Pages"), "sources": N_("Sources"), "places": N_("Locations")}
+IGNORE = N_("If you did not ask for this, you can ignore this email.")
+AFTER_LOGIN = N_("The link asks you to log in to that account.")
+TAKEOVER = N_(
+    "This email has never been confirmed for the account, so someone else may be using it. A new password also "
+    "removes its authenticator apps, recovery codes and passkeys, and revokes its share links and invitations. "
+    "Its name and communities stay: check them after you log in."
+)
+
+
+ON_REQUEST = N_("You get this email because you asked for it. You can turn it off on your account page.")
+
+
+class Localizer:
+    """Formats sentences, numbers and times in `language` if it is in LANGUAGES, otherwise in English. Times are in
+    `zone`.
+    """
+
+    def __init__(self, language: str | None, zone: ZoneInfo) -> None:
+        self.language = language if language in LANGUAGES else "en"
+        self._zone = zone
+        self._catalogue = catalogue(self.language)
+
+    def say(self, sentence: str, **values: str) -> str:
+        """Translate a sentence that is marked with `N_`, and fill in `values`."""
+        translated = self._catalogue.gettext(sentence)
+        return translated % values if values else translated
+
+    def count(self, number: int) -> str:
+        return self._digits(format_decimal(number, locale=self.language))
+
+    def change(self, now: int, before: int) -> str:
+        """The change in percent, `+12%` or `+1,200%`; "" if there was nothing before."""
+        if not before:
+            return ""
+        percent = round(100 * (now - before) / before)
+        return f"{'+' if percent >= 0 else ''}{self.count(percent)}%"
+
+    def day(self, day: str) -> str:
+        return self._digits(format_date(date.fromisoformat(day), "d MMMM y", locale=self.language))
+
+    def moment(self, at_ms: int) -> str:
+        local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).replace(tzinfo=None)
+        return self._digits(format_datetime(local, "d MMMM y, HH:mm", locale=self.language))
+
+    def _digits(self, text: str) -> str:
+        return text.translate(DIGITS.get(self.language, {}))
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def catalogue(language: str) -> NullTranslations:
+    """The translations for a language in LANGUAGES."""
+    return Translations.load(str(CATALOGUES), [language])
+
+
+def mailable(name: str) -> str:
+    """A name on one line that is safe in an email: without invisible characters and characters that change the text
+    direction; "" if it contains an address.
+    """
+    shown = "".join(" " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character for character in name)
+    shown = " ".join(DIRECTION_MARKS.sub("", shown).split())
+    return "" if ADDRESS.search(_plain(shown)) else shown
+
+
+def _plain(text: str) -> str:
+    """A text as people and mail programs read it: normalised, without marks and invisible characters."""
+    letters = unicodedata.normalize("NFKD", text).translate(DOTS).translate(SLASHES)
+    return "".join(character for character in letters if unicodedata.category(character)[0] not in "MC")
+
+
+class Listing(NamedTuple):
+    """A list with a title."""
+
+    title: str
+    items: list[str]
+
+    def __str__(self) -> str:
+        return "\n".join([self.title, *(f"- {item}" for item in self.items)])
+
+
+class Contents(NamedTuple):
+    """The contents of an email. `link` has a label and a path below PUBLIC_URL; with a purpose, the path ends with a
+    token.
+    """
+
+    subject: str
+    paragraphs: Sequence[str | Listing]
+    label: str = ""
+    path: str = ""
+    purpose: str = ""
+    closing: str = ""
+
+
+def verify(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("Confirm your email")),
+        [
+            say(N_("Someone, probably you, used this email for an account. Please confirm that it is yours.")),
+            say(AFTER_LOGIN),
+        ],
+        *(say(N_("Confirm this email")), "/verify-email/", VERIFY),
+        say(IGNORE),
+    )
+
+
+def reset(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("Choose a new password")),
+        [
+            say(N_("Someone, probably you, asked for a new password for your account.")),
+            say(N_("This link works once, for 30 minutes. A new password logs you out everywhere.")),
+            *([say(TAKEOVER)] if data.get("is_takeover") else []),
+        ],
+        *(say(N_("Choose a new password")), "/reset-password/", RESET),
+        say(IGNORE),
+    )
+
+
+def invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say, community = speech.say, mailable(data["community"])
+    names = {"name": mailable(data["by"]) or say(N_("Someone")), "community": community}
+    subject, offer = N_("Invitation to a community"), N_("%(name)s has invited you to a community.")
+    if community:
+        subject = N_("Invitation to %(community)s")
+        offer = N_("%(name)s has invited you to the community %(community)s.")
+    return Contents(
+        say(subject, **names),
+        [
+            say(offer, **names),
+            say(N_("Your role: %(role)s"), role=say(ROLES[data["role"]])),
+            say(N_("You become a member only if you accept. The link works once, for a week.")),
+        ],
+        *(say(N_("See the invitation")), "/invitations/", INVITATION),
+        say(N_("If you do not know this person, you can ignore this email.")),
+    )
+
+
+def panel_invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("Invitation to the panel")),
+        [
+            say(
+                N_("%(name)s has invited you to this site's admin panel."),
+                name=mailable(data["by"]) or say(N_("Someone")),
+            ),
+            say(N_("Your role: %(role)s"), role=say(PANEL_ROLES[data["role"]])),
+            say(N_("You get access only if you accept. The link works once, for a week.")),
+        ],
+        *(say(N_("See the invitation")), "/invitations/", PANEL_INVITATION),
+        say(N_("If you do not know this person, you can ignore this email.")),
+    )
+
+
+def email_changed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("Your email address was changed")),
+        [
+            say(N_("Your account no longer uses this email address.")),
+            say(N_("If that was not you, contact the people who run this site at once.")),
+        ],
+    )
+
+
+def email_new(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("This is now the email of your account")),
+        [
+            say(N_("Your account uses this email from now on. Please confirm that it is yours.")),
+            say(AFTER_LOGIN),
+        ],
+        *(say(N_("Confirm this email")), "/verify-email/", VERIFY),
+        say(IGNORE),
+    )
+
+
+def sign_in(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    browser = ", ".join(filter(None, (data["browser"], data["system"]))) or say(N_("Unknown browser"))
+    place = say(N_("Unknown")) if data["place"] in ("", UNKNOWN) else in_language(data["place"], speech.language)
+    return Contents(
+        say(N_("New login to your account")),
+        [
+            say(N_("Someone logged in to your account from a browser we have not seen before:")),
+            f"{browser}\n{place}\n{speech.moment(data['at_ms'])}",
+            say(N_("If that was you, you can ignore this. If not, change your password at once.")),
+        ],
+        *(say(N_("Your account")), "/account"),
+    )
+
+
+def weekly(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say, count = speech.say, speech.count
+    first, last = speech.day(data["first"]), speech.day(data["last"])
+    site = [
+        say(N_("Total visits: %(count)s"), count=count(data["total"])),
+        _compared(speech, N_("Visits this week: %(count)s"), data["visits"], data["visits_before"]),
+        _compared(speech, N_("New visitors: %(count)s"), data["new"], data["new_before"]),
+    ]
+    return Contents(
+        say(N_("Weekly report: %(count)s visits"), count=count(data["visits"])),
+        [
+            *([data["difference"]] if data.get("difference") else []),
+            *(f"{first} – {last}", "\n".join(site)),
+            *(_top(speech, title, data[name]) for name, title in TOP_LISTS.items() if data.get(name)),
+            *(_community(speech, community) for community in data["communities"]),
+        ],
+        *(say(N_("Open the site")), "/"),
+        closing=say(ON_REQUEST),
+    )
+
+
+def traffic(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say, count = speech.say, speech.count
+    subject = N_("Far more visits than usual: %(count)s")
+    if data["visits"] < data["usual"]:
+        subject = N_("Far fewer visits than usual: %(count)s")
+    lines = [
+        f"{speech.moment(data['first_ms'])} – {speech.moment(data['last_ms'])}",
+        say(N_("Visits: %(count)s"), count=count(data["visits"])),
+        say(N_("Usual at this time of the week: %(count)s"), count=count(data["usual"])),
+    ]
+    return Contents(
+        say(subject, count=count(data["visits"])),
+        ["\n".join(lines)],
+        *(say(N_("Open the site")), "/"),
+        closing=say(ON_REQUEST),
+    )
+
+
+def webhook(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say, host = speech.say, data["host"]
+    community = mailable(data["community"] or "")
+    why = {
+        "gone": N_("The endpoint is gone (410)."),
+        "failing": N_("Every attempt in the last three days failed."),
+    }
+    return Contents(
+        say(N_("A webhook was turned off")),
+        [
+            say(N_("No more events are sent to %(host)s."), host=host),
+            *([say(N_("It is a webhook of the community %(community)s."), community=community)] if community else []),
+            say(why[data["reason"]]),
+            say(N_("Events are not queued until it is turned on again.")),
+        ],
+        *(say(N_("See the webhooks")), data["path"]),
+    )
+
+
+def backup_failed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("A backup failed")),
+        [
+            f"{speech.moment(data['at_ms'])}\n{' '.join(data['error'].split())}",
+            say(N_("Earlier verified backups are kept.")),
+            say(N_("You will get no more email about failures until a backup succeeds again.")),
+        ],
+        *(say(N_("See the backups")), "/admin/data"),
+    )
+
+
+def test(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("A test email")),
+        [say(N_("Email from this server works. An admin sent this test from the Settings page."))],
+        *(say(N_("See the settings")), "/admin/settings"),
+    )
+
+
+def _top(speech: Localizer, title: str, rows: Sequence[tuple[str, int, int]]) -> Listing:
+    items = [
+        _with_change(speech, f"{' '.join(label.split())}: {speech.count(now)}", now, before)
+        for label, now, before in rows
+    ]
+    return Listing(speech.say(title), items)
+
+
+def _community(speech: Localizer, community: Mapping[str, Any]) -> str:
+    lines = [
+        mailable(community["name"]) or speech.say(N_("A community")),
+        _compared(speech, N_("Visits this week: %(count)s"), community["visits"], community["visits_before"]),
+        speech.say(N_("Most people online at once: %(count)s"), count=speech.count(community["most"])),
+    ]
+    return "\n".join(lines)
+
+
+def _compared(speech: Localizer, sentence: str, now: int, before: int) -> str:
+    return _with_change(speech, speech.say(sentence, count=speech.count(now)), now, before)
+
+
+def _with_change(speech: Localizer, text: str, now: int, before: int) -> str:
+    """The text with the change since the week before, if there was anything to compare with."""
+    change = speech.change(now, before)
+    return f"{text} ({change})" if change else text
+
+
+KINDS: dict[str, Callable[[Localizer, Mapping[str, Any]], Contents]] = {
+    "verify": verify,
+    "reset": reset,
+    "invitation": invitation,
+    "panel_invitation": panel_invitation,
+    "email_changed": email_changed,
+    "email_new": email_new,
+    "sign_in": sign_in,
+    "backup_failed": backup_failed,
+    "webhook": webhook,
+    "weekly": weekly,
+    "traffic": traffic,
+    "test": test,
+}

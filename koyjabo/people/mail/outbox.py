@@ -1,0 +1,256 @@
+"""Sends the emails in the outbox, on one worker at a time across all servers. Each email is sent at least once, and
+failures are retried for a day with increasing pauses.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.credential_rules import email_key
+from koyjabo.base.core.errors import LedgerUnavailable, MailUnavailable
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.jobs.claims import LeasedTasks
+from koyjabo.base.network import client_address
+from koyjabo.base.network.client_address import levels
+from koyjabo.people.mail import outbox_queries
+from koyjabo.people.mail.composer import Composer, mail_host
+from koyjabo.people.mail.link_tokens import LinkTokens
+from koyjabo.people.mail.outbox_queries import LEASE, Charge, Prepare, QueuedEmail, Status
+from koyjabo.people.mail.smtp import NotDelivered, SmtpTransport
+
+log = logging.getLogger(__name__)
+
+OF_AN_ACCOUNT = 50
+
+ADDRESS_SHARE, NETWORK_SHARE = 10, 2
+"""An address may use a tenth of the server's daily emails. Larger networks may use 4 or 16 times that, but no more than
+half.
+"""
+
+
+class Budgets:
+    """Limits how many emails a day go to strangers, that is, to unconfirmed addresses, for instance in invitations and
+    signups. A flood of such emails would ruin the reputation of the sender's domain, and important emails would no
+    longer arrive. `most` is RATE_LIMIT_MAILS; with 0, only accounts are limited.
+    """
+
+    def __init__(self, clock: Clock, key: bytes, most: int) -> None:
+        self._clock = clock
+        self._key = key
+        self._most = most
+
+    def server(self, pool: str = "") -> Charge | None:
+        """The whole server's budget for today."""
+        return self._charge("server", pool, self._most) if self._most else None
+
+    def charges(self, account_id: str | None) -> tuple[Charge, ...]:
+        """The budgets that an email to a stranger uses today. They belong to the account that causes the email, the
+        networks of the request's address, and the server. Empty if no account causes it.
+        """
+        if account_id is None:
+            return ()
+        return self._charge("account", account_id, OF_AN_ACCOUNT), *self.shared()
+
+    def shared(self, pool: str = "") -> tuple[Charge, ...]:
+        """The budgets of the networks and the server. All pools have the same size."""
+        server = self.server(pool)
+        return (*self._networks(pool), server) if server else ()
+
+    def _networks(self, pool: str) -> list[Charge]:
+        address, most = client_address.current.get(), -(-self._most // NETWORK_SHARE)
+        of_address = -(-self._most // ADDRESS_SHARE)
+        networks = levels(address) if address else ()
+        return [
+            self._charge("network", f"{pool} {network}", min(of_address * times, most)) for network, times in networks
+        ]
+
+    def _charge(self, of: str, name: str, most: int) -> Charge:
+        """A charge to a budget. Its key changes daily, and reveals nothing without the secret."""
+        text = f"budget {self._clock.today()} {of} {name}"
+        return Charge(of, hmac.new(self._key, text.encode(), "sha256").hexdigest()[:32], most)
+
+
+DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[^\s()<>\[\]:;@\\,\"]+")
+"""Matches accepted addresses. Other characters have a special meaning in headers: an email to `x<y@example.com` would
+reach `y@example.com`.
+"""
+
+USED_UP_LEVELS = {"server": logging.ERROR, "network": logging.WARNING, "account": logging.WARNING}
+"""Log levels for used-up budgets. Only the server's budget affects everyone, so metrics count it as an error."""
+
+POLL_S = 2.0
+"""Interval between calls to `tick`, s."""
+
+TEST_LIMIT_S = 40.0
+"""Time limit for a test email, s. A person is waiting for the result."""
+
+
+class MailOutbox:
+    """The outbox. Call `tick` every POLL_S. Without `composer` and `transport`, nothing is stored and `email` returns
+    None. `most` is RATE_LIMIT_MAILS.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        runtime: Runtime,
+        composer: Composer | None,
+        transport: SmtpTransport | None,
+        secret: str,
+        most: int,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._composer = composer
+        self._transport = transport
+        self._key = hmac.digest(secret.encode(), b"recipients of mails", "sha256")
+        self._budgets = Budgets(clock, self._key, most)
+        self._prepare: dict[str, Prepare] = {}
+        self._tasks = LeasedTasks(database, clock, runtime, LEASE, "mail_interrupted", "mail_work_failed")
+
+    @property
+    def is_on(self) -> bool:
+        return self._transport is not None
+
+    def require(self) -> None:
+        """Raise MailUnavailable if this server sends no emails."""
+        if not self.is_on:
+            raise MailUnavailable
+
+    def prepare(self, functions: Mapping[str, Prepare]) -> None:
+        """Register functions that complete emails of these kinds just before they are sent."""
+        self._prepare.update(functions)
+
+    def email(
+        self,
+        kind: str,
+        email: str,
+        language: str | None,
+        once: str | None = None,
+        owner: str | None = None,
+        sender: str | None = None,
+        **data: Any,
+    ) -> QueuedEmail | None:
+        """Make an email to `store` in the transaction that causes it. Returns None if this server sends no emails, or
+        does not accept this address. `language` is the recipient's, if known. If several emails have the same
+        `once`, only the first is stored.
+
+        An email uses the budgets for strangers if it has a `sender`, or an `owner` whose email may be unconfirmed. Both
+        are user ids.
+        """
+        if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
+            return None
+        fields = kind, email, self._hash(email_key(email)), language, data, self._clock.now_ms()
+        charges = self._budgets.charges(owner or sender)
+        once = self._hash(once) if once else None
+        return QueuedEmail(*fields, once, owner=owner, charges=charges)
+
+    def email_to_unknown(self, kind: str, email: str, language: str | None) -> QueuedEmail | None:
+        """Make an email to the user with this address, if there is one, which is checked only just before the email is
+        sent. The email then uses its kind's budgets, which are separate from the budgets of other kinds.
+        """
+        queued_email = self.email(kind, email, language)
+        return queued_email and queued_email._replace(charges=self._budgets.shared(kind), is_charged_late=True)
+
+    def send_test(self, email: str, language: str | None) -> None:
+        """Send a test email now, bypassing the outbox, and wait for the mail server's response. Raises MailUnavailable,
+        or NotDelivered with the server's message.
+        """
+        self.require()
+        queued_email, answered = self.email("test", email, language), self._runtime.waiter()
+        if queued_email is None:
+            raise NotDelivered("address")
+        outcome: list[NotDelivered | None] = []
+
+        def deliver() -> None:
+            try:
+                self._deliver(queued_email)
+                outcome.append(None)
+            except NotDelivered as error:
+                outcome.append(error)
+            finally:
+                answered.wake()
+
+        self._runtime.start_task(deliver)
+        self._runtime.later(TEST_LIMIT_S, answered.wake)
+        answered.wait()
+        error = outcome[0] if outcome else NotDelivered("timeout")
+        log.info("mail_tested reason=%s", error)
+        if error is not None:
+            raise error
+
+    def _hash(self, text: str) -> str:
+        return hmac.new(self._key, text.encode(), "sha256").hexdigest()
+
+    def status(self) -> Status | None:
+        """The outbox's state; None if this server sends no emails. Raises LedgerUnavailable."""
+        return self._database.read(outbox_queries.status, self._budgets.server()) if self.is_on else None
+
+    def tick(self) -> None:
+        """If an email is due, start sending in a task. Renews the lease while a task is running."""
+        if not self.is_on:
+            return
+        with suppress(LedgerUnavailable):  # the next tick tries again
+            if self._tasks.busy:
+                self._tasks.take()
+            elif self._database.read(outbox_queries.is_due, self._tasks.worker, self._clock.now_ms()):
+                self._tasks.start(LEASE, self.send_all)
+
+    def send_all(self) -> None:
+        """Send all due emails, one after the other. Raises LedgerUnavailable."""
+        while (queued_email := self._take()) is not None:
+            self._send(queued_email)
+
+    def close(self) -> None:
+        """Let another worker send at once. Does not wait for a delivery."""
+        if self._transport is not None:
+            self._transport.close()
+        self._tasks.release()
+
+    def _take(self) -> QueuedEmail | None:
+        taken = self._database.write(outbox_queries.take, self._tasks.holder(), self._clock.now_ms(), self._prepare)
+        for of, kind in taken.used_up:
+            log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
+        return taken.queued_email
+
+    def _deliver(self, queued_email: QueuedEmail) -> None:
+        assert self._composer is not None
+        assert self._transport is not None
+        mail = self._composer.compose(queued_email)
+        self._transport.send(mail.recipient, mail.message, mail.is_utf8)
+
+    def _send(self, queued_email: QueuedEmail) -> None:
+        try:
+            self._deliver(queued_email)
+        except NotDelivered as error:
+            self._fail(queued_email, str(error))
+        except Exception as error:  # an email that cannot be composed must not block the others
+            log.exception("mail_not_composed kind=%s", queued_email.kind)
+            self._fail(queued_email, type(error).__name__)
+        else:
+            self._database.write(outbox_queries.sent, queued_email.id, self._clock.now_ms())
+            log.info("mail_sent kind=%s", queued_email.kind)
+
+    def _fail(self, queued_email: QueuedEmail, reason: str) -> None:
+        is_given_up = self._database.write(outbox_queries.failed, queued_email.id, reason, self._clock.now_ms())
+        log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", queued_email.kind, reason)
+
+
+def build(base: Base) -> MailOutbox:
+    settings, own = base.settings, (base.database, base.clock, base.runtime)
+    server, secret, most = settings.smtp, settings.secret_key, settings.rate_limit_mails
+    if server is None:
+        return MailOutbox(*own, None, None, secret, most)
+    composer = Composer(server.sender_name, server.sender, settings.public_url, LinkTokens(secret), settings.zone)
+    transport = SmtpTransport(server, mail_host(settings.public_url), base.runtime)
+    return MailOutbox(*own, composer, transport, secret, most)

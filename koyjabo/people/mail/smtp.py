@@ -1,0 +1,115 @@
+"""Delivers emails by SMTP on a real thread, one at a time, so that a slow mail server never blocks the event loop."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.core.sanitize import whole
+from koyjabo.base.database.batch_worker import BatchWorker, Job
+from koyjabo.base.outbound.unpatched import unpatched
+from koyjabo.base.settings.smtp_url import SmtpServer
+
+TIMEOUT_S = 15.0
+"""Time limit for each step, s: connecting, or a command and its reply."""
+
+PATIENCE_S, LIMIT_S = 30.0, 180.0
+
+LONGEST_REPLY = 300
+
+
+class NotDelivered(Exception):
+    """The email was not delivered. The message is the SMTP status or the kind of error, without the server's reply,
+    which may contain an address. `reply` is the server's reply, which only the recipient may see.
+    """
+
+    def __init__(self, reason: str, reply: str = "") -> None:
+        super().__init__(reason)
+        self.reply = reply
+
+
+class SmtpTransport:
+    """A connection to the mail server. `hello` is the name that this server introduces itself with."""
+
+    def __init__(self, server: SmtpServer, hello: str, runtime: Runtime) -> None:
+        self._server = server
+        self._hello = hello
+        self._smtplib = unpatched("smtplib")
+        self._thread: BatchWorker[Callable[[], None], bool] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
+
+    def send(self, recipient: str, message: bytes, is_utf8: bool) -> None:
+        """Hand a message to the mail server. Raises NotDelivered; the server may still have accepted it."""
+        try:
+            self._thread.do(lambda: self._deliver(recipient, message, is_utf8))
+        except LedgerUnavailable:
+            raise NotDelivered("timeout") from None
+
+    def close(self) -> None:
+        """Close without waiting for a delivery in progress, which is repeated after the next start."""
+        if not self._thread.waiting()[0]:
+            self._thread.close()
+
+    # The methods below run on the real thread.
+
+    def _deliver(self, recipient: str, message: bytes, is_utf8: bool) -> None:
+        connection = self._connect()
+        try:
+            if self._server.user:
+                connection.login(self._server.user, self._server.password)
+            connection.sendmail(self._server.sender, [recipient], message, ["SMTPUTF8"] if is_utf8 else [])
+            with suppress(Exception):  # the server already has the email
+                connection.quit()
+        finally:
+            connection.close()
+
+    def _connect(self) -> Any:
+        host, port, security = self._server.host, self._server.port, self._server.security
+        options: dict[str, Any] = {"local_hostname": self._hello, "timeout": TIMEOUT_S}
+        if security == "tls":
+            return self._smtplib.SMTP_SSL(host, port, context=self._context(), **options)
+        connection = self._smtplib.SMTP(host, port, **options)
+        if security == "starttls":
+            try:
+                connection.starttls(context=self._context())
+            except Exception:
+                connection.close()
+                raise
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        context: ssl.SSLContext = self._smtplib.ssl.create_default_context()
+        return context
+
+
+def _work(take: Callable[[], list[Job[Callable[[], None], bool]]]) -> None:
+    for job in take():
+        try:
+            job.item()
+            job.result = True
+        except Exception as error:
+            job.error = NotDelivered(reason(error), _reply(error))
+
+
+def reason(error: Any) -> str:
+    """The status code of a refusal, such as `550`, or the kind of error."""
+    status, _ = _response(error)
+    return str(status) if status is not None else type(error).__name__
+
+
+def _reply(error: Any) -> str:
+    """The server's reply, on one line."""
+    _, words = _response(error)
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words or "")
+    return " ".join(whole(text).split())[:LONGEST_REPLY]
+
+
+def _response(error: Any) -> tuple[int | None, bytes | str | None]:
+    refused = getattr(error, "recipients", None)
+    if refused:
+        status, words = next(iter(refused.values()))
+        return status, words
+    return getattr(error, "smtp_code", None), getattr(error, "smtp_error", None)

@@ -1,0 +1,137 @@
+"""/admin/visits: the log of visits by number, with one search field and filters; each visit has its own page.
+
+/admin/live: the last hour by minute, the locations of active visitors, and the latest visits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, abort, request
+from flask_babel import gettext as _
+
+from koyjabo.base.core.clock import MINUTE_MS
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.urls import shown
+from koyjabo.communities.ui import choices
+from koyjabo.counting.last_hour import columns
+from koyjabo.counting.services import CountingServices
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.visit_log import ui as visit_filters
+from koyjabo.reports.visit_log.live.feed import MOST_ROWS
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.ui import filter_form, with_counts
+from koyjabo.reports.visit_log.visit_log import VisitFilter, VisitPage
+from koyjabo.web import i18n
+from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.pages import pagination
+from koyjabo.web.pages.pagination import Sorting
+from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel.pages import cursor, me, page
+from koyjabo.web.schemas.bodies import Body
+
+NUMBER = "number"
+"""The only order offered, because it follows the primary key. Any other order would need an index, which would slow
+down every registration (decision 37).
+"""
+
+CURSORS = ("before", "after")
+PARAMETERS = frozenset({*VisitFilter._fields, *CURSORS, "sort"})
+UNKNOWN = N_("is not a filter of visits")
+
+
+@bp.get("/visits")
+@for_viewers
+def visits() -> Response:
+    form = filter_form(request.args.to_dict())
+    log, which = current()[VisitLogServices].log, VisitFilter(**form.values)
+    sorting = Sorting.of(request, (NUMBER,), f"-{NUMBER}", CURSORS)
+    if unknown := request.args.keys() - PARAMETERS:
+        form.errors.update(dict.fromkeys(sorted(unknown), UNKNOWN))
+        return _show(form, VisitPage(), "", sorting, 400)
+    try:
+        is_newest_first = sorting.order != NUMBER
+        visit_page = log.page(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)
+        counted = log.count(me(), which)
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        if not error.details:
+            raise
+        return _show(form, VisitPage(), "", sorting, 400)
+    total = 0 if any(which) else current()[CountingServices].visits.stats().total
+    is_all = not counted.is_complete or counted.visits == total
+    return _show(form, visit_page, visit_filters.results(counted), sorting, total=0 if is_all else total)
+
+
+@bp.get("/visits/<int:ordinal>")
+@for_viewers
+def visit(ordinal: int) -> Response:
+    same_number = current()[VisitLogServices].log.visits_of(me(), ordinal)
+    if not same_number:
+        abort(404)
+    live_times = current()[VisitLogServices].live_times()
+    return page("visit_log/visit", visit=same_number[0], earlier=same_number[1:], live_times=live_times)
+
+
+def _show(
+    form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200, total: int = 0
+) -> Response:
+    """Show the log. `total` is the site's total, if the number of visits in the log differs from it."""
+    communities = choices(form.values["community_id"])
+    days = VisitFilter() if form.errors else VisitFilter(form.values["first_day"], form.values["last_day"])
+    return page(
+        "visit_log/visits",
+        status,
+        form=form,
+        visit_page=visit_page,
+        live_times=current()[VisitLogServices].live_times() if visit_page.visits else {},
+        results=results,
+        total=total,
+        sorting=sorting,
+        older=pagination.this_page(before=visit_page.before, after=None) if visit_page.before is not None else None,
+        newer=pagination.this_page(after=visit_page.after, before=None) if visit_page.after is not None else None,
+        choices=communities,
+        chips=visit_filters.chips(form, communities),
+        facts=visit_filters.facts(),
+        presets=visit_filters.presets(form, current().clock.today()),
+        **_lists(form, days),
+    )
+
+
+def _lists(form: Form[Body], days: VisitFilter) -> dict[str, Any]:
+    frequent = current()[VisitLogServices].log.frequent(me(), days)
+    names = [("", _("All")), *((name, name) for name, _count in frequent.browsers)]
+    chosen = form.values["browser"]
+    return {
+        "pages": with_counts(frequent.pages, form.values["page"], shown),
+        "places": with_counts(frequent.places, form.values["place"], i18n.place),
+        "sources": with_counts(frequent.sources, form.values["source"], visit_filters.source),
+        "browsers": names if chosen in dict(names) else [*names, (chosen, chosen)],
+    }
+
+
+@bp.get("/live")
+@for_viewers
+def realtime() -> Response:
+    """Show the state at the time of the request. The page's script then keeps it up to date through a socket."""
+    services = current()
+    stats, feed = services[CountingServices].visits.stats(), services[VisitLogServices].live_panel.current()
+    parts = feed.parts()
+    return page(
+        "visit_log/realtime",
+        stats=stats.as_object(),
+        columns=columns(services.clock, parts["minutes"]),
+        places=parts["places"],
+        pages=parts["pages"],
+        window_minutes=feed.window_ms // MINUTE_MS,
+        communities=parts["communities"],
+        newest=[
+            (visit, visit_filters.live_words(parts["attended"].get(str(visit.id)), visit.at_ms))
+            for visit in list(feed.newest)[:MOST_ROWS]
+        ],
+        milestone=services[ReportServices].annotations.last_milestone(),
+        most=MOST_ROWS,
+    )

@@ -1,0 +1,52 @@
+"""`koyjabo export`"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from koyjabo.base.core.command_line import application, progress
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.ui import kind, kind_of
+
+OPTIONS = {"first_day": "--from", "last_day": "--to", "community_id": "--community"}
+
+file = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+
+
+@click.command("export")
+@file
+@kind
+@click.option("--community", default="", metavar="ID", help="Only visits to this community.")
+@click.option("--from", "first_day", default="", metavar="DAY", help="Only visits from this day, such as 2025-12-16.")
+@click.option("--to", "last_day", default="", metavar="DAY", help="Only visits up to this day.")
+@click.option("--resume", is_flag=True, help="Continue an incomplete FILE. Use the same options as before.")
+def export(file: Path, kind: str | None, community: str, first_day: str, last_day: str, resume: bool) -> None:
+    """Write visits to FILE, or to standard output (-), oldest first.
+
+    The format is CSV or JSON Lines, and `koyjabo import` reads both. Days are in TIMEZONE. Safe to run while the
+    server is busy.
+    """
+    from koyjabo.reports.visit_log import export_file
+    from koyjabo.reports.visit_log.visit_log import VisitFilter
+
+    which, kind = VisitFilter(first_day, last_day, community_id=community), kind or kind_of(file)
+    with application() as services, _errors_by_option():
+        if str(file) == "-":
+            export_file.stream(services[VisitLogServices].log, sys.stdout.buffer, which, kind, progress)
+        else:
+            export_file.write(services[VisitLogServices].log, file, which, kind, resume, progress)
+
+
+@contextmanager
+def _errors_by_option() -> Iterator[None]:
+    try:
+        yield
+    except InvalidInput as error:
+        problems = "; ".join(f"{OPTIONS[name]} {why}" for name, why in error.details.items())
+        raise click.UsageError(f"{problems}." if problems else str(error)) from None

@@ -1,0 +1,106 @@
+"""Writes an export to a file in pieces, and resumes an interrupted one."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from koyjabo.base.core import spreadsheet
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.runtime import ReportProgress
+from koyjabo.reports.visit_log.visit_log import COLUMNS, VisitFilter, VisitLog
+
+
+class UnusableFile(KoyJaboError):
+    """The export cannot be written to this path. The message gives the reason."""
+
+
+class _Written(NamedTuple):
+    """The complete part of a file: its length in bytes, and the (visitorId, visitId) of its last visit."""
+
+    upto: int
+    last: tuple[str, str] | None
+
+
+def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool, progress: ReportProgress) -> None:
+    """Export to a file that only its owner may read (mode 0600). With `resume`, keep the complete part of an existing
+    file, and append the visits after it.
+
+    Raises UnusableFile, InvalidInput by filter field, and LedgerUnavailable. After LedgerUnavailable, the export can be
+    resumed.
+    """
+    try:
+        written = _complete_part(path, kind) if resume and path.exists() else _Written(0, None)
+        with _opened(path, resume) as file:
+            file.truncate(written.upto)
+            file.seek(written.upto)
+            _add(log, file, which, kind, written, progress)
+    except FileExistsError:
+        raise UnusableFile(f"{path} already exists. Choose another name, or use --resume to continue it.") from None
+    except OSError as error:
+        raise UnusableFile(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+def stream(log: VisitLog, file: IO[bytes], which: VisitFilter, kind: str, progress: ReportProgress) -> None:
+    """Export to a pipe. Raises InvalidInput and LedgerUnavailable."""
+    _add(log, file, which, kind, _Written(0, None), progress)
+
+
+def _add(
+    log: VisitLog, file: IO[bytes], which: VisitFilter, kind: str, written: _Written, progress: ReportProgress
+) -> None:
+    extract = log.extract(which, kind, written.last)
+    if written.upto == 0:
+        file.write(spreadsheet.head(kind, COLUMNS).encode())
+    with progress(extract.ids, "Exporting") as advance:
+        for text, ids in extract.pieces:
+            file.write(text.encode())
+            advance(ids)
+    file.flush()
+
+
+@contextmanager
+def _opened(path: Path, resume: bool) -> Iterator[IO[bytes]]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | (0 if resume else os.O_EXCL), 0o600)
+    with open(descriptor, "r+b") as file:
+        yield file
+        os.fsync(file.fileno())
+
+
+def _complete_part(path: Path, kind: str) -> _Written:
+    """The complete part of a file. In CSV, a line break inside quotation marks does not end a record, and texts from
+    visitors may contain line breaks.
+    """
+    head, record, last, upto = b"", b"", b"", 0
+    with path.open("rb") as file:
+        for line in file:
+            record += line
+            if not line.endswith(b"\n") or (kind == spreadsheet.CSV and record.count(b'"') % 2):
+                continue
+            head, last = head or record, record
+            upto, record = upto + len(record), b""
+    return _Written(upto, _last_visit(head.decode(), last.decode(), kind, path))
+
+
+def _last_visit(head: str, last: str, kind: str, path: Path) -> tuple[str, str] | None:
+    if kind == spreadsheet.JSON_LINES:
+        if not last:
+            return None
+        try:
+            visit = json.loads(last)
+            return visit["visitor_id"], visit["visit_id"]
+        except (ValueError, KeyError, TypeError):
+            raise UnusableFile(f"{path} is not a JSON Lines export of visits.") from None
+    if not head:
+        return None
+    if head != spreadsheet.head(kind, COLUMNS):
+        raise UnusableFile(f"{path} is not a CSV export of visits, or was written by another version of this program.")
+    if head == last:
+        return None
+    visit = dict(zip(COLUMNS, map(spreadsheet.plain, next(csv.reader([last]))), strict=True))
+    return visit["visitor_id"], visit["visit_id"]

@@ -1,0 +1,225 @@
+"""Imports visits from another counter or from an export. Visits are committed in batches, like new visits, and keep
+their times, locations and ids. A visit that is already in the ledger is not counted again, so an interrupted import can
+be repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
+from typing import IO, Any, NamedTuple
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import DatabaseInUse, KoyJaboError, LedgerUnavailable
+from koyjabo.base.core.extensions import db
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.database import engine
+from koyjabo.base.database.lease import Fence
+from koyjabo.base.database.rows import DISORDER_MS
+from koyjabo.base.models import SITE
+from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
+from koyjabo.counting.ledger import LedgerStore, Outcome, open_store
+from koyjabo.counting.records import NewVisit, Receipt
+from koyjabo.people.audit import log
+from koyjabo.people.audit.log import Actor, Subject
+from koyjabo.reports.visit_log import import_file, import_queries
+from koyjabo.reports.visit_log.file_lines import BadLine, Refuse
+from koyjabo.reports.visit_log.import_file import ImportedLine
+
+__all__ = ["BadLine", "Imported", "import_lines", "import_visits"]
+
+BATCH = 500
+"""Number of visits per commit: half of the ledger's largest batch. A new visit waits for at most one such commit."""
+
+REST = 2
+"""Pause after a commit while others are writing, as a multiple of the commit's duration."""
+
+UNKNOWN_COMMUNITY = (
+    "community_id names an unknown or archived community; restore the community from the archive or a backup, or "
+    "omit the id to count the visit only for the site"
+)
+FOLDED_DAY = (
+    "at is on a day whose visits were rolled up, so this visit may already be counted; --even-folded counts it anyway"
+)
+
+
+VISITS = Subject("visits", "", "")
+
+
+class Busy(KoyJaboError):
+    """Another import or a restore is running."""
+
+
+class Imported(NamedTuple):
+    new: int
+    known: int  # already in the ledger
+
+
+class ImportRules:
+    """Decides which visits can be imported now, by community and day."""
+
+    def __init__(self, clock: Clock, even_folded: bool) -> None:
+        self._now_ms = clock.now_ms
+        self._day_of = clock.bucket
+        self._communities = import_queries.communities()
+        self._folded_days = set() if even_folded else import_queries.folded_days()
+
+    def usable(self, lines: Iterable[ImportedLine], refuse: Refuse) -> Iterator[ImportedLine]:
+        """Yield the lines that can be imported. Calls `refuse` for the other lines."""
+        for line in lines:
+            problem = self._problem(line.visit)
+            if problem:
+                refuse(BadLine(line.number, problem))
+            else:
+                yield line
+
+    def _problem(self, visit: NewVisit) -> str | None:
+        if visit.scope != SITE and visit.scope not in self._communities:
+            return UNKNOWN_COMMUNITY
+        if visit.at_ms > self._now_ms():
+            return "at is in the future"
+        return FOLDED_DAY if self._day_of(visit.at_ms).day in self._folded_days else None
+
+
+def import_visits(
+    file: IO[bytes], kind: str, zone: Any, clock: Clock, advance: Callable[[int], None], even_folded: bool = False
+) -> Imported:
+    """Import the visits in a file, in the order of its lines. `advance` is called with the number of bytes processed
+    since the last call. Requires an application context.
+
+    Raises Busy, LedgerUnavailable, and BadLine for the first unusable line or visit on a rolled-up day (unless
+    `even_folded`). Visits before the error stay imported.
+    """
+    return import_lines(import_file.read(file, kind, zone, advance, _fail), clock, even_folded, _fail)
+
+
+def import_lines(
+    lines: Iterator[ImportedLine],
+    clock: Clock,
+    even_folded: bool,
+    refuse: Refuse,
+    by: Actor | None = None,
+    on_commit: Callable[[Imported], object] = lambda imported: None,
+    **details: str,
+) -> Imported:
+    """Like `import_visits`, for visits converted from another program's format. `refuse` is called with the BadLine for
+    each visit that cannot be counted, and can end the import by raising it. `by` (default: the operator) and
+    `details` are for the audit log. After each commit, `on_commit` is called with the result so far.
+    """
+    with alone() as fence:
+        importing = _Importing(clock, even_folded, fence, refuse, on_commit)
+        try:
+            importing.write(lines)
+        finally:
+            importing.end(by or log.actor(OPERATOR, clock), details)
+    return importing.imported
+
+
+@contextmanager
+def alone() -> Iterator[Fence]:
+    """Run while no other import or restore is running. Yields the fence from `only_one`. Raises Busy."""
+    with engine.translated_errors(), import_queries.only_one(db.engine.url) as fence:
+        if fence is None:
+            raise Busy(
+                "Another import or a restore is running on this database. Run this import after it has finished."
+            )
+        yield fence
+
+
+def _fail(error: BadLine) -> None:
+    raise error
+
+
+class _Importing:
+    """An import. `imported` is the result so far."""
+
+    def __init__(
+        self, clock: Clock, even_folded: bool, fence: Fence, refuse: Refuse, on_commit: Callable[[Imported], object]
+    ) -> None:
+        self.imported = Imported(0, 0)
+        self._on_commit = on_commit
+        self._high_water = HighWater()
+        self._store: LedgerStore = open_store(db.engine.url, clock, fence, high_water=self._high_water)
+        self._clock = clock
+        self._fence = fence
+        self._refuse = refuse
+        self._visits = import_queries.count()  # in the ledger after this import's last commit
+        self._newest_ms = import_queries.newest_ms()
+        self._in_order = True
+        import_queries.begin(fence)
+        self._rules = ImportRules(clock, even_folded)
+
+    def write(self, lines: Iterator[ImportedLine]) -> None:
+        bad: list[BadLine] = []
+        usable = self._usable(lines, bad)
+        while batch := list(islice(usable, BATCH)):
+            began = time.monotonic()
+            has_others = self._commit(batch)
+            self._on_commit(self.imported)
+            if has_others:
+                time.sleep(REST * (time.monotonic() - began))
+        if bad:
+            raise bad[0]
+
+    def _usable(self, lines: Iterator[ImportedLine], bad: list[BadLine]) -> Iterator[ImportedLine]:
+        """Yield the usable lines. If reading raises BadLine, append it to `bad` and end."""
+        try:
+            yield from self._rules.usable(lines, self._refuse)
+        except BadLine as error:
+            bad.append(error)
+
+    def _commit(self, batch: list[ImportedLine]) -> bool:
+        """Commit a batch. Returns whether other visits were registered since the last commit."""
+        try:
+            outcomes = self._stored(batch)
+        except DatabaseRolledBack as error:
+            self._continue_lower(error)
+            outcomes = self._stored(batch)
+        receipts = [receipt for receipt in outcomes if isinstance(receipt, Receipt)]
+        new = sum(not receipt.duplicate for receipt in receipts)
+        self.imported = Imported(self.imported.new + new, self.imported.known + len(receipts) - new)
+        others_wrote = self._check_order(zip(batch, outcomes, strict=True), new)
+        for line, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, KoyJaboError):
+                raise BadLine(line.number, UNKNOWN_COMMUNITY)
+        return others_wrote
+
+    def _stored(self, batch: list[ImportedLine]) -> list[Outcome]:
+        try:
+            with self._store.writing():
+                return self._store.commit([(line.visit, str(line.visit.visit_id)) for line in batch])
+        except self._store.unavailable as error:
+            raise LedgerUnavailable from error
+
+    def _continue_lower(self, error: DatabaseRolledBack) -> None:
+        """Continue if the total was lowered on purpose and no server has committed since. Otherwise raises
+        LedgerUnavailable, because a server must first decide which number to continue counting from.
+        """
+        standing = import_queries.lowered(error.mark)
+        if standing is None:
+            raise LedgerUnavailable from error
+        self._high_water.replace((), {SITE: standing})
+
+    def _check_order(self, written: Iterable[tuple[ImportedLine, Any]], new: int) -> bool:
+        expected = self._visits + new
+        for line, outcome in written:
+            if isinstance(outcome, Receipt):
+                self._visits = outcome.snapshot.visits
+                if not outcome.duplicate:
+                    self._in_order &= line.visit.at_ms > self._newest_ms - DISORDER_MS // 2
+                    self._newest_ms = max(self._newest_ms, line.visit.at_ms)
+        others_wrote = self._visits > expected
+        self._in_order &= not others_wrote
+        return others_wrote
+
+    def end(self, by: Actor, details: dict[str, str]) -> None:
+        """End the import, even after an error. If the database is unavailable, the next import does this."""
+        self._store.close()
+        with suppress(LedgerUnavailable, DatabaseInUse), engine.translated_errors():
+            import_queries.end(self._fence, self._in_order)
+            by = by._replace(at_ms=self._clock.now_ms())
+            entry = by.entry("visits.import", VISITS, **self.imported._asdict(), **details)
+            with engine.exclusive(db.engine.url) as session:
+                entry.store(session)

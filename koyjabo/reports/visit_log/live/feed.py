@@ -1,0 +1,317 @@
+"""The panel's room on this worker, and its source: changes since the last event, read from the ledger.
+
+Only unwritten spans are sent over the bus. The message that announces new numbers for the site also makes the room read
+again. If it is lost, visits appear a second later, with the next regular read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice, takewhile
+from typing import Any, NamedTuple
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.urls import shown
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import SITE
+from koyjabo.base.network.geolocation import largest
+from koyjabo.counting.last_hour import LastHour, Minute
+from koyjabo.counting.queries import ids_before
+from koyjabo.counting.visits import Visits
+from koyjabo.presence.members.arrivals import ArrivalLog
+from koyjabo.realtime.events import PANEL_ROOM, PanelUpdate
+from koyjabo.realtime.room import RoomEvent, changes
+from koyjabo.realtime.rooms import Rooms
+from koyjabo.reports.visit_log.live import feed_queries
+from koyjabo.reports.visit_log.live.attended_times import AttendedTimes
+from koyjabo.reports.visit_log.live.feed_queries import LiveVisit, Opened
+
+MOST_VISITORS = 10_000
+"""Maximum number of visitors in memory, about 3 MB. If the active window has more, only the newest count."""
+
+MOST_NAMED = 5
+"""Maximum number of pages, and of locations, that are listed. The rest counts as Other."""
+
+OTHER = "Other"
+NO_PAGE = ""
+
+NEWEST = 50
+"""Maximum number of visits kept for a new member and sent in one event. Below 500 visits a second, none is left out."""
+
+
+class OpenedPages:
+    """The page that each recent visitor opened last. It is read from the ledger, because presence does not track pages.
+    A visitor counts once, for the page of their last visit, until the active window after that visit has passed.
+    """
+
+    def __init__(self, window_ms: int) -> None:
+        self._window_ms = window_ms
+        self._last: OrderedDict[str, Opened] = OrderedDict()  # by visitor, oldest first
+
+    def add(self, opened: Iterable[Opened]) -> None:
+        """Add pages in the order of their visits."""
+        for page in opened:
+            self._last[page.visitor_id] = page
+            self._last.move_to_end(page.visitor_id)
+        while len(self._last) > MOST_VISITORS:
+            self._last.popitem(last=False)
+
+    def count(self, now_ms: int) -> dict[str, int]:
+        """Number of visitors by page: the MOST_NAMED pages with the most visitors, then the rest as OTHER. Visits
+        without a page are NO_PAGE.
+        """
+        while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
+            self._last.popitem(last=False)
+        visitors = Counter(shown(opened.page or NO_PAGE) for opened in self._last.values())
+        named = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMED])
+        rest = visitors.total() - sum(named.values())
+        return {**named, OTHER: rest} if rest else named
+
+
+class News(NamedTuple):
+    newest: list[LiveVisit]  # newest first
+    opened: list[Opened]
+    minutes: Mapping[int, Minute]  # all minutes of the last hour
+
+
+class Recent:
+    def __init__(self, clock: Clock, window_ms: int) -> None:
+        self.after: int | None = None  # the newest id read; None before the first read
+        self.newest: deque[LiveVisit] = deque(maxlen=NEWEST)
+        self.pages = OpenedPages(window_ms)
+        self.minutes: Mapping[int, Minute] = {}
+        self._clock = clock
+        self._window_ms = window_ms
+        self._hour = LastHour(SITE)
+
+    def read(self, session: Any) -> News:
+        """Read new rows. This is a database operation; its result is for `take`."""
+        now_ms, after = self._clock.now_ms(), self.after or 0
+        since_ms = now_ms - self._window_ms
+        # The first read does not start at the beginning of the ledger.
+        opened_after = after or ids_before(session, since_ms)
+        return News(
+            feed_queries.newest(session, after, NEWEST),
+            feed_queries.pages(session, opened_after, since_ms, MOST_VISITORS),
+            self._hour.read(session, now_ms),
+        )
+
+    def take(self, news: News) -> None:
+        self.newest.extendleft(reversed(news.newest))
+        self.pages.add(news.opened)
+        self.minutes = news.minutes
+        self.after = news.newest[0].id if news.newest else self.after or 0
+
+
+LONGEST_PAGE, LONGEST_NAME = 300, 150
+"""Maximum length as JSON, bytes, so that a visit with two names, a location and a page takes less than 1 KB."""
+
+ESCAPED, ESCAPED_PAIR = 6, 12
+"""Length of a character in ASCII JSON, bytes: one or two escapes such as `\u0995`."""
+
+MOST_ROWS = 15
+"""Number of visits on the Live page."""
+
+MOST_COMMUNITIES = 5
+"""Maximum number of communities with arrivals or departures in an event, latest changes first."""
+
+STATS = ("totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "epoch", "stale")
+
+
+class Feed:
+    """This worker's feed while its room has members. Only `read` waits."""
+
+    interval_s = 0.1
+    caused_by_visits = False
+    is_relative = False
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        visits: Visits,
+        arrivals: ArrivalLog,
+        window_s: int,
+        times: AttendedTimes,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._visits = visits
+        self._arrivals = arrivals
+        self.window_ms = window_s * 1000
+        self._recent = Recent(clock, self.window_ms)
+        self._times = times
+        self._communities: dict[str, Any] = {}
+        self._names: dict[str, str | None] = {}  # names of communities as sent; None: deleted
+        self._reloads = self._reloaded = 0
+        self._sent: dict[str, Mapping[str, Any]] = {}  # the parts as of the last event
+        self._sent_id = 0
+        self._is_whole_due = False
+        self._revision = clock.now_ms()
+
+    def open(self) -> None:
+        """Read the current state for the first member. Raises LedgerUnavailable."""
+        self.read()
+        self._sent, self._sent_id = self.parts(), self._newest_id
+
+    def reload(self) -> None:
+        """Read and send everything again, for example because data already sent was erased."""
+        self._reloads += 1
+
+    def has_user(self, user_id: str) -> bool:
+        return any(visit.user_id == user_id for visit in self._recent.newest)
+
+    def read(self) -> None:
+        """Read the visits since the last call. Raises LedgerUnavailable."""
+        reloads = self._reloads
+        is_old = reloads != self._reloaded
+        recent = Recent(self._clock, self.window_ms) if is_old else self._recent
+        if recent.after is None or self._visits.site.snapshot.visits > recent.after:
+            # The first read counts a whole hour, and must not delay other reads.
+            read = self._database.report if recent.after is None else self._database.read
+            recent.take(read(recent.read))
+        if is_old:
+            self._names = {}
+        self._communities = self._read_communities()
+        ids = [visit.id for visit in islice(recent.newest, MOST_ROWS)]
+        self._times.refresh(lambda: self._database.read(feed_queries.measured, ids))
+        self._recent, self._reloaded, self._is_whole_due = recent, reloads, self._is_whole_due or is_old
+
+    def first_event(self) -> RoomEvent:
+        visits = [_visit(visit) for visit in self._recent.newest]
+        return PanelUpdate(visits, self.parts(), self._revision, is_whole=True)
+
+    def events_after(self, after: int) -> Sequence[RoomEvent]:
+        try:
+            self.read()
+        except LedgerUnavailable:  # the stats are then marked stale
+            self._times.follow()  # otherwise, the time of a page that was hidden since then would run on
+        is_whole, self._is_whole_due = self._is_whole_due, False
+        sent = {} if is_whole else self._sent
+        visits = list(takewhile(lambda visit: is_whole or visit.id > self._sent_id, self._recent.newest))
+        parts = self.parts()
+        changed = {}
+        for name, part in parts.items():
+            before = sent.get(name, {})
+            removed = {key: None for key in before if key not in part}
+            if new := {**changes(before, part), **removed}:
+                changed[name] = new
+        if not (visits or changed):
+            return []
+        self._sent, self._sent_id = parts, self._newest_id
+        self._revision = max(self._revision + 1, after + 1, self._clock.now_ms())
+        return [PanelUpdate([_visit(visit) for visit in visits], changed, self._revision, is_whole)]
+
+    def merge(self, state: Any) -> None:
+        """Do nothing: workers do not publish this room's state."""
+
+    @property
+    def newest(self) -> Sequence[LiveVisit]:
+        """The latest visits, newest first."""
+        return self._recent.newest
+
+    @property
+    def _newest_id(self) -> int:
+        return self._recent.newest[0].id if self._recent.newest else 0
+
+    def _read_communities(self) -> dict[str, Any]:
+        scopes = self._arrivals.last_hour(MOST_COMMUNITIES)
+        names = {scope: name for scope, name in self._names.items() if scope in scopes}
+        if unknown := [scope for scope in scopes if scope not in names]:
+            read = self._database.read(feed_queries.names, unknown)
+            names |= {scope: _short(read[scope], LONGEST_NAME) if scope in read else None for scope in unknown}
+        self._names = names
+        return {
+            scope: {"name": names[scope], **traffic._asdict()}
+            for scope, traffic in scopes.items()
+            if names[scope] is not None
+        }
+
+    def parts(self) -> dict[str, Mapping[str, Any]]:
+        """The current values by key, for each part of the event."""
+        recent, stats = self._recent, self._visits.newest().as_object()
+        pages = recent.pages.count(self._clock.now_ms())
+        places = {place: active["count"] for place, active in stats["locations"].items()}
+        return {
+            "stats": {name: stats[name] for name in STATS if name in stats},
+            "minutes": {str(minute): sum(visits) for minute, visits in recent.minutes.items()},
+            "places": {_short(place, LONGEST_NAME): active for place, active in largest(places, MOST_NAMED).items()},
+            "pages": {_short(page, LONGEST_PAGE): visitors for page, visitors in pages.items()},
+            "communities": self._communities,
+            "attended": self._times.by_visit,
+        }
+
+
+class LivePanel:
+    """Keeps the feed open while its room has members, and makes it read again when needed. Callers check the
+    permission.
+    """
+
+    def __init__(self, rooms: Rooms, new_feed: Callable[[], Feed]) -> None:
+        self._rooms = rooms
+        self._new_feed = new_feed
+
+    def current(self) -> Feed:
+        """This worker's open feed, or a new one after its first read. Raises LedgerUnavailable."""
+        feed = self._feed
+        if feed is None:
+            feed = self._new_feed()
+            feed.open()
+        return feed
+
+    def changed(self) -> None:
+        """Refresh the feed after the site's visits or numbers have changed on any worker."""
+        self._rooms.refresh_panel()
+
+    def reload(self) -> None:
+        """Read everything again. Pages then replace what they show, for example of a visitor who was erased."""
+        if feed := self._feed:
+            feed.reload()
+            self.changed()
+
+    def user_changed(self, user_id: str) -> None:
+        """Read everything again if this user, who may have been deleted, is in the feed."""
+        if (feed := self._feed) and feed.has_user(user_id):
+            self.reload()
+
+    @property
+    def _feed(self) -> Feed | None:
+        room = self._rooms.find(PANEL_ROOM)
+        return room.source if room is not None and isinstance(room.source, Feed) else None
+
+
+def _visit(visit: LiveVisit) -> dict[str, Any]:
+    return {
+        "id": visit.id,
+        "ordinal": visit.ordinal,
+        "at": visit.at_ms,
+        "place": _short(visit.place, LONGEST_NAME),
+        "page": _short(shown(visit.page or ""), LONGEST_PAGE),
+        "browser": visit.browser.name,
+        "system": visit.browser.system,
+        **({"bot": True} if visit.is_bot else {}),
+        **_named("community", visit.community_id, visit.community),
+        **_named("user", visit.user_id, visit.user),
+    }
+
+
+def _short(text: str, most: int) -> str:
+    """Truncate a text to `most` bytes of JSON, with … at the end."""
+    size = 0
+    for at, character in enumerate(text):
+        size += _size(character)
+        if size > most:
+            return text[:at] + "…"
+    return text
+
+
+def _named(kind: str, its_id: str | None, name: str | None) -> dict[str, dict[str, str]]:
+    return {kind: {"id": its_id, "name": _short(name or "", LONGEST_NAME)}} if its_id else {}
+
+
+def _size(character: str) -> int:
+    if " " <= character <= "~":
+        return 2 if character in '"\\' else 1
+    return ESCAPED if character <= "\uffff" else ESCAPED_PAIR

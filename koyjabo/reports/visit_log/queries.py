@@ -1,0 +1,258 @@
+"""Queries for searching visits, newest or oldest first, in id ranges of limited size. A day is a range of ids
+(`counting.queries.id_range`). All rows in a range are read, except for communities, which have an index. More indexes
+would make every registration too expensive (decision 37).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy.orm import Session
+
+from koyjabo.base.core.identity import DELETED
+from koyjabo.base.core.urls import host_of, normal
+from koyjabo.base.models import SITE, Community, HourlyVisits, RolledUpVisits, User, Visit
+from koyjabo.base.models.ledger import LABEL
+from koyjabo.base.network import user_agents
+from koyjabo.base.network.geolocation import NAMES
+from koyjabo.counting.queries import id_range, ids_of
+from koyjabo.counting.records import is_late
+from koyjabo.reports.visit_log.condition_queries import DIRECT, SearchFilter, conditions
+
+YEAR_9999_MS = 253_370_764_800_000
+"""Upper limit for a time, ms. Clients may send any number."""
+
+FOREVER_MS, HOUR_S = YEAR_9999_MS, 3_600
+
+FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
+"""Number of rows read per statement: few at first, because a page may soon be full, then twice as many each time."""
+
+LEFT_OUT = ("scope", "day", "hour_s")
+"""Columns that are not part of a `LoggedVisit`."""
+
+COLUMNS = {column.name: column for column in Visit.__table__.columns}
+
+NEWEST = 10_000
+"""Number of latest visits, by id, that are examined for frequent values."""
+
+MOST = 100
+"""Maximum number of values of each kind."""
+
+Counts = tuple[tuple[str, int], ...]
+
+
+class Search(NamedTuple):
+    """The ids to read, and the conditions on them."""
+
+    after: int  # ids greater than this
+    upto: int
+    conditions: tuple[ColumnElement[bool], ...]
+    is_indexed: bool  # an index finds the few matching rows, so the range is not split
+
+    def past(self, cursor: int, newest_first: bool) -> Search:
+        """The rest of the search after `cursor`, in the given order."""
+        if newest_first:
+            return self._replace(upto=min(self.upto, cursor - 1))
+        return self._replace(after=max(self.after, cursor))
+
+    def ends_at(self, reached: int, newest_first: bool) -> bool:
+        """Whether nothing is left once this id has been read."""
+        return reached <= self.after + 1 if newest_first else reached >= self.upto
+
+
+class LoggedVisit(NamedTuple):
+    id: int
+    ordinal: int
+    at_ms: int
+    visitor_id: str
+    visit_id: str
+    place: str
+    referrer: str | None
+    user_agent: str | None
+    page: str | None
+    is_bot: bool
+    community_id: str | None
+    community: str | None  # None if it was deleted
+    user_id: str | None
+    user: str | None
+    client_ms: int | None = None  # the time claimed by the client
+    waited_ms: int | None = None  # how long it waited to be sent
+    others: Mapping[str, Any] = MappingProxyType({})  # the columns of OTHERS by name
+
+    @property
+    def opened_ms(self) -> int | None:
+        """When the visit was opened, if it was offline (specification: Register a visit)."""
+        return self.at_ms - (self.waited_ms or 0) if is_late(self.waited_ms) else None
+
+    @property
+    def device_ms(self) -> int | None:
+        """The device's clock, if that is a time that can be shown."""
+        return self.client_ms if 0 < (self.client_ms or 0) < YEAR_9999_MS else None
+
+
+class SearchPage(NamedTuple):
+    """The matching visits, and the last id that was read. All matches up to this id are included."""
+
+    visits: tuple[LoggedVisit, ...]
+    reached: int
+
+
+class Count(NamedTuple):
+    """The number of matching visits. If counting took too long or reached the maximum, it is incomplete and a lower
+    bound.
+    """
+
+    visits: int
+    is_complete: bool
+
+
+NAMED = tuple(name for name in LoggedVisit._fields if name in COLUMNS)
+OTHERS = tuple(name for name in COLUMNS if name not in (*NAMED, *LEFT_OUT))
+LABELS = {name: COLUMNS[name].info[LABEL] for name in OTHERS if LABEL in COLUMNS[name].info}
+"""Labels for the columns in OTHERS that a visit's page shows."""
+
+ROW = (Visit.scope, *(COLUMNS[name] for name in (*NAMED, *OTHERS)))
+
+
+def search(session: Session, which: SearchFilter) -> Search:
+    """The search, limited to the visits that exist now."""
+    return Search(*id_range(session, which.began_ms, which.ended_ms), *conditions(session, which))
+
+
+def count(session: Session, query: Search, most: int, patience_s: float) -> Count:
+    """Count up to `most`, for about `patience_s`."""
+    until, visits = time.monotonic() + patience_s, 0
+    for after, upto in _stretches(query, newest_first=True):
+        rows = select(Visit.id).where(Visit.id > after, Visit.id <= upto, *query.conditions).limit(most - visits)
+        visits += session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+        is_complete = after == query.after
+        if visits == most or is_complete or time.monotonic() > until:
+            return Count(visits, is_complete and visits < most)
+    return Count(0, True)
+
+
+def count_all(session: Session, which: SearchFilter) -> Count | None:
+    """The count from hourly sums, if only time and community are filtered. None with other filters, or if the stored
+    hours belong to another TIMEZONE and do not begin at the filtered time.
+    """
+    if which._replace(began_ms=None, ended_ms=None, community_id="", sees_ids=True) != SearchFilter():
+        return None
+    began_s, ended_s = (which.began_ms or 0) // 1000, (which.ended_ms or FOREVER_MS) // 1000
+    scope, sums = which.community_id or SITE, []
+    for hours in (HourlyVisits, RolledUpVisits):
+        here = (hours.scope == scope, hours.hour_s > began_s - HOUR_S, hours.hour_s < ended_s)
+        whole = case((hours.hour_s.between(began_s, ended_s - HOUR_S), hours.visits), else_=0)
+        sums.append(session.execute(select(func.sum(hours.visits), func.sum(whole)).where(*here)).one())
+    (visits, of_whole_hours), (folded, _) = sums
+    return Count(int(visits or 0) - int(folded or 0), True) if visits == of_whole_hours else None
+
+
+def of_ordinal(session: Session, ordinal: int) -> tuple[LoggedVisit, ...]:
+    """The visits with this number, newest first."""
+    of_these = Visit.id.in_(ids_of(session, ordinal))
+    return _with_names(session, list(session.execute(select(*ROW).where(of_these).order_by(Visit.id.desc())).all()))
+
+
+def at_ms(session: Session, visit_id: int) -> int | None:
+    """The time (ms) of the visit with this id, or of the next one if it no longer exists."""
+    return session.scalar(select(Visit.at_ms).where(Visit.id >= visit_id).order_by(Visit.id).limit(1))
+
+
+def id_of(session: Session, visitor_id: str, visit_id: str) -> int | None:
+    return session.scalar(select(Visit.id).where(Visit.visitor_id == visitor_id, Visit.visit_id == visit_id))
+
+
+def visits(session: Session, query: Search, count: int, patience_s: float, newest_first: bool = False) -> SearchPage:
+    """The first `count` matching visits in this order, or fewer if finding them takes longer than `patience_s`."""
+    until = time.monotonic() + patience_s
+    reached = query.upto + 1 if newest_first else query.after
+    order = Visit.id.desc() if newest_first else Visit.id
+    rows: list[Any] = []
+    for after, upto in _stretches(query, newest_first):
+        stretch = and_(Visit.id > after, Visit.id <= upto, *query.conditions)
+        rows += session.execute(select(*ROW).where(stretch).order_by(order).limit(count - len(rows))).all()
+        reached = after + 1 if newest_first else upto
+        if len(rows) == count:
+            return SearchPage(_with_names(session, rows), rows[-1].id)
+        if time.monotonic() > until:
+            break
+    return SearchPage(_with_names(session, rows), reached)
+
+
+def _stretches(query: Search, newest_first: bool) -> Iterator[tuple[int, int]]:
+    """Yield ranges of ids in this order. A range excludes its first id and includes its second."""
+    after, upto, size = query.after, query.upto, FIRST_STRETCH
+    while upto > after:
+        size = upto - after if query.is_indexed else min(size, upto - after)
+        low = upto - size if newest_first else after
+        yield low, low + size
+        after, upto = (after, low) if newest_first else (low + size, upto)
+        size = min(size * 2, LONGEST_STRETCH)
+
+
+def _with_names(session: Session, rows: list[Any]) -> tuple[LoggedVisit, ...]:
+    communities = _names(session, Community, {row.scope for row in rows} - {SITE})
+    users = _names(session, User, {row.user_id for row in rows} - {None})
+    return tuple(_visit(row, communities, users) for row in rows)
+
+
+def _visit(row: Any, communities: dict[str, str], users: dict[str, str]) -> LoggedVisit:
+    values = dict(row._mapping)
+    scope, user_id = values.pop("scope"), values.pop("user_id")
+    return LoggedVisit(
+        community_id=None if scope == SITE else scope,
+        community=communities.get(scope),
+        user_id=None if user_id == DELETED else user_id,
+        user=users.get(user_id),
+        others={name: values.pop(name) for name in OTHERS},
+        **values,
+    )
+
+
+def _names(session: Session, table: Any, ids: set[str]) -> dict[str, str]:
+    rows = session.execute(select(table.id, table.name).where(table.id.in_(ids))).all() if ids else []
+    return {row.id: row.name for row in rows}
+
+
+class Frequent(NamedTuple):
+    """Values and their numbers of visits, most frequent first. A country includes its cities."""
+
+    places: Counts
+    pages: Counts
+    sources: Counts  # hosts, and DIRECT
+    browsers: Counts  # names of browsers and systems
+
+
+def frequent(session: Session, began_ms: int | None, ended_ms: int | None) -> Frequent:
+    after, upto = id_range(session, began_ms, ended_ms)
+    newest = max(after, upto - NEWEST), upto
+    columns = (Visit.place, Visit.page, Visit.referrer, Visit.user_agent)
+    places, pages, referrers, agents = (_counts(session, column, newest) for column in columns)
+    sources = ((host_of(referrer) if referrer else DIRECT, count) for referrer, count in referrers)
+    pages = [(page and normal(page), count) for page, count in pages]
+    names = ((name, count) for agent, count in agents for name in user_agents.of(agent or ""))
+    return Frequent(*map(_largest, (_with_countries(places), pages, sources, names)))
+
+
+def _counts(session: Session, column: Any, ids: tuple[int, int]) -> list[tuple[Any, int]]:
+    query = select(column, func.count()).where(Visit.id > ids[0], Visit.id <= ids[1]).group_by(column)
+    return [(value, count) for value, count in session.execute(query)]
+
+
+def _with_countries(places: list[tuple[str, int]]) -> Iterable[tuple[str, int]]:
+    yield from places
+    cities = ((place.rpartition(", "), count) for place, count in places)
+    yield from ((NAMES[code], count) for (city, _, code), count in cities if city and code in NAMES)
+
+
+def _largest(counts: Iterable[tuple[str | None, int]]) -> Counts:
+    summed: Counter[str] = Counter()
+    for value, count in counts:
+        if value:
+            summed[value] += count
+    return tuple(sorted(summed.items(), key=lambda item: (-item[1], item[0]))[:MOST])

@@ -1,0 +1,195 @@
+"""Shows visits on pages: filters and their texts, and file formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+from flask import Flask
+from flask_babel import gettext, ngettext
+from flask_babel import gettext as _
+
+from koyjabo.base.core.clock import shifted
+from koyjabo.base.core.urls import host_of, shown
+from koyjabo.base.network import user_agents
+from koyjabo.base.network.campaigns import Campaign
+from koyjabo.counting.evidence.facts import ATTENDED_MS
+from koyjabo.reports.query.dimensions import EVIDENCE, NETWORK, OWN
+from koyjabo.reports.query.labels import WORDS, label
+from koyjabo.reports.ui import cards
+from koyjabo.reports.visit_log.condition_queries import DIRECT
+from koyjabo.reports.visit_log.live.attended_times import LiveTime, evidence_of
+from koyjabo.reports.visit_log.queries import LABELS, LoggedVisit
+from koyjabo.reports.visit_log.visit_log import MOST_COUNTED, Count, VisitFilter
+from koyjabo.web import i18n
+from koyjabo.web.current import current
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.i18n import count, day, place, spent
+from koyjabo.web.pages import pagination
+from koyjabo.web.schemas.bodies import Body
+
+
+def init_app(app: Flask) -> None:
+    filters = (browser, evidence, network, other_columns)
+    app.jinja_env.filters.update(host=host_of, path=shown, **{filter_.__name__: filter_ for filter_ in filters})
+
+
+def browser(user_agent: str | None) -> str:
+    """`Chrome · Android`, or the User-Agent itself if neither is known."""
+    return " · ".join(filter(None, user_agents.of(user_agent or ""))) or user_agent or ""
+
+
+def campaign(query: str) -> str:
+    """`newsletter · mail · Eid`: source, medium, campaign, term and content, as far as known."""
+    return " · ".join(filter(None, Campaign.read(query)))
+
+
+def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
+    """Yield the label and text of each column that has both (`base.models.ledger.LABEL`)."""
+    written: dict[str, Callable[[Any], str]] = {"language": partial(_fact, "language"), "campaign": campaign}
+    for name, text in LABELS.items():
+        if visit.others[name]:
+            yield gettext(text), written.get(name, _plain)(visit.others[name])
+
+
+def _plain(value: Any) -> str:
+    return i18n.count(value) if isinstance(value, int) else str(value)
+
+
+def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
+    """The evidence of a visit in words, such as `2 m 10 s, acted`, `automated` or `not measured`. `live_times` are
+    newer than the visit's row, and are what Live shows.
+    """
+    if time := live_times.get(str(visit.id)):
+        return live_words(time, visit.at_ms)
+    others = visit.others
+    kind = evidence_of(others["automated"] or visit.is_bot, others["acted"])
+    return _evidence(others["attended_ms"], kind, visit.at_ms)
+
+
+def network(visit: LoggedVisit) -> str:
+    return _fact(NETWORK, visit.others["network"])
+
+
+def live_words(time: LiveTime | None, at_ms: int) -> str:
+    """The evidence of a visit on the Live page, in words; "" until it has been read."""
+    return _evidence(time.at(current().clock.now_ms()), time.evidence, at_ms) if time else ""
+
+
+def _evidence(attended_ms: int | None, kind: str, at_ms: int) -> str:
+    is_attended = attended_ms is not None and attended_ms >= ATTENDED_MS
+    kinds = {"automated": _("automated"), "acted": _("acted")}
+    words = [*([spent((attended_ms or 0) // 1000)] if is_attended else []), *([kinds[kind]] if kind else [])]
+    if words:
+        return ", ".join(words)
+    if attended_ms is None:
+        return str(_("not measured"))
+    return str(_("not known yet") if current().clock.now_ms() - at_ms < WRITTEN_MS else _("nobody was there"))
+
+
+FACTS = (EVIDENCE, NETWORK, OWN)
+"""Report dimensions that visits can also be filtered by."""
+
+WRITTEN_MS = 300_000
+"""Maximum delay before the time of an open page is written, ms (specification: Evidence)."""
+
+
+class FilterChip(NamedTuple):
+    """A filter, and the URL of this page without it."""
+
+    label: str
+    url: str
+
+
+def filter_form(values: dict[str, Any]) -> Form[Body]:
+    return Form(Body, {name: values.get(name, "").strip() for name in VisitFilter._fields})
+
+
+def presets(form: Form[Body], today: str) -> list[tuple[str, str, bool]]:
+    """The URL and label of each range of days, and whether it is chosen."""
+    yesterday = shifted(today, -1)
+    ranges = {
+        _("All days"): ("", ""),
+        _("Today"): (today, today),
+        _("Yesterday"): (yesterday, yesterday),
+        _("7 days"): (shifted(today, -6), today),
+        _("30 days"): (shifted(today, -29), today),
+    }
+    chosen = (form.values["first_day"], form.values["last_day"])
+    return [(_first_page(first_day=days[0], last_day=days[1]), label, days == chosen) for label, days in ranges.items()]
+
+
+def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[FilterChip]:
+    named, traffic = dict(communities), {"people": _("People"), "bots": _("Bots")}
+    words: dict[str, Callable[[str], str]] = {
+        "text": lambda value: f"“{value}”",
+        "first_day": lambda value: _("From %(day)s", day=day(value)),
+        "last_day": lambda value: _("To %(day)s", day=day(value)),
+        "place": lambda value: _("Location: %(name)s", name=place(value)),
+        "page": lambda value: _("Page: %(name)s", name=shown(value)),
+        "source": lambda value: _("Source: %(name)s", name=source(value)),
+        "browser": lambda value: _("Browser: %(name)s", name=value),
+        "community_id": lambda value: _("Community: %(name)s", name=named.get(value, value)),
+        "who": lambda value: _("Traffic: %(name)s", name=traffic.get(value, value)),
+    }
+    words |= {name: partial(_fact_chip, name) for name in FACTS}
+    chosen = {name: form.values[name] for name in words if form.values[name]}
+    return [FilterChip(str(words[name](value)), _first_page(**{name: None})) for name, value in chosen.items()]
+
+
+def facts() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Yield the name, label and choices of each filter in FACTS."""
+    for name in FACTS:
+        values = [(value, _fact(name, value)) for value in WORDS[name]]
+        yield name, cards.label(name), [("", str(_("All"))), *values]
+
+
+def _fact(dimension: str, value: str | None) -> str:
+    return label(dimension, value, i18n.language(), {})
+
+
+def _fact_chip(dimension: str, value: str) -> str:
+    return f"{cards.label(dimension)}: {_fact(dimension, value)}"
+
+
+def with_counts(
+    counts: Iterable[tuple[str, int]], chosen: str, name_of: Callable[[str], str]
+) -> list[tuple[str, str, int]]:
+    """Values to choose from, with names and numbers of visits. The chosen one is always included."""
+    by_value = dict(counts)
+    if chosen:
+        by_value.setdefault(chosen, 0)
+    return [(value, name_of(value), number) for value, number in by_value.items()]
+
+
+def source(host: str) -> str:
+    return str(_("Direct")) if host == DIRECT else host
+
+
+def results(counted: Count) -> str:
+    """The number of visits as a text; "" if counting took too long."""
+    if not counted.is_complete and counted.visits > MOST_COUNTED:
+        return str(_("More than %(count)s visits", count=count(MOST_COUNTED)))
+    if not counted.is_complete:
+        return str(_("At least %(count)s visits", count=count(counted.visits))) if counted.visits else ""
+    return str(ngettext("%(count)s visit", "%(count)s visits", counted.visits, count=count(counted.visits)))
+
+
+def _first_page(**changes: Any) -> str:
+    return pagination.this_page(**changes, before=None, after=None)
+
+
+kind = click.option(
+    "--format", "kind", type=click.Choice(["csv", "jsonl"]), help="Format of FILE. Default: from its name."
+)
+
+
+def kind_of(file: Path) -> str:
+    """A file's format, judging by its name."""
+    by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
+    if by_suffix is None:
+        raise click.UsageError("Give --format csv or --format jsonl: the file name does not show the format.")
+    return by_suffix

@@ -1,0 +1,306 @@
+"""Lists and exports all visits for admins of the site. Viewers see the list without visitorIds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any, NamedTuple
+
+from koyjabo.base.core import spreadsheet
+from koyjabo.base.core.clock import Clock, Days, iso, typed_days
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import MASKED, OPERATOR, Account, uuid_of
+from koyjabo.base.core.runtime import ReportProgress, unreported
+from koyjabo.base.core.sanitize import LONGEST_TEXT
+from koyjabo.base.core.urls import shown
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.text_search import LONGEST_SEARCH
+from koyjabo.base.models import SITE, Scope
+from koyjabo.counting.queries import Visited, visits_by_day
+from koyjabo.people.audit import log
+from koyjabo.people.audit.log import CHANGES, Subject
+from koyjabo.reports.log.trait_parser import TraitParser, VisitRow
+from koyjabo.reports.query.dimensions import UTM
+from koyjabo.reports.visit_log import queries, search_terms
+from koyjabo.reports.visit_log.condition_queries import SearchFilter
+from koyjabo.reports.visit_log.queries import OTHERS, Count, Frequent, LoggedVisit, Search
+
+__all__ = ["MOST_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitLog", "VisitPage"]
+
+PATIENCE_S = 1.0
+"""Time limit for one page's search, s, enough for millions of visits. The next page continues the search."""
+
+MOST_COUNTED, COUNT_S = 10_000, 0.3
+"""Limits for counting results: maximum number, and time in s."""
+
+PIECE, PIECE_S = 500, 0.2
+"""Number of visits in a piece of an export, and its time limit, s. Both are small, because reports wait for
+each piece.
+"""
+
+LARGE_PIECE = 5_000
+"""The same for command-line exports, which do not keep reports waiting."""
+
+WHO = {"people": False, "bots": True}
+"""Values of `VisitFilter.who`, with the value of `is_bot` (declared crawler) for each."""
+
+OWN = {"own": True, "others": False}
+"""Values of `VisitFilter.own`, with the value of the column."""
+
+TEXTS = dict.fromkeys(("place", "page", "source", "browser"), LONGEST_TEXT) | {"text": LONGEST_SEARCH}
+"""The text fields of `VisitFilter`, and their maximum lengths in characters."""
+
+FOREVER = "9999-12-31"
+
+CHANGES |= {
+    "visits.export": N_("Visits exported"),
+    "visits.import": N_("Visits imported"),
+}
+
+
+class VisitFilter(NamedTuple):
+    """The conditions of a search as typed by a user; "" matches all visits. Days are in TIMEZONE, both included. Case
+    and the script of digits do not matter (`condition_queries.SearchFilter`).
+
+    `text` is one of: a visit number or a range of numbers; a visitorId; or the beginning of a visitorId, a visitId, or
+    part of a location, page, source, browser, or name of a user or community.
+    """
+
+    first_day: str = ""  # YYYY-MM-DD
+    last_day: str = ""
+    place: str = ""
+    community_id: str = ""
+    text: str = ""
+    who: str = ""  # a key of WHO
+    page: str = ""
+    source: str = ""
+    browser: str = ""
+    evidence: str = ""  # a value of the report dimension with this name, like the next two
+    network: str = ""
+    own: str = ""
+
+
+class VisitPage(NamedTuple):
+    """A page of visits, and the cursors for the pages with older and newer ones; None at the ends. If the search took
+    too long, the page is not full but has a cursor, and `reached_ms` is the time that the search has reached.
+    """
+
+    visits: tuple[LoggedVisit, ...] = ()
+    before: int | None = None
+    after: int | None = None
+    reached_ms: int | None = None
+
+
+class Extract(NamedTuple):
+    """An export. `pieces` are read as needed; each has a text, and the number of `ids` read for it."""
+
+    ids: int
+    pieces: Iterator[tuple[str, int]]
+
+
+class VisitLog:
+    """The log of visits, for admins of the site. Viewers may use everything except exports, with masked visitorIds.
+
+    Raises Forbidden for other accounts, InvalidInput by filter field, and LedgerUnavailable.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, parser: TraitParser) -> None:
+        self._database = database
+        self._clock = clock
+        self._parser = parser
+
+    def page(
+        self,
+        account: Account,
+        which: VisitFilter,
+        before: int | None = None,
+        count: int = 50,
+        after: int | None = None,
+        newest_first: bool = True,
+    ) -> VisitPage:
+        """`count` visits older than the cursor `before`, or as many as are found within PATIENCE_S. With `after`, the
+        visits just newer than that cursor, or the newest if there are too few. Without `newest_first`, the order is
+        reversed. No search reveals a visitorId or email to viewers.
+        """
+        onward, back = (before, after) if newest_first else (after, before)
+        listed = self._database.report(_page, self._searched_by(account, which), onward, back, count, newest_first)
+        return listed._replace(visits=tuple(_as_shown_to(account, visit) for visit in listed.visits))
+
+    def count(self, account: Account, which: VisitFilter) -> Count:
+        """The number of matching visits. It is exact if only days or a community are filtered; otherwise it is at most
+        MOST_COUNTED + 1, counted within COUNT_S.
+        """
+        return self._database.report(_count, self._searched_by(account, which))
+
+    def visits_of(self, account: Account, ordinal: int) -> tuple[LoggedVisit, ...]:
+        """The visits with this number, newest first. There can only be several if the total was lowered."""
+        account.require_site_viewer()
+        visits = self._database.report(queries.of_ordinal, ordinal)
+        return tuple(_as_shown_to(account, visit) for visit in visits)
+
+    def frequent(self, account: Account, which: VisitFilter) -> Frequent:
+        """Choices for the filters: the most frequent locations, pages and sources among the latest visits on these
+        days.
+        """
+        search = self._searched_by(account, which)
+        return self._database.report(queries.frequent, search.began_ms, search.ended_ms)
+
+    def export(
+        self, account: Account, which: VisitFilter, kind: str, progress: ReportProgress = unreported
+    ) -> Iterator[str]:
+        """Yield all matching visits that exist now, oldest first, as pieces of text that are read as needed. `kind` is
+        a key of `spreadsheet.MIMETYPES`. The audit entry is written before this returns. `progress` receives the number
+        of ids read.
+        """
+        account.require_site_admin()
+        search = self._database.report(queries.search, self._search_filter(which))
+        self._record_export(account, which, kind=kind)
+        return chain((spreadsheet.head(kind, COLUMNS),), self._reported(kind, search, progress))
+
+    def extract(self, which: VisitFilter, kind: str, last: tuple[str, str] | None = None) -> Extract:
+        """Like `export`, for the operator. With `last`, a (visitorId, visitId), only later visits are exported. Raises
+        InvalidInput if that visit does not exist.
+        """
+        search = self._database.report(_search_after, self._search_filter(which), last)
+        self._record_export(OPERATOR, which, kind=kind)
+        return Extract(search.upto - search.after, self._pieces(kind, search, LARGE_PIECE))
+
+    def export_days(self, account: Account, which: VisitFilter, kind: str) -> Iterator[str]:
+        """Yield the number of visits per day, on the site or in the filter's community. Days without visits are left
+        out.
+        """
+        account.require_site_admin()
+        (first, last), community_id = _validated(which)
+        scope, days = Scope(community_id or SITE), (str(first or ""), str(last or FOREVER))
+        by_day = self._database.report(visits_by_day, scope, *days)
+        self._record_export(account, which, kind=kind, days=True)
+        rows = ({"day": day, **numbers._asdict()} for day, numbers in by_day.items())
+        return iter((spreadsheet.head(kind, ("day", *Visited._fields)), spreadsheet.lines(kind, rows)))
+
+    def _record_export(self, account: Account, which: VisitFilter, **details: Any) -> None:
+        conditions: dict[str, Any] = {name: value for name, value in which._asdict().items() if value}
+        if "text" in conditions:
+            conditions["text"] = True  # not its value: a visitorId must not outlive the visitor's erasure in the log
+        subject = Subject("visits", "", "")
+        entry = log.actor(account, self._clock).entry("visits.export", subject, **details, **conditions)
+        self._database.write(entry.store)
+
+    def _reported(self, kind: str, search: Search, progress: ReportProgress) -> Iterator[str]:
+        with progress(search.upto - search.after, "Exporting") as advance:
+            for text, ids in self._pieces(kind, search, PIECE):
+                advance(ids)
+                yield text
+
+    def _pieces(self, kind: str, search: Search, size: int) -> Iterator[tuple[str, int]]:
+        """Yield texts, each with the number of ids read for it."""
+        while search.after < search.upto:
+            text, reached = self._database.report(_piece, kind, search, size, self._parser)
+            ids, search = reached - search.after, search._replace(after=reached)
+            yield text, ids
+
+    def _searched_by(self, account: Account, which: VisitFilter) -> SearchFilter:
+        account.require_site_viewer()
+        return self._search_filter(which)._replace(sees_ids=account.is_admin)
+
+    def _search_filter(self, which: VisitFilter) -> SearchFilter:
+        days, community_id = _validated(which)
+        texts: dict[str, Any] = {name: search_terms.plain(getattr(which, name), most) for name, most in TEXTS.items()}
+        return SearchFilter(
+            *self._clock.range_ms(days),
+            community_id=community_id,
+            is_bot=WHO.get(which.who.strip()),
+            evidence=which.evidence,
+            network=which.network,
+            is_own=OWN.get(which.own),
+            **texts,
+        )
+
+
+def _as_shown_to(account: Account, visit: LoggedVisit) -> LoggedVisit:
+    return visit if account.is_admin else visit._replace(visitor_id=MASKED, visit_id=MASKED)
+
+
+def _validated(which: VisitFilter) -> tuple[Days, str]:
+    """The days, and the community's id. Raises InvalidInput."""
+    problems: dict[str, Any] = {}
+    days = Days(None, None)
+    try:
+        days = typed_days(which.first_day, which.last_day)
+    except InvalidInput as error:
+        problems = error.details
+    community_id = uuid_of(which.community_id.strip()) or ""
+    if which.community_id.strip() and not community_id:
+        problems["community_id"] = N_("must be the id of a community")
+    if problems:
+        raise InvalidInput(details=problems)
+    return days, community_id
+
+
+def _page(
+    session: Any, which: SearchFilter, onward: int | None, back: int | None, count: int, newest_first: bool
+) -> VisitPage:
+    """The visits after the cursor `onward`, or the visits before the cursor `back` if they fill the page."""
+    search = queries.search(session, which)
+    if back is not None:
+        is_reversed = not newest_first
+        visits, _ = queries.visits(session, search.past(back, is_reversed), count + 1, PATIENCE_S, is_reversed)
+        if len(visits) > count:
+            return _visit_page(visits[count - 1 :: -1], visits[0].id, visits[count - 1].id, newest_first)
+        onward = None
+    if onward is not None:
+        search = search.past(onward, newest_first)
+    visits, reached = queries.visits(session, search, count + 1, PATIENCE_S, newest_first)
+    first = None if onward is None else visits[0].id if visits else onward - 1 if newest_first else onward + 1
+    if len(visits) > count:
+        return _visit_page(visits[:count], visits[count - 1].id, first, newest_first)
+    if search.ends_at(reached, newest_first):
+        return _visit_page(visits, None, first, newest_first)
+    return _visit_page(visits, reached, first, newest_first)._replace(reached_ms=queries.at_ms(session, reached))
+
+
+def _visit_page(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | None, newest_first: bool) -> VisitPage:
+    return VisitPage(visits, onward, back) if newest_first else VisitPage(visits, back, onward)
+
+
+def _count(session: Any, which: SearchFilter) -> Count:
+    total = queries.count_all(session, which)
+    return total or queries.count(session, queries.search(session, which), MOST_COUNTED + 1, COUNT_S)
+
+
+def _piece(session: Any, kind: str, search: Search, size: int, parser: TraitParser) -> tuple[str, int]:
+    visits, reached = queries.visits(session, search, size, PIECE_S)
+    return export_lines(kind, visits, parser), reached
+
+
+def _search_after(session: Any, which: SearchFilter, last: tuple[str, str] | None) -> Search:
+    search = queries.search(session, which)
+    if last is None:
+        return search
+    reached = queries.id_of(session, *last)
+    if reached is None:
+        raise InvalidInput("The last visit in this file is not in this database. Start a new file.")
+    return search._replace(after=max(search.after, reached))
+
+
+PARSED = ("browser", "system", "device", "language", "source", "channel", *UTM)
+"""Columns with values that reports parse from a visit."""
+
+LEFT_OUT = ("id", "ordinal", "at_ms", "others", "campaign", *PARSED)
+STORED = tuple(name for name in (*LoggedVisit._fields, *OTHERS) if name not in LEFT_OUT)
+COLUMNS = ("ordinal", "at", *STORED, "opened", *PARSED)
+ADDRESSES = ("page", "referrer")
+
+
+def export_lines(kind: str, visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
+    """Return one line per visit."""
+    return spreadsheet.lines(kind, (_row(visit, parser, shown if kind == spreadsheet.CSV else str) for visit in visits))
+
+
+def _row(visit: LoggedVisit, parser: TraitParser, address: Callable[[str], str]) -> dict[str, Any]:
+    stored = {**dict.fromkeys(OTHERS), **visit._asdict(), **visit.others}
+    traits = parser.parse(VisitRow._make(stored[name] for name in VisitRow._fields))._asdict()
+    opened = None if visit.opened_ms is None else iso(visit.opened_ms)
+    values = {**stored, **traits, "at": iso(visit.at_ms), "opened": opened}
+    values |= {name: address(stored[name]) for name in ADDRESSES if stored[name]}
+    return {name: values[name] for name in COLUMNS}

@@ -1,0 +1,140 @@
+"""GET /badge.svg and /badge.json: one of the site's numbers, never older than the request (specification: Badges)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple
+from zlib import crc32
+
+from flask import Blueprint
+from pydantic import BaseModel, Field
+
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.i18n import LANGUAGES
+from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.counting.stats import base36, encode
+from koyjabo.site.badges import drawing, values
+from koyjabo.site.badges.drawing import PROBLEM, STYLES
+from koyjabo.site.badges.values import PARAMETERS, Badge, Number, badge_of, cleaned, query_of
+from koyjabo.web.fast_path.request_context import RequestContext, fast_path, with_query
+from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
+from koyjabo.web.i18n import number_in
+from koyjabo.web.openapi.describe import Image, describe
+from koyjabo.web.pages import errors
+
+SVG = "image/svg+xml"
+MAX_CACHED = 1024
+"""Maximum number of rendered badges in the cache. A cached badge is used until its number's revision changes."""
+
+QUERY = {
+    "value": ", ".join(values.VALUES),
+    "community": "id, for online",
+    "label": "at most 40 characters",
+    "color": "green, 97ca00",
+    "lang": ", ".join(LANGUAGES),
+    "style": ", ".join(STYLES),
+}
+assert tuple(QUERY) == PARAMETERS
+
+WRONG = "a parameter is wrong"
+UNKNOWN = "no such community, or its number is not public"
+UNREADABLE = "the number cannot be read; see Retry-After"
+
+bp = Blueprint("badges", __name__)
+
+
+class BadgeResponse(BaseModel):
+    """A badge in the format of shields.io endpoints."""
+
+    schemaVersion: int = Field(examples=[1])  # noqa: N815  (the name that shields.io reads)
+    label: str = Field(examples=["visits"])
+    message: str = Field(examples=["4,001"])
+    color: str = Field(examples=["#006a4e"])
+    style: str = Field(examples=["flat"])
+
+
+class Kept(NamedTuple):
+    number: Number
+    tag: str
+    body: str
+
+
+_kept: dict[tuple[str, Badge], Kept] = {}  # by media type and badge, because a query may be long
+
+
+@bp.get("/badge.svg")
+@describe(
+    "Get a number of the site as an image",
+    {
+        200: Image("an SVG", SVG),
+        304: None,
+        400: Image(WRONG, SVG),
+        404: Image(UNKNOWN, SVG),
+        503: Image(UNREADABLE, SVG),
+    },
+    headers={"If-None-Match": "an ETag from an earlier response"},
+    query=QUERY,
+)
+@fast_path
+@with_query
+def badge_svg(context: RequestContext) -> PlainResponse:
+    """A badge as SVG. Does not count a visit. The number is never older than the request."""
+    try:
+        return _response(context, SVG, _drawn)
+    except KoyJaboError as error:
+        context.services[ObservabilityServices].metrics.error(error.code)
+        return _refusal(error)
+
+
+@bp.get("/badge.json")
+@describe(
+    "Get a number of the site for shields.io",
+    {
+        200: BadgeResponse,
+        304: None,
+        400: WRONG,
+        404: UNKNOWN,
+        503: UNREADABLE,
+    },
+    headers={"If-None-Match": "an ETag from an earlier response"},
+    query=QUERY,
+)
+@fast_path
+@with_query
+def badge_json(context: RequestContext) -> PlainResponse:
+    """A badge in the JSON schema of shields.io endpoints. Does not count a visit. The number is never older than the
+    request.
+    """
+    return _response(context, JSON, _described)
+
+
+def _response(context: RequestContext, media: str, write: Callable[[Badge, str], str]) -> PlainResponse:
+    badge = badge_of(query_of(context.environ))
+    number = values.read(context.services, badge.value, badge.community)
+    kept = _kept.get((media, badge))
+    if kept is None or kept.number != number:
+        body = write(badge, number_in(badge.language, number.number))
+        kept = Kept(number, f"{base36(number.epoch)}-{number.revision}-{base36(crc32(body.encode()))}", body)
+        if len(_kept) >= MAX_CACHED:
+            _kept.clear()
+        _kept[media, badge] = kept
+    return response_or_304(context.environ, kept.tag, media, kept.body)
+
+
+def _drawn(badge: Badge, message: str) -> str:
+    return drawing.badge(badge.label, message, badge.color, badge.style, badge.language)
+
+
+def _described(badge: Badge, message: str) -> str:
+    written = {"label": badge.label, "message": message, "color": badge.color, "style": badge.style}
+    return encode({"schemaVersion": 1, **written})
+
+
+def _refusal(error: KoyJaboError) -> PlainResponse:
+    """A badge that shows an error. It has room for only one reason."""
+    label, message = next(iter(error.details.items()), ("Koy Jabo", str(error)))
+    _, headers, _ = errors.error_response(error)
+    kept = [(name, value) for name, value in headers if name != "Content-Type"]
+    body = drawing.badge(cleaned(label), message, PROBLEM, "flat", "en")
+    return PlainResponse(HTTPStatus(error.status), [("Content-Type", SVG), *kept], body)

@@ -1,0 +1,51 @@
+"""The first page's visit, for Overview; what the server lacks, for Health; and hiding these steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request, url_for
+
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.counting.services import CountingServices
+from koyjabo.site.getting_started.getting_started import LIST, GettingStarted
+from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import current
+from koyjabo.web.pages import redirects
+from koyjabo.web.pages.flash import Undo, done
+from koyjabo.web.panel.pages import me, page
+
+HIDDEN = "hidden"
+
+
+@bp.context_processor
+def of_server() -> dict[str, Any]:
+    return {"missing_steps": missing}
+
+
+def missing() -> tuple[str, ...]:
+    """Names of what the server lacks. Empty while the database is down, because Health reports that itself."""
+    try:
+        return current()[GettingStarted].missing(me())
+    except LedgerUnavailable:
+        return ()
+
+
+@bp.get("/getting-started/page")
+def first_page() -> Response:
+    """The part of Overview about the first visit from another host: 204 before that visit, and empty once the step is
+    over. Overview requests it when its panel starts over.
+    """
+    first = current()[GettingStarted].first_page(me(), current()[CountingServices].visits.stats().total)
+    if first is None:
+        return Response()
+    return page("getting_started/first_page", first=first) if first.host else Response(status=204)
+
+
+@bp.post("/getting-started/<step>")
+def change_step(step: str) -> Response:
+    """Hide the step if `state` is "hidden", otherwise show it again."""
+    shown_on, is_hidden = "admin.health" if step == LIST else "admin.overview", request.form.get("state") == HIDDEN
+    current()[GettingStarted].hide(me(), step, is_hidden)
+    undo = Undo(url_for("admin.change_step", step=step), {"state": "shown"})
+    return done("step_hidden", shown_on, undo=undo) if is_hidden else redirects.to(shown_on)

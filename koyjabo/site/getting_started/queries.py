@@ -1,0 +1,84 @@
+"""Queries for the steps of a new site, as operations of the database executor."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import exists, or_, select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.base.models import SITE, Adjustment, DailyVisits, StartingStep, User, Visit
+from koyjabo.people.accounts.queries import HAS_ACCOUNT
+
+DAYS_IN_USE = 3
+
+
+class StoredStep(NamedTuple):
+    """A stored step, see `models.StartingStep`."""
+
+    done_ms: int | None = None
+    skipped_ms: int | None = None
+    host: str | None = None
+    ordinal: int | None = None
+    location: str = ""  # of the visit, if it is the newest one; not stored with the step
+
+
+class SiteFacts(NamedTuple):
+    has_second_factor: bool  # of the requesting account
+    has_second_person: bool  # another account may open the panel
+    has_total: bool  # the total was set
+    is_in_use: bool  # visits were counted on DAYS_IN_USE days before today
+
+
+SKIP = text(
+    "INSERT INTO starting_steps (step, skipped_ms) VALUES (:step, :at_ms) "
+    "ON CONFLICT (step) DO UPDATE SET skipped_ms = excluded.skipped_ms"
+)
+FINISH = text(
+    "INSERT INTO starting_steps (step, done_ms, host, ordinal) VALUES (:step, :at_ms, :host, :ordinal) "
+    "ON CONFLICT (step) DO UPDATE SET done_ms = excluded.done_ms, host = excluded.host, ordinal = excluded.ordinal "
+    "WHERE starting_steps.done_ms IS NULL"
+)
+STORED = [getattr(StartingStep, name) for name in ("done_ms", "skipped_ms", "host", "ordinal")]
+
+
+def step(session: Session, name: str) -> StoredStep:
+    """The step; empty if nothing is stored about it."""
+    row = session.execute(select(*STORED).where(StartingStep.step == name)).one_or_none()
+    return StoredStep() if row is None else StoredStep(*row)
+
+
+def newest_location(session: Session) -> str:
+    return session.scalar(select(Visit.place).order_by(Visit.id.desc()).limit(1)) or ""
+
+
+def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:
+    own = select(User.second_factor_ms).where(User.id == account_id)
+    others = exists().where(
+        User.id != account_id, or_(User.is_admin, User.is_viewer), User.disabled_ms.is_(None), HAS_ACCOUNT
+    )
+    days = select(DailyVisits.day).where(DailyVisits.scope == SITE, DailyVisits.day < today).limit(DAYS_IN_USE)
+    return SiteFacts(
+        has_second_factor=session.scalar(own) is not None,
+        has_second_person=bool(session.scalar(select(others))),
+        has_total=bool(session.scalar(select(exists().where(Adjustment.id.is_not(None))))),
+        is_in_use=len(session.execute(days).all()) == DAYS_IN_USE,
+    )
+
+
+def finish(session: Session, step: str, at_ms: int, host: str | None = None, ordinal: int | None = None) -> bool:
+    """Finish a step. Returns False if it was already finished."""
+    values = {"step": step, "at_ms": at_ms, "host": host, "ordinal": ordinal}
+    return bool(session.connection().execute(FINISH, values).rowcount)
+
+
+def skip(session: Session, step: str, at_ms: int) -> None:
+    session.execute(SKIP, {"step": step, "at_ms": at_ms})
+
+
+def reopen(session: Session, step: str, _at_ms: int) -> None:
+    """Show the step again. A stored first page is kept."""
+    stored = session.get(StartingStep, step)
+    if stored is not None:
+        stored.skipped_ms = None
+        stored.done_ms = stored.done_ms if stored.host else None

@@ -1,0 +1,71 @@
+"""Visits by hour, today and on a typical day with the same weekday."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
+from koyjabo.base.core.runtime import out_of_turn
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import SITE
+from koyjabo.counting import queries
+from koyjabo.counting.last_hour import PulseSample
+
+WEEKS, LEAST_DAYS = 4, 2
+"""The usual day is the mean of the days with visits among the last WEEKS days with the same weekday, if there are at
+least LEAST_DAYS.
+"""
+
+
+class DayByHour(NamedTuple):
+    """Visits by local hour, as 24 numbers."""
+
+    hour: int  # the current hour
+    today: Sequence[int]
+    usual: Sequence[int]  # empty if unknown
+    yesterday: int
+
+
+class DaysByHour:
+    """Reads the hourly sums at most once a minute, for all requests."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._day: tuple[tuple[int, int], DayByHour] | None = None
+        self._lock = threading.Lock()  # one read at a time
+
+    def at(self, moment: PulseSample) -> DayByHour:
+        """Today and a usual day. Raises LedgerUnavailable."""
+        key = moment.stats.epoch, moment.minute
+        with out_of_turn(), self._lock:
+            if self._day is None or self._day[0] != key:
+                self._day = (key, self._read_day(moment.minute))
+            day = self._day[1]
+        today = list(day.today)
+        today[day.hour] += max(0, moment.stats.today - sum(today))
+        return day._replace(today=today)
+
+    def _read_day(self, minute: int) -> DayByHour:
+        """The day without the current hour. `at` assigns today's remaining visits to the current hour."""
+        today, running_s = self._clock.bucket(minute * MINUTE_MS)
+        ago = (0, 1, *range(7, 7 * WEEKS + 1, 7))
+        hours = [self._clock.hours(day, day) for day in (shifted(today, -days) for days in ago)]
+        visits = self._database.read(queries.visits_in_hours, SITE, [hour_s for day in hours for hour_s in day])
+        visits.pop(running_s, None)
+        now, yesterday, *earlier = [self._by_local_hour(day, visits) for day in hours]
+        known = [day for day in earlier if any(day)]
+        usual = [round(sum(day) / len(known)) for day in zip(*known, strict=True)]
+        return DayByHour(self._local_hour(running_s), now, usual if len(known) >= LEAST_DAYS else (), sum(yesterday))
+
+    def _by_local_hour(self, hours: Sequence[int], visits: Mapping[int, int]) -> list[int]:
+        """Visits by local hour. If an hour occurs twice, its visits are added up."""
+        by_hour = [0] * 24
+        for hour_s in hours:
+            by_hour[self._local_hour(hour_s)] += visits.get(hour_s, 0)
+        return by_hour
+
+    def _local_hour(self, hour_s: int) -> int:
+        return int(self._clock.local(hour_s)[11:13])

@@ -1,0 +1,164 @@
+"""GET /: the site's stats and activity. GET /offline: the page shown without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from babel.dates import format_date
+from flask import render_template
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from koyjabo.base.core.clock import MINUTE_MS, Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.models import Scope
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.settings.schema import Settings
+from koyjabo.communities.queries import CommunityDetails
+from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.services import CountingServices
+from koyjabo.presence.services import PresenceServices
+from koyjabo.site.home.days import DayByHour, DaysByHour
+from koyjabo.web.blueprints import pages as bp
+from koyjabo.web.current import current
+from koyjabo.web.i18n import count, language
+
+DAYS = 7
+LEAST_DAYS = 4
+"""Minimum number of days with visits for a forecast."""
+
+DAY_MS = 86_400_000
+WEEK, MONTH, LONGEST = 7, 30, 365
+"""Numbers of days. Forecasts beyond LONGEST are not shown."""
+
+
+def at_this_pace(visits: int, days: Sequence[int], clock: Clock) -> str:
+    """When this many more visits will be reached, such as `Expected on Monday`; "" if that is too uncertain. `days`
+    has the visits on each of the last complete days.
+    """
+    last = days[-DAYS:]
+    if sum(day_visits > 0 for day_visits in last) < LEAST_DAYS:
+        return ""
+    return _words(clock.now_ms() + visits * DAY_MS * len(last) // sum(last), clock)
+
+
+def _words(at_ms: int, clock: Clock) -> str:
+    today = date.fromisoformat(clock.today())
+    if at_ms - clock.now_ms() > LONGEST * DAY_MS:
+        return ""
+    reached = date.fromisoformat(clock.bucket(at_ms).day)
+    days = (reached - today).days
+    if days < 2:
+        return str(_("Expected tomorrow") if days else _("Expected today"))
+    if days < WEEK:
+        weekday = format_date(reached, "EEEE", locale=language())
+        return str(_("Expected on %(weekday)s", weekday=weekday))
+    if days < 2 * MONTH:
+        weeks = round(days / WEEK)
+        return str(ngettext("Expected in about a week", "Expected in about %(count)s weeks", weeks, count=count(weeks)))
+    return str(_("Expected in about %(count)s months", count=count(round(days / MONTH))))
+
+
+AHEAD = 3
+"""Number of milestones that a page receives in advance, so that it can continue after reaching the first."""
+
+BUSY, CANDIDATES = 6, 50
+PLACES = 4
+"""Number of locations listed. home/people.js shows the same number."""
+
+
+class Goal(NamedTuple):
+    ahead: Sequence[int]  # the next milestones
+    pace: str  # when the first will be reached, in words; "" if unknown
+
+
+class Places(NamedTuple):
+    largest: Sequence[tuple[str, int]]  # with the number of people
+    others: int = 0  # number of other locations
+    people: int = 0  # people in these other locations
+
+    @classmethod
+    def of(cls, people: Mapping[str, int]) -> Places:
+        """Build the list from the number of people by location, which begins with the largest number."""
+        places = list(people.items())
+        if len(places) <= PLACES:
+            return cls(places)
+        others = places[PLACES - 1 :]
+        return cls(places[: PLACES - 1], len(others), sum(number for _, number in others))
+
+
+class HomeView(NamedTuple):
+    """The page's contents. While the database cannot be read, only the stats and their locations."""
+
+    now_ms: int
+    stats: dict[str, Any]
+    places: Places
+    weekday: str  # in the page's language
+    day: DayByHour | None = None
+    goal: Goal | None = None  # None if there is no next milestone
+    communities: Sequence[tuple[CommunityDetails, int]] = ()  # with the number of people online
+
+
+def home_view() -> HomeView:
+    counting, clock = current()[CountingServices], current().clock
+    moment = counting.pulse.now()
+    stats, now_ms = moment.stats, moment.minute * MINUTE_MS
+    weekday = format_date(date.fromisoformat(clock.bucket(now_ms).day), "EEEE", locale=language())
+    view = HomeView(clock.now_ms(), stats.as_object(), Places.of(stats.places), weekday)
+    if stats.stale:
+        return view  # any further read would have to wait
+    try:
+        day, goal, communities = current()[DaysByHour].at(moment), _goal(stats.total), _busy_communities()
+        return view._replace(day=day, goal=goal, communities=communities)
+    except LedgerUnavailable:
+        return view
+
+
+def _goal(total: int) -> Goal | None:
+    ahead = _milestones_after(total)
+    if not ahead:
+        return None
+    days = [day.visited.visits for day in current()[CountingServices].history.last_days()]
+    return Goal(ahead, at_this_pace(ahead[0] - total, days[:-1], current().clock))
+
+
+def _milestones_after(total: int) -> list[int]:
+    milestones: list[int] = []
+    while len(milestones) < AHEAD:
+        following = current()[CountingServices].milestones.after(milestones[-1] if milestones else total)
+        if following is None:
+            break
+        milestones.append(following)
+    return milestones
+
+
+def _busy_communities() -> list[tuple[CommunityDetails, int]]:
+    """The communities with the most people online, among communities with public numbers where a member came or left
+    within the last hour.
+    """
+    people = {
+        scope: arrivals.online for scope, arrivals in current()[PresenceServices].arrivals.last_hour(CANDIDATES).items()
+    }
+    shown = current()[CommunityServices].directory.public(people) if people else ()
+    busiest = sorted(shown, key=lambda community: -people[Scope(community.id)])[:BUSY]
+    return [(community, people[Scope(community.id)]) for community in busiest if people[Scope(community.id)]]
+
+
+@bp.get("/")
+def index() -> str:
+    """Show the page with the current values. Its scripts update them."""
+    services = current()
+    return render_template(
+        "home/home.html",
+        view=home_view(),
+        app_url=services[Settings].app_url,
+        attributions=services[NetworkServices].places.attributions,
+        honours_signals=services[CountingServices].anonymity.honours_headers,
+    )
+
+
+@bp.get("/offline")
+def offline() -> str:
+    return render_template("home/offline.html")

@@ -1,0 +1,130 @@
+"""/admin/data: exports, imports, backups, retention, and erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from flask import Response, request, url_for
+from flask_babel import gettext as _
+from pydantic import BeforeValidator
+
+from koyjabo.base.core.errors import InvalidInput, UnknownVisitor
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.spreadsheet import CSV, JSON_LINES, MIMETYPES
+from koyjabo.base.jobs.running_jobs import ERASURE, EXPORT, RunningJobs
+from koyjabo.communities.ui import choices
+from koyjabo.counting.services import CountingServices
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.ui import facts, filter_form
+from koyjabo.reports.visit_log.visit_log import VisitFilter
+from koyjabo.upkeep.backups import ui as backups
+from koyjabo.upkeep.health.system import System
+from koyjabo.upkeep.retention.erasure import Erasure
+from koyjabo.upkeep.retention.retention import Nightly
+from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.http.downloads import download
+from koyjabo.web.i18n import count
+from koyjabo.web.pages.flash import done
+from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel.pages import me, page, while_admin
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import VisitorId
+
+VISITS, DAYS = "visits", "days"
+NARROWING = ("community_id", "who", "evidence", "network", "own", "place")
+"""Fields of the export form that are hidden until one is set."""
+
+JOBS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
+
+
+class ErasureBody(Body):
+    """A visitor whose data is to be erased."""
+
+    visitor_id: Annotated[VisitorId, BeforeValidator(str.strip)]
+
+
+@bp.get("/data")
+@for_viewers
+def data() -> Response:
+    return show()
+
+
+def show(status: int = 200, export: Form[Body] | None = None, erasure: Form[ErasureBody] | None = None) -> Response:
+    """Show the page, with a form's errors if there are any."""
+    export = export or export_form(request.args.to_dict())
+    return page(
+        "panel/data",
+        status,
+        data=current()[System].data(me()),
+        backups=backups.shown(),
+        at_first=backups.AT_FIRST,
+        foldable=current()[Nightly].preview(),
+        export=export,
+        is_narrowed=any(export.values[name] or name in export.errors for name in NARROWING),
+        communities=choices(export.values["community_id"]),
+        facts=facts(),
+        erasure=erasure or Form(ErasureBody),
+        jobs=JOBS,
+    )
+
+
+def export_form(values: dict[str, Any]) -> Form[Body]:
+    """The export form. Invalid choices are replaced with the defaults."""
+    form = filter_form(values)
+    form.values["what"] = DAYS if values.get("what") == DAYS else VISITS
+    form.values["kind"] = JSON_LINES if values.get("kind") == JSON_LINES else CSV
+    return form
+
+
+@bp.post("/data/export")
+def export() -> Response:
+    """Export visits or daily sums as a file."""
+    form = export_form(request.form.to_dict())
+    what, kind = form.values["what"], form.values["kind"]
+    try:
+        pieces = _pieces(form.values, what, kind)
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        return show(422, export=form)
+    return download(pieces, f"{what}-{current().clock.today()}.{kind}", MIMETYPES[kind], while_admin())
+
+
+def _pieces(values: dict[str, str], what: str, kind: str) -> Iterator[str]:
+    """Yield the pieces of the file. Raises InvalidInput."""
+    log, jobs = current()[VisitLogServices].log, current()[RunningJobs]
+    which = VisitFilter(**{name: values[name] for name in VisitFilter._fields})
+    if what == DAYS:
+        return log.export_days(me(), which, kind)
+    return log.export(me(), which, kind, jobs.reported(EXPORT))
+
+
+@bp.post("/data/erasure")
+def erase_visitor() -> Response:
+    form = Form(ErasureBody)
+    body = form.read()
+    if body is None:
+        return show(422, erasure=form)
+    erasure, hashes = current()[Erasure], current()[CountingServices].anonymity.names(body.visitor_id)
+    names = (body.visitor_id, *hashes)
+    try:
+        if not any(map(erasure.is_known, names)):
+            raise UnknownVisitor
+        confirm(_erasure(sum(map(erasure.count, names))))
+        erasure.begin(me(), body.visitor_id, hashes)
+    except UnknownVisitor:
+        form.errors["visitor_id"] = _("No visitor has this ID. The list of visits shows each visitor's ID.")
+        return show(422, erasure=form)
+    return done("erasing", "admin.data")
+
+
+def _erasure(visits: int) -> Confirmation:
+    effects = (
+        _("Their visits stay and count, but can no longer be linked to this visitor. All totals stay the same."),
+        _("This cannot be undone. A later visit from the same browser counts as a new visitor."),
+    )
+    figures = ((_("Visits"), count(visits)),)
+    return Confirmation(_("Erase this visitor?"), effects, _("Erase"), url_for("admin.data"), figures=figures)

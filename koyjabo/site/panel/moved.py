@@ -1,0 +1,27 @@
+"""Redirects from earlier addresses of panel pages to the current ones. They are open to everyone, because a link to
+Health must work while the database is unavailable. The current page checks the permission.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from flask import Response, url_for
+
+from koyjabo.web.blueprints import pages as bp
+from koyjabo.web.pages import redirects
+
+HEALTH, DATA = "admin.health", "admin.data"
+MOVED = {"insights": "admin.overview", "realtime": "admin.realtime", "users": "admin.users", "install": "admin.install"}
+MOVED |= {"export": DATA, "getting-started": HEALTH, "health": HEALTH, "receipt": "pages.receipt", "system": HEALTH}
+"""The current page by the earlier address, below /admin/."""
+
+EARLIER = f"<any({', '.join(map(repr, MOVED))}):earlier>"
+
+
+@bp.get(f"/admin/{EARLIER}", defaults={"rest": ""})
+@bp.get(f"/admin/{EARLIER}/<path:rest>")
+def moved(earlier: str, rest: str) -> Response:
+    """Redirect an earlier address, keeping the rest of its path and its query."""
+    path = url_for(MOVED[earlier])
+    return redirects.with_query(f"{path.rstrip('/')}/{quote(rest, safe='/%')}" if rest else path, 301)

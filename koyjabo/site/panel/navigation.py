@@ -1,0 +1,116 @@
+"""The panel's sections and their pages, for the navigation, a section's tabs and the command menu."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flask import url_for
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from koyjabo.reports.ui.cards import ALL
+from koyjabo.web.blueprints import admin as bp
+
+
+class Shortcut(NamedTuple):
+    """A part of a page, or a subpage, that the command menu lists."""
+
+    label: LazyString
+    endpoint: str  # without "admin."; with the blueprint's name if it is another blueprint
+    anchor: str = ""
+    for_admins: bool = False
+
+
+class PanelPage(NamedTuple):
+    """A page in a section. Its templates and its subpages' templates name it in their `room` block."""
+
+    name: str  # the endpoint, without "admin."
+    label: LazyString
+    for_admins: bool = False  # hidden from viewers
+    shortcuts: tuple[Shortcut, ...] = ()
+
+
+class PanelSection(NamedTuple):
+    """A navigation item. It opens its first page; if there are several pages, they are shown as tabs."""
+
+    label: LazyString
+    icon: str
+    pages: tuple[PanelPage, ...]
+
+    def has(self, name: str) -> bool:
+        return any(page.name == name for page in self.pages)
+
+
+REPORTS = tuple(Shortcut(card.label, "overview", f"insights-{card.name}") for card in ALL)
+RECEIPT = (
+    Shortcut(_("Is this number right?"), "pages.receipt"),
+    Shortcut(_("Recount"), "pages.receipt", "recount-label"),
+    Shortcut(_("Change the total"), "pages.receipt", "change-total", for_admins=True),
+)
+SHARES = (Shortcut(_("New share link"), "new_share", for_admins=True),)
+COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
+KEYS = (Shortcut(_("New key"), "new_key", for_admins=True),)
+HEALTH = (Shortcut(_("Workers"), "health", "workers-label"), Shortcut(_("Email"), "health", "mail-label"))
+DATA = (
+    Shortcut(_("Export"), "data", "export-label", for_admins=True),
+    Shortcut(_("Import"), "data", "import-label"),
+    Shortcut(_("Backups"), "data", "backups-label"),
+    Shortcut(_("Retention"), "data", "retention-label"),
+    Shortcut(_("Erase a visitor"), "data", "erasure-label", for_admins=True),
+)
+WEBHOOKS = (Shortcut(_("New webhook"), "new_webhook", for_admins=True),)
+
+SECTIONS = (
+    PanelSection(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=(*REPORTS, *RECEIPT)),)),
+    PanelSection(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
+    PanelSection(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
+    PanelSection(_("People"), "user", (PanelPage("users", _("People")), PanelPage("audit", _("Audit log")))),
+    PanelSection(
+        _("Connect"),
+        "plus",
+        (
+            PanelPage("install", _("Connect")),
+            PanelPage("keys", _("Keys"), for_admins=True, shortcuts=KEYS),
+            PanelPage("webhooks", _("Webhooks"), for_admins=True, shortcuts=WEBHOOKS),
+            PanelPage("shares", _("Share links"), for_admins=True, shortcuts=SHARES),
+        ),
+    ),
+    PanelSection(
+        _("Server"),
+        "activity",
+        (
+            PanelPage("health", _("Health"), shortcuts=HEALTH),
+            PanelPage("data", _("Data"), shortcuts=DATA),
+            PanelPage("settings", _("Settings")),
+        ),
+    ),
+)
+
+
+@bp.context_processor
+def of_pages() -> dict[str, Any]:
+    """Values for the layout of the panel's pages."""
+    return {"panel_sections": sections, "panel_room": room}
+
+
+def sections(may_change: bool) -> list[PanelSection]:
+    """The sections, with the pages that an admin (`may_change`) or a viewer may open."""
+    return [
+        section._replace(pages=tuple(page for page in section.pages if may_change or not page.for_admins))
+        for section in SECTIONS
+    ]
+
+
+def room(path: str) -> str:
+    """The name of the page that an action's path belongs to: the page with the longest matching path. `path` begins
+    with the application's prefix, if there is one.
+    """
+    paths = {url_for(f"admin.{page.name}"): page.name for section in SECTIONS for page in section.pages}
+    return paths[max((known for known in paths if f"{path}/".startswith(f"{known.rstrip('/')}/")), key=len)]
+
+
+def shortcuts(may_change: bool) -> list[Shortcut]:
+    """The command menu's entries for an admin (`may_change`) or a viewer: pages, then their parts."""
+    pages = [page for section in sections(may_change) for page in section.pages]
+    parts = (part for page in pages for part in page.shortcuts if may_change or not part.for_admins)
+    return [*(Shortcut(page.label, page.name) for page in pages), *parts]

@@ -1,0 +1,45 @@
+"""GET /admin/: the site's current numbers, and its reports."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Response, make_response, render_template, request, url_for
+
+from koyjabo.base.models import SITE
+from koyjabo.counting.services import CountingServices
+from koyjabo.reports.ui import annotation_texts, choices
+from koyjabo.reports.ui.base import OVERVIEW
+from koyjabo.reports.ui.view import view_of
+from koyjabo.reports.ui.yesterday import yesterday
+from koyjabo.site.getting_started.getting_started import GettingStarted
+from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import current
+from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel.pages import me, page
+
+
+@bp.get("/")
+@for_viewers
+def overview() -> Response:
+    share = url_for("admin.new_share") if me().is_admin else ""
+    path, annotate = url_for("admin.overview"), url_for("admin.list_annotations")
+    notes = partial(annotation_texts.notes, SITE)
+    base = OVERVIEW._replace(reader=me().id, path=path, share=share, notes=notes, annotate=annotate)
+    view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
+    if view.parts:
+        return make_response(render_template("reports/parts.html", view=view))
+    services = current()
+    stats = services[CountingServices].visits.stats().as_object()
+    first = services[GettingStarted].first_page(me(), stats["totalVisits"])
+    if first and not stats["uniqueVisitors"]:
+        return page("getting_started/first_run", first=first, stats=stats)
+    return page(
+        "panel/overview",
+        400 if problems else 200,
+        view=view,
+        problems=problems,
+        stats=stats,
+        yesterday=yesterday(SITE, path),
+        first=first,
+    )

@@ -1,0 +1,51 @@
+"""The WebSocket of the panel's live pages, for admins and viewers of the site."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Request, Response, request
+
+from koyjabo.base.core.errors import Unauthenticated
+from koyjabo.communities.live.participant import Participant
+from koyjabo.communities.permissions import RequiredAccess
+from koyjabo.counting.stats import encode
+from koyjabo.realtime.events import PanelState
+from koyjabo.sockets import routes
+from koyjabo.sockets.credentials import sub_protocols, token_to_verify
+from koyjabo.sockets.permitted_streams import PermittedStream
+from koyjabo.sockets.stream import Connection
+from koyjabo.upkeep.health.system import System
+from koyjabo.web.login.jwt import Claims
+
+PANEL = "panel"
+
+
+class PanelStream(PermittedStream):
+    """An open socket. It receives every change, so the response to `request_count` contains only what events do not."""
+
+    kind = PANEL
+    shows_views = True
+
+    def send_present(self, connection: Connection) -> None:
+        unsaved = self._services[System].unsaved()
+        since_ms = unsaved.since_ms if unsaved else None
+        connection.send(encode(PanelState(since_ms, self._services.clock.now_ms()).as_object()))
+
+    def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:
+        if claims is None:
+            raise Unauthenticated
+        needed = RequiredAccess.of_panel(claims.session_id, claims.user_id)
+        end, refresh_id = partial(self._end, connection), token_to_verify(claims)
+        return Participant(connection, needed, is_dashboard=True, end=end, refresh_id=refresh_id)
+
+
+routes.STREAMS[PANEL] = PanelStream
+
+
+@routes.bp.route("/ws/admin/", websocket=True)
+def panel_stream() -> Response:
+    """Send each visit, and the numbers on the panel's live pages, to site admins and viewers, without anything that
+    would let them track a visitor.
+    """
+    return routes.open_here(PANEL, sub_protocols(request).accepted)

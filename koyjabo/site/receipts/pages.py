@@ -1,0 +1,151 @@
+"""/receipt, for everyone: the parts that add up to the total, and how it was verified (specification: Receipt). Admins
+of the site can recount there, and change the total.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
+
+from flask import Response, make_response, render_template, url_for
+from flask_babel import gettext as _
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.sanitize import whole
+from koyjabo.site.receipts.receipts import ADJUSTED, VISITS, ReceiptPart, Receipts
+from koyjabo.upkeep.recounts.recounts import Recounts
+from koyjabo.upkeep.recounts.total import Preview, TotalAdjuster
+from koyjabo.web.blueprints import admin, pages
+from koyjabo.web.current import current
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.i18n import count
+from koyjabo.web.login import page_login
+from koyjabo.web.pages.flash import done
+from koyjabo.web.panel.pages import me
+from koyjabo.web.schemas.bodies import Body
+
+PAGE = "pages.receipt"
+
+LONGEST_REASON = 200
+NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")
+REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
+
+ACTIONS = {ADJUSTED: "total.set", "imported": "total.set", "rolled_back": "ledger.rolled_back"}
+
+
+class ReceiptRows(NamedTuple):
+    """Links to the rows that a part of the total counts. `day` returns the day of a time in ms, in TIMEZONE."""
+
+    day: Callable[[int], str]
+
+    def of(self, part: ReceiptPart) -> str:
+        """The URL of the rows; "" for a part without rows."""
+        if part.kind == VISITS:
+            return url_for("admin.visits", text=f"{part.first}-{part.last}")
+        if part.kind not in ACTIONS or part.at_ms is None or part.first is None:
+            return ""
+        return self.on(part.at_ms, ACTIONS[part.kind])
+
+    def on(self, at_ms: int, action: str) -> str:
+        """The URL of the audit entries for an action on the day of `at_ms`."""
+        day = self.day(at_ms)
+        return url_for("admin.audit", action=action, first_day=day, last_day=day)
+
+
+@pages.get("/receipt")
+def receipt() -> Response:
+    return show()
+
+
+def show(status: int = 200, total: Form[Any] | None = None) -> Response:
+    """Show the page. People with access to the panel also see names, reasons and the state of the recount; admins of
+    the site also see the forms. `total` is a form with errors, if any.
+    """
+    services, login = current(), page_login.login()
+    receipts, account = services[Receipts], login.account if login else None
+    if account is None or not account.sees_panel:
+        return make_response(render_template("receipts/receipt.html", receipt=receipts.now()), status)
+    page = render_template(
+        "receipts/receipt.html",
+        receipt=receipts.explained(account),
+        rows=ReceiptRows(lambda at_ms: services.clock.bucket(at_ms).day),
+        recount=services[Recounts].state(account),
+        may_change=account.is_admin,
+        total=total or Form(Body),
+    )
+    return make_response(page, status)
+
+
+def _number(value: Any) -> int:
+    """Parse a number written in the digits of any script, with or without thousands separators."""
+    if not NUMBER.fullmatch(str(value)):
+        raise PydanticCustomError("unusable", N_("must be a whole number"))
+    return int(str(value).replace(",", ""))
+
+
+def _reason(value: Any) -> str:
+    reason = whole(str(value)).strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        raise PydanticCustomError("unusable", REASON_LENGTH)
+    return reason
+
+
+class TotalBody(Body):
+    """A total to set by hand."""
+
+    total: Annotated[int, BeforeValidator(_number)]
+    reason: Annotated[str, BeforeValidator(_reason)]
+    new_epoch: bool = False
+
+
+@admin.post("/receipt/recount")
+def recount() -> Response:
+    current()[Recounts].begin(me())
+    return done("recounting", PAGE)
+
+
+@admin.post("/receipt/total")
+def set_total() -> Response:
+    form = Form(TotalBody, flags=("new_epoch",))
+    body = form.read()
+    if body is None:
+        return show(422, form)
+    total = current()[TotalAdjuster]
+    try:
+        confirm(_new_total(body, total.preview(me(), body.total, body.new_epoch)))
+        total.set_total(me(), body.total, body.reason, body.new_epoch)
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        return show(422, form)
+    except TotalWouldFall:
+        form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
+        return show(409, form)
+    return done("total_set", PAGE)
+
+
+def _new_total(body: TotalBody, preview: Preview) -> Confirmation:
+    before, after = preview.totals
+    if after < before:
+        effect = _("The total falls, and a new count starts: all open pages show the lower number at once.")
+    elif body.new_epoch:
+        effect = _("A new count starts. All open pages show the new number at once.")
+    else:
+        effect = _("All open pages show the new number at once. Only a new count can make it lower again.")
+    return Confirmation(
+        _("Change the total to %(total)s?", total=count(after)),
+        (effect, _("Reason: %(reason)s", reason=body.reason)),
+        _("Change the total"),
+        url_for(PAGE),
+        typed=count(after),
+        figures=(
+            (_("Now"), count(before)),
+            (_("After"), count(after)),
+            (_("Difference"), f"{'+' if after > before else ''}{count(after - before)}"),
+        ),
+        version=preview.version,
+    )

@@ -1,0 +1,127 @@
+"""Queries for changes to the site's total other than visits, and for how it was verified: the latest recount, and the
+latest backup that was restored and recounted.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import case, func, select, true
+from sqlalchemy.orm import Session
+
+from koyjabo.base.models import SITE, Adjustment, Backup, Counter
+from koyjabo.base.models.ledger import IMPORTED
+from koyjabo.people.audit import queries as audit
+from koyjabo.people.audit.queries import AuditRecord, Selection
+from koyjabo.upkeep.recounts.recounts import ENDED
+
+MOST_RECORDS = 200
+"""Maximum number of audit entries searched for the author of a total or an import."""
+
+
+class TotalChange(NamedTuple):
+    """An adjustment, or all adjustments from one import of daily sums."""
+
+    kind: str  # one of ADJUSTMENTS
+    at_ms: int
+    after_visit: int  # the highest visits.id at that time
+    amount: int  # not 0; negative if the total was lowered
+    reason: str
+
+
+class TotalHistory(NamedTuple):
+    """All changes in order, and the counter at the same moment."""
+
+    epoch: int
+    visits: int
+    total: int
+    changes: tuple[TotalChange, ...]
+
+
+def history(session: Session) -> TotalHistory:
+    """Read everything in one statement, which is one snapshot on both databases. Reads no visits."""
+    difference = Adjustment.total_after - Adjustment.total_before
+    # An import makes an adjustment for each day.
+    one_per_import = case((Adjustment.kind == IMPORTED, 0), else_=Adjustment.id)
+    changes = (
+        select(
+            *(Adjustment.kind, Adjustment.at_ms, Adjustment.after_visit),
+            func.sum(difference).label("amount"),
+            func.min(Adjustment.reason).label("reason"),
+            func.max(Adjustment.id).label("newest"),
+        )
+        .where(Adjustment.scope == SITE, difference != 0)
+        .group_by(Adjustment.kind, Adjustment.at_ms, Adjustment.after_visit, one_per_import)
+        .subquery()
+    )
+    counter = select(Counter.epoch, Counter.visits, Counter.total, changes).outerjoin(changes, true())
+    ordered = counter.where(Counter.scope == SITE).order_by(changes.c.after_visit, changes.c.newest)
+    rows = session.execute(ordered).all()
+    entries = (
+        TotalChange(row.kind, row.at_ms, row.after_visit, int(row.amount), _cause(row.kind, row.reason))
+        for row in rows
+        if row.newest
+    )
+    return TotalHistory(rows[0].epoch, rows[0].visits, rows[0].total, tuple(entries))
+
+
+def _cause(kind: str, reason: str) -> str:
+    """The reason for a change. The day at the end of an import's reason is left out."""
+    return reason.rpartition(", ")[0] or reason if kind == IMPORTED else reason
+
+
+def imports(session: Session) -> list[AuditRecord]:
+    """The imports that added visits, oldest first, if the audit log still has them."""
+    records = audit.newest(session, Selection(actions=("visits.import",)), MOST_RECORDS)
+    return [record for record in reversed(records) if record.details["new"]]
+
+
+def authors(session: Session) -> dict[tuple[int, int], AuditRecord]:
+    """The author of each total, by time and total, if the audit log still has them."""
+    records = audit.newest(session, Selection(actions=("total.set",)), MOST_RECORDS)
+    return {(record.at_ms, record.details["after"]): record for record in records}
+
+
+RESTORED = "ledger.restore"
+"""Audit log action for a restore. A restore ends with a recount that must find no problems."""
+
+RECOUNTS = 10
+"""Maximum number of audit entries searched for a finished recount."""
+
+
+class LastRecount(NamedTuple):
+    """The latest finished recount, from any source: the nightly recount, the panel, a command, or a backup."""
+
+    at_ms: int
+    errors: int
+
+
+class VerifiedBackup(NamedTuple):
+    at_ms: int
+    total: int  # as it was counted in the restored copy
+
+
+class Verification(NamedTuple):
+    recounted: LastRecount | None = None
+    backup: VerifiedBackup | None = None
+
+
+def verification(session: Session) -> Verification:
+    # The newest by id, not by time: otherwise, a backup made with a wrong clock would remain the latest.
+    newest = select(Backup).where(Backup.proven_ms.is_not(None)).order_by(Backup.id.desc()).limit(1)
+    row, recounted = session.scalar(newest), _recounted(session)
+    if row is None:
+        return Verification(recounted)
+    backup = VerifiedBackup(row.proven_ms or 0, row.restored_total or 0)
+    if recounted is None or recounted.at_ms < backup.at_ms:
+        recounted = LastRecount(backup.at_ms, 0)
+    return Verification(recounted, backup)
+
+
+def _recounted(session: Session) -> LastRecount | None:
+    for line in audit.newest(session, audit.Selection(actions=(ENDED, RESTORED)), RECOUNTS):
+        if line.action == RESTORED:
+            return LastRecount(line.at_ms, 0)
+        if "agrees" in line.details:
+            return LastRecount(line.at_ms, line.details["problem_count"])
+    return None

@@ -1,0 +1,226 @@
+"""The receipt for the site's total at one moment. Its parts add up to the total (specification: Receipt)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import groupby
+from typing import NamedTuple
+
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.identity import Account
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models.ledger import IMPORTED, ROLLED_BACK, SET, START
+from koyjabo.counting.records import CounterSnapshot
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
+from koyjabo.people.audit.log import masked
+from koyjabo.people.audit.queries import AuditRecord
+from koyjabo.site.receipts import queries
+from koyjabo.site.receipts.queries import (
+    LastRecount,
+    TotalChange,
+    TotalHistory,
+    Verification,
+    VerifiedBackup,
+    verification,
+)
+
+ADJUSTED, VISITS = "adjustment", "visits"
+KINDS = {START: START, IMPORTED: IMPORTED, SET: ADJUSTED, ROLLED_BACK: ROLLED_BACK}
+"""The kind of a part, by kind of adjustment."""
+
+ORDER = (*KINDS.values(), VISITS)
+
+MOST_PARTS = 60
+"""Maximum number of parts up to the last change. If there are more, the oldest are combined, one part per kind."""
+
+
+class ReceiptPart(NamedTuple):
+    """A part of the total. `first` and `last` are the visit numbers that it covers or, if it lowered the total, that it
+    took back. Both are None for combined parts.
+    """
+
+    kind: str  # one of ORDER
+    amount: int  # negative if the total was lowered
+    first: int | None = None
+    last: int | None = None
+    at_ms: int | None = None  # None for visits; the latest time for combined parts
+    reason: str | None = None
+    by: str | None = None  # OPERATOR_NAME or a user's name; None if unknown or not shown
+
+    @property
+    def total_after(self) -> int | None:
+        """The total after this part."""
+        return self.last if self.amount > 0 or self.first is None else self.first - 1
+
+
+def parts_of(changes: tuple[TotalChange, ...], visits: int, total: int) -> tuple[ReceiptPart, ...]:
+    """The parts, oldest first. They always add up to `total`: if the ledger contradicts itself, the difference is an
+    adjustment without a time.
+    """
+    parts, counted, reached = _upto_last_change(changes)
+    newest = _part(VISITS, visits - counted, reached)
+    return (*parts, *newest, *_part(ADJUSTED, total - reached - (visits - counted), reached + visits - counted))
+
+
+@lru_cache(maxsize=1)  # the part of the receipt that visits do not change
+def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPart, ...], int, int]:
+    """The parts up to the last change, and the number of visits and the total after it."""
+    parts: list[ReceiptPart] = []
+    counted = reached = 0
+    for change in changes:
+        parts += _part(VISITS, change.after_visit - counted, reached)
+        reached, counted = reached + change.after_visit - counted, change.after_visit
+        reason = change.reason if change.kind in (SET, IMPORTED) else None
+        parts += _part(KINDS[change.kind], change.amount, reached, change.at_ms, reason)
+        reached += change.amount
+    return combined(parts), counted, reached
+
+
+def _part(
+    kind: str, amount: int, before: int, at_ms: int | None = None, reason: str | None = None
+) -> tuple[ReceiptPart, ...]:
+    """Return a part that changes the total from `before` by `amount`, or no part if `amount` is 0."""
+    after = before + amount
+    return (ReceiptPart(kind, amount, min(before, after) + 1, max(before, after), at_ms, reason),) if amount else ()
+
+
+def combined(parts: Sequence[ReceiptPart]) -> tuple[ReceiptPart, ...]:
+    """Return at most MOST_PARTS parts: the oldest are combined, one part per kind."""
+    if len(parts) <= MOST_PARTS:
+        return tuple(parts)
+    older = parts[: len(parts) - MOST_PARTS + len(ORDER)]
+    by_kind = sorted(older, key=lambda part: ORDER.index(part.kind))
+    sums = []
+    for kind, some in groupby(by_kind, key=lambda part: part.kind):
+        of_kind = list(some)
+        newest_ms = max((part.at_ms for part in of_kind if part.at_ms is not None), default=None)
+        sums.append(ReceiptPart(kind, sum(part.amount for part in of_kind), at_ms=newest_ms))
+    return (*(part for part in sums if part.amount), *parts[len(older) :])
+
+
+ATTEMPTS = 3
+"""How many times to try reading a receipt if the total changes between its two reads."""
+
+VERIFICATION_KEPT_MS = 5_000
+"""How long the last recount and the last backup are cached, ms."""
+
+OPERATOR_NAME = "operator"
+"""The name shown for people who use the command line."""
+
+NEVER = TotalHistory(0, 0, 0, ())
+
+
+class ImportOfVisits(NamedTuple):
+    """An import of visits from another program. These visits have visit numbers, and are also included in the visits
+    counted one by one.
+    """
+
+    at_ms: int
+    visits: int
+    program: str  # "" for a file exported by this program
+    by: str | None
+
+
+class TotalReceipt(NamedTuple):
+    total: int
+    revision: int  # of the latest commit it includes; also that commit's time, ms since 1970 UTC
+    newest_ms: int | None  # time of the latest visit, if known
+    parts: tuple[ReceiptPart, ...]  # oldest first; they add up to `total`
+    recounted: LastRecount | None
+    backup: VerifiedBackup | None
+    imports: tuple[ImportOfVisits, ...] = ()  # not public; oldest first
+
+    @property
+    def changes(self) -> list[ReceiptPart]:
+        """All parts except visits."""
+        return [part for part in self.parts if part.kind != VISITS]
+
+    @property
+    def visits(self) -> list[ReceiptPart]:
+        """The parts that are visits counted one by one."""
+        return [part for part in self.parts if part.kind == VISITS]
+
+    @property
+    def counted(self) -> int:
+        return sum(part.amount for part in self.visits)
+
+    @property
+    def was_lowered(self) -> bool:
+        """Whether visit numbers were taken back, so that some may have been used twice."""
+        return any(part.amount < 0 for part in self.parts)
+
+
+class Receipts:
+    """Reads receipts. This costs as much as `Visits.stats`, because changes to the total are read again only after a
+    new one has been made. All methods raise LedgerUnavailable.
+    """
+
+    def __init__(self, visits: Visits, database: DatabaseExecutor, clock: Clock) -> None:
+        self._visits = visits
+        self._database = database
+        self._clock = clock
+        self._history = NEVER
+        self._verification = Verification()
+        self._verification_read_ms = -VERIFICATION_KEPT_MS  # by `elapsed_ms`
+
+    def now(self) -> TotalReceipt:
+        """The public receipt, without names or reasons."""
+        receipt = self._read()
+        return receipt._replace(parts=tuple(part._replace(reason=None) for part in receipt.parts))
+
+    def explained(self, account: Account) -> TotalReceipt:
+        """The receipt with names and reasons. Emails are masked for viewers. Raises Forbidden unless the account is an
+        admin or a viewer of the site.
+        """
+        account.require_site_viewer()
+        receipt, authors = self._read(), self._database.read(queries.authors)
+        imports = tuple(
+            ImportOfVisits(record.at_ms, record.details["new"], record.details.get("program", ""), _name(record))
+            for record in self._database.read(queries.imports)
+        )
+
+        def explained(part: ReceiptPart) -> ReceiptPart:
+            known = authors.get((part.at_ms, part.total_after)) if part.at_ms and part.total_after is not None else None
+            part = part._replace(by=_name(known))
+            return part if account.is_admin else part._replace(reason=masked(part.reason), by=masked(part.by))
+
+        newest = self._database.read(verification)  # not cached, so that admins see their own recount
+        parts = tuple(explained(part) for part in receipt.parts)
+        return receipt._replace(parts=parts, imports=imports, **newest._asdict())
+
+    def _read(self) -> TotalReceipt:
+        snapshot, changes = self._explained_snapshot()
+        parts, last = parts_of(changes, snapshot.visits, snapshot.total), self._visits.newest().last
+        newest_ms = last.at_ms if last else None
+        return TotalReceipt(snapshot.total, snapshot.revision, newest_ms, parts, *self._last_verification())
+
+    def _explained_snapshot(self) -> tuple[CounterSnapshot, tuple[TotalChange, ...]]:
+        """Return the latest counter, with the changes that explain its total. Apart from these changes, the total grows
+        only with visits, and falls only in a new epoch.
+        """
+        for _ in range(ATTEMPTS):
+            if not self._visits.refresh(self._visits.site):
+                raise LedgerUnavailable
+            snapshot, history = self._visits.site.snapshot, self._history
+            if (snapshot.epoch, snapshot.total - snapshot.visits) == (history.epoch, history.total - history.visits):
+                return snapshot, history.changes
+            self._history = self._database.read(queries.history)
+        raise LedgerUnavailable
+
+    def _last_verification(self) -> Verification:
+        if self._clock.elapsed_ms() - self._verification_read_ms >= VERIFICATION_KEPT_MS:
+            self._verification = self._database.read(verification)
+            self._verification_read_ms = self._clock.elapsed_ms()
+        return self._verification
+
+
+def build(base: Base) -> Receipts:
+    return Receipts(base.services[CountingServices].visits, base.database, base.clock)
+
+
+def _name(record: AuditRecord | None) -> str | None:
+    return None if record is None else (record.actor or None) if record.actor_id else OPERATOR_NAME

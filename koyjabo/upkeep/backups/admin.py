@@ -1,0 +1,39 @@
+"""/admin/data/backups: make a backup now, or download one."""
+
+from __future__ import annotations
+
+from flask import Response, url_for
+from flask_babel import gettext as _
+
+from koyjabo.base.core.errors import BackupUnderWay
+from koyjabo.upkeep.backups.backups import BackupDownload, Backups
+from koyjabo.upkeep.backups.stores import new_name
+from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.http.downloads import download
+from koyjabo.web.pages.flash import done
+from koyjabo.web.panel.pages import me, while_admin
+
+
+@bp.post("/data/backups")
+def back_up() -> Response:
+    try:
+        current()[Backups].begin(me())
+    except BackupUnderWay:
+        return done("backup_under_way", "admin.data", _anchor="backups-label")
+    return done("backing_up", "admin.data", _anchor="backups-label")
+
+
+@bp.post("/data/backups/download")
+def download_backup() -> Response:
+    effects = (
+        _("The file has all personal data of the site: visits, emails, password hashes and the audit log."),
+        _("Keep it where only you can read it. It restores everything except the settings."),
+        _("This page stays open after the download."),
+    )
+    back = url_for("admin.data", _anchor="backups-label")
+    confirm(Confirmation(_("Download a backup?"), effects, _("Download"), back))
+    pieces = current()[BackupDownload].begin(me())
+    name = new_name(current().clock.now_ms())
+    return download(pieces, name, "application/octet-stream", while_admin())

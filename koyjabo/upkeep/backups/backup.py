@@ -1,0 +1,247 @@
+"""Backs up a snapshot of the whole database to a file, and restores it, even into the other kind of database.
+
+Needs an application context. All functions raise LedgerUnavailable, UnusableDatabase, and UnusableBackup for a problem
+with the file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from reprlib import repr as shown
+from typing import Any, BinaryIO
+
+from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.extensions import db
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.core.runtime import ReportProgress
+from koyjabo.base.database import engine
+from koyjabo.base.database.engine import exclusive_transaction
+from koyjabo.base.database.startup_queries import NEWEST_REVISION, REVISIONS
+from koyjabo.base.models import REMOVED_TABLES, SITE, Counter
+from koyjabo.people.accounts.email_key_queries import rekey
+from koyjabo.people.audit import log
+from koyjabo.reports.visit_log.import_queries import only_one
+from koyjabo.upkeep.backups import backup_file, backup_queries
+from koyjabo.upkeep.backups.backup_file import ANOTHER, LATEST_MS, BackupWriter, Head, TablePiece, UnusableBackup
+from koyjabo.upkeep.backups.stores import atomic_file
+from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
+from koyjabo.upkeep.recounts.recounts import LEDGER
+
+logger = logging.getLogger(__name__)
+
+BACKUP = "ledger.backup"
+"""Action in the audit log."""
+
+log.CHANGES |= {
+    "backup.begin": N_("Backup started"),
+    "backup.download": N_("Backup downloaded"),
+    BACKUP: N_("Backup made"),
+    "ledger.restore": N_("Backup restored"),
+}
+
+ASCII_DOMAINS = "0028"
+"""The migration that changed the keys of email addresses."""
+
+MOST_PROBLEMS = 5
+SYNC_EVERY = 4 << 20
+"""How much is written between two syncs, bytes. A single sync at the end would make the server's commits wait for the
+whole file.
+"""
+
+
+class TargetInUse(KoyJaboError):
+    """The target has contents that would be lost and `overwrite` is False, or an import is writing to it."""
+
+
+def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
+    """Write a snapshot of everything to `path`, and record the backup.
+
+    Raises TargetInUse if the file exists and `overwrite` is False, and UnusableBackup if it cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise TargetInUse(f"{path} already exists. Choose another name, or use --force to replace it.")
+    head = write(path, clock, progress)
+    record(head, clock)
+    return head
+
+
+def write(path: Path, clock: Clock, progress: ReportProgress) -> Head:
+    """Write a snapshot of everything to `path`.
+
+    Running servers do not wait. The file appears when it is complete, and only its owner may read it (mode 0600).
+    Raises UnusableBackup if it cannot be written.
+    """
+    with engine.translated_errors(), engine.snapshot() as connection:
+        return write_from(connection, path, clock, progress)
+
+
+def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgress) -> Head:
+    """Like `write`, but back up the snapshot that `connection` reads."""
+    try:
+        with atomic_file(path) as file:
+            return write_to(file, connection, clock, progress)
+    except OSError as error:
+        raise UnusableBackup(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:
+    """Like `write_from`, but write to an open file. Raises OSError."""
+    head, writer, synced = _head(connection, clock), BackupWriter(file), 0
+    with progress(sum(head.rows.values()), "Backing up") as advance:
+        writer.head(head)
+        for table in backup_queries.tables():
+            writer.table(table.name, [column.name for column in table.columns])
+            for rows in backup_queries.rows(connection, table):
+                writer.rows(rows)
+                advance(len(rows))
+                if file.tell() - synced >= SYNC_EVERY:
+                    file.flush()
+                    os.fsync(file.fileno())
+                    synced = file.tell()
+        writer.end()
+    return head
+
+
+def record(head: Head, clock: Clock) -> None:
+    """Store that a backup was made, so that Health knows its age. A failure is only logged, because the file is
+    complete.
+    """
+    entry = log.actor(OPERATOR, clock).entry(BACKUP, LEDGER, rows=sum(head.rows.values()), total=head.total)
+    try:
+        with engine.translated_errors(), engine.exclusive(db.engine.url) as session:
+            entry.store(session)
+    except KoyJaboError as error:
+        logger.warning("backup_not_recorded cause=%r", str(error.__cause__ or error))
+
+
+def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
+    """Replace the contents of the database with a backup. Begins a new epoch, so that servers and pages accept the
+    numbers. Runs in one transaction that ends with a recount, while servers wait. Ends all login sessions and
+    invitations.
+
+    Raises TargetInUse for a database that contains data, unless `overwrite` is set.
+    """
+    head = _checked(path, progress)
+    with engine.translated_errors(), _to_be_replaced() as connection:
+        if backup_queries.is_used(connection) and not overwrite:
+            raise TargetInUse(
+                "This database already contains data, which the restore would delete. Back it up and use --force to "
+                "replace it, or set DATABASE_URL to an empty database."
+            )
+        before = backup_queries.counter_state(connection)
+        backup_queries.clear(connection)
+        insert(connection, path, head, progress)
+        by = log.actor(OPERATOR, clock)
+        backup_queries.begin_epoch(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
+        by.entry("ledger.restore", LEDGER, made_at=iso(head.made_ms), total=head.total).store(connection)
+        with progress(newest_id(connection, "visits"), "Recounting") as advance:
+            problems = recount(connection, advance).problems
+        if problems:
+            shown = "; ".join(problems[:MOST_PROBLEMS])
+            raise UnusableBackup(f"The ledger in the backup is inconsistent, so nothing was restored: {shown}.")
+    return head
+
+
+def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) -> None:
+    """Insert all rows of a backup into empty tables. Raises UnusableBackup, possibly only after the last row."""
+    with progress(sum(head.rows.values()), "Restoring") as advance:
+        for piece in backup_file.pieces(path):
+            if piece.table not in REMOVED_TABLES:
+                table = _table(piece)
+                with _fitting(piece):
+                    backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
+            advance(len(piece.rows))
+    if head.schema < ASCII_DOMAINS:
+        rekey(connection)
+
+
+@contextmanager
+def _to_be_replaced() -> Iterator[Any]:
+    """Begin an exclusive transaction. Refuses while an import is running, because the import would continue in the
+    restored database.
+    """
+    with only_one(db.engine.url) as no_import:
+        if not no_import:
+            raise TargetInUse(
+                "An import or another restore is running on this database. Run this restore after it has finished."
+            )
+        with exclusive_transaction() as connection:
+            yield connection
+
+
+def _head(connection: Any, clock: Clock) -> Head:
+    rows = {table.name: backup_queries.count(connection, table) for table in backup_queries.tables()}
+    state = backup_queries.counter_state(connection)
+    return Head(NEWEST_REVISION, clock.now_ms(), state.epoch, backup_queries.total(connection), rows)
+
+
+def _checked(path: Path, progress: ReportProgress) -> Head:
+    """Read and check the whole file, before the database is locked."""
+    head = backup_file.head(path)
+    _require_known(head)
+    unfit: UnusableBackup | None = None
+    counters = []
+    with progress(sum(head.rows.values()), "Checking") as advance:
+        for piece in backup_file.pieces(path):
+            try:
+                if piece.table not in REMOVED_TABLES and _table(piece) is Counter.__table__:
+                    counters += [dict(zip(piece.columns, row, strict=True)) for row in piece.rows]
+            except UnusableBackup as error:  # a damaged file can cause any error; its end reveals the damage
+                unfit = unfit or error
+            advance(len(piece.rows))
+    if unfit is not None:
+        raise unfit
+    _require_same_numbers(head, counters)
+    return head
+
+
+def _require_known(head: Head) -> None:
+    """Raise UnusableBackup for a schema or a table that this version does not know."""
+    if head.schema.isdecimal() and head.schema > NEWEST_REVISION:
+        raise UnusableBackup(
+            f"The backup was made by a newer version of this program (its schema is {shown(head.schema)}, and this "
+            f"version has {NEWEST_REVISION}). Restore it with that version."
+        )
+    if head.schema not in REVISIONS:
+        raise UnusableBackup(f"The backup has an unknown schema, {shown(head.schema)}. {ANOTHER}")
+    if unknown := head.rows.keys() - db.metadata.tables.keys() - REMOVED_TABLES:
+        raise UnusableBackup(f"The backup has an unknown table, {shown(min(unknown))}. {ANOTHER}")
+
+
+def _require_same_numbers(head: Head, counters: Sequence[dict[str, Any]]) -> None:
+    """Raise UnusableBackup unless the counters in the backup have the numbers of its head, and possible revisions."""
+    total = next((counter["total"] for counter in counters if counter["scope"] == SITE), None)
+    epoch = max((counter["epoch"] for counter in counters), default=None)
+    if (total, epoch) != (head.total, head.epoch):
+        raise UnusableBackup(f"The total {head.total} or the epoch {head.epoch} differs from the rows. {ANOTHER}")
+    if any(counter["revision"] > LATEST_MS for counter in counters):
+        raise UnusableBackup(f"A counter in the backup has an impossible revision. {ANOTHER}")
+
+
+def _table(piece: TablePiece) -> Any:
+    """The table these rows belong to. The backup may lack columns added by a newer version if they have a default."""
+    table = backup_queries.fitting(piece.table, piece.columns)
+    if table is None:
+        raise UnusableBackup(
+            f"This version of the program cannot restore the table {piece.table} in the backup. Restore it with the "
+            "older version that made it, then let this version migrate the database."
+        )
+    with _fitting(piece):
+        backup_queries.require_fitting(table, piece.columns, piece.rows)
+    return table
+
+
+@contextmanager
+def _fitting(piece: TablePiece) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        raise UnusableBackup(
+            f"The backup is damaged or was changed: rows of the table {piece.table} cannot be stored."
+        ) from None

@@ -1,0 +1,195 @@
+"""The format of backup files: the same for both kinds of database, and readable by other programs (docs/backup.md).
+
+A file consists of gzip-compressed lines of JSON: a head, then, for every table, a line with its columns followed by its
+rows as arrays. The last line has the row counts and a SHA-256 of all previous lines, which reveals truncated and
+modified files.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections import Counter as Tally
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from reprlib import repr as shown
+from typing import Any, BinaryIO, NamedTuple
+
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.file_lines import LONGEST_LINE, LineTooLong, lines
+
+FORMAT = 1
+COMPRESSION = 3
+"""The gzip level. Higher levels take several times as long to save a tenth."""
+
+GZIP = 16 + zlib.MAX_WBITS
+"""Value that makes zlib write a gzip header and checksum."""
+
+ROWS_PER_PIECE = 1_000
+"""Rows per piece. A piece has at most twice LONGEST_LINE bytes."""
+
+
+LATEST_MS = 253_402_300_799_999
+"""The last moment whose date has a four-digit year, ms."""
+
+MAX_NUMBER = 2**53 - 1
+"""The largest integer that all JSON clients represent exactly."""
+
+ANOTHER = "The backup was changed after it was made, or another program made it. Restore another backup."
+
+CUT_OFF = "The backup is truncated: its end is missing."
+
+
+class UnusableBackup(KoyJaboError):
+    """The file cannot be restored or written. The message gives the reason."""
+
+
+class Head(NamedTuple):
+    """The first line of a backup."""
+
+    schema: str  # newest migration of the backed-up database
+    made_ms: int
+    epoch: int
+    total: int
+    rows: dict[str, int]  # by table
+
+
+class TablePiece(NamedTuple):
+    """Some rows of a table, with values in the order of its columns."""
+
+    table: str
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+class BackupWriter:
+    """Writes one backup. Call `head`, then `table` and `rows` for each table, then `end`."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        # Do not use a GzipFile: it would write to its file when it is closed, even after a failed backup.
+        self._zip = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP)
+        self._hash = hashlib.sha256()
+        self._rows: dict[str, int] = {}
+        self._table = ""
+
+    def head(self, head: Head) -> None:
+        self._write([{"koyjabo_backup": FORMAT, **head._asdict()}])
+
+    def table(self, name: str, columns: Sequence[str]) -> None:
+        self._table = name
+        self._rows[name] = 0
+        self._write([{"table": name, "columns": list(columns)}])
+
+    def rows(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._rows[self._table] += len(rows)
+        self._write(map(list, rows))
+
+    def end(self) -> None:
+        self._write([{"end": True, "rows": self._rows, "sha256": self._hash.hexdigest()}])
+        self._file.write(self._zip.flush())
+
+    def _write(self, values: Iterable[Any]) -> None:
+        lines = "".join(json.dumps(value, separators=(",", ":")) + "\n" for value in values).encode()
+        self._hash.update(lines)
+        self._file.write(self._zip.compress(lines))
+
+
+def head(path: Path) -> Head:
+    """Read the head. Raises UnusableBackup for a file that is not a backup, or has a newer format."""
+    with _reading(path) as file_lines:
+        return _head(next(file_lines, b""))
+
+
+def pieces(path: Path) -> Iterator[TablePiece]:
+    """Yield all rows, table by table. Raises UnusableBackup when a problem is found, possibly at the very end, so do
+    not commit the rows before that.
+    """
+    with _reading(path) as file_lines:
+        first = next(file_lines, b"")
+        yield from _Body(first).read(file_lines)
+
+
+class _Body:
+    def __init__(self, first: bytes) -> None:
+        self._hash = hashlib.sha256(first)
+        self._announced = _head(first).rows
+        self._counted: Tally[str] = Tally()
+        self._table, self._columns = "", [""]
+
+    def read(self, file_lines: Iterator[bytes]) -> Iterator[TablePiece]:
+        waiting: list[list[Any]] = []
+        size = 0
+        for line in file_lines:
+            value = json.loads(line)
+            if isinstance(value, list):
+                waiting.append(value)
+                size += len(line)
+                if len(waiting) < ROWS_PER_PIECE and size < LONGEST_LINE:
+                    self._hash.update(line)
+                    continue
+            if waiting:
+                self._counted[self._table] += len(waiting)
+                yield TablePiece(self._table, self._columns, waiting)
+                waiting, size = [], 0
+            if isinstance(value, dict) and "end" in value:
+                self._check(value, next(file_lines, b""))
+                return
+            self._hash.update(line)
+            if not isinstance(value, list):
+                self._table, self._columns = _table(value)
+                self._counted[self._table] = 0
+        raise UnusableBackup(CUT_OFF)
+
+    def _check(self, end: dict[str, Any], more: bytes) -> None:
+        is_whole = end["sha256"] == self._hash.hexdigest() and self._announced == end["rows"] == dict(self._counted)
+        if more or not is_whole:
+            raise UnusableBackup("The backup has changed since it was made: its contents do not match its checksum.")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Iterator[bytes]]:
+    """Yield the decompressed lines of a file. Turns all reading and parsing errors into UnusableBackup."""
+    try:
+        with gzip.open(path, "rb") as file:
+            yield lines(file)
+    except LineTooLong as error:
+        raise UnusableBackup(f"{error}, so this is not a backup made by this program. Nothing was restored.") from None
+    except EOFError:
+        raise UnusableBackup(CUT_OFF) from None
+    except (gzip.BadGzipFile, zlib.error, ValueError, KeyError, TypeError, RecursionError):
+        raise UnusableBackup("The file is damaged, or it is not a backup made by this program.") from None
+    except OSError as error:
+        raise UnusableBackup(f"The backup cannot be read: {error.strerror or error}.") from None
+
+
+def _table(value: Any) -> tuple[str, list[str]]:
+    """Parse the line before a table's rows: its name and columns. Raises ValueError, KeyError and TypeError."""
+    name, columns = value["table"], value["columns"]
+    if (
+        not isinstance(name, str)
+        or not isinstance(columns, list)
+        or not all(isinstance(column, str) for column in columns)
+    ):
+        raise ValueError("it does not name a table and its columns")
+    return name, columns
+
+
+def _head(line: bytes) -> Head:
+    """Parse the head. Raises ValueError, KeyError and TypeError."""
+    values = json.loads(line)
+    if not isinstance(values, dict):
+        raise ValueError("it is not a head")
+    if values.pop("koyjabo_backup") != FORMAT:
+        raise UnusableBackup("The backup was made by a newer version of this program. Restore it with that version.")
+    head = Head(**values)
+    numbers = {**head.rows, "total": head.total, "epoch": head.epoch, "made_ms": head.made_ms}
+    if not isinstance(head.schema, str) or set(map(type, (head.rows["visits"], *numbers.values()))) != {int}:
+        raise ValueError("its values have the wrong types")
+    for name, number in numbers.items():
+        if not 0 <= number <= (LATEST_MS if name in ("made_ms", "epoch") else MAX_NUMBER):
+            raise UnusableBackup(f"The first line has an impossible number, {shown(name)}: {shown(number)}. {ANOTHER}")
+    return head

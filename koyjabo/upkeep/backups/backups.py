@@ -1,0 +1,362 @@
+"""Makes a backup every night, on a single worker across all servers, and whenever an admin asks for one. Backups go to
+a store or are downloaded (decision 97).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, NamedTuple
+
+from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.errors import BackupsOff, BackupUnderWay, LedgerUnavailable
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import OPERATOR, Account
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.jobs.child_process import ChildProcess
+from koyjabo.base.jobs.claims import is_stored
+from koyjabo.base.jobs.job_queries import SILENT_MS, is_dead
+from koyjabo.base.models import SITE, Backup
+from koyjabo.base.settings.schema import Settings
+from koyjabo.counting.stats import base36
+from koyjabo.integrations.webhooks import event_queries
+from koyjabo.integrations.webhooks.queries import recipients
+from koyjabo.people.audit import log as audit
+from koyjabo.people.audit.log import Actor
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.upkeep.backups import run, run_queries
+from koyjabo.upkeep.backups.backup import BACKUP
+from koyjabo.upkeep.backups.run_queries import FAILED, RUNNING, BackupReport
+from koyjabo.upkeep.backups.stores import new_name
+from koyjabo.upkeep.backups.transfers import temporary_folder
+from koyjabo.upkeep.recounts.recounts import ENDED, LEDGER, RecountEnd
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+"""Maximum number of attempts per day."""
+
+PAUSE_MS = 3_600_000
+"""Pause after a failure before the next attempt, ms."""
+
+CLOSE_S = 0.4
+"""Time limit for recording that the server is stopping, s."""
+
+READ_S = 30.0
+"""Interval between calls to `refresh`, s."""
+
+KIND = "backup_failed"
+"""Kind of the email about a failure."""
+
+STOPPED = N_("The server stopped while it made this backup.")
+"""The error of a backup interrupted by a server stop. The next attempt follows without a pause."""
+
+KILLED = "The backup process exited with status {status}. A negative status is a signal, such as -9 if memory ran out."
+
+PIECE, POLL_S = 256 * 1024, 0.1
+"""How much of a download is read at once, bytes, and the time between two polls of its file, s."""
+
+MAX_DOWNLOADS = 2
+"""Maximum number of downloads at a time on one worker. Each reads the whole database and needs a file of the backup's
+size.
+"""
+
+
+class BackupState(NamedTuple):
+    """The server's backups. `proven` is the latest backup that was restored, recounted and kept."""
+
+    running: Backup | None  # on any worker
+    proven: Backup | None  # the latest
+    failed: Backup | None  # the latest, if no later backup succeeded
+    rows: list[Backup]  # newest first, including the running one
+    next_ms: int | None  # when the next backup is due; None if backups are off
+    on_since_ms: int | None  # when backups were first turned on; None if they never were
+
+
+class Schedule:
+    """When backups are due: every day at `at`, a time of day in TIMEZONE such as 03:30; later if the server was down at
+    that time, and again after a failure.
+    """
+
+    def __init__(self, clock: Clock, at: str) -> None:
+        self._clock = clock
+        self._at = at
+
+    def newest_ms(self) -> int:
+        """When the latest daily backup was due, ms."""
+        return self._clock.newest_ms(self._at)
+
+    def next_ms(self) -> int:
+        today = self._clock.today()
+        due_ms = self._clock.at_ms(today, self._at)
+        return due_ms if due_ms > self._clock.now_ms() else self._clock.at_ms(shifted(today, 1), self._at)
+
+    def is_due(self, on_since_ms: int, begun: Sequence[Backup]) -> bool:
+        """Whether to begin a backup now. `begun` contains the finished backups since `newest_ms`, oldest first. A
+        verified backup requested by an admin counts as well. Backups dated in the future are ignored, because a
+        clock was wrong.
+        """
+        now_ms = self._clock.now_ms()
+        known = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
+        tried = [row for row in known if not row.begun_by]
+        if on_since_ms >= self.newest_ms() or any(row.proven_ms is not None for row in known) or len(tried) >= TRIES:
+            return False
+        return not tried or tried[-1].error == STOPPED or now_ms - (tried[-1].ended_ms or now_ms) >= PAUSE_MS
+
+
+class Backups:
+    """Makes and lists backups. Call `tick` every half minute. Does nothing if no backup store is set. Methods raise
+    LedgerUnavailable.
+    """
+
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, mails: MailOutbox, settings: Settings
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._mails = mails
+        self._plan = run.plan_of(settings)
+        self.is_on = bool(settings.backup_dir or settings.backup_to)
+        self.figures: tuple[Backup | None, int] | None = None
+        """The latest verified backup and the number of failures; None before the first `refresh`."""
+        self._schedule = Schedule(clock, settings.backup_at)
+        self._worker = secrets.token_hex(16)
+        self._process: ChildProcess | None = None
+        self._is_on_stored = self._is_closing = False
+
+    def tick(self) -> None:
+        """Begin a backup in the background if one is due."""
+        if not self.is_on or self._process is not None:
+            return
+        try:
+            self._end_dead()
+            row = self._begin_due()
+        except LedgerUnavailable:
+            return  # the next tick tries again
+        if row is not None:
+            self._start(row, audit.actor(OPERATOR, self._clock))
+
+    def refresh(self) -> None:
+        """Read `figures` from the database, which all servers share. Call this every READ_S."""
+        if self.is_on:
+            with suppress(LedgerUnavailable):
+                self.figures = self._database.read(run_queries.figures)
+
+    def begin(self, account: Account) -> None:
+        """Begin a backup in the background now. Raises Forbidden unless the account is a site admin, BackupsOff, and
+        BackupUnderWay while any server is making one.
+        """
+        account.require_site_admin()
+        if not self.is_on:
+            raise BackupsOff
+        self._end_dead()
+        by = audit.actor(account, self._clock)
+        row = self._begin(by.name, audit=lambda row: row and by.entry("backup.begin", LEDGER, name=row.name))
+        if row is None:
+            raise BackupUnderWay
+        self._start(row, by)
+
+    def close(self) -> None:
+        """Stop a running backup, which then counts as failed."""
+        self._is_closing = True
+        if self._process is not None:
+            self._process.kill()
+        waits_until = time.monotonic() + CLOSE_S
+        while self._process is not None and time.monotonic() < waits_until:
+            time.sleep(0.01)
+
+    def state(self, account: Account) -> BackupState:
+        """The state, for site viewers and admins. Raises Forbidden for others."""
+        account.require_site_viewer()
+        rows, on_since_ms = self._database.read(run_queries.newest), self._database.read(run_queries.on_since_ms)
+        for row in rows:
+            if self._is_dead(row):  # no worker has recorded its end yet
+                row.state, row.ended_ms, row.error = FAILED, row.seen_ms, STOPPED
+        ended = next((row for row in rows if row.state != RUNNING), None)
+        return BackupState(
+            running=next((row for row in rows if row.state == RUNNING), None),
+            proven=next((row for row in rows if row.proven_ms is not None), None),
+            failed=ended if ended is not None and ended.state == FAILED else None,
+            rows=rows,
+            next_ms=self._schedule.next_ms() if self.is_on else None,
+            on_since_ms=on_since_ms,
+        )
+
+    def _is_dead(self, row: Backup) -> bool:
+        return is_dead(row, self._clock.now_ms(), SILENT_MS)
+
+    def _end_dead(self) -> None:
+        """Mark the backups of dead workers as failed."""
+        for row in self._database.read(run_queries.running):
+            if self._is_dead(row):
+                left = {name: getattr(row, name) for name in run_queries.IN_REPORTS}
+                report = BackupReport(**left, error=STOPPED, is_proven=row.proven_ms is not None)
+                self._store_end(row, report, audit.actor(OPERATOR, self._clock))
+
+    def _begin_due(self) -> Backup | None:
+        if not self._is_on_stored:
+            self._database.write(run_queries.turn_on, self._clock.now_ms())
+            self._is_on_stored = True
+        since_ms, due = self._schedule.newest_ms(), self._schedule.is_due
+        if not self._database.read(run_queries.is_due, since_ms, due):
+            return None
+        return self._begin("", since_ms=since_ms, due=due)
+
+    def _begin(self, by: str, **conditions: Any) -> Backup | None:
+        now_ms = self._clock.now_ms()
+        new = Backup(name=new_name(now_ms), begun_by=by, worker=self._worker)
+        row: Backup | None = self._database.write(run_queries.begin, new, now_ms, **conditions)
+        return row
+
+    def _start(self, row: Backup, by: Actor) -> None:
+        self._process = ChildProcess(self._runtime, [run.__name__, row.name], self._plan)
+        self._runtime.start_task(partial(self._follow, self._process, row, by))
+
+    def _follow(self, process: ChildProcess, row: Backup, by: Actor) -> None:
+        try:
+            report = process.follow(BackupReport, partial(self._renewed, row), process.kill)
+            if not report.is_done and not report.error:
+                error = STOPPED if self._is_closing else KILLED.format(status=process.status)
+                report = report._replace(error=error)
+            self._store_end(row, report, by)
+        except Exception:
+            log.exception("backup_not_followed name=%s", row.name)
+            process.kill()
+        finally:
+            if self._process is process:  # the next backup may have begun while the end of this one was being stored
+                self._process = None
+
+    def _renewed(self, row: Backup, report: BackupReport) -> bool:
+        """Store the process's report. Returns False if another worker considers this worker dead."""
+        if self._is_closing:
+            return True
+        try:
+            return self._database.write(run_queries.renew, row, report, self._clock.now_ms())
+        except LedgerUnavailable:
+            return True  # the backup may still be ours
+
+    def _store_end(self, row: Backup, report: BackupReport, by: Actor) -> None:
+        """Store and log the end of a backup, unless another worker has already stored it."""
+        by = by._replace(at_ms=self._clock.now_ms())
+        is_changed = False
+
+        def store() -> None:
+            nonlocal is_changed
+            is_changed = self._database.write(store_end, row, report, by, self._mails)
+
+        if not is_stored(store, lambda: self._is_closing):
+            log.error("backup_end_not_written name=%s error=%r", row.name, report.error)
+        elif not is_changed:
+            return
+        elif report.is_done:
+            log.info("backup_proven name=%s bytes=%d seconds=%.1f", row.name, report.bytes, _seconds(row, by))
+        else:
+            log.error("backup_failed name=%s step=%r error=%r", row.name, report.step, report.error)
+
+
+def store_end(session: Any, row: Backup, report: BackupReport, by: Actor, mails: MailOutbox) -> bool:
+    """Store the end of a backup in one transaction: its row, an audit entry, a webhook event and emails.
+
+    `report` is the last report, as of `by.at_ms`. Returns False if the end was already stored, possibly by another
+    worker.
+    """
+
+    def record(type: str, data: dict[str, Any]) -> None:
+        event_queries.record(session, type, f"{type}:{row.name}", SITE, by.at_ms, data)
+
+    is_first = not run_queries.was_failing(session, row)
+    if not run_queries.end(session, row, report, by.at_ms):
+        return False
+    seconds = _seconds(row, by)
+    if report.is_proven:
+        figures = {"bytes": report.bytes, "total": report.total, "epoch": base36(report.epoch or 0)}
+        record("backup.verified", {"name": row.name, **figures, "seconds": round(seconds, 1)})
+        by.entry(BACKUP, LEDGER, rows=report.rows, total=report.total, proven=True).store(session)
+    if report.recount is not None:
+        RecountEnd(by.entry(ENDED, LEDGER, **report.recount, seconds=seconds), row.begun_ms).store(session)
+    if not report.is_done:
+        failure = {"step": report.step, "error": report.error}
+        record("backup.failed", failure)
+        if is_first:  # admins get only one email until a backup succeeds
+            for to in recipients(session):
+                queued_email = mails.email(KIND, to.email, to.language, **failure, at_ms=by.at_ms)
+                if queued_email is not None:
+                    queued_email.store(session)
+    return True
+
+
+def _seconds(row: Backup, by: Actor) -> float:
+    return (by.at_ms - row.begun_ms) / 1000
+
+
+class BackupDownload:
+    """A backup that an admin downloads. It is sent while a process writes it to an unnamed file, which disappears with
+    this worker (decision 97). Methods raise LedgerUnavailable.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._plan = run.plan_of(settings)
+        self._processes: set[ChildProcess] = set()
+
+    def begin(self, account: Account) -> Iterator[bytes]:
+        """Yield the backup in pieces, and empty pieces while waiting. Ends with an error if the backup is incomplete.
+
+        Raises Forbidden unless the account is a site admin, and BackupUnderWay if MAX_DOWNLOADS are already running.
+        """
+        account.require_site_admin()
+        self._require_room()
+        by = audit.actor(account, self._clock)
+        self._database.write(by.entry("backup.download", LEDGER).store)
+        return self._pieces(by)
+
+    def close(self) -> None:
+        for process in list(self._processes):
+            process.kill()
+
+    def _require_room(self) -> None:
+        if len(self._processes) >= MAX_DOWNLOADS:
+            raise BackupUnderWay
+
+    def _pieces(self, by: Actor) -> Iterator[bytes]:
+        self._require_room()
+        with tempfile.TemporaryFile(dir=temporary_folder(0)) as file:
+            process = ChildProcess(self._runtime, [run.__name__], self._plan, file.fileno())
+            self._processes.add(process)
+            try:
+                yield from _written(process, file.fileno())
+            finally:
+                process.kill()
+                self._processes.discard(process)
+        report = process.report(BackupReport)
+        if not report.is_done:
+            log.error("backup_download_failed error=%r", report.error)
+            raise LedgerUnavailable
+        entry = by._replace(at_ms=self._clock.now_ms()).entry(BACKUP, LEDGER, rows=report.rows, total=report.total)
+        try:
+            self._database.write(entry.store)  # so that Health knows the age of the last backup
+        except LedgerUnavailable:
+            log.warning("backup_not_recorded")
+
+
+def _written(process: ChildProcess, file: int) -> Iterator[bytes]:
+    """Yield what the process writes, until it exits."""
+    sent, is_over = 0, False
+    while not is_over:
+        is_over = process.status is not None  # checked before the last read
+        while data := os.pread(file, PIECE, sent):
+            sent += len(data)
+            yield data
+        if not is_over:
+            yield b""
+            time.sleep(POLL_S)

@@ -1,0 +1,122 @@
+"""Queries for `backups`: one row for each backup that a server has begun, updated by its reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import and_, case, delete, func, or_, select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.base.jobs import job_queries
+from koyjabo.base.models import Backup, NightlyWork
+
+WORK = "backups"
+"""The row in `nightly_work` that is locked to begin a backup. Its `seen_ms` is when backups were first turned on."""
+
+RUNNING, PROVEN, FAILED = "running", "proven", "failed"
+
+MOST_ROWS = 200
+KEPT_MS = 30 * 86_400_000
+
+MAKE_ROW = text("""
+INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '', '', :now_ms, :now_ms)
+ON CONFLICT DO NOTHING
+""")
+
+WRITING, KEEPING, SENDING, FETCHING = "writing", "keeping", "sending", "fetching"
+RESTORING, VERIFYING, ROTATING = "restoring", "verifying", "rotating"
+
+IsDue = Callable[[int, list[Backup]], bool]
+"""A function that decides whether a backup is due, given the time when backups were turned on (ms), and recent rows,
+oldest first.
+"""
+
+IN_REPORTS = ("step", "done", "goal", "bytes", "made_ms", "epoch", "total", "restored_total")
+"""Columns that a report updates, except the error."""
+
+
+class BackupReport(NamedTuple):
+    """The state of a backup. None means not known yet."""
+
+    step: str = WRITING
+    done: int = 0  # rows or bytes done in this step
+    goal: int = 0
+    rows: int | None = None
+    bytes: int | None = None
+    made_ms: int | None = None  # time of the snapshot
+    epoch: int | None = None
+    total: int | None = None
+    restored_total: int | None = None
+    recount: dict[str, Any] | None = None  # `RecountResult.details`, if the recount of the restored copy found problems
+    is_proven: bool = False  # verified and kept
+    kept: Sequence[str] | None = None  # names of all backups that are kept
+    is_done: bool = False
+    error: str = ""  # a sentence
+
+
+def newest(session: Session, *which: Any) -> list[Backup]:
+    """The latest rows, newest first, at most MOST_ROWS."""
+    return job_queries.newest(session, Backup, MOST_ROWS, *which)
+
+
+def on_since_ms(session: Session) -> int | None:
+    return session.scalar(select(NightlyWork.seen_ms).where(NightlyWork.name == WORK))
+
+
+def figures(session: Session) -> tuple[Backup | None, int]:
+    """The latest verified backup, and how many backups have ever failed."""
+    failures = select(func.max(Backup.failures_before + case((Backup.state == FAILED, 1), else_=0)))
+    proven = job_queries.newest(session, Backup, 1, Backup.proven_ms.is_not(None))
+    return (proven[0] if proven else None), session.scalar(failures) or 0
+
+
+def running(session: Session) -> list[Backup]:
+    return newest(session, Backup.state == RUNNING)
+
+
+def turn_on(session: Session, now_ms: int) -> None:
+    """Record that backups are turned on. Idempotent."""
+    session.execute(MAKE_ROW, {"name": WORK, "now_ms": now_ms})
+
+
+def is_due(session: Session, since_ms: int, due: IsDue) -> bool:
+    on_since = on_since_ms(session)
+    return on_since is not None and due(on_since, newest(session, Backup.begun_ms >= since_ms)[::-1])
+
+
+def begin(session: Session, new: Backup, now_ms: int, since_ms: int = 0, due: IsDue | None = None) -> Backup | None:
+    """Begin a backup, unless one is running or `due` returns False. Exactly one of several concurrent callers begins
+    it.
+    """
+    turn_on(session, now_ms)
+    session.execute(select(NightlyWork.name).where(NightlyWork.name == WORK).with_for_update())
+    if running(session) or (due is not None and not is_due(session, since_ms, due)):
+        return None
+    new.state, new.step = RUNNING, WRITING
+    return job_queries.add(session, new, now_ms)
+
+
+def renew(session: Session, row: Backup, report: BackupReport, now_ms: int, **more: Any) -> bool:
+    """Store the progress. Returns False if another worker has taken over."""
+    values = {name: getattr(report, name) for name in IN_REPORTS} | {"error": report.error or None}
+    proven_ms = func.coalesce(Backup.proven_ms, now_ms) if report.is_proven else Backup.proven_ms
+    return job_queries.renew(session, row, now_ms, proven_ms=proven_ms, **values, **more)
+
+
+def end(session: Session, row: Backup, report: BackupReport, now_ms: int) -> bool:
+    """Store the end of a backup, and delete obsolete rows. Returns False in the same case as `renew`."""
+    state = PROVEN if report.is_done else FAILED
+    if not renew(session, row, report, now_ms, ended_ms=now_ms, state=state):
+        return False
+    if report.kept is not None:  # delete the rows of backups that are no longer kept, and of old failures
+        is_gone = and_(Backup.proven_ms.is_not(None), Backup.name.not_in(report.kept))
+        is_old = and_(Backup.proven_ms.is_(None), Backup.begun_ms < now_ms - KEPT_MS)
+        session.execute(delete(Backup).where(Backup.id != row.id, Backup.state != RUNNING, or_(is_gone, is_old)))
+    return True
+
+
+def was_failing(session: Session, row: Backup) -> bool:
+    """Whether the previous backup failed as well."""
+    before = select(Backup.state).where(Backup.id < row.id, Backup.state != RUNNING)
+    return session.scalar(before.order_by(Backup.id.desc()).limit(1)) == FAILED

@@ -1,0 +1,103 @@
+"""/healthz and /readyz for load balancers, and /metrics for Prometheus."""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from http import HTTPStatus
+from typing import Literal
+
+from flask import Blueprint, Response, current_app, request
+from pydantic import BaseModel, Field
+
+from koyjabo.base.core.errors import Forbidden, Unauthenticated
+from koyjabo.base.network import client_address
+from koyjabo.base.observability.metrics import CONTENT_TYPE
+from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.upkeep.health.system import Readiness
+from koyjabo.web.current import current
+from koyjabo.web.fast_path.request_context import RequestContext, fast_path
+from koyjabo.web.http.responses import PlainResponse
+from koyjabo.web.limits import limits
+from koyjabo.web.openapi.describe import Text, describe
+
+health_bp = Blueprint("health", __name__)
+metrics_bp = Blueprint("metrics", __name__)
+
+TOKEN = "METRICS_TOKEN"
+NO_TOKEN = "Set METRICS_TOKEN to read the metrics."
+WRONG_TOKEN = "Send METRICS_TOKEN as a bearer token: Authorization: Bearer METRICS_TOKEN."
+
+
+class AliveResponse(BaseModel):
+    status: Literal["alive"] = "alive"
+
+
+ALIVE = PlainResponse(HTTPStatus.OK, [("Content-Type", "application/json")], AliveResponse().model_dump_json())
+
+
+class Check(BaseModel):
+    ok: bool
+    ms: float | None = Field(default=None, description="response time in ms")
+    error: str | None = None
+
+
+class ReadyResponse(BaseModel):
+    """The server's dependencies, and whether each of them works."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, Check]
+    warnings: list[str] | None = Field(default=None, description="what the operator should change, if anything")
+
+
+@health_bp.get("/healthz")
+@describe("Liveness check", {200: AliveResponse})
+@fast_path
+def healthz(context: RequestContext) -> PlainResponse:
+    """Liveness: this process responds. Does not check the database."""
+    return ALIVE
+
+
+@health_bp.get("/readyz")
+@describe("Readiness check", {200: ReadyResponse, 503: ReadyResponse})
+def readyz() -> Response:
+    """Readiness: the database responds, commits succeed without delay, the event loop is not late, and Redis responds
+    if it is used. Returns 503 with the reason if a check fails.
+    """
+    results = current()[Readiness].checks()
+    checks = {name: Check(**ready._asdict()) for name, ready in results.items()}
+    is_ready = all(check.ok for check in checks.values())
+    warning = limits.limits().local_proxy.warning
+    response = ReadyResponse(
+        status="ready" if is_ready else "not ready", checks=checks, warnings=[warning] if warning else None
+    )
+    headers = {"Cache-Control": "no-store"} if is_ready else {"Cache-Control": "no-store", "Retry-After": "2"}
+    body = response.model_dump_json(exclude_none=True)
+    return Response(body, 200 if is_ready else 503, headers, mimetype="application/json")
+
+
+@metrics_bp.get("/metrics")
+@describe(
+    "Metrics for Prometheus",
+    {
+        200: Text("the metrics of all workers"),
+        401: "wrong METRICS_TOKEN",
+        403: "METRICS_TOKEN is not set",
+    },
+    headers={"Authorization": "Bearer METRICS_TOKEN"},
+    secured=False,
+)
+def metrics() -> Response:
+    """Metrics for Prometheus. Requires METRICS_TOKEN. In development, direct requests from this machine need no
+    token.
+    """
+    _require_operator()
+    text = current()[ObservabilityServices].metrics.text()
+    return Response(text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+
+
+def _require_operator() -> None:
+    token, authorization = current_app.config[TOKEN], request.headers.get("Authorization", "")
+    if token and compare_digest(authorization.encode(), f"Bearer {token}".encode()):
+        return
+    if client_address.limit_key(request.environ):  # empty only in development
+        raise Unauthenticated(WRONG_TOKEN) if token else Forbidden(NO_TOKEN)

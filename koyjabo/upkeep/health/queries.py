@@ -1,0 +1,152 @@
+"""Queries for the server's health and for operations on its data."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.models import SITE, AuditLine, Counter, ImportedVisits, NightlyWork, Visit
+from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
+from koyjabo.integrations.webhooks import queries as webhooks
+from koyjabo.integrations.webhooks.queries import Standing
+from koyjabo.people.audit import queries as audit
+from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.queries import AuditRecord
+from koyjabo.reports.log import block_queries
+from koyjabo.upkeep.backups.backup import BACKUP
+
+IMPORT = "visits.import"
+ROLLBACK_SEEN = "ledger.rollback_seen"
+MOST_ROLLBACKS = 1_000
+
+CHANGES[ROLLBACK_SEEN] = N_("Lost visits acknowledged")
+
+SIZE = {
+    "sqlite": text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"),
+    "postgresql": text("SELECT pg_database_size(current_database())"),
+}
+NOW_MS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+STANDBYS = text("""
+SELECT count(*), count(*) FILTER (WHERE r.sync_state IS NULL),
+    count(*) FILTER (WHERE r.sync_state IN ('sync', 'quorum')
+        AND current_setting('synchronous_commit') NOT IN ('off', 'local'))
+FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid
+WHERE s.slot_type IS DISTINCT FROM 'logical' AND r.state IS DISTINCT FROM 'backup'
+""")
+"""A role without pg_read_all_stats sees the rows, but not their contents."""
+
+UNSAFE = text("SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY 1")
+
+SCHEMA = text("SELECT max(version_num) FROM alembic_version")
+
+
+class Standbys(NamedTuple):
+    """How many PostgreSQL servers replicate this one, and how."""
+
+    connected: int = 0
+    hidden: int = 0  # standbys whose replication state is hidden from this role
+    synchronous: int = 0  # standbys that commits wait for
+
+
+class Rollback(NamedTuple):
+    """The latest database rollback."""
+
+    at_ms: int
+    lost: int  # site visits lost, including in earlier rollbacks that no admin has acknowledged
+    is_seen: bool
+
+
+class DatabaseFacts(NamedTuple):
+    bytes: int
+    schema: str  # latest migration
+    visits: int  # ever counted
+    newest_commit_ms: int  # time of the latest commit, by the hybrid clock (specification: promise 3)
+    backup: AuditRecord | None  # the latest one
+    retention_ms: int | None  # when the nightly work last ended; None before the first night
+    unread: int = 0  # visits that are not in a block yet, so every report has to read them
+    oldest_visit_ms: int = 0  # 0 if unknown
+    standbys: Standbys = Standbys()
+    rollback: Rollback | None = None
+    webhooks: Standing = Standing()
+    unsafe: tuple[str, ...] = ()  # PostgreSQL's settings that let a crash lose commits
+
+
+class Importing(NamedTuple):
+    """A running import. `visits` is the number of visits added since it began, including new ones from visitors; None
+    if no import is running.
+    """
+
+    visits: int | None
+    last: AuditRecord | None
+
+
+def clock_ms(session: Session) -> int | None:
+    """The database's own time, ms. Reading it also shows that the database responds. None for SQLite, which uses this
+    machine's clock.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("SELECT 1"))
+        return None
+    return int(session.execute(NOW_MS).scalar_one())
+
+
+def facts(session: Session, retention: str) -> DatabaseFacts:
+    """Facts from the database. `retention` is the name of the nightly work."""
+    counter = select(Counter.visits, Counter.revision).where(Counter.scope == SITE)
+    visits, revision = session.execute(counter).one()
+    dialect = session.get_bind().dialect.name
+    return DatabaseFacts(
+        session.execute(SIZE[dialect]).scalar_one(),
+        session.execute(SCHEMA).scalar_one(),
+        visits,
+        revision,
+        _newest(session, BACKUP),
+        session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
+        block_queries.backlog(session).visits,
+        session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
+        Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),
+        _rollback(session),
+        webhooks.standing(session),
+        () if dialect == "sqlite" else tuple(session.scalars(UNSAFE)),
+    )
+
+
+def importing(session: Session, is_going_on: bool) -> Importing:
+    """The running import. `is_going_on` is needed because a killed import leaves its record behind until another
+    begins.
+    """
+    began = select(ImportedVisits.after_visit).where(ImportedVisits.upto_visit.is_(None))
+    after = session.scalar(began) if is_going_on else None
+    visits = select(func.max(Counter.visits)).where(Counter.scope == SITE)
+    return Importing(None if after is None else session.execute(visits).scalar_one() - after, _newest(session, IMPORT))
+
+
+def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:
+    """Record that an admin has acknowledged the rollback at `at_ms`. Does nothing if there has been a later rollback,
+    or if another admin has already acknowledged this one. Holds a lock so that no other such entry is written at the
+    same time.
+    """
+    session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
+    newest = _rollback(session)
+    if newest is not None and newest.at_ms == at_ms and not newest.is_seen:
+        by.entry(ROLLBACK_SEEN, Subject("total", "site", ""), lost=newest.lost).store(session)
+
+
+def _rollback(session: Session) -> Rollback | None:
+    newest, seen = _newest(session, ROLLED_BACK), _newest(session, ROLLBACK_SEEN)
+    if newest is None:
+        return None
+    if seen is not None and seen.id > newest.id:
+        return Rollback(newest.at_ms, 0, is_seen=True)
+    unseen = select(AuditLine.details).where(AuditLine.action == ROLLED_BACK, AuditLine.id > (seen.id if seen else 0))
+    of_site = unseen.where(AuditLine.target_kind == "total").order_by(AuditLine.id.desc()).limit(MOST_ROLLBACKS)
+    lost = sum(json.loads(details)["lost"] for details in session.scalars(of_site))
+    return Rollback(newest.at_ms, lost, is_seen=False)
+
+
+def _newest(session: Session, action: str) -> AuditRecord | None:
+    return next(iter(audit.newest(session, audit.Selection(actions=(action,)), 1)), None)

@@ -1,0 +1,311 @@
+"""Opens exports from other programs, and describes what was imported from them.
+
+An export is a CSV, gzip or zip file, recognised by its first bytes. It is read line by line, in constant memory. Text
+is in UTF-8, or in UTF-16 with a byte-order mark, as Matomo and spreadsheets write it.
+Nothing is unpacked to disk.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+from typing import IO, Any, NamedTuple, cast
+
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.file_lines import SupportsReadline
+from koyjabo.base.core.runtime import Advance
+from koyjabo.reports.visit_log.file_lines import BadLine, Refuse, csv_records
+from koyjabo.reports.visit_log.importing import Imported
+
+GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+OF_MACOS = "__MACOSX/"
+"""A folder of file metadata that macOS adds to archives."""
+
+MAX_RATIO, ALWAYS_ALLOWED_BYTES = 200, 100_000_000
+"""An archive may unpack to this many times its size or to this many bytes, whichever is more. Exports unpack to 5 to 30
+times their size.
+"""
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Common compression methods. With other methods, zipfile decompresses 4 KB at once, which may expand to gigabytes."""
+
+LARGEST_LIST = 1_000_000
+"""Maximum size of an archive's table of contents, bytes: about 10,000 files. Reading it takes 15 times as
+much memory.
+"""
+
+LIES = (struct.error, ValueError, LookupError, OverflowError)
+DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, *LIES)
+"""Errors raised when reading an archive: RuntimeError if it has a password, LIES for false sizes and invalid names."""
+
+
+class UnusableExport(KoyJaboError):
+    """The file is damaged, or is not a usable export from that program."""
+
+
+class ArchiveMember(NamedTuple):
+    """A file in an export."""
+
+    name: str  # without folders
+    open: Callable[[], IO[bytes]]
+
+
+class Export:
+    """An export. `file` must be seekable. `advance` is called with the number of bytes read. Raises UnusableExport."""
+
+    def __init__(self, file: IO[bytes], name: str, report: ImportReport, advance: Advance) -> None:
+        self._file = file
+        self._report = report
+        self._advance = advance
+        size = file.seek(0, io.SEEK_END)
+        self._room = _Room(max(ALWAYS_ALLOWED_BYTES, size * MAX_RATIO))
+        file.seek(0)
+        is_archive = file.read(4) in (ZIP, EMPTY_ZIP)
+        self.members = _zipped(file) if is_archive else [ArchiveMember(name, self._from_start)]
+
+    def _from_start(self) -> Any:
+        self._file.seek(0)
+        return _Shared(self._file)
+
+    def tables(self) -> Iterator[ExportTable]:
+        """Yield a table for each CSV file. Unusable lines go to the report."""
+        for member in self.members:
+            if len(self.members) == 1 or member.name.lower().endswith((".csv", ".csv.gz")):
+                yield ExportTable(self.records(member), self._refusing(member))
+
+    def records(self, member: ArchiveMember) -> Iterator[Record]:
+        return records(self.lines(member), self._refusing(member))
+
+    def lines(self, member: ArchiveMember) -> SupportsReadline:
+        try:
+            stream = member.open()
+        except DAMAGE as error:
+            raise _damaged(error) from None
+        return _Lines(stream, self._file, self._room, self._advance)
+
+    def _refusing(self, member: ArchiveMember) -> Refuse:
+        """A function that reports a bad line, with its file's name if there are several files."""
+        if len(self.members) == 1:
+            return self._report.refuse
+        return lambda error: self._report.refuse(BadLine(error.number, f"{error.why} ({member.name})"))
+
+
+class _Room:
+    """Limits an export's unpacked size, bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise UnusableExport(f"The archive expands to more than {MAX_RATIO} times its size.")
+
+
+class _Lines:
+    """The lines of a file."""
+
+    def __init__(self, stream: IO[bytes], file: IO[bytes], room: _Room, advance: Advance) -> None:
+        self._stream: Any = io.BufferedReader(cast(Any, stream))
+        self._file = file
+        self._room = room
+        self._advance = advance
+        self._at = file.tell()
+        if self._starts_with(GZIP):
+            self._stream = io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=self._stream)))
+        if self._starts_with(*UTF_16):
+            self._stream = _Utf8(io.TextIOWrapper(self._stream, "utf-16", newline="\n"))
+
+    def readline(self, size: int, /) -> bytes:
+        line = self._reading(lambda: self._stream.readline(size))
+        self._room.take(len(line))
+        at = self._file.tell()
+        if at > self._at:
+            self._advance(at - self._at)
+            self._at = at
+        return line
+
+    def _starts_with(self, *marks: bytes) -> bool:
+        return self._reading(lambda: self._stream.peek(2)).startswith(marks)
+
+    def _reading(self, read: Callable[[], bytes]) -> bytes:
+        try:
+            return read()
+        except DAMAGE as error:
+            raise _damaged(error) from None
+
+
+class _Utf8:
+    """The lines of a text, in UTF-8."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+
+    def readline(self, size: int, /) -> bytes:
+        return self._text.readline(size).encode()
+
+
+class _Shared:
+    """Wraps a file that stays open when one of its readers is deleted."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def close(self) -> None: ...
+
+
+class _Bounded(_Shared):
+    """Wraps an archive to limit the size of its table of contents, which zipfile reads all at once."""
+
+    def read(self, size: int = -1) -> bytes:
+        if size > LARGEST_LIST:
+            raise UnusableExport("The archive has too many files for an export.")
+        return self._file.read(size)
+
+
+def _zipped(file: IO[bytes]) -> list[ArchiveMember]:
+    try:
+        archive = zipfile.ZipFile(cast(Any, _Bounded(file)))
+    except DAMAGE as error:
+        raise _damaged(error) from None
+    if any(info.compress_type not in METHODS for info in archive.infolist()):
+        raise UnusableExport("The archive uses an unsupported compression method. Compress it again with Deflate.")
+    return [
+        ArchiveMember(_shown(PurePosixPath(info.filename).name), lambda info=info: archive.open(info))  # type: ignore[misc]
+        for info in archive.infolist()
+        if not info.filename.endswith("/") and not info.filename.startswith(OF_MACOS)
+    ]
+
+
+def _shown(name: str) -> str:
+    """A file name that is safe to print: without control characters, which could affect the operator's terminal."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in name)
+
+
+def _damaged(error: Exception) -> UnusableExport:
+    return UnusableExport(f"The file cannot be read completely ({str(error) or 'it ends early'}). Export it again.")
+
+
+NULLS = frozenset({"", "\\N", "NULL"})
+"""Texts that databases write for a missing value in a CSV file."""
+
+Record = tuple[int, list[str]]
+"""A record's first line number and its values. A blank line has no values."""
+
+Values = dict[str, str]
+
+
+def records(lines: SupportsReadline, refuse: Refuse) -> Iterator[Record]:
+    """The records in a file. Calls `refuse` for each unusable line and continues after it."""
+    return ((record.first, record.values) for record in csv_records(lines, refuse))
+
+
+class ExportTable:
+    """The rows below a CSV file's header: their line numbers, and their values by column, without missing values."""
+
+    def __init__(self, rows: Iterator[Record], refuse: Refuse) -> None:
+        self.columns = next((values for _, values in rows if values), [])
+        self._rows = rows
+        self._refuse = refuse
+
+    def __iter__(self) -> Iterator[tuple[int, Values]]:
+        for number, values in self._rows:
+            if values and len(values) != len(self.columns):
+                self.refuse(number, "the numbers of values and columns differ")
+            elif values:
+                pairs = zip(self.columns, values, strict=True)
+                yield number, {name: value for name, value in pairs if value not in NULLS}
+
+    def refuse(self, number: int, why: str) -> None:
+        self._refuse(BadLine(number, why))
+
+
+MOST_NUMBERS = 20
+"""Maximum number of line numbers listed per reason."""
+
+
+class Summed(NamedTuple):
+    """Daily sums that were added. `before` and `after` are the site's totals."""
+
+    days: int
+    visits: int
+    known: int  # days already added by an earlier import
+    fewer: list[str]  # days with fewer visits in the file than were added before
+    before: int
+    after: int
+
+
+class ImportReport:
+    """The result of an import. `visits` and `page_views` are the numbers in the file. `left_out` counts lines that are
+    not visits, by kind.
+    """
+
+    def __init__(self) -> None:
+        self.imported = Imported(0, 0)
+        self.summed: Summed | None = None
+        self.visits = 0
+        self.page_views = 0
+        self.left_out: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._numbers: dict[str, list[int]] = {}
+
+    def refuse(self, error: BadLine) -> None:
+        """Record a refused line."""
+        numbers = self._numbers.setdefault(error.why, [])
+        if len(numbers) < MOST_NUMBERS:
+            numbers.append(error.number)
+        self._refused[error.why] += 1
+
+    @property
+    def refused(self) -> int:
+        """Number of refused lines."""
+        return self._refused.total()
+
+    def refusals(self) -> list[tuple[str, int, list[int]]]:
+        """Refused lines by reason: how many there are, and the numbers of the first ones."""
+        return [(why, count, self._numbers[why]) for why, count in self._refused.items()]
+
+    def sentences(self) -> Iterator[str]:
+        """The report for the operator, in English."""
+        yield from self._sums(self.summed) if self.summed else self._visits()
+        if self.left_out:
+            named = "; ".join(f"{what}: {count:,}" for what, count in self.left_out.items())
+            yield f"Not imported, because they are not visits: {named}."
+        for why, count in self._refused.items():
+            numbers = _some([f"{number:,}" for number in self._numbers[why]], count)
+            yield f"Not imported, line{'s' * (count > 1)} {numbers}: {why}."
+
+    def _visits(self) -> Iterator[str]:
+        new, known = self.imported
+        yield f"Imported {_count(new, 'visit')}; {known:,} were already stored."
+        yield f"The file has {_count(self.page_views, 'page view')} in {_count(self.visits, 'visit')}."
+
+    def _sums(self, summed: Summed) -> Iterator[str]:
+        yield (
+            f"Added {_count(summed.visits, 'visit')} from {_count(summed.days, 'day')} to the total, which was "
+            f"{summed.before:,} and is now {summed.after:,}. These are daily sums: they count in the total but not in "
+            "reports, because the file has no individual visits."
+        )
+        yield f"Days already added by an earlier import: {summed.known:,}."
+        if summed.fewer:
+            days = _some(summed.fewer, len(summed.fewer))
+            yield f"Days with fewer visits in this file than were added before (left unchanged): {days}."
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}{'s' * (number != 1)}"
+
+
+def _some(names: list[str], count: int) -> str:
+    shown = ", ".join(names[:MOST_NUMBERS])
+    return f"{shown} and {count - MOST_NUMBERS:,} more" if count > MOST_NUMBERS else shown

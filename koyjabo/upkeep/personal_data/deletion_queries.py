@@ -1,0 +1,220 @@
+"""Deletes an account in small transactions. Rows that have to stay, for the sums or as a record, get DELETED or a
+random name that begins with it in place of the user's id, so that they no longer belong to anyone.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from sqlalchemy import ColumnElement, Update, delete, exists, or_, select, text, update
+from sqlalchemy.orm import Session, aliased
+
+from koyjabo.base.core.errors import InvalidToken, LastAdmin
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import DELETED
+from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.models import (
+    SITE,
+    ApiKey,
+    AuditLine,
+    Backup,
+    Community,
+    Conversion,
+    Counter,
+    FileImport,
+    Invitation,
+    Membership,
+    OutboxMail,
+    PanelInvitation,
+    Person,
+    User,
+    Visit,
+    Webhook,
+    WebhookDelivery,
+    WebhookEvent,
+)
+from koyjabo.communities.roles import ADMIN
+from koyjabo.counting.daily_people import user
+from koyjabo.people.accounts.queries import record_revocation
+from koyjabo.people.accounts.users.user_admin_queries import require_another_admin
+from koyjabo.upkeep.personal_data.export_queries import (
+    about_member,
+    accepted_from,
+    event_about,
+    scopes_of,
+    waiting_mails,
+)
+
+ONLY_ADMIN = N_(
+    "You are the only admin of a community. Make another member an admin there first, or delete the community."
+)
+
+GONE = "–"
+"""Shown on pages in place of a deleted user's name."""
+
+NAMING = ("user_id", "user", "invited_by")
+"""Fields in the details of audit entries that name another user."""
+
+VISITORS_OF = "SELECT scope, visitor_id FROM visitors WHERE user_id = :user_id LIMIT :size"
+DETACH_VISITORS = text(
+    f"UPDATE visitors SET user_id = :name WHERE (scope, visitor_id) IN (SELECT * FROM ({VISITORS_OF}) AS v)"
+)
+
+
+def only_admin_of(session: Session, user_id: str) -> dict[str, str]:
+    """Names of up to 100 communities that have no other admin who can log in, by id, sorted by name. Archived ones are
+    left out.
+    """
+    other, person = aliased(Membership), aliased(User)
+    others = exists().where(
+        *(other.community_id == Community.id, other.user_id != user_id, other.role == ADMIN),
+        *(person.id == other.user_id, person.disabled_ms.is_(None), person.external_ref.is_(None)),
+    )
+    active = Community.archived_ms.is_(None), Community.ref.is_(None)  # another system manages communities with a ref
+    mine = (Membership.user_id == user_id, Membership.role == ADMIN, *active)
+    query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
+    rows = session.execute(query.where(*mine, ~others).order_by(Community.name, Community.id).limit(100))
+    return {row.id: row.name for row in rows}
+
+
+def lines_about(session: Session, user_id: str, name: str) -> list[int]:
+    """The ids of audit entries whose details name the user. Run this as a report, because it reads all entries about
+    members.
+    """
+    return list(session.scalars(select(AuditLine.id).where(or_(about_member(user_id), accepted_from(name)))))
+
+
+def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
+    """Remove the user from the details of `size` audit log entries. Returns the remaining ids."""
+    rows = session.execute(select(AuditLine.id, AuditLine.details).where(AuditLine.id.in_(ids[:size])))
+    for line_id, details in rows.all():
+        kept = {name: value for name, value in json.loads(details).items() if name not in NAMING}
+        values = {"details": json.dumps(kept, ensure_ascii=False)}
+        session.execute(update(AuditLine).where(AuditLine.id == line_id).values(**values))
+    return ids[size:]
+
+
+def events_about(session: Session, user_id: str) -> list[str]:
+    """The ids of webhook events that name the user. Run this as a report, because it reads all events about members."""
+    return list(session.scalars(select(WebhookEvent.id).where(event_about(user_id))))
+
+
+def strip_events(session: Session, ids: list[str], size: int) -> list[str]:
+    """Remove the user and the receivers' responses from `size` events. Returns the remaining ids."""
+    some = ids[:size]
+    rows = session.execute(select(WebhookEvent.id, WebhookEvent.data).where(WebhookEvent.id.in_(some))).all()
+    for event_id, data in rows:
+        kept = {name: value for name, value in json.loads(data).items() if name != "id"}
+        values = {"data": json.dumps(kept, ensure_ascii=False)}
+        session.execute(update(WebhookEvent).where(WebhookEvent.id == event_id).values(**values))
+    sent = WebhookDelivery.webhook_id.in_(select(Webhook.id)) & WebhookDelivery.event_id.in_(some)
+    session.execute(
+        update(WebhookDelivery).where(sent).values(log="[]"), execution_options={"synchronize_session": False}
+    )
+    return ids[size:]
+
+
+def check(session: Session, user_id: str) -> None:
+    """Check that the account may be deleted. Raises LastAdmin, or InvalidToken if there is no such account."""
+    _locked(session, user_id)
+
+
+def delete_account(session: Session, user_id: str, name: str, now_ms: int, size: int) -> bool:
+    """Detach up to `size` rows of each table. If none are left, delete the account. Returns whether it has been
+    deleted. `name` is random and begins with DELETED. Raises LastAdmin, or InvalidToken if the account was already
+    deleted.
+    """
+    person = _locked(session, user_id)
+    if detach(session, user_id, name, size):
+        return False
+    _remove(session, person, now_ms)
+    record_revocation(session)  # last, as in all transactions, because a fixed order of locks avoids deadlocks
+    return True
+
+
+def detach(session: Session, user_id: str, name: str, size: int) -> bool:
+    """Remove the account from up to `size` rows of each table. Returns whether there may be more rows."""
+    scopes = scopes_of(session, user_id)
+    _lock_counters(session, scopes)
+    if _detach_rows(session, user_id, name, size):
+        return True
+    for scope in scopes:
+        _rename_person(session, scope, user_id, name)
+    return False
+
+
+def _locked(session: Session, user_id: str) -> User:
+    """Lock the communities that the user manages, then users, in the same order as in all transactions. Returns the
+    user.
+    """
+    managed = select(Membership.community_id).where(Membership.user_id == user_id, Membership.role == ADMIN)
+    rows = select(Community.id).where(Community.id.in_(managed)).order_by(Community.id)
+    session.execute(rows.with_for_update()).all()
+    if communities := only_admin_of(session, user_id):
+        raise LastAdmin(ONLY_ADMIN, communities)
+    if session.scalar(select(User.is_admin).where(User.id == user_id)):
+        require_another_admin(session, user_id)
+    person = session.scalars(select(User).where(User.id == user_id).with_for_update()).one_or_none()
+    if person is None:
+        raise InvalidToken
+    return person
+
+
+def _lock_counters(session: Session, scopes: tuple[str, ...]) -> None:
+    """Lock counters in the ledger's order. Until the commit, no visits are registered and no presence is recorded."""
+    for locked in ((SITE,), scopes):
+        rows = select(Counter.scope).where(Counter.scope.in_(locked)).order_by(Counter.scope)
+        session.execute(rows.with_for_update()).all()
+
+
+def _detach_rows(session: Session, user_id: str, name: str, size: int) -> bool:
+    """Detach rows. Returns whether there may be more. Conversions come before visitors, because a recount compares the
+    two.
+    """
+    by_me, about_me = {"actor_id": DELETED, "actor": "", "place": ""}, {"target_id": DELETED, "target": ""}
+    is_me = (AuditLine.target_id == user_id) & (AuditLine.target_kind == "user")
+    counts = (
+        _change(session, Visit, Visit.user_id == user_id, size, user_id=DELETED),
+        _change(session, Conversion, Conversion.user_id == user_id, size, user_id=name),
+        changed_rows(session, DETACH_VISITORS, {"user_id": user_id, "name": name, "size": size}),
+        _change(session, AuditLine, AuditLine.actor_id == user_id, size, **by_me),
+        _change(session, AuditLine, is_me, size, details="{}", **about_me),
+    )
+    return max(counts) >= size
+
+
+def _change(session: Session, table: Any, which: ColumnElement[bool], size: int, **values: Any) -> int:
+    some = select(table.id).where(which).limit(size)
+    change: Update = update(table).where(table.id.in_(some)).values(**values)
+    return changed_rows(session, change.execution_options(synchronize_session=False))
+
+
+def _rename_person(session: Session, scope: str, user_id: str, name: str) -> None:
+    """Rename a person. If `name` is taken, because the detached visitor has come back, use another name."""
+    is_taken = session.scalar(select(exists().where(Person.scope == scope, Person.person == user(name))))
+    new = random_name() if is_taken else name
+    renamed = update(Person).where(Person.scope == scope, Person.person == user(user_id)).values(person=user(new))
+    session.execute(renamed.execution_options(synchronize_session=False))
+
+
+def random_name() -> str:
+    return f"{DELETED}{secrets.token_urlsafe(9)}"
+
+
+def _remove(session: Session, person: User, now_ms: int) -> None:
+    """Delete the user. The database cascades to sessions, memberships, two-step login, links and sent invitations."""
+    plainly: dict[str, Any] = {"synchronize_session": False}
+    for maker in (Community.founder_id, ApiKey.created_by, Webhook.created_by):
+        unmade = update(maker.class_).where(maker == person.id).values({maker: None})
+        session.execute(unmade, execution_options=plainly)
+    if person.verified_ms is not None:
+        for table in (Invitation, PanelInvitation):
+            session.execute(delete(table).where(table.email_key == person.email_key), execution_options=plainly)
+    for begun in (Backup.begun_by, FileImport.begun_by):
+        renamed = update(begun.class_).where(begun == person.name).values(begun_by=GONE)
+        session.execute(renamed, execution_options=plainly)
+    mails = update(OutboxMail).where(waiting_mails(person.email))
+    session.execute(mails.values(email="", data="{}", done_ms=now_ms), execution_options=plainly)
+    session.execute(delete(User).where(User.id == person.id), execution_options=plainly)

@@ -1,0 +1,138 @@
+"""/account and its subpages: the user's account, sessions, communities and password, and the account's export and
+deletion.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flask import Response, make_response, render_template
+
+from koyjabo.base.core.credential_rules import email_key
+from koyjabo.base.core.errors import KoyJaboError, LastAdmin, WrongCredentials
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
+from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.services import CountingServices
+from koyjabo.people.accounts.login import authentication
+from koyjabo.people.accounts.login.schemas import PasswordBody, ProofBody
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.upkeep.personal_data import api
+from koyjabo.upkeep.personal_data.personal_data import PersonalData
+from koyjabo.web.blueprints import pages as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.i18n import browser_name
+from koyjabo.web.login import page_login, tokens
+from koyjabo.web.pages import pagination
+from koyjabo.web.pages.flash import done
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import NewPassword, Typed
+
+
+class FirstPasswordBody(Body):
+    new_password: NewPassword
+
+
+class DeletionBody(ProofBody):
+    """The form for deleting the account. `confirmation` is the account's email, typed by the user."""
+
+    confirmation: Typed
+
+
+@bp.get("/account")
+def account() -> Response:
+    return _show_account(Form(PasswordBody))
+
+
+@bp.post("/account/password")
+def change_password() -> Response:
+    """Change the password, and end all other sessions."""
+    form = Form(PasswordBody)
+    login, body = page_login.require_login(), form.read()
+    if body is None:
+        return _show_account(form, 422)
+    try:
+        authentication.change_password(login, body)
+    except WrongCredentials as error:
+        form.errors["current_password"] = str(error)
+        return _show_account(form, 422)
+    return done("password_changed", "pages.account")
+
+
+@bp.post("/account/password/first")
+def set_first_password() -> Response:
+    """Set the password of an account that has none."""
+    form = Form(FirstPasswordBody)
+    login, body = page_login.require_login(), form.read()
+    if body is None:
+        return _show_account(form, 422)
+    try:
+        authentication.set_first_password(login, body.new_password)
+    except WrongCredentials as error:
+        form.errors["new_password"] = str(error)
+        return _show_account(form, 422)
+    return done("password_changed", "pages.account")
+
+
+@bp.get("/account/export")
+def export_account() -> Response:
+    return api.export(page_login.require_login())
+
+
+@bp.get("/account/delete")
+def ask_deletion() -> Response:
+    return _show_deletion(page_login.require(), Form(DeletionBody))
+
+
+@bp.post("/account/delete")
+def delete_account() -> Response:
+    login, form = page_login.require_login(), Form(DeletionBody)
+    body = form.read()
+    try:
+        with authentication.errors_in(form):
+            if body is not None and email_key(body.confirmation) != email_key(login.account.email):
+                form.errors["confirmation"] = N_("must be the email of your account")
+            elif body is not None:
+                api.delete(login, body)
+                return tokens.without_cookies(done("account_deleted", "pages.index"))
+    except LastAdmin as error:
+        return _show_deletion(login.account, form, 409, error)
+    return _show_deletion(login.account, form, 422)
+
+
+def _show_deletion(
+    account: Account, form: Form[DeletionBody], status: int = 200, problem: KoyJaboError | None = None
+) -> Response:
+    page = render_template(
+        "personal_data/delete.html",
+        account=account,
+        form=form,
+        only_admin_of=current()[PersonalData].only_admin_of(account),
+        needs_code=current()[AccountServices].second_factors.state(account).totp_ms is not None,
+        problem=problem,
+    )
+    return make_response(page, status)
+
+
+def _show_account(form: Form[Any], status: int = 200) -> Response:
+    login = page_login.require_login()
+    account, sessions = login.account, current()[AccountServices].sessions.page(login)
+    community_page = pagination.list_page(partial(current()[CommunityServices].directory.own, account), "pages.account")
+    values = {
+        "account": account,
+        "form": form,
+        "community_page": community_page,
+        "sessions": sessions,
+        "session_id": login.session_id,
+        "browser_name": browser_name,
+        "invitations": current()[CommunityServices].received.page(account),
+        "email": current()[AccountServices].email_links.state(account),
+        "sends_mails": current()[MailOutbox].is_on,
+        "second_factor": current()[AccountServices].second_factors.state(account),
+        "ways": current()[AccountServices].provider_logins.ways(account),
+        "honours_signals": current()[CountingServices].anonymity.honours_headers,
+    }
+    return make_response(render_template("personal_data/account.html", **values), status)

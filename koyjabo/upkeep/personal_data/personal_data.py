@@ -1,0 +1,123 @@
+"""Exports everything that is stored about an account, and deletes the account, at its owner's request."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.errors import InvalidToken, NotYetForgotten
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.throttle import Throttle
+from koyjabo.people.accounts.audit_entries import subject
+from koyjabo.people.audit import log
+from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.upkeep.personal_data import deletion_queries, export_queries
+from koyjabo.upkeep.personal_data.export_queries import SECTIONS, DataSubject, Section
+
+PIECE = 500
+"""Number of rows per piece of an export. Reports wait for at most one piece."""
+
+PATIENCE_S = 5.0
+"""Time limit for one request that deletes an account, s. An account with a few visits a day over several years is
+deleted within milliseconds.
+"""
+
+DELETED_USER = Subject("user", "", "")
+"""Subject of the audit entry, which must not identify the deleted user."""
+
+CHANGES |= {
+    "user.export": N_("Own data exported"),
+    "user.delete": N_("Account deleted"),
+}
+
+
+class PersonalData:
+    """Exports and deletes accounts. After an account is deleted, `on_revoked` is called with the user's id. All methods
+    raise LedgerUnavailable.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
+        self._database = database
+        self._clock = clock
+        self._on_revoked = on_revoked
+
+    def export(self, account: Account) -> Iterator[str]:
+        """Yield one JSON object in pieces, which are read as needed: the account, then a list for each of SECTIONS. The
+        audit entry is written before this returns. Raises InvalidToken if the account has just been deleted, or
+        LedgerUnavailable, which may also happen between pieces.
+        """
+        account_data = self._database.report(export_queries.account, account.id)
+        if account_data is None:
+            raise InvalidToken
+        by = log.actor(account, self._clock)
+        self._database.write(by.entry("user.export", subject(account)).store)
+        return self._pieces(*account_data, at_ms=by.at_ms)
+
+    def _pieces(self, owner: DataSubject, shown: dict[str, Any], at_ms: int) -> Iterator[str]:
+        yield f'{{"exported_at": {_json(iso(at_ms))},\n"account": {_json(shown)}'
+        for section in SECTIONS:
+            yield f",\n{_json(section.name)}: ["
+            yield from self._rows(section, owner)
+            yield "]"
+        yield "}\n"
+
+    def _rows(self, section: Section, owner: DataSubject) -> Iterator[str]:
+        piece = self._database.report(export_queries.piece, section, owner, None, PIECE)
+        yield ",\n".join(map(_json, piece.rows))
+        while piece.reached is not None:
+            piece = self._database.report(export_queries.piece, section, owner, piece.reached, PIECE)
+            yield "".join(f",\n{_json(row)}" for row in piece.rows)
+
+    def only_admin_of(self, account: Account) -> dict[str, str]:
+        """The communities that must be deleted or get another admin before the account can be deleted, as names by
+        id.
+        """
+        return self._database.read(deletion_queries.only_admin_of, account.id)
+
+    def delete(self, account: Account) -> None:
+        """Delete an account, and end its sessions and sockets. Its visits stay, and no numbers change. The caller
+        verifies the password first.
+
+        Raises LastAdmin for the last admin of the site or of a community, and InvalidToken if the account is already
+        deleted. Raises NotYetForgotten after PATIENCE_S if rows are left; the next call continues.
+        """
+        by = Actor("", "", "", self._clock.now_ms())  # without a location, because the log must not identify the user
+        name, throttle, began = deletion_queries.random_name(), Throttle(self._database), time.monotonic()
+        self._database.write(deletion_queries.check, account.id)  # before anything changes
+        self._strip_records(throttle, account)
+        while not throttle.do(
+            deletion_queries.delete_account,
+            *(account.id, name, by.at_ms),
+            audit=lambda is_deleted: by.entry("user.delete", DELETED_USER) if is_deleted else None,
+        ):
+            if time.monotonic() - began > PATIENCE_S:
+                raise NotYetForgotten(
+                    N_("Deleting this account takes several requests. Repeat the request until it succeeds.")
+                )
+        self._on_revoked(account.id)
+        while throttle.do(deletion_queries.detach, account.id, name):
+            pass  # rows added while the account was being deleted
+        self._strip_records(throttle, account)
+
+    def _strip_records(self, throttle: Throttle, account: Account) -> None:
+        """Remove the user from the audit log and from webhook events."""
+        lines = self._database.report(deletion_queries.lines_about, account.id, account.name)
+        while lines:
+            lines = throttle.do(deletion_queries.strip_lines, lines)
+        events = self._database.report(deletion_queries.events_about, account.id)
+        while events:
+            events = throttle.do(deletion_queries.strip_events, events)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def build(base: Base) -> PersonalData:
+    return PersonalData(base.database, base.clock, base.signals.access_revoked.send)

@@ -1,0 +1,72 @@
+"""`koyjabo total …` and `verify`"""
+
+from __future__ import annotations
+
+import click
+
+from koyjabo.base.core.command_line import application, progress
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.reports.services import ReportServices
+from koyjabo.upkeep.recounts.recounts import Recounts
+from koyjabo.upkeep.recounts.total import TotalAdjuster
+
+
+@click.group()
+def total() -> None:
+    """Change the site's total."""
+
+
+@total.command("set")
+@click.argument("number", type=click.IntRange(min=0, max=10**15))
+@click.option("--new-epoch", is_flag=True, help="Start a new count, so that the total can go down.")
+def set_total(number: int, new_epoch: bool) -> None:
+    """Set the total to NUMBER, to continue an older counter: the next visit gets NUMBER + 1. The change is recorded as
+    an adjustment. Safe to run while the server is busy; open pages update at once. A lower total needs --new-epoch,
+    because open pages otherwise ignore it.
+    """
+    with application() as services:
+        before, after = services[TotalAdjuster].set_total(OPERATOR, number, "koyjabo total set", new_epoch)
+    click.echo(f"The total was {before:,} and is now {after:,}.")
+
+
+REPAIR_IS_NOT_ENOUGH = (
+    "The remaining differences cannot be repaired from the stored visits. Restore a backup (koyjabo restore), or leave "
+    "them: visits are still counted."
+)
+
+
+@click.command()
+@click.option("--repair", is_flag=True, help="Repair all differences from the ledger. Visits wait until it is done.")
+def verify(repair: bool) -> None:
+    """Recount the ledger and compare it with the counters and sums.
+
+    Exits with 0 if they agree. If they differ, prints a line for each difference and exits with 1. Safe to run while
+    the server is busy. The result is also in the audit log.
+    """
+    if repair:
+        _repair()
+        return
+    with application() as services:
+        result = services[Recounts].verify(progress)
+    for problem in result.problems:
+        click.echo(problem)
+    if result.problems:
+        differences = len(result.problems)
+        raise click.ClickException(f"The ledger does not agree; differences: {differences:,}, visits: {result.rows:,}.")
+    click.echo(f"The ledger agrees with its counters and rollups; visits: {result.rows:,}.")
+
+
+def _repair() -> None:
+    from koyjabo.upkeep.recounts import recounts as repairs
+
+    with application() as services:
+        result = repairs.repair(services[Recounts], services.clock, progress)
+        with progress(services[ReportServices].storing.behind(), "Reading visits for reports") as advance:
+            services[ReportServices].storing.catch_up(advance)
+    for problem in result.repaired:
+        click.echo(f"Repaired: {problem}")
+    for problem in result.left:
+        click.echo(f"Not repaired: {problem}")
+    if result.left:
+        raise click.ClickException(REPAIR_IS_NOT_ENOUGH)
+    click.echo(f"The ledger agrees with its counters and rollups; repaired: {len(result.repaired):,}.")

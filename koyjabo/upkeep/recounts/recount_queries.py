@@ -1,0 +1,229 @@
+"""Recounts the ledger, compares every derived table with it, and rebuilds tables that do not agree.
+
+A recount reads pieces of bounded size from one snapshot, so it can run while the server is busy.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.extensions import db
+from koyjabo.base.core.runtime import Advance
+from koyjabo.base.models import SITE, Counter
+from koyjabo.counting import daily_people_postgres, daily_people_sqlite
+from koyjabo.counting.daily_people import DailyPeople
+from koyjabo.reports.log import block_queries
+from koyjabo.reports.log.trait_parser import TraitParser
+from koyjabo.upkeep.recounts import derived_tables_queries as derived
+from koyjabo.upkeep.recounts.derived_tables_queries import Invariant, Rollup
+from koyjabo.upkeep.recounts.total_queries import record_epoch
+
+MOST_PROBLEMS = 1_000
+"""Maximum number of wrong blocks that are listed. A repair rebuilds all blocks if one is wrong."""
+
+MOST_SHOWN = 20
+"""Maximum number of problems that the audit log stores for a recount."""
+
+Sums = defaultdict[Any, list[int]]
+"""Two sums by key."""
+
+
+class Mismatch(NamedTuple):
+    """A row of a derived table: its stored values and the values derived from the ledger. A missing row counts as
+    zeros.
+    """
+
+    table: str
+    key: dict[str, str | int]
+    stored: dict[str, int]
+    derived: dict[str, int]
+
+    def problems(self) -> Iterator[str]:
+        """Yield a sentence for each wrong value."""
+        row = " ".join(str(value) or "-" for value in self.key.values())
+        for column, stored in self.stored.items():
+            if stored != self.derived[column]:
+                yield f"{self.table}: {row}: {column} is {stored}, but the ledger gives {self.derived[column]}"
+
+
+class RecountResult(NamedTuple):
+    """The result of a recount."""
+
+    rows: int  # the highest visit id
+    problems: list[str]  # one sentence each; empty if everything agrees
+    is_ledger_sound: bool  # whether the visits, which everything else is derived from, are intact
+    absences: int  # visits in hours without a record of their person's presence
+    mismatches: list[Mismatch]
+    has_right_blocks: bool
+
+    def details(self) -> dict[str, Any]:
+        """The details for an entry in the audit log."""
+        problems = {"problems": self.problems[:MOST_SHOWN], "problem_count": len(self.problems)}
+        return {"agrees": not self.problems, **problems, "rows": self.rows}
+
+
+def recount(connection: Connection, advance: Advance, parser: TraitParser | None = None) -> RecountResult:
+    """Find all differences between the visits, the counters and the other derived tables.
+
+    Without a parser, blocks are not checked: a database that was just restored has none.
+    """
+    sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
+    faults: Tally[Invariant] = Tally()
+    for table in derived.PIECES:
+        for piece in pieces(connection, table):
+            _count(connection, table, piece, sums)
+            for check in derived.CHECKS:
+                if check.read == table:
+                    faults[check] += connection.execute(check.select, piece).scalar_one()
+            if table == "visits":
+                advance(piece["upto"] - piece["after"])
+    session = Session(connection)
+    blocks = block_queries.problems(session, parser, lambda: advance(0)) if parser else ()
+    insights = list(islice(blocks, MOST_PROBLEMS))
+    return _result(connection, sums, faults, insights)
+
+
+def newest_id(connection: Connection, table: str) -> int:
+    return int(connection.execute(text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one())
+
+
+def pieces(connection: Connection, table: str) -> Iterator[dict[str, int]]:
+    """Yield parameters for statements that read a table in pieces. A table without rows has one piece."""
+    newest, size = newest_id(connection, table), derived.PIECES[table]
+    return ({"after": after, "upto": min(newest, after + size)} for after in range(0, max(newest, 1), size))
+
+
+def _count(connection: Connection, table: str, piece: dict[str, int], sums: dict[Rollup, Sums]) -> None:
+    of_table = (rollup for rollup in derived.ROLLUPS if rollup.read == table)
+    for statement, rollups in groupby(of_table, attrgetter("select")):
+        result = connection.execute(statement, piece)
+        columns, rows = list(result.keys()), result.all()
+        for rollup in rollups:
+            _add(sums[rollup], rollup, columns, rows)
+
+
+def _no_sums() -> Sums:
+    return defaultdict(lambda: [0, 0])
+
+
+def _add(sums: Sums, rollup: Rollup, columns: Sequence[str], rows: Iterable[Any]) -> None:
+    values = itemgetter(*(columns.index(column) for column in rollup.key + rollup.values))
+    for row in map(values, rows):  # access by name takes three times as long, for millions of rows
+        pair = sums[row[:-2]]
+        pair[0] += row[-2]
+        pair[1] += row[-1]
+
+
+def _result(
+    connection: Connection, sums: dict[Rollup, Sums], faults: Tally[Invariant], insights: list[str]
+) -> RecountResult:
+    newest, by_scope = newest_id(connection, "visits"), _no_sums()
+    for (scope, _), (visits, new_visitors) in sums[derived.DAILY_VISITS].items():
+        by_scope[scope][0] += visits
+        by_scope[scope][1] += new_visitors
+    counters = connection.execute(derived.COUNTERS).all()
+    mismatches = [*_rollup_mismatches(connection, sums), *_counter_mismatches(counters, by_scope)]
+    # There may be more visits than ids, because rows of the latest visits may have been rolled up.
+    counted = by_scope[SITE][0]
+    has_all = counted >= newest
+    missing = f"visits: the newest id is {newest}, but there are {counted} rows, including rolled-up ones"
+    problems = [
+        *([] if has_all else [missing]),
+        *(f"{check.table}: {rows} {check.problem}" for check, rows in faults.items() if rows),
+        *_unclear(counters, by_scope),
+        *(problem for mismatch in mismatches for problem in mismatch.problems()),
+        *insights,
+    ]
+    is_sound = has_all and not any(faults[check] for check in derived.LEDGER_CHECKS)
+    return RecountResult(newest, problems, is_sound, faults[derived.ABSENCES], mismatches, not insights)
+
+
+def _rollup_mismatches(connection: Connection, sums: dict[Rollup, Sums]) -> Iterator[Mismatch]:
+    for rollup, derived_sums in sums.items():
+        stored, columns = _no_sums(), rollup.key + rollup.values
+        _add(stored, rollup, columns, connection.execute(text(f"SELECT {', '.join(columns)} FROM {rollup.table}")))
+        for key in sorted(key for key in stored.keys() | derived_sums.keys() if stored[key] != derived_sums[key]):
+            values = (dict(zip(rollup.values, of_both[key], strict=True)) for of_both in (stored, derived_sums))
+            yield Mismatch(rollup.table, dict(zip(rollup.key, key, strict=True)), *values)
+
+
+def _counter_mismatches(counters: Sequence[Any], by_scope: Sums) -> Iterator[Mismatch]:
+    for row in counters:
+        visits, new_visitors = by_scope[row.scope]
+        unique_visitors = new_visitors if new_visitors == row.listed else row.unique_visitors
+        stored = {"visits": row.visits, "total": row.total, "unique_visitors": row.unique_visitors}
+        derived_sums = {"visits": visits, "total": visits + row.adjusted, "unique_visitors": unique_visitors}
+        if stored != derived_sums:
+            yield Mismatch("counters", {"scope": row.scope}, stored, derived_sums)
+
+
+def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
+    """Yield differences between the two counts of unique visitors: by first visits, and by rows in `visitors`."""
+    for row in counters:
+        first_visits = by_scope[row.scope][1]
+        if first_visits != row.listed:
+            yield f"counters: {row.scope}: first visits give {first_visits} visitors, but {row.listed} are listed"
+
+
+def repair(connection: Connection, clock: Clock, advance: Advance, parser: TraitParser, reason: str) -> list[str]:
+    """Repair the derived tables in an exclusive transaction. Returns the problems found before the repair. If the
+    visits themselves are damaged, changes nothing, because they cannot be restored from other tables.
+    """
+    result = recount(connection, advance, parser)
+    if result.is_ledger_sound:
+        if result.absences:
+            _mark_present(connection, clock)
+        for statement in (statement for check in derived.CHECKS for statement in check.repair):
+            connection.execute(statement)
+        _write(connection, recount(connection, advance, parser).mismatches, clock.now_ms(), reason)
+        if not result.has_right_blocks:
+            block_queries.remove_all(Session(connection))
+    return result.problems
+
+
+def _mark_present(connection: Connection, clock: Clock) -> None:
+    """Mark people as present in every hour of their visits."""
+    module: Any = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
+    execute = connection.exec_driver_sql
+    for piece in pieces(connection, "visits"):
+        absent = connection.execute(derived.LIST_ABSENT, piece).all()
+        if absent:
+            keys = sorted({(scope, person, day) for scope, person, day, _ in absent})
+            people = DailyPeople(module.look_up(execute, keys), clock)
+            for scope, person, day, hour_s in absent:
+                people.record(scope, person, day, hour_s)
+            module.write(execute, people)
+
+
+def _write(connection: Connection, mismatches: list[Mismatch], now_ms: int, reason: str) -> None:
+    for row in mismatches:
+        table = db.metadata.tables[row.table]
+        if row.table == "counters":
+            connection.execute(update(table).filter_by(**row.key).values(**row.derived))
+            continue
+        connection.execute(table.delete().filter_by(**row.key))
+        if any(row.derived.values()):
+            connection.execute(insert(table).values(**row.key, **row.derived))
+    falls = any(row.table == "counters" and row.derived["total"] < row.stored["total"] for row in mismatches)
+    _advance_revision(connection, falls, now_ms, reason)
+
+
+def _advance_revision(connection: Connection, falls: bool, now_ms: int, reason: str) -> None:
+    """Increase the revision of all counters, so that readers notice the repair. If a total falls, also begin a new
+    epoch, so that readers accept it.
+    """
+    revision, epoch = connection.execute(select(func.max(Counter.revision), func.max(Counter.epoch))).one()
+    connection.execute(update(Counter).values(revision=max(now_ms, revision + 1)))
+    if falls:
+        epoch = max(now_ms, epoch + 1)
+        connection.execute(update(Counter).values(epoch=epoch))
+        record_epoch(connection, epoch, now_ms, reason)

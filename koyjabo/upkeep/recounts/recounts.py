@@ -1,0 +1,308 @@
+"""Runs recounts of the ledger, one at a time: in the background (every night, or for an admin), and for the command
+line, which can also repair derived tables (in an application context).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from koyjabo.base.cluster.workers import Progress, Workers
+from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import OPERATOR, Account
+from koyjabo.base.core.runtime import Advance, ReportProgress, Runtime
+from koyjabo.base.database import engine
+from koyjabo.base.database.engine import exclusive_transaction
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.jobs import job_queries
+from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
+from koyjabo.base.models import SITE
+from koyjabo.integrations.webhooks import event_queries
+from koyjabo.people.audit import log as audit
+from koyjabo.people.audit import queries
+from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.queries import AuditEntry, AuditRecord, Selection
+from koyjabo.reports.log.trait_parser import TraitParser
+from koyjabo.upkeep.recounts import recount_queries
+from koyjabo.upkeep.recounts.recount_queries import MOST_SHOWN, RecountResult, newest_id, recount
+
+log = logging.getLogger(__name__)
+
+BEGUN, ENDED = "ledger.recount", "ledger.recounted"
+LEDGER = Subject("ledger", "", "")
+
+CHANGES |= {
+    BEGUN: N_("Recount started"),
+    ENDED: N_("Recount finished"),
+    "ledger.repair": N_("Numbers repaired"),
+}
+
+LEASE = "recount"
+"""The row in `nightly_work` that names the worker that recounts."""
+
+RENEW_S = 10.0
+"""Seconds between renewals of the lease."""
+
+INTERRUPTED_MS = 3_600_000
+"""An interrupted or failed nightly recount is started again this long after it began, ms."""
+
+CLOCKS_DIFFER_MS = 5_000
+"""How far the clocks of two servers may differ, ms."""
+
+NIGHT = "04:30"
+"""Time of day in TIMEZONE when the nightly recount begins. Retention has finished by then."""
+
+REASON = "koyjabo verify --repair"
+
+
+class RecountState(NamedTuple):
+    """The state of recounts. `last` is the latest audit entry about a recount. An ENDED entry has the details `agrees`,
+    `rows`, `seconds`, `problems` (at most MOST_SHOWN sentences) and `problem_count`, or an `error` if the recount
+    failed. Unless `running` is set, a BEGUN entry means that the recount was interrupted.
+    """
+
+    running: Progress | None  # on any worker
+    last: AuditRecord | None
+
+
+class RecountEnd(NamedTuple):
+    """The result of a recount: an audit entry and, if problems were found, an event for webhooks."""
+
+    entry: AuditEntry
+    began_ms: int
+
+    def store(self, session: Any) -> None:
+        self.entry.store(session)
+        details = self.entry.details
+        if not details.get("agrees"):
+            data = {
+                "problems": details.get("problem_count"),
+                "error": details.get("error"),
+                "at": iso(self.entry.at_ms),
+            }
+            key = f"recount.failed:{self.began_ms}"
+            event_queries.record(session, "recount.failed", key, SITE, self.entry.at_ms, data)
+
+
+class Recounts:
+    """Runs recounts. Methods that take an account raise Forbidden unless it is an admin of the site. All raise
+    LedgerUnavailable. `on_change` is called when a recount begins or ends on this worker.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        runtime: Runtime,
+        workers: Workers,
+        parser: TraitParser,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._on_change = on_change
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._workers = workers
+        self.parser = parser
+        self._lease = WorkLease(database, clock, LEASE)
+        self._run: _Run | None = None
+
+    def run(self, progress: ReportProgress) -> RecountResult:
+        """Recount a snapshot of the whole database for the operator. `progress` is called on another thread."""
+
+        def count(session: Any) -> RecountResult:
+            connection = session.connection()
+            with progress(newest_id(connection, "visits"), "Recounting") as advance:
+                return recount(connection, advance, self.parser)
+
+        return self._database.long_read(count)
+
+    def verify(self, progress: ReportProgress) -> RecountResult:
+        """Like `run`, but also write the result to the audit log, so that the server knows about it."""
+        by, began_ms = audit.actor(OPERATOR, self._clock), self._clock.elapsed_ms()
+        result = self.run(progress)
+        details = {**result.details(), "seconds": self._seconds_since(began_ms)}
+        end = RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms)
+        try:
+            self._database.write(end.store)
+        except LedgerUnavailable as error:  # the command still gets its result
+            log.warning("recount_not_recorded cause=%r", str(error.__cause__ or error))
+        return result
+
+    def tick(self) -> None:
+        """Begin the nightly recount, unless there has been a recount since the last NIGHT. Call this every half
+        minute.
+        """
+        night_ms = self._clock.newest_ms(NIGHT)
+        with suppress(LedgerUnavailable):  # the next call tries again
+            if self._run is None and not _was_since(night_ms, self._database.read(_newest), self._clock.now_ms()):
+                self.begin(OPERATOR, night_ms)
+
+    def renew(self) -> None:
+        """Renew the lease of a running recount. If another worker has taken it, the recount ends without a result. Call
+        this every RENEW_S.
+        """
+        run = self._run
+        if run is not None:
+            with suppress(LedgerUnavailable):  # the next call tries again
+                run.is_lost = not self._lease.keep()
+
+    def close(self) -> None:
+        """Let another worker recount at once."""
+        self._lease.release()
+
+    def begin(self, account: Account, since_ms: int | None = None) -> None:
+        """Begin a recount in the background. When it ends, an audit entry is written. Does nothing while a worker is
+        recounting, or if there has been a recount since `since_ms`.
+
+        The recount ends with its worker: SIGTERM does not wait for it, because it may take hours. The audit log then
+        contains only the BEGUN entry, and `tick` on any worker starts another recount after INTERRUPTED_MS.
+        """
+        account.require_site_admin()
+        by = audit.actor(account, self._clock)
+        # A worker of the previous version has no lease.
+        if self._running() is not None or not self._lease.is_free():
+            return
+        if self._database.write(_begin, self._lease.holder(), by, since_ms):
+            self._run = _Run(Progress(by.at_ms, 0, 0))
+            self._on_change()
+            self._runtime.start_task(partial(self._recount, self._run, by))
+
+    def progress(self) -> Progress | None:
+        """The progress of this worker's recount, or None."""
+        return self._run.progress if self._run is not None else None
+
+    def state(self, account: Account) -> RecountState:
+        """The state, for admins and viewers of the site."""
+        account.require_site_viewer()
+        running, last = self._running(), self._database.read(_newest)
+        if last and last.action == BEGUN and running is None:
+            if self._lease.is_free():
+                last = self._database.read(_newest)  # it may have just ended
+            else:  # its worker has not reported yet, or Redis is unavailable
+                running = Progress(last.at_ms, 0, 0)
+        return RecountState(running, last)
+
+    def _running(self) -> Progress | None:
+        """The progress of a recount on this worker, or on one that has reported it."""
+        return self.progress() or next((worker.recount for worker in self._workers.live() if worker.recount), None)
+
+    def _recount(self, run: _Run, by: Actor) -> None:
+        try:
+            details = self._outcome(run)
+            end = RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms)
+            if not is_stored(lambda: self._database.write(_end, self._lease.worker, end)):
+                log.error("recount_not_written agrees=%s", details.get("agrees"))
+        except ClaimLost:
+            log.warning("recount_replaced")
+        finally:
+            self._run = None
+            self._on_change()
+
+    def _outcome(self, run: _Run) -> dict[str, Any]:
+        """The details of the audit entry. Raises ClaimLost."""
+        began_ms = self._clock.elapsed_ms()
+        try:
+            details = self.run(run.reported).details()
+        except ClaimLost:
+            raise
+        except KoyJaboError as error:
+            details = {"error": str(error)}
+        except Exception:
+            log.exception("recount_failed")
+            details = {"error": KoyJaboError.sentence}
+        return {**details, "rows": run.progress.rows, "seconds": self._seconds_since(began_ms)}
+
+    def _seconds_since(self, began_ms: int) -> float:
+        return round((self._clock.elapsed_ms() - began_ms) / 1000, 1)
+
+
+@dataclass(slots=True)
+class _Run:
+    """A recount on this worker."""
+
+    progress: Progress
+    is_lost: bool = False  # whether another worker has taken the lease
+
+    @contextmanager
+    def reported(self, rows: int, label: str) -> Iterator[Advance]:
+        """Count progress. Runs on a real thread."""
+        self.progress = self.progress._replace(rows=rows)
+        yield self._advance
+
+    def _advance(self, rows: int) -> None:
+        if self.is_lost:
+            raise ClaimLost
+        self.progress = self.progress._replace(done=self.progress.done + rows)
+
+
+def _newest(session: Any) -> AuditRecord | None:
+    """The latest audit entry about a recount."""
+    lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
+    return max(lines, key=lambda line: line.id, default=None)
+
+
+def _begin(session: Any, worker: str, by: Actor, since_ms: int | None) -> bool:
+    """Take the lease and write the BEGUN entry. Returns False if another recount has the lease, or if there has been a
+    recount since `since_ms`. All workers try to begin the nightly recount.
+    """
+    if not job_queries.take_lease(session, LEASE, worker, by.at_ms):
+        return False
+    if since_ms is not None and _was_since(since_ms, _newest(session), by.at_ms):
+        job_queries.release_lease(session, LEASE, worker)
+        return False
+    by.entry(BEGUN, LEDGER).store(session)
+    return True
+
+
+def _end(session: Any, worker: str, end: RecountEnd) -> None:
+    """Store the result and release the lease. Does nothing if an earlier attempt that timed out has succeeded, or if
+    another worker has taken over.
+    """
+    if job_queries.keep(session, LEASE, worker, end.entry.at_ms):
+        end.store(session)
+        job_queries.release_lease(session, LEASE, worker)
+
+
+def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
+    """Whether the entry is from that time or later. An interrupted or failed recount counts only for INTERRUPTED_MS. An
+    entry from the future is ignored, because a clock must have been wrong.
+    """
+    if last is None or not at_ms <= last.at_ms <= now_ms + CLOCKS_DIFFER_MS:
+        return False
+    has_result = last.action == ENDED and "error" not in last.details
+    return has_result or now_ms - last.at_ms < INTERRUPTED_MS
+
+
+class Repaired(NamedTuple):
+    """The problems that were repaired and those that are left, one sentence each."""
+
+    repaired: list[str]
+    left: list[str]
+
+
+def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repaired:
+    """Recount. If there are problems, repair them and recount again, in one transaction that makes writers wait. If a
+    total falls, a new epoch begins, so that pages accept it. Raises LedgerUnavailable and UnusableDatabase.
+    """
+    with engine.translated_errors():
+        if not recounts.verify(progress).problems:
+            return Repaired([], [])
+        with exclusive_transaction() as connection:
+            with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
+                before = recount_queries.repair(connection, clock, advance, recounts.parser, REASON)
+                result = recount(connection, advance, recounts.parser)
+            by = audit.actor(OPERATOR, clock)
+            left = result.problems
+            repaired = [problem for problem in before if problem not in left]
+            if repaired:
+                details = {"problems": repaired[:MOST_SHOWN], "problem_count": len(repaired), "left": len(left)}
+                by.entry("ledger.repair", LEDGER, **details).store(connection)
+                by.entry(ENDED, LEDGER, **result.details(), seconds=0.0).store(connection)
+        return Repaired(repaired, left)

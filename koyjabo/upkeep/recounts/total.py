@@ -1,0 +1,88 @@
+"""Sets the total by hand, to continue an older counter. This creates the only permitted gap between visit numbers."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, NamedTuple
+
+from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import SITE
+from koyjabo.base.settings.checks import LARGEST_TOTAL
+from koyjabo.integrations.webhooks import event_queries
+from koyjabo.people.audit import log
+from koyjabo.people.audit.log import CHANGES, Subject
+from koyjabo.upkeep.recounts.total_queries import Totals, adjust_total, read_count
+
+TOTAL = Subject("total", "site", "")
+TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
+
+CHANGES["total.set"] = N_("Total changed")
+
+
+class Preview(NamedTuple):
+    """What a change to the total would do. `version` changes only when the total is set, not when visits
+    are counted.
+    """
+
+    totals: Totals
+    version: str
+
+
+class TotalAdjuster:
+    """Changes the total, for admins of the site and OPERATOR. Raises Forbidden for other accounts, and
+    LedgerUnavailable.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def preview(self, account: Account, total: int, new_epoch: bool = False) -> Preview:
+        """Return what `set_total` would do now, without changing anything. Raises the same errors."""
+        account.require_site_admin()
+        _require_in_range(total)
+        count = self._database.read(read_count)
+        _require_new_epoch(Totals(count.total, total), new_epoch)
+        return Preview(Totals(count.total, total), f"{count.epoch} {count.total - count.visits}")
+
+    def set_total(self, account: Account, total: int, reason: str, new_epoch: bool = False) -> Totals:
+        """Set the total, so that the next visit number is `total` + 1. `reason` is stored. Raises InvalidInput.
+
+        A lower total needs `new_epoch`, because open pages ignore totals that fall within an epoch. Without it, raises
+        TotalWouldFall.
+        """
+        account.require_site_admin()
+        _require_in_range(total)
+        by = log.actor(account, self._clock)
+        return self._database.write(
+            _set_total,
+            *(total, new_epoch, by.at_ms, reason),
+            audit=lambda totals: by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason),
+        )
+
+
+def _set_total(session: Any, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:
+    totals = adjust_total(session, total, new_epoch, now_ms, reason)
+    _require_new_epoch(totals, new_epoch)
+    data = {"from": totals.before, "to": totals.after, "new_epoch": new_epoch, "at": iso(now_ms)}
+    event_queries.record(session, "total.set", f"total.set:{uuid.uuid4()}", SITE, now_ms, data)
+    return totals
+
+
+def _require_in_range(total: int) -> None:
+    """Check the range. Raises InvalidInput."""
+    if not 0 <= total <= LARGEST_TOTAL:
+        raise InvalidInput(details={"total": TOTAL_RANGE})
+
+
+def _require_new_epoch(totals: Totals, new_epoch: bool) -> None:
+    """Raise TotalWouldFall if the total would fall without a new epoch."""
+    if totals.after < totals.before and not new_epoch:
+        raise TotalWouldFall(
+            f"The total is {totals.before:,}, and open pages would ignore a lower total ({totals.after:,}). "
+            "Start a new count, which they accept (on the command line: --new-epoch)."
+        )

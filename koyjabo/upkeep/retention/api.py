@@ -1,0 +1,29 @@
+"""POST /api/visitor/forget: erase a visitor."""
+
+from __future__ import annotations
+
+from flask import request
+
+from koyjabo.counting.schemas.requests import REFUSALS, ForgetBody
+from koyjabo.counting.services import CountingServices
+from koyjabo.upkeep.retention.erasure import Erasure
+from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import current
+from koyjabo.web.limits import limits
+from koyjabo.web.openapi.describe import describe
+
+
+@bp.post("/visitor/forget")
+@describe(
+    "Erase a visitor; the totals stay the same",
+    {204: None, **REFUSALS, 503: "not erased, or not completely; repeat the request, see Retry-After"},
+    body=ForgetBody,
+)
+def forget() -> tuple[str, int]:
+    """Erase a visitor, including their anonymous visits from today. Returns 204 even if the id is unknown. Anyone who
+    knows the id can erase the visitor.
+    """
+    limits.count_address("erasures")
+    visitor_id, services = ForgetBody.of(request).visitorId, current()
+    services[Erasure].forget_oneself(visitor_id, *services[CountingServices].anonymity.names(visitor_id))
+    return "", 204

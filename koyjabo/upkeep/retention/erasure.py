@@ -1,0 +1,164 @@
+"""Erases all data of a visitor, without changing any total."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
+
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable, NotYetForgotten, UnknownVisitor
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import OPERATOR, Account
+from koyjabo.base.core.runtime import Advance, Runtime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.throttle import Throttle
+from koyjabo.base.jobs.running_jobs import ERASURE, RunningJobs
+from koyjabo.base.models import SITE, Scope
+from koyjabo.people.audit import log
+from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.queries import AuditEntry
+from koyjabo.reports.log import row_queries
+from koyjabo.reports.log.trait_parser import TraitParser
+from koyjabo.reports.services import ReportServices
+from koyjabo.upkeep.retention import erasure_queries
+from koyjabo.upkeep.retention.erasure_queries import Renamed
+
+logger = logging.getLogger(__name__)
+
+VISITOR = Subject("visitor", "", "")
+"""Subject of the audit entry, which must not identify the erased visitor."""
+
+CHANGES["visitor.forget"] = N_("Visitor data erased")
+
+PATIENCE_S = 5.0
+"""Time limit of one request, s. A visitor with a few visits a day over years is erased within milliseconds."""
+
+
+class Erasure:
+    """Erases visitors. After the commit, `on_forgotten` is called with the visitor_id and the scopes of their visits;
+    `drain` waits until the other workers have been notified.
+
+    Erasing a visitor with a million visits takes minutes. If it is interrupted, visits renamed so far stay renamed, and
+    the next call continues. All methods raise LedgerUnavailable.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        runtime: Runtime,
+        jobs: RunningJobs,
+        parser: TraitParser,
+        on_forgotten: Callable[[str, Collection[Scope]], object],
+        drain: Callable[[], None],
+    ) -> None:
+        self._on_forgotten = on_forgotten
+        self._drain = drain
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._jobs = jobs
+        self._read = row_queries.visits(parser)
+
+    def count(self, visitor_id: str) -> int:
+        """Number of the visitor's stored visits."""
+        return self._database.report(erasure_queries.count_visits, visitor_id)
+
+    def forget_oneself(self, *visitor_ids: str) -> None:
+        """Erase a visitor, with all their ids, at their own request. Knowing an id is sufficient proof. Does not reveal
+        whether the ids existed. Raises NotYetForgotten after PATIENCE_S; repeat the call to continue.
+        """
+        by = Actor("", "", "", self._clock.now_ms())  # no location: the log must not identify the visitor
+        began = time.monotonic()
+
+        def advance(visits: int) -> None:
+            if time.monotonic() - began > PATIENCE_S:
+                raise NotYetForgotten
+
+        for visitor_id in visitor_ids:
+            with suppress(UnknownVisitor):
+                self._forget(by, visitor_id, advance)
+
+    def forget(self, visitor_id: str, advance: Advance = lambda visits: None, other_ids: Collection[str] = ()) -> None:
+        """Erase a visitor, with all their ids, for the operator, without a time limit. `advance` is called with the
+        number of visits erased since the last call. Raises UnknownVisitor if no id is known.
+        """
+        by, is_known = log.actor(OPERATOR, self._clock), False
+        for any_id in (visitor_id, *other_ids):
+            with suppress(UnknownVisitor):
+                advance(self._forget(by, any_id, advance))
+                is_known = True
+        if not is_known:
+            raise UnknownVisitor
+        self._drain()  # because the program ends right afterwards
+
+    def begin(self, account: Account, visitor_id: str, other_ids: Collection[str] = ()) -> None:
+        """Erase a visitor, with all their ids, in the background. This worker's running jobs show the progress. For
+        site admins; raises Forbidden for other accounts, and UnknownVisitor if no id is known. If the worker exits
+        before the work is finished, call this again.
+        """
+        account.require_site_admin()
+        known_ids = [known_id for known_id in (visitor_id, *other_ids) if self.is_known(known_id)]
+        if not known_ids:
+            raise UnknownVisitor
+        by = log.actor(account, self._clock)
+        self._runtime.start_task(partial(self._work, by, known_ids))
+
+    def is_known(self, visitor_id: str) -> bool:
+        return SITE in self._database.report(erasure_queries.scopes_of, visitor_id)
+
+    def _work(self, by: Actor, visitor_ids: list[str]) -> None:
+        try:
+            with self._jobs.reported(ERASURE)(sum(map(self.count, visitor_ids)), "") as advance:
+                for visitor_id in visitor_ids:
+                    with suppress(UnknownVisitor):  # another request has erased the visitor in the meantime
+                        advance(self._forget(by, visitor_id, advance))
+        except (LedgerUnavailable, NotYetForgotten) as error:
+            logger.warning("erasure_interrupted cause=%r", str(error.__cause__ or error))
+        except Exception:
+            logger.exception("erasure_failed")
+
+    def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:
+        """Erase one id. Returns the number of visits in the last batch, without reporting it to `advance`, because
+        `advance` may raise an error and `on_forgotten` must still be called after the commit.
+        """
+        scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
+        throttle = Throttle(self._database)
+        if SITE not in scopes:
+            while throttle.do(erasure_queries.rename_events, visitor_id):
+                advance(0)
+            raise UnknownVisitor
+
+        def entry(piece: Renamed) -> AuditEntry | None:
+            return None if piece.has_more else by.entry("visitor.forget", VISITOR)
+
+        while (piece := throttle.do(erasure_queries.erase, self._read, visitor_id, scopes, audit=entry)).has_more:
+            scopes |= piece.scopes
+            advance(piece.visits)
+            scopes |= self._rename_visits(throttle, visitor_id, advance)
+        self._on_forgotten(visitor_id, scopes | piece.scopes)
+        return piece.visits
+
+    def _rename_visits(self, throttle: Throttle, visitor_id: str, advance: Advance) -> frozenset[Scope]:
+        """Rename all current visits of the visitor. Returns their scopes."""
+        scopes: frozenset[Scope] = frozenset()
+        has_more = True
+        while has_more:
+            piece = throttle.do(erasure_queries.rename_visits, self._read, visitor_id)
+            scopes |= piece.scopes
+            has_more = piece.has_more
+            advance(piece.visits)
+        return scopes
+
+
+def build(base: Base) -> Erasure:
+    def forgotten(visitor_id: str, scopes: Collection[Scope]) -> None:
+        base.signals.visitor_forgotten.send(visitor_id, scopes=scopes)
+
+    jobs = base.services[RunningJobs]
+    parser = base.services[ReportServices].parser
+    return Erasure(base.database, base.clock, base.runtime, jobs, parser, forgotten, base.cluster.drain)

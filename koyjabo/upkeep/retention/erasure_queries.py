@@ -1,0 +1,190 @@
+"""Erases visitors: all their rows get a random name that no visitor can have. Afterwards, no row leads to the visitor,
+and all sums are unchanged.
+
+A visitor with very many visits has two names until the last visit is renamed. Until then, both names are listed as
+visitors with the same first visit. To count them once, `forgotten_visitors` is lowered by one for each second name.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, func, select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.base.core.identity import DELETED
+from koyjabo.base.core.urls import origin_of
+from koyjabo.base.database.json_rows import insert_sums
+from koyjabo.base.models import SITE, Counter, ForgottenVisitors, Scope, Visit
+from koyjabo.base.models.ledger import LOST
+from koyjabo.base.network import campaigns, user_agents
+from koyjabo.counting.daily_people import visitor
+from koyjabo.counting.evidence import queries as attendance_queries
+from koyjabo.reports.events import event_queries
+from koyjabo.reports.log import block_queries
+from koyjabo.reports.log.row_queries import VISITS, ReadRows
+from koyjabo.reports.rolled_up import roll_up_queries
+from koyjabo.upkeep.retention.retention_queries import fold_of_visitor
+
+RENAMED = "~"
+"""The first character of names that no visitor can have (specification: Register a visit)."""
+
+FIRST_VISIT = text("SELECT first_visit FROM visitors WHERE scope = 'site' AND visitor_id = :visitor_id")
+LIST_NAME = text("""
+INSERT INTO visitors (scope, visitor_id, first_visit, user_id)
+SELECT scope, :name, first_visit, CASE WHEN user_id IS NOT NULL THEN :name END FROM visitors
+WHERE scope IN :scopes AND visitor_id = :visitor_id ON CONFLICT DO NOTHING RETURNING scope
+""").bindparams(bindparam("scopes", expanding=True))
+REMOVE_VISITOR = text("DELETE FROM visitors WHERE scope IN :scopes AND visitor_id = :visitor_id RETURNING scope")
+REMOVE_VISITOR = REMOVE_VISITOR.bindparams(bindparam("scopes", expanding=True))
+COUNT_FORGOTTEN = text(insert_sums(ForgottenVisitors, "(:scope, :by)"))
+REMOVE_ZEROS = text("DELETE FROM forgotten_visitors WHERE visitors = 0")
+
+REDUCED: dict[str, Callable[[str | None], str | None]] = {
+    "referrer": origin_of,
+    "campaign": campaigns.of_forgotten,
+    "user_agent": lambda sent: user_agents.reduced(sent or "") or None,
+    "user_id": lambda user_id: DELETED if user_id else None,
+}
+"""Functions that reduce columns that are neither kept nor cleared (`base.models.ledger`)."""
+
+REPLACED = ("visitor_id", "visit_id", *REDUCED)
+CHANGES = ", ".join([*(f"{name} = :{name}" for name in REPLACED), *(f"{name} = NULL" for name in LOST)])
+RENAME_VISIT = text(f"UPDATE visits SET {CHANGES} WHERE id = :id")
+COLUMNS = (Visit.id, Visit.scope, *(getattr(Visit, name) for name in REDUCED))
+# The index on `visitors` begins with the scope, so this takes one look-up per scope that ever had visits.
+SCOPES = text("""
+WITH RECURSIVE s(scope) AS (
+    SELECT min(scope) FROM daily_visits
+    UNION ALL SELECT (SELECT min(d.scope) FROM daily_visits d WHERE d.scope > s.scope) FROM s WHERE s.scope IS NOT NULL
+)
+SELECT w.scope FROM s JOIN visitors w ON w.scope = s.scope AND w.visitor_id = :visitor_id
+""")
+RENAME_PERSON = text("UPDATE people SET person = :new_name WHERE scope = :scope AND person = :person")
+LEAVE_LOGINS = text("UPDATE pending_steps SET visitor_id = NULL WHERE visitor_id = :visitor_id")
+RENAME_CONVERSION = text(
+    "UPDATE conversions SET visitor_id = :new_name WHERE scope = :scope AND visitor_id = :visitor_id"
+)
+
+
+class Renamed(NamedTuple):
+    """The number of renamed visits, their scopes, and whether there may be more rows."""
+
+    visits: int
+    scopes: frozenset[Scope]
+    has_more: bool
+    name: str
+
+
+def scopes_of(session: Session, visitor_id: str) -> frozenset[Scope]:
+    """The scopes that the visitor has ever visited, including deleted communities."""
+    return frozenset(map(Scope, session.scalars(SCOPES, {"visitor_id": visitor_id})))
+
+
+def count_visits(session: Session, visitor_id: str) -> int:
+    return session.scalar(select(func.count()).where(Visit.visitor_id == visitor_id)) or 0
+
+
+def rename_visits(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
+    """Rename the next `size` visits of the visitor. `read` reads visits for their blocks."""
+    roll_up_queries.lock(session)
+    return rename(session, read, visitor_id, size)
+
+
+def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[Scope], size: int) -> Renamed:
+    """Rename up to `size` remaining visits. If none are left, erase the visitor from `scopes` and from the scopes of
+    these visits.
+    """
+    roll_up_queries.lock(session)
+    _lock_counters(session, {SITE})  # so that no visit can be registered
+    event_queries.lock(session)  # so that no event can be recorded
+    piece = rename(session, read, visitor_id, size)
+    if not piece.has_more:
+        everywhere = scopes | piece.scopes | {SITE}
+        _lock_counters(session, everywhere - {SITE})  # so that no visitor can be identified as a user
+        list_name(session, visitor_id, piece.name, everywhere)
+        remove_visitor(session, visitor_id, everywhere)
+        for scope in sorted(everywhere):
+            new_name = visitor(piece.name)
+            session.execute(RENAME_PERSON, {"scope": scope, "person": visitor(visitor_id), "new_name": new_name})
+            renamed = {"scope": scope, "visitor_id": visitor_id, "new_name": piece.name}
+            session.execute(RENAME_CONVERSION, renamed)
+        session.execute(LEAVE_LOGINS, {"visitor_id": visitor_id})
+    return piece
+
+
+def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
+    """Lock the counters in the ledger's order, to avoid deadlocks."""
+    rows = select(Counter.scope).where(Counter.scope.in_(scopes)).order_by(Counter.scope)
+    session.execute(rows.with_for_update()).all()
+
+
+def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
+    """Rename up to `size` visits of a visitor, including the first one, and as many events."""
+    attendance_queries.lock(session)  # before the blocks, like the removal of old spans, to avoid deadlocks
+    fold_of_visitor(session, visitor_id)
+    rows, name = _next(session, visitor_id, size)
+    scopes = frozenset(Scope(row.scope) for row in rows)
+    list_name(session, visitor_id, name, scopes | {SITE})
+    if rows:
+        attended = attendance_queries.remove(session, [row.id for row in rows])
+        session.execute(RENAME_VISIT, [_values(row, name) for row in rows])
+        block_queries.follow(session, VISITS, {*attended, *(row.id for row in rows if _is_reduced(row))}, read)
+    events = event_queries.rename(session, visitor_id, name, size)
+    return Renamed(len(rows), scopes, len(rows) >= size or events >= size, name)
+
+
+def rename_events(session: Session, visitor_id: str, size: int) -> bool:
+    """Rename up to `size` events of a visitor who has no visit. Returns whether there may be more."""
+    roll_up_queries.lock(session)
+    return event_queries.rename(session, visitor_id, random_name(), size) >= size
+
+
+def random_name() -> str:
+    return f"{RENAMED}{secrets.token_urlsafe(12)}"
+
+
+def list_name(session: Session, visitor_id: str, name: str, scopes: Iterable[Scope]) -> None:
+    """List the new name as a visitor, next to the old one, in scopes that do not list it yet."""
+    values = {"visitor_id": visitor_id, "name": name, "scopes": sorted(scopes)}
+    _count_forgotten(session, session.scalars(LIST_NAME, values), -1)
+
+
+def remove_visitor(session: Session, visitor_id: str, scopes: Iterable[Scope]) -> None:
+    """Remove the old name, once all visits are renamed."""
+    values = {"visitor_id": visitor_id, "scopes": sorted(scopes)}
+    _count_forgotten(session, session.scalars(REMOVE_VISITOR, values), 1)
+    session.execute(REMOVE_ZEROS)
+
+
+def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]:
+    """The visits to rename, and their new name: the name of the first visit if it is already renamed, otherwise a
+    random one. If the first visit is rolled up, the name is derived from its id, because all batches have to use the
+    same name.
+    """
+    first_id = session.scalar(FIRST_VISIT, {"visitor_id": visitor_id})
+    first = session.execute(select(*COLUMNS, Visit.visitor_id).where(Visit.id == first_id)).one_or_none()
+    theirs = select(*COLUMNS).where(Visit.visitor_id == visitor_id).order_by(Visit.visit_id).limit(size)
+    rows = list(session.execute(theirs))
+    if first is None:
+        return rows, f"{RENAMED}{first_id}" if first_id else random_name()
+    if first.visitor_id == visitor_id:
+        return [first, *(row for row in rows if row.id != first.id)][:size], random_name()
+    return rows, first.visitor_id
+
+
+def _values(row: Any, name: str) -> dict[str, Any]:
+    left = {column: reduced(getattr(row, column)) for column, reduced in REDUCED.items()}
+    return {"id": row.id, "visitor_id": name, "visit_id": f"{RENAMED}{row.id}", **left}
+
+
+def _is_reduced(row: Any) -> bool:
+    """Whether erasing changes what reports show about the visit. Reducing its user agent does not."""
+    return any(REDUCED[column](getattr(row, column)) != getattr(row, column) for column in ("referrer", "campaign"))
+
+
+def _count_forgotten(session: Session, scopes: Iterable[str], by: int) -> None:
+    for scope in sorted(scopes):
+        session.execute(COUNT_FORGOTTEN, {"scope": scope, "by": by})

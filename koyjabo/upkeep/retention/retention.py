@@ -1,0 +1,243 @@
+"""Work done once a day at a quiet hour, on one worker: rolls up visits older than RETENTION_DAYS into sums, replaces
+exact user agents after 30 days, and removes expired rows.
+
+No figure changes. A retry of a rolled-up visit counts as a new visit (specification: Register a visit).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import date
+from typing import NamedTuple
+
+from koyjabo.base.core.clock import Clock, Days, shifted
+from koyjabo.base.core.errors import StillCounting
+from koyjabo.base.core.runtime import Advance, Runtime
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.throttle import Throttle
+from koyjabo.base.jobs.claims import DailyWork
+from koyjabo.counting.queries import id_range
+from koyjabo.reports.query.ranges import MARGIN
+from koyjabo.reports.rolled_up import roll_up_queries
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.visit_log import import_queries
+from koyjabo.reports.visit_log.import_queries import ImportUnderWay
+from koyjabo.upkeep.retention import retention_queries
+from koyjabo.upkeep.retention.retention_queries import Foldable
+
+log = logging.getLogger(__name__)
+
+DAY_MS = 86_400_000
+
+WORK = "retention"
+IMPORTED, COUNTED = "visits are imported", "reports are catching up"
+"""Reasons for postponing the work."""
+
+QUIET_S = 3 * 3600 + 1800
+"""When the work begins, in seconds after local midnight: at 03:30, except on nights when the clocks change."""
+
+POLL_S = 30.0
+"""Seconds between calls to `tick`."""
+
+PREVIEW_MS = 10_000
+"""How long a preview is cached, ms."""
+
+USER_AGENT_DAYS = 30
+"""How many days a visit keeps its exact user agent (specification: Reports)."""
+
+UNCOUNTED = (
+    retention_queries.invitations,
+    retention_queries.panel_invitations,
+    retention_queries.email_links,
+    retention_queries.mails,
+    retention_queries.mail_budgets,
+    retention_queries.pending_steps,
+    retention_queries.spent_codes,
+    retention_queries.shares,
+    retention_queries.webhook_deliveries,
+    retention_queries.removed_webhooks,
+    retention_queries.webhook_events,
+)
+"""Functions whose removed rows are not counted in the result."""
+
+
+class RollUpRange(NamedTuple):
+    """A range of visits to roll up: on days before `first_kept`, with ids greater than `after`, up to `last`."""
+
+    first_kept: str
+    after: int
+    last: int
+
+
+class Pruned(NamedTuple):
+    visits: int
+    longest_ms: float  # the longest time that a transaction held the writer
+
+
+class Swept(NamedTuple):
+    """How many rows were removed."""
+
+    sessions: int
+    login_failures: int
+    audit_lines: int
+
+
+class Retention:
+    """Removes old data. All methods raise LedgerUnavailable; `prune` also raises ImportUnderWay and StillCounting. Work
+    committed before an error is kept.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, reports: ReportServices, days: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._reports = reports
+        self._days = days
+
+    def past(self, days: int | None = None) -> RollUpRange:
+        """The visits to roll up now. Today and the `days` days before it are kept; the default is RETENTION_DAYS."""
+        first_kept = self._first_kept(self._clock.today(), days)
+        began_ms = self._clock.began_s(first_kept) * 1000
+        return RollUpRange(first_kept, *self._database.report(retention_queries.ids_before, began_ms))
+
+    def foldable(self, day: str, days: int | None = None) -> Foldable:
+        """The visits that `prune` would roll up on that local day, judging by the current data. Reads only sums."""
+        return self._database.read(retention_queries.foldable, self._first_kept(day, days))
+
+    def _first_kept(self, today: str, days: int | None = None) -> str:
+        return shifted(today, -(self._days if days is None else days))
+
+    def count(self, past: RollUpRange) -> int:
+        """Count these visits by reading them all."""
+        return self._database.long_read(retention_queries.count_old, *past)
+
+    def prune(self, past: RollUpRange, advance: Advance = lambda visits: None) -> Pruned:
+        """Roll up these visits and remove their days' events, day by day, in transactions of a few milliseconds with
+        pauses in between. A day's sums are stored before its visits are rolled up. `advance` is called with the
+        number of visits rolled up since the last call; if it raises an error, the work is aborted.
+        """
+        self._reports.storing.catch_up(lambda visits: advance(0))
+        throttle, visits = Throttle(self._database), 0
+        while self._database.report(roll_up_queries.has_old, self._clock):
+            throttle.do(roll_up_queries.clear_old, self._clock)
+            advance(0)
+        for day in self._database.report(roll_up_queries.days, past.first_kept):
+            visits += self._fold(throttle, day, advance)
+        return Pruned(visits, round(1000 * throttle.longest_s, 1))
+
+    def _fold(self, throttle: Throttle, day: str, advance: Advance) -> int:
+        """Roll up a day. Returns the number of visits."""
+        read = self._reports.reports.day_sums
+        while not self._database.write(retention_queries.begin_folding, sums := read(day)):
+            pass  # rows have changed since the sums were computed
+        that, visits = date.fromisoformat(day), 0
+        times_ms = self._clock.range_ms(Days(that - MARGIN, that + MARGIN))
+        after, last = self._database.report(id_range, *times_ms)
+        after, last = self._database.report(roll_up_queries.ids, day, after, min(last, sums.seen.visits))
+        while after < last:
+            piece = throttle.do(retention_queries.fold_old, day, after, last)
+            visits, after = visits + piece.folded, piece.reached
+            advance(piece.folded)
+        while throttle.do(roll_up_queries.remove_events, day, sums.seen.events):
+            advance(0)
+        return visits
+
+    def reduce_user_agents(self, advance: Advance = lambda ids: None) -> None:
+        """Replace the user agents of visits older than USER_AGENT_DAYS with the values that reports use."""
+        before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
+        after, last = self._database.report(retention_queries.user_agents_to_read, before_ms)
+        throttle, piece = Throttle(self._database), retention_queries.UserAgents(after, True)
+        while piece.reached < last:
+            reached = piece.reached
+            piece = throttle.do(retention_queries.replace_user_agents, before_ms, piece, last)
+            advance(piece.reached - reached)
+
+    def sweep(self, advance: Advance = lambda rows: None) -> Swept:
+        """Remove expired sessions, failed logins and other expired rows, and old audit log entries."""
+        now_ms = self._clock.now_ms()
+        for remove in UNCOUNTED:
+            self._sweep(remove, now_ms, advance)
+        return Swept(
+            self._sweep(retention_queries.sessions, now_ms, advance),
+            self._sweep(retention_queries.login_failures, now_ms, advance),
+            self._sweep(retention_queries.audit_lines, now_ms - self._days * DAY_MS, advance),
+        )
+
+    def _sweep(self, remove: Callable[..., int], before_ms: int, advance: Advance) -> int:
+        throttle, removed = Throttle(self._database), 0
+        while done := throttle.do(remove, before_ms):
+            removed += done
+            advance(done)
+        return removed
+
+
+class Nightly:
+    """Runs the daily work. Call `tick` every POLL_S."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, retention: Retention) -> None:
+        self._database = database
+        self._clock = clock
+        self._retention = retention
+        self._work = DailyWork(database, clock, runtime, WORK, "nightly_work")
+        self._postponed_for = ""
+        self._preview: tuple[int, Foldable] | None = None  # when it was read, and the result
+
+    def tick(self) -> None:
+        """If the work is due, start it in a task, unless another worker has claimed it or visits are being imported."""
+        self._work.begin(self._day(), self._do, self._is_possible)
+
+    def forget(self) -> None:
+        """Make the next `tick` check in the database whether the day's work is done."""
+        self._work.forget()
+
+    def preview(self) -> Foldable:
+        """The visits that the next run will roll up, unless more visits are imported for these days. At most PREVIEW_MS
+        old. Raises LedgerUnavailable.
+        """
+        now_ms = self._clock.elapsed_ms()
+        if self._preview is None or now_ms - self._preview[0] >= PREVIEW_MS:
+            self._preview = now_ms, self._retention.foldable(self._next_day())
+        return self._preview[1]
+
+    def _next_day(self) -> str:
+        """The local day of the next run: today until today's run is done."""
+        today = self._clock.today()
+        is_done = self._day() == today and self._work.is_done(today)
+        return shifted(today, 1) if is_done else today
+
+    def _day(self) -> str:
+        """The latest day whose quiet hour has begun."""
+        today = self._clock.today()
+        has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(today) + QUIET_S)
+        return today if has_come else shifted(today, -1)
+
+    def _is_possible(self, day: str) -> bool:
+        if self._database.read(import_queries.is_going_on):
+            self._postpone(day, IMPORTED)
+            return False
+        return True
+
+    def _postpone(self, day: str, cause: str) -> None:
+        """Log once a day that the work is postponed, so that an import that never ends is noticed."""
+        if self._postponed_for != day:
+            self._postponed_for = day
+            log.warning("nightly_work_put_off day=%s cause=%r", day, cause)
+
+    def _do(self, day: str, renew: Advance) -> Callable[[], None] | None:
+        began_ms = self._clock.elapsed_ms()
+        try:
+            pruned = self._retention.prune(self._retention.past(), renew)
+        except (ImportUnderWay, StillCounting) as error:
+            self._postpone(day, IMPORTED if isinstance(error, ImportUnderWay) else COUNTED)
+            return None
+        self._retention.reduce_user_agents(renew)
+        swept = self._retention.sweep(renew)
+
+        def at_end() -> None:
+            self._preview = None
+            log.info(
+                "nightly_work_done day=%s visits=%d longest_ms=%s sessions=%d logins=%d audit_lines=%d seconds=%.1f",
+                *(day, *pruned, *swept, (self._clock.elapsed_ms() - began_ms) / 1000),
+            )
+
+        return at_end

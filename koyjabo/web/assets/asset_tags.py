@@ -1,0 +1,74 @@
+"""Template functions that write the URLs and tags of static files."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, after_this_request, g
+from markupsafe import Markup
+
+from koyjabo.web.assets.static_files import assets
+from koyjabo.web.http.response_headers import POLICY, policy_with_style
+
+SCRIPT = Markup('<script type="module" src="{}"></script>')
+PRELOAD = Markup('<link rel="modulepreload" href="{}">')
+STYLE = Markup('<link rel="stylesheet" href="{}">')
+INLINE_STYLE = Markup("<style>{}</style>")
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(asset=asset, has_asset=has_asset, stylesheet=stylesheet)
+    app.jinja_env.globals.update(inline_stylesheet=inline_stylesheet, module=module, bundle=bundle, bundled=bundled)
+
+
+def asset(name: str) -> str:
+    """A file's URL for our own pages. All functions here raise LookupError if there is no such file."""
+    return assets().address(name)
+
+
+def has_asset(name: str) -> bool:
+    return name in assets().names
+
+
+def stylesheet(name: str) -> Markup:
+    return STYLE.format(asset(name))
+
+
+def inline_stylesheet(name: str) -> Markup:
+    """The stylesheet as an inline style, whose hash goes into the page's Content-Security-Policy. The page is then
+    painted without a second request, which takes half a second on slow 3G. In return, every response contains the
+    stylesheet.
+    """
+    style = assets().inline.get(name)
+    if style is None:
+        return stylesheet(name)
+
+    @after_this_request
+    def allow(response: Response) -> Response:
+        response.headers[POLICY] = policy_with_style(style["digest"])
+        return response
+
+    return INLINE_STYLE.format(Markup(style["text"]))
+
+
+def module(name: str) -> Markup:
+    """The tags for a script and its imports, so that browsers request all of them at once. A page with several scripts
+    lists each import once. Empty for scripts in the page's bundle.
+    """
+    if name in assets().bundled.get(g.get("bundle", ""), ()):
+        return Markup()
+    named: set[str] = g.setdefault("preloaded_modules", set())
+    more = [import_ for import_ in assets().preloads.get(name, ()) if import_ not in named]
+    named.update(more)
+    return Markup().join([*(PRELOAD.format(asset(extra)) for extra in more), SCRIPT.format(asset(name))])
+
+
+def bundle(name: str) -> Markup:
+    """The tag that makes a page request all its scripts early, as one file: `name`, which imports them. Call this
+    before `module`. `base.html` writes the script's own tag with `bundled`.
+    """
+    g.bundle = name
+    return PRELOAD.format(asset(name))
+
+
+def bundled() -> Markup:
+    """The tag for the page's bundle. It must come after the classic scripts that the bundle uses."""
+    return SCRIPT.format(asset(g.bundle)) if "bundle" in g else Markup()

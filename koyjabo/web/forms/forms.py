@@ -1,0 +1,110 @@
+"""Forms: validated by the API's models, and shown again with errors. Also repeats the current form's fields after a
+question or a refusal.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from flask import request
+from flask_babel import lazy_gettext as _
+from pydantic import ValidationError
+
+from koyjabo.web.login.page_login import CSRF_FIELD
+from koyjabo.web.schemas.bodies import Body, sentence
+
+Checked = TypeVar("Checked", bound=Body)
+
+HIDDEN, LONG, PASSWORD = "hidden", "long", "password"
+
+SECRETS = {
+    "password": _("Password"),
+    "current_password": _("Current password"),
+    "new_password": _("New password"),
+    "code": _("Code"),
+}
+"""Labels of fields that are never refilled, so users have to retype them."""
+
+TEXTS = {
+    "email": (_("Email"), "email"),
+    "confirmation": (_("Email"), "email"),
+    "name": (_("Name"), "text"),
+    "description": (_("Description"), LONG),
+    "total": (_("Total"), "text"),
+    "visitor_id": (_("Visitor ID"), "text"),
+    "reason": (_("Reason"), "text"),
+    "first_day": (_("From"), "date"),
+    "last_day": (_("To"), "date"),
+    "day": (_("Day"), "date"),
+    "text": (_("Text"), "text"),
+    "place": (_("Location"), "text"),
+    "until": (_("Valid until"), "date"),
+    "url": (_("Address"), "url"),
+    "community": (_("Community"), "text"),
+}
+"""Labels and kinds of text fields, by name. All other fields are choices and tokens, which are repeated unchanged."""
+
+
+class Form(Generic[Checked]):
+    """A form for one body. `values` and `errors` are by field. `flags` names the check boxes, because browsers only
+    send checked ones. `lists` names fields that may have several values.
+    """
+
+    def __init__(
+        self,
+        body: type[Checked],
+        values: dict[str, Any] | None = None,
+        flags: tuple[str, ...] = (),
+        lists: tuple[str, ...] = (),
+    ) -> None:
+        self.values: dict[str, Any] = values or {}
+        self.errors: dict[str, str] = {}
+        self._rules = body
+        self._flags = flags
+        self._lists = lists
+
+    def read(self) -> Checked | None:
+        """The validated body of the current request; None if it is invalid, with the reasons in `errors`."""
+        self.values = {name: value for name, value in request.form.items() if name in self._rules.model_fields}
+        self.values.update({flag: flag in request.form for flag in self._flags})
+        self.values.update({name: request.form.getlist(name) for name in self._lists})
+        try:
+            return self._rules.model_validate(self.values)
+        except ValidationError as error:
+            self.errors = {str(problem["loc"][0]): sentence(problem) for problem in error.errors()}
+            return None
+
+
+class SentField(NamedTuple):
+    name: str
+    value: str  # "" for a secret
+    label: str = ""
+    kind: str = HIDDEN  # LONG, or the type of an <input>
+
+
+class SentForm(NamedTuple):
+    """A form to repeat: the argument of the macro `forms.sent_again`."""
+
+    fields: list[SentField]
+    form: Form[Body]
+
+
+def sent_form(without: tuple[str, ...] = (), is_editable: bool = False) -> SentForm:
+    """The form of the current request, except the fields in `without`. With `is_editable`, users can change
+    its texts.
+    """
+    fields = [
+        _field(name, value, is_editable)
+        for name, value in request.form.items(multi=True)
+        if name != CSRF_FIELD and name not in without
+    ]
+    return SentForm(fields, Form(Body, {field.name: field.value for field in fields}))
+
+
+def _field(name: str, value: str, is_editable: bool) -> SentField:
+    if name in SECRETS:
+        return SentField(name, "", str(SECRETS[name]), PASSWORD)
+    if name in TEXTS and is_editable:
+        label, kind = TEXTS[name]
+        return SentField(name, value, str(label), kind)
+    return SentField(name, value)

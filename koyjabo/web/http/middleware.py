@@ -1,0 +1,173 @@
+"""WSGI middleware and settings for all requests, and the request log with LOG_LEVEL=DEBUG."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable
+from typing import IO, Any, cast
+from urllib.parse import quote
+from wsgiref.types import WSGIApplication
+
+import flask
+from flask import Flask, Response, request
+from flask.sessions import NullSession, SessionInterface
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+from werkzeug.routing import UnicodeConverter
+
+from koyjabo.base.network import client_address
+from koyjabo.base.network.client_address import customer
+from koyjabo.web.http.proxy_hops import PEER
+from koyjabo.web.schemas.bodies import largest_at, largest_file_at
+
+log = logging.getLogger("koyjabo.requests")
+
+MOST_FIELDS = 20
+"""Maximum number of fields in a form with a file."""
+
+LARGEST_FIELDS = 256 * 1024
+"""Maximum size of the form's other fields, bytes. Includes the 64 KB that Werkzeug reads at once."""
+
+NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
+
+DELIMITERS = {"%23": "#", "%25": "%", "%2F": "/", "%3F": "?"}
+"""What the server leaves escaped in a path, which is therefore still a valid link."""
+
+ESCAPED = re.compile("|".join(DELIMITERS), re.IGNORECASE)
+
+
+def init_app(app: Flask) -> None:
+    app.session_interface = NoSession()
+    app.url_map.strict_slashes = False  # both spellings work, because a redirect would break preflights
+    app.url_map.merge_slashes = False
+    app.url_map.converters["default"] = Segment
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.policies["json.dumps_kwargs"] = {}  # nor in templates
+    app.request_class = RequestOfAnyBytes
+
+
+class Segment(UnicodeConverter):
+    """A segment of a path, such as an id with any characters."""
+
+    def to_python(self, value: str) -> str:
+        return ESCAPED.sub(lambda escape: DELIMITERS[escape[0].upper()], value)
+
+    def to_url(self, value: Any) -> str:
+        return quote(str(value), safe="!$&'()*+,:;=@")
+
+
+class RequestOfAnyBytes(flask.Request):
+    """A request whose query may contain any bytes. Werkzeug fails on raw bytes that are not valid UTF-8, but accepts
+    percent-encoded ones, as browsers send them.
+    """
+
+    def __init__(self, environ: dict[str, Any], *more: Any, **options: Any) -> None:
+        super().__init__(environ, *more, **options)
+        self.max_content_length = largest_at(self.path) + 1  # cuts longer bodies; `bodies` detects them
+        if largest_file_at(self.path):
+            self._cached_data = b""  # see `receive_file`
+        if not self.query_string.isascii():
+            self.query_string = NOT_ASCII.sub(lambda match: b"%%%02X" % ord(match[0]), self.query_string)
+
+    def receive_file(self, new_file: Callable[[], IO[bytes]]) -> None:
+        """Read the form at a path that takes a file. Until this is called, the form is empty, so that only permitted
+        users' files are read. Raises RequestEntityTooLarge, OSError.
+        """
+        if (self.content_length or 0) > largest_file_at(self.path):
+            raise RequestEntityTooLarge
+        parser = FormDataParser(
+            cast(Any, lambda **_: new_file()), max_form_memory_size=LARGEST_FIELDS, max_form_parts=MOST_FIELDS
+        )
+        _, form, files = parser.parse(
+            self.environ["wsgi.input"], self.mimetype, self.content_length, self.mimetype_params
+        )
+        vars(self).update(form=form, files=files)
+
+    def close(self) -> None:
+        """Drop the traceback of a 404. Its frames refer to the request, which would stay in memory until a garbage
+        collection. Every Socket.IO event has such a request, because no route matches it.
+        """
+        super().close()
+        if self.routing_exception is not None:
+            self.routing_exception.__traceback__ = self.routing_exception.__context__ = None
+
+
+def queue_fairly(app: Flask) -> None:
+    """Put requests that reach Flask into the fair queue, so that a client with many connections only delays itself.
+    Call this before wrapping Flask in other layers. The fast path is too cheap to need it.
+    """
+    layer = app.wsgi_app
+
+    def queued(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        await_slot = environ.get("koyjabo.await_slot")  # None under another WSGI server
+        if await_slot and not await_slot(environ, customer(client_address.limit_key(environ))):
+            start_response("503 Service Unavailable", [])  # the client has disconnected
+            return []
+        return layer(environ, start_response)
+
+    app.wsgi_app = queued  # type: ignore[method-assign]
+
+
+def trust_proxies(app: Flask, hops: int) -> None:
+    """Believe `hops` proxies, and nothing that was sent to them. Must be the outermost middleware."""
+    if hops:
+        app.wsgi_app = _behind(app.wsgi_app, hops)  # type: ignore[method-assign, assignment]
+
+
+def _behind(app: WSGIApplication, hops: int) -> WSGIApplication:
+    def behind(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ[PEER] = environ.get("REMOTE_ADDR") or ""
+        environ.update(client_address.behind(environ, hops))
+        return app(environ, start_response)
+
+    return behind
+
+
+def trust_this_machine(app: Flask) -> None:
+    """In development, accept one hop of X-Forwarded-For from clients on this machine, such as a development server in
+    front of this one, or the demo (`make demo`).
+    """
+    layer, fixed = app.wsgi_app, _behind(app.wsgi_app, 1)
+
+    def trusting(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        is_local = client_address.is_loopback(environ.get("REMOTE_ADDR") or "")
+        return (fixed if is_local else layer)(environ, start_response)
+
+    app.wsgi_app = trusting  # type: ignore[method-assign]
+
+
+def exempt_this_machine(app: Flask) -> None:
+    """In development, exempt direct requests from this machine from limits: tests, benchmarks, the command line."""
+    layer = app.wsgi_app
+
+    def exempting(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not client_address.is_forwarded(environ):
+            environ[client_address.NO_LIMIT] = True
+        return layer(environ, start_response)
+
+    app.wsgi_app = exempting  # type: ignore[method-assign]
+
+
+class NoSession(SessionInterface):
+    """Turns off Flask's sessions in signed cookies, which are not used here."""
+
+    def open_session(self, app: Flask, request: Any) -> NullSession:
+        return NullSession()
+
+    def save_session(self, app: Flask, session: Any, response: Any) -> None:
+        pass
+
+
+def log_requests(app: Flask) -> None:
+    """Log each request by its route. The path itself may contain personal data."""
+
+    @app.after_request
+    def log_response(response: Response) -> Response:
+        log_request(request.method, request.url_rule.rule if request.url_rule else "-", response.status_code)
+        return response
+
+
+def log_request(method: str, route: str, status: int) -> None:
+    log.debug("request method=%s route=%s status=%d", method, route, status)

@@ -1,0 +1,214 @@
+"""The language of pages: the visitor's choice, or else the browser's preference. Numbers and times follow the
+conventions of the language (specification: The web app).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal
+from babel.units import format_unit
+from flask import Flask, current_app, g, request
+from flask_babel import Babel, force_locale, gettext
+from flask_babel import gettext as _
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.i18n import DIGITS, LANGUAGES
+from koyjabo.base.network import place_names
+from koyjabo.base.network.geolocation import OTHER, UNKNOWN
+from koyjabo.base.network.user_agents import Browser
+from koyjabo.web.current import current
+from koyjabo.web.http import cookies
+
+LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
+EXTENSION = "koyjabo.zone"
+UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3), ("byte", 1))
+MONTH = {"bn": "MMMM"}
+"""Month format by language, for languages that do not abbreviate months."""
+
+
+def init_app(app: Flask, zone: ZoneInfo) -> None:
+    Babel(app, locale_selector=language)
+    app.extensions[EXTENSION] = zone
+    for filter_ in (count, percent, share, digits, translated, period, place, size, day, spent):
+        app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
+    app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, zone)
+    app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, zone, "HH:mm:ss")
+    app.jinja_env.filters["exact"] = lambda at_ms: exact(at_ms, zone)
+    app.jinja_env.filters["age"] = lambda at_ms: age(at_ms, zone, current().clock.now_ms())
+    app.jinja_env.filters["time_of_day"] = time_of_day
+    app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words, zone_name=zone.key)
+
+
+def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:
+    """A filter that Jinja applies at each rendering. Otherwise, Jinja could apply it when the template is compiled, in
+    another language.
+    """
+
+    @pass_context
+    def applied(_context: Context, *values: object, **options: object) -> object:
+        return filter_(*values, **options)
+
+    return applied
+
+
+def language() -> str:
+    """The language code of the current request."""
+    if "language" not in g:
+        g.language = chosen_language() or request.accept_languages.best_match(list(LANGUAGES)) or "en"
+    code: str = g.language
+    return code
+
+
+def chosen_language() -> str | None:
+    """The language that the visitor has chosen on a page, or None."""
+    chosen = cookies.get(LANGUAGE_COOKIE)
+    return chosen if chosen in LANGUAGES else None
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """Switch to another language for part of a page."""
+    own, g.language = language(), code
+    with force_locale(code):
+        yield
+    g.language = own
+
+
+def translated(text: object) -> str:
+    """Translate a text from a variable. Unlike `_()`, does not interpret placeholders or HTML in the text."""
+    return str(gettext(str(text)))
+
+
+def place(name: str) -> str:
+    """The location of a visit, a session or an action; "" if unknown."""
+    return translated(name) if name in (UNKNOWN, OTHER) else place_names.in_language(name, language())
+
+
+def browser_name(browser: Browser) -> str:
+    """A name such as "Chrome on Android", or only the known part."""
+    name, system = browser
+    if name and system:
+        return str(_("%(browser)s on %(system)s", browser=name, system=system))
+    return name or system or str(_("Unknown browser"))
+
+
+def place_words() -> dict[str, str]:
+    """The words that webkit/places.js needs in addition to country names (browsers know these), by English name."""
+    return {UNKNOWN: _("Unknown"), OTHER: _("Other"), **place_names.words(language())}
+
+
+def count(number: int) -> str:
+    return number_in(language(), number)
+
+
+# Babel takes 43 µs for each number, and a page of the panel has many, most of them small.
+@lru_cache(maxsize=4096)
+def number_in(language: str, number: int) -> str:
+    """Group and format a number with the digits of `language`, which may not be the page's."""
+    return format_decimal(number, locale=language).translate(DIGITS.get(language, {}))
+
+
+def percent(number: float) -> str:
+    """Format a percentage: `14.5` becomes `14.5%`."""
+    return digits(format_decimal(round(number, 2), locale=language())) + "%"
+
+
+def share(percent: float) -> str:
+    """Format a percentage with exactly one decimal, so that columns line up: `8.0%`."""
+    return digits(format_decimal(percent, "#,##0.0", locale=language())) + "%"
+
+
+def digits(text: object) -> str:
+    """Convert the digits in a text to the language's script."""
+    return str(text).translate(DIGITS.get(language(), {}))
+
+
+def moment(at_ms: int, zone: ZoneInfo) -> Markup:
+    """Date and time to the minute in `zone`, as a `<time>` element."""
+    return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, zone, "d MMM y, HH:mm"))
+
+
+def exact(at_ms: int, zone: ZoneInfo) -> str:
+    """Date and time to the second in `zone`, with the zone's name."""
+    return f"{_local(at_ms, zone, 'd MMM y, HH:mm:ss')} ({zone.key})"
+
+
+def age(at_ms: int, zone: ZoneInfo, now_ms: int) -> Markup:
+    """Date and time to the minute as a `<time>` element, which parts/ages.js turns into "12 s ago". `data-age` is the
+    age in ms, so the browser's clock does not matter. `title` has the seconds and the zone.
+    """
+    element = '<time datetime="{}" data-age="{}" title="{}">{}</time>'
+    text = _local(at_ms, zone, "d MMM y, HH:mm")
+    return Markup(element).format(iso(at_ms), now_ms - at_ms, exact(at_ms, zone), text)
+
+
+def _local(at_ms: int, zone: ZoneInfo, pattern: str) -> str:
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).replace(tzinfo=None)
+    return _time(local, pattern)
+
+
+def day(iso: str, has_weekday: bool = False) -> str:
+    """Format a day: `21 Nov 2026`, or `Sat 21 Nov 2026`. Any other text is returned unchanged."""
+    try:
+        return _time(datetime.fromisoformat(iso), "EEE d MMM y" if has_weekday else "d MMM y")
+    except ValueError:
+        return iso
+
+
+def time_of_day(local: str) -> str:
+    """Hour and minute of a local time (`2026-11-20T14:00:00+06:00`)."""
+    return digits(local[11:16])
+
+
+def duration(seconds: int) -> str:
+    """Format a duration: `42 seconds`, `5 minutes`."""
+    return digits(format_timedelta(timedelta(seconds=seconds), threshold=2, locale=language()))
+
+
+def spent(seconds: int) -> str:
+    """Format a length of time in its two largest units: `2 m 10 s`, `1 h 5 m`, `0 s`. `figures.js` does the same."""
+    units = (gettext("%(count)s h"), gettext("%(count)s m"), gettext("%(count)s s"))
+    parts = list(zip((seconds // 3600, seconds // 60 % 60, seconds % 60), units, strict=True))
+    first = 0 if seconds >= 3600 else 1 if seconds >= 60 else 2
+    shown = [parts[first], *(part for part in parts[first + 1 : first + 2] if part[0])]
+    return " ".join(words % {"count": count(number)} for number, words in shown)
+
+
+def period(iso: str, step: str, has_weekday: bool = False) -> str:
+    """Format the start of an hour (`2026-11-20T14:00:00+06:00`), a day or a week (`2026-11-20`), without the year.
+
+    `has_weekday` applies to days and hours.
+    """
+    pattern = "d MMM, HH:mm" if step == "hour" else "d MMM"
+    if has_weekday and step in ("hour", "day"):
+        pattern = f"EEE {pattern}"
+    return _time(datetime.fromisoformat(iso).replace(tzinfo=None), pattern)
+
+
+def clock_time(at_ms: int) -> str:
+    """The time in TIMEZONE (`21:52:10`), with the day unless it is today."""
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(current_app.extensions[EXTENSION]).replace(tzinfo=None)
+    pattern = "HH:mm:ss" if local.date().isoformat() == current().clock.today() else "d MMM, HH:mm:ss"
+    return _time(local, pattern)
+
+
+def size(number: int) -> str:
+    """Format a number of bytes in the largest unit that fits: `12 MB`, `3.4 GB`."""
+    unit, length = next(((unit, length) for unit, length in UNITS if number >= length), UNITS[-1])
+    if unit == "byte":
+        return digits(format_unit(number, unit, locale=language()))  # 12 bytes: the short form would be "12 byte"
+    return digits(format_unit(round(number / length, 1), unit, "short", locale=language()))
+
+
+def _time(local: datetime, pattern: str) -> str:
+    """Format a time. Bangla months are not abbreviated, because no one writes `এপ্রি`."""
+    return digits(format_datetime(local, pattern.replace("MMM", MONTH.get(language(), "MMM")), locale=language()))

@@ -1,0 +1,207 @@
+"""`GET /openapi.json`, generated from the routes and from the models that handlers `describe`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from inspect import cleandoc
+from typing import Any, get_args
+
+from apispec import APISpec
+from flask import Blueprint, Flask, Response, current_app
+from pydantic import BaseModel
+from werkzeug.routing import Rule
+
+from koyjabo.base.core.installation import VERSION
+from koyjabo.web.http import packing
+from koyjabo.web.http.responses import ErrorResponse
+from koyjabo.web.openapi.describe import File, Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
+from koyjabo.web.pages.links import ANY_SITE
+
+REF = "#/components/schemas/{model}"
+
+DESCRIPTION = """Exact visitor counts and community presence, in real time.
+
+Requests and responses are JSON in UTF-8. An error is `{"error": "what to do", "code": "…"}` with a fitting status.
+These three calls need no login:
+
+```sh
+# Register a visit
+curl -X POST SITE/api/visitor/register -H "Content-Type: application/json" \\
+  -d '{"visitorId": "visitor_1702757318000_a1b2c3d4e"}'
+
+# Current stats of the site
+curl SITE/api/stats
+
+# Stream the stats of the site
+curl SITE/api/stream
+```
+"""
+
+SECURITY = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "a token from POST /api/auth/login, or one signed by another system",
+    },
+    "key": {"type": "http", "scheme": "bearer", "description": "an API key with the scope that the call requires"},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "access_token_cookie",
+        "description": "set by POST /api/auth/login; requests that change data send csrf_access_token in X-CSRF-TOKEN. "
+        "Over HTTPS, the names of both cookies begin with __Host-",
+    },
+}
+
+OF_EVENTS = "Server-Sent Events; the `data` of each is one of these objects, as JSON"
+
+COME_BACK_LATER = {429, 503}
+RETRY_AFTER = {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer"}}}
+
+bp = Blueprint("openapi", __name__)
+
+
+@bp.get("/openapi.json")
+def openapi() -> Response:
+    """The OpenAPI 3.1 description of this API, generated from its routes."""
+    return packing.kept(_packed(current_app._get_current_object()), "application/json")  # type: ignore[attr-defined]
+
+
+@cache
+def _packed(app: Flask) -> bytes:
+    return packing.keep(app.make_response(specification(app)).get_data())
+
+
+@cache
+def specification(app: Flask) -> dict[str, Any]:
+    spec = APISpec(
+        "Koy Jabo Live",
+        VERSION,
+        "3.1.0",
+        info={"description": DESCRIPTION.replace("SITE", app.config["PUBLIC_URL"] or ANY_SITE)},
+    )
+    for name in READ_FIRST:
+        spec.tag({"name": name})
+    models: set[type[BaseModel]] = {ErrorResponse}
+    for rule in app.url_map.iter_rules():
+        operation = getattr(app.view_functions[rule.endpoint], "operation", None)
+        if operation is not None:
+            path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
+            spec.path(path, operations=_operations(app, rule, operation))
+            models.update(_models(operation))
+    for model in models:
+        schema = model.model_json_schema(ref_template=REF)
+        for name, part in {**schema.pop("$defs", {}), model.__name__: schema}.items():
+            if name not in spec.components.schemas:
+                spec.components.schema(name, part)
+    for name, scheme in SECURITY.items():
+        spec.components.security_scheme(name, scheme)
+    return spec.to_dict()
+
+
+def _models(operation: Operation) -> Iterator[type[BaseModel]]:
+    for part in (operation.body, *operation.responses.values()):
+        model = part.json if isinstance(part, TableOf) else part
+        if isinstance(model, OneOf):
+            yield model.other
+        if isinstance(model, StreamOf):
+            yield from model.models
+        model = model.model if isinstance(model, ListOf | OneOf) else model
+        if isinstance(model, type):
+            yield model
+
+
+TAGS = {
+    "/api/webhooks": "webhooks",
+    "/api/keys": "keys",
+    "/api/auth/": "accounts",
+    "/api/communities": "communities",
+    "/api/invitations": "communities",
+    "/api/reports/": "reports",
+    "/api/shares": "reports",
+    "/api/": "visits",
+    "/v.gif": "visits",
+    "/badge.": "visits",
+    "/": "operation",
+}
+"""Tags that group operations, by path prefix."""
+
+READ_FIRST = ("visits", "communities", "reports", "webhooks", "keys", "accounts", "operation")
+"""The tags, in the order people need them."""
+
+
+def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "tags": [next(tag for prefix, tag in TAGS.items() if rule.rule.startswith(prefix))],
+        "summary": operation.summary,
+        "operationId": rule.endpoint.replace(".", "_"),
+        "description": cleandoc(app.view_functions[rule.endpoint].__doc__ or ""),
+        "responses": {str(status): _response(status, response) for status, response in operation.responses.items()},
+    }
+    parameters = _parameters(rule, operation)
+    if parameters:
+        described["parameters"] = parameters
+    if operation.body is not None:
+        described["requestBody"] = {
+            "required": not operation.body.may_be_absent,
+            "content": {media: _schema(operation.body) for media in operation.body.media},
+        }
+    if operation.secured and 401 in operation.responses:
+        by_key = [{"key": [operation.scope]}] if operation.scope else []
+        described["security"] = [{"bearer": []}, *by_key, {"session": []}]
+    methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    return {method.lower(): described for method in sorted(methods)}
+
+
+def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:
+    text = {"schema": {"type": "string"}}
+    optional = (("header", operation.headers), ("query", operation.query))
+    return [
+        *({"in": "path", "name": name, "required": True, **text} for name in sorted(rule.arguments)),
+        *({"in": place, "name": name, "description": d, **text} for place, of in optional for name, d in of.items()),
+    ]
+
+
+def _response(status: int, response: ResponseSpec) -> dict[str, Any]:
+    return _body(response) | ({"headers": RETRY_AFTER} if status in COME_BACK_LATER else {})
+
+
+def _body(response: ResponseSpec) -> dict[str, Any]:
+    if response is None:
+        return {"description": "no body"}
+    if isinstance(response, Text):
+        return {"description": response.description, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    if isinstance(response, File):
+        schema = {"schema": {"type": "object"}}
+        return {"description": response.description, "content": {"application/json": schema}}
+    if isinstance(response, Image):
+        return {"description": response.description, "content": {response.media: {}}}
+    if isinstance(response, StreamOf):
+        return {"description": OF_EVENTS, "content": {"text/event-stream": {"schema": _by_type(response.models)}}}
+    if isinstance(response, ListOf):
+        array = {"schema": {"type": "array", "items": _schema(response.model)["schema"]}}
+        return {"description": f"a list of {response.model.__name__}", "content": {"application/json": array}}
+    if isinstance(response, TableOf):
+        described = _body(response.json)
+        return {**described, "content": {**described["content"], "text/csv": {"schema": {"type": "string"}}}}
+    if isinstance(response, OneOf):
+        schemas = [_schema(model)["schema"] for model in (response.model, response.other)]
+        description = f"{response.model.__name__} or {response.other.__name__}"
+        return {"description": description, "content": {"application/json": {"schema": {"anyOf": schemas}}}}
+    model = ErrorResponse if isinstance(response, str) else response
+    description = response if isinstance(response, str) else cleandoc(model.__doc__ or model.__name__)
+    return {"description": description, "content": {"application/json": _schema(model)}}
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return {"schema": {"$ref": REF.format(model=model.__name__)}}
+
+
+def _by_type(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
+    """The schema for one of several models, distinguished by their `type`."""
+    references = {get_args(model.model_fields["type"].annotation)[0]: _schema(model)["schema"] for model in models}
+    mapping = {name: reference["$ref"] for name, reference in references.items()}
+    return {"oneOf": list(references.values()), "discriminator": {"propertyName": "type", "mapping": mapping}}

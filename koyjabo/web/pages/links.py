@@ -1,0 +1,36 @@
+"""Links for people to send to each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, current_app, request, url_for
+
+from koyjabo.base.core.installation import own_command
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.web.current import current
+
+ANY_SITE = "https://koyjabo.example"
+"""Address used in samples if PUBLIC_URL is not set, because a response must not repeat the request's host (except in
+the address of its picture). webkit/samples.js replaces it with the browser's address.
+"""
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(public_url=app.config["PUBLIC_URL"], site_origin=site_origin, sample_site=sample_site)
+    app.jinja_env.globals["own_command"] = own_command
+
+
+def to(endpoint: str, **values: Any) -> str:
+    """The full URL of a page, with PUBLIC_URL or else this request's host."""
+    return (current_app.config["PUBLIC_URL"] or request.host_url.rstrip("/")) + url_for(endpoint, **values)
+
+
+def site_origin() -> str:
+    """PUBLIC_URL, or the origin of the request, for URLs that must be complete; "" if its Host is invalid."""
+    return current()[NetworkServices].origins.site(request) or ""
+
+
+def sample_site() -> str:
+    """The address in samples: PUBLIC_URL, or ANY_SITE."""
+    return current_app.config["PUBLIC_URL"] or ANY_SITE

@@ -1,0 +1,51 @@
+"""Pages for things whose secret is shown once: API keys, webhooks, share links. Each kind has one template for the
+list, the form and the secret (`webkit/management.html` has the parts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from koyjabo.base.core.errors import InvalidInput, TooManyKeys, UnknownCommunity, UrlRefused
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.schemas.bodies import Body
+
+Checked = TypeVar("Checked", bound=Body)
+Result = TypeVar("Result")
+
+FIELDS = {"expires_at": "until"}
+"""Form field names, by API name, where they differ."""
+
+OF_NO_FIELD = ""
+"""Key for errors that belong to no field."""
+
+
+def carry_out(form: Form[Checked], action: Callable[[Checked], Result]) -> Result | None:
+    """Carry out an action with the current form. Returns its result, or None if it is refused, with the reasons in
+    `form.errors`.
+    """
+    body = form.read()
+    if body is None:
+        return None
+    try:
+        return action(body)
+    except (InvalidInput, UrlRefused) as error:
+        form.errors = {FIELDS.get(name, name): reason for name, reason in error.details.items()}
+    except UnknownCommunity as error:
+        if "community" not in form.values:
+            raise
+        form.errors = {"community": str(error)}
+    except TooManyKeys as error:
+        form.errors = {OF_NO_FIELD: str(error)}
+    return None
+
+
+def status(form: Form[Checked]) -> int:
+    return 422 if form.errors else 200
+
+
+def ask(title: str, effect: str, label: str, back: str) -> None:
+    """Ask for confirmation. Raises Unconfirmed until the question is confirmed."""
+    confirm(Confirmation(title, (effect,), label, back))

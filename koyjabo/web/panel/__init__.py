@@ -1,0 +1,73 @@
+"""Code shared by the panel's pages, for admins and viewers of the site. Every page checks the permission, and every
+action also checks a CSRF token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO, TypeVar
+
+from flask import Response, current_app, request
+
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import current
+from koyjabo.web.http.responses import private
+from koyjabo.web.login import page_login
+from koyjabo.web.login.remembered_logins import RememberedLogins
+
+View = TypeVar("View", bound=Callable[..., Response])
+
+
+def for_viewers(view: View) -> View:
+    """Let viewers use a route. The route must not change anything. The services mask what viewers may not see."""
+    view.for_viewers = True  # type: ignore[attr-defined]
+    return view
+
+
+def without_database(view: View) -> View:
+    """While the database is unavailable, let people who used the panel recently use a route for viewers."""
+    view.without_database = True  # type: ignore[attr-defined]
+    return for_viewers(view)
+
+
+def with_file(new_file: Callable[[], IO[bytes]]) -> Callable[[View], View]:
+    """Let a route accept a form with a file, which is written to `new_file()`. The route's path must be in
+    `bodies.TAKES_FILE`.
+    """
+
+    def mark(view: View) -> View:
+        view.new_file = new_file  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+@bp.before_request
+def admit() -> None:
+    """Check the permission for all routes in one place, so that no page is forgotten. A route without `for_viewers` is
+    only for admins.
+    """
+    endpoint = request.endpoint or ""
+    new_file = getattr(current_app.view_functions.get(endpoint), "new_file", None)
+    try:
+        if new_file is not None and request.method == "POST":
+            page_login.receive_file(new_file)
+        account = page_login.require_panel()
+    except LedgerUnavailable:
+        # Open pages must be able to show that visits are not being saved. /readyz shows this to anyone.
+        if endpoint == "admin.state":
+            return
+        if not (hasattr(current_app.view_functions[endpoint], "without_database") and page_login.remembered()):
+            raise
+        return
+    current()[RememberedLogins].remember(page_login.require_login())
+    if not hasattr(current_app.view_functions[endpoint], "for_viewers"):
+        account.require_site_admin()
+
+
+@bp.after_request
+def forbid_caching(response: Response) -> Response:
+    """Keep pages out of the browser's cache, because another person may use it next."""
+    response.headers["Cache-Control"] = "no-store"
+    return private(response)

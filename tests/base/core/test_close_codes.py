@@ -1,0 +1,24 @@
+"""Clients know the server's close codes (`koyjabo.base.core.socket_errors`)."""
+
+from __future__ import annotations
+
+import re
+
+from support.programs.processes import ROOT
+
+from koyjabo.base.core import socket_errors
+
+REFUSALS = {
+    value for name, value in vars(socket_errors).items() if name.isupper() and isinstance(value, int) and value >= 4000
+}
+
+
+def test_react_package_knows_every_code_of_a_refusal():
+    source = (ROOT / "clients/react/src/endings.ts").read_text()
+    known = {int(code) for code in re.findall(r"\b4\d{3}\b", source)}
+    assert known == REFUSALS
+
+
+def test_page_of_a_community_knows_the_code_of_a_lost_permission():
+    source = (ROOT / "koyjabo/static/communities/inside.js").read_text()
+    assert f"const FORBIDDEN = {socket_errors.FORBIDDEN};" in source

@@ -1,0 +1,122 @@
+"""How addresses are stored and shown (RFC 3986, RFC 3492)."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from support.corpora import addresses
+from support.runs.fuzz_effort import effort
+
+from koyjabo.base.core.urls import ascii_host, normal, page_path, referrer_path, shown, shown_host, spellings
+
+BUS = "/%E0%A6%AC%E0%A6%BE%E0%A6%B8"
+
+
+def test_spellings_of_a_path_are_one_page():
+    expected = {
+        BUS: [BUS, BUS.lower(), "/বাস", "/%e0%A6%acাস", "/বাস?a#b"],
+        "/~u": ["/~u", "/%7Eu", "/%7eu", "/~%75"],
+        "/a-b_c.d~1": ["/%61%2Db%5Fc%2ed%7e%31"],
+        "/a%2Fb%3Fc%23d%25e": ["/a%2Fb%3Fc%23d%25e", "/a%2fb%3fc%23d%25e"],
+        "/a%20b": ["/a b", "/a%20b"],
+        "/100%": ["/100%"],
+        "/100%25": ["/100%25"],
+        "/%%341%4%31": ["/%%341%4%31"],
+        "/%2541": ["/%2541"],  # an escaped percent sign is not decoded twice
+        "/x,y(z)": ["/x,y(z)"],
+        "/x%2Cy": ["/x%2Cy", "/x%2cy"],  # another page than /x,y
+        "/%FF%E0%A6": ["/%ff%e0%a6"],
+        "/a//@x/b": ["/a//@x/b"],
+        "/a//name@x": ["/a//name@x"],
+        "https://bus.example/a": ["https://bus.example/a", "HTTPS://me:secret@Bus.example/%61?b"],
+        "https://xn--54b7fta0cc.example" + BUS: ["https://বাংলা.example/বাস"],
+    }
+    assert {stored: {page_path(page) for page in pages} for stored, pages in expected.items()} == {
+        stored: {stored} for stored in expected
+    }
+
+
+def test_dot_segments_of_a_path_are_removed():
+    """The examples of RFC 3986, 5.2.4 and 6.2.2, and names that only begin like dot segments."""
+    expected = {
+        "/a/g": ["/a/b/c/./../../g"],
+        "/b/c/g": ["/b/c/g", "/b/c/./g", "/b/c/x/../g"],
+        "/b/c/": ["/b/c/.", "/b/c/./", "/b/c/d/.."],
+        "/": ["/b/..", "/..", "/.", "/../../", "/%2e%2E"],
+        "/g": ["/../g", "/./g", "/b/%2e./g"],
+        "/b/": ["/b//..", "/b/./"],
+        "/b/g.": ["/b/g."],
+        "/b/..g": ["/b/..g", "/b/%2E.g"],
+        "/.well-known/...": ["/.well-known/..."],
+        "example://a/b/c/%7Bfoo%7D": ["eXAMPLE://a/./b/../b/%63/%7bfoo%7d"],
+    }
+    stored = {page: {normal(path) for path in paths} for page, paths in expected.items()}
+    assert stored == {page: {page} for page in expected}
+
+
+def test_addresses_of_the_web_platform_tests_are_one_page_however_they_are_written():
+    (agreement,) = addresses.agreements()
+    assert (agreement.wrong, agreement.right > 100) == ({}, True)
+
+
+def test_pages_of_no_site_have_no_path():
+    for page in ("about:blank", "data:text/html,<p>secret", "blob:https://a.example/1", "file:///home/a", "/D:/a.html"):
+        assert page_path(page) is None
+
+
+def test_path_is_cut_before_a_broken_letter():
+    for letter, size in (("%E0%A6%AC", 9), ("%C3%A9", 6), ("%F0%9F%98%80", 12), ("%2F", 3), ("a", 1)):
+        for start in ("/", "/a", "/ab", "/abc"):
+            path = page_path(start + letter * 600)
+            assert path == start + letter * ((512 - len(start)) // size)
+    assert len(page_path("/" + "%80" * 600)) > 500, "bytes of no letter are cut as well"
+    assert page_path("/" + "x" * 511 + "%20") == "/" + "x" * 511
+
+
+def test_addresses_are_shown_as_people_read_them():
+    expected = {
+        BUS: "/বাস",
+        "/a%20b%2Fc%3Fd%23e%25f": "/a b%2Fc%3Fd%23e%25f",
+        "/%FF%E0%A6%AC": "/%FFব",
+        "/%00%0A%E2%80%AE%E2%80%8B": "/%00%0A%E2%80%AE%E2%80%8B",  # invisible, or turns the text around
+        "/%E0%A6%95%E0%A7%8D%E2%80%8D%E0%A6%B7": "/ক্‍ষ",  # a joiner
+        "https://xn--54b7fta0cc.example:8443/": "https://বাংলা.example:8443/",
+        "https://www.xn--54b7fta0cc.example" + BUS: "https://www.বাংলা.example/বাস",
+    }
+    assert {address: shown(address) for address in expected} == expected
+
+
+@effort(300)
+@given(st.text(st.sampled_from("/%aAfF0279eE~ \u202eব😀([+,?#\ud800@:") | st.characters(), max_size=700))
+def test_shown_page_is_the_page_that_was_stored(text):
+    path = page_path("/" + text)
+    if path is None:  # a local file
+        return
+    assert path.isascii()
+    assert len(path) <= 512
+    assert page_path(path) == path
+    assert page_path(shown(path)) == path
+    assert path in spellings(path)
+    assert path in spellings(shown(path))
+
+
+def test_hosts_have_one_ascii_form_and_are_shown_in_their_own_script():
+    expected = {
+        "বাংলা.বাংলা": "xn--54b7fta0cc.xn--54b7fta0cc",
+        "faß.example": "xn--fa-hia.example",
+        "shop.example": "shop.example",
+        "пример.рф": "xn--e1afmkfd.xn--p1ai",
+        "ΒΌΛΟΣ.example": "xn--nxasmq6b.example",  # one capital letter has two small ones
+        "ｓｈｏｐ。example": "shop.example",
+        "☃.Example": "xn--n3h.example",  # IDNA 2008 refuses it, but a browser has opened it
+    }
+    assert {host: ascii_host(host) for host in expected} == expected
+    assert {host: shown_host(ascii_host(host.upper())) for host in ("пример.рф", "বাংলা.বাংলা")} == {
+        "пример.рф": "пример.рф",
+        "বাংলা.বাংলা": "বাংলা.বাংলা",
+    }
+    for broken in ("xn--", "xn--a", "xn--zzzzzz", "xn--a-.example", "xn--abc-"):
+        assert shown_host(broken) == broken
+
+
+def test_other_texts_than_urls_are_referrers_as_they_are():
+    expected = {"বাংলা.example/a": "বাংলা.example/a", "Some newsletter": "Some newsletter", "a" * 600: "a" * 512}
+    assert {text: referrer_path(text) for text in expected} == expected

@@ -1,0 +1,147 @@
+"""A full disk: nothing is acknowledged, and everything works again as soon as there is space."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from support.application.site import Site, assert_error
+from support.assertions.ledger import assert_verified
+from support.clients.websocket import WebSocket
+from support.databases.database import SqliteDatabase
+from support.programs.processes import wait_until
+from support.servers.server import Server
+
+from koyjabo.counting.services import CountingServices
+from koyjabo.server.process.metrics_folder import PREFIX
+
+DISK = "size=4m"
+
+SOME = 16 * 1024
+"""Free space (bytes) that is too small for counting visits."""
+
+VISITORS = 60
+"""Enough visitors to reach all parts of the table of lost connections."""
+
+LONG = "x" * 500
+
+
+def test_database_without_room_refuses_visits_and_heals(sqlite_database):
+    """SQLite itself reports that it is full, as on a full disk."""
+    with Site(sqlite_database.url) as site:
+        acknowledged = site.register("ayesha").ordinal
+        database = site.services[CountingServices].visits._ledger._store._writing
+        ((pages,),) = database.execute("PRAGMA page_count").fetchall()
+        database.execute(f"PRAGMA max_page_count = {pages}")
+        while (answer := site.post(json={"visitorId": "ayesha", "page": LONG})).status_code == 200:
+            acknowledged = answer.json["visit"]["ordinal"]  # as long as there are free pages
+        assert_error(answer, 503, "ledger_unavailable")
+        assert site.stats()["totalVisits"] == acknowledged
+        database.execute(f"PRAGMA max_page_count = {2 * pages}")
+        assert site.register("ayesha").ordinal == acknowledged + 1
+        assert site.recount() == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", folder], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a full disk: this user may not mount one")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True, capture_output=True)
+
+
+@pytest.fixture
+def server_on_it(small_disk, new_server):
+    server = new_server(SqliteDatabase(small_disk / "koyjabo.db"), TMPDIR=small_disk).start()
+    yield server
+    server.kill()  # the disk is unmounted afterwards
+
+
+def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
+    """Workers survive, even when their metrics cannot be written."""
+    server, filler = server_on_it, small_disk / "filler"
+    fill(filler)
+    assert server.stats().total == 0
+    filler.unlink()
+    acknowledged = server.register("ayesha").ordinal
+    fill(filler)
+    assert_counts_lost_lines(server)
+    while (answer := server.post_visit("ayesha", visit=str(acknowledged), page=LONG)).status_code == 200:
+        acknowledged = answer.json()["visit"]["ordinal"]  # as long as the log has room
+    assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable")
+    assert server.post_visit("karim", page=LONG).status_code == 503
+    assert server.stats().total == acknowledged
+    assert server.log.count("ledger_unavailable") == 1, server.log
+    (folder,) = small_disk.glob(f"{PREFIX}*")
+    written = [file for file in folder.iterdir() if file.suffix == ".db" or file.name == "comebacks"]
+    assert len(written) == 3
+    assert all(file.stat().st_blocks * 512 >= file.stat().st_size > 0 for file in written)
+    filler.unlink()
+    assert server.register("ayesha", visit=str(acknowledged)).ordinal == acknowledged + 1
+    assert "ledger_recovered" in server.log
+    assert_verified(server)
+
+
+def test_the_last_of_a_disk_is_kept_for_visits(small_disk, new_server):
+    """Applies while less than 5 % of this small disk is free."""
+    database = SqliteDatabase.migrated(small_disk / "koyjabo.db")
+    fill(small_disk / "filler", but=180 * 1024)
+    server = new_server(database).start()
+    try:
+        event = {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]}
+        refused = server.post("/api/events", json=event)
+        assert (refused.status_code, refused.json()["code"]) == (503, "disk_almost_full")
+        assert refused.headers["Retry-After"] == "60"
+        assert server.register("ayesha").ordinal == 1
+        assert "disk_almost_full free=" in server.log
+        assert 'koyjabo_errors_total{kind="disk_almost_full"} 1.0' in server.metrics()
+        (small_disk / "filler").unlink()
+        wait_until(lambda: server.post("/api/events", json=event).status_code == 200, "events are recorded")
+        assert "disk_has_room" in server.log
+    finally:
+        server.kill()
+
+
+@pytest.mark.long(proved_by="base/database/test_full_disk.py::test_full_disk_refuses_visits_and_heals")
+def test_worker_that_finds_no_room_to_count_in_counts_by_itself(small_disk, new_server, sqlite_database):
+    fill(small_disk / "filler", but=SOME)
+    server = new_server(sqlite_database, TMPDIR=small_disk).start()
+    try:
+        fill(small_disk / "rest")
+        server.register("ayesha")
+        assert_counts_lost_lines(server)
+        assert server.register("karim").ordinal == 2
+        (folder,) = small_disk.glob(f"{PREFIX}*")
+        assert [file.name for file in folder.iterdir()] == ["lock"]
+    finally:
+        server.kill()
+
+
+def assert_counts_lost_lines(server: Server) -> None:
+    """Open and lose many visitors' sockets, twice. Asserts that the worker survives and that its metrics count them."""
+    born = server.worker_pids()
+    for _ in range(2):
+        for number in range(VISITORS):
+            line = WebSocket(server.port, path=f"/?visitorId=visitor-{number}")
+            line.event()
+            line.reset()
+    ended = f"koyjabo_connection_duration_seconds_count {2 * VISITORS}.0"
+    wait_until(lambda: ended in server.metrics(), "all have ended")
+    assert server.worker_pids() == born, server.log
+
+
+def fill(filler: Path, but: int = 0) -> None:
+    """Fill the disk to the last byte, or leave `but` bytes free."""
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    if but:
+        os.truncate(filler, filler.stat().st_size - but)

@@ -1,0 +1,249 @@
+"""The cost of a visit and of reading the stats does not depend on the number of stored visits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import psycopg2.extensions
+import pytest
+from support.application.site import Site
+from support.application.statements import plan_of, recorded
+from support.databases.database import Database, SqliteDatabase
+
+from koyjabo.base.core.identity import Account
+from koyjabo.base.database import postgres as database_postgres
+from koyjabo.base.database import sqlite
+from koyjabo.base.models import Scope
+from koyjabo.counting import ledger_sqlite
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
+from koyjabo.reports.community_people import GRANULARITIES
+from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.visit_log import VisitFilter
+
+HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+FILL = {
+    "visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s, place)": (
+        "SELECT n, n, 'site', 'v' || n, 'x', 1, '2025-12-16', 1, 'Unknown'"
+    ),
+    "visitors (scope, visitor_id, first_visit)": "SELECT 'site', 'v' || n, n",
+    "daily_visits": "SELECT 'site', 'd' || n, 1, 1",
+    "hourly_visits": "SELECT 'site', n, 1, 1",
+    # negative ids cannot collide
+    "people (id, scope, person, last_day)": f"SELECT -n, '{HERE}', 'v:v' || n, '2025-12-16'",
+    "person_days (person_id, day, began_s, slots)": "SELECT -n, '2025-12-16', 1, 1",
+    "returns": f"SELECT '{HERE}', 'd' || n, '', 1, 1",
+    "hourly_people": f"SELECT '{HERE}', n, 1, 1",
+}
+NUMBERS = {
+    "sqlite": "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {rows})",
+    "postgres": "WITH numbers AS (SELECT generate_series(1, {rows}) AS n)",
+}
+
+PEOPLE = ("people", "person_days", "returns", "hourly_people")
+BIG = ("visits", "visitors", "daily_visits", "hourly_visits", *PEOPLE)
+USER = "e2a61b9c-7d3f-4b2a-8a55-0c9f6f0d1b22"
+ADMIN = Account(USER, "boss@example.com", "Boss", True)
+MANY = 10_000
+MOST_STATEMENTS = 14
+
+
+def fill(site: Site, kind: str, rows: int, analyze: bool) -> None:
+    site.add_community(HERE)
+    for table, values in FILL.items():
+        site.rows(f"INSERT INTO {table} {NUMBERS[kind].format(rows=rows)} {values} FROM numbers")
+    site.rows(f"UPDATE counters SET visits = {rows}, total = {rows}, unique_visitors = {rows} WHERE scope = 'site'")
+    if analyze:
+        site.rows("ANALYZE")
+
+
+@pytest.fixture(scope="module")
+def filled(postgres, tmp_path_factory):
+    """`filled("sqlite", 10)` is the URL of a database with this many rows in each table. Tests share databases."""
+    folder = tmp_path_factory.mktemp("filled")
+
+    @cache
+    def fill_one(kind: str, rows: int, analyze: bool) -> Database:
+        database = (
+            SqliteDatabase.migrated(folder / f"{rows}-{analyze}.db") if kind == "sqlite" else postgres.new_database()
+        )
+        with Site(database.url) as site:
+            fill(site, kind, rows, analyze)
+        return database
+
+    return lambda kind, rows=MANY, analyze=True: fill_one(kind, rows, analyze).copy().url
+
+
+def work(site: Site) -> None:
+    """Register a new visitor, a known one, a retry, and visits in a community; send heartbeats; read the stats."""
+    for visitor, visit, user in (("v7", "1", None), ("v8", "1", USER), ("v9", "1", USER), ("v7", "1", None)):
+        visit_community(site, visitor, visit, user)
+    site.register("new", visitId="1")
+    site.register("v7")
+    site.register("new", visitId="1")
+    site.time.pass_(days=1)
+    site.heartbeat("v9")
+    site.heartbeat("new")
+    site.stats()
+
+
+def visit_community(site: Site, visitor: str, visit: str, user: str | None = None) -> None:
+    site.services[CountingServices].visits.register(
+        NewVisit(visitor, visit, Scope(HERE), at_ms=site.time(), user_id=user)
+    )
+
+
+@contextmanager
+def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
+    """Record statements on the ledger's own connections, with their parameters."""
+    statements: list[str] = []
+    connect = ledger_sqlite.connect
+
+    def tracing(*arguments: Any, **options: Any):
+        connection = connect(*arguments, **options)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    with monkeypatch.context() as patch:
+        for module in (ledger_sqlite, sqlite):
+            patch.setattr(module, "connect", tracing)
+        yield statements
+
+
+@pytest.mark.parametrize(("rows", "analyze"), [(10, False), (MANY, True)])
+def test_no_statement_on_sqlite_reads_a_whole_table(filled, monkeypatch, rows, analyze):
+    with Site(filled("sqlite", rows, analyze)) as site, recorded_on_sqlite(monkeypatch) as statements:
+        statements.clear()
+        work(site)
+        assert_no_table_is_read_whole(site, statements, least=10)
+
+
+def assert_no_table_is_read_whole(site: Site, statements: list[str], least: int) -> None:
+    done = [s for s in statements if s.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))]
+    assert len(done) >= least  # otherwise nothing was recorded
+    for statement in done:
+        for *_, step in site.rows(f"EXPLAIN QUERY PLAN {statement.replace(':', chr(92) + ':')}"):
+            assert not (step.startswith("SCAN") and step.split()[1] in (*BIG, *"vwdpxr", "counters")), statement
+
+
+def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(filled, monkeypatch):
+    with recorded_on_sqlite(monkeypatch) as statements, Site(filled("sqlite")) as site:
+        reports = site.services[PeopleServices].reports
+        visit_community(site, "somebody", "1")
+        statements.clear()
+        reports.attend(HERE, [USER], site.time.ms)
+        reports.convert(USER, "somebody")
+        reports.growth(HERE, 7)
+        for granularity in GRANULARITIES:
+            reports.trend(HERE, granularity, "2025-12-01", "2025-12-16")
+        assert_no_table_is_read_whole(site, statements, least=20)
+
+
+WANTED = {
+    "anything": VisitFilter(),
+    "a day": VisitFilter("2025-12-16", "2025-12-16"),
+    "a place": VisitFilter(place="Nowhere"),
+    "a community": VisitFilter(community_id=HERE),
+    "a visitor": VisitFilter(text="v7"),
+    "a number": VisitFilter(text="7"),
+    "what is not there": VisitFilter(text="nobody"),
+}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_log_of_visits_is_looked_through_in_stretches(filled, kind):
+    with Site(filled(kind)) as site, recorded() as asked:
+        for what, which in WANTED.items():
+            asked.clear()
+            for newest_first in (True, False):
+                site.services[VisitLogServices].log.page(ADMIN, which, before=5_000, newest_first=newest_first)
+            looked = [query for query in asked if "FROM visits" in query[0]]
+            plans = [plan_of(site, kind, *query) for query in looked]
+            assert len(plans) >= 3, what
+            assert not [plan for plan in plans if "Seq Scan on visits" in plan or "SCAN visits" in plan], what
+            is_sorted = [plan for plan in plans if "Sort" in plan or "TEMP B-TREE" in plan]
+            assert not is_sorted or what == "a visitor", (what, is_sorted)
+            assert "ix_visits_community" in plans[-1] or what != "a community"
+
+
+def test_a_visit_and_a_look_on_sqlite_take_few_statements(filled, monkeypatch):
+    with Site(filled("sqlite")) as site, recorded_on_sqlite(monkeypatch) as statements:
+        site.stats()
+        statements.clear()
+        site.register()
+        site.stats()
+        assert 0 < len([s for s in statements if "PRAGMA" not in s and not s.startswith("--")]) <= MOST_STATEMENTS
+
+
+@contextmanager
+def recorded_on_postgres(monkeypatch) -> Iterator[list[str]]:
+    """Record one entry per message to the server, however many statements it contains. Leaves out the query for the
+    server's identity, which is sent every second.
+    """
+    messages: list[str] = []
+
+    class Recording(psycopg2.extensions.cursor):
+        def execute(self, query, parameters=None):
+            if query != database_postgres.POSITION:
+                messages.append(self.mogrify(query, parameters).decode())
+            return super().execute(query, parameters)
+
+    connect = database_postgres.connect
+
+    def recording(*arguments, **options):
+        connection = connect(*arguments, **options)
+        connection.cursor_factory = Recording
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database_postgres, "connect", recording)
+        yield messages
+
+
+def scans(plan: dict) -> Iterator[tuple[str, str]]:
+    """(operation, table) for every step of a plan."""
+    if "Relation Name" in plan:
+        yield plan["Node Type"], plan["Relation Name"]
+    for below in plan.get("Plans", ()):
+        yield from scans(below)
+
+
+def test_no_statement_on_postgres_reads_a_whole_table(filled, monkeypatch):
+    with Site(filled("postgres")) as site, recorded_on_postgres(monkeypatch) as messages:
+        work(site)
+        asked = [part.strip() for message in messages for part in message.split(";\n")]
+        asked = [part for part in asked if part.startswith(("SELECT", "WITH", "UPDATE"))]
+        assert len(asked) >= 10
+        for statement in asked:
+            statement = statement.removesuffix("COMMIT").replace(":", "\\:")
+            explained = site.rows(f"EXPLAIN (FORMAT JSON) {statement}")[0][0]
+            read_whole = {table for step, table in scans(explained[0]["Plan"]) if step == "Seq Scan"}
+            assert not read_whole.intersection(BIG), statement
+
+
+def test_a_visit_on_postgres_takes_two_round_trips(filled, monkeypatch):
+    with recorded_on_postgres(monkeypatch) as messages, Site(filled("postgres")) as site:
+        site.register("first")  # a new connection does not know yet what other workers have acknowledged
+        for visitor, visit, round_trips in (("new", "1", 2), ("v7", "1", 2), ("new", "1", 2)):
+            messages.clear()
+            site.register(visitor, visitId=visit)
+            assert len(messages) == round_trips
+            messages.clear()
+            visit_community(site, f"{visitor} here", visit, USER)
+            assert len(messages) == round_trips
+        messages.clear()
+        site.stats()
+        assert len(messages) == 1
+
+
+@pytest.mark.both_kinds
+def test_visit_of_the_site_costs_nothing_for_people(database, kind, monkeypatch):
+    recorded = recorded_on_sqlite if kind == "sqlite" else recorded_on_postgres
+    with Site(database.url) as site, recorded(monkeypatch) as statements:
+        site.register("new")
+        assert statements
+        assert not [statement for statement in statements for table in PEOPLE if table in statement]

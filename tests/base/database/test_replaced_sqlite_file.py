@@ -1,0 +1,204 @@
+"""A SQLite file may be replaced while connections to it are opened and closed. The log of the old file is never applied
+to the new one, and no log of the new file is deleted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from support.application.site import Site, assert_error
+from support.databases.database import SqliteDatabase
+from support.programs.processes import wait_until
+from support.programs.threads import SOON_S, in_thread
+
+from koyjabo.base.database import sqlite
+from koyjabo.counting import ledger_sqlite
+
+MOMENTS = BEFORE_OPENING, BEFORE_READING, WHILE_READING = "before opening", "before reading", "while reading"
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    path = tmp_path / "live.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE visits (page TEXT)")
+    return path
+
+
+def pages(path: Path) -> list[str]:
+    with closing(sqlite.connect(str(path))) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return [page for (page,) in connection.execute("SELECT page FROM visits")]
+
+
+@contextmanager
+def locked_record(path: Path) -> Iterator[int]:
+    with open(f"{path}.opened", "a") as record:
+        fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield os.fstat(record.fileno()).st_ino
+
+
+def has_waiter(record: int) -> bool:
+    return any("-> FLOCK" in line and f":{record} " in line for line in Path("/proc/locks").read_text().splitlines())
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_file_that_is_replaced_during_opening_is_closed_and_the_new_one_is_opened(path, monkeypatch, moment):
+    other = SqliteDatabase(path).remember().path
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    open_file, execute = sqlite3.connect, sqlite.SqliteConnection.execute
+
+    def reach(reached: str) -> None:
+        if reached == moment and other.exists():
+            other.replace(path)
+
+    def open_meanwhile(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        reach(BEFORE_OPENING)
+        connection = open_file(*args, **kwargs)
+        reach(BEFORE_READING)
+        return connection
+
+    def execute_meanwhile(connection: sqlite.SqliteConnection, statement: str) -> sqlite3.Cursor:
+        if "journal_mode" in statement:  # the first one
+            reach(WHILE_READING)
+            with pytest.raises(BlockingIOError), locked_record(path):
+                pass  # no other connection can be opened or closed now
+        return execute(connection, statement)
+
+    with closing(sqlite.connect(str(link))) as old:
+        old.execute("INSERT INTO visits VALUES ('only in the log of the old file')")
+        if moment == WHILE_READING:
+            Path(f"{path}.opened").unlink()  # as if only other programs had opened the old file
+        with monkeypatch.context() as patch:
+            patch.setattr(sqlite3, "connect", open_meanwhile)
+            patch.setattr(sqlite.SqliteConnection, "execute", execute_meanwhile)
+            new = sqlite.connect(str(link))
+        with closing(new):
+            assert not other.exists()
+            new.execute("INSERT INTO visits VALUES ('new')")
+            assert pages(link) == ["new"]
+    assert pages(path) == ["new"]
+
+
+def test_last_connection_is_not_closed_while_another_one_is_opened(path):
+    """It may delete the log of a new file, because SQLite deletes it by its name."""
+    connection, log = sqlite.connect(str(path)), Path(f"{path}-wal")
+    connection.execute("INSERT INTO visits VALUES ('kept')")
+    with locked_record(path) as record:
+        closed = in_thread(connection.close)
+        wait_until(lambda: has_waiter(record), "the connection waits for the lock")
+        assert log.exists()
+    closed.result(SOON_S)
+    assert not log.exists()
+    assert pages(path) == ["kept"]
+
+
+def test_log_with_the_number_of_a_deleted_log_is_kept(path):
+    """File systems give the number of a deleted file to a new one."""
+    connection, log, same_number = sqlite.connect(str(path)), Path(f"{path}-wal"), path.with_name("same-number")
+    same_number.hardlink_to(log)
+    connection.close()
+    assert not log.exists()
+    SqliteDatabase(path).remember().path.replace(path)
+    os.truncate(same_number, 0)
+    same_number.rename(log)
+    with closing(sqlite3.connect(path, isolation_level=None)) as program:
+        program.execute("INSERT INTO visits VALUES ('theirs')")
+        assert log.stat().st_size
+        assert pages(path) == ["theirs"]
+
+
+def test_connection_that_is_collected_while_another_one_is_opened_is_closed(path, monkeypatch):
+    """The collector closes it in the thread that has the lock."""
+    execute, collected = sqlite.SqliteConnection.execute, sqlite.connect(str(path))
+
+    def collect(connection: sqlite.SqliteConnection, statement: str) -> sqlite3.Cursor:
+        collected.close()
+        return execute(connection, statement)
+
+    monkeypatch.setattr(sqlite.SqliteConnection, "execute", collect)
+    in_thread(lambda: sqlite.connect(str(path)).close()).result(SOON_S)
+
+
+@pytest.mark.parametrize("text", [b"", b"\0" * 120, b"\xff \xff"])
+def test_damaged_record_is_written_again(path, text):
+    sqlite.connect(str(path)).close()
+    Path(f"{path}.opened").write_bytes(text)
+    with closing(sqlite.connect(str(path))) as connection:
+        connection.execute("INSERT INTO visits VALUES ('kept')")
+        assert pages(path) == ["kept"]
+        log = Path(f"{path}-wal").stat()
+        assert Path(f"{path}.opened").read_text().split()[1] == f"{log.st_dev}:{log.st_ino}"
+
+
+def test_connection_is_closed_even_if_the_record_is_gone_with_its_folder(path):
+    connection = sqlite.connect(str(path))
+    path.parent.rename(path.parent.with_name("away"))
+    connection.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+
+
+def test_opening_waits_for_a_program_that_has_locked_the_file(path, monkeypatch):
+    attempts, tried_twice, try_to_open = [], Event(), sqlite._try_to_open
+
+    def attempt(*args: Any) -> sqlite.SqliteConnection | None:
+        attempts.append(args)
+        if len(attempts) > 1:
+            tried_twice.set()
+        return try_to_open(*args)
+
+    monkeypatch.setattr(sqlite, "_try_to_open", attempt)
+    with closing(sqlite3.connect(path, isolation_level=None)) as program:
+        program.execute("PRAGMA locking_mode = EXCLUSIVE")
+        program.execute("INSERT INTO visits VALUES ('theirs')")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            sqlite.connect(str(path), 0)
+        attempts.clear()
+        opened = in_thread(lambda: sqlite.connect(str(path), SOON_S))
+        assert tried_twice.wait(SOON_S)
+    with closing(opened.result(SOON_S)) as connection:
+        assert connection.execute("PRAGMA busy_timeout").fetchone() == (SOON_S * 1000,)
+        assert pages(path) == ["theirs"]
+
+
+def test_file_that_vanishes_while_it_is_opened_is_not_created_again(path, monkeypatch):
+    sqlite.connect(str(path)).close()
+    try_to_open = sqlite._try_to_open
+
+    def vanish(name: str, timeout_s: float) -> sqlite.SqliteConnection | None:
+        monkeypatch.undo()
+        path.unlink()
+        return try_to_open(name, timeout_s)
+
+    monkeypatch.setattr(sqlite, "_try_to_open", vanish)
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        sqlite.connect(str(path))
+    assert not path.exists()
+
+
+def test_visits_are_refused_and_stats_are_stale_while_the_record_cannot_be_opened(sqlite_database, monkeypatch):
+    monkeypatch.setattr(ledger_sqlite, "CHECK_S", 0)
+    path = sqlite_database.path
+    record = Path(f"{path}.opened")
+    with Site(sqlite_database.url) as site:
+        site.register("ayesha")
+        away = record.rename(record.with_name("away"))
+        record.mkdir()
+        sqlite_database.remember().path.replace(path)
+        assert_error(site.post(json={"visitorId": "karim", "visitId": "1"}), 503, "ledger_unavailable")
+        shown = site.stats()
+        assert (shown["totalVisits"], shown.get("stale")) == (1, True)
+        record.rmdir()
+        away.rename(record)
+        assert site.register("karim", visitId="1").ordinal == 2

@@ -1,0 +1,128 @@
+"""A startup that has nothing to prepare detects this with only the database driver."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psycopg2
+import pytest
+from support.application.site import SECRET, Site
+from support.databases.database import PostgresDatabase, SqliteDatabase
+from support.programs.processes import run
+
+import config
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.database.startup_queries import NEWEST_REVISION, is_prepared
+from koyjabo.base.settings.database_url import file_of, for_libpq
+
+ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
+CURRENT = f"UPDATE alembic_version SET version_num = '{NEWEST_REVISION}'"
+PREPARE = """
+import sys
+import config
+from koyjabo.server.process.loader_process import prepare
+assert prepare(config.load())
+print(*({"sqlalchemy", "flask", "eventlet", "redis"} & set(sys.modules)))
+"""
+
+RELEASE = "SET idle_in_transaction_session_timeout = 60000"
+"""Longer than the product waits for a lock, so that a read without a limit eventually fails its test."""
+
+
+def prepared(database, admin: str = "", needs_a_user: bool = False) -> bool:
+    url = config.load({"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "DATABASE_URL": database.url}).database_url
+    return is_prepared(file_of(url) or for_libpq(url), admin, needs_a_user)
+
+
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+def test_new_database_is_to_be_prepared_and_one_that_was_started_is_not(database):
+    assert not prepared(database)
+    with Site(database.url):
+        assert prepared(database)
+
+
+LACKS = {  # missing objects, and how to restore them
+    "UPDATE alembic_version SET version_num = '0001'": CURRENT,
+    "UPDATE alembic_version SET version_num = '9999'": CURRENT,
+    "DELETE FROM alembic_version": f"INSERT INTO alembic_version VALUES ('{NEWEST_REVISION}')",
+    "ALTER TABLE alembic_version RENAME TO elsewhere": "ALTER TABLE elsewhere RENAME TO alembic_version",
+    "UPDATE counters SET scope = 'elsewhere'": "UPDATE counters SET scope = 'site'",
+}
+
+
+@pytest.mark.both_kinds
+def test_database_that_lacks_something_is_to_be_prepared(database):
+    with Site(database.url):
+        pass
+    for lost, restoring in LACKS.items():
+        database.rows(lost)
+        assert not prepared(database), lost
+        database.rows(restoring)
+        assert prepared(database), restoring
+
+
+@pytest.mark.both_kinds
+def test_first_admin_or_user_who_is_missing_is_for_the_application(database):
+    """The application creates the user, or reports that they are not an admin."""
+    with Site(database.url):
+        assert not prepared(database, admin="boss@example.com")
+        assert not prepared(database, needs_a_user=True)
+    with Site(database.url, **ADMIN):
+        assert prepared(database, admin="boss@example.com")
+        assert prepared(database, needs_a_user=True)
+    database.rows("UPDATE users SET is_admin = (1 = 0)")
+    assert not prepared(database, admin="boss@example.com")
+
+
+def test_file_is_found_by_any_name_and_never_made(tmp_path):
+    name = "the 100% of #1?.db"
+    database = SqliteDatabase(tmp_path / name)
+    database.url = f"sqlite:///{tmp_path}/{name.replace('%', '%25').replace('?', '%3F')}"
+    assert not prepared(database)
+    assert list(tmp_path.iterdir()) == []
+    with Site(database.url):
+        assert (tmp_path / name).exists()
+        assert prepared(database)
+
+
+def test_lock_that_cannot_be_had_is_for_the_application(sqlite_database, monkeypatch):
+    monkeypatch.setattr("koyjabo.base.database.startup_queries.TIMEOUT_S", 0.1)
+    with Site(sqlite_database.url), closing(sqlite3.connect(sqlite_database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not prepared(sqlite_database)
+        other.execute("ROLLBACK")
+        assert prepared(sqlite_database)
+    lock = sqlite_database.path.with_name("koyjabo.db.lock")
+    lock.unlink()
+    lock.mkdir()
+    assert not prepared(sqlite_database)
+
+
+@pytest.mark.both_kinds
+def test_start_with_nothing_to_prepare_loads_no_application(database):
+    with Site(database.url):
+        pass
+    loaded = run("-c", PREPARE, DATABASE_URL=database.url)
+    assert (loaded.returncode, loaded.stdout, loaded.stderr) == (0, "\n", "")
+
+
+@contextmanager
+def locked(database: PostgresDatabase) -> Iterator[None]:
+    """Lock a table, as a newer version's migration does."""
+    with closing(psycopg2.connect(database.url)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"{RELEASE}; LOCK TABLE counters IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def test_start_does_not_wait_for_tables_that_are_being_migrated(postgres):
+    database = postgres.new_database()
+    with Site(database.url):
+        assert prepared(database)
+    with locked(database):
+        assert not prepared(database)
+    with locked(database), pytest.raises(LedgerUnavailable) as unavailable:
+        Site(database.url)
+    assert isinstance(unavailable.value.__cause__.orig, psycopg2.errors.LockNotAvailable)

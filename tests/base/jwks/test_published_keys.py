@@ -1,0 +1,174 @@
+"""Another server's keys: read in the background, kept when that server fails, and read again for a new key id."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.application.runtimes import loop_on, pause_until
+from support.application.site import Time
+from support.servers.odd_server import OddServer
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import KeysUnavailable
+from koyjabo.base.jwks import key_set
+from koyjabo.base.jwks.key_set import KeySet
+from koyjabo.base.jwks.published_keys import FRESH_S, PAUSE_S, PublishedKeys
+from koyjabo.base.outbound.client import HttpClient
+from koyjabo.integrations.trusted_tokens import external_logins
+from koyjabo.integrations.trusted_tokens.external_logins import read_keys
+
+
+def document(*names: str) -> bytes:
+    made = {name: ec.generate_private_key(ec.SECP256R1()).public_key() for name in names}
+    listed = [json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key)) | {"kid": name} for name, key in made.items()]
+    return json.dumps({"keys": listed}).encode()
+
+
+def answer(body: bytes, status: str = "200 OK") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class Reader:
+    """A server's keys, read on a loop in this thread."""
+
+    def __init__(self, runtime: Any, server: OddServer) -> None:
+        self.time, self._runtime = Time(), runtime
+        clock = Clock(ZoneInfo("Asia/Dhaka"), now_ms=self.time, elapsed_ms=self.time.elapsed_ms)
+        self.keys = PublishedKeys(partial(read_keys, HttpClient(runtime), server.url), runtime, clock)
+
+    def has(self, name: str) -> bool | None:
+        """Whether the key is known, or None before any keys were read."""
+        try:
+            return self.keys.find(name, "ES256") is not None
+        except KeysUnavailable:
+            return None
+
+    def settle(self) -> None:
+        pause_until(self._runtime, lambda: not self.keys._is_reading)
+
+
+@pytest.fixture
+def server():
+    server = OddServer(answer(document("first")))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def reader(server):
+    with loop_on() as runtime:
+        yield Reader(runtime, server)
+
+
+def test_no_request_waits_for_the_first_keys(reader):
+    assert reader.has("first") is None
+    reader.settle()
+    assert reader.has("first") is True
+
+
+def test_login_waits_for_keys_that_are_missing_old_or_unknown(reader, server):
+    find = partial(reader.keys.find_or_read, algorithm="ES256")
+    assert find("first") is not None
+    server.answer = answer(document("second"))
+    assert (find("second"), len(server.requests)) == (None, 1)
+    reader.time.pass_(seconds=PAUSE_S)
+    assert (find("second") is not None, len(server.requests)) == (True, 2)
+    server.answer = answer(document("third"))
+    reader.time.pass_(seconds=FRESH_S)
+    assert (find("second"), len(server.requests)) == (None, 3)
+
+
+def test_login_reads_a_new_key_itself_while_another_one_reads():
+    time, published, answers = Time(), [document("first"), document("first"), document("second")], []
+
+    def read() -> KeySet:
+        answered = key_set.read(published.pop(0))
+        if len(published) == 1:
+            answers.append(keys.find_or_read("second", "ES256"))
+        return answered
+
+    with loop_on() as runtime:
+        clock = Clock(ZoneInfo("Asia/Dhaka"), now_ms=time, elapsed_ms=time.elapsed_ms)
+        keys = PublishedKeys(read, runtime, clock)
+        keys.tick()
+        time.pass_(seconds=FRESH_S)
+        keys.tick()
+    assert [key is not None for key in answers] == [True]
+
+
+def test_login_without_any_keys_is_told_and_tries_again(reader, server):
+    right, server.answer = server.answer, b""
+    with pytest.raises(KeysUnavailable):
+        reader.keys.find_or_read("first", "ES256")
+    server.answer = right
+    assert reader.keys.find_or_read("first", "ES256") is not None
+
+
+def test_unknown_key_is_looked_for_once_in_a_while(reader, server):
+    reader.keys.tick()
+    server.answer = answer(document("second"))
+    for _ in range(20):
+        assert reader.has("second") is False
+        reader.settle()
+    assert len(server.requests) == 1
+    reader.time.pass_(seconds=PAUSE_S)
+    for _ in range(20):
+        assert reader.has("second") is False, "the request itself waits for nothing"
+    reader.settle()
+    assert (reader.has("second"), reader.has("first"), len(server.requests)) == (True, False, 2)
+
+
+def test_keys_are_read_again_in_time_and_no_sooner(reader, server):
+    reader.keys.tick()
+    server.answer = answer(document("second"))
+    reader.time.pass_(seconds=FRESH_S - 1)
+    reader.keys.tick()
+    assert (reader.has("first"), len(server.requests)) == (True, 1)
+    reader.time.pass_(seconds=1)
+    reader.keys.tick()
+    assert (reader.has("second"), len(server.requests)) == (True, 2)
+
+
+BAD = {
+    "status 500": answer(document("second"), "500 Internal Server Error"),
+    "redirect": answer(b"", "302 Found\r\nLocation: http://127.0.0.1:1/"),
+    "no JSON": answer(b"<html>"),
+    "no keys": answer(b'{"keys": []}'),
+    "private secret": answer(b'{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "second"}]}'),
+    "too many": answer(document(*map(str, range(21)))),
+    "10 MB": answer(b" " * 10_000_000 + document("second")),
+    "cut off": answer(document("second"))[:-5],
+    "closed": b"",
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_failure_keeps_the_keys_and_is_tried_again(reader, server, bad, caplog):
+    reader.keys.tick()
+    server.answer = bad
+    reader.time.pass_(seconds=FRESH_S)
+    reader.keys.tick()
+    assert (reader.has("first"), reader.has("second")) == (True, False)
+    assert "keys_not_read" in caplog.text
+    server.answer = answer(document("second"))
+    reader.time.pass_(seconds=PAUSE_S)
+    reader.keys.tick()
+    assert reader.has("second") is True
+
+
+def test_server_that_hangs_costs_its_time_and_no_more(reader, server, monkeypatch):
+    reader.keys.tick()
+    server.pause_s = None
+    monkeypatch.setattr(external_logins, "TIMEOUT_S", 0.3)
+    reader.time.pass_(seconds=FRESH_S)
+    assert reader.has("second") is False  # starts a new read
+    assert reader.has("first") is True
+    assert reader.keys._is_reading
+    reader.settle()
+    assert reader.has("first") is True

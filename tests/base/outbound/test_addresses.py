@@ -1,0 +1,97 @@
+"""Addresses that a user's URL may connect to: global ones, and networks that the operator allows."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.base.outbound.addresses import kind_of
+from koyjabo.base.outbound.client import HttpClient
+from koyjabo.base.outbound.messages import PUBLIC, Destinations, FailureKind, OutboundError, Request
+
+INSIDE = """
+0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 100.127.255.255 127.0.0.1 127.8.8.8 169.254.169.254 172.16.0.1 172.31.9.9 192.0.0.1
+192.88.99.1 192.168.1.1 198.18.0.1 198.51.100.1 203.0.113.1 224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255
+:: ::1 ::127.0.0.1 ::ffff:8.8.8.8 ::ffff:127.0.0.1 ::ffff:0:8.8.8.8 64:ff9b::8.8.8.8 64:ff9b::7f00:1 64:ff9b:1::1 100::1
+2001::1 2001:0:4136:e378:8000:63bf:3fff:fdd2 2001:2::1 2001:db8::1 2002:7f00:1::1 3fff::1 4000::1 5f00::1 fc00::1
+192.0.2.1 fd00:ec2::254 fe80::1 fe80::1%eth0 fec0::1 ff02::1
+"""
+GLOBAL = """
+1.1.1.1 8.8.8.8 100.63.255.255 100.128.0.1 172.32.0.1 192.169.0.1 223.255.255.254 2606:4700::1111
+"""
+UNREADABLE = """
+http://2130706433/ http://0x7f000001/ http://0x7f.0.0.1/ http://0177.0.0.1/ http://127.1/ http://127.0.1/
+http://1.2.3.4.5/ http://127.0.0.01/ http://127.0.0.1./ http://256.1.1.1/ http://1.1.1.0x1/
+ftp://a.example/ file:///etc/passwd gopher://a.example/ //a.example/ a.example http:///x http://
+http://u:p@a.example/ http://u@a.example/ http://a.example@127.0.0.1/ http://[::1%25lo]/ http://[::1/
+http://a.example:0/ http://a.example:65536/ http://a.example:x/ http://a.example:/ http://a..c/ http://ⓔxample.com/
+http://a.example\\@127.0.0.1/
+"""
+OTHER = ["http://a.example/ b", "http://a.example/\r\nX: 1", "http://a.example/" + "a" * 2048]
+
+
+def client_that_resolves(*addresses: str) -> HttpClient:
+    return HttpClient(ThreadRuntime(), lambda host, port: list(addresses))
+
+
+@pytest.mark.parametrize("address", INSIDE.split())
+def test_address_inside_is_refused(address):
+    assert kind_of(address)
+
+
+@pytest.mark.parametrize("address", GLOBAL.split())
+def test_global_address_is_taken(address):
+    assert kind_of(address) is None
+
+
+@pytest.mark.parametrize("url", [*UNREADABLE.split(), *OTHER])
+def test_url_that_programs_read_in_different_ways_is_refused(client, url):
+    assert client.check(url, PUBLIC)
+    with pytest.raises(OutboundError) as caught:
+        client.fetch(Request("GET", url))
+    assert caught.value.kind == FailureKind.REFUSED
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "LOCALHOST"])
+def test_loopback_is_refused_at_once(client, host):
+    assert client.check(f"https://{host}:8443/hook", PUBLIC)
+
+
+def test_one_address_inside_refuses_a_name_and_the_reason_says_which():
+    reason = client_that_resolves("1.1.1.1", "169.254.169.254").check("https://hooks.example/", PUBLIC)
+    assert reason == "hooks.example resolves to 169.254.169.254, which is link-local"
+
+
+def test_own_address_of_this_machine_is_refused(monkeypatch):
+    monkeypatch.setattr("koyjabo.base.outbound.addresses.REFUSED", ())
+    assert kind_of("127.0.0.1") == "an address of this machine"
+
+
+def test_networks_of_the_operator_are_open_and_no_others():
+    allowed = Destinations((ip_network("10.1.0.0/16"), ip_network("fd00::/8")))
+    for address, is_open in {"10.1.2.3": True, "fd00::1": True, "10.2.0.1": False, "1.1.1.1": True}.items():
+        assert (client_that_resolves(address).check("https://hooks.example/", allowed) is None) == is_open
+
+
+def test_name_without_an_address_may_be_set():
+    def nowhere(host: str, port: int) -> list[str]:
+        raise OSError
+
+    assert HttpClient(ThreadRuntime(), nowhere).check("https://hooks.example/", PUBLIC) is None
+
+
+def test_name_is_resolved_once_and_the_checked_address_is_dialled(new_odd):
+    """Guards against DNS rebinding, where a name resolves to a different address each time."""
+    answers = [["127.0.0.1"], ["127.0.0.2"]]
+    server = new_odd(b"HTTP/1.1 204 No Content\r\n\r\n")
+    client = HttpClient(ThreadRuntime(), lambda host, port: answers.pop(0))
+    request = Request(
+        "GET", f"http://hooks.example:{server.port}/a?b", destinations=Destinations((ip_network("127.0.0.1/32"),))
+    )
+    assert client.fetch(request).status == 204
+    assert server.requests[0].startswith(b"GET /a?b HTTP/1.1\r\nHost: hooks.example:%d\r\n" % server.port)
+    with pytest.raises(OutboundError) as caught:
+        client.fetch(request)
+    assert (caught.value.kind, len(server.requests)) == (FailureKind.REFUSED, 1)

@@ -1,0 +1,408 @@
+"""Settings: where they are read from, and which values stop the start with a sentence that names the setting."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+import pytest
+from psycopg2.extensions import parse_dsn
+from redis.connection import parse_url
+
+import config
+from config import SettingsError
+from koyjabo.base.database.postgres import dsn
+from koyjabo.base.settings import operator_secrets, redis_url
+from koyjabo.base.settings.catalogue import SECRETS, catalogue
+from koyjabo.base.settings.database_url import for_libpq
+from koyjabo.base.settings.schema import Settings
+
+KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
+PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": KEY}
+POSTGRES = "postgresql://user@db/koyjabo"
+ON_THE_ROOT = "sqlite:////a-folder-that-is-no-mount/koyjabo.db"
+MOUNTED = [Path("/dev/shm"), Path("/dev"), Path("/proc")]
+"""Mount points: every Linux has at least one of these."""
+NAMES = [str(field.alias) for field in Settings.model_fields.values()]
+RATE_LIMITS = [name for name in NAMES if "RATE_LIMIT_" in name]
+CLAIMS = ("USER_CLAIM", "NAME_CLAIM", "COMMUNITIES_CLAIM")
+BAD = [
+    *[("ENVIRONMENT", bad) for bad in ("staging", "Production")],
+    *[("PORT", bad) for bad in ("abc", "-1", "65536", "80.5", "8000;")],
+    *[("HOST", bad) for bad in ("localhost", "127.0.0.1:8000", "300.0.0.1", "*")],
+    *[("SECRET_KEY", bad) for bad in ("short", "k" * 40, KEY[:31], "rickshaw" * 5, "01" * 20)],
+    *[("DATABASE_URL", bad) for bad in ("koyjabo", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "redis://db")],
+    *[("DATABASE_URL", bad) for bad in ("sqlite:///x.db?mode=memory", "postgresql://user@db:port/x")],
+    *[("DATABASE_URL", bad) for bad in ("postgresql://a,/x", "postgresql://a,b:x/x", "postgresql://a,::1/x")],
+    *[("DATABASE_URL", bad) for bad in ("sqlite://var/x.db", "sqlite://u@/x.db", "sqlite:///x.db?timeout=9")],
+    *[("DATABASE_URL", bad) for bad in ("sqlite:///~/x.db", "postgresql://u:p@ss@h/x", "postgresql://h:/x")],
+    *[("REDIS_URL", bad) for bad in ("localhost:6379", "http://redis", "unix://", "redis://", "redis://host/zero")],
+    *[("REDIS_URL", bad) for bad in ("redis://host:abc", "redis://host?socket_timeout=soon", "redis://host?what=1")],
+    *[("REDIS_URL", bad) for bad in ("redis+sentinel://host", "redis+sentinel://host/", "redis+sentinel://host/a/b")],
+    *[("REDIS_URL", bad) for bad in ("redis+sentinel://a,,b/mymaster", "redis+sentinel://a:x/mymaster")],
+    *[("REDIS_URL", bad) for bad in ("unix://run/redis.sock", "unix:///run/redis.sock#x", "redis://h/1?db=2")],
+    *[("REDIS_URL", bad) for bad in ("redis://h?db=1&db=2", "rediss://h?ssl_ca_certs=/nowhere.pem")],
+    *[("PUBLISH_INTERVAL_MS", bad) for bad in ("9", "5001", "soon")],
+    *[("WEB_CONCURRENCY", bad) for bad in ("0", "-1", "65", "two", "2", "1.5")],  # 2 lacks a REDIS_URL
+    *[("TIMEZONE", bad) for bad in ("Mars/Olympus", "../../etc/passwd", "/etc/passwd", "Asia", "+06:00", "a\nb")],
+    *[("TRUSTED_PROXIES", bad) for bad in ("-1", "11", "all")],
+    *[("ACTIVE_WINDOW_SECONDS", bad) for bad in ("0", "-1", "86401", "5m")],
+    *[("LEAVE_GRACE_SECONDS", bad) for bad in ("-1", "301", "soon")],
+    *[("UPDATE_INTERVAL_MS", bad) for bad in ("49", "60001", "0.5")],
+    *[("RETENTION_DAYS", bad) for bad in ("0", "-1", "36501", "a year")],
+    *[("STARTING_TOTAL", bad) for bad in ("-1", "4k", str(10**15 + 1))],
+    *[("ALLOW_EPHEMERAL_STORAGE", bad) for bad in ("maybe", "2")],
+    *[("BRIDGES", bad) for bad in ("slack", "citinfos", "Koyjabo", "koyjabo,citinfos")],
+    *[(name, bad) for name in RATE_LIMITS for bad in ("-1", "1.5", "many")],
+    *[("HONOUR_PRIVACY_SIGNALS", bad) for bad in ("maybe", "2")],
+    *[("MILESTONES", bad) for bad in ("0", "1000,", "1.5", "-1", "None", "100,none", f"{10**15 + 1}", "9" * 5000)],
+    *[("AUTH_JWKS_URL", bad) for bad in ("auth.example.com", "ftp://a/", "https://", "https://u:p@a/", "https://a:x/")],
+    *[("AUTH_SHARED_SECRET", bad) for bad in ("short", KEY, f"-----BEGIN PUBLIC KEY-----{KEY}")],
+    *[(f"AUTH_{name}", bad) for name in ("ISSUER", "AUDIENCE", *CLAIMS) for bad in ("a b", "a\n", "x" * 201, "é")],
+    *[("AUTH_ALGORITHMS", bad) for bad in ("none", "RS256 ES256", "HS1", "rs256", "RS256,,ES256")],
+    *[("AUTH_REQUIRED_CLAIMS", bad) for bad in ("token_type", "token_type:", ":access", "a:b,,c:d", "none,a:b")],
+    *[("BOT_POLICY", bad) for bad in ("Count", "refuse")],
+    *[("ALLOWED_ORIGINS", bad) for bad in ("*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null")],
+    *[("WEBHOOK_ALLOW", bad) for bad in ("10.0.0.0/33", "10.0.0.1/8", "inside", "10.0.0.0/8;fd00::/8", "*")],
+    *[("SECRET_KEY_FILE", bad) for bad in ("secret_key", "./secret_key")],
+    *[("BACKUP_DIR", bad) for bad in ("backups", "./backups", "~/backups")],
+    *[("BACKUP_TO", bad) for bad in ("bucket", "s3://", "s3://A/x", "s3://b", "s3://[", "s3://bucket?x")],
+    *[("BACKUP_TO", bad) for bad in ("s3://bucket?x=1", "s3://bucket?endpoint=a", "s3://bucket/a//b")],
+    *[("BACKUP_TO", bad) for bad in ("s3://bucket/../b", "s3://bucket?endpoint=https://k:s@a.com")],
+    *[("BACKUP_TO", bad) for bad in ("s3://bucket?endpoint=https://a:x", "s3://bucket?endpoint=https://a/?b")],
+    *[("BACKUP_AT", bad) for bad in ("3:30", "24:00", "03:60", "half past three", "03:30:00")],
+    *[("BACKUP_KEEP", bad) for bad in ("0", "-1", "all")],
+    *[("APP_URL", bad) for bad in ("app.example.com", "javascript:alert()", "https://", "https://u:p@a/", "a\nb")],
+    *[("PUBLIC_URL", bad) for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,ftp://b", "a\nb")],
+    *[("REQUIRE_TWO_FACTOR", bad) for bad in ("Admins", "1", "everybody")],
+    *[("OIDC_PROVIDERS", bad) for bad in ("Google", "a b", "a;b", "a,a", "a-b", "ä", "1a", "a" * 33)],
+    *[("OIDC_SIGNUP", bad) for bad in ("maybe", "2")],
+    *[("OIDC_ADMIN_CLAIM", bad) for bad in ("groups", ":ops", "groups:", " : ")],
+    *[("OIDC_TRUST_MFA", bad) for bad in ("maybe", "2")],
+    *[("ADMIN_EMAIL", bad) for bad in ("admin", "a@b@c", "a b@c.com", "@b.com", "a@", f"{'a' * 250}@b.com")],
+    *[("ADMIN_PASSWORD", bad) for bad in ("short", "x" * 129)],
+    *[("GEOIP_DATABASE", bad) for bad in ("missing.mmdb", "/", "cities.mmdb:", "a\nb")],
+    *[("ASN_DATABASE", bad) for bad in ("missing.mmdb", "/", "asn.mmdb:", "a\nb")],
+    *[("OWN_ADDRESSES", bad) for bad in ("localhost", "203.0.113.7/24", "2001:db8::1/32", "1.2.3.4;5.6.7.8", "a\nb")],
+    *[("MAX_CONNECTIONS", bad) for bad in ("0", "1000001", "x")],
+    *[("SMTP_URL", bad) for bad in ("host", "smtp://", "http://h?from=a@b", "smtp://h:x?from=a@b", "smtp://host")],
+    *[("SMTP_URL", bad) for bad in ("smtp://host?from=a", "smtp://host?from=a@b&tls=on", "smtp://host?from=a@b&x=1")],
+    *[("SMTP_URL", bad) for bad in ("smtp://:p@h?from=a@b", "smtp://h?from=a@b&from=c@d")],
+    *[("SMTP_URL", bad) for bad in ("smtps://host?from=a@b&tls=off", "smtp://host/x?from=a@b", "smtp://h?from=<a@b")],
+    *[
+        ("SMTP_URL", bad)
+        for bad in ("smtp://h?from=é@b.example", "smtp://h?from=a@☃.example", "smtp://☃.example?from=a@b")
+    ],
+    *[("METRICS_TOKEN", bad) for bad in ("short", "x" * 15)],
+    *[("LOG_LEVEL", bad) for bad in ("LOUD", "5")],
+    *[("LOG_FORMAT", bad) for bad in ("xml", "JSON ")],
+]
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch, tmp_path):
+    """Remove the machine's settings from the environment, and use the test's `.env`."""
+    for name in (*NAMES, "RENDER", "DYNO"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(config, "ROOT", tmp_path)
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load these settings, with files in a new folder."""
+    return lambda **overrides: config.load(overrides, instance=tmp_path / "instance")
+
+
+def refusal(load, **settings) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(**settings)
+    return str(caught.value)
+
+
+def test_bad_value_stops_with_a_sentence_that_names_the_setting(load):
+    for name, bad in BAD:
+        sentence = refusal(load, **{**PRODUCTION, name: bad})
+        assert sentence.startswith(name), (name, bad, sentence)
+        assert sentence.endswith("."), (name, bad, sentence)
+        assert not any(text in sentence for text in ("\n", KEY)), (name, bad, sentence)
+    assert {name for name, _ in BAD} == set(NAMES)
+
+
+def test_refusal_does_not_say_a_value_that_people_put_secrets_into(load):
+    assert "hidden" not in refusal(load, **PRODUCTION, BACKUP_TO="s3://key:hidden@bucket/x")
+
+
+URL, SECRET = {"AUTH_JWKS_URL": "https://auth.example.com/keys"}, {"AUTH_SHARED_SECRET": KEY[::-1]}
+NAMED = {"AUTH_ISSUER": "https://auth.example.com", "AUTH_AUDIENCE": "live"}
+
+
+def test_settings_of_tokens_that_do_not_go_together_stop_with_the_name_of_one(load):
+    wrong = {
+        "AUTH_SHARED_SECRET": [
+            {**URL, **NAMED, **SECRET},
+            {**SECRET, "AUTH_REQUIRED_CLAIMS": "none", "SECRET_KEY": KEY[::-1]},
+        ],
+        "AUTH_ISSUER": [URL, {**URL, "AUTH_AUDIENCE": "live"}],
+        "AUTH_AUDIENCE": [{**URL, "AUTH_ISSUER": "me"}],
+        "AUTH_REQUIRED_CLAIMS": [SECRET, {**SECRET, **NAMED}],
+        "AUTH_ALGORITHMS": [{**URL, **NAMED, "AUTH_ALGORITHMS": "RS256,HS256"}, {**SECRET, "AUTH_ALGORITHMS": "RS256"}],
+    }
+    wrong["AUTH_SHARED_SECRET"].append({**SECRET, "AUTH_REQUIRED_CLAIMS": "none", "AUTH_ALGORITHMS": "HS256,HS512"})
+    for name, combinations in wrong.items():
+        for given in combinations:
+            sentence = refusal(load, **given)
+            assert sentence.startswith(name), (given, sentence)
+            assert KEY[::-1] not in sentence
+    assert load(**URL, **NAMED).token_algorithms == ["RS256", "ES256", "EdDSA"]
+    assert load(**SECRET, AUTH_REQUIRED_CLAIMS="none").token_algorithms == ["HS256"]
+
+
+def test_secret_is_required_in_production_which_hosts_are(load, monkeypatch):
+    assert refusal(load, ENVIRONMENT="production").startswith("SECRET_KEY is missing")
+    for host in ("RENDER", "DYNO"):
+        with monkeypatch.context() as changed:
+            changed.setenv(host, "1")
+            assert refusal(load, DATABASE_URL=POSTGRES).startswith("SECRET_KEY is missing")
+            assert load(DATABASE_URL=POSTGRES, SECRET_KEY=KEY).environment == "production"
+
+
+def test_secret_is_made_once_and_kept_for_its_owner_alone(load, tmp_path):
+    made = load().secret_key
+    kept = tmp_path / "instance" / "secret_key"
+    assert (len(made) >= 32, kept.read_text()) == (True, made)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert load().secret_key == made
+    assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
+    assert load(SECRET_KEY=KEY).secret_key == KEY
+
+
+def test_secret_of_production_may_be_in_a_file_that_is_made_once(load, tmp_path):
+    given = {"ENVIRONMENT": "production", "SECRET_KEY_FILE": str(tmp_path / "data" / "key")}
+    made = load(**given).secret_key
+    kept = tmp_path / "data" / "key"
+    assert (len(made), kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == (64, made, 0o600)
+    assert load(**given).secret_key == made
+    assert load(**given, SECRET_KEY=KEY).secret_key == KEY
+    kept.write_text(f"{KEY}\n")
+    assert load(**given).secret_key == KEY
+    (tmp_path / "instance").mkdir()
+    (tmp_path / "instance" / "secret_key").touch()
+    assert refusal(load).startswith(f"SECRET_KEY_FILE is '{tmp_path}/instance/secret_key', which is empty. ")
+    kept.write_text("changeme" * 5)
+    assert refusal(load, **given).startswith("SECRET_KEY is a pattern")
+    kept.write_text("")
+    assert refusal(load, **given).startswith(f"SECRET_KEY_FILE is '{kept}', which is empty. ")
+    kept.write_bytes(b"\xff" * 64)
+    for file in (kept, tmp_path, Path("/proc/nowhere/key")):
+        assert refusal(load, **{**given, "SECRET_KEY_FILE": str(file)}).startswith(f"SECRET_KEY_FILE is '{file}', ")
+
+
+def test_overrides_beat_the_environment_and_that_beats_the_file(load, monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("PORT=1111\nSTARTING_TOTAL=1\nACTIVE_WINDOW_SECONDS=11\n")
+    monkeypatch.setenv("PORT", "2222")
+    monkeypatch.setenv("STARTING_TOTAL", "2")
+    settings = load(PORT=3333)
+    assert (settings.port, settings.starting_total, settings.active_window_seconds) == (3333, 2, 11)
+
+
+def test_file_that_cannot_be_read_stops_with_its_name(load, tmp_path):
+    file = tmp_path / ".env"
+    file.write_bytes("PORT=1111".encode("utf-16"))
+    assert refusal(load) == f"{file} cannot be read: it is not UTF-8 text."
+
+
+def test_value_that_is_not_utf_8_stops_with_its_name(load):
+    """Another part of the program would fail later."""
+    for name in ("SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL", "REDIS_URL", "OIDC_PROVIDERS"):
+        assert refusal(load, **{name: "a\udce9" * 40}) == f"{name} is not UTF-8 text."
+    assert load(TERM="\udce9").port == 8000
+
+
+def test_file_is_read_in_development_only(load, monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("PORT=1111\n")
+    monkeypatch.setenv("PORT", "")  # an empty value in the environment does not hide it
+    assert (load().port, load(**PRODUCTION).port) == (1111, 8000)
+
+
+def test_processes_started_later_keep_the_file_of_the_start(load, monkeypatch, tmp_path):
+    """A worker that is replaced must not get half of the new settings."""
+    monkeypatch.setattr(os, "environ", {**os.environ, "STARTING_TOTAL": "2"})
+    (tmp_path / ".env").write_text("PORT=1111\nSTARTING_TOTAL=1\n")
+    config.keep_file()
+    (tmp_path / ".env").write_text("PORT=2222\nTIMEZONE=Asia/Kolkata\n")
+    settings = load()
+    assert (settings.port, settings.starting_total, settings.timezone) == (1111, 2, "Asia/Dhaka")
+
+
+def test_empty_is_not_set(load, monkeypatch, tmp_path):
+    monkeypatch.setenv("STARTING_TOTAL", "")
+    settings = load(PORT="", TIMEZONE="", DATABASE_URL="", REDIS_URL=None)
+    assert (settings.port, settings.timezone, settings.starting_total) == (8000, "Asia/Dhaka", 0)
+    assert settings.database.database == str(tmp_path / "instance" / "koyjabo.db")
+
+
+DATABASES = {
+    "postgres://me:p%40ss@db:5433/x": "postgresql+psycopg2://me:p%40ss@db:5433/x",
+    "postgresql://db/x?sslmode=require": "postgresql+psycopg2://db/x?sslmode=require",
+    "postgresql+psycopg2://db/x": "postgresql+psycopg2://db/x",
+    "postgres://me:p%40s,s@a,[::1]:5433/x": "postgresql+psycopg2://me:p%40s,s@/x?host=a,::1&port=5432,5433",
+    "postgresql://a:1,b/x?sslmode=require": "postgresql+psycopg2:///x?host=a,b&port=1,5432&sslmode=require",
+    "postgresql://u@/x?host=a:1&host=b": "postgresql+psycopg2://u@/x?host=a,b&port=1,5432",
+    "postgresql://%2Frun%2Fa,b/x": "postgresql+psycopg2:///x?host=/run/a,b&port=5432,5432",
+    "postgresql+psycopg://db/x": "postgresql+psycopg2://db/x",
+    "sqlite:////var/data/x.db": "sqlite:////var/data/x.db",
+    "postgresql://u@a,b/x?application_name=a%20b+c": (
+        "postgresql+psycopg2://u@/x?host=a,b&port=5432,5432&application_name=a%20b%2Bc"
+    ),
+    "sqlite+pysqlite:////var/data/x.db": "sqlite:////var/data/x.db",
+}
+PASSED_ON = [
+    "postgresql://user:p%40ss%2Fw%3Frd@host:5433/my%20db",
+    "postgres://user:a+b@host/x?application_name=a+b&options=-c%20search_path%3Dpublic",
+    "postgresql://user@host/",
+    "postgresql://@host",
+    "postgresql://",
+    "postgres:///x?host=/run/postgresql&user=me",
+    "postgresql://%2Frun%2Fpostgresql/x",
+    "postgresql://u%73er@%68ost/a%25b%3Fc",
+    "postgresql://[2001:db8::1]:5433/x",
+    "postgresql://:5433/x?hostaddr=192.0.2.1",
+    "postgresql://host/x?sslmode=require&sslmode=disable",
+]
+"""URLs in the forms that libpq's own tests have."""
+REDIS = ["redis://localhost", "redis://:p%2Fss@host:6380/3", "redis://user:p@ss@host/0/"]
+REDIS += ["rediss://host:6379?ssl_cert_reqs=none", "redis://[2001:db8::1]:6379?socket_timeout=0.5"]
+REDIS += ["unix:///run/redis.sock?db=1"]
+REDIS += ["redis+sentinel://user:p%2Fss@a:26379,b/mymaster/3?sentinel_password=x", "rediss+sentinel://a/my%20master"]
+
+
+def test_urls_are_understood_as_hosts_write_them(load):
+    assert {url: load(DATABASE_URL=url).database_url for url in DATABASES} == DATABASES
+    assert [load(REDIS_URL=url, WEB_CONCURRENCY=4).redis_url for url in REDIS] == REDIS
+    assert load(LOG_LEVEL="debug").log_level == "DEBUG"
+
+
+def test_libpq_gets_every_part_of_a_url_as_it_was_given(load):
+    for url in PASSED_ON:
+        settings, meant = load(DATABASE_URL=url), parse_dsn(url)
+        assert parse_dsn(dsn(settings.database)) == meant, url
+        assert parse_dsn(for_libpq(settings.database_url)) == meant, url
+
+
+def test_plus_sign_in_an_option_stays_one(load):
+    settings = load(SMTP_URL="smtp://a+b:c+d@host?from=Koy%20Jabo%20<live+1@b.example>", PUBLIC_URL="https://a.example")
+    smtp = settings.smtp
+    assert (smtp.user, smtp.password, smtp.sender_name, smtp.sender) == (
+        "a+b",
+        "c+d",
+        "Koy Jabo",
+        "live+1@b.example",
+    )
+    url = "redis+sentinel://a/mymaster?username=a+b&password=c%20d"
+    assert parse_url(redis_url.parse(url).urls[0]).items() >= {"username": "a+b", "password": "c d"}.items()
+
+
+def test_password_of_redis_that_breaks_its_url_is_refused_and_not_printed(load):
+    for address in (":p/ss", "me:p/ss", ":p?ss", ":p#ss", ":p[ss", ":123/ss", "me:123/ss", ":123?ss", ":123#ss"):
+        with pytest.raises(SettingsError, match=r"^REDIS_URL cannot be read: .*%2F") as caught:
+            load(**PRODUCTION, REDIS_URL=f"redis://{address}@host:6379/0")
+        assert not any(part in str(caught.value) for part in ("ss@", "123", address))
+        assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_redis_cluster_is_refused_with_what_to_use_instead(load):
+    for url in ("redis+cluster://:secret@a:7000,b:7000", "rediss+cluster://a"):
+        assert refusal(load, REDIS_URL=url) == (
+            "REDIS_URL: Redis Cluster is not supported. Use a single Redis server, or Sentinel."
+        )
+
+
+def test_file_that_render_deletes_is_refused_unless_allowed_or_on_a_mounted_disk(load):
+    on_render = {"RENDER": "true", "SECRET_KEY": KEY}
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL.*ALLOW_EPHEMERAL_STORAGE"):
+        load(**on_render, DATABASE_URL=ON_THE_ROOT)
+    assert load(**on_render, DATABASE_URL=ON_THE_ROOT, ALLOW_EPHEMERAL_STORAGE="1").allow_ephemeral_storage
+    assert load(**on_render, DATABASE_URL=POSTGRES).database_url
+    assert load(**PRODUCTION, DATABASE_URL=ON_THE_ROOT).database_url  # elsewhere nothing is deleted
+    (mounted, *_) = (path for path in MOUNTED if path.is_mount())
+    assert load(**on_render, DATABASE_URL=f"sqlite:///{mounted}/a/b/koyjabo.db").database_url
+
+
+WEAK = [
+    "short",
+    "k" * 64,
+    "abc" * 20,
+    "rickshaw at dawn" * 2,
+    "01" * 32,
+    "aaaaaaaabbbbbbbbaaaabbbbaaababab1234",
+    "please-change-me-before-going-live-1",
+    "your-secret-key-goes-here-x9k2m4p8qz",
+    "koyjabo-live-in-production-2f9a71bc4",
+    "abcdefghijklmnopqrstuvwxyz012345",
+    "0123456789abcdef0123456789abcdefX",
+]
+
+
+def test_what_is_soon_guessed_is_refused():
+    assert [weak for weak in WEAK if not operator_secrets.weakness(weak).startswith("is ")] == []
+    for weak in WEAK:
+        with pytest.raises(SettingsError, match=r"^SECRET_KEY is .*; make one with python -c .*\.$"):
+            config.load({"ENVIRONMENT": "production", "SECRET_KEY": weak, "DATABASE_URL": "postgresql://db/x"})
+
+
+def test_what_is_random_is_taken():
+    for make, length in ((secrets.token_hex, 32), (secrets.token_urlsafe, 32), (secrets.token_hex, 16)):
+        assert [made for made in (make(length) for _ in range(500)) if operator_secrets.weakness(made)] == []
+
+
+OBVIOUS = ["password", "Password1!", "12345678", "administrator", "admin2026", "changeme-now", "qwertyuiop", "boss1234"]
+OBVIOUS += ["koyjabo2026", "abcdabcd", "aaaaaaaa"]
+
+
+def test_app_has_an_address_by_https_in_production(load):
+    assert load(APP_URL="http://localhost:3000").app_url == "http://localhost:3000"
+    assert refusal(load, **PRODUCTION, APP_URL="http://app.example.com").startswith("APP_URL is an http address")
+
+
+def test_password_that_anybody_would_try_first_is_refused_in_production_alone(tmp_path):
+    production = {"ENVIRONMENT": "production", "SECRET_KEY": secrets.token_hex(32), "DATABASE_URL": "postgresql://d/x"}
+    for password in OBVIOUS:
+        admin = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": password}
+        with pytest.raises(SettingsError, match=r"^ADMIN_PASSWORD ") as refused:
+            config.load({**production, **admin})
+        assert password not in str(refused.value)
+        assert config.load({"ENVIRONMENT": "development", **admin}, instance=tmp_path).admin_password == password
+    taken = ["the first of them", "rickshaw at dawn", "7Gk!pQ2w", "ঢাকা থেকে চট্টগ্রাম"]
+    assert [secret for secret in taken if operator_secrets.is_obvious(secret, "boss@example.com")] == []
+
+
+TELLING = ("SECRET", "PASSWORD", "TOKEN", "_URL")
+
+
+def test_secrets_have_no_value():
+    smtp = "smtp://a:hush@mail.example.com?from=a%40b.example"
+    made = catalogue(config.load({"SMTP_URL": smtp, "PUBLIC_URL": "https://x.example"}))
+    assert "hush" not in str(made)
+    assert {name for name, setting in made.items() if setting.value is None} == SECRETS
+    telling = {name for name in NAMES if any(part in name for part in TELLING)}
+    assert telling - SECRETS == {"PUBLIC_URL", "APP_URL", "AUTH_JWKS_URL"}
+
+
+def test_only_other_values_than_the_default_are_changed():
+    assert [name for name, setting in catalogue(Settings()).items() if setting.is_changed] == []
+    given = catalogue(Settings(TIMEZONE="UTC", HONOUR_PRIVACY_SIGNALS=False, SECRET_KEY="x" * 40))
+    changed = {"SECRET_KEY": None, "TIMEZONE": "UTC", "HONOUR_PRIVACY_SIGNALS": "0"}
+    assert {name: setting.value for name, setting in given.items() if setting.is_changed} == changed
+
+
+def test_key_and_database_that_the_server_made_are_not_changed(load, tmp_path):
+    def changed(**given: str) -> set[str]:
+        return {name for name, setting in catalogue(load(**given)).items() if setting.is_changed}
+
+    assert changed() == set()
+    assert changed(SECRET_KEY=KEY) == {"SECRET_KEY"}
+    assert changed(DATABASE_URL=POSTGRES) == {"DATABASE_URL"}
+    file = str(tmp_path / "key")
+    assert changed(ENVIRONMENT="production", SECRET_KEY_FILE=file) == {"ENVIRONMENT", "SECRET_KEY_FILE"}

@@ -1,0 +1,380 @@
+"""Attended time: the spans that count, and the visits they belong to (specification: Attended time)."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.counting.evidence.attendance import MOST_FAILURES
+from koyjabo.counting.evidence.queries import Shown
+from koyjabo.counting.evidence.spans import MOST_SPANS
+
+pytestmark = pytest.mark.both_kinds
+
+
+def test_time_while_a_socket_is_open_and_its_page_visible_counts(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    worker.time.pass_(seconds=10)
+    worker.pages.show("socket", visible=False)
+    worker.time.pass_(seconds=100)
+    worker.pages.show("socket", visible=True)
+    worker.time.pass_(seconds=5)
+    worker.close("socket")
+    assert worker.attended_s("1") == 15
+    assert worker.visit("1") == (15_000, False)
+
+
+def test_time_counts_from_the_commit_of_the_visit(worker):
+    worker.open("named", visit="1")
+    worker.open("unnamed")
+    worker.time.pass_(seconds=3)
+    worker.site.register(visitId="1")
+    worker.time.pass_(seconds=7)
+    worker.close("named")
+    worker.close("unnamed")
+    assert worker.attended_s("1") == 7
+
+
+def test_span_without_a_visit_id_belongs_to_the_newest_visit_when_it_began(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket")
+    worker.time.pass_(seconds=5)
+    worker.site.register(visitId="2")
+    worker.time.pass_(seconds=5)
+    worker.pages.show("socket", visible=False)
+    worker.pages.show("socket", visible=True)
+    worker.time.pass_(seconds=5)
+    worker.close("socket")
+    assert worker.attended_s("1") == 10
+    assert worker.attended_s("2") == 5
+
+
+def test_socket_without_a_visitor_belongs_to_the_visit_that_it_is_matched_with(worker):
+    """It does not belong to yesterday's visit from the same browser."""
+    worker.site.register(visitId="1")
+    worker.time.pass_(days=1)
+    worker.open("socket", visitor=None)
+    worker.time.pass_(seconds=1)
+    worker.site.register(visitId="2")
+    worker.match("ayesha")
+    worker.time.pass_(seconds=5)
+    worker.close("socket")
+    assert (worker.attended_s("1"), worker.attended_s("2")) == (0, 5)
+
+
+def test_page_that_is_only_guessed_from_a_closed_one_does_not_count(worker):
+    """It may be another person's, behind the same address with the same browser."""
+    worker.site.register(visitId="1")
+    worker.open("hers", visit="1")
+    worker.time.pass_(seconds=5)
+    worker.close("hers")
+    for _ in range(2):
+        worker.open("guessed", visitor=None)
+        worker.time.pass_(seconds=60)
+        worker.write()
+        worker.close("guessed")
+    worker.open("guessed", visitor=None)
+    worker.time.pass_(seconds=60)
+    worker.site.register("bina", visitId="2")
+    worker.match("bina")
+    worker.time.pass_(seconds=60)
+    worker.close("guessed")
+    assert worker.attended_s("2") == 60
+    assert (worker.visit("1"), worker.visit("2")) == ((5000, False), (60_000, False))
+
+
+def test_socket_that_has_not_named_its_visitor_gives_no_input_to_a_guess(worker):
+    """It may be another person's. Only clients that name their visitor send `visible`."""
+    worker.site.register("bina", visitId="1")
+    worker.match("bina")
+    worker.open("guessed", visitor=None)
+    worker.time.pass_(seconds=5)
+    worker.pages.show("guessed", visible=True, acted=True)
+    worker.pages.show("guessed", visible=False, acted=True, visit_id="1")
+    worker.pages.show("guessed", visible=True)
+    worker.time.pass_(seconds=5)
+    worker.close("guessed")
+    worker.write()
+    assert worker.visit("1") == (0, False)
+
+
+def test_what_a_page_sent_before_it_named_its_visitor_belongs_to_that_visitor(worker):
+    for visitor in ("bina", "ayesha"):
+        worker.site.register(visitor, visitId=visitor)
+    worker.match("bina")
+    worker.open("socket", visitor=None)
+    worker.pages.show("socket", visible=True, acted=True)
+    worker.time.pass_(seconds=5)
+    worker.name("socket", visit="ayesha")
+    worker.time.pass_(seconds=5)
+    worker.close("socket")
+    worker.write()
+    assert (worker.visit("bina"), worker.visit("ayesha")) == ((0, False), (10_000, True))
+
+
+def test_page_that_is_opened_again_counts_once_its_visit_is_sent_again(worker):
+    worker.site.register(visitId="1")
+    worker.open("first", visit="1")
+    worker.time.pass_(seconds=5)
+    worker.close("first")
+    worker.open("again", visitor=None)
+    worker.time.pass_(seconds=5)
+    worker.match("ayesha")
+    worker.close("again")
+    assert worker.attended_s("1") == 10
+
+
+def test_tabs_with_one_visit_count_once_and_with_two_visits_apart(worker):
+    for visit in "12":
+        worker.site.register(visitId=visit)
+    worker.open("first", visit="1")
+    worker.time.pass_(seconds=5)
+    worker.open("second", visit="1")
+    worker.open("other", visit="2")
+    worker.time.pass_(seconds=5)
+    worker.close("first")
+    worker.time.pass_(seconds=5)
+    worker.close("second")
+    worker.close("other")
+    assert (worker.attended_s("1"), worker.attended_s("2")) == (15, 10)
+
+
+def test_open_page_is_written_every_five_minutes_without_being_counted_twice(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    for _ in range(30):
+        worker.time.pass_(minutes=1)
+        worker.write()
+        worker.attendance.drop()
+    assert 1800 - 300 <= worker.visit("1")[0] / 1000 <= 1800
+    worker.close("socket")
+    assert worker.attended_s("1") == 1800
+
+
+def test_late_visit_gets_no_time(worker):
+    worker.site.register(visitId="1", waitedMs=61_000)
+    worker.open("socket", visit="1")
+    worker.open("unnamed")
+    worker.time.pass_(seconds=5)
+    worker.close("socket")
+    worker.close("unnamed")
+    assert worker.attended_s("1") == 0
+
+
+def test_visit_of_a_phone_with_a_wrong_clock_gets_its_time(worker):
+    for visit, years in (("1", -5), ("2", 5)):
+        worker.site.register(visitId=visit, timestamp=worker.time.ms + years * 365 * 86_400_000)
+        worker.open(visit, visit=visit)
+    worker.time.pass_(seconds=5)
+    for visit in "12":
+        worker.close(visit)
+        assert worker.attended_s(visit) == 5
+
+
+def test_unexpected_error_loses_no_spans_unless_it_is_repeated(worker, monkeypatch):
+    for visit in "12":
+        worker.site.register(visitId=visit)
+
+    def fail(*_):
+        raise ArithmeticError
+
+    for visit, failures in (("1", MOST_FAILURES - 1), ("2", MOST_FAILURES)):
+        worker.open(visit, visit=visit)
+        worker.time.pass_(seconds=5)
+        worker.close(visit)
+        with monkeypatch.context() as broken:
+            broken.setattr(worker.attendance._database, "write", fail)
+            for _ in range(failures):
+                worker.write()
+        worker.write()
+    assert (worker.visit("1")[0], worker.visit("2")[0]) == (5000, 0)
+
+
+def test_forgotten_visitor_has_nothing_queued(worker):
+    for visit in "12":
+        worker.open(visit, visit=visit)
+        worker.time.pass_(seconds=1)
+        worker.attendance.beat("ayesha", visit, True, acted=True)
+        worker.close(visit)
+    worker.attendance.forget("ayesha")
+    for visit in "12":
+        worker.site.register(visitId=visit)
+    worker.write()
+    assert [worker.visit(visit) for visit in "12"] == [(0, False)] * 2
+
+
+def test_time_since_a_visible_heartbeat_is_bridged_for_at_most_60_s(new_worker):
+    one, other = new_worker(), new_worker()
+    one.site.register(visitId="1")
+    beats = [(0, True), (50, True), (100, False), (150, True), (250, True), (250, False)]
+    for number, (at_s, visible) in enumerate(beats):
+        one.time.pass_(seconds=at_s - (beats[number - 1][0] if number else 0))
+        (one, other)[number % 2].attendance.beat("ayesha", None, visible, acted=False)
+        one.write()
+        other.write()
+    assert one.attended_s("1") == 50 + 50 + 60
+
+
+def test_time_between_heartbeats_belongs_to_the_visit_that_it_began_in(worker):
+    worker.site.register(visitId="1")
+    worker.attendance.beat("ayesha", None, True, acted=False)
+    worker.time.pass_(seconds=20)
+    worker.site.register(visitId="2")
+    for _ in range(2):
+        worker.time.pass_(seconds=30)
+        worker.attendance.beat("ayesha", None, True, acted=True)
+    assert (worker.attended_s("1"), worker.attended_s("2")) == (50, 30)
+    assert (worker.visit("1")[1], worker.visit("2")[1]) == (False, True)
+
+
+def test_heartbeat_and_socket_of_one_page_count_once(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    worker.attendance.beat("ayesha", "1", True, acted=False)
+    worker.time.pass_(seconds=40)
+    worker.attendance.beat("ayesha", "1", False, acted=False)
+    worker.close("socket")
+    assert worker.attended_s("1") == 40
+
+
+def test_lost_connection_counts_up_to_its_last_sign_of_life(worker):
+    class Lost:
+        silent_ms = 0
+
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1", source=(source := Lost()))
+    worker.time.pass_(minutes=5)
+    source.silent_ms = 25_000
+    worker.write()
+    worker.time.pass_(seconds=20)
+    source.silent_ms = 45_000
+    worker.close("socket")
+    assert worker.attended_s("1") == 275
+
+
+def test_nothing_is_lost_while_the_database_is_unavailable(worker, monkeypatch):
+    for visit in "12":
+        worker.site.register(visitId=visit)
+    worker.open("closed", visit="1")
+    worker.open("open", visit="2")
+    worker.time.pass_(minutes=5)
+    worker.close("closed")
+
+    def fail(*_):
+        raise LedgerUnavailable
+
+    with monkeypatch.context() as away:
+        away.setattr(worker.attendance._database, "write", fail)
+        for _ in range(20):
+            worker.time.pass_(minutes=1)
+            worker.write()
+            worker.attendance.drop()
+    worker.write()
+    assert [worker.visit(visit)[0] for visit in "12"] == [5 * 60_000, 25 * 60_000]
+
+
+def test_commit_whose_outcome_is_unknown_is_repeated_without_effect(worker, monkeypatch):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    write = worker.attendance._database.write
+
+    def commit_and_fail(*arguments):
+        write(*arguments)
+        raise LedgerUnavailable
+
+    for _ in range(3):
+        worker.time.pass_(minutes=5)
+        with monkeypatch.context() as unknown:
+            unknown.setattr(worker.attendance._database, "write", commit_and_fail)
+            worker.write()
+        worker.write()
+    worker.close("socket")
+    assert worker.attended_s("1") == 900
+
+
+def test_time_that_is_written_again_after_its_row_was_dropped_adds_nothing(new_worker, monkeypatch):
+    one, other = new_worker(), new_worker()
+    one.site.register(visitId="1")
+    one.open("first", visit="1")
+    other.open("second", visit="1")
+    one.time.pass_(seconds=60)
+    one.close("first")
+    other.close("second")
+    one.write()
+
+    def fail(*_):
+        raise LedgerUnavailable
+
+    with monkeypatch.context() as away:
+        away.setattr(other.attendance._database, "write", fail)
+        for _ in range(12):
+            other.write()
+            one.attendance.drop()
+            one.time.pass_(minutes=1)
+    assert one.site.rows("SELECT count(*) FROM attendance") == [(0,)]
+    assert other.attended_s("1") == 60
+
+
+def test_forgetting_a_visitor_removes_the_spans_and_keeps_the_time(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    worker.time.pass_(seconds=5)
+    worker.pages.show("socket", visible=False)
+    worker.write()
+    worker.pages.show("socket", visible=True)
+    worker.time.pass_(seconds=5)
+    assert worker.site.rows("SELECT count(*) FROM attendance") == [(1,)]
+    worker.site.forget()
+    worker.close("socket")
+    worker.write()
+    assert worker.site.rows("SELECT count(*) FROM attendance") == [(0,)]
+    assert worker.site.rows("SELECT attended_ms FROM visits") == [(5000,)]
+    assert worker.site.rows("SELECT upto > 0 FROM watermarks WHERE name = 'attendance_dropped'")[0][0]
+
+
+def test_spans_are_removed_ten_minutes_after_they_were_written(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    worker.time.pass_(seconds=5)
+    worker.close("socket")
+    worker.write()
+    left = []
+    for _ in range(12):
+        worker.attendance.drop()
+        left += worker.site.rows("SELECT count(*) FROM attendance")[0]
+        worker.time.pass_(minutes=1)
+    assert left == [1] * 10 + [0] * 2
+    assert worker.visit("1")[0] == 5000
+
+
+def test_two_workers_that_write_at_once_lose_nothing(new_worker):
+    one, other = new_worker(), new_worker()
+    one.site.register(visitId="1")
+    began_ms, rounds = one.time.ms, 40
+    with ThreadPoolExecutor(2) as threads:
+        for number in range(rounds):
+            for worker, at_s in ((one, 2 * number), (other, 2 * number + 1)):
+                worker.attendance.add(Shown("ayesha", "1", began_ms + 1000 * at_s, began_ms + 1000 * (at_s + 1)))
+            for written in [threads.submit(worker.write) for worker in (one, other)]:
+                written.result()
+    assert one.visit("1")[0] == 2000 * rounds
+    numbers = one.site.rows("SELECT a.seq, w.upto FROM attendance a, watermarks w WHERE w.name = 'attendance'")
+    assert [seq == upto for seq, upto in numbers] == [True]
+
+
+def test_many_short_spans_are_kept_in_a_small_row(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    for _ in range(3 * MOST_SPANS):
+        worker.time.pass_(seconds=1)
+        worker.pages.show("socket", visible=False)
+        worker.time.pass_(seconds=1)
+        worker.pages.show("socket", visible=True)
+        worker.write()
+    assert worker.visit("1")[0] == 3000 * MOST_SPANS
+    ((spans,),) = worker.site.rows("SELECT spans FROM attendance")
+    assert len(json.loads(spans)) == MOST_SPANS

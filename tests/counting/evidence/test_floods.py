@@ -1,0 +1,111 @@
+"""A stranger who sends as much as one address may takes nothing from the visitors of other addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import count, islice
+
+import pytest
+from support.clients.websocket import WebSocket, close, say
+from support.faults.moved_clocks import Timed
+from support.programs.processes import METRICS_TOKEN
+
+from koyjabo.counting.evidence.attendance import MOST_WAITING
+from koyjabo.counting.evidence.queries import Shown
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
+
+ROOM = 300
+HONEST, STRANGERS = 20, 12
+FLOOD = "counting/evidence/test_floods.py::test_flood_of_one_address_takes_no_attended_time_of_others"
+
+
+class Visitor:
+    """A visitor with an open page, at an address."""
+
+    def __init__(self, timed: Timed, name: str, address: str) -> None:
+        self.name = name
+        self.forwarded = {"X-Forwarded-For": address}
+        body = {"visitorId": name, "visitId": name}
+        assert timed.server.post("/api/visitor/register", json=body, headers=self.forwarded).status_code == 200
+        self.socket = WebSocket(timed.server.port, f"X-Forwarded-For: {address}")
+        self.socket.event()
+        self.send(say(type="visitor", **body))
+
+    def send(self, *messages: bytes) -> None:
+        self.socket.send(b"".join(messages))
+        assert self.socket.is_answered()
+
+
+def send_inputs(timed: Timed, strangers: list[Visitor]) -> None:
+    for stranger in strangers:
+        visits = [f"invented-{number}" for number in range(130)]
+        stranger.send(*(say(type="visible", visible=True, acted=True, visitId=visit) for visit in visits))
+
+
+def hide_and_show(timed: Timed, strangers: list[Visitor]) -> None:
+    for _ in range(2 * ROOM // STRANGERS):
+        timed.pass_(0.05)
+        for stranger in strangers:
+            stranger.send(say(type="visible", visible=False), say(type="visible", visible=True))
+
+
+def send_heartbeats(timed: Timed, strangers: list[Visitor]) -> None:
+    for _ in range(2 * ROOM // STRANGERS):
+        timed.pass_(0.05)
+        for stranger in strangers:
+            body = {"visitorId": stranger.name, "visitId": stranger.name}
+            answer = timed.server.post("/api/visitor/heartbeat", json=body, headers=stranger.forwarded)
+            assert answer.status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("flood", "kind"),
+    [
+        (hide_and_show, "attended_time"),
+        pytest.param(send_inputs, "too_many_of_a_visitor", marks=pytest.mark.long(proved_by=FLOOD)),
+        pytest.param(send_heartbeats, "attended_time", marks=pytest.mark.long(proved_by=FLOOD)),
+    ],
+)
+def test_flood_of_one_address_takes_no_attended_time_of_others(
+    sqlite_database, tmp_path, flood: Callable[[Timed, list[Visitor]], None], kind: str
+):
+    changes = {"koyjabo.counting.evidence.attendance.MOST_WAITING": ROOM}
+    with ExitStack() as stack:
+        timed = Timed(sqlite_database, tmp_path, changes, TRUSTED_PROXIES="1")
+        stack.callback(timed.server.kill)
+        honest = [Visitor(timed, f"honest-{number}", f"198.51.100.{number}") for number in range(HONEST)]
+        strangers = [Visitor(timed, f"stranger-{number}", "203.0.113.7") for number in range(STRANGERS)]
+        timed.pass_(10)
+        with timed.database.locked():  # so that everything waits
+            for half in (honest[::2], honest[1::2]):
+                flood(timed, strangers)
+                for visitor in half:
+                    visitor.send(say(type="visible", visible=False, acted=True))
+            flood(timed, strangers)
+        for visitor in honest:
+            timed.wait_for(visitor.name, 10, acted=True)
+            visitor.socket.send(close())
+        metrics = timed.server.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).text
+        assert int(re.search(rf'koyjabo_dropped_total{{kind="{kind}"}} (\d+)', metrics)[1]) > 0
+
+
+def test_campus_behind_one_address_loses_nothing_during_a_flood(worker):
+    """2,000 people show and hide their pages, while another address fills all of the room that there is."""
+    visitors = [f"visitor-{number}" for number in range(2000)]
+    visits = worker.site.services[CountingServices].visits
+    visits.register_all([NewVisit(visitor, "1", at_ms=worker.time.ms, attended_ms=0) for visitor in visitors])
+    for visitor in visitors:
+        worker.open(visitor, visitor, "1", address="198.51.100.1")
+    flood = count(worker.time.ms)
+    for visible in (False, True, False):
+        worker.time.pass_(seconds=10)
+        for at_ms in islice(flood, MOST_WAITING // 2):
+            worker.attendance.add(Shown(f"stranger-{at_ms % 500}", "1", at_ms, at_ms + 1), "203.0.113.7")
+        for visitor in visitors:
+            worker.pages.show(visitor, visible, acted=True)
+    worker.attendance.close()
+    attended = worker.site.rows("SELECT attended_ms, acted, count(*) FROM visits GROUP BY attended_ms, acted")
+    assert [(ms, bool(acted), number) for ms, acted, number in attended] == [(20_000, True, 2000)]

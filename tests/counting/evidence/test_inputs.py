@@ -1,0 +1,102 @@
+"""A visitor's inputs: the visit they belong to, even if they arrive before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from koyjabo.counting.evidence.attendance import BATCH
+from koyjabo.counting.evidence.queries import Shown
+from koyjabo.counting.evidence.unwritten import _newest
+
+pytestmark = pytest.mark.both_kinds
+
+
+def test_input_belongs_to_the_visit_of_the_span_and_is_never_taken_back(worker):
+    for visit in "12":
+        worker.site.register(visitId=visit)
+    worker.open("socket", visit="1")
+    worker.time.pass_(seconds=1)
+    worker.pages.show("socket", visible=False, acted=True)
+    worker.pages.show("socket", visible=True)
+    worker.time.pass_(seconds=1)
+    worker.pages.show("socket", visible=True, acted=True, visit_id="2")
+    worker.write()
+    assert (worker.visit("1"), worker.visit("2")) == ((1000, True), (0, True))
+    worker.close("socket")
+    worker.write()
+    assert worker.visit("1") == (2000, True)
+
+
+def test_input_before_the_commit_of_the_visit_counts_from_then_on(worker):
+    worker.open("socket", visit="1")
+    worker.pages.show("socket", visible=True, acted=True)
+    worker.time.pass_(seconds=1)
+    worker.close("socket")
+    worker.write()
+    worker.site.register(visitId="1")
+    worker.write()
+    assert worker.visit("1") == (0, True)
+
+
+def test_input_before_the_visitor_is_known_counts(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visitor=None)
+    worker.pages.show("socket", visible=False, acted=True)
+    worker.name("socket", visit="1")
+    worker.write()
+    assert worker.visit("1") == (0, True)
+
+
+def test_client_with_many_early_inputs_does_not_delay_others(worker):
+    worker.open("socket")
+    for number in range(20 * BATCH):
+        worker.pages.show("socket", visible=True, acted=True, visit_id=f"{number}")
+    worker.write()
+    worker.attendance.beat("bina", "1", True, acted=True)
+    worker.write()
+    worker.site.register("bina", visitId="1")
+    worker.write()
+    assert worker.visit("1")[1]
+
+
+def test_repeated_input_is_not_written_again(worker):
+    newest = "SELECT upto FROM watermarks WHERE name = 'attendance'"
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    worker.pages.show("socket", visible=False)
+    for _ in range(2):
+        worker.pages.show("socket", visible=False, acted=True)
+        worker.write()
+        written = worker.site.rows(newest)
+    for number in range(20 * BATCH):
+        worker.pages.show("socket", visible=False, acted=True, visit_id="1" if number % 2 else None)
+    worker.write()
+    assert worker.site.rows(newest) == written
+    assert worker.visit("1")[1]
+
+
+def test_visitor_with_many_spans_leaves_room_for_others_in_a_response():
+    spans = [Shown("bina", "2", 0, 1)] + [Shown("ayesha", "1", number, number + 1) for number in range(400)]
+    assert _newest(spans, 10) == [*reversed(spans[-10:]), spans[0]]
+
+
+def test_all_early_inputs_are_written_at_the_end(worker):
+    for number in range(2 * BATCH):
+        worker.attendance.beat(f"v{number}", "1", True, acted=True)
+    worker.write()
+    for number in (0, 2 * BATCH - 1):
+        worker.site.register(f"v{number}", visitId="1")
+    worker.attendance.close()
+    assert all(acted for (acted,) in worker.site.rows("SELECT acted FROM visits"))
+
+
+def test_input_before_its_visit_changes_no_report(worker):
+    """Reports are read again whenever the watermark rises."""
+    newest = "SELECT upto FROM watermarks WHERE name = 'attendance'"
+    worker.site.register(visitId="1")
+    worker.attendance.beat("ayesha", "1", True, acted=False)
+    worker.write()
+    before = worker.site.rows(newest)
+    worker.attendance.beat("ayesha", "2", True, acted=True)
+    worker.write()
+    assert worker.site.rows(newest) == before

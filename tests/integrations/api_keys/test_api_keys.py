@@ -1,0 +1,236 @@
+"""API keys: who creates them, when they are valid, and what is stored about them (specification: API keys)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, Person, bare, promote, sign_up
+from support.people.api_keys import PATH, call, key, make
+from support.people.api_keys import boss as admin
+from support.people.communities import found
+
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.communities.services import CommunityServices
+from koyjabo.integrations.api_keys.api_keys import MAX_KEYS, SCOPES, ApiKeys, NewKey, is_key, new_text
+
+SUMMARY = "/api/reports/summary"
+FIELDS = ["id", "name", "scopes", "community", "prefix", "created_at", "expires_at", "last_used_at"]
+FIELDS += ["created_by"]
+UNKNOWN = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def boss(site) -> Person:
+    return admin(site)
+
+
+def status(site: Site, text: str) -> int:
+    return call(site, text, SUMMARY).status_code
+
+
+def code(site: Site, text: str) -> str:
+    return call(site, text, SUMMARY).json["code"]
+
+
+def test_key_is_shown_once_and_stored_as_a_digest(site, boss):
+    made = make(boss, "stats:read", "reports:read", expires_at=iso(site.time() + 1000))
+    assert list(made) == [*FIELDS, "key"]
+    assert re.fullmatch("kj_[0-9a-f]{8}_[0-9A-Za-z]{49}", made["key"])
+    assert made["key"].startswith(made["prefix"])
+    assert (made["name"], made["scopes"], made["community"]) == ("Grafana", ["reports:read", "stats:read"], None)
+    assert made["key"][12:] not in str(site.rows("SELECT * FROM api_keys"))
+    (listed,) = boss.get(PATH).json["keys"]
+    assert listed == {name: value for name, value in made.items() if name != "key"}
+
+
+def test_key_is_good_until_it_expires(site, boss):
+    text = key(boss, "reports:read", expires_at=site.time() + 1000)
+    site.time.pass_(milliseconds=999)
+    assert status(site, text) == 200
+    site.time.pass_(milliseconds=1)
+    assert code(site, text) == "key_expired"
+
+
+@pytest.mark.both_kinds
+def test_revoked_key_is_refused_at_once(site, boss, database):
+    """Other workers refuse it even without a notification."""
+    made = make(boss, "reports:read")
+    with Site(database.url) as other:
+        assert [status(server, made["key"]) for server in (site, other)] == [200, 200]
+        assert boss.delete(f"{PATH}/{made['id']}").status_code == 204
+        assert [code(server, made["key"]) for server in (site, other)] == ["invalid_key"] * 2
+    assert boss.get(PATH).json == {"keys": []}
+    assert_error(boss.delete(f"{PATH}/{made['id']}"), 404, "unknown_key")
+    assert_error(boss.post(f"{PATH}/{made['id']}/rotate", json={}), 404, "unknown_key")
+
+
+@pytest.mark.both_kinds
+def test_secret_before_a_rotation_is_good_for_its_grace(site, boss):
+    made = make(boss, "reports:read")
+    second = boss.post(f"{PATH}/{made['id']}/rotate", json={"grace_s": 10}).json
+    assert (second["id"], second["prefix"], second["scopes"]) == (made["id"], made["prefix"], made["scopes"])
+    assert second["key"] != made["key"]
+    assert [status(site, key["key"]) for key in (made, second)] == [200, 200]
+    site.time.pass_(seconds=10)
+    assert [status(site, key["key"]) for key in (made, second)] == [401, 200]
+    third = boss.post(f"{PATH}/{made['id']}/rotate").json
+    assert [status(site, key["key"]) for key in (made, second, third)] == [401, 401, 200]
+    assert_error(boss.post(f"{PATH}/{made['id']}/rotate", json={"grace_s": 86_401}), 400, "invalid_input", "grace_s")
+
+
+def test_mistyped_key_costs_no_query(site, boss, monkeypatch):
+    text = key(boss, "reports:read")
+    wrong = text[:20] + ("a" if text[20] != "a" else "b") + text[21:]
+    asked = []
+    monkeypatch.setattr("koyjabo.integrations.api_keys.queries.by_digest", lambda session, digest: asked.append(digest))
+    assert [code(site, bad_key) for bad_key in (wrong, text[:-1], text + "0", "kj_")] == ["invalid_key"] * 4
+    assert asked == []
+    assert code(site, new_text(UNKNOWN)) == "invalid_key"
+    assert len(asked) == 1
+
+
+def test_checksum_is_that_of_the_specification():
+    assert is_key("kj_00000000_" + "0" * 43 + "3NhPmf")
+    assert not is_key("kj_00000000_" + "0" * 43 + "3NhPma")
+
+
+def test_no_other_text_is_taken_for_a_key():
+    text = new_text(UNKNOWN)
+    assert is_key(text)
+    for at in range(len(text)):
+        for character in ("0", "a", "_", "é", "\n", "\0", "১", ""):
+            changed = text[:at] + character + text[at + 1 :]
+            assert is_key(changed) == (changed == text), changed
+    assert not is_key(text + "\n")
+
+
+WRONG = [
+    ({"scopes": []}, "scopes"),
+    ({"scopes": ["reports:write"]}, "scopes"),
+    ({"scopes": "reports:read"}, "scopes"),
+    ({"expires_at": "tomorrow"}, "expires_at"),
+    ({"expires_at": 1}, "expires_at"),
+    ({"expires_at": True}, "expires_at"),
+    ({"name": " "}, "name"),
+]
+
+
+def test_wrong_field_is_named(boss):
+    for fields, wrong in WRONG:
+        answer = boss.post(PATH, json={"name": "Grafana", "scopes": ["reports:read"], **fields})
+        assert_error(answer, 400, "invalid_input", wrong)
+
+
+def test_keys_are_for_admins_of_the_site_also_those_of_a_community(site, boss):
+    founder = sign_up(site, "founder")
+    community = found(founder)["id"]
+    body = {"name": "App", "scopes": ["stats:read"], "community": community}
+    made = make(boss, "stats:read", community=community)
+    where = f"{PATH}/{made['id']}"
+    refused = [
+        *(founder.post(PATH, json=body), founder.post(PATH, json={}), founder.get(PATH)),
+        *(founder.post(f"{where}/rotate"), founder.delete(where), founder.delete(f"{PATH}/{UNKNOWN}")),
+    ]
+    for answer in refused:
+        assert_error(answer, 403, "forbidden")
+    assert [key["id"] for key in boss.get(PATH).json["keys"]] == [made["id"]]
+    assert_error(boss.post(PATH, json={**body, "community": UNKNOWN}), 404, "unknown_community")
+    wider = {**body, "scopes": ["stats:read", "visits:write"]}
+    assert_error(boss.post(PATH, json=wider), 400, "invalid_input", "scopes")
+
+
+@pytest.mark.both_kinds
+def test_key_names_its_maker_and_outlives_the_account(site, boss):
+    other = sign_up(site, "karim")
+    promote(site, other.email)
+    made = make(other, "reports:read")
+    assert made["created_by"] == {"id": other.id, "name": "Karim"}
+    site.services[ApiKeys].create(OPERATOR, NewKey("Cron", ("stats:read",)))
+    makers = {key["name"]: key["created_by"] for key in boss.get(PATH).json["keys"]}
+    assert makers == {"Cron": None, "Grafana": made["created_by"]}
+    assert other.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
+    assert [key["created_by"] for key in boss.get(PATH).json["keys"]] == [None, None]
+    assert status(site, made["key"]) == 200
+
+
+def test_hundred_keys_are_the_most_without_expired_and_revoked_ones(site, boss, monkeypatch):
+    monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_KEYS", 2)
+    make(boss, "stats:read", expires_at=site.time() + 1)
+    second = make(boss, "stats:read")
+    body = {"name": "Third", "scopes": ["stats:read"]}
+    assert MAX_KEYS == 100
+    assert_error(boss.post(PATH, json=body), 409, "too_many_keys")
+    site.time.pass_(milliseconds=1)
+    assert boss.post(PATH, json=body).status_code == 201
+    boss.delete(f"{PATH}/{second['id']}")
+    assert boss.post(PATH, json=body).status_code == 201
+
+
+@pytest.mark.both_kinds
+def test_last_use_is_written_by_the_next_write_and_not_by_the_call(site, boss):
+    text = key(boss, "reports:read")
+    assert status(site, text) == 200
+    (before,) = boss.get(PATH).json["keys"]
+    site.services[ApiKeys].write_uses()
+    (after,) = boss.get(PATH).json["keys"]
+    assert (before["last_used_at"], after["last_used_at"]) == (None, iso(site.time()))
+
+
+def test_making_rotating_and_revoking_are_audited(site, boss):
+    made = make(boss, "reports:read")
+    boss.post(f"{PATH}/{made['id']}/rotate", json={"grace_s": 5})
+    boss.delete(f"{PATH}/{made['id']}")
+    lines = site.rows("SELECT actor, action, target, target_id, details FROM audit_log WHERE action LIKE 'key.%'")
+    assert [line[:4] for line in lines] == [
+        ("Rani", f"key.{action}", "Grafana", made["id"]) for action in ("create", "rotate", "revoke")
+    ]
+    assert "reports:read" in str(lines[0][4])
+    assert not re.search("_[0-9A-Za-z]{49}", str(lines))
+
+
+def test_key_is_refused_wherever_it_could_be_seen(site, boss):
+    text = key(boss, *SCOPES)
+    in_address = bare(site).get(f"{SUMMARY}?token={text}")
+    in_cookie = bare(site).get(SUMMARY, headers={"Cookie": f"access_token_cookie={text}"})
+    in_stream = bare(site).get(f"/api/communities/{UNKNOWN}/stream?token={text}")
+    for answer in (in_address, in_cookie, in_stream):
+        assert_error(answer, 401, "invalid_key")
+        assert "Authorization: Bearer" in answer.json["error"]
+    assert_error(call(site, text, "/api/auth/refresh", "POST"), 403, "forbidden")
+    assert_error(call(site, text, "/api/auth/logout", "POST"), 403, "forbidden")
+
+
+def test_each_key_has_a_limit_of_its_own(database):
+    with Site(database.url, RATE_LIMIT_KEYS="3") as site:
+        boss = admin(site)
+        first, second = key(boss, "reports:read"), key(boss, "reports:read")
+        assert [status(site, first) for _ in range(3)] == [200] * 3
+        refused = call(site, first, SUMMARY)
+        assert_error(refused, 429, "rate_limited")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert status(site, second) == 200
+
+
+@pytest.mark.both_kinds
+def test_key_ends_with_its_community_and_rests_with_an_archived_one(site, boss):
+    founder = sign_up(site, "founder")
+    community = found(founder)["id"]
+    text, path = key(boss, "stats:read", community=community), f"/api/communities/{community}/stats"
+    directory = site.services[CommunityServices].directory
+    assert call(site, text, path).status_code == 200
+    directory.archive(OPERATOR, community)
+    assert_error(call(site, text, path), 403, "forbidden")
+    directory.restore(OPERATOR, community)
+    assert call(site, text, path).status_code == 200
+    assert founder.delete(f"/api/communities/{community}").status_code == 204
+    assert_error(call(site, text, path), 401, "invalid_key")
+    assert boss.get(PATH).json == {"keys": []}

@@ -1,0 +1,90 @@
+"""Every scope with every API call: a key may only make the calls that its scopes allow."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.api_keys import call, key
+from support.people.routes import method_of, path_of, rules, stored
+
+from koyjabo.integrations.api_keys.api_keys import OF_COMMUNITY, SCOPES
+
+CALLS = {
+    "stats:read": """
+        api.community_stats api.visitors api.visitors_today api.visitors_weekly api.visitors_monthly
+        api.visitors_growth api.visitors_trends
+    """,
+    "reports:read": """
+        api.report_summary api.report_timeline api.report_breakdown api.report_hours
+        api.community_report_summary api.community_report_timeline api.community_report_breakdown
+        api.community_report_hours
+    """,
+    "presence:read": "api.online api.realtime api.who_is_online",
+    "visits:write": "api.register_visits",
+    "communities:manage": """
+        api.get_community api.list_members
+        api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
+    """,
+    "webhooks:manage": """
+        api.create_webhook api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook
+        api.rotate_webhook api.list_deliveries api.resend_delivery
+    """,
+    "broadcast": "api.broadcast api.disconnect",
+}
+"""Endpoints of each scope."""
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    with Site(module_database.url, RATE_LIMIT_REPORTS="0", RATE_LIMIT_KEYS="0") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def calls(site, cast) -> dict[str, tuple[str, str, str]]:
+    """Method, path and scope of each call that `/openapi.json` marks as requiring a login, by endpoint."""
+    community, described = cast.kept_community(), site.client.get("/openapi.json").json["paths"]
+    by_endpoint = {}
+    operations = {operation["operationId"]: operation for path in described.values() for operation in path.values()}
+    for endpoint, rule in rules(site).items():
+        security = operations.get(endpoint.replace(".", "_"), {}).get("security")
+        if security:
+            scopes = [scope for scheme in security for scope in scheme.get("key", ())]
+            by_endpoint[endpoint] = (method_of(rule), path_of(site, cast, rule, community), "".join(scopes))
+    return by_endpoint
+
+
+def test_scopes_of_all_calls_are_these(calls):
+    assert set(CALLS) == set(SCOPES)
+    assert {endpoint: scope for endpoint, (_method, _path, scope) in calls.items() if scope} == {
+        endpoint: scope for scope, endpoints in CALLS.items() for endpoint in endpoints.split()
+    }
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_key_makes_the_calls_of_its_scope_alone(site, cast, calls, scope):
+    text, before = key(cast["site_admin"], scope), stored(site)
+    for endpoint, (method, path, needed) in calls.items():
+        answer = call(site, text, path, method, json={} if method != "GET" else None)
+        if needed == scope:
+            assert answer.status_code not in (401, 403), (endpoint, answer.text)
+        elif needed:
+            assert (answer.status_code, answer.json["code"]) == (403, "scope_missing"), endpoint
+            assert answer.json["details"] == {"needed": needed}
+        else:
+            assert answer.status_code in (401, 403), endpoint
+    if scope in OF_COMMUNITY:
+        assert stored(site) == before
+
+
+def test_key_of_a_community_is_good_there_alone(site, cast, calls):
+    own, other = cast.kept_community(), cast.community(name="Other", listed=True)
+    text = key(cast["site_admin"], *OF_COMMUNITY, community=own)
+    for endpoint, (method, path, needed) in calls.items():
+        if needed in OF_COMMUNITY:
+            # the call for many communities omits those that the key has no access to
+            is_of_community = own in path or endpoint == "api.online"
+            answer = call(site, text, path, method)
+            assert (answer.status_code not in (401, 403)) == is_of_community, (endpoint, answer.text)
+            if own in path:
+                assert_error(call(site, text, path.replace(own, other), method), 403, "forbidden")

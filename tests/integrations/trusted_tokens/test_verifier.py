@@ -1,0 +1,193 @@
+"""Accepting tokens from another system, by algorithm, key and claims. Their header decides nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from koyjabo.base.core.errors import InvalidToken, TokenExpired
+from koyjabo.base.jwks import key_set
+from koyjabo.integrations.trusted_tokens.verifier import LEEWAY_S, LONGEST, SharedSecret, TokenRules, TokenVerifier
+
+SECRET = "b0c77cb0e4f24d0b8d0a4f7a3c1e9d25"
+PRIVATE: dict[str, Any] = {
+    "rsa": rsa.generate_private_key(65537, 2048),
+    "other rsa": rsa.generate_private_key(65537, 2048),
+    "ec": ec.generate_private_key(ec.SECP256R1()),
+    "ed": ed25519.Ed25519PrivateKey.generate(),
+}
+MAKERS = {"rsa": jwt.algorithms.RSAAlgorithm, "ec": jwt.algorithms.ECAlgorithm, "ed": jwt.algorithms.OKPAlgorithm}
+SIGNED_BY = {"RS256": "rsa", "RS512": "rsa", "PS256": "rsa", "ES256": "ec", "EdDSA": "ed"}
+JWKS = {
+    "keys": [{**json.loads(maker.to_jwk(PRIVATE[name].public_key())), "kid": name} for name, maker in MAKERS.items()]
+}
+ISSUER, AUDIENCE = "https://auth.example.com/", "live"
+BY_KEYS = TokenRules(
+    {"RS256", "ES256", "EdDSA"}, ISSUER, AUDIENCE, {"token_type": "access"}, "sub", "name", "communities"
+)
+BY_SECRET = TokenRules({"HS256"}, "", "", {"token_type": "access"}, "user_id", "name", "communities")
+
+
+@pytest.fixture(scope="module")
+def by_keys() -> TokenVerifier:
+    return TokenVerifier(BY_KEYS, key_set.read(json.dumps(JWKS).encode()))
+
+
+@pytest.fixture(scope="module")
+def by_secret() -> TokenVerifier:
+    return TokenVerifier(BY_SECRET, SharedSecret(SECRET))
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    now = int(time.time())
+    made = {"sub": "u1", "user_id": "u1", "iss": ISSUER, "aud": AUDIENCE, "exp": now + 300, "token_type": "access"}
+    return {name: value for name, value in {**made, **changes}.items() if value is not None}
+
+
+def signed(algorithm: str = "RS256", key: str = "rsa", kid: Any = "rsa", **changes: Any) -> str:
+    body = json.dumps(claims(**changes)).encode()
+    return jwt.PyJWS().encode(body, PRIVATE[key], algorithm, {"kid": kid} if kid else None)
+
+
+def shared(secret: str = SECRET, **changes: Any) -> str:
+    return jwt.encode(claims(**{"iss": None, "aud": None, **changes}), secret, "HS256")
+
+
+def by_hand(header: dict[str, Any], body: Any, secret: bytes) -> str:
+    """Create a token that libraries refuse to create."""
+    parts = [json.dumps(header).encode(), body if isinstance(body, bytes) else json.dumps(body).encode()]
+    text = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+    mac = hmac.digest(secret, text.encode(), hashlib.sha256) if header.get("alg") != "none" else b""
+    return f"{text}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+def is_accepted(verifier: TokenVerifier, token: str) -> bool:
+    try:
+        return bool(verifier.read(token).ref)
+    except (InvalidToken, TokenExpired):
+        return False
+
+
+def wrong_claims() -> Iterator[dict[str, Any]]:
+    now = int(time.time())
+    for name, values in {
+        "iss": (None, "https://auth.example.com", "https://AUTH.example.com/", [ISSUER], 1, "https://evil.example/"),
+        "aud": (None, "other", ["other"], [], {"live": 1}, 1, "LIVE"),
+        "token_type": (None, "refresh", "Access", "", ["refresh"], True, {"access": 1}),
+        "exp": (None, now - LEEWAY_S - 2, 0, -1, "x", [now + 300], {}, str(now + 300), True),
+        "nbf": (now + LEEWAY_S + 300, "x", str(now)),
+        "sub": (None, "", "x" * 256, 1.5, True, ["u1"], {"u1": 1}, "ü", "a\nb", "a\x7f", 10**255),
+    }.items():
+        for value in values:
+            yield {name: value}
+
+
+def test_only_the_allowed_algorithm_with_its_own_key_and_all_claims_passes(by_keys):
+    """Tries every algorithm, key, key id and claim: a single difference is enough to refuse the token."""
+    right = {(algorithm, SIGNED_BY[algorithm]) for algorithm in BY_KEYS.algorithms}
+    for (algorithm, own), kid in product(SIGNED_BY.items(), ("rsa", "ec", "ed", "unknown", None)):
+        token = signed(algorithm, own, kid)
+        assert is_accepted(by_keys, token) == ((algorithm, own) in right and kid in (own, None)), (algorithm, kid)
+    assert not is_accepted(by_keys, signed(key="other rsa"))
+    for wrong in wrong_claims():
+        assert not is_accepted(by_keys, signed(**wrong)), wrong
+
+
+def test_public_key_is_no_secret_and_none_is_no_algorithm(by_keys, by_secret):
+    public = PRIVATE["rsa"].public_key()
+    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    for secret, kid in product((pem, pem.strip(), der, json.dumps(JWKS["keys"][0]).encode(), b""), ("rsa", None)):
+        assert not is_accepted(by_keys, by_hand({"alg": "HS256", "kid": kid}, claims(), secret))
+    for verifier, algorithm in product((by_keys, by_secret), ("none", "None", "NONE", "", None, ["HS256"], {}, 1)):
+        header = {"alg": algorithm, "typ": "JWT"}
+        assert not is_accepted(verifier, by_hand(header, claims(), SECRET.encode())), algorithm
+        assert not is_accepted(verifier, by_hand(header, claims(), SECRET.encode()).rpartition(".")[0] + ".")
+
+
+def test_key_in_the_token_itself_is_not_used(by_keys):
+    own = json.loads(MAKERS["rsa"].to_jwk(PRIVATE["other rsa"].public_key()))
+    for header in ({"jwk": own}, {"jku": "https://evil.example/"}, {"x5u": "https://evil.example/", "kid": "rsa"}):
+        assert not is_accepted(by_keys, jwt.encode(claims(), PRIVATE["other rsa"], "RS256", header))
+
+
+def test_shared_secret_accepts_access_tokens_alone(by_secret):
+    person = by_secret.read(shared())
+    assert (person.ref, person.name, person.roles.claimed) == ("u1", None, None)
+    assert is_accepted(by_secret, shared(aud="anyone"))
+    for wrong in ({"token_type": "refresh"}, {"token_type": None}, {"exp": None}, {"user_id": None}):
+        assert not is_accepted(by_secret, shared(**wrong)), wrong
+    assert not is_accepted(by_secret, shared(secret=SECRET[::-1]))
+    assert not is_accepted(by_secret, signed())
+
+
+def test_what_cannot_be_read_is_refused(by_secret):
+    right = {"alg": "HS256"}
+    assert is_accepted(by_secret, by_hand(right, claims(), SECRET.encode()))
+    bodies = [b"", b"[]", b"null", b"{", b"\xff", b'{"exp": NaN}', b"[" * 2000, b'{"exp": Infinity, "user_id": "u1"}']
+    bodies += [json.dumps(claims(exp=time)).encode() for time in (float("inf"), float("nan"), 10**400)]
+    for body in bodies:
+        assert not is_accepted(by_secret, by_hand(right, body, SECRET.encode())), body
+    for header in ({"crit": ["exp"]}, {"crit": ["b64"], "b64": False}, {"kid": 1}, {"kid": ["rsa"]}):
+        assert not is_accepted(by_secret, by_hand({**right, **header}, claims(), SECRET.encode())), header
+    assert not is_accepted(by_secret, shared(padding="x" * LONGEST))
+    for text in ("", ".", "..", "a.b.c", shared() + "x", shared() + ".", " " + shared(), shared().replace(".", "。")):
+        assert not is_accepted(by_secret, text)
+
+
+@settings(max_examples=30)
+@given(st.text(max_size=200))
+def test_any_text_is_refused(text):
+    assert not is_accepted(TokenVerifier(BY_SECRET, SharedSecret(SECRET)), text)
+
+
+def test_times_have_a_leeway_and_expiry_is_said(by_secret):
+    now = int(time.time())
+    assert is_accepted(by_secret, shared(exp=now - LEEWAY_S + 5, nbf=now + LEEWAY_S - 5))
+    with pytest.raises(TokenExpired):
+        by_secret.read(shared(exp=now - LEEWAY_S - 5))
+    with pytest.raises(InvalidToken):  # a wrong signature hides that the token has expired
+        by_secret.read(shared(secret=SECRET[::-1], exp=now - 100))
+
+
+def test_audience_may_be_a_list_and_required_claims_too(by_keys):
+    assert is_accepted(by_keys, signed(aud=["other", AUDIENCE], token_type=["access", "x"]))
+    rules = TokenRules({"HS256"}, "", "", {"verified": "true", "level": "2"}, "sub", "name", "communities")
+    verifier = TokenVerifier(rules, SharedSecret(SECRET))
+    assert is_accepted(verifier, shared(verified=True, level=2))
+    assert not is_accepted(verifier, shared(verified=False, level=2))
+
+
+@pytest.mark.parametrize(
+    ("communities", "claimed"),
+    [
+        (None, None),
+        ({}, ()),
+        ({"mirpur": "moderator", "uttara": "owner", "banani": None}, (("mirpur", "moderator"),)),
+        ({"mirpur": ["admin"]}, ()),
+        ({"mirpur 10": "admin", "\x00": "admin", "\ud83d": "admin"}, (("mirpur 10", "admin"),)),
+        (["mirpur"], ()),
+        ("mirpur", ()),
+    ],
+)
+def test_roles_are_those_of_the_claim_if_it_is_there(by_secret, communities, claimed):
+    assert by_secret.read(shared(communities=communities)).roles.claimed == claimed
+
+
+def test_person_is_described_as_far_as_it_can_be_used(by_secret):
+    numbered = by_secret.read(shared(user_id=42, name="  Ayesha\x00  K. "))
+    assert (numbered.ref, numbered.name) == ("42", "Ayesha K.")
+    assert [by_secret.read(shared(name=name)).name for name in (1, "", "  ", ["x"])] == [None] * 4

@@ -1,0 +1,275 @@
+"""Turning an authenticator app on and off, new recovery codes, and REQUIRE_TWO_FACTOR."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, bare, bearer, log_in, promote, sign_up, try_login
+from support.people.authenticator import Authenticator
+from support.people.communities import site_admin
+from support.people.routes import method_of
+from support.people.second_factor import CONFIRM, TOTP, App, first_step, log_in_with, second_step, turn_on
+
+from koyjabo.base.core.errors import Forbidden
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.communities.services import CommunityServices
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.web.login.jwt import Tokens
+
+CODES = "/api/auth/recovery-codes"
+ME = "/api/auth/me"
+CODE = r"(?:[0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}"
+
+
+@pytest.fixture
+def new_site(sqlite_database):
+    """Start sites on one database, one after another, with different values of REQUIRE_TWO_FACTOR."""
+    made: list[Site] = []
+
+    def make(policy: str) -> Site:
+        for site in made:
+            site.close()
+        made.append(Site(sqlite_database.url, made[-1].time if made else None, REQUIRE_TWO_FACTOR=policy))
+        return made[-1]
+
+    yield make
+    made[-1].close()
+
+
+def begin(person):
+    return person.post(TOTP, json={"password": PASSWORD})
+
+
+def test_app_needs_what_the_answer_has_and_counts_when_it_is_confirmed(site, ayesha):
+    answer = begin(ayesha)
+    assert set(answer.json) == {"secret", "uri", "svg"}
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert re.fullmatch("[A-Z2-7]{32}", answer.json["secret"])
+    uri = f"otpauth://totp/Koy%20Jabo:ayesha%40example.com?secret={answer.json['secret']}&issuer=Koy%20Jabo"
+    assert answer.json["uri"] == uri
+    drawing = ElementTree.fromstring(answer.json["svg"])
+    assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
+    assert not any("style" in element.attrib for element in drawing.iter())
+    app = App(site, answer.json["secret"])
+    assert "access_token" in try_login(site).json
+    assert_error(ayesha.post(CONFIRM, json={"code": "12345"}), 401, "wrong_code")
+    assert "access_token" in try_login(site).json
+    codes = ayesha.post(CONFIRM, json={"code": app.code()}).json["recovery_codes"]
+    assert len(set(codes)) == 10
+    assert all(re.fullmatch(CODE, code) for code in codes)
+    assert first_step(site).methods == ["totp", "recovery"]
+    assert ayesha.get("/api/auth/second-factor").json == {"totp": True, "passkeys": 0, "recovery_codes": 10}
+
+
+def test_app_is_begun_with_the_password_confirmed_in_ten_minutes_and_not_replaced(site, ayesha):
+    assert_error(ayesha.post(TOTP, json={}), 400, "invalid_input", "password")
+    assert_error(ayesha.post(TOTP, json={"password": "wrong one"}), 401, "wrong_credentials")
+    assert site.rows("SELECT count(*) FROM totp_secrets") == [(0,)]
+    late = App(site, begin(ayesha).json["secret"])
+    site.time.pass_(minutes=10)
+    assert_error(ayesha.post(CONFIRM, json={"code": late.code()}), 409, "no_second_factor")
+    old, app = App(site, begin(ayesha).json["secret"]), App(site, begin(ayesha).json["secret"])
+    assert ayesha.post(CONFIRM, json={"code": old.code()}).status_code == 401
+    other = log_in(site)
+    assert ayesha.post(CONFIRM, json={"code": app.code()}).status_code == 200
+    assert (ayesha.get(ME).status_code, other.get(ME).status_code, other.renew().status_code) == (200, 401, 401)
+    lines = site.rows("SELECT action, details FROM audit_log ORDER BY id DESC LIMIT 1")
+    assert lines == [("second_factor.add", '{"method": "totp"}')]
+    assert_error(begin(ayesha), 409, "second_factor_on")
+    assert_error(ayesha.post(CONFIRM, json={"code": app.next_code()}), 409, "no_second_factor")
+
+
+def test_turning_off_and_new_recovery_codes_take_password_and_code(site, ayesha):
+    assert_error(ayesha.post(CODES, json={"password": PASSWORD}), 409, "no_second_factor")
+    app = turn_on(ayesha)
+    assert_error(ayesha.post(CODES, json={"password": PASSWORD}), 401, "wrong_code")
+    new = ayesha.post(CODES, json={"password": PASSWORD, "code": app.recovery_codes[0]}).json["recovery_codes"]
+    assert len(new) == 10
+    assert log_in_with(site, app.recovery_codes[1]).status_code == 401
+    assert log_in_with(site, new[0]).status_code == 200
+    code = app.next_code()
+    for body, error in (
+        ({"code": code}, "invalid_input"),
+        ({"password": "wrong one", "code": code}, "wrong_credentials"),
+        ({"password": PASSWORD}, "wrong_code"),
+        ({"password": PASSWORD, "code": "1"}, "wrong_code"),
+    ):
+        assert ayesha.delete(TOTP, json=body).json["code"] == error
+    assert ayesha.delete(TOTP, json={"password": PASSWORD, "code": code}).status_code == 204
+    assert "access_token" in try_login(site).json
+    assert site.rows("SELECT count(*) FROM totp_secrets UNION SELECT count(*) FROM recovery_codes") == [(0,)]
+    assert_error(ayesha.delete(TOTP, json={"password": PASSWORD}), 409, "no_second_factor")
+
+
+def test_admin_resets_the_second_factor_of_others_only(database):
+    with Site(database.url) as site:
+        ayesha, admin = sign_up(site), site_admin(site)
+        turn_on(ayesha)
+        token = first_step(site).token
+        users = site.services[AccountServices].users
+        with pytest.raises(Forbidden):
+            users.reset_second_factor(admin, admin.id)
+        assert users.get(admin, ayesha.id).second_factor_ms == site.time.ms
+        assert users.reset_second_factor(admin, ayesha.id).second_factor_ms is None
+        assert ayesha.get(ME).status_code == 401
+        assert second_step(site, token, "1").status_code == 401
+        assert "access_token" in try_login(site).json
+        assert site.rows("SELECT actor FROM audit_log WHERE action = 'second_factor.reset'") == [("Boss",)]
+        assert log_in_with(site, turn_on(log_in(site)).next_code()).status_code == 200, "set up again in the same 30 s"
+        users.reset_second_factor(OPERATOR, ayesha.id)
+
+
+def meanwhile(monkeypatch, site: Site, change: Callable[[], object]) -> None:
+    """Make a change while the next login's password is verified, which may take a long time when the queue is busy."""
+    passwords = site.services[AccountServices].credentials._passwords
+    matches = passwords.matches
+
+    def changed(*args):
+        monkeypatch.undo()
+        change()
+        return matches(*args)
+
+    monkeypatch.setattr(passwords, "matches", changed)
+
+
+def live_sessions(site: Site) -> int:
+    return site.rows("SELECT count(*) FROM sessions WHERE revoked_ms IS NULL")[0][0]
+
+
+def test_login_that_began_before_the_app_was_turned_on_needs_a_code(database, monkeypatch):
+    with Site(database.url) as site:
+        ayesha = sign_up(site)
+        meanwhile(monkeypatch, site, lambda: turn_on(ayesha))
+        assert first_step(site).methods == ["totp", "recovery"]
+        assert live_sessions(site) == 1
+
+
+def enrolling(site: Site, name: str = "ayesha") -> str:
+    """Start a login that must set up two-step login, and return its token."""
+    answer = try_login(site, name)
+    assert answer.status_code == 200
+    assert list(answer.json) == ["second_factor"]
+    assert answer.json["second_factor"]["enrol"] is True
+    assert set(answer.json["second_factor"]) == {"enrol", "token"}
+    assert answer.headers.getlist("Set-Cookie") == []
+    return answer.json["second_factor"]["token"]
+
+
+def test_login_that_has_to_enrol_is_completed_by_it(new_site):
+    site = new_site("all")
+    answer = bare(site).post("/api/auth/signup", json={"email": "ayesha@example.com", "password": PASSWORD})
+    assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (200, [])
+    headers = bearer(answer.json["second_factor"]["token"])
+    app = App(site, bare(site).post(TOTP, headers=headers).json["secret"])
+    assert bare(site).post(CONFIRM, json={"code": "1"}, headers=headers).status_code == 401
+    answer = bare(site).post(CONFIRM, json={"code": app.code()}, headers=headers)
+    assert set(answer.json) == {"recovery_codes", "access_token", "refresh_token", "user"}
+    assert "access_token_cookie" in str(answer.headers)
+    assert bare(site).get(ME, headers=bearer(answer.json["access_token"])).status_code == 200
+    assert bare(site).post(CONFIRM, json={"code": app.next_code()}, headers=headers).status_code == 401, "once"
+    assert log_in_with(site, app.code()).status_code == 200
+    actions = [action for (action,) in site.rows("SELECT action FROM audit_log ORDER BY id")]
+    assert actions == ["user.sign_up", "second_factor.add", "session.begin", "session.begin"]
+
+
+def test_token_of_enrolment_is_good_for_nothing_else(new_site):
+    site = new_site("none")
+    sign_up(site)
+    site = new_site("all")
+    headers, answers = bearer(enrolling(site)), {}
+    for rule in site.app.url_map.iter_rules():
+        if rule.rule.startswith(("/api/auth/", "/api/communities")):
+            path = re.sub(r"<[^<>]+>", "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", rule.rule)
+            answer = bare(site).open(path, method=method_of(rule), headers=headers, json={})
+            answers[rule.endpoint] = answer.status_code
+    without_login = {"api.sign_up", "api.log_in", "api.second_factor", "api.second_factor_options"}
+    without_login.add("api.request_password_reset")
+    refused = {endpoint for endpoint, status in answers.items() if status == 401}
+    assert refused == set(answers) - without_login - {"api.begin_totp", "api.confirm_totp"}
+    assert second_step(site, headers["Authorization"].partition(" ")[2], "1").status_code == 401
+
+
+def test_secrets_for_logins_that_have_to_enrol_are_limited_by_address(sqlite_database):
+    with Site(sqlite_database.url, REQUIRE_TWO_FACTOR="all", RATE_LIMIT_LOGINS="4") as site:
+        body, peer = {"email": "ayesha@example.com", "password": PASSWORD}, {"REMOTE_ADDR": "203.0.113.9"}
+        answer = bare(site).post("/api/auth/signup", json=body)
+        request = {"headers": bearer(answer.json["second_factor"]["token"]), "environ_overrides": peer}
+        assert [bare(site).post(TOTP, **request).status_code for _ in range(5)] == [200] * 4 + [429]
+
+
+def test_admins_may_be_asked_alone_and_sessions_of_before_end_with_the_new_setting(new_site):
+    site = new_site("none")
+    ayesha, with_one, admin = sign_up(site), sign_up(site, "karim"), sign_up(site, "rani")
+    turn_on(with_one)
+    promote(site, admin.email)
+    for policy, statuses in (("admins", (200, 200, 401)), ("all", (401, 200, 401))):
+        site = new_site(policy)
+        answers = [bare(site).get(ME, headers=bearer(person.access)) for person in (ayesha, with_one, admin)]
+        assert tuple(answer.status_code for answer in answers) == statuses
+        enrolling(site, "rani")
+        assert ("access_token" in try_login(site).json) == (policy == "admins")
+
+
+def test_new_admin_without_a_second_factor_is_logged_out_and_has_to_enrol(new_site, monkeypatch):
+    """Includes a user who becomes an admin while logging in."""
+    site = new_site("admins")
+    ayesha, karim = sign_up(site), sign_up(site, "karim")
+    turn_on(karim)
+    promote(site, karim.email)
+    meanwhile(monkeypatch, site, lambda: promote(site, ayesha.email))
+    enrolling(site)
+    assert (ayesha.get(ME).status_code, karim.get(ME).status_code) == (401, 200)
+    assert live_sessions(site) == 1
+    enrolling(site)
+
+
+def test_token_of_enrolment_ends_when_there_is_a_second_factor(new_site):
+    """Otherwise the password would suffice after a passkey was made during enrolment."""
+    site = new_site("admins")
+    ayesha = sign_up(site)
+    promote(site, ayesha.email)
+    headers = bearer(enrolling(site))
+    app = App(site, bare(site).post(TOTP, headers=headers).json["secret"])
+    promote(site, ayesha.email, is_admin=False)
+    person = log_in(site)
+    options = person.post("/api/auth/passkeys/options", json={"password": PASSWORD}).json["options"]
+    made = person.post("/api/auth/passkeys", json={"credential": Authenticator().create(options)})
+    assert made.status_code == 201
+    assert_error(bare(site).post(TOTP, headers=headers), 401, "second_factor_expired")
+    confirmed = bare(site).post(CONFIRM, json={"code": app.code()}, headers=headers)
+    assert_error(confirmed, 401, "second_factor_expired")
+
+
+@pytest.mark.parametrize("policy", ["admins", "all"])
+def test_session_without_required_two_step_login_is_refused(new_site, policy):
+    """Happens while several servers are upgraded, or when a command runs without the setting."""
+    site = new_site(policy)
+    with Site(site.database_url, site.time) as other:
+        ayesha, with_one, karim = sign_up(other), sign_up(other, "rani"), sign_up(other, "karim")
+        turn_on(with_one)
+        for admin in (ayesha, with_one):
+            promote(other, admin.email)
+    for person, status in ((ayesha, 401), (with_one, 200), (karim, 401 if policy == "all" else 200)):
+        browser = site.app.test_client()
+        browser.set_cookie("access_token_cookie", person.access)
+        page = browser.get("/account", headers={"Accept": "text/html"})
+        assert page.status_code == (200 if status == 200 else 303)
+        assert bare(site).get(ME, headers=bearer(person.access)).status_code == status
+        session_id = site.services[Tokens].read(person.access).session_id
+        assert site.services[CommunityServices].permissions.is_live(session_id, None) == (status == 200), "for sockets"
+        assert bare(site).post("/api/auth/refresh", headers=bearer(person.refresh)).status_code == status
+
+
+def test_turning_off_what_is_demanded_ends_all_sessions(new_site):
+    site = new_site("none")
+    ayesha = sign_up(site)
+    app = turn_on(ayesha)
+    site = new_site("all")
+    body = {"password": PASSWORD, "code": app.recovery_codes[0]}
+    assert bare(site).delete(TOTP, json=body, headers=bearer(ayesha.access)).status_code == 204
+    assert bare(site).get(ME, headers=bearer(ayesha.access)).status_code == 401
+    enrolling(site)

@@ -1,0 +1,211 @@
+"""Two-step login codes: what they are valid for, how often and for how long, and the password entered before them."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, bare, bearer, disable, sign_up
+from support.people.admins import last_line
+from support.people.communities import found
+from support.people.second_factor import SECOND, first_step, log_in_with, second_step, turn_on
+
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.people.accounts.second_factor.codes import MOST_GUESSES
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.upkeep.retention.retention import Retention
+
+WRONG = "000000"
+ME = "/api/auth/me"
+
+
+@pytest.fixture
+def app(ayesha):
+    app = turn_on(ayesha)
+    app.site.time.pass_(minutes=5)
+    return app
+
+
+def wrong(app) -> str:
+    """A code that is currently wrong for this app."""
+    near = {app.code(steps) for steps in (-1, 0, 1)}
+    return next(code for code in (WRONG, "111111", "222222", "333333") if code not in near)
+
+
+def test_second_step_answers_what_login_would_have(site, app, ayesha):
+    due = first_step(site)
+    assert due.methods == ["totp", "recovery"]
+    answer = second_step(site, due.token, app.code())
+    assert answer.status_code == 200
+    assert list(answer.json) == ["access_token", "refresh_token", "user"]
+    assert answer.json["user"]["id"] == ayesha.id
+    cookies = {line.partition("=")[0] for line in answer.headers.getlist("Set-Cookie")}
+    assert {"access_token_cookie", "refresh_token_cookie"} <= cookies
+    assert bare(site).get(ME, headers=bearer(answer.json["access_token"])).status_code == 200
+    assert site.rows("SELECT details FROM audit_log ORDER BY id DESC LIMIT 1") == [('{"second_factor": "totp"}',)]
+
+
+def test_code_is_good_for_its_30_s_and_one_step_either_side_and_once(site, ayesha):
+    app = turn_on(ayesha)
+    assert log_in_with(site, app.code()).status_code == 401, "the one that turned it on is used"
+    site.time.pass_(minutes=5)
+    statuses = {steps: log_in_with(site, app.code(steps)).status_code for steps in (-2, 2, 0, -1, 1)}
+    assert statuses == {-2: 401, 2: 401, 0: 200, -1: 200, 1: 200}
+    assert_error(log_in_with(site, app.code()), 401, "wrong_code")
+    site.time.pass_(minutes=5)
+    bangla, code = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯"), app.code()
+    assert log_in_with(site, f" {code[:3]} {code[3:]} ".translate(bangla)).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["totp", pytest.param("recovery", marks=pytest.mark.long)])
+def test_code_is_good_once_for_two_servers_at_once(database, kind):
+    with Site(database.url) as site:
+        app = turn_on(sign_up(site))
+        site.time.pass_(minutes=5)
+        code = app.code() if kind == "totp" else app.recovery_codes[0]
+        with Site(database.url, site.time) as other, ThreadPoolExecutor(4) as threads:
+            tries = [(server, first_step(server).token) for server in (site, other, site, other)]
+            statuses = threads.map(lambda where: second_step(*where, code).status_code, tries)
+        assert sorted(statuses) == [200, 401, 401, 401]
+
+
+def test_recovery_code_is_good_once_however_it_is_typed(site, app):
+    code = app.recovery_codes[3]
+    typed = f" {code.lower().replace('-', ' ').replace('0', 'o').replace('1', 'l')} "
+    assert log_in_with(site, typed).status_code == 200
+    assert log_in_with(site, code).status_code == 401
+    assert log_in_with(site, app.recovery_codes[4]).status_code == 200
+    assert site.rows("SELECT count(*) FROM recovery_codes") == [(8,)]
+
+
+def test_five_wrong_codes_end_the_step(site, app):
+    token = first_step(site).token
+    codes = [second_step(site, token, wrong(app)) for _ in range(5)]
+    assert [answer.json["code"] for answer in codes] == ["wrong_code"] * 4 + ["second_factor_expired"]
+    assert_error(second_step(site, token, app.code()), 401, "second_factor_expired")
+    assert last_line(site)[1] == "second_factor.fail"
+    assert log_in_with(site, app.code()).status_code == 200
+
+
+def test_step_is_open_for_ten_minutes_and_made_once(site, app):
+    late, in_time = first_step(site).token, first_step(site).token
+    site.time.pass_(minutes=10, milliseconds=-1)
+    assert second_step(site, in_time, app.code()).status_code == 200
+    assert_error(second_step(site, in_time, app.recovery_codes[0]), 401, "second_factor_expired")
+    site.time.pass_(milliseconds=1)
+    assert_error(second_step(site, late, app.next_code()), 401, "second_factor_expired")
+    for body in ({}, {"token": "x"}, {"code": "1"}, {"token": 5, "code": "1"}):
+        answer = bare(site).post(SECOND, json=body)
+        assert (answer.status_code, answer.json["code"]) == (400, "invalid_input")
+
+
+CHANGES = {
+    "disabled": lambda site, person: disable(site, person.email),
+    "password": lambda site, person: site.services[AccountServices].credentials.set_password(person.email, PASSWORD),
+    "reset": lambda site, person: site.services[AccountServices].users.reset_second_factor(OPERATOR, person.id),
+}
+
+
+def test_change_of_the_account_ends_the_step(site, app, ayesha):
+    for what, change in CHANGES.items():
+        token = first_step(site).token
+        change(site, ayesha)
+        answer = second_step(site, token, app.code())
+        assert (what, answer.status_code, answer.json["code"]) == (what, 401, "second_factor_expired")
+        disable(site, ayesha.email, disabled=False)
+
+
+def test_wrong_codes_of_an_hour_are_limited_but_recovery_codes_go_on(site, app):
+    for _ in range(MOST_GUESSES // 5):
+        token = first_step(site).token
+        assert [second_step(site, token, wrong(app)).status_code for _ in range(5)] == [401] * 5
+    token = first_step(site).token
+    answer = second_step(site, token, app.code())
+    assert_error(answer, 429, "rate_limited")
+    assert 3500 < int(answer.headers["Retry-After"]) <= 3601
+    assert second_step(site, token, app.recovery_codes[0]).status_code == 200
+    site.time.pass_(hours=1)
+    assert log_in_with(site, app.code()).status_code == 200
+
+
+def test_remembered_browser_needs_no_second_step_for_30_days(site, app):
+    browser = site.app.test_client()
+    login = {"email": "ayesha@example.com", "password": PASSWORD}
+    assert second_step(site, first_step(site).token, app.code(), browser, remember=True).status_code == 200
+    assert "access_token" in browser.post("/api/auth/login", json=login).json
+    other = site.app.test_client()
+    assert second_step(site, first_step(site).token, app.recovery_codes[0], other).status_code == 200
+    assert "second_factor" in other.post("/api/auth/login", json=login).json, "one that did not ask for it"
+    assert browser.post("/api/auth/login", json={**login, "password": "wrong one"}).status_code == 401
+    site.time.pass_(days=30, milliseconds=-1)
+    assert "access_token" in browser.post("/api/auth/login", json=login).json
+    site.time.pass_(milliseconds=1)
+    assert "second_factor" in browser.post("/api/auth/login", json=login).json
+    assert second_step(site, first_step(site).token, app.code(), browser, remember=True).status_code == 200
+    new = {"current_password": PASSWORD, "new_password": "launch at dusk"}
+    person = log_in_with(site, app.recovery_codes[1]).json
+    answer = bare(site).post("/api/auth/password", json=new, headers=bearer(person["access_token"]))
+    assert answer.status_code == 204
+    answer = browser.post("/api/auth/login", json={**login, "password": "launch at dusk"})
+    assert "second_factor" in answer.json, "a new password forgets browsers"
+
+
+def test_cookie_of_a_remembered_browser_cannot_be_made_up(site, app, ayesha):
+    browser = site.app.test_client()
+    second_step(site, first_step(site).token, app.code(), browser, remember=True)
+    value = browser.get_cookie("remembered_browser").value
+    expires, _, signature = value.partition(".")
+    turn_on(sign_up(site, "karim"))
+    for name, forged in (
+        ("ayesha", f"{int(expires) + 1}.{signature}"),
+        ("ayesha", f"{expires}.{'0' * 64}"),
+        ("ayesha", "x"),
+        ("karim", value),
+    ):
+        browser.set_cookie("remembered_browser", forged)
+        login = {"email": f"{name}@example.com", "password": PASSWORD}
+        assert "second_factor" in browser.post("/api/auth/login", json=login).json, (name, forged)
+
+
+def test_visitor_of_the_first_step_is_converted_by_the_second(site, app, ayesha):
+    community = found(ayesha)["id"]
+    site.register("visitor-1", communityId=community)
+    token = first_step(site, visitorId="visitor-1").token
+    assert site.rows("SELECT count(*) FROM conversions") == [(0,)]
+    assert second_step(site, token, app.code()).status_code == 200
+    assert site.rows("SELECT count(*) FROM conversions") == [(1,)]
+
+
+def test_nothing_in_the_database_is_good_for_a_login(site, app):
+    token = first_step(site).token
+    second_step(site, token, wrong(app))
+    tables = ("totp_secrets", "recovery_codes", "pending_steps", "spent_codes", "audit_log", "login_failures")
+    stored = str([site.rows(f"SELECT * FROM {table}") for table in tables])
+    assert not re.search(rf"\b{app.code()}\b", stored)  # long random values may contain six such digits
+    for secret in (token, app.secret, *app.recovery_codes, app.recovery_codes[0].replace("-", "")):
+        assert secret not in stored
+
+
+def test_with_another_secret_key_codes_are_wrong_and_nothing_breaks(site, app):
+    site.settings["SECRET_KEY"] = "another secret for tests, and for nothing else"
+    site.restart()
+    app.site = site
+    token = first_step(site).token
+    assert_error(second_step(site, token, app.code()), 401, "wrong_code")
+    assert_error(second_step(site, token, app.recovery_codes[0]), 401, "wrong_code")
+
+
+def test_night_removes_steps_that_are_over_and_codes_that_were_used(database):
+    with Site(database.url) as site:
+        app = turn_on(sign_up(site))
+        first_step(site)
+        counts = []
+        for minutes in (0, 10, 51):  # used codes are kept for an hour
+            site.time.pass_(minutes=minutes)
+            site.services[Retention].sweep()
+            tables = ("pending_steps", "spent_codes", "totp_secrets", "recovery_codes")
+            counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
+        assert counts == [[1, 1, 1, 10], [0, 1, 1, 10], [0, 0, 1, 10]]
+        assert log_in_with(site, app.code()).status_code == 200

@@ -1,0 +1,95 @@
+"""Limits on the changes an account makes, and on the reports it reads."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import log_in, sign_up
+from support.people.communities import PATH, found
+from support.people.page_readers import Reader, words
+
+from koyjabo.base.settings.schema import Settings
+
+MOST = 10
+
+
+@pytest.fixture
+def site(sqlite_database):
+    limits = {"RATE_LIMIT_CHANGES": MOST, "RATE_LIMIT_REPORTS": MOST}
+    with Site(sqlite_database.url, **limits) as site:
+        yield site
+
+
+def test_defaults_are_120_changes_and_600_reports():
+    settings = Settings()
+    assert (settings.rate_limit_changes, settings.rate_limit_reports) == (120, 600)
+
+
+def test_changes_of_all_kinds_are_counted_together(site):
+    ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
+    at = f"{PATH}/{found(ayesha)['id']}"  # founding it also counts as a change
+    changes = [
+        lambda: ayesha.patch(at, json={"description": "there"}),
+        lambda: ayesha.put(f"{at}/members/{babul.id}", json={"role": "member"}),
+        lambda: ayesha.delete(f"{at}/members/{babul.id}"),
+        lambda: ayesha.post(f"{at}/join"),
+        lambda: ayesha.post(f"{at}/leave"),  # refused for the last admin, but counted
+        lambda: ayesha.delete("/api/auth/sessions"),
+        lambda: ayesha.delete("/api/auth/sessions/00000000-0000-4000-8000-000000000000"),
+        lambda: ayesha.post(f"{at}/members", json={"email": "nobody@example.com", "role": "member"}),
+        lambda: ayesha.patch(at, json={"description": "and back"}),
+    ]
+    assert 429 not in {change().status_code for change in changes}
+    before = site.rows("SELECT count(*) FROM audit_log")
+    for change in changes:
+        refused = change()
+        assert_error(refused, 429, "rate_limited")
+        assert 1 <= int(refused.headers["Retry-After"]) <= 61
+    assert site.rows("SELECT count(*) FROM audit_log") == before, "what was refused is not in the log"
+    assert ayesha.get(at).status_code == 200
+    assert babul.post(f"{at}/join").status_code == 201, "another account is free"
+    assert ayesha.post("/api/auth/logout").status_code == 204, "and leaving is always possible"
+
+
+def test_renewed_tokens_are_changes_as_well(site):
+    ayesha, stolen = sign_up(site), log_in(site)
+    assert stolen.post("/api/auth/logout").status_code == 204
+    assert {stolen.renew().status_code for _ in range(2 * MOST)} == {401}, "of a session that has ended: nothing"
+    assert {ayesha.renew().status_code for _ in range(MOST)} == {200}
+    assert_error(ayesha.renew(), 429, "rate_limited")
+    assert ayesha.get("/api/auth/me").status_code == 200
+
+
+def test_forms_of_pages_are_changes_and_rooms_of_moderators_reports(site):
+    reader = Reader(site).sign_up("fatima")
+    reader.send("/communities/new", name="Uttara", open="1")
+    path = reader.location.partition("?")[0]
+    for number in range(MOST - 2):
+        reader.send(f"{path}/settings", name=f"Uttara {number}")
+    reader.send("/language", language="bn")
+    refused = reader.send(f"{path}/settings", 429, name="One more")
+    assert "অপেক্ষা" in words(refused)
+    reader.send("/language", 429, language="en")
+    assert site.rows("SELECT language FROM users") == [("bn",)]
+    assert f"Uttara {MOST - 3}" in reader.get(f"{path}/members")
+    visitor = Reader(site)
+    for _ in range(MOST + 1):
+        visitor.send("/language", language="bn")  # stored only in the browser
+    for _ in range(MOST - 1):
+        assert reader.client.get(f"/api{path}/visitors/today").status_code == 200
+    reader.get(path)
+    reader.get(path, 429)
+
+
+def test_reports_are_counted_by_account(site):
+    ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
+    community = found(ayesha)["id"]
+    babul.post(f"{PATH}/{community}/join")
+    paths = [
+        f"{PATH}/{community}/visitors{path}" for path in ("", "/today", "/weekly", "/monthly", "/growth", "/trends")
+    ]
+    assert [ayesha.get(paths[number % len(paths)]).status_code for number in range(MOST)] == [200] * MOST
+    for path in paths:
+        assert_error(ayesha.get(path), 429, "rate_limited")
+    assert babul.get(paths[0]).status_code == 200
+    assert ayesha.get(f"{PATH}/{community}/stats").status_code == 200

@@ -1,0 +1,222 @@
+"""Limits on failed logins to an account from anywhere, stored in the database.
+tests/people/accounts/throttle/test_guess_budget.py tests how the remaining attempts are shared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.application.site import Site, assert_error
+from support.application.statements import recorded
+from support.people.accounts import PASSWORD as RIGHT
+from support.people.accounts import Person, sign_up, try_login
+
+from koyjabo.base.core.errors import LedgerUnavailable, TooBusy
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.throttle.guess_budget import Plan
+from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
+
+MOST, RESERVE = 6, 3
+NETWORKS = 4
+"""Networks that guess in turn."""
+
+WRONG = {"password": "something else"}
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    monkeypatch.setitem(PLANS, LOGIN, Plan(MOST, 60_000, 5 * MOST + RESERVE, 80_000, RESERVE))
+    monkeypatch.setitem(PLANS, FAMILIAR, Plan(2, 1_800_000, 2, 1_800_000))
+    monkeypatch.setitem(PLANS, PASSWORD, Plan(MOST, 600_000, MOST, 600_000))
+
+
+def attempt(site: Site, name: str = "ayesha", number: int = 0, **fields: str):
+    """Try to log in from the address with this number."""
+    return try_login(site, name, {"REMOTE_ADDR": f"198.51.{number // 256}.{number % 256}"}, **fields)
+
+
+def attempts(site: Site, times: int, name: str = "ayesha", **fields: str) -> list[int]:
+    """Try from NETWORKS addresses in turn."""
+    return [attempt(site, name, number % NETWORKS, **fields).status_code for number in range(times)]
+
+
+def kept(site: Site) -> list[tuple]:
+    return site.rows("SELECT account, failures FROM login_failures WHERE failures > 0")
+
+
+def test_account_is_tried_so_often_and_not_once_more_wherever_from(site):
+    """The message is the same whether or not the account exists."""
+    sign_up(site)
+    sign_up(site, "karim")
+    for name in ("ayesha", "nobody"):
+        assert attempts(site, MOST, name, **WRONG) == [401] * MOST
+        refused = attempt(site, name, 1)
+        assert_error(refused, 429, "rate_limited")
+        assert refused.headers["Retry-After"] == "60"
+    assert [failures for _, failures in kept(site)] == [MOST] * 2, "refusals are not counted"
+    assert attempt(site, "karim", 1).status_code == 200, "another account is free"
+    assert attempt(site, "ayesha", 99).status_code == 200, "and so is a network that has not failed"
+
+
+def test_however_many_networks_there_are_an_account_is_tried_so_often_a_day(site):
+    """The attempts come from different networks."""
+    day = 5 * MOST + RESERVE
+    statuses = [attempt(site, "ayesha", number, **WRONG).status_code for number in range(2 * day)]
+    assert statuses == [401] * day + [429] * day
+    assert attempt(site, "ayesha", 999, **WRONG).headers["Retry-After"] == "80"
+
+
+@pytest.mark.parametrize("why", [TooBusy, LedgerUnavailable])
+def test_attempt_whose_password_was_not_checked_does_not_count(site, monkeypatch, why):
+    sign_up(site)
+    attempt(site, **WRONG)
+
+    def away(*_: str) -> None:
+        raise why
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.services[AccountServices].credentials, "log_in", away)
+        assert attempts(site, 2 * MOST) == [503] * 2 * MOST
+    assert kept(site)[0][1] == 2, "the second one has a line in the audit log"
+    assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'login.fail'") == [(1,)]
+    assert attempt(site).status_code == 200
+
+
+def test_refusal_is_noted_once_in_10_s_so_that_a_flood_is_only_read(site):
+    """Writes are queued, including the owner's when they log in."""
+    assert attempts(site, MOST + 1, **WRONG)[-1] == 429
+    wrote = []
+    for seconds in (0, 9, 1):
+        site.time.pass_(seconds=seconds)
+        with recorded() as statements:
+            assert attempt(site, number=MOST % NETWORKS, **WRONG).status_code == 429
+        wrote.append(any(statement.startswith(("INSERT", "UPDATE")) for statement, _ in statements))
+    assert wrote == [False, False, True]
+
+
+def test_success_takes_the_failures_back(site):
+    sign_up(site)
+    for _ in range(3):
+        assert attempts(site, MOST - 1, **WRONG) == [401] * (MOST - 1)
+        assert attempt(site).status_code == 200
+        assert kept(site) == []
+
+    assert {attempt(site).status_code for _ in range(30)} == {200}, "a success uses up nothing, of a minute, too"
+    attempts(site, MOST, **WRONG)
+    assert [attempt(site).status_code for _ in range(20)] == [429] * 20
+    site.time.pass_(minutes=1)
+    assert attempt(site).status_code == 200, "nor does a refusal"
+
+
+def test_of_many_at_once_on_two_workers_no_more_are_tried(site, database):
+    sign_up(site)
+    with Site(database.url) as other, ThreadPoolExecutor(8) as pool:
+        assert attempt(site, **WRONG).status_code == 401
+        calls = [pool.submit(attempt, (site, other)[n % 2], **WRONG) for n in range(3 * MOST)]
+        statuses = sorted(call.result().status_code for call in calls)
+    assert statuses == [401] * (MOST - 1) + [429] * (2 * MOST + 1)
+
+
+def familiar(site: Site) -> Callable[..., int]:
+    """Log in as the owner on a familiar browser."""
+    sign_up(site)
+    browser = site.app.test_client()
+
+    def log_in(**fields: str) -> int:
+        body = {"email": "ayesha@example.com", "password": RIGHT, **fields}
+        return browser.post("/api/auth/login", json=body).status_code
+
+    assert log_in() == 200
+    return log_in
+
+
+def test_owner_on_a_familiar_browser_neither_counts_nor_waits(site):
+    log_in = familiar(site)
+    for mistakes in (1, 0):
+        assert [log_in(**WRONG) for _ in range(mistakes)] == [401] * mistakes
+        assert attempts(site, MOST + 1, **WRONG) == [401] * MOST + [429]
+        assert sorted(failures for _, failures in kept(site)) == [*[1] * mistakes, MOST], "each in a count of its own"
+        assert log_in() == 200
+        assert kept(site) == [], "it takes the failures back"
+    assert attempt(site).status_code == 200, "one of those that guessed"
+
+
+def test_browser_whose_cookie_was_stolen_is_treated_as_a_new_one(site):
+    """Once its own budget is used up, its attempts count like any other browser's."""
+    log_in = familiar(site)
+    assert [log_in(**WRONG) for _ in range(2 + MOST)] == [401] * (2 + MOST)
+    assert (log_in(**WRONG), log_in()) == (429, 429)
+    assert attempt(site, number=99).status_code == 200, "the owner, elsewhere"
+
+
+def test_operator_takes_all_failures_back(site):
+    person, accounts = sign_up(site), site.services[AccountServices]
+    for number, remedy in enumerate(
+        (
+            lambda: accounts.credentials.set_password("ayesha@example.com", RIGHT),
+            lambda: accounts.users.disable(OPERATOR, person.id, disabled=False),
+            lambda: accounts.users.unlock(OPERATOR, person.id),
+        )
+    ):
+        site.time.pass_(hours=1)
+        for network in range(MOST * 5 + RESERVE):
+            attempt(site, "ayesha", 100 * number + network, **WRONG)
+        assert attempt(site, number=100 * number + 99).status_code == 429
+        remedy()
+        assert kept(site) == []
+        assert attempts(site, MOST + 1, **WRONG) == [401] * MOST + [429]
+        accounts.users.unlock(OPERATOR, person.id)
+
+
+def test_operator_takes_the_failures_of_a_minute_back(database, monkeypatch):
+    """The account's failures in the last minute are counted in the memory of two workers."""
+    monkeypatch.setitem(PLANS, LOGIN, Plan(100, 60_000, 100, 60_000))
+    with Site(database.url, WEB_CONCURRENCY=2, REDIS_URL="redis://localhost") as site:
+        person, most = sign_up(site), 5
+        for _ in range(2):
+            assert [attempt(site, **WRONG).status_code for _ in range(most + 1)] == [401] * most + [429]
+            site.time.pass_(seconds=1)
+            site.services[AccountServices].users.unlock(OPERATOR, person.id)
+        assert attempt(site).status_code == 200
+
+
+def test_addresses_that_failed_are_not_kept(site):
+    attempt(site, "ayesha", 5, **WRONG)
+    attempt(site, "karim", 5, **WRONG)
+    states = [state for (state,) in site.rows("SELECT state FROM login_failures")]
+    networks = [{*json.loads(state)["marks"]} for state in states]
+    assert [len(network) for network in networks] == [1, 1]
+    assert networks[0] != networks[1], "nor whether the two are the same"
+    assert "198.51" not in str(states)
+    assert all(len(account) == 64 and int(account, 16) for account, _ in kept(site)), "nor whose it is"
+    assert attempt(site, "\ud800").status_code == 401, "half a character in an email is nothing special"
+
+
+def change(person: Person, number: int, current: str = "something else", **headers: str) -> int:
+    """Try to change the password with this current password, from the address with this number."""
+    body = {"current_password": current, "new_password": "something new"}
+    peer = {"REMOTE_ADDR": f"198.51.100.{number}"}
+    return person.post("/api/auth/password", json=body, headers=headers, environ_overrides=peer).status_code
+
+
+@pytest.mark.parametrize("is_familiar", [False, True])
+def test_present_password_is_guessed_so_often_and_not_once_more_wherever_from(site, is_familiar):
+    """The limit holds even with a stolen session and that browser's other cookies."""
+    person, headers = sign_up(site), {}
+    if is_familiar:
+        (cookie,) = [cookie for cookie in attempt(site).headers.getlist("Set-Cookie") if cookie.startswith("familiar")]
+        headers = {"Cookie": cookie.partition(";")[0]}
+    assert [change(person, number, **headers) for number in range(MOST)] == [401] * MOST
+    assert change(person, 99, RIGHT, **headers) == 429
+    assert attempt(site).status_code == 200, "logging in is counted by itself"
+    site.time.pass_(hours=1, seconds=1)
+    assert change(person, 100, RIGHT, **headers) == 204
+    assert kept(site) == [], "it takes the failures back"
+    attempts(site, MOST + 1, **WRONG)
+    again = {"current_password": "something new", "new_password": RIGHT}
+    answer = person.post("/api/auth/password", json=again)
+    assert answer.status_code == 204, "guesses from outside keep no user from changing the password"

@@ -1,0 +1,181 @@
+"""Limits on login attempts. Other people's attempts never lock users out of their account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from argon2 import PasswordHasher
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, Person, bare, log_in, sign_up, try_login
+
+from koyjabo.people.accounts import passwords
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.throttle.guess_budget import Plan
+from koyjabo.people.accounts.throttle.login_throttle import LOGIN, PLANS
+
+PHONE, OTHER, GUESSING = "203.0.113.7", "203.0.113.8", "198.51.100.0"
+WRONG = {"password": "something else"}
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, RATE_LIMIT_LOGINS=40) as site:
+        yield site
+
+
+def tries(site, times: int, *names: str, peer: str = PHONE, **fields) -> list[int]:
+    environ = {"REMOTE_ADDR": peer}
+    return [try_login(site, names[n % len(names)], environ, **fields).status_code for n in range(times)]
+
+
+def guess(site, network: str, addresses: int = 6) -> None:
+    for n in range(addresses):
+        tries(site, 5, "ayesha", peer=f"{network}.{n}", **WRONG)
+
+
+def sign_ups(site, times: int, peer: str) -> list[int]:
+    calls = (
+        bare(site).post(
+            "/api/auth/signup",
+            json={"email": f"{peer}-{n}@example.com", "password": PASSWORD},
+            environ_overrides={"REMOTE_ADDR": peer},
+        )
+        for n in range(times)
+    )
+    return [answer.status_code for answer in calls]
+
+
+def test_one_account_from_one_address_has_ten_tries_a_minute(site):
+    sign_up(site)
+    assert tries(site, 10, "ayesha", **WRONG) == [401] * 10
+    refused = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})  # even with the right password
+    assert_error(refused, 429, "rate_limited")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 61
+    assert tries(site, 1, "ayesha", peer=OTHER) == [200]
+    assert tries(site, 1, "karim") == [401]
+    assert tries(site, 11, "nobody") == [401] * 10 + [429], "whether there is such an account or not"
+    assert tries(site, 12, "nila", "NILA", " Nila") == [401] * 10 + [429] * 2, "capitals make no new account"
+    person = sign_up(site, "salma")
+    body = {"current_password": "something else", "new_password": "something new"}
+    statuses = [person.post("/api/auth/password", json=body).status_code for _ in range(11)]
+    assert statuses == [401] * 10 + [429], "guessing the present password is limited as a login is"
+
+
+def test_one_address_has_so_many_logins_whatever_the_account(site):
+    names = [f"user{n}" for n in range(50)]
+    assert tries(site, 41, *names) == [401] * 40 + [429]
+    assert tries(site, 1, "user1", peer=OTHER) == [401]
+
+
+def test_loopback_and_zero_are_not_limited_by_address_but_by_account(site, sqlite_database):
+    names = [f"user{n}" for n in range(60)]
+    assert set(tries(site, 60, *names, peer="127.0.0.1")) == {401}
+    assert tries(site, 10, "user1", peer="127.0.0.1")[-1] == 429
+    with Site(sqlite_database.url, RATE_LIMIT_LOGINS=0) as unlimited:
+        assert set(tries(unlimited, 60, *names)) == {401}
+        assert tries(unlimited, 10, "user1")[-1] == 429
+
+
+def test_one_address_makes_half_as_many_accounts(site):
+    assert sign_ups(site, 21, PHONE) == [201] * 20 + [429]
+    assert sign_ups(site, 1, OTHER) == [201]
+
+
+def familiar(answer) -> str:
+    """The cookie that makes a browser familiar."""
+    (cookie,) = [cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith("familiar_browser=")]
+    assert [name in cookie for name in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/")] == [True] * 4
+    return cookie.partition("=")[2].partition(";")[0]
+
+
+@dataclass
+class Attack:
+    """An account that many addresses have guessed at until all were refused, and its owner's browser."""
+
+    site: Site
+    owner: Person
+    cookies: dict[str, str]
+
+    def log_in(self, password: str = PASSWORD, peer: str = GUESSING, **cookies: str) -> int:
+        """Log in with these cookies from `peer`, by default an address used for guessing."""
+        client = self.site.app.test_client()
+        for name, value in cookies.items():
+            client.set_cookie(name, value)
+        body = {"email": "ayesha@example.com", "password": password}
+        return client.post("/api/auth/login", json=body, environ_overrides={"REMOTE_ADDR": peer}).status_code
+
+
+@pytest.fixture
+def attack(site, monkeypatch):
+    monkeypatch.setitem(PLANS, LOGIN, Plan(30, 60_000, 380, 90_000, reserve=121))
+    owner = sign_up(site)
+    answer = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})
+    guess(site, "198.51.100")
+    assert tries(site, 1, "ayesha", peer=GUESSING, **WRONG) == [429]
+    return Attack(site, owner, {"familiar_browser": familiar(answer)})
+
+
+def test_owner_gets_in_from_a_browser_they_have_used_before(attack, monkeypatch):
+    assert attack.owner.renew().status_code == 200
+    assert attack.owner.get("/api/auth/me").status_code == 200, "who is logged in stays so"
+    assert attack.log_in() == 429
+    monkeypatch.setattr(passwords, "HASHER", PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
+    assert attack.log_in(peer=OTHER) == 200, "from an address that has not failed; its hash is renewed"
+    guess(attack.site, "198.51.101")
+    assert attack.log_in(peer="198.51.101.0") == 429
+    assert attack.log_in(peer="198.51.101.0", **attack.cookies) == 200
+    assert attack.log_in(peer="198.51.101.0") == 200, "it took the failures of the others back"
+
+
+def test_failures_at_the_same_address_keep_no_familiar_browser_out(attack):
+    """Failed logins to this account and to other accounts."""
+    assert tries(attack.site, 41, *(f"user{n}" for n in range(20)), peer=OTHER)[-1] == 429
+    assert tries(attack.site, 11, "ayesha", peer=PHONE, **WRONG)[-1] == 429
+    assert attack.log_in(peer=OTHER, **attack.cookies) == 200
+    assert attack.log_in(peer=PHONE, **attack.cookies) == 200
+
+
+def test_cookie_of_another_account_or_made_up_is_not_familiar(attack):
+    sign_up(attack.site, "karim")
+    answer = try_login(attack.site, "karim", {"REMOTE_ADDR": PHONE})
+    mark, _, signature = attack.cookies["familiar_browser"].partition(".")
+    assert (len(mark), len(signature)) == (16, 64)
+    forged = ["x", "é", "0" * 64, ".", f".{'0' * 64}", f"{'0' * 16}.{'0' * 64}", f"{mark[::-1]}.{signature}"]
+    for shown in (familiar(answer), *forged):
+        assert attack.log_in(familiar_browser=shown) == 429, shown
+    assert attack.log_in(**attack.cookies) == 200
+
+
+def test_limits_are_shared_out_among_workers(sqlite_database):
+    workers = {"WEB_CONCURRENCY": 2, "REDIS_URL": "redis://localhost", "RATE_LIMIT_LOGINS": 40}
+    with Site(sqlite_database.url, **workers) as site:
+        assert tries(site, 6, "ayesha") == [401] * 5 + [429]
+        assert tries(site, 21, *(f"user{n}" for n in range(30)), peer=OTHER) == [401] * 20 + [429]
+
+
+def test_browser_is_familiar_no_longer_when_the_password_is_another(attack):
+    """A stolen cookie also becomes worthless."""
+    body = {"current_password": PASSWORD, "new_password": "something new"}
+    answer = attack.owner.post("/api/auth/password", json=body)
+    assert answer.status_code == 204, "who is logged in may change it during the attack"
+    assert attack.log_in(**attack.cookies, password="something new") == 429
+    shown = familiar(answer)
+    assert attack.log_in(familiar_browser=shown, password="something new") == 200, "the one that changed it still is"
+
+
+def test_password_set_by_the_operator_keeps_familiar_browsers(attack, monkeypatch):
+    """They stay familiar even if it is set twice. When the owner changes it afterwards, they become unfamiliar as
+    usual.
+    """
+    credentials = attack.site.services[AccountServices].credentials
+    for password in ("something new", "something newer"):
+        credentials.set_password("ayesha@example.com", password)
+        guess(attack.site, "198.51.101")
+        assert attack.log_in(password=password, peer="198.51.101.0") == 429
+        assert attack.log_in(**attack.cookies, password=password, peer="198.51.101.0") == 200
+    change = {"current_password": "something newer", "new_password": "something newest"}
+    owner = log_in(attack.site, password="something newer")
+    assert owner.post("/api/auth/password", json=change).status_code == 204
+    guess(attack.site, "198.51.102", 10)
+    assert attack.log_in(**attack.cookies, password="something newest", peer="198.51.102.0") == 429

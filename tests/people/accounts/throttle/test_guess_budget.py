@@ -1,0 +1,254 @@
+"""Strangers who guess an account's password in any way never lock its owner out, and get fewer than 1,500 guesses a
+day.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from support.runs.fuzz_effort import effort
+
+from koyjabo.base.network.client_address import Level, levels, neighbourhood
+from koyjabo.people.accounts.throttle import guess_budget
+from koyjabo.people.accounts.throttle.guess_budget import DAY_MS, MAX_NETWORKS, GuessState
+from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
+
+MINUTE_MS = 60_000
+MOST_A_DAY = {LOGIN: 1340, FAMILIAR: 58, PASSWORD: 98}
+OWNER = levels("owner")
+STRANGERS = [levels(f"stranger {number}") for number in range(60)]
+
+Networks = tuple[Level, ...]
+STORED_EVERY = 50
+MIDNIGHT_MS = 20_000 * DAY_MS
+
+
+class Account:
+    """One account with its own clock. Its state is stored and loaded only sometimes, because that takes most of the
+    time. The model keeps the times of all guesses.
+    """
+
+    def __init__(self, purpose: str = LOGIN) -> None:
+        self.purpose, self.plan = purpose, PLANS[purpose]
+        self.now_ms = MIDNIGHT_MS
+        self.state = GuessState()
+        self.attempts = 0
+        self.guesses: list[int] = []
+
+    def reload(self) -> None:
+        self.state = guess_budget.load(self.state.failures, self.state.dump(), self.plan, self.now_ms)
+
+    def guess(self, networks: Networks) -> int:
+        """Make a guess. Returns 0, or how long (ms) the client must wait, rounded up to whole seconds."""
+        networks = self.keys(networks)
+        self.attempts += 1
+        if self.attempts % STORED_EVERY == 0:
+            self.reload()
+        wait_ms = self.decide(networks)
+        if wait_ms == 0:
+            self.guesses.append(self.now_ms)
+            assert self.of_last_day() <= MOST_A_DAY[self.purpose]
+        return -(-wait_ms // 1000) * 1000
+
+    def decide(self, networks: Networks) -> int:
+        """Decide about a guess. A refusal that needs no record only reads the state."""
+        still_ms = guess_budget.still_waits_ms(self.state, self.plan, networks, self.now_ms)
+        return still_ms or guess_budget.admit(self.state, self.plan, networks, self.now_ms).wait_ms
+
+    def keys(self, networks: Networks) -> Networks:
+        """Return the networks' keys, which change every day."""
+        return tuple(Level(f"{self.now_ms // DAY_MS} {network}", times) for network, times in networks)
+
+    def of_last_day(self) -> int:
+        return len(self.guesses) - bisect_left(self.guesses, self.now_ms - DAY_MS + 1)
+
+    def log_in(self, networks: Networks) -> int:
+        """Log in with the right password on an unfamiliar browser. Returns the same as `guess`."""
+        networks = self.keys(networks)
+        self.reload()
+        wait_ms = self.decide(networks)
+        if wait_ms == 0:
+            guess_budget.succeed(self.state, self.plan, networks)
+        return wait_ms
+
+    def log_in_on_a_familiar_browser(self) -> None:
+        self.reload()
+        guess_budget.forgive(self.state)
+
+    def wait_of_owner(self, others: Callable[[], object]) -> int:
+        """How long (ms) it takes the owner to log in, trying every 5 s, while others act before each attempt."""
+        began_ms = self.now_ms
+        others()
+        while self.log_in(OWNER):
+            self.now_ms += 5_000
+            others()
+            assert self.now_ms - began_ms < DAY_MS
+        return self.now_ms - began_ms
+
+
+def exact(account: Account, networks: list[Networks]) -> Iterator[None]:
+    """All networks guess, and guess again as soon as the refusal allows."""
+    due = dict.fromkeys(range(len(networks)), account.now_ms)
+    while True:
+        for number in [number for number, at_ms in due.items() if at_ms <= account.now_ms]:
+            due[number] = account.now_ms + account.guess(networks[number])
+        yield
+
+
+def at_midnight(account: Account, networks: list[Networks]) -> Iterator[None]:
+    """A few networks use up the budget. The others guess just before and just after their keys change."""
+    few, midnight_ms = exact(account, networks[:6]), account.now_ms + DAY_MS
+    while True:
+        next(few)
+        if abs(account.now_ms - midnight_ms) < MINUTE_MS:
+            for stranger in networks[6:]:
+                account.guess(stranger)
+        yield
+
+
+def test_60_guessing_networks_do_not_delay_the_owner():
+    """Simulate 30 hours. The owner logs in hourly, on a new browser and on a familiar one."""
+    account = Account()
+    strangers = at_midnight(account, STRANGERS)
+    for _ in range(30):
+        for _ in range(180):
+            next(strangers)
+            account.now_ms += 20_000
+        assert account.wait_of_owner(lambda: next(strangers)) == 0
+        account.log_in_on_a_familiar_browser()
+    assert 900 < account.of_last_day() <= 1_340
+
+
+@pytest.mark.parametrize("purpose", [FAMILIAR, PASSWORD])
+def test_guesses_with_a_stolen_cookie_or_session_are_bounded_as_well(purpose):
+    account = Account(purpose)
+    for _ in range(2 * 1440):
+        for stranger in STRANGERS[:3]:
+            account.guess(stranger)
+        account.now_ms += MINUTE_MS
+    assert account.of_last_day() == pytest.approx(MOST_A_DAY[purpose] - PLANS[purpose].most, abs=1)
+    assert sum(MOST_A_DAY.values()) < 1500, "all purposes together"
+
+
+def test_20_000_networks_fill_no_memory_and_guess_no_more():
+    account = Account()
+    for number in range(20_000):
+        account.guess((Level(f"stranger {number}", 1),))
+        account.now_ms += 1_700
+    assert len(account.state.marks) <= MAX_NETWORKS
+    assert len(account.state.dump()) < 16_000
+
+
+def test_networks_that_failed_share_50_guesses_an_hour_then_one_a_minute():
+    account = Account()
+    assert [account.guess(STRANGERS[number % 6]) for number in range(50)] == [0] * 50
+    assert account.guess(STRANGERS[0]) == MINUTE_MS
+    before = len(account.guesses)
+    for _ in range(120):
+        account.now_ms += 30_000
+        for stranger in STRANGERS[:6]:
+            account.guess(stranger)
+    assert len(account.guesses) - before == 60
+    account.now_ms += 50 * MINUTE_MS
+    assert [account.guess(STRANGERS[0]) for _ in range(51)] == [0] * 50 + [MINUTE_MS]
+
+
+def test_guess_a_minute_is_shared_out_fairly():
+    """One network tries every second, the others as soon as they are allowed to."""
+    account, counts, due = Account(), dict.fromkeys(range(6), 0), dict.fromkeys(range(1, 6), 0)
+    for number in range(50):
+        account.guess(STRANGERS[number % 5])
+    account.guess(STRANGERS[5])
+    for _ in range(3 * 3600):
+        knocking = [0, *(number for number, at_ms in due.items() if at_ms <= account.now_ms)]
+        for number in knocking:
+            wait_ms = account.guess(STRANGERS[number])
+            counts[number] += wait_ms == 0
+            due |= {number: account.now_ms + wait_ms} if number else {}
+        account.now_ms += 1_000
+    assert sum(counts.values()) == pytest.approx(180, abs=1)
+    assert counts[5] == pytest.approx(38, abs=2), "it had one failure where the others had ten"
+    assert max(list(counts.values())[:5]) - min(list(counts.values())[:5]) <= 1
+
+
+def test_owner_who_mistyped_once_has_the_next_turn():
+    account = Account()
+    strangers = exact(account, STRANGERS)
+    for _ in range(360):
+        next(strangers)
+        account.now_ms += 10_000
+    assert account.guess(OWNER) == 0
+    assert account.wait_of_owner(lambda: next(strangers)) <= 2 * MINUTE_MS
+
+
+def test_customer_with_a_48_is_sixteen_networks():
+    account = Account()
+    account.guess(STRANGERS[0])
+    while not account.guess(STRANGERS[0]):
+        pass
+    homes = [levels(neighbourhood(f"2001:db8:1:{number:x}::")) for number in range(0, 0x4000, 0x41)]
+    assert sum(account.guess(home) == 0 for home in homes) == 16
+
+
+def test_clock_that_is_put_back_locks_no_account_for_long():
+    account = Account()
+    for _ in range(1000):
+        account.guess(STRANGERS[0])
+        account.now_ms += MINUTE_MS
+    account.now_ms -= 30 * DAY_MS
+    assert account.wait_of_owner(lambda: [account.guess(stranger) for stranger in STRANGERS]) == 0
+
+
+class Strangers(RuleBasedStateMachine):
+    """60 networks, and an owner on another network who never mistypes."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.account = Account()
+
+    @rule(seconds=st.sampled_from([1, 4, 9, 10, 11, 50, 59, 60, 61, 79, 80, 81, 600, 3600, 86_399, 86_400]))
+    def wait(self, seconds: int) -> None:
+        self.account.now_ms += seconds * 1000
+
+    @rule(stranger=st.sampled_from(STRANGERS), times=st.sampled_from([1, 2, 10, 60]))
+    def guess(self, stranger: Networks, times: int) -> None:
+        for _ in range(times):
+            self.account.guess(stranger)
+
+    @rule(first=st.integers(0, 59), step=st.sampled_from([1, 2, 7]))
+    def all_guess(self, first: int, step: int) -> None:
+        for stranger in STRANGERS[first::step]:
+            self.account.guess(stranger)
+
+    @rule(minutes=st.sampled_from([10, 60, 600]), count=st.sampled_from([1, 6, 60]))
+    def guess_on_time(self, minutes: int, count: int) -> None:
+        for _ in range(minutes):
+            for stranger in STRANGERS[:count]:
+                self.account.guess(stranger)
+            self.account.now_ms += MINUTE_MS
+
+    @rule()
+    def owner_logs_in_on_a_familiar_browser(self) -> None:
+        self.account.log_in_on_a_familiar_browser()
+
+    @rule()
+    def owner_logs_in_on_a_new_browser(self) -> None:
+        def others() -> None:
+            for stranger in STRANGERS:
+                self.account.guess(stranger)
+
+        assert self.account.wait_of_owner(others) <= 2 * MINUTE_MS
+
+    @invariant()
+    def memory_is_bounded(self) -> None:
+        assert len(self.account.state.marks) <= MAX_NETWORKS
+
+
+def test_whatever_strangers_do_both_promises_hold():
+    """The state machine's rules assert the number of guesses after every guess."""
+    run_state_machine_as_test(Strangers, settings=settings(effort(16), stateful_step_count=30))

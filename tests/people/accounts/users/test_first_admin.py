@@ -1,0 +1,97 @@
+"""A site's first admin is created once, by the first process that tries, and never changed by the others."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import log_in, sign_up, try_login
+from support.programs.processes import run
+
+from config import SettingsError
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.users.accounts import MADE_UP_ADMIN, Accounts
+
+pytestmark = pytest.mark.empty_database
+
+ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
+AS_ADMIN = {"name": "boss", "password": ADMIN["ADMIN_PASSWORD"]}
+MADE_UP = re.compile(
+    r"Log in to the panel as admin@koyjabo\.example with the password (\S+) \(it is not shown again\)\n"
+)
+USERS = "SELECT email, name, is_admin FROM users"
+
+
+def test_it_is_made_at_the_first_start_and_not_again(database):
+    with Site(database.url, **ADMIN) as site:
+        assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
+        first = log_in(site, **AS_ADMIN)
+        assert first.get("/api/auth/me").json["is_admin"] is True
+        before = site.rows("SELECT * FROM users")
+        site.restart()
+        site.settings["ADMIN_PASSWORD"] = "another password"
+        site.restart()
+        assert site.rows("SELECT * FROM users") == before
+        assert log_in(site, **AS_ADMIN).id == first.id
+
+
+def test_it_is_made_beside_users_there_are_and_leaves_the_one_of_its_address(database):
+    with Site(database.url) as site:
+        sign_up(site)
+    with Site(database.url, **ADMIN) as site:
+        assert log_in(site, **AS_ADMIN).get("/api/auth/me").json["is_admin"] is True
+        before = site.rows("SELECT * FROM users")
+        site.settings |= {"ADMIN_EMAIL": "ayesha@example.com"}
+        site.restart()
+        assert site.rows("SELECT * FROM users") == before
+        assert_error(try_login(site, password=ADMIN["ADMIN_PASSWORD"]), 401, "wrong_credentials")
+
+
+def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
+    """Two servers start at once, and both find no account."""
+    with Site(database.url, **ADMIN) as site:
+        monkeypatch.setattr(Accounts, "find", lambda *_: None)
+        credentials = site.services[AccountServices].credentials
+        assert credentials.ensure_admin(ADMIN["ADMIN_EMAIL"], "another password") is False
+        monkeypatch.undo()
+        assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
+        assert log_in(site, **AS_ADMIN).email == "Boss@example.com"
+
+
+def test_development_makes_one_up_and_says_so_once(database, capsys):
+    with Site(database.url, ENVIRONMENT="development") as site:
+        (password,) = MADE_UP.findall(capsys.readouterr().err)
+        made_up = {"email": MADE_UP_ADMIN, "password": password}
+        assert log_in(site, **made_up).get("/api/auth/me").json["is_admin"] is True
+        site.restart()
+        assert "password" not in capsys.readouterr().err
+        assert log_in(site, **made_up).email == MADE_UP_ADMIN
+
+
+def test_restore_makes_none_up_because_its_password_would_be_lost(sqlite_database, tmp_path):
+    with Site(sqlite_database.url, **ADMIN):
+        pass
+    file, fresh = tmp_path / "a.backup", f"sqlite:///{tmp_path}/fresh.db"
+    assert run("-m", "koyjabo", "backup", str(file), DATABASE_URL=sqlite_database.url).returncode == 0
+    restored = run("-m", "koyjabo", "restore", str(file), DATABASE_URL=fresh, ENVIRONMENT="development")
+    assert (restored.returncode, "password" in restored.stderr) == (0, False), restored.stderr
+
+
+def test_no_account_is_invented_in_production_or_where_there_is_one(database, capsys):
+    with Site(database.url) as site:
+        assert site.rows(USERS) == []
+    for settings in (ADMIN, {}):
+        with Site(database.url, ENVIRONMENT="development", **settings) as site:
+            assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
+    assert capsys.readouterr().err == ""
+
+
+def test_one_without_the_other_and_a_bad_password_are_refused_and_not_repeated(sqlite_database):
+    for missing in ADMIN:
+        given = {name: value for name, value in ADMIN.items() if name != missing}
+        with pytest.raises(SettingsError, match=rf"^{missing} is missing: .*\.$") as refused:
+            Site(sqlite_database.url, **given)
+        assert ADMIN["ADMIN_PASSWORD"] not in str(refused.value)
+    with pytest.raises(SettingsError, match=r"^ADMIN_PASSWORD must have 8 to 128 characters\.$"):
+        Site(sqlite_database.url, **{**ADMIN, "ADMIN_PASSWORD": "secret"})

@@ -1,0 +1,229 @@
+"""Invitations to the panel: the first account to accept gets the role, provided the inviter may still grant it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.application.site import Site, assert_error
+from support.assertions.openapi import assert_described
+from support.clients.forms import answer
+from support.databases.at_once import hold_for_two
+from support.people.accounts import PASSWORD, Person, confirm, disable, log_in, promote, sign_up
+from support.people.communities import accept
+from support.people.page_readers import Reader, words
+from support.people.second_factor import turn_on
+
+from koyjabo.people.accounts.users import invitation_queries
+
+PATH = "/api/invitations"
+LIST = "/api/auth/invitations"
+ME = "/api/auth/me"
+
+
+@pytest.fixture
+def boss(site) -> Person:
+    return site_admin(site, "boss")
+
+
+@pytest.fixture
+def karim(site) -> Person:
+    return sign_up(site, "karim")
+
+
+def site_admin(site: Site, name: str) -> Person:
+    person = sign_up(site, name)
+    promote(site, person.email)
+    return person
+
+
+def invite(by: Person, email: str = "karim@example.com", role: str = "viewer") -> str:
+    """Invite a person, and return the invitation's token."""
+    answer = by.post(PATH, json={"email": email, "role": role, "password": PASSWORD})
+    assert_described(by.site, answer)
+    assert (answer.status_code, answer.json["status"]) == (202, "invited"), answer.text
+    return answer.json["link"].rpartition("/invitations/")[2]
+
+
+def role_of(person: Person) -> tuple[bool, bool]:
+    """(is admin, is viewer)"""
+    ((is_admin, is_viewer),) = person.site.rows("SELECT is_admin, is_viewer FROM users WHERE id = :id", id=person.id)
+    return bool(is_admin), bool(is_viewer)
+
+
+def test_person_gets_the_role_by_accepting_once(site, boss, karim):
+    token = invite(boss)
+    assert role_of(karim) == (False, False)
+    assert_error(karim.get("/api/reports/summary"), 403, "forbidden")
+    answer = accept(karim, token)
+    assert_described(site, answer)
+    assert (answer.status_code, answer.json) == (200, {"user_id": karim.id, "role": "viewer"})
+    assert role_of(karim) == (False, True)
+    assert karim.get("/api/reports/summary").status_code == 200
+    assert_error(accept(sign_up(site, "salma"), token), 404, "unknown_invitation")
+    lines = "SELECT actor_id, action, details FROM audit_log WHERE action LIKE 'panel.%' ORDER BY id"
+    made, accepted = '{"role": "viewer"}', '{"role": "viewer", "invited_by": "Boss"}'
+    assert site.rows(lines) == [(boss.id, "panel.invite", made), (karim.id, "panel.accept", accepted)]
+
+
+def test_role_is_never_lowered_and_a_newer_invitation_ends_the_earlier_one(site, boss, karim):
+    first, second = invite(boss, role="viewer"), invite(boss, "KARIM@example.com", "admin")
+    assert_error(accept(karim, first), 404, "unknown_invitation")
+    assert accept(karim, second).json["role"] == "admin"
+    assert accept(karim, invite(boss, role="viewer")).json["role"] == "admin"
+    assert role_of(karim) == (True, False)
+
+
+def test_list_has_it_first_for_the_owner_of_the_email(site, boss, karim):
+    community = boss.post("/api/communities", json={"name": "Night bus"}).json["id"]
+    boss.post(f"/api/communities/{community}/members", json={"email": karim.email, "role": "member"})
+    token = invite(boss)
+    assert karim.get(LIST).json == []
+    confirm(site, "karim")
+    answer = karim.get(f"{LIST}?per_page=1")
+    assert_described(site, answer)
+    assert answer.json == [{"token": token, "invited_by": {"name": "Boss"}, "role": "viewer"}]
+    assert answer.headers["X-Total-Count"] == "2"
+    (other,) = karim.get(f"{LIST}?per_page=1&page=2").json
+    assert other["community"] == {"name": "Night bus"}
+    page = Reader(site).log_in("karim").get("/account")
+    assert "The panel of this site Viewer Invited by Boss" in words(page)
+    assert karim.post(f"{PATH}/{token}/decline").status_code == 204
+    assert [account["role"] for account in karim.get(LIST).json] == ["member"]
+
+
+@pytest.mark.parametrize(
+    "end", ["demoted", *(pytest.param(end, marks=pytest.mark.long) for end in ("disabled", "deleted"))]
+)
+def test_invitation_ends_with_the_rights_of_who_made_it(site, boss, karim, end):
+    """Regaining the right does not restore the invitation."""
+    salma = site_admin(site, "salma")
+    token = invite(salma, role="admin")
+    if end == "demoted":
+        promote(site, salma.email, is_admin=False)
+        promote(site, salma.email)
+    elif end == "disabled":
+        disable(site, salma.email)
+        disable(site, salma.email, disabled=False)
+    else:
+        assert salma.delete(ME, json={"password": PASSWORD}).status_code == 204
+    assert_error(accept(karim, token), 404, "unknown_invitation")
+    assert role_of(karim) == (False, False)
+
+
+def test_invitation_by_a_demoted_admin_is_invalid_even_if_stored_later(site, boss, karim):
+    """The request may have started before the demotion."""
+    token = invite(site_admin(site, "salma"), role="admin")
+    site.rows("UPDATE users SET is_admin = false WHERE email = 'salma@example.com'")
+    assert_error(accept(karim, token), 404, "unknown_invitation")
+
+
+def test_who_loses_a_role_cannot_take_it_back_by_an_older_invitation(site, boss, karim):
+    promote(site, karim.email)
+    token = invite(boss, role="admin")
+    promote(site, karim.email, is_admin=False)
+    assert_error(accept(karim, token), 404, "unknown_invitation")
+
+
+def test_invitation_is_good_for_a_week(site, boss, karim):
+    token = invite(boss)
+    site.time.pass_(days=7)
+    assert_error(accept(log_in(site, "karim"), token), 404, "unknown_invitation")
+
+
+def test_new_admin_needs_the_second_factor_that_the_site_asks_of_admins(database):
+    with Site(database.url) as site:
+        boss = site_admin(site, "boss")
+        karim, salma = sign_up(site, "karim"), sign_up(site, "salma")
+        turn_on(salma)
+        tokens = [invite(boss, person.email, "admin") for person in (karim, salma)]
+    with Site(database.url, REQUIRE_TWO_FACTOR="admins") as site:
+        karim.site = salma.site = site
+        page = words(Reader(site).log_in("karim").get(f"/invitations/{tokens[0]}"))
+        assert "This site requires two-step login." in page
+        assert [accept(*pair).status_code for pair in zip((karim, salma), tokens, strict=True)] == [200, 200]
+        assert karim.get(ME).status_code == 401, "logged out"
+        open_ones = "SELECT count(*) FROM sessions WHERE user_id = :id AND revoked_ms IS NULL"
+        assert site.rows(open_ones, id=karim.id) == [(0,)], "not only refused while the setting is so"
+        assert salma.get(ME).status_code == 200
+
+
+@pytest.mark.both_kinds
+def test_one_of_two_at_the_same_time_gets_the_role(site, database, boss, karim, monkeypatch):
+    """Both have read the invitation before one of them uses it up."""
+    two, token = sign_up(site, "salma"), invite(boss, role="admin")
+    hold_for_two(monkeypatch, invitation_queries, "take", database)
+    with Site(database.url) as two.site, ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(accept, (karim, two), (token, token)))
+    assert sorted(answer.status_code for answer in answers) == [200, 404]
+    assert site.rows("SELECT count(*) FROM users WHERE is_admin") == [(2,)]
+
+
+# Pages
+
+
+def test_admin_invites_an_admin_after_a_question_and_withdraws_it(site, boss):
+    reader = Reader(site).log_in("boss")
+    question = words(reader.send("/admin/people/invite", 200, email="karim@example.com", role="admin"))
+    assert "Invite karim@example.com as an admin?" in question
+    assert site.rows("SELECT count(*) FROM panel_invitations") == [(0,)]
+    reader.confirm("/admin/people/invite", email="karim@example.com", role="admin")
+    page = reader.get(reader.location)
+    assert "karim@example.com Admin Invited by Boss · Valid until" in words(page)
+    ((invitation_id,),) = site.rows("SELECT id FROM panel_invitations")
+    reader.send(f"/admin/people/invitations/{invitation_id}/withdraw")
+    assert "The invitation was revoked." in words(reader.get(reader.location))
+    assert site.rows("SELECT count(*) FROM panel_invitations") == [(0,)]
+
+
+def test_rights_in_the_panel_are_given_with_the_password_and_a_code(site, boss, karim):
+    """A stolen session cannot create a permanent admin."""
+    reader, body = Reader(site).log_in("boss"), {"email": "salma@example.com", "role": "viewer"}
+    former = sign_up(site, "former")
+    site.rows("UPDATE users SET is_admin = true, disabled_ms = 1 WHERE id = :id", id=former.id)
+    for path, fields in (
+        (f"/admin/people/{former.id}/enable", {}),
+        (f"/admin/people/{karim.id}/promote", {}),
+        (f"/admin/people/{karim.id}/viewer", {}),
+        ("/admin/people/invite", body),
+        ("/admin/people/invite", {**body, "role": "admin"}),
+    ):
+        form = answer(reader.send(path, 200, **fields))
+        assert 'id="password-error"' in reader.send(form.action, 422, **{**form.fields, "password": "a stolen session"})
+    assert_error(boss.post(PATH, json=body), 400, "invalid_input", "password")
+    assert_error(boss.post(PATH, json={**body, "password": "a stolen session"}), 401, "wrong_credentials")
+    app = turn_on(boss)
+    assert_error(boss.post(PATH, json={**body, "password": PASSWORD}), 401, "wrong_code")
+    assert (role_of(karim), site.rows("SELECT count(*) FROM panel_invitations")) == ((False, False), [(0,)])
+    assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=former.id) == [(1,)]
+    right = {**body, "password": PASSWORD, "code": app.next_code()}
+    assert boss.post(PATH, json=right).status_code == 202
+
+
+@pytest.mark.long(
+    proved_by="communities/test_invitations.py::test_page_of_the_link_leads_through_the_signup_to_the_community"
+)
+def test_page_of_the_link_leads_through_the_signup_to_the_panel(site, boss):
+    path = f"/invitations/{invite(boss, 'salma@example.com', 'admin')}"
+    reader = Reader(site)
+    page = words(reader.get(path))
+    assert "Boss has invited you to the admin panel of localhost : Admin You can see and change everything" in page
+    assert "The account that gets this role" not in page
+    reader.send(f"/signup?next={path}", name="Salma", email="salma@example.com", password="tram at dawn")
+    page = words(reader.get(reader.location))
+    assert "Boss has invited you to the admin panel of localhost : Admin You can see and change everything" in page
+    assert "The account that gets this role: salma@example.com" in page
+    reader.send(f"{path}/accept", 403, csrf_token="wrong")
+    reader.send(f"{path}/accept")
+    assert "You now have access to the panel." in words(reader.get(reader.location))
+
+
+def test_link_has_a_picture_for_users_and_for_tokens_of_this_server(site, boss, karim):
+    token = invite(boss)
+    reader = Reader(site)
+    assert reader.client.get(f"/invitations/{token}/code.svg").status_code == 303, "to the login"
+    reader.log_in("karim")
+    answer = reader.client.get(f"/invitations/{token}/code.svg")
+    assert (answer.status_code, answer.content_type) == (200, "image/svg+xml; charset=utf-8")
+    assert answer.text.startswith("<svg")
+    assert reader.client.get(f"/invitations/{'A' * 43}/code.svg").status_code == 404

@@ -1,0 +1,123 @@
+"""Users as site admins see and manage them."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import Person, log_in, sign_up, try_login
+from support.people.communities import account_of
+from support.people.communities import losses as losses_of
+from support.programs.patience import PATIENCE_S
+
+from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownUser
+from koyjabo.base.core.identity import OPERATOR, Account
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.audit.log import Audit
+
+ME = "/api/auth/me"
+NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def ayesha(site, admin) -> Person:
+    site.time.pass_(seconds=1)
+    return sign_up(site)
+
+
+def named(site: Site, admin: Account, query: str = "", **stretch: int) -> tuple[list[str], int]:
+    page = site.services[AccountServices].users.page(admin, query, **stretch)
+    return [item.name for item in page.items], page.total
+
+
+def test_users_are_found_by_part_of_email_or_name(site, admin, ayesha):
+    site.time.pass_(seconds=1)
+    karim = sign_up(site, "karim")
+    site.rows("UPDATE users SET name = 'Karim 100% Mia' WHERE id = :id", id=karim.id)
+    assert named(site, admin) == (["Karim 100% Mia", "Ayesha", "Boss"], 3)
+    assert named(site, admin, start=1, count=1) == (["Ayesha"], 3)
+    assert named(site, admin, " AYESHA@Exam ") == (["Ayesha"], 1)
+    assert named(site, admin, "0% m") == (["Karim 100% Mia"], 1)
+    assert named(site, admin, "_") == named(site, admin, "nobody\0") == ([], 0)
+    users = site.services[AccountServices].users
+    assert users.get_by_email(admin, "AYESHA@example.com") == users.get(admin, ayesha.id)
+    with pytest.raises(UnknownUser):
+        users.get_by_email(OPERATOR, "nobody@example.com")
+    for user_id in (NOBODY, "nonsense"):
+        for call in (users.get, lambda *who: users.set_role(*who, "admin"), users.disable, users.log_out):
+            with pytest.raises(UnknownUser):
+                call(admin, user_id)
+
+
+def test_setting_a_role_announces_only_lost_rights(site, admin, ayesha):
+    users, revoked = site.services[AccountServices].users, []
+    site.services.signals.access_revoked.connect(revoked.append, weak=False)
+    began, losses = losses_of(site), []
+    for role in ("viewer", "admin", "viewer", "member", "member"):
+        line = users.set_role(admin, ayesha.id, role)
+        assert (line.role, line.is_admin, line.is_viewer) == (role, role == "admin", role == "viewer")
+        assert ayesha.get(ME).json["is_admin"] == (role == "admin")
+        losses.append(losses_of(site) - began)
+    assert (losses, set(revoked)) == ([0, 0, 1, 2, 2], {ayesha.id})
+    actions = [(line.action, line.details) for line in site.services[Audit].page(admin, actor=admin.id).lines]
+    assert actions[:-1] == [  # the last one is the signup
+        ("user.role", {"role": "member", "before": "viewer"}),
+        ("user.demote", {"role": "viewer", "before": "admin"}),
+        ("user.promote", {"role": "admin", "before": "viewer"}),
+        ("user.role", {"role": "viewer", "before": "member"}),
+    ]
+
+
+def test_user_who_is_disabled_or_logged_out_everywhere_has_no_session(site, admin, ayesha):
+    users, other, began = site.services[AccountServices].users, log_in(site), losses_of(site)
+    assert users.log_out(admin, ayesha.id).sessions == 0
+    assert [person.get(ME).status_code for person in (ayesha, other)] == [401, 401]
+    again = log_in(site)
+    noted, line = losses_of(site), users.disable(admin, ayesha.id)
+    assert (line.disabled_ms, line.sessions) == (site.time.ms, 0)
+    assert began < noted < losses_of(site)
+    assert (again.get(ME).status_code, try_login(site).status_code) == (401, 401)
+    assert users.disable(admin, ayesha.id, disabled=False).disabled_ms is None
+    assert try_login(site).status_code == 200
+
+
+def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
+    users = site.services[AccountServices].users
+    with pytest.raises(LastAdmin):
+        users.set_role(admin, admin.id, "member")
+    users.set_role(admin, ayesha.id, "admin")
+    with pytest.raises(Forbidden):
+        users.disable(admin, admin.id.upper())  # an account cannot disable itself
+    users.disable(admin, ayesha.id)
+    with pytest.raises(LastAdmin):
+        users.set_role(admin, admin.id, "member")
+    with pytest.raises(LastAdmin):
+        users.disable(account_of(ayesha)._replace(is_admin=True), admin.id)
+    users.disable(admin, ayesha.id, disabled=False)
+    assert users.set_role(admin, admin.id, "member").is_admin is False
+    assert users.set_role(OPERATOR, ayesha.id, "member").is_admin is False, "the operator may do so to the last one"
+    users.set_role(OPERATOR, ayesha.id, "admin")
+    assert users.disable(OPERATOR, ayesha.id).disabled_ms is not None
+
+
+def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
+    """The requests go to two servers, because a single server serialises changes anyway."""
+    both, other = threading.Barrier(2), account_of(ayesha)._replace(is_admin=True)
+
+    def demote(where: Site, by: Account, whom: str) -> type | None:
+        both.wait(PATIENCE_S)
+        try:
+            where.services[AccountServices].users.set_role(by, whom, "member")
+        except LastAdmin as problem:
+            return type(problem)
+        return None
+
+    with Site(site.database_url) as another, ThreadPoolExecutor() as threads:
+        for _ in range(5):
+            site.rows("UPDATE users SET is_admin = true")
+            calls = ((site, admin, ayesha.id), (another, other, admin.id))
+            outcomes = [threads.submit(demote, *call) for call in calls]
+            assert {outcome.result(PATIENCE_S) for outcome in outcomes} == {None, LastAdmin}
+            assert site.rows("SELECT count(*) FROM users WHERE is_admin") == [(1,)]

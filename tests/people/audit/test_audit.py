@@ -1,0 +1,239 @@
+"""The audit log: each action writes an entry in its own transaction, and a failed action writes none."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pytest
+from sqlalchemy import text
+from support.application.site import Site
+from support.people.accounts import PASSWORD, disable, promote, sign_up
+from support.people.communities import PATH, account_of, found, give
+
+from koyjabo.base.core.errors import Forbidden, InvalidInput, LastAdmin
+from koyjabo.base.network import client_address
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.communities.services import CommunityServices
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.audit import log
+from koyjabo.people.audit.log import BY_OPERATOR, Actor, Audit, Subject
+from koyjabo.people.audit.queries import AuditEntry, AuditRecord
+from koyjabo.web.login.jwt import Tokens
+
+ADDRESS = "103.48.16.1"  # an address in Bangladesh
+
+
+class Panel:
+    """A site, its admin, and the audit log."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.services = site, site.services
+        self.boss, self.ayesha, self.karim = (sign_up(site, name) for name in ("boss", "ayesha", "karim"))
+        site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=self.boss.id)
+        self.admin = account_of(self.boss)._replace(is_admin=True, name="Boss", email="boss@example.com")
+        self.community = found(self.ayesha)["id"]
+        give(self.ayesha, self.community, self.karim, "moderator")
+        self.clear()
+
+    def clear(self) -> None:
+        self.site.rows("DELETE FROM audit_log")
+
+    def lines(self) -> tuple[AuditRecord, ...]:
+        return self.services[Audit].page(self.admin).lines
+
+    def only_line(self) -> AuditRecord:
+        (line,) = self.lines()
+        return line
+
+
+@pytest.fixture(scope="module")
+def site(module_sqlite_database):
+    with Site(module_sqlite_database.url) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def shared_panel(site) -> Panel:
+    return Panel(site)
+
+
+@pytest.fixture
+def panel(shared_panel) -> Panel:
+    shared_panel.clear()
+    client_address.current_place.set("")
+    return shared_panel
+
+
+# Actions through the API, with actor and entry.
+
+COMMUNITY_ACTIONS = {
+    "community.change": ("ayesha", "PATCH", "", {"name": "New", "open": True}, {"was": {}, "now": {"name": "New"}}),
+    "member.role": ("ayesha", "PUT", "/members/{karim}", {"role": "member"}, {"role": "member", "before": "moderator"}),
+    "member.remove": ("ayesha", "DELETE", "/members/{karim}", None, {"role": "moderator", "user": "Karim"}),
+    "member.leave": ("karim", "POST", "/leave", None, {"role": "moderator"}),
+    "member.join": ("boss", "POST", "/join", {}, {}),
+    "member.add": ("boss", "PUT", "/members/{boss}", {"role": "member"}, {"role": "member", "user": "Boss"}),
+    "member.invite": ("ayesha", "POST", "/members", {"email": "x@example.com", "role": "member"}, {"role": "member"}),
+    "community.delete": ("ayesha", "DELETE", "", None, {}),
+}
+
+
+@pytest.mark.parametrize("action", COMMUNITY_ACTIONS)
+def test_what_is_done_to_a_community_leaves_a_line(panel, action):
+    who, method, path, body, details = COMMUNITY_ACTIONS[action]
+    community = found(panel.ayesha, name="Before")["id"]
+    give(panel.ayesha, community, panel.karim, "moderator")
+    panel.clear()
+    caller = getattr(panel, who)
+    path = path.format(karim=panel.karim.id, boss=panel.boss.id)
+    answer = caller.call(method, f"{PATH}/{community}{path}", **({} if body is None else {"json": body}))
+    assert answer.status_code < 300, answer.text
+    line = panel.only_line()
+    assert (line.action, line.actor_id, line.actor) == (action, caller.id, who.capitalize())
+    assert (line.target_kind, line.target_id, line.target) == ("community", community, "Before")
+    assert line.at_ms == panel.site.time.ms
+    if action == "community.change":
+        assert line.details == {"was": {"name": "Before"}, "now": {"name": "New"}}
+    else:
+        assert {name: line.details[name] for name in details} == details
+    assert action in log.CHANGES | log.ARRIVALS
+
+
+def test_long_text_is_kept_as_its_beginning_and_its_length(panel):
+    """Otherwise one account could fill the log with long descriptions."""
+    community = found(panel.ayesha, description="ট" * 2000)["id"]
+    panel.clear()
+    answer = panel.ayesha.patch(f"{PATH}/{community}", json={"name": "n" * 200, "description": "🛺" * 2000})
+    assert answer.status_code == 200, answer.text
+    cut = "… (2,000 characters)"
+    assert panel.only_line().details == {
+        "was": {"name": "Mirpur 10", "description": "ট" * 200 + cut},
+        "now": {"name": "n" * 200, "description": "🛺" * 200 + cut},
+    }
+
+
+def test_line_says_the_place_and_no_address(panel):
+    answer = panel.ayesha.post(PATH, json={"name": "Ours"}, environ_overrides={"REMOTE_ADDR": ADDRESS})
+    assert answer.status_code == 201
+    assert panel.only_line().place == panel.services[NetworkServices].places.locate(ADDRESS) != "Unknown"
+    assert ADDRESS not in json.dumps(panel.site.rows("SELECT * FROM audit_log"), default=str)
+    panel.clear()
+    found(panel.ayesha)
+    assert panel.only_line().place == "Unknown"  # not the location of the previous request
+
+
+def test_operator_leaves_lines_without_a_name(panel):
+    accounts = panel.services[AccountServices].credentials
+    accounts.create("rima@example.com", PASSWORD)
+    promote(panel.site, "rima@example.com")
+    promote(panel.site, "rima@example.com", is_admin=False)
+    disable(panel.site, "rima@example.com")
+    disable(panel.site, "rima@example.com", disabled=False)
+    accounts.set_password("rima@example.com", PASSWORD)
+    panel.site.set_total(9000)
+    community = found(panel.ayesha, name="Ours")["id"]
+    (founded, *lines) = panel.lines()
+    assert (founded.action, founded.actor_id) == ("community.create", panel.ayesha.id)
+    assert (founded.target_id, founded.target) == (community, "Ours")
+    actions = "user.create user.promote user.demote user.disable user.enable user.password total.set"
+    assert [line.action for line in reversed(lines)] == actions.split()
+    assert {(line.actor_id, line.actor, line.place) for line in lines} == {(None, "", "")}
+    assert {line.target for line in lines[1:]} == {"rima@example.com"}
+    assert lines[0].details == {"before": 0, "after": 9000, "new_epoch": False, "reason": "koyjabo total set"}
+    assert panel.services[Audit].page(panel.admin, actor=BY_OPERATOR).lines == tuple(lines)
+    assert panel.services[Audit].page(panel.admin, actor=panel.ayesha.id).lines == (founded,)
+    panel.site.set_total(0, new_epoch=True)
+
+
+def test_own_password_is_changed_in_ones_own_name_and_not_logged(panel):
+    new, nila = "another rickshaw", sign_up(panel.site, "nila")
+    login = panel.services[AccountServices].credentials.login_of(panel.services[Tokens].read(nila.access).session_id)
+    panel.clear()
+    panel.services[AccountServices].credentials.change_password(login, PASSWORD, new)
+    line = panel.only_line()
+    assert (line.action, line.actor_id, line.target_id) == ("user.password", nila.id, nila.id)
+    stored = str(panel.site.rows("SELECT * FROM audit_log"))
+    assert new not in stored
+    assert "argon2" not in stored
+
+
+def test_what_changes_nothing_leaves_no_line(panel):
+    panel.ayesha.patch(f"{PATH}/{panel.community}", json={"name": "Mirpur 10"})
+    panel.ayesha.patch(f"{PATH}/{panel.community}", json={})
+    give(panel.ayesha, panel.community, panel.karim, "moderator")
+    panel.karim.post(f"{PATH}/{panel.community}/join", json={})
+    promote(panel.site, panel.boss.email)
+    panel.services[AccountServices].users.set_role(panel.admin, panel.boss.id, "admin")
+    panel.services[AccountServices].users.disable(panel.admin, panel.karim.id, disabled=False)
+    panel.services[CommunityServices].directory.restore(panel.admin, panel.community)
+    assert panel.lines() == ()
+
+
+def test_what_is_refused_leaves_no_line(panel):
+    assert panel.karim.patch(f"{PATH}/{panel.community}", json={"name": "Ours"}).status_code == 403
+    assert panel.ayesha.post(f"{PATH}/{panel.community}/leave").status_code == 409
+    with pytest.raises(LastAdmin):
+        panel.services[AccountServices].users.set_role(panel.admin, panel.boss.id, "member")
+    assert panel.lines() == ()
+
+
+def test_line_and_action_are_there_together_or_not_at_all(panel, monkeypatch):
+    def broken(entry, session):
+        session.execute(text("INSERT INTO nowhere VALUES (1)"))
+
+    before = panel.site.rows("SELECT * FROM memberships ORDER BY user_id")
+    monkeypatch.setattr(AuditEntry, "store", broken)
+    answer = panel.ayesha.delete(f"{PATH}/{panel.community}/members/{panel.karim.id}")
+    assert answer.status_code in (500, 503)
+    monkeypatch.undo()
+    assert panel.site.rows("SELECT * FROM memberships ORDER BY user_id") == before
+    assert panel.lines() == ()
+
+
+def store(panel: Panel, action: str, at: str) -> None:
+    at_ms = int(datetime.fromisoformat(at).timestamp() * 1000)
+    entry = Actor(panel.karim.id, "Karim", "", at_ms).entry(action, Subject("community", "", at))
+    panel.services[Audit]._database.write(entry.store)
+
+
+def test_lines_are_found_by_kind_and_day(panel):
+    moments = [f"2025-12-{day}T{time}+06:00" for day in (20, 21, 22) for time in ("00:00:00", "12:00:00", "23:59:59")]
+    for number, moment in enumerate(moments):
+        store(panel, "login.fail" if number % 2 else "community.create", moment)
+
+    def found(**which: str) -> list[str]:
+        return [line.target for line in panel.services[Audit].page(panel.admin, **which).lines][::-1]
+
+    assert found() == found(kind="all") == moments
+    assert found(kind="changes") == found(action="community.create") == moments[::2]
+    assert found(kind="sign_ins") == moments[1::2]
+    for kind, step in (("all", 1), ("changes", 2)):
+        days = moments[::step]
+        assert found(kind=kind, first_day="2025-12-21") == [day for day in days if day >= "2025-12-21"]
+        assert found(kind=kind, last_day="২০২৫-১২-২১") == [day for day in days if day < "2025-12-22"]
+        one = found(kind=kind, actor=panel.karim.id, first_day="2025-12-21", last_day="2025-12-21")
+        assert one == [day for day in days if day.startswith("2025-12-21")]
+    with pytest.raises(InvalidInput) as refused:
+        found(first_day="2025-12-22", last_day="2025-12-21")
+    assert set(refused.value.details) == {"last_day"}
+
+
+def test_export_has_every_matching_line_once(panel, monkeypatch):
+    monkeypatch.setattr(log, "PIECE", 3)
+    for number in range(7):
+        store(panel, "login.fail" if number % 3 == 2 else "community.create", f"2025-12-20T00:00:0{number}+06:00")
+    exported = panel.services[Audit].export(panel.admin, kind="changes", first_day="2025-12-20")
+    assert panel.lines()[0].action == "audit.export"
+    assert [int(line.target[18]) for piece in exported for line in piece] == [0, 1, 3, 4, 6]
+    assert panel.lines()[0].details == {"filter": {"kind": "changes", "first_day": "2025-12-20"}}
+    with pytest.raises(Forbidden):
+        panel.services[Audit].export(panel.admin._replace(is_admin=False, is_viewer=True))
+
+
+def test_line_outlives_what_it_is_about(panel):
+    ours = found(panel.ayesha, name="Ours")["id"]
+    panel.ayesha.delete(f"{PATH}/{ours}")
+    panel.site.rows("UPDATE users SET name = 'Somebody else' WHERE id = :id", id=panel.ayesha.id)
+    assert {(line.actor, line.target) for line in panel.lines()} == {("Ayesha", "Ours")}
+    panel.site.rows("UPDATE users SET name = 'Ayesha' WHERE id = :id", id=panel.ayesha.id)

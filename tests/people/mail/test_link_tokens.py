@@ -1,0 +1,31 @@
+"""Tokens in links: each is valid for one purpose, one row and one SECRET_KEY."""
+
+from __future__ import annotations
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+from support.runs.fuzz_effort import effort
+
+from koyjabo.people.mail.link_tokens import INVITATION, RESET, VERIFY, LinkTokens
+
+TOKENS = LinkTokens("a secret for tests")
+
+
+@effort(200)
+@given(st.uuids().map(str), st.sampled_from([RESET, VERIFY, INVITATION]))
+def test_token_leads_to_its_row_for_its_purpose_alone(row_id, purpose):
+    token = TOKENS.token(purpose, row_id)
+    assert TOKENS.row_id(purpose, token) == row_id
+    assert {TOKENS.row_id(other, token) for other in (RESET, VERIFY, INVITATION) if other != purpose} == {None}
+    assert LinkTokens("another secret").row_id(purpose, token) is None
+
+
+@effort(400)
+@given(st.integers(0, 42), st.characters(), st.text())
+def test_changed_token_and_any_text_is_none(place, character, text):
+    token = TOKENS.token(RESET, str(uuid.UUID(int=1)))
+    changed = token[:place] + character + token[place + 1 :]
+    assert changed == token or TOKENS.row_id(RESET, changed) is None
+    assert TOKENS.row_id(RESET, text) is None

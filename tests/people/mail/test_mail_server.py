@@ -1,0 +1,141 @@
+"""A server in its own processes and real mail servers: with TLS, with passwords, slow, and down."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+from support.application.site import Site
+from support.clients.members import Member
+from support.people.accounts import sign_up
+from support.programs.patience import PATIENCE_S
+from support.programs.ports import free_port
+from support.programs.processes import wait_until
+from support.servers.mailbox import Mailbox
+
+from koyjabo.people.mail.outbox import MailOutbox
+
+USER, PASSWORD = "live@example.com", "p@ss:w/rd?"
+LOGIN = "live%40example.com:p%40ss%3Aw%2Frd%3F@"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> Path:
+    """A certificate for `localhost` that other machines do not trust."""
+    folder = tmp_path_factory.mktemp("tls")
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2"]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    subprocess.run([*command, *files, *name], check=True, capture_output=True)
+    return folder / "cert.pem"
+
+
+@pytest.fixture
+def with_tls(certificate, monkeypatch):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    mailbox = Mailbox(USER, PASSWORD, context, demands=True).start()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    yield mailbox
+    mailbox.stop()
+
+
+def failure_of(site: Site) -> str | None:
+    """The reason a signup's email could not be sent, or None."""
+    sign_up(site)
+    site.services[MailOutbox].send_all()
+    return site.rows("SELECT failure FROM outbox")[0][0]
+
+
+def test_tls_and_the_password_are_used(sqlite_database, with_tls):
+    with Site(sqlite_database.url, **with_tls.settings(SMTP_URL=with_tls.url("", LOGIN, "localhost"))) as site:
+        assert failure_of(site) is None
+    assert with_tls.recipients == ["ayesha@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("login", "host", "options", "reason"),
+    [
+        ("live%40example.com:wrong@", "localhost", "", "535"),
+        (LOGIN, "127.0.0.1", "", "SSLCertVerificationError"),
+        (LOGIN, "localhost", "&tls=off", "SMTPNotSupportedError"),
+    ],
+    ids=["wrong password", "name that the certificate has not", "without TLS"],
+)
+def test_mail_server_refuses_or_is_not_trusted(sqlite_database, with_tls, login, host, options, reason, caplog):
+    with Site(sqlite_database.url, **with_tls.settings(SMTP_URL=with_tls.url(options, login, host))) as site:
+        assert failure_of(site) == reason
+    assert with_tls.mails == []
+    assert "p@ss" not in caplog.text
+
+
+def test_mail_server_without_starttls_or_that_is_not_there_is_noted(sqlite_database, caplog):
+    mailbox = Mailbox().start()
+    settings = {"localhost": mailbox.port, "127.0.0.1": free_port(), "nowhere.invalid": mailbox.port}
+    reasons = ("SMTPNotSupportedError", "ConnectionRefusedError", "gaierror")
+    for (host, port), reason in zip(settings.items(), reasons, strict=True):
+        url = f"smtp://{host}:{port}?from=live@example.com"
+        with Site(sqlite_database.url, SMTP_URL=url, PUBLIC_URL="https://live.example.com") as site:
+            site.rows("DELETE FROM outbox")
+            site.rows("DELETE FROM users")
+            assert failure_of(site) == reason
+        assert f"mail_delayed kind=verify reason={reason}" in caplog.text
+    mailbox.stop()
+    assert mailbox.attempts == 0
+
+
+@pytest.mark.parametrize(
+    ("public_url", "host"),
+    [
+        ("https://live.example.com", "live.example.com"),
+        ("http://192.0.2.1:8000", "[192.0.2.1]"),
+        ("https://[2001:db8::1]:8443", "[IPv6:2001:db8::1]"),
+    ],
+)
+def test_address_of_the_server_is_a_literal_and_its_sender_is_in_ascii(sqlite_database, public_url, host):
+    mailbox = Mailbox().start()
+    url = f"smtp://127.0.0.1:{mailbox.port}?tls=off&from=Bücher%20<live@bücher.example>"
+    with Site(sqlite_database.url, **mailbox.settings(SMTP_URL=url, PUBLIC_URL=public_url)) as site:
+        assert failure_of(site) is None
+    mailbox.stop()
+    assert mailbox.senders == [(host, "live@xn--bcher-kva.example")]
+    (mail,) = mailbox.mails
+    assert mail["From"] == "Bücher <live@xn--bcher-kva.example>"
+    assert mail["Message-ID"].endswith(f"@{host}>")
+
+
+@pytest.fixture
+def slow():
+    """A mail server that makes senders wait until `go` is set."""
+    mailbox = Mailbox().start()
+    mailbox.go = threading.Event()
+    yield mailbox
+    mailbox.go.set()
+    mailbox.stop()
+
+
+def test_slow_mail_server_delays_no_request_and_what_waits_survives_kill_9(new_server, sqlite_database, slow):
+    by_name = slow.url(host="localhost")  # on a real thread, the loop's resolver and sockets would fail
+    server = new_server(sqlite_database, **slow.settings(SMTP_URL=by_name, LOG_LEVEL="DEBUG")).start()
+    ayesha, karim = Member(server, "ayesha"), Member(server, "karim")
+    wait_until(lambda: slow.attempts, "a mail is on its way")
+    for _ in range(20):
+        assert requests.get(f"http://127.0.0.1:{server.port}/api/stats", timeout=PATIENCE_S, proxies={}).ok
+    assert (slow.attempts, slow.mails) == (1, []), "it still waits"
+    server.kill()
+    slow.go.set()
+    log, sqlite = server.log, server.database
+    with Site(sqlite.url) as site:  # a minute passes, and the killed worker's lease expires
+        site.rows("UPDATE outbox SET due_ms = 0 WHERE done_ms IS NULL")
+        site.rows("UPDATE nightly_work SET seen_ms = 0 WHERE name = 'mail'")
+    server.start()
+    for person in (ayesha, karim):
+        slow.wait_for(person.email, "Confirm your email")
+    log += server.log
+    assert "mail_sent kind=verify" in log
+    assert not re.search(r"ayesha|karim|verify-email/\w", log)

@@ -1,0 +1,300 @@
+"""Emails: when they are sent, who receives them, and their language and content."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, bare, bearer, confirm, log_in, promote, sign_up, try_login
+from support.people.admins import last_line
+from support.people.authenticator import Authenticator
+from support.people.communities import accept, found, invite
+from support.people.page_readers import Reader, words
+from support.people.second_factor import CONFIRM, SECOND, TOTP, App, first_step, second_step, turn_on
+from support.servers.mailbox import LINK, html_of, link_in, path_in, text_of
+
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.mail import outbox_queries
+from koyjabo.people.mail.contents import KINDS
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.upkeep.health.admin import MAILS
+
+PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
+LOGIN = {"email": "ayesha@example.com", "password": PASSWORD}
+PASSKEYS, ASK = "/api/auth/passkeys", "/api/auth/second-factor/options"
+NEW = "launch at dusk"
+
+
+def send(site: Site) -> None:
+    site.services[MailOutbox].send_all()
+
+
+def news(site: Site, mailbox) -> list[str]:
+    """Subjects of the emails sent since the last call."""
+    send(site)
+    subjects = mailbox.subjects()
+    mailbox.mails.clear()
+    return subjects
+
+
+def reset_link(site: Site, mailbox) -> str:
+    """Request a password reset, and return the path of the link in its email."""
+    assert site.client.post("/api/auth/password-reset", json={"email": LOGIN["email"]}).status_code == 202
+    send(site)
+    return path_in(mailbox.wait_for(LOGIN["email"], "Choose a new password"))
+
+
+def confirmed(site: Site, mailbox, name: str = "ayesha", language: str = "en") -> Reader:
+    """A person who has used the link in the first email."""
+    reader = Reader(site, language).sign_up(name)
+    send(site)
+    reader.send(path_in(mailbox.to(f"{name}@example.com")[0]))
+    mailbox.mails.clear()
+    return reader
+
+
+def test_every_kind_has_a_name_in_the_panel_and_a_place_in_the_order():
+    assert set(KINDS) == set(MAILS) == set(outbox_queries.ORDER)
+
+
+def test_mail_is_plain_text_and_simple_html_without_images(site, mailbox):
+    sign_up(site)
+    send(site)
+    (mail,) = mailbox.mails
+    assert mail.get_content_type() == "multipart/alternative"
+    assert (mail["From"], mail["To"]) == ("Koy Jabo <live@example.com>", "ayesha@example.com")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    html = html_of(mail)
+    assert not any(word in html for word in ("<img", "<link", "<script", "url(", "src="))
+    assert LINK.findall(html)
+
+
+def test_mail_in_bangla_has_the_names_of_the_site_and_of_places_in_bangla(site):
+    login = {"browser": "Chrome", "system": "Android", "place": "Dhaka, BD", "at_ms": site.time.ms}
+    queued_email = site.services[MailOutbox].email("sign_in", "ayesha@example.com", "bn", **login)
+    wire = site.services[MailOutbox]._composer.compose(queued_email).message
+    assert wire.isascii()
+    mail = message_from_bytes(wire, policy=default)
+    text = text_of(mail).replace("\r", "")
+    assert "Chrome, Android\nঢাকা, বাংলাদেশ\n১৬ ডিসেম্বর ২০২৫, ১০:৪৮" in text
+    assert text.endswith("কই যাবো · https://live.example.com\n")
+
+
+def test_link_confirms_the_email_by_a_button_and_once(site, mailbox):
+    reader = Reader(site).sign_up("ayesha")
+    reader.send("/account/verify-email")
+    assert "The email is on its way." in words(reader.get(reader.location))
+    send(site)
+    first, path = map(path_in, mailbox.to("ayesha@example.com"))
+    assert "Not confirmed" in words(reader.get("/account"))
+    page = reader.get(path)
+    policy = reader.headers_of_answer["Referrer-Policy"]
+    assert policy == "same-origin", "else a browser's form has no login: Origin: null"
+    assert "Not confirmed" in words(reader.get("/account"))
+    assert "Confirm that ayesha@example.com is yours." in words(page)
+    site.rows("UPDATE users SET email = 'b@example.com', email_key = 'b@example.com'")
+    reader.send(path, 404)  # it is for another email address
+    site.rows("UPDATE users SET email = 'ayesha@example.com', email_key = 'ayesha@example.com'")
+    for other in (Reader(site), Reader(site).sign_up("karim")):  # only the account's user may use the link
+        other.get(path, 200 if other.csrf else 303)
+        other.send(path, 404 if other.csrf else 303)
+    assert "Not confirmed" in words(reader.get("/account"))
+    reader.send(path)
+    assert "Your email is confirmed." in words(reader.get(reader.location))
+    assert "Not confirmed" not in words(reader.get("/account"))
+    assert last_line(site)[1] == "user.verify"
+    reader.send("/account/verify-email")
+    send(site)
+    assert len(mailbox.to("ayesha@example.com")) == 2
+    for used in (first, path):
+        reader.send(used, 404)
+
+
+def test_login_from_an_unfamiliar_browser_is_mailed_and_from_a_familiar_one_not(site, mailbox):
+    owner = Reader(site).sign_up("ayesha")
+    news(site, mailbox)
+    owner.send("/logout")
+    owner.log_in("ayesha")
+    Reader(site).send("/login", 422, email="ayesha@example.com", password="wrong")
+    assert news(site, mailbox) == []
+    stranger = Reader(site)
+    stranger.headers |= {"User-Agent": PHONE}
+    stranger.log_in("ayesha")
+    stranger.send("/logout")
+    stranger.log_in("ayesha")
+    send(site)
+    (mail,) = mailbox.mails
+    assert mail["Subject"] == "New login to your account"
+    assert "Chrome, Android\nUnknown\n16 December 2025, 10:48" in text_of(mail).replace("\r", "")
+    assert "127.0.0.1" not in mail.as_string()
+    assert "https://live.example.com/account" in text_of(mail)
+
+
+def test_invitation_is_mailed_in_the_language_of_the_account(site, mailbox):
+    founder = sign_up(site, "founder")
+    confirm(site, "founder")
+    confirmed(site, mailbox, "karim", "bn")
+    community = found(founder, name="Night\nbus <b>")["id"]
+    token = invite(founder, community, "karim@example.com", "moderator")
+    invite(founder, community, "nobody@example.com")
+    salma = sign_up(site, "salma")
+    accept(salma, invite(founder, community, "salma@example.com"))
+    assert founder.id not in str(site.rows("SELECT * FROM outbox WHERE kind = 'invitation'"))
+    send(site)
+    assert "Invitation to Night bus <b>" not in [mail["Subject"] for mail in mailbox.to("salma@example.com")]
+    (to_karim,), (to_nobody,) = mailbox.to("karim@example.com"), mailbox.to("nobody@example.com")
+    assert to_karim["Subject"] == "Night bus <b>-এ আমন্ত্রণ"
+    assert "Founder আপনাকে Night bus <b> কমিউনিটিতে আমন্ত্রণ জানিয়েছেন।" in text_of(to_karim)
+    assert "আপনার ভূমিকা: মডারেটর" in text_of(to_karim)
+    assert link_in(to_karim) == f"https://live.example.com/invitations/{token}"
+    assert to_nobody["Subject"] == "Invitation to Night bus <b>"
+    assert "<b>" not in html_of(to_nobody)
+
+
+def test_changed_email_is_mailed_to_both_and_the_new_one_is_to_be_confirmed(site, mailbox):
+    reader = confirmed(site, mailbox, "ayesha", "bn")
+    reset = site.client.post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
+    assert reset.status_code == 202
+    send(site)
+    old_link = path_in(mailbox.mails.pop())
+    reader.send("/account/details", name="Ayesha", email="a@example.com", password=PASSWORD)
+    send(site)
+    assert [(mail["To"], mail["Subject"]) for mail in mailbox.mails] == [
+        ("ayesha@example.com", "আপনার অ্যাকাউন্টের ইমেইল বদলেছে"),
+        ("a@example.com", "এটি এখন আপনার অ্যাকাউন্টের ইমেইল"),
+    ]
+    assert "নিশ্চিত নয়" in words(reader.get("/account"))
+    assert Reader(site).get(old_link, 404)
+    reader.send(path_in(mailbox.mails[1]))
+    assert "নিশ্চিত নয়" not in words(reader.get("/account"))
+    mailbox.mails.clear()
+    karim = sign_up(site, "karim")
+    assert karim.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
+    assert site.rows("SELECT email, data FROM outbox WHERE id = (SELECT max(id) FROM outbox)") == [("", "{}")]
+    assert news(site, mailbox) == [], "mails to a deleted account are not sent"
+
+
+def test_language_is_that_of_the_signup_until_one_is_chosen_on_a_page(site, mailbox):
+    answer = bare(site).post("/api/auth/signup", json=LOGIN, headers={"Accept-Language": "bn-BD,bn;q=0.9"})
+    assert answer.status_code == 201
+    send(site)
+    assert mailbox.subjects() == ["আপনার ইমেইল নিশ্চিত করুন"]
+    reader = Reader(site, "bn").log_in("ayesha")
+    reader.send("/language", language="en", next="/account")
+    log_in(site)
+    send(site)
+    assert mailbox.subjects()[-1] == "New login to your account"
+    Reader(site).send("/language", language="bn")  # without an account
+    assert site.rows("SELECT language FROM users") == [("en",)]
+
+
+@pytest.fixture
+def app(site, mailbox) -> App:
+    app = turn_on(sign_up(site))
+    confirm(site, "ayesha")
+    site.time.pass_(minutes=5)
+    news(site, mailbox)
+    return app
+
+
+def test_two_step_login_on_an_unfamiliar_browser_sends_an_email(site, mailbox, app):
+    token = first_step(site).token
+    assert second_step(site, token, "wrong").status_code == 401
+    assert news(site, mailbox) == []
+    browser = site.app.test_client()
+    assert second_step(site, token, app.code(), browser).status_code == 200
+    assert news(site, mailbox) == ["New login to your account"]
+    token = browser.post("/api/auth/login", json=LOGIN).json["second_factor"]["token"]
+    assert second_step(site, token, app.next_code(), browser).status_code == 200
+    assert news(site, mailbox) == []
+
+
+def test_login_with_a_passkey_alone_is_mailed_if_the_browser_is_not_familiar(database, mailbox):
+    with Site(database.url, **mailbox.settings(PUBLIC_URL="http://localhost")) as site:
+        person, key = sign_up(site), Authenticator()
+        confirm(site, "ayesha")
+        options = person.post(f"{PASSKEYS}/options", json={"password": PASSWORD}).json["options"]
+        assert person.post(PASSKEYS, json={"credential": key.create(options)}).status_code == 201
+        browser = site.app.test_client()
+        for subjects in (["New login to your account"], []):
+            asked = browser.post(ASK, json={}).json
+            body = {"token": asked["token"], "credential": key.get(asked["options"])}
+            assert browser.post(SECOND, json=body).status_code == 200
+            assert news(site, mailbox) == subjects
+
+
+def test_signup_that_has_to_set_up_an_app_is_no_login_from_elsewhere(database, mailbox):
+    def enrol(token: str) -> None:
+        app = App(site, bare(site).post(TOTP, headers=bearer(token)).json["secret"])
+        site.time.pass_(minutes=1)
+        assert bare(site).post(CONFIRM, json={"code": app.code()}, headers=bearer(token)).status_code == 200
+
+    with Site(database.url, REQUIRE_TWO_FACTOR="all", **mailbox.settings()) as site:
+        enrol(bare(site).post("/api/auth/signup", json=LOGIN).json["second_factor"]["token"])
+        assert news(site, mailbox) == ["Confirm your email"]
+        site.services[AccountServices].users.reset_second_factor(OPERATOR, site.rows("SELECT id FROM users")[0][0])
+        enrol(try_login(site).json["second_factor"]["token"])
+        assert news(site, mailbox) == ["New login to your account"]
+
+
+def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site, mailbox, app):
+    browser = site.app.test_client()
+    assert second_step(site, first_step(site).token, app.code(), browser, remember=True).status_code == 200
+    waiting = first_step(site).token
+    Reader(site).send(reset_link(site, mailbox), new_password=NEW)
+    assert second_step(site, waiting, app.next_code()).status_code == 401
+    for client in (browser, bare(site)):
+        assert list(client.post("/api/auth/login", json={**LOGIN, "password": NEW}).json) == ["second_factor"]
+    assert second_step(site, first_step(site, password=NEW).token, app.recovery_codes[0]).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["is_admin", "is_viewer"])
+def test_role_on_the_site_keeps_its_second_factor_also_without_a_confirmed_email(site, mailbox, app, role):
+    """Otherwise, after a typo in a new email address, that address's owner could take over the role."""
+    site.rows(f"UPDATE users SET verified_ms = NULL, {role} = true")
+    path = reset_link(site, mailbox)
+    (mail,) = mailbox.mails
+    assert "authenticator apps" not in text_of(mail)
+    Reader(site).send(path, new_password=NEW)
+    assert first_step(site, password=NEW).methods == ["totp", "recovery"]
+
+
+def test_question_before_a_role_on_the_site_says_that_an_email_is_not_confirmed(site, mailbox):
+    user, boss = sign_up(site), Reader(site).sign_up("boss")
+    promote(site, "boss@example.com")
+    for is_warned in (True, False):
+        for role in ("promote", "viewer"):
+            page = boss.send(f"/admin/people/{user.id}/{role}", 200)
+            assert ("may belong to someone else" in words(page)) == is_warned
+        confirm(site, "ayesha")
+
+
+def test_passkey_needs_a_confirmed_email(database, mailbox):
+    """A passkey logs in without a password, even after the email's owner has reset the password."""
+    with Site(database.url, **mailbox.settings(PUBLIC_URL="http://localhost")) as site:
+        reader, password = Reader(site).sign_up("ayesha"), {"password": PASSWORD}
+        person = log_in(site)
+        assert_error(person.post(f"{PASSKEYS}/options", json=password), 409, "email_unconfirmed")
+        page = reader.get("/account/second-factor")
+        assert "Passkeys need a confirmed email." in words(page)
+        assert "Add a passkey" not in words(page)
+        assert "Confirm your email first" in words(reader.send("/account/second-factor/passkeys", 409, **password))
+        confirm(site, "ayesha")
+        assert "Add a passkey" in words(reader.get("/account/second-factor"))
+        options = person.post(f"{PASSKEYS}/options", json=password).json["options"]
+        assert person.patch("/api/auth/me", json={**password, "email": "director@example.com"}).status_code == 200
+        made = person.post(PASSKEYS, json={"credential": Authenticator().create(options)})
+        assert_error(made, 409, "email_unconfirmed")
+
+
+def test_other_new_password_ends_the_links_for_one(site, mailbox):
+    """Otherwise, for half an hour, a reader of an old email could replace the password."""
+    person = sign_up(site)
+    path = reset_link(site, mailbox)
+    new = {"current_password": PASSWORD, "new_password": NEW}
+    assert person.post("/api/auth/password", json=new).status_code == 204
+    Reader(site).send(path, 404, new_password="yet another one")
+    assert log_in(site, password=NEW).id == person.id

@@ -1,0 +1,291 @@
+"""A forgotten password: the email, its link, the page, and what strangers can learn."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from support.application.site import Site, assert_error
+from support.application.statements import recorded
+from support.assertions.openapi import assert_described
+from support.people.accounts import PASSWORD, bare, confirm, disable, log_in, sign_up, try_login
+from support.people.page_readers import Reader, words
+from support.people.second_factor import turn_on
+from support.servers.mailbox import link_in, path_in, text_of
+from support.sites.full_account import AccountHistory, tables_of_users, tables_with
+
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.mail.contents import TAKEOVER
+from koyjabo.people.mail.outbox import MailOutbox
+
+RESET, NEW = "/api/auth/password-reset", "launch at dusk"
+
+
+def ask(site: Site, email: str = "ayesha@example.com", **request):
+    return bare(site).post(RESET, json={"email": email}, **request)
+
+
+def mailed(site: Site, mailbox, email: str = "ayesha@example.com") -> str:
+    """Request a password reset, and return the path of the link in its email."""
+    assert ask(site, email).status_code == 202
+    site.services[MailOutbox].send_all()
+    return path_in(mailbox.wait_for(email.strip().lower(), "Choose a new password"))
+
+
+def use(site: Site, path: str, status: int = 303, password: str = NEW, **headers: str) -> Reader:
+    reader = Reader(site)
+    reader.headers |= headers
+    reader.page = reader.send(path, status, new_password=password)
+    return reader
+
+
+def test_link_gives_a_new_password_and_ends_all_sessions(site, mailbox):
+    person = sign_up(site)
+    path = mailed(site, mailbox)
+    site.time.pass_(minutes=29)
+    reader = use(site, path)
+    assert "Log in with the new password." in words(reader.get(reader.location))
+    assert_error(person.get("/api/auth/me"), 401, "invalid_token")
+    assert try_login(site).status_code == 401
+    assert log_in(site, password=NEW).id == person.id
+    lines = "SELECT actor_id, action, target FROM audit_log WHERE action = 'user.password_reset'"
+    assert site.rows(lines) == [(person.id, "user.password_reset", "ayesha@example.com")]
+    assert site.rows("SELECT verified_ms FROM users") == [(site.time.ms,)], "it proves the email"
+    mailbox.mails.clear()
+    reader.log_in("ayesha", password=NEW)
+    site.services[MailOutbox].send_all()
+    assert mailbox.subjects() == ["New login to your account"], "that above: the browser of the link is familiar"
+
+
+ENDED = {"sessions", "totp_secrets", "recovery_codes", "passkeys", "pending_steps", "shares", "invitations"}
+ENDED |= {"oidc_identities", "panel_invitations", "api_keys", "webhooks"}
+STAYS = {
+    *("users", "memberships", "communities"),  # their owner can see and delete them
+    *("visits", "visitors", "people", "conversions", "audit_log"),  # past events
+    *("webhook_events", "webhook_deliveries"),  # members' actions
+    *("email_links", "outbox", "spent_codes"),  # only reach the owner's mailbox, or grant nothing
+}
+
+
+def test_account_of_an_unconfirmed_email_is_taken_over_by_a_new_password(site, mailbox):
+    """No other login remains afterwards. Add each new table to ENDED or STAYS."""
+    assert tables_of_users() == ENDED | STAYS
+    history = AccountHistory(site)
+    site.rows("UPDATE users SET verified_ms = NULL WHERE email = 'ayesha@example.com'")
+    site.rows("UPDATE outbox SET done_ms = 1")
+    kept = ("memberships", "communities")
+    before = [site.rows(f"SELECT count(*) FROM {table}") for table in kept]
+    assert tables_with(site, history.ayesha.id) >= ENDED
+    path = mailed(site, mailbox)
+    assert TAKEOVER in " ".join(text_of(mailbox.to("ayesha@example.com")[-1]).split())
+    assert TAKEOVER in words(Reader(site).get(path))
+    use(site, path)
+    assert tables_with(site, history.ayesha.id) & ENDED == {"sessions"}
+    live = "SELECT count(*) FROM sessions WHERE revoked_ms IS NULL AND user_id = :id"
+    assert site.rows(live, id=history.ayesha.id) == [(0,)]
+    user = site.rows("SELECT verified_ms, weekly_report FROM users WHERE id = :id", id=history.ayesha.id)
+    assert [(user[0][0], bool(user[0][1]))] == [(site.time.ms, False)]
+    assert [site.rows(f"SELECT count(*) FROM {table}") for table in kept] == before
+    assert site.rows("SELECT email FROM invitations") == [("ayesha@example.com",)], "another person's invitation stays"
+    assert log_in(site, password=NEW).id == history.ayesha.id, "without a second step"
+    details = site.rows("SELECT details FROM audit_log WHERE action = 'user.password_reset'")
+    assert details == [('{"taken_over": true}',)]
+
+
+def test_account_is_taken_over_after_a_change_to_the_email_of_another(site, mailbox):
+    person = sign_up(site, "mallory")
+    confirm(site, "mallory")
+    new = {"password": PASSWORD, "email": "ayesha@example.com", "code": turn_on(person).recovery_codes[0]}
+    assert person.patch("/api/auth/me", json=new).status_code == 200
+    use(site, mailed(site, mailbox))
+    assert_error(person.get("/api/auth/me"), 401, "invalid_token")
+    assert log_in(site, password=NEW).id == person.id
+
+
+def test_link_is_good_once_and_ends_the_others(site, mailbox):
+    sign_up(site)
+    first, second = mailed(site, mailbox), mailed(site, mailbox)
+    assert first != second
+    use(site, first)
+    for path in (first, second):
+        assert "This link no longer works" in words(Reader(site).get(path, 404))
+        assert "This link no longer works" in words(use(site, path, 404, "yet another one").page)
+    assert log_in(site, password=NEW)
+
+
+def test_link_is_used_once_at_the_same_time_on_two_servers(site, database, mailbox):
+    sign_up(site)
+    path = mailed(site, mailbox)
+    with Site(database.url, **mailbox.settings()) as other:
+
+        def try_with(password: str) -> int:
+            served_by = (site, other)[password.endswith("1")]
+            return served_by.app.test_client().post(path, data={"new_password": password}).status_code
+
+        for attempt in range(3):
+            passwords = [f"{NEW} {attempt} {number}" for number in range(2)]
+            with ThreadPoolExecutor(2) as threads:
+                statuses = list(threads.map(try_with, passwords))
+            assert sorted(statuses) == [303, 404]
+            assert try_login(site, password=passwords[statuses.index(303)]).status_code == 200
+            site.time.pass_(hours=2)
+            path = mailed(site, mailbox)
+
+
+def test_link_ends_after_30_minutes_from_the_mail(site, mailbox):
+    sign_up(site)
+    mailbox.refusal = "451 later"
+    ask(site)
+    site.services[MailOutbox].send_all()
+    mailbox.refusal = ""
+    site.time.pass_(hours=3)
+    site.services[MailOutbox].send_all()
+    path = path_in(mailbox.wait_for("ayesha@example.com", "Choose a new password"))
+    site.time.pass_(minutes=30)
+    use(site, path, 404)
+    assert log_in(site)
+
+
+def test_link_ends_with_what_it_was_for(site, mailbox):
+    sign_up(site)
+    path = mailed(site, mailbox, " AYESHA@example.com")
+    site.rows("UPDATE users SET email = 'a@example.com', email_key = 'a@example.com'")
+    use(site, path, 404)
+    site.rows("UPDATE users SET email = 'ayesha@example.com', email_key = 'ayesha@example.com'")
+    disable(site, "ayesha@example.com")
+    use(site, path, 404)
+
+
+def test_page_of_the_link_keeps_it_secret_and_changes_nothing_when_opened(site, mailbox):
+    sign_up(site)
+    path, reader = mailed(site, mailbox), Reader(site)
+    for _ in range(3):
+        page = reader.get(path)
+    assert 'autocomplete="new-password"' in page
+    headers = reader.headers_of_answer
+    assert (headers["Referrer-Policy"], headers["X-Robots-Tag"]) == ("no-referrer", "noindex")
+    assert "no-store" in headers["Cache-Control"]
+    refused = use(site, path, 422, "short").page
+    assert "must have 8 to 128 characters" in words(refused)
+    assert "short" not in refused.replace("shortcut", "")
+    assert log_in(site)
+
+
+def test_form_is_taken_from_its_own_page_alone(site, mailbox):
+    """Browsers send `Origin: null` from a page without a referrer."""
+    sign_up(site)
+    path = mailed(site, mailbox)
+    for origin, fetched_from in (("null", "cross-site"), ("null", "same-site"), ("https://evil.example", "cross-site")):
+        use(site, path, 403, **{"Origin": origin, "Sec-Fetch-Site": fetched_from})
+    use(site, path, 403, Origin="https://evil.example")
+    assert try_login(site).status_code == 200
+    for headers in ({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}):
+        use(site, path, **headers)
+        assert try_login(site).status_code == 401
+        path = mailed(site, mailbox)
+    use(site, path, Origin="null")
+
+
+def test_failed_logins_are_taken_back(database, mailbox):
+    with Site(database.url, **mailbox.settings()) as site:
+        sign_up(site)
+        peer = {"REMOTE_ADDR": "203.0.113.9"}
+        statuses = [try_login(site, password="wrong", environ=peer).status_code for _ in range(11)]
+        assert statuses == [401] * 10 + [429]
+        use(site, mailed(site, mailbox))
+        assert try_login(site, environ=peer, password=NEW).status_code == 200
+
+
+def test_database_that_goes_away_after_the_change_does_not_hide_it(site, mailbox, monkeypatch):
+    """The link is used up, so an error would leave the owner unsure of the password."""
+    sign_up(site)
+    path = mailed(site, mailbox)
+
+    def away(_: str) -> None:
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(site.services[AccountServices].email_links, "_unlock", away)
+    use(site, path)
+    assert log_in(site, password=NEW)
+
+
+def test_host_of_the_request_is_in_no_mail(site, mailbox):
+    sign_up(site)
+    hostile = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "http://evil.example"}
+    assert ask(site, headers=hostile).status_code == 202
+    site.services[MailOutbox].send_all()
+    mail = mailbox.wait_for("ayesha@example.com", "Choose a new password")
+    assert link_in(mail).startswith("https://live.example.com/reset-password/")
+    assert "evil" not in mail.as_string()
+
+
+def test_stranger_learns_nothing_and_gets_no_mail(site, mailbox):
+    sign_up(site)
+    site.services[MailOutbox].send_all()
+    mailbox.mails.clear()
+    known, unknown = ask(site), ask(site, "nobody@example.com")
+    for answer in (known, unknown):
+        assert_described(site, answer)
+        assert (answer.status_code, answer.data, answer.headers["Cache-Control"]) == (202, b"", "no-store")
+    assert {name for name, _ in known.headers} == {name for name, _ in unknown.headers}
+    site.services[MailOutbox].send_all()
+    assert mailbox.recipients[-1] == "ayesha@example.com"
+    assert mailbox.subjects() == ["Choose a new password"]
+    pages = [Reader(site).send("/forgot-password", email=f"{name}@example.com") for name in ("ayesha", "nobody")]
+    assert pages[0] == pages[1]
+    sent = Reader(site)
+    sent.send("/forgot-password", email="nobody@example.com")
+    assert "If there is an account with this email" in words(sent.get(sent.location))
+
+
+def test_same_work_is_done_for_emails_without_an_account(site):
+    """Both cases write the same row, and the recipient is looked up only when the email is sent, so both take equally
+    long.
+    """
+    sign_up(site)
+    asked = []
+    for email in ("ayesha@example.com", "nobody@example.com"):
+        with recorded() as statements:
+            assert ask(site, email).status_code == 202
+        assert not any("users" in statement for statement, _ in statements)
+        asked.append([statement for statement, _ in statements])
+    assert asked[0] == asked[1] != []
+
+
+def test_what_is_no_email_is_refused(site):
+    for email in ("", "nobody", None, 5, "a\0@example.com"):
+        assert_error(ask(site, email), 400, "invalid_input", "email")
+
+
+def test_asking_is_limited_by_address(database, mailbox):
+    with Site(database.url, RATE_LIMIT_LOGINS="20", **mailbox.settings()) as site:
+        peer = {"REMOTE_ADDR": "203.0.113.9"}
+        statuses = [ask(site, f"{n}@example.com", environ_overrides=peer).status_code for n in range(11)]
+        assert statuses == [202] * 10 + [429]
+
+
+def test_what_is_no_token_opens_nothing(site, mailbox):
+    sign_up(site)
+    site.services[MailOutbox].send_all()
+    use(site, path_in(mailbox.mails[0]).replace("verify-email", "reset-password"), 404)  # for another purpose
+    for token in ("", "x", "x" * 43, "A" * 43, "%00" * 43, "../login", "x" * 5000):
+        path = f"/reset-password/{token}"
+        assert site.client.get(path, headers={"Accept": "text/html"}).status_code == 404, token
+        assert site.client.post(path, data={"new_password": NEW}).status_code in (404, 405), token
+
+
+def test_nothing_secret_or_personal_is_logged(site, mailbox, caplog):
+    caplog.set_level(logging.DEBUG)
+    sign_up(site)
+    path = mailed(site, mailbox)
+    use(site, path)
+    use(site, path, 404)
+    mailbox.refusal = "550 ayesha@example.com is unknown"
+    ask(site)
+    site.services[MailOutbox].send_all()
+    assert "mail_sent kind=reset" in caplog.text
+    assert "mail_delayed kind=reset reason=550" in caplog.text
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("koyjabo"))
+    for secret in ("ayesha", path.rpartition("/")[2], NEW):
+        assert secret not in ours

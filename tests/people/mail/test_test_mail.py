@@ -1,0 +1,52 @@
+"""The test email from the Settings page is sent like any other email, and the page shows the mail server's response."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import words
+from support.programs.ports import free_port
+from support.servers.mailbox import text_of
+
+PATH = "/admin/settings/test-mail"
+
+
+def test_admin_gets_a_mail_or_reads_why_there_is_none(site, mailbox):
+    admin = panel(site)
+    mailbox.mails.clear()
+    page = words(admin.send(PATH, 200))
+    assert "The mail server accepted the test email to rani@example.com." in page
+    assert [mail["To"] for mail in mailbox.mails] == ["rani@example.com"]
+    assert "Email from this server works." in text_of(mailbox.mails[0])
+    mailbox.refusal = "554 5.7.1 <rani@example.com>: relaying <b>denied</b>"
+    refused = admin.send(PATH, 502)
+    assert "The mail server refused the email. The mail server said: 554 5.7.1" in words(refused)
+    assert "<b>denied" not in refused
+    site.rows("UPDATE users SET is_admin = false, is_viewer = true")
+    admin.send(PATH, 403)
+
+
+@pytest.mark.long(proved_by="people/mail/test_test_mail.py::test_admin_gets_a_mail_or_reads_why_there_is_none")
+@pytest.mark.parametrize(
+    ("host", "answer"),
+    [
+        ("127.0.0.1", "No mail server listens at the host and port in SMTP_URL. Kind of error: ConnectionRefusedError"),
+        ("nowhere.invalid", "The host in SMTP_URL has no address. Check its spelling."),
+    ],
+)
+def test_mail_server_that_is_not_there_is_explained(sqlite_database, mailbox, host, answer):
+    settings = mailbox.settings(SMTP_URL=f"smtp://{host}:{free_port()}?from=a@example.com&tls=off")
+    with Site(sqlite_database.url, **settings) as site:
+        assert answer in words(panel(site).send(PATH, 502))
+
+
+def test_tests_are_limited_and_a_server_without_mail_says_which_setting(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        admin = panel(site)
+        page = admin.get("/admin/settings")
+        assert "SMTP_URL Not set" in words(page)
+        assert "Send a test email" not in page
+        for _ in range(5):
+            admin.send(PATH, 501)
+        admin.send(PATH, 429)

@@ -1,0 +1,196 @@
+"""The panel's feed: every visit once, in order, with bounded size and no data for tracking visitors."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.application.site import Site, Time
+from support.people.accounts import bearer, sign_up
+from support.people.communities import found
+
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.models import Scope
+from koyjabo.communities.services import CommunityServices
+from koyjabo.presence.members.online_members import Online
+from koyjabo.presence.services import PresenceServices
+from koyjabo.realtime.services import RealtimeServices
+from koyjabo.reports.visit_log.services import VisitLogServices
+
+CHROME = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
+SECRET = "visitor_1702757318000_a1b2c3d4e"
+WINDOW_S = 300
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, ACTIVE_WINDOW_SECONDS=WINDOW_S) as site:
+        site.time.go_to("2025-12-16T10:30:30+06:00")
+        yield site
+
+
+@pytest.fixture
+def time(site) -> Time:
+    return site.time
+
+
+@pytest.fixture
+def feed(site):
+    return site.services[VisitLogServices].live_panel.current()
+
+
+def first(feed) -> dict:
+    return feed.first_event().as_object()
+
+
+def events(feed) -> list[dict]:
+    return [event.as_object() for event in feed.events_after(0)]
+
+
+def minute(time: Time) -> str:
+    return str(time.ms // 60_000)
+
+
+@pytest.mark.both_kinds
+def test_first_event_is_the_present_state(site, time):
+    site.register("a", page="/fares", userAgent=CHROME)
+    time.pass_(minutes=2)
+    site.register("b", page="/fares")
+    site.register("c", page="/map", userAgent="Googlebot/2.1 (+http://www.google.com/bot.html)")
+    event = first(site.services[VisitLogServices].live_panel.current())
+    assert (event["type"], event["whole"]) == ("panel_update", True)
+    assert [visit["ordinal"] for visit in event["visits"]] == [3, 2, 1]
+    newest, *_, oldest = event["visits"]
+    assert newest["bot"] is True
+    assert "bot" not in oldest
+    assert (oldest["page"], oldest["browser"], oldest["system"]) == ("/fares", "Chrome", "Android")
+    assert oldest["at"] == time.ms - 120_000
+    assert event["minutes"] == {str(time.ms // 60_000 - 2): 1, minute(time): 2}
+    assert event["pages"] == {"/fares": 2, "/map": 1}
+    assert event["places"] == {"Unknown": 3}
+    assert event["stats"].items() >= {"totalVisits": 3, "todayVisits": 3, "activeUsers": 3, "uniqueVisitors": 3}.items()
+
+
+@pytest.mark.both_kinds
+def test_event_has_what_is_new_and_the_whole_value_of_what_changed(site, feed, time):
+    assert events(feed) == []
+    site.register("a", page="/fares")
+    (event,) = events(feed)
+    assert event["whole"] is False
+    assert [visit["ordinal"] for visit in event["visits"]] == [1]
+    site.register("a", page="/fares")
+    site.register("b", page="/fares")
+    (event,) = events(feed)
+    assert [visit["ordinal"] for visit in event["visits"]] == [3, 2]
+    assert event["minutes"] == {minute(time): 3}
+    assert event["pages"] == {"/fares": 2}
+    assert event["stats"] == {"totalVisits": 3, "todayVisits": 3, "activeUsers": 2, "uniqueVisitors": 2}
+    assert events(feed) == []
+    time.pass_(minutes=60)
+    site.register("c")
+    (event,) = events(feed)
+    assert event["minutes"] == {minute(time): 1, str(time.ms // 60_000 - 60): None}  # they expire after an hour
+
+
+def test_nothing_tells_who_a_visitor_is(site, feed):
+    ayesha = sign_up(site, "ayesha")
+    community = found(ayesha, name="Mirpur")["id"]
+    site.post(json={"visitorId": SECRET, "communityId": community}, headers=bearer(ayesha.access))
+    (event,) = events(feed)
+    (visit,) = event["visits"]
+    assert visit["user"] == {"id": ayesha.id, "name": "Ayesha"}
+    assert visit["community"] == {"id": community, "name": "Mirpur"}
+    for text in (json.dumps(event), json.dumps(first(feed))):
+        assert SECRET not in text
+        assert "@" not in text
+        assert "Mozilla" not in text
+
+
+def test_visit_with_the_longest_texts_is_less_than_a_kilobyte(site, feed):
+    ayesha = sign_up(site, "ayesha")
+    community = found(ayesha, name="মিরপুর " * 12)["id"]
+    page = "/" + "মিরপুর" * 80
+    site.rows("UPDATE users SET name = :name", name="🚌" * 200)
+    body = {"visitorId": SECRET, "communityId": community, "page": page, "userAgent": CHROME}
+    site.post(json=body, headers=bearer(ayesha.access))
+    (event,) = events(feed)
+    (visit,) = event["visits"]
+    assert len(json.dumps(visit)) < 1024
+    assert visit["page"].endswith("…")
+    assert page.startswith(visit["page"][:-1])
+
+
+def test_visitor_counts_once_at_the_page_opened_last_for_the_active_window(site, feed, time):
+    site.register("a", page="/fares")
+    time.pass_(seconds=60)
+    site.register("a", page="/map")
+    site.register("b", page="/map")
+    assert events(feed)[-1]["pages"] == {"/map": 2}
+    time.pass_(seconds=WINDOW_S - 30)
+    site.register("c", page="/fares")
+    assert events(feed)[-1]["pages"] == {"/fares": 1}
+    time.pass_(seconds=60)
+    assert events(feed)[-1]["pages"] == {"/map": None}
+
+
+def test_community_has_its_minutes_by_account(site, time):
+    ayesha = sign_up(site, "ayesha")
+    community, other = found(ayesha, is_open=True)["id"], found(ayesha, name="Uttara", is_open=True)["id"]
+    dashboards = site.services[CommunityServices].dashboards
+    assert dashboards.current(community).data["minutes"] == {}
+    site.register("a", communityId=community)
+    site.post(json={"visitorId": "b", "communityId": community}, headers=bearer(ayesha.access))
+    site.register("c", communityId=other)
+    site.register("d")
+    assert dashboards.current(community).data["minutes"] == {minute(time): [1, 1]}
+    time.pass_(minutes=1)
+    site.register("e", communityId=community)
+    before = str(time.ms // 60_000 - 1)
+    assert dashboards.current(community).data["minutes"] == {before: [1, 1], minute(time): [0, 1]}
+    time.pass_(minutes=60)
+    assert dashboards.current(community).data["minutes"] == {}
+
+
+def test_communities_are_named_where_people_came_and_left(site, feed):
+    community = found(sign_up(site, "ayesha"), name="Mirpur")["id"]
+    arrivals = site.services[PresenceServices].arrivals
+    for version, online in enumerate((1, 2, 1), 1):
+        arrivals.record(Scope(community), Online(version, online))
+    (event,) = events(feed)
+    assert event["communities"] == {community: {"name": "Mirpur", "online": 1, "came": 2, "left": 1}}
+
+
+def test_ledger_that_is_away_is_said_and_no_visit_is_missed(site, feed, monkeypatch):
+    with monkeypatch.context() as patched:
+
+        def fail(*_):
+            raise LedgerUnavailable
+
+        patched.setattr(site.services[VisitLogServices].log._database, "read", fail)
+        site.register("a")
+        (event,) = events(feed)
+        assert event["visits"] == []
+    (event,) = events(feed)
+    assert [visit["ordinal"] for visit in event["visits"]] == [1]
+
+
+def test_visits_of_who_was_erased_or_deleted_are_read_again(site, feed):
+    """The visits remain, but their visitor is removed from the ledger and from open pages."""
+    site.services[RealtimeServices].rooms.open("panel", feed)  # as while a panel page is open
+    site.register("a", page="/first")
+    site.register("b", page="/second")
+    events(feed)
+    site.forget("a")
+    (event,) = events(feed)
+    assert event["whole"] is True
+    assert [visit["page"] for visit in event["visits"]] == ["/second", "/first"]
+    assert event["pages"] == {"/second": 1}  # visitors who left are not on any page
+    ayesha = sign_up(site, "ayesha")
+    site.post(json={"visitorId": "c"}, headers=bearer(ayesha.access))
+    (event,) = events(feed)
+    assert event["visits"][0]["user"]["name"] == "Ayesha"
+    site.rows("UPDATE visits SET user_id = '~'")
+    site.services.signals.access_revoked.send(ayesha.id)
+    (event,) = events(feed)
+    assert event["whole"] is True
+    assert "user" not in event["visits"][0]

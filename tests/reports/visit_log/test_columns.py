@@ -1,0 +1,38 @@
+"""The columns of a visit are declared once, and used wherever visits are written or read."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Text
+
+from koyjabo.base.models import Visit
+from koyjabo.base.models.ledger import LOST
+from koyjabo.counting import visit_texts
+from koyjabo.counting.batch_plan import SENT
+from koyjabo.reports.visit_log import import_file, queries
+from koyjabo.reports.visit_log.visit_log import COLUMNS
+from koyjabo.upkeep.retention import erasure_queries
+
+TABLE = Visit.__table__.columns
+
+
+def test_whatever_is_not_declared_as_kept_is_reduced_or_lost_with_its_visitor():
+    reduced = {column.name for column in TABLE if column.info.get("forgotten") == "reduced"}
+    assert reduced == set(erasure_queries.REPLACED)
+    assert [name for name in LOST if not TABLE[name].nullable] == []
+
+
+def test_every_column_is_read_for_the_log_and_exported_or_part_of_another():
+    assert {column.name for column in queries.ROW} | {"day", "hour_s"} == set(TABLE.keys())
+    part_of_another = {"id", "scope", "at_ms", "day", "hour_s", "campaign"}
+    assert set(TABLE.keys()) - part_of_another <= set(COLUMNS)
+
+
+def test_every_column_that_is_sent_is_imported():
+    assert set(SENT) == import_file.BY_RULES | set(import_file.PLAIN)
+    numbers = [name for name, read in import_file.PLAIN.items() if read is import_file.READERS[int]]
+    assert [name for name in numbers if not isinstance(TABLE[name].type, BigInteger)] == [], "an import reads 64 bits"
+
+
+def test_every_text_of_any_length_that_a_client_chooses_is_charged():
+    unbounded = {column.name for column in TABLE if isinstance(column.type, Text)}
+    assert unbounded - {"place"} == set(visit_texts.TEXTS)  # the server itself sets this value

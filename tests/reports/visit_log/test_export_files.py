@@ -1,0 +1,115 @@
+"""Export files: an interrupted export is resumed, and the result is the same as without interruption."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from support.application.site import Site
+from support.runs.short_run import EVERYTHING
+from support.sites.full_site import fill, quiet
+
+from koyjabo.base.core import spreadsheet
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.reports.visit_log import export_file, visit_log
+from koyjabo.reports.visit_log.export_file import UnusableFile
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.visit_log import VisitFilter
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    with Site(module_database.url) as site:
+        fill(site)
+        yield site
+
+
+@pytest.fixture
+def kind() -> str:
+    return "csv"
+
+
+@pytest.fixture
+def file(kind, tmp_path) -> Path:
+    return tmp_path / f"visits.{kind}"
+
+
+each_kind = pytest.mark.parametrize("kind", spreadsheet.MIMETYPES)
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(visit_log, "LARGE_PIECE", 7)
+
+
+STEP = 19 if EVERYTHING else 61
+"""Number of bytes from one cut to the next."""
+
+
+def export(site: Site, file: Path, kind: str, resume: bool = False, **which: str) -> bytes:
+    export_file.write(site.services[VisitLogServices].log, file, VisitFilter(**which), kind, resume, quiet)
+    return file.read_bytes()
+
+
+@each_kind
+def test_file_is_what_a_pipe_is_given_and_only_its_owner_may_read_it(site, file, kind):
+    pipe = io.BytesIO()
+    export_file.stream(site.services[VisitLogServices].log, pipe, VisitFilter(), kind, quiet)
+    assert export(site, file, kind) == pipe.getvalue()
+    assert os.stat(file).st_mode & 0o777 == 0o600
+
+
+@each_kind
+def test_export_goes_on_wherever_it_was_cut_off(site, file, kind):
+    """An export may be cut at any byte, even within a character, a quotation or a line break in a visitor's text."""
+    whole = export(site, file, kind)
+    end = whole.index(b"\n", len(whole) // 8)
+    for cut in [*range(0, end, STEP), len(whole) - 1, len(whole)]:
+        file.write_bytes(whole[:cut])
+        assert export(site, file, kind, resume=True) == whole
+
+
+@each_kind
+def test_export_goes_on_with_visits_that_have_come_since(file, kind, sqlite_database):
+    """This works even after a visit whose visitor id looks like a formula."""
+    with Site(sqlite_database.url) as new:
+        new.register("first", visitId="1")
+        for visitor, visit in (("ayesha", "2"), *(("-ayesha", text) for text in ("+1", "=1", "-1")), ("last", "3")):
+            before = export(new, file, kind, resume=file.exists())
+            new.register(visitor, visitId=visit)
+            after = export(new, file, kind, resume=True)
+            assert after.startswith(before)
+            assert after.count(b"\n") == before.count(b"\n") + 1
+        file.unlink()
+        assert after == export(new, file, kind)
+
+
+def test_resume_begins_where_there_is_nothing(site, file, kind):
+    assert export(site, file, kind, resume=True).count(b"visit-") == 41
+
+
+def test_file_that_is_there_is_not_touched(site, file, kind):
+    file.write_text("precious")
+    with pytest.raises(UnusableFile, match="--resume"):
+        export(site, file, kind)
+    assert file.read_text() == "precious"
+
+
+@each_kind
+def test_file_that_is_no_export_is_not_gone_on_with(site, file, kind):
+    file.write_text("one\ntwo\n")
+    with pytest.raises(UnusableFile, match=r"is not a (CSV|JSON Lines) export of visits"):
+        export(site, file, kind, resume=True)
+    assert file.read_text() == "one\ntwo\n"
+
+
+@each_kind
+def test_export_of_another_database_is_not_gone_on_with(site, file, kind, sqlite_database):
+    with Site(sqlite_database.url) as other:
+        other.register("somebody", visitId="else")
+        before = export(other, file, kind)
+    with pytest.raises(InvalidInput, match="not in this database"):
+        export(site, file, kind, resume=True)
+    assert file.read_bytes() == before

@@ -1,0 +1,120 @@
+"""Exports of visits: everything that the filter matches, in pieces, without content that a spreadsheet would
+execute.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.application.site import SPEC_MOMENT, Site
+from support.runs.fuzz_effort import effort
+from support.sites.visit_log import DAYS, DHAKA, Log
+
+from koyjabo.base.core import spreadsheet
+from koyjabo.people.audit.log import Audit
+from koyjabo.reports.log.trait_parser import TraitParser
+from koyjabo.reports.visit_log import visit_log
+from koyjabo.reports.visit_log.visit_log import LoggedVisit, VisitFilter
+
+
+@pytest.fixture(scope="module")
+def log(module_database):
+    with Site(module_database.url, STARTING_TOTAL=4000) as site:
+        yield Log(site)
+
+
+@pytest.mark.parametrize("kind", spreadsheet.MIMETYPES)
+def test_export_has_every_visit_oldest_first(log, kind, monkeypatch):
+    monkeypatch.setattr(visit_log, "PIECE", 5)
+    text = log.export(kind)
+    rows = (
+        list(csv.DictReader(io.StringIO(text))) if kind == "csv" else [json.loads(line) for line in text.splitlines()]
+    )
+    assert [int(row["ordinal"]) for row in rows] == list(range(4001, 4025))
+    assert list(rows[0]) == list(visit_log.COLUMNS)
+    assert (rows[1]["at"], rows[1]["place"], rows[1]["community"]) == ("2025-12-13T21:00:00.000Z", DHAKA, "Hikers")
+    assert rows[1]["user_agent"] == ("'" if kind == "csv" else "") + "=cmd|'/c calc'!A0"
+
+
+def test_export_goes_by_the_filter_and_leaves_a_line(log):
+    """The audit log entry is written before the first piece of the export."""
+    log.site.rows("DELETE FROM audit_log")
+    log.log.export(log.admin, VisitFilter(), "jsonl")
+    assert log.site.rows("SELECT action FROM audit_log") == [("visits.export",)]
+    log.site.rows("DELETE FROM audit_log")
+    text = log.export("csv", first_day=DAYS[1], last_day=DAYS[1], place=DHAKA)
+    assert [row["visitor_id"] for row in csv.DictReader(io.StringIO(text))] == ["v0", "v3", "v6", "v9"]
+    (line,) = log.site.services[Audit].page(log.admin).lines
+    assert (line.action, line.actor_id) == ("visits.export", log.ayesha.id)
+    assert line.details == {"kind": "csv", "first_day": DAYS[1], "last_day": DAYS[1], "place": DHAKA}
+
+
+def test_audit_log_records_that_an_export_was_searched_but_not_the_text(log):
+    """The search is usually a complete visitorId, which would remain in the log after that visitor was erased."""
+    log.site.rows("DELETE FROM audit_log")
+    assert log.export("csv", text="v3").count("v3") == 3
+    log.log.extract(VisitFilter(text="v3"), "csv")
+    lines = log.site.services[Audit].page(log.admin).lines
+    assert [line.details for line in lines] == [{"kind": "csv", "text": True}] * 2
+    assert "v3" not in str(log.site.rows("SELECT * FROM audit_log"))
+
+
+def test_export_says_when_a_visit_was_opened_that_was_counted_later():
+    visit = LoggedVisit(1, 1, SPEC_MOMENT, "v", "x", DHAKA, None, None, None, False, None, None, None, None)
+    waited = {3_600_000: "2025-12-16T03:48:38.412Z", 60_000: None, 0: None, None: None}
+    late = [visit._replace(waited_ms=wait_ms, client_ms=5) for wait_ms in waited]
+    rows = [json.loads(line) for line in visit_log.export_lines("jsonl", late, PARSER).splitlines()]
+    assert [row["opened"] for row in rows] == [*waited.values()]
+    assert {row["at"] for row in rows} == {"2025-12-16T04:48:38.412Z"}
+
+
+SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+SAID = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM(A1)"]
+INSIDE = [
+    "/p;=cmd|'/C calc'!A0;q",
+    "a\n=1+1;b",
+    'a;"=1+1";b',
+    "a\t@x|+1 :-1",
+    "(compatible; bot; +http://bot.example)",
+]
+
+
+def exported(name: str) -> str:
+    visit = LoggedVisit(1, 1, SPEC_MOMENT, name, "x", name, name, name, name, False, None, name, None, name)
+    return visit_log.export_lines("csv", [visit], PARSER)
+
+
+PARSER = TraitParser()
+exported("Mozilla/5.0")  # loads its data outside of the first timed example
+
+
+def cells(text: str, separator: str) -> Iterator[str]:
+    """Split text into cells in both ways: like programs that honour quotation marks at the start of a cell, and like
+    programs that do not.
+    """
+    for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+        yield from row
+    for line in text.splitlines():
+        yield from (cell.strip('" ') for cell in line.split(separator))
+
+
+def test_no_list_separator_makes_a_formula_of_a_text():
+    for name in [*SAID, *INSIDE]:
+        text = exported(name)
+        made = [cell for separator in ",;\t|: ^~" for cell in cells(text, separator) if cell.startswith(SIGNS[:-3])]
+        assert made == [], name
+
+
+@effort(100)
+@given(st.text(st.sampled_from([*SIGNS, "'", ";", ",", " ", "a", "ক", "া", '"', "1"]), max_size=12))
+def test_what_was_exported_comes_back_unchanged(said):
+    (row,) = csv.reader(io.StringIO(exported(said), newline=""))
+    assert [spreadsheet.plain(cell) for cell in row].count(said) >= 7
+    for separator in ";|":
+        assert not any(cell.startswith(SIGNS[:-3]) for cell in next(csv.reader([row[3]], delimiter=separator), []))

@@ -1,0 +1,181 @@
+"""The visit search finds what people type as the list shows it, in any letter case and any script of digits."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import SPEC_MOMENT, Site
+from support.people.accounts import bearer, sign_up
+from support.people.communities import account_of, found
+
+from koyjabo.base.core.identity import MASKED
+from koyjabo.base.models import SITE, Scope
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
+from koyjabo.reports.visit_log import queries, visit_log
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.visit_log import Count, VisitFilter
+
+ANDROID = "Mozilla/5.0 (Linux; Android 13; SM-A125F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/115.0 Safari/537.36"
+EDGE = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36 Edg/130.0"
+)
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605 Version/17.5 Mobile/15E148 Safari/604.1"
+)
+ENCODED = "/stops/%E0%A6%AE%E0%A6%BF%E0%A6%B0%E0%A6%AA%E0%A7%81%E0%A6%B0"  # মিরপুর
+
+VISITS = {
+    22301: {"visitor_id": "Visitor_A1", "place": "Bangladesh", "page": "/fares", "user_agent": ANDROID},
+    22302: {"visitor_id": "b2", "place": "Dhaka, BD", "page": "/fares/42", "user_agent": EDGE},
+    22303: {"visitor_id": "c3", "place": "Romania", "page": "/", "user_agent": IPHONE},
+    22304: {"visitor_id": "d4", "place": "Oman", "page": "/about", "referrer": "https://www.facebook.com/groups/1"},
+    22305: {"visitor_id": "e5", "place": "Muscat, OM", "page": ENCODED, "referrer": "https://m.facebook.com"},
+    22306: {"visitor_id": "f6", "place": "Sylhet, BD", "page": None, "user_agent": "curl/8.5.0"},
+}
+OF_USER, OF_COMMUNITY = 22307, 22308
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    with Site(module_database.url, STARTING_TOTAL=22300) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def world(site):
+    nusrat = sign_up(site, "nusrat")
+    hikers = found(nusrat, name="Mirpur 10 hikers")["id"]
+    for values in VISITS.values():
+        site.services[CountingServices].visits.register(
+            NewVisit(visit_id=None, scope=SITE, at_ms=site.time(), **values)
+        )
+    site.post(json={"visitorId": "n7"}, headers=bearer(nusrat.access))
+    site.services[CountingServices].visits.register(NewVisit("h8", None, Scope(hikers), "Unknown", site.time()))
+    site.rows("UPDATE users SET is_admin = true")
+    return site.services[VisitLogServices].log, account_of(nusrat)._replace(is_admin=True), hikers
+
+
+def ordinals(world, **which) -> list[int]:
+    log, admin, hikers = world
+    which = {name: value.format(hikers=hikers) for name, value in which.items()}
+    return sorted(visit.ordinal for visit in log.page(admin, VisitFilter(**which)).visits)
+
+
+NUMBER = (
+    "22303",
+    "22,303",
+    "২২,৩০৩",
+    "২২৩০৩",
+    "#22303",
+    "No. 22303",
+    "no 22,303",
+    " নং ২২,৩০৩ ",
+    "Visit #22303",
+    "22 303",
+)
+TEXTS = {
+    **{text: [22303] for text in NUMBER},
+    "FARES": [22301, 22302],
+    "মিরপুর": [22305],
+    **{text: [22301, 22302, 22306] for text in ("bangladesh", "Bangla", "বাংলাদেশ")},
+    **{text: [22302] for text in ("dhaka", "ঢাকা", "Dhaka, Bangladesh", "dhaka, bd", "ঢাকা, বাংলাদেশ")},
+    "oman": [22304, 22305],
+    "Facebook.com": [22304, 22305],
+    **{text: [22301] for text in ("chrome", "Chrome · Android", "sm-a125f", "visitor_a", "Visitor_A1")},
+    "edge": [22302],
+    " · ".join(["Chrome"] * 9): [],
+    **{text: [22303] for text in ("iphone", "safari")},
+    "CURL": [22306],
+    **{text: [OF_USER] for text in ("nusrat", "NUSRAT@example")},
+    **{text: [OF_COMMUNITY] for text in ("hikers", "mirpur ১০")},
+    "%": [22305],
+    "nothing like it": [],
+    **{text: [] for text in ("99999999999999999999", "9223372036854775808", "-1", "22300", "22309", "٢٢٣٠٣")},
+}
+CHOSEN = [
+    ({"place": "OMAN"}, [22304, 22305]),
+    ({"place": "Oman"}, [22304, 22305]),
+    ({"place": "Muscat, OM"}, [22305]),
+    ({"page": "/"}, [22303]),
+    ({"page": "/fares"}, [22301]),
+    ({"source": "facebook.com"}, [22304]),
+    ({"source": "m.facebook.com"}, [22305]),
+    ({"source": "direct"}, [22301, 22302, 22303, 22306, OF_USER, OF_COMMUNITY]),
+    ({"browser": "windows", "text": "fares"}, [22302]),
+    ({"community_id": "{hikers}"}, [OF_COMMUNITY]),
+    ({"community_id": "3f2b8c1e-0000-4000-8000-000000000000"}, []),
+    ({"text": "visitor_\0\0", "place": "\0"}, [22301]),  # databases do not accept it
+]
+
+
+@pytest.mark.both_kinds
+def test_text_finds_what_the_list_shows_and_a_number_however_it_is_written(world):
+    assert {text: ordinals(world, text=text) for text in TEXTS} == TEXTS
+
+
+@pytest.mark.both_kinds
+def test_filter_means_exactly_what_was_chosen(world):
+    assert [(which, ordinals(world, **which)) for which, _ in CHOSEN] == CHOSEN
+
+
+def test_search_is_read_for_200_characters(world):
+    assert ordinals(world, text="b2" + " " * 198 + "x" * 7000) == [22302]
+
+
+def test_viewer_searches_by_anything_but_ids_and_emails(world):
+    log, admin, _ = world
+    viewer = admin._replace(is_admin=False, is_viewer=True)
+    (visit,) = log.page(viewer, VisitFilter(text="nusrat")).visits
+    assert (visit.ordinal, visit.visitor_id, visit.visit_id) == (OF_USER, MASKED, MASKED)
+    for text in ("Visitor_A1", "visitor_a", "nusrat@example.com", log.visits_of(admin, 22301)[0].visit_id):
+        assert log.page(viewer, VisitFilter(text=text)).visits == ()
+        assert log.page(admin, VisitFilter(text=text)).visits != ()
+    assert [visit.visitor_id for visit in log.visits_of(viewer, 22301)] == [MASKED]
+
+
+def test_results_are_counted_as_far_as_that_is_quick(world, monkeypatch):
+    log, admin, _ = world
+    assert log.count(admin, VisitFilter()) == Count(8, True)
+    assert log.count(admin, VisitFilter(text="fares")) == Count(2, True)
+    assert log.count(admin, VisitFilter(first_day="2030-01-01")) == Count(0, True)
+    monkeypatch.setattr(visit_log, "MOST_COUNTED", 3)
+    assert log.count(admin, VisitFilter(who="people")) == Count(4, False)
+    monkeypatch.setattr(visit_log, "COUNT_S", -1)
+    monkeypatch.setattr(queries, "FIRST_STRETCH", 2)
+    assert log.count(admin, VisitFilter(place="Unknown")) == Count(2, False)
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_newer_pages_are_the_older_ones_backwards(world, count):
+    log, admin, _ = world
+    pages, before = [], None
+    while True:
+        pages.append(log.page(admin, VisitFilter(), before, count))
+        before = pages[-1].before
+        if before is None:
+            break
+    assert pages[0].after is None
+    at = pages[-1]
+    for expected in reversed(pages[:-1]):
+        at = log.page(admin, VisitFilter(), count=count, after=at.after)
+        assert [visit.ordinal for visit in at.visits[-1:]] == [visit.ordinal for visit in expected.visits[-1:]]
+    assert at.visits == pages[0].visits
+    assert log.page(admin, VisitFilter(), count=count, after=10**15).visits == pages[0].visits
+
+
+def test_lists_have_what_the_newest_visits_have_most_often(world, monkeypatch):
+    log, admin, _ = world
+    found_ones = log.frequent(admin, VisitFilter())
+    assert found_ones.places[:3] == (("Bangladesh", 3), ("Oman", 2), ("Unknown", 2))
+    assert dict(found_ones.sources) == {"direct": 6, "facebook.com": 1, "m.facebook.com": 1}
+    assert ("/fares", 1) in found_ones.pages
+    assert log.frequent(admin, VisitFilter(first_day="2030-01-01")).places == ()
+    monkeypatch.setattr("koyjabo.reports.visit_log.queries.NEWEST", 1)
+    assert log.frequent(admin, VisitFilter()).places == (("Unknown", 1),)
+
+
+def test_digits_of_days_may_be_bengali(world):
+    log, admin, _ = world
+    day = log._clock.bucket(SPEC_MOMENT).day
+    bengali = day.translate(str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯"))
+    assert len(log.page(admin, VisitFilter(first_day=bengali, last_day=bengali)).visits) == 8

@@ -1,0 +1,164 @@
+"""The visit log: filters find all matching visits, in pages without gaps or repeats."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from support.application.site import SPEC_MOMENT, Site
+from support.people.accounts import bearer, sign_up
+from support.people.communities import account_of, found
+from support.sites.visit_log import DAYS, SYLHET, Log
+
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
+from koyjabo.reports.visit_log import condition_queries, queries, visit_log
+from koyjabo.reports.visit_log.queries import Count
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.visit_log import LoggedVisit, VisitFilter
+from koyjabo.upkeep.retention.retention import Retention
+
+
+@pytest.fixture(scope="module")
+def log(module_database):
+    with Site(module_database.url, STARTING_TOTAL=4000) as site:
+        yield Log(site)
+
+
+def test_everything_is_there_newest_first(log):
+    assert len(log.everything) == 24
+    assert [visit.ordinal for visit in log.everything] == list(range(4024, 4000, -1))
+    newest = log.everything[0]
+    expected = ("v21", "2-21", SYLHET, None, "=cmd|'/c calc'!A0", None, False, log.hikers, "Hikers", None, None)
+    assert newest == LoggedVisit(24, 4024, newest.at_ms, *expected, others=newest.others)
+
+
+def test_pages_fit_together(log):
+    for count in (1, 5, 24):
+        assert log.pages(count) == log.everything, count
+        assert log.pages(count, newest_first=False) == log.everything[::-1], count
+    asked = {"count": 5, "newest_first": False}
+    pages = [log.log.page(log.admin, VisitFilter(), after=after, **asked) for after in (None, 5, 10)]
+    assert [page.before for page in pages] == [None, 6, 11]
+    assert log.log.page(log.admin, VisitFilter(), before=11, **asked).visits == pages[1].visits
+    assert log.log.page(log.admin, VisitFilter(), before=3, **asked).visits == pages[0].visits
+
+
+def test_days_are_those_of_the_time_zone_both_included(log):
+    clock = log.site.services.clock
+    for first, last in ((DAYS[1], DAYS[1]), (DAYS[1], ""), ("", DAYS[1]), (DAYS[0], DAYS[2]), ("2025-12-20", "")):
+        visits = [visit for visit in log.everything if (first or "0") <= clock.bucket(visit.at_ms).day <= (last or "9")]
+        assert log.pages(first_day=first, last_day=last) == visits, (first, last)
+
+
+UNUSABLE = [
+    ({"first_day": "yesterday"}, "first_day"),
+    ({"last_day": "2025-13-01"}, "last_day"),
+    ({"first_day": "9999-12-31"}, "first_day"),
+    ({"first_day": "0001-01-01"}, "first_day"),
+    ({"first_day": DAYS[1], "last_day": DAYS[0]}, "last_day"),
+    ({"community_id": "hikers"}, "community_id"),
+]
+
+
+def test_filter_that_cannot_be_used_is_refused_by_field(log):
+    for which, field in UNUSABLE:
+        for ask in (log.log.page, partial(log.log.export, kind="csv")):
+            with pytest.raises(InvalidInput) as refused:
+                ask(log.admin, VisitFilter(**which))
+            assert set(refused.value.details) == {field}
+
+
+def test_all_visits_of_days_and_of_a_community_are_counted_however_many_they_are(log, monkeypatch):
+    monkeypatch.setattr(visit_log, "MOST_COUNTED", 0)
+    for which in ({}, {"first_day": DAYS[1]}, {"last_day": DAYS[0]}, {"community_id": log.hikers, "last_day": DAYS[1]}):
+        assert log.log.count(log.admin, VisitFilter(**which)) == Count(len(log.pages(**which)), True), which
+
+
+def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatch):
+    monkeypatch.setattr(visit_log, "PATIENCE_S", -1)
+    monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
+    page = log.log.page(log.admin, VisitFilter(text="1-15"))
+    assert (page.visits, page.before) == ((), 21)
+    assert page.reached_ms == log.everything[3].at_ms
+    assert log.pages(text="1-15") == [visit for visit in log.everything if visit.visit_id == "1-15"]
+    for newest_first in (True, False):
+        assert log.pages(3, newest_first) == log.everything[:: 1 if newest_first else -1]
+
+
+def test_visitor_of_very_many_visits_is_found_like_anything_else(log, monkeypatch):
+    monkeypatch.setattr(condition_queries, "MANY", 2)
+    monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
+    assert log.pages(1, text="v3") == [visit for visit in log.everything if visit.visitor_id == "v3"]
+
+
+# These tests change their own site.
+
+
+@pytest.fixture
+def own(database):
+    with Site(database.url) as site:
+        yield site, account_of(sign_up(site))._replace(is_admin=True)
+
+
+def found_in(own, **which: str) -> tuple[LoggedVisit, ...]:
+    site, admin = own
+    return site.services[VisitLogServices].log.page(admin, VisitFilter(**which)).visits
+
+
+def test_number_finds_the_visit_of_every_count(own):
+    site, _ = own
+    for visitor in ("a", "b", "c"):
+        site.register(visitor)
+    site.set_total(0, new_epoch=True)
+    for visitor in ("d", "e"):
+        site.register(visitor)
+    site.set_total(100)
+    site.register("f")
+
+    def of(text: str) -> list[str]:
+        return [visit.visitor_id for visit in found_in(own, text=text)]
+
+    assert [of("1"), of("2"), of("3"), of("101"), of("4")] == [["d", "a"], ["e", "b"], ["c"], ["f"], []]
+    assert of(str(2**63 - 1)) == []
+    assert [of("2–101"), of("2-2"), of("4-99")] == [["f", "e", "c", "b"], ["e", "b"], []]
+
+
+def test_folded_visits_are_counted_in_no_log(own):
+    site, admin = own
+    site.register("old")
+    site.time.pass_(days=2)
+    site.register("new")
+    assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(2, True)
+    retention = site.services[Retention]
+    retention.prune(retention.past(1))
+    assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(1, True)
+
+
+def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
+    site, _ = own
+    midnight = SPEC_MOMENT - SPEC_MOMENT % 86_400_000 + 18 * 3_600_000  # in Dhaka
+    for number, late_ms in enumerate((-30_000, 5_000, -20_000, 12_000, -1, 0, -9_000, 30_000)):
+        visit = NewVisit(f"v{number}", None, at_ms=midnight + late_ms)
+        site.services[CountingServices].visits.register(visit)
+    day = site.services.clock.bucket(midnight).day
+    assert {visit.visitor_id for visit in found_in(own, first_day=day)} == {"v1", "v3", "v5", "v7"}
+    day_before = site.services.clock.bucket(midnight - 1).day
+    assert {visit.visitor_id for visit in found_in(own, last_day=day_before)} == {"v0", "v2", "v4", "v6"}
+
+
+def test_names_of_users_and_communities_are_those_of_now(own):
+    site, admin = own
+    karim = sign_up(site, "karim")
+    community = found(karim, name="Ours")["id"]
+    answer = site.post(json={"visitorId": "v1", "communityId": community}, headers=bearer(karim.access))
+    assert answer.status_code == 200
+    site.services[CommunityServices].directory.archive(admin, community)
+    (visit,) = found_in(own, community_id=community.upper())
+    assert (visit.user_id, visit.user, visit.community_id, visit.community) == (karim.id, "Karim", community, "Ours")
+    site.services[CommunityServices].directory.restore(admin, community)
+    site.services[CommunityServices].directory.delete(admin, community)
+    (visit,) = found_in(own, community_id=community)
+    assert (visit.community_id, visit.community) == (community, None)

@@ -1,0 +1,159 @@
+"""/badge.svg and /badge.json: current numbers, in shapes that fit their text."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import pytest
+from support.application.site import Site, assert_error, nothing_counted
+
+from koyjabo.site.badges import api as badges
+from koyjabo.site.badges import drawing, values
+from koyjabo.site.badges.drawing import width_px
+
+SVG = "{http://www.w3.org/2000/svg}"
+FROM_ELSEWHERE = {"Origin": "https://app.example.com", "Cookie": "language=bn"}
+HOSTILE = """<script>alert(1)</script>"'&]]>"""
+ODD_LABELS = (HOSTILE, "a\x00b\x08c\x1f", "\ufffe\u202eabc", "%ED%A0%80", "ক্ষুদ্র ঋণ", "👩\u200d👧", " \n two  \t lines ")
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL="4000") as site:
+        site.register("ayesha")
+        site.register("babul")
+        yield site
+
+
+def ask(site: Site, query: str = "", kind: str = "svg", **headers: str):
+    return site.client.get(f"/badge.{kind}{query}", headers={**FROM_ELSEWHERE, **headers})
+
+
+def texts(answer) -> list[str]:
+    """Return the image's texts, and assert that its label matches them."""
+    assert answer.content_type.startswith("image/svg+xml")
+    image = ElementTree.fromstring(answer.data)
+    shown = [element.text for element in image.iter(f"{SVG}text")]
+    assert image.get("role") == "img"
+    assert image.get("aria-label") == image.find(f"{SVG}title").text == ": ".join(shown)
+    return shown
+
+
+def test_badge_shows_a_number_in_either_form(site):
+    for query, label, message in (
+        ("", "visits", "4,002"),
+        ("?value=total&lang=bn", "ভিজিট", "৪,০০২"),
+        ("?value=today", "visits today", "2"),
+        ("?value=active&lang=bn", "এখন সক্রিয়", "২"),
+        ("?value=visitors&label=people", "people", "2"),
+        (f"?label={'x' * 41}", "x" * 40, "4,002"),
+    ):
+        assert texts(ask(site, query)) == [label, message]
+        described = ask(site, query, "json")
+        assert described.content_type == "application/json"
+        expected = {"schemaVersion": 1, "label": label, "message": message, "color": "#006a4e", "style": "flat"}
+        assert described.json == expected
+
+
+def test_badge_without_a_label_has_one_shape(site):
+    assert texts(ask(site, "?label=")) == ["4,002"]
+
+
+def test_badge_is_never_older_than_the_request_and_counts_nothing(site):
+    with nothing_counted(site):
+        first = ask(site, "?value=total")
+        assert first.headers["Cache-Control"] == "no-cache"
+        tag = first.headers["ETag"]
+        assert ask(site, "?value=total", If_None_Match=tag).status_code == 304
+        assert ask(site, "?value=total", If_None_Match=f"W/{tag}").data == b""
+        for query in ("", "?value=total&style=plastic", "?value=today"):
+            assert (ask(site, query).headers["ETag"] == tag) == (query == "")
+    site.register("chaya")
+    newer = ask(site, "?value=total", If_None_Match=tag)
+    assert (newer.status_code, texts(newer)) == (200, ["visits", "4,003"])
+
+
+def test_any_page_may_show_it_and_no_cookie_is_set(site):
+    for kind in ("svg", "json"):
+        for query in ("", "?value=nothing"):
+            answer = ask(site, query, kind)
+            assert answer.headers.getlist("Access-Control-Allow-Origin") == ["*"]
+            assert answer.headers.getlist("Cross-Origin-Resource-Policy") == ["cross-origin"]
+            assert not {"Set-Cookie", "Vary"} & set(answer.headers.keys())
+
+
+WRONG = {
+    **{"value=totals": "value", "value=": "value", "value=total&value=today": "value"},
+    **{"value=online": "community", "value=total&community=x": "community"},
+    **{"color=greenish": "color", "color=12345": "color", "lang=de": "lang", "style=for-the-badge": "style"},
+    **{"colour=green": "colour", "a=1&" * 21: "query"},
+}
+
+
+def test_wrong_parameter_is_named_in_the_image(site):
+    for query, name in WRONG.items():
+        answer = ask(site, f"?{query}")
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (400, "no-store")
+        assert texts(answer)[0] == name
+        refused = ask(site, f"?{query}", "json")
+        assert (refused.status_code, refused.json["code"]) == (400, "invalid_input")
+        assert name in refused.json["details"]
+
+
+def test_label_and_name_of_a_parameter_are_text_whatever_they_have(site):
+    for odd in ODD_LABELS:
+        asked = odd if odd.startswith("%") else quote(odd)
+        shown, refused = ask(site, f"?label={asked}"), ask(site, f"?{asked}{'x' * 50}=1")
+        assert (shown.status_code, texts(shown)[-1]) == (200, "4,002")
+        assert (refused.status_code, len(texts(refused)[0]) <= 40) == (400, True)
+        for answer in (shown, refused):
+            assert not re.search(r"[\x00-\x1f\u202e\ufffe]", answer.text)
+            assert "<script" not in answer.text
+
+
+def test_long_label_is_not_kept(site):
+    ask(site, f"?label={'x' * 7_000}")
+    assert [kept for kept in badges._kept if "x" * 41 in str(kept)] == []
+
+
+def test_label_need_not_be_encoded(site):
+    answer = site.client.get("/badge.svg", environ_overrides={"QUERY_STRING": "label=ভিজিট".encode().decode("latin-1")})
+    assert texts(answer)[0] == "ভিজিট"
+
+
+def test_text_can_be_read_on_every_color(site):
+    for color in ("brightgreen", "lightgrey", "inactive", "abc", "%23ABCDEF", "000000", "777"):
+        image = ElementTree.fromstring(ask(site, f"?label=&color={color}").data)
+        (text,) = image.iter(f"{SVG}text")
+        fill = values.color(color.replace("%23", "#"))
+        assert fill in [element.get("fill") for element in image.iter(f"{SVG}rect")]
+        light, dark = sorted((drawing._luminance(fill), drawing._luminance(text.get("fill"))), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, color
+
+
+@pytest.mark.parametrize("style", drawing.STYLES)
+def test_texts_have_the_width_of_their_shapes(style):
+    for label in ("visits", "এ পর্যন্ত মানুষ", "WWWWWWWWWW", "iiii", "漢字"):
+        image = ElementTree.fromstring(drawing.badge(label, "১২,৩৪,৫৬৭", "#006a4e", style, "bn"))
+        shapes = [element for element in image.iter(f"{SVG}rect") if element.get("fill", "").startswith("#")]
+        assert sum(int(shape.get("width")) for shape in shapes) == int(image.get("width"))
+        for shape, text in zip(shapes, image.iter(f"{SVG}text"), strict=True):
+            left, length = float(text.get("x")), float(text.get("textLength"))
+            assert length == pytest.approx(width_px(text.text, drawing.FONT_PX), abs=0.1)
+            assert float(shape.get("x")) + 4 < left
+            assert left + length < float(shape.get("x")) + int(shape.get("width")) - 4
+
+
+def test_refusal_of_the_database_is_an_image_as_well(site, monkeypatch):
+    from koyjabo.base.core.errors import LedgerUnavailable
+
+    def fail(*_):
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(values, "read", fail)
+    answer = ask(site)
+    assert (answer.status_code, texts(answer)[0]) == (503, "Koy Jabo")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert_error(ask(site, kind="json"), 503, "ledger_unavailable")

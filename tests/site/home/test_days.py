@@ -1,0 +1,104 @@
+"""Today's hours on the home page compared with a usual day, at midnight and when clocks change."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from support.application.site import Site
+from support.people.page_readers import Reader, words
+
+from koyjabo.counting.services import CountingServices
+from koyjabo.site.home.days import DayByHour, DaysByHour
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+def day_of(site: Site) -> DayByHour:
+    return site.services[DaysByHour].at(site.services[CountingServices].pulse.now())
+
+
+def come(site: Site, *moments: str) -> None:
+    for moment in moments:
+        site.time.go_to(moment)
+        site.register()
+
+
+def of_hours(**visits: int) -> list[int]:
+    return [visits.get(f"h{hour}", 0) for hour in range(24)]
+
+
+@pytest.mark.both_kinds
+def test_usual_day_is_the_mean_of_the_same_weekdays_that_had_visits(site):
+    come(site, *["2025-11-11T09:00:00+06:00"] * 5, "2025-11-25T09:10:00+06:00")
+    assert day_of(site).usual == (), "one day is not usual"
+    come(site, *["2025-12-02T09:59:59+06:00"] * 3, "2025-12-02T23:00:00+06:00")
+    come(site, *["2025-12-15T12:00:00+06:00"] * 2, "2025-12-16T00:30:00+06:00", "2025-12-16T09:30:00+06:00")
+    assert day_of(site) == DayByHour(9, of_hours(h0=1, h9=1), of_hours(h9=2, h23=0), yesterday=2)
+
+
+def test_current_hour_includes_each_visit_at_once_without_a_query(site, monkeypatch):
+    come(site, "2025-12-16T08:00:00+06:00", "2025-12-16T10:00:01+06:00")
+    day_of(site)
+    monkeypatch.setattr(site.services[DaysByHour]._database, "read", None)
+    site.register()
+    assert day_of(site).today == of_hours(h8=1, h10=2)
+
+
+def test_at_midnight_today_is_yesterday(site):
+    come(site, *["2025-12-16T23:59:58+06:00"] * 3)
+    assert (day_of(site).today, day_of(site).yesterday) == (of_hours(h23=3), 0)
+    site.time.go_to("2025-12-17T00:00:00+06:00")
+    assert (day_of(site).hour, day_of(site).today, day_of(site).yesterday) == (0, [0] * 24, 3)
+    site.register()
+    assert day_of(site).today == of_hours(h0=1)
+
+
+def test_page_that_is_made_at_midnight_has_the_stats_of_its_day(site, monkeypatch):
+    come(site, "2025-12-16T23:59:58+06:00")
+    visits = site.services[CountingServices].visits
+
+    def late():
+        stats = visits.newest()
+        site.time.go_to("2025-12-17T00:00:00+06:00")
+        return stats
+
+    monkeypatch.setattr(visits, "stats", late)
+    page = words(Reader(site).get("/"))
+    assert "Today 0" in page
+    assert "Yesterday 1" in page
+
+
+@pytest.mark.long(proved_by="site/home/test_days.py::test_at_midnight_today_is_yesterday")
+def test_hour_that_comes_twice_has_the_visits_of_both(sqlite_database):
+    with Site(sqlite_database.url, TIMEZONE="Europe/Berlin") as site:
+        come(site, "2025-10-26T00:30:00+00:00", "2025-10-26T01:30:00+00:00")  # both at 02:30
+        assert (day_of(site).hour, day_of(site).today) == (2, of_hours(h2=2))
+
+
+def test_count_that_was_restored_is_read_again(site):
+    come(site, "2025-12-16T09:00:00+06:00", "2025-12-16T10:00:00+06:00")
+    day_of(site)
+    site.rows("DELETE FROM hourly_visits")
+    site.rows("DELETE FROM daily_visits")
+    site.set_total(2, new_epoch=True)
+    assert day_of(site).today == [0] * 24
+
+
+def test_page_draws_the_hours_and_names_the_busiest(site):
+    come(site, *["2025-12-09T08:00:00+06:00"] * 2, "2025-12-02T08:00:00+06:00")
+    come(site, *["2025-12-16T08:00:00+06:00"] * 8, "2025-12-16T18:00:00+06:00")
+    for language, caption, busiest in (
+        ("en", "A usual Tuesday", "Busiest hour today: 08:00, 8 visits"),
+        ("bn", "সাধারণ মঙ্গলবার", "আজকের সবচেয়ে ব্যস্ত ঘণ্টা: ০৮:০০, ৮টি ভিজিট"),
+    ):
+        page = Reader(site, language).get("/")
+        assert caption in words(page)
+        assert busiest in page
+        drawn = SimpleNamespace(**dict(re.findall(r'<path(?: class="(\w+)")? d="(.*?)"/>', page)))
+        assert (drawn.usual, drawn.running) == ("M8.1 100V75.0h.8V100", "M18.1 100V87.5h.8V100")

@@ -1,0 +1,95 @@
+"""The Data page: erasing, imports, backups, and running jobs."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site
+from support.people.admins import last_line, panel
+from support.people.communities import site_admin
+from support.people.page_readers import words
+from support.programs.processes import wait_until
+
+from koyjabo.base.core.extensions import db
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.jobs.running_jobs import RunningJobs
+from koyjabo.people.audit.log import Subject, actor
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.visit_log import VisitFilter
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site):
+    return panel(site)
+
+
+def test_visitor_is_erased_by_an_admin_and_the_total_stays(site, admin):
+    for number in range(3):
+        site.register("ayesha", visitId=str(number))
+    admin.confirm("/admin/data/erasure", visitor_id=" ayesha ")
+    assert "Erasing has started." in admin.get(admin.location)
+    wait_until(lambda: last_line(site)[1] == "visitor.forget", "it has ended")
+    assert last_line(site)[0] == "Rani"
+    assert site.rows("SELECT count(*) FROM visits WHERE visitor_id = 'ayesha'") == [(0,)]
+    assert site.stats()["totalVisits"] == 4003
+
+
+def test_visitor_who_is_not_known_is_no_reason_for_a_question(admin):
+    for visitor in ("nobody", "", "x" * 129, "a b"):
+        assert 'id="visitor_id-error"' in admin.send("/admin/data/erasure", 422, visitor_id=visitor), visitor
+
+
+def test_export_is_shown_while_it_runs(site, admin):
+    for number in range(3):
+        site.register(f"v{number}")
+    jobs, account = site.services[RunningJobs], site_admin(site)
+
+    def begun():
+        pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), "csv", jobs.reported("export"))
+        next(pieces)
+        next(pieces)
+        return pieces
+
+    pieces = begun()
+    assert "Export 3 of 3 rows" in words(admin.get("/admin/data"))
+    assert list(pieces) == []
+    assert "of 3 rows" not in words(admin.get("/admin/data"))
+
+    pieces = begun()
+    assert len(jobs.running()) == 1
+    del pieces
+    assert jobs.running() == ()
+
+
+def test_backups_and_imports_are_said(site, admin):
+    page = words(admin.get("/admin/data"))
+    assert "No backup yet." in page
+    assert "Nothing has been imported yet." in page
+    assert "koyjabo backup" in page
+    record(site, "ledger.backup", rows=12, total=4000)
+    record(site, "visits.import", new=1200, known=3)
+    page = words(admin.get("/admin/data"))
+    assert "The last one was made on 16 Dec 2025, 10:48 ." in page
+    assert "New visits: 1,200, known ones: 3" in page
+
+
+def test_page_says_what_tonight_folds(site, admin):
+    assert "Tonight, no visits will be rolled up." in words(admin.get("/admin/data"))
+    site.time.pass_(days=-365)
+    site.register("ayesha")
+    site.time.pass_(days=365, seconds=10)  # afterwards the preview is computed again
+    site.register("babul")
+    site.rows("INSERT INTO nightly_work VALUES ('retention', '2025-12-16', '', 0, 0)")
+    sentence = "Tonight, 1 visit of 1 day will be rolled up. After that, filtered reports show – for these days."
+    assert sentence in words(admin.get("/admin/data"))
+
+
+def record(site: Site, action: str, **details: int) -> None:
+    entry = actor(OPERATOR, site.services.clock).entry(action, Subject("visits", "", ""), **details)
+    with site.app.app_context(), db.engine.begin() as connection:
+        entry.store(connection)

@@ -1,0 +1,310 @@
+"""The panel's lists: searching, hidden columns and paging."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from html import unescape
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import sign_up
+from support.people.admins import ExampleCommunity, id_of, last_line, panel
+from support.people.communities import found
+from support.people.page_readers import words
+
+VISITS = 120
+OLDER = re.compile(r'rel="next" href="([^"]*before=[^"]*)"')
+NEWER = re.compile(r'rel="prev" href="([^"]*after=[^"]*)"')
+ORDINAL = re.compile(r'href="/admin/visits/(\d+)" data-row')
+WHY_NOT_SORTED = re.compile(r'<th scope="col" class="[^"]*" data-optional title="(?:Sorting by|Visits are)[^"]*">')
+ENTRY = re.compile(r'<td class="head what">(.*?)<td class="time', re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def example(site):
+    """A site with more communities than fit on a page."""
+    example = ExampleCommunity(site)
+    site.time.pass_(seconds=1)
+    for number in range(25):
+        found(example.founder, name=f"Line {number:02} 100%")
+    return example
+
+
+@pytest.fixture(scope="module")
+def admin(site):
+    return panel(site)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def visits(site, example):
+    """Visits of 40 people on two days, one in ten in the community."""
+    site.time.go_to("2025-12-16T12:00:00+06:00")
+    for number in range(VISITS):
+        if number == VISITS // 2:
+            site.time.pass_(days=1)
+        community = {"communityId": example.community} if number % 10 == 0 else {}
+        site.register(f"visitor{number % 40:02}", page=f"/stop/{number}", **community)
+
+
+@pytest.fixture
+def other(sqlite_database):
+    """A site whose visits and audit log a test may change."""
+    with Site(sqlite_database.url) as site:
+        site.time.go_to("2025-12-17T12:00:00+06:00")
+        yield site
+
+
+def ordinals(page):
+    return [int(number) for number in ORDINAL.findall(page)]
+
+
+def pages(admin, path):
+    """This page and all older ones, in order."""
+    texts = [admin.get(path)]
+    while OLDER.search(texts[-1]):
+        texts.append(follow(admin, OLDER, texts[-1]))
+    return texts
+
+
+def follow(admin, link, page):
+    return admin.get(unescape(link.search(page)[1]))
+
+
+def all_ordinals(admin, path):
+    return [number for page in pages(admin, path) for number in ordinals(page)]
+
+
+def test_visits_are_gone_through_from_the_newest_to_the_first(admin):
+    assert len(ordinals(admin.get("/admin/visits"))) == 50
+    assert all_ordinals(admin, "/admin/visits") == list(range(VISITS, 0, -1))
+
+
+def test_visits_are_filtered_on_every_page(site, admin, example):
+    assert all_ordinals(admin, "/admin/visits?first_day=2025-12-17") == list(range(120, 60, -1))
+    assert all_ordinals(admin, "/admin/visits?last_day=2025-12-16") == list(range(60, 0, -1))
+    assert all_ordinals(admin, "/admin/visits?first_day=2025-12-18") == []
+    assert all_ordinals(admin, f"/admin/visits?community_id={example.community}") == list(range(111, 0, -10))
+    assert all_ordinals(admin, "/admin/visits?text=visitor07") == [88, 48, 8]
+    assert all_ordinals(admin, "/admin/visits?text=33") == [33]
+    assert len(all_ordinals(admin, "/admin/visits?place=Unknown")) == VISITS
+    assert all_ordinals(admin, "/admin/visits?place=Dhaka") == []
+    assert all_ordinals(admin, "/admin/visits?text=stop/3") == [40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 4]
+
+
+def test_newer_visits_are_a_link_away(admin):
+    first, second, third = pages(admin, "/admin/visits")[:3]
+    assert NEWER.search(first) is None
+    back = follow(admin, NEWER, third)
+    assert ordinals(back) == ordinals(second)
+    assert ordinals(follow(admin, NEWER, back)) == ordinals(first)
+
+
+def test_visits_are_sorted_by_number_alone_and_other_columns_say_why_not(admin):
+    page = admin.get("/admin/visits?page=%2Fstop%2F3&before=99")
+    assert 'aria-sort="descending"><a href="/admin/visits?page=%2Fstop%2F3&amp;sort=number">Visit' in page
+    assert len(WHY_NOT_SORTED.findall(page)) == 8
+    first = admin.get("/admin/visits?sort=number")
+    assert ordinals(first) == list(range(1, 51))
+    second = follow(admin, re.compile(r'rel="next" href="([^"]*)">Newer<'), first)
+    assert ordinals(second) == list(range(51, 101))
+    assert ordinals(follow(admin, re.compile(r'rel="prev" href="([^"]*)">Older<'), second)) == list(range(1, 51))
+    assert "Searched" not in words(first)
+
+
+def test_filter_that_visits_do_not_have_is_refused_by_name(admin):
+    page = admin.get("/admin/visits?country=BD&text=33", 400)
+    assert "country: is not a filter of visits" in words(page)
+    assert ordinals(page) == []
+
+
+def test_results_and_filters_are_said_and_each_can_be_removed(admin, example):
+    page = admin.get("/admin/visits?text=stop/3&first_day=2025-12-16&last_day=2025-12-16&who=people&before=999")
+    text = words(page)
+    for part in ("11 visits", "“stop/3”", "From 16 Dec 2025", "To 16 Dec 2025", "Traffic: People", "Clear"):
+        assert part in text
+    assert 'href="/admin/visits?text=stop%2F3&amp;first_day=2025-12-16&amp;last_day=2025-12-16" aria-label=' in page
+    assert "Community: Mirpur 10" in words(admin.get(f"/admin/visits?community_id={example.community}"))
+    today = admin.get("/admin/visits")
+    assert 'first_day=2025-12-17&amp;last_day=2025-12-17">Today</a>' in today
+    assert 'aria-current="true">All days</a>' in today
+
+
+def test_visit_has_an_address_with_all_that_is_known(site, admin, example):
+    page = words(admin.get("/admin/visits/11"))
+    for part in ("Visit No. 11", "16 Dec 2025, 12:00:00 (Asia/Dhaka)", "/stop/10", "visitor10", "Mirpur 10", "Direct"):
+        assert part in page
+    assert "Campaign" not in page
+    site.rows("UPDATE visits SET language = 'bn', campaign = 'utm_source=mail&utm_campaign=Eid' WHERE ordinal = 12")
+    page = words(admin.get("/admin/visits/12"))
+    assert "LanguageBangla" in page.replace(" ", "")
+    assert "mail · Eid" in page
+    for unknown in ("0", "999999", "9" * 40):
+        admin.get(f"/admin/visits/{unknown}", 404)
+
+
+def test_visit_that_waited_says_when_it_was_opened_and_when_it_was_counted(other):
+    """A device can claim any time without doing harm."""
+    site, admin, now_ms = other, panel(other), other.time.ms
+    waited = site.register("tunnel", waitedMs=3_120_000, timestamp=now_ms - 10 * 365 * 86_400_000).ordinal
+    at_once = site.register("road", waitedMs=50_000, timestamp=now_ms - 50_000).ordinal
+    wrong = site.register("wrong", timestamp=now_ms - 3_120_000).ordinal
+    claims = [site.register(f"claim{claim}", timestamp=claim).ordinal for claim in (2**63 - 1, -(2**63) + 1, 0)]
+    page = words(admin.get(f"/admin/visits/{waited}"))
+    assert re.search(
+        r"Opened 17 Dec 2025, 11:08:00 \(Asia/Dhaka\) A visit made offline.* Counted 17 Dec 2025, 12:00", page
+    )
+    assert "Device clock 20 Dec 2015, 12:00" in page
+    page = words(admin.get(f"/admin/visits/{wrong}"))
+    assert "Opened" not in page
+    assert "Device clock 17 Dec 2025, 11:08:00" in page
+    page = words(admin.get(f"/admin/visits/{at_once}"))
+    assert "Opened" not in page
+    assert "Device clock 17 Dec 2025, 11:59:10" in page
+    for ordinal in claims:
+        assert "Device clock" not in words(admin.get(f"/admin/visits/{ordinal}"))
+    assert words(admin.get("/admin/visits")).count("Opened 17 Dec 2025, 11:08") == 1
+
+
+def test_what_cannot_be_searched_for_is_said_at_the_field(admin, example):
+    page = admin.get("/admin/visits?first_day=2025-02-30&last_day=x&community_id=x&place=%3Cb%3E", 400)
+    assert page.count("must be a date, such as 2025-12-16") == 2
+    assert 'aria-describedby="community_id-error"' in page
+    assert 'value="&lt;b&gt;"' in page
+    admin.get("/admin/visits?first_day=2025-12-17&last_day=2025-12-16", 400)
+
+
+def test_page_or_cursor_that_is_none_is_refused(admin):
+    for path in ("/admin/visits", "/admin/audit"):
+        for cursor in ("x", "-1", "1.5", "9" * 40, "২"):
+            assert "Start again from the first page." in admin.get(f"{path}?before={cursor}", 400), cursor
+    for path in ("/admin/communities", "/admin/people"):
+        for page in ("0", "x"):
+            admin.get(f"{path}?page={page}", 400)
+        assert "Nothing" in admin.get(f"{path}?page=999")
+
+
+def test_search_that_ran_out_of_time_says_how_far_it_came(admin, monkeypatch):
+    monkeypatch.setattr("koyjabo.reports.visit_log.visit_log.PATIENCE_S", 0)
+    monkeypatch.setattr("koyjabo.reports.visit_log.queries.FIRST_STRETCH", 10)
+    first, *_, last = map(words, pages(admin, "/admin/visits?place=nowhere"))
+    assert "Nothing found yet. Searched back to 17 Dec 2025, 12:00 ." in first
+    assert "Search further" in first
+    assert "No visit matches." in last
+    monkeypatch.setattr("koyjabo.reports.visit_log.visit_log.COUNT_S", -1)
+    assert "At least 10 visits" in words(admin.get("/admin/visits?place=Unknown"))
+    assert "At least" not in words(admin.get("/admin/visits?place=nowhere"))
+
+
+def test_communities_and_users_are_found_by_part_of_their_names(site, admin, example):
+    page = admin.get("/admin/communities?query=line")
+    assert "Page 1 of 2" in page
+    assert "Line 19 100%" in page
+    assert "Mirpur 10" not in words(page)
+    second = admin.get("/admin/communities?query=line&page=2")
+    assert [number for number in range(25) if f"Line {number:02}" in second] == [20, 21, 22, 23, 24]
+    assert "Line 19" in admin.get("/admin/communities?query=9%20100%25")
+    assert "Line 19" in admin.get("/admin/communities?query=%E0%A7%A7%E0%A7%AF%20LINE")  # ১৯
+    assert "1 community" in words(admin.get(f"/admin/communities?query={example.community.upper()}"))
+    assert "1 person" in words(admin.get(f"/admin/people?query={example.member.id}"))
+    sign_up(site, "chandana")
+    site.rows("UPDATE users SET name = 'চন্দনা' WHERE email = 'chandana@example.com'")
+    assert "chandana@example.com" in admin.get("/admin/people?query=চন্দ")
+    assert "chandana@example.com" in admin.get("/admin/people?query=CHANDANA@")
+    assert "Nothing found." in admin.get("/admin/people?query=%25")
+    # only the first 200 characters are read
+    assert "Line 19" in admin.get(f"/admin/communities?query=line+19{'+' * 193}{'x' * 5000}")
+
+
+def test_user_is_shown_with_what_they_belong_to(site, admin, example):
+    page = words(admin.get(f"/admin/people/{example.member.id}"))
+    assert "Babul" in page
+    assert "Mirpur 10 Member" in page
+    assert "Sessions 1" in page
+
+
+def entries(page):
+    """The events on the page, with their details and actors."""
+    return [words(entry) for entry in ENTRY.findall(page)]
+
+
+def test_lists_are_sorted_by_what_is_clicked(site, admin, example):
+    def names(path):
+        return re.findall(r"data-row><bdi>(.*?)</bdi>", admin.get(path))
+
+    assert names("/admin/communities?sort=-members")[0] == "Mirpur 10"
+    assert names("/admin/communities?sort=-name&query=line")[0] == "Line 24 100%"
+    assert names("/admin/communities?sort=x") == names("/admin/communities") == sorted(names("/admin/communities"))
+    assert names("/admin/communities?sort=created")[0] == "Mirpur 10"
+    assert names("/admin/people?sort=name") == sorted(names("/admin/people"))
+    assert names("/admin/people") == names("/admin/people?sort=-created")
+    site.rows("UPDATE sessions SET renewed_ms = 4102444800000 WHERE user_id = :id", id=example.member.id)
+    assert names("/admin/people?sort=-seen")[0] == "Babul"
+    page = admin.get("/admin/people?sort=-seen&query=a")
+    assert 'aria-sort="descending"><a href="/admin/people?sort=seen&amp;query=a">Last seen' in page
+
+
+def test_command_menu_says_how_many_it_found_before_the_list(admin):
+    menu = admin.get("/admin/design").partition('id="command-menu"')[2]
+    assert 0 < menu.index('role="status"') < menu.index('role="listbox"')
+
+
+def test_audit_log_is_shown_by_kind(site, admin, example):
+    changes = entries(admin.get("/admin/audit"))
+    assert "Community created Community: Mirpur 10 Ayesha" in changes
+    assert "Invitation accepted Community: Mirpur 10 Role: Member Babul" in changes
+    admin.log_in("rani")
+    assert entries(admin.get("/admin/audit")) == changes
+    arrivals = entries(admin.get("/admin/audit?kind=arrivals"))
+    assert "Signed up Rani" in arrivals
+    assert not set(arrivals) & set(changes)
+    assert "Logged in Rani" in entries(admin.get("/admin/audit?kind=sign_ins"))
+    both = entries(admin.get("/admin/audit?kind=all"))
+    assert {"Logged in Rani", "Community created Community: Mirpur 10 Ayesha"} <= set(both)
+
+
+def test_audit_log_is_filtered_by_who_what_and_when(site, admin, example):
+    theirs = entries(admin.get(f"/admin/audit?kind=all&actor={id_of(site, 'rani')}"))
+    assert theirs[-1] == "Signed up Rani"
+    assert all(person.endswith(" Rani") for person in theirs)
+    assert "Nothing found." in admin.get(f"/admin/audit?actor={example.community}")
+    page = admin.get("/admin/audit?action=member.invite")
+    assert entries(page) == ["Person invited Community: Mirpur 10 Role: Member Ayesha"]
+    invited_by_another = f"action=member.invite&actor={example.member.id}"
+    for none in (invited_by_another, "actor=operator", "action=x", "last_day=2025-01-01"):
+        assert entries(admin.get(f"/admin/audit?{none}")) == [], none
+    assert entries(admin.get("/admin/audit?first_day=2025-12-01&last_day=2025-12-31&action=member.invite")) != []
+    assert "must be a date" in admin.get("/admin/audit?first_day=x", 400)
+
+
+def test_audit_log_is_exported_as_it_is_filtered(site, admin, example):
+    sent = {"csrf_token": admin.csrf, "action": "member.invite"}
+    answer = admin.client.post("/admin/audit/export", headers=admin.headers, data=sent)
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="audit-')
+    head, line = csv.reader(answer.text.splitlines())
+    assert head[:4] == ["at", "actor_id", "actor", "action"]
+    assert (line[2], line[3], line[6]) == ("Ayesha", "member.invite", "Mirpur 10")
+    assert json.loads(line[7])["role"] == "member"
+    assert last_line(site)[:2] == ("Rani", "audit.export")
+
+
+def test_audit_log_is_gone_through_by_a_cursor(other):
+    admin, example = panel(other), ExampleCommunity(other)
+    for number in range(104):
+        answer = example.founder.patch(f"/api/communities/{example.community}", json={"open": number % 2 == 1})
+        assert answer.status_code == 200
+    path = "/admin/audit?action=community.change"
+    assert [len(entries(page)) for page in pages(admin, path)] == [50, 50, 4]
+    assert "Open: No → Yes" in words(admin.get(path))
+
+
+def test_overview_has_the_numbers_of_the_app(site, admin):
+    page = admin.get("/admin/")
+    for name, value in site.stats().items():
+        if name in ("totalVisits", "todayVisits", "activeUsers"):
+            assert f'data-stat="{name}" data-value="{value}"' in page
+    assert f'data-stat="visits" data-value="{site.rows("SELECT count(*) FROM visits")[0][0]}"' in page
+    assert all(f'data-at="{day}"' in page for day in ("2025-11-18", "2025-12-16", "2025-12-17"))
+    assert 'data-at="2025-12-17T12:00:00+06:00"' in admin.get("/admin/?range=today")
+    assert re.search(r'href="/admin/\?compare=weekday&amp;page=%2Fstop%2F[0-9]+"', page)

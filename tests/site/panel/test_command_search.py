@@ -1,0 +1,103 @@
+"""Results of the command menu, for admins and for viewers."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site
+from support.people.admins import ExampleCommunity, id_of, panel
+from support.people.page_readers import Reader, words
+
+from koyjabo.site.panel.search import MOST
+
+
+@pytest.fixture(scope="module")
+def site(module_sqlite_database):
+    with Site(module_sqlite_database.url, STARTING_TOTAL=22_299, RATE_LIMIT_REPORTS="40") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def example(site):
+    example = ExampleCommunity(site)
+    site.register("visitor_1702757318000_a1b2c3d4e")
+    return example
+
+
+@pytest.fixture(scope="module")
+def admin(site, example):
+    return panel(site)
+
+
+@pytest.fixture(scope="module")
+def viewer(site, example):
+    reader = Reader(site).sign_up("nila")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
+    return reader
+
+
+def found(reader: Reader, query: str) -> list[tuple[str, str, str, str]]:
+    answer = reader.client.get("/admin/search", query_string={"q": query}, headers=reader.headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    return [(result["kind"], result["label"], result["detail"], result["url"]) for result in answer.json["results"]]
+
+
+def test_pages_and_their_parts_are_found_by_any_part_of_their_names(admin):
+    assert ("Pages", "Health", "", "/admin/server") in found(admin, "heal")
+    assert ("Pages", "Change the total", "", "/receipt#change-total") in found(admin, "TOTAL")
+    assert ("Pages", "Data", "", "/admin/data") in found(admin, "")
+
+
+def test_visit_is_found_by_its_number_as_it_is_written_anywhere(admin, viewer):
+    visit = ("Visits", "Visit 22,300", "Unknown", "/admin/visits/22300")
+    for query in ("22300", "22,300", "#22300", "No. 22,300", "২২,৩০০"):
+        assert visit in found(admin, query), query
+    assert visit in found(viewer, "22300")
+    assert [result for result in found(admin, "999999") if result[0] == "Visits"] == []
+
+
+def test_communities_and_users_are_found_by_name(site, example, admin):
+    assert ("Communities", "Mirpur 10", "Members: 2", f"/admin/communities/{example.community}") in found(
+        admin, "mirpur"
+    )
+    user = ("People", "Babul", "babul@example.com", f"/admin/people/{id_of(site, 'babul')}")
+    assert user in found(admin, "babul@")
+    assert user in found(admin, "bab")
+
+
+def test_viewer_finds_no_email_and_nothing_that_changes_something(site, example, viewer):
+    assert found(viewer, "babul@") == []
+    assert ("People", "Babul", "", f"/admin/people/{id_of(site, 'babul')}") in found(viewer, "bab")
+    pages = [label for _, label, _, _ in found(viewer, "")]
+    assert "Backups" in pages
+    assert not {"Export", "Change the total", "New community", "Erase a visitor"} & set(pages)
+    assert [result for result in found(viewer, "visitor_1702757318000_a1b2c3d4e") if result[0] == "Visits"] == []
+
+
+def test_results_of_each_kind_are_few(site, admin):
+    for number in range(MOST + 2):
+        Reader(site).sign_up(f"karim{number}")
+    assert len(found(admin, "karim")) == MOST
+
+
+def test_page_without_scripts_finds_the_same(admin):
+    page = admin.get("/admin/find?q=22300")
+    assert 'href="/admin/visits/22300"' in page
+    assert "Visit 22,300" in words(page)
+    assert "Nothing found." in words(admin.get("/admin/find?q=xyzzy"))
+    assert 'href="/admin/find"' in admin.get("/admin/")
+
+
+def test_pages_are_found_in_bangla_and_by_their_english_names(site, admin):
+    reader = Reader(site, language="bn")
+    reader.client = admin.client
+    for name, path in (("health", "/admin/server"), ("connect", "/admin/connect"), ("people", "/admin/people")):
+        assert path in [url for _, _, _, url in found(reader, name)], name
+    assert "/admin/visits/22300" in [url for _, _, _, url in found(reader, "২২৩০০")]
+
+
+def test_searches_of_one_account_are_limited(site, admin):
+    other = panel(site, "other")
+    statuses = [other.client.get("/admin/search?q=a", headers=other.headers).status_code for _ in range(41)]
+    assert statuses == [200] * 40 + [429]
+    found(admin, "a")

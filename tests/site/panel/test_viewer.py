@@ -1,0 +1,117 @@
+"""A viewer of the site sees the panel without personal data, and cannot change anything there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.people.admins import ExampleCommunity, address, panel, routes
+from support.people.page_readers import FOR_SCRIPTS, Reader, words
+
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.people.accounts.services import AccountServices
+
+VISITOR = "visitor_1702757318000_a1b2c3d4e"
+EMAIL = re.compile(r"[\w.]+@[\w.]+")
+MEANINGS = re.compile(r'(?s)<dd class="quiet">.*?</dd>')
+"""Descriptions of settings, which contain example emails."""
+
+
+@pytest.fixture(scope="module")
+def example(site):
+    """A site with visits, an invitation, an email in the audit log's details, and a visitor whose id consists only of
+    digits.
+    """
+    example = ExampleCommunity(site)
+    example.values["ordinal"] = str(site.register(VISITOR, communityId=example.community).ordinal)
+    site.register("40004")
+    path = f"/api/communities/{example.community}"
+    example.founder.post(f"{path}/members", json={"email": "rahim@example.com", "role": "member"})
+    example.founder.patch(path, json={"description": "Write to babul@example.com, please"})
+    site.services[AccountServices].users.unlock(OPERATOR, example.member.id)  # the audit log contains this email
+    return example
+
+
+@pytest.fixture(scope="module")
+def admin(site):
+    return panel(site)
+
+
+@pytest.fixture(scope="module")
+def viewer(site):
+    reader = Reader(site).sign_up("nila")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
+    return reader
+
+
+@pytest.fixture(scope="module")
+def rules(site):
+    return [rule for rule in routes(site, "GET") if is_for_viewers(site, rule)]
+
+
+def is_for_viewers(site, rule):
+    return hasattr(site.app.view_functions[rule.endpoint], "for_viewers")
+
+
+def test_no_route_for_viewers_takes_a_form(site):
+    assert [rule.rule for rule in routes(site, "POST") if is_for_viewers(site, rule)] == []
+
+
+def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, example, rules, admin, viewer):
+    """There are no links to it, and no forms except those on every page."""
+    hidden = [VISITOR, "40004", *(email for (email,) in site.rows("SELECT email FROM users")), "rahim@example.com"]
+    redirects = {"/admin/users", "/admin/users/x", "/admin/receipt", f"/admin/communities/{example.community}"}
+    paths = {address(site, rule, **example.values) for rule in rules} - FOR_SCRIPTS - redirects
+    seen = "".join(admin.get(path) for path in (*paths, f"/communities/{example.community}/members"))
+    assert all(text in seen for text in (VISITOR, "40004", "babul@example.com", "rahim@example.com"))
+    allowed = "|".join(re.sub(r"<[^>]+>", "[^/]+", rule.rule) for rule in rules)
+    for path in paths:
+        page = viewer.get(path)
+        assert [text for text in hidden if text in page] == [], path
+        assert EMAIL.findall(words(MEANINGS.sub("", page))) == [], path
+        assert "/invitations/" not in page
+        assert set(re.findall(r'<form method="post" action="([^"]+)"', page)) == {"/logout"}, path
+        assert page.count('method="post"') == 3  # the logout form, the theme and the language
+        links = {re.split("[?#]", link)[0] for link in re.findall(r'href="(/admin[^"]*)"', page)}
+        assert [link for link in links if not re.fullmatch(allowed, link)] == [], path
+        assert "You are a viewer of this panel" in page
+        assert "koyjabo backup" not in page  # only operators can run commands
+
+
+def test_viewer_sees_the_room_and_the_members_of_each_community_without_emails(site, example, viewer):
+    site.rows("UPDATE communities SET is_listed = false")
+    path = f"/communities/{example.community}"
+    room, members = viewer.get(path), viewer.get(f"{path}/members")
+    assert "Online now 0 " in words(room)
+    assert "Babul" in members
+    assert EMAIL.findall(words(members)) == []
+    viewer.get(f"{path}/reports", 403)
+    viewer.get(f"{path}/settings", 403)
+
+
+def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, example, viewer):
+    assert "Nothing found." in viewer.get("/admin/people?query=babul@")
+    assert "Babul" in viewer.get("/admin/people?query=bab")
+    for text in (VISITOR, VISITOR[:9], "visitor", "40004", "babul@"):
+        assert "No visit matches." in viewer.get(f"/admin/visits?text={text}")
+    page = words(viewer.get("/admin/visits?text=1"))
+    assert "•••" in page
+    assert "No visit matches." not in page
+
+
+def test_right_of_a_viewer_ends_at_once(site):
+    reader = Reader(site).sign_up("late")
+    reader.get("/admin/", 403)
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'late@example.com'")
+    page = reader.get("/admin/")
+    assert '<a href="/admin/" aria-current="page">' in page
+    site.rows("UPDATE users SET is_viewer = false WHERE email = 'late@example.com'")
+    reader.get("/admin/", 403)
+    assert 'href="/admin/"' not in reader.get("/account")
+
+
+def test_account_page_and_panel_say_who_is_a_viewer(admin, viewer):
+    assert "Viewer of the panel" in words(viewer.get("/account"))
+    page = words(admin.get("/admin/people?query=nila"))
+    assert "Nila nila@example.com" in page
+    assert "Viewer" in page

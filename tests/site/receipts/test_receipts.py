@@ -1,0 +1,180 @@
+"""/api/receipt and its pages: the parts add up to the total, and only the panel shows who changed it and why."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+from support.sites.backup_rows import add_backup
+from support.sites.exports import bring_export, table, zipped
+from support.sites.full_site import bring, quiet, rows
+
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.extensions import db
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.people.audit import log as audit
+from koyjabo.site.receipts.queries import TotalChange
+from koyjabo.site.receipts.receipts import MOST_PARTS, VISITS, ReceiptPart, parts_of
+from koyjabo.upkeep.recounts.recounts import LEDGER, Recounts
+from koyjabo.upkeep.retention.retention import Retention
+
+ELSEWHERE = {"Origin": "https://elsewhere.example"}
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+def receipt(site: Site, **headers: str) -> dict:
+    return site.client.get("/api/receipt", headers=headers).json
+
+
+def lines(site: Site) -> list[tuple]:
+    return [(part["kind"], part["count"], part["from"], part["to"]) for part in receipt(site)["parts"]]
+
+
+def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
+    assert lines(site) == [("start", 4000, 1, 4000)]
+    for n in range(3):
+        site.register(visitId=str(n))
+    began_ms = site.time.ms
+    site.set_total(40_000)
+    site.time.pass_(seconds=5)
+    sums = "date,visitors,pageviews,bounces,visits,visit_duration"
+    days = zipped(imported_visitors_20251101_20251130=table(sums, "2025-11-01,9,9,5,10,6", "2025-11-02,9,9,5,20,6"))
+    bring_export(site, "plausible", days)
+    remembered = sqlite_database.remember()
+    site.register(visitId="lost")
+    sqlite_database.go_back(remembered)
+    last = site.register(visitId="kept")
+    site.set_total(40_001, new_epoch=True)
+    parts = receipt(site)
+    assert lines(site) == [
+        ("start", 4000, 1, 4000),
+        ("visits", 3, 4001, 4003),
+        ("adjustment", 35_997, 4004, 40_000),
+        ("imported", 30, 40_001, 40_030),
+        ("rolled_back", 1, 40_031, 40_031),
+        ("visits", 1, 40_032, 40_032),
+        ("adjustment", -31, 40_002, 40_032),
+    ]
+    assert (parts["total"], last.ordinal) == (sum(part["count"] for part in parts["parts"]), 40_032)
+    assert parts["parts"][2]["at"] == iso(began_ms)
+
+
+def test_folded_visits_keep_their_numbers(site):
+    site.register()
+    site.set_total(5000)
+    site.register(visitId="2")
+    before = lines(site)
+    site.time.pass_(days=3)
+    retention = site.services[Retention]
+    assert retention.prune(retention.past(1)).visits == 2
+    assert lines(site) == before
+
+
+def test_public_receipt_is_for_any_page_and_revalidated(site):
+    site.set_total(5000)
+    first = site.client.get("/api/receipt", headers=ELSEWHERE)
+    assert (first.headers["Access-Control-Allow-Origin"], first.headers["Cache-Control"]) == ("*", "no-cache")
+    assert list(first.json) == ["total", "as_of", "parts", "recounted", "backup"]
+    assert {key for part in first.json["parts"] for key in part} == {"kind", "count", "from", "to", "at"}
+    seen = {"If-None-Match": first.headers["ETag"]}
+    assert site.client.get("/api/receipt", headers=seen).status_code == 304
+    site.register()
+    assert site.client.get("/api/receipt", headers=seen).status_code == 200
+
+
+def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
+    boss = panel(site, "ayesha")
+    boss.confirm("/admin/receipt/total", total="5000", reason="Old app, ask nila@example.com")
+    site.set_total(6000)
+    answer = boss.client.get("/api/receipt")
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert [(part["by"], part["reason"]) for part in answer.json["parts"]] == [
+        (None, None),
+        ("Ayesha", "Old app, ask nila@example.com"),
+        ("operator", "koyjabo total set"),
+    ]
+    assert "by Ayesha" in words(boss.get("/receipt"))
+    viewer = Reader(site).sign_up("babul")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'babul@example.com'")
+    for text in (viewer.client.get("/api/receipt").text, viewer.get("/receipt")):
+        assert "Old app, ask •••" in text
+        assert "nila@example.com" not in text
+    public = Reader(site).get("/receipt")
+    assert "Ayesha" not in public
+    assert "Old app" not in public
+    assert "Set by an admin on 16 Dec 2025, 10:48 1,000" in words(public)
+
+
+def test_lines_of_the_panel_lead_to_their_rows(site):
+    boss = panel(site)
+    site.register()
+    bring(site, rows("old,1,2025-11-01T10:00:00Z", "old,2,2025-11-01T11:00:00Z"))
+    site.set_total(5000)
+    page = boss.get("/receipt")
+    assert "no. 4,001–4,003 : no gap, no repeat Imported on 16 Dec 2025, 10:48 : 2 of them Audit log 3" in words(page)
+    links = [unescape(url) for url in re.findall(r'href="(/admin/(?:visits|audit)\?[^"]+)"', page)]
+    of_total, of_visits, of_import = links
+    assert re.findall(r"/admin/visits/(\d+)", boss.get(of_visits))[::-1] == ["4001", "4002", "4003"]
+    assert "New visits: 2" in words(boss.get(of_import))
+    assert "Before: 4,003 After: 5,000" in words(boss.get(of_total))
+
+
+def test_the_newest_recount_and_backup_are_told(site):
+    """They come from `koyjabo verify`, a restore, or a verified backup."""
+    recounts, by_operator = site.services[Recounts], audit.actor(OPERATOR, site.services.clock)
+    assert receipt(site)["recounted"] is None
+    recounts.verify(quiet)
+    assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
+    site.rows("UPDATE counters SET visits = visits + 1")
+    assert recounts.verify(quiet).problems
+    assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": False}
+    with site.app.app_context():
+        by_operator._replace(at_ms=site.time.ms).entry("ledger.restore", LEDGER).store(db.session)
+        db.session.commit()
+    assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
+    assert receipt(site)["backup"] is None
+    add_backup(site)
+    assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
+    assert receipt(site)["backup"] == {"verified_at": iso(site.time.ms - 5000), "total": 22_121}
+    assert "was restored and recounted on 16 Dec 2025, 10:48 : 22,121 visits." in words(Reader(site).get("/receipt"))
+
+
+def newest_recount(site: Site) -> dict:
+    """Wait until the cached result has expired, and return the latest recount."""
+    site.time.pass_(seconds=5)
+    return receipt(site)["recounted"]
+
+
+def test_a_ledger_that_disagrees_with_itself_is_not_explained_and_still_adds_up():
+    parts = parts_of((TotalChange("start", 7, 0, 10, ""),), visits=2, total=15)
+    assert parts == (
+        ReceiptPart("start", 10, 1, 10, 7),
+        ReceiptPart("visits", 2, 11, 12),
+        ReceiptPart("adjustment", 3, 13, 15),
+    )
+
+
+def test_the_oldest_of_many_parts_are_combined_by_kind():
+    changes = tuple(TotalChange("set", n, n, 10, "") for n in range(1, 101))
+    parts = parts_of(changes, visits=100, total=1100)
+    assert len(parts) <= MOST_PARTS
+    assert sum(part.amount for part in parts) == 1100
+    assert [part.kind for part in parts if part.first is None] == ["adjustment", "visits"]
+    assert [part for part in parts if part.first is not None][-1] == ReceiptPart("adjustment", 10, 1091, 1100, 100, "")
+    assert sum(part.amount for part in parts if part.kind == VISITS) == 100
+
+
+def test_a_receipt_waits_for_no_database(site, sqlite_database):
+    with sqlite_database.locked():
+        assert receipt(site)["total"] == 4000  # readers do not wait for a writer
+    sqlite_database.path.write_bytes(b"not a database any more")
+    assert_error(site.client.get("/api/receipt"), 503, "ledger_unavailable")

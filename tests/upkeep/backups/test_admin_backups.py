@@ -1,0 +1,202 @@
+"""Automatic backups on the Data page."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+
+import pytest
+from support.application.site import Site
+from support.clients.forms import answer
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+from support.programs.patience import BEHIND_S
+from support.programs.processes import wait_until
+from support.sites.backup_rows import add_backup, add_failure, add_running
+
+from koyjabo.base.core.errors import BackupUnderWay, LedgerUnavailable
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.settings.backup_stores import s3_url
+from koyjabo.upkeep.backups import backup_file
+from koyjabo.upkeep.backups.backups import BackupDownload
+from koyjabo.upkeep.backups.stores import BackupTargets
+
+BUCKET = "s3://trip-backups/live?endpoint=https://s3.example.com&region=eu-1"
+
+
+@pytest.fixture
+def site(sqlite_database, tmp_path):
+    with Site(sqlite_database.url, BACKUP_DIR=str(tmp_path)) as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site):
+    return panel(site)
+
+
+def section(reader) -> str:
+    return reader.get("/admin/data").partition('aria-labelledby="backups-label"')[2].partition("</section>")[0]
+
+
+def test_list_says_what_each_backup_proved_and_how_to_restore_the_newest(site, admin, tmp_path):
+    assert "No backup has been made yet." in words(section(admin))
+    older = add_backup(site, hours_ago=25, total=22_000, restored_total=22_000)
+    newest = add_backup(site, hours_ago=2, begun_by="Rani <b>")
+    failed = add_failure(site, hours_ago=1)
+    page = section(admin)
+    assert "A failed nightly backup is tried again" in page
+    assert f"16 Dec 2025, 08:47 Verified: the total is 22,121 {newest} Restore" in words(page)
+    assert "3.4 MB 42 seconds Rani <b>" in words(page)
+    assert f"Verified: the total is 22,000 {older} Restore" in words(page)
+    assert "3.4 MB 42 seconds Every night" in words(page)
+    assert f"Failed Copying it into the folder: No space is left on /backups. {failed} – 42 seconds" in words(page)
+    for name in (newest, older):
+        assert f"koyjabo restore --force {tmp_path}/{name}" in page
+    assert "<b>" not in page
+    assert "The next one begins on 17 Dec 2025, 03:30" in words(page)
+
+
+def test_each_backup_says_what_its_restore_would_lose(site, admin):
+    for visitor in ("ayesha", "babul", "karim"):
+        site.register(visitor)
+    ((epoch,),) = site.rows("SELECT epoch FROM counters WHERE scope = 'site'")
+    for total in (1, 2):
+        add_backup(site, total=total, restored_total=total, epoch=epoch, name=f"koyjabo-{total}")
+    add_backup(site, total=1, restored_total=1, epoch=epoch - 1)
+    page = words(section(admin))
+    assert "Lost: 2 visits since then. The total becomes 1. Restoring also discards accounts, communities" in page
+    assert "Lost: 1 visit since then. The total becomes 2." in page
+    assert "A new count has started since then. The total becomes 1." in page
+
+
+def test_backup_is_downloaded_by_admins_who_were_told_what_is_in_it(database, tmp_path):
+    with Site(database.url) as site:
+        site.register("ayesha")
+        admin = panel(site)
+        asked = admin.send("/admin/data/backups/download", 200)
+        assert "password hashes" in words(asked)
+        form = answer(asked)
+        sent = admin.client.post(form.action, data=form.fields)
+        assert sent.headers["Content-Disposition"].startswith('attachment; filename="koyjabo-')
+        file = tmp_path / "downloaded"
+        file.write_bytes(sent.data)
+        assert backup_file.head(file).total == 1
+        rows = Counter(piece.table for piece in backup_file.pieces(file) for _ in piece.rows)
+        assert rows["visits"] == rows["users"] == 1
+        assert [row[0] for row in site.rows("SELECT action FROM audit_log ORDER BY id DESC LIMIT 2")] == [
+            "ledger.backup",
+            "backup.download",
+        ]
+        assert f"The last one was made on {'16 Dec 2025'}" in words(section(admin))
+        site.rows("UPDATE users SET is_admin = false, is_viewer = true")
+        assert "Download a backup" not in section(admin)
+        admin.send(form.action, 403, **form.fields)
+
+
+@pytest.mark.long(
+    proved_by="upkeep/backups/test_admin_backups.py::test_backup_is_downloaded_by_admins_who_were_told_what_is_in_it"
+)
+def test_download_that_is_not_whole_is_broken_off(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        admin = panel(site)
+        download = site.services[BackupDownload]
+        pieces = download.begin(OPERATOR)
+        assert next(pieces) == b""
+        download.close()
+        with pytest.raises(LedgerUnavailable):
+            list(pieces)
+        assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.backup'") == [(0,)]
+        assert "No backup yet." in words(section(admin))
+
+
+def test_two_downloads_at_once_both_arrive_and_a_third_waits(sqlite_database, tmp_path):
+    with Site(sqlite_database.url) as site:
+        site.register("ayesha")
+        admin = site.services[BackupDownload]
+        first, second = (admin.begin(OPERATOR) for _ in range(2))
+        sent = {}
+        for download in (first, second):
+            sent[download] = next(download)
+        with pytest.raises(BackupUnderWay):
+            admin.begin(OPERATOR)
+        for download in (second, first):
+            sent[download] += b"".join(download)
+        for name, data in enumerate(sent.values()):
+            file = tmp_path / str(name)
+            file.write_bytes(data)
+            assert backup_file.head(file).total == 1
+            assert list(backup_file.pieces(file))
+
+
+def test_running_backup_is_shown_with_its_step_and_progress(site, admin):
+    add_running(site)
+    admin.send("/admin/data/backups")
+    assert "A backup is already running. Its progress is shown below." in admin.get(admin.location)
+    page = section(admin)
+    assert "No backup has been made yet." not in words(page)
+    assert "Restoring it 45%, since 16 Dec 2025, 10:47" in words(page)
+    assert '<progress value="9000" max="20000"' in page
+    site.rows("UPDATE backups SET goal = 0, step = 'a newer one'")
+    assert "a newer one since" in words(section(admin))
+
+
+def test_older_backups_open(site, admin):
+    for hours in range(12):
+        add_backup(site, hours_ago=hours)
+    listed, _, opened = section(admin).partition("<details>")
+    assert (listed.count("Verified: the total is 22,121"), opened.count("Verified: the total is 22,121")) == (10, 2)
+    assert "Older backups: 2" in opened
+
+
+def test_bucket_is_named_by_its_host_and_whole_in_the_command_that_restores(sqlite_database):
+    with Site(sqlite_database.url, BACKUP_TO=BUCKET) as site:
+        name = add_backup(site)
+        page = section(panel(site))
+        assert "Bucket s3://trip-backups/live (s3.example.com)" in words(page)
+        url = f"s3://trip-backups/live/{name}?endpoint=https://s3.example.com&amp;region=eu-1"
+        assert f"koyjabo restore --force &#39;{url}&#39;" in page
+        (argument,) = shlex.split(site.services[BackupTargets].restore_argument(name))
+        source, target = s3_url(argument), s3_url(BUCKET)
+        assert source == target._replace(path=f"{target.path}/{name}")
+
+
+def test_server_without_a_place_says_what_to_set(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        admin = panel(site)
+        page = section(admin)
+        assert "BACKUP_TO=s3://" in page
+        assert "Back up now" not in page
+        assert "set BACKUP_DIR" in admin.send("/admin/data/backups", 409)
+
+
+def test_viewers_see_backups_without_paths_commands_or_errors_and_cannot_make_one(site, tmp_path):
+    viewer = panel(site, "babul")
+    site.rows("UPDATE users SET is_admin = false, is_viewer = true WHERE email = 'babul@example.com'")
+    add_backup(site)
+    add_failure(site)
+    page = section(viewer)
+    assert "Verified: the total is 22,121" in page
+    assert "Failed Copying it into the folder" in words(page)
+    for hidden in (str(tmp_path), "/backups", "koyjabo restore", "Back up now"):
+        assert hidden not in page
+    viewer.send("/admin/data/backups", 403)
+
+
+@pytest.mark.long(
+    proved_by="upkeep/backups/test_admin_backups.py::test_running_backup_is_shown_with_its_step_and_progress"
+)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_every_worker_shows_a_backup_while_it_runs_and_once_verified(database, tmp_path):
+    with (
+        Site(database.url, BACKUP_DIR=str(tmp_path)) as first,
+        Site(first.database_url, first.time, **first.settings) as second,
+    ):
+        first.register("ayesha")
+        admin = panel(first)
+        colleague = Reader(second).log_in("rani")
+        admin.send("/admin/data/backups")
+        assert "The backup has started." in admin.get(admin.location)
+        wait_until(lambda: "<progress" in section(colleague), "the other worker shows the progress", every_s=0.05)
+        wait_until(lambda: "Verified: the total is 1" in words(section(colleague)), "and the proof", BEHIND_S)
+        assert "Verified: the total is 1" in words(section(admin))

@@ -1,0 +1,249 @@
+"""Invalid backup files and files from other versions are refused or restored correctly."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.servers.server import Server
+from support.sites.backups import restore
+from support.sites.full_site import everything
+
+from koyjabo.upkeep.backups import backup_queries
+from koyjabo.upkeep.backups.backup_file import UnusableBackup
+
+
+def lines_of(file: Path) -> list[bytes]:
+    return gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+
+
+def flip_a_bit(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def of_lines(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], None]:
+    return lambda file: file.write_bytes(gzip.compress(b"".join(change(lines_of(file)))))
+
+
+def head_with(**values: object) -> Callable[[list[bytes]], list[bytes]]:
+    return lambda lines: [json.dumps({**json.loads(lines[0]), **values}).encode() + b"\n", *lines[1:]]
+
+
+BROKEN = {
+    "truncated": lambda file: file.write_bytes(file.read_bytes()[:-100]),
+    "changed since": of_lines(lambda lines: [line.replace(b"Dhaka", b"Dhakb") for line in lines]),
+    "end is missing": of_lines(lambda lines: lines[:-1]),
+    "damaged": flip_a_bit,
+    "its contents do not match": of_lines(
+        lambda lines: [line.replace(b'"client_ms"', b'"shoe_size"') for line in lines]
+    ),
+    "do not match its checksum": of_lines(lambda lines: [line for line in lines if b"visit-8" not in line]),
+    "changed since it was made": of_lines(lambda lines: [*lines, b"[]\n"]),
+    "newer version of this program.*9999": of_lines(head_with(schema="9999")),
+    "newer version": of_lines(head_with(koyjabo_backup=2)),
+    "not a backup made by this program": lambda file: file.write_bytes(b"SQLite format 3\0" + bytes(100)),
+    "No such file": Path.unlink,
+    "table visits": lambda file: file.write_bytes(
+        sealed([line.replace(b'"client_ms"', b'"shoe_size"') for line in lines_of(file)])
+    ),
+}
+
+
+def test_broken_file_is_refused_and_nothing_changed(file, empty, tmp_path):
+    before = everything(empty)
+    for sentence, harm in BROKEN.items():
+        broken = tmp_path / "broken"
+        broken.write_bytes(file.read_bytes())
+        harm(broken)
+        with pytest.raises(UnusableBackup, match=sentence):
+            restore(empty, broken)
+        assert everything(empty) == before, sentence
+
+
+def sealed(lines: list[bytes]) -> bytes:
+    """Add a valid end, as if a program had written this backup."""
+    end = json.loads(lines[-1])
+    end["sha256"] = hashlib.sha256(b"".join(lines[:-1])).hexdigest()
+    return gzip.compress(b"".join(lines[:-1]) + json.dumps(end).encode())
+
+
+def line_of_visits(change: Callable[[list[str], list[object]], object]) -> Callable[[list[bytes]], list[bytes]]:
+    """Return a function that changes or replaces the first visit row of a backup."""
+
+    def changed(lines: list[bytes]) -> list[bytes]:
+        where = next(n for n, line in enumerate(lines) if line.startswith(b'{"table":"visits"'))
+        row = json.loads(lines[where + 1])
+        instead = change(json.loads(lines[where])["columns"], row)
+        return [
+            *lines[: where + 1],
+            json.dumps(row if instead is None else instead).encode() + b"\n",
+            *lines[where + 2 :],
+        ]
+
+    return changed
+
+
+def visit_with(column: str, value: object) -> Callable[[list[bytes]], list[bytes]]:
+    return line_of_visits(lambda columns, row: row.__setitem__(columns.index(column), value))
+
+
+HOSTILE = {
+    "a head that is a text": lambda lines: [b'"x"\n', *lines[1:]],
+    "a head of lists in lists": lambda lines: [b"[" * 900_000 + b"\n", *lines[1:]],
+    "a total that is a text": head_with(total="x"),
+    "a schema that is a list": head_with(schema=[]),
+    "a moment in a million years": head_with(made_ms=10**19),
+    "more visits than there are": head_with(rows={"visits": 10**12}),
+    "lists in lists": lambda lines: [lines[0], b"[" * 400_000 + b"]" * 400_000 + b"\n", *lines[1:]],
+    "columns that are no names": lambda lines: [lines[0], b'{"table":"visits","columns":[[]]}\n[]\n', *lines[1:]],
+    "too few values": line_of_visits(lambda columns, row: row[:-1]),
+    "a text for a number": visit_with("at_ms", "x"),
+    "a number of 65 bits": visit_with("at_ms", 2**64),
+    "a list for a text": visit_with("place", ["x"]),
+    "nothing": visit_with("visitor_id", None),
+    "half a character": visit_with("place", "\ud800"),
+    "NUL": visit_with("place", "\0"),
+    "a visit twice": lambda lines: [*lines[:-1], *line_of_visits(lambda _, row: row)(lines)[1:-1], lines[-1]],
+}
+
+
+@pytest.mark.both_kinds
+def test_backup_with_values_that_no_table_has_is_refused_and_nothing_changed(file, empty, tmp_path):
+    """SQLite would store text in place of a number, and the server would not start again."""
+    before, hostile = everything(empty), tmp_path / "hostile"
+    for what, harm in HOSTILE.items():
+        hostile.write_bytes(sealed(harm(lines_of(file))))
+        with pytest.raises(UnusableBackup):
+            restore(empty, hostile)
+        assert everything(empty) == before, what
+
+
+def number(name: str, value: int) -> tuple[str, Callable[[list[bytes]], list[bytes]]]:
+    return f"impossible number, '{name}': {value}.*Restore another backup", head_with(**{name: value})
+
+
+def empty_table(name: str) -> Callable[[list[bytes]], list[bytes]]:
+    def changed(lines: list[bytes]) -> list[bytes]:
+        head, end = json.loads(lines[0]), json.loads(lines[-1])
+        head["rows"] = end["rows"] = {**end["rows"], name: 0}
+        made = [head, *map(json.loads, lines[1:-1]), {"table": name, "columns": []}, end]
+        return [json.dumps(line).encode() + b"\n" for line in made]
+
+    return changed
+
+
+def counters_with(column: str, value: int) -> Callable[[list[bytes]], list[bytes]]:
+    """Change a column of the site's counter, and the number in the head with the same name."""
+
+    def changed(lines: list[bytes]) -> list[bytes]:
+        where = next(n for n, line in enumerate(lines) if line.startswith(b'{"table":"counters"'))
+        columns = json.loads(lines[where])["columns"]
+        rows = [dict(zip(columns, json.loads(line), strict=True)) for line in lines[where + 1 : where + 3]]
+        site = next(n for n, row in enumerate(rows) if row["scope"] == "site")
+        lines[where + 1 + site] = json.dumps([*{**rows[site], column: value}.values()]).encode() + b"\n"
+        return head_with(**{column: value})(lines) if column in json.loads(lines[0]) else lines
+
+    return changed
+
+
+FALSE = [
+    ("unknown schema.*'0000'.*Restore another backup", head_with(schema="0000")),
+    (r"unknown schema.*'\.\./\.\./x'.*Restore another backup", head_with(schema="../../x")),
+    (r"unknown schema.*'\\x1b\[2J'", head_with(schema="\x1b[2J")),
+    ("unknown schema", head_with(schema="x" * 900_000)),
+    ("newer version.*9999.*Restore it with that version", head_with(schema="9999")),
+    ("unknown table.*'sqlite_master'.*Restore another backup", empty_table("sqlite_master")),
+    ("unknown table.*'users; DROP TABLE users'", empty_table("users; DROP TABLE users")),
+    *(number(name, value) for name in ("total", "epoch", "made_ms") for value in (-1, 2**53, 2**70)),
+    ("impossible number, 'visits': -1", head_with(rows={"visits": -1})),
+    ("total 1000000000 .*differs", head_with(total=10**9)),
+    ("total 0 .*differs", head_with(total=0)),
+    ("epoch 5 differs", head_with(epoch=5)),
+    ("newer version", head_with(schema="9" * 900_000)),
+    ("'epoch': 9007199254740992", counters_with("epoch", 2**53)),
+    ("impossible revision", counters_with("revision", 2**63 - 1)),
+]
+"""Why a file with a right checksum is refused, and how to make it."""
+
+
+def test_backup_whose_head_is_false_is_refused_with_the_reason_before_anything_is_written(
+    file, empty, tmp_path, monkeypatch
+):
+    before, false = everything(empty), tmp_path / "false"
+    monkeypatch.setattr(backup_queries, "clear", None)  # the first write
+    for sentence, change in FALSE:
+        false.write_bytes(sealed(change(lines_of(file))))
+        with pytest.raises(UnusableBackup, match=sentence) as refused:
+            restore(empty, false)
+        assert len(str(refused.value)) < 300
+        assert everything(empty) == before, sentence
+
+
+def test_command_says_why_it_restores_nothing(file, sqlite_database, tmp_path):
+    """The same with a real process and a database in use."""
+    server = Server(sqlite_database, tmp_path, port=0)
+    false = tmp_path / "false"
+    for sentence, change in (FALSE[1], FALSE[5], FALSE[7]):
+        false.write_bytes(sealed(change(lines_of(file))))
+        refused = server.koyjabo("restore", "--force", str(false))
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert re.search(sentence, refused.stderr)
+        assert "Traceback" not in refused.stderr
+
+
+def without_bots(lines: list[bytes]) -> list[bytes]:
+    """Remove `is_bot` and later columns of visits, as in earlier versions."""
+    made, inside, kept = [], False, 0
+    for line in lines:
+        row = json.loads(line)
+        if isinstance(row, dict):
+            inside = row.get("table") == "visits"
+            kept = row["columns"].index("is_bot") if inside else 0
+            row = {**row, "columns": row["columns"][:kept]} if inside else row
+        elif inside:
+            row = row[:kept]
+        made.append(json.dumps(row).encode() + b"\n")
+    return made
+
+
+def test_restoring_an_older_backup_fills_columns_it_lacks(file, empty, tmp_path):
+    old = tmp_path / "old"
+    old.write_bytes(sealed(without_bots(lines_of(file))))
+    restore(empty, old)
+    assert {row["is_bot"] for row in everything(empty)["visits"]} == {False}
+
+
+def test_rows_of_a_table_that_is_unused_by_now_are_left_out(file, empty, tmp_path):
+    old, lines = tmp_path / "old", lines_of(file)
+    head, end = json.loads(lines[0]), json.loads(lines[-1])
+    head["rows"] = end["rows"] = {**end["rows"], "measurements": 1}
+    table = {"table": "measurements", "columns": ["name", "since_ms", "amount"]}
+    made = [head, *map(json.loads, lines[1:-1]), table, ["retries_absorbed", 5, 7], end]
+    old.write_bytes(sealed([json.dumps(row).encode() + b"\n" for row in made]))
+    restore(empty, old)
+    assert len(everything(empty)["visits"]) == head["rows"]["visits"] > 0
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgres"], indirect=True)
+def test_backup_of_a_ledger_that_does_not_agree_changes_nothing(file, target, tmp_path):
+    wrong = tmp_path / "wrong"
+    lines = lines_of(file)
+    where = next(n for n, line in enumerate(lines) if b'"table":"counters"' in line)
+    lines[where + 1 : where + 3] = [
+        json.dumps([*json.loads(line)[:2], 10**6, *json.loads(line)[3:]]).encode() + b"\n"
+        for line in lines[where + 1 : where + 3]
+    ]
+    wrong.write_bytes(sealed(lines))
+    before = everything(target)
+    with pytest.raises(UnusableBackup, match="is inconsistent"):
+        restore(target, wrong)
+    assert everything(target) == before
+    target.register()  # keys and locks work as before
+    target.set_total(5)

@@ -1,0 +1,140 @@
+"""Backups in a folder: leftovers of a killed process are removed, and failed writes are reported."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import resource
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.sites.backup_names import NOON_MS
+
+from koyjabo.upkeep.backups.stores import BackupStoreError, Folder, new_name, working_folder
+
+
+def quiet(done: int) -> None:
+    pass
+
+
+@pytest.fixture
+def other_file_system(monkeypatch):
+    """Make hard links fail, so that files must be copied, as from another disk."""
+
+    def link(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", link)
+
+
+def test_backup_of_another_file_system_is_copied_for_its_owner_alone(folder, made, other_file_system):
+    name = new_name(NOON_MS)
+    folder.put(made, name, quiet)
+    assert os.listdir(folder.path) == [name]
+    assert (folder.path / name).stat().st_mode & 0o777 == 0o600
+    assert (folder.path / name).read_bytes() == made.read_bytes()
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(folder, made, other_file_system):
+    abandoned, other = folder.path / ".koyjabo-backup-abcd1234", folder.path / ".koyjabo-backup-mine"
+    for path in (abandoned, other):
+        path.mkdir()
+        (path / "part").touch()
+    with working_folder(folder.path) as living:
+        (living / "part").touch()
+        folder.put(made, new_name(NOON_MS), quiet)
+        assert not abandoned.exists()
+        assert ((living / "part").exists(), living.stat().st_mode & 0o777) == (True, 0o700)
+    assert not living.exists()
+    assert (other / "part").exists()
+
+
+def test_folder_that_is_missing_or_no_folder_is_named_with_what_to_do(tmp_path, made):
+    for place, why in ((Folder(tmp_path / "nowhere"), "does not exist. Create"), (Folder(made), "cannot .* Choose a")):
+        for call in (
+            place.names,
+            lambda place=place: place.put(made, new_name(NOON_MS), quiet),
+            lambda place=place: place.size(new_name(NOON_MS)),
+            lambda place=place: place.fetch(new_name(NOON_MS), tmp_path / "fetched", quiet),
+        ):
+            with pytest.raises(BackupStoreError, match=f"^The folder {place.path} {why}"):
+                call()
+
+
+@contextmanager
+def largest_file(size: int):
+    """Simulate a disk with this much space."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_folder_that_goes_away_during_the_work_is_named(folder, made, other_file_system):
+    def unmounted(done: int) -> None:
+        shutil.rmtree(folder.path)
+
+    with pytest.raises(BackupStoreError, match=f"^The folder {folder.path} does not exist"):
+        folder.put(made, new_name(NOON_MS), unmounted)
+
+
+PROBLEMS = {
+    errno.EACCES: "Permission denied. Give write access to the user that runs the program.",
+    errno.EROFS: "Read-only file system. Mount it as writable, or choose another folder.",
+    errno.ENOSPC: "No space left on device. Free up space on its disk, or keep fewer backups (BACKUP_KEEP).",
+    errno.EIO: "Input/output error. Check its disk, or choose another folder.",
+}
+
+
+def test_what_to_do_about_a_folder_is_said(folder, monkeypatch):
+    for number, advice in PROBLEMS.items():
+
+        def scandir(path: Path, number: int = number) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        with pytest.raises(BackupStoreError) as error:
+            folder.names()
+        assert str(error.value) == f"The folder {folder.path} cannot be used: {advice}"
+
+
+def test_disk_that_fills_leaves_nothing(folder, made, tmp_path, other_file_system):
+    before = new_name(NOON_MS)
+    folder.put(made, before, quiet)
+    with (
+        largest_file(100_000),
+        pytest.raises(BackupStoreError, match=f"^The folder {folder.path} cannot be used: File"),
+    ):
+        folder.put(made, new_name(NOON_MS), quiet)
+    assert os.listdir(folder.path) == [before]
+    with largest_file(100_000), pytest.raises(BackupStoreError, match=f"^The folder {tmp_path} cannot be used: File"):
+        folder.fetch(before, tmp_path / "fetched", quiet)
+
+
+@pytest.mark.parametrize("before", ["it is opened", "it is locked"])
+def test_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(tmp_path, monkeypatch, before):
+    made, mkdtemp, flock = [], tempfile.mkdtemp, fcntl.flock
+
+    def make(**options: str) -> str:
+        made.append(mkdtemp(**options))
+        if (len(made), before) == (1, "it is opened"):
+            os.rmdir(made[0])
+        return made[-1]
+
+    def lock(file: int, how: int) -> None:
+        if (len(made), before) == (1, "it is locked"):
+            os.rmdir(made[0])
+        flock(file, how)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make)
+    monkeypatch.setattr(fcntl, "flock", lock)
+    with working_folder(tmp_path) as folder:
+        (folder / "part").touch()
+        assert made[1:] == [str(folder)]
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,209 @@
+"""The Health page: checks, their advice, and the address that the server sees for a visitor."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+from support.sites.backup_rows import add_backup, add_failure
+
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.database import free_space
+from koyjabo.base.database.executor import DatabaseThread
+from koyjabo.base.database.free_space import Disk
+from koyjabo.base.database.timelines import TIMELINES
+from koyjabo.base.network import geolocation
+from koyjabo.counting.outage import Unsaved
+from koyjabo.counting.services import CountingServices
+from koyjabo.upkeep.health.findings import CAUSES, CHECKS, DANGER, FINDINGS, WARNING, HealthCheck
+from koyjabo.upkeep.health.health import Health
+from koyjabo.upkeep.health.system import System
+from koyjabo.web.pages.guides import guide
+
+PEER = "10.0.0.9"
+FORWARDED = "198.51.100.7, 203.0.113.5, 10.0.0.1"
+
+
+@pytest.fixture
+def site(sqlite_database, monkeypatch):
+    """A site on SQLite: PostgreSQL has its own clock, so a clock set by a test would be reported as wrong. The disk has
+    room, however full this machine's disk is.
+    """
+    monkeypatch.setattr(free_space, "read_disk", lambda folder: Disk(free=10**11, total=2 * 10**11))
+    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site):
+    return panel(site)
+
+
+def hops(page):
+    """Addresses by number of proxies, and the current number."""
+    matches = re.findall(r'data-label="Proxies">(\d+)</th>\s*<td[^>]*><code>([^<]*)</code>( <span)?', page)
+    return [address for _, address, _ in matches], [int(number) for number, _, is_in_force in matches if is_in_force]
+
+
+def seen_from(site, admin, **headers):
+    environ = {"REMOTE_ADDR": PEER}
+    answer = admin.client.get("/admin/server", headers={**admin.headers, **headers}, environ_overrides=environ)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def test_every_check_is_said_with_its_level(site, admin):
+    site.register("ayesha")
+    page = admin.get("/admin/server")
+    levels = dict(re.findall(r'<li id="check-(\w+)" data-level="(\w+)"', page))
+    report = site.services[Health].report(OPERATOR, False)
+    assert levels == {check.name: check.level for check in report.checks}
+    assert "Everything works" in words(page.partition("</h2>")[0])
+    assert re.search(r"(SQLite|PostgreSQL) responds within 1 ms; the database is [\d.]+ [kMG]?B\.", words(page))
+    for text in (
+        "Not used (single worker)",
+        "Visits are saved at once. Stored: 1",
+        "No backups are made at night. Set BACKUP_DIR or BACKUP_TO",
+    ):
+        assert text in words(page)
+
+
+def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, tmp_path):
+    """BACKUP_AT is 03:30, and it is 10:48 on 16 December."""
+    with Site(sqlite_database.url, BACKUP_DIR=str(tmp_path)) as site:
+        admin = panel(site)
+        assert of_backups(admin) == ("off", "The first one will be made on 17 Dec 2025, 03:30 .")
+        add_backup(site, hours_ago=3)
+        proven = "estored 16 Dec 2025, 07:48 : 22,121 = 22,121."
+        assert of_backups(admin) == ("good", f"R{proven}")
+        assert 'data-age="10800000"' in admin.get("/admin/server")
+        add_failure(site, hours_ago=2)
+        failed = f"No space is left on /backups. The last verified one was r{proven} Data shows the step that failed."
+        level, text = of_backups(admin)
+        assert (level, failed in text) == ("danger", True)
+        admin.headers["Accept-Language"] = "bn"
+        assert "২২,১২১ = ২২,১২১" in of_backups(admin)[1]
+        assert '<span lang="en">No space is left on /backups.</span>' in admin.get("/admin/server")
+        assert 'data-kind="danger" data-health' in admin.get("/admin/")
+        add_backup(site, hours_ago=1)
+        site.time.pass_(seconds=1)
+        assert 'data-kind="danger" data-health' not in admin.get("/admin/")  # a red page is checked again each second
+
+
+def of_backups(admin: Reader) -> tuple[str, str]:
+    """Level and texts of the check."""
+    check = admin.get("/admin/server").partition('<li id="check-backups" data-level="')[2].partition("</li>")[0]
+    return check.partition('"')[0], words(check.partition("<p>")[2]).partition(" Data</a>")[0].removesuffix(" Data")
+
+
+def test_level_of_the_whole_is_on_every_page_of_the_panel(site, admin):
+    good = r'data-kind="good" data-health>\s*<span class="hidden-text">Everything works<'
+    site.register("ayesha")
+    for path in ("/admin/", "/admin/people", "/admin/settings"):
+        assert re.search(good, admin.get(path))
+    site.rows("UPDATE visits SET at_ms = 0")  # a week without a backup
+    site.time.pass_(seconds=11)
+    assert 'data-kind="warning" data-health>' in admin.get("/admin/")
+
+
+def test_every_problem_has_its_section_of_the_guide():
+    findings = [HealthCheck.of(*name.split(".")) for name in FINDINGS]
+    assert {check.name for check in findings} == set(CHECKS)
+    sections = {check.section for check in findings if check.section} | {cause.section for cause in CAUSES.values()}
+    assert [name for name in sections if f' id="{name}"' not in guide("troubleshooting").html] == []
+    wrong = [check for check in findings if check.level in (WARNING, DANGER)]
+    assert {check.name for check in wrong if check.advice and not check.section} == set()
+
+
+def test_missing_countries_are_said_with_what_to_do(sqlite_database, monkeypatch, tmp_path):
+    monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
+    with Site(sqlite_database.url) as site:
+        page = words(panel(site).get("/admin/server"))
+    assert "locations are unknown. Run make assets, then restart the server." in page
+
+
+def test_nothing_secret_is_said_and_countries_that_are_there_are_not_called_missing(site, admin):
+    page = admin.get("/admin/server")
+    assert "make assets" not in words(page)
+    assert site.settings["SECRET_KEY"] not in page
+    assert site.database_url not in page
+    assert "koyjabo.db" not in page
+
+
+def test_address_is_shown_as_each_number_of_proxies_gives_it_and_kept_nowhere(site, admin):
+    page = seen_from(site, admin, **{"X-Forwarded-For": FORWARDED})
+    assert hops(page) == ([PEER, "10.0.0.1", "203.0.113.5", "198.51.100.7"], [0])
+    assert f"The server sees your address as {PEER} ." in words(page)
+    tables = ("audit_log", "visits", "sessions", "users", "communities")
+    kept = "".join(str(site.rows(f"SELECT * FROM {table}")) for table in tables)
+    assert not any(address in kept for address in (PEER, "203.0.113.5", "198.51.100.7"))
+
+
+def test_address_is_the_one_of_the_number_in_force_without_its_port(sqlite_database):
+    with Site(sqlite_database.url, TRUSTED_PROXIES="2") as site:
+        header = '", 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
+        page = seen_from(site, panel(site), **{"X-Forwarded-For": header})
+        assert hops(page) == ([PEER, "10.0.0.1", "2001:db8::1", "198.51.100.7", "&#34;"], [2])
+        assert "The server sees your address as 2001:db8::1 ." in words(page)
+
+
+def test_invalid_forwarded_addresses_are_ignored(site, admin):
+    page = seen_from(site, admin, **{"X-Forwarded-For": ", <script>alert(1)</script>,," + "1.1.1.1," * 50})
+    assert "<script>alert" not in page
+    assert len(hops(page)[0]) == 11
+
+
+def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, admin, monkeypatch):
+    """Open pages must learn that visits are not being saved; `/readyz` shows the same to everyone."""
+    assert json.loads(admin.get("/admin/state")) == {"unsaved": "", "health": "good", "words": "Everything works"}
+    monkeypatch.setattr(DatabaseThread, "_connected", away)
+    site.services[CountingServices].unsaved.since_ms = site.time.ms
+    state = json.loads(admin.get("/admin/state"))
+    assert (state["unsaved"], state["health"]) == ("Visits have not been saved since 10:48:38.", "danger")
+    admin.get("/admin/people", 503)
+    Reader(site).get("/admin/state", 303)
+    site.services[CountingServices].unsaved.since_ms = None
+    site.time.pass_(seconds=11)
+    assert json.loads(admin.get("/admin/state"))["health"] == "danger"
+    monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, but timeline 2 was seen.")
+    assert json.loads(admin.get("/admin/state"))["words"].startswith("An old primary database server is back")
+
+
+def test_time_of_another_day_is_said_with_the_day(site, admin):
+    site.services[CountingServices].unsaved.since_ms = site.time.ms - 86_400_000
+    assert "since 15 Dec, 10:48:38." in json.loads(admin.get("/admin/state"))["unsaved"]
+
+
+def test_health_opens_while_the_database_is_away_for_those_who_were_there_just_before(site, admin, monkeypatch):
+    admin.get("/admin/server")
+    with monkeypatch.context() as patch:
+        patch.setattr(DatabaseThread, "_connected", away)
+        site.services[CountingServices].visits.site.update(None)  # as the regular read does every second
+        page = admin.get("/admin/server")
+        assert "The database cannot be read. Some of these numbers are from" in words(page)
+        assert re.search(r'id="check-database" data-level="danger"', page)
+        assert "Reports Unknown Not available while the database cannot be read." in words(page)
+        admin.get("/admin/people", 503)
+        assert 'id="the-database-does-not-answer"' in admin.get("/docs/troubleshooting.md")
+        Reader(site).get("/admin/server", 303)
+        site.services.signals.access_revoked.send("somebody")
+        admin.get("/admin/server", 503)
+
+
+def away(_):
+    raise OperationalError("", {}, Exception("away"))
+
+
+def test_problem_is_said_with_its_cause_and_leads_to_its_section(site, admin, monkeypatch):
+    system = site.services[System]
+    known = system._gauges._replace(unsaved=lambda: Unsaved(site.time.ms, "locked", 14))
+    monkeypatch.setattr(system, "_gauges", known)
+    page = admin.get("/admin/server")
+    assert "Refused since then: 14. Open pages keep them and send them again. Another program has" in words(page)
+    assert 'href="/docs/troubleshooting.md#the-database-is-locked">Troubleshooting' in page
+    assert "#redis-is-down-redis_unreachable" not in page

@@ -1,0 +1,224 @@
+"""Imports in the panel: a file is checked, and then imported the way `koyjabo import` does it."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from functools import partial
+from typing import Any
+
+import pytest
+from support.application.site import SPEC_MOMENT, Site
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+from support.programs.processes import wait_until
+from support.sites.exports import GOATCOUNTER_1, PLAUSIBLE, UMAMI_CLOUD, table, zipped
+from support.sites.full_site import DAY_MS
+
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.models import FileImport
+from koyjabo.upkeep.importers import file_import_queries as queries
+from koyjabo.upkeep.importers.file_imports import FileImports, Upload
+
+PATH = "/admin/data/import"
+PROVED_BY = (
+    "upkeep/importers/test_import_in_panel.py::test_check_says_what_the_import_then_does_and_the_same_file_adds_nothing"
+)
+
+
+def state(site: Site) -> FileImport:
+    upload = site.services[FileImports].state(OPERATOR)
+    assert upload is not None
+    return upload
+
+
+def upload(admin: Reader, file: bytes | str, program: str = "koyjabo", status: int = 303, **more: Any) -> str:
+    data = file.encode() if isinstance(file, str) else file
+    return admin.send(PATH, status, program=program, file=(io.BytesIO(data), "export.csv"), **more)
+
+
+def settled(site: Site, *states: str) -> FileImport:
+    wait_until(lambda: state(site).state in states, f"{states}: {state(site)}", every_s=0.05)
+    return state(site)
+
+
+def check(site: Site, admin: Reader, file: bytes | str, program: str = "koyjabo", **more: Any) -> FileImport:
+    upload(admin, file, program, **more)
+    return settled(site, "checked", "failed")
+
+
+def confirm(site: Site, admin: Reader, state: FileImport) -> FileImport:
+    admin.send(f"{PATH}/{state.id}/import")
+    return settled(site, "done", "failed")
+
+
+def visits(*rows: str) -> str:
+    return "\n".join(["visitor_id,visit_id,at", *rows])
+
+
+def at(days_ago: float) -> str:
+    return iso(round(SPEC_MOMENT - days_ago * DAY_MS))
+
+
+def test_check_says_what_the_import_then_does_and_the_same_file_adds_nothing(site):
+    admin = panel(site)
+    site.register("here", visitId="v0")
+    file = visits(
+        f"here,v0,{iso(site.time.ms)}", f"a,v1,{at(3)}", f"a,v1,{at(3)}", "b,v2,never", f"b,v3,{at(2)}", "x y,v,1"
+    )
+    upload = check(site, admin, file)
+    assert upload.error is None
+    page = words(admin.get(PATH))
+    assert "2 visits on 2 days, 2 bad lines, 2 already known" in page
+    assert "Total now 1 After the import 3 Difference +2" in page
+    assert "at must be a time, such as 2025-12-16T04:48:38.412Z, or ms since 1970 1 5" in page
+    assert site.stats()["totalVisits"] == 1
+    assert re.search(r"<button[^>]*>Import 2 visits</button>", admin.get(PATH))
+    done = confirm(site, admin, upload)
+    assert (done.result["new"], done.result["known"], done.result["bad"]) == (2, 2, 2)
+    assert site.stats()["totalVisits"] == 3
+    assert "Imported: 2. Already stored: 2. Unusable lines: 2." in words(admin.get(PATH))
+    assert site.rows("SELECT actor, details FROM audit_log WHERE action = 'visits.import'")[0][0] == "Rani"
+    again = check(site, admin, gzip.compress(file.encode()))
+    assert (again.preview["new"], again.preview["known"]) == (0, 4)
+    assert not re.search(r"<button[^>]*>Import \d", admin.get(PATH))
+    admin.send(f"{PATH}/{again.id}/cancel")
+    settled(site, "cancelled")
+    assert site.recount() == []
+
+
+UMAMI = table(
+    UMAMI_CLOUD,
+    *(
+        {
+            "session_id": f"s{n % 3}",
+            "visit_id": f"v{n // 2}",
+            "event_type": "1",
+            "created_at": f"2025-03-0{1 + n % 4} 10:05:00",
+        }
+        for n in range(12)
+    ),
+    {"session_id": "s", "visit_id": "", "event_type": "1", "created_at": "2025-03-01 10:05:00"},
+)
+GOATCOUNTER = table(
+    GOATCOUNTER_1,
+    *(
+        {"1Path": "/", "Event": "false", "Bot": "0", "Session": f"a{n}", "Date": f"2025-03-0{1 + n}T10:00:00Z"}
+        for n in range(4)
+    ),
+    {"1Path": "/", "Event": "false", "Bot": "0", "Session": "x!", "Date": "2025-03-01T10:00:00Z"},
+)
+SUMS = table(PLAUSIBLE, "2025-03-01,5,9,1,7,60", "2025-03-02,5,9,1,8,60", "never,5,9,1,8,60")
+GA4 = "# All\n# 20250301-20250302\nDate,Sessions\n20250301,40\n20250302,2\n20250303,many\n"
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
+@pytest.mark.parametrize(
+    ("program", "file", "new", "days"),
+    [
+        ("umami", zipped(website_event=UMAMI), 6, 2),
+        ("goatcounter", GOATCOUNTER, 4, 4),
+        ("plausible", zipped(imported_visitors_20250301=SUMS), 15, 2),
+        ("ga4", GA4, 42, 2),
+    ],
+)
+def test_check_of_each_program_says_what_its_import_does(site, program, file, new, days):
+    admin = panel(site)
+    site.set_total(1000)
+    upload = check(site, admin, file, program)
+    assert (upload.error, upload.preview["new"], upload.preview["days"], upload.preview["bad"]) == (None, new, days, 1)
+    assert (upload.preview["before"], upload.preview["after"]) == (1000, 1000 + new)
+    done = confirm(site, admin, upload)
+    assert {name: done.result[name] for name in ("new", "known", "bad")} == {"new": new, "known": 0, "bad": 1}
+    assert site.stats()["totalVisits"] == 1000 + new
+    again = check(site, admin, file, program)
+    assert (again.preview["new"], again.preview["after"]) == (0, 1000 + new)
+
+
+def begin_elsewhere(site: Site) -> None:
+    """Start an upload on another worker."""
+    database, file = site.services[FileImports]._database, Upload("a.csv", 1, "koyjabo", "", False)
+    row = FileImport(begun_by="Rani", worker="another worker", file=file)
+    assert database.write(queries.begin, row, site.time.ms)
+
+
+def test_unreadable_import_says_what_to_do_and_only_one_import_runs(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        admin = panel(site)
+        assert "Choose a file first." in words(upload(admin, "", status=422))
+        assert "Choose where the file is from." in words(upload(admin, "x", "matomo", 422))
+        failed = check(site, admin, "day,visits\n2025-03-01,4\n")
+        assert "This file has no visits: its first line must name the columns" in failed.error
+        assert "This file has no visits" in words(admin.get(PATH))
+        begin_elsewhere(site)
+        admin.send(f"{PATH}/{state(site).id}/import", 409)  # it has not been checked yet
+        assert "Another file is being imported." in words(upload(admin, visits(f"a,v,{at(1)}"), status=409))
+        site.time.pass_(minutes=2)  # its worker is gone
+        assert "The server was restarted." in words(admin.get(PATH))
+
+
+def test_page_says_that_the_database_cannot_store_how_the_import_stands(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        admin = panel(site)
+        begin_elsewhere(site)
+        site.time.pass_(minutes=2)  # its worker could not report progress during this time
+        with sqlite_database.locked():
+            page = words(admin.get(PATH))
+        assert "The database cannot store anything at the moment" in page
+        assert "restarted" not in page
+        assert "The server was restarted." in words(admin.get(PATH))
+
+
+def test_cancelling_is_not_overheard_while_the_import_begins(site):
+    write, now_ms = site.services[FileImports]._database.write, site.services.clock.now_ms()
+    row = write(queries.begin, FileImport(begun_by="Rani", worker="worker", file=[]), now_ms)
+    write(queries.renew, row, now_ms, state=queries.CHECKED)
+    assert write(queries.ask, row.id, queries.IMPORT, (queries.CHECKED,))
+    assert write(queries.ask, row.id, queries.CANCEL, (queries.CHECKED,))
+    assert not write(queries.ask, row.id, queries.IMPORT, (queries.CHECKED,))
+    asked = write(queries.renew, row, now_ms, asked=queries.UNLESS_CANCELLED)
+    assert asked == queries.CANCEL
+
+
+def test_file_for_which_there_is_no_room_says_so(site, monkeypatch):
+    admin = panel(site)
+    route = site.app.view_functions["admin.upload_import"]
+    monkeypatch.setattr(route, "new_file", partial(io.FileIO, "/dev/full", "r+"))
+    assert "The file does not fit on this server." in words(upload(admin, visits(f"a,v,{at(1)}"), status=507))
+
+
+def test_only_admins_may_send_a_file(site):
+    reader = Reader(site).sign_up("nila")
+    upload(reader, "x", status=403)
+    site.rows("UPDATE users SET is_viewer = true")
+    upload(reader, "x", status=403)
+    admin = panel(site)
+    upload(admin, "x", status=403, csrf_token="another")
+    assert site.rows("SELECT count(*) FROM file_imports") == [(0,)]
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
+@pytest.mark.parametrize("how", ["killed", "cancelled"])
+def test_import_that_is_broken_off_is_completed_by_the_next_one(site, how):
+    admin, count = panel(site), 30_000
+    file = visits(*(f"visitor{n % 50},v{n},{at(3)}" for n in range(count)))
+    upload = check(site, admin, file)
+    assert upload.preview["new"] == count
+    admin.send(f"{PATH}/{upload.id}/import")
+    imports = site.services[FileImports]
+    wait_until(lambda: site.stats()["totalVisits"] and imports._process, "some are imported", every_s=0.01)
+    if how == "killed":
+        imports._process.kill()
+    else:
+        admin.send(f"{PATH}/{upload.id}/cancel")
+    ended = settled(site, "failed" if how == "killed" else "cancelled")
+    some = site.stats()["totalVisits"]
+    assert 0 < some < count
+    assert ("-9" in (ended.error or "")) == (how == "killed")
+    again = check(site, admin, file)
+    assert (again.preview["new"], again.preview["known"]) == (count - some, some)
+    assert confirm(site, admin, again).result["new"] == count - some
+    assert site.stats()["totalVisits"] == count
+    assert site.recount() == []

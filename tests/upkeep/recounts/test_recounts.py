@@ -1,0 +1,210 @@
+"""Recounts started in the panel."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+
+import pytest
+from support.application.site import Site
+from support.programs.patience import PATIENCE_S
+from support.programs.processes import wait_until
+
+from koyjabo.base.cluster.workers import Progress
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.identity import Account
+from koyjabo.base.jobs import claims
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.audit.log import Audit
+from koyjabo.upkeep.health.system import System
+from koyjabo.upkeep.recounts import recount_queries, recounts
+from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, Recounts
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+def actions(site: Site, admin: Account) -> list[str]:
+    actions = [line.action for line in site.services[Audit].page(admin).lines]
+    return [action for action in actions if action.startswith("ledger.")]
+
+
+def wait_for_end(site: Site) -> None:
+    wait_until(lambda: site.services[Recounts].progress() is None, "the recount is over")
+
+
+def recounted(site: Site, admin: Account) -> dict:
+    """Run a recount, and return its result."""
+    site.services[Recounts].begin(admin)
+    wait_for_end(site)
+    last = site.services[Recounts].state(admin).last
+    assert last.action == ENDED
+    return last.details
+
+
+class Pause:
+    """Stops recounts at their first rows until they are resumed."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.begun, self.over, self._real = threading.Event(), threading.Event(), recounts.recount
+        monkeypatch.setattr(recounts, "recount", self._recount)
+
+    def _recount(self, connection, progress, parser):
+        def pausing(rows: int) -> None:
+            self.begun.set()
+            assert self.over.wait(PATIENCE_S)
+            progress(rows)
+
+        return self._real(connection, pausing, parser)
+
+
+@pytest.fixture
+def pause(monkeypatch):
+    pause = Pause(monkeypatch)
+    yield pause
+    pause.over.set()
+
+
+def test_recount_says_that_all_agrees_or_what_is_wrong(site, admin, monkeypatch):
+    monkeypatch.setattr(recount_queries, "MOST_SHOWN", 1)
+    for visitor in ("a", "b", "a"):
+        site.register(visitor)
+    result = recounted(site, admin)
+    assert result.pop("seconds") >= 0
+    assert result == {"agrees": True, "problems": [], "problem_count": 0, "rows": 3}
+    assert actions(site, admin) == [ENDED, BEGUN]
+    site.rows("UPDATE daily_visits SET visits = 7")
+    site.rows("UPDATE counters SET unique_visitors = 9")
+    result = recounted(site, admin)
+    assert (result["agrees"], result["problems"]) == (False, site.recount()[:1])
+    assert result["problem_count"] > 1
+
+
+def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
+    site.register("a")
+    site.services[Recounts].begin(admin)
+    assert pause.begun.wait(PATIENCE_S)
+    site.services[Recounts].begin(admin)  # starting it again does nothing
+    site.register("b")
+    assert site.services[AccountServices].users.page(admin).total == 1  # reports work during the recount
+    system = site.services[System]
+    (worker,) = system.facts(admin).workers
+    assert site.services[Recounts].state(admin).running == worker.recount == Progress(site.time.ms, 0, 1)
+    pause.over.set()
+    wait_for_end(site)
+    details = site.services[Recounts].state(admin).last.details
+    assert (details["agrees"], details["rows"]) == (True, 1)
+    assert actions(site, admin) == [ENDED, BEGUN]
+
+
+def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin, pause):
+    site.register()
+    with Site(site.database_url, site.time) as other:  # shares only the database
+        other.services[Recounts].begin(admin)
+        site.services[Recounts].begin(admin)
+        assert actions(site, admin) == [BEGUN]
+        assert site.services[Recounts].progress() is None
+        assert site.services[Recounts].state(admin).running == Progress(site.time.ms, 0, 0)
+        pause.over.set()
+        wait_for_end(other)
+    site.time.pass_(seconds=1)
+    assert recounted(site, admin)["agrees"] is True
+
+
+def test_recount_keeps_its_lease_while_it_runs_and_loses_it_with_its_worker(site, admin, pause, caplog):
+    site.register()
+    with Site(site.database_url, site.time) as other:
+        other.services[Recounts].begin(admin)
+        for _ in range(2):
+            site.time.pass_(seconds=50)
+            other.services[Recounts].renew()
+            site.services[Recounts].begin(admin)
+        assert actions(site, admin) == [BEGUN]
+        site.time.pass_(seconds=61)  # without a renewal, as if its worker were dead
+        site.services[Recounts].begin(admin)
+        assert actions(site, admin) == [BEGUN, BEGUN]
+        other.services[Recounts].renew()
+        pause.over.set()
+        wait_for_end(other)
+        wait_for_end(site)
+    assert actions(site, admin) == [ENDED, BEGUN, BEGUN]
+    assert "recount_replaced" in caplog.text
+
+
+@pytest.mark.parametrize("comes_late", [False, True])
+def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, pause, monkeypatch, comes_late):
+    """`comes_late` means that the write succeeded despite the error."""
+    recounts, away = site.services[Recounts], [True] * 3
+    write = recounts._database.write
+
+    def fail(*said, **named):
+        if away.pop() and comes_late:
+            write(*said, **named)
+        if not away:
+            monkeypatch.setattr(recounts._database, "write", write)
+        raise LedgerUnavailable
+
+    site.register()
+    recounts.begin(admin)
+    assert pause.begun.wait(PATIENCE_S)
+    monkeypatch.setattr(recounts._database, "write", fail)
+    monkeypatch.setattr(claims, "RETRY_S", 0.01)
+    pause.over.set()
+    wait_for_end(site)
+    assert away == []
+    assert actions(site, admin) == [ENDED, BEGUN]
+    assert recounts.state(admin).last.details["agrees"] is True
+
+
+def test_there_is_a_recount_every_night_and_one_at_the_first_start(site, admin):
+    tonight = site.services[Recounts].tick
+    made = []
+    for hours in (0, 1, 17):  # 10:48, 11:48, and 04:48 in the morning
+        site.time.pass_(hours=hours)
+        tonight()
+        wait_for_end(site)
+        tonight()
+        made.append(len(actions(site, admin)) // 2)
+    assert made == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ("DELETE FROM audit_log WHERE action = 'ledger.recounted'", [BEGUN]),
+        ("""UPDATE audit_log SET details = '{"error": "away"}' WHERE action = 'ledger.recounted'""", [ENDED, BEGUN]),
+    ],
+    ids=["interrupted", "failed"],
+)
+def test_recount_of_the_night_without_a_result_begins_again_after_an_hour(site, admin, change, left):
+    site.services[Recounts].tick()
+    wait_for_end(site)
+    site.rows(change)
+    for minutes, expected in ((59, left), (1, [ENDED, BEGUN, *left])):
+        site.time.pass_(minutes=minutes)
+        site.services[Recounts].tick()
+        wait_for_end(site)
+        assert actions(site, admin) == expected
+
+
+def test_interrupted_operator_does_not_wait_for_the_end_of_the_recount(site):
+    over, waited = threading.Event(), []
+
+    @contextmanager
+    def interrupted(rows, label):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        waited.append(not over.wait(PATIENCE_S))
+        yield lambda more: None
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            site.services[Recounts].run(interrupted)
+        assert waited == []
+    finally:
+        over.set()
+        signal.signal(signal.SIGINT, handler)

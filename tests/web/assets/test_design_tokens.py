@@ -1,0 +1,95 @@
+"""Colours have enough contrast (WCAG 2.2, 1.4.3, 1.4.11), and the built files are up to date."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from itertools import combinations, pairwise
+from typing import Any
+
+import pytest
+from support.people.admins import panel
+
+from koyjabo.web.assets.static_files import FOLDER
+
+STYLE = (FOLDER / "webkit" / "tokens.css").read_text()
+COLOURS = {
+    name: dict(zip(("light", "dark"), values, strict=True))
+    for name, *values in re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", STYLE)
+}
+SURFACES = ("sunken", "surface", "raised", "overlay")
+STATES = ("accent", "good", "warning", "danger", "info")
+SERIES = [f"series-{number}" for number in range(1, 7)]
+
+themes = pytest.mark.parametrize("theme", ["light", "dark"])
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2, definitions)."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
+    return sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(theme: str, one: str, other: str) -> float:
+    darker, lighter = sorted(luminance(COLOURS[name][theme]) for name in (one, other))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def below(theme: str, pairs: Any, least: float) -> dict[tuple[str, str], float]:
+    return {pair: ratio for pair in pairs if (ratio := contrast(theme, *pair)) < least}
+
+
+@themes
+def test_words_can_be_read_on_every_surface(theme):
+    pairs = [(word, surface) for word in ("ink", "quiet", *STATES) for surface in SURFACES]
+    pairs += [("on-accent", "accent"), *((word, "accent-soft") for word in ("ink", "quiet"))]
+    assert below(theme, [*pairs, *((state, f"{state}-soft") for state in STATES)], 4.5) == {}
+
+
+@themes
+def test_edges_of_what_can_be_used_and_the_focus_stand_out(theme):
+    pairs = [(edge, surface) for edge in ("edge-strong", "focus") for surface in SURFACES]
+    assert below(theme, pairs, 3) == {}
+
+
+@themes
+def test_series_stand_out_and_neighbours_differ_in_luminance(theme):
+    assert below(theme, [(series, surface) for series in SERIES for surface in ("surface", "raised")], 3) == {}
+    assert below(theme, [*pairwise(SERIES), *combinations(SERIES[:3], 2)], 2) == {}
+
+
+VENDOR, PACKAGE = FOLDER / "vendor", FOLDER.parent
+NAMES = re.compile(r'(?:icon|draw)\("([a-z0-9-]+)"\)|icon="([a-z0-9-]+)"')
+
+
+def test_icons_weigh_at_most_4_kb():
+    assert len((VENDOR / "icons.svg").read_bytes()) <= 4096
+
+
+def test_pages_name_only_icons_that_are_there():
+    drawn = set(re.findall(r'<path id="([^"]+)"', (VENDOR / "icons.svg").read_text()))
+    templates = "".join(path.read_text() for path in (PACKAGE / "templates").rglob("*.html"))
+    navigation = (PACKAGE / "panel" / "navigation.py").read_text()
+    named = {name for pair in NAMES.findall(templates) for name in pair if name}
+    named |= set(re.findall(r'Section\(\s*_\("[^"]+"\),\s*"([a-z0-9-]+)"', navigation))
+    assert named > {"x", "copy", "gauge"}
+    assert named - drawn == set()
+
+
+def test_map_weighs_at_most_25_kb_packed():
+    assert len(gzip.compress((VENDOR / "bangladesh.svg").read_bytes())) <= 25_000
+
+
+def test_digits_of_both_scripts_weigh_at_most_8_kb():
+    fonts = [VENDOR / f"digits-{script}.woff2" for script in ("latin", "bengali")]
+    assert all(font.read_bytes()[:4] == b"wOF2" for font in fonts)
+    assert sum(font.stat().st_size for font in fonts) <= 8192
+
+
+def test_design_page_shows_date_ranges_and_banners(site):
+    page = panel(site).get("/admin/design")
+    parts = dict(re.findall(r'<section class="design" id="(\w+)".*?<h2[^>]*>(.*?)</h2>', page, re.DOTALL))
+    assert (parts["filters"], parts["states"]) == ("Filters and date ranges", "States and banners")
+    assert (page.count('type="date"'), page.count('class="notice') >= 8) == (8, True)
+    assert re.findall(r"<(?:th|h\d)\b[^>]*>\s*</", page) == []

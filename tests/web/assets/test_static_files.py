@@ -1,0 +1,286 @@
+"""Static files: cached forever under a name with their hash, briefly under their own name."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+
+import pytest
+from flask import Flask
+from support.application.site import Site
+
+from koyjabo.web.assets import static_files
+from koyjabo.web.assets.static_files import FOLDER
+
+BUILT = FOLDER / "min"
+MANIFEST = json.loads((BUILT / "manifest.json").read_text())
+CLIENT = "counting/koyjabo.js"
+MODULE_LIMIT = 3_730
+"""Maximum gzipped size of the client module in bytes: other sites load it. 190 bytes take the campaign out of a page's
+address, and replace the path that was sent. 30 bytes find a server below a path.
+"""
+
+WHOLE_LIMIT = 6_350
+"""The same with all modules that it may load later. 50 bytes say how long a visit waited; the age limit is gone. 50
+bytes report what content blockers would stop as beacons."""
+
+
+@pytest.fixture(scope="module")
+def client(site):
+    return site.app.test_client()
+
+
+@pytest.fixture(scope="module")
+def style(client):
+    """The style sheet that pages link to."""
+    return re.search(r'href="(/static/v-[0-9a-f]{12}/webkit/pages/base\.css)"', client.get("/login").text)[1]
+
+
+def test_files_with_a_content_hash_are_cached_for_a_year(client, style):
+    for encoding in ("", "gzip", "br"):
+        answer = client.get(style, headers={"Accept-Encoding": encoding})
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert "ETag" not in answer.headers
+
+
+def test_home_page_has_its_styles_with_it_and_the_policy_names_their_hash(client):
+    answer = client.get("/")
+    (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'self' 'sha256-{digest}'; " in answer.headers["Content-Security-Policy"]
+    assert len(answer.headers.getlist("Content-Security-Policy")) == 1
+    assert 'rel="stylesheet"' not in answer.text
+    fonts = re.findall(r"url\((/static/v-[^)]*)\)", style)
+    assert fonts
+    assert {client.get(address).status_code for address in fonts} == {200}
+    assert "sha256" not in client.get("/communities").headers["Content-Security-Policy"]
+
+
+def test_page_of_an_older_version_gets_the_current_file_uncached(client, style):
+    older = re.sub("v-[0-9a-f]+", "v-000000000000", style)
+    answer = client.get(older)
+    assert (answer.data, answer.headers["Cache-Control"]) == (client.get(style).data, "no-cache")
+
+
+def test_pages_of_others_find_the_client_module_under_one_name(client):
+    answer = client.get("/static/js/koyjabo.js", headers={"Origin": "https://elsewhere.example"})
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"  # browsers require it for modules
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    assert answer.mimetype == "text/javascript"
+
+
+def test_texts_travel_packed_to_those_who_unpack(client):
+    for name in ("webkit/site.css", CLIENT, "vendor/uPlot.js", "vendor/icons.svg"):
+        accepted = ("", "gzip", "gzip, br")
+        plain, packed, brotli = (
+            client.get(f"/static/{name}", headers={"Accept-Encoding": encoding}) for encoding in accepted
+        )
+        assert [answer.headers.get("Content-Encoding") for answer in (plain, packed, brotli)] == [None, "gzip", "br"]
+        assert gzip.decompress(packed.data) == plain.data
+        assert int(packed.headers["Content-Length"]) == len(packed.data)
+        assert len(brotli.data) < len(packed.data)
+        assert len({answer.headers["ETag"] for answer in (plain, packed, brotli)}) == 3
+        assert all("Accept-Encoding" in answer.vary for answer in (plain, packed, brotli))
+
+
+def test_styles_of_a_page_are_one_file(client, style):
+    """It contains the sheets that its source imports."""
+    names = re.findall(r'@import "\.\./(\w+\.css)";', (FOLDER / "webkit/pages/base.css").read_text())
+    assert len(names) > 3
+    parts = [client.get(f"/static/webkit/{name}").text for name in names]
+    joined = client.get(style).text
+    assert "@import" not in joined
+    assert joined.count("{") == sum(part.count("{") for part in parts)
+
+
+def test_scripts_and_styles_are_sent_minified(client):
+    """Requires `make assets`."""
+    sources = [FOLDER / name for name in MANIFEST["names"] if name.endswith((".js", ".css")) and "vendor/" not in name]
+    assert len(sources) > 90
+    for source in sources:
+        name = source.relative_to(FOLDER).as_posix()
+        sent = client.get(f"/static/{name}").data
+        assert sent == (BUILT / name).read_bytes()
+        if source.parent.name != "pages" and name != CLIENT:
+            assert len(sent) < source.stat().st_size
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A copy of the files that a test may change."""
+    copy = tmp_path / "static"
+    shutil.copytree(FOLDER, copy)
+    monkeypatch.setattr(static_files, "FOLDER", copy)
+    return copy
+
+
+def in_production():
+    """A client of an application that starts with the current files."""
+    app = Flask("static files", static_folder=None)
+    app.register_blueprint(static_files.bp)
+    static_files.init_app(app, is_development=False)
+    return app.test_client()
+
+
+def test_source_that_has_changed_is_sent_itself_at_the_next_request(folder, sqlite_database):
+    source = folder / "webkit" / "page.js"
+    with Site(sqlite_database.url, ENVIRONMENT="development") as site:
+        assert site.client.get("/static/webkit/page.js").text != source.read_text()
+        built = site.client.get("/login").text
+        source.write_text(source.read_text().replace("export", "EXPORT"))
+        assert site.client.get("/static/webkit/page.js").text == source.read_text()
+        changed = site.client.get("/login").text
+        source.write_text(source.read_text().replace("EXPORT", "Export"))
+        assert len({built, changed, site.client.get("/login").text}) == 3  # so that browsers request it again
+
+
+def test_sources_do_without_what_is_built(folder, sqlite_database):
+    shutil.rmtree(folder / "min")
+    with Site(sqlite_database.url, ENVIRONMENT="development") as site:
+        for path in ("/", "/login", "/docs/", "/communities"):
+            named = re.findall(r'(?:href|src)="(/static/[^"#]+)"', site.client.get(path).text)
+            assert len(named) > 1
+            assert {site.client.get(address).status_code for address in named} == {200}
+        assert site.client.get("/static/js/koyjabo.js").data == (folder / CLIENT).read_bytes()
+
+
+def test_server_with_other_files_than_were_built_sends_those(folder):
+    assert in_production().get("/static/webkit/page.js").data == (folder / "min/webkit/page.js").read_bytes()
+    source = folder / "webkit" / "page.js"
+    source.write_text(source.read_text().replace("export", "EXPORT"))
+    assert in_production().get("/static/webkit/page.js").text == source.read_text()
+
+
+def test_server_does_not_start_with_a_part_of_what_was_built(folder):
+    (folder / "min" / "webkit" / "page.js").unlink()
+    sentence = r"manifest.json names webkit/page.js, which is not in the same folder. Run `make assets`"
+    with pytest.raises(LookupError, match=sentence):
+        in_production()
+
+
+def test_page_in_development_looks_at_the_files_once(sqlite_database, monkeypatch):
+    walk, stat = os.walk, os.stat
+    walks, looks = [], []
+    with Site(sqlite_database.url, ENVIRONMENT="development") as site:
+        site.client.get("/install")
+        monkeypatch.setattr(os, "walk", lambda folder: walks.append(folder) or walk(folder))
+        monkeypatch.setattr(os, "stat", lambda path, **how: looks.append(str(path)) or stat(path, **how))
+        site.client.get("/install")
+        monkeypatch.undo()
+    assert walks == [FOLDER]
+    sources = [path for path in looks if path.startswith(str(FOLDER)) and not path.startswith(str(BUILT))]
+    assert len(sources) == len(set(sources)) == len(MANIFEST["names"])
+
+
+ASSET = re.compile(r"""\b(?:asset|has_asset|stylesheet|inline_stylesheet|module|bundle)\((["'])([^"']+\.\w+)\1\)""")
+
+
+def test_templates_name_files_that_are_there():
+    templates = [*(FOLDER.parent / "templates").rglob("*.html")]
+    named = {name for path in templates for _, name in ASSET.findall(path.read_text())}
+    assert len(named) > 40
+    assert named - set(MANIFEST["names"]) == set()
+
+
+def test_unknown_file_is_an_error_of_the_page_that_names_it(site):
+    page = site.app.jinja_env.from_string("{{ module('webkit/no.js') }}")
+    with site.app.test_request_context("/"), pytest.raises(LookupError, match=r"There is no file webkit/no\.js in "):
+        page.render()
+
+
+def test_module_for_other_sites_is_small(client):
+    answer = client.get("/static/js/koyjabo.js", headers={"Accept-Encoding": "gzip"})
+    text = gzip.decompress(answer.data).decode()
+    later = re.findall(r'import\("\./([\w-]+\.js)"\)', text)
+    sizes = [len(client.get(f"/static/js/{name}", headers={"Accept-Encoding": "gzip"}).data) for name in later]
+    assert len(sizes) == 2
+    assert (len(answer.data) <= MODULE_LIMIT, len(answer.data) + sum(sizes) <= WHOLE_LIMIT) == (True, True), (
+        len(answer.data),
+        sizes,
+    )
+    assert "📊 Backend sync" in text
+
+
+def test_only_the_client_module_imports_its_parts():
+    """Other importers would load a second copy with separate state."""
+    own = {name for name in MANIFEST["bundled"][CLIENT] if name.startswith("counting/client/")}
+    assert own == {f"counting/client/{path.name}" for path in (FOLDER / "counting" / "client").iterdir()}
+    for name, imported in MANIFEST["preloads"].items():
+        assert name in own or not own & set(imported), name
+
+
+IMPORTED = re.compile(r'@import "([^"]+)";')
+FEATURES = [
+    *("webkit", "accounts", "counting", "realtime", "communities", "webhooks", "api_keys", "badges", "install"),
+    *("reports", "visit_log", "receipts", "getting_started", "home", "panel"),
+]
+
+
+def test_scripts_import_those_of_features_below_alone():
+    height = {feature: number for number, feature in enumerate(FEATURES)}
+    scripts = {**MANIFEST["preloads"], **MANIFEST["bundled"]}
+    folders = {
+        (name.partition("/")[0], import_.partition("/")[0]) for name, all_ in scripts.items() for import_ in all_
+    }
+    assert [(name, other) for name, other in folders if height[other] > height[name]] == []
+
+
+def test_style_sheets_import_those_of_features_below_alone():
+    height = {feature: number for number, feature in enumerate(["vendor", *FEATURES])}
+    sheets = [path for path in FOLDER.rglob("*.css") if path.relative_to(FOLDER).parts[0] in FEATURES]
+    imported = [
+        (path, (path.parent / name).resolve()) for path in sheets for name in IMPORTED.findall(path.read_text())
+    ]
+    folders = {tuple(path.relative_to(FOLDER).parts[0] for path in pair) for pair in imported}
+    assert len(folders) > len(FEATURES) / 2
+    assert [(name, other) for name, other in folders if height[other] > height[name]] == []
+
+
+def test_built_files_are_those_of_now():
+    """`make assets` removes files of earlier versions."""
+    built = {path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*") if path.is_file()} - {"manifest.json"}
+    texts = {name for name in MANIFEST["names"] if (FOLDER / name).suffix in static_files.TEXTS}
+    assert built == {name + packing for name in texts for packing in ("", ".br", ".gz")}
+
+
+def test_text_is_sent_whole_and_the_rest_in_parts(client):
+    whole = client.get("/static/webkit/page.js", headers={"Range": "bytes=2-5", "Accept-Encoding": "gzip"})
+    assert (whole.status_code, whole.headers["Content-Encoding"]) == (200, "gzip")
+    part = client.get("/static/card.png", headers={"Range": "bytes=0-3"})
+    assert (part.status_code, part.data) == (206, b"\x89PNG")
+
+
+def test_what_a_browser_has_is_not_sent_again(client):
+    for headers in ({}, {"Accept-Encoding": "gzip"}):
+        first = client.get("/static/webkit/site.css", headers=headers)
+        again = client.get("/static/webkit/site.css", headers={**headers, "If-None-Match": first.headers["ETag"]})
+        assert (again.status_code, again.data) == (304, b"")
+
+
+SOURCE = re.compile(r'import "(/static/v-[0-9a-f]{12}/counting/service-worker\.js)";\n')
+
+
+def test_service_worker_is_looked_for_anew_and_names_the_version_of_the_pages(client, style):
+    answer = client.get("/sw.js")
+    assert (answer.mimetype, answer.headers["Cache-Control"]) == ("text/javascript", "no-cache")
+    source = SOURCE.fullmatch(answer.text)[1]
+    assert source.startswith(style.removesuffix("webkit/pages/base.css"))
+    assert "immutable" in client.get(source).headers["Cache-Control"]
+
+
+def test_service_worker_may_load_its_modules_and_speak_to_this_server_alone(site):
+    policy = site.client.get("/sw.js").headers["Content-Security-Policy"]
+    allowed = ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]
+    assert policy.split("; ") == allowed
+
+
+def test_page_without_a_network_says_so_and_what_there_is(site):
+    answer = site.client.get("/offline")
+    assert answer.status_code == 200
+    for part in ("No network", 'href="">Try again', 'href="/">Back to home'):
+        assert part in answer.text

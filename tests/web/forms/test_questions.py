@@ -1,0 +1,266 @@
+"""Dangerous actions ask first: the question names the people or numbers, and the effect.
+
+Only the confirmed action is done, only by people who may do it, and only if nothing has changed since.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from support.application.site import Site
+from support.clients.forms import CONFIRMED, TYPED, answer, form_on
+from support.people.accounts import log_in
+from support.people.admins import id_of
+from support.people.communities import roles_in
+from support.people.confirmations import Cases
+from support.people.page_readers import Reader, words
+from support.people.permissions import ASKS, RULES
+from support.people.routes import CHANGING, rules, stored
+from support.programs.processes import wait_until
+
+from koyjabo.web.forms.forms import SECRETS
+
+EXPLAINED = {
+    "pages.remove_member": ("Remove {member} from {community}?", "at once. Role: Member"),
+    "pages.leave_community": ("Leave {community}?", "You will no longer see"),
+    "pages.delete_community": ("Delete {community}?", "This cannot be undone. Members: 2"),
+    "pages.end_session": ("Revoke the session: Werkzeug?", "you have to log in again"),
+    "pages.end_other_sessions": ("Revoke all other sessions?", "Open sessions: 1"),
+    "admin.archive_community": ("Archive {community}?", "Members: 2"),
+    "admin.promote": ("Make {member} ({email}) a site admin?", "see and change everything"),
+    "admin.demote": ("Remove the admin rights of {member} ({email})?", "This user loses access to the panel at once."),
+    "admin.make_viewer": ("Give {member} ({email}) read-only access?", "except for emails and visitor IDs"),
+    "admin.invite_to_panel": ("Invite guest@example.com as a viewer?", "cannot change anything"),
+    "admin.disable": ("Disable the account of {member} ({email})?", "Open sessions: 2"),
+    "admin.log_out": ("Log {member} ({email}) out everywhere?", "Open sessions: 2"),
+    "admin.reset_second_factor": ("Reset the two-step login of {member} ({email})?", "with just the password"),
+    "admin.end_share": ("Revoke the share link Traffic?", "stops working at once"),
+    "admin.revoke_key": ("Revoke the key Grafana?", "are refused from now on"),
+    "pages.end_share": ("Revoke the share link Traffic?", "This cannot be undone."),
+    "admin.rotate_webhook": ("Renew the secret?", "Both secrets sign for 24 hours"),
+    "admin.delete_webhook": ("Delete the webhook to 93.184.215.14?", "its deliveries are deleted"),
+    "admin.erase_visitor": ("Erase this visitor?", "All totals stay the same."),
+    "admin.download_backup": ("Download a backup?", "all personal data of the site"),
+    "admin.set_total": ("Change the total to 5,000?", "Now 4,000 After 5,000 Difference +1,000"),
+}
+SHOWS = ("admin.rotate_webhook", "admin.download_backup")
+"""Forms that show a result once."""
+
+TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}", "admin.set_total": "5,000"}
+
+ASKS_FOR_THE_PASSWORD = {
+    *("pages.change_password", "pages.begin_totp", "pages.remove_totp", "pages.renew_recovery_codes"),
+    *("pages.begin_passkey", "pages.remove_passkey", "pages.change_details", "pages.delete_account"),
+    *("pages.begin_connection", "pages.disconnect_provider"),
+}
+HARMLESS = {
+    *("pages.do_sign_up", "pages.do_log_in", "pages.second_factor", "pages.enrol", "pages.log_out"),
+    *("pages.choose_language", "pages.choose_theme", "pages.confirm_totp", "pages.add_passkey"),
+    *("pages.create_community", "pages.change_community", "pages.join_community"),
+    *("pages.invite_member", "pages.set_role"),
+    *("pages.withdraw_invitation", "pages.accept_invitation", "pages.decline_invitation"),
+    *("pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
+    *("pages.send_verification", "pages.choose_mails", "pages.set_first_password"),
+    *("admin.restore_community", "admin.withdraw_panel_invitation"),
+    *("admin.enable", "admin.recount", "admin.back_up", "admin.export"),
+    *("admin.test_mail", "admin.upload_import", "admin.answer_import"),
+    *("admin.create_key", "admin.rotate_key", "admin.resend_delivery"),
+    *(f"admin.{form}_webhook" for form in ("create", "change", "switch", "test")),
+    *("admin.export_audit", "admin.create_share", "pages.create_share", "pages.unlock_share"),
+    *("admin.add_annotation", "admin.remove_annotation", "admin.mark_rollback_seen", "admin.change_step"),
+}
+"""Forms that can be undone with the same form, or that only add something."""
+
+
+@pytest.fixture(scope="module")
+def cases(module_sqlite_database) -> Iterator[Cases]:
+    with Site(module_sqlite_database.url, STARTING_TOTAL=4000) as site:
+        yield Cases(site)
+
+
+@pytest.fixture
+def site(cases) -> Site:
+    return cases.site
+
+
+def test_every_form_asks_or_is_known_to_do_no_damage(site):
+    pages = {endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin."))}
+    forms = {endpoint for endpoint in pages if rules(site)[endpoint].methods & CHANGING}
+    assert forms == ASKS | ASKS_FOR_THE_PASSWORD | HARMLESS
+    assert set(EXPLAINED) == ASKS
+
+
+@pytest.mark.parametrize("endpoint", sorted(ASKS))
+def test_nothing_is_done_before_the_question_is_answered(site, cases, endpoint):
+    given = cases.make(endpoint)
+    before = stored(site)
+    page = given.ask()
+    title, effect = (text.format(**given.named) for text in EXPLAINED[endpoint])
+    assert title in words(page)
+    assert effect in words(page)
+    assert "no-store" in given.reader.headers_of_answer["Cache-Control"]
+    back = page.rpartition('<a class="button" href="')[2].partition('"')[0]
+    given.reader.get(back)
+    assert stored(site) == before
+    form = answer(page)
+    assert form.fields.get(TYPED) == (TYPED_FOR[endpoint].format(**given.named) if endpoint in TYPED_FOR else None)
+    given.reader.send(form.action, 200 if endpoint in SHOWS else 303, **form.fields)
+    wait_until(lambda: stored(site) != before, "it is done")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "section"),
+    [("admin.disable", "/admin/people"), ("admin.revoke_key", "/admin/connect"), ("admin.set_total", "/admin/")],
+)
+def test_question_of_the_panel_keeps_its_navigation(cases, endpoint, section):
+    navigation = cases.make(endpoint).ask().partition('class="rooms">')[2].partition("</nav>")[0]
+    assert re.findall(r'href="([^"]+)" aria-current="true"', navigation) == [section]
+
+
+def test_question_of_a_link_is_the_same_and_can_be_confirmed(site, cases):
+    given = cases.make("pages.delete_community")
+    asked = given.reader.get(given.path)
+    form, by_button = form_on(asked), form_on(given.ask())
+    assert form._replace(fields=form.unmasked) == by_button._replace(fields=by_button.unmasked)
+    form = answer(asked)
+    given.reader.send(form.action, **form.fields)
+    assert roles_in(site, given.example.community) == {}
+
+
+def test_one_admits_that_the_account_is_ones_own(site, cases):
+    path = f"/admin/people/{id_of(site, 'rani')}"
+    for action in ("demote", "log-out"):
+        assert "This is your own account." in cases.rani.send(f"{path}/{action}", 200)
+
+
+def test_own_session_is_named(site):
+    reader = Reader(site).sign_up("namer")
+    reader.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
+    reader.log_in("namer")
+    other = log_in(site, "namer")
+    ids = site.rows("SELECT id FROM sessions WHERE user_agent LIKE '%Firefox%' AND user_id = :id", id=other.id)
+    page = words(reader.send(f"/account/sessions/{ids[0][0]}/end", 200))
+    assert "Revoke the session: Firefox on Linux?" in page
+    assert "This is the session that you are using." in page
+
+
+def test_no_question_repeats_a_secret(cases):
+    given = cases.make("admin.disable")
+    page = given.reader.send(given.path, 200, note="kept", **dict.fromkeys(SECRETS, "rickshaw at dawn"))
+    assert "rickshaw" not in page
+    form = form_on(page)
+    assert form.fields["note"] == "kept"
+    assert {form.kinds[name] for name in SECRETS} == {"password"}
+    form = answer(page)
+    given.reader.send(form.action, **{**form.fields, "password": "typed again"})
+
+
+@pytest.mark.parametrize("endpoint", ["admin.promote", "pages.delete_community"])
+def test_confirmation_of_one_who_may_is_worth_nothing_to_others(site, cases, endpoint):
+    given, other = cases.make(endpoint), cases.stranger()
+    form, before = answer(given.ask()), stored(site)
+    other.send(form.action, 403, **{**form.fields, "csrf_token": other.csrf})
+    assert stored(site) == before
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "fields", "wrong", "right"),
+    [
+        ("admin.promote", {}, "rani@example.com", " MEMBER{number}@Example.com "),
+        ("pages.delete_community", {}, "Mirpur", "mirpur\u00a0১০"),
+        ("admin.set_total", {"total": "1234", "new_epoch": "on"}, "12340", "১,২৩৪"),
+        ("admin.set_total", {"total": "123456", "new_epoch": "on"}, "", "123456"),
+    ],
+)
+def test_what_is_to_be_typed_is_typed_and_need_not_be_pretty(site, cases, endpoint, fields, wrong, right):
+    given = cases.make(endpoint, **fields)
+    form, before = answer(given.ask()), stored(site)
+    page = given.reader.send(form.action, 422, **{**form.fields, TYPED: wrong})
+    assert 'id="typed-error" class="error">does not match' in page
+    assert form_on(page).fields[TYPED] == wrong
+    assert stored(site) == before
+    right = right.format(number=given.named["member"].removeprefix("Member"))
+    given.reader.send(form.action, **{**form.fields, TYPED: right})
+    assert stored(site) != before
+
+
+CHANGED = {
+    "another name of the person": ("admin.promote", "UPDATE users SET name = 'Rahim Uddin' WHERE id = :user", "Rahim"),
+    "another name of the community": (
+        "pages.delete_community",
+        "UPDATE communities SET name = 'Mirpur 11' WHERE id = :community",
+        "Delete Mirpur 11?",
+    ),
+    "another role": (
+        "pages.remove_member",
+        "UPDATE memberships SET role = 'moderator' WHERE user_id = :user AND community_id = :community",
+        "Role: Moderator",
+    ),
+    "fewer sessions": (
+        "admin.log_out",
+        "UPDATE sessions SET revoked_ms = 1 WHERE id = (SELECT min(id) FROM sessions WHERE user_id = :user)",
+        "Open sessions: 1",
+    ),
+    "one member more": (
+        "admin.archive_community",
+        "INSERT INTO memberships (community_id, user_id, role, joined_ms) "
+        "SELECT :community, id, 'member', 1 FROM users WHERE email = 'rani@example.com' AND :user <> ''",
+        "Members: 3",
+    ),
+}
+
+
+@pytest.mark.parametrize(("endpoint", "change", "shown"), CHANGED.values(), ids=CHANGED)
+def test_question_whose_facts_have_changed_is_asked_again(site, cases, endpoint, change, shown):
+    given = cases.make(endpoint)
+    form = answer(given.ask())
+    values = {"user": given.example.member.id, "community": given.example.community}
+    site.rows(change, **{name: value for name, value in values.items() if f":{name}" in change})
+    before = stored(site)
+    page = given.reader.send(form.action, 409, **form.fields)
+    assert "Something changed since you were asked." in words(page)
+    assert shown in words(page)
+    assert form_on(page).fields.get(TYPED, "") == ""
+    assert stored(site) == before
+    form = answer(page)
+    given.reader.send(form.action, **form.fields)
+    assert stored(site) != before
+
+
+def test_confirmation_of_a_total_survives_visits_but_not_another_total(site, cases):
+    given = cases.make("admin.set_total")
+    form = answer(given.ask())
+    site.register("visitor")
+    given.reader.send(form.action, **form.fields)
+    assert site.stats()["totalVisits"] == 5000
+    given = cases.make("admin.set_total")
+    form = answer(given.ask())
+    site.set_total(4500)
+    page = given.reader.send(form.action, 409, **form.fields)
+    assert "Now 4,500 After 5,000 Difference +500" in words(page)
+    assert site.stats()["totalVisits"] == 4500
+
+
+def test_what_was_confirmed_is_what_is_done(site, cases):
+    """A confirmation does not apply to another number or another person."""
+    given = cases.make("admin.set_total")
+    form = answer(given.ask())
+    page = given.reader.send(form.action, 409, **{**form.fields, "total": "50000"})
+    assert "Change the total to 50,000?" in words(page)
+    assert site.stats()["totalVisits"] == 4000
+    given, other = cases.make("admin.disable"), cases.make("admin.disable")
+    form = answer(given.ask())
+    given.reader.send(other.path, 409, **form.fields)
+    given.reader.send(given.path, 409, **{**form.fields, CONFIRMED: "ঢাকা"})
+    for token in (given, other):
+        assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=token.example.member.id) == [(None,)]
+
+
+def test_question_and_its_answer_are_one_change_each(sqlite_database):
+    with Site(sqlite_database.url, RATE_LIMIT_CHANGES="3") as site:
+        reader = Reader(site).sign_up("ayesha")
+        reader.send("/communities/new", name="Mirpur 10")
+        reader.confirm(f"{reader.location.partition('?')[0]}/delete")
+        reader.send("/communities/new", 429, name="One more")

@@ -1,0 +1,222 @@
+"""A form refused after too many attempts, or without the database, comes back filled in and can be sent again.
+
+After a 503 nothing was changed.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from support.application.site import Site
+from support.clients.forms import CONFIRMED, TYPED, FormOnPage, answer, form_on
+from support.people.accounts import PASSWORD, sign_up
+from support.people.page_readers import Reader, words
+from support.people.permissions import RULES, WITHOUT_SESSION
+from support.people.routes import CHANGING, path_of, rules, stored
+from support.servers.mailbox import PUBLIC_URL
+
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.database.executor import DatabaseThread
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.web.forms.forms import SECRETS, TEXTS
+
+TEMPLATES = Path(__file__).resolve().parents[3] / "koyjabo" / "templates"
+WRITTEN = {
+    "name": 'Banani "<b>"',
+    "email": "nobody@example.com",
+    "confirmation": "nobody@example.com",
+    "description": "By bus\r\nand by boat",
+    "total": "5000",
+    "visitor_id": "ayesha",
+    "reason": "counted by hand",
+    "place": "Dhaka, BD",
+    "first_day": "2025-12-16",
+    "last_day": "2025-12-17",
+    "until": "2025-12-31",
+    "day": "2025-12-16",
+    "text": "The new timetable began",
+    "url": "https://example.com/hook",
+    "community": "dhaka",
+}
+CHOSEN = {
+    "role": "moderator",
+    "open": "on",
+    "token": "t0ken",
+    "visitorId": "visitor_1",
+    CONFIRMED: "0af",
+    TYPED: "Banani",
+}
+SECRET = dict.fromkeys(SECRETS, "rickshaw at dawn")
+MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
+"""No server listens there."""
+
+NEEDS_NO_DATABASE = {"pages.choose_language", "pages.choose_theme"}
+
+PAGES = sorted(
+    endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin.")) and endpoint not in NEEDS_NO_DATABASE
+)
+
+
+@pytest.fixture(scope="module")
+def site(module_sqlite_database) -> Iterator[Site]:
+    """A site that sends email, so that it has all forms."""
+    with Site(module_sqlite_database.url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL) as site:
+        yield site
+
+
+@contextmanager
+def database_away() -> Iterator[None]:
+    def fail(thread: DatabaseThread) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("the server is away"))
+
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(DatabaseThread, "_connected", fail)
+        yield
+
+
+@pytest.fixture(scope="module")
+def boss(site, cast) -> Reader:
+    cast.kept_community()
+    return Reader(site).log_in("site_admin")
+
+
+def assert_comes_back(page: str, reader: Reader) -> FormOnPage:
+    form = form_on(page)
+    assert form.unmasked == {**WRITTEN, **CHOSEN, **dict.fromkeys(SECRETS, ""), "csrf_token": reader.csrf}
+    seen = {name for name, kind in form.kinds.items() if kind != "hidden"} | {"description"}
+    assert seen == {*TEXTS, *SECRETS}
+    assert set(form.labels) == seen
+    assert {form.kinds[name] for name in SECRETS} == {"password"}
+    assert "rickshaw" not in page
+    return form
+
+
+def test_without_the_database_every_form_comes_back(site, cast, boss):
+    forms = [endpoint for endpoint in PAGES if (rules(site)[endpoint].methods or set()) & CHANGING]
+    forms.remove("admin.upload_import")  # its file must be chosen again
+    paths = {endpoint: path_of(site, cast, rules(site)[endpoint], cast.kept_community()) for endpoint in forms}
+    with database_away():
+        for endpoint, path in paths.items():
+            reader = Reader(site) if endpoint in WITHOUT_SESSION else boss
+            page = reader.send(f"{path}?next=/communities", 503, **WRITTEN, **CHOSEN, **SECRET)
+            assert assert_comes_back(page, reader).action == f"{path}?next=/communities"
+            assert 'role="alert">The database cannot be reached right now; nothing was changed' in page
+            assert "Try again" in words(page)
+            assert "no-store" in reader.headers_of_answer["Cache-Control"]
+            wait_s = int(reader.headers_of_answer["Retry-After"])
+            assert f'<button class="primary" data-countdown="{wait_s}">Try again</button>' in page
+            assert f"Please wait {wait_s} second" in words(page), "also without scripts"
+
+
+def test_page_that_is_only_looked_at_offers_no_form(boss):
+    with database_away():
+        assert "Try again" not in words(boss.get("/account", 503))
+
+
+def test_form_that_another_site_sent_is_not_offered(boss):
+    """With a valid token, clicking it would do what the other site wants."""
+    with database_away():
+        for token in ("", "x" * 36):
+            page = boss.send("/communities/new", 503, csrf_token=token, name="Theirs")
+            assert "Theirs" not in page
+            assert "Try again" not in words(page)
+
+
+def test_nothing_was_changed_and_the_form_can_be_sent_again(sqlite_database):
+    """Another program holds a real lock."""
+    with Site(sqlite_database.url) as site:
+        reader = Reader(site).sign_up("ayesha")
+        before = stored(site)
+        with sqlite_database.locked():
+            page = reader.send("/communities/new", 503, name="Banani", description="By bus", listed="on")
+            form = form_on(page)
+        assert stored(site) == before
+        assert (form.fields["name"], form.fields["description"]) == ("Banani", "By bus")
+        reader.send(form.action, **form.fields)
+        assert site.rows("SELECT name, description, is_open, is_listed FROM communities") == [
+            ("Banani", "By bus", 0, 1)
+        ]
+
+
+def test_question_that_was_refused_is_confirmed_by_trying_again(site, cast, boss):
+    community = cast.community()
+    form = answer(boss.send(f"/communities/{community}/delete", 200))
+    with database_away():
+        again = form_on(boss.send(form.action, 503, **form.fields))
+    assert again.unmasked == form.unmasked
+    boss.send(again.action, **again.fields)
+    boss.get(f"/communities/{community}", 404)
+
+
+@pytest.fixture
+def limited(sqlite_database) -> Iterator[Site]:
+    with Site(sqlite_database.url, RATE_LIMIT_CHANGES="4") as site:
+        yield site
+
+
+def wait(reader: Reader, monkeypatch) -> None:
+    later = time.monotonic() + int(reader.headers_of_answer["Retry-After"])
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+
+
+@pytest.mark.parametrize("language", ["en", pytest.param("bn", marks=pytest.mark.long)])
+def test_login_after_too_many_tries_comes_back_without_the_password(limited, monkeypatch, language):
+    sign_up(limited)
+    reader, values = Reader(limited, language), {"email": "ayesha@example.com", "visitorId": "visitor_1"}
+    for _ in range(10):
+        reader.send("/login?next=/account", 422, **values, password="rickshaw at noon")
+    page = reader.send("/login?next=/account", 429, **values, password=PASSWORD)
+    assert ("Please wait" in words(page)) is (language == "en")
+    assert PASSWORD not in page
+    form = form_on(page)
+    assert form.fields == {**values, "password": "", "csrf_token": ""}
+    wait(reader, monkeypatch)
+    reader.send(form.action, **{**form.fields, "password": PASSWORD})
+    assert reader.location == "/account"
+
+
+def test_founding_and_inviting_too_much_comes_back(limited, monkeypatch):
+    reader = Reader(limited).sign_up("ayesha")
+    reader.send("/communities/new", name="Gulshan")
+    reader.send("/communities/new", name="Mirpur")
+    path = f"{reader.location.partition('?')[0]}/members"
+    form = form_on(reader.send(path, 429, email="karim@example.com", role="moderator"))
+    assert (form.fields["email"], form.fields["role"]) == ("karim@example.com", "moderator")
+    form = form_on(reader.send("/communities/new", 429, name="Banani", description="By boat", open="on"))
+    assert form.kinds["open"] == "hidden"
+    wait(reader, monkeypatch)
+    reader.send(form.action, **form.fields)
+    assert limited.rows("SELECT name, description, is_open, is_listed FROM communities ORDER BY name") == [
+        ("Banani", "By boat", 1, 0),
+        ("Gulshan", "", 0, 0),
+        ("Mirpur", "", 0, 0),
+    ]
+
+
+def test_login_succeeds_although_the_session_before_cannot_be_ended(sqlite_database, monkeypatch):
+    """The login is already stored: a 503 would claim that nothing was changed."""
+
+    def fail(session_id: str) -> None:
+        raise LedgerUnavailable
+
+    with Site(sqlite_database.url) as site:
+        reader = Reader(site).sign_up("ayesha")
+        monkeypatch.setattr(site.services[AccountServices].credentials, "log_out", fail)
+        reader.log_in("ayesha")
+        reader.get("/account")
+
+
+def test_every_field_that_is_typed_is_known():
+    """Fields that are not listed come back hidden, and a password must not."""
+    texts = [path.read_text() for path in TEMPLATES.rglob("*.html")]
+    typed = {name for text in texts for name in re.findall(r'forms\.(?:long_)?text\([\w.]+, "(\w+)"', text)}
+    typed |= set(re.findall(r'\{\{ (?:long_)?text\(form, "(\w+)"', (TEMPLATES / "webkit" / "forms.html").read_text()))
+    assert typed == {*TEXTS, *SECRETS, TYPED}
+    passwords = {name for text in texts for name in re.findall(r'"(\w+)", [^{}]*?type="password"', text)}
+    assert passwords <= set(SECRETS)

@@ -1,0 +1,151 @@
+"""`/openapi.json` describes the real routes, and `/docs` shows it without requests to other servers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import Any
+from urllib.parse import urljoin, urlparse
+
+import pytest
+from jsonschema import Draft202012Validator
+from support.application.site import Site
+from support.faults.odd_values import GOOD, GOOD_OF
+
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.installation import VERSION
+from koyjabo.web.schemas.bodies import Body
+
+HERE = "https://live.example.com"
+COMMANDS = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+LINK = re.compile(r"""<(?!a )[^>]*(?:src|href)=["']([^"'#]+)["']""")
+
+
+@pytest.fixture(scope="module")
+def spec(site):
+    return site.client.get("/openapi.json").json
+
+
+def operations(spec):
+    for path, item in spec["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def test_it_is_openapi_3_1(spec):
+    assert re.fullmatch(r"3\.1\.\d", spec["openapi"])
+    assert set(spec) <= {"openapi", "info", "paths", "components", "tags", "servers"}
+    assert spec["info"]["title"]
+    assert spec["info"]["version"] == VERSION
+    names = [operation["operationId"] for _, _, operation in operations(spec)]
+    assert len(names) == len(set(names))
+    for path, method, operation in operations(spec):
+        assert path.startswith("/")
+        assert method in {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+        assert operation["summary"]
+        assert operation["responses"]
+        assert all(re.fullmatch(r"[1-5]\d\d", status) for status in operation["responses"])
+        texts = [operation["description"], *(response["description"] for response in operation["responses"].values())]
+        assert all(texts[1:])
+        assert not [text for text in texts if "\n  " in text], "Markdown has indented lines as code"
+        for parameter in operation.get("parameters", ()):
+            assert {"name", "in", "schema"} <= set(parameter)
+    for schema in spec["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_public_path_is_described(site, spec):
+    public = ("/api", "/v.gif", "/badge.", "/healthz", "/readyz", "/metrics")
+    rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule.startswith(public)]
+    paths = [
+        (re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule), rule.methods - {"HEAD", "OPTIONS"}) for rule in rules
+    ]
+    described = {(path, method) for path, method, _ in operations(spec)}
+    assert described == {(path, method.lower()) for path, methods in paths for method in methods}
+    assert described
+
+
+def test_answers_that_ask_to_come_back_say_when(spec):
+    limited = {path for path, _, operation in operations(spec) if "429" in operation["responses"]}
+    assert {"/api/communities", "/api/communities/{community_id}/members", "/api/visitor/register"} <= limited
+    for _, _, operation in operations(spec):
+        for status in {"429", "503"} & set(operation["responses"]):
+            assert operation["responses"][status]["headers"]["Retry-After"]["required"]
+
+
+def test_pages_load_nothing_from_elsewhere(site):
+    for page in ("/", "/docs", "/docs/"):
+        answer = site.client.get(page)
+        assert (answer.status_code, answer.mimetype) == (200, "text/html")
+        links = LINK.findall(answer.text)
+        assert any(link.endswith(".js") for link in links)
+        for link in links:
+            address = urlparse(urljoin(f"http://localhost{page}", link))
+            assert address.netloc == "localhost"
+            assert site.client.get(address.path).status_code == 200, link
+
+
+def test_interactive_page_has_one_address_and_its_bundle_is_kept_for_a_day(site):
+    moved = site.client.get("/docs/try")
+    assert (moved.status_code, moved.headers["Location"]) == (301, "/docs/")
+    bundle = site.client.get("/docs/swagger-ui-bundle.js", headers={"Accept-Encoding": "gzip"})
+    assert bundle.headers["Content-Encoding"] == "gzip"
+    assert bundle.headers["Cache-Control"] == "public, max-age=86400"
+
+
+def test_calls_of_the_description_work_as_they_are_written(sqlite_database):
+    with Site(sqlite_database.url, PUBLIC_URL=HERE) as site:
+        spec = site.client.get("/openapi.json").json
+        (commands,) = COMMANDS.findall(spec["info"]["description"])
+        words = [shlex.split(line) for line in commands.replace("\\\n", "").splitlines() if line.startswith("curl")]
+        registering, reading, streaming = words
+        assert registering[:4] == ["curl", "-X", "POST", f"{HERE}/api/visitor/register"]
+        media, body = registering[5].removeprefix("Content-Type: "), registering[7]
+        assert site.client.post("/api/visitor/register", data=body, content_type=media).status_code == 200
+        assert site.client.get(reading[1].removeprefix(HERE)).json["totalVisits"] == 1
+        assert "get" in spec["paths"][streaming[1].removeprefix(HERE)]
+
+
+ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.com", "member", [], ["x"], {}, {"a": 1}]
+
+
+def bodies(kind: type[Body] = Body) -> list[type[Body]]:
+    """Bodies of the API. Excludes the bodies of forms, which are in modules for pages, the panel, forms and `ui`, and
+    of bridges, which are turned off.
+    """
+    models = [model for sub in kind.__subclasses__() for model in (sub, *bodies(sub))]
+    others = {"pages", "admin", "panel", "share_forms", "bridges"}
+    parts = {model: model.__module__.split(".") for model in models}
+    return [model for model in models if not others & set(parts[model]) and parts[model][-1] != "ui"]
+
+
+def is_accepted(body: type[Body], body_json: dict[str, Any]) -> bool:
+    try:
+        body.read(json.dumps(body_json).encode(), {})
+    except InvalidInput:
+        return False
+    return True
+
+
+def test_fields_are_accepted_as_they_are_described(spec):
+    for body in bodies():
+        schema = {**spec["components"]["schemas"][body.__name__], "components": spec["components"]}
+        described = Draft202012Validator(schema)
+        good = GOOD | GOOD_OF.get(body.__name__, {})
+        usual = {name: value for name, value in good.items() if name in body.model_fields}
+        assert is_accepted(body, usual)
+        for name in body.model_fields:
+            without = {field: value for field, value in usual.items() if field != name}
+            for json_body in (without, *({**usual, name: value} for value in ODD)):
+                assert is_accepted(body, json_body) == described.is_valid(json_body), (body.__name__, json_body)
+
+
+def test_every_body_is_described(spec):
+    described = {
+        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for path in spec["paths"].values()
+        for operation in path.values()
+        if "requestBody" in operation
+    }
+    assert described == {body.__name__ for body in bodies()}

@@ -1,0 +1,119 @@
+"""Every page in Bangla is entirely in Bangla: without a login, for a member and for an admin of the site.
+
+Exceptions are marked `translate="no"` or `lang="en"`, or are the same in every language, such as paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.application.site import Site
+from support.assertions.bangla import foreign
+from support.databases.database import SqliteDatabase
+from support.people.admins import address
+from support.people.api_keys import make
+from support.people.communities import invite
+from support.people.page_readers import Reader
+from support.people.permissions import RULES
+from support.servers.mailbox import PUBLIC_URL
+from support.sites.backup_rows import add_backup, add_failure, add_running
+
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.upkeep.recounts.total import TotalAdjuster
+
+MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
+NAMES = ("ফারহানা", "কামাল", "নুসরাত", "রফিকুল", "জান্নাতুল", "শাকিব", "সুমাইয়া")
+PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
+ANSWERS = {200, 204, 301, 303, 400, 403, 404, 422, 503}
+OFFICE = "http://127.0.0.1:9"  # does not respond
+PAGES = sorted(endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin.")))
+
+
+ATTEMPTS = '[{"at_ms": 1765860518412, "status": "500", "took_ms": 12, "answer": ""}]'
+
+
+@pytest.fixture(scope="module", params=[pytest.param(False, marks=pytest.mark.long), True], ids=["empty", "full"])
+def is_full(request) -> bool:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def site(is_full, tmp_path_factory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("bangla")
+    office = {"ISSUER": OFFICE, "CLIENT_ID": "x", "CLIENT_SECRET": "x", "NAME": "অফিস"}
+    logins = {"OIDC_PROVIDERS": "work", "OIDC_SIGNUP": "1", **{f"OIDC_WORK_{part}": office[part] for part in office}}
+    url = SqliteDatabase.migrated(folder / "site.db").url
+    backups = {"BACKUP_DIR": str(folder)} if is_full else {}
+    with Site(url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL, **logins, **backups) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def values(is_full, site, cast) -> dict[str, str]:
+    """Values for URL parameters. People and communities have Bangla names; the full site has visits on two days."""
+    for person, name in zip(cast.people.values(), NAMES, strict=True):
+        site.rows("UPDATE users SET name = :name WHERE id = :id", name=name, id=person.id)
+    community = cast.community(name="মিরপুর ১০", description="প্রতিদিনের যাত্রীরা")
+    site.rows("UPDATE sessions SET user_agent = :phone", phone=PHONE)
+    token = invite(cast["admin"], community, "newcomer@example.com")
+    if is_full:
+        fill(site, community)
+    (session,) = site.rows("SELECT id FROM sessions LIMIT 1")
+    made = make(cast["site_admin"], "stats:read", name="মোবাইল অ্যাপ", community=community)
+    hook = {"url": "https://93.184.215.14/", "events": ["member.joined"], "description": "ফোন", "community": community}
+    webhook = cast["site_admin"].post("/api/webhooks", json=hook).json["id"]
+    for _ in range(2):
+        cast["site_admin"].post(f"/api/webhooks/{webhook}/test")
+    site.rows("UPDATE webhook_deliveries SET state = 'dead', log = :log WHERE n = 1", log=ATTEMPTS)
+    same = {
+        "webhook_id": webhook,
+        "key_id": made["id"],
+        "community_id": community,
+        "user_id": cast["other"].id,
+        "session_id": session[0],
+        "token": token,
+    }
+    return {**same, "passkey_id": session[0], "invitation_id": session[0], "ordinal": "1", "provider_name": "work"}
+
+
+def fill(site: Site, community: str) -> None:
+    for hours in (0, 3, 21):
+        site.time.pass_(hours=hours)
+        for number in range(4):
+            texts = {"userAgent": PHONE, "referrer": "https://www.facebook.com/", "page": "/fares"}
+            site.register(f"visitor_{number}", communityId=community, visitId=f"{hours}-{number}", **texts)
+    site.services[TotalAdjuster].set_total(OPERATOR, 1_234_567, "হাতে গোনা")
+    site.time.pass_(minutes=2)
+    for number in range(11):
+        add_backup(site, hours_ago=99 - number)
+    add_failure(site)
+    add_running(site)
+
+
+@pytest.fixture(scope="module")
+def readers(site, cast, values) -> dict[str, Reader]:
+    site.rows("UPDATE audit_log SET actor = 'রহিম', target = 'করিম'")
+    return {"nobody": reader(site), **{part: reader(site).log_in(part) for part in ("member", "site_admin")}}
+
+
+def reader(site: Site) -> Reader:
+    reader = Reader(site, "bn")
+    reader.headers["User-Agent"] = PHONE
+    return reader
+
+
+def paths(site: Site, values: dict[str, str]) -> list[str]:
+    rules = [rule for rule in site.app.url_map.iter_rules() if rule.endpoint in PAGES and "GET" in (rule.methods or ())]
+    return [*sorted(address(site, rule, **values) for rule in rules), "/nothing-here", "/docs"]
+
+
+def test_every_page_is_in_bangla(site, values, readers):
+    texts: dict[str, str] = {}  # where each foreign text was first seen
+    for role, reader in readers.items():
+        for path in paths(site, values):
+            answer = reader.client.get(path, headers=reader.headers)
+            assert answer.status_code in ANSWERS, f"{path}, {role}: {answer.status_code}"
+            if answer.mimetype == "text/html" and answer.status_code != 303:
+                texts = dict.fromkeys(foreign(answer.text), f"{path}, {role}") | texts
+    assert not texts, "\n".join(f"{text!r}: {where}" for text, where in texts.items())

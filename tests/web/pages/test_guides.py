@@ -1,0 +1,130 @@
+"""Documents that texts link to are pages of the server, with the headings and links they need."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from html import unescape
+
+from babel.messages.pofile import read_po
+from support.people.admins import panel
+from support.people.page_readers import Reader
+from support.programs.processes import ROOT
+
+from koyjabo.web.pages.guide_search import MAX_RESULTS
+from koyjabo.web.pages.guides import NAME, guide, index, linked, paths
+
+SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
+CALL = re.compile(r"'docs\.guide', name='([a-z-]+)', _anchor='([\w-]+)'")
+LINK = re.compile(r'<a href="((?:\.\./)?[A-Za-z/-]+)\.md(?:#([\w-]+))?"')
+
+
+def texts() -> str:
+    with (ROOT / "koyjabo/translations/bn/LC_MESSAGES/messages.po").open("rb") as file:
+        bangla = " ".join(message.string for message in read_po(file) if isinstance(message.string, str))
+    return bangla + " ".join(file.read_text() for place in SOURCES for file in ROOT.glob(place) if file.is_file())
+
+
+def test_each_document_that_is_named_has_its_heading_and_leads_to_others():
+    text = texts()
+    named = {match.groups() for match in NAME.finditer(text)}
+    named |= set(CALL.findall(text))
+    assert {("failover", "an-old-primary-that-comes-back"), ("operations", "emails")} <= named
+    assert {name for name, _ in named} <= paths().keys()
+    named |= {
+        (posixpath.normpath(posixpath.join(posixpath.dirname(name), link)), part)
+        for name in paths()
+        for link, part in LINK.findall(guide(name).html)
+    }
+    assert ("specification/http", "privacy-signals") in named
+    assert {name for name, _ in named} <= paths().keys()
+    assert [(name, part) for name, part in named if part and f' id="{part}"' not in guide(name).html] == []
+
+
+def test_panel_links_a_document_which_is_a_page(site):
+    settings = panel(site).get("/admin/settings")
+    assert '<a href="/docs/login-with-others.md" lang="en">docs/login-with-others.md</a>' in settings
+    page = Reader(site, "bn").get("/docs/login-with-others.md")
+    assert "<h1" in page
+    assert 'href="accounts.md#two-step-login"' in page
+    assert 'href="..' not in page
+    Reader(site).get("/docs/nothing.md", 404)
+    for path in ("/docs/login-with-others.md", "/docs/"):  # in the reader's language and theme
+        answer = site.client.get(path)
+        assert (answer.headers["Cache-Control"], "Cookie" in answer.vary) == ("private, no-cache", True)
+
+
+def test_documents_outside_docs_link_to_those_inside_and_back(site):
+    changelog, upgrading = (Reader(site).get(f"/docs/{name}.md") for name in ("CHANGELOG", "upgrading"))
+    assert 'href="upgrading.md"' in changelog
+    assert 'href="specification/accounts.md#unconfirmed-emails"' in changelog
+    assert 'href="CHANGELOG.md"' in upgrading
+
+
+def test_name_in_a_text_leads_to_its_heading_in_any_language(site):
+    with site.app.test_request_context():
+        link = '<a href="/docs/failover.md#what-may-be-lost" lang="en">docs/failover.md</a>'
+        assert linked("<b> docs/failover.md#what-may-be-lost-এ") == f"&lt;b&gt; {link}-এ"
+
+
+LISTED = re.compile(r'<a href="/docs/([\w/-]+)\.md"( aria-current="page")?>')
+RESULT = re.compile(r'<li><a href="/docs/([\w/-]+)\.md(?:#([\w-]+))?">(.*?)</a>.*?<p.*?>(.*?)</p>', re.DOTALL)
+
+
+def found(site, query: str) -> list[tuple[str, str, str, str]]:
+    """The results of a search: document, anchor, title and excerpt, both as HTML."""
+    return RESULT.findall(Reader(site).get(f"/docs/search?q={query}"))
+
+
+def test_each_page_lists_all_documents_and_its_own_headings(site):
+    reader, all_names = Reader(site), [name for group in index().values() for name in group]
+    assert set(all_names) == set(paths())
+    assert list(index()) == ["Use it on a site", "Develop with it", "Operate it", "Change it"]
+    for before, name, after in zip(["", *all_names], all_names, [*all_names[1:], ""], strict=False):
+        page = reader.get(f"/docs/{name}.md")
+        listed = page.partition('id="guides-documents"')[2]
+        assert [shown for shown, _ in LISTED.findall(listed)] == all_names
+        assert [shown for shown, current in LISTED.findall(listed) if current] == [name]
+        ids = re.findall(r'<h[23] id="([^"]+)"', page.partition("</article>")[0])
+        assert re.findall(r'<a href="#([^"]+)"', page.partition('id="guides-contents"')[2]) == ids
+        for rel, other in (("prev", before), ("next", after)):
+            assert re.findall(rf'rel="{rel}" href="/docs/([\w/-]+)\.md"', page) == ([other] if other else [])
+
+
+def test_equal_headings_of_a_document_have_ids_of_their_sections(site):
+    page = Reader(site).get("/docs/CHANGELOG.md")
+    ids = re.findall(r'<h[1-6] id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert {"upgrade-notes", "upgrade-notes-1"} < set(ids)
+    assert {anchor for name, anchor, _, _ in found(site, "upgrade+notes") if name == "CHANGELOG"} <= set(ids)
+
+
+def test_search_finds_sections_with_all_words_and_marks_them(site):
+    name, anchor, title, excerpt = found(site, "consent+BANNER")[0]
+    assert (name, anchor) == ("personal-data", "do-i-need-a-consent-banner")
+    assert title == "Personal data › Do I need a consent banner?"
+    assert "<mark>" in excerpt
+    for query in ("consent+banner", "smtp_url", "sqlite+lock", "--json", "<b>", "troubleshooting"):
+        results = found(site, query)
+        assert 0 < len(results) <= MAX_RESULTS
+        for name, anchor, _, excerpt in results:
+            assert not anchor or f' id="{anchor}"' in guide(name).html
+            assert set(re.findall("<.*?>", excerpt)) <= {"<mark>", "</mark>"}
+            assert "<mark></mark>" not in excerpt
+    marked = {
+        unescape(word).lower()
+        for result in found(site, "smtp_url")
+        for word in re.findall("<mark>(.*?)</mark>", result[3])
+    }
+    assert marked == {"smtp_url"}
+    assert found(site, "onsent") == [], "only beginnings of words are found"
+    assert found(site, "consent+zzyzx") == []
+
+
+def test_search_is_bounded_and_what_it_repeats_is_escaped(site):
+    reader = Reader(site)
+    page = reader.get("/docs/search?q=" + "a+" * 300)
+    assert page.count("<mark>") < 1_000
+    assert 'value="<' not in reader.get("/docs/search?q=%22%3E%3Cscript%3Ealert()%3C/script%3E")
+    for query in ("", "+", "%00", "%2B%2B", "zzyzx"):
+        assert found(site, query) == []
