@@ -70,7 +70,7 @@ def test_icons_weigh_at_most_4_kb():
 def test_pages_name_only_icons_that_are_there():
     drawn = set(re.findall(r'<path id="([^"]+)"', (VENDOR / "icons.svg").read_text()))
     templates = "".join(path.read_text() for path in (PACKAGE / "templates").rglob("*.html"))
-    navigation = (PACKAGE / "panel" / "navigation.py").read_text()
+    navigation = (PACKAGE / "site/panel/navigation.py").read_text()
     named = {name for pair in NAMES.findall(templates) for name in pair if name}
     named |= set(re.findall(r'Section\(\s*_\("[^"]+"\),\s*"([a-z0-9-]+)"', navigation))
     assert named > {"x", "copy", "gauge"}
