@@ -8,15 +8,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from psycopg2.extensions import parse_dsn
-from redis.connection import parse_url
 
 import config
 from config import SettingsError
-from koyjabo.base.database.postgres import dsn
-from koyjabo.base.settings import operator_secrets, redis_url
+from koyjabo.base.settings import operator_secrets
 from koyjabo.base.settings.catalogue import SECRETS, catalogue
-from koyjabo.base.settings.database_url import for_libpq
 from koyjabo.base.settings.schema import Settings
 
 KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
@@ -99,20 +95,6 @@ BAD = [
     *[("LOG_LEVEL", bad) for bad in ("LOUD", "5")],
     *[("LOG_FORMAT", bad) for bad in ("xml", "JSON ")],
 ]
-
-
-@pytest.fixture(autouse=True)
-def clean(monkeypatch, tmp_path):
-    """Remove the machine's settings from the environment, and use the test's `.env`."""
-    for name in (*NAMES, "RENDER", "DYNO"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(config, "ROOT", tmp_path)
-
-
-@pytest.fixture
-def load(tmp_path):
-    """Load these settings, with files in a new folder."""
-    return lambda **overrides: config.load(overrides, instance=tmp_path / "instance")
 
 
 def refusal(load, **settings) -> str:
@@ -241,82 +223,6 @@ def test_empty_is_not_set(load, monkeypatch, tmp_path):
     settings = load(PORT="", TIMEZONE="", DATABASE_URL="", REDIS_URL=None)
     assert (settings.port, settings.timezone, settings.starting_total) == (8000, "Asia/Dhaka", 0)
     assert settings.database.database == str(tmp_path / "instance" / "koyjabo.db")
-
-
-DATABASES = {
-    "postgres://me:p%40ss@db:5433/x": "postgresql+psycopg2://me:p%40ss@db:5433/x",
-    "postgresql://db/x?sslmode=require": "postgresql+psycopg2://db/x?sslmode=require",
-    "postgresql+psycopg2://db/x": "postgresql+psycopg2://db/x",
-    "postgres://me:p%40s,s@a,[::1]:5433/x": "postgresql+psycopg2://me:p%40s,s@/x?host=a,::1&port=5432,5433",
-    "postgresql://a:1,b/x?sslmode=require": "postgresql+psycopg2:///x?host=a,b&port=1,5432&sslmode=require",
-    "postgresql://u@/x?host=a:1&host=b": "postgresql+psycopg2://u@/x?host=a,b&port=1,5432",
-    "postgresql://%2Frun%2Fa,b/x": "postgresql+psycopg2:///x?host=/run/a,b&port=5432,5432",
-    "postgresql+psycopg://db/x": "postgresql+psycopg2://db/x",
-    "sqlite:////var/data/x.db": "sqlite:////var/data/x.db",
-    "postgresql://u@a,b/x?application_name=a%20b+c": (
-        "postgresql+psycopg2://u@/x?host=a,b&port=5432,5432&application_name=a%20b%2Bc"
-    ),
-    "sqlite+pysqlite:////var/data/x.db": "sqlite:////var/data/x.db",
-}
-PASSED_ON = [
-    "postgresql://user:p%40ss%2Fw%3Frd@host:5433/my%20db",
-    "postgres://user:a+b@host/x?application_name=a+b&options=-c%20search_path%3Dpublic",
-    "postgresql://user@host/",
-    "postgresql://@host",
-    "postgresql://",
-    "postgres:///x?host=/run/postgresql&user=me",
-    "postgresql://%2Frun%2Fpostgresql/x",
-    "postgresql://u%73er@%68ost/a%25b%3Fc",
-    "postgresql://[2001:db8::1]:5433/x",
-    "postgresql://:5433/x?hostaddr=192.0.2.1",
-    "postgresql://host/x?sslmode=require&sslmode=disable",
-]
-"""URLs in the forms that libpq's own tests have."""
-REDIS = ["redis://localhost", "redis://:p%2Fss@host:6380/3", "redis://user:p@ss@host/0/"]
-REDIS += ["rediss://host:6379?ssl_cert_reqs=none", "redis://[2001:db8::1]:6379?socket_timeout=0.5"]
-REDIS += ["unix:///run/redis.sock?db=1"]
-REDIS += ["redis+sentinel://user:p%2Fss@a:26379,b/mymaster/3?sentinel_password=x", "rediss+sentinel://a/my%20master"]
-
-
-def test_urls_are_understood_as_hosts_write_them(load):
-    assert {url: load(DATABASE_URL=url).database_url for url in DATABASES} == DATABASES
-    assert [load(REDIS_URL=url, WEB_CONCURRENCY=4).redis_url for url in REDIS] == REDIS
-    assert load(LOG_LEVEL="debug").log_level == "DEBUG"
-
-
-def test_libpq_gets_every_part_of_a_url_as_it_was_given(load):
-    for url in PASSED_ON:
-        settings, meant = load(DATABASE_URL=url), parse_dsn(url)
-        assert parse_dsn(dsn(settings.database)) == meant, url
-        assert parse_dsn(for_libpq(settings.database_url)) == meant, url
-
-
-def test_plus_sign_in_an_option_stays_one(load):
-    settings = load(SMTP_URL="smtp://a+b:c+d@host?from=Koy%20Jabo%20<live+1@b.example>", PUBLIC_URL="https://a.example")
-    smtp = settings.smtp
-    assert (smtp.user, smtp.password, smtp.sender_name, smtp.sender) == (
-        "a+b",
-        "c+d",
-        "Koy Jabo",
-        "live+1@b.example",
-    )
-    url = "redis+sentinel://a/mymaster?username=a+b&password=c%20d"
-    assert parse_url(redis_url.parse(url).urls[0]).items() >= {"username": "a+b", "password": "c d"}.items()
-
-
-def test_password_of_redis_that_breaks_its_url_is_refused_and_not_printed(load):
-    for address in (":p/ss", "me:p/ss", ":p?ss", ":p#ss", ":p[ss", ":123/ss", "me:123/ss", ":123?ss", ":123#ss"):
-        with pytest.raises(SettingsError, match=r"^REDIS_URL cannot be read: .*%2F") as caught:
-            load(**PRODUCTION, REDIS_URL=f"redis://{address}@host:6379/0")
-        assert not any(part in str(caught.value) for part in ("ss@", "123", address))
-        assert (caught.value.__cause__, caught.value.__context__) == (None, None)
-
-
-def test_redis_cluster_is_refused_with_what_to_use_instead(load):
-    for url in ("redis+cluster://:secret@a:7000,b:7000", "rediss+cluster://a"):
-        assert refusal(load, REDIS_URL=url) == (
-            "REDIS_URL: Redis Cluster is not supported. Use a single Redis server, or Sentinel."
-        )
 
 
 def test_file_that_render_deletes_is_refused_unless_allowed_or_on_a_mounted_disk(load):
