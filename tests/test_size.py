@@ -71,8 +71,8 @@ def tokens(text: str, tree: ast.Module) -> int:
         for node in ast.walk(tree)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     }
-    found = tokenize.generate_tokens(io.StringIO(text).readline)
-    return sum(token.type not in LAYOUT and token.start not in docstrings for token in found)
+    parts = tokenize.generate_tokens(io.StringIO(text).readline)
+    return sum(token.type not in LAYOUT and token.start not in docstrings for token in parts)
 
 
 def is_shape(node: ast.AST) -> bool:
@@ -178,7 +178,7 @@ def classes_of_errors() -> set[str]:
     texts = [path.read_text() for path in (ROOT / "koyjabo").rglob("*.py")]
     classes = [parts for text in texts for parts in re.findall(r"^class (\w+)\(([^)]*)\):", text, re.MULTILINE)]
     bases = {name: set(re.split(r",\s*", inside)) for name, inside in classes}
-    found = {"KoyJaboError"}
-    while more := {name for name, of in bases.items() if of & found} - found:
-        found |= more
-    return found
+    errors = {"KoyJaboError"}
+    while more := {name for name, of in bases.items() if of & errors} - errors:
+        errors |= more
+    return errors

@@ -1,4 +1,4 @@
-"""Settings, loaded without those of the machine."""
+"""Settings that are loaded without the environment of the machine."""
 
 from __future__ import annotations
 
