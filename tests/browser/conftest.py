@@ -157,7 +157,8 @@ def fake_server(host_page: Page) -> FakeServer:
 
 @pytest.fixture(scope="module")
 def founder(site: Server) -> Member:
-    return _member(site, "founder")
+    """A new member for each module, because an account may found 20 communities."""
+    return Member(site)
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from support.fixtures.package_fixtures import succeed
 
 pytestmark = pytest.mark.long(proved_by="browser/test_client_module.py::test_any_page_can_import_it_and_is_one_visit")
 
-FIRST_LIMIT = 3_700
+FIRST_LIMIT = 3_730
 """Limit for what a page loads first, in bytes, minified and compressed. Campaigns need 200 of them, because the address
-of a page has to be read before its first visit.
+of a page has to be read before its first visit, and a server below a path needs 30.
 """
 
 WHOLE_LIMIT = 6_300

@@ -12,7 +12,7 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.models import SITE, Scope
-from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.query.dimensions import ADDRESSES, DIMENSIONS, SOURCE
 from koyjabo.reports.query.parameters import Parameters
 from koyjabo.reports.query.ranges import (
     COMPARISONS,
@@ -48,8 +48,16 @@ def read(*pairs: tuple[str, str], scope: Scope = SITE, first_day: str | None = "
 @effort(200)
 @given(question=questions, compare=st.sampled_from([None, "year"]), limit=st.sampled_from([{}, {"limit": "5"}]))
 def test_what_was_asked_can_be_asked_again(question, compare, limit):
-    asked = Parameters(question, None, compare, limit)
+    typed = Parameters(question, None, compare, limit)
+    asked = read(*typed.pairs())
     assert read(*asked.pairs()) == asked
+    assert with_one_spelling(asked.question) == with_one_spelling(question)
+    assert (asked.compare, asked.others) == (compare, limit)
+
+
+def with_one_spelling(question: Question) -> dict[str, Filter]:
+    """The filters by dimensions whose values have one spelling."""
+    return {name: values for name, values in question.filters.items() if name not in (*ADDRESSES, SOURCE)}
 
 
 @effort(300)
