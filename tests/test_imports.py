@@ -108,7 +108,7 @@ people.audit: log
 presence: services visitors.active_visitors
 """
 """Other packages that `counting` imports to register a visit, apart from core and models. A feature that needs visits
-uses `Visits.on_commit` instead: this list may only get shorter.
+follows the counter (`Visits.follow`) instead: this list may only get shorter.
 """
 
 FILES = {

@@ -67,7 +67,7 @@ def build(base: Base) -> CommunityServices:
     directory = Communities(database, clock, on_revoked)
     services.add(LoginDestinations(partial(_destination, directory)))
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
-    visits.on_change = updates.stats_changed
+    visits.follow(updates.stats_changed)
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)
     invitations = Invitations(
         CommunityScope(), database, clock, services[MailOutbox], LinkTokens(base.settings.secret_key)

@@ -20,8 +20,8 @@ from koyjabo.base.database.lease import Fence
 from koyjabo.base.database.rows import DISORDER_MS
 from koyjabo.base.models import SITE
 from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
-from koyjabo.counting.ledger import LedgerStore, Outcome, open_store
-from koyjabo.counting.records import NewVisit, Receipt
+from koyjabo.counting.ledger import LedgerStore, open_store
+from koyjabo.counting.records import NewVisit, Outcome, Receipt
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.reports.visit_log import import_file, import_queries
