@@ -108,7 +108,7 @@ people.audit: log
 presence: services visitors.active_visitors
 """
 """Other packages that `counting` imports to register a visit, apart from core and models. A feature that needs visits
-uses `Visits.on_commit` instead: this list may only get shorter.
+follows the counter (`Visits.follow`) instead: this list may only get shorter.
 """
 
 FILES = {
@@ -358,3 +358,20 @@ def test_nothing_is_loaded_before_the_server_has_patched():
     early = ["koyjabo", "koyjabo.server.process.parent"]
     loaded = [(module, name) for module in early for name, now in names(module) if now and name.startswith("koyjabo")]
     assert [import_ for import_ in loaded if "server.process" not in import_[1]] == []
+
+
+def test_building_a_feature_sets_no_attribute_of_another_one():
+    """Features are passed what they need, or look it up. Otherwise, only a search would find who sets an attribute."""
+    assigned = [
+        f"{module}:{target.lineno}"
+        for module in FILES
+        for function in ast.walk(tree(module))
+        if isinstance(function, ast.FunctionDef) and function.name in ("__init__", "build", "build_people", "connect")
+        if not module.startswith(("koyjabo.base.", "koyjabo.server."))
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
+        for target in ast.walk(ast.Tuple(node.targets))
+        if isinstance(target, ast.Attribute) and isinstance(target.ctx, ast.Store)
+        if not (isinstance(target.value, ast.Name) and target.value.id == "self")
+    ]
+    assert assigned == []

@@ -23,6 +23,7 @@ from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.communities import refs
 from koyjabo.communities import services as communities
+from koyjabo.communities.live.dashboard_room import ReportRooms
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting import services as counting
 from koyjabo.counting.evidence import attendance
@@ -41,6 +42,7 @@ from koyjabo.people.audit.log import Audit, VersionLog
 from koyjabo.people.mail import outbox
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence import services as presence
+from koyjabo.presence.members.online_members import ChangeListener
 from koyjabo.presence.members.tracker import TrackerServices, bind
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors import active_visitors
@@ -49,8 +51,9 @@ from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import services as reports
 from koyjabo.reports.live import storing
+from koyjabo.reports.log import block_queries
 from koyjabo.reports.services import PeopleServices, ReportServices
-from koyjabo.reports.ui import live_views
+from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.visit_log import services as visit_log
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.site.getting_started import getting_started
@@ -99,14 +102,14 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     owners = AddressOwners(settings.asn_files, settings.own_networks)
     origins = Origins(settings.origins, settings.public_url)
     add(NetworkServices(LocationFinder(settings.geoip_files), owners, origins))
-    add(observability.build(base, TICK_S, lambda: values_of(services)))
+    add(observability.build(base, TICK_S, lambda: values_of(services), partial(_caused_by_visits, services)))
     add(Audit(base.database, base.clock))
     add(VersionLog(base.database, base.clock, VERSION))
     add(Tokens(settings.secret_key))
     add(RememberedLogins(base.clock))
     add(outbox.build(base))
     add(accounts.build(base))
-    add(presence.build(base))
+    add(presence.build(base, _member_changes(services)))
     add(counting.build(base, snapshot))
     add(attendance.build(base))
     add(realtime.build(base))
@@ -116,8 +119,9 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(api_keys.build(base))
     add(reports.build(base))
     add(reports.build_people(base))
-    add(live_views.build(base))
+    add(LiveViews(services))
     add(visit_log.build(base))
+    add(_report_rooms(services))
     add(personal_data.build(base))
     _build_upkeep(base)
     add(receipts.build(base))
@@ -125,6 +129,23 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(getting_started.build(base))
     add(DaysByHour(base.database, base.clock))
     add(FileImports(base.database, base.clock, base.runtime, settings))
+
+
+def _caused_by_visits(services: Services, room: str) -> bool:
+    return services[RealtimeServices].rooms.caused_by_visits(room)
+
+
+def _member_changes(services: Services) -> ChangeListener:
+    return ChangeListener(
+        wants=lambda scope: services[WebhookServices].member_events.wants(scope),
+        wait=lambda scope: services[WebhookServices].member_events.write_soon(scope),
+    )
+
+
+def _report_rooms(services: Services) -> ReportRooms:
+    dashboards = services[PeopleServices].dashboards
+    panel, view = services[VisitLogServices].live_panel.current, services[LiveViews].view
+    return ReportRooms(panel, view, dashboards.read, dashboards.own)
 
 
 def _build_upkeep(base: Base) -> None:
@@ -174,7 +195,7 @@ def _tick(base: Base) -> None:
     repeat(retention.POLL_S, *upkeep, services[VersionLog].record, services[Recounts].tick)
     repeat(recounts.RENEW_S, services[Recounts].renew)
     repeat(attendance.WRITE_S, services[AttendanceWriter].tick)
-    repeat(attendance.DROP_S, services[AttendanceWriter].drop)
+    repeat(attendance.DROP_S, partial(services[AttendanceWriter].drop, block_queries.correct_attended))
     repeat(backups.READ_S, services[Backups].refresh)
     repeat(retention.POLL_S, services[Backups].tick)
     repeat(storing.POLL_S, services[ReportServices].storing.tick)

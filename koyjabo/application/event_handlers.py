@@ -79,7 +79,7 @@ def connect(services: Services) -> None:
     _on(signals.value_received, services[RealtimeServices].rooms.receive)
     _on(signals.room_heard, communities.room_updates.catch_up)
     _on(signals.message_received, handlers.receive_first_page, of=FIRST_PAGE)
-    services[GettingStarted].on_first_page = handlers.publish_first_page
+    _on(signals.first_page_stored, handlers.publish_first_page)
     services.lifetime.every(ARRIVALS_S, handlers.publish_arrivals)
 
 
@@ -106,7 +106,7 @@ class Handlers:
         self._live_panel = services[VisitLogServices].live_panel
         self._at_epoch: tuple[Callable[[], None], ...] = (
             self._anonymity.forget_secrets,
-            services[GettingStarted].invalidate,
+            services[GettingStarted].listen,
             self._visits.texts.clear,
             self._presence.peaks.write_again,
             self._presence.active_peak.write_again,
@@ -207,7 +207,7 @@ class Handlers:
     def receive_site_stats(self, room: str, state: Any) -> None:
         self._live_panel.changed()
 
-    def publish_first_page(self) -> None:
+    def publish_first_page(self, _: object) -> None:
         """Make the panels of all workers start over, so that an open Overview requests the page."""
         self._live_panel.reload()
         self._realtime.bus.send_to_workers(FIRST_PAGE, None)

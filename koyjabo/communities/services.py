@@ -12,7 +12,7 @@ from koyjabo.communities.by_ref import CommunitiesByRef
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import CommunityScope, Joined, ReceivedInvitations
 from koyjabo.communities.live.community_rooms import CommunityRooms, RoomUpdates
-from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader
+from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader, ReportRooms
 from koyjabo.communities.live.member_room import MemberRoom
 from koyjabo.communities.live.messages import CommunityMessages
 from koyjabo.communities.live.online_people import AttendanceLog, OnlinePeople
@@ -52,7 +52,8 @@ def build(base: Base) -> CommunityServices:
     database, clock, runtime, services = base.database, base.clock, base.runtime, base.services
     visits, members = services[CountingServices].visits, services[PresenceServices].members
     realtime = services[RealtimeServices]
-    dashboards, participants = Dashboards(realtime.rooms, _leader(base), clock), Participants()
+    dashboards = Dashboards(realtime.rooms, _leader(base), clock, lambda: services[ReportRooms])
+    participants = Participants()
     permissions = Permissions(database, runtime, clock, base.settings.require_two_factor)
     attendance_log = AttendanceLog(base.signals.members_attended.send, runtime, clock)
     people = OnlinePeople(members, visits, attendance_log, services[AccountServices].credentials.names)
@@ -67,7 +68,7 @@ def build(base: Base) -> CommunityServices:
     directory = Communities(database, clock, on_revoked)
     services.add(LoginDestinations(partial(_destination, directory)))
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
-    visits.on_change = updates.stats_changed
+    visits.follow(updates.stats_changed)
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)
     invitations = Invitations(
         CommunityScope(), database, clock, services[MailOutbox], LinkTokens(base.settings.secret_key)

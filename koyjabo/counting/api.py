@@ -18,10 +18,9 @@ from koyjabo.base.core.sanitize import truncate
 from koyjabo.base.core.urls import is_on_disk, page_path
 from koyjabo.base.network import campaigns, languages
 from koyjabo.base.network.client_address import neighbourhood
-from koyjabo.base.network.origins import other_host
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.network.user_agents import is_bot
-from koyjabo.counting.incoming import is_operator, register, register_all
+from koyjabo.counting.incoming import is_operator, register, register_all, registered
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody, SentVisitsBody
 from koyjabo.counting.schemas.responses import (
@@ -195,8 +194,7 @@ def _count() -> None:
             own=network.owners.is_own(address) or is_operator(request.environ, context.caller()),
             language=languages.first_of(request.headers.get("Accept-Language")),
             campaign=campaigns.of_page(page),
-            page_host=other_host(request.environ),
         )
     )
     context.count_visitor("visits", visit.visitor_id)
-    services[CountingServices].visits.register(visit, context)
+    registered(context, visit)

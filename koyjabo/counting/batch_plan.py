@@ -13,29 +13,24 @@ from koyjabo.base.database.json_rows import reader, stored_fields
 from koyjabo.base.models import SITE, Scope, Visit
 from koyjabo.counting.daily_people import Asked, DailyPeople, user, visitor
 from koyjabo.counting.milestones import Milestone, Milestones
-from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt, VisitKey
+from koyjabo.counting.records import CounterSnapshot, NewVisit, Outcome, Receipt, VisitKey
 
 At = TypeVar("At")
 
 Numbers = tuple[int, int | None]
 """(visit number, number within its day)"""
 
-Counted = tuple[Numbers, bool, Scope]
-"""(numbers, whether it is a duplicate, the scope that counts the visit in addition to the site)"""
-
 Sums = list[int]
 """[visits, new visitors]"""
 
 
-class AssignedToVisit(NamedTuple):
-    """Columns of a visit that the ledger assigns. The others are fields of `NewVisit`."""
+class Counted(NamedTuple):
+    """The outcome for a visit whose batch has not been committed yet."""
 
-    id: int
     ordinal: int
-    visit_id: str
-    day: str
-    hour_s: int
-    day_number: int
+    day_number: int | None
+    duplicate: bool
+    scope: Scope  # the one that counts the visit in addition to the site
 
 
 class FirstVisit(NamedTuple):
@@ -47,8 +42,11 @@ class FirstVisit(NamedTuple):
     user_id: str | None
 
 
-SENT = stored_fields(Visit, NewVisit._fields, AssignedToVisit._fields)
-VISIT_COLUMNS = (*AssignedToVisit._fields, *SENT)
+ASSIGNED = ("id", "ordinal", "visit_id", "day", "hour_s", "day_number")
+"""Columns of a visit that the ledger assigns. The others are fields of `NewVisit`."""
+
+SENT = stored_fields(Visit, NewVisit._fields, ASSIGNED)
+VISIT_COLUMNS = (*ASSIGNED, *SENT)
 """Columns of the rows in `BatchPlan.visits`."""
 
 _sent = reader(NewVisit._fields, SENT)
@@ -89,12 +87,18 @@ class BatchPlan:
     outcomes: list[Counted | KoyJaboError] = field(default_factory=list)
     milestones: list[Milestone] = field(default_factory=list)
 
-    def receipts(self) -> list[Receipt | KoyJaboError]:
+    def receipts(self) -> list[Outcome]:
+        return [self._receipt(outcome) if isinstance(outcome, Counted) else outcome for outcome in self.outcomes]
+
+    def _receipt(self, counted: Counted) -> Receipt:
         site = self.snapshot[SITE]
-        return [
-            o if isinstance(o, KoyJaboError) else Receipt(o[0][0], o[1], site, self.snapshot.get(o[2], site), o[0][1])
-            for o in self.outcomes
-        ]
+        return Receipt(
+            ordinal=counted.ordinal,
+            duplicate=counted.duplicate,
+            snapshot=site,
+            own=self.snapshot.get(counted.scope, site),
+            day_number=counted.day_number,
+        )
 
 
 def keys(batch: list[tuple[NewVisit, str]]) -> list[VisitKey]:
@@ -142,14 +146,14 @@ def plan(batch: list[tuple[NewVisit, str]], rows: KnownRows, clock: Clock, miles
         if stored is None and visit.other_key:
             stored = rows.numbers.get(visit.other_key)
         if stored is not None:
-            made.outcomes.append((stored, True, visit.scope))
+            made.outcomes.append(Counted(*stored, duplicate=True, scope=visit.scope))
         elif visit.scope not in rows.snapshot:
             made.outcomes.append(UnknownCommunity())
         else:
             newest += 1
             counted = visit if visit.scope == SITE or rows.counts(visit) else visit._replace(scope=SITE)
             rows.numbers[key] = numbers = _add_visit(made, counted, visit_id, newest, offset, rows, clock)
-            made.outcomes.append((numbers, False, counted.scope))
+            made.outcomes.append(Counted(*numbers, duplicate=False, scope=counted.scope))
     _advance(made, clock, milestones)
     return made
 
@@ -160,8 +164,7 @@ def _add_visit(
     day, hour_s = clock.bucket(visit.at_ms)
     ordinal = number + offset
     rows.day_visits[day] = day_number = rows.day_visits.get(day, 0) + 1
-    assigned = AssignedToVisit(number, ordinal, visit_id, day, hour_s, day_number)
-    made.visits.append((*assigned, *_sent(visit)))
+    made.visits.append((number, ordinal, visit_id, day, hour_s, day_number, *_sent(visit)))
     made.newest = visit
     for scope in (SITE,) if visit.scope == SITE else (SITE, visit.scope):
         known_as = (scope, visit.visitor_id)

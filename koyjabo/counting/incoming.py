@@ -11,7 +11,7 @@ from koyjabo.base.core.services import Services
 from koyjabo.base.core.urls import is_on_disk
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import languages
-from koyjabo.base.network.origins import is_sender, other_host
+from koyjabo.base.network.origins import is_sender
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.records import NewVisit, Receipt, is_late
 from koyjabo.counting.schemas.requests import NewVisitBody, SentVisit
@@ -40,9 +40,19 @@ def register(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
     if is_on_disk(body.page):
         return None
     context.count_visitor("visits", body.visitorId)
-    receipt = context.services[CountingServices].visits.register(visit_of(context, body, is_measured), context)
+    receipt = registered(context, visit_of(context, body, is_measured))
     if receipt is not None and receipt.duplicate:
         context.uncount_visitor("visits", body.visitorId)
+    return receipt
+
+
+def registered(context: RequestContext, visit: NewVisit) -> Receipt | None:
+    """Register the visit of a page, and call the listeners. Raises UnknownCommunity, LedgerUnavailable."""
+    counting = context.services[CountingServices]
+    receipt = counting.visits.register(visit, context)
+    if receipt is not None:
+        for listener in tuple(counting.listeners):
+            listener(receipt, context.environ)
     return receipt
 
 
@@ -64,7 +74,6 @@ def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
         user_id=user_id,
         member_id=user_id,
         language=languages.first_of(environ.get("HTTP_ACCEPT_LANGUAGE")),
-        page_host=other_host(environ),
         is_public=not is_member,
         attended_ms=0 if is_measured and not is_late(body.waitedMs) else None,
         network=network.owners.network(address),

@@ -30,7 +30,7 @@ from koyjabo.counting.high_water import (
 )
 from koyjabo.counting.milestones import NO_MILESTONES, Milestones
 from koyjabo.counting.outage import Outage, Writer
-from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
+from koyjabo.counting.records import CounterSnapshot, NewVisit, Outcome, Receipt
 from koyjabo.counting.rollback import RollbackRecovery
 
 COMMIT_PATIENCE_S = 5.0
@@ -38,7 +38,6 @@ COMMIT_LIMIT_S = 10.0
 READ_PATIENCE_S = 1.0
 
 Keyed = tuple[NewVisit, str]
-Outcome = Receipt | KoyJaboError
 Read = tuple[Any, ...]
 """(method of the store, *arguments)"""
 OnBatch = Callable[[int, float], None]
@@ -128,7 +127,11 @@ class Ledger:
         committed, and UnknownCommunity for an unknown scope.
         """
         keyed = visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"
-        return self._commit(keyed, self._high_water.rounds)
+        began, rounds_before = time.monotonic(), self._high_water.rounds
+        try:
+            return self._recovery.kept(self._writer.do(keyed), rounds_before)
+        except LedgerUnavailable as error:
+            return self._recovered(error, keyed, began)
 
     def append_all(self, visits: Sequence[NewVisit]) -> list[Outcome]:
         """Commit several visits together, in this order. All must have a `visit_id`. Errors are returned,
@@ -147,20 +150,21 @@ class Ledger:
 
     def _outcome(self, job: Job[Keyed, Outcome], rounds_before: int) -> Outcome:
         try:
-            return self._commit(job.item, rounds_before, job.outcome)
+            try:
+                return self._recovery.kept(job.outcome(), rounds_before)
+            except LedgerUnavailable as error:
+                return self._recovered(error, job.item, job.since)
         except KoyJaboError as error:
             return error
 
-    def _commit(self, keyed: Keyed, rounds_before: int, first_commit: Callable[[], Outcome] | None = None) -> Receipt:
-        """Commit one visit, and retry after a rollback. Records a failure even if it happens before the visit joins a
-        batch. If a commit is already in progress, `first_commit` waits for its outcome.
+    def _recovered(self, error: LedgerUnavailable, keyed: Keyed, began: float) -> Receipt:
+        """Commit a visit again if a rollback caused `error`. Otherwise records that the visit is refused, even if it
+        has not joined a batch, and raises `error`. `began` is when its first commit began, monotonic s.
         """
-        came_at = time.monotonic()
-        commit = partial(_receipt, partial(self._writer.do, keyed))
         try:
-            return self._recovery.standing(commit, rounds_before, first_commit and partial(_receipt, first_commit))
+            return self._recovery.after(error, partial(self._writer.do, keyed), began)
         except LedgerUnavailable as error:
-            self._outage.failed(error, came_at)
+            self._outage.failed(error, began)
             self._outage.refuse((keyed[0].visitor_id, keyed[1]))
             raise
 
@@ -226,11 +230,3 @@ class Ledger:
         if committed:
             self._on_batch(len(committed), time.monotonic() - jobs[0].since)
             self._on_commit(committed)
-
-
-def _receipt(wait: Callable[[], Outcome]) -> Receipt:
-    """Wait for the outcome of a commit. Returns the receipt or raises the error."""
-    outcome = wait()
-    if isinstance(outcome, KoyJaboError):
-        raise outcome
-    return outcome

@@ -105,13 +105,6 @@ class AnnouncedEvent(NamedTuple):
     data: dict[str, Any]
 
 
-class RecentVisit(NamedTuple):
-    scope: Scope
-    visitor_id: str
-    place: str
-    at_ms: int
-
-
 class MinuteCount(NamedTuple):
     minute: int  # since 1970
     has_account: bool
@@ -158,12 +151,12 @@ def delete_day_secrets(session: Session, before: str) -> None:
     session.execute(delete(DaySecret).where(DaySecret.day < before))
 
 
-def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
-    """The visits after `since_ms`, oldest first, without erased visitors. Raises LedgerUnavailable. Reads backwards
-    from the newest row to `since_ms`.
+def recent_visits(engine: Engine, since_ms: int) -> list[tuple[Scope, str, str, int]]:
+    """The visits after `since_ms`, oldest first, without erased visitors: (scope, visitor, location, time in ms).
+    Raises LedgerUnavailable. Reads backwards from the newest row to `since_ms`.
     """
     newest_first = select(Visit.scope, Visit.visitor_id, Visit.place, Visit.at_ms).order_by(Visit.id.desc())
-    visits: list[RecentVisit] = []
+    visits: list[tuple[Scope, str, str, int]] = []
     try:
         with engine.connect() as connection:
             rows = connection.execution_options(snapshot=True, yield_per=1000).execute(newest_first.limit(MAX_ROWS))
@@ -173,7 +166,7 @@ def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
                 if row.visitor_id.startswith(DELETED):
                     continue
                 for scope in {SITE, Scope(row.scope)}:  # a community's visit also counts for the site
-                    visits.append(RecentVisit(scope, row.visitor_id, row.place, row.at_ms))
+                    visits.append((scope, row.visitor_id, row.place, row.at_ms))
     except (OperationalError, sqlite3.OperationalError) as error:
         raise LedgerUnavailable from error
     return visits[::-1]

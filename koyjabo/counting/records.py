@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.models import SITE, Scope
 
 VisitKey = tuple[str, str]
@@ -42,7 +43,6 @@ class NewVisit(NamedTuple):
     member_id: str | None = None  # the user, even if the visit is anonymous; never stored
     language: str | None = None  # from its Accept-Language header: "bn"
     campaign: str | None = None  # the utm_ parameters of the page, as `base.network.campaigns` writes them
-    page_host: str = ""  # host of the page that sent it, if it is a different host; never stored
     attended_ms: int | None = None  # 0 if attended time will be measured from now on
     acted: bool = False  # only imported visits can already have acted when they are stored
     automated: bool = False  # the browser reported that a program drives it, or it is a declared crawler
@@ -75,3 +75,7 @@ class Receipt(NamedTuple):
     own: CounterSnapshot  # the visit's own scope, as of the commit; same as `snapshot` for a visit to the site
     # The visit's number among the site's visits on its day; None for visits from before these numbers existed.
     day_number: int | None
+
+
+Outcome = Receipt | KoyJaboError
+"""What a commit returns for one visit."""

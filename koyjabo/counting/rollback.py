@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.runtime import out_of_turn
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting import rollback_queries
 from koyjabo.counting.high_water import DatabaseRolledBack, HighWater, HighWaterMark, SharedHighWater, rollback_of
-from koyjabo.counting.records import Receipt
+from koyjabo.counting.records import Outcome, Receipt
 from koyjabo.counting.rollback_queries import LostVisits, NewEpoch
 from koyjabo.people.audit.log import Actor, Subject
 
@@ -31,6 +31,16 @@ FAST_FAILURE_S = 1.0
 log = logging.getLogger(__name__)
 
 Read = TypeVar("Read")
+
+
+class Overtaken(LedgerUnavailable):
+    """A visit was committed, but marks of other workers were collected before its receipt was used: if the database was
+    rolled back in between, the visit may be lost.
+    """
+
+    def __init__(self, receipt: Receipt) -> None:
+        super().__init__()
+        self.receipt = receipt
 
 
 class RollbackRecovery:
@@ -56,33 +66,39 @@ class RollbackRecovery:
         self._alone = threading.Lock()
         self._failures = 0
 
-    def standing(
-        self, commit: Callable[[], Receipt], rounds_before: int, first_commit: Callable[[], Receipt] | None = None
-    ) -> Receipt:
-        """Commit a visit, and return its receipt once a rollback cannot lose it. If a commit is already in progress,
-        `first_commit` waits for it.
-
-        `rounds_before` is the value of `HighWater.rounds` before the first commit began. After a rollback, `commit`
-        looks the visit up, and writes it again if it is gone. Raises any error that a commit raises, and
-        LedgerUnavailable if the database is rolled back repeatedly.
+    def kept(self, outcome: Outcome, rounds_before: int) -> Receipt:
+        """The receipt of a commit that no rollback has overtaken. `rounds_before` is the value of `HighWater.rounds`
+        before the commit began. Raises Overtaken, and the error if `outcome` is one.
         """
-        first, recoveries, until = None, 0, time.monotonic() + RETRY_S
-        attempt = first_commit or commit
-        while recoveries < MAX_RECOVERIES and time.monotonic() < until:
-            try:
-                receipt = attempt()
-            except LedgerUnavailable as error:
-                if attempt is commit or rollback_of(error) is None:
-                    self._recover_from(error)
-                    recoveries += 1
-                # Otherwise another visit in its batch has started the recovery, or the next commit will.
+        if isinstance(outcome, KoyJaboError):
+            raise outcome
+        if rounds_before == self.high_water.rounds and outcome.snapshot.epoch >= self.high_water.site.epoch:
+            return outcome
+        raise Overtaken(outcome)
+
+    def after(self, error: LedgerUnavailable, commit: Callable[[], Outcome], began: float) -> Receipt:
+        """Recover from the rollback that caused `error`, and commit the visit again. `commit` looks the visit up, and
+        writes it if it is gone. `began` is when the first commit began, monotonic s.
+
+        Raises `error` if something else caused it, any error that a commit raises, and LedgerUnavailable if the
+        database is rolled back repeatedly.
+        """
+        first: Receipt | None = None
+        recoveries = 0
+        while recoveries < MAX_RECOVERIES and time.monotonic() < began + RETRY_S:
+            if isinstance(error, Overtaken):
+                first = first or error.receipt
             else:
-                if first and receipt.duplicate:  # this repeats the first attempt, not an earlier request
-                    receipt = receipt._replace(duplicate=first.duplicate)
-                if rounds_before == self.high_water.rounds and receipt.snapshot.epoch >= self.high_water.site.epoch:
-                    return receipt
-                first = first or receipt
-            attempt, rounds_before = commit, self.high_water.rounds
+                self._recover_from(error)
+                recoveries += 1
+            rounds_before = self.high_water.rounds
+            try:
+                outcome = commit()
+                if first and isinstance(outcome, Receipt) and outcome.duplicate:
+                    outcome = outcome._replace(duplicate=first.duplicate)  # it repeats the first attempt, not a request
+                return self.kept(outcome, rounds_before)
+            except LedgerUnavailable as next_error:
+                error = next_error
         raise LedgerUnavailable
 
     def current(self, read: Callable[[], Read]) -> Read:
@@ -107,14 +123,14 @@ class RollbackRecovery:
         calls that waited for a failed attempt.
         """
         self.high_water.merge({SITE: cause.mark})
-        epoch, failures = self.high_water.site.epoch, self._failures
+        failures = self._failures
         with out_of_turn(), self._alone:
             if self._failures != failures:
                 raise LedgerUnavailable
             try:
                 if cause.server:
                     self._gather_since(cause.server)
-                elif self.high_water.site.epoch == epoch:
+                elif self.high_water.site.epoch <= cause.mark.epoch:  # no epoch has begun since
                     self._begin_epoch()
             except LedgerUnavailable:
                 self._failures += 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.extensions import db
@@ -13,10 +15,11 @@ from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.high_water import NOT_ASKED, HighWater, SharedHighWater, UnsharedHighWater
 from koyjabo.counting.last_hour import History, Pulse
 from koyjabo.counting.ledger import Ledger, open_store
+from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.outage import UnsavedVisits
 from koyjabo.counting.queries import recent_visits
-from koyjabo.counting.records import CounterSnapshot
+from koyjabo.counting.records import CounterSnapshot, Receipt
 from koyjabo.counting.rollback import RollbackRecovery
 from koyjabo.counting.visit_numbers import OwnNumbers
 from koyjabo.counting.visits import Visits
@@ -34,6 +37,10 @@ class CountingServices:
     own_numbers: OwnNumbers
     history: History
     recovery: RollbackRecovery
+    listeners: list[Callable[[Receipt, Mapping[str, Any]], object]] = field(default_factory=list)
+    """Functions to call with the receipt of each visit that a page registers, and the WSGI environment of its request.
+    A feature that waits for one such visit removes its function once the visit has come.
+    """
 
 
 def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
@@ -48,16 +55,16 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
         database, clock, high_water, _shared(base, high_water), base.signals.high_water_asked.send, metrics.rolled_back
     )
     store = open_store(settings.database, clock, milestones=announced, high_water=high_water)
+    active_visitors = presence.active_visitors
     visits = Visits(
         partial(Ledger, store, base.runtime, recovery, metrics.committed),
-        presence.active_visitors,
-        clock,
+        active_visitors,
+        lambda snapshot: LiveStats(snapshot, active_visitors, clock, high_water),
         snapshot,
-        high_water,
         ignores_bots=settings.bot_policy == "ignore",
         on_visit=presence.visitor_sockets.visited,
+        on_epoch=base.signals.epoch_began.send,
     )
-    visits.on_epoch = base.signals.epoch_began.send
     return CountingServices(
         visits=visits,
         anonymity=Anonymity(database, clock, settings.honour_privacy_signals, visits.knows),

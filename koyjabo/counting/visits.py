@@ -9,10 +9,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, UnknownCommunity, UnknownVisitor
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.high_water import HighWater
 from koyjabo.counting.ledger import Ledger, OnCommit
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.outage import Writer
@@ -35,41 +33,43 @@ revision.
 
 
 class Visits:
-    """Registers visits and keeps the statistics of the site and its communities. `snapshot` has the site's figures at
-    startup, used if the first read of the ledger fails. With `ignores_bots`, visits by declared crawlers are not
-    counted (BOT_POLICY).
+    """Registers visits and keeps the statistics of the site and its communities.
+
+    `live_stats` creates the stats of a scope from its numbers. `snapshot` has the site's numbers at startup, used if
+    the first read of the ledger fails. With `ignores_bots`, visits by declared crawlers are not counted (BOT_POLICY).
 
     `open_ledger` receives the function that the ledger calls with each committed batch. `on_visit` is called with the
-    visitor and caller of each committed visit. `on_change` is called with the numbers of a scope that this worker
-    changed; later features may replace it. Both are plain calls rather than signals, which take 30 times as long (3.7
-    µs) and would slow down every visit. `on_commit`, which one feature may replace, is called with each committed batch
-    at the end. `on_epoch` is called when the site has begun a new epoch, before any response contains it.
+    visitor and caller of each committed visit. It and the functions passed to `follow` are plain calls rather than
+    signals, which take 30 times as long (3.7 µs) and would slow down every visit. `on_epoch` is called when the site
+    has begun a new epoch, before any response contains it.
     """
 
     def __init__(
         self,
         open_ledger: Callable[[OnCommit], Ledger],
         active_visitors: ActiveVisitors,
-        clock: Clock,
+        live_stats: Callable[[CounterSnapshot], LiveStats],
         snapshot: CounterSnapshot,
-        high_water: HighWater,
         ignores_bots: bool,
         on_visit: Callable[[str, bytes], None],
+        on_epoch: Callable[[], object],
     ) -> None:
-        self.site = LiveStats(snapshot, active_visitors, clock, high_water)
-        self._high_water = high_water
+        self.site = live_stats(snapshot)
+        self._live_stats = live_stats
         self._epoch = snapshot.epoch
-        self.on_epoch: Callable[[], object] = lambda: None
-        self.on_commit: OnCommit = lambda visits: None
+        self._on_epoch = on_epoch
         self.texts = SeenTexts()
         self._ledger = open_ledger(self._committed)
         self._ignores_bots = ignores_bots
-        self.on_change: Callable[[LiveStats], None] = lambda live_stats: None
+        self._followers: list[Callable[[LiveStats], object]] = []
         self._on_visit = on_visit
         self._active_visitors = active_visitors
-        self._clock = clock
         self._communities: WeakValueDictionary[Scope, LiveStats] = WeakValueDictionary()  # the scopes in use
         self._recent_lookups: deque[LiveStats] = deque(maxlen=RECENT_LOOKUPS)
+
+    def follow(self, follower: Callable[[LiveStats], object]) -> None:
+        """Call `follower` with the numbers of each scope that this worker changes, before any response has them."""
+        self._followers.append(follower)
 
     def register(self, visit: NewVisit, limits: StorageLimits | None = None) -> Receipt | None:
         """Count a visit durably and return its receipt (specification: Register a visit).
@@ -106,7 +106,7 @@ class Visits:
             if not self._ledger.knows(SITE, visitor_id):
                 raise UnknownVisitor
             self._active_visitors.touch_maybe_known(SITE, visitor_id, place)
-            self.on_change(self.site)
+            self._announce(self.site)
 
     def knows(self, visitor_id: str) -> bool:
         """Whether a visitor has registered a visit. Raises LedgerUnavailable."""
@@ -184,19 +184,22 @@ class Visits:
             self._on_visit(visitor_id, visit.fingerprint)
         self.site.update(visits[-1][1].snapshot)
         self._notice_epoch()
-        self.on_change(self.site)
+        self._announce(self.site)
         for snapshot in changed.values():
             live_stats = self._numbers_of(snapshot)
             live_stats.update(snapshot)
-            self.on_change(live_stats)
-        self.on_commit(visits)
+            self._announce(live_stats)
+
+    def _announce(self, live_stats: LiveStats) -> None:
+        for follower in self._followers:
+            follower(live_stats)
 
     def _notice_epoch(self) -> None:
         epoch = self.site.snapshot.epoch
         if epoch != self._epoch:
             self._epoch = epoch
             self._recent_lookups.clear()  # some of these communities may no longer exist
-            self.on_epoch()
+            self._on_epoch()
 
     def _touch(self, visit: NewVisit, receipt: Receipt) -> str:
         """Mark the visitor as active, and return the id that was marked. For a retry across midnight, this is the
@@ -210,5 +213,4 @@ class Visits:
         return visitor_id
 
     def _numbers_of(self, snapshot: CounterSnapshot) -> LiveStats:
-        new = LiveStats(snapshot, self._active_visitors, self._clock, self._high_water)
-        return self._communities.setdefault(snapshot.scope, new)
+        return self._communities.setdefault(snapshot.scope, self._live_stats(snapshot))

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 class PresenceServices:
     active_visitors: ActiveVisitors
     members: OnlineMembers
-    member_changes: ChangeListener
     visitor_sockets: VisitorSockets
     active_peak: ActivePeak
     peaks: Peaks
@@ -41,9 +40,8 @@ class Stores(NamedTuple):
     resend: tuple[Callable[[], None], ...] = ()
 
 
-def build(base: Base) -> PresenceServices:
+def build(base: Base, listener: ChangeListener) -> PresenceServices:
     settings = base.settings
-    listener = ChangeListener()
     stores = _in_redis(base, base.cluster.redis, listener) if base.cluster.redis else _in_memory(base, listener)
     active_visitors, members, matcher, resend = stores
     sockets = VisitorSockets(
@@ -58,7 +56,6 @@ def build(base: Base) -> PresenceServices:
     return PresenceServices(
         active_visitors=active_visitors,
         members=members,
-        member_changes=listener,
         visitor_sockets=sockets,
         active_peak=ActivePeak(base.database, base.clock, base.runtime, active_visitors),
         peaks=Peaks(base.database, base.clock, base.runtime, lambda scope: members.online(scope).count),

@@ -46,8 +46,7 @@ class RoomManager(PubSubManager, LocalFanout):
         if not self._listening:
             self._listening = True
             super().initialize()
-            self._bus.on_queue = self._received.put
-            self._bus.start()
+            self._bus.start(self._received.put)
 
     def _publish(self, data: dict[str, Any]) -> None:
         self._bus.send_to_queue(self.json.dumps(data))

@@ -39,7 +39,6 @@ def build(base: Base) -> RealtimeServices:
     for target in (broadcaster, visitor_broadcaster):  # the second one is global, for host programs
         target.bind(emit)
     rooms, interval_s = Rooms(fanout, base.runtime, base.cluster.bus), base.settings.update_interval_ms / 1000
-    base.services[ObservabilityServices].socket_log.caused_by_visits = rooms.caused_by_visits
     rooms.open(STATS_ROOM, SiteRoom(counting.visits, milestone_news(base, counting.visits.site), interval_s))
     return RealtimeServices(fanout, rooms, broadcaster, base.cluster.bus)
 

@@ -13,7 +13,6 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.base.settings.database_url import file_of
 from koyjabo.communities.live.online_people import EVERYBODY
 from koyjabo.communities.services import CommunityServices
-from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import MailOutbox
@@ -23,7 +22,6 @@ from koyjabo.reports.community_people import Reports, Visitors
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.events.ledger import Events, open_store
 from koyjabo.reports.live.storing import Storing
-from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.shares import Shares
 from koyjabo.reports.weekly_report import WeeklyReport
@@ -41,9 +39,36 @@ class ReportServices:
     weekly_report: WeeklyReport
 
 
+class DashboardData:
+    """What community dashboards show."""
+
+    def __init__(self, base: Base, reports: Reports) -> None:
+        self._reports = reports
+        self._presence = base.services[PresenceServices]
+        self._people = base.services[CommunityServices].people
+        self._last_hours = LastHours(base.database, base.clock)
+
+    def read(self, community_id: str) -> dict[str, Any]:
+        """The current data of a community's dashboard. May wait."""
+        scope = Scope(community_id)
+        members = self._people.page(scope, EVERYBODY, 0, MOST_NAMED).items
+        return {
+            "today_visitors": people(self._reports.today(community_id)),
+            "realtime_count": self._presence.members.online(scope).count,
+            "community_id": community_id,
+            "people": [member.as_object() for member in members],
+            "minutes": {str(minute): list(visits) for minute, visits in self._last_hours.minutes(scope).items()},
+        }
+
+    def own(self, community_id: str) -> dict[str, Any]:
+        """The data that differs between workers. Does not wait."""
+        return {"arrivals": self._presence.arrivals.today(Scope(community_id))._asdict()}
+
+
 @dataclass(frozen=True, slots=True)
 class PeopleServices:
     reports: Reports
+    dashboards: DashboardData
 
 
 MOST_NAMED = 50
@@ -67,7 +92,6 @@ def build(base: Base) -> ReportServices:
         presence.active_peak.measure()  # so that no page shows more current visitors than the peak
         return presence.active_peak.unwritten(scope)
 
-    base.services[AttendanceWriter].correct = block_queries.correct_attended
     reports = Insights(database, clock, parser, unwritten_peaks)
     return ReportServices(
         reports=reports,
@@ -82,27 +106,9 @@ def build(base: Base) -> ReportServices:
 
 
 def build_people(base: Base) -> PeopleServices:
-    """Build the reports about people, and let community dashboards show them."""
+    """Build the reports about people."""
     reports = Reports(base.database, base.clock, base.signals.visitor_converted.send)
-    presence, communities = base.services[PresenceServices], base.services[CommunityServices]
-    last_hours = LastHours(base.database, base.clock)
-
-    def read_data(community_id: str) -> dict[str, Any]:
-        scope = Scope(community_id)
-        members = communities.people.page(scope, EVERYBODY, 0, MOST_NAMED).items
-        return {
-            "today_visitors": people(reports.today(community_id)),
-            "realtime_count": presence.members.online(scope).count,
-            "community_id": community_id,
-            "people": [member.as_object() for member in members],
-            "minutes": {str(minute): list(visits) for minute, visits in last_hours.minutes(scope).items()},
-        }
-
-    def add(community_id: str) -> dict[str, Any]:
-        return {"arrivals": presence.arrivals.today(Scope(community_id))._asdict()}
-
-    communities.dashboards.read_data, communities.dashboards.add = read_data, add
-    return PeopleServices(reports)
+    return PeopleServices(reports, DashboardData(base, reports))
 
 
 def people(visitors: Visitors) -> dict[str, int]:

@@ -161,7 +161,7 @@ ROOM = "koyjabo:room:"
 
 
 class RedisBus:
-    """The bus. `on_queue` is called with each message from Socket.IO's queue, in the listening task."""
+    """The bus."""
 
     def __init__(
         self, client: RedisClient, outbox: RedisOutbox, runtime: Runtime, signals: Signals, interval_s: float
@@ -176,7 +176,7 @@ class RedisBus:
         self._newly_heard: dict[str, None] = {}
         self._numbers = itertools.count()
         self._echoes: dict[Any, Waiter] = {}  # by number of the message this worker waits to receive
-        self.on_queue: Callable[[bytes], object] = lambda data: None
+        self._on_queue: Callable[[bytes], object] = lambda data: None
 
     @property
     def heard(self) -> Collection[str]:
@@ -229,8 +229,11 @@ class RedisBus:
     def leave(self, room: str) -> None:
         self._listener.remove(ROOM + room)
 
-    def start(self) -> None:
-        """Start listening. Call this once."""
+    def start(self, on_queue: Callable[[bytes], object]) -> None:
+        """Start listening. Call this once. `on_queue` is called with each message from Socket.IO's queue, in the
+        listening task.
+        """
+        self._on_queue = on_queue
         self._runtime.start_task(self._listener.run)
         self._runtime.start_task(self._client.watch)
 
@@ -256,7 +259,7 @@ class RedisBus:
         """Handle a message. `data` is None when Redis has confirmed the subscription."""
         if channel == QUEUE:
             if data is not None:
-                self.on_queue(data)
+                self._on_queue(data)
         elif data is None:
             if channel.startswith(ROOM):
                 self._announce_soon(channel.removeprefix(ROOM))

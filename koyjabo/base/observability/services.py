@@ -37,11 +37,15 @@ class Lag:
         self._due = now + self._interval_s
 
 
-def build(base: Base, interval_s: float, values: Callable[[], Values]) -> ObservabilityServices:
-    """Build the services. `values` returns the gauges' current values. `publish` is called every `interval_s`."""
+def build(
+    base: Base, interval_s: float, values: Callable[[], Values], caused_by_visits: Callable[[str], bool]
+) -> ObservabilityServices:
+    """Build the services. `values` returns the gauges' current values. `publish` is called every `interval_s`.
+    `caused_by_visits` is for `SocketLog`.
+    """
     lag, gauges = Lag(interval_s), Gauges(shared_folder(), worker_place(), values)
     metrics = Metrics(gauges)
-    socket_log = SocketLog(metrics, Reconnections(shared_folder(), base.settings.secret_key))
+    socket_log = SocketLog(metrics, Reconnections(shared_folder(), base.settings.secret_key), caused_by_visits)
 
     def publish() -> None:
         lag.measure()

@@ -86,12 +86,15 @@ COMMIT_EVENT = "visitor_update"
 
 
 class SocketLog:
-    def __init__(self, metrics: Metrics, reconnections: Reconnections) -> None:
+    """Records what happens on sockets. `caused_by_visits` returns whether visits caused the event that a room has just
+    sent. Only such events have a commit.
+    """
+
+    def __init__(self, metrics: Metrics, reconnections: Reconnections, caused_by_visits: Callable[[str], bool]) -> None:
         self._metrics = metrics
         self._reconnections = reconnections
         self._lines = Rate(MOST_LINES)
-        self.caused_by_visits: Callable[[str], bool] = lambda room: False
-        """Whether the event that a room has just sent was caused by visits. Only such events have a commit."""
+        self._caused_by_visits = caused_by_visits
 
     def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:
         """Record a socket that was opened and admitted. `who` is its user or visitor, if known. `address` is its
@@ -131,7 +134,7 @@ class SocketLog:
     def sent(self, room: str, event: str, clients: int, size: int, revision: int | None, took_s: float) -> None:
         """Record an event sent to all clients of a room on this worker: `size` bytes to each, in `took_s` seconds."""
         self._metrics.sent(event, clients)
-        if event == COMMIT_EVENT and revision is not None and self.caused_by_visits(room):
+        if event == COMMIT_EVENT and revision is not None and self._caused_by_visits(room):
             self._metrics.delivered(max(0.0, time.time() - revision / 1000))
         log.debug(BROADCAST, room, event, clients, size, took_s * 1000, revision)
 

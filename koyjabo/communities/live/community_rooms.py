@@ -18,20 +18,11 @@ from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, dashboard_room, visitors_room
-from koyjabo.realtime.room import RoomSource
 from koyjabo.realtime.rooms import Rooms
 
 
 class CommunityRooms:
     """The participants in these rooms on this worker. `member_room` creates the source for a members' room."""
-
-    panel: Callable[[], RoomSource]
-    """Returns a source for the panel's room with current values. May wait. Set by the feature that provides
-    that room.
-    """
-
-    view: Callable[[Scope, str, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
-    """Returns the room for the view that a user's message names, and a function that opens the room. Set by reports."""
 
     def __init__(
         self,
@@ -88,7 +79,7 @@ class CommunityRooms:
         """Send a dashboard or panel page this report view in place of the previous one. Waits. Raises InvalidInput,
         TooBusy, LedgerUnavailable.
         """
-        name, source = self.view(participant.scope, participant.access.user_id, message)
+        name, source = self._dashboards.reports().view(participant.scope, participant.access.user_id, message)
         self._rooms.show(participant.client, name, source)
         if not participant.is_taken:
             self._rooms.leave_view(participant.client)
@@ -108,8 +99,8 @@ class CommunityRooms:
     def _let_in(self, participant: Participant) -> dict[str, Any] | None:
         scope = participant.scope
         if participant.is_dashboard:
-            current: RoomSource = self.panel() if scope == SITE else self._dashboards.current(scope)
-            return self._rooms.admit(self.room_of(participant), lambda: current, participant.client)
+            board = self._dashboards.reports().panel() if scope == SITE else self._dashboards.current(scope)
+            return self._rooms.admit(self.room_of(participant), lambda: board, participant.client)
         live_stats = self._visits.community(scope)
         if participant.is_online:
             self._people.connect(participant, live_stats.snapshot.epoch)

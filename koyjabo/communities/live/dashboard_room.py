@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
+from koyjabo.base.models import Scope
 from koyjabo.counting.live_stats import newest_credible
 from koyjabo.realtime.events import DashboardUpdate, dashboard_room
-from koyjabo.realtime.room import RoomEvent
+from koyjabo.realtime.room import RoomEvent, RoomSource
 from koyjabo.realtime.rooms import Rooms
 
 BEAT_S = 10.0
 
-ReadData = Callable[[str], Mapping[str, Any]]
-"""Returns the current data of a community's dashboard; may wait."""
 
-ReadOwnData = Callable[[str], Mapping[str, Any]]
-"""Returns the data that differs between workers. Changes to it send no event. Must not wait."""
+@dataclass(frozen=True, slots=True)
+class ReportRooms:
+    """The rooms whose sources are in `reports`."""
+
+    panel: Callable[[], RoomSource]
+    """Returns a source for the panel's room with current values. May wait."""
+
+    view: Callable[[Scope, str, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
+    """Returns the room for the view that a user's message names, and a function that opens the room."""
+
+    dashboard: Callable[[str], Mapping[str, Any]]
+    """Returns the current data of a community's dashboard. May wait."""
+
+    own_dashboard: Callable[[str], Mapping[str, Any]]
+    """Returns the data that differs between workers. Changes to it send no event. Must not wait."""
 
 
 class Dashboard:
@@ -28,10 +41,9 @@ class Dashboard:
     caused_by_visits = False
     is_relative = False
 
-    def __init__(self, community_id: str, read_data: ReadData, add: ReadOwnData, clock: Clock) -> None:
+    def __init__(self, community_id: str, reports: ReportRooms, clock: Clock) -> None:
         self.community_id = community_id
-        self._read_data = read_data
-        self._add = add
+        self._reports = reports
         self._clock = clock
         self._data: Mapping[str, Any] = {}
         self._revision = 0
@@ -48,7 +60,7 @@ class Dashboard:
 
     @property
     def data(self) -> dict[str, Any]:
-        return {**self._data, **self._add(self.community_id)}
+        return {**self._data, **self._reports.own_dashboard(self.community_id)}
 
     def first_event(self) -> RoomEvent:
         return DashboardUpdate(self.data, self._revision)
@@ -74,7 +86,7 @@ class Dashboard:
         loses its participants soon anyway.
         """
         try:
-            data = self._read_data(self.community_id)
+            data = self._reports.dashboard(self.community_id)
         except (LedgerUnavailable, UnknownCommunity):
             if again or not self._data:
                 raise
@@ -108,12 +120,10 @@ class LocalLeader:
 
 
 class Dashboards:
-    """The open dashboards on this worker. The feature that provides their data sets `read_data` and `add`."""
+    """The open dashboards on this worker. `reports` returns the sources that `reports` has added to the services."""
 
-    read_data: ReadData
-    add: ReadOwnData
-
-    def __init__(self, rooms: Rooms, leader: DashboardLeader, clock: Clock) -> None:
+    def __init__(self, rooms: Rooms, leader: DashboardLeader, clock: Clock, reports: Callable[[], ReportRooms]) -> None:
+        self.reports = reports
         self._rooms = rooms
         self._leader = leader
         self._clock = clock
@@ -153,4 +163,4 @@ class Dashboards:
         room = self._rooms.find(dashboard_room(community_id))
         if room is not None and isinstance(room.source, Dashboard):
             return room.source
-        return Dashboard(community_id, self.read_data, self.add, self._clock)
+        return Dashboard(community_id, self.reports(), self._clock)

@@ -91,9 +91,7 @@ class Heard(NamedTuple):
 
 
 class AttendanceWriter:
-    """The attended time on this worker. `pages` has the open pages, and `unwritten` the spans of all workers. The
-    reports feature replaces `correct`.
-    """
+    """The attended time on this worker. `pages` has the open pages, and `unwritten` the spans of all workers."""
 
     def __init__(
         self,
@@ -124,7 +122,6 @@ class AttendanceWriter:
         self._acted: FairShares[bool] = FairShares(MAX_KNOWN, MOST_EARLY, ignored, keeps_newest=True)
         self._heard: FairShares[Heard] = FairShares(MAX_KNOWN, MOST_EARLY, ignored, keeps_newest=True)
         self._marks: deque[tuple[int, int]] = deque()  # (elapsed ms, `before_ms` for the rows written by then)
-        self.correct: Correct = lambda session, visits: None
         self._failures = 0  # consecutive failures
         self._writing = threading.Lock()  # held while waiting for the database
 
@@ -169,15 +166,17 @@ class AttendanceWriter:
             if self._write_queues(MOST_WAITING, MOST_WAITING):
                 self._write_running(len(self.pages), after_ms=0)
 
-    def drop(self) -> None:
-        """Remove the spans that were last written at least ten minutes ago. Call it every DROP_S."""
+    def drop(self, correct: Correct) -> None:
+        """Remove the spans that were last written at least ten minutes ago. Call it every DROP_S. `correct` is called
+        in the same transactions (`queries.drop`).
+        """
         now_ms, before_ms = self._clock.elapsed_ms(), 0
         while self._marks and self._marks[0][0] <= now_ms - KEPT_MS:
             _, before_ms = self._marks.popleft()
         try:
-            newest, has_more = self._database.write(queries.drop, before_ms, self.correct)
+            newest, has_more = self._database.write(queries.drop, before_ms, correct)
             while has_more:
-                _, has_more = self._database.write(queries.drop, before_ms, self.correct)
+                _, has_more = self._database.write(queries.drop, before_ms, correct)
         except LedgerUnavailable:
             self._marks.clear()  # workers may still have spans that they could not write
         else:

@@ -66,8 +66,6 @@ class MemberEvents:
         self._due: set[Scope] = set()
         self._is_writing = False
         self._lock = threading.Lock()  # must not be held while waiting
-        presence.member_changes.wants = self._wants
-        presence.member_changes.wait = self.write_soon
 
     def write_soon(self, scope: Scope) -> None:
         """Start a task that writes a community's waiting changes. Does not wait."""
@@ -96,10 +94,11 @@ class MemberEvents:
         """
         since_ms = self._clock.now_ms() - RECENT_MS
         recent = self._database.read(event_queries.scopes_since, [*TYPES.values()], since_ms)
-        for scope in filter(self._wants, {*self._arrivals.occupied(), *recent}):
+        for scope in filter(self.wants, {*self._arrivals.occupied(), *recent}):
             self._members.online(scope)
 
-    def _wants(self, scope: Scope) -> bool:
+    def wants(self, scope: Scope) -> bool:
+        """Whether a webhook wants the changes of a scope. Does not wait."""
         return any(self._events.wants(type, scope) for type in TYPES.values())
 
     def _write_all(self) -> None:

@@ -60,12 +60,12 @@ MOST_CHANGES = 10_000
 
 @dataclass(slots=True)
 class ChangeListener:
-    """Consumes the changes. The feature that uses them is built later and sets both callables."""
+    """Consumes the changes."""
 
-    wants: Callable[[Scope], bool] = lambda scope: False
+    wants: Callable[[Scope], bool]
     """Returns whether to keep changes of a scope. Called for every change. Must not wait."""
 
-    wait: Callable[[Scope], object] = lambda scope: None
+    wait: Callable[[Scope], object]
     """Called at least every second while changes wait (`OnlineMembers.changes`). Must not wait."""
 
 

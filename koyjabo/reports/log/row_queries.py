@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.urls import page_path, referrer_path
 from koyjabo.counting.evidence.facts import ATTENDED_MS, facts_of
 from koyjabo.reports.log.blocks import BlockKind, Row, Seen
-from koyjabo.reports.log.trait_parser import TraitParser, VisitRow
+from koyjabo.reports.log.trait_parser import TraitParser
 
 VISITS = BlockKind(
     "visits",
@@ -88,7 +88,7 @@ def visits(parser: TraitParser) -> ReadRows:
         for id, at_ms, first, own, day, hour_s, scope, page, referrer, agent, *rest in rows:
             sent, measured = rest[:4], rest[3:]
             page, referrer = page_path(page), referrer_path(referrer)  # earlier versions stored what was sent
-            traits = parser.parse(VisitRow(agent, referrer, page, *sent))
+            traits = parser.parse(agent, referrer, *sent)
             new_in = ON_SITE * (first == id) + IN_COMMUNITY * (own == id)
             yield (id, at_ms, first or id, new_in, *seen(*measured)), (day, hour_s, scope, page, referrer, traits)
 

@@ -98,16 +98,8 @@ RULES = 3
 """The version of the parsing rules. If it changes, all visits are read again."""
 
 
-class VisitRow(NamedTuple):
-    """Columns of `visits`."""
-
-    user_agent: str | None
-    referrer: str | None
-    page: str | None
-    place: str
-    language: str | None
-    campaign: str | None
-    is_bot: bool
+PARSED_FROM = ("user_agent", "referrer", "place", "language", "campaign", "is_bot")
+"""The columns of a visit that `TraitParser.parse` reads, in that order."""
 
 
 class ParsedTraits(NamedTuple):
@@ -139,18 +131,25 @@ class TraitParser:
         self.rules = crc32(json.dumps([RULES, hosts]).encode()) >> 1
         """A 31-bit hash that changes if the parser may read visits differently."""
 
-    def parse(self, row: VisitRow) -> ParsedTraits:
-        agent, source = user_agents.parsed(row.user_agent or ""), self._sources.of(row.referrer)
-        campaign = _campaign(row.campaign)
+    def parse(
+        self,
+        user_agent: str | None,
+        referrer: str | None,
+        place: str,
+        language: str | None,
+        campaign: str | None,
+        is_bot: bool,
+    ) -> ParsedTraits:
+        agent, source = user_agents.parsed(user_agent or ""), self._sources.of(referrer)
         return ParsedTraits(
             agent.name or None,
             agent.system or None,
-            BOT if row.is_bot else agent.device or None,
-            languages.first_of(row.language),
+            BOT if is_bot else agent.device or None,
+            languages.first_of(language),
             source.domain,
-            CAMPAIGN if row.campaign else source.channel,
-            *campaign,
-            *_place(row.place),
+            CAMPAIGN if campaign else source.channel,
+            *_campaign(campaign),
+            *_place(place),
         )
 
 

@@ -9,11 +9,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
-from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import InvalidInput, KoyJaboError, TooBusy
 from koyjabo.base.core.services import Services
 from koyjabo.base.models import SITE, Scope
-from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.services import CountingServices
 from koyjabo.realtime.events import ViewUpdate, view_room
 from koyjabo.realtime.room import RoomEvent, RoomSource, changes
@@ -149,13 +147,6 @@ class LiveViews:
             if max(of_one, of_reader) >= MAX_VIEWS or len(others) >= MAX_VIEWS_OF_OTHERS:
                 raise TooBusy
         return make()
-
-
-def build(base: Base) -> LiveViews:
-    """Let panel and dashboard sockets follow views."""
-    views = LiveViews(base.services)
-    base.services[CommunityServices].rooms.view = views.view
-    return views
 
 
 def _pairs(message: Message) -> list[tuple[str, str]]:

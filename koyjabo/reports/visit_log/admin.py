@@ -14,6 +14,7 @@ from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.urls import shown
+from koyjabo.base.network import user_agents
 from koyjabo.communities.ui import choices
 from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
@@ -129,7 +130,11 @@ def realtime() -> Response:
         window_minutes=feed.window_ms // MINUTE_MS,
         communities=parts["communities"],
         newest=[
-            (visit, visit_filters.live_words(parts["attended"].get(str(visit.id)), visit.at_ms))
+            (
+                visit,
+                user_agents.of(visit.user_agent or ""),
+                visit_filters.live_words(parts["attended"].get(str(visit.id)), visit.at_ms),
+            )
             for visit in list(feed.newest)[:MOST_ROWS]
         ],
         milestone=services[ReportServices].annotations.last_milestone(),

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from koyjabo.base.core import spreadsheet
@@ -57,16 +57,13 @@ EARLIEST_MS, LARGEST_INT64 = 0, 2**63 - 1
 Values = dict[str, Any]
 
 
-class ImportedLine(NamedTuple):
-    """A visit, and the number of its last line."""
-
-    number: int
-    visit: NewVisit
+NumberedVisit = tuple[int, NewVisit]
+"""(number of its last line, visit)"""
 
 
 def read(
     file: SupportsReadline, kind: str, zone: ZoneInfo, advance: Callable[[int], None], refuse: Refuse
-) -> Iterator[ImportedLine]:
+) -> Iterator[NumberedVisit]:
     """Yield the visits in a file. `advance` is called with the number of bytes read since the last call. `refuse` is
     called for each line that is not a visit; reading then continues. Raises BadLine if the first line does not name
     the columns.
@@ -82,7 +79,7 @@ def read(
         except RecursionError:
             refuse(BadLine(number, "is nested too deeply to be read"))
         else:
-            yield ImportedLine(number, visit)
+            yield number, visit
 
 
 class _Counted:

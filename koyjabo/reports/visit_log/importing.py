@@ -20,13 +20,13 @@ from koyjabo.base.database.lease import Fence
 from koyjabo.base.database.rows import DISORDER_MS
 from koyjabo.base.models import SITE
 from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
-from koyjabo.counting.ledger import LedgerStore, Outcome, open_store
-from koyjabo.counting.records import NewVisit, Receipt
+from koyjabo.counting.ledger import LedgerStore, open_store
+from koyjabo.counting.records import NewVisit, Outcome, Receipt
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.reports.visit_log import import_file, import_queries
 from koyjabo.reports.visit_log.file_lines import BadLine, Refuse
-from koyjabo.reports.visit_log.import_file import ImportedLine
+from koyjabo.reports.visit_log.import_file import NumberedVisit
 
 __all__ = ["BadLine", "Imported", "import_lines", "import_visits"]
 
@@ -66,14 +66,14 @@ class ImportRules:
         self._communities = import_queries.communities()
         self._folded_days = set() if even_folded else import_queries.folded_days()
 
-    def usable(self, lines: Iterable[ImportedLine], refuse: Refuse) -> Iterator[ImportedLine]:
+    def usable(self, lines: Iterable[NumberedVisit], refuse: Refuse) -> Iterator[NumberedVisit]:
         """Yield the lines that can be imported. Calls `refuse` for the other lines."""
-        for line in lines:
-            problem = self._problem(line.visit)
+        for number, visit in lines:
+            problem = self._problem(visit)
             if problem:
-                refuse(BadLine(line.number, problem))
+                refuse(BadLine(number, problem))
             else:
-                yield line
+                yield number, visit
 
     def _problem(self, visit: NewVisit) -> str | None:
         if visit.scope != SITE and visit.scope not in self._communities:
@@ -96,7 +96,7 @@ def import_visits(
 
 
 def import_lines(
-    lines: Iterator[ImportedLine],
+    lines: Iterator[NumberedVisit],
     clock: Clock,
     even_folded: bool,
     refuse: Refuse,
@@ -151,7 +151,7 @@ class _Importing:
         import_queries.begin(fence)
         self._rules = ImportRules(clock, even_folded)
 
-    def write(self, lines: Iterator[ImportedLine]) -> None:
+    def write(self, lines: Iterator[NumberedVisit]) -> None:
         bad: list[BadLine] = []
         usable = self._usable(lines, bad)
         while batch := list(islice(usable, BATCH)):
@@ -163,14 +163,14 @@ class _Importing:
         if bad:
             raise bad[0]
 
-    def _usable(self, lines: Iterator[ImportedLine], bad: list[BadLine]) -> Iterator[ImportedLine]:
+    def _usable(self, lines: Iterator[NumberedVisit], bad: list[BadLine]) -> Iterator[NumberedVisit]:
         """Yield the usable lines. If reading raises BadLine, append it to `bad` and end."""
         try:
             yield from self._rules.usable(lines, self._refuse)
         except BadLine as error:
             bad.append(error)
 
-    def _commit(self, batch: list[ImportedLine]) -> bool:
+    def _commit(self, batch: list[NumberedVisit]) -> bool:
         """Commit a batch. Returns whether other visits were registered since the last commit."""
         try:
             outcomes = self._stored(batch)
@@ -181,15 +181,15 @@ class _Importing:
         new = sum(not receipt.duplicate for receipt in receipts)
         self.imported = Imported(self.imported.new + new, self.imported.known + len(receipts) - new)
         others_wrote = self._check_order(zip(batch, outcomes, strict=True), new)
-        for line, outcome in zip(batch, outcomes, strict=True):
+        for (number, _), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, KoyJaboError):
-                raise BadLine(line.number, UNKNOWN_COMMUNITY)
+                raise BadLine(number, UNKNOWN_COMMUNITY)
         return others_wrote
 
-    def _stored(self, batch: list[ImportedLine]) -> list[Outcome]:
+    def _stored(self, batch: list[NumberedVisit]) -> list[Outcome]:
         try:
             with self._store.writing():
-                return self._store.commit([(line.visit, str(line.visit.visit_id)) for line in batch])
+                return self._store.commit([(visit, str(visit.visit_id)) for _, visit in batch])
         except self._store.unavailable as error:
             raise LedgerUnavailable from error
 
@@ -202,14 +202,14 @@ class _Importing:
             raise LedgerUnavailable from error
         self._high_water.replace((), {SITE: standing})
 
-    def _check_order(self, written: Iterable[tuple[ImportedLine, Any]], new: int) -> bool:
+    def _check_order(self, written: Iterable[tuple[NumberedVisit, Any]], new: int) -> bool:
         expected = self._visits + new
-        for line, outcome in written:
+        for (_, visit), outcome in written:
             if isinstance(outcome, Receipt):
                 self._visits = outcome.snapshot.visits
                 if not outcome.duplicate:
-                    self._in_order &= line.visit.at_ms > self._newest_ms - DISORDER_MS // 2
-                    self._newest_ms = max(self._newest_ms, line.visit.at_ms)
+                    self._in_order &= visit.at_ms > self._newest_ms - DISORDER_MS // 2
+                    self._newest_ms = max(self._newest_ms, visit.at_ms)
         others_wrote = self._visits > expected
         self._in_order &= not others_wrote
         return others_wrote

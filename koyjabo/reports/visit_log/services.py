@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
@@ -27,7 +26,6 @@ class VisitLogServices:
 
 
 def build(base: Base) -> VisitLogServices:
-    """Build the services, and open the panel's room."""
     services, window_s = base.services, base.settings.active_window_seconds
     visits, arrivals = services[CountingServices].visits, services[PresenceServices].arrivals
     attendance = services[AttendanceWriter]
@@ -39,5 +37,4 @@ def build(base: Base) -> VisitLogServices:
         return times_of(base.database.read(feed_queries.measured_newest, MOST_ROWS), attendance)
 
     panel = LivePanel(services[RealtimeServices].rooms, new_feed)
-    services[CommunityServices].rooms.panel = panel.current
     return VisitLogServices(VisitLog(base.database, base.clock, services[ReportServices].parser), panel, live_times)

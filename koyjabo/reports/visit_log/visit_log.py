@@ -20,7 +20,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.queries import Visited, visits_by_day
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.reports.log.trait_parser import TraitParser, VisitRow
+from koyjabo.reports.log.trait_parser import PARSED_FROM, TraitParser
 from koyjabo.reports.query.dimensions import UTM
 from koyjabo.reports.visit_log import queries, search_terms
 from koyjabo.reports.visit_log.condition_queries import SearchFilter
@@ -299,7 +299,7 @@ def export_lines(kind: str, visits: Iterable[LoggedVisit], parser: TraitParser) 
 
 def _row(visit: LoggedVisit, parser: TraitParser, address: Callable[[str], str]) -> dict[str, Any]:
     stored = {**dict.fromkeys(OTHERS), **visit._asdict(), **visit.others}
-    traits = parser.parse(VisitRow._make(stored[name] for name in VisitRow._fields))._asdict()
+    traits = parser.parse(*(stored[name] for name in PARSED_FROM))._asdict()
     opened = None if visit.opened_ms is None else iso(visit.opened_ms)
     values = {**stored, **traits, "at": iso(visit.at_ms), "opened": opened}
     values |= {name: address(stored[name]) for name in ADDRESSES if stored[name]}

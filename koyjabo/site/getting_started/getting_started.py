@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
@@ -13,8 +14,8 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.core.urls import shown_host
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.network.origins import host_of
-from koyjabo.counting.records import NewVisit, Receipt
+from koyjabo.base.network.origins import host_of, other_host
+from koyjabo.counting.records import Receipt
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
@@ -36,8 +37,10 @@ CHANGES["setup.step"] = N_("Getting started changed")
 
 
 class GettingStarted:
-    """The setup steps for site admins. Raises LedgerUnavailable. Calls `on_first_page` after storing the first page on
-    another host.
+    """The setup steps for site admins. Raises LedgerUnavailable. Listens to visits that pages register until one of
+    them is on another host. Calls `on_first_page` after storing the first such page.
+
+    `settings_for` has whether zone, mail and backups are set up.
     """
 
     def __init__(
@@ -45,20 +48,19 @@ class GettingStarted:
         database: DatabaseExecutor,
         clock: Clock,
         runtime: Runtime,
-        has_zone: bool,
-        backs_up: bool,
-        sends_mails: bool,
+        settings_for: Mapping[str, bool],
         own_host: str,
+        listeners: list[Callable[[Receipt, Mapping[str, Any]], object]],
+        on_first_page: Callable[[], object],
     ) -> None:
         self._database = database
         self._clock = clock
         self._runtime = runtime
-        self._has_zone = has_zone
-        self._backs_up = backs_up
-        self._sends_mails = sends_mails
+        self._settings_for = settings_for
         self._own_host = own_host
-        self._is_seen = False
-        self.on_first_page: Callable[[], object] = lambda: None
+        self._listeners = listeners
+        self._on_first_page = on_first_page
+        self.listen()
 
     def first_page(self, account: Account, total: int) -> StoredStep | None:
         """The first page on another host that has counted a visit, or an empty step before that. None for accounts that
@@ -80,18 +82,16 @@ class GettingStarted:
         """Names of what the server lacks, for the list on Health. Empty for other accounts, and once the list is
         hidden.
         """
-        if not account.is_admin:
-            return ()
-        if self._step(LIST).done_ms is not None:
+        if not account.is_admin or self._step(LIST).done_ms is not None:
             return ()
         facts = self._facts(account)
         has = {
-            "zone": self._has_zone or facts.is_in_use,  # visits stay on the days they were counted for
+            "zone": self._settings_for["zone"] or facts.is_in_use,  # visits stay on the days they were counted for
             "total": facts.has_total or facts.is_in_use,
-            "mail": self._sends_mails,
+            "mail": self._settings_for["mail"],
             "person": facts.has_second_person,
             "second_factor": facts.has_second_factor,
-            "backups": self._backs_up,
+            "backups": self._settings_for["backups"],
         }
         return tuple(name for name, is_there in has.items() if not is_there)
 
@@ -105,28 +105,24 @@ class GettingStarted:
         entry = by.entry("setup.step", SETUP, step=step, state="hidden" if is_hidden else "shown")
         self._database.write(change, step, by.at_ms, audit=entry)
 
-    def committed(self, visits: Sequence[tuple[NewVisit, Receipt]]) -> None:
-        """Store the first page on another host that has counted a visit. Called with each batch; does not wait."""
-        if self._is_seen:
-            return
-        for visit, receipt in visits:
-            if visit.page_host not in ("", self._own_host):
-                self._is_seen = True
-                self._runtime.start_task(partial(self._store_page, visit.page_host, receipt.ordinal))
-                return
+    def listen(self) -> None:
+        """Wait for a visit from another host, because the database may not have one. Idempotent."""
+        if self._registered not in self._listeners:
+            self._listeners.append(self._registered)
 
-    def invalidate(self) -> None:
-        """Read the database again, because it may have lost the page."""
-        self._is_seen = False
+    def _registered(self, receipt: Receipt, environ: Mapping[str, Any]) -> None:
+        """Store the page if it is on another host. Does not wait."""
+        host = other_host(environ)
+        if host not in ("", self._own_host):
+            self._listeners.remove(self._registered)
+            self._runtime.start_task(partial(self._store_page, host, receipt.ordinal))
 
     def _store_page(self, host: str, ordinal: int) -> None:
         try:
-            is_first = self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, ordinal)
+            if self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, ordinal):
+                self._on_first_page()
         except LedgerUnavailable:
-            self.invalidate()
-        else:
-            if is_first:
-                self.on_first_page()
+            self.listen()
 
     def _step(self, name: str) -> StoredStep:
         return self._database.read(queries.step, name)
@@ -136,9 +132,18 @@ class GettingStarted:
 
 
 def build(base: Base) -> GettingStarted:
-    settings, sends_mails = base.settings, base.services[MailOutbox].is_on
-    has_zone = settings.timezone != type(settings).model_fields["timezone"].default
-    has = has_zone, base.services[Backups].is_on, sends_mails
-    steps = GettingStarted(base.database, base.clock, base.runtime, *has, host_of(settings.public_url))
-    base.services[CountingServices].visits.on_commit = steps.committed
-    return steps
+    settings, services = base.settings, base.services
+    settings_for = {
+        "zone": settings.timezone != type(settings).model_fields["timezone"].default,
+        "mail": services[MailOutbox].is_on,
+        "backups": services[Backups].is_on,
+    }
+    return GettingStarted(
+        base.database,
+        base.clock,
+        base.runtime,
+        settings_for,
+        host_of(settings.public_url),
+        services[CountingServices].listeners,
+        base.signals.first_page_stored.send,
+    )

@@ -27,7 +27,7 @@ from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor
 from koyjabo.reports.visit_log import import_file, import_queries, importing
 from koyjabo.reports.visit_log.file_lines import BadLine, Refuse
-from koyjabo.reports.visit_log.import_file import ImportedLine
+from koyjabo.reports.visit_log.import_file import NumberedVisit
 from koyjabo.reports.visit_log.importing import Imported
 from koyjabo.upkeep.importers import day_exports, sums_queries, visit_exports
 from koyjabo.upkeep.importers.day_exports import DaySums
@@ -100,7 +100,7 @@ def import_export(
 @contextmanager
 def visits_of(
     source: ImportSource, clock: Clock, progress: ReportProgress, report: ImportReport
-) -> Iterator[Iterator[ImportedLine]]:
+) -> Iterator[Iterator[NumberedVisit]]:
     """The visits in an export of visits. Skipped lines go to `report`. Raises UnusableExport."""
     if source.program == OWN:
         with progress(source.size, "Reading, bytes") as advance:
@@ -126,7 +126,7 @@ class _FromFirst:
         return first or self._rest.readline(size)
 
 
-def _own_visits(export: Export, zone: ZoneInfo, refuse: Refuse) -> Iterator[ImportedLine]:
+def _own_visits(export: Export, zone: ZoneInfo, refuse: Refuse) -> Iterator[NumberedVisit]:
     """Read our own export of visits, or a file with the same columns: CSV or JSON Lines, compressed or not, recognised
     by its contents. Times without an offset are in `zone`. Raises UnusableExport.
     """
@@ -145,10 +145,10 @@ def _opened(source: ImportSource, report: ImportReport, advance: Advance) -> Exp
     return Export(source.file, source.name, report, advance)
 
 
-def _lines(views: FirstViews, program: str, advance: Advance) -> Iterator[ImportedLine]:
+def _lines(views: FirstViews, program: str, advance: Advance) -> Iterator[NumberedVisit]:
     for view in views.in_order():
         advance(1)
-        yield ImportedLine(view.number, _visit(view, program))
+        yield view.number, _visit(view, program)
 
 
 def _visit(view: PageView, program: str) -> NewVisit:

@@ -25,7 +25,7 @@ from koyjabo.base.database.engine import engine_options, snapshot, translated_er
 from koyjabo.base.jobs.child_process import INHERITED, Reporter, read_plan
 from koyjabo.people.audit.log import Actor
 from koyjabo.reports.visit_log import import_queries
-from koyjabo.reports.visit_log.import_file import ImportedLine
+from koyjabo.reports.visit_log.import_file import NumberedVisit
 from koyjabo.reports.visit_log.importing import BATCH, Imported, ImportRules
 from koyjabo.upkeep.importers import importing
 from koyjabo.upkeep.importers.export import ImportReport
@@ -93,19 +93,19 @@ def _preview(source: ImportSource, clock: Clock, progress: ReportProgress, even_
     return _figures(report) | {"days": count, "before": before, "after": before + report.imported.new}
 
 
-def _counted(lines: Iterator[ImportedLine], clock: Clock) -> tuple[Imported, int]:
+def _counted(lines: Iterator[NumberedVisit], clock: Clock) -> tuple[Imported, int]:
     """The numbers of new and known visits, and the number of days with new visits."""
     new, known, days = 0, 0, set()
     with SeenKeys.collected() as seen:
         while batch := list(islice(lines, BATCH)):
-            keys = [(line.visit.visitor_id, str(line.visit.visit_id)) for line in batch]
+            keys = [(visit.visitor_id, str(visit.visit_id)) for _, visit in batch]
             stored = import_queries.known(set(keys))
-            for line, key in zip(batch, keys, strict=True):
+            for (_, visit), key in zip(batch, keys, strict=True):
                 if key in stored or not seen.add(key):
                     known += 1
                 else:
                     new += 1
-                    days.add(clock.bucket(line.visit.at_ms).day)
+                    days.add(clock.bucket(visit.at_ms).day)
     return Imported(new, known), len(days)
 
 

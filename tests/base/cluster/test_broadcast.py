@@ -30,7 +30,7 @@ def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
     received: list[Any] = []
     signals.message_received.connect(lambda subject, message: received.append(message), SUBJECT, weak=False)
     bus = RedisBus(client, RedisOutbox(runtime, client, lambda: None), runtime, signals, 0.01)
-    bus.start()
+    bus.start(on_queue=lambda data: None)
     wait_until(lambda: bus.broadcast("hello", 1), "it hears itself")
     yield bus, received
     client.close()

@@ -15,6 +15,7 @@ import pytest
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.counting.evidence.spans import Span, union
+from koyjabo.reports.log.block_queries import correct_attended
 
 STEPS, VISITS = 120, ("1", "2")
 LOST_MS = 300_000
@@ -150,7 +151,7 @@ class Schedule:
 
     def drop(self) -> None:
         for worker in self.workers:
-            worker.attendance.drop()
+            worker.attendance.drop(correct_attended)
 
     def register(self, visit: str | None = None) -> None:
         visit = visit or self.random.choice(VISITS)

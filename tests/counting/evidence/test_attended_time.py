@@ -11,6 +11,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.counting.evidence.attendance import MOST_FAILURES
 from koyjabo.counting.evidence.queries import Shown
 from koyjabo.counting.evidence.spans import MOST_SPANS
+from koyjabo.reports.log.block_queries import correct_attended
 
 pytestmark = pytest.mark.both_kinds
 
@@ -149,7 +150,7 @@ def test_open_page_is_written_every_five_minutes_without_being_counted_twice(wor
     for _ in range(30):
         worker.time.pass_(minutes=1)
         worker.write()
-        worker.attendance.drop()
+        worker.attendance.drop(correct_attended)
     assert 1800 - 300 <= worker.visit("1")[0] / 1000 <= 1800
     worker.close("socket")
     assert worker.attended_s("1") == 1800
@@ -272,7 +273,7 @@ def test_nothing_is_lost_while_the_database_is_unavailable(worker, monkeypatch):
         for _ in range(20):
             worker.time.pass_(minutes=1)
             worker.write()
-            worker.attendance.drop()
+            worker.attendance.drop(correct_attended)
     worker.write()
     assert [worker.visit(visit)[0] for visit in "12"] == [5 * 60_000, 25 * 60_000]
 
@@ -313,7 +314,7 @@ def test_time_that_is_written_again_after_its_row_was_dropped_adds_nothing(new_w
         away.setattr(other.attendance._database, "write", fail)
         for _ in range(12):
             other.write()
-            one.attendance.drop()
+            one.attendance.drop(correct_attended)
             one.time.pass_(minutes=1)
     assert one.site.rows("SELECT count(*) FROM attendance") == [(0,)]
     assert other.attended_s("1") == 60
@@ -344,7 +345,7 @@ def test_spans_are_removed_ten_minutes_after_they_were_written(worker):
     worker.write()
     left = []
     for _ in range(12):
-        worker.attendance.drop()
+        worker.attendance.drop(correct_attended)
         left += worker.site.rows("SELECT count(*) FROM attendance")[0]
         worker.time.pass_(minutes=1)
     assert left == [1] * 10 + [0] * 2

@@ -11,6 +11,7 @@ from support.programs.processes import wait_until
 from koyjabo.base.models import SITE
 from koyjabo.counting.evidence import queries
 from koyjabo.reports.log import row_queries
+from koyjabo.reports.log.block_queries import correct_attended
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention import erasure_queries
 
@@ -38,7 +39,7 @@ def test_erasing_a_visitor_does_not_deadlock_with_the_removal_of_old_spans(new_w
     with ThreadPoolExecutor() as pool:
         erasing = pool.submit(worker.attendance._database.write, *erase)
         assert has_locked.wait(30)
-        removing = pool.submit(other.attendance._database.write, queries.drop, 2**60, other.attendance.correct)
+        removing = pool.submit(other.attendance._database.write, queries.drop, 2**60, correct_attended)
         wait_until(lambda: worker.site.rows(WAITING) == [(1,)], "the removal waits for the erasure")
         may_go_on.set()
         assert (erasing.result().visits, removing.result()[1]) == (1, False)

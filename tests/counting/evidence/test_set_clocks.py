@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from koyjabo.reports.log.block_queries import correct_attended
+
 pytestmark = pytest.mark.both_kinds
 
 SET_BACK = "counting/evidence/test_set_clocks.py::test_clock_that_is_set_back_loses_no_time_after_it"
@@ -142,9 +144,9 @@ def test_row_of_an_open_page_survives_a_clock_that_is_set_forward(worker):
         worker.open(tab, visit="1")
         worker.time.pass_(minutes=5)
         worker.write()
-    worker.attendance.drop()
+    worker.attendance.drop(correct_attended)
     worker.time.put_right(days=1)
-    worker.attendance.drop()
+    worker.attendance.drop(correct_attended)
     worker.time.pass_(minutes=1)
     for tab in ("first", "second"):
         worker.close(tab)

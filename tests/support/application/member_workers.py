@@ -32,7 +32,7 @@ class MemoryWorld:
         self.time = Time()
         self.workers = [self]
         self.news: list[tuple[Scope, int]] = []
-        self.listener = ChangeListener()
+        self.listener = ChangeListener(lambda scope: False, lambda scope: None)
         self.members = MemoryOnlineMembers(clock_of(self.time), GRACE_S, self._note, self.listener)
 
     def _note(self, scope: Scope) -> None:
@@ -59,7 +59,7 @@ class Worker(RedisLink):
 
     def __init__(self, url: str, clock: Clock) -> None:
         super().__init__(url, lambda: self.members.resend())
-        self.listener = ChangeListener()
+        self.listener = ChangeListener(lambda scope: False, lambda scope: None)
         self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outbox, self._note, self.listener)
 
     def _note(self, scope: Scope) -> None:

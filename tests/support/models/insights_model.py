@@ -11,7 +11,7 @@ from typing import Any
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE
 from koyjabo.counting.records import NewVisit
-from koyjabo.reports.log.trait_parser import TraitParser, VisitRow
+from koyjabo.reports.log.trait_parser import PARSED_FROM, TraitParser
 from koyjabo.reports.query.dimensions import NEW, RETURNING
 from koyjabo.reports.query.report_query import Filter, Question, Value
 
@@ -69,8 +69,8 @@ class InsightsModel:
         scopes = {SITE, visit.scope}
         is_new_in = {scope for scope in scopes if (scope, visit.visitor_id) not in self.known}
         self.known |= {(scope, visit.visitor_id) for scope in scopes}
-        row = VisitRow(**{name: getattr(visit, name) for name in VisitRow._fields})
-        values = {**self.parser.parse(row)._asdict(), "page": visit.page, "referrer": visit.referrer}
+        traits = self.parser.parse(*(getattr(visit, name) for name in PARSED_FROM))
+        values = {**traits._asdict(), "page": visit.page, "referrer": visit.referrer}
         values |= {"network": None, "own": "others"}
         values["community"] = None if visit.scope == SITE else visit.scope
         bucket = self.clock.bucket(visit.at_ms)

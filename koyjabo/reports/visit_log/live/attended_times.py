@@ -8,7 +8,8 @@ from typing import NamedTuple
 from koyjabo.base.core.clock import Clock
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.evidence.queries import Shown
-from koyjabo.reports.visit_log.live.feed_queries import MeasuredVisit
+from koyjabo.counting.evidence.spans import AttendedTime
+from koyjabo.reports.visit_log.live.feed_queries import LiveRow, Measured
 
 READ_MS = 1_000
 """Minimum time between two reads."""
@@ -31,10 +32,10 @@ class AttendedTimes:
         self._clock = clock
         self._attendance = attendance
         self._read_ms: int | None = None  # from `Clock.elapsed_ms`
-        self._measured: list[MeasuredVisit] = []
+        self._measured: list[Measured] = []
         self.by_visit: Mapping[str, LiveTime] = {}
 
-    def refresh(self, read: Callable[[], list[MeasuredVisit]]) -> None:
+    def refresh(self, read: Callable[[], list[Measured]]) -> None:
         """Read the times of visits, at most once every READ_MS. `read` may raise LedgerUnavailable."""
         now_ms = self._clock.elapsed_ms()
         if self._read_ms is None or now_ms - self._read_ms >= READ_MS:
@@ -46,18 +47,22 @@ class AttendedTimes:
         self.by_visit = times_of(self._measured, self._attendance)
 
 
-def times_of(visits: list[MeasuredVisit], attendance: AttendanceWriter) -> dict[str, LiveTime]:
+def times_of(measured: list[Measured], attendance: AttendanceWriter) -> dict[str, LiveTime]:
     """The times of the newest visits, newest first, by visit id."""
-    spans = attendance.unwritten.of({visit.visitor_id for visit in visits})
+    spans = attendance.unwritten.of({visit.visitor_id for visit, _ in measured})
+    visits = [visit for visit, stored in measured if stored]
     ended, running = (_by_visit(part, visits) for part in spans)
-    return {str(visit.id): _time(visit, ended.get(visit.id, []), running.get(visit.id, [])) for visit in visits}
+    return {
+        str(visit.id): _time(visit, stored, ended.get(visit.id, []), running.get(visit.id, []))
+        for visit, stored in measured
+    }
 
 
-def _by_visit(spans: list[Shown], visits: list[MeasuredVisit]) -> dict[int, list[Shown]]:
+def _by_visit(spans: list[Shown], visits: list[LiveRow]) -> dict[int, list[Shown]]:
     """Spans by visit id. A span that names no visit belongs to the visitor's latest visit when the span began."""
     by_visit: dict[int, list[Shown]] = {}
     for shown in spans:
-        own = [visit for visit in visits if visit.visitor_id == shown.visitor_id and visit.time]
+        own = [visit for visit in visits if visit.visitor_id == shown.visitor_id]
         if shown.visit_id is None:
             own = [visit for visit in own if visit.at_ms <= shown.began_ms] or own[-1:]
         else:
@@ -67,11 +72,11 @@ def _by_visit(spans: list[Shown], visits: list[MeasuredVisit]) -> dict[int, list
     return by_visit
 
 
-def _time(visit: MeasuredVisit, ended: list[Shown], running: list[Shown]) -> LiveTime:
+def _time(visit: LiveRow, stored: AttendedTime | None, ended: list[Shown], running: list[Shown]) -> LiveTime:
     attended_ms, since_ms = visit.attended_ms, None
-    if visit.time and (ended or running):
+    if stored and (ended or running):
         spans = [(shown.began_ms, shown.ended_ms) for shown in ended]
-        attended_ms, since_ms = visit.time.with_running(spans, [shown.began_ms for shown in running])
+        attended_ms, since_ms = stored.with_running(spans, [shown.began_ms for shown in running])
     has_acted = visit.acted or any(shown.acted for shown in (*ended, *running))
     return LiveTime(attended_ms, since_ms, evidence_of(visit.automated or visit.is_bot, has_acted))
 

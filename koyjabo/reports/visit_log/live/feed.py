@@ -16,6 +16,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.urls import shown
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE
+from koyjabo.base.network import user_agents
 from koyjabo.base.network.geolocation import largest
 from koyjabo.counting.last_hour import LastHour, Minute
 from koyjabo.counting.queries import ids_before
@@ -26,7 +27,7 @@ from koyjabo.realtime.room import RoomEvent, changes
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.reports.visit_log.live import feed_queries
 from koyjabo.reports.visit_log.live.attended_times import AttendedTimes
-from koyjabo.reports.visit_log.live.feed_queries import LiveVisit, Opened
+from koyjabo.reports.visit_log.live.feed_queries import LiveRow, Opened
 
 MOST_VISITORS = 10_000
 """Maximum number of visitors in memory, about 3 MB. If the active window has more, only the newest count."""
@@ -48,13 +49,13 @@ class OpenedPages:
 
     def __init__(self, window_ms: int) -> None:
         self._window_ms = window_ms
-        self._last: OrderedDict[str, Opened] = OrderedDict()  # by visitor, oldest first
+        self._last: OrderedDict[str, tuple[str | None, int]] = OrderedDict()  # (page, time) by visitor, oldest first
 
     def add(self, opened: Iterable[Opened]) -> None:
         """Add pages in the order of their visits."""
-        for page in opened:
-            self._last[page.visitor_id] = page
-            self._last.move_to_end(page.visitor_id)
+        for visitor_id, page, at_ms in opened:
+            self._last[visitor_id] = page, at_ms
+            self._last.move_to_end(visitor_id)
         while len(self._last) > MOST_VISITORS:
             self._last.popitem(last=False)
 
@@ -62,16 +63,16 @@ class OpenedPages:
         """Number of visitors by page: the MOST_NAMED pages with the most visitors, then the rest as OTHER. Visits
         without a page are NO_PAGE.
         """
-        while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
+        while self._last and next(iter(self._last.values()))[1] <= now_ms - self._window_ms:
             self._last.popitem(last=False)
-        visitors = Counter(shown(opened.page or NO_PAGE) for opened in self._last.values())
+        visitors = Counter(shown(page or NO_PAGE) for page, _ in self._last.values())
         named = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMED])
         rest = visitors.total() - sum(named.values())
         return {**named, OTHER: rest} if rest else named
 
 
 class News(NamedTuple):
-    newest: list[LiveVisit]  # newest first
+    newest: Sequence[LiveRow]  # newest first
     opened: list[Opened]
     minutes: Mapping[int, Minute]  # all minutes of the last hour
 
@@ -79,7 +80,7 @@ class News(NamedTuple):
 class Recent:
     def __init__(self, clock: Clock, window_ms: int) -> None:
         self.after: int | None = None  # the newest id read; None before the first read
-        self.newest: deque[LiveVisit] = deque(maxlen=NEWEST)
+        self.newest: deque[LiveRow] = deque(maxlen=NEWEST)
         self.pages = OpenedPages(window_ms)
         self.minutes: Mapping[int, Minute] = {}
         self._clock = clock
@@ -208,7 +209,7 @@ class Feed:
         """Do nothing: workers do not publish this room's state."""
 
     @property
-    def newest(self) -> Sequence[LiveVisit]:
+    def newest(self) -> Sequence[LiveRow]:
         """The latest visits, newest first."""
         return self._recent.newest
 
@@ -282,15 +283,16 @@ class LivePanel:
         return room.source if room is not None and isinstance(room.source, Feed) else None
 
 
-def _visit(visit: LiveVisit) -> dict[str, Any]:
+def _visit(visit: LiveRow) -> dict[str, Any]:
+    browser = user_agents.of(visit.user_agent or "")
     return {
         "id": visit.id,
         "ordinal": visit.ordinal,
         "at": visit.at_ms,
         "place": _short(visit.place, LONGEST_NAME),
         "page": _short(shown(visit.page or ""), LONGEST_PAGE),
-        "browser": visit.browser.name,
-        "system": visit.browser.system,
+        "browser": browser.name,
+        "system": browser.system,
         **({"bot": True} if visit.is_bot else {}),
         **_named("community", visit.community_id, visit.community),
         **_named("user", visit.user_id, visit.user),
