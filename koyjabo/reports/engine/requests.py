@@ -95,8 +95,18 @@ class TimelineRequest:
         for name in sorted(names, key=datetime.fromisoformat):
             group = groups.get(name, NO_VISITS)
             pages = None if name in unknown else sum_of((group.pages, views[name]))
-            sums = group.sums
-            rows.append(Period(name, *sums[:3], pages, name == now, sums.attended, sums.attended_s))
+            rows.append(
+                Period(
+                    period=name,
+                    visits=group.visits,
+                    visitors=group.visitors,
+                    new_visitors=group.new,
+                    page_views=pages,
+                    so_far=name == now,
+                    attended=group.attended,
+                    attended_s=seconds(group.attended_ms),
+                )
+            )
         return rows
 
 
@@ -181,10 +191,20 @@ def _figures(snapshot: Snapshot, question: Question) -> Figures:
     total, views, events = snapshot.total(question), None, None
     if total.new is not None:
         views, events = snapshot.events(question).totals()
-    returning, pages = minus(total.visitors, total.new), sum_of((total.pages, views))
-    sums, peak, median_s = total.sums, snapshot_queries.peak(snapshot.session, question), snapshot.median_s(question)
-    counts = (*sums[:3], returning, pages, events, peak, sums.attended, sums.attended_s, median_s)
-    return Figures(question.first, question.last, *counts)
+    return Figures(
+        start=question.first,
+        end=question.last,
+        visits=total.visits,
+        visitors=total.visitors,
+        new_visitors=total.new,
+        returning_visitors=minus(total.visitors, total.new),
+        page_views=sum_of((total.pages, views)),
+        events=events,
+        peak_active=snapshot_queries.peak(snapshot.session, question),
+        attended=total.attended,
+        attended_s=seconds(total.attended_ms),
+        median_s=snapshot.median_s(question),
+    )
 
 
 def _reason(question: Question, figures: list[Figures]) -> str | None:
