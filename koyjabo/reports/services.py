@@ -67,7 +67,7 @@ def build(base: Base) -> ReportServices:
         presence.active_peak.measure()  # so that no page shows more current visitors than the peak
         return presence.active_peak.unwritten(scope)
 
-    base.services[AttendanceWriter].correct = block_queries.correct_attended
+    base.services[AttendanceWriter].register(block_queries.correct_attended)
     reports = Insights(database, clock, parser, unwritten_peaks)
     return ReportServices(
         reports=reports,
@@ -98,10 +98,10 @@ def build_people(base: Base) -> PeopleServices:
             "minutes": {str(minute): list(visits) for minute, visits in last_hours.minutes(scope).items()},
         }
 
-    def add(community_id: str) -> dict[str, Any]:
+    def read_own_data(community_id: str) -> dict[str, Any]:
         return {"arrivals": presence.arrivals.today(Scope(community_id))._asdict()}
 
-    communities.dashboards.read_data, communities.dashboards.add = read_data, add
+    communities.dashboards.register(read_data, read_own_data)
     return PeopleServices(reports)
 
 

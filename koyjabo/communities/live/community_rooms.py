@@ -21,6 +21,9 @@ from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, dashboard_room, visi
 from koyjabo.realtime.room import RoomSource
 from koyjabo.realtime.rooms import Rooms
 
+OpenView = Callable[[Scope, str, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
+"""Returns the room for the view that a user's message names, and a function that opens the room."""
+
 
 class CommunityRooms:
     """The participants in these rooms on this worker. `member_room` creates the source for a members' room."""
@@ -29,9 +32,6 @@ class CommunityRooms:
     """Returns a source for the panel's room with current values. May wait. Set by the feature that provides
     that room.
     """
-
-    view: Callable[[Scope, str, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
-    """Returns the room for the view that a user's message names, and a function that opens the room. Set by reports."""
 
     def __init__(
         self,
@@ -50,6 +50,11 @@ class CommunityRooms:
         self._participants = participants
         self._permissions = permissions
         self._member_room = member_room
+        self._open_view: OpenView
+
+    def register_views(self, open_view: OpenView) -> None:
+        """Let pages follow views of reports. Call it once."""
+        self._open_view = open_view
 
     def join(self, participant: Participant) -> dict[str, Any] | None:
         """Add a participant to a room and return their first event, which counts them; None if they have already left.
@@ -88,7 +93,7 @@ class CommunityRooms:
         """Send a dashboard or panel page this report view in place of the previous one. Waits. Raises InvalidInput,
         TooBusy, LedgerUnavailable.
         """
-        name, source = self.view(participant.scope, participant.access.user_id, message)
+        name, source = self._open_view(participant.scope, participant.access.user_id, message)
         self._rooms.show(participant.client, name, source)
         if not participant.is_taken:
             self._rooms.leave_view(participant.client)

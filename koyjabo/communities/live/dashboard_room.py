@@ -108,15 +108,17 @@ class LocalLeader:
 
 
 class Dashboards:
-    """The open dashboards on this worker. The feature that provides their data sets `read_data` and `add`."""
-
-    read_data: ReadData
-    add: ReadOwnData
+    """The open dashboards on this worker. They show the data that is registered."""
 
     def __init__(self, rooms: Rooms, leader: DashboardLeader, clock: Clock) -> None:
         self._rooms = rooms
         self._leader = leader
         self._clock = clock
+        self._readers: tuple[ReadData, ReadOwnData]
+
+    def register(self, read_data: ReadData, read_own_data: ReadOwnData) -> None:
+        """Show this data. Call it once, before a dashboard opens."""
+        self._readers = read_data, read_own_data
 
     def current(self, community_id: str) -> Dashboard:
         """A dashboard with current data. May wait."""
@@ -153,4 +155,4 @@ class Dashboards:
         room = self._rooms.find(dashboard_room(community_id))
         if room is not None and isinstance(room.source, Dashboard):
             return room.source
-        return Dashboard(community_id, self.read_data, self.add, self._clock)
+        return Dashboard(community_id, *self._readers, self._clock)

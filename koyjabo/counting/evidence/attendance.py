@@ -128,6 +128,10 @@ class AttendanceWriter:
         self._failures = 0  # consecutive failures
         self._writing = threading.Lock()  # held while waiting for the database
 
+    def register(self, correct: Correct) -> None:
+        """Call `correct` when rows are removed, in the same transaction."""
+        self.correct = correct
+
     def add(self, shown: Shown, address: str = "") -> None:
         """Queue a span, heartbeat or input that came from an address (`limit_key`). Never waits."""
         is_input = shown.beat is None and shown.began_ms == shown.ended_ms

@@ -154,7 +154,7 @@ class LiveViews:
 def build(base: Base) -> LiveViews:
     """Let panel and dashboard sockets follow views."""
     views = LiveViews(base.services)
-    base.services[CommunityServices].rooms.view = views.view
+    base.services[CommunityServices].rooms.register_views(views.view)
     return views
 
 
