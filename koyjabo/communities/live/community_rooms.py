@@ -50,10 +50,8 @@ class CommunityRooms:
         self._participants = participants
         self._permissions = permissions
         self._member_room = member_room
-        self._open_view: OpenView
 
     def register_views(self, open_view: OpenView) -> None:
-        """Let pages follow views of reports. Call it once."""
         self._open_view = open_view
 
     def join(self, participant: Participant) -> dict[str, Any] | None:

@@ -108,16 +108,14 @@ class LocalLeader:
 
 
 class Dashboards:
-    """The open dashboards on this worker. They show the data that is registered."""
+    """The open dashboards on this worker. One feature registers their data before the first one opens."""
 
     def __init__(self, rooms: Rooms, leader: DashboardLeader, clock: Clock) -> None:
         self._rooms = rooms
         self._leader = leader
         self._clock = clock
-        self._readers: tuple[ReadData, ReadOwnData]
 
     def register(self, read_data: ReadData, read_own_data: ReadOwnData) -> None:
-        """Show this data. Call it once, before a dashboard opens."""
         self._readers = read_data, read_own_data
 
     def current(self, community_id: str) -> Dashboard:

@@ -167,7 +167,7 @@ class PassingVisits:
             self._judged |= new
 
 
-class EventCounts(Counter[Any]):
+class CountedEvents(Counter[Any]):
     """The number of a dimension's events by DAY, by the start of the hour in s, or by VALUE."""
 
     def __init__(self, key: tuple[str, str]) -> None:
@@ -198,7 +198,7 @@ def event_sums(question: Question, clock: Clock, passing: PassingVisits | None =
         if passing:
             passing.keep(session, rows)
 
-    return Followed(question, clock, EventCounts, keep)
+    return Followed(question, clock, CountedEvents, keep)
 
 
 def passes_without_visit(question: Question) -> bool:

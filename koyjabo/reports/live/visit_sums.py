@@ -32,7 +32,7 @@ Check = Callable[[Rows], None]
 """Keeps only the rows that pass."""
 
 
-class Kept(Protocol):
+class GrowingSums(Protocol):
     """What rows are added to."""
 
     @property
@@ -47,7 +47,7 @@ class Kept(Protocol):
 class _Place:
     """Sums, and the position in the log that they extend to."""
 
-    sums: Kept
+    sums: GrowingSums
     upto: Position = BEGINNING
     until_ms: int | None = None
 
@@ -66,7 +66,7 @@ class Followed:
         self,
         question: Question,
         clock: Clock,
-        new: Callable[[Any], Kept],
+        new: Callable[[Any], GrowingSums],
         keep: Callable[[Reading, Rows], None] = lambda session, rows: None,
     ) -> None:
         self.question, self.clock, self._new, self._keep = question, clock, new, keep
