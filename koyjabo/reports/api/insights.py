@@ -21,10 +21,9 @@ from koyjabo.base.network import client_address
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.reports import shares
-from koyjabo.reports.api import responses
 from koyjabo.reports.api.responses import BreakdownResponse, HoursResponse, PeriodResponse, SummaryResponse
 from koyjabo.reports.engine.insights import Insights
-from koyjabo.reports.engine.results import MOST_ROWS
+from koyjabo.reports.engine.results import MOST_ROWS, Figures, Period, as_json, csv_rows
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.parameters import Parameters
@@ -87,8 +86,6 @@ class Report(NamedTuple):
     response: ResponseSpec
     query: dict[str, str]  # its parameters in addition to range and filters
     find: Callable[[Insights, Parameters], Any]
-    as_json: Callable[[Any], Any]
-    rows: Callable[[Any], list[dict[str, Any]]]
     columns: tuple[str, ...]  # of its CSV file
     more: str = ""
 
@@ -109,18 +106,14 @@ REPORTS = {
         TableOf(SummaryResponse),
         COMPARE,
         lambda insights, asked: insights.summary(asked.question, asked.compare),
-        responses.summary,
-        responses.summary_rows,
-        (*responses.FiguresResponse.model_fields, "until", "exact"),
+        (*Figures._fields, "until", "exact"),
     ),
     "timeline": Report(
         "Figures by hour, day, week or month",
         TableOf(ListOf(PeriodResponse)),
         GRANULARITY,
         lambda insights, asked: insights.timeline(asked.question, asked.others.get("granularity", DAY)),
-        responses.timeline,
-        responses.timeline,
-        tuple(responses.PeriodResponse.model_fields),
+        Period._fields,
         " Returns every period of the range, with the current one last.",
     ),
     "breakdown": Report(
@@ -128,8 +121,6 @@ REPORTS = {
         TableOf(BreakdownResponse),
         BY,
         _breakdown,
-        responses.breakdown,
-        responses.breakdown_rows,
         ("value", "label", *SUMS, "count", *ATTENDED, "share", "at_least", "exact"),
         " Values with the most visits come first.",
     ),
@@ -138,8 +129,6 @@ REPORTS = {
         TableOf(HoursResponse),
         {},
         lambda insights, asked: insights.hours(asked.question),
-        responses.hours,
-        responses.hours_rows,
         ("weekday", "hour", "visits", "exact"),
     ),
 }
@@ -179,9 +168,9 @@ def respond(
 
 def _write(response: Response, name: str, report: Report, asked: Parameters, kind: str, result: Any) -> None:
     if kind == JSON:
-        response.set_data(json.dumps(report.as_json(result), ensure_ascii=False))
+        response.set_data(json.dumps(as_json(result), ensure_ascii=False))
         return
-    rows = [{column: row.get(column) for column in report.columns} for row in report.rows(result)]
+    rows = [{column: row.get(column) for column in report.columns} for row in csv_rows(result)]
     response.set_data(spreadsheet.head(CSV, report.columns) + spreadsheet.lines(CSV, rows))
     file = f"{name}-{asked.question.first}-{asked.question.last}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{file}"'

@@ -26,7 +26,6 @@ from koyjabo.reports.engine.results import (
     reason_of_folded,
 )
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.live.event_sums import ValueVisits
 from koyjabo.reports.query.dimensions import VIEWED_PAGE, has_many
 from koyjabo.reports.query.groups import (
     EVERYTHING,
@@ -95,8 +94,18 @@ class TimelineRequest:
         for name in sorted(names, key=datetime.fromisoformat):
             group = groups.get(name, NO_VISITS)
             pages = None if name in unknown else sum_of((group.pages, views[name]))
-            sums = group.sums
-            rows.append(Period(name, *sums[:3], pages, name == now, sums.attended, sums.attended_s))
+            rows.append(
+                Period(
+                    period=name,
+                    visits=group.visits,
+                    visitors=group.visitors,
+                    new_visitors=group.new,
+                    page_views=pages,
+                    so_far=name == now,
+                    attended=group.attended,
+                    attended_s=seconds(group.attended_ms),
+                )
+            )
         return rows
 
 
@@ -181,10 +190,20 @@ def _figures(snapshot: Snapshot, question: Question) -> Figures:
     total, views, events = snapshot.total(question), None, None
     if total.new is not None:
         views, events = snapshot.events(question).totals()
-    returning, pages = minus(total.visitors, total.new), sum_of((total.pages, views))
-    sums, peak, median_s = total.sums, snapshot_queries.peak(snapshot.session, question), snapshot.median_s(question)
-    counts = (*sums[:3], returning, pages, events, peak, sums.attended, sums.attended_s, median_s)
-    return Figures(question.first, question.last, *counts)
+    return Figures(
+        start=question.first,
+        end=question.last,
+        visits=total.visits,
+        visitors=total.visitors,
+        new_visitors=total.new,
+        returning_visitors=minus(total.visitors, total.new),
+        page_views=sum_of((total.pages, views)),
+        events=events,
+        peak_active=snapshot_queries.peak(snapshot.session, question),
+        attended=total.attended,
+        attended_s=seconds(total.attended_ms),
+        median_s=snapshot.median_s(question),
+    )
 
 
 def _reason(question: Question, figures: list[Figures]) -> str | None:
@@ -270,10 +289,11 @@ class EventValues:
                 self.unknown = self.unknown or FOLDED
         self._attended = partial(snapshot.attended, question)
         is_known = not self._folded and not self.unknown
-        self._visits = snapshot.visits_by_value(question, dimension) if is_known else NO_VALUES
+        visits = snapshot.visits_by_value(question, dimension) if is_known else None
+        self._sets, self._landed = (visits.sets, visits.landed) if visits else ({}, {})
         self._total = Group.with_visits(None) if self._folded else snapshot.total(question)
         self.total = self._total.sums._replace(count=self._count)
-        names = self._counts.keys() | self._visits.sets.keys()
+        names = self._counts.keys() | self._sets.keys()
         self.ranks: Ranks = {value: (self._number(value), self._counts[value]) for value in names}
 
     def figures(self, shown: Sequence[Value]) -> tuple[list[Sums], Sums]:
@@ -306,7 +326,7 @@ class EventValues:
 
     def _of_events(self, values: Collection[Value]) -> VisitSet:
         """Return the visits with events that have one of these values, except those whose first page is one of them."""
-        sets, landed = self._visits.sets, self._visits.landed
+        sets, landed = self._sets, self._landed
         visits = VisitSet.union(sets[value] for value in values if value in sets)
         counted = BitMap().union(*(landed[page] for page in values if page in landed))
         return VisitSet(visits.all - counted, visits.new - counted, visits.people)
@@ -315,6 +335,3 @@ class EventValues:
         """Return the number of visits; 0 if it is not known."""
         landed = self._landings.get(value, NO_VISITS).visits or 0
         return 0 if self._folded else landed + len(self._of_events([value]).all)
-
-
-NO_VALUES = ValueVisits({}, {})

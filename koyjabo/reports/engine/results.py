@@ -1,11 +1,16 @@
-"""The results of reports. A number is None if it cannot be known exactly; the result then gives the reason."""
+"""The results of reports, which are also their JSON and the rows of their CSV files. A number is None if it cannot be
+known exactly; the result then gives the reason. OpenAPI shows the descriptions of the fields.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.reports.query.groups import Sums
+from koyjabo.reports.query.groups import AttendedS, AttendedVisits, Number, Sums
 from koyjabo.reports.query.report_query import Question, Value, one_value
 
 FOLDED = N_(
@@ -31,20 +36,25 @@ def reason_of_folded(question: Question, knows_visits: bool) -> str:
 MOST_ROWS = 1_000
 """Maximum number of rows of a breakdown in one result (specification: Questions)."""
 
+Object = dict[str, Any]
+
 
 class Figures(NamedTuple):
-    start: str  # the first day
-    end: str  # the last day, inclusive
-    visits: int | None
-    visitors: int | None
-    new_visitors: int | None
-    returning_visitors: int | None
-    page_views: int | None
-    events: int | None
-    peak_active: int | None
-    attended: int | None
-    attended_s: int | None
-    median_s: int | None  # also None if no visit was measured
+    start: Annotated[str, Field(examples=["2026-10-24"])]
+    end: Annotated[str, Field(description="the last day, included", examples=["2026-11-22"])]
+    visits: Number
+    visitors: Annotated[Number, Field(description="different visitors")]
+    new_visitors: Annotated[Number, Field(description="visits that were the first of their visitor")]
+    returning_visitors: Annotated[Number, Field(description="visitors − new_visitors")]
+    page_views: Annotated[Number, Field(description="visits that name a page, plus `pageview` events")]
+    events: Annotated[Number, Field(description="events without page views")]
+    peak_active: Annotated[Number, Field(description="the most active visitors at once; null with a filter")]
+    attended: AttendedVisits
+    attended_s: AttendedS
+    median_s: Annotated[
+        Number,
+        Field(description="the median time of measured visits, in s; null if there are none, or if days are rolled up"),
+    ]
 
 
 class Summary(NamedTuple):
@@ -57,30 +67,47 @@ class Summary(NamedTuple):
     def exact(self) -> bool:
         return self.reason is None
 
+    def as_json(self) -> Object:
+        compared = {**self.compared._asdict(), "until": self.until} if self.compared else None
+        return {**self.figures._asdict(), "compared": compared, **_exact(self.reason)}
+
+    def csv_rows(self) -> Iterator[Object]:
+        for figures, until in ((self.figures, None), (self.compared, self.until)):
+            if figures:
+                yield {**figures._asdict(), "until": until, "exact": self.exact}
+
 
 class Period(NamedTuple):
-    """The figures for one period: an hour with its offset (`2026-11-21T14:00:00+06:00`), a day, a Monday, or the first
-    day of a month.
-    """
+    """The figures for one period."""
 
-    period: str
-    visits: int | None
-    visitors: int | None
-    new_visitors: int | None
-    page_views: int | None
-    so_far: bool
-    attended: int | None
-    attended_s: int | None
+    period: Annotated[
+        str,
+        Field(
+            description="an hour with its offset, a day, a Monday, or the first day of a month",
+            examples=["2026-11-21"],
+        ),
+    ]
+    visits: Number
+    visitors: Number
+    new_visitors: Number
+    page_views: Number
+    so_far: Annotated[bool, Field(description="the period has not ended yet")]
+    attended: AttendedVisits
+    attended_s: AttendedS
 
 
 class Row(NamedTuple):
-    """One value of a dimension. `label` is for people, in the requested language."""
+    """The sums for one value."""
 
     value: Value
     label: str
     sums: Sums
     share: float | None  # of all visits, 0 to 1
     at_least: bool = False  # True if some days may lack this value, because they keep only their largest values
+
+    def as_json(self, is_counted: bool) -> Object:
+        row = {"value": self.value, "label": self.label, **self.sums.as_json(is_counted), "share": self.share}
+        return {**row, "at_least": True} if self.at_least else row
 
 
 class Breakdown(NamedTuple):
@@ -100,6 +127,34 @@ class Breakdown(NamedTuple):
         """Whether a value that is missing from the rows has no visits."""
         return self.reason is None and len(self.rows) == self.values
 
+    def as_json(self) -> Object:
+        return {
+            "rows": [row.as_json(self.is_counted) for row in self.rows],
+            "other": {**self.other.as_json(self.is_counted), "values": self.values - len(self.rows)},
+            "total": {**self.total.as_json(self.is_counted), "values": self.values},
+            **_exact(self.reason),
+        }
+
+    def csv_rows(self) -> Iterator[Object]:
+        for row in self.rows:
+            yield {**row.as_json(self.is_counted), "at_least": row.at_least, "exact": self.reason is None}
+
+
+class Hours(NamedTuple):
+    """Visits by weekday and hour: 7 rows, Monday first, of 24 numbers each; no rows if they cannot be known exactly."""
+
+    rows: list[list[int]]
+    reason: str | None
+
+    def as_json(self) -> Object:
+        return {"rows": self.rows, **_exact(self.reason)}
+
+    def csv_rows(self) -> Iterator[Object]:
+        for day, row in enumerate(self.rows or [[]] * 7):
+            for hour in range(24):
+                visits = row[hour] if row else None
+                yield {"weekday": day + 1, "hour": hour, "visits": visits, "exact": self.reason is None}
+
 
 class SnapshotTotals(NamedTuple):
     """A scope's figures in a snapshot that includes every visit up to `at_ms`."""
@@ -110,8 +165,17 @@ class SnapshotTotals(NamedTuple):
     at_ms: int
 
 
-class Hours(NamedTuple):
-    """Visits by weekday and hour: 7 rows, Monday first, of 24 numbers each."""
+Result = Summary | Breakdown | Hours | list[Period]
 
-    rows: list[list[int]]
-    reason: str | None
+
+def as_json(result: Result) -> Object | list[Object]:
+    return [period._asdict() for period in result] if isinstance(result, list) else result.as_json()
+
+
+def csv_rows(result: Result) -> Iterator[Object]:
+    """Yield a dict for each row of the CSV file."""
+    return (period._asdict() for period in result) if isinstance(result, list) else result.csv_rows()
+
+
+def _exact(reason: str | None) -> Object:
+    return {"exact": True} if reason is None else {"exact": False, "reason": reason}

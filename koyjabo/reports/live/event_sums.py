@@ -8,9 +8,9 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any
 
 from pyroaring import BitMap
 
@@ -142,59 +142,63 @@ class PassingVisits:
     def __init__(self, visits: Log, scope: str, check: Callable[[Rows], None], passes_without_visit: bool) -> None:
         """`passes_without_visit` says whether events from visitors without a visit pass."""
         self._visits, self._scope, self._check = visits, scope, check
-        self._judged, self.gone = BitMap([NO_VISIT]), BitMap()
+        self._judged, self._gone = BitMap([NO_VISIT]), BitMap()
         self._passing = BitMap([NO_VISIT] if passes_without_visit else [])
+        self.unknown_hours: set[int] = set()
+        """Hours with events whose visits have no rows, so that the check cannot be made."""
 
-    def look_at(self, session: Reading, events: Rows) -> None:
+    def keep(self, session: Reading, events: Rows) -> None:
+        """Keep only the events whose visits pass."""
+        self._look_at(session, events)
+        if self._gone:
+            lost = events.copy()
+            lost.within(self._gone, "visit_id")
+            self.unknown_hours.update(lost.named("hour_s", events.block.values["hour_s"]))
+        events.within(self._passing, "visit_id")
+
+    def _look_at(self, session: Reading, events: Rows) -> None:
         new = BitMap(events.column("visit_id")) - self._judged
         if new:
             for rows in self._visits.rows_with(session, list(new), self._scope):
                 self._judged.update(rows.all("id"))
                 self._check(rows)
                 self._passing.update(rows.column("id"))
-            self.gone |= new - self._judged
+            self._gone |= new - self._judged
             self._judged |= new
 
-    def leave(self, events: Rows) -> None:
-        events.within(self._passing, "visit_id")
 
+class CountedEvents(Counter[Any]):
+    """The number of a dimension's events by DAY, by the start of the hour in s, or by VALUE."""
 
-class EventSums(Followed[Counter[Any]]):
-    """Counts events by dimension and key: DAY, the start of the hour in s, or VALUE."""
+    def __init__(self, key: tuple[str, str]) -> None:
+        super().__init__()
+        self._dimension, self._part = key
 
-    def __init__(self, question: Question, clock: Clock, passing: PassingVisits | None = None) -> None:
-        """`passing` is None for a question without filters."""
-        super().__init__(question, clock)
-        self._passing = passing
-        self.unknown_hours: set[int] = set()
-        """Hours with events whose visits have no rows, so that filters cannot be evaluated."""
-
-    def size_of(self, sums: Counter[Any]) -> int:
-        return 200 * len(sums)
-
-    def _new(self, key: tuple[str, str]) -> Counter[Any]:
-        return Counter()
-
-    def _add(self, session: Reading, sums: Counter[Any], key: tuple[str, str], rows: Rows) -> None:
-        dimension, part = key
+    def add(self, session: Reading, rows: Rows) -> None:
         values: Sequence[Any]
-        events, column, values = counted(rows, dimension)
-        if part != VALUE:
-            column = "day" if part == DAY else "hour_s"
+        events, column, values = counted(rows, self._dimension)
+        if self._part != VALUE:
+            column = "day" if self._part == DAY else "hour_s"
             values = events.block.values[column]
         for number, count in Counter(events.column(column)).items():
-            sums[values[number]] += count
+            self[values[number]] += count
 
-    def _check(self, session: Reading, rows: Rows) -> None:
-        if self.question.scope != SITE:
-            rows.check("scope", [scope == self.question.scope for scope in rows.block.values["scope"]])
-        if self._passing:
-            self._passing.look_at(session, rows)
-            if self._passing.gone:
-                lost = rows.copy()
-                lost.within(self._passing.gone, "visit_id")
-                self.unknown_hours.update(lost.named("hour_s", rows.block.values["hour_s"]))
-            self._passing.leave(rows)
+    @property
+    def size(self) -> int:
+        """Approximate bytes in memory."""
+        return 200 * len(self)
+
+
+def event_sums(question: Question, clock: Clock, passing: PassingVisits | None = None) -> Followed:
+    """Return sums of events by dimension and key. `passing` is None for a question without filters."""
+
+    def keep(session: Reading, rows: Rows) -> None:
+        if question.scope != SITE:
+            rows.check("scope", [scope == question.scope for scope in rows.block.values["scope"]])
+        if passing:
+            passing.keep(session, rows)
+
+    return Followed(question, clock, CountedEvents, keep)
 
 
 def passes_without_visit(question: Question) -> bool:
@@ -205,56 +209,56 @@ def passes_without_visit(question: Question) -> bool:
     )
 
 
-class ValueVisits(NamedTuple):
-    """Visits with events, by the values of these events, and by their first page if the values are viewed pages."""
-
-    sets: dict[Value, VisitSet]
-    landed: dict[Value, BitMap]
-
-
 SET_SIZE = 1_000
 """Bytes that a value takes up even without visits."""
 
 
-class VisitsOfValues(Followed[ValueVisits]):
-    """A question's visits by dimension and value of their events, no matter when the events happened."""
+class ValueVisits:
+    """A question's visits with events, by the values of these events, no matter when they happened. If the values are
+    viewed pages, `landed` has the visits by their first page. `until_ms` is the end of the range of visits.
+    """
 
-    def __init__(self, visits: VisitSums, log: Log, until_ms: int | None = None) -> None:
-        """`until_ms` is the end of the range of visits."""
-        self._asked, first = visits.question, shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
-        super().__init__(replace(self._asked, first=first, last=LAST_DAY, filters={}), visits.clock)
-        self._log, self._leave = log, partial(visits.leave, until_ms=until_ms)
+    def __init__(self, dimension: str, visits: VisitSums, log: Log, until_ms: int | None = None) -> None:
+        self._dimension, self._visits, self._log, self._until_ms = dimension, visits, log, until_ms
+        self.sets: dict[Value, VisitSet] = {}
+        self.landed: dict[Value, BitMap] = {}
 
-    def size_of(self, sums: ValueVisits) -> int:
-        sets = [*(visits.all for visits in sums.sets.values()), *sums.landed.values()]
+    @property
+    def size(self) -> int:
+        """Approximate bytes in memory."""
+        sets = [*(visits.all for visits in self.sets.values()), *self.landed.values()]
         return sum(SET_SIZE + 6 * len(visits) for visits in sets)
 
-    def _new(self, key: str) -> ValueVisits:
-        return ValueVisits({}, {})
-
-    def _add(self, session: Reading, sums: ValueVisits, key: str, rows: Rows) -> None:
-        events, column, values = counted(rows, key)
-        theirs, new = BitMap(events.column("visit_id")), BitMap()
+    def add(self, session: Reading, rows: Rows) -> None:
+        events, column, values = counted(rows, self._dimension)
+        scope, theirs, new = self._visits.question.scope, BitMap(events.column("visit_id")), BitMap()
         people, pages = dict[int, int](), dict[int, Value]()
-        are_new = [kind == NEW for kind in KINDS[self._asked.scope == SITE]]
-        for visits in self._log.rows_with(session, list(theirs), self._asked.scope):
+        are_new = [kind == NEW for kind in KINDS[scope == SITE]]
+        for visits in self._log.rows_with(session, list(theirs), scope):
             visits.within(theirs)
-            self._leave(visits)
+            self._visits.leave(visits, self._until_ms)
             ids = visits.column("id")
             people.update(zip(ids, visits.column("visitor"), strict=True))
             new.update(compress(ids, visits.named("new_in", are_new)))
-            if key == VIEWED_PAGE:
+            if self._dimension == VIEWED_PAGE:
                 pages.update(zip(ids, visits.named("page", visits.block.values["page"]), strict=True))
         for page, landed in _by_value(pages.values(), pages):
             if page is not None:
-                sums.landed.setdefault(page, BitMap()).update(landed)
+                self.landed.setdefault(page, BitMap()).update(landed)
         events.within(BitMap(people), "visit_id")
         for value, having in _by_value(events.named(column, values), events.column("visit_id")):
-            known = sums.sets.setdefault(value, VisitSet.union())
+            known = self.sets.setdefault(value, VisitSet.union())
             more = BitMap(having) - known.all
             known.all.update(more)
             known.new.update(more & new)
             known.people.update(map(people.__getitem__, more))
+
+
+def visits_of_values(visits: VisitSums, log: Log, until_ms: int | None = None) -> Followed:
+    """Return a question's visits by the dimension of their events."""
+    first = shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
+    events = replace(visits.question, first=first, last=LAST_DAY, filters={})
+    return Followed(events, visits.clock, lambda dimension: ValueVisits(dimension, visits, log, until_ms))
 
 
 def _by_value(values: Iterable[Value], ids: Iterable[int]) -> Iterable[tuple[Value, list[int]]]:

@@ -15,16 +15,16 @@ from koyjabo.base.database.executor import REPORT_LIMIT_S
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.evidence.facts import CHANGING
 from koyjabo.reports.live.event_sums import (
-    EventSums,
     PassingVisits,
     ValueVisits,
-    VisitsOfValues,
     VisitsWithEvents,
     drop_largest,
+    event_sums,
     passes_without_visit,
     properties_of,
+    visits_of_values,
 )
-from koyjabo.reports.live.visit_sums import AttendedSets, LengthCounts, VisitSums, check
+from koyjabo.reports.live.visit_sums import AttendedSets, Followed, LengthCounts, VisitSums, check
 from koyjabo.reports.log import block_queries, row_queries
 from koyjabo.reports.log.block_queries import LogState, Reading
 from koyjabo.reports.log.blocks import Block, Rows
@@ -56,9 +56,10 @@ class _Asked:
     """The sums of one question."""
 
     visits: VisitSums
-    events: EventSums
-    values: VisitsOfValues
+    events: Followed
+    values: Followed
     attended: AttendedSets
+    passing: PassingVisits | None  # None without filters
 
     @property
     def size(self) -> int:
@@ -120,18 +121,21 @@ class Live:
         """
         both = [(VIEWED_PAGE, DAY), (EVENT, DAY)] if key in (DAY, VALUE) else []
         sums = self._of(session, question).events
-        return sums.followed(session, self.events, (dimension, key), question.until_ms, both)
+        counts: Counter[Any] = sums.followed(session, self.events, (dimension, key), question.until_ms, both)
+        return counts
 
     def unknown_hours(self, session: Reading, question: Question) -> set[int]:
         """Return the starts of hours (s) with events whose visits have no rows, so that filters cannot be evaluated."""
         self.events_by(session, question, VIEWED_PAGE, DAY)
-        return self._of(session, question).events.unknown_hours
+        passing = self._of(session, question).passing
+        return passing.unknown_hours if passing else set()
 
     def visits_by_value(self, session: Reading, question: Question, dimension: str) -> ValueVisits:
         asked = self._of(session, question)
         if question.until_ms is not None:  # visits are added to the range after its events have been read
-            asked.values = VisitsOfValues(asked.visits, self.visits, question.until_ms)
-        return asked.values.followed(session, self.events, dimension, None)
+            asked.values = visits_of_values(asked.visits, self.visits, question.until_ms)
+        visits: ValueVisits = asked.values.followed(session, self.events, dimension, None)
+        return visits
 
     def median_s(self, session: Reading, question: Question, others: Collection[str] = ()) -> int | None:
         """Return the lower median length of the question's measured visits in whole seconds, or None if there are none.
@@ -234,5 +238,10 @@ class Live:
         if question.filters:
             passing = PassingVisits(self.visits, question.scope, passes, passes_without_visit(question))
         visits = VisitSums(question, self._clock, passes)
-        events = EventSums(question, self._clock, passing)
-        return _Asked(visits, events, VisitsOfValues(visits, self.visits), AttendedSets(self.visits, question.scope))
+        return _Asked(
+            visits=visits,
+            events=event_sums(question, self._clock, passing),
+            values=visits_of_values(visits, self.visits),
+            attended=AttendedSets(self.visits, question.scope),
+            passing=passing,
+        )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass
 from itertools import compress
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Protocol
 
 from pyroaring import BitMap
 
@@ -31,14 +31,23 @@ MARGIN_DAYS = 2
 Check = Callable[[Rows], None]
 """Keeps only the rows that pass."""
 
-Kept = TypeVar("Kept")
+
+class GrowingSums(Protocol):
+    """What rows are added to."""
+
+    @property
+    def size(self) -> int:
+        """Approximate bytes in memory."""
+        ...
+
+    def add(self, session: Reading, rows: Rows) -> None: ...
 
 
 @dataclass
-class _Place(Generic[Kept]):
+class _Place:
     """Sums, and the position in the log that they extend to."""
 
-    sums: Kept
+    sums: GrowingSums
     upto: Position = BEGINNING
     until_ms: int | None = None
 
@@ -47,36 +56,28 @@ class _Place(Generic[Kept]):
         return self.upto, self.until_ms
 
 
-class Followed(Generic[Kept]):
-    """The sums of one question by key, for one thread and one version of the log. Each call passes `until_ms`. `passes`
-    keeps the rows of the question's scope that pass its filters.
+class Followed:
+    """The sums of one question by key, of visits or of events, for one thread and one version of the log. Each call
+    passes `until_ms`. `new` returns the sums for a key without rows. `keep` keeps the rows of the question's scope that
+    pass its filters; their days and times are already checked.
     """
 
-    def __init__(self, question: Question, clock: Clock, passes: Check = lambda rows: None) -> None:
-        self.question, self.clock, self._passes = question, clock, passes
-        self._by_key: dict[Any, _Place[Kept]] = {}
-
-    def _new(self, key: Any) -> Kept:
-        raise NotImplementedError
-
-    def _add(self, session: Reading, sums: Kept, key: Any, rows: Rows) -> None:
-        raise NotImplementedError
-
-    def _check(self, session: Reading, rows: Rows) -> None:
-        """Keep only the rows that belong to the question, whose days and times are already checked."""
-        self._passes(rows)
-
-    def size_of(self, sums: Kept) -> int:
-        raise NotImplementedError
+    def __init__(
+        self,
+        question: Question,
+        clock: Clock,
+        new: Callable[[Any], GrowingSums],
+        keep: Callable[[Reading, Rows], None] = lambda session, rows: None,
+    ) -> None:
+        self.question, self.clock, self._new, self._keep = question, clock, new, keep
+        self._by_key: dict[Any, _Place] = {}
 
     @property
     def size(self) -> int:
         """Approximate bytes in memory."""
-        return sum(self.size_of(place.sums) for place in self._by_key.values())
+        return sum(place.sums.size for place in self._by_key.values())
 
-    def followed(
-        self, session: Reading, log: Log, key: Any, until_ms: int | None, others: Collection[Any] = ()
-    ) -> Kept:
+    def followed(self, session: Reading, log: Log, key: Any, until_ms: int | None, others: Collection[Any] = ()) -> Any:
         """Return the sums by a key, up to the end of the log. The same pass updates the sums by `others`."""
         keys = {key, *others}
         for name in keys:
@@ -96,7 +97,7 @@ class Followed(Generic[Kept]):
         for rows in log.rows(session, start, end, first, self.question.last, self.question.scope):
             if until_ms is not None:
                 rows.keep_moments(self.near(until_ms if since_ms is None else since_ms), since_ms or 0, until_ms)
-            self._check(session, rows)
+            self._keep(session, rows)
             if rows:
                 yield rows
 
@@ -114,8 +115,8 @@ class Followed(Generic[Kept]):
             spans.append((BEGINNING, upto, before_ms))
         for start, end, since_ms in spans:
             for rows in self.rows(session, log, start, end, since_ms, until_ms):
-                for key, place in zip(keys, places, strict=True):
-                    self._add(session, place.sums, key, rows)
+                for place in places:
+                    place.sums.add(session, rows)
         for key, place in zip(keys, places, strict=True):
             place.upto, place.until_ms = log.end, until_ms
             self._by_key[key] = place
@@ -125,7 +126,7 @@ KINDS = {True: (RETURNING, NEW, RETURNING, NEW), False: (RETURNING, RETURNING, N
 """The value of VISITOR_KIND for each value of `new_in`, by whether the scope is the site."""
 
 
-def names(block: Block, key: str, clock: Clock, is_site: bool) -> tuple[str, Sequence[Any]]:
+def names_of(block: Block, key: str, clock: Clock, is_site: bool) -> tuple[str, Sequence[Any]]:
     """Return the column for a key, and the name that each number in this column means."""
     values = block.values
     if key in (EVERYTHING, LENGTHS):
@@ -154,8 +155,8 @@ NAME_SIZE, CONTAINER, CONTAINER_SIZE = 500, 65_536, 8_192
 class VisitCounts:
     """Visits, first visits, visits with a page, and visitors, by name."""
 
-    def __init__(self, has_pages: bool) -> None:
-        self._has_pages = has_pages
+    def __init__(self, key: str, clock: Clock, is_site: bool) -> None:
+        self._key, self._clock, self._is_site = key, clock, is_site
         self._visits, self._new, self._pages = Counter[Any](), Counter[Any](), Counter[Any]()
         self._attended, self._attended_ms = Counter[Any](), Counter[Any]()
         self._people: defaultdict[Any, BitMap] = defaultdict(BitMap)
@@ -164,9 +165,13 @@ class VisitCounts:
         self.size = 0
         """An upper estimate of memory use, in bytes."""
 
-    def add(self, rows: Rows, column: str, names: Sequence[Any], is_site: bool) -> None:
-        """Add visits. Several numbers in `column` may mean the same name."""
-        numbers, are_new = rows.column(column), [kind == NEW for kind in KINDS[is_site]]
+    def _names(self, rows: Rows) -> tuple[str, Sequence[Any]]:
+        """Return the column for the key, and its names. Several numbers in the column may mean the same name."""
+        return names_of(rows.block, self._key, self._clock, self._is_site)
+
+    def add(self, session: Reading, rows: Rows) -> None:
+        column, names = self._names(rows)
+        numbers, are_new = rows.column(column), [kind == NEW for kind in KINDS[self._is_site]]
         changed = set()
         for number, visitors in _by_number(numbers, rows.column("visitor"), names):
             name = names[number]
@@ -176,7 +181,7 @@ class VisitCounts:
             self._people[name].update(visitors)
             changed.add(name)
         _count(self._new, numbers, map(are_new.__getitem__, rows.column("new_in")), names)
-        if self._has_pages:
+        if self._key in PERIODS:
             have_pages = [page is not None for page in rows.block.values["page"]]
             _count(self._pages, numbers, map(have_pages.__getitem__, rows.column("page")), names)
         _count(self._attended, numbers, map(ARE_ATTENDED.__getitem__, rows.column("facts")), names)
@@ -186,10 +191,10 @@ class VisitCounts:
         for name in changed:
             self._group(name)
 
-    def adjust(self, rows: Rows, before: Changes, column: str, names: Sequence[Any]) -> None:
+    def adjust(self, rows: Rows, before: Changes) -> None:
         """Apply changes in attended times. `before` has the earlier times."""
         now = zip(rows.column("id"), rows.column("attended_ms"), rows.column("facts"), strict=True)
-        values = rows.named(column, names)
+        values = rows.named(*self._names(rows))
         for name, (id, length_ms, facts) in zip(values, now, strict=True):
             length_before_ms, facts_before = before[id]
             self._attended[name] += ARE_ATTENDED[facts] - ARE_ATTENDED[facts_before]
@@ -229,13 +234,13 @@ class LengthCounts:
     def __init__(self) -> None:
         self._visits: Counter[int] = Counter()
 
-    def add(self, rows: Rows, *_: object) -> None:
+    def add(self, session: Reading | None, rows: Rows) -> None:
         self._visits.update(_lengths_s(zip(rows.column("attended_ms"), rows.column("facts"), strict=True)))
 
-    def adjust(self, rows: Rows, before: Changes, *_: object) -> None:
+    def adjust(self, rows: Rows, before: Changes) -> None:
         """Apply changes in attended times. `before` has the earlier times."""
         self._visits.subtract(_lengths_s(map(before.__getitem__, rows.column("id"))))
-        self.add(rows)
+        self.add(None, rows)
 
     def median_s(self) -> int | None:
         """Return the lower median, or None if no visit was measured."""
@@ -256,21 +261,28 @@ def _lengths_s(visits: Iterable[Seen]) -> Iterator[int]:
     return (length_ms // 1000 for length_ms, facts in visits if ARE_MEASURED[facts])
 
 
-class VisitSums(Followed[Any]):
-    """Visit counts of one report query, by dimension, period or length."""
+class VisitSums(Followed):
+    """Visit counts by dimension, period or length. `passes` keeps the rows that pass the filters."""
+
+    def __init__(self, question: Question, clock: Clock, passes: Check) -> None:
+        super().__init__(question, clock, self._counts, lambda session, rows: passes(rows))
+        self._passes = passes
+
+    def _counts(self, key: str) -> VisitCounts | LengthCounts:
+        return LengthCounts() if key == LENGTHS else VisitCounts(key, self.clock, self.question.scope == SITE)
 
     def adjust(self, changed: AttendedRows) -> None:
         """Apply changes in attended times."""
-        places = defaultdict(list)
+        places = defaultdict[Any, list[Any]](list)
         for key in CHANGING & self._by_key.keys():
             del self._by_key[key]
-        for key, place in self._by_key.items():
-            places[place.at].append((key, place.sums))
+        for place in self._by_key.values():
+            places[place.at].append(place.sums)
         for (upto, until_ms), these in places.items():
             rows = changed.until(upto)
             self.leave(rows, until_ms)
-            for key, sums in these if rows else ():
-                sums.adjust(rows, changed.before, *names(rows.block, key, self.clock, self._is_site))
+            for sums in these if rows else ():
+                sums.adjust(rows, changed.before)
 
     def leave(self, rows: Rows, until_ms: int | None) -> None:
         """Keep only the visits of the question. `rows` may be from any day."""
@@ -279,19 +291,6 @@ class VisitSums(Followed[Any]):
         if until_ms is not None:
             rows.keep_moments(self.near(until_ms), 0, until_ms)
         self._passes(rows)
-
-    def size_of(self, sums: VisitCounts | LengthCounts) -> int:
-        return sums.size
-
-    def _new(self, key: str) -> VisitCounts | LengthCounts:
-        return LengthCounts() if key == LENGTHS else VisitCounts(key in PERIODS)
-
-    def _add(self, session: Reading, sums: VisitCounts | LengthCounts, key: str, rows: Rows) -> None:
-        sums.add(rows, *names(rows.block, key, self.clock, self._is_site), self._is_site)
-
-    @property
-    def _is_site(self) -> bool:
-        return self.question.scope == SITE
 
 
 class AttendedSets:
@@ -335,6 +334,6 @@ def check(rows: Rows, question: Question, clock: Clock) -> None:
         rows.check("scope", [scope == question.scope for scope in block.values["scope"]])
     for key, filter_ in question.filters.items():
         if not has_many(key):
-            column, named = names(block, key, clock, is_site)
+            column, named = names_of(block, key, clock, is_site)
             is_unknown_in = passes_none(key, filter_)
             rows.check(column, [is_unknown_in if name is None else filter_.passes((name,), False) for name in named])

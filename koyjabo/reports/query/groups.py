@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
+from pydantic import Field
 from pyroaring import BitMap
 
 from koyjabo.reports.query.ranges import GRANULARITIES
@@ -34,13 +35,25 @@ Attended = tuple[int, int]
 """(number of attended visits, their total length in ms)"""
 
 
+Number = int | None
+AttendedVisits = Annotated[Number, Field(description="visits whose page was visible for 1 s or more")]
+Counted = Annotated[Number, Field(description="page views or events, for dimensions that count them")]
+AttendedS = Annotated[Number, Field(description="their time in s")]
+
+
 class Sums(NamedTuple):
-    visits: int | None
-    visitors: int | None
-    new_visitors: int | None
-    count: int | None = None  # type: ignore[assignment]  # page views or events, for dimensions that count them
-    attended: int | None = None  # visits of 1 s or more
-    attended_s: int | None = None  # their total length, s
+    """Sums of visits. OpenAPI shows the descriptions."""
+
+    visits: Number
+    visitors: Number
+    new_visitors: Number
+    count: Counted = None  # type: ignore[assignment]
+    attended: AttendedVisits = None
+    attended_s: AttendedS = None
+
+    def as_json(self, is_counted: bool) -> dict[str, Number]:
+        """Return the numbers, with `count` only for dimensions that count page views or events."""
+        return {name: number for name, number in self._asdict().items() if name != "count" or is_counted}
 
 
 class Group(NamedTuple):

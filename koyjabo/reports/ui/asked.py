@@ -53,7 +53,11 @@ class AskedView:
         self.base, self.insights, self.today = base, insights, today
         self.parameters = insights.asked(_with_defaults(pairs, base), base.scope, (*SHOWN, *SENT), base.range)
         self.question = self.parameters.question.within(base.filters)
+        self.parts = frozenset(filter(None, self.other("part").split(",")))  # the requested parts; empty for all
+        self.by = self.other("by")  # the dimension whose whole list is shown; "" if the cards are shown
+        self.find, self.tabs = self.other("find").strip(), self.other("tabs").split(",")
         self._check()
+        self.offset = int(self.other("offset") or 0)
         self.totals_request = LedgerRequest(Question(today, today, base.scope), totals)
         self.lengths_request = BreakdownRequest(self.question, ATTENDED, breakdowns.IN_A_CARD)
         self.hours_request = HoursRequest(self.question)
@@ -111,16 +115,6 @@ class AskedView:
     # Choices
 
     @property
-    def parts(self) -> frozenset[str]:
-        """Names of the requested parts; empty for all."""
-        return frozenset(filter(None, self.other("part").split(",")))
-
-    @property
-    def by(self) -> str:
-        """The dimension whose whole list is shown; "" if the cards are shown."""
-        return self.other("by")
-
-    @property
     def metric(self) -> str:
         metric = self.other("metric")
         return metric if metric in figures.CHARTED else figures.CHARTED[0]
@@ -129,18 +123,6 @@ class AskedView:
     def granularity(self) -> str:
         """The requested granularity, or the next coarser one if there are too many days."""
         return possible(self.question, self.other("granularity") or timelines.granularity(self.question))
-
-    @property
-    def find(self) -> str:
-        return self.other("find").strip()
-
-    @property
-    def offset(self) -> int:
-        return int(self.other("offset") or 0)
-
-    @property
-    def tabs(self) -> list[str]:
-        return self.other("tabs").split(",")
 
     def tab(self, card: Card) -> str:
         return next((tab for tab in self.tabs if tab in card.tabs), card.tabs[0])

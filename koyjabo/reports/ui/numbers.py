@@ -95,7 +95,8 @@ def _chart(asked: AskedView, periods: list[list[Period]], cells: dict[str, Cell]
     return rest
 
 
-def _card(asked: AskedView, results: Results, card: Card, cells: dict[str, Cell]) -> Any:
+def _card(asked: AskedView, results: Results, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
+    """Add a card's numbers. Returns what else its template depends on (`card` in reports/macros.html)."""
     tab = asked.tab(card)
     shown = values(asked, results, None, cards.MAPS.get(tab, tab))
     largest = shown.largest
@@ -104,14 +105,21 @@ def _card(asked: AskedView, results: Results, card: Card, cells: dict[str, Cell]
         bar = round(100 * (line.number or 0) / largest, 1)
         percent = None if line.percent is None else round(line.percent, 1)
         cells[f"{card.name}.{at}"] = [bar, line.number, *compared, percent]
-    others = [shown.other_values] if shown.other_values > 0 else []
+    counts_others = shown.other_values > 0
+    others = [shown.other_values] if counts_others else []
     cells[f"{card.name}.other"] = [*others, shown.other.count if shown.is_counted else shown.other.visits]
     cells[f"{card.name}.all"] = [shown.values]
-    mapped = _whole(asked, results, ON_MAPS[tab]) if tab in ON_MAPS else []
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
-    least = sorted(line.value or "" for line in shown.lines if line.at_least)
-    attended = _attended(results[asked.lengths_request], cells) if card.name == cards.EVIDENCE else []
-    return bool(shown.lines), shown.is_unmeasured, attended, least, bool(others), shown.has_others, shown.reason, mapped
+    return {
+        "has_lines": bool(shown.lines),
+        "is_unmeasured": shown.is_unmeasured,
+        "at_least": sorted(line.value or "" for line in shown.lines if line.at_least),
+        "has_others": shown.has_others,
+        "counts_others": counts_others,
+        "reason": shown.reason,
+        "map": _whole(asked, results, ON_MAPS[tab]) if tab in ON_MAPS else [],
+        "attended": _attended(results[asked.lengths_request], cells) if card.name == cards.EVIDENCE else [],
+    }
 
 
 def _attended(lengths: Breakdown, cells: dict[str, Cell]) -> list[bool]:

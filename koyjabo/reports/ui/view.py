@@ -62,7 +62,12 @@ class View:
         self.today = current().clock.today()
         self.asked = AskedView(base, pairs, self._insights, self.today)
         self.question, self.by, self.parts = self.asked.question, self.asked.by, self.asked.parts
+        self.is_running = self.question.last == self.today  # whether the last day is today
+        self.days = ranges.words(self.question.first, self.question.last)
         self.address = PageAddress(base.path, self.asked.pairs).without(SENT)
+        self.whole = str(self.address.having({"whole": "1"}))
+        self.back = str(self.address.having({"by": None, "find": None}))  # from a whole list to the cards
+        self.without_filters = str(self.address.without({"offset", *self.asked.parameters.question.filters}))
         if self.parts:
             self._insights = reports.for_reader(base.reader, is_live=True, address=address)
 
@@ -92,10 +97,6 @@ class View:
     @cached_property
     def chips(self) -> list[Chip]:
         return filters.chips(self.asked.parameters.question.filters, self.address, self._insights.label)
-
-    @property
-    def without_filters(self) -> str:
-        return str(self.address.without({"offset", *self.asked.parameters.question.filters}))
 
     # The snapshot of all parts
 
@@ -146,10 +147,6 @@ class View:
         return figures.measured(self.lengths)
 
     @property
-    def days(self) -> str:
-        return ranges.words(self.question.first, self.question.last)
-
-    @property
     def words(self) -> str | Markup:
         """The days, and the days they are compared with."""
         days, compared = self.days, self.summary.compared if self._draws("figures") else None
@@ -170,11 +167,6 @@ class View:
         some, of = count(whole_days(asked.compared)), count(whole_days(asked.before))
         day = ranges.words(asked.began, asked.began)
         return str(_("Data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=of))
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the last day is today."""
-        return self.question.last == self.today
 
     @cached_property
     def chart(self) -> Chart:
@@ -276,15 +268,6 @@ class View:
 
     def all(self, dimension: str) -> str:
         return str(self.address.having({"by": dimension, "find": None}))
-
-    @property
-    def back(self) -> str:
-        """The URL that leads from a whole list back to the cards."""
-        return str(self.address.having({"by": None, "find": None}))
-
-    @property
-    def whole(self) -> str:
-        return str(self.address.having({"whole": "1"}))
 
     @property
     def shared(self) -> str:
