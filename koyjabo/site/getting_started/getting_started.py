@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -113,7 +114,9 @@ class GettingStarted:
     def _registered(self, receipt: Receipt, environ: Mapping[str, Any]) -> None:
         """Store the page if it is on another host. Does not wait."""
         host = other_host(environ)
-        if host not in ("", self._own_host):
+        if host in ("", self._own_host):
+            return
+        with suppress(ValueError):  # another thread has just noticed a page
             self._listeners.remove(self._registered)
             self._runtime.start_task(partial(self._store_page, host, receipt.ordinal))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from support.application.site import Site
@@ -10,6 +12,9 @@ from support.people.accounts import sign_up
 from support.people.admins import id_of, last_line, panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
+
+from koyjabo.counting.records import Receipt
+from koyjabo.counting.services import CountingServices
 
 MISSING = re.compile(r'<li id="missing-(\w+)"')
 STATE = re.compile(r'id="first-page" data-state="(\w+)"')
@@ -142,6 +147,18 @@ def test_page_is_noticed_again_when_the_database_may_have_forgotten_it(site):
         site.rows("DELETE FROM starting_steps")
         site.set_total(0, new_epoch=True)
         assert site.stats()["totalVisits"] == 0  # the worker has read the new epoch
+
+
+def test_pages_that_two_threads_notice_at_once_are_both_counted(site):
+    listeners = site.services[CountingServices].listeners
+    (notice,) = listeners
+
+    def by_another_thread(receipt: Receipt, environ: Mapping[str, Any]) -> None:
+        notice(receipt, environ)
+
+    listeners.insert(0, by_another_thread)
+    visit(site, Origin="https://shop.example")
+    assert (site.stats()["totalVisits"], listeners) == (1, [by_another_thread])
 
 
 def test_site_in_use_is_not_asked_for_a_page_and_a_total(site):
