@@ -45,10 +45,15 @@ def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
     return {what for what in descriptors(process).values() if what.partition(":")[2]} - of_tests
 
 
+def has_loop(process: psutil.Process) -> bool:
+    return "anon_inode:[eventpoll]" in descriptors(process).values()
+
+
 def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
     """A worker also has a private pipe to the parent."""
     of_tests = set(descriptors(psutil.Process()).values())
     (loader,) = server.loaders()
+    wait_until(lambda: all(has_loop(worker) for worker in server.workers()), "each worker has its loop")
     parent, *workers = (
         private(process, of_tests) - {"anon_inode:[eventpoll]"}
         for process in (psutil.Process(server.pid), *server.workers())
@@ -59,7 +64,6 @@ def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
     for worker in workers:
         assert {what.partition(":")[0] for what in (worker & parent) - {listener}} == {"pipe"}
         assert private(loader, of_tests) & worker == set()
-    assert all("anon_inode:[eventpoll]" in descriptors(worker).values() for worker in server.workers())
 
 
 def test_dead_worker_is_replaced_by_a_fork_also_of_the_next_loader(server):
