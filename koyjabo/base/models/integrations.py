@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
-from koyjabo.base.models.accounts import Community
+from koyjabo.base.models.accounts import Community, User
 from koyjabo.base.models.columns import BigKey, Model, partial_index
 
 
@@ -30,6 +30,9 @@ class ApiKey(Model):
     revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
     last_used_ms: Mapped[int | None] = mapped_column(BigInteger)
     community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
+    maker: Mapped[User | None] = relationship(
+        primaryjoin=lambda: foreign(ApiKey.created_by) == User.id, lazy="raise", viewonly=True
+    )
 
 
 class OidcIdentity(Model):
