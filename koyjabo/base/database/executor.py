@@ -51,9 +51,10 @@ class Storable(Protocol):
 class DatabaseExecutor:
     """Runs each operation in its own transaction.
 
-    An operation receives the session, then the arguments, and returns plain values. It may return an ORM object without
-    relations, such as a row of `jobs`; the object is then detached from its session. An error in the operation rolls
-    back and is raised to the caller.
+    An operation receives the session, then the arguments. It may return ORM rows, which are then detached from the
+    session. The operation joins the relations that its caller reads (`joinedload`): every relation is declared with
+    `lazy="raise"`, so a relation that was not joined raises InvalidRequestError. An error in the operation rolls back
+    and is raised to the caller.
 
     Raises LedgerUnavailable when the database cannot be reached, is locked, or takes too long. In that case nothing was
     changed, unless the database froze in the middle of a commit.

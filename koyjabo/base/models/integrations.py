@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
+from koyjabo.base.models.accounts import Community, User
 from koyjabo.base.models.columns import BigKey, Model, partial_index
 
 
@@ -17,9 +18,8 @@ class ApiKey(Model):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     scopes: Mapped[str] = mapped_column(Text)  # sorted, separated by spaces
-    community_id: Mapped[str | None] = mapped_column(
-        String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
-    )  # None for the site
+    # None for the site's keys. The foreign key gives the column its type.
+    community_id: Mapped[str | None] = mapped_column(ForeignKey("communities.id", ondelete="CASCADE"), index=True)
     prefix: Mapped[str] = mapped_column(String(11), unique=True)  # "kj_" and eight characters; unchanged by a rotation
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     old_digest: Mapped[str | None] = mapped_column(String(64), unique=True)  # before the last rotation
@@ -29,6 +29,10 @@ class ApiKey(Model):
     expires_ms: Mapped[int | None] = mapped_column(BigInteger)
     revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
     last_used_ms: Mapped[int | None] = mapped_column(BigInteger)
+    community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
+    maker: Mapped[User | None] = relationship(
+        primaryjoin=lambda: foreign(ApiKey.created_by) == User.id, lazy="raise", viewonly=True
+    )
 
 
 class OidcIdentity(Model):

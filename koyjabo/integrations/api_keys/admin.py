@@ -9,8 +9,8 @@ from flask_babel import gettext as _
 
 from koyjabo.base.core.clock import Days
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import CommunityIds
 from koyjabo.communities.ui import all_choices
+from koyjabo.integrations.api_keys.api import NewKeyBody
 from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys, NewKey
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
@@ -19,47 +19,21 @@ from koyjabo.web.pages import management
 from koyjabo.web.pages.flash import done
 from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Body
-from koyjabo.web.schemas.fields import Name, Text, TypedDay
-
-WORDS = {
-    "stats:read": N_("Read the numbers of communities"),
-    "reports:read": N_("Read reports"),
-    "presence:read": N_("Read who is online"),
-    "visits:write": N_("Count visits"),
-    "communities:manage": N_("Manage communities and members"),
-    "broadcast": N_("Send messages to communities"),
-    "webhooks:manage": N_("Manage webhooks"),
-}
-"""Labels for the scopes, describing what each one allows."""
+from koyjabo.web.schemas.fields import TypedDay
 
 GRACES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
 """How long the previous secret can stay valid, s, with labels."""
 
 
-def _field(scope: str) -> str:
-    return scope.replace(":", "_")
+class KeyFormBody(NewKeyBody):
+    """The form for a new key. `until` is the last day it is valid."""
 
-
-class KeyFormBody(Body):
-    """The form for a new key. `until` is the last day it is valid. Each scope has a checkbox."""
-
-    name: Name
-    community: Text = None
     until: TypedDay = None
-    stats_read: bool = False
-    reports_read: bool = False
-    presence_read: bool = False
-    visits_write: bool = False
-    communities_manage: bool = False
-    broadcast: bool = False
-    webhooks_manage: bool = False
 
     def key(self) -> NewKey:
-        """The new key. Raises InvalidInput."""
-        _began, expires_ms = current().clock.range_ms(Days(None, self.until))
-        scopes = tuple(scope for scope in SCOPES if getattr(self, _field(scope)))
-        community_id = current()[CommunityIds].resolve(self.community) if self.community else None
-        return NewKey(self.name, scopes, community_id, expires_ms)
+        """The new key. Raises InvalidInput, UnknownCommunity."""
+        self.community = self.community or None
+        return super().key()._replace(expires_ms=current().clock.range_ms(Days(None, self.until))[1])
 
 
 class GraceFormBody(Body):
@@ -68,12 +42,12 @@ class GraceFormBody(Body):
 
 @bp.get("/keys")
 def keys() -> Response:
-    return page("api_keys/keys", found=current()[ApiKeys].all(me()), now_ms=current().clock.now_ms(), words=WORDS)
+    return page("api_keys/keys", found=current()[ApiKeys].all(me()), now_ms=current().clock.now_ms(), words=SCOPES)
 
 
 @bp.get("/keys/new")
 def new_key() -> Response:
-    return _creation(_form())
+    return _show(_form(), communities=all_choices())
 
 
 @bp.post("/keys/new")
@@ -81,7 +55,7 @@ def create_key() -> Response:
     """Create a key and show it once. It is not stored."""
     form = _form()
     made = management.carry_out(form, lambda body: current()[ApiKeys].create(me(), body.key()))
-    return _creation(form) if made is None else _show(form, made=made)
+    return _show(form, communities=all_choices()) if made is None else _show(form, made=made)
 
 
 @bp.get("/keys/<key_id>/rotate")
@@ -108,15 +82,10 @@ def revoke_key(key_id: str) -> Response:
 
 
 def _form() -> Form[KeyFormBody]:
-    return Form(KeyFormBody, flags=tuple(map(_field, SCOPES)))
-
-
-def _creation(form: Form[KeyFormBody]) -> Response:
-    return _show(form, communities=all_choices())
+    return Form(KeyFormBody, lists=("scopes",))
 
 
 def _show(form: Form[Any], **values: Any) -> Response:
     """Show the form or, with `made`, the new key and its text."""
-    boxes = [(_field(scope), scope, words) for scope, words in WORDS.items()]
     graces = [(seconds, _(label)) for seconds, label in GRACES]
-    return page("api_keys/keys", management.status(form), form=form, boxes=boxes, graces=graces, **values)
+    return page("api_keys/keys", management.status(form), form=form, scopes=SCOPES, graces=graces, **values)

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, LedgerUnavailable, TooManyKeys, UnknownKey
+from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, LedgerUnavailable, TooManyKeys
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, KeyHolders, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
@@ -29,16 +29,21 @@ from koyjabo.base.models import ApiKey
 from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
 from koyjabo.integrations.api_keys import queries
-from koyjabo.integrations.api_keys.queries import StoredKey
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
-from koyjabo.people.audit.queries import AuditEntry
 
-SCOPES = (
-    *("stats:read", "reports:read", "presence:read"),
-    *("visits:write", "communities:manage", "broadcast", "webhooks:manage"),
-)
-OF_COMMUNITY = SCOPES[:3]
+SCOPES = {
+    "stats:read": N_("Read the numbers of communities"),
+    "reports:read": N_("Read reports"),
+    "presence:read": N_("Read who is online"),
+    "visits:write": N_("Count visits"),
+    "communities:manage": N_("Manage communities and members"),
+    "broadcast": N_("Send messages to communities"),
+    "webhooks:manage": N_("Manage webhooks"),
+}
+"""The scopes of a key, with labels that say what each one allows."""
+
+OF_COMMUNITY = ("stats:read", "reports:read", "presence:read")
 """Scopes that a community's key may have. Such a key acts as a moderator of the community."""
 
 MAX_KEYS = 100
@@ -47,11 +52,9 @@ MAX_KEYS = 100
 MAX_GRACE_S = 86_400
 """How long the previous secret may stay valid after a rotation, s."""
 
-IN_THE_PAST = N_("must be in the future")
-NO_SCOPES = N_("must have at least one scope")
-UNKNOWN_SCOPE = N_("must be scopes of this server; GET /openapi.json names them")
-ONLY_READING = N_("must be stats:read, reports:read or presence:read for a community key")
 GRACE = N_("must be a whole number from 0 to 86400")
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+KEY = re.compile(rf"{KEY_PREFIX}[0-9a-f]{{8}}_[0-9A-Za-z]{{49}}", re.ASCII)
 
 CHANGES |= {
     "key.create": N_("Key created"),
@@ -62,7 +65,7 @@ CHANGES |= {
 
 class NewKey(NamedTuple):
     name: str
-    scopes: tuple[str, ...]
+    scopes: Collection[str]
     community_id: str | None = None  # None if the key belongs to the site
     expires_ms: int | None = None
 
@@ -78,52 +81,80 @@ class ApiKeys:
         self._used_ms: dict[str, int] = {}  # last uses that have not been written yet, by id
         self._lock = threading.Lock()  # guards `_used_ms`; never wait while holding it
 
-    def create(self, account: Account, new: NewKey) -> tuple[StoredKey, str]:
-        """Create a key. Returns it and its text, which is not stored.
-
-        Raises InvalidInput by field, UnknownCommunity, TooManyKeys.
+    def create(self, account: Account, new: NewKey) -> tuple[ApiKey, str]:
+        """Create a key. Returns it and its text, which is not stored. Raises InvalidInput by field, UnknownCommunity,
+        TooManyKeys.
         """
         account.require_site_admin()
         by, key_id = log.actor(account, self._clock), str(uuid.uuid4())
-        _check(new, by.at_ms)
+        problems = {"scopes": wrong_scopes(new.scopes, new.community_id)}
+        if new.expires_ms is not None and new.expires_ms <= by.at_ms:
+            problems["expires_at"] = N_("must be in the future")
+        if problems := {name: problem for name, problem in problems.items() if problem}:
+            raise InvalidInput(details=problems)
         text = new_text(key_id)
-        row = ApiKey(
-            id=key_id,
-            name=new.name,
-            scopes=" ".join(sorted(set(new.scopes))),
-            community_id=new.community_id and uuid_of(new.community_id),
-            prefix=prefix_of(key_id),
-            digest=digest_of(text),
-            created_ms=by.at_ms,
-            created_by=by.id,
-            expires_ms=new.expires_ms,
-        )
-        return self._database.write(_create, account, new.community_id, row, by), text
 
-    def all(self, account: Account) -> list[StoredKey]:
+        def operation(session: Any) -> ApiKey:
+            if new.community_id is not None:
+                memberships.visible(CommunityQueries(session), account, new.community_id)
+            if queries.count_live(session, by.at_ms) >= MAX_KEYS:
+                raise TooManyKeys
+            row = ApiKey(
+                id=key_id,
+                name=new.name,
+                scopes=" ".join(sorted(set(new.scopes))),
+                community_id=new.community_id and uuid_of(new.community_id),
+                prefix=KEY_PREFIX + key_id[:8],
+                digest=digest_of(text),
+                created_ms=by.at_ms,
+                created_by=by.id,
+                expires_ms=new.expires_ms,
+            )
+            key = queries.add(session, row)
+            community = key.community and key.community.name
+            _log(session, "key.create", by, key, scopes=key.scopes.split(), community=community)
+            return key
+
+        return self._database.write(operation), text
+
+    def all(self, account: Account) -> list[ApiKey]:
         """All keys except revoked ones, newest first."""
         account.require_site_admin()
         return self._database.read(queries.everything)
 
-    def find(self, account: Account, key_id: str) -> StoredKey:
+    def find(self, account: Account, key_id: str) -> ApiKey:
         """One key. Raises UnknownKey."""
         account.require_site_admin()
-        return self._database.read(_known, key_id)
+        return self._database.read(queries.find, key_id)
 
-    def revoke(self, account: Account, key_id: str) -> StoredKey:
+    def revoke(self, account: Account, key_id: str) -> ApiKey:
         """Revoke a key at once. Raises UnknownKey."""
         account.require_site_admin()
-        return self._database.write(_revoke, key_id, log.actor(account, self._clock))
+        by = log.actor(account, self._clock)
 
-    def rotate(self, account: Account, key_id: str, grace_s: int) -> tuple[StoredKey, str]:
-        """Give a key a new secret. The previous secret stays valid for `grace_s`. Any earlier secret becomes invalid.
+        def operation(session: Any) -> ApiKey:
+            key = queries.find(session, key_id)
+            queries.change(session, key.id, revoked_ms=by.at_ms)
+            _log(session, "key.revoke", by, key)
+            return key
 
-        Raises UnknownKey, InvalidInput.
-        """
+        return self._database.write(operation)
+
+    def rotate(self, account: Account, key_id: str, grace_s: int) -> tuple[ApiKey, str]:
+        """Give a key a new secret. The previous secret stays valid for `grace_s`. Raises UnknownKey, InvalidInput."""
         account.require_site_admin()
         if not 0 <= grace_s <= MAX_GRACE_S:
             raise InvalidInput(details={"grace_s": GRACE})
-        return self._database.write(_rotate, key_id, grace_s, log.actor(account, self._clock))
+        by = log.actor(account, self._clock)
+
+        def operation(session: Any) -> tuple[ApiKey, str]:
+            key = queries.find(session, key_id)
+            text, until_ms = new_text(key.id), by.at_ms + 1000 * grace_s
+            queries.change(session, key.id, digest=digest_of(text), old_digest=ApiKey.digest, old_until_ms=until_ms)
+            _log(session, "key.rotate", by, key, grace_s=grace_s)
+            return key, text
+
+        return self._database.write(operation)
 
     def holder_of(self, text: str) -> KeyHolder:
         """The holder of a key. Raises InvalidKey, KeyExpired."""
@@ -137,20 +168,16 @@ class ApiKeys:
             raise KeyExpired
         with self._lock:
             self._used_ms[key.id] = now_ms
-        is_of_site = key.community_id is None
-        account = Account(key.id, "", f"key {key.name}", is_of_site, moderates=key.community_id)
+        account = Account(key.id, "", f"key {key.name}", key.community_id is None, moderates=key.community_id)
         return KeyHolder(account, frozenset(key.scopes.split()))
 
     def write_uses(self) -> None:
-        """Store when keys were last used. Call this once a minute, so that requests do not have to wait for the
-        write.
-        """
+        """Store when keys were last used, once a minute, so that requests do not have to wait for the write."""
         with self._lock:
             used_ms, self._used_ms = self._used_ms, {}
-        if not used_ms:
-            return
         try:
-            self._database.write(queries.record_use, used_ms)
+            if used_ms:
+                self._database.write(queries.record_use, used_ms)
         except LedgerUnavailable:  # the next call tries again
             with self._lock:
                 self._used_ms = used_ms | self._used_ms
@@ -159,85 +186,27 @@ class ApiKeys:
 def wrong_scopes(scopes: Collection[str], community_id: str | None = None) -> str | None:
     """Explain why no key can have these scopes; None if one can."""
     if not scopes:
-        return NO_SCOPES
-    if not set(SCOPES).issuperset(scopes):
-        return UNKNOWN_SCOPE
-    return None if community_id is None or set(OF_COMMUNITY).issuperset(scopes) else ONLY_READING
+        return N_("must have at least one scope")
+    if not SCOPES.keys() >= set(scopes):
+        return N_("must be scopes of this server; GET /openapi.json names them")
+    if community_id is not None and not set(OF_COMMUNITY).issuperset(scopes):
+        return N_("must be stats:read, reports:read or presence:read for a community key")
+    return None
 
 
-def _check(new: NewKey, now_ms: int) -> None:
-    """Check a new key. Raises InvalidInput."""
-    problems, wrong = {}, wrong_scopes(new.scopes, new.community_id)
-    if wrong is not None:
-        problems["scopes"] = wrong
-    if new.expires_ms is not None and new.expires_ms <= now_ms:
-        problems["expires_at"] = IN_THE_PAST
-    if problems:
-        raise InvalidInput(details=problems)
-
-
-# Operations, each in one transaction.
-
-
-def _create(session: Any, account: Account, community_id: str | None, key: ApiKey, by: Actor) -> StoredKey:
-    if community_id is not None:
-        memberships.visible(CommunityQueries(session), account, community_id)
-    if queries.live(session, by.at_ms) >= MAX_KEYS:
-        raise TooManyKeys
-    queries.add(session, key)
-    made = _known(session, key.id)
-    _entry("key.create", by, made, scopes=list(made.scopes), community=made.community).store(session)
-    return made
-
-
-def _revoke(session: Any, key_id: str, by: Actor) -> StoredKey:
-    key = _known(session, key_id)
-    if not queries.revoke(session, key.id, by.at_ms):
-        raise UnknownKey
-    _entry("key.revoke", by, key).store(session)
-    return key
-
-
-def _rotate(session: Any, key_id: str, grace_s: int, by: Actor) -> tuple[StoredKey, str]:
-    key = _known(session, key_id)
-    text = new_text(key.id)
-    if not queries.rotate(session, key.id, digest_of(text), by.at_ms + 1000 * grace_s):
-        raise UnknownKey
-    _entry("key.rotate", by, key, grace_s=grace_s).store(session)
-    return key, text
-
-
-def _known(session: Any, key_id: str) -> StoredKey:
-    key = queries.find(session, uuid_of(key_id) or "")
-    if key is None:
-        raise UnknownKey
-    return key
-
-
-def _entry(action: str, by: Actor, key: StoredKey, **details: Any) -> AuditEntry:
-    return by.entry(action, Subject("key", key.id, key.name), **details)
-
-
-ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-RANDOM, CHECKSUM = 43, 6
-OF_ID = 8
-KEY = re.compile(rf"{KEY_PREFIX}[0-9a-f]{{{OF_ID}}}_[0-9A-Za-z]{{{RANDOM + CHECKSUM}}}", re.ASCII)
-
-
-def prefix_of(key_id: str) -> str:
-    """The visible beginning of a key, which rotation does not change."""
-    return KEY_PREFIX + key_id[:OF_ID]
+def _log(session: Any, action: str, by: Actor, key: ApiKey, **details: Any) -> None:
+    by.entry(action, Subject("key", key.id, key.name), **details).store(session)
 
 
 def new_text(key_id: str) -> str:
     """A new key with this id, a UUID."""
-    text = f"{prefix_of(key_id)}_" + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM))
+    text = f"{KEY_PREFIX}{key_id[:8]}_" + "".join(secrets.choice(ALPHABET) for _ in range(43))
     return text + _checksum(text)
 
 
 def is_key(text: str) -> bool:
     """Whether the text has the form of a key and a valid checksum."""
-    return KEY.fullmatch(text) is not None and _checksum(text[:-CHECKSUM]) == text[-CHECKSUM:]
+    return KEY.fullmatch(text) is not None and _checksum(text[:-6]) == text[-6:]
 
 
 def digest_of(text: str) -> str:
@@ -246,11 +215,8 @@ def digest_of(text: str) -> str:
 
 
 def _checksum(text: str) -> str:
-    rest, digits = crc32(text.encode()), ""
-    for _ in range(CHECKSUM):
-        rest, digit = divmod(rest, len(ALPHABET))
-        digits = ALPHABET[digit] + digits
-    return digits
+    number = crc32(text.encode())
+    return "".join(ALPHABET[number // len(ALPHABET) ** at % len(ALPHABET)] for at in reversed(range(6)))
 
 
 def build(base: Base) -> ApiKeys:

@@ -30,7 +30,7 @@ def _moment(context: Any, parameter: Any, value: str | None) -> int | None:
 @key.command()
 @click.argument("name")
 @click.option(
-    "--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="Repeat for several scopes."
+    "--scope", "scopes", multiple=True, required=True, type=click.Choice([*SCOPES]), help="Repeat for several scopes."
 )
 @click.option("--community", metavar="ID", help="The community that the key is limited to. Default: the whole site.")
 @click.option("--expires", metavar="TIME", callback=_moment, help="For example 2027-12-31T18:00:00Z. Default: never.")
@@ -53,8 +53,8 @@ def list_keys() -> None:
         for key in services[ApiKeys].all(OPERATOR):
             ends = f"until {iso(key.expires_ms)}" if key.expires_ms else "without an end"
             used = f"used {iso(key.last_used_ms)}" if key.last_used_ms else "never used"
-            columns = [key.id, key.prefix, ",".join(key.scopes), key.community or "site", ends, used, key.name]
-            click.echo("  ".join(columns))
+            scopes, community = ",".join(key.scopes.split()), key.community.name if key.community else "site"
+            click.echo("  ".join([key.id, key.prefix, scopes, community, ends, used, key.name]))
 
 
 @key.command()

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from flask import Response, g, json
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.http import HTTP_STATUS_CODES, parse_etags
 
 JSON = "application/json"
@@ -43,6 +43,8 @@ class ErrorResponse(BaseModel):
 
 class MakerResponse(BaseModel):
     """The user who made something."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: str
     name: str

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from inspect import cleandoc
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from apispec import APISpec
 from flask import Blueprint, Flask, Response, current_app
@@ -18,6 +18,7 @@ from koyjabo.web.http import packing
 from koyjabo.web.http.responses import ErrorResponse
 from koyjabo.web.openapi.describe import File, Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
 from koyjabo.web.pages.links import ANY_SITE
+from koyjabo.web.schemas.bodies import Body
 
 REF = "#/components/schemas/{model}"
 
@@ -93,7 +94,8 @@ def specification(app: Flask) -> dict[str, Any]:
             spec.path(path, operations=_operations(app, rule, operation))
             models.update(_models(operation))
     for model in models:
-        schema = model.model_json_schema(ref_template=REF)
+        mode: Literal["validation", "serialization"] = "validation" if issubclass(model, Body) else "serialization"
+        schema = model.model_json_schema(ref_template=REF, mode=mode)
         for name, part in {**schema.pop("$defs", {}), model.__name__: schema}.items():
             if name not in spec.components.schemas:
                 spec.components.schema(name, part)

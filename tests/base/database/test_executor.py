@@ -7,9 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.orm import joinedload
 from support.application.site import Site
 from support.programs.processes import wait_until
 from support.programs.threads import SOON_S, in_thread
@@ -18,6 +19,8 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.sqlite import FileLock
+from koyjabo.base.models import ApiKey
+from koyjabo.base.models.columns import Model
 from koyjabo.base.settings.database_url import normal
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.queries import AuditEntry
@@ -47,6 +50,31 @@ def test_change_and_its_entry_are_stored_together_or_not_at_all(database):
         write(set_total, audit=ENTRY)
         assert site.rows("SELECT total FROM counters WHERE scope = 'site'") == [(5,)]
         assert site.rows("SELECT action FROM audit_log") == [("failed",)]
+
+
+@pytest.mark.both_kinds
+def test_returned_row_has_the_relations_that_were_joined_and_loads_no_others(database):
+    def add_key(session) -> ApiKey:
+        key = ApiKey(id="1", name="Grafana", scopes="reports:read", prefix="kj_1", digest="d", created_ms=0)
+        session.add(key)
+        return key
+
+    with Site(database.url) as site:
+        executor = site.services[TotalAdjuster]._database
+        executor.write(add_key)
+        joined = executor.read(
+            lambda session: session.scalars(select(ApiKey).options(joinedload(ApiKey.community))).one()
+        )
+        plain = executor.read(lambda session: session.scalars(select(ApiKey)).one())
+    assert (joined.name, joined.community) == ("Grafana", None)
+    with pytest.raises(InvalidRequestError, match=r"ApiKey\.community"):
+        _ = plain.community
+
+
+def test_no_relation_of_any_table_is_loaded_lazily():
+    relations = [relation for mapper in Model.registry.mappers for relation in mapper.relationships]
+    assert relations
+    assert [str(relation) for relation in relations if relation.lazy != "raise"] == []
 
 
 @pytest.mark.both_kinds

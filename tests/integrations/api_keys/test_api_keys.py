@@ -52,6 +52,12 @@ def test_key_is_shown_once_and_stored_as_a_digest(site, boss):
     assert listed == {name: value for name, value in made.items() if name != "key"}
 
 
+def test_key_is_described_as_it_is_sent(site, boss):
+    schemas = boss.get("/openapi.json").json["components"]["schemas"]
+    assert schemas["NewKeyResponse"]["required"] == list(make(boss, "stats:read"))
+    assert schemas["KeyResponse"]["required"] == list(boss.get(PATH).json["keys"][0])
+
+
 def test_key_is_good_until_it_expires(site, boss):
     text = key(boss, "reports:read", expires_at=site.time() + 1000)
     site.time.pass_(milliseconds=999)

@@ -34,7 +34,7 @@ def key_in(page: str) -> str:
 def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
     site.rows("DELETE FROM api_keys")  # from other tests
     assert "No keys" in words(rani.get(PAGE))
-    made = rani.send(f"{PAGE}/new", 200, name="Grafana <b>", reports_read="on", until="2025-12-31")
+    made = rani.send(f"{PAGE}/new", 200, name="Grafana <b>", scopes="reports:read", until="2025-12-31")
     text = key_in(made)
     assert call(site, text, SUMMARY).status_code == 200
     listed = rani.get(PAGE)
@@ -56,17 +56,17 @@ def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
 
 def test_fields_that_cannot_be_are_said_beside_them(rani):
     for fields, sentence in (
-        ({"reports_read": "on", "name": " "}, "must have 1 to 200 characters"),
+        ({"scopes": "reports:read", "name": " "}, "must have 1 to 200 characters"),
         ({}, "must have at least one scope"),
-        ({"reports_read": "on", "until": "2025-12-01"}, "must be in the future"),
+        ({"scopes": "reports:read", "until": "2025-12-01"}, "must be in the future"),
     ):
         assert sentence in words(rani.send(f"{PAGE}/new", 422, **{"name": "App", "until": "", **fields}))
 
 
 def test_key_of_a_community_only_reads(site, cast, rani):
-    community, fields = cast.kept_community(), {"name": "App", "stats_read": "on", "until": ""}
+    community, fields = cast.kept_community(), {"name": "App", "scopes": "stats:read", "until": ""}
     assert "Community not found" in words(rani.send(f"{PAGE}/new", 422, **fields, community="nowhere"))
-    wider = rani.send(f"{PAGE}/new", 422, **fields, visits_write="on", community=community)
+    wider = rani.send(f"{PAGE}/new", 422, **fields | {"scopes": ["stats:read", "visits:write"]}, community=community)
     assert "for a community key" in words(wider)
     text = key_in(rani.send(f"{PAGE}/new", 200, **fields, community=community))
     assert call(site, text, f"/api/communities/{community}/stats").status_code == 200
