@@ -29,7 +29,7 @@ LINES_OF_CODE = {
     # its imports have longer names
     "base/network": 638,
     "base/observability": 426,  # what was dropped
-    "base/outbound": 509,  # the status of a malformed response counts for webhooks
+    "base/outbound": 473,  # one pool of threads for requests and lookups
     "base/settings": 911,  # parts of URLs that are not used are refused, and files are read in their own encoding
     "web": 2751,  # ids of other systems in paths; the list, contents and search of the documents at /docs
     "people/accounts": 4990,  # the keys of stored addresses, which were in a migration
