@@ -4,104 +4,16 @@ NAT64 and multicast addresses global. This list is based on the IANA registries 
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
-from koyjabo.base.core.runtime import Runtime, Waiter
-from koyjabo.base.outbound.messages import Destinations, FailureKind, Network, OutboundError, refused
+from koyjabo.base.outbound.messages import Destinations, Network, refused
 from koyjabo.base.outbound.unpatched import unpatched
 
 Resolve = Callable[[str, int], list[str]]
 """A function that resolves a name and a port to addresses. Raises OSError or UnicodeError if there are none."""
-
-Failure = tuple[FailureKind, str]
-
-
-class _NameLookup:
-    """A name lookup and its callers. `addresses` and `failure` are set on the loop."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self.host, self.port = host, port
-        self.waiters: list[Waiter] = []
-        self.addresses: list[str] = []
-        self.failure: Failure = (FailureKind.TIMEOUT, f"the lookup of {host} timed out")
-
-
-class NameLookups:
-    """Looks up names on real threads. Concurrent callers share a name's lookup. A lookup that hangs does not delay
-    other lookups unless `most` of them hang. Nothing is cached.
-    """
-
-    def __init__(self, runtime: Runtime, resolve: Resolve, most: int) -> None:
-        """`resolve` runs on a real thread. At most `most` threads run; further names wait."""
-        self._runtime = runtime
-        self._resolve = resolve
-        self._most = most
-        self._lookups: dict[str, _NameLookup] = {}  # by name, running or in `_pending`
-        self._pending: deque[_NameLookup] = deque()
-        self._running = 0
-        self._lock = threading.Lock()  # held by callers, never by our threads
-
-    def addresses(self, host: str, port: int, timeout_s: float) -> list[str]:
-        """Return at least one address. Raises OutboundError (TIMEOUT, CONNECTION)."""
-        waiter = self._runtime.waiter()
-        lookup = self._join(host, port, waiter)
-        self._start_next()
-        self._runtime.later(timeout_s, waiter.wake)
-        waiter.wait()
-        with self._lock:
-            lookup.waiters.remove(waiter)
-        if not lookup.addresses:
-            raise OutboundError(*lookup.failure)
-        return lookup.addresses
-
-    def _join(self, host: str, port: int, waiter: Waiter) -> _NameLookup:
-        with self._lock:
-            lookup = self._lookups.get(host)
-            if lookup is None:
-                lookup = self._lookups[host] = _NameLookup(host, port)
-                self._pending.append(lookup)
-            lookup.waiters.append(waiter)
-        return lookup
-
-    def _start_next(self) -> None:
-        with self._lock:
-            while self._pending and not self._pending[0].waiters:  # all callers have given up
-                del self._lookups[self._pending.popleft().host]
-            if not self._pending or self._running >= self._most:
-                return
-            lookup = self._pending.popleft()
-            self._running += 1
-        try:
-            self._runtime.start_thread(lambda: self._run(lookup))
-        except RuntimeError as error:  # the system allows no more threads
-            self._finish(lookup, [], (FailureKind.CONNECTION, str(error)))
-
-    def _finish(self, lookup: _NameLookup, addresses: list[str], failure: Failure) -> None:
-        with self._lock:
-            self._running -= 1
-            del self._lookups[lookup.host]
-            waiters = list(lookup.waiters)
-            lookup.addresses, lookup.failure = addresses, failure
-        self._start_next()
-        for waiter in waiters:
-            waiter.wake()
-
-    def _run(self, lookup: _NameLookup) -> None:
-        """Look up the name, on a real thread."""
-        addresses: list[str] = []
-        failure = (FailureKind.CONNECTION, f"the name {lookup.host} has no address")
-        try:
-            addresses = self._resolve(lookup.host, lookup.port)
-        except (OSError, UnicodeError):
-            pass
-        except Exception as error:
-            failure = (FailureKind.CONNECTION, type(error).__name__)
-        self._runtime.from_thread(lambda: self._finish(lookup, addresses, failure))
 
 
 KINDS = {

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
-from collections import deque
-from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import cache
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from koyjabo.base.core.runtime import Runtime, Waiter
-from koyjabo.base.outbound.addresses import NameLookups, Resolve, check_addresses, is_address
+from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.outbound.addresses import Resolve, check_addresses, is_address
 from koyjabo.base.outbound.messages import (
     Destinations,
     FailureKind,
@@ -24,6 +21,7 @@ from koyjabo.base.outbound.messages import (
     Target,
     parse,
 )
+from koyjabo.base.outbound.threads import Threads
 from koyjabo.base.outbound.unpatched import unpatched
 
 LARGEST_HEAD = 64 * 1024
@@ -259,27 +257,6 @@ CHECK_S = 5.0
 """Time limit for looking up the name in a newly entered URL, s."""
 
 
-class _Call:
-    """Work for a thread, and the caller that waits for it. The thread only sets `response` and `error`."""
-
-    def __init__(self, work: Callable[[], OutboundResponse | None], waiter: Waiter) -> None:
-        self.work = work
-        self.waiter = waiter
-        self.response: OutboundResponse | None = None
-        self.error: OutboundError | None = OutboundError(FailureKind.TIMEOUT, "no complete response in time")
-        self.has_ended = False
-
-    def run(self) -> None:
-        work = self.work
-        del self.work  # also frees the reader, because the timer keeps the call alive
-        try:
-            self.response, self.error = work(), None
-        except OutboundError as error:
-            self.error = OutboundError(error.kind, error.reason)  # without the thread's frames
-        except Exception as error:
-            self.error = OutboundError(FailureKind.CONNECTION, type(error).__name__)
-
-
 class HttpClient:
     """Makes all outgoing connections, except to the mail server, Redis and the database. Ignores proxy settings in the
     environment.
@@ -287,12 +264,10 @@ class HttpClient:
 
     def __init__(self, runtime: Runtime, resolve: Resolve = resolve) -> None:
         """`resolve` is called on a real thread."""
-        self._runtime = runtime
-        self._lookups = NameLookups(runtime, resolve, MOST_AT_ONCE)
-        self._checked = NameLookups(runtime, resolve, MOST_CHECKED)
-        self._pending: deque[_Call] = deque()
-        self._running = 0
-        self._lock = threading.Lock()  # taken by callers, never by our threads
+        self._resolve = resolve
+        self._requests = Threads(runtime, MOST_AT_ONCE)
+        self._lookups = Threads(runtime, MOST_AT_ONCE)
+        self._checked_lookups = Threads(runtime, MOST_CHECKED)
 
     def fetch(self, request: Request) -> OutboundResponse:
         """Send a request and return the response, even with an error status. Raises OutboundError, or ValueError for a
@@ -300,17 +275,15 @@ class HttpClient:
         """
         target, deadline = parse(request.url), Deadline(request.timeout_s)
         data = request.encode(target)
-        addresses = _addresses(self._lookups, target, deadline)
-        reader = ResponseReader(request.most_bytes, request.only_status)
+        addresses = self._addresses(self._lookups, target, deadline)
 
         def work() -> OutboundResponse:
             check_addresses(target.host, addresses, request.destinations)
+            reader = ResponseReader(request.most_bytes, request.only_status)
             return exchange(target, addresses, data, reader, deadline)
 
         grace_s = GRACE_S if request.only_status else 0
-        response = self._wait(work, Deadline(deadline.left() + grace_s))
-        assert response is not None
-        return response
+        return self._requests.run(work, deadline.left() + grace_s)
 
     def check(self, url: str, destinations: Destinations) -> str | None:
         """Why a request to this URL would be refused; None if it would be sent, or if its name has no address at the
@@ -319,63 +292,24 @@ class HttpClient:
         deadline = Deadline(CHECK_S)
         try:
             target = parse(url)
-            addresses = _addresses(self._checked, target, deadline)
-            self._wait(lambda: check_addresses(target.host, addresses, destinations), deadline)
+            addresses = self._addresses(self._checked_lookups, target, deadline)
+            self._requests.run(lambda: check_addresses(target.host, addresses, destinations), deadline.left())
         except OutboundError as error:
             return error.reason if error.kind == FailureKind.REFUSED else None
         return None
 
-    def _wait(self, work: Callable[[], OutboundResponse | None], deadline: Deadline) -> OutboundResponse | None:
-        left_s, call = deadline.left(), _Call(work, self._runtime.waiter())
-        with self._lock:
-            self._pending.append(call)
-        self._start_next()
-        self._runtime.later(left_s, lambda: self._end(call))
-        call.waiter.wait()
-        if call.error is not None:
-            try:
-                raise call.error
-            finally:
-                call.error = None  # its traceback refers to this call: only the garbage collector could free that cycle
-        response, call.response = call.response, None
-        return response
-
-    def _start_next(self) -> None:
-        with self._lock:
-            while self._pending and self._pending[0].has_ended:
-                self._pending.popleft()
-            if not self._pending or self._running >= MOST_AT_ONCE:
-                return
-            call = self._pending.popleft()
-            self._running += 1
-        try:
-            self._runtime.start_thread(lambda: self._run(call))
-        except RuntimeError as error:  # the system allows no further threads
-            call.error = OutboundError(FailureKind.CONNECTION, str(error))
-            self._finish(call)
-
-    def _end(self, call: _Call) -> None:
-        """Wake the caller, because there is a response or the time is up. A late thread still runs to its end, and its
-        result is dropped.
+    def _addresses(self, lookups: Threads, target: Target, deadline: Deadline) -> list[str]:
+        """Look up the target's name only once, so that the connection uses the addresses that were checked. Concurrent
+        callers share a name's lookup.
         """
-        if not call.has_ended:
-            call.has_ended = True
-            call.waiter.wake()
+        host, port = target.host, target.port
+        if is_address(host):
+            return [host]
 
-    def _finish(self, call: _Call) -> None:
-        with self._lock:
-            self._running -= 1
-        self._start_next()
-        self._end(call)
+        def look_up() -> list[str]:
+            with suppress(OSError, UnicodeError):
+                if addresses := self._resolve(host, port):
+                    return addresses
+            raise OutboundError(FailureKind.CONNECTION, f"the name {host} has no address")
 
-    def _run(self, call: _Call) -> None:
-        """Do the work, on a real thread."""
-        call.run()
-        self._runtime.from_thread(lambda: self._finish(call))
-
-
-def _addresses(lookups: NameLookups, target: Target, deadline: Deadline) -> list[str]:
-    """Look up the target's name only once, so that the connection uses the addresses that were checked."""
-    if is_address(target.host):
-        return [target.host]
-    return lookups.addresses(target.host, target.port, deadline.left())
+        return lookups.run(look_up, deadline.left(), f"the lookup of {host} timed out", host)

@@ -165,7 +165,7 @@ def test_time_is_for_everything_together(client, new_odd, answer, pause_s):
 def test_threads_of_slow_answers_end_with_their_time(client, new_odd):
     server = new_odd(OK + b"X: " + b"a" * 100_000, 0.01)  # sending all would take over a quarter of an hour
     assert failure(client, get(server.url, timeout_s=TIME_S)) == FailureKind.TIMEOUT
-    wait_until(lambda: client._running == 0, "its thread has ended")
+    wait_until(lambda: client._requests.running == 0, "its thread has ended")
 
 
 def test_resolver_that_hangs_is_a_timeout():
