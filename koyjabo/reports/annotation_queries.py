@@ -27,7 +27,6 @@ MOST = 2_400
 
 
 class UnknownAnnotation(KoyJaboError):
-    code = "unknown_annotation"
     status = 404
     sentence = N_("Annotation not found. It may already have been removed.")
 

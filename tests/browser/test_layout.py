@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.browser.pages import PHONE, expect, visit
+from support.browser.pages import PHONE, expect, live, visit
 from support.programs.processes import NO_LIMITS
 
 HEIGHTS = {"/admin/settings": 3_000, "/admin/live": 2_800}
@@ -67,7 +67,7 @@ def test_settings_and_live_are_short_on_a_phone_and_all_sections_are_in_view(pho
 
 
 def test_overview_has_few_controls_and_words(new_device, session):
-    page = new_device(storage_state=session, viewport={"width": 1280, "height": 900}).open("/admin/")
+    page = live(new_device(storage_state=session, viewport={"width": 1280, "height": 900}).open("/admin/"))
     expect(page.locator(".chart.drawn")).to_be_visible()
     expect(page.locator("[data-part=devices] tbody tr").first).to_be_visible()
     controls, words = page.evaluate(SEEN)

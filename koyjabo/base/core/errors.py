@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from koyjabo.base.core.i18n import N_
+
+INNER_CAPITAL = re.compile("(?<!^)(?=[A-Z])")
 
 
 class KoyJaboError(Exception):
     """An error with a code for programs, a sentence that people can act on, and details by field.
 
-    `status` is for HTTP responses; sockets map `code` to close codes. `retry_after_s` is set if the client should
-    retry.
+    The code of a class with a `status` is its name in snake case, unless it sets another one. `status` is for HTTP
+    responses; sockets map `code` to close codes. `retry_after_s` is set if the client should retry.
     """
 
     code = "internal_error"
     status = 500
     sentence = N_("Something went wrong on our side. Please try again.")
     retry_after_s: int | None = None
+
+    def __init_subclass__(cls) -> None:
+        own = vars(cls)
+        if "status" in own and "code" not in own:
+            cls.code = INNER_CAPITAL.sub("_", cls.__name__).lower()
 
     def __init__(self, sentence: str | None = None, details: dict[str, Any] | None = None) -> None:
         super().__init__(sentence or self.sentence)
@@ -27,13 +35,11 @@ class KoyJaboError(Exception):
 class InvalidInput(KoyJaboError):
     """Fields of the request are invalid. `details` has the reasons by field."""
 
-    code = "invalid_input"
     status = 400
     sentence = N_("Some fields are not valid; see details.")
 
 
 class InvalidJson(KoyJaboError):
-    code = "invalid_json"
     status = 400
     sentence = "The body must be one JSON object in UTF-8."
 
@@ -45,13 +51,11 @@ class UnsupportedBody(KoyJaboError):
 
 
 class NotBridged(KoyJaboError):
-    code = "not_bridged"
     status = 404
     sentence = "Only counting a visit and reading data/stats/global.json are supported here."
 
 
 class UnknownVisitor(KoyJaboError):
-    code = "unknown_visitor"
     status = 404
     sentence = "This visitorId has not registered a visit yet. Call POST /api/visitor/register first."
 
@@ -59,7 +63,6 @@ class UnknownVisitor(KoyJaboError):
 class NotYetForgotten(KoyJaboError):
     """The visitor has so many visits that only some were erased. The next request continues."""
 
-    code = "not_yet_forgotten"
     status = 503
     sentence = "Erasing this visitor takes several requests. Repeat the request until it succeeds."
     retry_after_s = 1
@@ -68,7 +71,6 @@ class NotYetForgotten(KoyJaboError):
 class BackupUnderWay(KoyJaboError):
     """All servers that share a database make only one backup at a time."""
 
-    code = "backup_under_way"
     status = 409
     sentence = N_("A backup is being made. Please wait until it is done.")
 
@@ -90,7 +92,6 @@ class NoRoomForFile(KoyJaboError):
 
 
 class BackupsOff(KoyJaboError):
-    code = "backups_off"
     status = 409
     sentence = N_("This server has nowhere to store backups: set BACKUP_DIR or BACKUP_TO.")
 
@@ -98,45 +99,38 @@ class BackupsOff(KoyJaboError):
 class StillCounting(KoyJaboError):
     """Many visits have no block yet, after an upgrade or a repair (specification: Reports)."""
 
-    code = "still_counting"
     status = 503
     sentence = N_("The visits of this server are being counted for reports. Please try again in a moment.")
     retry_after_s = 10
 
 
 class UnknownCommunity(KoyJaboError):
-    code = "unknown_community"
     status = 404
     sentence = N_("Community not found, or you have no access to it.")
 
 
 class Unauthenticated(KoyJaboError):
-    code = "unauthenticated"
     status = 401
     sentence = "Log in first: send an access token as Authorization: Bearer, or the session's cookies."
 
 
 class InvalidToken(KoyJaboError):
-    code = "invalid_token"
     status = 401
     sentence = "This token is not valid, or it has been revoked. Log in again."
 
 
 class TokenExpired(KoyJaboError):
-    code = "token_expired"
     status = 401
     sentence = "This token has expired. Get a new pair from POST /api/auth/refresh, or log in again."
 
 
 class InvalidKey(KoyJaboError):
-    code = "invalid_key"
     status = 401
     sentence = "This API key is not valid, or it has been revoked."
     misplaced = "Send an API key to the API as Authorization: Bearer. It is not accepted in a URL, cookie or socket."
 
 
 class KeyExpired(KoyJaboError):
-    code = "key_expired"
     status = 401
     sentence = "This API key has expired. Ask the operator of this site for a new one."
 
@@ -144,7 +138,6 @@ class KeyExpired(KoyJaboError):
 class ScopeMissing(KoyJaboError):
     """The key is valid but lacks the scope `needed`, which is in the details."""
 
-    code = "scope_missing"
     status = 403
     sentence = "This API key lacks the scope that this call needs; see details."
 
@@ -153,13 +146,11 @@ class ScopeMissing(KoyJaboError):
 
 
 class UnknownKey(KoyJaboError):
-    code = "unknown_key"
     status = 404
     sentence = N_("Key not found. It may already have been revoked.")
 
 
 class TooManyKeys(KoyJaboError):
-    code = "too_many_keys"
     status = 409
     sentence = N_("This server already has 100 keys, the maximum. Revoke one first.")
 
@@ -167,14 +158,12 @@ class TooManyKeys(KoyJaboError):
 class KeysUnavailable(KoyJaboError):
     """No public keys have been read from AUTH_JWKS_URL yet."""
 
-    code = "keys_unavailable"
     status = 503
     sentence = "The keys that verify this token could not be read yet. Please try again shortly."
     retry_after_s = 5
 
 
 class WrongCredentials(KoyJaboError):
-    code = "wrong_credentials"
     status = 401
     sentence = N_("Wrong email or password.")
 
@@ -182,25 +171,21 @@ class WrongCredentials(KoyJaboError):
 class WrongCode(KoyJaboError):
     """A wrong authenticator app code or recovery code."""
 
-    code = "wrong_code"
     status = 401
     sentence = N_("This code is wrong or was already used. Enter the newest one.")
 
 
 class Forbidden(KoyJaboError):
-    code = "forbidden"
     status = 403
     sentence = N_("Your role does not allow this.")
 
 
 class AccountDisabled(Forbidden):
-    code = "account_disabled"
     status = 401
     sentence = N_("This account is disabled.")
 
 
 class WrongCsrfToken(KoyJaboError):
-    code = "wrong_csrf_token"
     status = 403
     sentence = (
         "With the session's cookies, send the value of csrf_access_token as X-CSRF-TOKEN "
@@ -209,31 +194,26 @@ class WrongCsrfToken(KoyJaboError):
 
 
 class EmailTaken(KoyJaboError):
-    code = "email_taken"
     status = 409
     sentence = N_("An account with this email already exists. Log in, or use another email.")
 
 
 class UnknownUser(KoyJaboError):
-    code = "unknown_user"
     status = 404
     sentence = N_("User not found. This person has to sign up first.")
 
 
 class UnknownInvitation(KoyJaboError):
-    code = "unknown_invitation"
     status = 404
     sentence = N_("This invitation no longer works. Ask for a new one.")
 
 
 class LastAdmin(KoyJaboError):
-    code = "last_admin"
     status = 409
     sentence = N_("A community needs an admin. Make another member an admin first, or delete the community.")
 
 
 class TotalWouldFall(KoyJaboError):
-    code = "total_would_fall"
     status = 409
     sentence = "Open pages would ignore a lower total. Start a new count, which they accept."
 
@@ -249,14 +229,12 @@ class TooManyRequests(KoyJaboError):
 
 
 class TooBusy(KoyJaboError):
-    code = "too_busy"
     status = 503
     sentence = N_("Too many people are logging in right now. Please try again shortly.")
     retry_after_s = 5
 
 
 class TooManyConnections(KoyJaboError):
-    code = "too_many_connections"
     status = 503
     sentence = N_("This server cannot accept another connection right now. Please try again shortly.")
     retry_after_s = 10
@@ -265,7 +243,6 @@ class TooManyConnections(KoyJaboError):
 class MailUnavailable(KoyJaboError):
     """SMTP_URL is not set."""
 
-    code = "mail_unavailable"
     status = 501
     sentence = N_("Email is not set up on this server. Ask the people who run this site.")
 
@@ -283,7 +260,6 @@ class DatabaseInUse(KoyJaboError):
 class LedgerUnavailable(KoyJaboError):
     """The database could not commit, so nothing was counted (specification: Failures)."""
 
-    code = "ledger_unavailable"
     status = 503
     sentence = N_("The database cannot be reached right now; nothing was changed or counted. Please try again shortly.")
     retry_after_s = 2
@@ -299,7 +275,6 @@ class LedgerUnavailable(KoyJaboError):
 class DiskAlmostFull(KoyJaboError):
     """The remaining space on the database's disk is reserved for visits (specification: Failures)."""
 
-    code = "disk_almost_full"
     status = 503
     sentence = "The disk of this server is almost full, so events are not recorded. Send them again later."
     retry_after_s = 60
@@ -308,6 +283,5 @@ class DiskAlmostFull(KoyJaboError):
 class UrlRefused(KoyJaboError):
     """The URL was refused. The details give the reason for each field."""
 
-    code = "url_refused"
     status = 400
     sentence = N_("Nothing can be sent to this URL; see details.")

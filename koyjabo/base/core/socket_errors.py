@@ -6,7 +6,6 @@ from koyjabo.base.core.errors import KoyJaboError
 
 
 class BadHandshake(KoyJaboError):
-    code = "bad_handshake"
     status = 400
     sentence = "This is not a WebSocket handshake (RFC 6455): Upgrade, Connection or Sec-WebSocket-Key is wrong."
 

@@ -48,25 +48,21 @@ CHANGES |= {
 
 
 class UnknownWebhook(KoyJaboError):
-    code = "unknown_webhook"
     status = 404
     sentence = N_("Webhook not found. It may already have been deleted.")
 
 
 class UnknownDelivery(KoyJaboError):
-    code = "unknown_delivery"
     status = 404
     sentence = N_("Delivery not found. Deliveries are kept for 30 days.")
 
 
 class WebhookDisabled(KoyJaboError):
-    code = "webhook_disabled"
     status = 409
     sentence = N_("This webhook is turned off. Turn it on first.")
 
 
 class TooManyWebhooks(KoyJaboError):
-    code = "too_many_webhooks"
     status = 409
     sentence = N_("This server already has 50 webhooks, the maximum. Delete one first.")
 
