@@ -27,7 +27,7 @@ BUDGETS = {
     "web": 25495,  # responses are described as they are sent
     "people": 62564,
     "presence": 17711,
-    "counting": 35220,  # names replace positions, and listeners a field and a hook
+    "counting": 35221,  # names replace positions, listeners a field and a hook; a recovery has its own time
     "realtime": 9407,
     "communities": 31278,  # features look up what later ones provide; the slots they filled are gone
     "integrations": 22302,
@@ -39,14 +39,14 @@ BUDGETS = {
     "server": 28220,
     "cli": 638,
     "(top)": 380,
-    "tokens of koyjabo/": 476214,
-    "lines of koyjabo/": 73136,
+    "tokens of koyjabo/": 476215,  # a recovery has its own time
+    "lines of koyjabo/": 73137,  # a recovery has its own time
     "named shapes": 452,
     "crammed expressions": 166,
     "classes of errors": 88,  # a commit that a rollback overtook; the loop around every commit is gone
     "settings": 62,
     "tables": 53,
-    "lines of tests/": 78510,  # rows are described as they are sent and load nothing lazily; codes of errors
+    "lines of tests/": 78142,  # rows are described as they are sent and load nothing lazily; codes of errors
     "lines of tests/support/": 10791,
     "lines of bench/ and tools/": 7857,
     "lines of JavaScript": 6212,

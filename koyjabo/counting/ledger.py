@@ -162,7 +162,7 @@ class Ledger:
         has not joined a batch, and raises `error`. `began` is when its first commit began, monotonic s.
         """
         try:
-            return self._recovery.after(error, partial(self._writer.do, keyed), began)
+            return self._recovery.after(error, partial(self._writer.do, keyed))
         except LedgerUnavailable as error:
             self._outage.failed(error, began)
             self._outage.refuse((keyed[0].visitor_id, keyed[1]))

@@ -76,16 +76,17 @@ class RollbackRecovery:
             return outcome
         raise Overtaken(outcome)
 
-    def after(self, error: LedgerUnavailable, commit: Callable[[], Outcome], began: float) -> Receipt:
-        """Recover from the rollback that caused `error`, and commit the visit again. `commit` looks the visit up, and
-        writes it if it is gone. `began` is when the first commit began, monotonic s.
+    def after(self, error: LedgerUnavailable, commit: Callable[[], Outcome]) -> Receipt:
+        """Recover from the rollback that caused `error`, and commit the visit again, for up to RETRY_S. `commit` looks
+        the visit up, and writes it if it is gone.
 
         Raises `error` if something else caused it, any error that a commit raises, and LedgerUnavailable if the
         database is rolled back repeatedly.
         """
+        until = time.monotonic() + RETRY_S
         first: Receipt | None = None
         recoveries = 0
-        while recoveries < MAX_RECOVERIES and time.monotonic() < began + RETRY_S:
+        while recoveries < MAX_RECOVERIES and time.monotonic() < until:
             if isinstance(error, Overtaken):
                 first = first or error.receipt
             else:

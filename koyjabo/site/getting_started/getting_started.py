@@ -41,7 +41,7 @@ class GettingStarted:
     """The setup steps for site admins. Raises LedgerUnavailable. Listens to visits that pages register until one of
     them is on another host. Calls `on_first_page` after storing the first such page.
 
-    `settings_for` has whether zone, mail and backups are set up.
+    `settings_for` says whether the time zone, mail and backups are set up.
     """
 
     def __init__(

@@ -156,7 +156,7 @@ FORMS = {
     "pages.invite_member": BODIES["api.invite_member"],
     "pages.set_role": BODIES["api.set_role"],
     "pages.create_share": BODIES["api.create_share"],
-    "admin.create_key": {"name": "Grafana", "reports_read": "on"},
+    "admin.create_key": {"name": "Grafana", "scopes": "reports:read"},
     "admin.create_webhook": BODIES["api.create_webhook"],
     "admin.create_share": BODIES["api.create_share"],
     "admin.invite_to_panel": {"email": "newcomer@example.com", "role": "viewer"},
