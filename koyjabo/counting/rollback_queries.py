@@ -130,9 +130,8 @@ def _is_rolled_back(session: Session, current: HighWaterMark, mark: HighWaterMar
 
 
 def accept_server(session: Session, now_ms: int) -> tuple[str, int]:
-    """Record that this PostgreSQL server is the primary, whatever timelines were seen before
-    (`base.database.timelines`). Returns its address and timeline. Raises UnusableDatabase if it does not report its
-    timeline.
+    """Record that this PostgreSQL server is the primary, and ignore earlier timelines (`base.database.timelines`).
+    Returns its address and timeline. Raises UnusableDatabase if it does not report its timeline.
     """
     connection = session.connection().connection.dbapi_connection
     server = connection.server  # type: ignore[union-attr]

@@ -161,7 +161,7 @@ ROOM = "koyjabo:room:"
 
 
 class RedisBus:
-    """The bus."""
+    """Sends messages to the other workers, and receives theirs, through Redis."""
 
     def __init__(
         self, client: RedisClient, outbox: RedisOutbox, runtime: Runtime, signals: Signals, interval_s: float

@@ -107,7 +107,7 @@ class GettingStarted:
         self._database.write(change, step, by.at_ms, audit=entry)
 
     def listen(self) -> None:
-        """Wait for a visit from another host, because the database may not have one. Idempotent."""
+        """Wait for a visit from another host, because the database may not have one."""
         if self._registered not in self._listeners:
             self._listeners.append(self._registered)
 
