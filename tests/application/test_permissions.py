@@ -38,7 +38,7 @@ from support.people.second_factor import first_step, turn_on
 from werkzeug.routing import Rule
 
 from koyjabo.base.core.identity import KEY_PREFIX
-from koyjabo.web.schemas.bodies import largest_at
+from koyjabo.web.http import body_sizes
 
 PARTS = {"user": "outsider"}
 """Names of cast members that differ from their role."""
@@ -142,9 +142,9 @@ SAID_BY_BODY = {("admin", "api.create_share")}
 """The permission depends on the body: a moderator may share their community, but not the site."""
 
 
-def broken(rule: Rule) -> bytes:
+def broken(site: Site, rule: Rule) -> bytes:
     """An unparsable body of the largest size that the route accepts."""
-    return b"[" * largest_at(rule.rule.replace("<", "").replace(">", ""))
+    return b"[" * body_sizes.of(site.app).largest_at(rule.rule.replace("<", "").replace(">", ""))
 
 
 @pytest.mark.parametrize("least", REFUSED)
@@ -157,7 +157,7 @@ def test_who_may_not_is_sent_away_and_changes_nothing(site, cast, callers, least
         for role in {"disabled", *REFUSED[least]}:
             responses = [callers[role].call(site, rule, path, method_of(rule))]
             if endpoint.startswith("api.") and method_of(rule) in CHANGING and (role, endpoint) not in SAID_BY_BODY:
-                responses.append(callers[role].call(site, rule, path, method_of(rule), broken(rule)))
+                responses.append(callers[role].call(site, rule, path, method_of(rule), broken(site, rule)))
             for response in responses:
                 if not is_sent_away(response, role) and (role, endpoint) not in MAY_LEAVE:
                     wrong[role, endpoint] = response.status

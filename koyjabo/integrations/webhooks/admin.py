@@ -9,6 +9,7 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import CommunityIds
 from koyjabo.communities.ui import all_choices
 from koyjabo.integrations.webhooks.formats import FORMAT_NAMES
@@ -19,13 +20,15 @@ from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.integrations.webhooks.webhooks import NewWebhook, Webhooks
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms.forms import Form, declare_text
 from koyjabo.web.limits import limits
 from koyjabo.web.pages import management, pagination
 from koyjabo.web.pages.flash import done
 from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import Text
+
+declare_text("community", N_("Community"))
 
 
 class WebhookFormBody(Body):

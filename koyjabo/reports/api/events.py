@@ -31,7 +31,9 @@ from koyjabo.reports.events.records import (
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.fast_path.request_context import RequestContext, fast_path
+from koyjabo.web.http.paths import Access, declare
 from koyjabo.web.http.responses import CONTENT, PlainResponse
+from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import (
@@ -43,6 +45,16 @@ from koyjabo.web.schemas.fields import (
     refuse,
     text,
     visit_id,
+)
+
+declare(bp, "/api/events", Access.ANYONE, tag="visits")
+
+limits.refuse_with(
+    "Too many events at once. These were not recorded; wait as long as Retry-After says, then send them again.",
+    *("event_requests", "events"),
+)
+limits.refuse_with(
+    "Events from this address have reached the daily storage limit. Send these again tomorrow (UTC).", "stored"
 )
 
 WRONG_COUNT = N_("must be a list of 1 to 50 events")

@@ -23,12 +23,15 @@ from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
+from koyjabo.web.http.paths import Access, declare
 from koyjabo.web.http.responses import no_store
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import redirects
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import Typed
+
+declare(bp, "/share/", Access.SECRET)
 
 
 class PasswordOfShareBody(Body):

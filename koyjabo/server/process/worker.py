@@ -132,7 +132,8 @@ class _Server:
         from koyjabo.server.loop.fair_queue import FairQueue
         from koyjabo.server.loop.poller import Poller
         from koyjabo.web.current import services_of
-        from koyjabo.web.schemas.bodies import LARGEST_BODY, largest_at, largest_file_at
+        from koyjabo.web.http import body_sizes
+        from koyjabo.web.schemas.bodies import LARGEST_BODY
 
         self._runtime = runtime
         self._services = services_of(app)
@@ -142,8 +143,9 @@ class _Server:
         fair_queue = FairQueue(runtime, poller)
         self._sockets = _make_sockets(runtime, poller, fair_queue, settings, most_sockets)
         self._services.start()
+        sizes = body_sizes.of(app)
         bodies = BodyLimits(
-            LARGEST_BODY + 1, lambda path: largest_at(path) + 1, settings.trusted_proxies, largest_file_at
+            LARGEST_BODY + 1, lambda path: sizes.largest_at(path) + 1, settings.trusted_proxies, sizes.largest_file_at
         )
         environ = {
             "koyjabo.websockets": self._sockets.websockets,

@@ -25,7 +25,7 @@ from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.confirmation import Confirmation, confirm
-from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms.forms import Form, declare_text
 from koyjabo.web.http.downloads import download
 from koyjabo.web.i18n import count
 from koyjabo.web.pages.flash import done
@@ -39,6 +39,10 @@ NARROWING = ("community_id", "who", "evidence", "network", "own", "place")
 """Fields of the export form that are hidden until one is set."""
 
 JOBS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
+
+
+declare_text("visitor_id", N_("Visitor ID"))
+declare_text("place", N_("Location"))
 
 
 class ErasureBody(Body):

@@ -22,7 +22,7 @@ from koyjabo.upkeep.recounts.total import Preview, TotalAdjuster
 from koyjabo.web.blueprints import admin, pages
 from koyjabo.web.current import current
 from koyjabo.web.forms.confirmation import Confirmation, confirm
-from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms.forms import Form, declare_text
 from koyjabo.web.i18n import count
 from koyjabo.web.login import page_login
 from koyjabo.web.pages.flash import done
@@ -93,6 +93,9 @@ def _reason(value: Any) -> str:
     if not 1 <= len(reason) <= LONGEST_REASON:
         raise PydanticCustomError("unusable", REASON_LENGTH)
     return reason
+
+
+declare_text("total", N_("Total"))
 
 
 class TotalBody(Body):

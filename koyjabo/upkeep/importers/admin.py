@@ -13,10 +13,10 @@ from koyjabo.upkeep.importers.importing import SUMS
 from koyjabo.upkeep.importers.known_files import NAMES, OWN
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
+from koyjabo.web.http.body_sizes import LARGEST_FILE
 from koyjabo.web.pages import redirects
 from koyjabo.web.panel import with_file
 from koyjabo.web.panel.pages import me, page
-from koyjabo.web.schemas.bodies import LARGEST_FILE
 
 LONGEST_SITE = 40
 NO_FILE = N_("Choose a file first.")

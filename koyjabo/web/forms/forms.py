@@ -7,9 +7,11 @@ from __future__ import annotations
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from flask import request
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from pydantic import ValidationError
 
+from koyjabo.base.core.i18n import N_
 from koyjabo.web.login.page_login import CSRF_FIELD
 from koyjabo.web.schemas.bodies import Body, sentence
 
@@ -26,23 +28,25 @@ SECRETS = {
 """Labels of fields that are never refilled, so users have to retype them."""
 
 TEXTS = {
-    "email": (_("Email"), "email"),
-    "confirmation": (_("Email"), "email"),
-    "name": (_("Name"), "text"),
-    "description": (_("Description"), LONG),
-    "total": (_("Total"), "text"),
-    "visitor_id": (_("Visitor ID"), "text"),
-    "reason": (_("Reason"), "text"),
-    "first_day": (_("From"), "date"),
-    "last_day": (_("To"), "date"),
-    "day": (_("Day"), "date"),
-    "text": (_("Text"), "text"),
-    "place": (_("Location"), "text"),
-    "until": (_("Valid until"), "date"),
-    "url": (_("Address"), "url"),
-    "community": (_("Community"), "text"),
+    "email": (N_("Email"), "email"),
+    "confirmation": (N_("Email"), "email"),
+    "name": (N_("Name"), "text"),
+    "description": (N_("Description"), LONG),
+    "reason": (N_("Reason"), "text"),
+    "first_day": (N_("From"), "date"),
+    "last_day": (N_("To"), "date"),
+    "day": (N_("Day"), "date"),
+    "text": (N_("Text"), "text"),
+    "until": (N_("Valid until"), "date"),
+    "url": (N_("Address"), "url"),
 }
-"""Labels and kinds of text fields, by name. All other fields are choices and tokens, which are repeated unchanged."""
+"""Labels and kinds of text fields, by name. All other fields are choices and tokens, which are repeated unchanged.
+Features add theirs with `declare_text`.
+"""
+
+
+def declare_text(name: str, label: str) -> None:
+    TEXTS[name] = label, "text"
 
 
 class Form(Generic[Checked]):
@@ -106,5 +110,5 @@ def _field(name: str, value: str, is_editable: bool) -> SentField:
         return SentField(name, "", str(SECRETS[name]), PASSWORD)
     if name in TEXTS and is_editable:
         label, kind = TEXTS[name]
-        return SentField(name, value, str(label), kind)
+        return SentField(name, value, gettext(label), kind)
     return SentField(name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import IO, Any, cast
 from urllib.parse import quote
 from wsgiref.types import WSGIApplication
@@ -18,8 +19,8 @@ from werkzeug.routing import UnicodeConverter
 
 from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import customer
+from koyjabo.web.http.body_sizes import EXTENSION, BodySizes
 from koyjabo.web.http.proxy_hops import PEER
-from koyjabo.web.schemas.bodies import largest_at, largest_file_at
 
 log = logging.getLogger("koyjabo.requests")
 
@@ -45,7 +46,8 @@ def init_app(app: Flask) -> None:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.policies["json.dumps_kwargs"] = {}  # nor in templates
-    app.request_class = RequestOfAnyBytes
+    sizes = app.extensions[EXTENSION] = BodySizes(app)
+    app.request_class = cast(Any, partial(RequestOfAnyBytes, sizes))
 
 
 class Segment(UnicodeConverter):
@@ -63,10 +65,11 @@ class RequestOfAnyBytes(flask.Request):
     percent-encoded ones, as browsers send them.
     """
 
-    def __init__(self, environ: dict[str, Any], *more: Any, **options: Any) -> None:
+    def __init__(self, sizes: BodySizes, environ: dict[str, Any], *more: Any, **options: Any) -> None:
         super().__init__(environ, *more, **options)
-        self.max_content_length = largest_at(self.path) + 1  # cuts longer bodies; `bodies` detects them
-        if largest_file_at(self.path):
+        self.max_content_length = sizes.largest_at(self.path) + 1  # cuts longer bodies; `bodies` detects them
+        self._largest_file = sizes.largest_file_at(self.path)
+        if self._largest_file:
             self._cached_data = b""  # see `receive_file`
         if not self.query_string.isascii():
             self.query_string = NOT_ASCII.sub(lambda match: b"%%%02X" % ord(match[0]), self.query_string)
@@ -75,7 +78,7 @@ class RequestOfAnyBytes(flask.Request):
         """Read the form at a path that takes a file. Until this is called, the form is empty, so that only permitted
         users' files are read. Raises RequestEntityTooLarge, OSError.
         """
-        if (self.content_length or 0) > largest_file_at(self.path):
+        if (self.content_length or 0) > self._largest_file:
             raise RequestEntityTooLarge
         parser = FormDataParser(
             cast(Any, lambda **_: new_file()), max_form_memory_size=LARGEST_FIELDS, max_form_parts=MOST_FIELDS

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Collection, Iterable
 from itertools import count
 from typing import Any
-from wsgiref.types import WSGIApplication
 
 from flask import Flask
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.observability.logs import request_id
+from koyjabo.web.http.paths import Access, matching
 
 log = logging.getLogger(__name__)
 
@@ -27,26 +27,7 @@ Headers = list[tuple[str, str]]
 REQUEST_ID = "X-Request-Id"
 WELL_FORMED = re.compile(r"[A-Za-z0-9._\-]{8,64}", re.ASCII)
 
-PUBLIC_PATHS = (
-    *("/api/visitor/", "/api/events", "/api/stats", "/api/pulse", "/api/receipt", "/api/stream"),
-    *("/v.gif", "/badge.", "/healthz", "/readyz", "/socket.io/"),
-)
-"""Paths that any origin may call without credentials, because the app may be served from another host."""
-
 STATIC_PATH = "/static/"
-PRIVATE_PATHS = ("/api/auth/", "/api/communities", "/api/invitations", "/api/reports/", "/api/shares", "/api/keys")
-"""Paths that need a login. With cookies, only pages from ALLOWED_ORIGINS may call them."""
-
-COMMUNITY_STREAM = re.compile(r"/api/communities/[^/]+/stream/?")
-"""Paths that any origin may call, with or without a token. With cookies, only pages from ALLOWED_ORIGINS may
-call them.
-"""
-
-SECRET_PATHS = ("/reset-password/", "/share/", "/n/")
-"""Pages with a secret URL. Other pages must not receive it as `Referer`, and search engines must not list it."""
-
-FRAME_PATHS = ("/embed", "/embed/")
-"""Pages that any page may embed in a frame if their status is 200."""
 
 POLICY = "Content-Security-Policy"
 PAGE_DIRECTIVES = "; ".join(
@@ -153,20 +134,21 @@ def allowed_origin(origin: str) -> Rule:
     return Rule("same-origin", cors, PRIVATE_PREFLIGHT)
 
 
-def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool, bridged: tuple[str, ...]) -> None:
+def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool) -> None:
     """Install this layer around all other layers except proxy support, which determines whether a request used TLS.
-    `bridged` are paths to treat like PUBLIC_PATHS.
+    Call this once all features have declared their paths.
     """
-    layer = ResponseHeaders(app.wsgi_app, allowed_origins, trusts_proxies, bridged)
-    app.wsgi_app = layer  # type: ignore[method-assign]
+    app.wsgi_app = ResponseHeaders(app, allowed_origins, trusts_proxies)  # type: ignore[method-assign]
 
 
 class ResponseHeaders:
-    def __init__(
-        self, app: WSGIApplication, allowed_origins: Collection[str], trusts_proxies: bool, bridged: tuple[str, ...]
-    ) -> None:
-        self._app = app
-        self._public = PUBLIC_PATHS + bridged
+    def __init__(self, app: Flask, allowed_origins: Collection[str], trusts_proxies: bool) -> None:
+        self._app = app.wsgi_app
+        self._public = matching(app, Access.ANYONE).match
+        self._any_or_allowed = matching(app, Access.ANYONE_OR_ALLOWED).match
+        self._private = matching(app, Access.ALLOWED_ORIGINS).match
+        self._secret = matching(app, Access.SECRET).match
+        self._embedded = matching(app, Access.EMBEDDED).match
         self._allowed = {origin: allowed_origin(origin) for origin in allowed_origins}
         self._ids = RequestIds(trusts_proxies)
 
@@ -199,17 +181,17 @@ class ResponseHeaders:
 
     def _rule(self, environ: dict[str, Any]) -> Rule:
         path = environ["PATH_INFO"]
-        if path.startswith(self._public):
+        if self._public(path):
             return PUBLIC
         if path.startswith(STATIC_PATH):
             return STATIC
-        if COMMUNITY_STREAM.fullmatch(path):
+        if self._any_or_allowed(path):
             return self._allowed.get(environ.get("HTTP_ORIGIN", ""), PUBLIC)
-        if self._allowed and path.startswith(PRIVATE_PATHS):
+        if self._allowed and self._private(path):
             return self._allowed.get(environ.get("HTTP_ORIGIN", ""), OTHER_ORIGINS)
-        if path.startswith(SECRET_PATHS):
+        if self._secret(path):
             return SECRET
-        if path in FRAME_PATHS:
+        if self._embedded(path):
             return FRAME
         if path == WORKER_PATH:
             return WORKER

@@ -54,11 +54,6 @@ SHARED_NUMBERS = 300
 TEST_MAILS = 5
 """Test emails per minute for one account."""
 
-NOT_COUNTED = "Too many visits at once. This one was not counted; wait as long as Retry-After says, then send it again."
-NOT_RECORDED = (
-    "Too many events at once. These were not recorded; wait as long as Retry-After says, then send them again."
-)
-NOT_STORED = "Events from this address have reached the daily storage limit. Send these again tomorrow (UTC)."
 TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_CHANGES = "Too many changes at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_WITH_KEY = "Too many requests with this API key. Wait as long as Retry-After says, then try again."
@@ -66,11 +61,6 @@ TOO_MANY_REPORTS = "Too many reports at once. Wait as long as Retry-After says, 
 TOO_MANY_LOGINS = N_("Too many login attempts. Wait as long as Retry-After says, then try again.")
 
 SENTENCES = {
-    "registrations": NOT_COUNTED,
-    "visits": NOT_COUNTED,
-    "event_requests": NOT_RECORDED,
-    "events": NOT_RECORDED,
-    "stored": NOT_STORED,
     "login_attempts": TOO_MANY_LOGINS,
     "actions": TOO_MANY_ACTIONS,
     "changes": TOO_MANY_CHANGES,
@@ -78,7 +68,14 @@ SENTENCES = {
     "shared_reports": TOO_MANY_REPORTS,
     "keys": TOO_MANY_WITH_KEY,
 }
-"""The sentence of a refusal, by kind of limit, where it differs from the default in TooManyRequests."""
+"""The sentence of a refusal, by kind of limit, where it differs from the default in TooManyRequests. Features add
+theirs with `refuse_with`.
+"""
+
+
+def refuse_with(sentence: str, *kinds: str) -> None:
+    SENTENCES.update(dict.fromkeys(kinds, sentence))
+
 
 Environment = Mapping[str, Any]
 

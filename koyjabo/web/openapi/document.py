@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from werkzeug.routing import Rule
 
 from koyjabo.base.core.installation import VERSION
-from koyjabo.web.http import packing
+from koyjabo.web.http import packing, paths
+from koyjabo.web.http.paths import Access, declare
 from koyjabo.web.http.responses import ErrorResponse
 from koyjabo.web.openapi.describe import File, Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
 from koyjabo.web.pages.links import ANY_SITE
@@ -63,6 +64,7 @@ COME_BACK_LATER = {429, 503}
 RETRY_AFTER = {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer"}}}
 
 bp = Blueprint("openapi", __name__)
+declare(bp, "/openapi.json", Access.OWN)
 
 
 @bp.get("/openapi.json")
@@ -84,7 +86,7 @@ def specification(app: Flask) -> dict[str, Any]:
         "3.1.0",
         info={"description": DESCRIPTION.replace("SITE", app.config["PUBLIC_URL"] or ANY_SITE)},
     )
-    for name in READ_FIRST:
+    for name in (*app.config["TAGS"], OPERATION):
         spec.tag({"name": name})
     models: set[type[BaseModel]] = {ErrorResponse}
     for rule in app.url_map.iter_rules():
@@ -116,28 +118,13 @@ def _models(operation: Operation) -> Iterator[type[BaseModel]]:
             yield model
 
 
-TAGS = {
-    "/api/webhooks": "webhooks",
-    "/api/keys": "keys",
-    "/api/auth/": "accounts",
-    "/api/communities": "communities",
-    "/api/invitations": "communities",
-    "/api/reports/": "reports",
-    "/api/shares": "reports",
-    "/api/": "visits",
-    "/v.gif": "visits",
-    "/badge.": "visits",
-    "/": "operation",
-}
-"""Tags that group operations, by path prefix."""
-
-READ_FIRST = ("visits", "communities", "reports", "webhooks", "keys", "accounts", "operation")
-"""The tags, in the order people need them."""
+OPERATION = "operation"
+"""The tag of calls for operators, which no feature declares."""
 
 
 def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "tags": [next(tag for prefix, tag in TAGS.items() if rule.rule.startswith(prefix))],
+        "tags": [paths.tag_of(app, rule.rule) or OPERATION],
         "summary": operation.summary,
         "operationId": rule.endpoint.replace(".", "_"),
         "description": cleandoc(app.view_functions[rule.endpoint].__doc__ or ""),

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import cache
 from http import HTTPStatus
 from pathlib import PurePosixPath
+from re import Pattern
 from typing import Any
 from urllib.parse import quote
 
@@ -19,12 +21,15 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import sent_form
+from koyjabo.web.http.paths import Access, matching
 from koyjabo.web.http.responses import CONTENT, PlainResponse, as_response, private
 from koyjabo.web.i18n import duration
 from koyjabo.web.login import page_login
 
 BLUEPRINTS = {"pages", "admin", "docs"}
-PROGRAMS = ("/api/", "/ws/", "/socket.io/", "/static/", "/openapi.json", "/healthz", "/readyz", "/metrics")
+PROGRAMS = ("/api/", "/static/")
+"""Prefixes that all features share, or that no feature declares."""
+
 TRY_AGAIN = {429, 503}
 """Statuses meaning that nothing was changed and that the same form may succeed later."""
 
@@ -35,8 +40,15 @@ def is_page() -> bool:
     """Whether to respond with a page: for our own pages, and for browsers if nothing is at the URL."""
     if request.blueprint is not None:
         return request.blueprint in BLUEPRINTS
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
     takes_html = "Accept" in request.headers and request.accept_mimetypes.accept_html
-    return takes_html and not request.path.startswith(PROGRAMS)
+    return takes_html and not (request.path.startswith(PROGRAMS) or _for_programs(app).match(request.path))
+
+
+@cache
+def _for_programs(app: Flask) -> Pattern[str]:
+    """The paths that features declare, except pages."""
+    return matching(app, *set(Access) - {Access.SECRET, Access.EMBEDDED})
 
 
 def page(status: int, sentence: str, code: str, retry_after_s: int | None = None) -> Response:

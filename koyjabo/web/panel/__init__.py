@@ -32,9 +32,7 @@ def without_database(view: View) -> View:
 
 
 def with_file(new_file: Callable[[], IO[bytes]]) -> Callable[[View], View]:
-    """Let a route accept a form with a file, which is written to `new_file()`. The route's path must be in
-    `bodies.TAKES_FILE`.
-    """
+    """Let a route accept a form with a file, which is written to `new_file()`."""
 
     def mark(view: View) -> View:
         view.new_file = new_file  # type: ignore[attr-defined]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import re
 from typing import Any, ClassVar, Self
 
 from flask import Request
@@ -16,29 +15,10 @@ from koyjabo.base.core.i18n import N_
 
 LARGEST_BODY = 16 * 1024
 LARGER_BODY = 1024 * 1024
-"""Maximum size of a body, bytes. LARGER_BODY applies to the paths in TAKES_LARGER, if `Content-Length` is given."""
-
-TAKES_LARGER = re.compile(r"/api/(visits|communities/[^/]+/members)")
-
-LARGEST_FILE = 64_000_000
-"""Maximum size of a form with a file, bytes, at the paths in TAKES_FILE. The form is read as it arrives, and only for
-the site's admins.
-"""
-
-TAKES_FILE = re.compile(r"/admin/data/import/?")
+"""Maximum size of a body, bytes. Models of lists take LARGER_BODY."""
 
 JSON = ("application/json",)
 ONLY_JSON = "Send the body as application/json, uncompressed."
-
-
-def largest_at(path: str) -> int:
-    """The maximum size of a body at a path, bytes."""
-    return LARGER_BODY if TAKES_LARGER.fullmatch(path) else LARGEST_BODY
-
-
-def largest_file_at(path: str) -> int:
-    """The maximum size of a form with a file at a path, bytes; 0 if the path takes no files."""
-    return LARGEST_FILE if TAKES_FILE.fullmatch(path) else 0
 
 
 class Body(BaseModel):

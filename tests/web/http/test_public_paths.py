@@ -70,12 +70,14 @@ def test_unavailable_is_readable_from_anywhere(site, monkeypatch):
     assert_readable_from_anywhere(answer)
 
 
-def test_even_where_the_response_to_an_error_fails():
+def test_even_where_the_response_to_an_error_fails(site):
+
     def failing(environ, start_response):
         raise RuntimeError("nothing can be rendered")
 
     started = []
-    layer = ResponseHeaders(failing, allowed_origins=(), trusts_proxies=False, bridged=())
+    site.app.wsgi_app = failing
+    layer = ResponseHeaders(site.app, allowed_origins=(), trusts_proxies=False)
     body = layer(create_environ("/api/stats"), lambda status, headers, error: started.append((status, headers)))
     (status, headers) = started[0]
     answer = Response(body, status, headers)

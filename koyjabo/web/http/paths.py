@@ -1,0 +1,59 @@
+"""What features declare about the paths of their routes: who may call them, and their tag in the API's document."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+from re import Pattern
+
+from flask import Blueprint, Flask
+from flask.sansio.app import App
+
+
+class Access(Enum):
+    ANYONE = auto()
+    """Any origin may call the paths without credentials, because the app may be served from another host."""
+
+    ALLOWED_ORIGINS = auto()
+    """The paths need a login. With cookies, only pages from ALLOWED_ORIGINS may call them."""
+
+    ANYONE_OR_ALLOWED = auto()
+    """Any origin may call the paths, with or without a token. With cookies, only pages from ALLOWED_ORIGINS may."""
+
+    SECRET = auto()
+    """Pages with a secret URL. Other pages must not receive it as `Referer`, and search engines must not list it."""
+
+    EMBEDDED = auto()
+    """Any page may embed these pages in a frame if their status is 200."""
+
+    OWN = auto()
+    """Only programs outside of browsers and our own pages call the paths."""
+
+
+EXTENSION = "koyjabo.paths"
+
+
+def declare(bp: Blueprint, prefix: str, access: Access, tag: str = "") -> None:
+    """Declare the paths that begin with `prefix`, which may contain `<names>` as in a route."""
+    bp.record(lambda state: _declared(state.app).update({prefix: (access, tag)}))
+
+
+def matching(app: Flask, *accesses: Access) -> Pattern[str]:
+    """A pattern for the declared paths with one of these kinds of access; it matches no path if there are none."""
+    prefixes = [prefix for prefix, (access, _) in _declared(app).items() if access in accesses]
+    return re.compile("|".join(map(pattern, prefixes)) or r"(?!)")
+
+
+def pattern(rule: str) -> str:
+    """A regular expression for the paths of a route."""
+    return re.sub(r"<[^>]+>", "[^/]+", re.escape(rule))
+
+
+def tag_of(app: Flask, rule: str) -> str:
+    """The tag of a route, or "" if no feature declared one."""
+    return next((tag for prefix, (_, tag) in _declared(app).items() if tag and rule.startswith(prefix)), "")
+
+
+def _declared(app: App) -> dict[str, tuple[Access, str]]:
+    declared: dict[str, tuple[Access, str]] = app.extensions.setdefault(EXTENSION, {})
+    return declared
