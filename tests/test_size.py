@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 BUDGETS = {
     "base": 59171,
-    "web": 26085,  # features declare their paths and sentences here, not in web
+    "web": 26097,  # responses are described in one order
     "people": 62612,  # features declare their paths and sentences here, not in web
     "presence": 17711,
     "counting": 35347,  # features declare their paths and sentences here, not in web
@@ -39,7 +39,7 @@ BUDGETS = {
     "server": 28236,  # features declare their paths and sentences here, not in web
     "cli": 638,
     "(top)": 380,
-    "tokens of koyjabo/": 477452,  # features declare their paths and sentences here, not in web
+    "tokens of koyjabo/": 477464,  # responses are described in one order
     "lines of koyjabo/": 73297,  # features declare their paths and sentences here, not in web
     "named shapes": 452,
     "crammed expressions": 166,

@@ -92,8 +92,8 @@ def _digest(question: Confirmation) -> str:
     it.
     """
     fields = {name: value for name, value in request.form.items() if name not in NOT_ASKED}
-    asked = [request.path, fields, question._replace(figures=())]
-    return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    content = [request.path, fields, question._replace(figures=())]
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(text: str) -> str:

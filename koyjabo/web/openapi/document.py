@@ -95,7 +95,7 @@ def specification(app: Flask) -> dict[str, Any]:
             path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
             spec.path(path, operations=_operations(app, rule, operation))
             models.update(_models(operation))
-    for model in models:
+    for model in sorted(models, key=lambda model: model.__name__):
         mode: Literal["validation", "serialization"] = "validation" if issubclass(model, Body) else "serialization"
         schema = model.model_json_schema(ref_template=REF, mode=mode)
         for name, part in {**schema.pop("$defs", {}), model.__name__: schema}.items():
