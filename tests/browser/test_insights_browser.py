@@ -164,6 +164,29 @@ def test_filter_at_another_spelling_of_the_address_keeps_scroll_and_focus(admin_
     assert admin_tab.evaluate("window.isSame")
 
 
+def test_print_has_the_range_and_only_the_chosen_switches(admin_tab):
+    visit(admin_tab, "/admin/?range=7d")
+    head = admin_tab.locator("#insights-head")
+    admin_tab.emulate_media(media="print")
+    expect(head.get_by_text("Last 7 days").first).to_be_visible()
+    expect(head.get_by_role("link", name="Attended only")).to_be_hidden()
+    head.get_by_role("link", name="Attended only", include_hidden=True).first.evaluate("link => link.click()")
+    expect(head.get_by_role("link", name="Attended only")).to_be_visible()
+    admin_tab.emulate_media(media="screen")
+
+
+def test_forced_colours_mark_the_current_item_and_keep_the_heat_map(admin_tab):
+    visit(admin_tab, "/admin/?range=7d")
+    admin_tab.emulate_media(forced_colors="active")
+    colours = "links => links.map(link => getComputedStyle(link).backgroundColor)"
+    current, other = admin_tab.locator("#insights-pages .tabs a").evaluate_all(colours)[:2]
+    [page] = admin_tab.locator("html").evaluate_all(colours)
+    cells = admin_tab.locator(".heatmap tbody td").evaluate_all(colours)
+    admin_tab.emulate_media(forced_colors="none")
+    assert current != other
+    assert page not in cells
+
+
 def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
     """The tabs scroll as well, so that the current one is visible."""
     deck = new_device(storage_state=session, **PHONE).open("/admin/").locator("[data-deck]").first
