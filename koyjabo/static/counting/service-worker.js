@@ -7,7 +7,8 @@ import { drain } from "./koyjabo-queue.js";
 const worker = /** @type {any} */ (self); // its types are not in the DOM library
 const CACHE = `koyjabo ${import.meta.url}`; // the URL contains the version
 const HOME = "/", OFFLINE = "/offline";
-const PRIVATE = /^\/(account|admin|api|communities|invitations|login|n|reset-password|share|signup|socket\.io|verify-email|ws)(\/|$)/;
+const PRIVATE = /^\/(account|admin|communities|invitations|login|n|reset-password|share|signup|verify-email)(\/|$)/;
+const PROGRAMS = /^\/(api|socket\.io|ws)(\/|$)/;
 const ASSET = /^\/static\/v-/;
 const ASSETS = /(?:src|href)="(\/static\/v-[^"#]+)/g;
 const LATER = ["koyjabo-queue.js", "offline.js"]; // loaded by the home page when needed
@@ -69,6 +70,12 @@ async function fromNetwork(event) {
   return answer;
 }
 
+/** A private page, which is never kept, or the page about a missing network. @param {any} event */
+async function privatePage(event) {
+  const network = fromNetwork(event);
+  return network.catch(async () => (await copyOf(OFFLINE)) || network);
+}
+
 /** @param {any} event  @param {string} path  the page's path */
 async function page(event, path) {
   const network = fromNetwork(event);
@@ -90,5 +97,5 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const { method, mode, url } = event.request, { origin, pathname } = new URL(url);
   if (method !== "GET" || origin !== location.origin) return;
   if (ASSET.test(pathname)) event.respondWith(asset(event));
-  else if (mode === "navigate" && !PRIVATE.test(pathname)) event.respondWith(page(event, pathname));
+  else if (mode === "navigate" && !PROGRAMS.test(pathname)) event.respondWith(PRIVATE.test(pathname) ? privatePage(event) : page(event, pathname));
 });
