@@ -81,14 +81,19 @@ def promote(email: str, demote: bool) -> None:
 @click.option("--enable", is_flag=True, help="Allow the user to log in again instead, as `user enable` does.")
 def disable(email: str, enable: bool) -> None:
     """Log EMAIL out everywhere and block further logins."""
-    _disable(email, disabled=not enable)
+    if enable:
+        return _enable(email)
+    with application() as services:
+        user = services[AccountServices].users.get_by_email(OPERATOR, email)
+        services[AccountServices].users.disable(OPERATOR, user.id)
+    click.echo(f"{user.email} is logged out everywhere and cannot log in.")
 
 
 @user.command()
 @email
 def enable(email: str) -> None:
     """Allow EMAIL to log in again, and unlock the account as `user unlock` does."""
-    _disable(email, disabled=False)
+    _enable(email)
 
 
 @user.command()
@@ -108,11 +113,11 @@ def _set_role(email: str, role: str) -> str:
         return services[AccountServices].users.set_role(OPERATOR, user.id, role).email
 
 
-def _disable(email: str, disabled: bool) -> None:
+def _enable(email: str) -> None:
     with application() as services:
         user = services[AccountServices].users.get_by_email(OPERATOR, email)
-        services[AccountServices].users.disable(OPERATOR, user.id, disabled)
-    click.echo(f"{user.email} {'is logged out everywhere and cannot log in' if disabled else 'can log in again'}.")
+        services[AccountServices].users.enable(OPERATOR, user.id)
+    click.echo(f"{user.email} can log in again.")
 
 
 @user.group("second-factor")

@@ -109,7 +109,7 @@ def test_sign_up_that_cannot_log_in_makes_no_account(site, monkeypatch):
         raise OperationalError("", {}, Exception("database is locked"))
 
     with monkeypatch.context() as broken:
-        broken.setattr(queries, "_begin", locked)
+        broken.setattr(queries, "add_session", locked)
         assert_error(post(site), 503, "ledger_unavailable")
     assert site.rows("SELECT count(*) FROM users") == [(0,)]
     assert post(site).status_code == 201

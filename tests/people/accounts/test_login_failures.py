@@ -158,7 +158,7 @@ def test_operator_takes_all_failures_back(site):
     for number, remedy in enumerate(
         (
             lambda: accounts.credentials.set_password("ayesha@example.com", RIGHT),
-            lambda: accounts.users.disable(OPERATOR, person.id, disabled=False),
+            lambda: accounts.users.enable(OPERATOR, person.id),
             lambda: accounts.users.unlock(OPERATOR, person.id),
         )
     ):

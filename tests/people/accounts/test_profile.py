@@ -60,13 +60,13 @@ def test_change_that_was_overtaken_changes_nothing(site, ayesha, monkeypatch, me
     """A late request could restore the earlier, unconfirmed email of an account, or move it to an account that another
     owner has just taken over.
     """
-    store = Accounts._store_profile
+    change_profile = Accounts.change_profile
 
-    def store_late(*args) -> None:
+    def change_late(*args):
         site.rows(f"UPDATE users SET {meanwhile}")
-        store(*args)
+        return change_profile(*args)
 
-    monkeypatch.setattr(Accounts, "_store_profile", store_late)
+    monkeypatch.setattr(Accounts, "change_profile", change_late)
     assert_error(change(ayesha, email="AYESHA@example.com"), 401, "wrong_credentials")
     assert site.rows("SELECT email FROM users WHERE email = 'AYESHA@example.com'") == []
 

@@ -166,9 +166,8 @@ def renew_recovery_codes() -> Response:
 @describe("List your passkeys", {200: ListOf(PasskeyResponse), **TOKEN})
 def list_passkeys() -> Response:
     """Your passkeys, oldest first. You can have at most 20."""
-    return list_response(
-        map(PasskeyResponse.of, current()[AccountServices].passkeys.all(tokens.require_account().account)), []
-    )
+    passkeys = current()[AccountServices].passkeys.all(tokens.require_account().account)
+    return list_response(map(PasskeyResponse.model_validate, passkeys), [])
 
 
 @bp.post("/auth/passkeys/options")
@@ -206,8 +205,11 @@ def add_passkey() -> Response:
     """
     login = tokens.require_account()
     body, site = PasskeyBody.of(request), authentication.relying_party()
-    made = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
-    return json_response(PasskeyResponse.of(*made), 201)
+    passkey, codes = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
+    response = PasskeyResponse.model_validate(passkey)
+    if codes is not None:
+        response.recovery_codes = codes
+    return json_response(response, 201)
 
 
 @bp.delete("/auth/passkeys/<string(minlength=8):passkey_id>")  # `options` is another call

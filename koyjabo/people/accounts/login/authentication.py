@@ -16,6 +16,7 @@ from flask import Response, after_this_request, request
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import InvalidInput, TooManyRequests, WrongCode, WrongCredentials
 from koyjabo.base.core.identity import Account, Login
+from koyjabo.base.models import User
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.people.accounts.errors import WrongPasskey
 from koyjabo.people.accounts.login import login_limits
@@ -29,7 +30,6 @@ from koyjabo.people.accounts.login.schemas import (
 )
 from koyjabo.people.accounts.login_sessions import Grant, browser_mark_of
 from koyjabo.people.accounts.pending_steps import REMEMBERED_S, SecondFactorDue
-from koyjabo.people.accounts.queries import UserRecord
 from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.second_step import Enrolled, LoginBrowser
 from koyjabo.people.accounts.services import AccountServices
@@ -85,7 +85,7 @@ def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
     return current()[AccountServices].second_step.options(token, relying_party())
 
 
-def enrolling(token: str) -> UserRecord:
+def enrolling(token: str) -> User:
     """The user who may set up two-step login with this token. Raises SecondFactorExpired."""
     limits.count_address("second_steps")
     return current()[AccountServices].second_step.enrolling(token)
@@ -142,11 +142,11 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
 
     Raises WrongCredentials, WrongCode, EmailTaken.
     """
-    person = confirm_password(login, body.password)
-    if email_key(body.email or person.email) != email_key(person.email):
+    user = confirm_password(login, body.password)
+    if email_key(body.email or user.email) != email_key(user.email):
         current()[AccountServices].second_factors.require_code(login, body.code)
-    account = current()[AccountServices].credentials.change_profile(person, body.name, body.email)
-    if account.email != person.email:
+    account = current()[AccountServices].credentials.change_profile(user, body.name, body.email)
+    if account.email != user.email:
         mark = current()[AccountServices].credentials.browser_mark(account.email)
         login_limits.remember_login(email_key(account.email), mark)
     return account
@@ -173,7 +173,7 @@ def errors_in(form: Form[Any]) -> Iterator[None]:
         form.errors["code"] = error.sentence
 
 
-def confirm_password(login: Login, password: str) -> UserRecord:
+def confirm_password(login: Login, password: str) -> User:
     """Verify the password before a change that a stolen session must not make. Raises WrongCredentials."""
     key, accounts = email_key(login.account.email), current()[AccountServices]
     with login_limits.counted_login(key, accounts.login_throttle.unlocked_ms), _attempt(key, PASSWORD):
@@ -224,8 +224,8 @@ def browser() -> LoginBrowser:
     return LoginBrowser(request.user_agent.string, _is_familiar)
 
 
-def _is_familiar(person: UserRecord) -> bool:
-    return login_limits.is_familiar(email_key(person.email), lambda: browser_mark_of(person))
+def _is_familiar(user: User) -> bool:
+    return login_limits.is_familiar(email_key(user.email), lambda: browser_mark_of(user))
 
 
 def remembered_cookie() -> str:

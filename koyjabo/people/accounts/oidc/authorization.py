@@ -77,7 +77,7 @@ class Authorizations:
         try:
             pending = self._pending.count_try(state, CONNECTION if is_connection else LOGIN, most=1)
             if is_connection:
-                self._pending.person_of(pending)
+                self._pending.user_of(pending)
         except SecondFactorExpired:
             raise ProviderLoginRefused(OVER) from None
 

@@ -10,10 +10,10 @@ from flask_babel import gettext as _
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import EmailTaken, WrongCode, WrongCredentials
 from koyjabo.base.core.identity import Account, Login
+from koyjabo.base.models import LoginSession
 from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.people.accounts.login.schemas import PasswordResetBody, ProfileBody
-from koyjabo.people.accounts.login_session_queries import SessionLine
 from koyjabo.people.accounts.pages.form_fields import NewPasswordBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.contents import TAKEOVER
@@ -91,7 +91,7 @@ def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) 
     return make_response(page, status)
 
 
-def _end(session: SessionLine, is_current: bool) -> Confirmation:
+def _end(session: LoginSession, is_current: bool) -> Confirmation:
     title = _("Revoke the session: %(name)s?", name=browser_name(session.browser))
     effects = [_("It ends at once. To continue there, you have to log in again.")]
     if session.place:

@@ -162,10 +162,10 @@ def add_passkey() -> Response:
         if body is None or body.credential is None:
             raise WrongPasskey
         site = authentication.relying_party()
-        made = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
+        _, codes = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
     except (WrongPasskey, SecondFactorExpired, TooManyPasskeys, EmailUnconfirmed) as error:
         return ask(login, PASSKEY, status=422, problem=error)
-    return _show_codes(made.recovery_codes) if made.recovery_codes else done("passkey_added", "pages.second_factors")
+    return _show_codes(codes) if codes else done("passkey_added", "pages.second_factors")
 
 
 @bp.get("/account/second-factor/passkeys/<passkey_id>/remove")

@@ -10,12 +10,12 @@ from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
+from koyjabo.base.models import User
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.invitations import PanelInvitationBody, SentInvitation, flash_code, sent
 from koyjabo.people.accounts.login.schemas import ProofBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.user_admin import USER_ORDERS
-from koyjabo.people.accounts.users.user_admin_queries import UserLine
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
@@ -88,51 +88,51 @@ def user(user_id: str) -> Response:
 
 @bp.post("/people/<user_id>/promote")
 def promote(user_id: str) -> Response:
-    _confirm_giving(_promotion(_line(user_id)))
+    _confirm_giving(_promotion(_user(user_id)))
     return _do(user_id, "promoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_ADMIN))
 
 
 @bp.post("/people/<user_id>/demote")
 def demote(user_id: str) -> Response:
-    confirm(_demotion(_line(user_id)))
+    confirm(_demotion(_user(user_id)))
     return _do(user_id, "demoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_MEMBER))
 
 
 @bp.post("/people/<user_id>/viewer")
 def make_viewer(user_id: str) -> Response:
-    _confirm_giving(_viewing(_line(user_id)))
+    _confirm_giving(_viewing(_user(user_id)))
     return _do(user_id, "made_viewer", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_VIEWER))
 
 
 @bp.post("/people/<user_id>/disable")
 def disable(user_id: str) -> Response:
-    confirm(_disabling(_line(user_id)))
+    confirm(_disabling(_user(user_id)))
     return _do(user_id, "disabled", lambda: current()[AccountServices].users.disable(me(), user_id))
 
 
 @bp.post("/people/<user_id>/enable")
 def enable(user_id: str) -> Response:
     """Enable a user. Asks for the password first if the user regains rights in the panel."""
-    user = _line(user_id)
+    user = _user(user_id)
     if user.is_admin or user.is_viewer:
         _confirm_giving(_enabling(user))
-    return _do(user_id, "enabled", lambda: current()[AccountServices].users.disable(me(), user_id, disabled=False))
+    return _do(user_id, "enabled", lambda: current()[AccountServices].users.enable(me(), user_id))
 
 
 @bp.post("/people/<user_id>/second-factor/reset")
 def reset_second_factor(user_id: str) -> Response:
-    confirm(_second_factor_reset(_line(user_id)))
+    confirm(_second_factor_reset(_user(user_id)))
     reset = current()[AccountServices].users.reset_second_factor
     return _do(user_id, "second_factor_reset", lambda: reset(me(), user_id))
 
 
 @bp.post("/people/<user_id>/log-out")
 def log_out(user_id: str) -> Response:
-    confirm(_logging_out(_line(user_id)))
+    confirm(_logging_out(_user(user_id)))
     return _do(user_id, "logged_out", lambda: current()[AccountServices].users.log_out(me(), user_id))
 
 
-def _line(user_id: str) -> UserLine:
+def _user(user_id: str) -> User:
     return current()[AccountServices].users.get(me(), user_id)
 
 
@@ -178,7 +178,7 @@ def _rights_of_viewers() -> str:
     return str(effect)
 
 
-def _promotion(user: UserLine) -> Confirmation:
+def _promotion(user: User) -> Confirmation:
     title = _("Make %(name)s a site admin?", name=_name(user))
     effects = (_rights_of_admins(), *_unproved(user))
     return Confirmation(title, effects, _("Give admin rights"), _page_of(user), typed=user.email)
@@ -199,7 +199,7 @@ def _invitation(email: str, role: str) -> Confirmation:
     return Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation"))
 
 
-def _demotion(user: UserLine) -> Confirmation:
+def _demotion(user: User) -> Confirmation:
     effects = (_("This user loses access to the panel at once. They keep their account and their own communities."),)
     if user.is_admin:
         title, label = _("Remove the admin rights of %(name)s?", name=_name(user)), _("Remove admin rights")
@@ -208,7 +208,7 @@ def _demotion(user: UserLine) -> Confirmation:
     return Confirmation(title, effects + _about_oneself(user), label, _page_of(user))
 
 
-def _viewing(user: UserLine) -> Confirmation:
+def _viewing(user: User) -> Confirmation:
     title = _("Give %(name)s read-only access?", name=_name(user))
     lost = (_("They lose their admin rights at once."),) if user.is_admin else ()
     return Confirmation(
@@ -219,26 +219,26 @@ def _viewing(user: UserLine) -> Confirmation:
     )
 
 
-def _disabling(user: UserLine) -> Confirmation:
+def _disabling(user: User) -> Confirmation:
     title = _("Disable the account of %(name)s?", name=_name(user))
     explanation = _("This user is logged out everywhere and cannot log in until you enable the account again.")
     return Confirmation(title, (explanation, _ending(user)), _("Disable"), _page_of(user))
 
 
-def _enabling(user: UserLine) -> Confirmation:
+def _enabling(user: User) -> Confirmation:
     title = _("Enable the account of %(name)s?", name=_name(user))
     return Confirmation(
         title, (_rights_of_admins() if user.is_admin else _rights_of_viewers(),), _("Enable"), _page_of(user)
     )
 
 
-def _logging_out(user: UserLine) -> Confirmation:
+def _logging_out(user: User) -> Confirmation:
     title = _("Log %(name)s out everywhere?", name=_name(user))
     effects = (_("This user has to log in again in every browser."), _ending(user))
     return Confirmation(title, effects + _about_oneself(user), _("Log out everywhere"), _page_of(user))
 
 
-def _second_factor_reset(user: UserLine) -> Confirmation:
+def _second_factor_reset(user: User) -> Confirmation:
     title = _("Reset the two-step login of %(name)s?", name=_name(user))
     explanation = _(
         "For a user who has lost both phone and recovery codes. Make sure the request is really theirs. "
@@ -247,23 +247,23 @@ def _second_factor_reset(user: UserLine) -> Confirmation:
     return Confirmation(title, (explanation, _ending(user)), _("Reset two-step login"), _page_of(user))
 
 
-def _unproved(user: UserLine) -> tuple[str, ...]:
+def _unproved(user: User) -> tuple[str, ...]:
     if user.verified_ms is not None or not current()[MailOutbox].is_on:
         return ()
     return (_("This user's email is not confirmed: the account may belong to someone else."),)
 
 
-def _name(user: UserLine) -> str:
+def _name(user: User) -> str:
     return f"{user.name} ({user.email})"
 
 
-def _page_of(user: UserLine) -> str:
+def _page_of(user: User) -> str:
     return url_for("admin.user", user_id=user.id)
 
 
-def _ending(user: UserLine) -> str:
+def _ending(user: User) -> str:
     return str(_("Open sessions: %(count)s", count=count(user.sessions)))
 
 
-def _about_oneself(user: UserLine) -> tuple[str, ...]:
+def _about_oneself(user: User) -> tuple[str, ...]:
     return (_("This is your own account."),) if user.id == me().id else ()

@@ -11,6 +11,7 @@ from koyjabo.base.core.errors import TooManyRequests, WrongCode
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sealer import Sealer
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import TotpSecret
 from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorOn
 from koyjabo.people.accounts.login_sessions import Proof
 from koyjabo.people.accounts.pending_step_queries import RECOVERY, TOTP
@@ -20,7 +21,7 @@ from koyjabo.people.audit.queries import AuditEntry
 
 log = logging.getLogger(__name__)
 
-MOST_GUESSES, WINDOW_MS = 30, 3600 * 1000
+MAX_GUESSES, WINDOW_MS = 30, 3600 * 1000
 """Maximum number of wrong app codes for one account, and the period, ms. Three codes in a million are valid at a time,
 so 720 guesses a day succeed once in 460 days. Recovery codes and passkeys cannot be guessed, so they still work when
 the limit is used up.
@@ -91,15 +92,15 @@ class Codes:
         digests = [one_time_codes.digest(self._secret, user_id, one_time_codes.normal(code)) for code in codes]
         return codes, digests
 
-    def _unconfirmed(self, secret: queries.Secret | None) -> queries.Secret:
+    def _unconfirmed(self, secret: TotpSecret | None) -> TotpSecret:
         is_old = secret is not None and secret.began_ms + PENDING_S * 1000 <= self._clock.now_ms()
         if secret is None or secret.confirmed_ms is not None or is_old:
             raise NoSecondFactor
         return secret
 
-    def _count_guess(self, user_id: str) -> queries.Secret:
+    def _count_guess(self, user_id: str) -> TotpSecret:
         now_ms = self._clock.now_ms()
-        secret = self._database.write(queries.count_guess, user_id, now_ms, now_ms - WINDOW_MS, MOST_GUESSES)
+        secret = self._database.write(queries.count_guess, user_id, now_ms, now_ms - WINDOW_MS, MAX_GUESSES)
         if secret is None:
             began_ms = self._database.read(queries.guessing_ms, user_id)
             if began_ms is None:

@@ -57,8 +57,8 @@ class SecondFactors:
     def begin_totp_in(self, login: Login) -> None:
         """Begin a setup for `setup_in`, after the password was verified. Raises SecondFactorOn."""
         self._codes.begin(login.account.id)
-        person = self._database.read(account_queries.by_id, login.account.id)
-        self._pending.begin_setup(person, login.session_id)
+        user = self._database.read(account_queries.by_id, login.account.id)
+        self._pending.begin_setup(user, login.session_id)
 
     def setup_in(self, login: Login) -> TotpSetup:
         """The setup that was begun in this session, until it is confirmed.

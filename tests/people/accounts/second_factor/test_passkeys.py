@@ -177,8 +177,8 @@ def test_passkey_is_registered_once_and_for_its_session(site, ayesha):
 
 
 def test_account_has_so_many_and_no_more(site, ayesha, monkeypatch):
-    assert str(passkeys.MOST_PASSKEYS) in TooManyPasskeys.sentence
-    monkeypatch.setattr(passkeys, "MOST_PASSKEYS", 2)
+    assert str(passkeys.MAX_PASSKEYS) in TooManyPasskeys.sentence
+    monkeypatch.setattr(passkeys, "MAX_PASSKEYS", 2)
     assert [add(ayesha, Authenticator()).status_code for _ in range(3)] == [201, 201, 409]
 
 

@@ -13,7 +13,7 @@ from support.people.communities import found
 from support.people.second_factor import SECOND, first_step, log_in_with, second_step, turn_on
 
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.people.accounts.second_factor.codes import MOST_GUESSES
+from koyjabo.people.accounts.second_factor.codes import MAX_GUESSES
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.upkeep.retention.retention import Retention
 
@@ -118,7 +118,7 @@ def test_change_of_the_account_ends_the_step(site, app, ayesha):
 
 
 def test_wrong_codes_of_an_hour_are_limited_but_recovery_codes_go_on(site, app):
-    for _ in range(MOST_GUESSES // 5):
+    for _ in range(MAX_GUESSES // 5):
         token = first_step(site).token
         assert [second_step(site, token, wrong(app)).status_code for _ in range(5)] == [401] * 5
     token = first_step(site).token
