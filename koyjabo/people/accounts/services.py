@@ -17,7 +17,6 @@ from koyjabo.people.accounts.passwords import Passwords
 from koyjabo.people.accounts.pending_steps import PendingSteps
 from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.second_factor.enrolment import SecondFactors
-from koyjabo.people.accounts.second_factor.passkeys import Passkeys
 from koyjabo.people.accounts.second_factor.second_step import SecondStep
 from koyjabo.people.accounts.throttle.login_throttle import LoginThrottle
 from koyjabo.people.accounts.users.accounts import Accounts
@@ -41,7 +40,6 @@ class AccountServices:
     external: ExternalPeople
     second_step: SecondStep
     second_factors: SecondFactors
-    passkeys: Passkeys
     providers: Mapping[str, Provider]
     """OpenID providers by name, in the order of OIDC_PROVIDERS."""
 
@@ -70,8 +68,7 @@ def build(base: Base) -> AccountServices:
         passwords=passwords,
         external=ExternalPeople(database, clock, settings.auth_issuer),
         second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
-        second_factors=SecondFactors(database, clock, pending, codes, on_revoked),
-        passkeys=Passkeys(database, clock, pending, codes, on_revoked, needs_email=outbox.is_on),
+        second_factors=SecondFactors(database, clock, pending, codes, on_revoked, needs_email=outbox.is_on),
         providers={own.name: Provider(own, http, base.runtime, clock) for own in settings.oidc_providers},
         authorizations=Authorizations(pending, secret),
         provider_logins=ProviderLogins(database, clock, credentials, pending, outbox, rules),

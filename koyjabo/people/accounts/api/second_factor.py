@@ -72,7 +72,7 @@ def second_factor_options() -> Response:
 def second_factor_state() -> Response:
     """The state of your two-step login."""
     account, services = tokens.require_account().account, current()[AccountServices]
-    state, passkeys = services.second_factors.state(account), services.passkeys.all(account)
+    state, passkeys = services.second_factors.state(account), services.second_factors.passkeys(account)
     has_totp = state.totp_ms is not None
     return json_response(StateResponse(totp=has_totp, passkeys=len(passkeys), recovery_codes=state.recovery_codes))
 
@@ -122,8 +122,7 @@ def confirm_totp() -> Response:
     if token is not None:
         # Check the token before reading the body, so that an invalid token gets no hints.
         current()[AccountServices].second_step.enrolling(token)
-        enrolled = authentication.enrol(token, CodeBody.of(request).code)
-        return enrolled_response(enrolled.completed.grant, enrolled.recovery_codes)
+        return enrolled_response(*authentication.enrol(token, CodeBody.of(request).code))
     login = tokens.require_account()
     codes = current()[AccountServices].second_factors.confirm_totp(login, CodeBody.of(request).code)
     return json_response(RecoveryCodesResponse(recovery_codes=codes))
@@ -166,7 +165,7 @@ def renew_recovery_codes() -> Response:
 @describe("List your passkeys", {200: ListOf(PasskeyResponse), **TOKEN})
 def list_passkeys() -> Response:
     """Your passkeys, oldest first. You can have at most 20."""
-    passkeys = current()[AccountServices].passkeys.all(tokens.require_account().account)
+    passkeys = current()[AccountServices].second_factors.passkeys(tokens.require_account().account)
     return list_response(map(PasskeyResponse.model_validate, passkeys), [])
 
 
@@ -182,7 +181,7 @@ def passkey_options() -> Response:
     """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
-    options = current()[AccountServices].passkeys.options(login, authentication.relying_party())
+    options = current()[AccountServices].second_factors.passkey_options(login, authentication.relying_party())
     return json_response(CreationResponse(options=options))
 
 
@@ -205,7 +204,7 @@ def add_passkey() -> Response:
     """
     login = tokens.require_account()
     body, site = PasskeyBody.of(request), authentication.relying_party()
-    passkey, codes = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
+    passkey, codes = current()[AccountServices].second_factors.add_passkey(login, site, body.credential, body.name)
     response = PasskeyResponse.model_validate(passkey)
     if codes is not None:
         response.recovery_codes = codes
@@ -224,5 +223,5 @@ def remove_passkey(passkey_id: str) -> Response:
     """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
-    current()[AccountServices].passkeys.remove(login, passkey_id)
+    current()[AccountServices].second_factors.remove_passkey(login, passkey_id)
     return empty()

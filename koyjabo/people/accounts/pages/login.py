@@ -104,15 +104,14 @@ def enrol() -> Response:
     try:
         if body is None:
             return _enrolment(form, 422)
-        enrolled = authentication.enrol(body.token, body.code)
+        grant, codes = authentication.enrol(body.token, body.code)
     except WrongCode as error:
         form.errors["code"] = error.sentence
         return _enrolment(form, 422)
     except (SecondFactorExpired, NoSecondFactor) as error:
         return _over(error)
-    onwards = onwards_from(enrolled.completed.grant.login.account)
-    page = secret_page("recovery_codes", codes=enrolled.recovery_codes, onwards=onwards)
-    return logged_in(enrolled.completed.grant, page)
+    page = secret_page("recovery_codes", codes=codes, onwards=onwards_from(grant.login.account))
+    return logged_in(grant, page)
 
 
 def redirected(grant: Grant, otherwise: str = "") -> Response:

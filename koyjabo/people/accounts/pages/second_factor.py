@@ -66,7 +66,7 @@ PASSKEY_OFF = SecurityChange(
 @bp.get("/account/second-factor")
 def second_factors() -> Response:
     login, services = page_login.require_login(), current()[AccountServices]
-    state, passkeys = services.second_factors.state(login.account), services.passkeys.all(login.account)
+    state, passkeys = services.second_factors.state(login.account), services.second_factors.passkeys(login.account)
     is_unconfirmed = current()[MailOutbox].is_on and not services.email_links.state(login.account).is_verified
     page = render_template("accounts/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
     return make_response(page)
@@ -148,7 +148,7 @@ def begin_passkey() -> Response:
     login = page_login.require_login()
 
     def begin() -> Response:
-        options = current()[AccountServices].passkeys.options(login, authentication.relying_party())
+        options = current()[AccountServices].second_factors.passkey_options(login, authentication.relying_party())
         return make_response(render_template("accounts/passkey.html", options=options, form=Form(NewPasskeyBody)))
 
     return carry_out(login, PASSKEY, begin)
@@ -162,7 +162,7 @@ def add_passkey() -> Response:
         if body is None or body.credential is None:
             raise WrongPasskey
         site = authentication.relying_party()
-        _, codes = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
+        _, codes = current()[AccountServices].second_factors.add_passkey(login, site, body.credential, body.name)
     except (WrongPasskey, SecondFactorExpired, TooManyPasskeys, EmailUnconfirmed) as error:
         return ask(login, PASSKEY, status=422, problem=error)
     return _show_codes(codes) if codes else done("passkey_added", "pages.second_factors")
@@ -178,7 +178,7 @@ def remove_passkey(passkey_id: str) -> Response:
     login = page_login.require_login()
 
     def remove() -> Response:
-        current()[AccountServices].passkeys.remove(login, passkey_id)
+        current()[AccountServices].second_factors.remove_passkey(login, passkey_id)
         return done("passkey_removed", "pages.second_factors")
 
     return carry_out(login, PASSKEY_OFF, remove)

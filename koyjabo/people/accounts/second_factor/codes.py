@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
 from functools import partial
 
 from koyjabo.base.core.clock import Clock
@@ -66,14 +65,15 @@ class Codes:
         return self._open(self._unconfirmed(secret).sealed, user_id)
 
     def confirmation(
-        self, user_id: str, typed: str, digests: Collection[str], entry: AuditEntry | None, kept_session_id: str = ""
-    ) -> Proof:
-        """A proof that turns the authenticator app on when it is settled, and stores the audit entry (see
-        `queries.confirm_totp`). Raises NoSecondFactor, WrongCode, TooManyRequests.
+        self, user_id: str, typed: str, entry: AuditEntry, kept_session_id: str = ""
+    ) -> tuple[Proof, list[str]]:
+        """New recovery codes, and a proof that turns the authenticator app on when it is settled, and stores them and
+        the audit entry (see `queries.confirm_totp`). Raises NoSecondFactor, WrongCode, TooManyRequests.
         """
         secret = self._unconfirmed(self._database.read(queries.secret, user_id))
         self._count_guess(user_id)
         step = self._step(secret.sealed, user_id, one_time_codes.normal(typed))
+        codes, digests = self.new_recovery_codes(user_id)
         confirm = partial(
             queries.confirm_totp,
             user_id=user_id,
@@ -84,7 +84,7 @@ class Codes:
             now_ms=self._clock.now_ms(),
             kept_session_id=kept_session_id,
         )
-        return Proof(TOTP, confirm)
+        return Proof(TOTP, confirm), codes
 
     def new_recovery_codes(self, user_id: str) -> tuple[list[str], list[str]]:
         """Ten codes, and their stored form."""

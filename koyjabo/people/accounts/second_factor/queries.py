@@ -97,7 +97,7 @@ def confirm_totp(
     sealed: str,
     step: int,
     digests: Collection[str],
-    entry: AuditEntry | None,
+    entry: AuditEntry,
     now_ms: int,
     kept_session_id: str = "",
 ) -> bool:
@@ -112,8 +112,7 @@ def confirm_totp(
         return False
     session.execute(update(TotpSecret).where(*mine).values(confirmed_ms=now_ms))
     replace_recovery_codes(session, user_id, digests)
-    if entry is not None:
-        entry.store(session)
+    entry.store(session)
     begin_second_factor(session, user_id, now_ms, kept_session_id)
     return True
 

@@ -42,11 +42,6 @@ class Completed(NamedTuple):
     """
 
 
-class Enrolled(NamedTuple):
-    completed: Completed
-    recovery_codes: list[str]
-
-
 class SecondStep:
     """Completes two-step logins. All methods raise LedgerUnavailable, and SecondFactorExpired for a step that has
     ended: after MAX_TRIES codes or passkeys, after PENDING_S, after its use, or after a password change. `on_revoked`
@@ -108,24 +103,23 @@ class SecondStep:
             self._pending.fail(pending)
             raise WrongPasskey from None
 
-    def enrol(self, token: str, code: str, browser: LoginBrowser) -> Enrolled:
-        """Turn an authenticator app on with its first code, and log in. Raises WrongCode, NoSecondFactor,
-        TooManyRequests.
+    def enrol(self, token: str, code: str, browser: LoginBrowser) -> tuple[Completed, list[str]]:
+        """Turn an authenticator app on with its first code, and log in. Also returns the recovery codes. Raises
+        WrongCode, NoSecondFactor, TooManyRequests.
         """
         pending = self._pending.count_try(token, ENROL, SIGN_UP)
         user = self._without_factor(pending)
         if pending.purpose == SIGN_UP:
             browser = browser._replace(is_familiar=lambda _: True)
-        codes, digests = self._codes.new_recovery_codes(user.id)
         entry = own_entry(log.anonymous(self._clock.now_ms()), "second_factor.add", user, method="totp")
         try:
-            proof = self._codes.confirmation(user.id, code, digests, entry)
+            proof, codes = self._codes.confirmation(user.id, code, entry)
             completed = self._complete(pending, user, proof, browser)
         except WrongCode:
             self._pending.fail(pending)
             raise
         self._on_revoked(user.id)
-        return Enrolled(completed, codes)
+        return completed, codes
 
     def enrolling(self, token: str) -> User:
         """The user who may set up two-step login with this token. Raises SecondFactorExpired."""

@@ -180,10 +180,6 @@ class Accounts:
         user = self._database.read(queries.of_session, session_id, now_ms, refresh_id, policy)
         return Login(user.account, session_id) if user else None
 
-    def require_room(self, client: PasswordClient) -> None:
-        """Raises TooBusy if the hash queue has no room for this client, before other work is done for it."""
-        self._passwords.require_room(client)
-
     def browser_mark(self, email: str) -> str:
         """The mark of a user's familiar browsers; "" for an unknown email. Takes equally long for known and unknown
         emails.
@@ -298,11 +294,8 @@ class Accounts:
             raise UnknownUser
         hashed = self._passwords.hash(credential_rules.password(password))
         self._set_hash(log.actor(OPERATOR, self._clock), user, hashed, browser_mark=browser_mark_of(user))
-        self._unlock(user.email_key)
+        self._unlock(credential_rules.email_key(user.email))
         return user.account
-
-    def close(self) -> None:
-        self._passwords.close()
 
     def _new_user(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import Forbidden
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import MASKED, OPERATOR, SITE_ADMIN, Account, uuid_of
@@ -113,7 +114,7 @@ class Users:
                 by.entry("user.enable", subject(user)).store(session)
 
         user = self._change(account, user_id, change)
-        self._unlock(user.email_key)
+        self._unlock(email_key(user.email))
         return user
 
     def unlock(self, account: Account, user_id: str) -> User:
@@ -123,7 +124,7 @@ class Users:
             by.entry("user.unlock", subject(user)).store(session)
 
         user = self._change(account, user_id, change)
-        self._unlock(user.email_key)
+        self._unlock(email_key(user.email))
         return user
 
     def log_out(self, account: Account, user_id: str) -> User:

@@ -12,7 +12,7 @@ from support.people.authenticator import Authenticator, encode
 from support.people.second_factor import SECOND, first_step, second_step, turn_on
 
 from koyjabo.people.accounts.errors import TooManyPasskeys
-from koyjabo.people.accounts.second_factor import passkeys
+from koyjabo.people.accounts.second_factor import enrolment
 
 PASSKEYS, OPTIONS, ASK = "/api/auth/passkeys", "/api/auth/passkeys/options", "/api/auth/second-factor/options"
 
@@ -177,8 +177,8 @@ def test_passkey_is_registered_once_and_for_its_session(site, ayesha):
 
 
 def test_account_has_so_many_and_no_more(site, ayesha, monkeypatch):
-    assert str(passkeys.MAX_PASSKEYS) in TooManyPasskeys.sentence
-    monkeypatch.setattr(passkeys, "MAX_PASSKEYS", 2)
+    assert str(enrolment.MAX_PASSKEYS) in TooManyPasskeys.sentence
+    monkeypatch.setattr(enrolment, "MAX_PASSKEYS", 2)
     assert [add(ayesha, Authenticator()).status_code for _ in range(3)] == [201, 201, 409]
 
 
