@@ -27,29 +27,6 @@ class EmailState(NamedTuple):
     wants_traffic_alerts: bool
 
 
-class EmailChanged(NamedTuple):
-    """The two emails about an address change: one to the old address, one to the new address, which is not verified
-    yet. Store them after the change, in the same transaction.
-    """
-
-    user_id: str
-    to_old: QueuedEmail | None
-    to_new: QueuedEmail | None
-
-    def store(self, session: Session) -> None:
-        """Queue the email to the old address first, while that address may still count as confirmed, which exempts it
-        from the limit.
-        """
-        user = session.get_one(User, self.user_id)
-        if self.to_old is not None:
-            self.to_old._replace(language=user.language).store(session)
-        # The new email is not verified, and links to the old one must not change the account.
-        user.verified_ms = None
-        session.execute(delete(EmailLink).where(EmailLink.user_id == user.id))
-        if self.to_new is not None:
-            self.to_new._replace(language=user.language).store(session)
-
-
 def prepare_reset(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
     """Check whether the user exists just before sending, so that the request takes the same time for every email."""
     user = queries.by_email(session, queued_email.email)

@@ -16,7 +16,7 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import LoginSession, User
 from koyjabo.people.accounts import email_link_queries, queries
 from koyjabo.people.accounts.audit_entries import own_entry
-from koyjabo.people.accounts.email_link_queries import EmailChanged, EmailState
+from koyjabo.people.accounts.email_link_queries import EmailState
 from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login_sessions import browser_mark_of
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
@@ -70,7 +70,7 @@ class EmailLinks:
         """
         self._outbox.require()
         queued_email = self._outbox.email_to_unknown(RESET, email, language)
-        self._database.write(_nothing, mail=queued_email)
+        self._database.write(lambda session: None, mail=queued_email)
 
     def check_reset(self, token: str) -> bool:
         """Whether the link takes the account over (see `reset_password`). Raises UnknownLink."""
@@ -141,10 +141,6 @@ class EmailLinks:
         return self._tokens.row_id(purpose, token) or ""
 
 
-def _nothing(session: Any) -> None:
-    """Do nothing, for a `write` that only sends an email."""
-
-
 def verification(outbox: MailOutbox, user_id: str, email: str, language: str | None) -> QueuedEmail | None:
     """An email with a link that confirms the address."""
     return outbox.email(VERIFY, email, language, owner=user_id, user=user_id)
@@ -156,10 +152,9 @@ def sign_in(outbox: MailOutbox, user: User, new: LoginSession) -> QueuedEmail | 
     return outbox.email("sign_in", user.email, user.language, owner=user.id, at_ms=new.created_ms, **names)
 
 
-def email_changed(outbox: MailOutbox, user: User, new: str) -> EmailChanged:
-    """The emails about a changed address. Pass it as `mail` to the `write` that changes it."""
-    return EmailChanged(
-        user.id,
-        outbox.email("email_changed", user.email, None, owner=user.id),
-        outbox.email("email_new", new, None, owner=user.id, user=user.id),
+def email_changed(outbox: MailOutbox, user: User, new: str) -> tuple[QueuedEmail | None, QueuedEmail | None]:
+    """The emails about a changed address: to the old one, and to the new one, which is not verified yet."""
+    return (
+        outbox.email("email_changed", user.email, user.language, owner=user.id),
+        outbox.email("email_new", new, user.language, owner=user.id, user=user.id),
     )

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, ScalarResult, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import Passkey, PendingStep, RecoveryCode, TotpSecret, User
+from koyjabo.people.accounts.errors import SecondFactorExpired
+from koyjabo.people.accounts.queries import sweep
 
 TOTP, RECOVERY, PASSKEY = "totp", "recovery", "passkey"
-MAX_SWEPT = 100
-"""How many expired steps are deleted whenever a step is added. More than one, so that the table shrinks again after a
-burst.
-"""
 
 
 def begin(session: Session, pending: PendingStep, now_ms: int) -> tuple[str, ...]:
@@ -23,29 +21,37 @@ def begin(session: Session, pending: PendingStep, now_ms: int) -> tuple[str, ...
     """
     if pending.user_id is not None:
         session.execute(select(User.id).where(User.id == pending.user_id).with_for_update())
-    expired = select(PendingStep.token).where(PendingStep.expires_ms <= now_ms).limit(MAX_SWEPT)
-    expired = expired.with_for_update(skip_locked=True)  # concurrent sweeps do not wait for each other
-    sweep = delete(PendingStep).where(PendingStep.token.in_(expired) | (PendingStep.token == pending.token))
-    session.execute(sweep.execution_options(synchronize_session=False))
+    sweep(session, PendingStep.token, now_ms)
+    same = delete(PendingStep).where(PendingStep.token == pending.token)
+    session.execute(same.execution_options(synchronize_session=False))
     session.add(pending)
     return methods(session, pending.user_id) if pending.user_id else ()
 
 
-def find(session: Session, token: str, purposes: Collection[str], now_ms: int) -> PendingStep | None:
-    return session.scalars(select(PendingStep).where(*_live(token, purposes, now_ms))).one_or_none()
+def find(session: Session, token: str, purposes: Collection[str], now_ms: int) -> PendingStep:
+    """A pending step. Raises SecondFactorExpired."""
+    return _one(session.scalars(select(PendingStep).where(*_live(token, purposes, now_ms))))
 
 
-def count_try(session: Session, token: str, purposes: Collection[str], now_ms: int, most: int) -> PendingStep | None:
-    """Count a try before it is verified, which also limits concurrent ones. None if no try is left."""
+def count_try(session: Session, token: str, purposes: Collection[str], now_ms: int, most: int) -> PendingStep:
+    """Count a try before it is verified, which also limits concurrent ones. Raises SecondFactorExpired after `most`
+    tries.
+    """
     counted = update(PendingStep).where(*_live(token, purposes, now_ms), PendingStep.tries < most)
-    return session.scalars(counted.values(tries=PendingStep.tries + 1).returning(PendingStep)).one_or_none()
+    return _one(session.scalars(counted.values(tries=PendingStep.tries + 1).returning(PendingStep)))
 
 
-def set_challenge(
-    session: Session, token: str, purposes: Collection[str], challenge: str, now_ms: int
-) -> PendingStep | None:
+def set_challenge(session: Session, token: str, purposes: Collection[str], challenge: str, now_ms: int) -> PendingStep:
+    """Set the step's WebAuthn challenge. Raises SecondFactorExpired."""
     changed = update(PendingStep).where(*_live(token, purposes, now_ms)).values(challenge=challenge)
-    return session.scalars(changed.returning(PendingStep)).one_or_none()
+    return _one(session.scalars(changed.returning(PendingStep)))
+
+
+def _one(steps: ScalarResult[PendingStep]) -> PendingStep:
+    step = steps.one_or_none()
+    if step is None:
+        raise SecondFactorExpired
+    return step
 
 
 def _live(token: str, purposes: Collection[str], now_ms: int) -> tuple[ColumnElement[bool], ...]:

@@ -12,7 +12,7 @@ import secrets
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.identity import Account
+from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import PendingStep, User
 from koyjabo.base.settings.schema import Policy, requires
@@ -71,30 +71,13 @@ class PendingSteps:
             return None
         return self.begin(VERIFY, user, visitor_id)
 
+    def user(self, login: Login) -> User | None:
+        return self._database.read(queries.by_id, login.account.id)
+
     def begin_enrolment(
         self, user: User, visitor_id: str | None = None, is_new_account: bool = False
     ) -> SecondFactorDue:
         return self.begin(SIGN_UP if is_new_account else ENROL, user, visitor_id)._replace(methods=())
-
-    def begin_passkey(self, challenge: str, user: User | None = None, session_id: str = "") -> str:
-        """Begin a login with only a passkey, or a passkey registration in a session. Returns the token."""
-        purpose = PASSKEY_REGISTRATION if session_id else PASSKEY_LOGIN
-        token = _of_session(purpose, session_id) if session_id else None
-        return self.begin(purpose, user, challenge=challenge, token=token).token
-
-    def registration(self, session_id: str) -> PendingStep:
-        """The session's passkey registration. Raises SecondFactorExpired."""
-        return self.count_try(_of_session(PASSKEY_REGISTRATION, session_id), PASSKEY_REGISTRATION)
-
-    def begin_setup(self, user: User | None, session_id: str) -> None:
-        """Begin setting up an authenticator app in a session, after the user has entered the password."""
-        self.begin(TOTP_SETUP, user, token=_of_session(TOTP_SETUP, session_id))
-
-    def require_setup(self, session_id: str) -> None:
-        """Check that the setup was begun in this session. Raises SecondFactorExpired if it was not, or if it was too
-        long ago.
-        """
-        self.user_of(self.find(_of_session(TOTP_SETUP, session_id), TOTP_SETUP))
 
     def begin(
         self,
@@ -119,23 +102,19 @@ class PendingSteps:
         methods = self._database.write(pending_step_queries.begin, pending, now_ms)
         return SecondFactorDue(token, methods)
 
-    def begin_for(self, user_id: str, purpose: str, token: str) -> None:
-        """Begin a user's step in a session."""
-        self.begin(purpose, self._database.read(queries.by_id, user_id), token=token)
-
     def find(self, token: str, *purposes: str) -> PendingStep:
         """The pending step. Raises SecondFactorExpired."""
-        return _live(self._database.read(pending_step_queries.find, _hash(token), purposes, self._clock.now_ms()))
+        return self._database.read(pending_step_queries.find, _hash(token), purposes, self._clock.now_ms())
 
     def count_try(self, token: str, *purposes: str, most: int = MAX_TRIES) -> PendingStep:
         """Count a try before it is verified. Raises SecondFactorExpired after `most` tries."""
         count = pending_step_queries.count_try
-        return _live(self._database.write(count, _hash(token), purposes, self._clock.now_ms(), most))
+        return self._database.write(count, _hash(token), purposes, self._clock.now_ms(), most)
 
     def set_challenge(self, token: str, challenge: str, *purposes: str) -> PendingStep:
         """Set the step's WebAuthn challenge. Raises SecondFactorExpired."""
         change = pending_step_queries.set_challenge
-        return _live(self._database.write(change, _hash(token), purposes, challenge, self._clock.now_ms()))
+        return self._database.write(change, _hash(token), purposes, challenge, self._clock.now_ms())
 
     def fail(self, pending: PendingStep) -> None:
         """Handle a wrong try: after the last one, end the step and raise SecondFactorExpired."""
@@ -163,13 +142,7 @@ class PendingSteps:
         return _remembered(self._secret, user, self._clock.now_ms() + REMEMBERED_S * 1000)
 
 
-def _live(pending: PendingStep | None) -> PendingStep:
-    if pending is None:
-        raise SecondFactorExpired
-    return pending
-
-
-def _of_session(purpose: str, session_id: str) -> str:
+def of_session(purpose: str, session_id: str) -> str:
     """The token for a session's step. A session can create only one passkey at a time. The token is not secret, but its
     purpose prevents using it for a login.
     """

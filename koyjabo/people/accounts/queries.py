@@ -33,8 +33,7 @@ OVERTAKEN = N_("Your account was changed in another window. Nothing was saved; p
 ACCESS_VERSION = select(AccessVersion.version)
 
 MAX_SWEPT = 100
-"""How many expired sessions are deleted whenever a session begins."""
-
+"""How many expired rows are deleted whenever one is added. More than one, so that a table shrinks after a burst."""
 
 TOGETHER_MS = 10_000
 """How long after a renewal the previous refresh token is not considered stolen, ms. Another tab may still use it."""
@@ -227,22 +226,32 @@ def replace_hash(session: Session, user: User, password: str, browser_mark: str)
     session.execute(same.values(password=password, browser_mark=browser_mark))
 
 
-def change_profile(session: Session, user: User, name: str, email: str) -> None:
-    """Change the profile. Raises EmailTaken for all but one of several concurrent callers.
-
-    Raises WrongCredentials if the email or password has changed since it was verified as in `user`: another request
-    may have confirmed another email, or the account may have been taken over.
+def require_unchanged(session: Session, user: User) -> User:
+    """The user, locked until the commit. Raises WrongCredentials if the email or password is not as in `user` any more:
+    another request may have confirmed another email, or the account may have been taken over.
     """
     now = locked(session, user.id)
     if now is None or (now.email, now.password) != (user.email, user.password):
         raise WrongCredentials(OVERTAKEN)
-    if email_key(email) != email_key(now.email):
-        now.email_key = email_key(email)
-    now.name, now.email = name, email
+    return now
+
+
+def change_profile(session: Session, user: User, name: str, email: str) -> None:
+    """Change the name and email of a locked user. Raises EmailTaken for all but one of several concurrent callers.
+
+    A new email is not verified, and links to the old one must not change the account.
+    """
+    is_new = email_key(email) != email_key(user.email)
+    user.name, user.email = name, email
+    if is_new:
+        user.email_key, user.verified_ms = email_key(email), None
     try:
         session.flush()
     except IntegrityError:
         raise EmailTaken from None
+    if is_new:
+        links = delete(EmailLink).where(EmailLink.user_id == user.id)
+        session.execute(links.execution_options(synchronize_session=False))
 
 
 def remove_second_factors(session: Session, user_id: str) -> None:
@@ -256,8 +265,13 @@ def add_session(session: Session, new: LoginSession) -> None:
     """Add a session, and delete some expired ones."""
     session.add(new)
     session.flush()
-    expired = select(LoginSession.id).where(LoginSession.expires_ms <= new.created_ms).limit(MAX_SWEPT)
-    expired = expired.with_for_update(skip_locked=True)  # concurrent sweeps do not wait for each other
-    session.execute(
-        delete(LoginSession).where(LoginSession.id.in_(expired)).execution_options(synchronize_session=False)
-    )
+    sweep(session, LoginSession.id, new.created_ms)
+
+
+def sweep(session: Session, key: Any, now_ms: int) -> None:
+    """Delete up to MAX_SWEPT expired rows of a table, given its primary key. Skips locked rows, so that concurrent
+    sweeps do not wait for each other.
+    """
+    table = key.class_
+    expired = select(key).where(table.expires_ms <= now_ms).limit(MAX_SWEPT).with_for_update(skip_locked=True)
+    session.execute(delete(table).where(key.in_(expired)).execution_options(synchronize_session=False))

@@ -12,7 +12,7 @@ from koyjabo.people.accounts.email_links import EmailLinks
 from koyjabo.people.accounts.login_sessions import Sessions
 from koyjabo.people.accounts.oidc.authorization import Authorizations
 from koyjabo.people.accounts.oidc.provider import Provider
-from koyjabo.people.accounts.oidc.provider_logins import ProviderLogins, ProviderRules
+from koyjabo.people.accounts.oidc.provider_logins import ProviderLogins
 from koyjabo.people.accounts.passwords import Passwords
 from koyjabo.people.accounts.pending_steps import PendingSteps
 from koyjabo.people.accounts.second_factor.codes import Codes
@@ -56,7 +56,6 @@ def build(base: Base) -> AccountServices:
     email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
     base.services.add(Logins(credentials.login_of))
     codes, http = Codes(database, clock, secret), HttpClient(base.runtime)
-    rules = ProviderRules(settings.oidc_signup, settings.oidc_admin_claim, settings.oidc_trust_mfa)
     return AccountServices(
         credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
@@ -71,5 +70,5 @@ def build(base: Base) -> AccountServices:
         second_factors=SecondFactors(database, clock, pending, codes, on_revoked, needs_email=outbox.is_on),
         providers={own.name: Provider(own, http, base.runtime, clock) for own in settings.oidc_providers},
         authorizations=Authorizations(pending, secret),
-        provider_logins=ProviderLogins(database, clock, credentials, pending, outbox, rules),
+        provider_logins=ProviderLogins(database, clock, credentials, pending, outbox, settings),
     )

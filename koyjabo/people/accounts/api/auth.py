@@ -148,26 +148,20 @@ def request_password_reset() -> Response:
     return Response(status=202, headers={"Cache-Control": "no-store"})
 
 
-def tokens_response(grant: Grant, status: int) -> Response:
-    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserResponse.model_validate(grant.login.account)
-    return _with_cookies(TokensResponse(**pair._asdict(), user=user), status, pair)
-
-
-def enrolled_response(grant: Grant, recovery_codes: list[str]) -> Response:
-    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserResponse.model_validate(grant.login.account)
-    return _with_cookies(EnrolledResponse(**pair._asdict(), user=user, recovery_codes=recovery_codes), 200, pair)
+def tokens_response(grant: Grant, status: int = 200, recovery_codes: list[str] | None = None) -> Response:
+    """The tokens of a login and, if it has just set up two-step login, the recovery codes."""
+    pair = tokens.tokens_for(grant.login, grant.refresh_id)
+    values = {**pair._asdict(), "user": grant.login.account, "recovery_codes": recovery_codes}
+    body = TokensResponse if recovery_codes is None else EnrolledResponse
+    response = _response(body.model_validate(values), status)
+    tokens.set_cookies(response, pair)
+    return response
 
 
 def _login_response(outcome: Grant | SecondFactorDue, status: int) -> Response:
     if isinstance(outcome, Grant):
         return tokens_response(outcome, status)
     return _response(SecondFactorResponse.of(outcome), 200)
-
-
-def _with_cookies(body: TokensResponse, status: int, pair: tokens.Pair) -> Response:
-    response = _response(body, status)
-    tokens.set_cookies(response, pair)
-    return response
 
 
 def _response(body: UserResponse | TokensResponse | SecondFactorResponse, status: int) -> Response:

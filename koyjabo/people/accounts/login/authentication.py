@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from flask import Response, after_this_request, request
 
 from koyjabo.base.core.credential_rules import email_key
-from koyjabo.base.core.errors import InvalidInput, WrongCode, WrongCredentials
+from koyjabo.base.core.errors import EmailTaken, InvalidInput, WrongCode, WrongCredentials
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.models import User
 from koyjabo.base.network.services import NetworkServices
@@ -56,11 +56,8 @@ def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
 def log_in(body: LoginBody) -> Grant | SecondFactorDue:
     """Begin a session, unless the user has to complete a two-step login. Raises WrongCredentials."""
     tokens.record_request_place()
-    accounts, user_agent, cookie = (
-        current()[AccountServices].credentials,
-        request.user_agent.string,
-        remembered_cookie(),
-    )
+    accounts = current()[AccountServices].credentials
+    user_agent, cookie = request.user_agent.string, remembered_cookie()
     with login_limits.login_attempt(email_key(body.email), body.email) as client:
         outcome = accounts.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
     return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
@@ -167,15 +164,14 @@ def confirm(login: Login, body: ProofBody) -> None:
 
 @contextmanager
 def errors_in(form: Form[Any]) -> Iterator[None]:
-    """Show the errors raised by `confirm` in a form's fields."""
+    """Show errors about typed values in a form's fields."""
     try:
         yield
     except InvalidInput as error:
         form.errors.update(error.details)
-    except WrongCredentials as error:
-        form.errors["password"] = str(error)
-    except WrongCode as error:
-        form.errors["code"] = error.sentence
+    except (WrongCredentials, WrongCode, EmailTaken) as error:
+        field = {WrongCredentials: "password", WrongCode: "code", EmailTaken: "email"}[type(error)]
+        form.errors[field] = str(error)
 
 
 def confirm_password(login: Login, password: str) -> User:

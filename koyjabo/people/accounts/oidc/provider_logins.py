@@ -16,6 +16,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, Account
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import User
+from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts import email_links, passwords
 from koyjabo.people.accounts import queries as account_queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
@@ -42,14 +43,6 @@ TAKEN = N_(
 )
 
 
-class ProviderRules(NamedTuple):
-    """The settings OIDC_SIGNUP, OIDC_ADMIN_CLAIM and OIDC_TRUST_MFA."""
-
-    may_sign_up: bool
-    admin_claim: str
-    trusts_mfa: bool
-
-
 class NewLogin(NamedTuple):
     """A login at a provider, and the browser it was made in."""
 
@@ -70,14 +63,18 @@ class ProviderLogins:
         accounts: Accounts,
         pending: PendingSteps,
         outbox: MailOutbox,
-        rules: ProviderRules,
+        settings: Settings,
     ) -> None:
         self._database = database
         self._clock = clock
         self._accounts = accounts
         self._pending = pending
         self._outbox = outbox
-        self.rules = rules
+        self._settings = settings
+
+    @property
+    def may_sign_up(self) -> bool:
+        return self._settings.oidc_signup
 
     def is_known(self, user: ProviderUser) -> bool:
         """Whether an account is connected to this provider's user."""
@@ -124,7 +121,7 @@ class ProviderLogins:
     def _sign_up(self, new: NewLogin) -> Grant | SecondFactorDue | None:
         """Sign up a new user. Raises ProviderLoginRefused."""
         email, now_ms = new.user.email, self._clock.now_ms()
-        if not self.rules.may_sign_up:
+        if not self._settings.oidc_signup:
             raise ProviderLoginRefused(UNCONNECTED)
         if email is None:
             raise ProviderLoginRefused(NO_EMAIL)
@@ -147,7 +144,7 @@ class ProviderLogins:
         if user.disabled_ms is not None:
             raise AccountDisabled
         user = self._promoted(new, user)
-        if not (self.rules.trusts_mfa and user.second_factor_ms is not None):
+        if not (self._settings.oidc_trust_mfa and user.second_factor_ms is not None):
             due = self._pending.begin_if_due(user, new.cookie)
             if due is not None:
                 return due
@@ -163,7 +160,7 @@ class ProviderLogins:
         Otherwise the admin created by the operator would lose the role at the first login with a provider that does
         not send the claim.
         """
-        if user.is_admin or not new.user.has(self.rules.admin_claim):
+        if user.is_admin or not new.user.has(self._settings.oidc_admin_claim):
             return user
         client = log.anonymous(self._clock.now_ms())
 

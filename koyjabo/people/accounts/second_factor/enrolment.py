@@ -11,10 +11,9 @@ from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Passkey
-from koyjabo.people.accounts import queries as account_queries
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.errors import EmailUnconfirmed, NoSecondFactor, SecondFactorExpired, WrongPasskey
-from koyjabo.people.accounts.pending_steps import PendingSteps
+from koyjabo.people.accounts.pending_steps import PASSKEY_REGISTRATION, TOTP_SETUP, PendingSteps, of_session
 from koyjabo.people.accounts.second_factor import ceremonies, one_time_codes, queries
 from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.codes import Codes
@@ -66,8 +65,8 @@ class SecondFactors:
     def begin_totp_in(self, login: Login) -> None:
         """Begin a setup for `setup_in`, after the password was verified. Raises SecondFactorOn."""
         self._codes.begin(login.account.id)
-        user = self._database.read(account_queries.by_id, login.account.id)
-        self._pending.begin_setup(user, login.session_id)
+        token = of_session(TOTP_SETUP, login.session_id)
+        self._pending.begin(TOTP_SETUP, self._pending.user(login), token=token)
 
     def setup_in(self, login: Login) -> TotpSetup:
         """The setup that was begun in this session, until it is confirmed.
@@ -76,7 +75,7 @@ class SecondFactors:
         the password.
         """
         try:
-            self._pending.require_setup(login.session_id)
+            self._pending.user_of(self._pending.find(of_session(TOTP_SETUP, login.session_id), TOTP_SETUP))
         except SecondFactorExpired:
             raise NoSecondFactor from None
         return self.setup(login.account.id, login.account.email)
@@ -138,10 +137,11 @@ class SecondFactors:
     def passkey_options(self, login: Login, site: RelyingParty) -> dict[str, Any]:
         """WebAuthn options for creating a passkey. Raises EmailUnconfirmed."""
         account, challenge = login.account, ceremonies.new_challenge()
-        user = self._database.read(account_queries.by_id, account.id)
+        user = self._pending.user(login)
         if self._needs_email and not (user and user.verified_ms is not None):
             raise EmailUnconfirmed
-        self._pending.begin_passkey(challenge, user, login.session_id)
+        token = of_session(PASSKEY_REGISTRATION, login.session_id)
+        self._pending.begin(PASSKEY_REGISTRATION, user, challenge=challenge, token=token)
         known = self._database.read(queries.credential_ids, account.id)
         return ceremonies.registration_options(site, account.id, account.email, account.name, known, challenge)
 
@@ -152,7 +152,8 @@ class SecondFactors:
         EmailUnconfirmed, WrongPasskey, TooManyPasskeys, and SecondFactorExpired if `passkey_options` was not called
         before.
         """
-        pending = self._pending.registration(login.session_id)
+        token = of_session(PASSKEY_REGISTRATION, login.session_id)
+        pending = self._pending.count_try(token, PASSKEY_REGISTRATION)
         user = self._pending.user_of(pending)
         if pending.challenge is None or user.id != login.account.id:
             raise WrongPasskey

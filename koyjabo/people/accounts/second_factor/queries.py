@@ -5,21 +5,37 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import case, delete, func, insert, not_, or_, select, text, update
+from sqlalchemy import delete, func, insert, not_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from koyjabo.base.core.errors import TooManyRequests, WrongCode
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.database.text_search import usable
 from koyjabo.base.models import LoginSession, Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret, User
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.accounts import pending_step_queries
-from koyjabo.people.accounts.errors import EmailUnconfirmed, TooManyPasskeys, UnknownPasskey, WrongPasskey
+from koyjabo.people.accounts.errors import (
+    EmailUnconfirmed,
+    SecondFactorOn,
+    TooManyPasskeys,
+    UnknownPasskey,
+    WrongPasskey,
+)
 from koyjabo.people.accounts.queries import permitted, remove_second_factors, revoke, revoke_all
 from koyjabo.people.audit.queries import AuditEntry
 
 KEPT_STEPS = 120
 """Number of 30 s steps that a used code is remembered for: an hour, in case the clock is set back."""
+
+MAX_GUESSES, WINDOW_MS = 30, 3600 * 1000
+"""Maximum number of wrong app codes for one account, and the period, ms. Three codes in a million are valid at a time,
+so 720 guesses a day succeed once in 460 days. Recovery codes and passkeys cannot be guessed, so they still work when
+the limit is used up.
+"""
+
+TOO_MANY = N_("Too many wrong codes. Use a recovery code or a passkey, or wait as long as Retry-After says.")
 
 SPEND = text("INSERT INTO spent_codes (user_id, step) VALUES (:user_id, :step) ON CONFLICT DO NOTHING")
 
@@ -43,36 +59,35 @@ def secret(session: Session, user_id: str) -> TotpSecret | None:
     return session.get(TotpSecret, user_id)
 
 
-def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> bool:
-    """Store an unconfirmed secret, replacing an earlier one. Returns False if a confirmed secret exists.
+def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> None:
+    """Store an unconfirmed secret, replacing an earlier one. Raises SecondFactorOn if there is a confirmed secret.
 
     Deletes used codes of earlier secrets, which do not apply to this one.
     """
     _lock(session, user_id)
-    session.execute(delete(TotpSecret).where(TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_(None)))
-    if secret(session, user_id) is not None:
-        return False
+    before = secret(session, user_id)
+    if before is not None and before.confirmed_ms is not None:
+        raise SecondFactorOn
+    session.execute(delete(TotpSecret).where(TotpSecret.user_id == user_id))
     session.execute(delete(SpentCode).where(SpentCode.user_id == user_id))
     session.add(TotpSecret(user_id=user_id, sealed=sealed, began_ms=now_ms, guesses=0, guessing_ms=now_ms))
-    return True
 
 
-def count_guess(session: Session, user_id: str, now_ms: int, over_ms: int, most: int) -> TotpSecret | None:
-    """Count a code before it is verified, which also limits concurrent ones. A count that began at or before `over_ms`
-    has expired, and counting starts over. None if there is no secret, or if there were already `most` guesses.
+def count_guess(session: Session, user_id: str, now_ms: int) -> TotpSecret:
+    """Count a code before it is verified, which also limits concurrent ones. Raises WrongCode if there is no secret,
+    TooManyRequests after MAX_GUESSES within WINDOW_MS.
     """
-    expired = or_(TotpSecret.guessing_ms <= over_ms, TotpSecret.guesses == 0)
-    values = {
-        "guesses": case((expired, 1), else_=TotpSecret.guesses + 1),
-        "guessing_ms": case((expired, now_ms), else_=TotpSecret.guessing_ms),
-    }
-    counted = update(TotpSecret).where(TotpSecret.user_id == user_id, or_(TotpSecret.guesses < most, expired))
-    return session.scalars(counted.values(values).returning(TotpSecret)).one_or_none()
-
-
-def guessing_ms(session: Session, user_id: str) -> int | None:
-    """Time of the first counted guess, ms; None without a secret."""
-    return session.scalar(select(TotpSecret.guessing_ms).where(TotpSecret.user_id == user_id))
+    counted = session.get(TotpSecret, user_id, with_for_update=True)
+    if counted is None:
+        raise WrongCode
+    opens_ms = counted.guessing_ms + WINDOW_MS
+    if counted.guesses == 0 or opens_ms <= now_ms:
+        counted.guesses, counted.guessing_ms = 1, now_ms
+    elif counted.guesses < MAX_GUESSES:
+        counted.guesses += 1
+    else:
+        raise TooManyRequests((opens_ms - now_ms) // 1000 + 1, TOO_MANY)
+    return counted
 
 
 def spend_step(session: Session, user_id: str, step: int) -> bool:
@@ -106,11 +121,12 @@ def confirm_totp(
     Returns False if the secret has changed or the code was used before; otherwise stores the audit entry.
     """
     _lock(session, user_id)
-    mine = (TotpSecret.user_id == user_id, TotpSecret.sealed == sealed, TotpSecret.confirmed_ms.is_(None))
-    is_mine = session.scalar(select(TotpSecret.user_id).where(*mine)) is not None
-    if not is_mine or not spend_step(session, user_id, step):
+    begun = secret(session, user_id)
+    if begun is None or begun.sealed != sealed or begun.confirmed_ms is not None:
         return False
-    session.execute(update(TotpSecret).where(*mine).values(confirmed_ms=now_ms))
+    if not spend_step(session, user_id, step):
+        return False
+    begun.confirmed_ms = now_ms
     replace_recovery_codes(session, user_id, digests)
     entry.store(session)
     begin_second_factor(session, user_id, now_ms, kept_session_id)

@@ -85,7 +85,7 @@ class SecondStep:
         """
         challenge = ceremonies.new_challenge()
         if token is None:
-            token = self._pending.begin_passkey(challenge)
+            token = self._pending.begin(PASSKEY_LOGIN, None, challenge=challenge).token
             return token, ceremonies.login_options(site, [], challenge, is_alone=True)
         pending = self._pending.set_challenge(token, challenge, VERIFY, PASSKEY_LOGIN)
         known = self._database.read(queries.credential_ids, pending.user_id or "")

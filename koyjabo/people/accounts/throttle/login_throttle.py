@@ -12,6 +12,7 @@ from typing import Any
 from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.core.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import LoginFailures
 from koyjabo.base.network.client_address import Level, levels
 from koyjabo.people.accounts import queries
 from koyjabo.people.accounts.audit_entries import subject
@@ -134,7 +135,8 @@ def _count(
     failures = state.failures
     wait_ms, spent_ms = state.admit(networks, by.at_ms)
     login_throttle_queries.store(session, account, state, state.expires_ms(by.at_ms))
-    login_throttle_queries.sweep(session, by.at_ms)
+    # While the attempt's own row is locked, to avoid deadlocks.
+    queries.sweep(session, LoginFailures.account, by.at_ms)
     user = queries.by_email(session, email_key) if failures in AUDITED and not wait_ms else None
     if user is not None:
         by.entry("login.fail", subject(user), failures=failures).store(session)

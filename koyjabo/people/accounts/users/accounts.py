@@ -23,7 +23,6 @@ from koyjabo.people.accounts.login_sessions import Grant, Proof, browser_mark_of
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated, is_usable
 from koyjabo.people.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import Actor
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.login.jwt import REFRESH_S, Claims
 
@@ -196,11 +195,8 @@ class Accounts:
         familiar browsers. Raises WrongCredentials.
         """
         user = self.verify_password(login, current, client)
-        hashed = self._passwords.hash(credential_rules.password(new), client)
-        changed = self._set_hash(log.actor(login.account, self._clock), user, hashed, user.password, login.session_id)
-        if changed is None:
-            raise WrongCredentials(N_("The password was just changed in another session."))
-        return browser_mark_of(changed)
+        overtaken = N_("The password was just changed in another session.")
+        return self._replace_password(login, user, new, client, overtaken)
 
     def set_first_password(self, login: Login, new: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
         """Set the password of an account without one, in a session younger than RECENT_MS, because an older session may
@@ -215,11 +211,7 @@ class Accounts:
             raise WrongCredentials(N_("This account already has a password."))
         if now_ms - session.created_ms >= RECENT_MS:
             raise WrongCredentials(N_("Log in again first. A password can be set within ten minutes after a login."))
-        hashed = self._passwords.hash(credential_rules.password(new), client)
-        changed = self._set_hash(log.actor(login.account, self._clock), user, hashed, user.password, login.session_id)
-        if changed is None:
-            raise WrongCredentials(queries.OVERTAKEN)
-        return browser_mark_of(changed)
+        return self._replace_password(login, user, new, client, queries.OVERTAKEN)
 
     def change_profile(self, user: User, name: str | None = None, email: str | None = None) -> Account:
         """Change the given fields. A new email has to be verified, and both addresses get an email. Returns the changed
@@ -232,11 +224,22 @@ class Accounts:
         name = user.name if name is None else credential_rules.name(name, of=email)
         changed = user.account._replace(name=name, email=email)
         fields = [field for field in ("name", "email") if getattr(changed, field) != getattr(user, field)]
-        if fields:
-            entry = log.actor(user.account, self._clock).entry("user.change", subject(user), fields=", ".join(fields))
-            is_new = credential_rules.email_key(email) != credential_rules.email_key(user.email)
-            mail = email_links.email_changed(self._outbox, user, email) if is_new else None
-            self._database.write(queries.change_profile, user, name, email, audit=entry, mail=mail)
+        if not fields:
+            return changed
+        entry = log.actor(user.account, self._clock).entry("user.change", subject(user), fields=", ".join(fields))
+        is_new = credential_rules.email_key(email) != credential_rules.email_key(user.email)
+        to_old, to_new = email_links.email_changed(self._outbox, user, email) if is_new else (None, None)
+
+        def operation(session: Any) -> None:
+            now = queries.require_unchanged(session, user)
+            # First, while the old address may still count as confirmed, which exempts it from the limit.
+            if to_old is not None:
+                to_old.store(session)
+            queries.change_profile(session, now, name, email)
+            if to_new is not None:
+                to_new.store(session)
+
+        self._database.write(operation, audit=entry)
         return changed
 
     def verify_password(self, login: Login, password: str, client: PasswordClient = OPERATOR_CLIENT) -> User:
@@ -293,7 +296,16 @@ class Accounts:
         if user is None:
             raise UnknownUser
         hashed = self._passwords.hash(credential_rules.password(password))
-        self._set_hash(log.actor(OPERATOR, self._clock), user, hashed, browser_mark=browser_mark_of(user))
+        by, mark = log.actor(OPERATOR, self._clock), browser_mark_of(user)
+
+        def operation(session: Any) -> None:
+            changed = queries.locked(session, user.id)
+            if changed is not None:
+                queries.change_password(session, changed, hashed, by.at_ms, mark)
+                by.entry("user.password", subject(changed)).store(session)
+
+        self._database.write(operation)
+        self._on_revoked(user.id)
         self._unlock(credential_rules.email_key(user.email))
         return user.account
 
@@ -336,25 +348,21 @@ class Accounts:
             place=client_address.current_place.get(),
         )
 
-    def _set_hash(
-        self,
-        by: Actor,
-        user: User,
-        hashed: str,
-        old: str | None = None,
-        kept_session_id: str = "",
-        browser_mark: str | None = None,
-    ) -> User | None:
-        """The changed user; None if their hash is not `old` (None: any hash). See `queries.change_password`."""
+    def _replace_password(self, login: Login, user: User, new: str, client: PasswordClient, overtaken: str) -> str:
+        """Replace the password that `user` has, and end all other sessions. Returns the new mark of familiar browsers.
+        Raises WrongCredentials, with the sentence `overtaken`, if the password has changed since.
+        """
+        hashed = self._passwords.hash(credential_rules.password(new), client)
+        by = log.actor(login.account, self._clock)
 
-        def operation(session: Any) -> User | None:
+        def operation(session: Any) -> User:
             changed = queries.locked(session, user.id)
-            if changed is None or old not in (None, changed.password):
-                return None
-            queries.change_password(session, changed, hashed, by.at_ms, browser_mark, kept_session_id)
+            if changed is None or changed.password != user.password:
+                raise WrongCredentials(overtaken)
+            queries.change_password(session, changed, hashed, by.at_ms, kept_session_id=login.session_id)
             by.entry("user.password", subject(changed)).store(session)
             return changed
 
         changed = self._database.write(operation)
         self._on_revoked(user.id)
-        return changed
+        return browser_mark_of(changed)

@@ -14,7 +14,6 @@ from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, Account
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.settings.schema import Policy, requires
-from koyjabo.people.accounts import email_link_queries
 from koyjabo.people.accounts.users import invitation_queries, user_admin_queries
 from koyjabo.people.accounts.users.invitation_queries import (
     PANEL,
@@ -28,6 +27,7 @@ from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.mail.link_tokens import PANEL_INVITATION, LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox_queries import is_confirmed
 
 Accepted = TypeVar("Accepted")
 
@@ -122,7 +122,7 @@ class Invitations(Generic[Accepted]):
             by.entry(f"{self._scope.action}.invite", place, role=role).store(session)
             if queued_email is None:
                 return "unavailable"
-            if not email_link_queries.state(session, account.id).is_verified:
+            if not is_confirmed(session, account.id):
                 return "unconfirmed"
             data = {**queued_email.data, "community": place.name} if place.name else queued_email.data
             return "queued" if queued_email._replace(data=data).store(session) else "limited"

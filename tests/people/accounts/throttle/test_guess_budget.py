@@ -194,7 +194,7 @@ def test_customer_with_a_48_is_sixteen_networks():
     assert sum(account.guess(home) == 0 for home in homes) == 16
 
 
-def test_clock_that_is_put_back_locks_no_account_for_long():
+def test_setting_the_clock_back_locks_no_account_for_long():
     account = Account()
     for _ in range(1000):
         account.guess(STRANGERS[0])

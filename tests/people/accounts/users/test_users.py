@@ -83,7 +83,7 @@ def test_user_who_is_disabled_or_logged_out_everywhere_has_no_session(site, admi
     assert try_login(site).status_code == 200
 
 
-def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
+def test_last_admin_who_can_log_in_keeps_the_role(site, admin, ayesha):
     users = site.services[AccountServices].users
     with pytest.raises(LastAdmin):
         users.set_role(admin, admin.id, "member")
