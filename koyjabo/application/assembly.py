@@ -225,7 +225,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[Backups].close)
     at_close(services[BackupDownload].close)
     at_close(services[FileImports].close)
-    at_close(services[AccountServices].credentials.close)
+    at_close(services[AccountServices].passwords.close)
     at_close(services[AttendanceWriter].close)
     at_close(services[CountingServices].visits.close)
     at_close(services[ReportServices].events.close)

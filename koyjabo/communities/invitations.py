@@ -11,7 +11,7 @@ from koyjabo.communities import memberships, roles
 from koyjabo.communities.queries import CommunityQueries, Member, invitations_by
 from koyjabo.communities.roles import ADMIN
 from koyjabo.people.accounts.users import invitation_queries
-from koyjabo.people.accounts.users.invitation_queries import Offer
+from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.people.accounts.users.invitations import Invitations, InvitationScope, PanelRole
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.mail.link_tokens import INVITATION
@@ -41,9 +41,11 @@ class CommunityScope(InvitationScope[Joined]):
         may have revoked it.
         """
         records = CommunityQueries(session)
-        records.lock(invitation_queries.valid(session, self.rows, invitation_id, by.at_ms).place.id)
+        offer = invitation_queries.valid(session, self.rows, invitation_id, by.at_ms)
+        records.lock(invitation_queries.place_of(offer).id)
         offer = invitation_queries.use_up(session, self.rows, invitation_id, by.at_ms)
-        key = (offer.place.id, account.id)
+        place = invitation_queries.place_of(offer)
+        key = (place.id, account.id)
         access = records.access(*key)
         before = access.role if access else None
         if before is None:
@@ -51,8 +53,8 @@ class CommunityScope(InvitationScope[Joined]):
         elif roles.is_lower(before, offer.role):
             records.set_role(*key, offer.role)
         member = records.member(*key)
-        records.store(by.entry("member.accept", offer.place, role=member.role, invited_by=offer.invited_by))
-        return Joined(offer.place, member, before is None)
+        records.store(by.entry("member.accept", place, role=member.role, invited_by=offer.inviter.name))
+        return Joined(place, member, before is None)
 
 
 class ReceivedInvitations:
@@ -64,7 +66,7 @@ class ReceivedInvitations:
         self._panel = panel
         self._communities = communities
 
-    def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[Offer, str]]:
+    def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[AnyInvitation, str]]:
         """A page of the account's invitations with their tokens: first the invitation to the panel, then the others,
         newest first. Empty if the account's email is not confirmed. Raises LedgerUnavailable.
         """

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, contains_eager
 
 from koyjabo.base import models
 from koyjabo.base.core.identity import Account
@@ -290,11 +290,10 @@ def invitations_by(role: str) -> InvitationRows:
     def may_invite(query: Any) -> Any:
         joined = query.join(models.Community, models.Community.id == Invitation.community_id)
         is_theirs = and_(Membership.community_id == Invitation.community_id, Membership.user_id == INVITER.id)
-        return joined.outerjoin(Membership, is_theirs).where(
-            NOT_ARCHIVED, or_(INVITER.is_admin, Membership.role == role)
-        )
+        joined = joined.outerjoin(Membership, is_theirs).options(contains_eager(Invitation.community))
+        return joined.where(NOT_ARCHIVED, or_(INVITER.is_admin, Membership.role == role))
 
-    return InvitationRows(Invitation, (models.Community.id, models.Community.name), may_invite)
+    return InvitationRows(Invitation, may_invite)
 
 
 def _list_access(user_id: str) -> Select[*tuple[Any, ...]]:

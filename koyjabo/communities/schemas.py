@@ -16,7 +16,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import REF, RESERVED_REFS
 from koyjabo.communities.queries import CommunityAccess, Member
 from koyjabo.communities.roles import ROLES
-from koyjabo.people.accounts.users.invitation_queries import PANEL, Offer
+from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.web.schemas.bodies import JSON, LARGER_BODY, Body
 from koyjabo.web.schemas.fields import NULL, Email, Flag, Name, OptionalVisitorId, refuse, text_up_to
 
@@ -187,9 +187,9 @@ class InvitationResponse(BaseModel):
     role: str = Field(description="member, moderator or admin; for the panel, viewer or admin")
 
     @classmethod
-    def of(cls, offer: Offer, token: str) -> InvitationResponse:
-        to = {} if offer.place == PANEL else {"community": NamedResponse(name=offer.place.name)}
-        return cls(token=token, role=offer.role, invited_by=NamedResponse(name=offer.invited_by), **to)
+    def of(cls, offer: AnyInvitation, token: str) -> InvitationResponse:
+        to = {"community": NamedResponse(name=offer.community.name)} if offer.community else {}
+        return cls(token=token, role=offer.role, invited_by=NamedResponse(name=offer.inviter.name), **to)
 
 
 MOST_MEMBERS = 500

@@ -47,7 +47,7 @@ class Backdated:
         self._database = DatabaseExecutor(database, runtime)
         self._store = open_store(database, Clock(zone))  # a revision has the time of the commit, not of the visits
         self._events = event_ledger.open_store(database, self.clock)
-        passwords = Passwords(runtime)
+        self._passwords = passwords = Passwords(runtime)
         passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
         pending = PendingSteps(self._database, self.clock, "", "none")
         unsent = MailOutbox(self._database, self.clock, runtime, None, None, secret="", most=0)
@@ -92,7 +92,7 @@ class Backdated:
 
     def close(self) -> None:
         self.peaks.write()
-        self.accounts.close()
+        self._passwords.close()
         self._database.close()
         self._store.close()
         self._events.close()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, query_expression
 
+from koyjabo.base.core.identity import Account, site_role
 from koyjabo.base.models.columns import BigKey, Model, Ref, partial_index
+from koyjabo.base.network import user_agents
+from koyjabo.base.network.user_agents import Browser
 
 
 class User(Model):
@@ -40,6 +43,20 @@ class User(Model):
     # The id in another system; None for an account.
     external_ref: Mapped[str | None] = mapped_column(Ref)
     external_issuer: Mapped[str | None] = mapped_column(String(200))  # the issuer of their tokens; "" if unknown
+    # Only loaded for the panel.
+    communities: Mapped[int] = query_expression()
+    sessions: Mapped[int] = query_expression()  # live ones
+    seen_ms: Mapped[int | None] = query_expression()  # when a kept session last began or was renewed
+
+    @property
+    def account(self) -> Account:
+        """The user, as other packages see them."""
+        return Account(self.id, self.email, self.name, self.is_admin, self.is_viewer)
+
+    @property
+    def site_role(self) -> str:
+        """One of SITE_ROLES."""
+        return site_role(self.is_admin, self.is_viewer)
 
 
 class LoginSession(Model):
@@ -56,6 +73,15 @@ class LoginSession(Model):
     renewed_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its tokens were last renewed
     user_agent: Mapped[str | None] = mapped_column(Text)  # at login, truncated; for the user's list of sessions
     place: Mapped[str | None] = mapped_column(Text)  # where the user logged in
+
+    @property
+    def browser(self) -> Browser:
+        return user_agents.of(self.user_agent or "")
+
+    @property
+    def used_ms(self) -> int:
+        """When its tokens were last issued."""
+        return self.renewed_ms or self.created_ms
 
 
 class LoginFailures(Model):

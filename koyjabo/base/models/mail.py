@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from koyjabo.base.models.accounts import Community, User
 from koyjabo.base.models.columns import BigKey, Model
 
 
@@ -73,6 +74,8 @@ class Invitation(Model):
     invited_by: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_ms: Mapped[int] = mapped_column(BigInteger)
     expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
+    inviter: Mapped[User] = relationship(lazy="raise", viewonly=True)
+    community: Mapped[Community] = relationship(lazy="raise", viewonly=True)
 
 
 class PanelInvitation(Model):
@@ -89,3 +92,5 @@ class PanelInvitation(Model):
     invited_by: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_ms: Mapped[int] = mapped_column(BigInteger)
     expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
+    inviter: Mapped[User] = relationship(lazy="raise", viewonly=True)
+    community = None  # unlike `Invitation`, it leads to the panel

@@ -6,7 +6,7 @@ from typing import Any
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.people.accounts.queries import UserRecord
+from koyjabo.base.models import User
 from koyjabo.people.audit.log import ARRIVALS, CHANGES, SIGN_INS, Actor, Subject
 from koyjabo.people.audit.queries import AuditEntry
 
@@ -47,12 +47,10 @@ SIGN_INS |= {
 }
 
 
-def subject(person: UserRecord | Account) -> Subject:
-    return Subject("user", person.id, person.email)
+def subject(user: User | Account) -> Subject:
+    return Subject("user", user.id, user.email)
 
 
-def own_entry(client: Actor, action: str, person: UserRecord | None, **details: Any) -> AuditEntry | None:
-    """An audit entry for an action that `person` took on their own account; None if there is no person."""
-    if person is None:
-        return None
-    return client._replace(id=person.id, name=person.name).entry(action, subject(person), **details)
+def own_entry(client: Actor, action: str, user: User, **details: Any) -> AuditEntry:
+    """An audit entry for an action that `user` took on their own account."""
+    return client._replace(id=user.id, name=user.name).entry(action, subject(user), **details)

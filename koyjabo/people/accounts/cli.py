@@ -11,7 +11,9 @@ import click
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.command_line import application
 from koyjabo.base.core.identity import OPERATOR, SITE_ADMIN, SITE_MEMBER, SITE_ROLES
+from koyjabo.base.models import User
 from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.users.user_admin import Users
 
 
 @click.group()
@@ -64,7 +66,7 @@ def give_role(email: str, role: str) -> None:
     """Give EMAIL a role on the site. A site admin is an admin of every community. A viewer can see the panel, without
     emails and visitorIds, and cannot change anything. A member has no rights in the panel.
     """
-    click.echo(f"{_set_role(email, role)} has the role {role} on this site.")
+    click.echo(f"{_change(Users.set_role, email, role)} has the role {role} on this site.")
 
 
 @user.command(hidden=True)
@@ -72,8 +74,8 @@ def give_role(email: str, role: str) -> None:
 @click.option("--demote", is_flag=True, help="Remove admin rights instead.")
 def promote(email: str, demote: bool) -> None:
     """Do the same as `user role EMAIL admin` or, with --demote, as `user role EMAIL member`."""
-    known_as = _set_role(email, SITE_MEMBER if demote else SITE_ADMIN)
-    click.echo(f"{known_as} is {'no longer' if demote else 'now'} a site admin.")
+    email = _change(Users.set_role, email, SITE_MEMBER if demote else SITE_ADMIN)
+    click.echo(f"{email} is {'no longer' if demote else 'now'} a site admin.")
 
 
 @user.command()
@@ -81,38 +83,31 @@ def promote(email: str, demote: bool) -> None:
 @click.option("--enable", is_flag=True, help="Allow the user to log in again instead, as `user enable` does.")
 def disable(email: str, enable: bool) -> None:
     """Log EMAIL out everywhere and block further logins."""
-    _disable(email, disabled=not enable)
+    if enable:
+        click.echo(f"{_change(Users.enable, email)} can log in again.")
+    else:
+        click.echo(f"{_change(Users.disable, email)} is logged out everywhere and cannot log in.")
 
 
 @user.command()
 @email
 def enable(email: str) -> None:
     """Allow EMAIL to log in again, and unlock the account as `user unlock` does."""
-    _disable(email, disabled=False)
+    click.echo(f"{_change(Users.enable, email)} can log in again.")
 
 
 @user.command()
 @email
 def unlock(email: str) -> None:
     """Clear all failed login attempts for EMAIL, so that they no longer block logins."""
+    click.echo(f"Cleared all failed logins of {_change(Users.unlock, email)}.")
+
+
+def _change(change: Callable[..., User], email: str, *role: str) -> str:
+    """Call a method of `Users` for the user with this email. Returns the email as its owner typed it."""
     with application() as services:
-        user = services[AccountServices].users.get_by_email(OPERATOR, email)
-        services[AccountServices].users.unlock(OPERATOR, user.id)
-    click.echo(f"Cleared all failed logins of {user.email}.")
-
-
-def _set_role(email: str, role: str) -> str:
-    """Change the role. Return the email as its owner typed it."""
-    with application() as services:
-        user = services[AccountServices].users.get_by_email(OPERATOR, email)
-        return services[AccountServices].users.set_role(OPERATOR, user.id, role).email
-
-
-def _disable(email: str, disabled: bool) -> None:
-    with application() as services:
-        user = services[AccountServices].users.get_by_email(OPERATOR, email)
-        services[AccountServices].users.disable(OPERATOR, user.id, disabled)
-    click.echo(f"{user.email} {'is logged out everywhere and cannot log in' if disabled else 'can log in again'}.")
+        users = services[AccountServices].users
+        return change(users, OPERATOR, users.get_by_email(OPERATOR, email).id, *role).email
 
 
 @user.group("second-factor")
@@ -124,10 +119,8 @@ def second_factor() -> None:
 @email
 def reset_second_factor(email: str) -> None:
     """Remove the authenticator app, the passkeys and the recovery codes of EMAIL, and log them out everywhere."""
-    with application() as services:
-        user = services[AccountServices].users.get_by_email(OPERATOR, email)
-        services[AccountServices].users.reset_second_factor(OPERATOR, user.id)
-    click.echo(f"Reset the two-step login of {user.email}, who is now logged out everywhere.")
+    email = _change(Users.reset_second_factor, email)
+    click.echo(f"Reset the two-step login of {email}, who is now logged out everywhere.")
 
 
 def _password(from_stdin: bool) -> str:

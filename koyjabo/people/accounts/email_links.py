@@ -13,17 +13,14 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.network import user_agents
+from koyjabo.base.models import LoginSession, User
 from koyjabo.people.accounts import email_link_queries, queries
 from koyjabo.people.accounts.audit_entries import own_entry
-from koyjabo.people.accounts.email_link_queries import EmailChanged, EmailState, Reset
+from koyjabo.people.accounts.email_link_queries import EmailState
 from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login_sessions import browser_mark_of
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
-from koyjabo.people.accounts.queries import NewHash, NewSession, UserRecord
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import Actor
-from koyjabo.people.audit.queries import AuditEntry
 from koyjabo.people.mail.link_tokens import RESET, VERIFY, LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail
@@ -73,14 +70,12 @@ class EmailLinks:
         """
         self._outbox.require()
         queued_email = self._outbox.email_to_unknown(RESET, email, language)
-        self._database.write(_nothing, mail=queued_email)
+        self._database.write(lambda session: None, mail=queued_email)
 
     def check_reset(self, token: str) -> bool:
         """Whether the link takes the account over (see `reset_password`). Raises UnknownLink."""
-        person = self._database.read(email_link_queries.find, self._id(RESET, token), RESET, self._clock.now_ms())
-        if person is None:
-            raise UnknownLink
-        return email_link_queries.is_takeover(person)
+        user = self._database.read(email_link_queries.find, self._id(RESET, token), RESET, self._clock.now_ms())
+        return email_link_queries.is_takeover(user)
 
     def reset_password(self, token: str, password: str, client: PasswordClient = OPERATOR_CLIENT) -> NewPassword:
         """Replace the password, end all sessions, and make all browsers unfamiliar. Raises UnknownLink, TooBusy.
@@ -89,28 +84,29 @@ class EmailLinks:
         its two-step login, share links and invitations (specification: Unconfirmed emails).
         """
         self.check_reset(token)  # before hashing, which takes time
-        hashed = NewHash(self._passwords.hash(credential_rules.password(password), client))
+        hashed = self._passwords.hash(credential_rules.password(password), client)
         by = log.anonymous(self._clock.now_ms())
-        reset = self._database.write(
-            email_link_queries.reset_password,
-            *(self._id(RESET, token), hashed, by.at_ms),
-            audit=lambda reset: _reset_entry(by, reset) if reset else None,
-        )
-        if reset is None:
-            raise UnknownLink
-        person = reset.person
-        self._on_revoked(person.id)
+
+        def operation(session: Any) -> User:
+            link_id = self._id(RESET, token)
+            user, was_taken_over = email_link_queries.reset_password(session, link_id, hashed, by.at_ms)
+            details = {"taken_over": True} if was_taken_over else {}
+            own_entry(by, "user.password_reset", user, **details).store(session)
+            return user
+
+        user = self._database.write(operation)
+        self._on_revoked(user.id)
         with suppress(LedgerUnavailable):  # the password is already changed, and the limit recovers by itself
-            self._unlock(credential_rules.email_key(person.email))
-        return NewPassword(person.email, browser_mark_of(person._replace(**hashed._asdict())))
+            self._unlock(credential_rules.email_key(user.email))
+        return NewPassword(user.email, browser_mark_of(user))
 
     def request_verification(self, account: Account) -> bool:
         """Email the link again. Returns False if today's limit on emails to strangers is used up. Raises
         MailUnavailable.
         """
         self._outbox.require()
-        person = self._database.read(queries.by_id, account.id)
-        language = person.language if person else None
+        user = self._database.read(queries.by_id, account.id)
+        language = user.language if user else None
         queued_email = verification(self._outbox, account.id, account.email, language)
         return queued_email is None or self._database.write(queued_email.store)
 
@@ -118,14 +114,16 @@ class EmailLinks:
         """Verify the email of this account. Raises UnknownLink. Requires a login, because the link only proves that
         someone can read the email, not that they use the account.
         """
-        by = log.actor(account, self._clock)
-        person = self._database.write(
-            email_link_queries.verify,
-            *(self._id(VERIFY, token), account.id, by.at_ms),
-            audit=lambda person: own_entry(by, "user.verify", person),
-        )
-        if person is None:
-            raise UnknownLink
+        by, link_id = log.actor(account, self._clock), self._id(VERIFY, token)
+
+        def operation(session: Any) -> None:
+            user = email_link_queries.find(session, link_id, VERIFY, by.at_ms)
+            if user.id != account.id:
+                raise UnknownLink
+            email_link_queries.use(session, link_id, user, VERIFY, by.at_ms)
+            own_entry(by, "user.verify", user).store(session)
+
+        self._database.write(operation)
 
     def state(self, account: Account) -> EmailState:
         return self._database.read(email_link_queries.state, account.id)
@@ -143,31 +141,20 @@ class EmailLinks:
         return self._tokens.row_id(purpose, token) or ""
 
 
-def _reset_entry(by: Actor, reset: Reset) -> AuditEntry | None:
-    details = {"taken_over": True} if reset.is_takeover else {}
-    return own_entry(by, "user.password_reset", reset.person, **details)
-
-
-def _nothing(session: Any) -> None:
-    """Do nothing, for a `write` that only sends an email."""
-
-
 def verification(outbox: MailOutbox, user_id: str, email: str, language: str | None) -> QueuedEmail | None:
     """An email with a link that confirms the address."""
     return outbox.email(VERIFY, email, language, owner=user_id, user=user_id)
 
 
-def sign_in(outbox: MailOutbox, person: UserRecord, new: NewSession) -> QueuedEmail | None:
+def sign_in(outbox: MailOutbox, user: User, new: LoginSession) -> QueuedEmail | None:
     """An email about a login from an unfamiliar browser."""
-    browser = user_agents.of(new.user_agent)
-    names = {"browser": browser.name, "system": browser.system, "place": new.place}
-    return outbox.email("sign_in", person.email, person.language, owner=person.id, at_ms=new.now_ms, **names)
+    names = {"browser": new.browser.name, "system": new.browser.system, "place": new.place}
+    return outbox.email("sign_in", user.email, user.language, owner=user.id, at_ms=new.created_ms, **names)
 
 
-def email_changed(outbox: MailOutbox, account: Account, new: str) -> EmailChanged:
-    """The emails about a changed address. Pass it as `mail` to the `write` that changes it."""
-    return EmailChanged(
-        account.id,
-        outbox.email("email_changed", account.email, None, owner=account.id),
-        outbox.email("email_new", new, None, owner=account.id, user=account.id),
+def email_changed(outbox: MailOutbox, user: User, new: str) -> tuple[QueuedEmail | None, QueuedEmail | None]:
+    """The emails about a changed address: to the old one, and to the new one, which is not verified yet."""
+    return (
+        outbox.email("email_changed", user.email, user.language, owner=user.id),
+        outbox.email("email_new", new, user.language, owner=user.id, user=user.id),
     )

@@ -3,50 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from koyjabo.base.database.rows import Page
+from koyjabo.base.database.rows import Page, length
 from koyjabo.base.database.text_search import usable
 from koyjabo.base.models import LoginSession
-from koyjabo.base.network import user_agents
-from koyjabo.base.network.user_agents import Browser
 from koyjabo.people.accounts.queries import revoke
 
-
-class SessionLine(NamedTuple):
-    """A live session. `user_agent` and `place` are from its login; "" for sessions older than these columns."""
-
-    id: str
-    created_ms: int
-    renewed_ms: int  # when its tokens were last issued
-    user_agent: str
-    place: str
-
-    @property
-    def browser(self) -> Browser:
-        return user_agents.of(self.user_agent)
-
-
 USED_MS = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
-ORIGIN = (func.coalesce(LoginSession.user_agent, ""), func.coalesce(LoginSession.place, ""))
-COLUMNS = (LoginSession.id, LoginSession.created_ms, USED_MS, *ORIGIN)
 
 
-def page(session: Session, user_id: str, now_ms: int, start: int, count: int) -> Page[SessionLine]:
+def page(session: Session, user_id: str, now_ms: int, start: int, count: int) -> Page[LoginSession]:
     """A page of `count` sessions from the offset `start`, most recently used first."""
-    mine = _live(user_id, now_ms)
-    query = select(*COLUMNS).where(*mine).order_by(USED_MS.desc(), LoginSession.id).offset(start).limit(count)
-    total = session.execute(select(func.count()).select_from(LoginSession).where(*mine)).scalar_one()
-    return Page(tuple(SessionLine._make(row) for row in session.execute(query)), total)
+    query = select(LoginSession).where(*_live(user_id, now_ms))
+    rows = session.scalars(query.order_by(USED_MS.desc(), LoginSession.id).offset(start).limit(count))
+    return Page(tuple(rows), length(session, query))
 
 
-def line(session: Session, user_id: str, session_id: str, now_ms: int) -> SessionLine | None:
-    """The session; None if it is not a live session of this user."""
-    row = session.execute(select(*COLUMNS).where(*_one(user_id, session_id, now_ms))).one_or_none()
-    return SessionLine._make(row) if row is not None else None
+def find(session: Session, user_id: str, session_id: str, now_ms: int) -> LoginSession | None:
+    """A live session of this user."""
+    query = select(LoginSession).where(*_live(user_id, now_ms), LoginSession.id == usable(session_id))
+    return session.scalars(query).one_or_none()
 
 
 def places(session: Session, user_ids: Collection[str], now_ms: int) -> dict[str, str]:
@@ -59,22 +39,12 @@ def places(session: Session, user_ids: Collection[str], now_ms: int) -> dict[str
     return {row.user_id: row.place for row in rows}
 
 
-def end(session: Session, user_id: str, session_id: str, now_ms: int) -> SessionLine | None:
-    """End a session and return it; None if it is not a live session of this user."""
-    ended = line(session, user_id, session_id, now_ms)
-    return ended if revoke(session, now_ms, *_one(user_id, session_id, now_ms)) else None
-
-
 def end_others(session: Session, user_id: str, kept_session_id: str, now_ms: int) -> int:
     """End all sessions except one. Returns how many ended."""
     which = (*_live(user_id, now_ms), LoginSession.id != kept_session_id)
     count = session.execute(select(func.count()).select_from(LoginSession).where(*which)).scalar_one()
     revoke(session, now_ms, *which)
     return count
-
-
-def _one(user_id: str, session_id: str, now_ms: int) -> tuple[Any, ...]:
-    return *_live(user_id, now_ms), LoginSession.id == usable(session_id)
 
 
 def _live(user_id: str, now_ms: int) -> tuple[Any, ...]:

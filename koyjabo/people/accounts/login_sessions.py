@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.identity import Account, Login
+from koyjabo.base.core.identity import Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
+from koyjabo.base.models import LoginSession, User
 from koyjabo.people.accounts import login_session_queries
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.errors import UnknownSession
-from koyjabo.people.accounts.login_session_queries import SessionLine
-from koyjabo.people.accounts.queries import NewSession, UserRecord
+from koyjabo.people.accounts.queries import revoke_session
 from koyjabo.people.audit import log
 
 
@@ -28,17 +28,17 @@ class Sessions:
         self._database = database
         self._clock = clock
 
-    def page(self, login: Login, start: int = 0, count: int = 20) -> Page[SessionLine]:
+    def page(self, login: Login, start: int = 0, count: int = 20) -> Page[LoginSession]:
         """`count` live sessions from the offset `start`, the most recently used first."""
         now_ms = self._clock.now_ms()
         return self._database.read(login_session_queries.page, login.account.id, now_ms, start, count)
 
-    def get(self, login: Login, session_id: str) -> SessionLine:
+    def get(self, login: Login, session_id: str) -> LoginSession:
         """One session. Raises UnknownSession."""
-        line = self._database.read(login_session_queries.line, login.account.id, session_id, self._clock.now_ms())
-        if line is None:
+        session = self._database.read(login_session_queries.find, login.account.id, session_id, self._clock.now_ms())
+        if session is None:
             raise UnknownSession
-        return line
+        return session
 
     def places(self, user_ids: Collection[str]) -> dict[str, str]:
         """The location of each user's most recently used session; users without a known location are missing."""
@@ -46,31 +46,32 @@ class Sessions:
 
     def end(self, login: Login, session_id: str) -> None:
         """End a session, with its tokens and sockets. Raises UnknownSession."""
-        by, target = log.actor(login.account, self._clock), subject(login.account)
-        line = self._database.write(
-            login_session_queries.end,
-            *(login.account.id, session_id, by.at_ms),
-            audit=lambda line: by.entry("session.revoke", target, **_details(line)) if line else None,
-        )
-        if line is None:
-            raise UnknownSession
-        self._on_revoked(line.id)
+        by = log.actor(login.account, self._clock)
+
+        def operation(session: Any) -> LoginSession:
+            ended = login_session_queries.find(session, login.account.id, session_id, by.at_ms)
+            if ended is None or not revoke_session(session, ended.id, by.at_ms):
+                raise UnknownSession
+            details = {"browser": " ".join(filter(None, ended.browser)), "from": ended.place or ""}
+            by.entry("session.revoke", subject(login.account), **details).store(session)
+            return ended
+
+        self._on_revoked(self._database.write(operation).id)
 
     def end_others(self, login: Login) -> int:
         """End all sessions except the login's own. Returns how many ended."""
-        by, target = log.actor(login.account, self._clock), subject(login.account)
-        count = self._database.write(
-            login_session_queries.end_others,
-            *(login.account.id, login.session_id, by.at_ms),
-            audit=lambda count: by.entry("session.revoke", target, sessions=count) if count else None,
-        )
+        by = log.actor(login.account, self._clock)
+
+        def operation(session: Any) -> int:
+            count = login_session_queries.end_others(session, login.account.id, login.session_id, by.at_ms)
+            if count:
+                by.entry("session.revoke", subject(login.account), sessions=count).store(session)
+            return count
+
+        count = self._database.write(operation)
         if count:
             self._on_revoked(login.account.id)
         return count
-
-
-def _details(line: SessionLine) -> dict[str, str]:
-    return {"browser": " ".join(filter(None, line.browser)), "from": line.place}
 
 
 class Proof(NamedTuple):
@@ -92,13 +93,10 @@ class Grant(NamedTuple):
     """Changes when the owner changes the password, without revealing the password."""
 
 
-def grant_of(person: UserRecord, new: NewSession) -> Grant:
-    return Grant(Login(account_of(person), new.id), new.refresh_id, browser_mark_of(person))
+def grant_of(user: User, session: LoginSession) -> Grant:
+    return Grant(Login(user.account, session.id), session.refresh_id, browser_mark_of(user))
 
 
-def account_of(person: UserRecord) -> Account:
-    return Account(person.id, person.email, person.name, person.is_admin, person.is_viewer)
-
-
-def browser_mark_of(person: UserRecord) -> str:
-    return person.browser_mark or hashlib.sha256(person.password.encode()).hexdigest()
+def browser_mark_of(user: User) -> str:
+    """The mark of the user's familiar browsers."""
+    return user.browser_mark or hashlib.sha256(user.password.encode()).hexdigest()

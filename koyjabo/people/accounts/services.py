@@ -12,12 +12,11 @@ from koyjabo.people.accounts.email_links import EmailLinks
 from koyjabo.people.accounts.login_sessions import Sessions
 from koyjabo.people.accounts.oidc.authorization import Authorizations
 from koyjabo.people.accounts.oidc.provider import Provider
-from koyjabo.people.accounts.oidc.provider_logins import ProviderLogins, ProviderRules
+from koyjabo.people.accounts.oidc.provider_logins import ProviderLogins
 from koyjabo.people.accounts.passwords import Passwords
 from koyjabo.people.accounts.pending_steps import PendingSteps
 from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.second_factor.enrolment import SecondFactors
-from koyjabo.people.accounts.second_factor.passkeys import Passkeys
 from koyjabo.people.accounts.second_factor.second_step import SecondStep
 from koyjabo.people.accounts.throttle.login_throttle import LoginThrottle
 from koyjabo.people.accounts.users.accounts import Accounts
@@ -41,7 +40,6 @@ class AccountServices:
     external: ExternalPeople
     second_step: SecondStep
     second_factors: SecondFactors
-    passkeys: Passkeys
     providers: Mapping[str, Provider]
     """OpenID providers by name, in the order of OIDC_PROVIDERS."""
 
@@ -58,7 +56,6 @@ def build(base: Base) -> AccountServices:
     email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
     base.services.add(Logins(credentials.login_of))
     codes, http = Codes(database, clock, secret), HttpClient(base.runtime)
-    rules = ProviderRules(settings.oidc_signup, settings.oidc_admin_claim, settings.oidc_trust_mfa)
     return AccountServices(
         credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
@@ -70,9 +67,8 @@ def build(base: Base) -> AccountServices:
         passwords=passwords,
         external=ExternalPeople(database, clock, settings.auth_issuer),
         second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
-        second_factors=SecondFactors(database, clock, pending, codes, on_revoked),
-        passkeys=Passkeys(database, clock, pending, codes, on_revoked, needs_email=outbox.is_on),
+        second_factors=SecondFactors(database, clock, pending, codes, on_revoked, needs_email=outbox.is_on),
         providers={own.name: Provider(own, http, base.runtime, clock) for own in settings.oidc_providers},
         authorizations=Authorizations(pending, secret),
-        provider_logins=ProviderLogins(database, clock, credentials, pending, outbox, rules),
+        provider_logins=ProviderLogins(database, clock, credentials, pending, outbox, settings),
     )

@@ -19,7 +19,7 @@ from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import DELETED
-from koyjabo.people.audit.log import BY_OPERATOR, KINDS, Audit, AuditFilter, AuditPage
+from koyjabo.people.audit.log import BY_OPERATOR, FILTERS, KINDS, Audit, AuditPage
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
@@ -73,7 +73,7 @@ def _row(record: AuditRecord) -> dict[str, Any]:
 
 
 def _form(values: dict[str, str]) -> Form[Body]:
-    form = Form(Body, {name: values.get(name, "").strip() for name in AuditFilter._fields})
+    form = Form(Body, {name: values.get(name, "").strip() for name in FILTERS})
     if form.values["kind"] not in TABS:
         form.values["kind"] = "changes"
     return form
@@ -199,7 +199,9 @@ class Detail(NamedTuple):
 
 def details(record: AuditRecord) -> Iterator[Detail]:
     stored = record.details
-    if record.target and record.target_kind in TARGETS and (record.target_id != record.actor_id or _is_gone(record)):
+    # All deleted accounts share one id, so an entry may be about another person than its author.
+    own_id = None if record.actor_id == DELETED else record.actor_id
+    if record.target and record.target_kind in TARGETS and record.target_id != own_id:
         yield Detail(str(TARGETS[record.target_kind]), _target(record))
     if stored.get("user"):
         yield Detail(str(TARGETS["user"]), _user(None if stored.get("ref") else stored.get("user_id"), stored["user"]))
@@ -207,24 +209,14 @@ def details(record: AuditRecord) -> Iterator[Detail]:
         was = stored.get("was") or {}
         for name, value in stored["now"].items():
             yield Detail(str(FIELDS.get(name, name)), _shown(name, value), _shown(name, was.get(name)))
-    named = {**stored, **_days(stored.get("filter") or {})}
+    # Of a log export's conditions, only the days are shown. The others are internal names and ids.
+    conditions = stored.get("filter") or {}
+    named = {**stored, **{name: conditions[name] for name in ("first_day", "last_day") if name in conditions}}
     labels = {name.removeprefix(f"{record.action} "): label for name, label in LABELS.items()}
     for name, label in labels.items():
         value = named.get(name)
         if value is not False and value not in ("", None, []):
             yield Detail(str(label), _shown(name, value))
-
-
-def _is_gone(record: AuditRecord) -> bool:
-    """Whether the user was deleted. All deleted accounts share one id, so two entries with that id may be about
-    different people.
-    """
-    return record.target_id == DELETED
-
-
-def _days(conditions: dict[str, str]) -> dict[str, str]:
-    """The days covered by a log export. Its other details are internal names and ids."""
-    return {name: value for name, value in conditions.items() if name in ("first_day", "last_day")}
 
 
 def _shown(name: str, value: Any) -> str:

@@ -75,14 +75,8 @@ WORD = r"[^\s@\"'<>(),;:]"
 EMAIL = re.compile(rf"(?<!{WORD}){WORD}++@{WORD}+")
 
 
-class AuditFilter(NamedTuple):
-    """The conditions of a search, as typed by a user; "" matches all records. Days are in TIMEZONE."""
-
-    actor: str = ""  # a user's id, or BY_OPERATOR
-    action: str = ""
-    kind: str = "all"  # or a key in KINDS; ignored if there is an action
-    first_day: str = ""  # YYYY-MM-DD
-    last_day: str = ""
+FILTERS = ("actor", "action", "kind", "first_day", "last_day")
+"""The conditions of a search, see `Audit`."""
 
 
 class AuditPage(NamedTuple):
@@ -94,7 +88,11 @@ class AuditPage(NamedTuple):
 
 class Audit:
     """The audit log, for site admins. Site viewers may call `page` and get masked emails. Raises Forbidden for other
-    accounts, and LedgerUnavailable. `which` contains fields of AuditFilter. Raises InvalidInput by field.
+    accounts, and LedgerUnavailable.
+
+    `which` has the conditions of a search, as typed by a user; "" matches all records: the id of the `actor`, or
+    BY_OPERATOR; the `action`; without one, its `kind`, a key in KINDS; `first_day` and `last_day`, YYYY-MM-DD in
+    TIMEZONE. Raises InvalidInput by field.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
@@ -104,8 +102,13 @@ class Audit:
     def page(self, account: Account, before: int | None = None, count: int = 50, **which: str) -> AuditPage:
         """`count` records before the cursor."""
         account.require_site_viewer()
-        records = self._database.read(_newest, self._selection(AuditFilter(**which), before), count + 1)
-        lines = tuple(_as_shown_to(account, record) for record in records[:count])
+        selection = self._selection(before, **which)
+
+        def operation(session: Any) -> tuple[AuditRecord, ...]:
+            return queries.newest(session, queries.within_days(session, selection), count + 1)
+
+        records = self._database.read(operation)
+        lines = records[:count] if account.is_admin else tuple(map(_masked_record, records[:count]))
         return AuditPage(lines, lines[-1].id if len(records) > count else None)
 
     def export(self, account: Account, **which: str) -> Iterator[tuple[AuditRecord, ...]]:
@@ -113,33 +116,36 @@ class Audit:
         returning.
         """
         account.require_site_admin()
-        selection = self._database.report(queries.within_days, self._selection(AuditFilter(**which), None))
+        selection = self._database.report(queries.within_days, self._selection(None, **which))
         conditions = {name: value for name, value in which.items() if value}
         entry = actor(account, self._clock).entry("audit.export", Subject("audit", "", ""), filter=conditions)
         self._database.write(entry.store)
-        return self._pieces(selection)
 
-    def _pieces(self, selection: Selection) -> Iterator[tuple[AuditRecord, ...]]:
-        while records := self._database.report(queries.oldest, selection, PIECE):
-            yield records
-            selection = selection._replace(after=records[-1].id)
+        def pieces() -> Iterator[tuple[AuditRecord, ...]]:
+            rest = selection
+            while records := self._database.report(queries.oldest, rest, PIECE):
+                yield records
+                rest = rest._replace(after=records[-1].id)
 
-    def _selection(self, which: AuditFilter, before: int | None) -> Selection:
-        days = self._clock.range_ms(typed_days(which.first_day, which.last_day))
-        by = None if which.actor == BY_OPERATOR else which.actor
-        actions = (which.action,) if which.action else tuple(KINDS.get(which.kind, ()))
-        selection = Selection(by, actions, *days)
+        return pieces()
+
+    def _selection(
+        self,
+        before: int | None,
+        actor: str = "",
+        action: str = "",
+        kind: str = "all",
+        first_day: str = "",
+        last_day: str = "",
+    ) -> Selection:
+        days = self._clock.range_ms(typed_days(first_day, last_day))
+        actions = (action,) if action else tuple(KINDS.get(kind, ()))
+        selection = Selection(None if actor == BY_OPERATOR else actor, actions, *days)
         return selection if before is None else selection._replace(upto=before - 1)
 
 
-def _newest(session: Any, selection: Selection, count: int) -> tuple[AuditRecord, ...]:
-    return queries.newest(session, queries.within_days(session, selection), count)
-
-
-def _as_shown_to(account: Account, line: AuditRecord) -> AuditRecord:
-    """The record, with emails masked for viewers. If the target is a user, its name is the user's email."""
-    if account.is_admin:
-        return line
+def _masked_record(line: AuditRecord) -> AuditRecord:
+    """The record for viewers. If the target is a user, its name is the user's email."""
     target = MASKED if line.target_kind == "user" and line.target else masked(line.target)
     return line._replace(target=target, details=masked(line.details))
 
@@ -172,7 +178,15 @@ class VersionLog:
             return
         try:
             if self._database.read(queries.newest_version) != self._version:
-                self._database.write(queries.lock_newest_version, audit=self._entry)
+                by = actor(OPERATOR, self._clock)
+
+                def operation(session: Any) -> None:
+                    before = queries.lock_newest_version(session)
+                    if before != self._version:  # otherwise another worker was faster
+                        details = {"version": self._version, "before": before}
+                        by.entry("server.version", Subject("server", "", ""), **details).store(session)
+
+                self._database.write(operation)
         except LedgerUnavailable:
             return  # the next call tries again
         self._is_recorded = True
@@ -180,9 +194,3 @@ class VersionLog:
     def forget(self) -> None:
         """Make the next call to `record` check the database again."""
         self._is_recorded = False
-
-    def _entry(self, before: str) -> AuditEntry | None:
-        if before == self._version:  # another worker was faster
-            return None
-        by = actor(OPERATOR, self._clock)
-        return by.entry("server.version", Subject("server", "", ""), version=self._version, before=before)

@@ -1,5 +1,5 @@
-"""Sends the emails in the outbox, on one worker at a time across all servers. Each email is sent at least once, and
-failures are retried for a day with increasing pauses.
+"""Composes the emails in the outbox, and sends them on one worker at a time across all servers. Each email is sent at
+least once, and failures are retried for a day with increasing pauses.
 """
 
 from __future__ import annotations
@@ -9,24 +9,88 @@ import logging
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, formataddr
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.credential_rules import email_key
+from koyjabo.base.core.domains import ascii_address
 from koyjabo.base.core.errors import LedgerUnavailable, MailUnavailable
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.jobs.claims import LeasedTasks
 from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import levels
 from koyjabo.people.mail import outbox_queries
-from koyjabo.people.mail.composer import Composer, mail_host
+from koyjabo.people.mail.contents import KINDS, Localizer
 from koyjabo.people.mail.link_tokens import LinkTokens
 from koyjabo.people.mail.outbox_queries import LEASE, Charge, Prepare, QueuedEmail, Status
 from koyjabo.people.mail.smtp import NotDelivered, SmtpTransport
 
 log = logging.getLogger(__name__)
+
+POLICY = SMTP.clone(cte_type="7bit")
+"""Some mail servers do not accept 8-bit bodies (RFC 6152)."""
+
+BRAND = N_("Koy Jabo")
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "mail"
+
+
+class Composer:
+    def __init__(self, sender_name: str, sender: str, public_url: str, tokens: LinkTokens, zone: ZoneInfo) -> None:
+        self._sender = formataddr((sender_name, sender))
+        self._public_url = public_url
+        self._tokens = tokens
+        self._zone = zone
+        self._html = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True).get_template("mail.html")
+
+    def compose(self, queued_email: QueuedEmail) -> tuple[str, bytes, bool]:
+        """The recipient, the message, and whether the recipient's address needs SMTPUTF8 (RFC 6531)."""
+        speech = Localizer(queued_email.language, self._zone)
+        contents = KINDS[queued_email.kind](speech, queued_email.data)
+        token = self._tokens.token(contents.purpose, queued_email.data["link"]) if contents.purpose else ""
+        url = f"{self._public_url}{contents.path}{token}" if contents.path else ""
+        recipient = queued_email.email
+        with suppress(ValueError):  # an earlier version accepted other domains
+            recipient = ascii_address(recipient)
+        message = EmailMessage(policy=POLICY.clone(utf8=not recipient.isascii()))
+        message["From"], message["To"] = self._sender, recipient
+        message["Subject"] = " ".join(contents.subject.split())
+        message["Date"] = format_datetime(datetime.fromtimestamp(queued_email.at_ms / 1000, UTC))
+        # Derived from the outbox row, so that mailboxes can drop a second copy.
+        message["Message-ID"] = f"<{queued_email.id}.{queued_email.at_ms}@{mail_host(self._public_url)}>"
+        message["Auto-Submitted"] = "auto-generated"
+        signature = f"{speech.say(BRAND)} · {self._public_url}"
+        link = [f"{contents.label}:\n{url}"] if url else []
+        closing = [contents.closing] if contents.closing else []
+        paragraphs = [*map(str, contents.paragraphs), *link, *closing, signature]
+        message.set_content("\n\n".join(paragraphs) + "\n")
+        values = {"contents": contents, "url": url, "language": speech.language, "signature": signature}
+        message.add_alternative(self._html.render(values), subtype="html")
+        message["Content-Language"] = speech.language
+        return recipient, message.as_bytes(), not recipient.isascii()
+
+
+def mail_host(public_url: str) -> str:
+    """The host of PUBLIC_URL as mails name it: an IP address is a literal in brackets (RFC 5321, 4.1.3)."""
+    host = urlsplit(public_url).hostname or "localhost"
+    try:
+        return f"[IPv6:{host}]" if ip_address(host).version == 6 else f"[{host}]"
+    except ValueError:
+        return host
+
 
 OF_AN_ACCOUNT = 50
 
@@ -34,48 +98,6 @@ ADDRESS_SHARE, NETWORK_SHARE = 10, 2
 """An address may use a tenth of the server's daily emails. Larger networks may use 4 or 16 times that, but no more than
 half.
 """
-
-
-class Budgets:
-    """Limits how many emails a day go to strangers, that is, to unconfirmed addresses, for instance in invitations and
-    signups. A flood of such emails would ruin the reputation of the sender's domain, and important emails would no
-    longer arrive. `most` is RATE_LIMIT_MAILS; with 0, only accounts are limited.
-    """
-
-    def __init__(self, clock: Clock, key: bytes, most: int) -> None:
-        self._clock = clock
-        self._key = key
-        self._most = most
-
-    def server(self, pool: str = "") -> Charge | None:
-        """The whole server's budget for today."""
-        return self._charge("server", pool, self._most) if self._most else None
-
-    def charges(self, account_id: str | None) -> tuple[Charge, ...]:
-        """The budgets that an email to a stranger uses today. They belong to the account that causes the email, the
-        networks of the request's address, and the server. Empty if no account causes it.
-        """
-        if account_id is None:
-            return ()
-        return self._charge("account", account_id, OF_AN_ACCOUNT), *self.shared()
-
-    def shared(self, pool: str = "") -> tuple[Charge, ...]:
-        """The budgets of the networks and the server. All pools have the same size."""
-        server = self.server(pool)
-        return (*self._networks(pool), server) if server else ()
-
-    def _networks(self, pool: str) -> list[Charge]:
-        address, most = client_address.current.get(), -(-self._most // NETWORK_SHARE)
-        of_address = -(-self._most // ADDRESS_SHARE)
-        networks = levels(address) if address else ()
-        return [
-            self._charge("network", f"{pool} {network}", min(of_address * times, most)) for network, times in networks
-        ]
-
-    def _charge(self, of: str, name: str, most: int) -> Charge:
-        """A charge to a budget. Its key changes daily, and reveals nothing without the secret."""
-        text = f"budget {self._clock.today()} {of} {name}"
-        return Charge(of, hmac.new(self._key, text.encode(), "sha256").hexdigest()[:32], most)
 
 
 DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[^\s()<>\[\]:;@\\,\"]+")
@@ -95,7 +117,11 @@ TEST_LIMIT_S = 40.0
 
 class MailOutbox:
     """The outbox. Call `tick` every POLL_S. Without `composer` and `transport`, nothing is stored and `email` returns
-    None. `most` is RATE_LIMIT_MAILS.
+    None.
+
+    Limits how many emails a day go to strangers, that is, to unconfirmed addresses, for instance in invitations and
+    signups. A flood of such emails would ruin the reputation of the sender's domain, and important emails would no
+    longer arrive. `most` is RATE_LIMIT_MAILS; with 0, only accounts are limited.
     """
 
     def __init__(
@@ -114,7 +140,7 @@ class MailOutbox:
         self._composer = composer
         self._transport = transport
         self._key = hmac.digest(secret.encode(), b"recipients of mails", "sha256")
-        self._budgets = Budgets(clock, self._key, most)
+        self._most = most
         self._prepare: dict[str, Prepare] = {}
         self._tasks = LeasedTasks(database, clock, runtime, LEASE, "mail_interrupted", "mail_work_failed")
 
@@ -151,7 +177,7 @@ class MailOutbox:
         if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
             return None
         fields = kind, email, self._hash(email_key(email)), language, data, self._clock.now_ms()
-        charges = self._budgets.charges(owner or sender)
+        charges = self._charges(owner or sender)
         once = self._hash(once) if once else None
         return QueuedEmail(*fields, once, owner=owner, charges=charges)
 
@@ -160,7 +186,7 @@ class MailOutbox:
         sent. The email then uses its kind's budgets, which are separate from the budgets of other kinds.
         """
         queued_email = self.email(kind, email, language)
-        return queued_email and queued_email._replace(charges=self._budgets.shared(kind), is_charged_late=True)
+        return queued_email and queued_email._replace(charges=self._shared(kind), is_charged_late=True)
 
     def send_test(self, email: str, language: str | None) -> None:
         """Send a test email now, bypassing the outbox, and wait for the mail server's response. Raises MailUnavailable,
@@ -194,7 +220,7 @@ class MailOutbox:
 
     def status(self) -> Status | None:
         """The outbox's state; None if this server sends no emails. Raises LedgerUnavailable."""
-        return self._database.read(outbox_queries.status, self._budgets.server()) if self.is_on else None
+        return self._database.read(outbox_queries.status, self._of_server()) if self.is_on else None
 
     def tick(self) -> None:
         """If an email is due, start sending in a task. Renews the lease while a task is running."""
@@ -218,16 +244,16 @@ class MailOutbox:
         self._tasks.release()
 
     def _take(self) -> QueuedEmail | None:
-        taken = self._database.write(outbox_queries.take, self._tasks.holder(), self._clock.now_ms(), self._prepare)
-        for of, kind in taken.used_up:
+        holder, now_ms = self._tasks.holder(), self._clock.now_ms()
+        queued_email, used_up = self._database.write(outbox_queries.take, holder, now_ms, self._prepare)
+        for of, kind in used_up:
             log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
-        return taken.queued_email
+        return queued_email
 
     def _deliver(self, queued_email: QueuedEmail) -> None:
         assert self._composer is not None
         assert self._transport is not None
-        mail = self._composer.compose(queued_email)
-        self._transport.send(mail.recipient, mail.message, mail.is_utf8)
+        self._transport.send(*self._composer.compose(queued_email))
 
     def _send(self, queued_email: QueuedEmail) -> None:
         try:
@@ -244,6 +270,35 @@ class MailOutbox:
     def _fail(self, queued_email: QueuedEmail, reason: str) -> None:
         is_given_up = self._database.write(outbox_queries.failed, queued_email.id, reason, self._clock.now_ms())
         log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", queued_email.kind, reason)
+
+    def _charges(self, account_id: str | None) -> tuple[Charge, ...]:
+        """The budgets that an email to a stranger uses today. They belong to the account that causes the email, the
+        networks of the request's address, and the server. Empty if no account causes it.
+        """
+        if account_id is None:
+            return ()
+        return self._charge("account", account_id, OF_AN_ACCOUNT), *self._shared()
+
+    def _shared(self, pool: str = "") -> tuple[Charge, ...]:
+        """The budgets of the networks and the server. All pools have the same size."""
+        server = self._of_server(pool)
+        if server is None:
+            return ()
+        address, most = client_address.current.get(), -(-self._most // NETWORK_SHARE)
+        of_address = -(-self._most // ADDRESS_SHARE)
+        networks = levels(address) if address else ()
+        charges = (
+            self._charge("network", f"{pool} {network}", min(of_address * times, most)) for network, times in networks
+        )
+        return (*charges, server)
+
+    def _of_server(self, pool: str = "") -> Charge | None:
+        """The whole server's budget for today."""
+        return self._charge("server", pool, self._most) if self._most else None
+
+    def _charge(self, of: str, name: str, most: int) -> Charge:
+        """A charge to a budget. Its key changes daily, and reveals nothing without the secret."""
+        return Charge(of, self._hash(f"budget {self._clock.today()} {of} {name}")[:32], most)
 
 
 def build(base: Base) -> MailOutbox:

@@ -32,7 +32,7 @@ SENT_KEPT_MS, FAILED_KEPT_MS = DAY_MS, 30 * DAY_MS
 """How long sent and failed emails are kept, ms. A sent email counts towards the hourly limit, and reserves
 its `once`.
 """
-MOST_FAILURES = 10
+MAX_FAILURES = 10
 
 LEASE = "mail"
 
@@ -102,20 +102,17 @@ class QueuedEmail(NamedTuple):
         used_up = charge(session, () if is_free else self.charges, self.at_ms)
         if used_up is None:
             return False
-        if self._is_wanted(session):
+        same = (OutboxMail.recipient == self.recipient, OutboxMail.kind == self.kind)
+        recent = (*same, OutboxMail.created_ms > self.at_ms - HOUR_MS)
+        count = session.scalar(select(func.count()).select_from(OutboxMail).where(*recent)) or 0
+        is_stored = self.once and session.scalar(select(OutboxMail.id).where(OutboxMail.once == self.once))
+        if count < MAX_PER_HOUR and not is_stored:
             later = {CHARGES: self.charges} if self.is_charged_late else {}
             data = json.dumps({**self.data, **later, **({USED_UP: used_up} if used_up else {})})
             row = self._asdict() | {"data": data, "created_ms": self.at_ms, "due_ms": self.at_ms}
             session.add(OutboxMail(**{name: row[name] for name in ROW}, attempts=0))
             session.flush()
         return True
-
-    def _is_wanted(self, session: Session) -> bool:
-        same = (OutboxMail.recipient == self.recipient, OutboxMail.kind == self.kind)
-        recent = (*same, OutboxMail.created_ms > self.at_ms - HOUR_MS)
-        sent = session.scalar(select(func.count()).select_from(OutboxMail).where(*recent)) or 0
-        is_stored = self.once and session.scalar(select(OutboxMail.id).where(OutboxMail.once == self.once))
-        return sent < MAX_PER_HOUR and not is_stored
 
 
 USED_UP = "used_up"
@@ -131,11 +128,6 @@ taken, so that retries are neither charged nor logged again.
 ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")
 
 
-class Taken(NamedTuple):
-    queued_email: QueuedEmail | None
-    used_up: list[tuple[str, str]]  # budget owner, and the kind of email that used the budget up; each is logged once
-
-
 Prepare = Callable[[Session, QueuedEmail, int], QueuedEmail | None]
 """A function that completes an email just before it is sent, in the transaction that takes it from the outbox, at
 `now_ms`. Returns None if the email is no longer needed.
@@ -146,7 +138,7 @@ class Status(NamedTuple):
     waiting: int
     oldest_ms: int | None  # when the oldest of them was stored
     last_failure: str | None  # from an attempt to send one of them
-    failures: Sequence[Any]  # rows with `kind`, `failure` and `done_ms`: given up, newest first, at most MOST_FAILURES
+    failures: Sequence[Any]  # rows with `kind`, `failure` and `done_ms`: given up, newest first, at most MAX_FAILURES
     most: int | None = None  # RATE_LIMIT_MAILS, if today's budget for emails to strangers is used up
 
 
@@ -158,13 +150,17 @@ def is_due(session: Session, worker: str, now_ms: int) -> bool:
     return job_queries.is_lease_free(session, LEASE, worker, now_ms)
 
 
-def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare]) -> Taken:
+def take(
+    session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare]
+) -> tuple[QueuedEmail | None, list[tuple[str, str]]]:
     """Take the next due email. Only for the worker that has the lease. The email becomes due again after a pause, in
     case this worker never reports a result.
+
+    Also returns the budgets that are used up since the last call: the owner, and the kind of email.
     """
     used_up: list[tuple[str, str]] = []
     if not job_queries.take_lease(session, LEASE, worker, now_ms):
-        return Taken(None, used_up)
+        return None, used_up
     while (row := _next(session, now_ms)) is not None:
         row.attempts += 1
         row.due_ms = now_ms + pause_ms(row.attempts)
@@ -176,10 +172,10 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
         used_up += [(of, row.kind) for of in (queued_email or stored).data.get(USED_UP, ())]
         if queued_email is not None:
             row.data = json.dumps({name: value for name, value in stored.data.items() if name != USED_UP})
-            return Taken(queued_email, used_up)
+            return queued_email, used_up
         _finish(row, now_ms)
         session.flush()
-    return Taken(None, used_up)
+    return None, used_up
 
 
 def _next(session: Session, now_ms: int) -> OutboxMail | None:
@@ -234,7 +230,7 @@ def status(session: Session, budget: Charge | None = None) -> Status:
     last = session.scalar(tried.order_by(OutboxMail.due_ms.desc()).limit(1))
     given_up = select(OutboxMail.kind, OutboxMail.failure, OutboxMail.done_ms)
     given_up = given_up.where(OutboxMail.failure.is_not(None), OutboxMail.done_ms.is_not(None))
-    rows = session.execute(given_up.order_by(OutboxMail.done_ms.desc()).limit(MOST_FAILURES)).all()
+    rows = session.execute(given_up.order_by(OutboxMail.done_ms.desc()).limit(MAX_FAILURES)).all()
     most = budget.most if budget and is_used_up(session, budget) else None
     return Status(count, oldest_ms, last, rows, most)
 

@@ -15,7 +15,7 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.people.accounts.login import login_limits
-from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.throttle.login_throttle import LOGIN
 from koyjabo.reports.query.parameters import COMMUNITY, is_dimension, is_interval
 from koyjabo.reports.query.ranges import DEFAULT, RANGES
 from koyjabo.reports.services import ReportServices
@@ -184,10 +184,8 @@ def unlock(link: OpenLink, password: str) -> str:
 
     Raises WrongPassword, TooManyRequests, TooBusy, LedgerUnavailable.
     """
-    key, failures = f"share {link.id}", current()[AccountServices].login_throttle
-    client = login_limits.client()
-    with login_limits.counted_login(key, failures.unlocked_ms), failures.begin(key, login_limits.guess_key()):
-        return current()[ReportServices].shares.unlock(link, password, client)
+    with login_limits.password_attempt(f"share {link.id}", LOGIN):
+        return current()[ReportServices].shares.unlock(link, password, login_limits.client())
 
 
 def remember_pass(response: Response, link: OpenLink, proof: str) -> Response:

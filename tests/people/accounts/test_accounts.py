@@ -93,7 +93,7 @@ def test_only_json_is_taken_with_or_without_a_last_slash(site):
         assert_error(person.post(f"{path}/", json={}), 400, "invalid_input", *fields)
 
 
-def test_of_two_who_sign_up_with_one_address_at_once_one_wins(database):
+def test_one_of_two_concurrent_signups_with_one_address_succeeds(database):
     """On two servers, each with its own threads and connections."""
     with Site(database.url) as one, Site(database.url) as other, ThreadPoolExecutor(2) as threads:
         for n in range(4):
@@ -109,7 +109,7 @@ def test_sign_up_that_cannot_log_in_makes_no_account(site, monkeypatch):
         raise OperationalError("", {}, Exception("database is locked"))
 
     with monkeypatch.context() as broken:
-        broken.setattr(queries, "_begin", locked)
+        broken.setattr(queries, "add_session", locked)
         assert_error(post(site), 503, "ledger_unavailable")
     assert site.rows("SELECT count(*) FROM users") == [(0,)]
     assert post(site).status_code == 201

@@ -73,7 +73,7 @@ def upgrade(site: Site) -> None:
 
 
 @pytest.mark.both_kinds
-def test_each_person_logs_in_after_an_upgrade_as_before(site):
+def test_users_can_log_in_after_an_upgrade(site):
     people = {
         SHARP: earlier(site, "ayesha", SHARP, DOUBLE),
         IN_GERMAN: earlier(site, "german", IN_GERMAN, IN_GERMAN),
@@ -103,7 +103,7 @@ def test_older_account_keeps_the_key_that_two_would_get(site):
     assert log_in(site, email=IN_WIDE, password="wide" * 2).id == newer.id
 
 
-def test_account_that_an_earlier_version_makes_during_an_upgrade_takes_no_login(site):
+def test_account_created_by_an_earlier_version_during_an_upgrade_changes_no_login(site):
     person = earlier(site, "german", IN_GERMAN, IN_GERMAN)
     upgrade(site)
     site.time.pass_(seconds=1)
@@ -118,7 +118,7 @@ def test_address_that_is_too_long_in_ascii_is_refused(site):
 
 
 @pytest.mark.both_kinds
-def test_each_person_logs_in_after_a_backup_of_an_earlier_version_was_restored(site, tmp_path, monkeypatch):
+def test_users_can_log_in_after_an_older_backup_was_restored(site, tmp_path, monkeypatch):
     person, path = earlier(site, "ayesha", SHARP, DOUBLE), tmp_path / "earlier.koyjabo"
     with site.app.app_context():
         with monkeypatch.context() as earlier_version:

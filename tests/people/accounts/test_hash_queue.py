@@ -89,7 +89,7 @@ def test_this_machine_has_no_limit_of_an_address(jobs):
     wait_until(lambda: len(jobs.queue) == 10 * MAX_PER_ADDRESS, "they wait")
 
 
-def test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each(jobs, monkeypatch):
+def test_job_waits_for_at_most_one_job_of_60_flooding_addresses(jobs, monkeypatch):
     monkeypatch.setattr(passwords, "time", SimpleNamespace(monotonic=lambda: 0.0))
     for _ in range(2):
         for number in range(60):

@@ -48,7 +48,7 @@ def kept(site: Site) -> list[tuple]:
     return site.rows("SELECT account, failures FROM login_failures WHERE failures > 0")
 
 
-def test_account_is_tried_so_often_and_not_once_more_wherever_from(site):
+def test_guesses_at_an_account_are_limited_across_addresses(site):
     """The message is the same whether or not the account exists."""
     sign_up(site)
     sign_up(site, "karim")
@@ -62,7 +62,7 @@ def test_account_is_tried_so_often_and_not_once_more_wherever_from(site):
     assert attempt(site, "ayesha", 99).status_code == 200, "and so is a network that has not failed"
 
 
-def test_however_many_networks_there_are_an_account_is_tried_so_often_a_day(site):
+def test_guesses_a_day_are_limited_however_many_networks_guess(site):
     """The attempts come from different networks."""
     day = 5 * MOST + RESERVE
     statuses = [attempt(site, "ayesha", number, **WRONG).status_code for number in range(2 * day)]
@@ -71,7 +71,7 @@ def test_however_many_networks_there_are_an_account_is_tried_so_often_a_day(site
 
 
 @pytest.mark.parametrize("why", [TooBusy, LedgerUnavailable])
-def test_attempt_whose_password_was_not_checked_does_not_count(site, monkeypatch, why):
+def test_attempt_without_a_password_check_is_not_counted(site, monkeypatch, why):
     sign_up(site)
     attempt(site, **WRONG)
 
@@ -86,7 +86,7 @@ def test_attempt_whose_password_was_not_checked_does_not_count(site, monkeypatch
     assert attempt(site).status_code == 200
 
 
-def test_refusal_is_noted_once_in_10_s_so_that_a_flood_is_only_read(site):
+def test_refusals_are_stored_at_most_once_in_10_s(site):
     """Writes are queued, including the owner's when they log in."""
     assert attempts(site, MOST + 1, **WRONG)[-1] == 429
     wrote = []
@@ -98,7 +98,7 @@ def test_refusal_is_noted_once_in_10_s_so_that_a_flood_is_only_read(site):
     assert wrote == [False, False, True]
 
 
-def test_success_takes_the_failures_back(site):
+def test_success_clears_the_failures(site):
     sign_up(site)
     for _ in range(3):
         assert attempts(site, MOST - 1, **WRONG) == [401] * (MOST - 1)
@@ -112,7 +112,7 @@ def test_success_takes_the_failures_back(site):
     assert attempt(site).status_code == 200, "nor does a refusal"
 
 
-def test_of_many_at_once_on_two_workers_no_more_are_tried(site, database):
+def test_concurrent_guesses_on_two_workers_stay_within_the_limit(site, database):
     sign_up(site)
     with Site(database.url) as other, ThreadPoolExecutor(8) as pool:
         assert attempt(site, **WRONG).status_code == 401
@@ -145,7 +145,7 @@ def test_owner_on_a_familiar_browser_neither_counts_nor_waits(site):
     assert attempt(site).status_code == 200, "one of those that guessed"
 
 
-def test_browser_whose_cookie_was_stolen_is_treated_as_a_new_one(site):
+def test_stolen_familiar_cookie_counts_as_a_new_browser(site):
     """Once its own budget is used up, its attempts count like any other browser's."""
     log_in = familiar(site)
     assert [log_in(**WRONG) for _ in range(2 + MOST)] == [401] * (2 + MOST)
@@ -153,12 +153,12 @@ def test_browser_whose_cookie_was_stolen_is_treated_as_a_new_one(site):
     assert attempt(site, number=99).status_code == 200, "the owner, elsewhere"
 
 
-def test_operator_takes_all_failures_back(site):
+def test_operator_clears_all_failures(site):
     person, accounts = sign_up(site), site.services[AccountServices]
     for number, remedy in enumerate(
         (
             lambda: accounts.credentials.set_password("ayesha@example.com", RIGHT),
-            lambda: accounts.users.disable(OPERATOR, person.id, disabled=False),
+            lambda: accounts.users.enable(OPERATOR, person.id),
             lambda: accounts.users.unlock(OPERATOR, person.id),
         )
     ):
@@ -172,7 +172,7 @@ def test_operator_takes_all_failures_back(site):
         accounts.users.unlock(OPERATOR, person.id)
 
 
-def test_operator_takes_the_failures_of_a_minute_back(database, monkeypatch):
+def test_unlocking_clears_failures_of_the_last_minute(database, monkeypatch):
     """The account's failures in the last minute are counted in the memory of two workers."""
     monkeypatch.setitem(PLANS, LOGIN, Plan(100, 60_000, 100, 60_000))
     with Site(database.url, WEB_CONCURRENCY=2, REDIS_URL="redis://localhost") as site:
@@ -204,7 +204,7 @@ def change(person: Person, number: int, current: str = "something else", **heade
 
 
 @pytest.mark.parametrize("is_familiar", [False, True])
-def test_present_password_is_guessed_so_often_and_not_once_more_wherever_from(site, is_familiar):
+def test_guesses_at_the_current_password_are_limited_across_addresses(site, is_familiar):
     """The limit holds even with a stolen session and that browser's other cookies."""
     person, headers = sign_up(site), {}
     if is_familiar:

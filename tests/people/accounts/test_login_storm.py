@@ -98,9 +98,9 @@ def flood(server: Server, *emails: str) -> Iterator[list[int]]:
 
 @pytest.mark.honest_start
 @pytest.mark.long(
-    proved_by="people/accounts/test_hash_queue.py::test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each"
+    proved_by="people/accounts/test_hash_queue.py::test_job_waits_for_at_most_one_job_of_60_flooding_addresses"
 )
-def test_60_addresses_that_flood_logins_keep_no_owner_from_logging_in(tmp_path):
+def test_owner_can_log_in_while_60_addresses_flood_logins(tmp_path):
     """The owner can log in on a familiar browser and on a new one, which waits while each address gets a slot."""
     with changed_server(tmp_path, PATIENT, TRUSTED_PROXIES=1) as server:
         owner = Owner(server)

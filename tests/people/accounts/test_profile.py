@@ -56,17 +56,17 @@ def test_new_email_is_the_one_to_log_in_with(site, ayesha):
 
 
 @pytest.mark.parametrize("meanwhile", ["email = 'own@example.com', verified_ms = 1", "password = 'of the new owner'"])
-def test_change_that_was_overtaken_changes_nothing(site, ayesha, monkeypatch, meanwhile):
+def test_change_is_refused_if_the_account_has_changed_since(site, ayesha, monkeypatch, meanwhile):
     """A late request could restore the earlier, unconfirmed email of an account, or move it to an account that another
     owner has just taken over.
     """
-    store = Accounts._store_profile
+    change_profile = Accounts.change_profile
 
-    def store_late(*args) -> None:
+    def change_late(*args):
         site.rows(f"UPDATE users SET {meanwhile}")
-        store(*args)
+        return change_profile(*args)
 
-    monkeypatch.setattr(Accounts, "_store_profile", store_late)
+    monkeypatch.setattr(Accounts, "change_profile", change_late)
     assert_error(change(ayesha, email="AYESHA@example.com"), 401, "wrong_credentials")
     assert site.rows("SELECT email FROM users WHERE email = 'AYESHA@example.com'") == []
 

@@ -165,7 +165,7 @@ def test_what_changes_nothing_leaves_no_line(panel):
     panel.karim.post(f"{PATH}/{panel.community}/join", json={})
     promote(panel.site, panel.boss.email)
     panel.services[AccountServices].users.set_role(panel.admin, panel.boss.id, "admin")
-    panel.services[AccountServices].users.disable(panel.admin, panel.karim.id, disabled=False)
+    panel.services[AccountServices].users.enable(panel.admin, panel.karim.id)
     panel.services[CommunityServices].directory.restore(panel.admin, panel.community)
     assert panel.lines() == ()
 

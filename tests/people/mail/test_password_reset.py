@@ -68,7 +68,7 @@ STAYS = {
 }
 
 
-def test_account_of_an_unconfirmed_email_is_taken_over_by_a_new_password(site, mailbox):
+def test_reset_takes_over_an_account_with_an_unconfirmed_email(site, mailbox):
     """No other login remains afterwards. Add each new table to ENDED or STAYS."""
     assert tables_of_users() == ENDED | STAYS
     history = AccountHistory(site)
@@ -93,7 +93,7 @@ def test_account_of_an_unconfirmed_email_is_taken_over_by_a_new_password(site, m
     assert details == [('{"taken_over": true}',)]
 
 
-def test_account_is_taken_over_after_a_change_to_the_email_of_another(site, mailbox):
+def test_reset_takes_over_an_account_whose_new_email_is_unconfirmed(site, mailbox):
     person = sign_up(site, "mallory")
     confirm(site, "mallory")
     new = {"password": PASSWORD, "email": "ayesha@example.com", "code": turn_on(person).recovery_codes[0]}
@@ -172,7 +172,7 @@ def test_page_of_the_link_keeps_it_secret_and_changes_nothing_when_opened(site, 
     assert log_in(site)
 
 
-def test_form_is_taken_from_its_own_page_alone(site, mailbox):
+def test_form_is_accepted_only_from_its_page(site, mailbox):
     """Browsers send `Origin: null` from a page without a referrer."""
     sign_up(site)
     path = mailed(site, mailbox)

@@ -50,9 +50,10 @@ class Person:
 
 
 def disable(site: Site, email: str, disabled: bool = True) -> None:
-    """Disable the user, as the operator does."""
+    """Disable or enable the user, as the operator does."""
     users = site.services[AccountServices].users
-    users.disable(OPERATOR, users.get_by_email(OPERATOR, email).id, disabled)
+    change = users.disable if disabled else users.enable
+    change(OPERATOR, users.get_by_email(OPERATOR, email).id)
 
 
 def confirm(site: Site, name: str) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidToken
+from koyjabo.base.models import LoginSession
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.invitations import InvitedResponse, PanelInvitationBody
 from koyjabo.people.accounts.login.schemas import (
@@ -23,7 +24,6 @@ from koyjabo.people.accounts.login.schemas import (
     TokensResponse,
     UserResponse,
 )
-from koyjabo.people.accounts.login_session_queries import SessionLine
 from koyjabo.people.accounts.login_sessions import Grant
 from koyjabo.people.accounts.pending_steps import SecondFactorDue
 from koyjabo.people.accounts.services import AccountServices
@@ -107,7 +107,7 @@ def log_out() -> Response:
 @describe("Get your own account", {200: UserResponse, **TOKEN})
 def me() -> Response:
     """The account that the token belongs to."""
-    return _response(UserResponse.of(tokens.require_account().account), 200)
+    return _response(UserResponse.model_validate(tokens.require_account().account), 200)
 
 
 @bp.patch("/auth/me")
@@ -121,7 +121,7 @@ def change_me() -> Response:
     to be confirmed.
     """
     login = tokens.require_account()
-    return _response(UserResponse.of(authentication.change_profile(login, ProfileBody.of(request))), 200)
+    return _response(UserResponse.model_validate(authentication.change_profile(login, ProfileBody.of(request))), 200)
 
 
 @bp.post("/auth/password")
@@ -151,26 +151,20 @@ def request_password_reset() -> Response:
     return Response(status=202, headers={"Cache-Control": "no-store"})
 
 
-def tokens_response(grant: Grant, status: int) -> Response:
-    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserResponse.of(grant.login.account)
-    return _with_cookies(TokensResponse(**pair._asdict(), user=user), status, pair)
-
-
-def enrolled_response(grant: Grant, recovery_codes: list[str]) -> Response:
-    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserResponse.of(grant.login.account)
-    return _with_cookies(EnrolledResponse(**pair._asdict(), user=user, recovery_codes=recovery_codes), 200, pair)
+def tokens_response(grant: Grant, status: int = 200, recovery_codes: list[str] | None = None) -> Response:
+    """The tokens of a login and, if it has just set up two-step login, the recovery codes."""
+    pair = tokens.tokens_for(grant.login, grant.refresh_id)
+    values = {**pair._asdict(), "user": grant.login.account, "recovery_codes": recovery_codes}
+    body = TokensResponse if recovery_codes is None else EnrolledResponse
+    response = _response(body.model_validate(values), status)
+    tokens.set_cookies(response, pair)
+    return response
 
 
 def _login_response(outcome: Grant | SecondFactorDue, status: int) -> Response:
     if isinstance(outcome, Grant):
         return tokens_response(outcome, status)
     return _response(SecondFactorResponse.of(outcome), 200)
-
-
-def _with_cookies(body: TokensResponse, status: int, pair: tokens.Pair) -> Response:
-    response = _response(body, status)
-    tokens.set_cookies(response, pair)
-    return response
 
 
 def _response(body: UserResponse | TokensResponse | SecondFactorResponse, status: int) -> Response:
@@ -197,14 +191,14 @@ class SessionResponse(BaseModel):
     current: bool = Field(description="true for the session of this request")
 
     @classmethod
-    def of(cls, session: SessionLine, current_id: str) -> SessionResponse:
+    def of(cls, session: LoginSession, current_id: str) -> SessionResponse:
         return cls(
             id=session.id,
             created_at=iso(session.created_ms),
-            renewed_at=iso(session.renewed_ms),
+            renewed_at=iso(session.used_ms),
             browser=session.browser.name,
             system=session.browser.system,
-            place=session.place,
+            place=session.place or "",
             current=session.id == current_id,
         )
 

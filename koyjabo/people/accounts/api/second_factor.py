@@ -7,7 +7,8 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.people.accounts.api.auth import empty, enrolled_response, tokens_response
+from koyjabo.base.core.identity import Login
+from koyjabo.people.accounts.api.auth import empty, tokens_response
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import (
     REQUIRED,
@@ -30,8 +31,18 @@ from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.responses import json_response, list_response
 from koyjabo.web.login import tokens
-from koyjabo.web.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, ListOf, OneOf, describe
+from koyjabo.web.openapi.describe import (
+    CSRF,
+    TOKEN,
+    WITH_PASSWORD,
+    WRONG_PASSWORD,
+    ListOf,
+    OneOf,
+    ResponseSpec,
+    describe,
+)
 
+PROVEN: dict[int, ResponseSpec] = {**WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD}
 EXPIRED = "the code or passkey is wrong, or the login has expired"
 
 
@@ -49,7 +60,7 @@ def second_factor() -> Response:
     body = SecondFactorBody.of(request)
     if body.code is None and body.credential is None:
         raise InvalidInput(details={"code": REQUIRED})
-    return tokens_response(authentication.complete_login(body), 200)
+    return tokens_response(authentication.complete_login(body))
 
 
 @bp.post("/auth/second-factor/options")
@@ -72,7 +83,7 @@ def second_factor_options() -> Response:
 def second_factor_state() -> Response:
     """The state of your two-step login."""
     account, services = tokens.require_account().account, current()[AccountServices]
-    state, passkeys = services.second_factors.state(account), services.passkeys.all(account)
+    state, passkeys = services.second_factors.state(account), services.second_factors.passkeys(account)
     has_totp = state.totp_ms is not None
     return json_response(StateResponse(totp=has_totp, passkeys=len(passkeys), recovery_codes=state.recovery_codes))
 
@@ -83,7 +94,7 @@ NONE_THERE = "there is nothing to confirm or turn off"
 @bp.post("/auth/totp")
 @describe(
     "Start setting up an authenticator app",
-    {200: TotpResponse, 409: "one is already set up", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {200: TotpResponse, 409: "one is already set up", **PROVEN},
     body=ProofBody,
 )
 def begin_totp() -> Response:
@@ -107,10 +118,7 @@ def begin_totp() -> Response:
     {
         200: OneOf(RecoveryCodesResponse, EnrolledResponse),
         409: NONE_THERE,
-        **WITH_PASSWORD,
-        **TOKEN,
-        **CSRF,
-        **WRONG_PASSWORD,
+        **PROVEN,
     },
     body=CodeBody,
 )
@@ -122,8 +130,8 @@ def confirm_totp() -> Response:
     if token is not None:
         # Check the token before reading the body, so that an invalid token gets no hints.
         current()[AccountServices].second_step.enrolling(token)
-        enrolled = authentication.enrol(token, CodeBody.of(request).code)
-        return enrolled_response(enrolled.completed.grant, enrolled.recovery_codes)
+        grant, codes = authentication.enrol(token, CodeBody.of(request).code)
+        return tokens_response(grant, recovery_codes=codes)
     login = tokens.require_account()
     codes = current()[AccountServices].second_factors.confirm_totp(login, CodeBody.of(request).code)
     return json_response(RecoveryCodesResponse(recovery_codes=codes))
@@ -132,58 +140,51 @@ def confirm_totp() -> Response:
 @bp.delete("/auth/totp")
 @describe(
     "Turn off the authenticator app",
-    {204: None, 409: NONE_THERE, **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {204: None, 409: NONE_THERE, **PROVEN},
     body=ProofBody,
 )
 def remove_totp() -> Response:
     """Requires the password and a code. If you have no passkeys, this turns two-step login off and deletes your
     recovery codes. If this site requires two-step login, it also ends all your sessions.
     """
-    login = tokens.require_account()
-    authentication.confirm(login, ProofBody.of(request))
-    current()[AccountServices].second_factors.remove_totp(login)
+    current()[AccountServices].second_factors.remove_totp(_confirmed())
     return empty()
 
 
 @bp.post("/auth/recovery-codes")
 @describe(
     "Renew your recovery codes",
-    {200: RecoveryCodesResponse, 409: "two-step login is off", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {200: RecoveryCodesResponse, 409: "two-step login is off", **PROVEN},
     body=ProofBody,
 )
 def renew_recovery_codes() -> Response:
     """Replace your recovery codes with ten new ones. Requires the password and, while an authenticator app is on, a
     code.
     """
-    login = tokens.require_account()
-    authentication.confirm(login, ProofBody.of(request))
-    return json_response(
-        RecoveryCodesResponse(recovery_codes=current()[AccountServices].second_factors.renew_recovery_codes(login))
-    )
+    codes = current()[AccountServices].second_factors.renew_recovery_codes(_confirmed())
+    return json_response(RecoveryCodesResponse(recovery_codes=codes))
 
 
 @bp.get("/auth/passkeys")
 @describe("List your passkeys", {200: ListOf(PasskeyResponse), **TOKEN})
 def list_passkeys() -> Response:
     """Your passkeys, oldest first. You can have at most 20."""
-    return list_response(
-        map(PasskeyResponse.of, current()[AccountServices].passkeys.all(tokens.require_account().account)), []
-    )
+    passkeys = current()[AccountServices].second_factors.passkeys(tokens.require_account().account)
+    return list_response(map(PasskeyResponse.model_validate, passkeys), [])
 
 
 @bp.post("/auth/passkeys/options")
 @describe(
     "Start creating a passkey",
-    {200: CreationResponse, 409: "your email is not confirmed", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {200: CreationResponse, 409: "your email is not confirmed", **PROVEN},
     body=ProofBody,
 )
 def passkey_options() -> Response:
     """WebAuthn options for creating a passkey. Requires the password and, while an authenticator app is on, a code. On
     a server that sends emails, your email has to be confirmed first.
     """
-    login = tokens.require_account()
-    authentication.confirm(login, ProofBody.of(request))
-    options = current()[AccountServices].passkeys.options(login, authentication.relying_party())
+    login = _confirmed()
+    options = current()[AccountServices].second_factors.passkey_options(login, authentication.relying_party())
     return json_response(CreationResponse(options=options))
 
 
@@ -193,10 +194,7 @@ def passkey_options() -> Response:
     {
         201: PasskeyResponse,
         409: "you already have 20 passkeys, or your email is not confirmed",
-        **WITH_PASSWORD,
-        **TOKEN,
-        **CSRF,
-        **WRONG_PASSWORD,
+        **PROVEN,
     },
     body=PasskeyBody,
 )
@@ -206,21 +204,29 @@ def add_passkey() -> Response:
     """
     login = tokens.require_account()
     body, site = PasskeyBody.of(request), authentication.relying_party()
-    made = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
-    return json_response(PasskeyResponse.of(*made), 201)
+    passkey, codes = current()[AccountServices].second_factors.add_passkey(login, site, body.credential, body.name)
+    response = PasskeyResponse.model_validate(passkey)
+    if codes is not None:
+        response.recovery_codes = codes
+    return json_response(response, 201)
 
 
 @bp.delete("/auth/passkeys/<string(minlength=8):passkey_id>")  # `options` is another call
 @describe(
     "Remove a passkey",
-    {204: None, 404: "no such passkey", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {204: None, 404: "no such passkey", **PROVEN},
     body=ProofBody,
 )
 def remove_passkey(passkey_id: str) -> Response:
     """Requires the password and, while an authenticator app is on, a code. If you have no authenticator app, removing
     the last passkey turns two-step login off, as DELETE /api/auth/totp does.
     """
+    current()[AccountServices].second_factors.remove_passkey(_confirmed(), passkey_id)
+    return empty()
+
+
+def _confirmed() -> Login:
+    """The login, after verifying the password and code in the request."""
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
-    current()[AccountServices].passkeys.remove(login, passkey_id)
-    return empty()
+    return login

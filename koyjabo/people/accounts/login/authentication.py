@@ -6,16 +6,16 @@ Every function may raise TooManyRequests and LedgerUnavailable. Functions that t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, after_this_request, request
 
 from koyjabo.base.core.credential_rules import email_key
-from koyjabo.base.core.errors import InvalidInput, TooManyRequests, WrongCode, WrongCredentials
+from koyjabo.base.core.errors import EmailTaken, InvalidInput, WrongCode, WrongCredentials
 from koyjabo.base.core.identity import Account, Login
+from koyjabo.base.models import User
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.people.accounts.errors import WrongPasskey
 from koyjabo.people.accounts.login import login_limits
@@ -29,11 +29,9 @@ from koyjabo.people.accounts.login.schemas import (
 )
 from koyjabo.people.accounts.login_sessions import Grant, browser_mark_of
 from koyjabo.people.accounts.pending_steps import REMEMBERED_S, SecondFactorDue
-from koyjabo.people.accounts.queries import UserRecord
 from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
-from koyjabo.people.accounts.second_factor.second_step import Enrolled, LoginBrowser
+from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, Attempt
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http import cookies
@@ -57,13 +55,12 @@ def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
 
 def log_in(body: LoginBody) -> Grant | SecondFactorDue:
     """Begin a session, unless the user has to complete a two-step login. Raises WrongCredentials."""
-    key = email_key(body.email)
     tokens.record_request_place()
-    attempt = _familiar_attempt(key, body.email)
-    if attempt is not None:
-        return _log_in(attempt, key, body)
-    with login_limits.counted_login(key, current()[AccountServices].login_throttle.unlocked_ms):
-        return _log_in(_attempt(key, LOGIN), key, body)
+    accounts = current()[AccountServices].credentials
+    user_agent, cookie = request.user_agent.string, remembered_cookie()
+    with login_limits.login_attempt(email_key(body.email), body.email) as client:
+        outcome = accounts.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
+    return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
 
 
 def complete_login(body: SecondFactorBody) -> Grant:
@@ -75,7 +72,12 @@ def complete_login(body: SecondFactorBody) -> Grant:
     else:
         completed = steps.by_code(body.token, body.code or "", from_browser)
     if body.remember:
-        _remember(completed.cookie)
+
+        @after_this_request
+        def remember(response: Response) -> Response:
+            cookies.put(response, REMEMBERED_COOKIE, completed.cookie, REMEMBERED_S)
+            return response
+
     return welcome(completed.grant, completed.visitor_id or body.visitorId)
 
 
@@ -85,18 +87,19 @@ def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
     return current()[AccountServices].second_step.options(token, relying_party())
 
 
-def enrolling(token: str) -> UserRecord:
+def enrolling(token: str) -> User:
     """The user who may set up two-step login with this token. Raises SecondFactorExpired."""
     limits.count_address("second_steps")
     return current()[AccountServices].second_step.enrolling(token)
 
 
-def enrol(token: str, code: str) -> Enrolled:
-    """Set up two-step login and log in. Raises WrongCode, NoSecondFactor, SecondFactorExpired."""
+def enrol(token: str, code: str) -> tuple[Grant, list[str]]:
+    """Set up two-step login and log in. Also returns the recovery codes. Raises WrongCode, NoSecondFactor,
+    SecondFactorExpired.
+    """
     _begin()
-    enrolled = current()[AccountServices].second_step.enrol(token, code, browser())
-    welcome(enrolled.completed.grant, enrolled.completed.visitor_id)
-    return enrolled
+    completed, codes = current()[AccountServices].second_step.enrol(token, code, browser())
+    return welcome(completed.grant, completed.visitor_id), codes
 
 
 def enrolment_token() -> str | None:
@@ -119,13 +122,12 @@ def relying_party() -> RelyingParty:
 
 def change_password(login: Login, body: PasswordBody) -> None:
     """Change the password and end all other sessions. Raises WrongCredentials."""
-    key, accounts = email_key(login.account.email), current()[AccountServices]
-    client = login_limits.client(is_familiar=True)
-    with (
-        login_limits.counted_login(key, accounts.login_throttle.unlocked_ms),
-        _attempt(key, PASSWORD),  # counted even on a familiar browser, which may be stolen together with its session
-    ):
-        mark = accounts.credentials.change_password(login, body.current_password, body.new_password, client)
+    key, client = email_key(login.account.email), login_limits.client(is_familiar=True)
+    # Counted even on a familiar browser, which may be stolen together with its session.
+    with login_limits.password_attempt(key):
+        mark = current()[AccountServices].credentials.change_password(
+            login, body.current_password, body.new_password, client
+        )
     login_limits.remember_login(key, mark)
 
 
@@ -142,11 +144,11 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
 
     Raises WrongCredentials, WrongCode, EmailTaken.
     """
-    person = confirm_password(login, body.password)
-    if email_key(body.email or person.email) != email_key(person.email):
+    user = confirm_password(login, body.password)
+    if email_key(body.email or user.email) != email_key(user.email):
         current()[AccountServices].second_factors.require_code(login, body.code)
-    account = current()[AccountServices].credentials.change_profile(person, body.name, body.email)
-    if account.email != person.email:
+    account = current()[AccountServices].credentials.change_profile(user, body.name, body.email)
+    if account.email != user.email:
         mark = current()[AccountServices].credentials.browser_mark(account.email)
         login_limits.remember_login(email_key(account.email), mark)
     return account
@@ -162,48 +164,21 @@ def confirm(login: Login, body: ProofBody) -> None:
 
 @contextmanager
 def errors_in(form: Form[Any]) -> Iterator[None]:
-    """Show the errors raised by `confirm` in a form's fields."""
+    """Show errors about typed values in a form's fields."""
     try:
         yield
     except InvalidInput as error:
         form.errors.update(error.details)
-    except WrongCredentials as error:
-        form.errors["password"] = str(error)
-    except WrongCode as error:
-        form.errors["code"] = error.sentence
+    except (WrongCredentials, WrongCode, EmailTaken) as error:
+        field = {WrongCredentials: "password", WrongCode: "code", EmailTaken: "email"}[type(error)]
+        form.errors[field] = str(error)
 
 
-def confirm_password(login: Login, password: str) -> UserRecord:
+def confirm_password(login: Login, password: str) -> User:
     """Verify the password before a change that a stolen session must not make. Raises WrongCredentials."""
-    key, accounts = email_key(login.account.email), current()[AccountServices]
-    with login_limits.counted_login(key, accounts.login_throttle.unlocked_ms), _attempt(key, PASSWORD):
-        return accounts.credentials.verify_password(login, password, login_limits.client(is_familiar=True))
-
-
-def _familiar_attempt(key: str, email: str) -> Attempt | None:
-    """An attempt from a familiar browser, which is not limited by other people's attempts, even from the same address.
-    None if the browser is unfamiliar or has used up its own limit; it then counts as unfamiliar.
-    """
-    browser_mark = partial(current()[AccountServices].credentials.browser_mark, email)
-    if not login_limits.is_familiar(key, browser_mark) or not login_limits.count_familiar(key):
-        return None
-    with suppress(TooManyRequests):
-        return _attempt(key, FAMILIAR)
-    return None
-
-
-def _attempt(key: str, purpose: str) -> Attempt:
-    accounts, client = current()[AccountServices], login_limits.client(is_familiar=purpose != LOGIN)
-    accounts.credentials.require_room(client)  # first, because it costs nothing
-    return accounts.login_throttle.begin(key, login_limits.guess_key(), purpose)
-
-
-def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactorDue:
-    accounts, client = current()[AccountServices], login_limits.client(attempt.purpose == FAMILIAR)
-    user_agent, cookie = request.user_agent.string, remembered_cookie()
-    with attempt:
-        outcome = accounts.credentials.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
-    return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
+    client = login_limits.client(is_familiar=True)
+    with login_limits.password_attempt(email_key(login.account.email)):
+        return current()[AccountServices].credentials.verify_password(login, password, client)
 
 
 def welcome(grant: Grant, visitor_id: str | None) -> Grant:
@@ -221,19 +196,11 @@ def _begin() -> None:
 
 
 def browser() -> LoginBrowser:
-    return LoginBrowser(request.user_agent.string, _is_familiar)
+    def is_familiar(user: User) -> bool:
+        return login_limits.is_familiar(email_key(user.email), lambda: browser_mark_of(user))
 
-
-def _is_familiar(person: UserRecord) -> bool:
-    return login_limits.is_familiar(email_key(person.email), lambda: browser_mark_of(person))
+    return LoginBrowser(request.user_agent.string, is_familiar)
 
 
 def remembered_cookie() -> str:
     return cookies.get(REMEMBERED_COOKIE) if current()[NetworkServices].origins.trusts(request) else ""
-
-
-def _remember(value: str) -> None:
-    @after_this_request
-    def remember(response: Response) -> Response:
-        cookies.put(response, REMEMBERED_COOKIE, value, REMEMBERED_S)
-        return response

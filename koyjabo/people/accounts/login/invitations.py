@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_VIEWER
 from koyjabo.people.accounts.login.schemas import ProofBody
-from koyjabo.people.accounts.users.invitation_queries import PendingInvitation
+from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.people.accounts.users.invitations import Invited, Mailed
 from koyjabo.web.pages import links
 from koyjabo.web.schemas.fields import Email, refuse
@@ -67,7 +67,7 @@ class PanelRoleResponse(BaseModel):
 class SentInvitation(NamedTuple):
     """A pending invitation, with its link and the ways to send it."""
 
-    invitation: PendingInvitation
+    invitation: AnyInvitation
     link: str
     whatsapp: str
     mail: str
@@ -83,7 +83,7 @@ def flash_code(made: Invited) -> str:
     return FLASHES.get(made.mail, "invited")
 
 
-def sent(invitation: PendingInvitation, token: str, title: str) -> SentInvitation:
+def sent(invitation: AnyInvitation, token: str, title: str) -> SentInvitation:
     """The invitation to show. `title` names what it invites to, in the messages that send its link."""
     address = link(token)
     text = quote(f"{title}\n{address}")

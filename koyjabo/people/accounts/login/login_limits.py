@@ -6,73 +6,80 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from flask import Response, after_this_request, current_app, request
 
 from koyjabo.base.core.errors import KoyJaboError, TooManyRequests, WrongCredentials
 from koyjabo.base.network import client_address
 from koyjabo.people.accounts.passwords import PasswordClient
-from koyjabo.people.accounts.throttle.login_throttle import account_key
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, account_key
+from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 from koyjabo.web.limits import limits
 
 FAMILIAR_COOKIE, FAMILIAR_S = "familiar_browser", 365 * 86400
 MARK_LENGTH = 16
 
-UnlockedMs = Callable[[str], int]
-"""Returns when an account was unlocked, given its email key; 0 if it was not unlocked recently."""
+
+@contextmanager
+def login_attempt(email_key: str, email: str) -> Iterator[PasswordClient]:
+    """Count an attempt to log in, as `password_attempt` does.
+
+    An attempt from a familiar browser is not limited by other people's attempts, even from the same address, until the
+    browser has used up its own limit.
+    """
+    attempt = None
+    if is_familiar(email_key, lambda: current()[AccountServices].credentials.browser_mark(email)):
+        with suppress(TooManyRequests):
+            limits.limits().count_account("familiar_logins", limits.usage(), email_key)
+            attempt = _guess(email_key, FAMILIAR)
+    if attempt is None:
+        with password_attempt(email_key, LOGIN):
+            yield client()
+    else:
+        with attempt:
+            yield client(is_familiar=True)
 
 
 @contextmanager
-def counted_login(email_key: str, unlocked_ms: UnlockedMs) -> Iterator[None]:
-    """Count an attempt to log in or change the password before the password is verified, once for the address and once
-    for the address and account. Unknown accounts are counted in the same way. Only attempts that end in
-    WrongCredentials stay counted for both.
+def password_attempt(email_key: str, purpose: str = PASSWORD) -> Iterator[None]:
+    """Count an attempt before the password is verified: for the address, for the address and account, and for the
+    account. Unknown accounts are counted in the same way. Only attempts that end in WrongCredentials stay counted.
 
-    `unlocked_ms` is only called for an attempt that would be refused. Failures before the time it returns do not count.
-    Raises TooManyRequests.
+    Raises TooManyRequests, TooBusy.
     """
     limits.count_address("logins")
-    _count_attempt(email_key, unlocked_ms)
-    try:
-        yield
-    except WrongCredentials:
-        raise
-    except KoyJaboError:  # no password was verified
-        limits.limits().uncount_login_attempt(request.environ, email_key)
-        raise
-    limits.limits().uncount_login_attempt(request.environ, email_key)
-
-
-def _count_attempt(email_key: str, unlocked_ms: UnlockedMs) -> None:
     own, usage = limits.limits(), limits.usage()
     try:
         own.count_login_attempt(request.environ, usage, email_key)
     except TooManyRequests:
-        unlocked = unlocked_ms(email_key)
-        if not unlocked:
+        unlocked_ms = current()[AccountServices].login_throttle.unlocked_ms(email_key)
+        if not unlocked_ms:
             raise
-        own.count_login_attempt(request.environ, usage, email_key, str(unlocked))
-
-
-def count_familiar(email_key: str) -> bool:
-    """Count an attempt from a familiar browser. Returns whether the attempt is exempt from other limits by address."""
+        # Failures from before the account was unlocked do not count.
+        own.count_login_attempt(request.environ, usage, email_key, str(unlocked_ms))
     try:
-        limits.limits().count_account("familiar_logins", limits.usage(), email_key)
-    except TooManyRequests:
-        return False
-    return True
+        with _guess(email_key, purpose):
+            yield
+    except WrongCredentials:
+        raise
+    except KoyJaboError:  # no password was verified
+        own.uncount_login_attempt(request.environ, email_key)
+        raise
+    own.uncount_login_attempt(request.environ, email_key)
+
+
+def _guess(email_key: str, purpose: str) -> AbstractContextManager[None]:
+    accounts = current()[AccountServices]
+    accounts.passwords.require_room(client(is_familiar=purpose != LOGIN))  # first, because it costs nothing
+    return accounts.login_throttle.begin(email_key, client_address.guess_key(request.environ), purpose)
 
 
 def client(is_familiar: bool = False) -> PasswordClient:
     """The current request's client, for the hash queue."""
     return PasswordClient(client_address.limit_key(request.environ), is_familiar)
-
-
-def guess_key() -> str:
-    """The key for the request's address, used to limit guesses at one account."""
-    return client_address.guess_key(request.environ)
 
 
 def is_familiar(email_key: str, browser_mark: Callable[[], str]) -> bool:

@@ -5,8 +5,6 @@ Every function may raise LedgerUnavailable, TooManyRequests and UnknownProvider.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from flask import Flask, Response, after_this_request, request, url_for
 
 from koyjabo.base.core.i18n import N_
@@ -39,16 +37,13 @@ FAILED = N_("The other server has refused the login. Start again, or log in anot
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(login_providers=_shown, may_sign_up_with_providers=_may_sign_up)
+    def shown() -> list[LoginProvider]:
+        return [provider.settings for provider in current()[AccountServices].providers.values()]
 
+    def may_sign_up() -> bool:
+        return current()[AccountServices].provider_logins.may_sign_up
 
-class Answered(NamedTuple):
-    """A login that a provider has confirmed, in this browser."""
-
-    provider: Provider
-    user: ProviderUser
-    login: Login | None
-    """The session that began the connection; None for a login."""
+    app.jinja_env.globals.update(login_providers=shown, may_sign_up_with_providers=may_sign_up)
 
 
 def provider_of(name: str) -> Provider:
@@ -83,12 +78,19 @@ def onwards() -> str:
     return redirects.own_path(cookies.get(COOKIE).partition(".")[2])
 
 
-def take_answer(provider: Provider) -> Answered:
-    """Handle the response in the current request, once. Raises ProviderLoginRefused, ProviderUnavailable."""
+def take_answer(provider: Provider) -> tuple[ProviderUser, Login | None]:
+    """Handle the response in the current request, once. Returns the user and, for a connection, the login of the
+    session that began it. Raises ProviderLoginRefused, ProviderUnavailable.
+    """
     limits.count_address("second_steps")
     tokens.record_request_place()
     browser_secret = cookies.get(COOKIE).partition(".")[0]
-    _forget()
+
+    @after_this_request
+    def forget(response: Response) -> Response:
+        cookies.delete(response, COOKIE)
+        return response
+
     if not browser_secret:
         raise ProviderLoginRefused(OVER)
     parameters, login = request.args, page_login.login()
@@ -100,14 +102,14 @@ def take_answer(provider: Provider) -> Answered:
     if not code:
         raise ProviderLoginRefused(DENIED if parameters.get("error") == "access_denied" else FAILED)
     user = provider.redeem(code, begun, _redirect_uri(provider))
-    return Answered(provider, user, login if is_connection else None)
+    return user, login if is_connection else None
 
 
-def log_in(answered: Answered) -> Grant | SecondFactorDue:
+def log_in(provider: Provider, user: ProviderUser) -> Grant | SecondFactorDue:
     """Log in, or sign up. Raises ProviderLoginRefused, AccountDisabled."""
-    logins, name = current()[AccountServices].provider_logins, answered.provider.settings.name
-    new = NewLogin(name, answered.user, authentication.browser(), authentication.remembered_cookie(), language())
-    if logins.rules.may_sign_up and not logins.is_known(answered.user):
+    logins, browser = current()[AccountServices].provider_logins, authentication.browser()
+    new = NewLogin(provider.settings.name, user, browser, authentication.remembered_cookie(), language())
+    if logins.may_sign_up and not logins.is_known(user):
         limits.count_address("signups")
     outcome = logins.log_in(new)
     return authentication.welcome(outcome, None) if isinstance(outcome, Grant) else outcome
@@ -119,18 +121,3 @@ def _redirect_uri(provider: Provider) -> str:
     if origin is None:
         raise ProviderLoginRefused
     return origin + url_for("pages.take_provider_answer", provider_name=provider.settings.name)
-
-
-def _shown() -> list[LoginProvider]:
-    return [provider.settings for provider in current()[AccountServices].providers.values()]
-
-
-def _may_sign_up() -> bool:
-    return current()[AccountServices].provider_logins.rules.may_sign_up
-
-
-def _forget() -> None:
-    @after_this_request
-    def forget(response: Response) -> Response:
-        cookies.delete(response, COOKIE)
-        return response

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Account
 from koyjabo.base.core.sanitize import whole
 from koyjabo.people.accounts.pending_steps import SecondFactorDue
-from koyjabo.people.accounts.second_factor.queries import PasskeyLine
 from koyjabo.web.schemas.bodies import JSON, Body
 from koyjabo.web.schemas.fields import (
     NULL,
@@ -74,14 +72,12 @@ class PasswordResetBody(Body):
 class UserResponse(BaseModel):
     """A user's account."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: str
     email: str
     name: str
     is_admin: bool = Field(description="site admin, and thereby an admin of every community")
-
-    @classmethod
-    def of(cls, account: Account) -> UserResponse:
-        return cls(id=account.id, email=account.email, name=account.name, is_admin=account.is_admin)
 
 
 class TokensResponse(BaseModel):
@@ -114,6 +110,8 @@ def _name(value: Any) -> str:
     return " ".join(whole(value).split())[:LONGEST_NAME].strip()
 
 
+Time = Annotated[str, BeforeValidator(iso)]
+OptionalTime = Annotated[str | None, BeforeValidator(lambda ms: ms and iso(ms))]
 PasskeyName = Annotated[str, BeforeValidator(_name), Field(max_length=LONGEST_NAME)]
 OBJECT = {"type": "object"}
 Credential = Annotated[dict[str, Any], BeforeValidator(object_only), WithJsonSchema(OBJECT)]
@@ -242,14 +240,10 @@ class PasskeyResponse(BaseModel):
     once.
     """
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: str
     name: str
-    created_at: str = Field(examples=["2025-12-16T04:48:38.412Z"])
-    used_at: str | None
+    created_at: Time = Field(validation_alias="created_ms", examples=["2025-12-16T04:48:38.412Z"])
+    used_at: OptionalTime = Field(validation_alias="used_ms")
     recovery_codes: list[str] | None = None
-
-    @classmethod
-    def of(cls, line: PasskeyLine, codes: list[str] | None = None) -> PasskeyResponse:
-        used_at = None if line.used_ms is None else iso(line.used_ms)
-        optional = {} if codes is None else {"recovery_codes": codes}
-        return cls(id=line.id, name=line.name, created_at=iso(line.created_ms), used_at=used_at, **optional)

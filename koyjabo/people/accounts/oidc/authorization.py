@@ -35,11 +35,6 @@ class Authorization(NamedTuple):
         return _base64url(hashlib.sha256(self.verifier.encode()).digest())
 
 
-class Finished(NamedTuple):
-    authorization: Authorization
-    is_connection: bool
-
-
 class Authorizations:
     """Begins logins and connections, and accepts each response once, within PENDING_S. Raises LedgerUnavailable."""
 
@@ -56,11 +51,11 @@ class Authorizations:
         if login is None:
             self._pending.begin(LOGIN, None, token=begun.state)
         else:
-            self._pending.begin_for(login.account.id, CONNECTION, begun.state)
+            self._pending.begin(CONNECTION, self._pending.user(login), token=begun.state)
         return browser_secret, begun
 
-    def finish(self, browser_secret: str, issuer: str, state: str, session_id: str) -> Finished:
-        """Check a response. `session_id` is the browser's session, or "".
+    def finish(self, browser_secret: str, issuer: str, state: str, session_id: str) -> tuple[Authorization, bool]:
+        """Check a response. `session_id` is the browser's session, or "". Also returns whether it is for a connection.
 
         Raises ProviderLoginRefused for a response that is meant for another browser, provider or session, that is too
         late, or that was used before. Also raises it for a connection if the password has changed since the connection
@@ -69,17 +64,14 @@ class Authorizations:
         for session in {"", session_id}:
             begun = self._derive(browser_secret, issuer, session)
             if hmac.compare_digest(begun.state.encode(), state.encode("utf-8", "surrogatepass")):
-                self._use_once(state, is_connection=bool(session))
-                return Finished(begun, bool(session))
+                try:
+                    pending = self._pending.count_try(state, CONNECTION if session else LOGIN, most=1)
+                    if session:
+                        self._pending.user_of(pending)
+                except SecondFactorExpired:
+                    raise ProviderLoginRefused(OVER) from None
+                return begun, bool(session)
         raise ProviderLoginRefused(OVER)
-
-    def _use_once(self, state: str, is_connection: bool) -> None:
-        try:
-            pending = self._pending.count_try(state, CONNECTION if is_connection else LOGIN, most=1)
-            if is_connection:
-                self._pending.person_of(pending)
-        except SecondFactorExpired:
-            raise ProviderLoginRefused(OVER) from None
 
     def _derive(self, browser_secret: str, issuer: str, session_id: str) -> Authorization:
         def part(name: str) -> str:

@@ -6,26 +6,26 @@ could take over another person's account.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from koyjabo.base.core import credential_rules
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import AccountDisabled, EmailTaken
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import SITE_ADMIN, Account, site_role
+from koyjabo.base.core.identity import SITE_ADMIN, Account
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import User
+from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts import email_links, passwords
-from koyjabo.people.accounts.audit_entries import own_entry
+from koyjabo.people.accounts import queries as account_queries
+from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.errors import ProviderLoginRefused
 from koyjabo.people.accounts.login_sessions import Grant, Proof
 from koyjabo.people.accounts.oidc import queries
 from koyjabo.people.accounts.oidc.provider import ProviderUser
 from koyjabo.people.accounts.oidc.queries import WaysToLogIn
 from koyjabo.people.accounts.pending_steps import PendingSteps, SecondFactorDue
-from koyjabo.people.accounts.queries import UserRecord
 from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.users import user_admin_queries
 from koyjabo.people.accounts.users.accounts import Accounts
@@ -41,14 +41,6 @@ NO_EMAIL = N_(
 TAKEN = N_(
     "An account with your email already exists. Log in to it another way, and connect this login on your account page."
 )
-
-
-class ProviderRules(NamedTuple):
-    """The settings OIDC_SIGNUP, OIDC_ADMIN_CLAIM and OIDC_TRUST_MFA."""
-
-    may_sign_up: bool
-    admin_claim: str
-    trusts_mfa: bool
 
 
 class NewLogin(NamedTuple):
@@ -71,14 +63,18 @@ class ProviderLogins:
         accounts: Accounts,
         pending: PendingSteps,
         outbox: MailOutbox,
-        rules: ProviderRules,
+        settings: Settings,
     ) -> None:
         self._database = database
         self._clock = clock
         self._accounts = accounts
         self._pending = pending
         self._outbox = outbox
-        self.rules = rules
+        self._settings = settings
+
+    @property
+    def may_sign_up(self) -> bool:
+        return self._settings.oidc_signup
 
     def is_known(self, user: ProviderUser) -> bool:
         """Whether an account is connected to this provider's user."""
@@ -91,8 +87,8 @@ class ProviderLogins:
         Raises ProviderLoginRefused, AccountDisabled.
         """
         for _ in range(2):  # retry once if the user was changed concurrently
-            person = self._database.read(queries.find, new.user)
-            outcome = self._sign_up(new) if person is None else self._admit(new, person)
+            user = self._database.read(queries.find, new.user)
+            outcome = self._sign_up(new) if user is None else self._admit(new, user)
             if outcome is not None:
                 return outcome
         raise ProviderLoginRefused
@@ -100,24 +96,24 @@ class ProviderLogins:
     def connect(self, account: Account, provider: str, user: ProviderUser) -> None:
         """Allow this user of the provider to log in to this account. Idempotent. Raises ProviderConnected."""
         by = log.actor(account, self._clock)
-        entry = by.entry("user.connect", log.Subject("user", account.id, account.email), provider=provider)
-        self._database.write(
-            queries.connect,
-            *(account.id, user, by.at_ms),
-            audit=lambda is_new: entry if is_new else None,
-        )
+
+        def operation(session: Any) -> None:
+            if queries.connect(session, account.id, user, by.at_ms):
+                by.entry("user.connect", subject(account), provider=provider).store(session)
+
+        self._database.write(operation)
 
     def disconnect(self, account: Account, provider: str, issuer: str, issuers: Collection[str]) -> None:
         """Disconnect a provider. Idempotent. `issuers` are the providers that users can log in with. Raises
         LastWayToLogIn.
         """
         by = log.actor(account, self._clock)
-        entry = by.entry("user.disconnect", log.Subject("user", account.id, account.email), provider=provider)
-        self._database.write(
-            queries.disconnect,
-            *(account.id, issuer, issuers),
-            audit=lambda was_connected: entry if was_connected else None,
-        )
+
+        def operation(session: Any) -> None:
+            if queries.disconnect(session, account.id, issuer, issuers):
+                by.entry("user.disconnect", subject(account), provider=provider).store(session)
+
+        self._database.write(operation)
 
     def ways(self, account: Account) -> WaysToLogIn:
         return self._database.read(queries.ways, account.id)
@@ -125,61 +121,54 @@ class ProviderLogins:
     def _sign_up(self, new: NewLogin) -> Grant | SecondFactorDue | None:
         """Sign up a new user. Raises ProviderLoginRefused."""
         email, now_ms = new.user.email, self._clock.now_ms()
-        if not self.rules.may_sign_up:
+        if not self._settings.oidc_signup:
             raise ProviderLoginRefused(UNCONNECTED)
         if email is None:
             raise ProviderLoginRefused(NO_EMAIL)
-        person = self._new_person(new, email)
-        client = log.anonymous(now_ms)
-        queued_email = email_links.verification(self._outbox, person.id, email, new.language)
+        user = account_queries.new_user(email, new.user.name, passwords.unusable(), now_ms, language=new.language)
+        user.verified_ms = now_ms if new.user.is_verified else None
+        entry = own_entry(log.anonymous(now_ms), "user.sign_up", user, provider=new.provider)
+        queued_email = email_links.verification(self._outbox, user.id, email, new.language)
+        mail = None if new.user.is_verified else queued_email
         try:
-            self._database.write(
-                queries.sign_up,
-                *(person, new.user, now_ms),
-                audit=own_entry(client, "user.sign_up", person, provider=new.provider),
-                mail=None if person.is_verified else queued_email,
-            )
+            self._database.write(queries.sign_up, user, new.user, audit=entry, mail=mail)
         except EmailTaken:
             raise ProviderLoginRefused(TAKEN) from None
-        person = self._promoted(new, person)
-        if self._pending.is_required(person):
-            return self._pending.begin_enrolment(person, is_new_account=True)
-        return self._open(new._replace(browser=new.browser._replace(is_familiar=lambda _: True)), person)
+        user = self._promoted(new, user)
+        if self._pending.is_required(user):
+            return self._pending.begin_enrolment(user, is_new_account=True)
+        return self._open(new._replace(browser=new.browser._replace(is_familiar=lambda _: True)), user)
 
-    def _admit(self, new: NewLogin, person: UserRecord) -> Grant | SecondFactorDue | None:
+    def _admit(self, new: NewLogin, user: User) -> Grant | SecondFactorDue | None:
         """Log in an existing user. Raises AccountDisabled."""
-        if person.is_disabled:
+        if user.disabled_ms is not None:
             raise AccountDisabled
-        person = self._promoted(new, person)
-        if not (self.rules.trusts_mfa and person.second_factor_ms is not None):
-            due = self._pending.begin_if_due(person, new.cookie)
+        user = self._promoted(new, user)
+        if not (self._settings.oidc_trust_mfa and user.second_factor_ms is not None):
+            due = self._pending.begin_if_due(user, new.cookie)
             if due is not None:
                 return due
-        return self._open(new, person)
+        return self._open(new, user)
 
-    def _open(self, new: NewLogin, person: UserRecord) -> Grant | None:
-        settle = partial(queries.use, identity=new.user, user_id=person.id, now_ms=self._clock.now_ms())
+    def _open(self, new: NewLogin, user: User) -> Grant | None:
+        settle = partial(queries.use, identity=new.user, user_id=user.id, now_ms=self._clock.now_ms())
         proof = Proof(new.provider, settle, "provider")
-        return self._accounts.open_session(person, new.browser.user_agent, new.browser.is_familiar(person), proof)
+        return self._accounts.open_session(user, new.browser.user_agent, new.browser.is_familiar(user), proof)
 
-    def _promoted(self, new: NewLogin, person: UserRecord) -> UserRecord:
+    def _promoted(self, new: NewLogin, user: User) -> User:
         """The user after applying OIDC_ADMIN_CLAIM. The claim can give the admin role but never takes it away.
         Otherwise the admin created by the operator would lose the role at the first login with a provider that does
         not send the claim.
         """
-        if person.is_admin or not new.user.has(self.rules.admin_claim):
-            return person
-        now_ms, before = self._clock.now_ms(), site_role(person.is_admin, person.is_viewer)
-        given = {"role": SITE_ADMIN, "before": before, "provider": new.provider}
-        changed = self._database.write(
-            user_admin_queries.set_role,
-            *(person.id, SITE_ADMIN, False, self._pending.is_required(person._replace(is_admin=True)), now_ms),
-            audit=own_entry(log.anonymous(now_ms), "user.promote", person, **given),
-        )
-        return changed.person
+        if user.is_admin or not new.user.has(self._settings.oidc_admin_claim):
+            return user
+        client = log.anonymous(self._clock.now_ms())
 
-    def _new_person(self, new: NewLogin, email: str) -> UserRecord:
-        name = credential_rules.name(new.user.name, of=email)
-        password = passwords.unusable()
-        person = UserRecord(str(uuid.uuid4()), email, name, False, password, False)
-        return person._replace(language=new.language, is_verified=new.user.is_verified)
+        def operation(session: Any) -> User:
+            changed = user_admin_queries.locked(session, user.id)
+            before = user_admin_queries.set_role(session, changed, SITE_ADMIN, self._pending.policy, client.at_ms)
+            details = {"role": SITE_ADMIN, "before": before, "provider": new.provider}
+            own_entry(client, "user.promote", user, **details).store(session)
+            return changed
+
+        return self._database.write(operation)

@@ -15,24 +15,16 @@ from koyjabo.base.models import OidcIdentity, User
 from koyjabo.people.accounts import passwords, queries
 from koyjabo.people.accounts.errors import LastWayToLogIn, ProviderConnected
 from koyjabo.people.accounts.oidc.provider import ProviderUser
-from koyjabo.people.accounts.queries import UserRecord
-
-
-class ConnectedIdentity(NamedTuple):
-    issuer: str
-    created_ms: int
-    used_ms: int | None  # time of the last login
 
 
 class WaysToLogIn(NamedTuple):
     has_password: bool
-    identities: tuple[ConnectedIdentity, ...]
+    identities: list[OidcIdentity]
 
 
-def find(session: Session, identity: ProviderUser) -> UserRecord | None:
-    result = session.execute(select(User).join(OidcIdentity, OidcIdentity.user_id == User.id).where(*_is(identity)))
-    user = result.scalar_one_or_none()
-    return None if user is None else queries.known(user)
+def find(session: Session, identity: ProviderUser) -> User | None:
+    query = select(User).join(OidcIdentity, OidcIdentity.user_id == User.id).where(*_is(identity))
+    return session.scalars(query).one_or_none()
 
 
 def use(session: Session, identity: ProviderUser, user_id: str, now_ms: int) -> bool:
@@ -41,15 +33,13 @@ def use(session: Session, identity: ProviderUser, user_id: str, now_ms: int) -> 
     return changed_rows(session, theirs.values(used_ms=now_ms)) == 1
 
 
-def sign_up(session: Session, person: UserRecord, identity: ProviderUser, now_ms: int) -> None:
+def sign_up(session: Session, user: User, identity: ProviderUser) -> None:
     """Create a user who logs in with this identity. Raises EmailTaken, also if another request has just connected the
     identity.
     """
-    queries.add_user(session, person, now_ms)
-    if person.is_verified:
-        session.execute(update(User).where(User.id == person.id).values(verified_ms=now_ms))
+    queries.add_user(session, user)
     try:
-        connect(session, person.id, identity, now_ms)
+        connect(session, user.id, identity, user.created_ms)
     except ProviderConnected:
         raise EmailTaken from None
 
@@ -58,7 +48,7 @@ def connect(session: Session, user_id: str, identity: ProviderUser, now_ms: int)
     """Connect an identity. Returns False if it was connected before. Raises ProviderConnected if it belongs to another
     user, and UnknownUser.
     """
-    if _locked(session, user_id) is None:
+    if queries.locked(session, user_id) is None:
         raise UnknownUser
     owner = find(session, identity)
     if owner is not None and owner.id != user_id:
@@ -78,7 +68,7 @@ def disconnect(session: Session, user_id: str, issuer: str, issuers: Collection[
     Returns False if there were none. Raises LastWayToLogIn if the user has no password and no identity at any other of
     the `issuers`.
     """
-    user = _locked(session, user_id)
+    user = queries.locked(session, user_id)
     others = set(issuers) - {issuer}
     rest = select(func.count()).where(OidcIdentity.user_id == user_id, OidcIdentity.issuer.in_(others))
     if user is not None and not passwords.is_usable(user.password) and not session.scalar(rest):
@@ -89,15 +79,10 @@ def disconnect(session: Session, user_id: str, issuer: str, issuers: Collection[
 
 def ways(session: Session, user_id: str) -> WaysToLogIn:
     password = session.scalar(select(User.password).where(User.id == user_id)) or ""
-    columns = (OidcIdentity.issuer, OidcIdentity.created_ms, OidcIdentity.used_ms)
-    rows = session.execute(select(*columns).where(OidcIdentity.user_id == user_id).order_by(*columns))
-    return WaysToLogIn(passwords.is_usable(password), tuple(ConnectedIdentity._make(row) for row in rows))
+    mine = select(OidcIdentity).where(OidcIdentity.user_id == user_id)
+    rows = session.scalars(mine.order_by(OidcIdentity.issuer, OidcIdentity.created_ms, OidcIdentity.used_ms))
+    return WaysToLogIn(passwords.is_usable(password), list(rows))
 
 
 def _is(identity: ProviderUser) -> tuple[Any, ...]:
     return OidcIdentity.issuer == identity.issuer, OidcIdentity.subject == identity.subject
-
-
-def _locked(session: Session, user_id: str) -> User | None:
-    """Lock the user, so that two changes to their login methods run one after the other."""
-    return session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()

@@ -8,12 +8,10 @@ from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.credential_rules import email_key
-from koyjabo.base.core.errors import EmailTaken, WrongCode, WrongCredentials
-from koyjabo.base.core.identity import Account, Login
+from koyjabo.base.core.identity import Account
 from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.people.accounts.login.schemas import PasswordResetBody, ProfileBody
-from koyjabo.people.accounts.login_session_queries import SessionLine
 from koyjabo.people.accounts.pages.form_fields import NewPasswordBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.contents import TAKEOVER
@@ -36,16 +34,29 @@ declare(bp, "/reset-password/", Access.SECRET)
 def end_session(session_id: str) -> Response:
     login, sessions = page_login.require_login(), current()[AccountServices].sessions
     session = sessions.get(login, session_id)
-    confirm(_end(session, session.id == login.session_id))
+    name = browser_name(session.browser)
+    effects = [_("It ends at once. To continue there, you have to log in again.")]
+    if session.place:
+        effects.append(_("Location: %(place)s", place=place(session.place)))
+    if session.id == login.session_id:
+        effects.append(_("This is the session that you are using."))
+    title, label = _("Revoke the session: %(name)s?", name=name), _("Revoke session")
+    confirm(Confirmation(title, tuple(effects), label, url_for("pages.account")))
     sessions.end(login, session_id)
-    return done("session_ended", "pages.account", browser_name(session.browser))
+    return done("session_ended", "pages.account", name)
 
 
 @bp.post("/account/sessions/end")
 def end_other_sessions() -> Response:
-    login = page_login.require_login()
-    confirm(_end_others(login))
-    current()[AccountServices].sessions.end_others(login)
+    login, sessions = page_login.require_login(), current()[AccountServices].sessions
+    others = sessions.page(login, count=1).total - 1
+    effects = (
+        _("You will have to log in again everywhere else."),
+        _("Open sessions: %(count)s", count=count(others)),
+    )
+    title, label = _("Revoke all other sessions?"), _("Revoke all other sessions")
+    confirm(Confirmation(title, effects, label, url_for("pages.account")))
+    sessions.end_others(login)
     return done("sessions_ended", "pages.account")
 
 
@@ -59,16 +70,10 @@ def account_details() -> Response:
 def change_details() -> Response:
     login, form = page_login.require_login(), Form(ProfileBody)
     body = form.read()
-    if body is not None:
-        try:
+    with authentication.errors_in(form):
+        if body is not None:
             authentication.change_profile(login, body)
             return done("saved", "pages.account")
-        except WrongCredentials as error:
-            form.errors["password"] = str(error)
-        except WrongCode as error:
-            form.errors["code"] = error.sentence
-        except EmailTaken as error:
-            form.errors["email"] = error.sentence
     return _show_details(login.account, form, 422)
 
 
@@ -92,26 +97,6 @@ def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) 
     needs_code = current()[AccountServices].second_factors.state(account).totp_ms is not None
     page = render_template("accounts/details.html", account=account, form=form, needs_code=needs_code)
     return make_response(page, status)
-
-
-def _end(session: SessionLine, is_current: bool) -> Confirmation:
-    title = _("Revoke the session: %(name)s?", name=browser_name(session.browser))
-    effects = [_("It ends at once. To continue there, you have to log in again.")]
-    if session.place:
-        effects.append(_("Location: %(place)s", place=place(session.place)))
-    if is_current:
-        effects.append(_("This is the session that you are using."))
-    return Confirmation(title, tuple(effects), _("Revoke session"), url_for("pages.account"))
-
-
-def _end_others(login: Login) -> Confirmation:
-    others = current()[AccountServices].sessions.page(login, count=1).total - 1
-    effects = (
-        _("You will have to log in again everywhere else."),
-        _("Open sessions: %(count)s", count=count(others)),
-    )
-    label = _("Revoke all other sessions")
-    return Confirmation(_("Revoke all other sessions?"), effects, label, url_for("pages.account"))
 
 
 @bp.get("/forgot-password")

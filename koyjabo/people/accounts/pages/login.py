@@ -11,12 +11,7 @@ from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request, url_for
 
-from koyjabo.base.core.errors import (
-    EmailTaken,
-    LedgerUnavailable,
-    WrongCode,
-    WrongCredentials,
-)
+from koyjabo.base.core.errors import LedgerUnavailable, WrongCode
 from koyjabo.base.core.identity import Account, LoginDestinations
 from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorExpired, WrongPasskey
 from koyjabo.people.accounts.login import authentication
@@ -44,12 +39,10 @@ def do_log_in() -> Response:
     page_login.check_origin()
     form = Form(LoginBody)
     body = form.read()
-    if body is not None:
-        try:
+    with authentication.errors_in(form):
+        if body is not None:
             outcome = authentication.log_in(body)
             return redirected(outcome) if isinstance(outcome, Grant) else show(outcome)
-        except WrongCredentials as error:
-            form.errors["password"] = error.sentence
     return _form("accounts/login.html", form, 422)
 
 
@@ -63,11 +56,12 @@ def do_sign_up() -> Response:
     page_login.check_origin()
     form = Form(SignupBody)
     body = form.read()
-    if body is not None:
-        try:
-            return _greet(authentication.sign_up(body))
-        except EmailTaken as error:
-            form.errors["email"] = error.sentence
+    with authentication.errors_in(form):
+        if body is not None:
+            outcome = authentication.sign_up(body)
+            if not isinstance(outcome, Grant):
+                return show(outcome)
+            return say(redirected(outcome, "pages.list_communities"), "welcome", outcome.login.account.name)
     return _form("accounts/signup.html", form, 422)
 
 
@@ -90,7 +84,10 @@ def second_factor() -> Response:
         return _ask(form, 422)
     except (WrongCode, WrongPasskey) as error:
         form.errors["code"] = error.sentence
-        return _again(form)
+        try:
+            return _ask(form, 422)
+        except SecondFactorExpired:  # the pending login is unknown
+            return _over(WrongPasskey())
     except SecondFactorExpired as error:
         return _over(error)
 
@@ -104,15 +101,14 @@ def enrol() -> Response:
     try:
         if body is None:
             return _enrolment(form, 422)
-        enrolled = authentication.enrol(body.token, body.code)
+        grant, codes = authentication.enrol(body.token, body.code)
     except WrongCode as error:
         form.errors["code"] = error.sentence
         return _enrolment(form, 422)
     except (SecondFactorExpired, NoSecondFactor) as error:
         return _over(error)
-    onwards = onwards_from(enrolled.completed.grant.login.account)
-    page = secret_page("recovery_codes", codes=enrolled.recovery_codes, onwards=onwards)
-    return logged_in(enrolled.completed.grant, page)
+    page = secret_page("recovery_codes", codes=codes, onwards=onwards_from(grant.login.account))
+    return logged_in(grant, page)
 
 
 def redirected(grant: Grant, otherwise: str = "") -> Response:
@@ -149,8 +145,8 @@ def show(due: SecondFactorDue, onwards: str = "") -> Response:
     to the form's `next`.
     """
     if due.must_enrol:
-        person = current()[AccountServices].second_step.enrolling(due.token)
-        current()[AccountServices].second_factors.begin_totp(person.id, person.email)
+        user = current()[AccountServices].second_step.enrolling(due.token)
+        current()[AccountServices].second_factors.begin_totp(user.id, user.email)
         return _enrolment(Form(EnrolBody, {"token": due.token}), onwards=onwards)
     return _ask(Form(SecondStepBody, {"token": due.token}, ("remember",)), onwards=onwards)
 
@@ -167,14 +163,6 @@ def logged_in(grant: Grant, response: Response) -> Response:
     return response
 
 
-def _again(form: Form[SecondStepBody]) -> Response:
-    """Ask again after a wrong code. If the pending login is unknown, start the login again."""
-    try:
-        return _ask(form, 422)
-    except SecondFactorExpired:
-        return _over(WrongPasskey())
-
-
 def _ask(form: Form[SecondStepBody], status: int = 200, onwards: str = "") -> Response:
     """Show the form that completes a two-step login. Raises SecondFactorExpired."""
     methods = current()[AccountServices].second_step.methods(str(form.values.get("token", "")))
@@ -183,8 +171,8 @@ def _ask(form: Form[SecondStepBody], status: int = 200, onwards: str = "") -> Re
 
 def _enrolment(form: Form[EnrolBody], status: int = 200, onwards: str = "") -> Response:
     """Show the form that sets up two-step login. Raises SecondFactorExpired, NoSecondFactor."""
-    person = current()[AccountServices].second_step.enrolling(str(form.values.get("token", "")))
-    setup = current()[AccountServices].second_factors.setup(person.id, person.email)
+    user = current()[AccountServices].second_step.enrolling(str(form.values.get("token", "")))
+    setup = current()[AccountServices].second_factors.setup(user.id, user.email)
     return secret_page("totp", status, form=form, setup=setup, action=url_for("pages.enrol"), onwards=onwards)
 
 
@@ -195,12 +183,6 @@ def _over(error: Exception) -> Response:
 def secret_page(name: str, status: int = 200, **values: Any) -> Response:
     """A page with secrets, which browsers must not cache."""
     return no_store(make_response(render_template(f"accounts/{name}.html", **values), status))
-
-
-def _greet(outcome: Grant | SecondFactorDue) -> Response:
-    if not isinstance(outcome, Grant):
-        return show(outcome)
-    return say(redirected(outcome, "pages.list_communities"), "welcome", outcome.login.account.name)
 
 
 def _form(template: str, form: Form[LoginBody] | Form[SignupBody], status: int = 200) -> Response:

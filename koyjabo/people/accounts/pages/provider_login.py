@@ -8,13 +8,14 @@ from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import AccountDisabled, KoyJaboError
+from koyjabo.base.core.identity import Login
 from koyjabo.people.accounts.errors import ProviderConnected, ProviderLoginRefused, ProviderUnavailable
 from koyjabo.people.accounts.login import provider_login
 from koyjabo.people.accounts.login.schemas import LoginBody
 from koyjabo.people.accounts.login_sessions import Grant
 from koyjabo.people.accounts.oidc.provider import Provider
 from koyjabo.people.accounts.pages.login import landing, logged_in, onwards_from, secret_page, show, to
-from koyjabo.people.accounts.pages.security_changes import SecurityChange, ask, carry_out
+from koyjabo.people.accounts.pages.security_changes import SecurityChange, carry_out
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
@@ -45,12 +46,12 @@ def take_provider_answer(provider_name: str) -> Response:
     """Handle the provider's response: log in, or connect the account of the session that began this."""
     provider, path = provider_login.provider_of(provider_name), provider_login.onwards()
     try:
-        answered = provider_login.take_answer(provider)
-        if answered.login is not None:
+        user, login = provider_login.take_answer(provider)
+        if login is not None:
             settings = provider.settings
-            current()[AccountServices].provider_logins.connect(answered.login.account, settings.name, answered.user)
+            current()[AccountServices].provider_logins.connect(login.account, settings.name, user)
             return done("provider_connected", "pages.account", settings.label)
-        outcome = provider_login.log_in(answered)
+        outcome = provider_login.log_in(provider, user)
     except PROBLEMS as error:
         return _problem(provider, error, path)
     if not isinstance(outcome, Grant):
@@ -58,63 +59,51 @@ def take_provider_answer(provider_name: str) -> Response:
     return logged_in(outcome, to(path or landing(outcome.login.account)))
 
 
-@bp.get("/account/logins/<provider_name>/connect")
-def ask_connection(provider_name: str) -> Response:
-    login = page_login.require_login()
-    return ask(login, _connection(provider_login.provider_of(provider_name)))
-
-
+@bp.get("/account/logins/<provider_name>/connect", endpoint="ask_connection")
 @bp.post("/account/logins/<provider_name>/connect")
 def begin_connection(provider_name: str) -> Response:
     """Show the link to the provider."""
-    login, provider = page_login.require_login(), provider_login.provider_of(provider_name)
-
-    def begin() -> Response:
-        url = provider_login.begin(provider, login=login)
-        page = render_template("accounts/provider_login.html", provider=provider.settings, url=url)
-        return no_store(make_response(page))
-
-    return carry_out(login, _connection(provider), begin)
-
-
-@bp.get("/account/logins/<provider_name>/disconnect")
-def ask_disconnection(provider_name: str) -> Response:
-    login = page_login.require_login()
-    return ask(login, _disconnection(provider_login.provider_of(provider_name)))
-
-
-@bp.post("/account/logins/<provider_name>/disconnect")
-def disconnect_provider(provider_name: str) -> Response:
-    login, provider = page_login.require_login(), provider_login.provider_of(provider_name)
-
-    def disconnect() -> Response:
-        services, settings = current()[AccountServices], provider.settings
-        issuers = {other.settings.issuer for other in services.providers.values()}
-        services.provider_logins.disconnect(login.account, settings.name, settings.issuer, issuers)
-        return done("provider_disconnected", "pages.account", settings.label)
-
-    return carry_out(login, _disconnection(provider), disconnect)
-
-
-def _connection(provider: Provider) -> SecurityChange:
+    page_login.require_login()
+    provider = provider_login.provider_of(provider_name)
     label = provider.settings.label
-    return SecurityChange(
+    change = SecurityChange(
         _("Connect your account with %(name)s", name=label),
         _("You can then also log in with %(name)s, without your password here.", name=label),
         _("Continue"),
         page="pages.account",
     )
 
+    def begin(login: Login) -> Response:
+        url = provider_login.begin(provider, login=login)
+        page = render_template("accounts/provider_login.html", provider=provider.settings, url=url)
+        return no_store(make_response(page))
 
-def _disconnection(provider: Provider) -> SecurityChange:
-    label = provider.settings.label
-    return SecurityChange(
-        _("Disconnect your account from %(name)s", name=label),
-        _("You will no longer be able to log in with %(name)s. Sessions started with it stay open.", name=label),
+    return carry_out(change, begin)
+
+
+@bp.get("/account/logins/<provider_name>/disconnect", endpoint="ask_disconnection")
+@bp.post("/account/logins/<provider_name>/disconnect")
+def disconnect_provider(provider_name: str) -> Response:
+    page_login.require_login()
+    settings = provider_login.provider_of(provider_name).settings
+    change = SecurityChange(
+        _("Disconnect your account from %(name)s", name=settings.label),
+        _(
+            "You will no longer be able to log in with %(name)s. Sessions started with it stay open.",
+            name=settings.label,
+        ),
         _("Disconnect"),
         is_removal=True,
         page="pages.account",
     )
+
+    def disconnect(login: Login) -> Response:
+        services = current()[AccountServices]
+        issuers = {provider.settings.issuer for provider in services.providers.values()}
+        services.provider_logins.disconnect(login.account, settings.name, settings.issuer, issuers)
+        return done("provider_disconnected", "pages.account", settings.label)
+
+    return carry_out(change, disconnect)
 
 
 def _problem(provider: Provider, error: KoyJaboError, path: str) -> Response:

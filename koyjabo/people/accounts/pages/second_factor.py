@@ -7,7 +7,6 @@ from __future__ import annotations
 from flask import Response, make_response, render_template, url_for
 from flask_babel import lazy_gettext as _
 
-from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.core.identity import Login
 from koyjabo.people.accounts.errors import (
     EmailUnconfirmed,
@@ -66,92 +65,64 @@ PASSKEY_OFF = SecurityChange(
 @bp.get("/account/second-factor")
 def second_factors() -> Response:
     login, services = page_login.require_login(), current()[AccountServices]
-    state, passkeys = services.second_factors.state(login.account), services.passkeys.all(login.account)
+    state, passkeys = services.second_factors.state(login.account), services.second_factors.passkeys(login.account)
     is_unconfirmed = current()[MailOutbox].is_on and not services.email_links.state(login.account).is_verified
     page = render_template("accounts/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
     return make_response(page)
 
 
-@bp.get("/account/second-factor/totp")
-def set_up_totp() -> Response:
-    return ask(page_login.require_login(), TOTP)
-
-
+@bp.get("/account/second-factor/totp", endpoint="set_up_totp")
 @bp.post("/account/second-factor/totp")
 def begin_totp() -> Response:
     """Show the QR code and the secret."""
-    login = page_login.require_login()
 
-    def begin() -> Response:
+    def begin(login: Login) -> Response:
         current()[AccountServices].second_factors.begin_totp_in(login)
         return _show_totp(login, Form(CodeBody))
 
-    return carry_out(login, TOTP, begin)
+    return carry_out(TOTP, begin)
 
 
 @bp.post("/account/second-factor/totp/confirm")
 def confirm_totp() -> Response:
+    login, form = page_login.require_login(), Form(CodeBody)
+    body = form.read()
     try:
-        return _confirm_totp(page_login.require_login(), Form(CodeBody))
+        with authentication.errors_in(form):
+            if body is not None:
+                return _show_codes(current()[AccountServices].second_factors.confirm_totp(login, body.code))
+        return _show_totp(login, form, 422)
     except NoSecondFactor:  # the setup took too long, or was begun in another session
         return redirects.to("pages.set_up_totp")
 
 
-def _confirm_totp(login: Login, form: Form[CodeBody]) -> Response:
-    """Confirm the authenticator app. Raises NoSecondFactor."""
-    body = form.read()
-    if body is not None:
-        try:
-            return _show_codes(current()[AccountServices].second_factors.confirm_totp(login, body.code))
-        except WrongCode as error:
-            form.errors["code"] = error.sentence
-    return _show_totp(login, form, 422)
-
-
-@bp.get("/account/second-factor/totp/off")
-def ask_totp_off() -> Response:
-    return ask(page_login.require_login(), TOTP_OFF)
-
-
+@bp.get("/account/second-factor/totp/off", endpoint="ask_totp_off")
 @bp.post("/account/second-factor/totp/off")
 def remove_totp() -> Response:
-    login = page_login.require_login()
-
-    def remove() -> Response:
+    def remove(login: Login) -> Response:
         current()[AccountServices].second_factors.remove_totp(login)
         return done("second_factor_removed", "pages.second_factors")
 
-    return carry_out(login, TOTP_OFF, remove)
+    return carry_out(TOTP_OFF, remove)
 
 
-@bp.get("/account/second-factor/recovery-codes")
-def ask_recovery_codes() -> Response:
-    return ask(page_login.require_login(), CODES)
-
-
+@bp.get("/account/second-factor/recovery-codes", endpoint="ask_recovery_codes")
 @bp.post("/account/second-factor/recovery-codes")
 def renew_recovery_codes() -> Response:
-    login = page_login.require_login()
-    return carry_out(
-        login, CODES, lambda: _show_codes(current()[AccountServices].second_factors.renew_recovery_codes(login))
-    )
+    renew = current()[AccountServices].second_factors.renew_recovery_codes
+    return carry_out(CODES, lambda login: _show_codes(renew(login)))
 
 
-@bp.get("/account/second-factor/passkeys")
-def ask_passkey() -> Response:
-    return ask(page_login.require_login(), PASSKEY)
-
-
+@bp.get("/account/second-factor/passkeys", endpoint="ask_passkey")
 @bp.post("/account/second-factor/passkeys")
 def begin_passkey() -> Response:
     """Show the button that creates the passkey."""
-    login = page_login.require_login()
 
-    def begin() -> Response:
-        options = current()[AccountServices].passkeys.options(login, authentication.relying_party())
+    def begin(login: Login) -> Response:
+        options = current()[AccountServices].second_factors.passkey_options(login, authentication.relying_party())
         return make_response(render_template("accounts/passkey.html", options=options, form=Form(NewPasskeyBody)))
 
-    return carry_out(login, PASSKEY, begin)
+    return carry_out(PASSKEY, begin)
 
 
 @bp.post("/account/second-factor/passkeys/confirm")
@@ -162,26 +133,20 @@ def add_passkey() -> Response:
         if body is None or body.credential is None:
             raise WrongPasskey
         site = authentication.relying_party()
-        made = current()[AccountServices].passkeys.register(login, site, body.credential, body.name)
+        _, codes = current()[AccountServices].second_factors.add_passkey(login, site, body.credential, body.name)
     except (WrongPasskey, SecondFactorExpired, TooManyPasskeys, EmailUnconfirmed) as error:
         return ask(login, PASSKEY, status=422, problem=error)
-    return _show_codes(made.recovery_codes) if made.recovery_codes else done("passkey_added", "pages.second_factors")
+    return _show_codes(codes) if codes else done("passkey_added", "pages.second_factors")
 
 
-@bp.get("/account/second-factor/passkeys/<passkey_id>/remove")
-def ask_passkey_removal(passkey_id: str) -> Response:
-    return ask(page_login.require_login(), PASSKEY_OFF)
-
-
+@bp.get("/account/second-factor/passkeys/<passkey_id>/remove", endpoint="ask_passkey_removal")
 @bp.post("/account/second-factor/passkeys/<passkey_id>/remove")
 def remove_passkey(passkey_id: str) -> Response:
-    login = page_login.require_login()
-
-    def remove() -> Response:
-        current()[AccountServices].passkeys.remove(login, passkey_id)
+    def remove(login: Login) -> Response:
+        current()[AccountServices].second_factors.remove_passkey(login, passkey_id)
         return done("passkey_removed", "pages.second_factors")
 
-    return carry_out(login, PASSKEY_OFF, remove)
+    return carry_out(PASSKEY_OFF, remove)
 
 
 def _show_codes(codes: list[str]) -> Response:

@@ -24,6 +24,7 @@ from koyjabo.people.accounts.login.schemas import ProofBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
+from koyjabo.web.login import page_login
 
 
 class SecurityChange(NamedTuple):
@@ -56,15 +57,18 @@ def ask(
     return make_response(page, status)
 
 
-def carry_out(login: Login, change: SecurityChange, act: Callable[[], Response]) -> Response:
-    """Verify the form's password and code, then call `act`."""
+def carry_out(change: SecurityChange, act: Callable[[Login], Response]) -> Response:
+    """Show the page that asks for the password or, with its form, verify the password and code, then call `act`."""
+    login = page_login.require_login()
+    if request.method != "POST":
+        return ask(login, change)
     form = Form(ProofBody)
     body = form.read()
     try:
         with authentication.errors_in(form):
             if body is not None:
                 authentication.confirm(login, body)
-                return act()
+                return act(login)
     except (SecondFactorOn, NoSecondFactor, EmailUnconfirmed, LastWayToLogIn, ProviderUnavailable) as error:
         return ask(login, change, form, 409, error)
     return ask(login, change, form, 422)

@@ -10,12 +10,12 @@ from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
+from koyjabo.base.models import User
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login.invitations import PanelInvitationBody, SentInvitation, flash_code, sent
+from koyjabo.people.accounts.login.invitations import PanelInvitationBody, flash_code, sent
 from koyjabo.people.accounts.login.schemas import ProofBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.user_admin import USER_ORDERS
-from koyjabo.people.accounts.users.user_admin_queries import UserLine
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
@@ -35,18 +35,10 @@ from koyjabo.web.panel.pages import me, my_login, page
 def users() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, USER_ORDERS, "-created")
     users_page = pagination.list_page(partial(current()[AccountServices].users.page, me(), query, order=sorting.order))
-    return page("accounts/users", found=users_page, query=query, sorting=sorting, invitations=_pending_invitations())
-
-
-def _pending_invitations() -> list[SentInvitation]:
-    """Pending invitations. Viewers see none, because an invitation shows an email and a link that gives rights."""
-    if not me().is_admin:
-        return []
-    title = _("Invitation to the panel")
-    return [
-        sent(invitation, token, title)
-        for invitation, token in current()[AccountServices].panel_invitations.pending(me())
-    ]
+    # Viewers see no invitations, because an invitation shows an email and a link that gives rights.
+    pending = current()[AccountServices].panel_invitations.pending(me()) if me().is_admin else []
+    invitations = [sent(invitation, token, _("Invitation to the panel")) for invitation, token in pending]
+    return page("accounts/users", found=users_page, query=query, sorting=sorting, invitations=invitations)
 
 
 @bp.get("/people/invite")
@@ -62,10 +54,21 @@ def invite_to_panel() -> Response:
     body = form.read()
     if body is None:
         return _show_form(form, 422)
-    _confirm_giving(_invitation(body.email, body.role))
+    if body.role == SITE_ADMIN:
+        title = _("Invite %(name)s as an admin?", name=body.email)
+        rights = _(
+            "The person who accepts can see and change everything: visits, users, communities, and your own rights."
+        )
+    else:
+        title = _("Invite %(name)s as a viewer?", name=body.email)
+        rights = _(
+            "A viewer sees every page of the panel except for emails and visitor IDs, and cannot change anything."
+        )
+    effects = (rights, _("The link works once, for a week. Send it only to this person."))
+    _confirm_giving(Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation")))
     limits.count_action(me().id)
-    made = current()[AccountServices].panel_invitations.invite(me(), body.email, body.role, language())
-    return done(flash_code(made), "admin.users", body.email)
+    invited = current()[AccountServices].panel_invitations.invite(me(), body.email, body.role, language())
+    return done(flash_code(invited), "admin.users", body.email)
 
 
 @bp.post("/people/invitations/<invitation_id>/withdraw")
@@ -88,51 +91,79 @@ def user(user_id: str) -> Response:
 
 @bp.post("/people/<user_id>/promote")
 def promote(user_id: str) -> Response:
-    _confirm_giving(_promotion(_line(user_id)))
-    return _do(user_id, "promoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_ADMIN))
+    user = _user(user_id)
+    effects = (_rights_of_admins(), *_unproved(user))
+    title = _("Make %(name)s a site admin?", name=_name(user))
+    _confirm_giving(Confirmation(title, effects, _("Give admin rights"), _page_of(user), typed=user.email))
+    return _do("promoted", current()[AccountServices].users.set_role, user_id, SITE_ADMIN)
 
 
 @bp.post("/people/<user_id>/demote")
 def demote(user_id: str) -> Response:
-    confirm(_demotion(_line(user_id)))
-    return _do(user_id, "demoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_MEMBER))
+    user = _user(user_id)
+    effects = (_("This user loses access to the panel at once. They keep their account and their own communities."),)
+    if user.is_admin:
+        title, label = _("Remove the admin rights of %(name)s?", name=_name(user)), _("Remove admin rights")
+    else:
+        title, label = _("Remove the viewer rights of %(name)s?", name=_name(user)), _("Remove viewer rights")
+    confirm(Confirmation(title, effects + _about_oneself(user), label, _page_of(user)))
+    return _do("demoted", current()[AccountServices].users.set_role, user_id, SITE_MEMBER)
 
 
 @bp.post("/people/<user_id>/viewer")
 def make_viewer(user_id: str) -> Response:
-    _confirm_giving(_viewing(_line(user_id)))
-    return _do(user_id, "made_viewer", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_VIEWER))
+    user = _user(user_id)
+    effects = [_rights_of_viewers()]
+    if user.is_admin:
+        effects.append(_("They lose their admin rights at once."))
+    effects += _unproved(user) + _about_oneself(user)
+    title = _("Give %(name)s read-only access?", name=_name(user))
+    _confirm_giving(Confirmation(title, tuple(effects), _("Give read-only access"), _page_of(user)))
+    return _do("made_viewer", current()[AccountServices].users.set_role, user_id, SITE_VIEWER)
 
 
 @bp.post("/people/<user_id>/disable")
 def disable(user_id: str) -> Response:
-    confirm(_disabling(_line(user_id)))
-    return _do(user_id, "disabled", lambda: current()[AccountServices].users.disable(me(), user_id))
+    user = _user(user_id)
+    explanation = _("This user is logged out everywhere and cannot log in until you enable the account again.")
+    title = _("Disable the account of %(name)s?", name=_name(user))
+    confirm(Confirmation(title, (explanation, _ending(user)), _("Disable"), _page_of(user)))
+    return _do("disabled", current()[AccountServices].users.disable, user_id)
 
 
 @bp.post("/people/<user_id>/enable")
 def enable(user_id: str) -> Response:
     """Enable a user. Asks for the password first if the user regains rights in the panel."""
-    user = _line(user_id)
+    user = _user(user_id)
     if user.is_admin or user.is_viewer:
-        _confirm_giving(_enabling(user))
-    return _do(user_id, "enabled", lambda: current()[AccountServices].users.disable(me(), user_id, disabled=False))
+        title = _("Enable the account of %(name)s?", name=_name(user))
+        rights = _rights_of_admins() if user.is_admin else _rights_of_viewers()
+        _confirm_giving(Confirmation(title, (rights,), _("Enable"), _page_of(user)))
+    return _do("enabled", current()[AccountServices].users.enable, user_id)
 
 
 @bp.post("/people/<user_id>/second-factor/reset")
 def reset_second_factor(user_id: str) -> Response:
-    confirm(_second_factor_reset(_line(user_id)))
-    reset = current()[AccountServices].users.reset_second_factor
-    return _do(user_id, "second_factor_reset", lambda: reset(me(), user_id))
+    user = _user(user_id)
+    explanation = _(
+        "For a user who has lost both phone and recovery codes. Make sure the request is really theirs. "
+        "They are logged out everywhere and can log in with just the password."
+    )
+    title = _("Reset the two-step login of %(name)s?", name=_name(user))
+    confirm(Confirmation(title, (explanation, _ending(user)), _("Reset two-step login"), _page_of(user)))
+    return _do("second_factor_reset", current()[AccountServices].users.reset_second_factor, user_id)
 
 
 @bp.post("/people/<user_id>/log-out")
 def log_out(user_id: str) -> Response:
-    confirm(_logging_out(_line(user_id)))
-    return _do(user_id, "logged_out", lambda: current()[AccountServices].users.log_out(me(), user_id))
+    user = _user(user_id)
+    effects = (_("This user has to log in again in every browser."), _ending(user), *_about_oneself(user))
+    title = _("Log %(name)s out everywhere?", name=_name(user))
+    confirm(Confirmation(title, effects, _("Log out everywhere"), _page_of(user)))
+    return _do("logged_out", current()[AccountServices].users.log_out, user_id)
 
 
-def _line(user_id: str) -> UserLine:
+def _user(user_id: str) -> User:
     return current()[AccountServices].users.get(me(), user_id)
 
 
@@ -152,9 +183,9 @@ def _confirm_giving(question: Confirmation) -> None:
     raise Unconfirmed(question, 422, form.errors)
 
 
-def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:
+def _do(code: str, operation: Callable[..., User], user_id: str, *role: str) -> Response:
     try:
-        act()
+        operation(me(), user_id, *role)
     except (LastAdmin, Forbidden) as error:
         return _show(user_id, error.status, error)
     return done(code, "admin.user", user_id=user_id)
@@ -178,92 +209,23 @@ def _rights_of_viewers() -> str:
     return str(effect)
 
 
-def _promotion(user: UserLine) -> Confirmation:
-    title = _("Make %(name)s a site admin?", name=_name(user))
-    effects = (_rights_of_admins(), *_unproved(user))
-    return Confirmation(title, effects, _("Give admin rights"), _page_of(user), typed=user.email)
-
-
-def _invitation(email: str, role: str) -> Confirmation:
-    if role == SITE_ADMIN:
-        title = _("Invite %(name)s as an admin?", name=email)
-        rights = _(
-            "The person who accepts can see and change everything: visits, users, communities, and your own rights."
-        )
-    else:
-        title = _("Invite %(name)s as a viewer?", name=email)
-        rights = _(
-            "A viewer sees every page of the panel except for emails and visitor IDs, and cannot change anything."
-        )
-    effects = (rights, _("The link works once, for a week. Send it only to this person."))
-    return Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation"))
-
-
-def _demotion(user: UserLine) -> Confirmation:
-    effects = (_("This user loses access to the panel at once. They keep their account and their own communities."),)
-    if user.is_admin:
-        title, label = _("Remove the admin rights of %(name)s?", name=_name(user)), _("Remove admin rights")
-    else:
-        title, label = _("Remove the viewer rights of %(name)s?", name=_name(user)), _("Remove viewer rights")
-    return Confirmation(title, effects + _about_oneself(user), label, _page_of(user))
-
-
-def _viewing(user: UserLine) -> Confirmation:
-    title = _("Give %(name)s read-only access?", name=_name(user))
-    lost = (_("They lose their admin rights at once."),) if user.is_admin else ()
-    return Confirmation(
-        title,
-        (_rights_of_viewers(), *lost, *_unproved(user), *_about_oneself(user)),
-        _("Give read-only access"),
-        _page_of(user),
-    )
-
-
-def _disabling(user: UserLine) -> Confirmation:
-    title = _("Disable the account of %(name)s?", name=_name(user))
-    explanation = _("This user is logged out everywhere and cannot log in until you enable the account again.")
-    return Confirmation(title, (explanation, _ending(user)), _("Disable"), _page_of(user))
-
-
-def _enabling(user: UserLine) -> Confirmation:
-    title = _("Enable the account of %(name)s?", name=_name(user))
-    return Confirmation(
-        title, (_rights_of_admins() if user.is_admin else _rights_of_viewers(),), _("Enable"), _page_of(user)
-    )
-
-
-def _logging_out(user: UserLine) -> Confirmation:
-    title = _("Log %(name)s out everywhere?", name=_name(user))
-    effects = (_("This user has to log in again in every browser."), _ending(user))
-    return Confirmation(title, effects + _about_oneself(user), _("Log out everywhere"), _page_of(user))
-
-
-def _second_factor_reset(user: UserLine) -> Confirmation:
-    title = _("Reset the two-step login of %(name)s?", name=_name(user))
-    explanation = _(
-        "For a user who has lost both phone and recovery codes. Make sure the request is really theirs. "
-        "They are logged out everywhere and can log in with just the password."
-    )
-    return Confirmation(title, (explanation, _ending(user)), _("Reset two-step login"), _page_of(user))
-
-
-def _unproved(user: UserLine) -> tuple[str, ...]:
+def _unproved(user: User) -> tuple[str, ...]:
     if user.verified_ms is not None or not current()[MailOutbox].is_on:
         return ()
     return (_("This user's email is not confirmed: the account may belong to someone else."),)
 
 
-def _name(user: UserLine) -> str:
+def _name(user: User) -> str:
     return f"{user.name} ({user.email})"
 
 
-def _page_of(user: UserLine) -> str:
+def _page_of(user: User) -> str:
     return url_for("admin.user", user_id=user.id)
 
 
-def _ending(user: UserLine) -> str:
+def _ending(user: User) -> str:
     return str(_("Open sessions: %(count)s", count=count(user.sessions)))
 
 
-def _about_oneself(user: UserLine) -> tuple[str, ...]:
+def _about_oneself(user: User) -> tuple[str, ...]:
     return (_("This is your own account."),) if user.id == me().id else ()

@@ -10,8 +10,8 @@ import secrets
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from koyjabo.base.models import Passkey
 from koyjabo.people.accounts.errors import WrongPasskey
-from koyjabo.people.accounts.second_factor.queries import Key
 
 if TYPE_CHECKING:
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor
@@ -58,13 +58,13 @@ def registration_options(
     return options_to_json_dict(options)
 
 
-def verify_registration(site: RelyingParty, credential: dict[str, Any], challenge: str, user_id: str) -> Key:
-    """Verify a new passkey of a user. Raises WrongPasskey."""
+def verify_registration(site: RelyingParty, credential: dict[str, Any], challenge: str, user_id: str) -> Passkey:
+    """Verify a user's new passkey, which still has no id, name and time. Raises WrongPasskey."""
     import webauthn
     from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
     try:
-        made = webauthn.verify_registration_response(
+        verified = webauthn.verify_registration_response(
             credential=credential,
             expected_challenge=base64url_to_bytes(challenge),
             expected_rp_id=site.host,
@@ -72,10 +72,14 @@ def verify_registration(site: RelyingParty, credential: dict[str, Any], challeng
         )
     except Exception as error:  # the library parses the client's input and fails in many ways
         raise WrongPasskey from error
-    if not SHORTEST_ID <= len(made.credential_id) <= LONGEST_ID:
+    if not SHORTEST_ID <= len(verified.credential_id) <= LONGEST_ID:
         raise WrongPasskey
-    public_key = bytes_to_base64url(made.credential_public_key)
-    return Key(user_id, bytes_to_base64url(made.credential_id), public_key, made.sign_count)
+    return Passkey(
+        user_id=user_id,
+        credential_id=bytes_to_base64url(verified.credential_id),
+        public_key=bytes_to_base64url(verified.credential_public_key),
+        sign_count=verified.sign_count,
+    )
 
 
 def login_options(site: RelyingParty, known: Collection[str], challenge: str, is_alone: bool) -> dict[str, Any]:
@@ -96,7 +100,9 @@ def login_options(site: RelyingParty, known: Collection[str], challenge: str, is
     return options_to_json_dict(options)
 
 
-def verify_login(site: RelyingParty, credential: dict[str, Any], challenge: str, key: Key, is_alone: bool) -> int:
+def verify_login(
+    site: RelyingParty, credential: dict[str, Any], challenge: str, passkey: Passkey, is_alone: bool
+) -> int:
     """Verify a passkey.
 
     Returns its new counter. Raises WrongPasskey, including for a counter that has not increased, because the passkey
@@ -107,15 +113,15 @@ def verify_login(site: RelyingParty, credential: dict[str, Any], challenge: str,
 
     try:
         owner = parse_authentication_credential_json(credential).response.user_handle
-        if owner != key.user_id.encode() and (owner is not None or is_alone):
+        if owner != passkey.user_id.encode() and (owner is not None or is_alone):
             raise WrongPasskey
         used = webauthn.verify_authentication_response(
             credential=credential,
             expected_challenge=base64url_to_bytes(challenge),
             expected_rp_id=site.host,
             expected_origin=site.origin,
-            credential_public_key=base64url_to_bytes(key.public_key),
-            credential_current_sign_count=key.sign_count,
+            credential_public_key=base64url_to_bytes(passkey.public_key),
+            credential_current_sign_count=passkey.sign_count,
             require_user_verification=is_alone,
         )
     except Exception as error:  # as above

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
 from functools import partial
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import TooManyRequests, WrongCode
-from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.core.sealer import Sealer
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorOn
+from koyjabo.base.models import TotpSecret
+from koyjabo.people.accounts.errors import NoSecondFactor
 from koyjabo.people.accounts.login_sessions import Proof
 from koyjabo.people.accounts.pending_step_queries import RECOVERY, TOTP
 from koyjabo.people.accounts.pending_steps import PENDING_S
@@ -19,14 +18,6 @@ from koyjabo.people.accounts.second_factor import one_time_codes, queries
 from koyjabo.people.audit.queries import AuditEntry
 
 log = logging.getLogger(__name__)
-
-MOST_GUESSES, WINDOW_MS = 30, 3600 * 1000
-"""Maximum number of wrong app codes for one account, and the period, ms. Three codes in a million are valid at a time,
-so 720 guesses a day succeed once in 460 days. Recovery codes and passkeys cannot be guessed, so they still work when
-the limit is used up.
-"""
-
-TOO_MANY = N_("Too many wrong codes. Use a recovery code or a passkey, or wait as long as Retry-After says.")
 
 
 class Codes:
@@ -46,7 +37,7 @@ class Codes:
         if one_time_codes.is_recovery_code(code):
             digest = one_time_codes.digest(self._secret, user_id, code)
             return Proof(RECOVERY, partial(queries.spend_recovery_code, user_id=user_id, digest=digest))
-        secret = self._count_guess(user_id)
+        secret = self._database.write(queries.count_guess, user_id, self._clock.now_ms())
         if secret.confirmed_ms is None:
             raise WrongCode
         return Proof(TOTP, partial(queries.spend_step, user_id=user_id, step=self._step(secret.sealed, user_id, code)))
@@ -55,8 +46,7 @@ class Codes:
         """Create a secret, which takes effect when it is confirmed within PENDING_S. Raises SecondFactorOn."""
         secret = one_time_codes.new_secret()
         sealed = self._sealer.seal(secret, user_id)
-        if not self._database.write(queries.begin_totp, user_id, sealed, self._clock.now_ms()):
-            raise SecondFactorOn
+        self._database.write(queries.begin_totp, user_id, sealed, self._clock.now_ms())
         return secret
 
     def begun(self, user_id: str) -> str:
@@ -65,14 +55,15 @@ class Codes:
         return self._open(self._unconfirmed(secret).sealed, user_id)
 
     def confirmation(
-        self, user_id: str, typed: str, digests: Collection[str], entry: AuditEntry | None, kept_session_id: str = ""
-    ) -> Proof:
-        """A proof that turns the authenticator app on when it is settled, and stores the audit entry (see
-        `queries.confirm_totp`). Raises NoSecondFactor, WrongCode, TooManyRequests.
+        self, user_id: str, typed: str, entry: AuditEntry, kept_session_id: str = ""
+    ) -> tuple[Proof, list[str]]:
+        """New recovery codes, and a proof that turns the authenticator app on when it is settled, and stores them and
+        the audit entry (see `queries.confirm_totp`). Raises NoSecondFactor, WrongCode, TooManyRequests.
         """
         secret = self._unconfirmed(self._database.read(queries.secret, user_id))
-        self._count_guess(user_id)
+        self._database.write(queries.count_guess, user_id, self._clock.now_ms())
         step = self._step(secret.sealed, user_id, one_time_codes.normal(typed))
+        codes, digests = self.new_recovery_codes(user_id)
         confirm = partial(
             queries.confirm_totp,
             user_id=user_id,
@@ -83,7 +74,7 @@ class Codes:
             now_ms=self._clock.now_ms(),
             kept_session_id=kept_session_id,
         )
-        return Proof(TOTP, confirm)
+        return Proof(TOTP, confirm), codes
 
     def new_recovery_codes(self, user_id: str) -> tuple[list[str], list[str]]:
         """Ten codes, and their stored form."""
@@ -91,20 +82,10 @@ class Codes:
         digests = [one_time_codes.digest(self._secret, user_id, one_time_codes.normal(code)) for code in codes]
         return codes, digests
 
-    def _unconfirmed(self, secret: queries.Secret | None) -> queries.Secret:
+    def _unconfirmed(self, secret: TotpSecret | None) -> TotpSecret:
         is_old = secret is not None and secret.began_ms + PENDING_S * 1000 <= self._clock.now_ms()
         if secret is None or secret.confirmed_ms is not None or is_old:
             raise NoSecondFactor
-        return secret
-
-    def _count_guess(self, user_id: str) -> queries.Secret:
-        now_ms = self._clock.now_ms()
-        secret = self._database.write(queries.count_guess, user_id, now_ms, now_ms - WINDOW_MS, MOST_GUESSES)
-        if secret is None:
-            began_ms = self._database.read(queries.guessing_ms, user_id)
-            if began_ms is None:
-                raise WrongCode
-            raise TooManyRequests(max(1, (began_ms + WINDOW_MS - now_ms) // 1000 + 1), TOO_MANY)
         return secret
 
     def _step(self, sealed: str, user_id: str, code: str) -> int:

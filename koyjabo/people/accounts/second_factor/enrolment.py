@@ -1,22 +1,26 @@
-"""Lets users set up and remove their authenticator app, and renew their recovery codes."""
+"""Lets users set up and remove their authenticator app and passkeys, and renew their recovery codes."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.people.accounts import queries as account_queries
+from koyjabo.base.models import Passkey
 from koyjabo.people.accounts.audit_entries import subject
-from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorExpired
-from koyjabo.people.accounts.pending_steps import PendingSteps
-from koyjabo.people.accounts.second_factor import one_time_codes, queries
+from koyjabo.people.accounts.errors import EmailUnconfirmed, NoSecondFactor, SecondFactorExpired, WrongPasskey
+from koyjabo.people.accounts.pending_steps import PASSKEY_REGISTRATION, TOTP_SETUP, PendingSteps, of_session
+from koyjabo.people.accounts.second_factor import ceremonies, one_time_codes, queries
+from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.second_factor.queries import SecondFactorState
 from koyjabo.people.audit import log
+
+MAX_PASSKEYS = 20
 
 
 class TotpSetup(NamedTuple):
@@ -30,7 +34,9 @@ class TotpSetup(NamedTuple):
 class SecondFactors:
     """Two-step login of a user. All methods raise LedgerUnavailable.
 
-    After a commit that ends sessions, `on_revoked` is called with the user's id.
+    After a commit that ends sessions, `on_revoked` is called with the user's id. With `needs_email`, only users with a
+    confirmed email can create passkeys. Otherwise a stranger who signed up with another person's email could keep
+    access with a passkey, which needs no password (decision 77).
     """
 
     def __init__(
@@ -40,12 +46,14 @@ class SecondFactors:
         pending: PendingSteps,
         codes: Codes,
         on_revoked: Callable[[str], object],
+        needs_email: bool,
     ) -> None:
         self._database = database
         self._clock = clock
         self._pending = pending
         self._codes = codes
         self._on_revoked = on_revoked
+        self._needs_email = needs_email
 
     def state(self, account: Account) -> SecondFactorState:
         return self._database.read(queries.state, account.id)
@@ -57,8 +65,8 @@ class SecondFactors:
     def begin_totp_in(self, login: Login) -> None:
         """Begin a setup for `setup_in`, after the password was verified. Raises SecondFactorOn."""
         self._codes.begin(login.account.id)
-        person = self._database.read(account_queries.by_id, login.account.id)
-        self._pending.begin_setup(person, login.session_id)
+        token = of_session(TOTP_SETUP, login.session_id)
+        self._pending.begin(TOTP_SETUP, self._pending.user(login), token=token)
 
     def setup_in(self, login: Login) -> TotpSetup:
         """The setup that was begun in this session, until it is confirmed.
@@ -67,7 +75,7 @@ class SecondFactors:
         the password.
         """
         try:
-            self._pending.require_setup(login.session_id)
+            self._pending.user_of(self._pending.find(of_session(TOTP_SETUP, login.session_id), TOTP_SETUP))
         except SecondFactorExpired:
             raise NoSecondFactor from None
         return self.setup(login.account.id, login.account.email)
@@ -82,9 +90,8 @@ class SecondFactors:
         Raises WrongCode, NoSecondFactor, TooManyRequests.
         """
         account, by = login.account, log.actor(login.account, self._clock)
-        codes, digests = self._codes.new_recovery_codes(account.id)
         entry = by.entry("second_factor.add", subject(account), method="totp")
-        proof = self._codes.confirmation(account.id, code, digests, entry, login.session_id)
+        proof, codes = self._codes.confirmation(account.id, code, entry, login.session_id)
         if not self._database.write(proof.settle):
             raise WrongCode
         self._on_revoked(account.id)
@@ -122,6 +129,60 @@ class SecondFactors:
         entry = by.entry("second_factor.codes", subject(account))
         self._database.write(queries.replace_recovery_codes, account.id, digests, audit=entry)
         return codes
+
+    def passkeys(self, account: Account) -> list[Passkey]:
+        """The user's passkeys, oldest first."""
+        return self._database.read(queries.passkeys, account.id)
+
+    def passkey_options(self, login: Login, site: RelyingParty) -> dict[str, Any]:
+        """WebAuthn options for creating a passkey. Raises EmailUnconfirmed."""
+        account, challenge = login.account, ceremonies.new_challenge()
+        user = self._pending.user(login)
+        if self._needs_email and not (user and user.verified_ms is not None):
+            raise EmailUnconfirmed
+        token = of_session(PASSKEY_REGISTRATION, login.session_id)
+        self._pending.begin(PASSKEY_REGISTRATION, user, challenge=challenge, token=token)
+        known = self._database.read(queries.credential_ids, account.id)
+        return ceremonies.registration_options(site, account.id, account.email, account.name, known, challenge)
+
+    def add_passkey(
+        self, login: Login, site: RelyingParty, credential: dict[str, Any], name: str
+    ) -> tuple[Passkey, list[str] | None]:
+        """Store a passkey. Returns it and, with the user's first passkey or app, the recovery codes. Raises
+        EmailUnconfirmed, WrongPasskey, TooManyPasskeys, and SecondFactorExpired if `passkey_options` was not called
+        before.
+        """
+        token = of_session(PASSKEY_REGISTRATION, login.session_id)
+        pending = self._pending.count_try(token, PASSKEY_REGISTRATION)
+        user = self._pending.user_of(pending)
+        if pending.challenge is None or user.id != login.account.id:
+            raise WrongPasskey
+        passkey = ceremonies.verify_registration(site, credential, pending.challenge, user.id)
+        codes, digests = self._codes.new_recovery_codes(user.id)
+        by = log.actor(login.account, self._clock)
+        passkey.id, passkey.name, passkey.created_ms = str(uuid.uuid4()), name, by.at_ms
+        is_first = self._database.write(
+            queries.add_passkey,
+            *(pending, passkey, digests, MAX_PASSKEYS, login.session_id, self._needs_email),
+            audit=by.entry("second_factor.add", subject(user), method="passkey", name=name),
+        )
+        if is_first:
+            self._on_revoked(user.id)
+        return passkey, codes if is_first else None
+
+    def remove_passkey(self, login: Login, passkey_id: str) -> None:
+        """Remove a passkey. If it was the last one and there is no app, this turns two-step login off. Raises
+        UnknownPasskey.
+        """
+        account, by = login.account, log.actor(login.account, self._clock)
+
+        def operation(session: Any) -> None:
+            ends_sessions = self._pending.is_required(account)
+            removed = queries.remove_passkey(session, account.id, passkey_id, by.at_ms, ends_sessions)
+            by.entry("second_factor.remove", subject(account), method="passkey", name=removed.name).store(session)
+
+        self._database.write(operation)
+        self._on_revoked(account.id)
 
     def end_sessions_without(self) -> None:
         """End the sessions of users who lack the two-step login that REQUIRE_TWO_FACTOR requires. Called at startup."""

@@ -5,30 +5,39 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import case, delete, func, insert, not_, or_, select, text, update
+from sqlalchemy import delete, func, insert, not_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from koyjabo.base.core.errors import TooManyRequests, WrongCode
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.database.text_search import usable
-from koyjabo.base.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpSecret, User
+from koyjabo.base.models import LoginSession, Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret, User
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.accounts import pending_step_queries
-from koyjabo.people.accounts.errors import EmailUnconfirmed, TooManyPasskeys, WrongPasskey
-from koyjabo.people.accounts.pending_step_queries import Pending
-from koyjabo.people.accounts.queries import permitted, remove_second_factors, revoke
+from koyjabo.people.accounts.errors import (
+    EmailUnconfirmed,
+    SecondFactorOn,
+    TooManyPasskeys,
+    UnknownPasskey,
+    WrongPasskey,
+)
+from koyjabo.people.accounts.queries import permitted, remove_second_factors, revoke, revoke_all
 from koyjabo.people.audit.queries import AuditEntry
 
 KEPT_STEPS = 120
 """Number of 30 s steps that a used code is remembered for: an hour, in case the clock is set back."""
 
+MAX_GUESSES, WINDOW_MS = 30, 3600 * 1000
+"""Maximum number of wrong app codes for one account, and the period, ms. Three codes in a million are valid at a time,
+so 720 guesses a day succeed once in 460 days. Recovery codes and passkeys cannot be guessed, so they still work when
+the limit is used up.
+"""
+
+TOO_MANY = N_("Too many wrong codes. Use a recovery code or a passkey, or wait as long as Retry-After says.")
+
 SPEND = text("INSERT INTO spent_codes (user_id, step) VALUES (:user_id, :step) ON CONFLICT DO NOTHING")
-
-
-class Secret(NamedTuple):
-    sealed: str
-    began_ms: int
-    confirmed_ms: int | None
 
 
 class SecondFactorState(NamedTuple):
@@ -39,27 +48,6 @@ class SecondFactorState(NamedTuple):
     recovery_codes: int  # unused ones
 
 
-class PasskeyLine(NamedTuple):
-    id: str
-    name: str
-    created_ms: int
-    used_ms: int | None
-
-
-class Key(NamedTuple):
-    """The data that verifies a credential. Binary values are base64url."""
-
-    user_id: str
-    credential_id: str
-    public_key: str
-    sign_count: int
-
-
-PASSKEY = [getattr(Passkey, name) for name in PasskeyLine._fields]
-KEY = [getattr(Passkey, name) for name in Key._fields]
-SECRET = (TotpSecret.sealed, TotpSecret.began_ms, TotpSecret.confirmed_ms)
-
-
 def state(session: Session, user_id: str) -> SecondFactorState:
     since = session.scalar(select(User.second_factor_ms).where(User.id == user_id))
     totp_ms = session.scalar(select(TotpSecret.confirmed_ms).where(TotpSecret.user_id == user_id))
@@ -67,44 +55,39 @@ def state(session: Session, user_id: str) -> SecondFactorState:
     return SecondFactorState(since, totp_ms, session.execute(codes).scalar_one())
 
 
-def secret(session: Session, user_id: str) -> Secret | None:
-    row = session.execute(select(*SECRET).where(TotpSecret.user_id == user_id)).one_or_none()
-    return Secret._make(row) if row else None
+def secret(session: Session, user_id: str) -> TotpSecret | None:
+    return session.get(TotpSecret, user_id)
 
 
-def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> bool:
-    """Store an unconfirmed secret, replacing an earlier one. Returns False if a confirmed secret exists.
+def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> None:
+    """Store an unconfirmed secret, replacing an earlier one. Raises SecondFactorOn if there is a confirmed secret.
 
     Deletes used codes of earlier secrets, which do not apply to this one.
     """
     _lock(session, user_id)
-    session.execute(delete(TotpSecret).where(TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_(None)))
-    if secret(session, user_id) is not None:
-        return False
+    before = secret(session, user_id)
+    if before is not None and before.confirmed_ms is not None:
+        raise SecondFactorOn
+    session.execute(delete(TotpSecret).where(TotpSecret.user_id == user_id))
     session.execute(delete(SpentCode).where(SpentCode.user_id == user_id))
-    values = {"sealed": sealed, "began_ms": now_ms, "guesses": 0, "guessing_ms": now_ms}
-    session.execute(insert(TotpSecret).values(user_id=user_id, **values))
-    return True
+    session.add(TotpSecret(user_id=user_id, sealed=sealed, began_ms=now_ms, guesses=0, guessing_ms=now_ms))
 
 
-def count_guess(session: Session, user_id: str, now_ms: int, over_ms: int, most: int) -> Secret | None:
-    """Count a code before it is verified, which also limits concurrent ones. A count that began at or before `over_ms`
-    has expired, and counting starts over. None if there is no secret, or if there were already `most` guesses.
+def count_guess(session: Session, user_id: str, now_ms: int) -> TotpSecret:
+    """Count a code before it is verified, which also limits concurrent ones. Raises WrongCode if there is no secret,
+    TooManyRequests after MAX_GUESSES within WINDOW_MS.
     """
-    expired = or_(TotpSecret.guessing_ms <= over_ms, TotpSecret.guesses == 0)
-    values = {
-        "guesses": case((expired, 1), else_=TotpSecret.guesses + 1),
-        "guessing_ms": case((expired, now_ms), else_=TotpSecret.guessing_ms),
-    }
-    counted = update(TotpSecret).where(TotpSecret.user_id == user_id, or_(TotpSecret.guesses < most, expired))
-    counted = counted.values(values).returning(*SECRET).execution_options(synchronize_session=False)
-    row = session.execute(counted).one_or_none()
-    return Secret._make(row) if row else None
-
-
-def guessing_ms(session: Session, user_id: str) -> int | None:
-    """Time of the first counted guess, ms; None without a secret."""
-    return session.scalar(select(TotpSecret.guessing_ms).where(TotpSecret.user_id == user_id))
+    counted = session.get(TotpSecret, user_id, with_for_update=True)
+    if counted is None:
+        raise WrongCode
+    opens_ms = counted.guessing_ms + WINDOW_MS
+    if counted.guesses == 0 or opens_ms <= now_ms:
+        counted.guesses, counted.guessing_ms = 1, now_ms
+    elif counted.guesses < MAX_GUESSES:
+        counted.guesses += 1
+    else:
+        raise TooManyRequests((opens_ms - now_ms) // 1000 + 1, TOO_MANY)
+    return counted
 
 
 def spend_step(session: Session, user_id: str, step: int) -> bool:
@@ -129,7 +112,7 @@ def confirm_totp(
     sealed: str,
     step: int,
     digests: Collection[str],
-    entry: AuditEntry | None,
+    entry: AuditEntry,
     now_ms: int,
     kept_session_id: str = "",
 ) -> bool:
@@ -138,14 +121,14 @@ def confirm_totp(
     Returns False if the secret has changed or the code was used before; otherwise stores the audit entry.
     """
     _lock(session, user_id)
-    mine = (TotpSecret.user_id == user_id, TotpSecret.sealed == sealed, TotpSecret.confirmed_ms.is_(None))
-    is_mine = session.scalar(select(TotpSecret.user_id).where(*mine)) is not None
-    if not is_mine or not spend_step(session, user_id, step):
+    begun = secret(session, user_id)
+    if begun is None or begun.sealed != sealed or begun.confirmed_ms is not None:
         return False
-    session.execute(update(TotpSecret).where(*mine).values(confirmed_ms=now_ms))
+    if not spend_step(session, user_id, step):
+        return False
+    begun.confirmed_ms = now_ms
     replace_recovery_codes(session, user_id, digests)
-    if entry is not None:
-        entry.store(session)
+    entry.store(session)
     begin_second_factor(session, user_id, now_ms, kept_session_id)
     return True
 
@@ -153,7 +136,7 @@ def confirm_totp(
 def begin_second_factor(session: Session, user_id: str, now_ms: int, kept_session_id: str = "") -> None:
     """Turn two-step login on, and end all other sessions, which were started without it."""
     session.execute(update(User).where(User.id == user_id).values(second_factor_ms=now_ms))
-    revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != kept_session_id)
+    revoke_all(session, user_id, now_ms, kept_session_id)
 
 
 def replace_recovery_codes(session: Session, user_id: str, digests: Collection[str]) -> None:
@@ -180,7 +163,7 @@ def end_if_none_left(session: Session, user_id: str, now_ms: int, ends_sessions:
         return
     remove_second_factors(session, user_id)
     if ends_sessions:
-        revoke(session, now_ms, LoginSession.user_id == user_id)
+        revoke_all(session, user_id, now_ms)
 
 
 def end_sessions_without(session: Session, now_ms: int, policy: Policy) -> None:
@@ -189,26 +172,24 @@ def end_sessions_without(session: Session, now_ms: int, policy: Policy) -> None:
     revoke(session, now_ms, LoginSession.user_id.in_(users), LoginSession.expires_ms > now_ms)
 
 
-def passkeys(session: Session, user_id: str) -> tuple[PasskeyLine, ...]:
+def passkeys(session: Session, user_id: str) -> list[Passkey]:
     """The user's passkeys, oldest first. `add_passkey` limits how many there are."""
-    rows = session.execute(select(*PASSKEY).where(Passkey.user_id == user_id).order_by(Passkey.created_ms, Passkey.id))
-    return tuple(PasskeyLine._make(row) for row in rows)
+    mine = select(Passkey).where(Passkey.user_id == user_id)
+    return list(session.scalars(mine.order_by(Passkey.created_ms, Passkey.id)))
 
 
 def credential_ids(session: Session, user_id: str) -> list[str]:
     return list(session.scalars(select(Passkey.credential_id).where(Passkey.user_id == user_id)))
 
 
-def passkey_key(session: Session, credential_id: str) -> Key | None:
-    row = session.execute(select(*KEY).where(Passkey.credential_id == usable(credential_id))).one_or_none()
-    return Key._make(row) if row else None
+def passkey_of(session: Session, credential_id: str) -> Passkey | None:
+    return session.scalars(select(Passkey).where(Passkey.credential_id == usable(credential_id))).one_or_none()
 
 
 def add_passkey(
     session: Session,
-    pending: Pending,
-    line: PasskeyLine,
-    key: Key,
+    pending: PendingStep,
+    passkey: Passkey,
     digests: Collection[str],
     most: int,
     kept_session_id: str,
@@ -220,15 +201,14 @@ def add_passkey(
     Raises EmailUnconfirmed (with `needs_email`), TooManyPasskeys, and WrongPasskey if the step was already used or the
     passkey exists.
     """
-    user = session.execute(select(User).where(User.id == key.user_id).with_for_update()).scalar_one()
+    user = session.get_one(User, passkey.user_id, with_for_update=True)
     if needs_email and user.verified_ms is None:
         raise EmailUnconfirmed
-    count = select(func.count()).select_from(Passkey).where(Passkey.user_id == user.id)
-    if session.execute(count).scalar_one() >= most:
+    if len(credential_ids(session, user.id)) >= most:
         raise TooManyPasskeys
     if not pending_step_queries.end(session, pending):
         raise WrongPasskey
-    session.add(Passkey(**line._asdict(), **key._asdict()))
+    session.add(passkey)
     try:
         session.flush()
     except IntegrityError:
@@ -236,28 +216,27 @@ def add_passkey(
     is_first = user.second_factor_ms is None
     if is_first:
         replace_recovery_codes(session, user.id, digests)
-        begin_second_factor(session, user.id, line.created_ms, kept_session_id)
+        begin_second_factor(session, user.id, passkey.created_ms, kept_session_id)
     return is_first
 
 
-def use_passkey(session: Session, key: Key, sign_count: int, now_ms: int) -> bool:
+def use_passkey(session: Session, passkey: Passkey, sign_count: int, now_ms: int) -> bool:
     """Record a login with a passkey. Returns False if it was removed."""
-    mine = (Passkey.credential_id == key.credential_id, Passkey.user_id == key.user_id)
-    return changed_rows(session, update(Passkey).where(*mine).values(sign_count=sign_count, used_ms=now_ms)) == 1
+    used = update(Passkey).where(Passkey.id == passkey.id).values(sign_count=sign_count, used_ms=now_ms)
+    return changed_rows(session, used) == 1
 
 
-def remove_passkey(
-    session: Session, user_id: str, passkey_id: str, now_ms: int, ends_sessions: bool
-) -> PasskeyLine | None:
-    """Remove a passkey and return it; None if the user does not have it. See `end_if_none_left` for the last one."""
+def remove_passkey(session: Session, user_id: str, passkey_id: str, now_ms: int, ends_sessions: bool) -> Passkey:
+    """Remove a passkey and return it. Raises UnknownPasskey. See `end_if_none_left` for the last one."""
     _lock(session, user_id)
-    mine = (Passkey.user_id == user_id, Passkey.id == usable(passkey_id))
-    row = session.execute(select(*PASSKEY).where(*mine)).one_or_none()
-    if row is None:
-        return None
-    session.execute(delete(Passkey).where(*mine).execution_options(synchronize_session=False))
+    query = select(Passkey).where(Passkey.user_id == user_id, Passkey.id == usable(passkey_id))
+    passkey = session.scalars(query).one_or_none()
+    if passkey is None:
+        raise UnknownPasskey
+    session.delete(passkey)
+    session.flush()
     end_if_none_left(session, user_id, now_ms, ends_sessions)
-    return PasskeyLine._make(row)
+    return passkey
 
 
 def _lock(session: Session, user_id: str) -> None:

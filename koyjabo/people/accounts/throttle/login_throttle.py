@@ -5,20 +5,19 @@ in the database, so they hold across workers and restarts.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from types import TracebackType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.core.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import LoginFailures
 from koyjabo.base.network.client_address import Level, levels
 from koyjabo.people.accounts import queries
 from koyjabo.people.accounts.audit_entries import subject
-from koyjabo.people.accounts.throttle import guess_budget, login_throttle_queries
-from koyjabo.people.accounts.throttle.guess_budget import Decision, GuessState, Plan
+from koyjabo.people.accounts.throttle import login_throttle_queries
+from koyjabo.people.accounts.throttle.guess_budget import GuessState, Plan
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor
 from koyjabo.web.limits.limits import TOO_MANY_LOGINS
@@ -50,26 +49,62 @@ class LoginThrottle:
         self._clock = clock
         self._secret = secret.encode()
 
-    def begin(self, email_key: str, address: str, purpose: str = LOGIN) -> Attempt:
+    def begin(self, email_key: str, address: str, purpose: str = LOGIN) -> AbstractContextManager[None]:
         """Count an attempt from an address (see `client_address.limit_key`) before the password is verified, which also
-        limits concurrent attempts. Returns a context manager; verify the password inside it.
+        limits concurrent attempts. Verify the password inside the returned context.
 
         Raises TooManyRequests, LedgerUnavailable.
         """
         accounts, plan = self._accounts(email_key), PLANS[purpose]
-        networks = [Level(self._network_key(accounts[purpose], network), times) for network, times in levels(address)]
-        by = log.anonymous(self._clock.now_ms())
-        state = self._database.read(login_throttle_queries.find, accounts[purpose], plan, by.at_ms)
-        _refuse(guess_budget.still_waits_ms(state, plan, networks, by.at_ms) if state else 0)
-        decision = self._database.write(_count, accounts[purpose], email_key, plan, networks, by)
-        _refuse(decision.wait_ms)
-        return Attempt(self._database, self._clock, purpose, accounts, networks, decision)
+        account, by = accounts[purpose], log.anonymous(self._clock.now_ms())
+        # A key reveals nothing without the secret. It differs between accounts and days.
+        prefix = f"network {self._clock.today()} {account}"
+        networks = [Level(account_key(self._secret, prefix, network)[:16], times) for network, times in levels(address)]
+        state = self._database.read(login_throttle_queries.find, account, plan, by.at_ms)
+        _refuse(state.refusal_ms(networks, by.at_ms) if state else 0)
+        wait_ms, spent_ms = self._database.write(_count, account, email_key, plan, networks, by)
+        _refuse(wait_ms)
+        return self._attempt(purpose, accounts, networks, spent_ms)
+
+    @contextmanager
+    def _attempt(
+        self, purpose: str, accounts: Mapping[str, str], networks: Sequence[Level], spent_ms: int
+    ) -> Iterator[None]:
+        """Forgive the account's failures if the body succeeds, and undo the attempt if it verified no password. If the
+        database is away then, the limit recovers by itself.
+        """
+
+        def change(purpose: str, change: Callable[[GuessState], None]) -> None:
+            now_ms = self._clock.now_ms()
+            self._database.write(login_throttle_queries.change, accounts[purpose], PLANS[purpose], now_ms, change)
+
+        try:
+            yield
+        except (TooBusy, LedgerUnavailable):
+            with suppress(LedgerUnavailable):
+                change(purpose, lambda state: _take_back(state, networks, spent_ms))
+            raise
+        with suppress(LedgerUnavailable):
+            if purpose == PASSWORD:  # guesses at the old password reveal nothing about the new one
+                self._database.write(login_throttle_queries.forget, [accounts[PASSWORD]])
+                return
+            change(purpose, lambda state: state.succeed(networks))
+            if purpose == FAMILIAR:
+                change(LOGIN, GuessState.forgive)
 
     def unlock(self, email_key: str) -> None:
         """Clear all failures of an account. Workers then ignore their own failures of the last minute: see
         `unlocked_ms`.
         """
-        self._database.write(_unlock, self._accounts(email_key), self._clock.now_ms())
+        accounts, plan, now_ms = self._accounts(email_key), PLANS[LOGIN], self._clock.now_ms()
+
+        def operation(session: Any) -> None:
+            login_throttle_queries.forget(session, sorted(accounts.values()))
+            login_throttle_queries.lock(session, accounts[LOGIN], plan, now_ms)
+            state, expires_ms = GuessState(plan, unlocked_ms=now_ms), now_ms + login_throttle_queries.UNLOCKED_MS
+            login_throttle_queries.store(session, accounts[LOGIN], state, expires_ms)
+
+        self._database.write(operation)
 
     def unlocked_ms(self, email_key: str) -> int:
         """When the account was unlocked, if that was in the last two minutes or there was an attempt since; otherwise
@@ -83,79 +118,36 @@ class LoginThrottle:
         """The row key of each purpose."""
         return {purpose: account_key(self._secret, purpose, email_key) for purpose in PLANS}
 
-    def _network_key(self, account: str, network: str) -> str:
-        """A key that reveals nothing without the secret. It differs between accounts and days."""
-        return account_key(self._secret, f"network {self._clock.today()} {account}", network)[:16]
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt at a password, used as a context manager. If the body succeeds, the account's failures are forgiven.
-    If no password was verified, the attempt is undone.
-    """
-
-    database: DatabaseExecutor
-    clock: Clock
-    purpose: str
-    accounts: Mapping[str, str]
-    networks: Sequence[Level]
-    decision: Decision
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(LedgerUnavailable):  # the limit recovers by itself
-            if error is None:
-                self._succeed()
-            elif isinstance(error, (TooBusy, LedgerUnavailable)):
-                self._change(self.purpose, self._take_back)
-
-    def _succeed(self) -> None:
-        if self.purpose == PASSWORD:  # guesses at the old password reveal nothing about the new one
-            self.database.write(login_throttle_queries.forget, [self.accounts[PASSWORD]])
-            return
-        self._change(self.purpose, lambda state: guess_budget.succeed(state, PLANS[self.purpose], self.networks))
-        if self.purpose == FAMILIAR:
-            self._change(LOGIN, guess_budget.forgive)
-
-    def _take_back(self, state: GuessState) -> None:
-        """Undo the attempt. It stays counted if the audit log has an entry about the failures before it."""
-        guess_budget.take_back(state, PLANS[self.purpose], self.networks, self.decision)
-        if state.failures - 1 not in AUDITED:
-            state.failures -= 1
-
-    def _change(self, purpose: str, change: Callable[[GuessState], None]) -> None:
-        now_ms = self.clock.now_ms()
-        self.database.write(login_throttle_queries.change, self.accounts[purpose], PLANS[purpose], now_ms, change)
-
 
 def _refuse(wait_ms: int) -> None:
     if wait_ms:
         raise TooManyRequests(-(-wait_ms // 1000), TOO_MANY_LOGINS)
 
 
-def _count(session: Any, account: str, email_key: str, plan: Plan, networks: Sequence[Level], by: Actor) -> Decision:
-    """Count an attempt, with an audit entry about earlier failures if the user exists.
+def _count(
+    session: Any, account: str, email_key: str, plan: Plan, networks: Sequence[Level], by: Actor
+) -> tuple[int, int]:
+    """Call `GuessState.admit`, with an audit entry about earlier failures if the user exists.
 
     Runs in one transaction before the password is verified: its duration must not reveal whether the user exists.
     """
     state = login_throttle_queries.lock(session, account, plan, by.at_ms)
-    failures, decision = state.failures, guess_budget.admit(state, plan, networks, by.at_ms)
+    failures = state.failures
+    wait_ms, spent_ms = state.admit(networks, by.at_ms)
     login_throttle_queries.store(session, account, state, state.expires_ms(by.at_ms))
-    login_throttle_queries.sweep(session, by.at_ms)
-    person = queries.by_email(session, email_key) if failures in AUDITED and not decision.wait_ms else None
-    if person is not None:
-        by.entry("login.fail", subject(person), failures=failures).store(session)
-    return decision
+    # While the attempt's own row is locked, to avoid deadlocks.
+    queries.sweep(session, LoginFailures.account, by.at_ms)
+    user = queries.by_email(session, email_key) if failures in AUDITED and not wait_ms else None
+    if user is not None:
+        by.entry("login.fail", subject(user), failures=failures).store(session)
+    return wait_ms, spent_ms
 
 
-def _unlock(session: Any, accounts: Mapping[str, str], now_ms: int) -> None:
-    login_throttle_queries.forget(session, sorted(accounts.values()))
-    login_throttle_queries.lock(session, accounts[LOGIN], PLANS[LOGIN], now_ms)
-    expires_ms = now_ms + login_throttle_queries.UNLOCKED_MS
-    login_throttle_queries.store(session, accounts[LOGIN], GuessState(unlocked_ms=now_ms), expires_ms)
+def _take_back(state: GuessState, networks: Sequence[Level], spent_ms: int) -> None:
+    """Undo the attempt. It stays counted if the audit log has an entry about the failures before it."""
+    state.take_back(networks, spent_ms)
+    if state.failures - 1 not in AUDITED:
+        state.failures -= 1
 
 
 def account_key(secret: bytes, purpose: str, email_key: str) -> str:

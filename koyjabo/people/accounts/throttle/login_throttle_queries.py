@@ -11,11 +11,6 @@ from koyjabo.base.models import LoginFailures
 from koyjabo.people.accounts.throttle import guess_budget
 from koyjabo.people.accounts.throttle.guess_budget import GuessState, Plan
 
-MOST_SWEPT = 100
-"""Maximum number of expired rows deleted with each attempt: more than an attempt adds, so the table shrinks again after
-an attack.
-"""
-
 UNLOCKED_MS = 120_000
 """How long workers ignore earlier failures after an unlock, ms. Workers count failures for only a minute."""
 
@@ -28,7 +23,7 @@ ADD = text(
 def lock(session: Session, account: str, plan: Plan, now_ms: int) -> GuessState:
     """The state of an account, locked until the transaction ends."""
     session.execute(ADD, {"account": account, "now_ms": now_ms})
-    return find(session, account, plan, now_ms, locked=True) or GuessState()
+    return find(session, account, plan, now_ms, locked=True) or GuessState(plan)
 
 
 def find(session: Session, account: str, plan: Plan, now_ms: int, locked: bool = False) -> GuessState | None:
@@ -55,11 +50,3 @@ def change(session: Session, account: str, plan: Plan, now_ms: int, change: Call
 
 def forget(session: Session, accounts: Sequence[str]) -> None:
     session.execute(delete(LoginFailures).where(LoginFailures.account.in_(accounts)))
-
-
-def sweep(session: Session, now_ms: int) -> None:
-    """Delete expired states. Skips locked rows, so that concurrent attempts do not wait for each other. Call this while
-    the attempt's own row is locked, to avoid deadlocks.
-    """
-    expired = select(LoginFailures.account).where(LoginFailures.expires_ms <= now_ms).limit(MOST_SWEPT)
-    session.execute(delete(LoginFailures).where(LoginFailures.account.in_(expired.with_for_update(skip_locked=True))))

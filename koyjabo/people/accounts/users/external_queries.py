@@ -57,16 +57,14 @@ def put(session: Session, issuer: str, names: Mapping[str, str | None], now_ms: 
 
 def _add(session: Session, issuer: str, names: Mapping[str, str], now_ms: int) -> bool:
     """Insert people. Returns False, and inserts none, if one already exists."""
-    rows = [_row(ref, issuer, name, now_ms) for ref, name in names.items()]
+    same = {"external_issuer": issuer, "email": "", "password": UNUSABLE, "is_admin": False, "created_ms": now_ms}
+    rows: list[dict[str, object]] = []
+    for ref, name in names.items():
+        user_id = str(uuid.uuid4())
+        rows.append({**same, "id": user_id, "email_key": f"~{user_id}", "external_ref": ref, "name": name})
     try:
         with session.begin_nested():
             session.execute(insert(User), rows)
     except IntegrityError:
         return False
     return True
-
-
-def _row(ref: str, issuer: str, name: str, now_ms: int) -> dict[str, object]:
-    user_id = str(uuid.uuid4())
-    same = {"external_ref": ref, "external_issuer": issuer, "name": name, "created_ms": now_ms, "is_admin": False}
-    return {"id": user_id, "email": "", "email_key": f"~{user_id}", "password": UNUSABLE, **same}

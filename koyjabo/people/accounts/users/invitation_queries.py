@@ -3,63 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import delete, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, contains_eager
 
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import UnknownInvitation
 from koyjabo.base.database.rows import Page, changed_rows, length
-from koyjabo.base.models import PanelInvitation, User
+from koyjabo.base.models import Invitation, PanelInvitation, User
 from koyjabo.people.audit.log import Subject
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 
 WEEK_MS = 7 * 86_400_000
-MOST_LISTED = 100
+MAX_LISTED = 100
 
 PANEL = Subject("panel", "", "")
 INVITER = aliased(User)
+
+AnyInvitation: TypeAlias = Invitation | PanelInvitation
+"""A row with its `inviter` and `community`; an invitation to the panel has no community."""
 
 
 class InvitationRows(NamedTuple):
     """The table for one kind of invitation, with the rules for this kind."""
 
     table: Any
-    place: tuple[Any, ...]  # id and name of the community; empty for the panel
-    may_invite: Callable[[Any], Any]  # filters a query to rows whose INVITER may still invite
+    may_invite: Callable[[Any], Any]  # joins `community`, and filters to rows whose INVITER may still invite
 
 
-PANEL_ROWS = InvitationRows(PanelInvitation, (), lambda query: query.where(INVITER.is_admin))
+PANEL_ROWS = InvitationRows(PanelInvitation, lambda query: query.where(INVITER.is_admin))
 
 
-class Offer(NamedTuple):
-    """A valid invitation, as the invited person sees it."""
-
-    id: str
-    invited_by: str  # the user's name
-    role: str
-    email: str
-    place: Subject  # the community, or PANEL
+def place_of(invitation: AnyInvitation) -> Subject:
+    """What the invitation leads to: a community, or PANEL."""
+    community = invitation.community
+    return Subject("community", community.id, community.name) if community else PANEL
 
 
-class PendingInvitation(NamedTuple):
-    """A valid invitation, as shown to people who may invite."""
-
-    id: str
-    email: str
-    role: str
-    invited_by: str
-    expires_ms: int
-
-
-def add(session: Session, rows: InvitationRows, place: Subject, invitation: dict[str, Any]) -> None:
+def add(session: Session, rows: InvitationRows, place: Subject, invitation: AnyInvitation) -> None:
     """Add an invitation. It replaces an earlier one for the same email and the same community or panel, whose link
     stops working.
     """
-    _delete(session, rows, rows.table.email_key == invitation["email_key"], *_at(rows, place))
-    of_community = {} if place == PANEL else {"community_id": place.id}
-    session.add(rows.table(**invitation, **of_community))
+    _delete(session, rows, rows.table.email_key == invitation.email_key, *_at(rows, place))
+    if isinstance(invitation, Invitation):
+        invitation.community_id = place.id
+    session.add(invitation)
     session.flush()
 
 
@@ -75,41 +64,39 @@ def prepare(rows: InvitationRows, session: Session, queued_email: QueuedEmail, n
     return queued_email._replace(language=language or queued_email.language)
 
 
-def find(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> Offer | None:
-    row = session.execute(_offers(rows, now_ms).where(rows.table.id == invitation_id)).one_or_none()
-    return _offer(row) if row else None
+def find(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> AnyInvitation | None:
+    invitation: AnyInvitation | None = session.scalar(_valid(rows, now_ms).where(rows.table.id == invitation_id))
+    return invitation
 
 
-def valid(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> Offer:
+def valid(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> AnyInvitation:
     """The valid invitation with this id. Raises UnknownInvitation."""
-    offer = find(session, rows, invitation_id, now_ms)
-    if offer is None:
+    invitation = find(session, rows, invitation_id, now_ms)
+    if invitation is None:
         raise UnknownInvitation
-    return offer
+    return invitation
 
 
-def of_user(session: Session, rows: InvitationRows, user_id: str, now_ms: int, start: int, count: int) -> Page[Offer]:
+def of_user(
+    session: Session, rows: InvitationRows, user_id: str, now_ms: int, start: int, count: int
+) -> Page[AnyInvitation]:
     """Invitations to a user's email, newest first. Empty if the email is not confirmed."""
     mine = select(User.email_key).where(User.id == user_id, User.verified_ms.is_not(None))
-    query = _offers(rows, now_ms).where(rows.table.email_key.in_(mine))
-    result = session.execute(_newest_first(rows, query).offset(start).limit(count))
-    return Page(tuple(map(_offer, result)), length(session, query.with_only_columns(rows.table.id)))
+    query = _valid(rows, now_ms).where(rows.table.email_key.in_(mine))
+    total = length(session, query.with_only_columns(rows.table.id))
+    return Page(tuple(session.scalars(query.offset(start).limit(count))), total)
 
 
-def pending(session: Session, rows: InvitationRows, place: Subject, now_ms: int) -> list[PendingInvitation]:
-    """Valid invitations to a community or the panel, newest first, at most MOST_LISTED."""
-    table = rows.table
-    columns = (table.id, table.email, table.role, INVITER.name, table.expires_ms)
-    query = _valid(rows, columns, now_ms).where(*_at(rows, place))
-    result = session.execute(_newest_first(rows, query).limit(MOST_LISTED))
-    return [PendingInvitation._make(row) for row in result]
+def pending(session: Session, rows: InvitationRows, place: Subject, now_ms: int) -> list[AnyInvitation]:
+    """Valid invitations to a community or the panel, newest first, at most MAX_LISTED."""
+    return list(session.scalars(_valid(rows, now_ms).where(*_at(rows, place)).limit(MAX_LISTED)))
 
 
-def use_up(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> Offer:
+def use_up(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> AnyInvitation:
     """Delete a valid invitation. Raises UnknownInvitation as `take` does."""
-    offer = valid(session, rows, invitation_id, now_ms)
-    take(session, rows, offer.id, offer.place)
-    return offer
+    invitation = valid(session, rows, invitation_id, now_ms)
+    take(session, rows, invitation.id, place_of(invitation))
+    return invitation
 
 
 def take(session: Session, rows: InvitationRows, invitation_id: str, place: Subject) -> None:
@@ -123,23 +110,12 @@ def _at(rows: InvitationRows, place: Subject) -> tuple[Any, ...]:
     return () if place == PANEL else (rows.table.community_id == place.id,)
 
 
-def _offers(rows: InvitationRows, now_ms: int) -> Any:
-    return _valid(rows, (rows.table.id, INVITER.name, rows.table.role, rows.table.email, *rows.place), now_ms)
-
-
-def _offer(row: Any) -> Offer:
-    invitation_id, invited_by, role, email, *community = row
-    return Offer(invitation_id, invited_by, role, email, Subject("community", *community) if community else PANEL)
-
-
-def _valid(rows: InvitationRows, columns: tuple[Any, ...], now_ms: int) -> Any:
-    """A query for invitations that have not expired and whose inviter may still invite."""
-    joined = select(*columns).join(INVITER, INVITER.id == rows.table.invited_by)
-    return rows.may_invite(joined).where(rows.table.expires_ms > now_ms, INVITER.disabled_ms.is_(None))
-
-
-def _newest_first(rows: InvitationRows, query: Any) -> Any:
-    return query.order_by(rows.table.created_ms.desc(), rows.table.id)
+def _valid(rows: InvitationRows, now_ms: int) -> Any:
+    """A query for invitations that have not expired and whose inviter may still invite, newest first."""
+    table, inviter = rows.table, rows.table.inviter.of_type(INVITER)
+    query = rows.may_invite(select(table).join(inviter).options(contains_eager(inviter)))
+    live = query.where(table.expires_ms > now_ms, INVITER.disabled_ms.is_(None))
+    return live.order_by(table.created_ms.desc(), table.id)
 
 
 def _delete(session: Session, rows: InvitationRows, *which: Any) -> int:

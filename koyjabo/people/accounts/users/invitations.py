@@ -14,21 +14,20 @@ from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, Account
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.settings.schema import Policy, requires
-from koyjabo.people.accounts import email_link_queries
 from koyjabo.people.accounts.users import invitation_queries, user_admin_queries
 from koyjabo.people.accounts.users.invitation_queries import (
     PANEL,
     PANEL_ROWS,
     WEEK_MS,
+    AnyInvitation,
     InvitationRows,
-    Offer,
-    PendingInvitation,
+    place_of,
 )
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.mail.link_tokens import PANEL_INVITATION, LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.people.mail.outbox_queries import QueuedEmail
+from koyjabo.people.mail.outbox_queries import is_confirmed
 
 Accepted = TypeVar("Accepted")
 
@@ -107,38 +106,61 @@ class Invitations(Generic[Accepted]):
         by, invitation_id = log.actor(account, self._clock), str(uuid.uuid4())
         data = {"link": invitation_id, "role": role, "by": account.name}
         queued_email = self._outbox.email(self._scope.purpose, email, language, sender=account.id, **data)
-        invitation = {
-            "id": invitation_id,
-            "email": email,
-            "email_key": email_key(email),
-            "role": role,
-            "invited_by": account.id,
-            "created_ms": by.at_ms,
-            "expires_ms": by.at_ms + WEEK_MS,
-        }
-        mail = self._database.write(self._invite, by, account, community_id, invitation, queued_email)
+        invitation = self._scope.rows.table(
+            id=invitation_id,
+            email=email,
+            email_key=email_key(email),
+            role=role,
+            invited_by=account.id,
+            created_ms=by.at_ms,
+            expires_ms=by.at_ms + WEEK_MS,
+        )
+
+        def operation(session: Any) -> Mailed:
+            place = self._scope.managed(session, account, community_id, lock=True)
+            invitation_queries.add(session, self._scope.rows, place, invitation)
+            by.entry(f"{self._scope.action}.invite", place, role=role).store(session)
+            if queued_email is None:
+                return "unavailable"
+            if not is_confirmed(session, account.id):
+                return "unconfirmed"
+            data = {**queued_email.data, "community": place.name} if place.name else queued_email.data
+            return "queued" if queued_email._replace(data=data).store(session) else "limited"
+
+        mail = self._database.write(operation)
         return Invited(self._token(invitation_id), mail)
 
-    def pending(self, account: Account, community_id: str | None = None) -> list[tuple[PendingInvitation, str]]:
+    def pending(self, account: Account, community_id: str | None = None) -> list[tuple[AnyInvitation, str]]:
         """Pending invitations, newest first, each with its token."""
-        invitations = self._database.read(self._pending, account, community_id, self._clock.now_ms())
-        return [(invitation, self._token(invitation.id)) for invitation in invitations]
+        now_ms = self._clock.now_ms()
+
+        def operation(session: Any) -> list[AnyInvitation]:
+            place = self._scope.managed(session, account, community_id, lock=False)
+            return invitation_queries.pending(session, self._scope.rows, place, now_ms)
+
+        return [(invitation, self._token(invitation.id)) for invitation in self._database.read(operation)]
 
     def revoke(self, account: Account, invitation_id: str, community_id: str | None = None) -> None:
         by = log.actor(account, self._clock)
-        self._database.write(self._withdraw, by, account, community_id, invitation_id)
 
-    def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[Offer, str]]:
+        def operation(session: Any) -> None:
+            place = self._scope.managed(session, account, community_id, lock=True)
+            invitation_queries.take(session, self._scope.rows, invitation_id, place)
+            by.entry(f"{self._scope.action}.withdraw", place).store(session)
+
+        self._database.write(operation)
+
+    def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[AnyInvitation, str]]:
         """An account's invitations, newest first, each with its token. Empty if the account's email is not verified."""
-        asked = (account.id, self._clock.now_ms(), start, count)
-        offers = self._database.read(invitation_queries.of_user, self._scope.rows, *asked)
+        parameters = (account.id, self._clock.now_ms(), start, count)
+        offers = self._database.read(invitation_queries.of_user, self._scope.rows, *parameters)
         return Page(tuple((offer, self._token(offer.id)) for offer in offers.items), offers.total)
 
     def owns(self, token: str) -> bool:
         """Whether the token belongs to an invitation of this scope, valid or not."""
         return bool(self._id(token))
 
-    def get(self, token: str) -> Offer:
+    def get(self, token: str) -> AnyInvitation:
         return self._database.read(invitation_queries.valid, self._scope.rows, self._id(token), self._clock.now_ms())
 
     def accept(self, account: Account, token: str) -> Accepted:
@@ -149,52 +171,19 @@ class Invitations(Generic[Accepted]):
 
     def decline(self, account: Account, token: str) -> None:
         """Decline the invitation. Its link stops working."""
-        self._database.write(self._decline, log.actor(account, self._clock), self._id(token))
+        by = log.actor(account, self._clock)
+
+        def operation(session: Any) -> None:
+            invitation = invitation_queries.use_up(session, self._scope.rows, self._id(token), by.at_ms)
+            by.entry(f"{self._scope.action}.decline", place_of(invitation)).store(session)
+
+        self._database.write(operation)
 
     def _id(self, token: str) -> str:
         return self._tokens.row_id(self._scope.purpose, token) or ""
 
     def _token(self, invitation_id: str) -> str:
         return self._tokens.token(self._scope.purpose, invitation_id)
-
-    # Operations for the database executor.
-
-    def _invite(
-        self,
-        session: Any,
-        by: Actor,
-        account: Account,
-        community_id: str | None,
-        invitation: dict[str, Any],
-        queued_email: QueuedEmail | None,
-    ) -> Mailed:
-        place = self._scope.managed(session, account, community_id, lock=True)
-        invitation_queries.add(session, self._scope.rows, place, invitation)
-        by.entry(f"{self._scope.action}.invite", place, role=invitation["role"]).store(session)
-        if queued_email is None:
-            return "unavailable"
-        if not email_link_queries.state(session, account.id).is_verified:
-            return "unconfirmed"
-        if place.name:
-            queued_email = queued_email._replace(data={**queued_email.data, "community": place.name})
-        return "queued" if queued_email.store(session) else "limited"
-
-    def _pending(
-        self, session: Any, account: Account, community_id: str | None, now_ms: int
-    ) -> list[PendingInvitation]:
-        place = self._scope.managed(session, account, community_id, lock=False)
-        return invitation_queries.pending(session, self._scope.rows, place, now_ms)
-
-    def _withdraw(
-        self, session: Any, by: Actor, account: Account, community_id: str | None, invitation_id: str
-    ) -> None:
-        place = self._scope.managed(session, account, community_id, lock=True)
-        invitation_queries.take(session, self._scope.rows, invitation_id, place)
-        by.entry(f"{self._scope.action}.withdraw", place).store(session)
-
-    def _decline(self, session: Any, by: Actor, invitation_id: str) -> None:
-        offer = invitation_queries.use_up(session, self._scope.rows, invitation_id, by.at_ms)
-        by.entry(f"{self._scope.action}.decline", offer.place).store(session)
 
 
 class PanelRole(NamedTuple):
@@ -222,13 +211,13 @@ class PanelScope(InvitationScope[PanelRole]):
         """Accept, locking the user before the invitation, as role changes do. A new admin who needs two-step login and
         has not set it up is logged out.
         """
-        person = user_admin_queries.existing(session, account.id).person
-        offer = invitation_queries.use_up(session, PANEL_ROWS, invitation_id, by.at_ms)
-        role = max(offer.role, person.site_role, key=SITE_ROLES.index)
+        user = user_admin_queries.locked(session, account.id)
+        invitation = invitation_queries.use_up(session, PANEL_ROWS, invitation_id, by.at_ms)
+        role = max(invitation.role, user.site_role, key=SITE_ROLES.index)
+        user_admin_queries.set_role(session, user, role, self._policy, by.at_ms)
+        by.entry("panel.accept", PANEL, role=role, invited_by=invitation.inviter.name).store(session)
         needs_second_factor = requires(self._policy, role == SITE_ADMIN)
-        user_admin_queries.set_role(session, person.id, role, False, needs_second_factor, by.at_ms)
-        by.entry("panel.accept", PANEL, role=role, invited_by=offer.invited_by).store(session)
-        return PanelRole(person.id, role, needs_second_factor and person.second_factor_ms is None)
+        return PanelRole(user.id, role, needs_second_factor and user.second_factor_ms is None)
 
     def accepted(self, account: Account) -> None:
         self._on_revoked(account.id)

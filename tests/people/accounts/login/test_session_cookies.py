@@ -135,7 +135,7 @@ def test_whatever_changes_something_needs_the_header(browser):
     assert browser.get(ME).status_code == 200
 
 
-def test_refresh_cookie_logs_out_alone_and_beside_an_access_cookie_that_is_none(site, browser):
+def test_refresh_cookie_logs_out_without_a_valid_access_cookie(site, browser):
     kept = browser.get_cookie("access_token_cookie").value
     browser.delete_cookie("access_token_cookie")
     assert_error(browser.post(LOGOUT), 403, "wrong_csrf_token")
@@ -148,7 +148,7 @@ def test_refresh_cookie_logs_out_alone_and_beside_an_access_cookie_that_is_none(
     assert browser.post(LOGOUT, headers=csrf(browser, REFRESH_CSRF)).status_code == 204
 
 
-def test_cookies_of_a_session_that_has_ended_are_taken_away_too(browser):
+def test_cookies_of_an_ended_session_are_deleted(browser):
     header = csrf(browser)
     assert browser.post(LOGOUT, headers=header).status_code == 204
     browser.set_cookie("access_token_cookie", "of another key")

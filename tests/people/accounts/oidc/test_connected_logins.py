@@ -12,7 +12,6 @@ from support.people.accounts import log_in as log_in_by_api
 from support.people.admins import last_line
 from support.people.page_readers import Reader, words
 from support.people.provider_logins import begin, end, log_in
-from support.people.second_factor import turn_on
 from support.servers.openid_provider import OpenidProvider
 
 CONNECT, DISCONNECT = "/account/logins/work/connect", "/account/logins/work/disconnect"
@@ -53,18 +52,6 @@ def test_account_is_connected_with_its_password_and_disconnected_again(site, wor
     ayesha.send(DISCONNECT, password=PASSWORD)  # idempotent
     assert last_line(site)[1] == "user.disconnect"
     assert identities(site, "c1") == []
-
-
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_account_is_connected_with_its_password_and_disconnected_again")
-def test_code_is_asked_for_as_well(site, work):
-    babul = Reader(site).sign_up("babul")
-    app = turn_on(log_in_by_api(site, "babul"))
-    babul = Reader(site)
-    page = babul.send("/login", 200, email="babul@example.com", password=PASSWORD)
-    token = re.search(r'name="token" value="([^"]+)"', page)[1]
-    babul.send("/login/second-factor", token=token, code=app.next_code())
-    for path in (CONNECT, DISCONNECT):
-        assert "This code is wrong" in words(babul.send(path, 422, password=PASSWORD, code="000000"))
 
 
 def test_connection_is_bound_to_the_session_that_began_it(site, work):
@@ -132,18 +119,3 @@ def test_first_password_needs_a_login_of_the_last_ten_minutes(site, work):
     kona = log_in(site, work, "c6")
     site.time.pass_(minutes=9)
     kona.send(FIRST, new_password=PASSWORD)
-
-
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_account_is_connected_with_its_password_and_disconnected_again")
-def test_provider_that_fails_is_said_on_the_page_of_the_connection(site, work):
-    lima = Reader(site).sign_up("lima")
-    with Site(site.database_url, **site.settings) as fresh:
-        work.status = 500
-        again = Reader(fresh)
-        again.log_in("lima")
-        assert "does not respond right now" in words(again.send(CONNECT, 409, password=PASSWORD))
-    work.status = 0
-    url = link(lima.send(CONNECT, 200, password=PASSWORD))
-    page = end(lima, work.deny(url), 422)
-    assert "The login was cancelled." in words(page)
-    assert 'href="/account"' in page

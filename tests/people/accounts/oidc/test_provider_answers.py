@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,7 +20,6 @@ from support.servers.openid_provider import OpenidProvider
 OVER = "This login has expired"
 UNVERIFIED = "This login could not be verified."
 HERE_IN_TESTS = "people/accounts/oidc/test_provider_answers.py"
-LONG = pytest.mark.long
 AWAY = "The other server does not respond right now."
 
 
@@ -40,7 +38,7 @@ def parameters(url: str) -> dict[str, str]:
     return {name: value for name, (value,) in parse_qs(urlsplit(url).query).items()}
 
 
-def test_answer_is_good_once_and_in_its_own_browser_alone(site, work):
+def test_response_is_valid_once_and_only_in_the_browser_that_began_the_login(site, work):
     mine = Reader(site)
     back = work.approve(begin(mine), "ayesha")
     stranger, thief = Reader(site), Reader(site)
@@ -59,8 +57,10 @@ def test_answer_is_good_once_and_in_its_own_browser_alone(site, work):
     assert len(work.redeemed) == 1
 
 
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_answer_is_good_once_and_in_its_own_browser_alone")
-def test_answer_that_comes_several_times_at_once_is_taken_once(site, work):
+@pytest.mark.long(
+    proved_by=f"{HERE_IN_TESTS}::test_response_is_valid_once_and_only_in_the_browser_that_began_the_login"
+)
+def test_one_of_several_concurrent_responses_logs_in(site, work):
     first = Reader(site)
     back = work.approve(begin(first), "ayesha")
     cookie = first.client.get_cookie("provider_login").value
@@ -73,8 +73,10 @@ def test_answer_that_comes_several_times_at_once_is_taken_once(site, work):
     assert [bool(reader.csrf) for reader in readers].count(True) == 1
 
 
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_answer_is_good_once_and_in_its_own_browser_alone")
-def test_answer_is_good_for_ten_minutes(site, work):
+@pytest.mark.long(
+    proved_by=f"{HERE_IN_TESTS}::test_response_is_valid_once_and_only_in_the_browser_that_began_the_login"
+)
+def test_response_is_valid_for_ten_minutes(site, work):
     for seconds, status in ((599, 303), (600, 422)):
         reader = Reader(site)
         back = work.approve(begin(reader), "ayesha")
@@ -116,17 +118,6 @@ def test_token_of_another_login_is_refused(site, work):
     refused(site, work)
 
 
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_token_of_another_login_is_refused")
-def test_new_key_is_read_and_asked_for_seldom(site, work):
-    assert log_in(site, work, "ayesha").csrf
-    site.time.pass_(seconds=31)
-    before = work.requests.count("/jwks")
-    work.make_token = lambda claims: work.sign(claims, key_id="another")
-    for _ in range(2):
-        refused(site, work)
-    assert work.requests.count("/jwks") - before == 1
-
-
 @pytest.fixture(scope="module")
 def two(site) -> Iterator[tuple[Site, OpenidProvider]]:
     """A site with a second, hostile provider."""
@@ -151,15 +142,7 @@ def test_provider_cannot_mix_itself_up_with_another(two, work):
         assert reader.csrf == ""
 
 
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_provider_cannot_mix_itself_up_with_another")
-def test_same_subject_at_another_provider_is_another_person(two, work):
-    site, evil = two
-    log_in(site, work, "ayesha")
-    evil.know("ayesha", email="ayesha@work.example", email_verified=True)
-    assert "already exists" in words(log_in(site, evil, "ayesha", "evil", 422).page)
-
-
-def test_issuer_is_demanded_of_providers_that_name_it(site, work):
+def test_issuer_is_required_from_providers_that_support_it(site, work):
     work.metadata = {"authorization_response_iss_parameter_supported": True}
     with Site(site.database_url, **site.settings) as fresh:
         refused(fresh, work)
@@ -168,7 +151,7 @@ def test_issuer_is_demanded_of_providers_that_name_it(site, work):
         assert reader.csrf
 
 
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_issuer_is_demanded_of_providers_that_name_it")
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_issuer_is_required_from_providers_that_support_it")
 def test_secret_is_sent_where_the_provider_takes_it(site, work):
     for methods, is_in_body in ((["client_secret_post"], True), (["x", "client_secret_basic"], False), (5, False)):
         work.metadata = {"token_endpoint_auth_methods_supported": methods}
@@ -181,26 +164,16 @@ DESCRIPTIONS: list[dict[str, Any]] = [
     {"issuer": "http://127.0.0.1:1"},
     {"token_endpoint": "http://provider.example/token"},
 ]
-MORE_DESCRIPTIONS: list[dict[str, Any]] = [
-    {"issuer": None},
-    {"token_endpoint": None},
-    {"authorization_endpoint": "javascript:alert(1)"},
-    {"authorization_endpoint": "//evil.example"},
-    {"jwks_uri": "ftp://127.0.0.1/keys"},
-    {"jwks_uri": 5},
-]
 
 
-@pytest.mark.parametrize(
-    "metadata", [*DESCRIPTIONS, *(pytest.param(description, marks=LONG) for description in MORE_DESCRIPTIONS)]
-)
-def test_description_of_another_issuer_or_without_https_is_refused(site, work, metadata):
+@pytest.mark.parametrize("metadata", DESCRIPTIONS)
+def test_metadata_of_another_issuer_or_without_https_is_refused(site, work, metadata):
     work.metadata = metadata
     with Site(site.database_url, **site.settings) as fresh:
         assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
 
 
-def test_provider_that_fails_is_said_to_and_the_known_one_goes_on(site, work):
+def test_failing_provider_is_reported_and_known_endpoints_stay_in_use(site, work):
     with Site(site.database_url, **site.settings) as fresh:
         work.status = 502
         assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
@@ -213,35 +186,7 @@ def test_provider_that_fails_is_said_to_and_the_known_one_goes_on(site, work):
         assert begin(Reader(fresh)).startswith(work.issuer)
 
 
-def gets_no_answer(site: Site, provider: OddServer) -> None:
-    """Assert that a login fails with an error on a site that uses this provider."""
-    settings = {**site.settings, "OIDC_WORK_ISSUER": provider.url.removesuffix("/")}
-    try:
-        with Site(site.database_url, **settings) as fresh:
-            assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
-    finally:
-        provider.stop()
-
-
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_description_of_another_issuer_or_without_https_is_refused")
-def test_endless_and_broken_answers_are_refused(site):
-    for answer in (
-        b"",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n{",
-        b"HTTP/1.1 200 OK\r\n\r\n[1]",
-        b"x" * 70_000,
-    ):
-        gets_no_answer(site, OddServer(answer))
-
-
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_provider_that_fails_is_said_to_and_the_known_one_goes_on")
-def test_provider_that_hangs_is_given_ten_seconds(site):
-    began = time.monotonic()
-    gets_no_answer(site, OddServer(pause_s=None))
-    assert time.monotonic() - began > 8
-
-
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_provider_that_fails_is_said_to_and_the_known_one_goes_on")
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_failing_provider_is_reported_and_known_endpoints_stay_in_use")
 def test_others_are_served_while_a_provider_hangs(sqlite_database, new_server, work):
     odd = OddServer(pause_s=None)
     own = work.settings("odd", ISSUER=odd.url.removesuffix("/"))

@@ -74,7 +74,7 @@ def test_login_leads_to_no_other_host(site, work):
         assert reader.location == "/"
 
 
-def test_email_of_another_account_opens_nothing(site, work):
+def test_email_of_another_account_does_not_log_in(site, work):
     Reader(site).sign_up("chitra")
     for verified in (True, False):
         work.know(f"w3-{verified}", email="Chitra@Example.com", email_verified=verified)
@@ -84,7 +84,7 @@ def test_email_of_another_account_opens_nothing(site, work):
     assert site.rows("SELECT count(*) FROM oidc_identities WHERE subject LIKE 'w3%'") == [(0,)]
 
 
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_email_may_be_told_apart_from_the_token_by_the_same_user_alone")
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_email_from_userinfo_must_be_about_the_same_user")
 def test_account_needs_an_email_and_confirms_only_what_the_provider_knows(site, work):
     work.know("w4", email="no email")
     assert "did not include an email" in words(log_in(site, work, "w4", status=422).page)
@@ -92,7 +92,7 @@ def test_account_needs_an_email_and_confirms_only_what_the_provider_knows(site, 
     assert "dola@work.example Not confirmed" in who(log_in(site, work, "w5"))
 
 
-def test_email_may_be_told_apart_from_the_token_by_the_same_user_alone(site, work):
+def test_email_from_userinfo_must_be_about_the_same_user(site, work):
     work.know("w14", email="mitu@work.example", email_verified=True)
     work.claims, work.userinfo = {"email": None, "email_verified": None}, {"sub": "another"}
     assert "did not include an email" in words(log_in(site, work, "w14", status=422).page)
@@ -147,7 +147,7 @@ def test_claim_makes_an_admin_and_never_takes_the_role(site, work):
     assert {name: bool(is_admin) for name, is_admin in roles.items()} == {"Hena": True, "Jui": False}
 
 
-def test_second_factor_is_asked_for_unless_the_provider_is_trusted(site, work):
+def test_two_step_login_is_required_unless_the_provider_is_trusted(site, work):
     work.know("w12", email="kona@work.example")
     log_in(site, work, "w12").send("/account/password/first", new_password=PASSWORD)
     app = turn_on(log_in_by_api(site, email="kona@work.example"))
@@ -162,7 +162,7 @@ def test_second_factor_is_asked_for_unless_the_provider_is_trusted(site, work):
         assert "kona@work.example" in who(log_in(trusting, work, "w12"))
 
 
-def test_who_needs_a_second_factor_sets_one_up_first(site, work):
+def test_user_sets_up_required_two_step_login_first(site, work):
     work.know("w13", email="lata@work.example", name="Lata")
     log_in(site, work, "w13")
     with changed(site, REQUIRE_TWO_FACTOR="all", OIDC_TRUST_MFA="1") as strict:

@@ -45,7 +45,7 @@ def test_login_offers_to_sign_up_unless_it_leads_to_the_panel(site):
     assert offered == [True, False]
 
 
-def test_login_leads_nowhere_but_to_pages_of_ours(site, ayesha):
+def test_login_leads_only_to_pages_of_this_site(site, ayesha):
     for target in ("//evil.example", "https://evil.example", "/\\evil.example", "javascript:x"):
         reader = Reader(site)
         reader.send("/login", next=target, email="ayesha@example.com", password=PASSWORD)
@@ -135,7 +135,7 @@ def test_new_password_ends_all_other_sessions(site, ayesha):
     assert try_login(site, "ayesha", password=NEW_PASSWORD).status_code == 200
 
 
-def test_new_password_that_cannot_be_is_said_at_its_field(site, ayesha):
+def test_invalid_new_password_is_reported_at_its_field(site, ayesha):
     page = ayesha.send("/account/password", 422, current_password="rickshaw at noon", new_password=NEW_PASSWORD)
     assert "That is not your current password." in words(page)
     assert "current_password-error" in page
@@ -223,7 +223,7 @@ def test_deletion_that_is_not_confirmed_changes_nothing(site, ayesha):
     assert try_login(site).status_code == 200
 
 
-def test_code_is_asked_of_those_with_an_authenticator_app(site, ayesha):
+def test_users_with_an_authenticator_app_need_a_code(site, ayesha):
     assert 'name="code"' not in ayesha.get(DELETE)
     app, reader = turn_on(log_in(site)), Reader(site)
     step = reader.send("/login", 200, email="ayesha@example.com", password=PASSWORD)

@@ -74,7 +74,7 @@ def test_way_from_the_account_to_recovery_codes_and_back_off(site, ayesha):
     assert "The authenticator app was turned off." in words(ayesha.get(ayesha.location))
 
 
-def test_secret_is_shown_to_the_session_alone_that_has_given_the_password(site, ayesha):
+def test_secret_is_shown_only_in_the_session_that_sent_the_password(site, ayesha):
     """A thief who does not know the password has stolen another of her sessions."""
     stolen = Reader(site).log_in("ayesha")
     secret = secret_in(ayesha.send(TOTP, 200, password=PASSWORD))
@@ -123,7 +123,7 @@ def test_step_that_is_over_leads_back_to_the_login(site, ayesha):
     assert "Start again." in words(reader.send("/login/enrol", 422, token="x", code="1"))
 
 
-def test_login_that_has_to_enrol_does_it_on_the_way(sqlite_database):
+def test_login_sets_up_required_two_step_login(sqlite_database):
     with Site(sqlite_database.url, REQUIRE_TWO_FACTOR="all") as site:
         reader = Reader(site)
         page = reader.send("/signup", 200, name="Ayesha", next="/communities", **LOGIN)

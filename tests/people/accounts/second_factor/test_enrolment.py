@@ -44,7 +44,7 @@ def begin(person):
     return person.post(TOTP, json={"password": PASSWORD})
 
 
-def test_app_needs_what_the_answer_has_and_counts_when_it_is_confirmed(site, ayesha):
+def test_app_is_set_up_with_the_returned_secret_and_works_once_confirmed(site, ayesha):
     answer = begin(ayesha)
     assert set(answer.json) == {"secret", "uri", "svg"}
     assert answer.headers["Cache-Control"] == "private, no-store"
@@ -159,7 +159,7 @@ def enrolling(site: Site, name: str = "ayesha") -> str:
     return answer.json["second_factor"]["token"]
 
 
-def test_login_that_has_to_enrol_is_completed_by_it(new_site):
+def test_setting_up_required_two_step_login_completes_the_login(new_site):
     site = new_site("all")
     answer = bare(site).post("/api/auth/signup", json={"email": "ayesha@example.com", "password": PASSWORD})
     assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (200, [])
@@ -201,7 +201,7 @@ def test_secrets_for_logins_that_have_to_enrol_are_limited_by_address(sqlite_dat
         assert [bare(site).post(TOTP, **request).status_code for _ in range(5)] == [200] * 4 + [429]
 
 
-def test_admins_may_be_asked_alone_and_sessions_of_before_end_with_the_new_setting(new_site):
+def test_requiring_two_step_login_of_admins_ends_only_their_sessions(new_site):
     site = new_site("none")
     ayesha, with_one, admin = sign_up(site), sign_up(site, "karim"), sign_up(site, "rani")
     turn_on(with_one)
@@ -227,7 +227,7 @@ def test_new_admin_without_a_second_factor_is_logged_out_and_has_to_enrol(new_si
     enrolling(site)
 
 
-def test_token_of_enrolment_ends_when_there_is_a_second_factor(new_site):
+def test_setup_token_expires_once_two_step_login_is_on(new_site):
     """Otherwise the password would suffice after a passkey was made during enrolment."""
     site = new_site("admins")
     ayesha = sign_up(site)

@@ -12,7 +12,7 @@ from support.people.authenticator import Authenticator, encode
 from support.people.second_factor import SECOND, first_step, second_step, turn_on
 
 from koyjabo.people.accounts.errors import TooManyPasskeys
-from koyjabo.people.accounts.second_factor import passkeys
+from koyjabo.people.accounts.second_factor import enrolment
 
 PASSKEYS, OPTIONS, ASK = "/api/auth/passkeys", "/api/auth/passkeys/options", "/api/auth/second-factor/options"
 
@@ -59,7 +59,7 @@ def test_passkey_is_a_second_step(database):
         assert site.rows("SELECT sign_count, used_ms FROM passkeys") == [(key.counter, site.time.ms)]
 
 
-def test_passkey_alone_logs_in_where_the_device_verifies_its_owner(site, ayesha):
+def test_passkey_replaces_the_password_if_the_device_verifies_its_owner(site, ayesha):
     key = Authenticator()
     add(ayesha, key)
     token, options = ask(site)
@@ -134,7 +134,7 @@ def test_removed_passkey_forgets_browsers(site, ayesha):
     assert "second_factor" in browser.post("/api/auth/login", json=login).json
 
 
-def test_passkey_that_says_it_is_of_another_user_is_refused(site, ayesha):
+def test_passkey_of_another_user_is_refused(site, ayesha):
     """A passkey used without a password must name its user (WebAuthn, 7.2)."""
     key = Authenticator()
     add(ayesha, key)
@@ -176,9 +176,9 @@ def test_passkey_is_registered_once_and_for_its_session(site, ayesha):
     assert add(ayesha, key).status_code == 401, "a known credential"
 
 
-def test_account_has_so_many_and_no_more(site, ayesha, monkeypatch):
-    assert str(passkeys.MOST_PASSKEYS) in TooManyPasskeys.sentence
-    monkeypatch.setattr(passkeys, "MOST_PASSKEYS", 2)
+def test_account_has_a_maximum_number_of_passkeys(site, ayesha, monkeypatch):
+    assert str(enrolment.MAX_PASSKEYS) in TooManyPasskeys.sentence
+    monkeypatch.setattr(enrolment, "MAX_PASSKEYS", 2)
     assert [add(ayesha, Authenticator()).status_code for _ in range(3)] == [201, 201, 409]
 
 

@@ -13,7 +13,7 @@ from support.people.communities import found
 from support.people.second_factor import SECOND, first_step, log_in_with, second_step, turn_on
 
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.people.accounts.second_factor.codes import MOST_GUESSES
+from koyjabo.people.accounts.second_factor.queries import MAX_GUESSES
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.upkeep.retention.retention import Retention
 
@@ -47,7 +47,7 @@ def test_second_step_answers_what_login_would_have(site, app, ayesha):
     assert site.rows("SELECT details FROM audit_log ORDER BY id DESC LIMIT 1") == [('{"second_factor": "totp"}',)]
 
 
-def test_code_is_good_for_its_30_s_and_one_step_either_side_and_once(site, ayesha):
+def test_code_is_valid_once_within_one_step_of_its_30_s(site, ayesha):
     app = turn_on(ayesha)
     assert log_in_with(site, app.code()).status_code == 401, "the one that turned it on is used"
     site.time.pass_(minutes=5)
@@ -60,7 +60,7 @@ def test_code_is_good_for_its_30_s_and_one_step_either_side_and_once(site, ayesh
 
 
 @pytest.mark.parametrize("kind", ["totp", pytest.param("recovery", marks=pytest.mark.long)])
-def test_code_is_good_once_for_two_servers_at_once(database, kind):
+def test_code_works_on_only_one_of_two_servers(database, kind):
     with Site(database.url) as site:
         app = turn_on(sign_up(site))
         site.time.pass_(minutes=5)
@@ -71,7 +71,7 @@ def test_code_is_good_once_for_two_servers_at_once(database, kind):
         assert sorted(statuses) == [200, 401, 401, 401]
 
 
-def test_recovery_code_is_good_once_however_it_is_typed(site, app):
+def test_recovery_code_works_once_in_any_spelling(site, app):
     code = app.recovery_codes[3]
     typed = f" {code.lower().replace('-', ' ').replace('0', 'o').replace('1', 'l')} "
     assert log_in_with(site, typed).status_code == 200
@@ -108,7 +108,7 @@ CHANGES = {
 }
 
 
-def test_change_of_the_account_ends_the_step(site, app, ayesha):
+def test_changing_the_account_ends_a_pending_step(site, app, ayesha):
     for what, change in CHANGES.items():
         token = first_step(site).token
         change(site, ayesha)
@@ -118,7 +118,7 @@ def test_change_of_the_account_ends_the_step(site, app, ayesha):
 
 
 def test_wrong_codes_of_an_hour_are_limited_but_recovery_codes_go_on(site, app):
-    for _ in range(MOST_GUESSES // 5):
+    for _ in range(MAX_GUESSES // 5):
         token = first_step(site).token
         assert [second_step(site, token, wrong(app)).status_code for _ in range(5)] == [401] * 5
     token = first_step(site).token

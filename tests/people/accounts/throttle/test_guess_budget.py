@@ -36,7 +36,7 @@ class Account:
     def __init__(self, purpose: str = LOGIN) -> None:
         self.purpose, self.plan = purpose, PLANS[purpose]
         self.now_ms = MIDNIGHT_MS
-        self.state = GuessState()
+        self.state = GuessState(self.plan)
         self.attempts = 0
         self.guesses: list[int] = []
 
@@ -57,8 +57,7 @@ class Account:
 
     def decide(self, networks: Networks) -> int:
         """Decide about a guess. A refusal that needs no record only reads the state."""
-        still_ms = guess_budget.still_waits_ms(self.state, self.plan, networks, self.now_ms)
-        return still_ms or guess_budget.admit(self.state, self.plan, networks, self.now_ms).wait_ms
+        return self.state.refusal_ms(networks, self.now_ms) or self.state.admit(networks, self.now_ms)[0]
 
     def keys(self, networks: Networks) -> Networks:
         """Return the networks' keys, which change every day."""
@@ -73,12 +72,12 @@ class Account:
         self.reload()
         wait_ms = self.decide(networks)
         if wait_ms == 0:
-            guess_budget.succeed(self.state, self.plan, networks)
+            self.state.succeed(networks)
         return wait_ms
 
     def log_in_on_a_familiar_browser(self) -> None:
         self.reload()
-        guess_budget.forgive(self.state)
+        self.state.forgive()
 
     def wait_of_owner(self, others: Callable[[], object]) -> int:
         """How long (ms) it takes the owner to log in, trying every 5 s, while others act before each attempt."""
@@ -195,7 +194,7 @@ def test_customer_with_a_48_is_sixteen_networks():
     assert sum(account.guess(home) == 0 for home in homes) == 16
 
 
-def test_clock_that_is_put_back_locks_no_account_for_long():
+def test_setting_the_clock_back_locks_no_account_for_long():
     account = Account()
     for _ in range(1000):
         account.guess(STRANGERS[0])

@@ -54,7 +54,7 @@ def test_site_without_accounts_has_none_by_them(sqlite_database):
         assert (person.name, people.credentials.make_up_admin() is None) == ("first", False)
 
 
-def test_people_without_account_are_in_no_list_of_accounts(site, people, community, boss):
+def test_people_without_an_account_are_not_listed_as_users(site, people, community, boss):
     user_id, users = put(boss), people.users
     assert "Zarina" not in [item.name for item in users.page(OPERATOR).items]
     for query in ("Zarina", user_id, "~"):

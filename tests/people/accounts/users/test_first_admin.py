@@ -36,7 +36,7 @@ def test_it_is_made_at_the_first_start_and_not_again(database):
         assert log_in(site, **AS_ADMIN).id == first.id
 
 
-def test_it_is_made_beside_users_there_are_and_leaves_the_one_of_its_address(database):
+def test_first_admin_is_added_to_existing_users_and_changes_none(database):
     with Site(database.url) as site:
         sign_up(site)
     with Site(database.url, **ADMIN) as site:

@@ -200,24 +200,6 @@ def test_rights_in_the_panel_are_given_with_the_password_and_a_code(site, boss, 
     assert boss.post(PATH, json=right).status_code == 202
 
 
-@pytest.mark.long(
-    proved_by="communities/test_invitations.py::test_page_of_the_link_leads_through_the_signup_to_the_community"
-)
-def test_page_of_the_link_leads_through_the_signup_to_the_panel(site, boss):
-    path = f"/invitations/{invite(boss, 'salma@example.com', 'admin')}"
-    reader = Reader(site)
-    page = words(reader.get(path))
-    assert "Boss has invited you to the admin panel of localhost : Admin You can see and change everything" in page
-    assert "The account that gets this role" not in page
-    reader.send(f"/signup?next={path}", name="Salma", email="salma@example.com", password="tram at dawn")
-    page = words(reader.get(reader.location))
-    assert "Boss has invited you to the admin panel of localhost : Admin You can see and change everything" in page
-    assert "The account that gets this role: salma@example.com" in page
-    reader.send(f"{path}/accept", 403, csrf_token="wrong")
-    reader.send(f"{path}/accept")
-    assert "You now have access to the panel." in words(reader.get(reader.location))
-
-
 def test_link_has_a_picture_for_users_and_for_tokens_of_this_server(site, boss, karim):
     token = invite(boss)
     reader = Reader(site)
