@@ -10,7 +10,6 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.identity import Account, CommunityIds, LoginDestinations
 from koyjabo.communities.by_ref import CommunitiesByRef
 from koyjabo.communities.communities import Communities
-from koyjabo.communities.invitations import CommunityScope, Joined, ReceivedInvitations
 from koyjabo.communities.live.community_rooms import CommunityRooms, RoomUpdates
 from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader, ReportRooms
 from koyjabo.communities.live.member_room import MemberRoom
@@ -18,6 +17,7 @@ from koyjabo.communities.live.messages import CommunityMessages
 from koyjabo.communities.live.online_people import AttendanceLog, OnlinePeople
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
+from koyjabo.communities.memberships import CommunityScope, Joined, Memberships, ReceivedInvitations
 from koyjabo.communities.permissions import Permissions
 from koyjabo.communities.refs import CommunityRefs
 from koyjabo.counting.live_stats import LiveStats
@@ -33,6 +33,7 @@ from koyjabo.realtime.services import RealtimeServices, milestone_news
 @dataclass(frozen=True, slots=True)
 class CommunityServices:
     directory: Communities
+    members: Memberships
     refs: CommunityRefs
     by_ref: CommunitiesByRef
     invitations: Invitations[Joined]
@@ -75,6 +76,7 @@ def build(base: Base) -> CommunityServices:
     )
     return CommunityServices(
         directory=directory,
+        members=Memberships(database, clock, on_revoked),
         refs=refs,
         by_ref=CommunitiesByRef(database, clock, refs, external, on_revoked),
         invitations=invitations,
@@ -93,7 +95,7 @@ def build(base: Base) -> CommunityServices:
 def _destination(directory: Communities, account: Account) -> tuple[str, dict[str, Any]] | None:
     """The page to open after a login: the room of the account's only community, or None."""
     home = directory.home(account)
-    return None if home is None else ("pages.community", {"community_id": home.community.id})
+    return None if home is None else ("pages.community", {"community_id": home.id})
 
 
 def _leader(base: Base) -> DashboardLeader:

@@ -122,10 +122,10 @@ def test_twice_is_once_and_what_is_not_there_is_unknown(site, admin, directory, 
     for _ in range(2):
         directory.archive(admin, community)
         site.time.pass_(seconds=1)
-    assert directory.overview(admin, community).archived_ms == site.time.ms - 2000
+    assert directory.find(admin, community).archived_ms == site.time.ms - 2000
     for _ in range(2):
         directory.restore(admin, community)
     assert counter(site, community) == [(1, 1, 1)]
-    for method in (directory.archive, directory.restore, directory.overview):
+    for method in (directory.archive, directory.restore, directory.find):
         with pytest.raises(UnknownCommunity):
             method(admin, NOBODY)

@@ -80,8 +80,8 @@ def test_outsider_may_nothing_and_knows_only_of_what_is_listed(site, cast, liste
 
 def test_loss_of_a_right_is_noted_once_and_announced_after_the_commit(site, cast, monkeypatch):
     community, revoked = cast.community(), []
-    directory = site.services[CommunityServices].directory
-    monkeypatch.setattr(directory, "_on_revoked", lambda whose: revoked.append(roles_in(site, community)))
+    for service in (site.services[CommunityServices].directory, site.services[CommunityServices].members):
+        monkeypatch.setattr(service, "_on_revoked", lambda whose: revoked.append(roles_in(site, community)))
     for who, method, path, body, status, lost in IN_TURN:
         noted = losses(site)
         check(site, cast.call(who, method, f"{PATH}/{community}{path.format(**ids_of(cast))}", body), status)

@@ -42,9 +42,7 @@ def test_community_founded_while_a_new_count_begins_is_part_of_it(site, ayesha):
     for _ in range(ROUNDS):
         with ThreadPoolExecutor(2) as threads:
             begun = threads.submit(site.set_total, 10, new_epoch=True)
-            founded = threads.submit(
-                site.services[CommunityServices].directory.create, account, "Banani", "", True, True
-            )
+            founded = threads.submit(site.services[CommunityServices].directory.create, account, {"name": "Banani"})
             founded.result(PATIENCE_S)
             begun.result(PATIENCE_S)
         assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1

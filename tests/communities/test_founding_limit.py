@@ -9,7 +9,7 @@ from support.application.site import Site, assert_error
 from support.people.accounts import sign_up
 from support.people.communities import PATH, account_of, found, give, site_admin
 
-from koyjabo.communities import archiving
+from koyjabo.communities import communities
 from koyjabo.communities.errors import TooManyCommunities
 from koyjabo.communities.services import CommunityServices
 
@@ -18,7 +18,7 @@ MOST = 3
 
 @pytest.fixture
 def site(database, monkeypatch):
-    monkeypatch.setattr(archiving, "MAX_FOUNDED", MOST)
+    monkeypatch.setattr(communities, "MAX_FOUNDED", MOST)
     with Site(database.url) as site:
         yield site
 
@@ -38,22 +38,22 @@ def test_one_account_founds_so_many_until_one_of_them_is_gone(site):
     """A community counts for its founder, not its current admin, so other people cannot use up the founder's limit."""
     ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
     directory = site.services[CommunityServices].directory
-    communities = [found(ayesha)["id"] for _ in range(MOST)]
+    founded = [found(ayesha)["id"] for _ in range(MOST)]
     assert_refused(ayesha)
-    for community in communities:
+    for community in founded:
         assert give(ayesha, community, babul, "admin").status_code < 300
-    assert ayesha.post(f"{PATH}/{communities[2]}/leave").status_code == 204
+    assert ayesha.post(f"{PATH}/{founded[2]}/leave").status_code == 204
     assert_refused(ayesha)
     found(babul)
-    assert ayesha.delete(f"{PATH}/{communities[0]}").status_code == 204
+    assert ayesha.delete(f"{PATH}/{founded[0]}").status_code == 204
     found(ayesha)
     assert_refused(ayesha)
     admin = site_admin(site)
-    directory.archive(admin, communities[1])
+    directory.archive(admin, founded[1])
     found(ayesha)
     assert_refused(ayesha)
     for _ in range(MOST + 1):
-        assert directory.create(admin, "of a site admin", "", True, True)
+        assert directory.create(admin, {"name": "of a site admin"})
 
 
 @pytest.mark.both_kinds
@@ -62,7 +62,7 @@ def test_requests_at_once_found_no_more(site):
 
     def founds(_: int) -> bool:
         try:
-            return bool(site.services[CommunityServices].directory.create(ayesha, "Mirpur", "", True, True))
+            return bool(site.services[CommunityServices].directory.create(ayesha, {"name": "Mirpur"}))
         except TooManyCommunities:
             return False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from koyjabo.base.models.columns import BigKey, Model, Ref, partial_index
 
@@ -104,6 +104,8 @@ class Membership(Model):
     )
     role: Mapped[str] = mapped_column(String(16))
     joined_ms: Mapped[int] = mapped_column(BigInteger)
+    user: Mapped[User] = relationship(lazy="raise", viewonly=True)
+    community: Mapped[Community] = relationship(lazy="raise", viewonly=True)
 
 
 class AccessVersion(Model):
