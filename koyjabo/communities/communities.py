@@ -17,7 +17,7 @@ from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Page
 from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.models import Community, Scope
-from koyjabo.communities import memberships, queries
+from koyjabo.communities import member_queries, memberships, queries
 from koyjabo.communities.errors import TooManyCommunities
 from koyjabo.communities.queries import CommunitySearch
 from koyjabo.communities.roles import ADMIN, MEMBER, Access
@@ -56,7 +56,7 @@ class Communities(Changes):
             raise TooManyCommunities
         community = new_community(tx, founder_id=account.id, **values)
         queries.add(tx.session, community)
-        queries.enrol(tx.session, community.id, account.id, ADMIN, tx.at_ms)
+        member_queries.enrol(tx.session, community.id, account.id, ADMIN, tx.at_ms)
         announce(tx, community)
         return Access(account, community, ADMIN)
 

@@ -10,8 +10,8 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Community, Membership
-from koyjabo.communities import queries, roles
-from koyjabo.communities.queries import MemberSearch
+from koyjabo.communities import member_queries, queries, roles
+from koyjabo.communities.member_queries import MemberSearch
 from koyjabo.communities.roles import ADMIN, MEMBER, Access
 from koyjabo.communities.transactions import Changes, Transaction, subject, transaction
 from koyjabo.people.accounts.users import invitation_queries
@@ -66,7 +66,7 @@ class Memberships(Changes):
 
     def roles(self, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
         """The roles of the given users who are members. The caller checks the permission."""
-        return self._database.read(queries.roles, community_id, user_ids) if user_ids else {}
+        return self._database.read(member_queries.roles, community_id, user_ids) if user_ids else {}
 
     def page(
         self, account: Account, community_id: str, start: int, count: int, search: MemberSearch = ANY_MEMBER
@@ -77,7 +77,7 @@ class Memberships(Changes):
 
         def read(session: Any) -> Page[Membership]:
             access = allowed(session, account, community_id, MEMBER)
-            return queries.members(session, access.community.id, search, start, count, account.is_admin)
+            return member_queries.page(session, access.community.id, search, start, count, account.is_admin)
 
         # A report, because reading a page costs as much as reading all pages before it.
         return self._database.report(read)
@@ -85,7 +85,7 @@ class Memberships(Changes):
     def list_tag(self, account: Account, community_id: str) -> str:
         """The tag of the complete list of members, which is the same for every page."""
         return self._database.report(
-            lambda session: queries.tag(session, allowed(session, account, community_id, MEMBER).community.id)
+            lambda session: member_queries.tag(session, allowed(session, account, community_id, MEMBER).community.id)
         )
 
     @transaction
@@ -101,7 +101,7 @@ class Memberships(Changes):
         is_new = access.stored_role is None
         if is_new:
             _check_open(access)
-            queries.enrol(tx.session, row_id, account.id, MEMBER, tx.at_ms)
+            member_queries.enrol(tx.session, row_id, account.id, MEMBER, tx.at_ms)
             tx.log("member.join", access.community)
         return _member(tx.session, row_id, account.id), is_new
 
@@ -109,7 +109,7 @@ class Memberships(Changes):
     def leave(self, tx: Transaction, account: Account, community_id: str) -> None:
         """End the account's own membership. Raises LastAdmin."""
         access = visible(tx.session, account, community_id, locked=True)
-        membership = queries.member(tx.session, access.community.id, account.id)
+        membership = member_queries.find(tx.session, access.community.id, account.id)
         if membership is None:
             raise Forbidden(N_("You are not a member of this community."))
         _end(tx, membership)
@@ -126,9 +126,9 @@ class Memberships(Changes):
         """
         community = allowed(tx.session, account, community_id, ADMIN, locked=True).community
         row_id = uuid_of(user_id) or ""
-        if not queries.is_user(tx.session, row_id):
+        if not member_queries.is_user(tx.session, row_id):
             raise UnknownUser
-        if not account.is_admin and queries.member(tx.session, community.id, row_id) is None:
+        if not account.is_admin and member_queries.find(tx.session, community.id, row_id) is None:
             raise UnknownUser(N_("This person is not a member of this community. Invite them by email."))
         return give_role(tx, community, row_id, role)
 
@@ -170,9 +170,9 @@ def _check_open(access: Access) -> None:
 
 def give_role(tx: Transaction, community: Community, user_id: str, role: str) -> tuple[Membership, str | None]:
     """Set a user's role in a locked community. Returns what `Memberships.set_role` returns. Raises LastAdmin."""
-    membership = queries.member(tx.session, community.id, user_id)
+    membership = member_queries.find(tx.session, community.id, user_id)
     if membership is None:
-        queries.enrol(tx.session, community.id, user_id, role, tx.at_ms)
+        member_queries.enrol(tx.session, community.id, user_id, role, tx.at_ms)
         membership = _member(tx.session, community.id, user_id)
         tx.log("member.add", community, **details(membership), role=role)
         return membership, None
@@ -191,7 +191,7 @@ def remove(tx: Transaction, community: Community, user_id: str) -> None:
     """Remove a member from a locked community. Raises UnknownUser, LastAdmin."""
     membership = _member(tx.session, community.id, user_id)
     _end(tx, membership)
-    queries.end_invitations(tx.session, community.id, user_id)
+    member_queries.end_invitations(tx.session, community.id, user_id)
     tx.log("member.remove", community, **details(membership), role=membership.role)
 
 
@@ -203,7 +203,7 @@ def _end(tx: Transaction, membership: Membership) -> None:
 
 def _member(session: Any, community_id: str, user_id: str) -> Membership:
     """The member. Raises UnknownUser."""
-    membership = queries.member(session, community_id, user_id)
+    membership = member_queries.find(session, community_id, user_id)
     if membership is None:
         raise UnknownUser(NOT_A_MEMBER)
     return membership
@@ -214,7 +214,7 @@ def _require_another_admin(session: Any, membership: Membership) -> None:
     another system and needs no admin here.
     """
     is_needed = membership.role == ADMIN and membership.community.ref is None
-    if is_needed and not queries.has_other_admin(session, membership.community_id, membership.user_id):
+    if is_needed and not member_queries.has_other_admin(session, membership.community_id, membership.user_id):
         raise LastAdmin
 
 
@@ -232,7 +232,7 @@ Joined = tuple[Membership, bool]
 class CommunityScope(InvitationScope[Joined]):
     """Invitations to a community. Its admins send them while it is not archived."""
 
-    rows, purpose, action = queries.invitations_by(ADMIN), INVITATION, "member"
+    rows, purpose, action = member_queries.invitations_by(ADMIN), INVITATION, "member"
 
     def managed(self, session: Any, account: Account, community_id: str | None, lock: bool) -> Subject:
         return subject(allowed(session, account, community_id or "", ADMIN, lock).community)
@@ -244,10 +244,10 @@ class CommunityScope(InvitationScope[Joined]):
         community_id = invitation_queries.valid(session, self.rows, invitation_id, by.at_ms).place.id
         queries.lock(session, community_id)
         offer = invitation_queries.use_up(session, self.rows, invitation_id, by.at_ms)
-        membership = queries.member(session, community_id, account.id)
+        membership = member_queries.find(session, community_id, account.id)
         is_new = membership is None
         if membership is None:
-            queries.enrol(session, community_id, account.id, offer.role, by.at_ms)
+            member_queries.enrol(session, community_id, account.id, offer.role, by.at_ms)
             membership = _member(session, community_id, account.id)
         elif roles.is_lower(membership.role, offer.role):
             membership.role = offer.role

@@ -18,7 +18,8 @@ from koyjabo.base.settings.schema import requires
 from koyjabo.communities import ui
 from koyjabo.communities.live import online_people
 from koyjabo.communities.live.online_people import NEWEST, OnlineSearch
-from koyjabo.communities.queries import ORDERS, CommunitySearch, MemberSearch
+from koyjabo.communities.member_queries import MemberSearch
+from koyjabo.communities.queries import ORDERS, CommunitySearch
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, ROLES, STRANGER, Access
 from koyjabo.communities.schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
 from koyjabo.communities.services import CommunityServices

@@ -8,13 +8,12 @@ community recreates it from the rollups. Neither changes other counting data.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased, contains_eager, joinedload
+from sqlalchemy.orm import Session, aliased
 
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.rows import Page, changed_rows, length, ordered_by
@@ -32,8 +31,7 @@ from koyjabo.base.models import (
     User,
     WebhookEvent,
 )
-from koyjabo.communities.roles import ADMIN, MEMBER, Access
-from koyjabo.people.accounts.users.invitation_queries import INVITER, InvitationRows
+from koyjabo.communities.roles import MEMBER, Access
 
 
 class CommunitySearch(NamedTuple):
@@ -41,13 +39,6 @@ class CommunitySearch(NamedTuple):
 
     text: str = ""
     order: str = "members"
-
-
-class MemberSearch(NamedTuple):
-    """A search for members with `text` in their name and, if given, the role `role`."""
-
-    text: str = ""
-    role: str = ""
 
 
 EVENTS_PER_DELETION = 1_000
@@ -245,100 +236,6 @@ def restore(session: Session, community: Community, now_ms: int) -> None:
     changes = select(func.sum(Adjustment.total_after - Adjustment.total_before))
     adjusted = session.scalar(changes.where(Adjustment.scope == community.id))
     open_counter(session, community.id, now_ms, *(int(number or 0) for number in (visits, visitors, adjusted)))
-
-
-# Members.
-
-
-def _members(community_id: str) -> Select[Membership]:
-    return select(Membership).join(Membership.user).where(Membership.community_id == community_id)
-
-
-def _with_names(members: Select[Membership], with_emails: bool = False) -> Select[Membership]:
-    """Load the users' names and external ids and, if requested, their emails. Reading another column raises
-    InvalidRequestError.
-    """
-    columns = (User.name, User.external_ref, *([User.email] if with_emails else []))
-    return members.options(contains_eager(Membership.user).load_only(*columns, raiseload=True))
-
-
-def member(session: Session, community_id: str, user_id: str) -> Membership | None:
-    """A membership with its community and the user's names and email."""
-    theirs = _members(community_id).where(Membership.user_id == user_id)
-    return session.scalar(_with_names(theirs, with_emails=True).options(joinedload(Membership.community)))
-
-
-def members(
-    session: Session, community_id: str, search: MemberSearch, start: int, count: int, with_emails: bool
-) -> Page[Membership]:
-    """Members in the order they joined."""
-    matches = _members(community_id)
-    if part := sought(search.text):
-        matches = matches.where(has(User.name, part))
-    if search.role:
-        matches = matches.where(Membership.role == search.role)
-    page = matches.order_by(Membership.joined_ms, Membership.user_id).offset(start).limit(count)
-    return Page(tuple(session.scalars(_with_names(page, with_emails))), length(session, matches))
-
-
-def external_members(session: Session, community_id: str) -> list[Membership]:
-    """Members from another system."""
-    return list(session.scalars(_with_names(_members(community_id).where(User.external_ref.is_not(None)))))
-
-
-def roles(session: Session, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
-    """The roles of the given users who are members."""
-    theirs = _members(community_id).where(Membership.user_id.in_(user_ids))
-    return dict(session.execute(theirs.with_only_columns(Membership.user_id, Membership.role)).all())
-
-
-def tag(session: Session, community_id: str) -> str:
-    """The tag of the whole member list. It changes whenever a member, role or name changes.
-
-    The database builds the hashed text, because reading the rows takes five times as long (decision 93).
-    """
-    fields = (User.id, func.coalesce(User.external_ref, ""), Membership.role, Membership.joined_ms, User.name)
-    line = fields[0].concat("\n")
-    for field in fields[1:]:
-        line = line.concat(cast(field, Text)).concat("\n")
-    lines = _members(community_id).with_only_columns(line.label("line")).order_by(User.id).subquery()
-    text = session.scalar(select(func.aggregate_strings(lines.c.line, "\n"))) or ""
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def is_user(session: Session, user_id: str) -> bool:
-    return session.scalar(select(User.id).where(User.id == user_id)) is not None
-
-
-def has_other_admin(session: Session, community_id: str, user_id: str) -> bool:
-    """Whether another admin exists who can log in."""
-    admins = _members(community_id).where(Membership.user_id != user_id, Membership.role == ADMIN)
-    able = User.disabled_ms.is_(None), User.external_ref.is_(None)
-    return session.scalar(admins.where(*able).limit(1)) is not None
-
-
-def enrol(session: Session, community_id: str, user_id: str, role: str, now_ms: int) -> None:
-    session.add(Membership(community_id=community_id, user_id=user_id, role=role, joined_ms=now_ms))
-
-
-def end_invitations(session: Session, community_id: str, user_id: str) -> None:
-    """Revoke the invitations to this community for a user's email."""
-    theirs = select(User.email_key).where(User.id == user_id)
-    invitations = delete(Invitation).where(Invitation.community_id == community_id, Invitation.email_key.in_(theirs))
-    session.execute(invitations.execution_options(synchronize_session=False))
-
-
-def invitations_by(role: str) -> InvitationRows:
-    """Invitations to communities that are not archived, by site admins and by members with this role."""
-
-    def may_invite(query: Any) -> Any:
-        joined = query.join(Community, Community.id == Invitation.community_id)
-        is_theirs = and_(Membership.community_id == Invitation.community_id, Membership.user_id == INVITER.id)
-        return joined.outerjoin(Membership, is_theirs).where(
-            NOT_ARCHIVED, or_(INVITER.is_admin, Membership.role == role)
-        )
-
-    return InvitationRows(Invitation, (Community.id, Community.name), may_invite)
 
 
 # External ids.

@@ -12,7 +12,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput, Unauthenticated, UnknownCommunity
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import Membership, Scope
-from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch
+from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlineSearch
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, Access
 from koyjabo.communities.schemas import (
     CommunityChangesBody,
@@ -279,10 +279,6 @@ class OnlineResponse(BaseModel):
     since: str = Field(examples=["2025-12-16T04:48:38.412Z"])
     tabs: int = Field(description="open sockets; 0 during the grace period after a lost connection")
 
-    @classmethod
-    def of(cls, person: OnlinePerson) -> OnlineResponse:
-        return cls.model_validate(person.as_object())
-
 
 @bp.get("/communities/<community_id>/stats")
 @describe(
@@ -328,7 +324,9 @@ def who_is_online(community_id: str) -> Response:
         raise InvalidInput(details={"order": f"must be one of {', '.join(ORDERS)}"})
     search = OnlineSearch(request.args.get("query", "").strip(), order)
     page = current()[CommunityServices].people.page(scope, search, paging.start, paging.per_page)
-    return list_response(map(OnlineResponse.of, page.items), paging.headers(page.total))
+    return list_response(
+        (OnlineResponse.model_validate(person.as_object()) for person in page.items), paging.headers(page.total)
+    )
 
 
 def permitted(community_id: str, role: str) -> Account:
