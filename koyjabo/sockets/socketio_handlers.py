@@ -26,15 +26,15 @@ from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
-from koyjabo.realtime.events import Error, Kicked, Pong
+from koyjabo.realtime import events
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import identify
-from koyjabo.sockets.messages import MOST_ERRORS, VisibleMessage, is_true, unknown, visit_id
+from koyjabo.sockets.messages import MAX_ERRORS, VisibleMessage, is_true, unknown, visit_id
 from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.site_stream import admit, send_stats, show
 from koyjabo.web.current import services_of
 
-MOST_ROOMS = 50
+MAX_ROOMS = 50
 """Maximum number of community rooms per client."""
 
 DISCONNECTED = "The client disconnected before it was admitted."
@@ -107,9 +107,10 @@ class JoinedRooms:
                 self._services[CommunityServices].rooms.leave(client.participants.pop(requested))
             value = self._present(client, requested)
             if value is None:
-                if len(client.participants) >= MOST_ROOMS:
-                    raise InvalidMessage(f"A client may be in at most {MOST_ROOMS} community rooms; leave one first.")
-                token = _text(message.get("token")) or client.token
+                if len(client.participants) >= MAX_ROOMS:
+                    raise InvalidMessage(f"A client may be in at most {MAX_ROOMS} community rooms; leave one first.")
+                token = message.get("token")
+                token = token if isinstance(token, str) and token else client.token
                 claims = identify(self._services, request, token, client.admitted_by)
                 kind, end = KINDS[requested.room], partial(self._end, sid, requested, message["communityId"])
                 participant = participant_for(kind, sid, claims, requested.community_id, end, client.admitted_by)
@@ -178,12 +179,8 @@ class JoinedRooms:
         if client is not None:
             if (participant := client.participants.get(requested)) and not participant.is_taken:
                 del client.participants[requested]
-            event = Kicked(requested.room, named, close_code(problem))
+            event = events.kicked(requested.room, named, close_code(problem))
             self._services[RealtimeServices].rooms.send_to(sid, event)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 log = logging.getLogger(__name__)
@@ -226,7 +223,9 @@ def connect(auth: Any = None) -> None:
         named = sent_id, _named_visit(sent)
         is_admitted = admit(services, _sid(), _engine_client(), request, named, is_said)
     except TooManyRequests as error:
-        _refuse_client(error)
+        code = close_code(error)
+        services[ObservabilityServices].socket_log.refused(KIND, _address(), NOWHERE, code, error.code)
+        services[RealtimeServices].rooms.disconnect(_sid(), code, str(error))
         return
     if not is_admitted:
         disconnect()  # the client disconnected before it was admitted
@@ -249,7 +248,7 @@ def disconnect(reason: str = "") -> None:
 
 def ping(*_: Any) -> dict[str, Any]:
     _services()[ObservabilityServices].socket_log.received("ping")
-    pong = Pong(_services().clock.now_ms()).as_object()
+    pong = events.pong(_services().clock.now_ms())
     emit("pong", pong)
     return {"ok": True, **pong}
 
@@ -321,15 +320,9 @@ def failed(error: Exception) -> dict[str, Any]:
     return {"ok": False, "error": KoyJaboError.sentence, "code": KoyJaboError.code}
 
 
-def _refuse_client(error: TooManyRequests) -> None:
-    code = close_code(error)
-    _services()[ObservabilityServices].socket_log.refused(KIND, _address(), NOWHERE, code, error.code)
-    _services()[RealtimeServices].rooms.disconnect(_sid(), code, str(error))
-
-
 def _refuse(error: InvalidMessage) -> dict[str, Any]:
-    emit("error", Error(str(error), error.code).as_object())
-    if _count_error() >= MOST_ERRORS:
+    emit("error", events.error(str(error), error.code))
+    if _count_error() >= MAX_ERRORS:
         _services()[RealtimeServices].rooms.disconnect(_sid(), ABUSE, "too many invalid messages")
     return {"ok": False, "error": str(error), "code": error.code}
 

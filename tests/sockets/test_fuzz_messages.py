@@ -16,7 +16,7 @@ from support.faults.odd_messages import packets, rooms, texts, values
 from support.runs.fuzz_effort import effort
 
 NORMAL, ABUSE = 1000, 1008
-MOST_ERRORS = 10
+MAX_ERRORS = 10
 PRESENT = {"/": "visitor_update", "visitors/": "visitor_count", "visitor-dashboard/": "dashboard_update"}
 """Responses to `request_count` by path."""
 
@@ -66,9 +66,9 @@ def test_each_message_of_a_plain_socket_has_its_answer(others, moderator, commun
 
 def _assert_received(client: WebSocket, expected: list[str], present: str) -> None:
     """Responses to `request_count` are queued. Everything else is answered at once, in order."""
-    is_abuse = expected.count("error") >= MOST_ERRORS
+    is_abuse = expected.count("error") >= MAX_ERRORS
     if is_abuse:
-        last = [number for number, answer in enumerate(expected) if answer == "error"][MOST_ERRORS - 1]
+        last = [number for number, answer in enumerate(expected) if answer == "error"][MAX_ERRORS - 1]
         expected = expected[: last + 1]
     received: list[str] = []
     while len([answer for answer in received if answer != present]) < len(
