@@ -19,12 +19,9 @@ from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.models import Community, Scope
 from koyjabo.communities import member_queries, memberships, queries
 from koyjabo.communities.errors import TooManyCommunities
-from koyjabo.communities.queries import CommunitySearch
 from koyjabo.communities.roles import ADMIN, MEMBER, Access
 from koyjabo.communities.transactions import Changes, Transaction, transaction
 from koyjabo.people.audit.log import CHANGES
-
-ANY_COMMUNITY = CommunitySearch()
 
 MAX_FOUNDED = 20
 """Maximum number of communities that one user may found, not counting archived ones. Site admins have no limit."""
@@ -60,10 +57,12 @@ class Communities(Changes):
         announce(tx, community)
         return Access(account, community, ADMIN)
 
-    def list(self, account: Account, start: int, count: int, search: CommunitySearch = ANY_COMMUNITY) -> Page[Access]:
-        """A page of `count` communities that `account` may see, from the offset `start`."""
+    def list(self, account: Account, start: int, count: int, text: str = "", order: str = "members") -> Page[Access]:
+        """A page of `count` communities that `account` may see, from the offset `start`. `text` is part of the name,
+        and `order` one of ORDERS.
+        """
         # A report, because reading a page costs as much as reading all pages before it.
-        return self._database.report(queries.listed, account, search, start, count)
+        return self._database.report(queries.listed, account, text, order, start, count)
 
     def own(self, account: Account, start: int, count: int) -> Page[Access]:
         """A page of `count` communities that `account` is a member of, ordered by name, from the offset `start`."""

@@ -25,13 +25,6 @@ from koyjabo.people.accounts.users.invitation_queries import INVITER, Invitation
 Item = TypeVar("Item")
 
 
-class MemberSearch(NamedTuple):
-    """A search for members with `text` in their name and, if given, the role `role`."""
-
-    text: str = ""
-    role: str = ""
-
-
 def _members(community_id: str) -> Select[Membership]:
     return select(Membership).join(Membership.user).where(Membership.community_id == community_id)
 
@@ -51,14 +44,14 @@ def find(session: Session, community_id: str, user_id: str) -> Membership | None
 
 
 def page(
-    session: Session, community_id: str, search: MemberSearch, start: int, count: int, with_emails: bool
+    session: Session, community_id: str, text: str, role: str, start: int, count: int, with_emails: bool
 ) -> Page[Membership]:
-    """Members in the order they joined."""
+    """Members in the order they joined, with `text` in their name and, if given, the role `role`."""
     matches = _members(community_id)
-    if part := sought(search.text):
+    if part := sought(text):
         matches = matches.where(has(User.name, part))
-    if search.role:
-        matches = matches.where(Membership.role == search.role)
+    if role:
+        matches = matches.where(Membership.role == role)
     ordered = matches.order_by(Membership.joined_ms, Membership.user_id).offset(start).limit(count)
     return Page(tuple(session.scalars(_with_names(ordered, with_emails))), length(session, matches))
 

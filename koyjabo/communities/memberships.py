@@ -11,7 +11,6 @@ from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Community, Membership
 from koyjabo.communities import member_queries, queries, roles
-from koyjabo.communities.member_queries import MemberSearch
 from koyjabo.communities.roles import ADMIN, MEMBER, Access
 from koyjabo.communities.transactions import Changes, Transaction, subject, transaction
 from koyjabo.people.accounts.users import invitation_queries
@@ -21,7 +20,6 @@ from koyjabo.people.audit.log import ARRIVALS, CHANGES, Actor, Subject
 from koyjabo.people.mail.link_tokens import INVITATION
 
 NOT_A_MEMBER = N_("This person is not a member of this community.")
-ANY_MEMBER = MemberSearch()
 
 CHANGES |= {
     "member.add": N_("Member added"),
@@ -69,15 +67,15 @@ class Memberships(Changes):
         return self._database.read(member_queries.roles, community_id, user_ids) if user_ids else {}
 
     def page(
-        self, account: Account, community_id: str, start: int, count: int, search: MemberSearch = ANY_MEMBER
+        self, account: Account, community_id: str, start: int, count: int, text: str = "", role: str = ""
     ) -> Page[Membership]:
-        """A page of `count` members in the order they joined, from the offset `start`. Emails are only loaded for site
-        admins.
+        """A page of `count` members in the order they joined, from the offset `start`. They have `text` in their name
+        and, if given, the role `role`. Emails are only loaded for site admins.
         """
 
         def read(session: Any) -> Page[Membership]:
             access = allowed(session, account, community_id, MEMBER)
-            return member_queries.page(session, access.community.id, search, start, count, account.is_admin)
+            return member_queries.page(session, access.community.id, text, role, start, count, account.is_admin)
 
         # A report, because reading a page costs as much as reading all pages before it.
         return self._database.report(read)

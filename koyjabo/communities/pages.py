@@ -4,6 +4,7 @@ its members, invitations and settings.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -17,9 +18,8 @@ from koyjabo.base.models import Membership
 from koyjabo.base.settings.schema import requires
 from koyjabo.communities import ui
 from koyjabo.communities.live import online_people
-from koyjabo.communities.live.online_people import NEWEST, OnlineSearch
-from koyjabo.communities.member_queries import MemberSearch
-from koyjabo.communities.queries import ORDERS, CommunitySearch
+from koyjabo.communities.live.online_people import NEWEST
+from koyjabo.communities.queries import ORDERS
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, ROLES, STRANGER, Access
 from koyjabo.communities.schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
 from koyjabo.communities.services import CommunityServices
@@ -81,31 +81,28 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
         "hours": [hour.visited.visits for hour in current()[CountingServices].history.last_hours(at.scope)],
     }
     if at.may(MODERATOR):
-        values |= _people(at) | _today(at)
+        data = current()[CommunityServices].dashboards.current(at.scope).data
+        values |= _people(at) | {"today": data["today_visitors"], "arrivals": data["arrivals"]}
+        values["minutes"] = hour_columns(current().clock, data["minutes"], series=2)
     else:
         values["online"] = ui.online([at.community.id])[at.community.id]
     return ui.page("communities/community", at, status, problem=problem, **values)
 
 
-def _today(at: Access) -> dict[str, Any]:
-    data = current()[CommunityServices].dashboards.current(at.scope).data
-    minutes = hour_columns(current().clock, data["minutes"], series=2)
-    return {"today": data["today_visitors"], "arrivals": data["arrivals"], "minutes": minutes}
-
-
 def _people(at: Access) -> dict[str, Any]:
     """The list of people, and the number of all people online. Raises InvalidInput."""
-    communities, search = current()[CommunityServices], _online_search()
+    communities, search = current()[CommunityServices], _search("order", online_people.ORDERS, NEWEST)
     (online,) = communities.people.online(at.scope)
-    people = pagination.list_page(partial(communities.people.page, at.scope, search), per_page=SHOWN)
+    people = pagination.list_page(partial(communities.people.page, at.scope, **search), per_page=SHOWN)
     shown = [person.user_id for person in people.items] if at.may(ADMIN) else []
     roles = communities.members.roles(at.scope, shown)
     return {"found": people, "search": search, "roles": roles, "online": online, "now_ms": current().clock.now_ms()}
 
 
-def _online_search() -> OnlineSearch:
-    order = request.args.get("order", NEWEST)
-    return OnlineSearch(request.args.get("query", "").strip(), order if order in online_people.ORDERS else NEWEST)
+def _search(name: str, allowed: Collection[str], default: str = "") -> dict[str, Any]:
+    """The search in the current request: a text, and the argument `name`, which must be one of `allowed`."""
+    value = request.args.get(name, "")
+    return {"text": request.args.get("query", "").strip(), name: value if value in allowed else default}
 
 
 FROM_ROOM = "room"
@@ -117,9 +114,9 @@ def list_communities() -> str:
     communities.
     """
     login = page_login.login()
-    account, search = login.account if login else STRANGER, _search()
+    account, search = login.account if login else STRANGER, _search("order", ORDERS, "mine")
     directory = current()[CommunityServices].directory
-    listed = pagination.list_page(partial(directory.list, account, search=search))
+    listed = pagination.list_page(partial(directory.list, account, **search))
     shown = [access.community.id for access in listed.items if access.role or access.community.public_count]
     return render_template(
         "communities/list.html",
@@ -129,11 +126,6 @@ def list_communities() -> str:
         online=ui.online(shown),
         sizes=directory.sizes([access.community.id for access in listed.items]),
     )
-
-
-def _search() -> CommunitySearch:
-    order = request.args.get("order", "")
-    return CommunitySearch(request.args.get("query", "").strip(), order if order in ORDERS else "mine")
 
 
 @bp.get("/communities/new")
@@ -263,10 +255,9 @@ def _show_members(
     refused: tuple[str, KoyJaboError] | None = None,
 ) -> Response:
     """Show the members. `refused` is the id of a member who was not changed, with the error."""
-    role, community_id = request.args.get("role", ""), at.community.id
-    search = MemberSearch(request.args.get("query", "").strip(), role if role in ROLES else "")
+    community_id, search = at.community.id, _search("role", ROLES)
     services = current()[CommunityServices]
-    read = partial(services.members.page, at.account, community_id, search=search)
+    read = partial(services.members.page, at.account, community_id, **search)
     listed = pagination.list_page(read, "pages.members", community_id=community_id)
     values: dict[str, Any] = {"found": listed, "search": search, "refused": refused}
     if at.may(ADMIN):

@@ -9,7 +9,7 @@ community recreates it from the rollups. Neither changes other counting data.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -32,14 +32,6 @@ from koyjabo.base.models import (
     WebhookEvent,
 )
 from koyjabo.communities.roles import MEMBER, Access
-
-
-class CommunitySearch(NamedTuple):
-    """A search for communities whose name contains `text`, sorted by one of ORDERS."""
-
-    text: str = ""
-    order: str = "members"
-
 
 EVENTS_PER_DELETION = 1_000
 """Number of webhook events deleted in the transaction that deletes their community."""
@@ -87,14 +79,16 @@ def accesses(session: Session, account: Account, ids: Collection[str]) -> list[A
     return _read(session, account, _accesses(account).where(Community.id.in_(ids)))
 
 
-def listed(session: Session, account: Account, search: CommunitySearch, start: int, count: int) -> Page[Access]:
-    """The listed communities and the account's own; users with access to the panel see all communities."""
+def listed(session: Session, account: Account, text: str, order: str, start: int, count: int) -> Page[Access]:
+    """The listed communities and the account's own whose name contains `text`, sorted by one of ORDERS. Users with
+    access to the panel see all communities.
+    """
     communities = _accesses(account)
     if not account.sees_panel:
         communities = communities.where(or_(Community.is_listed, _is_own(account)))
-    if part := sought(search.text):
+    if part := sought(text):
         communities = communities.where(has(Community.name, part))
-    ordered = communities.order_by(*ORDERS[search.order], *_BY_NAME).offset(start).limit(count)
+    ordered = communities.order_by(*ORDERS[order], *_BY_NAME).offset(start).limit(count)
     return Page(tuple(_read(session, account, ordered)), length(session, communities))
 
 

@@ -170,7 +170,7 @@ def community_message(community_id: str, data: Any, now_ms: int) -> dict[str, An
 
 
 def kicked(room: str, community_id: str, code: int) -> dict[str, Any]:
-    """Informs a Socket.IO client that it was removed from a room, with the close code that a plain WebSocket would get."""
+    """Informs a Socket.IO client that it was removed from a room, with the close code for a plain WebSocket."""
     return {"type": "kicked", "room": room, "communityId": community_id, "code": code}
 
 

@@ -12,7 +12,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput, Unauthenticated, UnknownCommunity
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import Membership, Scope
-from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlineSearch
+from koyjabo.communities.live.online_people import OLDEST, ORDERS
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, Access
 from koyjabo.communities.schemas import (
     CommunityChangesBody,
@@ -322,8 +322,8 @@ def who_is_online(community_id: str) -> Response:
     scope, paging, order = _entered(community_id, MODERATOR), Paging.of(request), request.args.get("order", OLDEST)
     if order not in ORDERS:
         raise InvalidInput(details={"order": f"must be one of {', '.join(ORDERS)}"})
-    search = OnlineSearch(request.args.get("query", "").strip(), order)
-    page = current()[CommunityServices].people.page(scope, search, paging.start, paging.per_page)
+    text = request.args.get("query", "").strip()
+    page = current()[CommunityServices].people.page(scope, paging.start, paging.per_page, text, order)
     return list_response(
         (OnlineResponse.model_validate(person.as_object()) for person in page.items), paging.headers(page.total)
     )
