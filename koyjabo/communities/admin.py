@@ -32,7 +32,7 @@ def communities() -> Response:
         found=listed,
         query=query,
         sorting=sorting,
-        sizes=directory.sizes([community.id for community in listed.items]),
+        sizes=directory.sizes(listed.items),
         online=ui.online([community.id for community in listed.items if community.archived_ms is None]),
     )
 
@@ -56,7 +56,7 @@ def community(community_id: str) -> Response:
 def archive_community(community_id: str) -> Response:
     directory = current()[CommunityServices].directory
     community = directory.find(me(), community_id)
-    members = directory.sizes([community.id])[community.id]
+    members = directory.sizes([community])[community.id]
     explanation = _(
         "The community is hidden from everyone, and its pages can no longer be opened. Its numbers and members are "
         "kept. You can restore it later."

@@ -7,7 +7,7 @@ and reports are kept, and are available again once it is restored.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -95,9 +95,9 @@ class Communities(Changes):
         """The ids of all communities that are not archived."""
         return self._database.report(queries.ids)
 
-    def sizes(self, ids: Collection[str]) -> dict[str, int]:
+    def sizes(self, communities: Iterable[Community]) -> dict[str, int]:
         """Number of members, by community id. The caller checks the permission."""
-        return self._database.report(queries.sizes, ids)
+        return self._database.report(queries.sizes, [community.id for community in communities])
 
     def visible(self, account: Account, community_id: str) -> Access:
         """A community that `account` may see, in any role or none."""

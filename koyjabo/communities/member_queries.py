@@ -134,17 +134,17 @@ def access_facts(
         live = live.join(User, User.id == LoginSession.user_id).where(*permitted(policy))
     enabled = select(User.id, User.is_admin, User.is_viewer).where(User.disabled_ms.is_(None))
     active = select(Community.id, Community.is_listed, Community.public_count, Community.ref).where(NOT_ARCHIVED)
-    found = AccessFacts({}, {}, {}, {})
+    facts = AccessFacts({}, {}, {}, {})
     for ids in _chunks(sessions):
         rows = session.execute(live.where(LoginSession.id.in_(ids)))
-        found.sessions.update((row.id, Family._make(row)) for row in rows)
+        facts.sessions.update((row.id, Family._make(row)) for row in rows)
     for ids in _chunks(communities):
-        found.communities.update((row.id, row) for row in session.execute(active.where(Community.id.in_(ids))))
+        facts.communities.update((row.id, row) for row in session.execute(active.where(Community.id.in_(ids))))
     for ids in _chunks(users):
         rows = session.execute(enabled.where(User.id.in_(ids)))
-        found.users.update((row.id, site_role(row.is_admin, row.is_viewer)) for row in rows)
-        found.roles.update(_roles(session, ids, communities))
-    return found
+        facts.users.update((row.id, site_role(row.is_admin, row.is_viewer)) for row in rows)
+        facts.roles.update(_roles(session, ids, communities))
+    return facts
 
 
 def _roles(session: Session, users: list[str], communities: Collection[str]) -> Iterator[tuple[tuple[str, str], str]]:

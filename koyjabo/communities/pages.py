@@ -124,7 +124,7 @@ def list_communities() -> str:
         found=listed,
         search=search,
         online=ui.online(shown),
-        sizes=directory.sizes([access.community.id for access in listed.items]),
+        sizes=directory.sizes(access.community for access in listed.items),
     )
 
 
@@ -358,7 +358,7 @@ def delete_community(community_id: str) -> Response:
 
 
 def _deletion(at: Access) -> Confirmation:
-    members = current()[CommunityServices].directory.sizes([at.community.id])[at.community.id]
+    members = current()[CommunityServices].directory.sizes([at.community])[at.community.id]
     effects = (
         _("All memberships and reports of this community are deleted. This cannot be undone."),
         _("Members: %(count)s", count=count(members)),

@@ -83,7 +83,7 @@ def leave(members: Memberships, by: Account, community: str, _: Account) -> obje
     ("act", "other_act", "refusals"),
     [(demote, remove, {Forbidden}), (leave, leave, {LastAdmin}), (remove, leave, {Forbidden, UnknownUser})],
 )
-def test_two_admins_never_end_each_other(sites, two, act, other_act, refusals):
+def test_two_admins_cannot_remove_each_other(sites, two, act, other_act, refusals):
     first, second = two
     here, there = (site.services[CommunityServices].members for site in sites)
     for _ in range(ROUNDS):
@@ -114,7 +114,7 @@ def test_joining_twice_at_once_makes_one_membership(sites, two):
         assert roles_in(sites[0], community) == {first.id: "admin", second.id: "member"}
 
 
-def test_community_that_is_being_ended_takes_no_member(sites, two):
+def test_community_that_is_being_deleted_accepts_no_member(sites, two):
     first, second = two
     here, there = (site.services[CommunityServices] for site in sites)
     for _ in range(ROUNDS):
@@ -128,7 +128,7 @@ def test_community_that_is_being_ended_takes_no_member(sites, two):
         assert roles_in(sites[0], community) == {}
 
 
-def test_admin_who_is_disabled_is_no_admin_to_rely_on(sites, two):
+def test_disabled_admin_does_not_count_as_another_admin(sites, two):
     site, (first, second) = sites[0], two
     members = site.services[CommunityServices].members
     community = with_admins(site, first, second)

@@ -23,7 +23,7 @@ def site(database, monkeypatch):
         yield site
 
 
-def test_limit_is_as_its_sentence_says(founding_limit):
+def test_error_names_the_founding_limit(founding_limit):
     assert founding_limit == 20
     assert f" {founding_limit} " in TooManyCommunities.sentence
 
@@ -34,7 +34,7 @@ def assert_refused(person) -> None:
     assert "Delete one" in refused.json["error"]
 
 
-def test_one_account_founds_so_many_until_one_of_them_is_gone(site):
+def test_founding_limit_counts_only_existing_communities(site):
     """A community counts for its founder, not its current admin, so other people cannot use up the founder's limit."""
     ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
     directory = site.services[CommunityServices].directory
@@ -57,7 +57,7 @@ def test_one_account_founds_so_many_until_one_of_them_is_gone(site):
 
 
 @pytest.mark.both_kinds
-def test_requests_at_once_found_no_more(site):
+def test_simultaneous_requests_do_not_exceed_the_founding_limit(site):
     ayesha = account_of(sign_up(site, "ayesha"))
 
     def founds(_: int) -> bool:

@@ -49,7 +49,7 @@ def community(moderator: Member) -> str:
 
 
 @pytest.mark.parametrize("path", PRESENT)
-def test_each_message_of_a_plain_socket_has_its_answer(others, moderator, community, path):
+def test_every_message_on_a_plain_socket_gets_a_response(others, moderator, community, path):
     where = path if path == "/" else f"/ws/communities/{community}/{path}"
 
     @effort(60)
@@ -96,7 +96,7 @@ def _answer_to(packet: str | bytes, present: str) -> str:
     return "error"
 
 
-def test_socketio_takes_packets_or_closes(others, moderator, community):
+def test_socketio_accepts_a_packet_or_closes_the_connection(others, moderator, community):
     @effort(200)
     @given(sent=st.lists(packets(values | rooms(community, moderator.token)), min_size=1, max_size=8))
     def talk(sent: list[list[str | bytes]]) -> None:

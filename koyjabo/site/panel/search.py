@@ -91,7 +91,7 @@ def _visit(query: str) -> Iterator[Result]:
 def _communities(query: str) -> Iterator[Result]:
     directory = current()[CommunityServices].directory
     communities = directory.all(me(), query, count=MOST).items
-    sizes = directory.sizes([community.id for community in communities])
+    sizes = directory.sizes(communities)
     for community in communities:
         members = str(_("Members: %(count)s", count=count(sizes[community.id])))
         yield Result(COMMUNITIES, community.name, members, url_for("admin.community", community_id=community.id))

@@ -201,7 +201,7 @@ def test_rights_in_the_panel_are_given_with_the_password_and_a_code(site, boss, 
 
 
 @pytest.mark.long(
-    proved_by="communities/test_invitations.py::test_page_of_the_link_leads_through_the_signup_to_the_community"
+    proved_by="communities/test_invitations.py::test_invitation_page_leads_through_signup_to_the_community"
 )
 def test_page_of_the_link_leads_through_the_signup_to_the_panel(site, boss):
     path = f"/invitations/{invite(boss, 'salma@example.com', 'admin')}"
