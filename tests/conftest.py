@@ -30,7 +30,7 @@ from koyjabo.base.cluster import redis_client
 from koyjabo.base.core.identity import Account
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.logs import request_id
-from koyjabo.communities import archiving
+from koyjabo.communities import communities
 from koyjabo.counting import ledger
 from koyjabo.people.accounts import passwords
 from koyjabo.presence.members import redis_store
@@ -194,8 +194,8 @@ def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServ
 def founding_limit() -> Iterator[int]:
     """Raise the limit on founding communities. Yields the product's limit."""
     with pytest.MonkeyPatch.context() as changed:
-        most = archiving.MAX_FOUNDED
-        changed.setattr(archiving, "MAX_FOUNDED", 10**6)
+        most = communities.MAX_FOUNDED
+        changed.setattr(communities, "MAX_FOUNDED", 10**6)
         yield most
 
 

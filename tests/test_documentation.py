@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from http import HTTPStatus
+from inspect import isfunction
 from pathlib import Path
 
 import click
@@ -149,16 +150,21 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
         events.DashboardUpdate({}, 1),
         events.PanelUpdate([], {name: {} for name in PARTS}, 1, True),
         events.ViewUpdate("view", 1, "14:00:00", {"figures.visits": [1]}, {"figures": "1"}, 1, True),
-        events.PanelState(None, 0),
-        events.AnalyticsUpdate("conversion_rate", 14.5, "community", 0),
-        events.CommunityMessage("community", [], 0),
-        events.Kicked("visitors", "community", socket_errors.FORBIDDEN),
-        events.Pong(0),
-        events.Error("No.", "no"),
     ]
+    arguments = {
+        events.panel_state: (None, 0),
+        events.analytics_update: ("community", "conversion_rate", 14.5, 0),
+        events.community_message: ("community", [], 0),
+        events.kicked: ("visitors", "community", socket_errors.FORBIDDEN),
+        events.pong: (0,),
+        events.error: ("No.", "no"),
+    }
     kinds = {kind for kind in vars(events).values() if isinstance(kind, type) and "as_object" in vars(kind)}
     assert {type(sample) for sample in samples} == kinds - {Stats}
-    sent = {sample.type: list(sample.as_object()) for sample in samples}
+    functions = {value for value in vars(events).values() if isfunction(value) and value.__module__ == events.__name__}
+    assert arguments.keys() == {function for function in functions if not function.__name__.endswith("_room")}
+    objects = [*(sample.as_object() for sample in samples), *(event(*given) for event, given in arguments.items())]
+    sent = {sample["type"]: list(sample) for sample in objects}
     sent["dashboard_update"][2:2] = DATA  # the contents of its data
     sent["visitor_update"][3:3] = ["last"]  # only in the site's event
     assert listed == sent

@@ -68,7 +68,7 @@ LIMITS = [
     (credential_rules.PASSWORD_LENGTH, [credential_rules.SHORTEST_PASSWORD, credential_rules.LONGEST_PASSWORD]),
     (fields.NAME_LENGTH, [1, fields.LONGEST_NAME]),
     (fields.NAME_TOO_LONG, [fields.LONGEST_NAME]),
-    (community_requests.DESCRIPTION_TOO_LONG, [community_requests.LONGEST_DESCRIPTION]),
+    (community_requests.DESCRIPTION_TOO_LONG, [community_requests.MAX_DESCRIPTION]),
     (receipts.REASON_LENGTH, [1, receipts.LONGEST_REASON]),
     (total.TOTAL_RANGE, [0, LARGEST_TOTAL]),
 ]

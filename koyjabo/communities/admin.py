@@ -7,9 +7,8 @@ from functools import partial
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 
-from koyjabo.communities import ui as member_forms
-from koyjabo.communities.archiving_queries import ORDERS as PANEL_ORDERS
-from koyjabo.communities.archiving_queries import Overview
+from koyjabo.communities import ui
+from koyjabo.communities.queries import PANEL_ORDERS
 from koyjabo.communities.services import CommunityServices
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
@@ -26,49 +25,50 @@ from koyjabo.web.panel.pages import me, page
 @for_viewers
 def communities() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, PANEL_ORDERS, "name")
-    listed = pagination.list_page(partial(current()[CommunityServices].directory.all, me(), query, order=sorting.order))
-    active = [overview.community.id for overview in listed.items if overview.archived_ms is None]
+    directory = current()[CommunityServices].directory
+    listed = pagination.list_page(partial(directory.all, me(), query, order=sorting.order))
     return page(
-        "communities/panel_list", found=listed, query=query, sorting=sorting, online=member_forms.online(active)
+        "communities/panel_list",
+        found=listed,
+        query=query,
+        sorting=sorting,
+        sizes=directory.sizes(listed.items),
+        online=ui.online([community.id for community in listed.items if community.archived_ms is None]),
     )
 
 
 @bp.get("/communities/new")
 def new_community() -> Response:
-    return page("communities/panel_new", form=member_forms.founding())
+    return page("communities/panel_new", form=ui.founding())
 
 
 @bp.get("/communities/<community_id>")
 @for_viewers
 def community(community_id: str) -> Response:
     """Redirect to the community, or to its row in the list if it is archived. Not with 301, because this changes."""
-    overview = current()[CommunityServices].directory.overview(me(), community_id)
-    if overview.archived_ms is not None:
-        return redirects.to("admin.communities", query=overview.community.id)
-    return redirects.to("pages.community", community_id=overview.community.id)
+    community = current()[CommunityServices].directory.find(me(), community_id)
+    if community.archived_ms is not None:
+        return redirects.to("admin.communities", query=community.id)
+    return redirects.to("pages.community", community_id=community.id)
 
 
 @bp.post("/communities/<community_id>/archive")
 def archive_community(community_id: str) -> Response:
-    overview = current()[CommunityServices].directory.overview(me(), community_id)
-    confirm(_archiving(overview))
-    current()[CommunityServices].directory.archive(me(), community_id)
-    return done("archived", "admin.communities", overview.community.name, query=overview.community.id)
-
-
-@bp.post("/communities/<community_id>/restore")
-def restore_community(community_id: str) -> Response:
-    current()[CommunityServices].directory.restore(me(), community_id)
-    name = current()[CommunityServices].directory.overview(me(), community_id).community.name
-    return done("restored", "pages.community", name, community_id=community_id)
-
-
-def _archiving(overview: Overview) -> Confirmation:
-    title = _("Archive %(name)s?", name=overview.community.name)
+    directory = current()[CommunityServices].directory
+    community = directory.find(me(), community_id)
+    members = directory.sizes([community])[community.id]
     explanation = _(
         "The community is hidden from everyone, and its pages can no longer be opened. Its numbers and members are "
         "kept. You can restore it later."
     )
-    effects = (explanation, _("Members: %(count)s", count=count(overview.members)))
-    back = url_for("pages.community_settings", community_id=overview.community.id)
-    return Confirmation(title, effects, _("Archive"), back)
+    effects = (explanation, _("Members: %(count)s", count=count(members)))
+    back = url_for("pages.community_settings", community_id=community.id)
+    confirm(Confirmation(_("Archive %(name)s?", name=community.name), effects, _("Archive"), back))
+    directory.archive(me(), community.id)
+    return done("archived", "admin.communities", community.name, query=community.id)
+
+
+@bp.post("/communities/<community_id>/restore")
+def restore_community(community_id: str) -> Response:
+    community = current()[CommunityServices].directory.restore(me(), community_id)
+    return done("restored", "pages.community", community.name, community_id=community.id)

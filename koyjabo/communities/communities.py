@@ -1,245 +1,209 @@
-"""Communities and their members, with permissions by role (specification: Accounts and communities)."""
+"""Communities, with permissions by role (specification: Accounts and communities).
+
+An archived community is treated as unknown by lists, members and visits, and its sockets are closed. Its members, stats
+and reports are kept, and are available again once it is restored.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
-from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.database.throttle import Throttle
-from koyjabo.base.models import Scope
-from koyjabo.communities import archiving, memberships, roles
-from koyjabo.communities.archiving_queries import Overview, overviews
-from koyjabo.communities.queries import (
-    CommunityAccess,
-    CommunityDetails,
-    CommunityQueries,
-    CommunitySearch,
-    ListedCommunity,
-    Member,
-    MemberSearch,
-)
-from koyjabo.communities.roles import ADMIN, MEMBER
-from koyjabo.people.audit import log
-from koyjabo.people.audit.log import Actor
+from koyjabo.base.models import Community, Scope
+from koyjabo.communities import member_queries, memberships, queries
+from koyjabo.communities.errors import TooManyCommunities
+from koyjabo.communities.roles import ADMIN, MEMBER, Access
+from koyjabo.communities.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import CHANGES
 
-Result = TypeVar("Result")
+MAX_FOUNDED = 20
+"""Maximum number of communities that one user may found, not counting archived ones. Site admins have no limit."""
 
-ANY_COMMUNITY, ANY_MEMBER = CommunitySearch(), MemberSearch()
+CHANGES |= {
+    "community.create": N_("Community created"),
+    "community.change": N_("Community changed"),
+    "community.archive": N_("Community archived"),
+    "community.restore": N_("Community restored"),
+    "community.delete": N_("Community deleted"),
+}
 
 
-class Enrolment(NamedTuple):
-    """A membership, and whether the call created it."""
-
-    member: Member
-    is_new: bool
-    role_before: str | None = None  # the previous role, if the call set an existing member's role
-
-
-class Communities:
-    """Communities and their members. Every call checks the permissions of `account`, and every change writes an audit
-    entry. Site admins have the role admin in all communities without being members.
+class Communities(Changes):
+    """Communities. Every call checks the permissions of `account`, and every change writes an audit entry. Site admins
+    have the role admin in all communities without being members.
 
     Raises UnknownCommunity for an unknown id, an archived community, or a community that the account may not see;
-    Forbidden if the role is too low; LedgerUnavailable.
-
-    After a commit, `on_revoked` is called with the id of the user who lost a permission, or of the community that was
-    deleted or archived.
+    Forbidden if the role is too low; LedgerUnavailable. `values` are columns: name, description, is_open, is_listed,
+    count_anonymous, public_count.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
-        self._on_revoked = on_revoked
-        self._database = database
-        self._clock = clock
+    @transaction
+    def create(self, tx: Transaction, account: Account, values: Mapping[str, Any]) -> Access:
+        """Create a community, with `account` as its first admin. It is open and listed by default. Raises
+        TooManyCommunities.
+        """
+        if not account.is_admin and queries.founded(tx.session, account.id) >= MAX_FOUNDED:
+            raise TooManyCommunities
+        community = new_community(tx, founder_id=account.id, **values)
+        queries.add(tx.session, community)
+        member_queries.enrol(tx.session, community.id, account.id, ADMIN, tx.at_ms)
+        announce(tx, community)
+        return Access(account, community, ADMIN)
 
-    def create(
-        self,
-        account: Account,
-        name: str,
-        description: str,
-        is_open: bool,
-        is_listed: bool,
-        count_anonymous: bool = False,
-        public_count: bool = False,
-    ) -> CommunityAccess:
-        """Create a community, with `account` as its first admin. Raises TooManyCommunities."""
-        flags = is_open, is_listed, count_anonymous, public_count
-        community = CommunityDetails(str(uuid.uuid4()), name, description, *flags)
-        self._write(archiving.create, self._actor(account), account, community)
-        return CommunityAccess(community, ADMIN)
+    def list(self, account: Account, start: int, count: int, text: str = "", order: str = "members") -> Page[Access]:
+        """A page of `count` communities that `account` may see, from the offset `start`. `text` is part of the name,
+        and `order` one of ORDERS.
+        """
+        # A report, because reading a page costs as much as reading all pages before it.
+        return self._database.report(queries.listed, account, text, order, start, count)
 
-    def list(
-        self, account: Account, start: int, count: int, search: CommunitySearch = ANY_COMMUNITY
-    ) -> Page[ListedCommunity]:
-        """A page of `count` communities that `account` may see, from the offset `start`."""
-        page = self._list(CommunityQueries.list_access, account, search, start, count)
-        seen = (listed._replace(access=roles.as_seen_by(account, listed.access)) for listed in page.items)
-        return page._replace(items=tuple(seen))
-
-    def own(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
+    def own(self, account: Account, start: int, count: int) -> Page[Access]:
         """A page of `count` communities that `account` is a member of, ordered by name, from the offset `start`."""
-        page = self._list(CommunityQueries.list_own_access, account, start, count)
-        return page._replace(items=tuple(roles.as_seen_by(account, access) for access in page.items))
+        return self._database.report(queries.own, account, start, count)
 
-    def home(self, account: Account) -> CommunityAccess | None:
+    def home(self, account: Account) -> Community | None:
         """The only community that `account` moderates or, if there is none, the only one that it is a member of."""
-        joined = self._read(CommunityQueries.homes, account)
+        joined = self._database.read(queries.homes, account)
         moderated = [access for access in joined if access.role != MEMBER]
         homes = moderated or joined
-        return homes[0] if len(homes) == 1 else None
+        return homes[0].community if len(homes) == 1 else None
 
-    def roles(self, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
-        """The roles of the given users who are members. The caller checks the permission."""
-        return self._read(CommunityQueries.roles, community_id, user_ids) if user_ids else {}
-
-    def public(self, ids: Collection[str]) -> tuple[CommunityDetails, ...]:
+    def public(self, ids: Collection[str]) -> Sequence[Community]:
         """The communities among `ids` that are listed and show everyone how many people are online."""
-        return tuple(self._read(CommunityQueries.public, ids))
+        shown = self._database.read(queries.with_public_count, ids)
+        return [community for community in shown if community.is_listed]
 
-    def seen(self, account: Account, ids: Collection[str]) -> tuple[CommunityAccess, ...]:
+    def with_public_count(self, community_id: str) -> Community:
+        """A community that shows everyone how many people are online. Raises UnknownCommunity for other communities."""
+        for community in self._database.read(queries.with_public_count, [uuid_of(community_id) or ""]):
+            return community
+        raise UnknownCommunity
+
+    def seen(self, account: Account, ids: Collection[str]) -> Sequence[Access]:
         """The communities among `ids` that `account` may see. Invalid ids are ignored."""
-        known = self._read(CommunityQueries.listed_access, account.id, list(filter(uuid_of, ids)))
-        return tuple(access for access in known if roles.is_visible(account, access))
+        existing = self._database.read(queries.accesses, account, list(filter(uuid_of, ids)))
+        return [access for access in existing if access.is_visible]
 
     def ids(self) -> Collection[Scope]:
         """The ids of all communities that are not archived."""
-        return self._list(CommunityQueries.ids)
+        return self._database.report(queries.ids)
 
-    def sizes(self, community_ids: Collection[str]) -> dict[str, int]:
-        """Number of members, by community id."""
-        return self._list(CommunityQueries.sizes, community_ids)
+    def sizes(self, communities: Iterable[Community]) -> dict[str, int]:
+        """Number of members, by community id. The caller checks the permission."""
+        return self._database.report(queries.sizes, [community.id for community in communities])
 
-    def known(self, account: Account, community_id: str) -> CommunityAccess:
-        """A community that `account` may see. The role is the membership's, even for site admins; None for
-        non-members.
-        """
-        return self._read(memberships.visible, account, community_id)
+    def visible(self, account: Account, community_id: str) -> Access:
+        """A community that `account` may see, in any role or none."""
+        return self._database.read(memberships.visible, account, community_id)
 
-    def get(self, account: Account, community_id: str) -> CommunityAccess:
-        return self._read(memberships.allowed, account, community_id, MEMBER)
+    def require(self, account: Account, community_id: str, role: str = MEMBER) -> Access:
+        """A community, for an account whose effective role is at least `role`."""
+        return self._database.read(memberships.allowed, account, community_id, role)
 
-    def with_public_count(self, community_id: str) -> CommunityDetails:
-        """A community that shows everyone how many people are online. Raises UnknownCommunity for other communities."""
-        return self._read(memberships.with_public_count, community_id)
-
-    def require(self, account: Account, community_id: str, role: str = MEMBER) -> None:
-        """Raises Forbidden if the account's role is lower than `role`."""
-        self._read(memberships.allowed, account, community_id, role)
-
-    def change(self, account: Account, community_id: str, **values: Any) -> CommunityAccess:
-        """Change any of name, description, is_open, is_listed, count_anonymous and public_count."""
-        changed: CommunityAccess = self._write(archiving.change, self._actor(account), account, community_id, values)
-        if values.get("public_count") is False:
-            self._on_revoked(changed.community.id)
-        return changed
+    @transaction
+    def change(self, tx: Transaction, account: Account, community_id: str, values: Mapping[str, Any]) -> Access:
+        """Change the given columns. Writes an audit entry only if a value differs."""
+        access = memberships.allowed(tx.session, account, community_id, ADMIN, locked=True)
+        set_values(tx, access.community, values)
+        return access
 
     def delete(self, account: Account, community_id: str) -> None:
         """Delete a community and its memberships. Its visits stay in the site's total."""
-        self._write(archiving.delete, self._actor(account), account, community_id)
-        self._on_revoked(community_id.lower())
+        self._delete(account, community_id)
         with suppress(LedgerUnavailable):  # otherwise the events are deleted after 30 days
-            Throttle(self._database).repeat(_in_steps, CommunityQueries.delete_events, community_id.lower())
+            Throttle(self._database).repeat(queries.delete_events, community_id.lower())
 
-    def join(self, account: Account, community_id: str) -> Enrolment:
-        """Join an open community, which may be unlisted. A member keeps their role."""
-        return Enrolment(*self._write(memberships.join, self._actor(account), account, community_id))
-
-    def leave(self, account: Account, community_id: str) -> None:
-        """End the account's own membership. Raises LastAdmin."""
-        self._write(memberships.leave, self._actor(account), account, community_id)
-        self._on_revoked(account.id)
-
-    def members(
-        self, account: Account, community_id: str, start: int, count: int, search: MemberSearch = ANY_MEMBER
-    ) -> Page[Member]:
-        """A page of `count` members in the order they joined, from the offset `start`.
-
-        Only site admins see emails.
-        """
-        page = self._list(memberships.members, account, community_id, search, start, count)
-        return page._replace(items=tuple(_as_shown_to(account, member) for member in page.items))
-
-    def list_tag(self, account: Account, community_id: str) -> str:
-        """The tag of the complete list of members, which is the same for every page."""
-        return self._list(memberships.list_tag, account, community_id)
-
-    def set_role(self, account: Account, community_id: str, user_id: str, role: str) -> Enrolment:
-        """Set a member's role. Raises UnknownUser, LastAdmin.
-
-        A site admin can also add a user who is not a member. Others invite them (`invitations`).
-        """
-        by = self._actor(account)
-        member, before = self._write(memberships.set_role, by, account, community_id, uuid_of(user_id) or "", role)
-        if before is not None and roles.is_lower(role, before):
-            self._on_revoked(member.user_id)
-        return Enrolment(_as_shown_to(account, member), before is None, before)
-
-    def remove_member(self, account: Account, community_id: str, user_id: str) -> None:
-        """End a membership; any member may end their own. Raises UnknownUser, LastAdmin."""
-        if uuid_of(user_id) == account.id:
-            return self.leave(account, community_id)
-        self._write(memberships.remove, self._actor(account), account, community_id, uuid_of(user_id))
-        self._on_revoked(user_id.lower())
-
-    def removable(self, account: Account, community_id: str, user_id: str) -> tuple[CommunityDetails, Member]:
-        """The community and the membership that `remove_member` would end. Raises the same errors."""
-        community, member = self._read(memberships.removable, account, community_id, uuid_of(user_id))
-        return community, _as_shown_to(account, member)
+    @transaction
+    def _delete(self, tx: Transaction, account: Account, community_id: str) -> None:
+        community = memberships.allowed(tx.session, account, community_id, ADMIN, locked=True).community
+        tx.log("community.delete", community)
+        queries.remove(tx.session, community.id)
+        tx.revoke(community.id)
 
     # Only site admins may call these methods. Viewers may call the ones that change nothing. Others get Forbidden.
 
     def all(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "name"
-    ) -> Page[Overview]:
+    ) -> Page[Community]:
         """A page of `count` communities from the offset `start`, including archived ones. `query` is an id, or words
         that occur in the name. `order` is one of PANEL_ORDERS, prefixed with "-" for descending.
         """
         account.require_site_viewer()
-        return self._database.report(overviews, query, start, count, order)
+        return self._database.report(queries.everything, query, start, count, order)
 
-    def overview(self, account: Account, community_id: str) -> Overview:
+    def find(self, account: Account, community_id: str) -> Community:
+        """A community, archived or not."""
         account.require_site_viewer()
-        return self._database.read(archiving.overview, community_id)
+        return self._database.read(existing, community_id)
 
-    def archive(self, account: Account, community_id: str) -> None:
+    @transaction
+    def archive(self, tx: Transaction, account: Account, community_id: str) -> None:
         """Archive a community: members, visits and sockets then treat it as unknown. Idempotent."""
         account.require_site_admin()
-        self._database.write(archiving.archive, self._actor(account), community_id)
-        self._on_revoked(community_id.lower())
+        archive(tx, existing(tx.session, community_id, locked=True))
 
-    def restore(self, account: Account, community_id: str) -> None:
+    @transaction
+    def restore(self, tx: Transaction, account: Account, community_id: str) -> Community:
         """Restore an archived community with all its data. Idempotent."""
         account.require_site_admin()
-        self._database.write(archiving.restore, self._actor(account), community_id)
-
-    def _actor(self, account: Account) -> Actor:
-        return log.actor(account, self._clock)
-
-    def _read(self, operation: Callable[..., Result], *args: Any) -> Result:
-        return self._database.read(_on_records, operation, *args)
-
-    def _list(self, operation: Callable[..., Result], *args: Any) -> Result:
-        """Read a list on the report executor, because reading a page costs as much as reading all pages before it."""
-        return self._database.report(_on_records, operation, *args)
-
-    def _write(self, operation: Callable[..., Result], *args: Any) -> Result:
-        result: Result = self._database.write(_on_records, operation, *args)
-        return result
+        return restore(tx, existing(tx.session, community_id, locked=True))
 
 
-def _on_records(session: Any, operation: Callable[..., Result], *args: Any) -> Result:
-    return operation(CommunityQueries(session), *args)
+def new_community(tx: Transaction, **values: Any) -> Community:
+    defaults = {"description": "", "is_open": True, "is_listed": True, "count_anonymous": False, "public_count": False}
+    return Community(id=str(uuid.uuid4()), created_ms=tx.at_ms, **defaults | values)
 
 
-def _in_steps(session: Any, operation: Callable[..., Result], *args: Any, size: int) -> Result:
-    return operation(CommunityQueries(session), *args, size)
+def announce(tx: Transaction, community: Community) -> None:
+    """Start counting a new community's visits, and write the audit entry. Call this last in the transaction."""
+    ref = {"ref": community.ref} if community.ref else {}
+    tx.log("community.create", community, open=community.is_open, listed=community.is_listed, **ref)
+    queries.open_counter(tx.session, community.id, tx.at_ms)
 
 
-def _as_shown_to(account: Account, member: Member) -> Member:
-    return member if account.is_admin else member._replace(email=None)
+def existing(session: Any, community_id: str, locked: bool = False) -> Community:
+    """A community, archived or not, locked until the commit if requested. Raises UnknownCommunity."""
+    row_id = uuid_of(community_id) or ""
+    if locked:
+        queries.lock(session, row_id)
+    community = queries.find(session, row_id)
+    if community is None:
+        raise UnknownCommunity
+    return community
+
+
+def set_values(tx: Transaction, community: Community, values: Mapping[str, Any]) -> None:
+    """Change columns of a locked community."""
+    before = {name: getattr(community, name) for name in values}
+    changed = {name: value for name, value in values.items() if value != before[name]}
+    if not changed:
+        return
+    was = {name: before[name] for name in changed}
+    tx.log("community.change", community, was=was, now=changed)  # with the name before the change
+    for name, value in changed.items():
+        setattr(community, name, value)
+    if changed.get("public_count") is False:
+        tx.revoke(community.id)
+
+
+def archive(tx: Transaction, community: Community) -> None:
+    """Archive a locked community, unless it is archived."""
+    if community.archived_ms is None:
+        tx.log("community.archive", community)
+        queries.archive(tx.session, community, tx.at_ms)
+        tx.revoke(community.id)
+
+
+def restore(tx: Transaction, community: Community) -> Community:
+    """Restore a locked community, if it is archived."""
+    if community.archived_ms is not None:
+        tx.log("community.restore", community)
+        queries.restore(tx.session, community, tx.at_ms)
+    return community

@@ -1,27 +1,27 @@
-"""Changes memberships, each in one transaction: checks the rules of `roles` and writes the audit entry."""
+"""Members of communities, with permissions by role, and invitations (specification: Accounts and communities)."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Collection
+from typing import Any
 
-from koyjabo.base.core.errors import Forbidden, UnknownCommunity, UnknownUser
+from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownCommunity, UnknownInvitation, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Page
-from koyjabo.communities import roles
-from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries, Member, MemberSearch
-from koyjabo.communities.roles import ADMIN, MEMBER
+from koyjabo.base.models import Community, Membership
+from koyjabo.communities import member_queries, queries, roles
+from koyjabo.communities.roles import ADMIN, MEMBER, Access
+from koyjabo.communities.transactions import Changes, Transaction, subject, transaction
+from koyjabo.people.accounts.users import invitation_queries
+from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
+from koyjabo.people.accounts.users.invitations import Invitations, InvitationScope, PanelRole
 from koyjabo.people.audit.log import ARRIVALS, CHANGES, Actor, Subject
+from koyjabo.people.mail.link_tokens import INVITATION
 
-NOBODY = ""
-"""An id that no user has."""
+NOT_A_MEMBER = N_("This person is not a member of this community.")
 
 CHANGES |= {
-    "community.create": N_("Community created"),
-    "community.change": N_("Community changed"),
-    "community.archive": N_("Community archived"),
-    "community.restore": N_("Community restored"),
-    "community.delete": N_("Community deleted"),
     "member.add": N_("Member added"),
     "member.invite": N_("Person invited"),
     "member.withdraw": N_("Invitation revoked"),
@@ -37,168 +37,244 @@ ARRIVALS |= {
 }
 
 
-def _access(
-    records: CommunityQueries, account: Account, community_id: str, lock: bool = False
-) -> CommunityAccess | None:
-    """The access of `account`, or None. With `lock`, the community and its members are locked until the commit."""
-    known_id = uuid_of(community_id)
-    if known_id is None:
-        return None
-    if lock:
-        records.lock(known_id)
-    return records.access(known_id, account.id)
-
-
-def visible(records: CommunityQueries, account: Account, community_id: str) -> CommunityAccess:
-    """A community that the account may see. Raises UnknownCommunity."""
-    return roles.visible(account, _access(records, account, community_id))
-
-
-def allowed(records: CommunityQueries, account: Account, community_id: str, role: str) -> CommunityAccess:
-    return roles.allowed(account, _access(records, account, community_id), role)
-
-
-def with_public_count(records: CommunityQueries, community_id: str) -> CommunityDetails:
-    """A community whose numbers are public. Raises UnknownCommunity."""
-    access = records.access(uuid_of(community_id) or "", NOBODY)
-    if access is None or not access.community.public_count:
-        raise UnknownCommunity
-    return access.community
-
-
-def managed(records: CommunityQueries, account: Account, community_id: str) -> CommunityAccess:
-    """Lock the community, for an account that may manage it. Raises UnknownCommunity, Forbidden."""
-    return roles.allowed(account, _access(records, account, community_id, lock=True), ADMIN)
-
-
-def managed_by_system(records: CommunityQueries, account: Account, community_id: str) -> CommunityDetails:
-    """Lock the community, for a site admin or an admin's key that acts for another system. Raises UnknownCommunity,
-    Forbidden.
+def visible(session: Any, account: Account, community_id: str, locked: bool = False) -> Access:
+    """A community that the account may see. With `locked`, the community and its members are locked until the commit.
+    Raises UnknownCommunity; Forbidden for another community's key.
     """
-    community = roles.visible(account, _access(records, account, community_id, lock=True)).community
-    account.require_site_admin()
-    return community
+    row_id = uuid_of(community_id) or ""
+    if locked:
+        queries.lock(session, row_id)
+    access = queries.access(session, account, row_id)
+    if access is not None and access.is_visible:
+        return access
+    raise Forbidden(roles.OTHER_COMMUNITY) if account.moderates else UnknownCommunity
 
 
-def join(records: CommunityQueries, by: Actor, account: Account, community_id: str) -> tuple[Member, bool]:
-    """Join a community. Returns the membership, and whether it is new. Raises UnknownCommunity, Forbidden."""
-    access = _access(records, account, community_id, lock=True)
-    if access is None:
-        raise UnknownCommunity
-    key = (access.community.id, account.id)
-    if access.role is None:
-        roles.check_open(account, access.community)
-        records.enrol(*key, MEMBER, by.at_ms)
-        records.store(by.entry("member.join", subject(access.community)))
-    return records.member(*key), access.role is None
+def allowed(session: Any, account: Account, community_id: str, role: str, locked: bool = False) -> Access:
+    """`visible`, for an account whose effective role is at least `role`. Raises UnknownCommunity, Forbidden."""
+    access = visible(session, account, community_id, locked)
+    access.require(role)
+    return access
 
 
-def leave(records: CommunityQueries, by: Actor, account: Account, community_id: str) -> None:
-    access = roles.visible(account, _access(records, account, community_id, lock=True))
-    if access.role is None:
-        raise Forbidden(N_("You are not a member of this community."))
-    _end(records, access.community, account.id, access.role)
-    records.store(by.entry("member.leave", subject(access.community), role=access.role))
-
-
-def members(
-    records: CommunityQueries, account: Account, community_id: str, search: MemberSearch, start: int, count: int
-) -> Page[Member]:
-    access = allowed(records, account, community_id, MEMBER)
-    return records.members(access.community.id, search, start, count)
-
-
-def list_tag(records: CommunityQueries, account: Account, community_id: str) -> str:
-    return tag_of(records, allowed(records, account, community_id, MEMBER).community)
-
-
-def tag_of(records: CommunityQueries, community: CommunityDetails) -> str:
-    """The tag of the whole member list. It changes whenever a member, role or name changes."""
-    return hashlib.sha256(records.list_text(community.id).encode()).hexdigest()[:32]
-
-
-def set_role(
-    records: CommunityQueries, by: Actor, account: Account, community_id: str, user_id: str, role: str
-) -> tuple[Member, str | None]:
-    """Set a user's role. Returns the membership and the previous role, or None for a new member, whom only site admins
-    can add without an invitation. Raises UnknownUser, LastAdmin.
+class Memberships(Changes):
+    """The members of communities. Every call checks the permissions of `account`, and every change writes an audit
+    entry. Raises UnknownCommunity, Forbidden and LedgerUnavailable as `Communities` does.
     """
-    community = managed(records, account, community_id).community
-    if records.user(user_id) is None:
-        raise UnknownUser
-    access = records.access(community.id, user_id)
-    if not account.is_admin and (access is None or access.role is None):
-        raise UnknownUser(N_("This person is not a member of this community. Invite them by email."))
-    return give_role(records, by, community, user_id, role)
+
+    def roles(self, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
+        """The roles of the given users who are members. The caller checks the permission."""
+        return self._database.read(member_queries.roles, community_id, user_ids) if user_ids else {}
+
+    def page(
+        self, account: Account, community_id: str, start: int, count: int, text: str = "", role: str = ""
+    ) -> Page[Membership]:
+        """A page of `count` members in the order they joined, from the offset `start`. They have `text` in their name
+        and, if given, the role `role`. Emails are only loaded for site admins.
+        """
+
+        def read(session: Any) -> Page[Membership]:
+            access = allowed(session, account, community_id, MEMBER)
+            return member_queries.page(session, access.community.id, text, role, start, count, account.is_admin)
+
+        # A report, because reading a page costs as much as reading all pages before it.
+        return self._database.report(read)
+
+    def list_tag(self, account: Account, community_id: str) -> str:
+        """The tag of the complete list of members, which is the same for every page."""
+        return self._database.report(
+            lambda session: member_queries.tag(session, allowed(session, account, community_id, MEMBER).community.id)
+        )
+
+    @transaction
+    def join(self, tx: Transaction, account: Account, community_id: str) -> tuple[Membership, bool]:
+        """Join an open community, which may be unlisted. A member keeps their role. Returns the membership, and whether
+        it is new.
+        """
+        row_id = uuid_of(community_id) or ""
+        queries.lock(tx.session, row_id)
+        access = queries.access(tx.session, account, row_id)
+        if access is None:
+            raise UnknownCommunity
+        is_new = access.stored_role is None
+        if is_new:
+            _check_open(access)
+            member_queries.enrol(tx.session, row_id, account.id, MEMBER, tx.at_ms)
+            tx.log("member.join", access.community)
+        return _member(tx.session, row_id, account.id), is_new
+
+    @transaction
+    def leave(self, tx: Transaction, account: Account, community_id: str) -> None:
+        """End the account's own membership. Raises LastAdmin."""
+        access = visible(tx.session, account, community_id, locked=True)
+        membership = member_queries.find(tx.session, access.community.id, account.id)
+        if membership is None:
+            raise Forbidden(N_("You are not a member of this community."))
+        _end(tx, membership)
+        tx.log("member.leave", access.community, role=membership.role)
+
+    @transaction
+    def set_role(
+        self, tx: Transaction, account: Account, community_id: str, user_id: str, role: str
+    ) -> tuple[Membership, str | None]:
+        """Set a member's role. Returns the membership, and the previous role or None for a new member. Raises
+        UnknownUser, LastAdmin.
+
+        A site admin can also add a user who is not a member. Others invite them (`invitations`).
+        """
+        community = allowed(tx.session, account, community_id, ADMIN, locked=True).community
+        row_id = uuid_of(user_id) or ""
+        if not member_queries.is_user(tx.session, row_id):
+            raise UnknownUser
+        if not account.is_admin and member_queries.find(tx.session, community.id, row_id) is None:
+            raise UnknownUser(N_("This person is not a member of this community. Invite them by email."))
+        return give_role(tx, community, row_id, role)
+
+    def remove(self, account: Account, community_id: str, user_id: str) -> None:
+        """End a membership; any member may end their own. Raises UnknownUser, LastAdmin."""
+        if uuid_of(user_id) == account.id:
+            self.leave(account, community_id)
+        else:
+            self._remove(account, community_id, user_id)
+
+    @transaction
+    def _remove(self, tx: Transaction, account: Account, community_id: str, user_id: str) -> None:
+        community = allowed(tx.session, account, community_id, ADMIN, locked=True).community
+        remove(tx, community, uuid_of(user_id) or "")
+
+    def removable(self, account: Account, community_id: str, user_id: str) -> Membership:
+        """The membership that `remove` would end. Raises the same errors."""
+        role = MEMBER if uuid_of(user_id) == account.id else ADMIN
+
+        def read(session: Any) -> Membership:
+            community = allowed(session, account, community_id, role).community
+            membership = _member(session, community.id, uuid_of(user_id) or "")
+            _require_another_admin(session, membership)
+            return membership
+
+        return self._database.read(read)
 
 
-def give_role(
-    records: CommunityQueries, by: Actor, community: CommunityDetails, user_id: str, role: str
-) -> tuple[Member, str | None]:
-    """Set a role in a locked community. Returns what `set_role` returns. Raises LastAdmin."""
-    access = records.access(community.id, user_id)
-    before = access.role if access else None
-    if before is None:
-        records.enrol(community.id, user_id, role, by.at_ms)
-    elif before != role:
-        _change_role(records, community, user_id, role, before)
-    member = records.member(community.id, user_id)
-    if before is None:
-        records.store(by.entry("member.add", subject(community), **details(member), role=role))
-    elif before != role:
-        records.store(by.entry("member.role", subject(community), **details(member), role=role, before=before))
-    return member, before
+def _check_open(access: Access) -> None:
+    """Check that a non-member may join. The id of an open community is enough, even if it is unlisted. Raises
+    UnknownCommunity, Forbidden.
+    """
+    if access.community.is_open or access.account.is_admin:
+        return
+    if not access.community.is_listed:
+        raise UnknownCommunity
+    raise Forbidden(N_("This community is invitation only. Ask one of its admins to invite you."))
 
 
-def remove(records: CommunityQueries, by: Actor, account: Account, community_id: str, user_id: str | None) -> None:
-    """Remove a member. Raises UnknownUser, LastAdmin."""
-    end(records, by, managed(records, account, community_id).community, user_id)
+def give_role(tx: Transaction, community: Community, user_id: str, role: str) -> tuple[Membership, str | None]:
+    """Set a user's role in a locked community. Returns what `Memberships.set_role` returns. Raises LastAdmin."""
+    membership = member_queries.find(tx.session, community.id, user_id)
+    if membership is None:
+        member_queries.enrol(tx.session, community.id, user_id, role, tx.at_ms)
+        membership = _member(tx.session, community.id, user_id)
+        tx.log("member.add", community, **details(membership), role=role)
+        return membership, None
+    before = membership.role
+    if role != before:
+        if roles.is_lower(role, before):
+            _require_another_admin(tx.session, membership)
+            membership.role = role
+            tx.revoke(user_id)
+        membership.role = role
+        tx.log("member.role", community, **details(membership), role=role, before=before)
+    return membership, before
 
 
-def end(records: CommunityQueries, by: Actor, community: CommunityDetails, user_id: str | None) -> None:
-    """End a membership in a locked community. Raises UnknownUser, LastAdmin."""
-    member = _member(records, community, user_id)
-    _end(records, community, member.user_id, member.role)
-    records.end_invitations(community.id, member.user_id)
-    records.store(by.entry("member.remove", subject(community), **details(member), role=member.role))
+def remove(tx: Transaction, community: Community, user_id: str) -> None:
+    """Remove a member from a locked community. Raises UnknownUser, LastAdmin."""
+    membership = _member(tx.session, community.id, user_id)
+    _end(tx, membership)
+    member_queries.end_invitations(tx.session, community.id, user_id)
+    tx.log("member.remove", community, **details(membership), role=membership.role)
 
 
-def removable(
-    records: CommunityQueries, account: Account, community_id: str, user_id: str | None
-) -> tuple[CommunityDetails, Member]:
-    """The community and the membership that `remove` or `leave` would end for `account`. Raises the same errors."""
-    community = allowed(records, account, community_id, MEMBER if user_id == account.id else ADMIN).community
-    member = _member(records, community, user_id)
-    roles.require_another_admin(records, community, member.user_id, member.role)
-    return community, member
+def _end(tx: Transaction, membership: Membership) -> None:
+    _require_another_admin(tx.session, membership)
+    tx.session.delete(membership)
+    tx.revoke(membership.user_id)
 
 
-def _member(records: CommunityQueries, community: CommunityDetails, user_id: str | None) -> Member:
+def _member(session: Any, community_id: str, user_id: str) -> Membership:
     """The member. Raises UnknownUser."""
-    access = records.access(community.id, user_id or "")
-    if user_id is None or access is None or access.role is None:
-        raise UnknownUser(N_("This person is not a member of this community."))
-    return records.member(community.id, user_id)
+    membership = member_queries.find(session, community_id, user_id)
+    if membership is None:
+        raise UnknownUser(NOT_A_MEMBER)
+    return membership
 
 
-def subject(community: CommunityDetails) -> Subject:
-    return Subject("community", community.id, community.name)
+def _require_another_admin(session: Any, membership: Membership) -> None:
+    """Raises LastAdmin if this member is the only admin who can log in. A community with an external id is managed by
+    another system and needs no admin here.
+    """
+    is_needed = membership.role == ADMIN and membership.community.ref is None
+    if is_needed and not member_queries.has_other_admin(session, membership.community_id, membership.user_id):
+        raise LastAdmin
 
 
-def details(member: Member) -> dict[str, str]:
-    """A person's details in an audit entry: their name here, and their external id."""
-    return {"user_id": member.user_id, "user": member.name, **({"ref": member.ref} if member.ref else {})}
+def details(membership: Membership) -> dict[str, Any]:
+    """A member's details in an audit entry: their name, and their external id."""
+    user = membership.user
+    ref = {"ref": user.external_ref} if user.external_ref else {}
+    return {"user_id": membership.user_id, "user": user.name, **ref}
 
 
-def _change_role(records: CommunityQueries, community: CommunityDetails, user_id: str, role: str, before: str) -> None:
-    if roles.is_lower(role, before):
-        roles.require_another_admin(records, community, user_id, before)
-    records.set_role(community.id, user_id, role)
-    if roles.is_lower(role, before):
-        records.record_revocation()
+Joined = tuple[Membership, bool]
+"""The membership that a user has after accepting an invitation, and whether it is new."""
 
 
-def _end(records: CommunityQueries, community: CommunityDetails, user_id: str, role: str) -> None:
-    roles.require_another_admin(records, community, user_id, role)
-    records.remove(community.id, user_id)
-    records.record_revocation()
+class CommunityScope(InvitationScope[Joined]):
+    """Invitations to a community. Its admins send them while it is not archived."""
+
+    rows, purpose, action = member_queries.invitations_by(ADMIN), INVITATION, "member"
+
+    def managed(self, session: Any, account: Account, community_id: str | None, lock: bool) -> Subject:
+        return subject(allowed(session, account, community_id or "", ADMIN, lock).community)
+
+    def accept(self, session: Any, by: Actor, account: Account, invitation_id: str) -> Joined:
+        """Accept an invitation. Locks the community before reading the invitation again, because a concurrent change
+        may have revoked it.
+        """
+        offer = invitation_queries.valid(session, self.rows, invitation_id, by.at_ms)
+        community_id = invitation_queries.place_of(offer).id
+        queries.lock(session, community_id)
+        offer = invitation_queries.use_up(session, self.rows, invitation_id, by.at_ms)
+        membership = member_queries.find(session, community_id, account.id)
+        is_new = membership is None
+        if membership is None:
+            member_queries.enrol(session, community_id, account.id, offer.role, by.at_ms)
+            membership = _member(session, community_id, account.id)
+        elif roles.is_lower(membership.role, offer.role):
+            membership.role = offer.role
+        place, inviter = invitation_queries.place_of(offer), offer.inviter.name
+        by.entry("member.accept", place, role=membership.role, invited_by=inviter).store(session)
+        return membership, is_new
+
+
+class ReceivedInvitations:
+    """A user's invitations to the panel and to communities, in one list. Tokens of one kind are not valid for the
+    other.
+    """
+
+    def __init__(self, panel: Invitations[PanelRole], communities: Invitations[Joined]) -> None:
+        self._panel = panel
+        self._communities = communities
+
+    def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[AnyInvitation, str]]:
+        """A page of the account's invitations with their tokens: first the invitation to the panel, then the others,
+        newest first. Empty if the account's email is not confirmed. Raises LedgerUnavailable.
+        """
+        first = self._panel.page(account, start, count)
+        rest = self._communities.page(account, max(start - first.total, 0), count - len(first.items))
+        return Page(first.items + rest.items, first.total + rest.total)
+
+    def of(self, token: str) -> Invitations[PanelRole] | Invitations[Joined]:
+        """The service for the kind of invitation that a token belongs to, valid or not. Raises UnknownInvitation."""
+        for invitations in (self._panel, self._communities):
+            if invitations.owns(token):
+                return invitations
+        raise UnknownInvitation

@@ -4,26 +4,28 @@ its members, invitations and settings.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
-from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin
-from koyjabo.base.core.identity import SITE_ADMIN
+from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin, UnknownUser
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import SITE_ADMIN, Account
+from koyjabo.base.models import Membership
 from koyjabo.base.settings.schema import requires
-from koyjabo.communities import ui as member_forms
+from koyjabo.communities import ui
 from koyjabo.communities.live import online_people
-from koyjabo.communities.live.online_people import NEWEST, OnlineSearch
-from koyjabo.communities.queries import ORDERS, CommunitySearch
-from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
-from koyjabo.communities.schemas import JoinBody
+from koyjabo.communities.live.online_people import NEWEST
+from koyjabo.communities.queries import ORDERS
+from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, ROLES, STRANGER, Access
+from koyjabo.communities.schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
 from koyjabo.communities.services import CommunityServices
-from koyjabo.communities.ui import NO_PROBLEM, EnteredCommunity, MemberChange, MemberProblem, Result
-from koyjabo.counting.last_hour import columns
+from koyjabo.counting.last_hour import columns as hour_columns
 from koyjabo.counting.services import CountingServices
-from koyjabo.people.accounts.login.invitations import link
+from koyjabo.people.accounts.login.invitations import flash_code, link, sent
 from koyjabo.people.accounts.second_factor.one_time_codes import svg
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.invitations import PanelRole
@@ -34,11 +36,13 @@ from koyjabo.web.current import current
 from koyjabo.web.forms import confirmation
 from koyjabo.web.forms.confirmation import Confirmation, confirm
 from koyjabo.web.forms.forms import Form
-from koyjabo.web.i18n import count
+from koyjabo.web.i18n import count, language, translated
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import pagination, redirects
-from koyjabo.web.pages.flash import done
+from koyjabo.web.pages.flash import Undo, done
+
+ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
 
 SHOWN = 100
 """Number of people per page."""
@@ -51,7 +55,7 @@ PEOPLE = "people"
 @bp.get("/communities/<community_id>")
 def community(community_id: str) -> Response:
     """Show members the numbers, and show other people who may see the community how to join or log in."""
-    return show(member_forms.enter(community_id) if page_login.login() else member_forms.look_at(community_id))
+    return show(ui.enter(community_id) if page_login.login() else ui.look_at(community_id))
 
 
 @bp.get("/communities/<community_id>/dashboard")
@@ -61,12 +65,12 @@ def dashboard(community_id: str) -> Response:
     return redirects.with_query(url_for(f"pages.{page}", community_id=community_id), 301)
 
 
-def show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
+def show(at: Access, problem: KoyJaboError | None = None) -> Response:
     """Show the room. `problem` is the error of an action on this page."""
     status = problem.status if problem else 200
     if not at.may(MEMBER):
-        shown = member_forms.online([at.community.id] if at.community.public_count else [])
-        return member_forms.page("communities/outside", at, status, problem=problem, online=shown.get(at.community.id))
+        shown = ui.online([at.community.id] if at.community.public_count else [])
+        return ui.page("communities/outside", at, status, problem=problem, online=shown.get(at.community.id))
     if at.may(MODERATOR):
         limits.count_report(at.account.id)
         if request.args.get("part") == PEOPLE:
@@ -77,31 +81,28 @@ def show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
         "hours": [hour.visited.visits for hour in current()[CountingServices].history.last_hours(at.scope)],
     }
     if at.may(MODERATOR):
-        values |= _people(at) | _today(at)
+        data = current()[CommunityServices].dashboards.current(at.scope).data
+        values |= _people(at) | {"today": data["today_visitors"], "arrivals": data["arrivals"]}
+        values["minutes"] = hour_columns(current().clock, data["minutes"], series=2)
     else:
-        values["online"] = member_forms.online([at.community.id])[at.community.id]
-    return member_forms.page("communities/community", at, status, problem=problem, **values)
+        values["online"] = ui.online([at.community.id])[at.community.id]
+    return ui.page("communities/community", at, status, problem=problem, **values)
 
 
-def _today(at: EnteredCommunity) -> dict[str, Any]:
-    data = current()[CommunityServices].dashboards.current(at.scope).data
-    minutes = columns(current().clock, data["minutes"], series=2)
-    return {"today": data["today_visitors"], "arrivals": data["arrivals"], "minutes": minutes}
-
-
-def _people(at: EnteredCommunity) -> dict[str, Any]:
+def _people(at: Access) -> dict[str, Any]:
     """The list of people, and the number of all people online. Raises InvalidInput."""
-    communities, search = current()[CommunityServices], _online_search()
+    communities, search = current()[CommunityServices], _search("order", online_people.ORDERS, NEWEST)
     (online,) = communities.people.online(at.scope)
-    people = pagination.list_page(partial(communities.people.page, at.scope, search), per_page=SHOWN)
+    people = pagination.list_page(partial(communities.people.page, at.scope, **search), per_page=SHOWN)
     shown = [person.user_id for person in people.items] if at.may(ADMIN) else []
-    roles = communities.directory.roles(at.scope, shown)
+    roles = communities.members.roles(at.scope, shown)
     return {"found": people, "search": search, "roles": roles, "online": online, "now_ms": current().clock.now_ms()}
 
 
-def _online_search() -> OnlineSearch:
-    order = request.args.get("order", NEWEST)
-    return OnlineSearch(request.args.get("query", "").strip(), order if order in online_people.ORDERS else NEWEST)
+def _search(name: str, allowed: Collection[str], default: str = "") -> dict[str, Any]:
+    """The search in the current request: a text, and the argument `name`, which must be one of `allowed`."""
+    value = request.args.get(name, "")
+    return {"text": request.args.get("query", "").strip(), name: value if value in allowed else default}
 
 
 FROM_ROOM = "room"
@@ -113,34 +114,34 @@ def list_communities() -> str:
     communities.
     """
     login = page_login.login()
-    account, search = login.account if login else member_forms.STRANGER, _search()
-    communities = pagination.list_page(partial(current()[CommunityServices].directory.list, account, search=search))
-    accesses = [access.access for access in communities.items]
-    shown = [access.community.id for access in accesses if access.role or access.community.public_count]
-    online = member_forms.online(shown)
-    values = {"found": communities, "search": search, "online": online}
-    return render_template("communities/list.html", is_known=login is not None, **values)
-
-
-def _search() -> CommunitySearch:
-    order = request.args.get("order", "")
-    return CommunitySearch(request.args.get("query", "").strip(), order if order in ORDERS else "mine")
+    account, search = login.account if login else STRANGER, _search("order", ORDERS, "mine")
+    directory = current()[CommunityServices].directory
+    listed = pagination.list_page(partial(directory.list, account, **search))
+    shown = [access.community.id for access in listed.items if access.role or access.community.public_count]
+    return render_template(
+        "communities/list.html",
+        is_known=login is not None,
+        found=listed,
+        search=search,
+        online=ui.online(shown),
+        sizes=directory.sizes(access.community for access in listed.items),
+    )
 
 
 @bp.get("/communities/new")
 def new_community() -> str:
     page_login.require()
-    return render_template("communities/new.html", form=member_forms.founding())
+    return render_template("communities/new.html", form=ui.founding())
 
 
 @bp.post("/communities/new")
 def create_community() -> Response:
-    account, form = page_login.require(), member_forms.founding()
+    account, form = page_login.require(), ui.founding()
     body = form.read()
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
     limits.count_action(account.id)
-    created = current()[CommunityServices].directory.create(account, **body.values())
+    created = current()[CommunityServices].directory.create(account, columns(body))
     return done("founded", "pages.community", created.community.name, community_id=created.community.id)
 
 
@@ -148,59 +149,90 @@ def create_community() -> Response:
 def join_community(community_id: str) -> Response:
     account, body = page_login.require(), Form(JoinBody).read()
     try:
-        current()[CommunityServices].directory.join(account, community_id)
+        membership, _is_new = current()[CommunityServices].members.join(account, community_id)
     except Forbidden as error:
-        return show(member_forms.enter(community_id), error)
+        return show(ui.enter(community_id), error)
     if body is not None and body.visitorId is not None:
         current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
-    name = current()[CommunityServices].directory.known(account, community_id).community.name
-    return done("joined", "pages.community", name, community_id=community_id)
+    return done("joined", "pages.community", membership.community.name, community_id=community_id)
 
 
 @bp.post("/communities/<community_id>/leave")
 def leave_community(community_id: str) -> Response:
     """Leave the community, and redirect to the list, because an unlisted community's page is no longer accessible."""
-    account, back = page_login.require(), url_for("pages.community", community_id=community_id)
+    account, members = page_login.require(), current()[CommunityServices].members
     try:
-        community, member = current()[CommunityServices].directory.removable(account, community_id, account.id)
-        confirm(member_forms.removal(account, community, member, back))
-        current()[CommunityServices].directory.leave(account, community_id)
+        membership = members.removable(account, community_id, account.id)
+        confirm(_removal(account, membership, url_for("pages.community", community_id=community_id)))
+        members.leave(account, community_id)
     except LastAdmin as error:
-        return show(member_forms.enter(community_id), error)
-    return done("left", "pages.list_communities", community.name)
+        return show(ui.enter(community_id), error)
+    return done("left", "pages.list_communities", membership.community.name)
 
 
 @bp.get("/communities/<community_id>/members")
 def members(community_id: str) -> Response:
-    return _show_members(member_forms.enter(community_id, MEMBER))
+    return _show_members(ui.enter(community_id, MEMBER))
 
 
 @bp.post("/communities/<community_id>/members")
 def invite_member(community_id: str) -> Response:
-    account = page_login.require()
-    result = member_forms.invite(account, community_id, partial(limits.count_action, account.id))
-    return _result(result, community_id)
+    account, form = page_login.require(), Form(InvitationBody)
+    body = form.read()
+    if body is None:
+        return _show_members(ui.enter(community_id, ADMIN), 422, form)
+    limits.count_action(account.id)
+    invited = current()[CommunityServices].invitations.invite(account, body.email, body.role, language(), community_id)
+    return _done(flash_code(invited), community_id, body.email)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
 def set_role(community_id: str, user_id: str) -> Response:
-    return _result(member_forms.set_role(page_login.require(), community_id, user_id), community_id)
+    account, body = page_login.require(), Form(RoleBody).read()
+    if body is None:
+        return _show_members(ui.enter(community_id, ADMIN), 422)
+    try:
+        member, before = current()[CommunityServices].members.set_role(account, community_id, user_id, body.role)
+    except (UnknownUser, LastAdmin) as error:
+        return _show_members(ui.enter(community_id, ADMIN), error.status, refused=(user_id, error))
+    undo = Undo(request.full_path.rstrip("?"), {"role": before}) if before else None
+    return _done("role_given", community_id, member.user.name, undo)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
 def remove_member(community_id: str, user_id: str) -> Response:
     """Remove a member. Users who remove themselves are redirected to the list of communities."""
-    account, back = page_login.require(), url_for(_list_of_people(), **_member_list(community_id))
-    result = member_forms.remove(account, community_id, user_id, back)
-    if isinstance(result, MemberChange) and user_id.lower() == account.id:
-        return done(result.code, "pages.list_communities", result.about)
-    return _result(result, community_id)
+    account, members = page_login.require(), current()[CommunityServices].members
+    try:
+        member = members.removable(account, community_id, user_id)
+        confirm(_removal(account, member, url_for(_list_of_people(), **_member_list(community_id))))
+        members.remove(account, community_id, user_id)
+    except (UnknownUser, LastAdmin) as error:
+        return _show_members(ui.enter(community_id, ADMIN), error.status, refused=(user_id, error))
+    if member.user_id == account.id:
+        return done("left", "pages.list_communities", member.community.name)
+    return _done("member_removed", community_id, member.user.name)
 
 
-def _result(result: Result, community_id: str) -> Response:
-    if isinstance(result, MemberProblem):
-        return _show_members(member_forms.enter(community_id, ADMIN), result)
-    return done(result.code, _list_of_people(), result.about, result.undo, **_member_list(community_id))
+def _removal(account: Account, member: Membership, back: str) -> Confirmation:
+    """The confirmation to ask for before a membership ends. `back` is the path to return to."""
+    community = member.community
+    role = _("Role: %(role)s", role=translated(ROLE_WORDS[member.role]))
+    if member.user_id == account.id:
+        title = _("Leave %(community)s?", community=community.name)
+        effect, label = _("You will no longer see how many people are online here."), _("Leave")
+    else:
+        title = _("Remove %(name)s from %(community)s?", name=member.user.name, community=community.name)
+        effect, label = _("They lose their role and access to this community's numbers and pages at once."), _("Remove")
+    if community.is_open:
+        way_back = _("The community is open: you can join it again.")
+    else:
+        way_back = _("The community is invitation only: to come back, you need a new invitation.")
+    return Confirmation(title, (effect, role, way_back), label, back)
+
+
+def _done(code: str, community_id: str, about: str, undo: Undo | None = None) -> Response:
+    return done(code, _list_of_people(), about, undo, **_member_list(community_id))
 
 
 def _list_of_people() -> str:
@@ -216,19 +248,28 @@ def _member_list(community_id: str) -> dict[str, Any]:
     return {"community_id": community_id, **{name: request.args.get(name) for name in kept}}
 
 
-def _show_members(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> Response:
-    community_id = at.community.id
-    search = member_forms.search()
-    read = partial(current()[CommunityServices].directory.members, at.account, community_id, search=search)
+def _show_members(
+    at: Access,
+    status: int = 200,
+    form: Form[InvitationBody] | None = None,
+    refused: tuple[str, KoyJaboError] | None = None,
+) -> Response:
+    """Show the members. `refused` is the id of a member who was not changed, with the error."""
+    community_id, search = at.community.id, _search("role", ROLES)
+    services = current()[CommunityServices]
+    read = partial(services.members.page, at.account, community_id, **search)
     listed = pagination.list_page(read, "pages.members", community_id=community_id)
-    values: dict[str, Any] = {"found": listed, "search": search, "form": problem.form, "refused": problem.refused}
+    values: dict[str, Any] = {"found": listed, "search": search, "refused": refused}
     if at.may(ADMIN):
+        title = _("Invitation to %(community)s", community=at.community.name)
+        pending = services.invitations.pending(at.account, community_id)
         values |= {
-            "invitations": member_forms.pending(at.account, at.community),
+            "form": form or Form(InvitationBody, {"role": MEMBER}),
+            "invitations": [sent(invitation, token, title) for invitation, token in pending],
             "sends_mails": current()[MailOutbox].is_on,
+            "is_confirmed": current()[AccountServices].email_links.state(at.account).is_verified,
         }
-        values["is_confirmed"] = current()[AccountServices].email_links.state(at.account).is_verified
-    return member_forms.page("communities/members", at, problem.status, **values)
+    return ui.page("communities/members", at, status, **values)
 
 
 @bp.get("/invitations/<token>")
@@ -268,7 +309,8 @@ def accept_invitation(token: str) -> Response:
         if accepted.is_logged_out:
             return done("panel_joined_log_in", "pages.log_in", next=url_for("admin.overview"))
         return done("panel_joined", "admin.overview")
-    return done("joined", "pages.community", accepted.community.name, community_id=accepted.community.id)
+    community = accepted[0].community
+    return done("joined", "pages.community", community.name, community_id=community.id)
 
 
 @bp.post("/invitations/<token>/decline")
@@ -287,36 +329,36 @@ def withdraw_invitation(community_id: str, invitation_id: str) -> Response:
 @bp.get("/communities/<community_id>/settings")
 def community_settings(community_id: str) -> Response:
     """Show the settings. Moderators see only a link to the share links."""
-    at = member_forms.enter(community_id, MODERATOR)
-    return member_forms.page("communities/settings", at, form=member_forms.present(at.community))
+    at = ui.enter(community_id, MODERATOR)
+    return ui.page("communities/settings", at, form=ui.changes(current_values(at.community)))
 
 
 @bp.post("/communities/<community_id>/settings")
 def change_community(community_id: str) -> Response:
-    account, form = page_login.require(), member_forms.changes()
+    account, form = page_login.require(), ui.changes()
     body = form.read()
     if body is None:
-        return member_forms.page("communities/settings", member_forms.enter(community_id, ADMIN), 422, form=form)
-    changed = current()[CommunityServices].directory.change(account, community_id, **body.changes())
+        return ui.page("communities/settings", ui.enter(community_id, ADMIN), 422, form=form)
+    changed = current()[CommunityServices].directory.change(account, community_id, columns(body))
     return done("community_saved", "pages.community_settings", changed.community.name, community_id=community_id)
 
 
 @bp.get("/communities/<community_id>/delete")
 def confirm_deletion(community_id: str) -> Response:
     """Ask for confirmation before the community is deleted."""
-    return confirmation.page(_deletion(member_forms.enter(community_id, ADMIN)))
+    return confirmation.page(_deletion(ui.enter(community_id, ADMIN)))
 
 
 @bp.post("/communities/<community_id>/delete")
 def delete_community(community_id: str) -> Response:
-    at = member_forms.enter(community_id, ADMIN)
+    at = ui.enter(community_id, ADMIN)
     confirmation.confirm(_deletion(at))
     current()[CommunityServices].directory.delete(at.account, community_id)
     return done("deleted", "pages.list_communities", at.community.name)
 
 
-def _deletion(at: EnteredCommunity) -> Confirmation:
-    members = current()[CommunityServices].directory.members(at.account, at.community.id, 0, 1).total
+def _deletion(at: Access) -> Confirmation:
+    members = current()[CommunityServices].directory.sizes([at.community])[at.community.id]
     effects = (
         _("All memberships and reports of this community are deleted. This cannot be undone."),
         _("Members: %(count)s", count=count(members)),

@@ -21,7 +21,7 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.models import SITE
 from koyjabo.base.settings.schema import Policy
-from koyjabo.communities.permission_queries import AccessFacts, facts
+from koyjabo.communities.member_queries import AccessFacts, access_facts
 from koyjabo.communities.roles import ADMIN, MEMBER, is_lower
 from koyjabo.people.accounts import queries as account_queries
 
@@ -53,11 +53,8 @@ class RequiredAccess(NamedTuple):
         return cls("", "", community_id, WATCHER)
 
 
-class AccessRequest(NamedTuple):
-    """The access needed to join, and the id of the refresh token that authenticates the request, if any."""
-
-    needed: RequiredAccess
-    refresh_id: str | None
+AccessRequest = tuple[RequiredAccess, str | None]
+"""The access needed to join, and the id of the refresh token that authenticates the request, if any."""
 
 
 class Permissions:
@@ -78,46 +75,46 @@ class Permissions:
         InvalidToken, Forbidden or UnknownCommunity if neither is permitted; LedgerUnavailable. A refresh token must
         be its session's current one; it may be renewed later.
         """
-        return self._checks.ask(AccessRequest(needed, refresh_id))
+        return self._checks.ask((needed, refresh_id))
 
     def recheck(self, accesses: Collection[RequiredAccess]) -> dict[RequiredAccess, KoyJaboError | None]:
         """Check accesses again. Returns the error for each access that is no longer permitted, and None for the rest
         (specification: Credentials). Raises LedgerUnavailable.
         """
-        known = self._look_up(accesses)
-        return {access: _problem(access, known) for access in accesses}
+        facts = self._look_up(accesses)
+        return {access: _problem(access, facts) for access in accesses}
 
     def _check_requests(self, jobs: Collection[Job[AccessRequest, RequiredAccess]]) -> None:
-        known, now_ms = self._look_up([job.item.needed for job in jobs]), self._clock.now_ms()
+        facts, now_ms = self._look_up([needed for needed, _ in (job.item for job in jobs)]), self._clock.now_ms()
         for job in jobs:
             needed, refresh_id = job.item
-            job.result, job.error = needed, _problem(needed, known, refresh_id, now_ms)
+            job.result, job.error = needed, _problem(needed, facts, refresh_id, now_ms)
             if job.error is not None and needed.role == MEMBER:
                 job.result = needed._replace(role=WATCHER)
-                job.error = _problem(job.result, known, refresh_id, now_ms)
+                job.error = _problem(job.result, facts, refresh_id, now_ms)
 
     def _look_up(self, accesses: Collection[RequiredAccess]) -> AccessFacts:
         sessions, users = {access.session_id for access in accesses}, {access.user_id for access in accesses}
         communities = {access.community_id for access in accesses}
-        return self._database.read(facts, sessions, users, communities, self._policy)
+        return self._database.read(access_facts, sessions, users, communities, self._policy)
 
     def is_live(self, session_id: str, refresh_id: str | None) -> bool:
         """Whether this session and its refresh token, if given, are still valid. Raises LedgerUnavailable."""
-        known = self._database.read(facts, [session_id], [], [], self._policy)
-        return _is_live(session_id, known, refresh_id, self._clock.now_ms())
+        facts = self._database.read(access_facts, [session_id], [], [], self._policy)
+        return _is_live(session_id, facts, refresh_id, self._clock.now_ms())
 
 
 def _problem(
-    needed: RequiredAccess, known: AccessFacts, refresh_id: str | None = None, now_ms: int = 0
+    needed: RequiredAccess, facts: AccessFacts, refresh_id: str | None = None, now_ms: int = 0
 ) -> KoyJaboError | None:
-    community = known.communities.get(needed.community_id)
+    community = facts.communities.get(needed.community_id)
     is_public = community is not None and community.public_count
     if not needed.user_id:
         return None if is_public else Unauthenticated()
-    site_role = known.users.get(needed.user_id)
+    site_role = facts.users.get(needed.user_id)
     if site_role is None:
         return AccountDisabled()
-    if needed.by_token is None and not _is_live(needed.session_id, known, refresh_id, now_ms):
+    if needed.by_token is None and not _is_live(needed.session_id, facts, refresh_id, now_ms):
         return InvalidToken()
     if needed.role == SITE_VIEWER:
         return Forbidden() if site_role == SITE_MEMBER else None
@@ -125,7 +122,7 @@ def _problem(
         return UnknownCommunity()
     if needed.role == WATCHER and (is_public or site_role != SITE_MEMBER):
         return None
-    role = known.roles.get((needed.community_id, needed.user_id))
+    role = facts.roles.get((needed.community_id, needed.user_id))
     if site_role == SITE_ADMIN and (role is not None or needed.role != MEMBER):  # only members are online
         role = ADMIN
     if needed.by_token is not None:
@@ -135,6 +132,6 @@ def _problem(
     return Forbidden() if needed.role == WATCHER or role is None or is_lower(role, needed.role) else None
 
 
-def _is_live(session_id: str, known: AccessFacts, refresh_id: str | None, now_ms: int) -> bool:
-    family = known.sessions.get(session_id)
+def _is_live(session_id: str, facts: AccessFacts, refresh_id: str | None, now_ms: int) -> bool:
+    family = facts.sessions.get(session_id)
     return family is not None and (refresh_id is None or family.admits(refresh_id, now_ms))

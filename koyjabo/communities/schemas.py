@@ -7,37 +7,32 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import REF, RESERVED_REFS
-from koyjabo.communities.queries import CommunityAccess, Member
-from koyjabo.communities.roles import ROLES
+from koyjabo.base.core.identity import REF, RESERVED_REFS, Account
+from koyjabo.base.models import Community, Membership
+from koyjabo.communities.roles import ROLES, Access
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.web.schemas.bodies import JSON, LARGER_BODY, Body
 from koyjabo.web.schemas.fields import NULL, Email, Flag, Name, OptionalVisitorId, refuse, text_up_to
 
-LONGEST_DESCRIPTION = 2000
+MAX_DESCRIPTION = 2000
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 
 COLUMNS = {"open": "is_open", "listed": "is_listed"}
-"""The domain's names for fields whose API names differ."""
-
+"""Columns of fields whose names differ."""
 
 COUNT_ANONYMOUS = "counts visits by people who are not members, even if it is not open"
 PUBLIC_COUNT = "lets anyone see the numbers of people online and of visits, live"
 
 
-def named(values: dict[str, Any]) -> dict[str, Any]:
-    return {COLUMNS.get(name, name): value for name, value in values.items()}
-
-
 def _description(value: Any) -> str:
-    return "" if value is None else text_up_to(value, LONGEST_DESCRIPTION, DESCRIPTION_TOO_LONG)
+    return "" if value is None else text_up_to(value, MAX_DESCRIPTION, DESCRIPTION_TOO_LONG)
 
 
 def _role(value: Any) -> str:
@@ -49,7 +44,7 @@ def _role(value: Any) -> str:
 Description = Annotated[
     str,
     BeforeValidator(_description),
-    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": LONGEST_DESCRIPTION}, NULL]}),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_DESCRIPTION}, NULL]}),
 ]
 Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(ROLES)})]
 
@@ -66,10 +61,6 @@ class NewCommunityBody(Body):
     count_anonymous: Flag = Field(False, description=COUNT_ANONYMOUS)
     public_count: Flag = Field(False, description=PUBLIC_COUNT)
 
-    def values(self) -> dict[str, Any]:
-        """The fields by the domain's names."""
-        return named(self.model_dump())
-
 
 class CommunityChangesBody(Body):
     """The fields to change. Fields that are missing or null are not changed."""
@@ -83,8 +74,26 @@ class CommunityChangesBody(Body):
     count_anonymous: Flag | None = Field(None, description=COUNT_ANONYMOUS)
     public_count: Flag | None = Field(None, description=PUBLIC_COUNT)
 
-    def changes(self) -> dict[str, Any]:
-        return named(self.model_dump(exclude_none=True))
+
+class CommunityByRefBody(Body):
+    """A community to create or change. Only `name` is required."""
+
+    media = JSON
+
+    name: Name = Field(examples=["Mirpur 10 commuters"])
+    open: Flag | None = Field(None, description="anyone can join")
+    listed: Flag | None = Field(None, description="anyone can find it; only members can enter")
+    public_count: Flag | None = Field(None, description=PUBLIC_COUNT)
+
+
+def columns(body: Body) -> dict[str, Any]:
+    """The given values of a community, by column."""
+    return {COLUMNS.get(name, name): value for name, value in body.model_dump(exclude_none=True).items()}
+
+
+def current_values(community: Community) -> dict[str, Any]:
+    """The values of the fields that can be changed."""
+    return {name: getattr(community, COLUMNS.get(name, name)) for name in CommunityChangesBody.model_fields}
 
 
 class JoinBody(Body):
@@ -126,34 +135,24 @@ class CommunityResponse(BaseModel):
     online: int = Field(description="number of people online")
 
     @classmethod
-    def of(cls, access: CommunityAccess, online: int) -> CommunityResponse:
+    def of(cls, access: Access, online: int) -> CommunityResponse:
         community = access.community
-        return cls(
-            id=community.id,
-            name=community.name,
-            description=community.description,
-            open=community.is_open,
-            listed=community.is_listed,
-            count_anonymous=community.count_anonymous,
-            public_count=community.public_count,
-            role=access.role,
-            online=online,
-            **({"ref": community.ref} if community.ref else {}),
-        )
+        values = current_values(community) | ({"ref": community.ref} if community.ref else {})
+        return cls(id=community.id, role=access.role, online=online, **values)
+
+
+Time = Annotated[str, BeforeValidator(iso)]
 
 
 class MembershipResponse(BaseModel):
     """Your membership of a community."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     community_id: str
     user_id: str
     role: str
-    joined_at: str = Field(examples=[JOINED_AT])
-
-    @classmethod
-    def of(cls, community_id: str, member: Member) -> MembershipResponse:
-        joined_at = iso(member.joined_ms)
-        return cls(community_id=community_id, user_id=member.user_id, role=member.role, joined_at=joined_at)
+    joined_at: Time = Field(validation_alias="joined_ms", examples=[JOINED_AT])
 
 
 class MemberResponse(BaseModel):
@@ -167,11 +166,12 @@ class MemberResponse(BaseModel):
     ref: str = Field("", description="another system's id for a person without an account here; missing for others")
 
     @classmethod
-    def of(cls, member: Member) -> MemberResponse:
-        more = {"email": member.email, "ref": member.ref}
-        joined_at = iso(member.joined_ms)
-        optional = {name: value for name, value in more.items() if value}
-        return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **optional)
+    def of(cls, member: Membership, account: Account) -> MemberResponse:
+        """The member as `account` may see them."""
+        user = member.user
+        optional = {"email": user.email if account.is_admin else "", "ref": user.external_ref}
+        given = {name: value for name, value in optional.items() if value}
+        return cls(user_id=member.user_id, name=user.name, role=member.role, joined_at=iso(member.joined_ms), **given)
 
 
 class NamedResponse(BaseModel):
@@ -192,7 +192,7 @@ class InvitationResponse(BaseModel):
         return cls(token=token, role=offer.role, invited_by=NamedResponse(name=offer.inviter.name), **to)
 
 
-MOST_MEMBERS = 500
+MAX_MEMBERS = 500
 NOT_A_REF = "must have 1 to 255 printable ASCII characters"
 RESERVED_REF = "must not be online, by-ref, . or .., which paths already use"
 
@@ -217,21 +217,6 @@ REF_PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS).replace('.', '[.]')})$)
 Ref = Annotated[str, BeforeValidator(_ref), WithJsonSchema({"type": "string", "pattern": f"^{REF_PATTERN.pattern}$"})]
 
 
-class CommunityByRefBody(Body):
-    """A community to create or change. Only `name` is required."""
-
-    media = JSON
-
-    name: Name = Field(examples=["Mirpur 10 commuters"])
-    open: Flag | None = Field(None, description="anyone can join")
-    listed: Flag | None = Field(None, description="anyone can find it; only members can enter")
-    public_count: Flag | None = Field(None, description=PUBLIC_COUNT)
-
-    def values(self) -> dict[str, Any]:
-        """The given fields, by the domain's names."""
-        return named(self.model_dump(exclude_none=True))
-
-
 class MemberByRefBody(Body):
     media = JSON
 
@@ -246,7 +231,7 @@ class MemberOfList(BaseModel):
 
 
 def _members(value: Any) -> Any:
-    if not isinstance(value, list) or len(value) > MOST_MEMBERS:
+    if not isinstance(value, list) or len(value) > MAX_MEMBERS:
         raise refuse("must be a list of up to 500 members")
     refs = [member["ref"] for member in value if isinstance(member, dict) and isinstance(member.get("ref"), str)]
     if len(set(refs)) < len(refs):
@@ -260,7 +245,7 @@ class MembersBody(Body):
     media = JSON
     largest = LARGER_BODY
 
-    members: Annotated[list[MemberOfList], BeforeValidator(_members)] = Field(max_length=MOST_MEMBERS)
+    members: Annotated[list[MemberOfList], BeforeValidator(_members)] = Field(max_length=MAX_MEMBERS)
 
 
 class SyncedResponse(BaseModel):

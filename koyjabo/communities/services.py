@@ -8,9 +8,7 @@ from typing import Any
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.identity import Account, CommunityIds, LoginDestinations
-from koyjabo.communities.by_ref import CommunitiesByRef
 from koyjabo.communities.communities import Communities
-from koyjabo.communities.invitations import CommunityScope, Joined, ReceivedInvitations
 from koyjabo.communities.live.community_rooms import CommunityRooms, RoomUpdates
 from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader, ReportRooms
 from koyjabo.communities.live.member_room import MemberRoom
@@ -18,8 +16,9 @@ from koyjabo.communities.live.messages import CommunityMessages
 from koyjabo.communities.live.online_people import AttendanceLog, OnlinePeople
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
+from koyjabo.communities.memberships import CommunityScope, Joined, Memberships, ReceivedInvitations
 from koyjabo.communities.permissions import Permissions
-from koyjabo.communities.refs import CommunityRefs
+from koyjabo.communities.refs import CommunitiesByRef, CommunityRefs
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.services import AccountServices
@@ -33,6 +32,7 @@ from koyjabo.realtime.services import RealtimeServices, milestone_news
 @dataclass(frozen=True, slots=True)
 class CommunityServices:
     directory: Communities
+    members: Memberships
     refs: CommunityRefs
     by_ref: CommunitiesByRef
     invitations: Invitations[Joined]
@@ -51,34 +51,30 @@ def build(base: Base) -> CommunityServices:
     """Build the services, and update the rooms whenever a visit is counted."""
     database, clock, runtime, services = base.database, base.clock, base.runtime, base.services
     visits, members = services[CountingServices].visits, services[PresenceServices].members
-    realtime = services[RealtimeServices]
+    accounts, realtime = services[AccountServices], services[RealtimeServices]
     dashboards = Dashboards(realtime.rooms, _leader(base), clock, lambda: services[ReportRooms])
     participants = Participants()
     permissions = Permissions(database, runtime, clock, base.settings.require_two_factor)
     attendance_log = AttendanceLog(base.signals.members_attended.send, runtime, clock)
-    people = OnlinePeople(members, visits, attendance_log, services[AccountServices].credentials.names)
-
-    def member_room(live_stats: LiveStats) -> MemberRoom:
-        return MemberRoom(live_stats, members, clock, milestone_news(base, live_stats))
-
-    rooms = CommunityRooms(realtime.rooms, visits, people, dashboards, participants, permissions, member_room)
-    refs = CommunityRefs(database, runtime, clock)
-    services.add(CommunityIds(refs.resolve))
-    external, on_revoked = services[AccountServices].external, base.signals.access_revoked.send
-    directory = Communities(database, clock, on_revoked)
-    services.add(LoginDestinations(partial(_destination, directory)))
+    people = OnlinePeople(members, visits, attendance_log, accounts.credentials.names)
+    new_room = partial(_member_room, base)
+    rooms = CommunityRooms(realtime.rooms, visits, people, dashboards, participants, permissions, new_room)
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.follow(updates.stats_changed)
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)
-    invitations = Invitations(
-        CommunityScope(), database, clock, services[MailOutbox], LinkTokens(base.settings.secret_key)
-    )
+    refs = CommunityRefs(database, runtime, clock)
+    services.add(CommunityIds(refs.resolve))
+    on_revoked, tokens = base.signals.access_revoked.send, LinkTokens(base.settings.secret_key)
+    directory = Communities(database, clock, on_revoked)
+    services.add(LoginDestinations(partial(_destination, directory)))
+    invitations = Invitations(CommunityScope(), database, clock, services[MailOutbox], tokens)
     return CommunityServices(
         directory=directory,
+        members=Memberships(database, clock, on_revoked),
         refs=refs,
-        by_ref=CommunitiesByRef(database, clock, refs, external, on_revoked),
+        by_ref=CommunitiesByRef(database, clock, refs, accounts.external, on_revoked),
         invitations=invitations,
-        received=ReceivedInvitations(services[AccountServices].panel_invitations, invitations),
+        received=ReceivedInvitations(accounts.panel_invitations, invitations),
         permissions=permissions,
         participants=participants,
         rooms=rooms,
@@ -90,10 +86,15 @@ def build(base: Base) -> CommunityServices:
     )
 
 
+def _member_room(base: Base, live_stats: LiveStats) -> MemberRoom:
+    members = base.services[PresenceServices].members
+    return MemberRoom(live_stats, members, base.clock, milestone_news(base, live_stats))
+
+
 def _destination(directory: Communities, account: Account) -> tuple[str, dict[str, Any]] | None:
     """The page to open after a login: the room of the account's only community, or None."""
     home = directory.home(account)
-    return None if home is None else ("pages.community", {"community_id": home.community.id})
+    return None if home is None else ("pages.community", {"community_id": home.id})
 
 
 def _leader(base: Base) -> DashboardLeader:

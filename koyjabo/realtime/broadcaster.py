@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from koyjabo.base.core.clock import system_now_ms
-from koyjabo.realtime.events import AnalyticsUpdate, CountChanged, DashboardUpdate, dashboard_room, visitors_room
+from koyjabo.realtime.events import CountChanged, DashboardUpdate, analytics_update, dashboard_room, visitors_room
 
 if TYPE_CHECKING:
     from koyjabo.base.cluster.redis_client import RedisClient
@@ -70,7 +70,7 @@ class VisitorBroadcaster:
         community = _community(community_id)
         if not isinstance(metric, str) or not metric:
             raise ValueError("metric must be a name, such as 'conversion_rate'")
-        self._send(dashboard_room(community), AnalyticsUpdate(metric, value, community, system_now_ms()).as_object())
+        self._send(dashboard_room(community), analytics_update(community, metric, value, system_now_ms()))
 
     def _send_count(self, community_id: str, kind: str, count: int, change: int) -> None:
         community = _community(community_id)

@@ -144,87 +144,41 @@ class ViewUpdate:
         return {"type": self.type, "view": self.view, "moment": self.moment, "at": self.at, **present}
 
 
-@dataclass(frozen=True, slots=True)
-class PanelState:
+# Events that are not one of a room's values, so they have no revision.
+
+
+def panel_state(unsaved_ms: int | None, now_ms: int) -> dict[str, Any]:
     """When visits stopped being saved (ms), or None while saving works. Panel pages request this every few seconds, so
     they also notice when the server does not respond.
     """
-
-    type: ClassVar[str] = "panel_state"
-    unsaved_ms: int | None
-    at_ms: int
-
-    def as_object(self) -> dict[str, Any]:
-        unsaved = None if self.unsaved_ms is None else iso(self.unsaved_ms)
-        return {"type": self.type, "unsaved_since": unsaved, "timestamp": iso(self.at_ms)}
+    unsaved = None if unsaved_ms is None else iso(unsaved_ms)
+    return {"type": "panel_state", "unsaved_since": unsaved, "timestamp": iso(now_ms)}
 
 
-@dataclass(frozen=True, slots=True)
-class AnalyticsUpdate:
+def analytics_update(community_id: str, metric: str, value: Any, now_ms: int) -> dict[str, Any]:
     """A community metric: a number, or what has just happened."""
-
-    type: ClassVar[str] = "analytics_update"
-    metric: str
-    value: Any
-    community_id: str
-    at_ms: int
-
-    def as_object(self) -> dict[str, Any]:
-        return {
-            "type": self.type,
-            "metric": self.metric,
-            "value": self.value,
-            "community_id": self.community_id,
-            "timestamp": iso(self.at_ms),
-        }
+    values = {"metric": metric, "value": value, "community_id": community_id}
+    return {"type": "analytics_update", **values, "timestamp": iso(now_ms)}
 
 
-@dataclass(frozen=True, slots=True)
-class CommunityMessage:
-    """A program's message to the members of a community. It is not one of the room's values, so it has no revision."""
-
-    type: ClassVar[str] = "message"
-    community_id: str
-    data: Any  # JSON
-    at_ms: int
-
-    def as_object(self) -> dict[str, Any]:
-        return {"type": self.type, "community_id": self.community_id, "data": self.data, "timestamp": iso(self.at_ms)}
+MESSAGE = "message"
 
 
-@dataclass(frozen=True, slots=True)
-class Kicked:
-    """Informs a Socket.IO client that it was removed from a room, with the close code that a plain
-    WebSocket would get.
-    """
-
-    type: ClassVar[str] = "kicked"
-    room: str
-    community_id: str
-    code: int
-
-    def as_object(self) -> dict[str, Any]:
-        return {"type": self.type, "room": self.room, "communityId": self.community_id, "code": self.code}
+def community_message(community_id: str, data: Any, now_ms: int) -> dict[str, Any]:
+    """A program's message to the members of a community. `data` is JSON."""
+    return {"type": MESSAGE, "community_id": community_id, "data": data, "timestamp": iso(now_ms)}
 
 
-@dataclass(frozen=True, slots=True)
-class Pong:
+def kicked(room: str, community_id: str, code: int) -> dict[str, Any]:
+    """Informs a Socket.IO client that it was removed from a room, with the close code for a plain WebSocket."""
+    return {"type": "kicked", "room": room, "communityId": community_id, "code": code}
+
+
+def pong(now_ms: int) -> dict[str, Any]:
     """The response to a client's `ping`."""
-
-    type: ClassVar[str] = "pong"
-    at_ms: int
-
-    def as_object(self) -> dict[str, Any]:
-        return {"type": self.type, "timestamp": iso(self.at_ms)}
+    return {"type": "pong", "timestamp": iso(now_ms)}
 
 
-@dataclass(frozen=True, slots=True)
-class Error:
+def error(sentence: str, code: str) -> dict[str, Any]:
     """The response to an invalid message. The socket stays open. `message` repeats `error` for clients of Citinfos."""
-
-    type: ClassVar[str] = "error"
-    sentence: str
-    code: str
-
-    def as_object(self) -> dict[str, Any]:
-        return {"type": self.type, "error": self.sentence, "message": self.sentence, "code": self.code}
+    return {"type": "error", "error": sentence, "message": sentence, "code": code}

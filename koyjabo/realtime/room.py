@@ -25,20 +25,16 @@ workers share a core (decision 85).
 """
 
 
-class ClientEvent(Protocol):
-    """A message to clients. The classes are in `koyjabo.realtime.events`."""
+class RoomEvent(Protocol):
+    """A room's value as a message (`koyjabo.realtime.events`). Its revision orders it among the room's values."""
 
     @property
     def type(self) -> str: ...
 
-    def as_object(self) -> dict[str, Any]: ...
-
-
-class RoomEvent(ClientEvent, Protocol):
-    """A room's value as a message. Its revision orders it among the room's values."""
-
     @property
     def revision(self) -> int: ...
+
+    def as_object(self) -> dict[str, Any]: ...
 
 
 class RoomSource(Protocol):

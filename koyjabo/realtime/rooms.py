@@ -13,7 +13,7 @@ from koyjabo.base.core.clock import system_elapsed_ms
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.realtime.events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, VIEW
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.room import ClientEvent, Closed, Room, RoomSource
+from koyjabo.realtime.room import Closed, Room, RoomSource
 from koyjabo.realtime.sinks import Member
 
 Kind = TypeVar("Kind")
@@ -104,9 +104,9 @@ class Rooms:
         """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""
         self._fanout.disconnect_client(sid, code, why)
 
-    def send_to(self, sid: str, event: ClientEvent) -> None:
+    def send_to(self, sid: str, event: dict[str, Any]) -> None:
         """Send an event to one Socket.IO client."""
-        self._fanout.emit(event.type, event.as_object(), room=sid, ignore_queue=True)
+        self._fanout.emit(event["type"], event, room=sid, ignore_queue=True)
 
     def leave_empty(self) -> None:
         """Unsubscribe from rooms that have had no members for LINGER_MS. Call this every second."""

@@ -10,7 +10,7 @@ EVENTS = (packet.EVENT, packet.BINARY_EVENT)
 ACKNOWLEDGEMENTS = (packet.ACK, packet.BINARY_ACK)
 BINARY = (packet.BINARY_EVENT, packet.BINARY_ACK)
 UNREADABLE = (ValueError, TypeError, IndexError, KeyError, AttributeError, RecursionError)
-MOST_ATTACHMENTS = 10
+MAX_ATTACHMENTS = 10
 
 RESERVED = {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener", "*"}
 """Event names that clients must not use. python-socketio would call its own handlers for them, and the handler for `*`
@@ -52,7 +52,7 @@ class Packet(packet.Packet):
 
     def _is_valid(self, attachments: int) -> bool:
         kind, data = self.packet_type, self.data
-        if (kind in BINARY) != (attachments > 0) or attachments > MOST_ATTACHMENTS:
+        if (kind in BINARY) != (attachments > 0) or attachments > MAX_ATTACHMENTS:
             return False
         if kind in EVENTS:
             return isinstance(data, list) and bool(data) and isinstance(data[0], str) and data[0] not in RESERVED

@@ -11,7 +11,6 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.database.free_space import FreeSpace
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.settings.database_url import file_of
-from koyjabo.communities.live.online_people import EVERYBODY
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.people.accounts.services import AccountServices
@@ -51,7 +50,7 @@ class DashboardData:
     def read(self, community_id: str) -> dict[str, Any]:
         """The current data of a community's dashboard. May wait."""
         scope = Scope(community_id)
-        members = self._people.page(scope, EVERYBODY, 0, MOST_NAMED).items
+        members = self._people.page(scope, 0, MOST_NAMED).items
         return {
             "today_visitors": people(self._reports.today(community_id)),
             "realtime_count": self._presence.members.online(scope).count,

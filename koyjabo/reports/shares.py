@@ -31,7 +31,6 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import SITE, Scope, Share
 from koyjabo.communities import memberships
-from koyjabo.communities.queries import CommunityQueries
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.people.audit import log
@@ -209,7 +208,7 @@ def _require(session: Any, account: Account, community_id: str | None) -> None:
             raise Forbidden(ONLY_THEIRS)
         return
     try:
-        memberships.allowed(CommunityQueries(session), account, community_id, MODERATOR)
+        memberships.allowed(session, account, community_id, MODERATOR)
     except UnknownCommunity:
         if account.is_admin:
             raise

@@ -20,7 +20,8 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.schemas.responses import LastVisitResponse, StatsResponse
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
-from koyjabo.realtime.events import STATS_ROOM, Error
+from koyjabo.realtime import events
+from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.permitted_streams import CommunityStream
@@ -28,13 +29,13 @@ from koyjabo.sockets.site_stream import StatsStream
 from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import services_of
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.openapi.describe import INSIDE, ResponseSpec, StreamOf, describe
 
-declare(bp, "/socket.io/", Access.ANYONE)
-declare(bp, "/ws/", Access.OWN)
-declare(bp, "/api/stream", Access.ANYONE, tag="visits")
-declare(bp, "/api/communities/<community_id>/stream", Access.ANYONE_OR_ALLOWED)
+declare(bp, "/socket.io/", PathPolicy.ANYONE)
+declare(bp, "/ws/", PathPolicy.OWN)
+declare(bp, "/api/stream", PathPolicy.ANYONE, tag="visits")
+declare(bp, "/api/communities/<community_id>/stream", PathPolicy.ANYONE_OR_ALLOWED)
 
 EXTENSION = "koyjabo.event_streams"
 KIND = "streams"
@@ -70,7 +71,12 @@ class ServerSentEvents(Stream):
         if streams is None:
             self.check(request)
             raise NoStreams
-        connection = self._reserve(streams, request)
+        try:
+            connection = cast(EventConnection, streams.open(request.environ, self))
+        except KoyJaboError:
+            address = client_address.limit_key(request.environ)
+            self._socket_log.refused(self.kind, address, NOWHERE, TOO_MANY, "no_room")
+            raise
         try:
             self.admit(connection, request)
         except Exception as error:
@@ -80,14 +86,6 @@ class ServerSentEvents(Stream):
             raise
         self._record_opening(connection)
         return connection.body
-
-    def _reserve(self, streams: Any, request: Request) -> EventConnection:
-        try:
-            return cast(EventConnection, streams.open(request.environ, self))
-        except KoyJaboError:
-            address = client_address.limit_key(request.environ)
-            self._socket_log.refused(self.kind, address, NOWHERE, TOO_MANY, "no_room")
-            raise
 
 
 class SiteEvents(ServerSentEvents, StatsStream):
@@ -112,14 +110,14 @@ class CommunityEvents(ServerSentEvents, CommunityStream):
         self._services[CommunityServices].permissions.check(participant.access, participant.refresh_id)
 
     def _end(self, connection: Connection, problem: KoyJaboError) -> None:
-        connection.send(encode(Error(str(problem), problem.code).as_object()))
+        connection.send(encode(events.error(str(problem), problem.code)))
         super()._end(connection, problem)
 
 
 Owner = TypeVar("Owner", bound=ServerSentEvents)
 
 
-def events_of(app: Flask, kind: type[Owner]) -> Owner:
+def streams_of(app: Flask, kind: type[Owner]) -> Owner:
     """The owner of all streams of this kind."""
     owners: dict[type[ServerSentEvents], Any] = app.extensions.setdefault(EXTENSION, {})
     if kind not in owners:
@@ -236,10 +234,10 @@ def _open(kind: type[ServerSentEvents]) -> Response:
     """Open a stream for the current request. For HEAD, only check the request. Raises the same errors as
     `open_stream`.
     """
-    events = events_of(current_app._get_current_object(), kind)  # type: ignore[attr-defined]
+    streams = streams_of(current_app._get_current_object(), kind)  # type: ignore[attr-defined]
     body: Iterable[bytes] = ()
     if request.method == "HEAD":
-        events.check(request)
+        streams.check(request)
     else:
-        body = events.open_stream(request)
+        body = streams.open_stream(request)
     return Response(body, headers=STREAM_HEADERS, mimetype="text/event-stream", direct_passthrough=True)

@@ -11,7 +11,7 @@ from koyjabo.base.core.socket_errors import InvalidMessage
 LARGEST_MESSAGE = 4096
 """Maximum size of a message, bytes (docs/limits.md)."""
 
-MOST_ERRORS = 10
+MAX_ERRORS = 10
 """Limit on invalid messages per connection. Reaching it closes the connection with code 1008."""
 
 

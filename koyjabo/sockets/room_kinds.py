@@ -37,12 +37,8 @@ def participant_for(
     """
     community = uuid_of(community_id) or NO_COMMUNITY
     if claims is None:
-        return Participant(member, _of_stranger(kind, community), kind.is_dashboard, end)
+        if kind.is_dashboard:
+            raise Unauthenticated
+        return Participant(member, RequiredAccess.of_stranger(community), kind.is_dashboard, end)
     needed = RequiredAccess(claims.session_id, claims.user_id, community, kind.role, claims.by_token)
     return Participant(member, needed, kind.is_dashboard, end, refresh_id=token_to_verify(claims, admitted_by))
-
-
-def _of_stranger(kind: Kind, community_id: str) -> RequiredAccess:
-    if kind.is_dashboard:
-        raise Unauthenticated
-    return RequiredAccess.of_stranger(community_id)

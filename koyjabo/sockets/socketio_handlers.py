@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import partial, wraps
 from typing import Any, NamedTuple
 
 from flask import Request, current_app, request
@@ -21,20 +21,20 @@ from koyjabo.base.core.services import Services
 from koyjabo.base.core.socket_errors import ABUSE, NORMAL, InvalidMessage, close_code
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.base.observability.socket_log import NOWHERE
+from koyjabo.base.observability.socket_log import NOWHERE, SocketLog
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
-from koyjabo.realtime.events import Error, Kicked, Pong
+from koyjabo.realtime import events
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import identify
-from koyjabo.sockets.messages import MOST_ERRORS, VisibleMessage, is_true, unknown, visit_id
+from koyjabo.sockets.messages import MAX_ERRORS, VisibleMessage, is_true, unknown, visit_id
 from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.site_stream import admit, send_stats, show
 from koyjabo.web.current import services_of
 
-MOST_ROOMS = 50
+MAX_ROOMS = 50
 """Maximum number of community rooms per client."""
 
 DISCONNECTED = "The client disconnected before it was admitted."
@@ -107,9 +107,10 @@ class JoinedRooms:
                 self._services[CommunityServices].rooms.leave(client.participants.pop(requested))
             value = self._present(client, requested)
             if value is None:
-                if len(client.participants) >= MOST_ROOMS:
-                    raise InvalidMessage(f"A client may be in at most {MOST_ROOMS} community rooms; leave one first.")
-                token = _text(message.get("token")) or client.token
+                if len(client.participants) >= MAX_ROOMS:
+                    raise InvalidMessage(f"A client may be in at most {MAX_ROOMS} community rooms; leave one first.")
+                token = message.get("token")
+                token = token if isinstance(token, str) and token else client.token
                 claims = identify(self._services, request, token, client.admitted_by)
                 kind, end = KINDS[requested.room], partial(self._end, sid, requested, message["communityId"])
                 participant = participant_for(kind, sid, claims, requested.community_id, end, client.admitted_by)
@@ -178,12 +179,8 @@ class JoinedRooms:
         if client is not None:
             if (participant := client.participants.get(requested)) and not participant.is_taken:
                 del client.participants[requested]
-            event = Kicked(requested.room, named, close_code(problem))
+            event = events.kicked(requested.room, named, close_code(problem))
             self._services[RealtimeServices].rooms.send_to(sid, event)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 log = logging.getLogger(__name__)
@@ -226,14 +223,16 @@ def connect(auth: Any = None) -> None:
         named = sent_id, _named_visit(sent)
         is_admitted = admit(services, _sid(), _engine_client(), request, named, is_said)
     except TooManyRequests as error:
-        _refuse_client(error)
+        code = close_code(error)
+        _socket_log().refused(KIND, _address(), NOWHERE, code, error.code)
+        services[RealtimeServices].rooms.disconnect(_sid(), code, str(error))
         return
     if not is_admitted:
         disconnect()  # the client disconnected before it was admitted
         return
     _joined_rooms().admit(_sid())
     who = services[PresenceServices].visitor_sockets.visitor_of(_sid())
-    services[ObservabilityServices].socket_log.opened(KIND, _address(), who=who)
+    _socket_log().opened(KIND, _address(), who=who)
 
 
 def disconnect(reason: str = "") -> None:
@@ -241,70 +240,75 @@ def disconnect(reason: str = "") -> None:
     if (lasted_s := _joined_rooms().lasted_s(sid)) is not None:
         code = NORMAL if reason == CLIENT_DISCONNECT else LOST
         who = services[PresenceServices].visitor_sockets.visitor_of(sid)
-        services[ObservabilityServices].socket_log.closed(KIND, _address(), code, lasted_s, who=who)
+        _socket_log().closed(KIND, _address(), code, lasted_s, who=who)
     services[AttendanceWriter].pages.closed(sid)
     services[PresenceServices].visitor_sockets.closed(sid)
     _joined_rooms().disconnected(sid, clean=reason == CLIENT_DISCONNECT)
 
 
-def ping(*_: Any) -> dict[str, Any]:
-    _services()[ObservabilityServices].socket_log.received("ping")
-    pong = Pong(_services().clock.now_ms()).as_object()
+def acknowledged(handle: Callable[[Any], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Acknowledge events with the result of the handler with the same name, or with the error if a message is
+    invalid.
+    """
+
+    @wraps(handle)
+    def handler(message: Any = None, *_: Any) -> dict[str, Any]:
+        _socket_log().received(handle.__name__)
+        try:
+            return {"ok": True, **handle(message)}
+        except InvalidMessage as error:
+            return _refuse(error)
+
+    return handler
+
+
+@acknowledged
+def ping(message: Any) -> dict[str, Any]:
+    pong = events.pong(_services().clock.now_ms())
     emit("pong", pong)
-    return {"ok": True, **pong}
+    return pong
 
 
-def request_count(message: Any = None, *_: Any) -> dict[str, Any]:
+@acknowledged
+def request_count(message: Any) -> dict[str, Any]:
     """Send the site's stats, or the value of the community room that the message names."""
-    _services()[ObservabilityServices].socket_log.received("request_count")
     if not isinstance(message, dict) or "communityId" not in message:
-        return {"ok": True, **send_stats(_services(), _sid())}
-    try:
-        return {"ok": True, **_joined_rooms().send_present(_sid(), message)}
-    except InvalidMessage as error:
-        return _refuse(error)
+        return send_stats(_services(), _sid())
+    return _joined_rooms().send_present(_sid(), message)
 
 
-def join(message: Any = None, *_: Any) -> dict[str, Any]:
+@acknowledged
+def join(message: Any) -> dict[str, Any]:
     """Join a community room. If this is refused, the acknowledgement contains the close code that a plain WebSocket
     would receive.
     """
-    _services()[ObservabilityServices].socket_log.received("join")
     try:
-        return {"ok": True, **_joined_rooms().join(_sid(), message, request)}
-    except InvalidMessage as error:
-        return _refuse(error)
+        return _joined_rooms().join(_sid(), message, request)
+    except InvalidMessage:
+        raise
     except KoyJaboError as error:
-        named = message["communityId"]
+        named, code = message["communityId"], close_code(error)
         community = _services()[CommunityServices].refs.known(named) or uuid_of(named) or NOWHERE
-        _services()[ObservabilityServices].socket_log.refused(
-            KIND, _address(), community, close_code(error), error.code
-        )
-        return {"ok": False, "error": str(error), "code": close_code(error)}
+        _socket_log().refused(KIND, _address(), community, code, error.code)
+        return {"ok": False, "error": str(error), "code": code}
 
 
-def leave(message: Any = None, *_: Any) -> dict[str, Any]:
-    _services()[ObservabilityServices].socket_log.received("leave")
-    try:
-        _joined_rooms().leave(_sid(), message)
-    except InvalidMessage as error:
-        return _refuse(error)
-    return {"ok": True}
+@acknowledged
+def leave(message: Any) -> dict[str, Any]:
+    _joined_rooms().leave(_sid(), message)
+    return {}
 
 
-def visible(message: Any = None, *_: Any) -> dict[str, Any]:
+@acknowledged
+def visible(message: Any) -> dict[str, Any]:
     """Record that the page was shown or hidden, or that there was user input."""
-    _services()[ObservabilityServices].socket_log.received("visible")
-    try:
-        show(_services(), _sid(), VisibleMessage.of(message))
-    except InvalidMessage as error:
-        return _refuse(error)
-    return {"ok": True}
+    show(_services(), _sid(), VisibleMessage.of(message))
+    return {}
 
 
 def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:
     """Refuse an event that has no handler."""
-    _services()[ObservabilityServices].socket_log.received(event)
+    _socket_log().received(event)
     return _refuse(unknown(event))
 
 
@@ -321,29 +325,15 @@ def failed(error: Exception) -> dict[str, Any]:
     return {"ok": False, "error": KoyJaboError.sentence, "code": KoyJaboError.code}
 
 
-def _refuse_client(error: TooManyRequests) -> None:
-    code = close_code(error)
-    _services()[ObservabilityServices].socket_log.refused(KIND, _address(), NOWHERE, code, error.code)
-    _services()[RealtimeServices].rooms.disconnect(_sid(), code, str(error))
-
-
 def _refuse(error: InvalidMessage) -> dict[str, Any]:
-    emit("error", Error(str(error), error.code).as_object())
-    if _count_error() >= MOST_ERRORS:
-        _services()[RealtimeServices].rooms.disconnect(_sid(), ABUSE, "too many invalid messages")
-    return {"ok": False, "error": str(error), "code": error.code}
-
-
-def _count_error() -> int:
-    """Count a client error, and return the number so far. It is kept in the client's Engine.IO session, so that
-    reconnecting to the namespace does not reset it.
-    """
-    try:
+    emit("error", events.error(str(error), error.code))
+    with suppress(KeyError):  # the client has disconnected
+        # In the client's Engine.IO session, so that reconnecting to the namespace does not reset the number.
         session: dict[str, int] = socketio.server.get_session(_sid())
-    except KeyError:  # it has disconnected
-        return 0
-    session[ERRORS] = session.get(ERRORS, 0) + 1
-    return session[ERRORS]
+        session[ERRORS] = session.get(ERRORS, 0) + 1
+        if session[ERRORS] >= MAX_ERRORS:
+            _services()[RealtimeServices].rooms.disconnect(_sid(), ABUSE, "too many invalid messages")
+    return {"ok": False, "error": str(error), "code": error.code}
 
 
 def _named_visit(auth: dict[str, Any]) -> str | None:
@@ -366,6 +356,10 @@ def _joined_rooms() -> JoinedRooms:
 
 def _services() -> Services:
     return services_of(current_app)
+
+
+def _socket_log() -> SocketLog:
+    return _services()[ObservabilityServices].socket_log
 
 
 def _address() -> str:

@@ -21,8 +21,8 @@ from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.observability.socket_log import NOWHERE, SocketLog
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.stats import encode
-from koyjabo.realtime.events import Error, Pong
-from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown
+from koyjabo.realtime import events
+from koyjabo.sockets.messages import LARGEST_MESSAGE, MAX_ERRORS, parse, unknown
 
 VIEW_INTERVAL_S = 2.0
 """How often a connection may change its view of reports, in seconds. Of the views requested in between, it gets the
@@ -160,7 +160,7 @@ class Stream(ABC):
     def _respond(self, connection: Connection, message: dict[str, Any]) -> None:
         kind = message["type"]
         if kind == "ping":
-            _send(connection, Pong(self._services.clock.now_ms()))
+            connection.send(encode(events.pong(self._services.clock.now_ms())))
         elif kind == "request_count":
             connection.run_in_order(partial(self.send_present, connection))
         elif kind == "view" and self.shows_views:
@@ -193,10 +193,6 @@ class Stream(ABC):
 
     def _refuse(self, connection: Connection, error: InvalidMessage) -> None:
         self._errors[connection] += 1
-        _send(connection, Error(str(error), error.code))
-        if self._errors[connection] >= MOST_ERRORS:
+        connection.send(encode(events.error(str(error), error.code)))
+        if self._errors[connection] >= MAX_ERRORS:
             connection.close(ABUSE, "too many invalid messages")
-
-
-def _send(connection: Connection, event: Pong | Error) -> None:
-    connection.send(encode(event.as_object()))

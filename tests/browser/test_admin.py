@@ -20,7 +20,7 @@ def test_looking_at_the_panel_is_no_visit_and_opening_the_app_is_one(admin_tab, 
     wait_for(admin_tab, lambda: site.stats().total == before + 1, "the visit is counted")
 
 
-@pytest.mark.long(proved_by="browser/test_realtime_page.py::test_panel_goes_from_4000_to_4001")
+@pytest.mark.long(proved_by="browser/test_realtime_page.py::test_panel_shows_the_next_visit")
 def test_panel_that_polls_says_that_the_numbers_may_be_old(admin_tab, site):
     site.register("somebody")
     admin_tab.route_web_socket("**/*", lambda socket: socket.close())

@@ -10,7 +10,7 @@ from support.browser.pages import expect, live, open_as, stat, visit, visit_as
 from support.clients.members import PASSWORD, Member, PlainMember
 from support.programs.processes import wait_until
 
-long = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_those_who_come_and_go")
+long = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_arrivals_and_departures")
 
 MOST_TABS = 40
 NOTE_LISTS = """
@@ -40,7 +40,7 @@ def focus(page, target) -> None:
     raise AssertionError(f"no way leads to {target}")
 
 
-def test_keyboard_alone_signs_up_founds_a_community_and_logs_out(page):
+def test_keyboard_is_enough_to_sign_up_and_create_a_community(page):
     visit(page, "/communities")
     focus(page, page.get_by_role("main").get_by_role("link", name="Sign up"))
     page.keyboard.press("Enter")
@@ -66,7 +66,7 @@ def test_keyboard_alone_signs_up_founds_a_community_and_logs_out(page):
     expect(page.get_by_role("link", name="Log in")).to_be_visible()
 
 
-def test_counter_follows_those_who_come_and_go(site, tab, founder, karim, community):
+def test_counter_follows_arrivals_and_departures(site, tab, founder, karim, community):
     page = live(visit_as(tab, founder, f"/communities/{community}"))
     expect(stat(page, "online")).to_have_text("1")
     expect(stat(page, "todayVisits")).to_have_text("1")
@@ -91,7 +91,7 @@ def test_former_member_sees_a_notice_and_no_numbers(tab, founder, karim, communi
 
 
 @long
-def test_who_loses_the_role_sees_the_room_of_members(tab, founder, karim, community):
+def test_former_moderator_sees_the_members_room(tab, founder, karim, community):
     founder.give(community, karim, "moderator")
     page = live(visit_as(tab, karim, f"/communities/{community}"))
     founder.give(community, karim, "member")
@@ -102,7 +102,7 @@ def test_who_loses_the_role_sees_the_room_of_members(tab, founder, karim, commun
 
 
 @long
-def test_who_is_logged_out_elsewhere_is_led_to_the_login_and_back(site, tab, karim, founder, community):
+def test_person_logged_out_elsewhere_logs_in_and_returns(site, tab, karim, founder, community):
     page = live(visit_as(tab, karim.join(community), f"/communities/{community}"))
     assert site.koyjabo("user", "password", karim.email, "--password-stdin", typed=PASSWORD).returncode == 0
     expect(page).to_have_url(re.compile(r"/login\?next="))
@@ -113,12 +113,12 @@ def test_who_is_logged_out_elsewhere_is_led_to_the_login_and_back(site, tab, kar
     karim.log_in()
 
 
-def test_sign_up_knows_the_email_of_the_invitation(device):
+def test_signup_form_contains_the_email_of_the_invitation(device):
     page = device.open("/signup#email=salma%2Bbus@example.com")
     expect(page.get_by_label("Email")).to_have_value("salma+bus@example.com")
 
 
-def test_room_names_who_comes_and_who_leaves(site, new_device, session, community):
+def test_room_names_people_who_arrive_and_leave(site, new_device, session, community):
     """The site admin who is watching is not a member and does not count as online."""
     page = live(new_device(storage_state=session).open(f"/communities/{community}"))
     expect(page.get_by_text("No one is here right now.")).to_be_visible()
@@ -135,7 +135,7 @@ def test_room_names_who_comes_and_who_leaves(site, new_device, session, communit
 
 
 @long
-def test_list_of_people_is_searched_as_one_types_and_keeps_the_focus(site, new_device, session, community):
+def test_list_of_people_is_searched_while_typing(site, new_device, session, community):
     people = [Member(site, name).join(community) for name in ("nusrat", "karima", "salma")]
     lines = [PlainMember(site.port, community, person.token) for person in people]
     page = live(new_device(storage_state=session).open(f"/communities/{community}"))
@@ -161,7 +161,7 @@ def test_list_of_people_is_searched_as_one_types_and_keeps_the_focus(site, new_d
 
 
 @long
-def test_only_those_who_left_are_marked_where_more_are_online_than_fit(site, new_device, session, community):
+def test_full_list_marks_only_people_who_left(site, new_device, session, community):
     """The page shows two names. A member who has moved to the second page has not left."""
     people = [Member(site).join(community) for _ in range(4)]
     with ExitStack() as lines:
@@ -180,7 +180,7 @@ def test_only_those_who_left_are_marked_where_more_are_online_than_fit(site, new
 
 
 @long
-def test_reports_of_a_community_follow_who_comes(site, tab, founder, community):
+def test_community_reports_follow_arrivals(site, tab, founder, community):
     page = live(visit_as(tab, founder, f"/communities/{community}/reports"))
     site.register("visitor_3", communityId=community)
     guest = Member(site, visitorId="visitor_3").join(community)

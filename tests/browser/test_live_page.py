@@ -6,7 +6,7 @@ import pytest
 from support.browser.pages import wait_for
 
 pytestmark = pytest.mark.long(
-    proved_by="browser/test_realtime_page.py::test_visit_is_a_row_a_minute_and_a_place_without_a_request"
+    proved_by="browser/test_realtime_page.py::test_visit_appears_in_all_parts_without_a_request"
 )
 
 PAGE = """<!doctype html><title>Rows</title>

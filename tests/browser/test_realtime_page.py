@@ -8,9 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from support.browser.pages import expect, open_live, stat, wait_for
 
-long = pytest.mark.long(
-    proved_by="browser/test_realtime_page.py::test_visit_is_a_row_a_minute_and_a_place_without_a_request"
-)
+long = pytest.mark.long(proved_by="browser/test_realtime_page.py::test_visit_appears_in_all_parts_without_a_request")
 
 CHROME = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
 COUNT_FETCHES = (
@@ -36,7 +34,7 @@ def rows(page):
     return page.locator("[data-newest] tbody tr[data-id]")
 
 
-def test_panel_goes_from_4000_to_4001(admin_tab, new_device, site):
+def test_panel_shows_the_next_visit(admin_tab, new_device, site):
     site.register("somebody")
     admin, total = open_live(admin_tab, "/admin/"), site.stats().total
     today = stat(admin, "todayVisits")
@@ -51,7 +49,7 @@ def test_panel_goes_from_4000_to_4001(admin_tab, new_device, site):
     assert admin.evaluate("window.neverReloaded") is True
 
 
-def test_overview_that_waits_for_another_site_requests_nothing_until_its_visit(admin_tab, site):
+def test_overview_of_a_new_site_requests_nothing_before_its_first_visit(admin_tab, site):
     site.register("waiting")
     pushed, requested = [], []
     admin_tab.on("websocket", lambda socket: socket.on("framereceived", lambda frame: pushed.append(len(frame))))
@@ -94,7 +92,7 @@ def test_overview_has_ranges_and_lists(admin_tab, site):
     expect(page.get_by_role("group", name="Filters")).to_contain_text("Landing page is /fares")
 
 
-def test_visit_is_a_row_a_minute_and_a_place_without_a_request(realtime, site):
+def test_visit_appears_in_all_parts_without_a_request(realtime, site):
     page = realtime
     before = page.evaluate(COUNT_FETCHES)
     receipt = site.register("nusrat", page="/fares", userAgent=CHROME)
@@ -121,7 +119,7 @@ def test_time_of_an_open_page_grows_without_a_request(realtime, new_device):
 
 
 @long
-def test_rows_wait_while_they_are_read_or_paused(realtime, site):
+def test_new_rows_wait_while_the_list_is_read_or_paused(realtime, site):
     page, button = realtime, realtime.locator("[data-pause]")
     site.register("first", page="/first")
     expect(rows(page).first).to_contain_text("/first")
@@ -174,7 +172,7 @@ AGREE = """() => {
 @pytest.mark.long(
     proved_by="browser/test_pushed_numbers.py::test_numbers_are_pushed_and_lists_with_new_values_are_requested",
 )
-def test_figures_agree_at_every_look_while_visits_come(admin_tab, site):
+def test_figures_stay_consistent_while_visits_arrive(admin_tab, site):
     page = open_live(admin_tab, "/admin/?range=today")
     page.wait_for_load_state("networkidle")
     page.evaluate(AGREE)
@@ -200,7 +198,7 @@ TOP_OF_CHART_PX, OVERVIEW_PX = 420, 2_600
 
 @long
 @pytest.mark.parametrize("path", ["/admin/", "/admin/?compare=weekday"])
-def test_chart_begins_in_the_first_screen_of_a_phone(new_device, session, site, path):
+def test_chart_is_visible_on_a_phone_without_scrolling(new_device, session, site, path):
     for number in range(40):
         site.register(f"rider-{number}", page=f"/routes/{number}", referrer=f"https://site-{number}.example/")
     device = new_device(storage_state=session, **SMALL)

@@ -14,7 +14,7 @@ from support.programs.ports import free_port
 from support.programs.processes import SECRET
 from support.servers.server import Server
 
-pytestmark = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_those_who_come_and_go")
+pytestmark = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_arrivals_and_departures")
 
 LONG_GRACE_S = 60
 """Grace period after an unclean disconnect. A client that left sooner disconnected cleanly."""

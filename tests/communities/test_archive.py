@@ -36,7 +36,7 @@ def counter(site: Site, community: str) -> list[tuple]:
     return site.rows("SELECT visits, total, unique_visitors FROM counters WHERE scope = :id", id=community)
 
 
-def test_archived_community_is_unknown_to_everybody(site, ayesha, admin, directory, community):
+def test_archived_community_is_unknown_to_everyone(site, ayesha, admin, directory, community):
     first = site.register("v1", communityId=community, visitId="1")
     directory.archive(admin, community.upper())
     total, here, boss = site.stats()["totalVisits"], f"{PATH}/{community}", log_in(site, "boss")
@@ -55,7 +55,7 @@ def test_archived_community_is_unknown_to_everybody(site, ayesha, admin, directo
     assert site.stats()["totalVisits"] == total
 
 
-def test_restored_community_has_all_it_had(site, ayesha, admin, directory, community):
+def test_restored_community_has_all_its_data(site, ayesha, admin, directory, community):
     other = sign_up(site, "other")
     give(ayesha, community, other, "moderator")
     for visitor in ("v1", "v2", "v1"):
@@ -99,7 +99,7 @@ def test_restored_community_keeps_the_visits_that_the_database_lost(site, admin,
     assert site.recount() == []
 
 
-def test_numbers_are_exact_however_archiving_and_visits_meet(site, admin, directory, community):
+def test_numbers_stay_exact_when_visits_arrive_during_archiving(site, admin, directory, community):
     def visit(number: int) -> list[int]:
         client = site.app.test_client()
         bodies = [{"visitorId": f"v{number}-{turn}", "communityId": community} for turn in range(10)]
@@ -117,15 +117,15 @@ def test_numbers_are_exact_however_archiving_and_visits_meet(site, admin, direct
     assert site.recount() == []
 
 
-def test_twice_is_once_and_what_is_not_there_is_unknown(site, admin, directory, community):
+def test_archiving_and_restoring_are_idempotent(site, admin, directory, community):
     site.register("v1", communityId=community)
     for _ in range(2):
         directory.archive(admin, community)
         site.time.pass_(seconds=1)
-    assert directory.overview(admin, community).archived_ms == site.time.ms - 2000
+    assert directory.find(admin, community).archived_ms == site.time.ms - 2000
     for _ in range(2):
         directory.restore(admin, community)
     assert counter(site, community) == [(1, 1, 1)]
-    for method in (directory.archive, directory.restore, directory.overview):
+    for method in (directory.archive, directory.restore, directory.find):
         with pytest.raises(UnknownCommunity):
             method(admin, NOBODY)

@@ -68,7 +68,7 @@ def ids_of(cast) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("listed", "status"), [(True, 403), (False, 404)], ids=["listed", "unlisted"])
-def test_outsider_may_nothing_and_knows_only_of_what_is_listed(site, cast, listed, status):
+def test_outsider_sees_only_listed_communities_and_changes_nothing(site, cast, listed, status):
     community = cast.kept_community(listed=listed, open=False)
     before = stored(site)
     for method, path, body in OF_MEMBERS:
@@ -78,10 +78,10 @@ def test_outsider_may_nothing_and_knows_only_of_what_is_listed(site, cast, liste
     assert stored(site) == before
 
 
-def test_loss_of_a_right_is_noted_once_and_announced_after_the_commit(site, cast, monkeypatch):
+def test_revocation_is_recorded_once_and_announced_after_the_commit(site, cast, monkeypatch):
     community, revoked = cast.community(), []
-    directory = site.services[CommunityServices].directory
-    monkeypatch.setattr(directory, "_on_revoked", lambda whose: revoked.append(roles_in(site, community)))
+    for service in (site.services[CommunityServices].directory, site.services[CommunityServices].members):
+        monkeypatch.setattr(service, "_on_revoked", lambda whose: revoked.append(roles_in(site, community)))
     for who, method, path, body, status, lost in IN_TURN:
         noted = losses(site)
         check(site, cast.call(who, method, f"{PATH}/{community}{path.format(**ids_of(cast))}", body), status)
@@ -95,7 +95,7 @@ def test_loss_of_a_right_is_noted_once_and_announced_after_the_commit(site, cast
 
 
 @pytest.mark.parametrize(("is_open", "listed", "status"), [(1, 1, 201), (1, 0, 201), (0, 1, 403), (0, 0, 404)])
-def test_joining_takes_an_open_door_and_the_id(site, cast, is_open, listed, status):
+def test_anyone_with_the_id_can_join_an_open_community(site, cast, is_open, listed, status):
     community = cast.community(open=bool(is_open), listed=bool(listed))
     outsider, path = cast["outsider"], f"{PATH}/{community}/join"
     answer = outsider.post(path)
@@ -112,13 +112,13 @@ def test_joining_takes_an_open_door_and_the_id(site, cast, is_open, listed, stat
         assert (again.status_code, again.json["role"]) == (200, role), "who joins again stays what they are"
 
 
-def test_site_admin_may_join_what_takes_invitations(cast):
+def test_site_admin_can_join_without_an_invitation(cast):
     community = cast.community(open=False, listed=False)
     assert cast["site_admin"].post(f"{PATH}/{community}/join").status_code == 201
     assert cast["site_admin"].get(f"{PATH}/{community}").json["role"] == "admin"
 
 
-def test_who_founds_a_community_is_its_admin(site, cast):
+def test_founder_becomes_the_admin(site, cast):
     community = found(cast["outsider"], name="Banani", description="Lake side", listed=False, open=False)
     shown = {"name": "Banani", "description": "Lake side", "open": False, "listed": False, "role": "admin", "online": 0}
     shown |= {"count_anonymous": False, "public_count": False}
@@ -128,7 +128,7 @@ def test_who_founds_a_community_is_its_admin(site, cast):
     assert_error(site.client.post(PATH, json={"name": "Banani"}), 401, "unauthenticated")
 
 
-def test_what_is_changed_is_what_was_said_and_no_more(cast):
+def test_change_sets_only_the_given_fields(cast):
     admin, community = cast["admin"], cast.community(description="Trains")
     path = f"{PATH}/{community}"
     for change in ({"name": "Metro"}, {"description": ""}, {"open": False}, {"listed": False}, {}, {"name": None}):
@@ -139,7 +139,7 @@ def test_what_is_changed_is_what_was_said_and_no_more(cast):
         assert answer.json == before | {name: value for name, value in change.items() if value is not None}
 
 
-def test_members_see_names_and_site_admins_emails(cast):
+def test_members_see_names_and_only_site_admins_see_emails(cast):
     community = cast.community()
     roles = {"admin": "admin", "moderator": "moderator", "other": "moderator", "member": "member"}
     for who in ("site_admin", "admin", "member"):
@@ -154,7 +154,7 @@ def test_members_see_names_and_site_admins_emails(cast):
         assert all(set(member) == fields for member in members)
 
 
-def test_id_that_is_no_communitys_is_404_for_everybody(cast):
+def test_unknown_id_is_404_for_everyone(cast):
     for community in NO_IDS:
         for who in ("site_admin", "member"):
             for method, rest, body in [*OF_MEMBERS, ("POST", "/join", None)]:
@@ -162,7 +162,7 @@ def test_id_that_is_no_communitys_is_404_for_everybody(cast):
                 assert_error(answer, 404, "unknown_community")
 
 
-def test_only_members_can_be_given_a_role_or_removed(cast):
+def test_role_change_and_removal_apply_only_to_members(cast):
     for user in ("00000000-0000-4000-8000-000000000000", "nobody", "%00", "' OR 1=1 --", cast["outsider"].id):
         path = f"{PATH}/{cast.kept_community()}/members/{user}"
         assert_error(cast["admin"].put(path, json={"role": "member"}), 404, "unknown_user")
@@ -197,7 +197,7 @@ def path(cast):
     return f"{PATH}/{cast.kept_community()}"
 
 
-def test_name_is_a_text_whatever_it_says(cast):
+def test_name_may_contain_any_text(cast):
     for name in NAMES:
         community = found(cast["admin"], name=f"  {name}\n", description=name)
         assert (community["name"], community["description"]) == (name, name)
@@ -213,7 +213,7 @@ def test_bad_field_is_refused_with_the_reason(cast, path, nothing_changes):
             assert_error(cast["admin"].patch(path, json=body), 400, "invalid_input", field)
 
 
-def test_what_no_database_holds_is_replaced(cast):
+def test_characters_that_no_database_stores_are_replaced(cast):
     for bad, kept in ((r"\u0000", "\ufffd"), (r"\ud83d", "\ufffd"), (r"\ud83d\ude87", "🚇")):
         body = f'{{"name": "a{bad}b", "description": "{bad}"}}'
         answer = cast["admin"].post(PATH, data=body, content_type="application/json")
@@ -228,7 +228,7 @@ def test_role_is_one_of_three(cast, path, nothing_changes):
         assert_error(cast["admin"].post(f"{path}/members", json=invitation), 400, "invalid_input", "role")
 
 
-def test_invitation_takes_an_email(cast, path, nothing_changes):
+def test_invitation_needs_a_valid_email(cast, path, nothing_changes):
     for email in ("", "nobody", None, 5, "a\0@example.com", "\ud83d@example.com", "x" * 300):
         body = json.dumps({"email": email, "role": "member"})
         answer = cast["admin"].post(f"{path}/members", data=body, content_type="application/json")
@@ -247,7 +247,7 @@ def test_capitals_in_an_id_make_no_difference(cast):
     assert admin.delete(path).status_code == 204
 
 
-def test_pages_of_other_origins_cannot_send_what_is_taken(cast, path, nothing_changes):
+def test_bodies_that_other_origins_can_send_are_refused(cast, path, nothing_changes):
     """A form or a beacon needs no preflight request, but JSON does."""
     taking = [(PATH, "POST"), (path, "PATCH"), (f"{path}/members", "POST"), (f"{path}/join", "POST")]
     taking.append((f"{path}/members/{cast['other'].id}", "PUT"))

@@ -15,7 +15,7 @@ from support.runs.short_run import EVERYTHING
 
 from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
 from koyjabo.base.core.identity import Account
-from koyjabo.communities.communities import Communities, Enrolment
+from koyjabo.communities.memberships import Memberships
 from koyjabo.communities.services import CommunityServices
 
 pytestmark = pytest.mark.both_kinds
@@ -44,10 +44,10 @@ def new_account(site: Site) -> Account:
 
 
 def with_admins(site: Site, first: Account, *others: Account) -> str:
-    communities = site.services[CommunityServices].directory
-    community = communities.create(first, "Mirpur 10", "", True, True).community.id
+    services = site.services[CommunityServices]
+    community = services.directory.create(first, {"name": "Mirpur 10"}).community.id
     for other in others:
-        communities.set_role(first._replace(is_admin=True), community, other.id, "admin")
+        services.members.set_role(first._replace(is_admin=True), community, other.id, "admin")
     return community
 
 
@@ -67,25 +67,25 @@ def at_once(*acts: Callable[[], object]) -> list[KoyJaboError | None]:
         return list(threads.map(run, acts))
 
 
-def demote(communities: Communities, by: Account, community: str, whom: Account) -> object:
-    return communities.set_role(by, community, whom.id, "member")
+def demote(members: Memberships, by: Account, community: str, whom: Account) -> object:
+    return members.set_role(by, community, whom.id, "member")
 
 
-def remove(communities: Communities, by: Account, community: str, whom: Account) -> object:
-    return communities.remove_member(by, community, whom.id)
+def remove(members: Memberships, by: Account, community: str, whom: Account) -> object:
+    return members.remove(by, community, whom.id)
 
 
-def leave(communities: Communities, by: Account, community: str, _: Account) -> object:
-    return communities.leave(by, community)
+def leave(members: Memberships, by: Account, community: str, _: Account) -> object:
+    return members.leave(by, community)
 
 
 @pytest.mark.parametrize(
     ("act", "other_act", "refusals"),
     [(demote, remove, {Forbidden}), (leave, leave, {LastAdmin}), (remove, leave, {Forbidden, UnknownUser})],
 )
-def test_two_admins_never_end_each_other(sites, two, act, other_act, refusals):
+def test_two_admins_cannot_remove_each_other(sites, two, act, other_act, refusals):
     first, second = two
-    here, there = (site.services[CommunityServices].directory for site in sites)
+    here, there = (site.services[CommunityServices].members for site in sites)
     for _ in range(ROUNDS):
         community = with_admins(sites[0], first, second)
         noted = losses(sites[0])
@@ -101,42 +101,42 @@ def test_two_admins_never_end_each_other(sites, two, act, other_act, refusals):
 
 def test_joining_twice_at_once_makes_one_membership(sites, two):
     first, second = two
-    here, there = (site.services[CommunityServices].directory for site in sites)
+    here, there = (site.services[CommunityServices].members for site in sites)
     for _ in range(ROUNDS):
         community = with_admins(sites[0], first)
-        enrolments: list[Enrolment] = []
+        joined: list[bool] = []
 
-        def join(communities: Communities, community=community, enrolments=enrolments) -> None:
-            enrolments.append(communities.join(second, community))
+        def join(members: Memberships, community=community, joined=joined) -> None:
+            joined.append(members.join(second, community)[1])
 
         assert at_once(lambda join=join: join(here), lambda join=join: join(there)) == [None, None]
-        assert sorted(enrolment.is_new for enrolment in enrolments) == [False, True]
+        assert sorted(joined) == [False, True]
         assert roles_in(sites[0], community) == {first.id: "admin", second.id: "member"}
 
 
-def test_community_that_is_being_ended_takes_no_member(sites, two):
+def test_community_that_is_being_deleted_accepts_no_member(sites, two):
     first, second = two
-    here, there = (site.services[CommunityServices].directory for site in sites)
+    here, there = (site.services[CommunityServices] for site in sites)
     for _ in range(ROUNDS):
         community = with_admins(sites[0], first)
         ended, joined = at_once(
-            lambda community=community: here.delete(first, community),
-            lambda community=community: there.join(second, community),
+            lambda community=community: here.directory.delete(first, community),
+            lambda community=community: there.members.join(second, community),
         )
         assert ended is None
         assert joined is None or isinstance(joined, UnknownCommunity)
         assert roles_in(sites[0], community) == {}
 
 
-def test_admin_who_is_disabled_is_no_admin_to_rely_on(sites, two):
+def test_disabled_admin_does_not_count_as_another_admin(sites, two):
     site, (first, second) = sites[0], two
-    directory = site.services[CommunityServices].directory
+    members = site.services[CommunityServices].members
     community = with_admins(site, first, second)
     site.rows("UPDATE users SET disabled_ms = 1 WHERE id = :id", id=second.id)
     try:
         with pytest.raises(LastAdmin):
-            directory.leave(first, community)
-        directory.remove_member(first, community, second.id)
+            members.leave(first, community)
+        members.remove(first, community, second.id)
     finally:
         site.rows("UPDATE users SET disabled_ms = NULL WHERE id = :id", id=second.id)
     assert roles_in(site, community) == {first.id: "admin"}

@@ -29,7 +29,7 @@ def links(answer) -> dict[str, str]:
     return {name: address for address, name in LINK.findall(answer.headers["Link"])}
 
 
-def test_list_has_what_is_listed_and_what_is_ones_own(empty):
+def test_list_contains_listed_communities_and_the_callers_own(empty):
     for name, listed in (("Banani", True), ("Dhanmondi", False), ("Mirpur", False), ("Uttara", True)):
         community = found(empty["admin"], name=name, listed=listed)["id"]
         if name in ("Dhanmondi", "Uttara"):
@@ -47,7 +47,7 @@ def test_list_has_what_is_listed_and_what_is_ones_own(empty):
     assert_error(empty.site.client.get(PATH), 401, "unauthenticated")
 
 
-def test_list_is_by_members_then_by_name(empty):
+def test_list_is_sorted_by_members_then_by_name(empty):
     """Otherwise founding many communities would fill the list."""
     sizes = {"!! buy at evil.example": 1, "Uttara": 4, "Banani": 3, "Mirpur": 3, "dhanmondi": 1}
     for name, members in sizes.items():
@@ -59,7 +59,7 @@ def test_list_is_by_members_then_by_name(empty):
         assert names(empty[who].get(PATH)) == everyone
 
 
-def test_pages_together_are_the_list_once_and_in_order(empty):
+def test_pages_contain_every_community_once_in_order(empty):
     communities = [found(empty["admin"], name=name) for name in ("b", "a", "c", "a", "a", "B", "b")]
     ids = {community["id"] for community in communities}
     pages = [empty["outsider"].get(f"{PATH}?page={page}&per_page=3") for page in (1, 2, 3)]
@@ -72,7 +72,7 @@ def test_pages_together_are_the_list_once_and_in_order(empty):
     assert communities[2] in empty["admin"].get(PATH).json, "each as it says of itself"
 
 
-def test_links_lead_to_the_other_pages(empty):
+def test_link_header_names_the_other_pages(empty):
     answer = empty["outsider"].get(PATH)
     assert (answer.json, answer.headers["X-Total-Count"], set(links(answer))) == ([], "0", {"first", "last"})
     for number in range(5):
@@ -92,7 +92,7 @@ def test_links_lead_to_the_other_pages(empty):
         assert empty["admin"].get(links(answer)["first"]).status_code == 200
 
 
-def test_twenty_are_a_page_and_a_hundred_the_most(empty):
+def test_page_has_20_items_by_default_and_at_most_100(empty):
     for number in range(21):
         found(empty["admin"], name=f"{number:02}")
     assert len(empty["outsider"].get(PATH).json) == 20
@@ -105,7 +105,7 @@ def test_twenty_are_a_page_and_a_hundred_the_most(empty):
             assert_error(empty["admin"].get(path, query_string={"page": value}), 400, "invalid_input", "page")
 
 
-def test_members_are_listed_by_the_page_those_who_came_first_first(site, cast):
+def test_members_are_listed_in_the_order_they_joined(site, cast):
     community = found(cast["member"])["id"]
     order = ["member"]
     for part in ("outsider", "newcomer", "admin"):

@@ -23,7 +23,7 @@ def site(database):
         yield site
 
 
-def test_community_begins_in_the_epoch_of_the_site_and_no_earlier_than_it(site, ayesha):
+def test_new_community_starts_in_the_current_epoch_of_the_site(site, ayesha):
     site.register()
     site.set_total(10, new_epoch=True)
     site.time.put_right(hours=-1)
@@ -37,20 +37,18 @@ def test_community_begins_in_the_epoch_of_the_site_and_no_earlier_than_it(site, 
     assert [value[1] for value in counters.values()] == [revision, site.time() - 24 * 3_600_000]
 
 
-def test_community_founded_while_a_new_count_begins_is_part_of_it(site, ayesha):
+def test_community_created_during_an_epoch_change_gets_the_new_epoch(site, ayesha):
     account = Account(ayesha.id, ayesha.email, "Ayesha", False)
     for _ in range(ROUNDS):
         with ThreadPoolExecutor(2) as threads:
             begun = threads.submit(site.set_total, 10, new_epoch=True)
-            founded = threads.submit(
-                site.services[CommunityServices].directory.create, account, "Banani", "", True, True
-            )
+            founded = threads.submit(site.services[CommunityServices].directory.create, account, {"name": "Banani"})
             founded.result(PATIENCE_S)
             begun.result(PATIENCE_S)
         assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1
 
 
-def test_what_was_counted_stays_when_its_community_ends(site, ayesha):
+def test_visits_to_a_deleted_community_still_count_for_the_site(site, ayesha):
     community = found(ayesha)["id"]
     for visitor in ("ayesha", "karim"):
         site.register(visitor, communityId=community)
@@ -65,7 +63,7 @@ def test_what_was_counted_stays_when_its_community_ends(site, ayesha):
     assert site.recount() == []
 
 
-def test_every_visit_while_a_community_ends_is_counted_or_refused(site, ayesha):
+def test_visits_during_a_deletion_are_counted_or_refused(site, ayesha):
     for _ in range(2):
         community, begun, ended = found(ayesha)["id"], Event(), Event()
         total = site.stats()["totalVisits"]

@@ -9,7 +9,7 @@ from support.application.site import Site, assert_error
 from support.people.accounts import sign_up
 from support.people.communities import PATH, account_of, found, give, site_admin
 
-from koyjabo.communities import archiving
+from koyjabo.communities import communities
 from koyjabo.communities.errors import TooManyCommunities
 from koyjabo.communities.services import CommunityServices
 
@@ -18,12 +18,12 @@ MOST = 3
 
 @pytest.fixture
 def site(database, monkeypatch):
-    monkeypatch.setattr(archiving, "MAX_FOUNDED", MOST)
+    monkeypatch.setattr(communities, "MAX_FOUNDED", MOST)
     with Site(database.url) as site:
         yield site
 
 
-def test_limit_is_as_its_sentence_says(founding_limit):
+def test_error_names_the_founding_limit(founding_limit):
     assert founding_limit == 20
     assert f" {founding_limit} " in TooManyCommunities.sentence
 
@@ -34,35 +34,35 @@ def assert_refused(person) -> None:
     assert "Delete one" in refused.json["error"]
 
 
-def test_one_account_founds_so_many_until_one_of_them_is_gone(site):
+def test_founding_limit_counts_only_existing_communities(site):
     """A community counts for its founder, not its current admin, so other people cannot use up the founder's limit."""
     ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
     directory = site.services[CommunityServices].directory
-    communities = [found(ayesha)["id"] for _ in range(MOST)]
+    founded = [found(ayesha)["id"] for _ in range(MOST)]
     assert_refused(ayesha)
-    for community in communities:
+    for community in founded:
         assert give(ayesha, community, babul, "admin").status_code < 300
-    assert ayesha.post(f"{PATH}/{communities[2]}/leave").status_code == 204
+    assert ayesha.post(f"{PATH}/{founded[2]}/leave").status_code == 204
     assert_refused(ayesha)
     found(babul)
-    assert ayesha.delete(f"{PATH}/{communities[0]}").status_code == 204
+    assert ayesha.delete(f"{PATH}/{founded[0]}").status_code == 204
     found(ayesha)
     assert_refused(ayesha)
     admin = site_admin(site)
-    directory.archive(admin, communities[1])
+    directory.archive(admin, founded[1])
     found(ayesha)
     assert_refused(ayesha)
     for _ in range(MOST + 1):
-        assert directory.create(admin, "of a site admin", "", True, True)
+        assert directory.create(admin, {"name": "of a site admin"})
 
 
 @pytest.mark.both_kinds
-def test_requests_at_once_found_no_more(site):
+def test_simultaneous_requests_do_not_exceed_the_founding_limit(site):
     ayesha = account_of(sign_up(site, "ayesha"))
 
     def founds(_: int) -> bool:
         try:
-            return bool(site.services[CommunityServices].directory.create(ayesha, "Mirpur", "", True, True))
+            return bool(site.services[CommunityServices].directory.create(ayesha, {"name": "Mirpur"}))
         except TooManyCommunities:
             return False
 

@@ -46,7 +46,7 @@ def assert_void(person, token: str) -> None:
     Reader(person.site).log_in(person.email.partition("@")[0]).get(f"/invitations/{token}", 404)
 
 
-def test_answer_is_the_same_for_every_email_and_adds_no_member(site, founder, karim, community):
+def test_response_is_the_same_for_every_email_and_adds_no_member(site, founder, karim, community):
     answers = [
         founder.post(f"{PATH}/{community}/members", json={"email": email, "role": "member"})
         for email in ("karim@example.com", " KARIM@Example.com", "nobody@example.com", "founder@example.com")
@@ -63,7 +63,7 @@ def test_answer_is_the_same_for_every_email_and_adds_no_member(site, founder, ka
     assert "karim@example.com" not in str(site.rows("SELECT details FROM audit_log"))
 
 
-def test_invited_person_accepts_by_the_link_once(site, founder, karim, community):
+def test_invitation_link_can_be_accepted_once(site, founder, karim, community):
     token = invite(founder, community, "karim@example.com", "moderator")
     answer = accept(karim, token)
     assert_described(site, answer)
@@ -75,7 +75,7 @@ def test_invited_person_accepts_by_the_link_once(site, founder, karim, community
     assert lines == [(founder.id, "member.invite"), (karim.id, "member.accept")]
 
 
-def test_invitation_is_over_once_it_is_declined_or_replaced(site, founder, karim, community):
+def test_invitation_ends_when_it_is_declined_or_replaced(site, founder, karim, community):
     token = invite(founder, community, "karim@example.com")
     answer = karim.post(f"/api/invitations/{token}/decline")
     assert (answer.status_code, answer.data) == (204, b"")
@@ -87,7 +87,7 @@ def test_invitation_is_over_once_it_is_declined_or_replaced(site, founder, karim
     assert accept(karim, second).json["role"] == "member"
 
 
-def test_list_is_for_the_owner_of_the_email_alone(site, founder, karim, community):
+def test_only_the_owner_of_the_email_sees_the_invitation(site, founder, karim, community):
     """Mallory has signed up with an unconfirmed email that belongs to another person."""
     token = invite(founder, community, "KARIM@example.com", "moderator")
     assert karim.get(LIST).json == []
@@ -103,7 +103,7 @@ def test_list_is_for_the_owner_of_the_email_alone(site, founder, karim, communit
     assert karim.get(LIST).json == []
 
 
-def test_invitation_is_good_for_a_week(site, founder, karim, community):
+def test_invitation_is_valid_for_a_week(site, founder, karim, community):
     token = invite(founder, community, "karim@example.com")
     site.time.pass_(days=6, hours=23)
     karim.renew()
@@ -122,7 +122,7 @@ def test_member_who_accepts_keeps_the_higher_role(site, founder, karim, communit
         assert roles_in(site, community)[karim.id] == after
 
 
-def test_invitation_ends_with_the_rights_of_who_made_it(site, founder, karim, community):
+def test_invitation_ends_when_the_inviter_loses_the_permission(site, founder, karim, community):
     confirm(site, "karim")
     ends = {
         "left": lambda who: who.post(f"{PATH}/{community}/leave"),
@@ -143,7 +143,7 @@ def test_invitation_ends_with_the_rights_of_who_made_it(site, founder, karim, co
         assert_void(karim, token)
 
 
-def test_invitation_ends_with_its_community_and_with_the_membership_of_who_is_removed(site, admin, founder, karim):
+def test_invitation_ends_with_its_community_or_a_removal(site, admin, founder, karim):
     community, gone = found(founder)["id"], found(founder)["id"]
     token, other = (invite(founder, scope, "karim@example.com") for scope in (community, gone))
     directory = site.services[CommunityServices].directory
@@ -159,7 +159,7 @@ def test_invitation_ends_with_its_community_and_with_the_membership_of_who_is_re
     assert_void(karim, back)
 
 
-def test_one_of_two_at_the_same_time_accepts(site, database, founder, community):
+def test_only_one_of_two_people_can_accept_at_once(site, database, founder, community):
     people = [sign_up(site, f"person{number}") for number in range(6)]
     with Site(database.url) as other:
         for one, two in zip(people[::2], people[1::2], strict=True):
@@ -172,7 +172,7 @@ def test_one_of_two_at_the_same_time_accepts(site, database, founder, community)
     assert len(roles_in(site, community)) == 4
 
 
-def test_what_is_no_token_is_no_invitation(karim):
+def test_invalid_token_is_an_unknown_invitation(karim):
     for token in ("x", "x" * 43, "A" * 43, "' OR 1=1 --"):
         assert_error(accept(karim, token), 404, "unknown_invitation")
 
@@ -188,7 +188,7 @@ def test_link_begins_with_public_url(database):
 # Pages
 
 
-def test_page_of_the_link_leads_through_the_signup_to_the_community(site, founder, community):
+def test_invitation_page_leads_through_signup_to_the_community(site, founder, community):
     path = f"/invitations/{invite(founder, community, 'salma@example.com', 'moderator')}"
     reader = Reader(site)
     page = reader.get(path)
@@ -204,7 +204,7 @@ def test_page_of_the_link_leads_through_the_signup_to_the_community(site, founde
     assert "You are now a member of Night bus." in words(reader.get(reader.location))
 
 
-def test_page_declines_and_the_account_shows_what_is_open(site, founder, community, karim):
+def test_account_page_lists_invitations_and_declines_them(site, founder, community, karim):
     token = invite(founder, community, "karim@example.com")
     reader = Reader(site, "bn").log_in("karim")
     assert "Night bus" not in reader.get("/account")
@@ -217,7 +217,7 @@ def test_page_declines_and_the_account_shows_what_is_open(site, founder, communi
     assert "Night bus" not in reader.get("/account")
 
 
-def test_admin_sees_what_waits_and_withdraws_it(site, founder, community, karim):
+def test_admin_sees_pending_invitations_and_revokes_them(site, founder, community, karim):
     token = invite(founder, community, "karim@example.com", "moderator")
     reader = Reader(site).log_in("founder")
     page = reader.get(f"/communities/{community}/members")

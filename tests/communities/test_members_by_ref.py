@@ -55,7 +55,7 @@ def person_id(site: Site, ref: str) -> str:
     return user_id
 
 
-def test_person_is_made_once_and_is_a_member_by_ref(site, boss, here):
+def test_put_by_ref_creates_a_person_once(site, boss, here):
     made = put(boss, here, "u1")
     assert_described(site, made)
     assert made.status_code == 201
@@ -68,14 +68,14 @@ def test_person_is_made_once_and_is_a_member_by_ref(site, boss, here):
     assert site.rows(row) == [("", f"~{made.json['user_id']}", False, "")]
 
 
-def test_name_is_the_last_one_in_every_community(boss, here):
+def test_new_name_applies_in_every_community(boss, here):
     put(boss, here, "u2", name="Ayesha")
     boss.put(f"{PATH}/by-ref/elsewhere", json={"name": "Elsewhere"})
     assert put(boss, f"{PATH}/elsewhere", "u2", name="Ayesha Rahman").status_code == 201
     assert listed(boss, here) == {"u2": ("member", "Ayesha Rahman")}
 
 
-def test_lower_role_and_end_of_membership_are_losses(site, boss, here):
+def test_lowered_role_and_removal_are_recorded_as_revocations(site, boss, here):
     before = losses(site)
     assert put(boss, here, "u3", "admin").status_code == 201
     assert put(boss, here, "u3", "moderator").status_code == 200
@@ -96,11 +96,11 @@ def test_audit_log_names_the_ref(site, boss, here):
 
 
 @pytest.mark.parametrize("ref", ["online", "by-ref", "x" * 256, "a%09b"])
-def test_ref_that_no_path_can_have_is_refused(boss, here, ref):
+def test_member_ref_that_a_path_cannot_contain_is_refused(boss, here, ref):
     assert_error(put(boss, here, ref), 400, "invalid_input", "userRef")
 
 
-def test_only_site_admins_put_members_also_of_a_community_of_another(site, boss):
+def test_only_site_admins_put_members_by_ref_even_in_other_communities(site, boss):
     founder = sign_up(site, "founder2")
     here = f"{PATH}/{found(founder)['id']}"
     assert_error(put(founder, here, "u5"), 403, "forbidden")
@@ -109,7 +109,7 @@ def test_only_site_admins_put_members_also_of_a_community_of_another(site, boss)
     assert boss.delete(f"{here}/members/by-ref/u5").status_code == 204
 
 
-def test_sync_adds_changes_and_removes_by_ref_alone(site, boss, here):
+def test_sync_adds_changes_and_removes_only_people_with_a_ref(site, boss, here):
     put(boss, here, "s1"), put(boss, here, "s2", "admin"), put(boss, here, "s3", name="Babul")
     account = sign_up(site, "account")
     assert give(boss, here.rpartition("/")[2], account, "moderator").status_code == 201
@@ -124,7 +124,7 @@ def test_sync_adds_changes_and_removes_by_ref_alone(site, boss, here):
     assert '"removed_refs": ["s1"]' in details
 
 
-def test_sync_needs_the_present_tag(boss, here):
+def test_sync_needs_the_current_tag(boss, here):
     """A proxy may have turned it into a weak tag."""
     first = tag(boss, here)
     assert_error(sync(boss, here, entry("t1"), tag=None), 428, "precondition_required")
@@ -135,7 +135,7 @@ def test_sync_needs_the_present_tag(boss, here):
     assert sync(boss, here, tag=f"W/{tag(boss, here)}").status_code == 200
 
 
-def test_tag_is_that_of_the_whole_list(boss, here):
+def test_every_page_of_the_list_has_the_same_tag(boss, here):
     put(boss, here, "w1"), put(boss, here, "w2")
     tags = [boss.get(f"{here}/members?per_page=1&page={n}").headers["ETag"] for n in (1, 2)]
     assert tags[0] == tags[1]
@@ -148,7 +148,7 @@ def test_tag_is_that_of_the_whole_list(boss, here):
 @pytest.mark.parametrize(
     "members", [[entry("u")] * 2, [entry(f"u{n}") for n in range(501)], [{"ref": "u"}], [entry("by-ref")], {}, None]
 )
-def test_list_that_cannot_be_used_changes_nothing(boss, here, members):
+def test_invalid_list_changes_nothing(boss, here, members):
     body = {"members": members}
     answer = boss.put(f"{here}/members", json=body, headers={"If-Match": tag(boss, here)})
     assert answer.status_code in (400, 413), answer.text
@@ -156,14 +156,14 @@ def test_list_that_cannot_be_used_changes_nothing(boss, here, members):
 
 
 @pytest.mark.both_kinds
-def test_what_is_no_id_is_online_nowhere(boss, here):
+def test_unknown_id_has_no_online_count(boss, here):
     """PostgreSQL does not accept NUL."""
     ref = here.removeprefix(f"{PATH}/")
     assert boss.get(f"{PATH}/online?ids=%00,{ref},no%20ref").json == {"online": {ref: 0}}
 
 
 @pytest.mark.both_kinds
-def test_of_two_syncs_at_once_one_is_refused(boss, here):
+def test_one_of_two_simultaneous_syncs_is_refused(boss, here):
     first = tag(boss, here)
     lists = [[entry(f"{name}{n}") for n in range(20)] for name in "ab"]
     with ThreadPoolExecutor(2) as clients:
@@ -173,7 +173,7 @@ def test_of_two_syncs_at_once_one_is_refused(boss, here):
     assert set(listed(boss, here)) == {items["ref"] for items in lists[won]}
 
 
-def test_list_of_500_people_is_taken(boss, here):
+def test_list_of_500_people_is_accepted(boss, here):
     """The list is larger than the 16 KB allowed for other bodies."""
     everybody = [entry(f"{n}-{'x' * 100}", name=f"{n} {'আয়েশা ' * 10}") for n in range(500)]
     assert sync(boss, here, *everybody, tag=tag(boss, here)).json == {"added": 500, "changed": 0, "removed": 0}
@@ -181,7 +181,7 @@ def test_list_of_500_people_is_taken(boss, here):
 
 
 @pytest.mark.both_kinds
-def test_one_who_is_put_twice_at_once_is_one(site, boss):
+def test_two_simultaneous_puts_create_one_person(site, boss):
     """Applies to a community, and to a person in two communities."""
     with ThreadPoolExecutor(4) as clients:
         for n in range(5):
@@ -207,7 +207,7 @@ LISTS = st.lists(
 
 @effort(10)
 @given(lists=LISTS)
-def test_members_are_those_of_the_last_list(boss, lists):
+def test_members_match_the_last_synced_list(boss, lists):
     """A dictionary is the model. A person has the name from the last list that named them."""
     here = f"{PATH}/model"
     boss.put(f"{PATH}/by-ref/model", json={"name": "Model"})
@@ -225,7 +225,7 @@ def test_members_are_those_of_the_last_list(boss, lists):
         assert model == now
 
 
-def test_person_of_an_issuer_is_who_they_were_without_one(site):
+def test_person_stays_the_same_after_an_issuer_is_set(site):
     people = site.services[AccountServices].external
     first, people.issuer = people.find_or_make({"i1": "Ayesha"})["i1"], "https://id.example"
     try:

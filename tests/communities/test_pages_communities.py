@@ -14,7 +14,7 @@ from support.programs.processes import ROOT
 from koyjabo.reports.services import PeopleServices
 
 
-def test_without_a_login_a_listed_community_says_who_may_see_its_numbers(site, cast):
+def test_stranger_reads_who_may_see_the_numbers_of_a_listed_community(site, cast):
     """Unlisted and unknown communities redirect to the same login."""
     public, closed = cast.community(public_count=True), cast.community(open=False)
     stranger = Reader(site)
@@ -31,7 +31,7 @@ def test_without_a_login_a_listed_community_says_who_may_see_its_numbers(site, c
     ] * 2
 
 
-def test_list_shows_the_known_and_counts_only_inside(site, readers, cast):
+def test_list_shows_online_counts_only_to_members(site, readers, cast):
     """It also explains to strangers what communities are."""
     cast.community(name="Listed way")
     cast.community(name="Hidden way", listed=False)
@@ -51,7 +51,7 @@ def test_list_shows_the_known_and_counts_only_inside(site, readers, cast):
     assert "Hidden way Admin" in words(readers["site_admin"].get("/communities?per_page=100"))
 
 
-def test_public_numbers_are_set_by_the_form_and_shown_outside(readers, cast):
+def test_public_numbers_are_set_in_the_form_and_shown_to_strangers(readers, cast):
     community = cast.community(name="Public way")
     outside = "/communities?query=Public+way", path_of(community)
     assert all("online" not in words(readers["outsider"].get(path)).partition("You see how")[0] for path in outside)
@@ -63,24 +63,7 @@ def test_public_numbers_are_set_by_the_form_and_shown_outside(readers, cast):
     assert all("0 online" in words(readers["outsider"].get(path)) for path in outside)
 
 
-def test_list_is_gone_through_by_the_page(site, readers):
-    reader = Reader(site).sign_up("lister")
-    for number in range(3):
-        reader.send("/communities/new", name=f"AAA {number}", listed="on")
-        reader.get(reader.location)
-    shown, following = [], ["/communities?per_page=2"]
-    while following:
-        page = reader.get(following[0].replace("&amp;", "&"))
-        shown.append(re.findall(r"AAA \d", words(page)))
-        assert len(shown[-1]) <= 2
-        following = re.findall(r'rel="next" href="([^"]+)"', page)
-    assert [name for names in shown for name in names] == ["AAA 0", "AAA 1", "AAA 2"]
-    assert len(shown) > 1
-    reader.get("/communities?page=0", 400)
-    assert "There are no communities yet." in words(reader.get("/communities?page=900"))
-
-
-def test_visitors_who_may_only_know_of_it_see_its_name_and_no_numbers(readers, cast):
+def test_outsider_sees_the_name_of_a_listed_community_but_no_numbers(readers, cast):
     page = words(readers["outsider"].get(path_of(cast.kept_community(description="By metro"))))
     assert "Mirpur 10" in page
     assert "By metro" in page
@@ -91,7 +74,7 @@ def test_visitors_who_may_only_know_of_it_see_its_name_and_no_numbers(readers, c
     assert "Join" not in closed
 
 
-def test_founder_is_its_admin_and_check_boxes_mean_what_they_say(readers):
+def test_form_creates_a_community_with_the_checked_options(readers):
     reader = readers["outsider"]
     reader.send("/communities/new", name=" Night bus ", description="Late\r\nlines", listed="on")
     page = words(reader.get(reader.location))
@@ -100,7 +83,7 @@ def test_founder_is_its_admin_and_check_boxes_mean_what_they_say(readers):
     assert "Invitation only · Listed" in page
 
 
-def test_longest_description_in_bangla_is_taken_as_the_form_sends_it(readers):
+def test_form_accepts_the_longest_description_in_bangla(readers):
     longest = "ব" * 2000
     reader = readers["outsider"]
     form = {"csrf_token": reader.csrf, "name": "Bangla", "description": longest}
@@ -122,7 +105,7 @@ def test_join_and_leave(site, readers, cast):
     assert cast["outsider"].id not in roles_in(site, community)
 
 
-def test_join_by_page_makes_a_conversion_of_it(site, readers, cast):
+def test_joining_on_the_page_records_a_conversion(site, readers, cast):
     community = cast.community()
     site.register("visitor_2", communityId=community)
     readers["outsider"].send(path_of(community, "/join"), visitorId="visitor_2")
@@ -130,7 +113,7 @@ def test_join_by_page_makes_a_conversion_of_it(site, readers, cast):
     readers["outsider"].send(path_of(community, "/join"), visitorId="not one of ours")  # already a member, who stays
 
 
-def test_where_one_may_not_join_the_page_says_why(site, readers, cast):
+def test_page_says_why_a_person_cannot_join(site, readers, cast):
     closed, hidden = cast.kept_community(open=False), cast.kept_community(open=False, listed=False)
     page = readers["outsider"].send(path_of(closed, "/join"), 403)
     assert "This community is invitation only." in words(page)
@@ -139,7 +122,7 @@ def test_where_one_may_not_join_the_page_says_why(site, readers, cast):
     readers["outsider"].get(path_of(hidden), 404)
 
 
-def test_settings_change_what_is_sent(site, readers, cast):
+def test_settings_change_only_the_sent_fields(site, readers, cast):
     community = cast.community(description="Old", listed=False)
     page = readers["admin"].get(path_of(community, "/settings"))
     assert ">Old</textarea>" in page
@@ -152,7 +135,7 @@ def test_settings_change_what_is_sent(site, readers, cast):
     assert "must have 1 to 200 characters" in words(page)
 
 
-def test_visits_and_who_is_online_are_on_the_page(site, readers, cast):
+def test_page_shows_visits_and_the_number_online(site, readers, cast):
     community = cast.community()
     for visitor in ("a", "b"):
         site.register(visitor, communityId=community)
@@ -180,7 +163,7 @@ def test_members_see_names_and_roles_and_only_site_admins_emails(readers, commun
     assert "moderator@example.com" in readers["site_admin"].get(members(community))
 
 
-def test_list_is_gone_through_by_the_page_and_actions_lead_back_to_it(site, readers, cast, community):
+def test_actions_return_to_the_same_page_of_the_member_list(site, readers, cast, community):
     page = readers["admin"].get(f"{members(community)}?per_page=2&page=2")
     assert page.count('<form method="post" class="role"') == 2
     other = cast["other"].id
@@ -189,7 +172,7 @@ def test_list_is_gone_through_by_the_page_and_actions_lead_back_to_it(site, read
     assert roles_in(site, community)[other] == "admin"
 
 
-def test_admin_invites_by_email_and_gets_the_link(site, readers, cast, community):
+def test_admin_who_invites_by_email_gets_the_link(site, readers, cast, community):
     readers["admin"].send(members(community), email=" NEWCOMER@example.com ", role="moderator")
     page = readers["admin"].get(readers["admin"].location)
     assert "Invitation ready. Copy the link and send it to NEWCOMER@example.com." in words(page)
@@ -199,7 +182,7 @@ def test_admin_invites_by_email_and_gets_the_link(site, readers, cast, community
     assert "/invitations/" not in readers["moderator"].get(members(community))
 
 
-def test_who_cannot_be_invited_is_said_at_the_form(readers, community):
+def test_form_shows_why_a_person_cannot_be_invited(readers, community):
     for email, role, sentence in (
         ("nobody", "member", "must be an email address"),
         ("newcomer@example.com", "king", "must be member, moderator or admin"),
@@ -221,7 +204,7 @@ def test_admin_changes_roles_and_ends_memberships(site, readers, cast, community
 
 
 @pytest.mark.parametrize(("action", "fields"), [("", {"role": "member"}), ("/remove", {})])
-def test_last_admin_stays_and_the_reason_is_at_their_name(site, readers, cast, community, action, fields):
+def test_last_admin_stays_with_the_reason_next_to_their_name(site, readers, cast, community, action, fields):
     admin = cast["admin"].id
     page = readers["admin"].send(members(community, admin, action), 409, **fields)
     assert "Admin (you) Since" in words(page)
@@ -229,16 +212,16 @@ def test_last_admin_stays_and_the_reason_is_at_their_name(site, readers, cast, c
     assert roles_in(site, community)[admin] == "admin"
 
 
-def test_who_removes_themselves_has_left(site, readers, cast, community):
+def test_member_who_removes_themselves_leaves(site, readers, cast, community):
     readers["member"].confirm(members(community, cast["member"].id, "/remove"))
     assert readers["member"].location == "/communities"
     assert cast["member"].id not in roles_in(site, community)
 
 
 @pytest.mark.long(
-    proved_by="communities/live/test_community_counts.py::test_joiner_receives_the_count_with_themselves_and_no_event_of_their_own_join"
+    proved_by="communities/live/test_community_counts.py::test_first_count_includes_the_new_member_who_gets_no_other_event"
 )
-def test_newcomer_gets_no_error(new_server, sqlite_database):
+def test_commands_of_the_guides_work(new_server, sqlite_database):
     """Uses a shorter grace period than the default, and more time between two commands for a busy machine."""
     program("curl", "install it")
     server = new_server(sqlite_database, LEAVE_GRACE_SECONDS=1).start()

@@ -31,7 +31,7 @@ def refs_of(site: Site):
     return site.services[CommunityServices].refs
 
 
-def test_put_makes_a_community_once_and_changes_what_it_names(site, boss):
+def test_put_creates_a_community_once_and_then_changes_the_given_fields(site, boss):
     made = put(boss, "mirpur.10", open=False)
     assert_described(site, made)
     assert (made.status_code, made.json["ref"]) == (201, "mirpur.10")
@@ -43,7 +43,7 @@ def test_put_makes_a_community_once_and_changes_what_it_names(site, boss):
     assert actions == [("community.create",), ("community.change",)], "a PUT that changes nothing is no change"
 
 
-def test_community_put_by_ref_has_nobody_and_belongs_to_nobody(site, community):
+def test_community_created_by_ref_has_no_founder_and_no_members(site, community):
     assert site.rows("SELECT founder_id FROM communities WHERE id = :id", id=community) == [(None,)]
     assert site.rows("SELECT * FROM memberships WHERE community_id = :id", id=community) == []
 
@@ -62,21 +62,21 @@ def test_deleting_archives_and_putting_restores(site, boss):
 
 
 @pytest.mark.parametrize("ref", ["online", "by-ref", "x" * 256, "মিরপুর", "a%0Ab", "a%7F"])
-def test_ref_that_paths_cannot_have_is_refused(site, boss, ref):
+def test_ref_that_a_path_cannot_contain_is_refused(site, boss, ref):
     answer = put(boss, ref)
     assert answer.status_code in (400, 404), answer.text
     if answer.status_code == 400:
         assert_error(answer, 400, "invalid_input", "ref")
 
 
-def test_id_of_a_community_wins_and_is_no_ref(boss):
+def test_id_of_another_community_is_refused_as_a_ref(boss):
     own = found(boss, name="Ours")
     for ref in (own["id"], own["id"].upper()):
         assert_error(put(boss, ref), 409, "ref_taken")
     assert boss.get(f"{PATH}/{own['id']}").json["name"] == "Ours"
 
 
-def test_ref_stands_in_paths_for_the_id(site, boss, community):
+def test_path_may_contain_the_ref(site, boss, community):
     for path in ("", "/members", "/stats", "/visitors/realtime", "/visitors/online", "/visitors/today"):
         by_id, by_ref = boss.get(f"{PATH}/{community}{path}"), boss.get(f"{PATH}/{REF}{path}")
         assert (by_ref.status_code, by_ref.json) == (by_id.status_code, by_id.json), path
@@ -85,7 +85,7 @@ def test_ref_stands_in_paths_for_the_id(site, boss, community):
     assert boss.patch(f"{PATH}/{REF}", json={"description": "By ref"}).json["id"] == community
 
 
-def test_ref_stands_in_visits_and_badges_for_the_id(site, community):
+def test_visit_or_badge_may_name_the_ref(site, community):
     before = site.services[CommunityIds].resolve(community)
     ours = site.register("v2", visitId="1", communityId=REF)
     again = site.register("v2", visitId="1", communityId=community)
@@ -95,7 +95,7 @@ def test_ref_stands_in_visits_and_badges_for_the_id(site, community):
     assert badges[0] == badges[1]
 
 
-def test_ref_stands_for_the_id_where_a_community_has_keys_webhooks_and_links(boss, community):
+def test_key_webhook_or_share_link_may_name_the_ref(boss, community):
     key = boss.post("/api/keys", json={"name": "App", "scopes": ["stats:read"], "community": REF})
     hook = boss.post("/api/webhooks", json={"url": "https://8.8.8.8/x", "events": ["member.joined"], "community": REF})
     assert [(made.status_code, made.json["community"]) for made in (key, hook)] == [(201, community)] * 2
@@ -109,7 +109,7 @@ def test_ref_stands_for_the_id_where_a_community_has_keys_webhooks_and_links(bos
         assert_error(boss.post(f"/api/{where}", json={**body, "community": ""}), 404, "unknown_community")
 
 
-def test_id_that_was_met_once_costs_no_query(site, community):
+def test_resolved_id_needs_no_further_query(site, community):
     refs = refs_of(site)
     assert refs.resolve(community.upper()) == community
     refs._database = None
@@ -120,7 +120,7 @@ def test_id_that_was_met_once_costs_no_query(site, community):
         refs._database = site.services[CommunityServices].directory._database
 
 
-def test_ref_of_a_deleted_community_is_that_of_a_new_one_within_a_second(site, boss):
+def test_ref_of_a_deleted_community_can_name_a_new_one_within_a_second(site, boss):
     first = put(boss, "banani").json["id"]
     assert refs_of(site).resolve("banani") == first
     site.rows("DELETE FROM communities WHERE id = :id", id=first)  # as another server does
@@ -142,6 +142,6 @@ def test_deleted_id_is_forgotten(site, boss):
     assert put(boss, "badda").status_code == 201
 
 
-def test_operator_may_put(site):
+def test_operator_can_put_a_community(site):
     access, is_new = site.services[CommunityServices].by_ref.put(OPERATOR, "motijheel", {"name": "Motijheel"})
     assert (is_new, access.community.ref) == (True, "motijheel")

@@ -62,13 +62,13 @@ def fetched(site, cast, part: str, community: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("part", ["admin", pytest.param("member", marks=pytest.mark.long)])
-def test_nothing_that_is_fetched_has_one(site, cast, community, part):
+def test_no_response_contains_a_visitor_id(site, cast, community, part):
     responses = fetched(site, cast, part, community)
     assert "api.who_is_online" in {name.split()[0] for name in responses}
     assert [name for name, text in responses.items() if MARK in text] == []
 
 
-def test_no_event_has_one(site, cast, community):
+def test_no_event_contains_a_visitor_id(site, cast, community):
     """Includes visits, conversions, people who come and go, and acknowledgements of all messages."""
     client = socketio.test_client(site.app, auth={"token": cast["moderator"].access})
     received: list[Any] = []

@@ -17,7 +17,7 @@ from support.programs.threads import SOON_S, in_thread
 
 from koyjabo.base.database import postgres as postgres_module
 from koyjabo.base.models import SITE, Scope
-from koyjabo.communities.queries import CommunityQueries
+from koyjabo.communities import queries
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 
@@ -159,7 +159,7 @@ def test_counter_that_appears_while_the_lock_is_waited_for_is_locked_too(site, d
     unlocked: list[tuple] = []
     engine = create_engine(database.url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
     with ledger_of(site, try_to_lock) as ledger, Session(engine) as restoring:
-        CommunityQueries(restoring).open_counter(RESTORED, site.time.ms, visits=5, visitors=3)
+        queries.open_counter(restoring, RESTORED, site.time.ms, visits=5, visitors=3)
         waiting = in_thread(lambda: ledger.commit(visits_of(site, "ayesha", "1", scope=RESTORED)))
         wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the site's counter")
         restoring.commit()

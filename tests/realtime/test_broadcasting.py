@@ -81,9 +81,7 @@ def has_received(listener: CommunityListener, after: int, expected: dict[str, An
     return any(event["timestamp"].endswith("Z") and community in json.dumps(event) for event in events)
 
 
-def test_broadcast_with_redis_url_alone_arrives_and_the_next_real_change_is_right(
-    server, redis, founder, community, sockets
-):
+def test_broadcast_needs_only_redis_and_the_next_change_corrects_it(server, redis, founder, community, sockets):
     wait_until(lambda: redis.heard_by("flask-socketio") == 2, "both workers hear the queue")
     program = f"{IMPORT}c = {community!r}\nCALLS\n{NOTHING_ELSE}"
     assert_all_received(sockets, community, program, REDIS_URL=redis.url)
@@ -109,7 +107,7 @@ def test_bad_arguments_are_refused_before_anything_else():
         broadcast.broadcast_dashboard_update(COMMUNITY, [1, 2])
 
 
-def test_without_application_and_redis_there_is_a_clear_error(monkeypatch):
+def test_error_is_clear_without_application_and_redis(monkeypatch):
     assert isinstance(visitor_broadcaster, VisitorBroadcaster)
     monkeypatch.delenv("REDIS_URL", raising=False)
     with pytest.raises(NowhereToBroadcast, match="REDIS_URL"):

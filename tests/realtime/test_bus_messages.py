@@ -130,7 +130,7 @@ def assert_works(server, redis, *messages, channels=CHANNELS):
             assert_never_fell(page)
 
 
-def test_emits_of_another_process_reach_both_kinds_on_both_workers_unchanged(server, outside):
+def test_events_of_another_process_reach_every_page_unchanged(server, outside):
     notices = [{"type": "notice", "number": number, "text": "কই যাবো"} for number in range(5)]
     shown = server.register("ayesha").stats.raw
     newer = shown | {"totalVisitors": 9000, "totalVisits": 9000, "revision": shown["revision"] + 60_000}
@@ -143,11 +143,11 @@ def test_emits_of_another_process_reach_both_kinds_on_both_workers_unchanged(ser
             assert [received.event for received in page.of_type("notice")] == notices
 
 
-def test_rubbish_on_the_channel_is_ignored(server, redis):
+def test_invalid_messages_on_the_channel_are_ignored(server, redis):
     assert_works(server, redis, *RUBBISH.values())
 
 
-def test_values_that_workers_of_1_0_0_send_each_other_reach_no_page(server, redis, outside):
+def test_values_of_1_0_0_workers_reach_no_page(server, redis, outside):
     """During an upgrade, 1.0.0 workers share the Socket.IO queue with this version."""
     message = {"type": "koyjabo:value", "figures": []}
     with pages(server) as open_pages:
@@ -158,12 +158,12 @@ def test_values_that_workers_of_1_0_0_send_each_other_reach_no_page(server, redi
             assert page.of_type("koyjabo:value") == []
 
 
-def test_nonsense_as_a_workers_state_is_ignored(server, redis):
+def test_invalid_state_of_a_worker_is_ignored(server, redis):
     good = capture_state(server, redis)
     assert_works(server, redis, *(value(nonsense(good)) for nonsense in NONSENSE.values()), channels=[STATS])
 
 
-def test_state_from_a_clock_far_ahead_is_refused_in_the_log(server, redis):
+def test_state_from_a_clock_far_ahead_is_refused_and_logged(server, redis):
     good = capture_state(server, redis)
     before = len(server.log)
     with pages(server):  # workers subscribe to a room only while it has members

@@ -37,7 +37,7 @@ def assert_it_says_so(connection) -> None:
 
 
 @pytest.mark.parametrize("failure", ["freeze", pytest.param("kill", marks=pytest.mark.long)])
-def test_visits_are_answered_and_pushed_while_redis_is_away(new_server, sqlite_database, disposable_redis, failure):
+def test_visits_are_counted_and_pushed_while_redis_is_down(new_server, sqlite_database, disposable_redis, failure):
     """Redis is away when the server starts, and again later. Each time it returns, all pages show the same numbers."""
     come_back = {"freeze": disposable_redis.thaw, "kill": disposable_redis.start}
     disposable_redis.kill()

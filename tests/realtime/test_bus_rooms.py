@@ -23,7 +23,7 @@ def server(module_servers, module_sqlite_database, redis):
     )
 
 
-def test_worker_publishes_numbers_once_an_interval_and_always_the_last(server, redis):
+def test_worker_publishes_once_per_interval_and_always_the_last_value(server, redis):
     began = time.monotonic()
     with redis.client() as client, client.pubsub(ignore_subscribe_messages=True) as line:
         line.subscribe(STATS)
@@ -46,7 +46,7 @@ def test_worker_publishes_numbers_once_an_interval_and_always_the_last(server, r
     assert max(published.values()) <= most + 1, "one more if it was on its way when this began"
 
 
-def test_worker_hears_a_room_while_it_has_somebody_in_it(server, redis):
+def test_worker_subscribes_to_a_room_only_while_it_has_members(server, redis):
     for channel in ("koyjabo:workers", "flask-socketio"):
         wait_until(lambda channel=channel: redis.heard_by(channel) == 2, "all workers hear it")
     wait_until(lambda: redis.heard_by(STATS) == 0, "the clients of earlier tests have left")
@@ -59,7 +59,7 @@ def test_worker_hears_a_room_while_it_has_somebody_in_it(server, redis):
     wait_until(lambda: redis.heard_by(STATS) == 0, "the room is empty")
 
 
-def test_page_that_is_opened_right_after_a_visit_elsewhere_shows_it(server):
+def test_page_opened_right_after_a_visit_elsewhere_shows_it(server):
     _, there = server.workers()
     with worker_connections(server) as (visiting, _):
         for _ in range(3):

@@ -111,7 +111,7 @@ def polled(world):
     return [json.loads(packet.data[1:])[1] for _, packet in world.packets]
 
 
-def test_present_value_and_every_event_reach_every_kind_of_client_as_the_same_json(world, members):
+def test_every_kind_of_client_receives_the_same_json(world, members):
     plain, connected = members
     world.fanout.emit(UPDATE, update(2, place="ঢাকা"), room=ROOM)
     for revision in (2, 1):  # already received, or older
@@ -119,7 +119,7 @@ def test_present_value_and_every_event_reach_every_kind_of_client_as_the_same_js
     assert plain.received == connected.received == polled(world) == [update(1), update(2, place="ঢাকা")]
 
 
-def test_one_broadcast_is_one_json_encoding_however_many_listen(world, members, monkeypatch):
+def test_broadcast_is_encoded_once_for_any_number_of_clients(world, members, monkeypatch):
     for number in range(10):
         world.fanout.admit(ROOM, Plain(), UPDATE, update(1))
         world.join(f"more {number}", Connected())
@@ -135,7 +135,7 @@ def test_one_broadcast_is_one_json_encoding_however_many_listen(world, members, 
     assert calls["encodings"] == 1
 
 
-def test_members_leave_nothing_behind(world, monkeypatch):
+def test_fanout_forgets_members_that_left(world, monkeypatch):
     monkeypatch.setattr(module, "WRITES_IN_A_ROW", 4)  # so that the room counts as large
     before, rooms = world.kept(), (ROOM, "another room")
     plain = [Plain() for _ in range(5)]
@@ -154,7 +154,7 @@ def test_members_leave_nothing_behind(world, monkeypatch):
     assert world.kept() == before
 
 
-def test_large_room_lets_others_have_their_turn(world, monkeypatch):
+def test_broadcast_in_a_large_room_lets_other_tasks_run(world, monkeypatch):
     turns = []
     monkeypatch.setattr(module, "WRITES_IN_A_ROW", 4)
     clock = SimpleNamespace(sleep=turns.append, monotonic=time.monotonic, thread_time=time.thread_time)

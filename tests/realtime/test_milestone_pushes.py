@@ -41,7 +41,7 @@ def milestones_of(page) -> list[tuple[int, int]]:
     return [(event["milestone"], event["stats"]["totalVisits"]) for event in events if "milestone" in event]
 
 
-def test_all_pages_of_two_workers_receive_it_once_and_later_ones_do_not(server):
+def test_milestone_reaches_every_open_page_once(server):
     """They receive it even if its push was lost because the worker was killed after the commit."""
     total = server.stats().total + VISITS
     with ExitStack() as stack:
@@ -83,7 +83,7 @@ def commit_as_a_killed_worker(server, visits: int) -> None:
     killed.close()
 
 
-def test_members_of_a_community_receive_its_own(server):
+def test_members_receive_the_milestone_of_their_community(server):
     founder = Member(server)
     community = founder.found()
     with ExitStack() as stack:
@@ -107,7 +107,7 @@ def snapshot(total: int) -> CounterSnapshot:
     return CounterSnapshot(SITE, 1, CLOCK.now_ms() + total, total, total, 1, CLOCK.today(), total)
 
 
-def test_visits_during_a_read_do_not_put_a_client_ahead_of_their_milestone():
+def test_new_member_does_not_miss_a_pending_milestone():
     site = LiveStats(snapshot(99), MemoryActiveVisitors(CLOCK, 300), CLOCK, HighWater())
 
     def find(_scope, _epoch, passed):

@@ -67,7 +67,7 @@ def test_midnight_and_the_end_of_the_active_window_are_pushed(site):
     assert b'"totalVisits":4001,"todayVisits":0,"activeUsers":0' in member.wait_for(3)
 
 
-def test_no_visit_and_no_push_waits_for_a_redis_that_hangs(sqlite_database, disposable_redis, monkeypatch):
+def test_visits_and_pushes_do_not_wait_for_a_hanging_redis(sqlite_database, disposable_redis, monkeypatch):
     monkeypatch.setattr(redis_client, "PATIENCE_S", 3600)  # messages for Redis wait until it thaws
     with Site(sqlite_database.url, REDIS_URL=disposable_redis.url) as site, ThreadPoolExecutor(1) as visitors:
         site.services.start()
@@ -121,7 +121,7 @@ def url(site):
         yield url
 
 
-def test_plain_upgrade_under_another_server_is_answered_with_501_and_a_sentence(site, url):
+def test_plain_websocket_under_another_server_gets_501(site, url):
     refused = site.client.get("/", headers=UPGRADE)
     assert_error(refused, 501, "websockets_unavailable")
     assert "Socket.IO" in refused.json["error"]

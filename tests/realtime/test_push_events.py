@@ -31,7 +31,7 @@ def ledger_total(server) -> int:
 
 
 @pytest.mark.parametrize("kind", BOTH_KINDS)
-def test_original_client_sees_its_own_visit_at_once_and_then_those_of_others(sqlite_server, kind):
+def test_original_client_sees_its_own_visit_and_later_ones(sqlite_server, kind):
     """It registers, verifies and listens: 4,000 becomes 4,001 (specification: Original clients)."""
     receipt = sqlite_server.register("ayesha")
     assert sqlite_server.stats() == receipt.stats
@@ -47,7 +47,7 @@ def test_original_client_sees_its_own_visit_at_once_and_then_those_of_others(sql
                 assert len(client.updates) == 2
 
 
-def test_burst_is_few_events_of_which_the_last_is_exact(sqlite_server):
+def test_burst_sends_few_events_and_the_last_is_exact(sqlite_server):
     """Totals and revisions only grow, also on sockets opened during the burst. `test_rooms.py` proves that the first
     event is immediate.
     """
@@ -88,7 +88,7 @@ def test_nothing_is_announced_before_it_is_committed(sqlite_server):
     assert announced_early == []
 
 
-def test_visit_that_cannot_be_committed_and_a_retry_are_not_announced(sqlite_server):
+def test_failed_commits_and_retries_are_not_announced(sqlite_server):
     first = sqlite_server.register("ayesha", visit="once").ordinal
     with pages(sqlite_server) as open_pages:
         with sqlite_server.database.locked():
@@ -100,7 +100,7 @@ def test_visit_that_cannot_be_committed_and_a_retry_are_not_announced(sqlite_ser
             assert [stats.total for stats in page.updates] == [first, first + 1]
 
 
-def test_plain_messages_are_answered_with_the_present_value_in_the_order_they_were_sent(sqlite_server):
+def test_plain_messages_get_current_values_in_order(sqlite_server):
     with PlainListener(sqlite_server.port) as page:
         shown = page.first()
         page.say({"type": "request_count"})
@@ -115,7 +115,7 @@ def test_plain_messages_are_answered_with_the_present_value_in_the_order_they_we
         assert totals == sorted(totals)
 
 
-def test_plain_ping_is_answered_with_the_time_and_unknown_messages_are_refused(sqlite_server):
+def test_plain_ping_returns_the_time_and_unknown_messages_are_refused(sqlite_server):
     with PlainListener(sqlite_server.port) as page:
         page.say({"type": "no_such_type"})
         refused = page.next_of_type("error")
@@ -137,7 +137,7 @@ def test_socketio_events_are_answered_and_acknowledged(sqlite_server):
         assert page.next_of_type("visitor_update", after=1)["stats"] == acknowledged["stats"] == shown.raw
 
 
-def test_operator_says_how_long_a_page_has_to_wait_for_the_next_update(new_server, sqlite_database):
+def test_setting_limits_how_often_pages_are_updated(new_server, sqlite_database):
     """The last value still arrives."""
     server = new_server(sqlite_database, UPDATE_INTERVAL_MS=3000).start()
     with pages(server) as open_pages:

@@ -82,7 +82,7 @@ def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_data
 @pytest.mark.long(
     proved_by="base/cluster/test_redis_sentinels.py::test_master_that_was_replaced_is_left_though_it_goes_on_serving"
 )
-def test_master_that_thaws_when_another_one_serves_is_left(new_server, sqlite_database):
+def test_replaced_master_that_resumes_is_not_used(new_server, sqlite_database):
     with RedisWithSentinels() as group:
         server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
         with worker_connections(server) as each_worker, pages(server) as open_pages:

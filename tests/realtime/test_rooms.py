@@ -170,31 +170,31 @@ def world(new_world):
     return new_world()
 
 
-def test_first_change_goes_out_at_once_also_after_a_rest(world):
+def test_first_change_is_broadcast_at_once_even_after_a_pause(world):
     assert world.change_at(0, 0.06, 1) == [(0, 1), (0.06, 2), (1, 3)]
 
 
-def test_continuous_changes_send_one_event_per_interval_and_the_last_value(world):
+def test_continuous_changes_send_one_event_per_interval_and_the_last(world):
     sent = world.change_at(*(number / 100 for number in range(17)))
     assert sent == [(0, 1), (0.05, 6), (0.1, 11), (0.15, 16), (0.2, 17)]
 
 
-def test_after_a_slow_broadcast_it_rests_four_times_as_long(new_world):
+def test_pause_is_four_times_as_long_as_a_slow_broadcast(new_world):
     world = new_world(takes_s=0.03)
     assert world.change_at(0, 0.02, 0.04) == [(0, 1), (0.03 * (1 + REST), 3)]
 
 
-def test_worker_that_shares_its_core_rests_twice_as_long_as_the_broadcast_took(new_world):
+def test_worker_on_a_shared_core_pauses_twice_as_long_as_the_broadcast(new_world):
     world = new_world(takes_s=0.1, share_of_core=0.25)
     assert world.change_at(0, 0.02) == [(0, 1), (round(0.1 * (1 + SHARED_REST), 3), 2)]
 
 
-def test_time_in_which_others_had_their_turn_does_not_count(new_world):
+def test_time_of_other_tasks_does_not_lengthen_the_pause(new_world):
     world = new_world(takes_s=0.1, stands_back=True)
     assert world.change_at(0, 0.01) == [(0, 1), (0.15, 2)]
 
 
-def test_what_has_been_sent_is_not_sent_again(world):
+def test_value_is_sent_only_once(world):
     world.change()
     for _ in range(10):
         world.rooms.refresh(ROOM)
@@ -207,7 +207,7 @@ def test_broadcast_that_fails_does_not_end_the_room(new_world):
     assert world.change_at(0, 0.01, 1) == [(0, 1), (0.05, 2), (1, 3)]
 
 
-def test_nothing_is_sent_into_an_empty_room_and_newcomers_get_the_present(new_world):
+def test_empty_room_sends_nothing_and_new_members_get_the_current_value(new_world):
     world, member = new_world(members=0), []
     world.change_at(0, 1, 2)
     assert world.rooms.get(ROOM).admit(member)
@@ -216,7 +216,7 @@ def test_nothing_is_sent_into_an_empty_room_and_newcomers_get_the_present(new_wo
     assert world.change_at(3) == [(3, 4)]
 
 
-def test_changes_made_here_are_published_to_other_workers_and_received_ones_are_not(world):
+def test_only_local_changes_are_published_to_other_workers(world):
     world.change()
     world.rooms.receive(ROOM, {"at": 5})
     world.rooms.refresh(ROOM)

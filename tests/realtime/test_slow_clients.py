@@ -84,7 +84,7 @@ def total(server) -> int:
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS)
-def test_others_are_served_while_all_places_are_taken(server, slow, beginning):
+def test_other_addresses_are_served_while_connections_run_out(server, slow, beginning):
     clients = slow(BEGINNINGS[beginning])
     for _ in range(OTHERS):
         drip(clients)
@@ -92,14 +92,14 @@ def test_others_are_served_while_all_places_are_taken(server, slow, beginning):
     assert server.worker.num_fds() < PLACES + 64
 
 
-def test_clients_that_do_not_read_answers_keep_no_others_out(server, slow):
+def test_clients_that_do_not_read_responses_keep_no_others_out(server, slow):
     asked = head("GET", "/openapi.json") * 50
     slow(asked, PLACES, receive_buffer=2048)
     for _ in range(OTHERS):
         assert is_served(server)
 
 
-def test_who_keeps_a_connection_and_uses_it_is_not_ended_first(server, slow):
+def test_connection_in_use_is_not_closed_first(server, slow):
     """The connections that have been silent longest are closed first."""
     with Connection(server.port) as connection:
         for _ in range(3):

@@ -49,7 +49,7 @@ def counted(server, kind: str = "streams") -> float:
     return next(float(line.split()[-1]) for line in server.metrics().splitlines() if line.startswith(name))
 
 
-def test_first_event_is_the_present_state_and_every_change_follows(server):
+def test_first_event_is_the_current_state_and_every_change_follows(server):
     total, opened = server.register("ayesha").ordinal, counted(server)
     with EventSource(server.port, Last_Event_ID="0-1", Origin=ELSEWHERE) as source:
         headers = source.answer.headers
@@ -79,7 +79,7 @@ def test_first_event_is_the_present_state_and_every_change_follows(server):
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_what_follows_the_request_ends_it(server, version):
+def test_data_after_the_request_ends_the_stream(server, version):
     with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
         connection.sendall(head("GET", SITE).replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
         received = b""
@@ -150,7 +150,7 @@ def test_member_is_online_while_their_stream_is_open(server):
 
 
 @pytest.mark.parametrize(("what", "code"), [("logout", "invalid_token"), ("removal", "forbidden")])
-def test_right_that_is_lost_is_an_error_and_the_end(server, what, code):
+def test_revocation_sends_an_error_and_ends_the_stream(server, what, code):
     founder, member = Member(server), Member(server)
     community = founder.found()
     member.join(community)
@@ -167,7 +167,7 @@ def test_right_that_is_lost_is_an_error_and_the_end(server, what, code):
     stream.close()
 
 
-def test_every_event_is_as_it_is_described(server):
+def test_every_event_matches_its_model(server):
     """Covers every event of both streams. The last client loses its permission."""
     described = requests.get(f"{server.url}/openapi.json", timeout=PATIENCE_S).json()
     founder, member = Member(server), Member(server)
@@ -200,7 +200,7 @@ def test_every_event_is_as_it_is_described(server):
                 Draft202012Validator({**answer, "components": described["components"]}).validate(event)
 
 
-def test_limits_are_those_of_sockets(tmp_path):
+def test_streams_count_towards_the_limits_of_sockets(tmp_path):
     own, other = {"X_Forwarded_For": "203.0.113.7"}, {"X_Forwarded_For": "203.0.113.8"}
     settings = {"TRUSTED_PROXIES": 1, "RATE_LIMIT_SOCKETS": 2, "MAX_CONNECTIONS": 12}
     with changed_server(tmp_path, **settings) as server:
@@ -239,7 +239,7 @@ def test_reader_that_does_not_read_or_acknowledge_is_dropped(tmp_path):
             server.wait_until_held(1)
 
 
-def test_another_wsgi_server_says_that_it_has_no_streams(site, cast):
+def test_stream_under_another_wsgi_server_gets_501(site, cast):
     """One example is the test client."""
     path = of_community(cast.kept_community())
     for answer in (site.client.get(SITE), cast.call("member", "GET", path)):
@@ -248,7 +248,7 @@ def test_another_wsgi_server_says_that_it_has_no_streams(site, cast):
     assert site.client.head(SITE).status_code == 200
 
 
-def test_server_that_leaves_ends_the_body(tmp_path):
+def test_shutdown_ends_the_stream(tmp_path):
     """The server would wait an hour for the clients, and the clients for the server."""
     changes = {f"{LOOP}.CLOSE_TIMEOUT_S": 3600, "koyjabo.server.websockets.websockets.GOODBYE_S": 3600}
     with changed_server(tmp_path, changes) as server:

@@ -16,7 +16,7 @@ from support.faults.odd_messages import packets, rooms, texts, values
 from support.runs.fuzz_effort import effort
 
 NORMAL, ABUSE = 1000, 1008
-MOST_ERRORS = 10
+MAX_ERRORS = 10
 PRESENT = {"/": "visitor_update", "visitors/": "visitor_count", "visitor-dashboard/": "dashboard_update"}
 """Responses to `request_count` by path."""
 
@@ -49,7 +49,7 @@ def community(moderator: Member) -> str:
 
 
 @pytest.mark.parametrize("path", PRESENT)
-def test_each_message_of_a_plain_socket_has_its_answer(others, moderator, community, path):
+def test_every_message_on_a_plain_socket_gets_a_response(others, moderator, community, path):
     where = path if path == "/" else f"/ws/communities/{community}/{path}"
 
     @effort(60)
@@ -66,9 +66,9 @@ def test_each_message_of_a_plain_socket_has_its_answer(others, moderator, commun
 
 def _assert_received(client: WebSocket, expected: list[str], present: str) -> None:
     """Responses to `request_count` are queued. Everything else is answered at once, in order."""
-    is_abuse = expected.count("error") >= MOST_ERRORS
+    is_abuse = expected.count("error") >= MAX_ERRORS
     if is_abuse:
-        last = [number for number, answer in enumerate(expected) if answer == "error"][MOST_ERRORS - 1]
+        last = [number for number, answer in enumerate(expected) if answer == "error"][MAX_ERRORS - 1]
         expected = expected[: last + 1]
     received: list[str] = []
     while len([answer for answer in received if answer != present]) < len(
@@ -96,7 +96,7 @@ def _answer_to(packet: str | bytes, present: str) -> str:
     return "error"
 
 
-def test_socketio_takes_packets_or_closes(others, moderator, community):
+def test_socketio_accepts_a_packet_or_closes_the_connection(others, moderator, community):
     @effort(200)
     @given(sent=st.lists(packets(values | rooms(community, moderator.token)), min_size=1, max_size=8))
     def talk(sent: list[list[str | bytes]]) -> None:

@@ -12,7 +12,7 @@ from support.programs.processes import ROOT
 from support.servers.responses import Stats
 
 pytestmark = pytest.mark.long(
-    proved_by="sockets/test_socketio_protocol.py::test_updates_and_acknowledgements_come_by_every_transport"
+    proved_by="sockets/test_socketio_protocol.py::test_updates_and_acknowledgements_arrive_by_every_transport"
 )
 
 SCRIPT = Path(__file__).resolve().parents[1] / "support" / "clients" / "socketio_page.mjs"
@@ -50,7 +50,7 @@ def page(server):
     page.close()
 
 
-def test_javascript_client_listens_asks_is_refused_and_comes_back_after_a_restart(server, page):
+def test_javascript_client_reconnects_after_a_restart(server, page):
     assert page.wait_for("upgraded")["transport"] == "websocket"
     page.wait_for_total(4000)
     assert page.wait_for("refused")["message"] == "Invalid namespace"

@@ -81,7 +81,7 @@ def assert_ended(session: Polling) -> None:
 # Engine.IO: handshake.
 
 
-def test_handshake_says_what_the_client_needs(port):
+def test_handshake_contains_the_session_and_its_intervals(port):
     with Socket(port) as socket:
         for handshake, upgrades in ((Polling(port).handshake, ["websocket"]), (socket.handshake, [])):
             sid = handshake.pop("sid")
@@ -108,7 +108,7 @@ def test_wrong_request_is_refused_with_400(port):
 # Engine.IO: messages.
 
 
-def test_payload_is_posted_answered_with_ok_and_comes_back_by_polling(session):
+def test_posted_payload_is_echoed_by_polling(session):
     dhaka = json.dumps("ঢাকা")
     posted = session.post(SAID, '42["message","ঢাকা"]', '451-["message",{"_placeholder":true,"num":0}]', "bAQIDBA==")
     assert (posted.status_code, posted.text) == (200, "ok")
@@ -118,7 +118,7 @@ def test_payload_is_posted_answered_with_ok_and_comes_back_by_polling(session):
     assert received.index(expected[3]) == received.index(expected[2]) + 1, "what is attached follows"
 
 
-def test_messages_come_back_in_order_by_websocket(socket):
+def test_messages_are_echoed_in_order_by_websocket(socket):
     """One message is as large as in the public test suite."""
     for argument in [*map(str, range(200)), json.dumps("a" * 100_000)]:
         assert socket.send(f'42["message",{argument}]').receive() == f'42["message-back",{argument}]'
@@ -127,7 +127,7 @@ def test_messages_come_back_in_order_by_websocket(socket):
 @pytest.mark.parametrize(
     "posted", [["9"], [SAID, "abc"], ["4" + "a" * MOST_BYTES]], ids=["no packet", "second of two", "too long"]
 )
-def test_what_is_no_packet_closes_the_session_by_polling(session, posted):
+def test_invalid_packet_closes_the_polling_session(session, posted):
     assert session.post(*posted).status_code in (400, 413)
     assert_ended(session)
 
@@ -143,7 +143,7 @@ def test_second_poll_at_the_same_time_closes_the_session(session):
 # Engine.IO: close.
 
 
-def test_close_packet_ends_the_poll_that_waits_or_comes_later_with_noop(session, while_it_polls):
+def test_close_packet_ends_a_waiting_or_later_poll_with_noop(session, while_it_polls):
     assert while_it_polls(lambda: session.post(CLOSE)) == (200, NOOP)
     assert_ended(session)
 
@@ -159,7 +159,7 @@ def probe(socket: Socket) -> None:
     assert socket.send(f"{PING}probe").receive() == f"{PONG}probe"
 
 
-def test_upgrade_ends_the_poll_that_waits_with_noop_and_then_all_goes_by_websocket(port, session, while_it_polls):
+def test_upgrade_ends_the_waiting_poll_with_noop(port, session, while_it_polls):
     with Socket(port, session.sid) as socket:
         assert while_it_polls(lambda: probe(socket)) == (200, NOOP)
         assert socket.send(UPGRADE, SAID).receive() == HEARD
@@ -191,7 +191,7 @@ def test_after_the_upgrade_only_the_first_websocket_may_use_the_session(port, se
 # Socket.IO: namespaces.
 
 
-def test_connect_is_answered_with_a_sid_and_hands_the_payload_to_the_application(port):
+def test_connect_returns_a_sid_and_passes_the_payload_on(port):
     with Socket(port) as socket:
         for namespace, payload in (("", '{"token":"123"}'), ("/custom,", "")):
             answer = socket.send(f"40{namespace}{payload}").receive()
@@ -203,18 +203,18 @@ def test_connect_is_answered_with_a_sid_and_hands_the_payload_to_the_application
         assert socket.send('42/custom,["message",1]').receive() == '42/custom,["message-back",1]'
 
 
-def test_connect_to_an_unknown_namespace_or_twice_is_refused_and_the_connection_stays(port, socket):
+def test_refused_connect_keeps_the_connection(port, socket):
     assert socket.send("40/random").receive() == '44/random,{"message":"Invalid namespace"}'
     assert socket.send("40").receive().startswith("44{")
     assert socket.send(SAID).receive() == HEARD
 
 
-def test_anything_but_connect_at_first_is_not_served(port):
+def test_first_packet_must_be_connect(port):
     with Socket(port) as socket:
         assert socket.send(SAID, '420["message-with-ack"]', "41", "40").receive().startswith("40{"), "it arrived"
 
 
-def test_after_disconnecting_from_a_namespace_nothing_is_received_there(socket):
+def test_disconnected_namespace_receives_nothing(socket):
     socket.send("40/custom")
     assert [socket.receive().startswith("40/custom,{"), socket.receive()] == [True, '42/custom,["auth",{}]']
     socket.send("41/custom", '42/custom,["message","nobody hears it"]')
@@ -226,7 +226,7 @@ def test_after_disconnecting_from_a_namespace_nothing_is_received_there(socket):
 # Socket.IO: events.
 
 
-def test_event_comes_back_and_is_acknowledged_with_what_the_handler_returns(socket):
+def test_event_is_acknowledged_with_the_result_of_its_handler(socket):
     for arguments in (',1,"2",{"3":[true]}', "", ',"ঢাকা"', ",null"):
         answer = socket.send(f'42["message"{arguments}]').receive()
         assert json.loads(answer.removeprefix("42")) == json.loads(f'["message-back"{arguments}]')
@@ -234,7 +234,7 @@ def test_event_comes_back_and_is_acknowledged_with_what_the_handler_returns(sock
     assert answer == '43456[1,"2",{"3":[false]}]'
 
 
-def test_event_with_attachments_comes_back_and_is_acknowledged_with_them(socket):
+def test_event_with_attachments_is_acknowledged_with_them(socket):
     for sent, received in (
         (f'452-["message",{TWO}]', f'452-["message-back",{TWO}]'),
         (f'452-789["message-with-ack",{TWO}]', f"462-789[{TWO}]"),
@@ -247,7 +247,7 @@ POLLING, WEBSOCKET, BOTH = ["polling"], ["websocket"], ["polling", "websocket"]
 
 
 @pytest.mark.parametrize("transports", [POLLING, WEBSOCKET, BOTH], ids="+".join)
-def test_updates_and_acknowledgements_come_by_every_transport(sqlite_server, transports):
+def test_updates_and_acknowledgements_arrive_by_every_transport(sqlite_server, transports):
     """This also holds after a reconnect."""
     for _ in range(2):
         with SocketioListener(sqlite_server.port, transports=transports) as page:

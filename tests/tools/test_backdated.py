@@ -54,7 +54,7 @@ def test_nothing_is_written_once_another_program_has_registered_a_visit(site, ba
 
 def test_communities_and_conversions_are_of_their_time(site, backdated):
     karim = backdated.accounts.create("karim@example.com", "ferry at noon", "Karim")
-    here = backdated.communities.create(karim, "Mirpur 10", "", True, True).community.id
+    here = backdated.communities.create(karim, {"name": "Mirpur 10"}).community.id
     assert backdated.register(visits(backdated, "nila", "salma", scope=here), after=0)
     backdated.now_ms += HOUR_MS
     nila = backdated.accounts.create("nila@example.com", "ferry at noon", "Nila")

@@ -18,7 +18,7 @@ from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE
 from koyjabo.communities.communities import Communities
-from koyjabo.communities.invitations import CommunityScope
+from koyjabo.communities.memberships import CommunityScope, Memberships
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.people.accounts.passwords import Passwords
@@ -53,6 +53,7 @@ class Backdated:
         unsent = MailOutbox(self._database, self.clock, runtime, None, None, secret="", most=0)
         self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished, pending, unsent)
         self.communities = Communities(self._database, self.clock, _unpublished)
+        self.memberships = Memberships(self._database, self.clock, _unpublished)
         self.invitations = Invitations(CommunityScope(), self._database, self.clock, unsent, LinkTokens(""))
         self.reports = Reports(self._database, self.clock, _unpublished)
         self.peaks = Peaks(self._database, self.clock, runtime, lambda scope: 0)

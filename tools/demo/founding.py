@@ -48,14 +48,14 @@ class Founding:
 
     def _found(self, member: Member, account: Account) -> None:
         plan, communities = member.plan, self._backdated.communities
-        listed = {"is_listed": True, "count_anonymous": True, "public_count": plan.is_open}
-        access = communities.create(account, plan.name, plan.description, plan.is_open, **listed)
+        values = {"name": plan.name, "description": plan.description, "is_open": plan.is_open}
+        access = communities.create(account, {**values, "count_anonymous": True, "public_count": plan.is_open})
         self._founders[plan.name], self.ids[plan.name] = account, access.community.id
 
     def _join(self, member: Member, account: Account) -> None:
-        plan, communities, community_id = member.plan, self._backdated.communities, self.ids[member.community]
+        plan, community_id = member.plan, self.ids[member.community]
         if plan.is_open:
-            communities.join(account, community_id)
+            self._backdated.memberships.join(account, community_id)
         if not plan.is_open or member.role != "member":
             invitations, founder = self._backdated.invitations, self._founders[plan.name]
             made = invitations.invite(founder, account.email, member.role, "en", community_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
-from sqlalchemy.orm import Mapped, mapped_column, query_expression
+from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
 
 from koyjabo.base.core.identity import Account, site_role
 from koyjabo.base.models.columns import BigKey, Model, Ref, partial_index
@@ -130,6 +130,8 @@ class Membership(Model):
     )
     role: Mapped[str] = mapped_column(String(16))
     joined_ms: Mapped[int] = mapped_column(BigInteger)
+    user: Mapped[User] = relationship(lazy="raise", viewonly=True)
+    community: Mapped[Community] = relationship(lazy="raise", viewonly=True)
 
 
 class AccessVersion(Model):

@@ -11,7 +11,6 @@ from flask import Response, request
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.models import Scope
 from koyjabo.communities.api.communities import community_response, enrolled, members_tag, permitted
-from koyjabo.communities.by_ref import RefMember
 from koyjabo.communities.errors import PreconditionRequired
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.schemas import (
@@ -25,6 +24,7 @@ from koyjabo.communities.schemas import (
     OnlineCountsResponse,
     SyncedResponse,
     checked_ref,
+    columns,
 )
 from koyjabo.communities.services import CommunityServices
 from koyjabo.web.blueprints import api as bp
@@ -58,7 +58,7 @@ def put_community(ref: str) -> Response:
     """
     account = tokens.require_site_admin()
     body = CommunityByRefBody.of(request)
-    access, is_new = current()[CommunityServices].by_ref.put(account, checked_ref("ref", ref), body.values())
+    access, is_new = current()[CommunityServices].by_ref.put(account, checked_ref("ref", ref), columns(body))
     return json_response(community_response(access), 201 if is_new else 200)
 
 
@@ -87,8 +87,8 @@ def put_member(community_id: str, user_ref: str) -> Response:
     """
     account = tokens.require_site_admin()
     body = MemberByRefBody.of(request)
-    member = RefMember(checked_ref("userRef", user_ref), body.role, body.name)
-    return enrolled(current()[CommunityServices].by_ref.put_member(account, community_id, member))
+    by_ref, ref = current()[CommunityServices].by_ref, checked_ref("userRef", user_ref)
+    return enrolled(account, *by_ref.put_member(account, community_id, ref, body.role, body.name))
 
 
 @bp.delete("/communities/<community_id>/members/by-ref/<user_ref>")
@@ -126,13 +126,13 @@ def sync_members(community_id: str) -> Response:
     body = MembersBody.of(request)
     # Compare weakly, because proxies that compress responses make tags weak, and these tags depend only on the content.
     is_current = request.if_match.contains_weak if "If-Match" in request.headers else _missing
-    members = [RefMember(member.ref, member.role, member.name) for member in body.members]
+    members = {member.ref: (member.role, member.name) for member in body.members}
     services = current()[CommunityServices]
-    synced = services.by_ref.sync(account, community_id, members, is_current)
-    for person in synced.removed:
+    people, tag = services.by_ref.sync(account, community_id, members, is_current)
+    for person in people["removed"]:
         services.messages.disconnect(Scope(community_id.lower()), person)  # as in `remove_member_by_ref`
-    response = json_response(SyncedResponse(added=synced.added, changed=synced.changed, removed=len(synced.removed)))
-    response.headers["ETag"] = members_tag(synced.tag)
+    response = json_response(SyncedResponse(**{name: len(ids) for name, ids in people.items()}))
+    response.headers["ETag"] = members_tag(tag)
     return response
 
 
@@ -140,7 +140,7 @@ def _missing(tag: str) -> bool:
     raise PreconditionRequired
 
 
-MOST_ASKED = 200
+MAX_IDS = 200
 
 
 @bp.post("/communities/<community_id>/broadcast")
@@ -192,12 +192,11 @@ def _accepted() -> Response:
 def online() -> Response:
     """Count the people online in each of the given communities. Communities that you may not see are left out."""
     account, services = tokens.require().account, current()[CommunityServices]
-    asked = list(dict.fromkeys(unquote(name) for name in request.args.get("ids", "").split(",") if name))
-    if len(asked) > MOST_ASKED:
+    names = list(dict.fromkeys(unquote(name) for name in request.args.get("ids", "").split(",") if name))
+    if len(names) > MAX_IDS:
         raise InvalidInput(details={"ids": "must contain at most 200 ids"})
-    ids = services.refs.resolve_all(asked)
+    ids = services.refs.resolve_all(names)
     seen = [access.community.id for access in services.directory.seen(account, set(ids.values()))]
     counts = dict(zip(seen, services.people.online(*seen), strict=True))
-    return json_response(
-        OnlineCountsResponse(online={name: counts[ids[name]] for name in asked if ids[name] in counts})
-    )
+    online = {name: counts[ids[name]] for name in names if ids[name] in counts}
+    return json_response(OnlineCountsResponse(online=online))

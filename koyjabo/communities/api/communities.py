@@ -10,12 +10,10 @@ from pydantic import BaseModel, Field
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput, Unauthenticated, UnknownCommunity
-from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.models import Scope
-from koyjabo.communities.communities import Enrolment
-from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch
-from koyjabo.communities.queries import CommunityAccess
-from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
+from koyjabo.base.core.identity import Account
+from koyjabo.base.models import Membership, Scope
+from koyjabo.communities.live.online_people import OLDEST, ORDERS
+from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, Access
 from koyjabo.communities.schemas import (
     CommunityChangesBody,
     CommunityResponse,
@@ -26,6 +24,7 @@ from koyjabo.communities.schemas import (
     MembershipResponse,
     NewCommunityBody,
     RoleBody,
+    columns,
 )
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.schemas.responses import StatsResponse, stats_or_304, writer
@@ -34,7 +33,7 @@ from koyjabo.people.accounts.login.invitations import InvitedResponse, PanelRole
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import as_response, json_response, list_response, no_content
 from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
@@ -54,15 +53,15 @@ from koyjabo.web.openapi.describe import (
 )
 from koyjabo.web.schemas.paging import QUERY, Paging
 
-declare(bp, "/api/communities", Access.ALLOWED_ORIGINS, tag="communities")
-declare(bp, "/api/invitations", Access.ALLOWED_ORIGINS, tag="communities")
+declare(bp, "/api/communities", PathPolicy.ALLOWED_ORIGINS, tag="communities")
+declare(bp, "/api/invitations", PathPolicy.ALLOWED_ORIGINS, tag="communities")
 
 
-def community_response(access: CommunityAccess) -> CommunityResponse:
+def community_response(access: Access) -> CommunityResponse:
     return next(community_responses([access]))
 
 
-def community_responses(accesses: Sequence[CommunityAccess]) -> Iterator[CommunityResponse]:
+def community_responses(accesses: Sequence[Access]) -> Iterator[CommunityResponse]:
     """Add the number of people online to each community."""
     online = current()[CommunityServices].people.online(*(access.community.id for access in accesses))
     return map(CommunityResponse.of, accesses, online)
@@ -80,7 +79,7 @@ def list_communities() -> Response:
     """
     account, paging = tokens.require().account, Paging.of(request)
     page = current()[CommunityServices].directory.list(account, paging.start, paging.per_page)
-    return list_response(community_responses([listed.access for listed in page.items]), paging.headers(page.total))
+    return list_response(community_responses(page.items), paging.headers(page.total))
 
 
 @bp.post("/communities")
@@ -100,7 +99,7 @@ def create_community() -> Response:
     """Create a community. You become its admin."""
     account, body = tokens.require_account().account, NewCommunityBody.of(request)
     limits.count_action(account.id)
-    access = current()[CommunityServices].directory.create(account, **body.values())
+    access = current()[CommunityServices].directory.create(account, columns(body))
     return json_response(community_response(access), 201)
 
 
@@ -108,9 +107,8 @@ def create_community() -> Response:
 @describe("Get a community", {200: CommunityResponse, **INSIDE}, scope="communities:manage")
 def get_community(community_id: str) -> Response:
     """Get a community. Only members can do this."""
-    return json_response(
-        community_response(current()[CommunityServices].directory.get(tokens.require().account, community_id))
-    )
+    access = current()[CommunityServices].directory.require(tokens.require().account, community_id)
+    return json_response(community_response(access))
 
 
 @bp.patch("/communities/<community_id>")
@@ -119,9 +117,8 @@ def change_community(community_id: str) -> Response:
     """Change a community. Only admins of the community can do this."""
     account = permitted(community_id, ADMIN)
     body = CommunityChangesBody.of(request)
-    return json_response(
-        community_response(current()[CommunityServices].directory.change(account, community_id, **body.changes()))
-    )
+    access = current()[CommunityServices].directory.change(account, community_id, columns(body))
+    return json_response(community_response(access))
 
 
 @bp.delete("/communities/<community_id>")
@@ -154,19 +151,17 @@ ENROLLED: dict[int, ResponseSpec] = {
 def join_community(community_id: str) -> Response:
     """Join an open community. Returns 201, or 200 if you are already a member; your role stays the same."""
     account, body = tokens.require_account().account, JoinBody.of(request)
-    enrolment = current()[CommunityServices].directory.join(account, community_id)
+    membership, is_new = current()[CommunityServices].members.join(account, community_id)
     if body.visitorId is not None:
         current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
-    return json_response(
-        MembershipResponse.of(community_id.lower(), enrolment.member), 201 if enrolment.is_new else 200
-    )
+    return json_response(MembershipResponse.model_validate(membership), 201 if is_new else 200)
 
 
 @bp.post("/communities/<community_id>/leave")
 @describe("Leave a community", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def leave_community(community_id: str) -> Response:
     """Leave a community. Returns 403 or 404 if you are not a member."""
-    current()[CommunityServices].directory.leave(tokens.require_account().account, community_id)
+    current()[CommunityServices].members.leave(tokens.require_account().account, community_id)
     return no_content()
 
 
@@ -181,11 +176,11 @@ def list_members(community_id: str) -> Response:
     """List the members in the order they joined. Only members can do this. `X-Total-Count` has the total. The ETag is
     the tag of the whole list; send it in the If-Match header of a sync.
     """
-    account, paging, directory = tokens.require().account, Paging.of(request), current()[CommunityServices].directory
-    tag = directory.list_tag(account, community_id)  # read first, so that a later change makes it outdated, not wrong
-    page = directory.members(account, community_id, paging.start, paging.per_page)
+    account, paging, members = tokens.require().account, Paging.of(request), current()[CommunityServices].members
+    tag = members.list_tag(account, community_id)  # read first, so that a later change makes it outdated, not wrong
+    page = members.page(account, community_id, paging.start, paging.per_page)
     headers = [*paging.headers(page.total), ("ETag", members_tag(tag))]
-    return list_response(map(MemberResponse.of, page.items), headers)
+    return list_response((MemberResponse.of(member, account) for member in page.items), headers)
 
 
 def members_tag(tag: str) -> str:
@@ -202,8 +197,8 @@ def invite_member(community_id: str) -> Response:
     account = permitted(community_id, ADMIN)
     body = InvitationBody.of(request)
     limits.count_action(account.id)
-    made = current()[CommunityServices].invitations.invite(account, body.email, body.role, language(), community_id)
-    return json_response(InvitedResponse.of(made), 202)
+    invited = current()[CommunityServices].invitations.invite(account, body.email, body.role, language(), community_id)
+    return json_response(InvitedResponse.of(invited), 202)
 
 
 @bp.put("/communities/<community_id>/members/<user_id>")
@@ -214,22 +209,22 @@ def set_role(community_id: str, user_id: str) -> Response:
     """
     account = permitted(community_id, ADMIN)
     body = RoleBody.of(request)
-    return enrolled(current()[CommunityServices].directory.set_role(account, community_id, user_id, body.role))
+    return enrolled(account, *current()[CommunityServices].members.set_role(account, community_id, user_id, body.role))
 
 
 @bp.delete("/communities/<community_id>/members/<user_id>")
 @describe("Remove a member", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def remove_member(community_id: str, user_id: str) -> Response:
     """Remove a member. Only admins of the community can remove others; any member can leave."""
-    current()[CommunityServices].directory.remove_member(tokens.require_account().account, community_id, user_id)
+    current()[CommunityServices].members.remove(tokens.require_account().account, community_id, user_id)
     return no_content()
 
 
-def enrolled(enrolment: Enrolment) -> Response:
-    return json_response(MemberResponse.of(enrolment.member), 201 if enrolment.is_new else 200)
+def enrolled(account: Account, member: Membership, role_before: str | None) -> Response:
+    return json_response(MemberResponse.of(member, account), 201 if role_before is None else 200)
 
 
-ANSWERED: dict[int, ResponseSpec] = {**TOKEN, **CSRF, 404: "the invitation is not valid, or no longer valid"}
+RESPONDED: dict[int, ResponseSpec] = {**TOKEN, **CSRF, 404: "the invitation is not valid, or no longer valid"}
 
 
 @bp.get("/auth/invitations")
@@ -248,7 +243,7 @@ def list_invitations() -> Response:
 @bp.post("/invitations/<token>/accept")
 @describe(
     "Accept an invitation",
-    {200: OneOf(MembershipResponse, PanelRoleResponse), 201: MembershipResponse, **ANSWERED},
+    {200: OneOf(MembershipResponse, PanelRoleResponse), 201: MembershipResponse, **RESPONDED},
 )
 def accept_invitation(token: str) -> Response:
     """Accept an invitation. Returns 201 for a new member, and 200 for an existing one, who gets the offered role if it
@@ -259,11 +254,12 @@ def accept_invitation(token: str) -> Response:
     accepted = current()[CommunityServices].received.of(token).accept(account, token)
     if isinstance(accepted, PanelRole):
         return json_response(PanelRoleResponse(user_id=accepted.user_id, role=accepted.role))
-    return json_response(MembershipResponse.of(accepted.community.id, accepted.member), 201 if accepted.is_new else 200)
+    membership, is_new = accepted
+    return json_response(MembershipResponse.model_validate(membership), 201 if is_new else 200)
 
 
 @bp.post("/invitations/<token>/decline")
-@describe("Decline an invitation", {204: None, **ANSWERED})
+@describe("Decline an invitation", {204: None, **RESPONDED})
 def decline_invitation(token: str) -> Response:
     """Decline an invitation. Its link stops working."""
     account = tokens.require_account().account
@@ -286,10 +282,6 @@ class OnlineResponse(BaseModel):
     name: str
     since: str = Field(examples=["2025-12-16T04:48:38.412Z"])
     tabs: int = Field(description="open sockets; 0 during the grace period after a lost connection")
-
-    @classmethod
-    def of(cls, person: OnlinePerson) -> OnlineResponse:
-        return cls.model_validate(person.as_object())
 
 
 @bp.get("/communities/<community_id>/stats")
@@ -334,9 +326,11 @@ def who_is_online(community_id: str) -> Response:
     scope, paging, order = _entered(community_id, MODERATOR), Paging.of(request), request.args.get("order", OLDEST)
     if order not in ORDERS:
         raise InvalidInput(details={"order": f"must be one of {', '.join(ORDERS)}"})
-    search = OnlineSearch(request.args.get("query", "").strip(), order)
-    page = current()[CommunityServices].people.page(scope, search, paging.start, paging.per_page)
-    return list_response(map(OnlineResponse.of, page.items), paging.headers(page.total))
+    text = request.args.get("query", "").strip()
+    page = current()[CommunityServices].people.page(scope, paging.start, paging.per_page, text, order)
+    return list_response(
+        (OnlineResponse.model_validate(person.as_object()) for person in page.items), paging.headers(page.total)
+    )
 
 
 def permitted(community_id: str, role: str) -> Account:
@@ -362,5 +356,4 @@ def _entered_to_count(community_id: str) -> Scope:
 
 def _entered(community_id: str, role: str) -> Scope:
     """The scope of a community, if the user has at least `role` there."""
-    current()[CommunityServices].directory.require(tokens.require().account, community_id, role)
-    return Scope(uuid_of(community_id) or community_id)
+    return current()[CommunityServices].directory.require(tokens.require().account, community_id, role).scope

@@ -51,12 +51,18 @@ class CommunityRooms:
         self._participants.add(participant)  # before the check, so that any later revocation ends it
         value = None
         try:
-            self._check(participant)
+            while participant.is_in_doubt:
+                participant.is_in_doubt = False
+                participant.access = self._permissions.check(participant.access, participant.refresh_id)
+            participant.is_checked = True
             value = self._let_in(participant) if participant.is_taken else None
         finally:
             if value is None or not participant.is_taken:
                 value = None
-                self._undo(participant)
+                self.leave(participant)
+                # The participant may have left before they were added.
+                self._participants.discard(participant)
+                self._clear(participant)
         if participant.problem is not None:
             raise participant.problem
         return value
@@ -90,12 +96,6 @@ class CommunityRooms:
             return PANEL_ROOM
         return (dashboard_room if participant.is_dashboard else visitors_room)(participant.scope)
 
-    def _check(self, participant: Participant) -> None:
-        while participant.is_in_doubt:
-            participant.is_in_doubt = False
-            participant.access = self._permissions.check(participant.access, participant.refresh_id)
-        participant.is_checked = True
-
     def _let_in(self, participant: Participant) -> dict[str, Any] | None:
         scope = participant.scope
         if participant.is_dashboard:
@@ -109,12 +109,6 @@ class CommunityRooms:
         if not participant.is_taken:
             return None
         return self._rooms.admit(self.room_of(participant), partial(self._member_room, live_stats), participant.client)
-
-    def _undo(self, participant: Participant) -> None:
-        """Undo a join at any stage, even if the participant left before they were added."""
-        self.leave(participant)
-        self._participants.discard(participant)
-        self._clear(participant)
 
     def _clear(self, participant: Participant) -> None:
         self._rooms.dismiss(self.room_of(participant), participant.client)

@@ -48,15 +48,19 @@ class Dashboard:
         self._data: Mapping[str, Any] = {}
         self._revision = 0
 
-    def read(self) -> None:
-        """Update the data. If the database is down, the last data is kept; raises LedgerUnavailable if there is none
-        yet.
+    def read(self, again: bool = False) -> None:
+        """Update the data. After an error, the last data is kept. Raises LedgerUnavailable or UnknownCommunity if there
+        is none yet. With `again`, raises them in any case, and the data is published even if unchanged.
         """
-        self._update(again=False)
-
-    def refresh(self) -> None:
-        """Update the data, and publish it even if unchanged. Raises LedgerUnavailable, UnknownCommunity."""
-        self._update(again=True)
+        try:
+            data = self._reports.dashboard(self.community_id)
+        except (LedgerUnavailable, UnknownCommunity):
+            if again or not self._data:
+                raise
+            return  # a deleted community loses its participants soon
+        if again or data != self._data:
+            self._data = data
+            self._revision = max(self._revision + 1, self._clock.now_ms())
 
     @property
     def data(self) -> dict[str, Any]:
@@ -80,20 +84,6 @@ class Dashboard:
             raise ValueError("not the data of a dashboard")
         if revision > self._revision:
             self._data, self._revision = data, revision
-
-    def _update(self, again: bool) -> None:
-        """Read the data. After an error, keep the last data, unless `again` requires new data. A deleted community
-        loses its participants soon anyway.
-        """
-        try:
-            data = self._reports.dashboard(self.community_id)
-        except (LedgerUnavailable, UnknownCommunity):
-            if again or not self._data:
-                raise
-            return
-        if again or data != self._data:
-            self._data = data
-            self._revision = max(self._revision + 1, self._clock.now_ms())
 
 
 class DashboardLeader(Protocol):
@@ -151,7 +141,7 @@ class Dashboards:
         for community_id in communities:
             dashboard = self._dashboard_of(community_id)
             try:
-                dashboard.refresh()
+                dashboard.read(again=True)
             except UnknownCommunity:
                 continue
             except LedgerUnavailable:

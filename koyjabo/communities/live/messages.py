@@ -21,13 +21,13 @@ from koyjabo.base.models import Scope
 from koyjabo.communities.errors import MessageTooLarge
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
-from koyjabo.realtime.events import CommunityMessage, visitors_room
+from koyjabo.realtime.events import MESSAGE, community_message, visitors_room
 from koyjabo.realtime.fanout import LocalFanout
 
 log = logging.getLogger(__name__)
 
 MESSAGES, ENDED = "messages", "ended"
-"""Subjects of messages between workers: a `CommunityMessage`, and [community, user] to disconnect."""
+"""Subjects of messages between workers: a `community_message`, and [community, user] to disconnect."""
 
 MAX_DATA_BYTES = 4096
 """Maximum size of a message as UTF-8 JSON without spaces, bytes."""
@@ -66,7 +66,7 @@ class CommunityMessages:
         this call returns, on any worker, arrive later. Raises MessageTooLarge, and InvalidInput for invalid JSON.
         """
         _check(data)
-        message = CommunityMessage(scope, data, self._clock.now_ms()).as_object()
+        message = community_message(scope, data, self._clock.now_ms())
         if not self._bus.broadcast(MESSAGES, message):
             self.receive(MESSAGES, message)
 
@@ -109,7 +109,7 @@ class CommunityMessages:
         room, written = visitors_room(scope), 0
         for participant in self._participants.of(scope):
             if participant.is_online and participant.is_taken:
-                self._fanout.send_to(room, participant.client, CommunityMessage.type, message)
+                self._fanout.send_to(room, participant.client, MESSAGE, message)
                 written += 1
                 if written % WRITES_IN_A_ROW == 0:
                     time.sleep(0)

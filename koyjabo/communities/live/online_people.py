@@ -113,16 +113,6 @@ Bangla's vowel signs are kept, because they are letters.
 """
 
 
-class OnlineSearch(NamedTuple):
-    """A search for people whose name contains each word of `text`, sorted by one of ORDERS."""
-
-    text: str = ""
-    order: str = OLDEST
-
-
-EVERYBODY = OnlineSearch()
-
-
 class OnlinePerson(NamedTuple):
     """A person who is online."""
 
@@ -192,27 +182,25 @@ class OnlinePeople:
         """The communities where a user is online. May wait up to about 2 s for Redis."""
         return self._members.online_in(user_id, [Scope(community_id) for community_id in communities])
 
-    def page(self, scope: Scope, search: OnlineSearch, start: int, count: int) -> Page[OnlinePerson]:
-        """A page of `count` people from the offset `start`; the total is at most MAX_SEARCHED. Reads `start + count`
-        people, or all people online if there is a text or the order is by name. May wait up to a second for Redis.
-        Raises LedgerUnavailable.
+    def page(self, scope: Scope, start: int, count: int, text: str = "", order: str = OLDEST) -> Page[OnlinePerson]:
+        """A page of `count` people from the offset `start`, whose name contains each word of `text`, sorted by one of
+        ORDERS; the total is at most MAX_SEARCHED. Reads `start + count` people, or all people online if there is a text
+        or the order is by name. May wait up to a second for Redis. Raises LedgerUnavailable.
         """
-        is_newest_first = search.order != OLDEST
-        if search.text or search.order == BY_NAME:
-            people = self._sought(self._members.people(scope, MAX_SEARCHED, is_newest_first), search)
+        is_newest_first = order != OLDEST
+        if text or order == BY_NAME:
+            words = folded(sought(text)).split()
+            members = self._members.people(scope, MAX_SEARCHED, is_newest_first)
+            named = [(folded(person.name), person) for person in self._named(members)]
+            matches = [(name, person) for name, person in named if all(word in name for word in words)]
+            if order == BY_NAME:
+                matches.sort(key=lambda match: (match[0], match[1].user_id))
+            people = [person for _, person in matches]
             return Page(tuple(people[start : start + count]), len(people))
         end = min(start + count, MAX_SEARCHED)
         members = self._members.people(scope, end, is_newest_first)
         total = len(members) if len(members) < end else max(end, self._members.online(scope).count)
         return Page(tuple(self._named(members[start:])), min(total, MAX_SEARCHED))
-
-    def _sought(self, members: list[OnlineMember], search: OnlineSearch) -> list[OnlinePerson]:
-        words = folded(sought(search.text)).split()
-        named = [(folded(person.name), person) for person in self._named(members)]
-        matches = [(name, person) for name, person in named if all(word in name for word in words)]
-        if search.order == BY_NAME:
-            matches.sort(key=lambda match: (match[0], match[1].user_id))
-        return [person for _, person in matches]
 
     def _named(self, members: list[OnlineMember]) -> list[OnlinePerson]:
         names: dict[str, str] = {}

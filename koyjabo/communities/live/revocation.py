@@ -102,22 +102,16 @@ class Revocation:
         """Check participants, and return the ones to check again: a member who is joining may have become a watcher
         during the check.
         """
-        asked = {participant: participant.access for participant in participants}
-        problems = self._permissions.recheck(set(asked.values()))
-        changed = [participant for participant, access in asked.items() if participant.access != access]
-        for participant in asked.keys() - changed:
+        accesses = {participant: participant.access for participant in participants}
+        problems = self._permissions.recheck(set(accesses.values()))
+        changed = [participant for participant, access in accesses.items() if participant.access != access]
+        for participant in accesses.keys() - changed:
             problem = problems[participant.access]
             if problem is not None and participant.is_taken:
-                self._doubt(participant, problem)
+                participant.is_in_doubt = True  # one who is still joining may be permitted as a watcher
+                if participant.is_checked:
+                    self._end(participant, problem)
         return changed
-
-    def _doubt(self, participant: Participant, problem: KoyJaboError) -> None:
-        """Remove a participant. One who is still joining is checked again, because they may be permitted as
-        a watcher.
-        """
-        participant.is_in_doubt = True
-        if participant.is_checked:
-            self._end(participant, problem)
 
     def _end(self, participant: Participant, problem: KoyJaboError) -> None:
         participant.problem = problem

@@ -27,7 +27,6 @@ from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, KeyHolder
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import ApiKey
 from koyjabo.communities import memberships
-from koyjabo.communities.queries import CommunityQueries
 from koyjabo.integrations.api_keys import queries
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
@@ -96,7 +95,7 @@ class ApiKeys:
 
         def operation(session: Any) -> ApiKey:
             if new.community_id is not None:
-                memberships.visible(CommunityQueries(session), account, new.community_id)
+                memberships.visible(session, account, new.community_id)
             if queries.count_live(session, by.at_ms) >= MAX_KEYS:
                 raise TooManyKeys
             row = ApiKey(

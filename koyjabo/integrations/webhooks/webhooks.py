@@ -18,7 +18,6 @@ from koyjabo.base.database.rows import Page
 from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.models import Webhook
 from koyjabo.communities import memberships
-from koyjabo.communities.queries import CommunityQueries
 from koyjabo.integrations.webhooks import delivery_queries, formats, queries, security
 from koyjabo.integrations.webhooks.delivery_queries import Delivery
 from koyjabo.integrations.webhooks.events import WebhookEvents
@@ -248,7 +247,7 @@ def _enabled(session: Any, webhook_id: str) -> Endpoint:
 
 def _require_community(session: Any, account: Account, community_id: str | None) -> None:
     if community_id is not None:
-        memberships.visible(CommunityQueries(session), account, community_id)
+        memberships.visible(session, account, community_id)
 
 
 def _list(session: Any, account: Account, community_id: str | None) -> tuple[Endpoint, ...]:

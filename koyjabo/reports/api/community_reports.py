@@ -161,7 +161,7 @@ def _community(community_id: str) -> str:
     """Return the id of a community that the user is a member of. Counts towards the report limit."""
     account = tokens.require().account
     limits.count_report(account.id)
-    return current()[CommunityServices].directory.get(account, community_id).community.id
+    return current()[CommunityServices].directory.require(account, community_id).community.id
 
 
 @bp.get("/communities/<community_id>/visitors")

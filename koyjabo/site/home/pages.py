@@ -13,10 +13,9 @@ from flask_babel import ngettext
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.models import Scope
+from koyjabo.base.models import Community, Scope
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
-from koyjabo.communities.queries import CommunityDetails
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
@@ -98,7 +97,7 @@ class HomeView(NamedTuple):
     weekday: str  # in the page's language
     day: DayByHour | None = None
     goal: Goal | None = None  # None if there is no next milestone
-    communities: Sequence[tuple[CommunityDetails, int]] = ()  # with the number of people online
+    communities: Sequence[tuple[Community, int]] = ()  # with the number of people online
 
 
 def home_view() -> HomeView:
@@ -134,7 +133,7 @@ def _milestones_after(total: int) -> list[int]:
     return milestones
 
 
-def _busy_communities() -> list[tuple[CommunityDetails, int]]:
+def _busy_communities() -> list[tuple[Community, int]]:
     """The communities with the most people online, among communities with public numbers where a member came or left
     within the last hour.
     """

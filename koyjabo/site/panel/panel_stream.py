@@ -10,7 +10,7 @@ from koyjabo.base.core.errors import Unauthenticated
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.counting.stats import encode
-from koyjabo.realtime.events import PanelState
+from koyjabo.realtime.events import panel_state
 from koyjabo.sockets import routes
 from koyjabo.sockets.credentials import sub_protocols, token_to_verify
 from koyjabo.sockets.permitted_streams import PermittedStream
@@ -30,7 +30,7 @@ class PanelStream(PermittedStream):
     def send_present(self, connection: Connection) -> None:
         unsaved = self._services[System].unsaved()
         since_ms = unsaved.since_ms if unsaved else None
-        connection.send(encode(PanelState(since_ms, self._services.clock.now_ms()).as_object()))
+        connection.send(encode(panel_state(since_ms, self._services.clock.now_ms())))
 
     def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:
         if claims is None:

@@ -89,10 +89,12 @@ def _visit(query: str) -> Iterator[Result]:
 
 
 def _communities(query: str) -> Iterator[Result]:
-    for item in current()[CommunityServices].directory.all(me(), query, count=MOST).items:
-        members = str(_("Members: %(count)s", count=count(item.members)))
-        url = url_for("admin.community", community_id=item.community.id)
-        yield Result(COMMUNITIES, item.community.name, members, url)
+    directory = current()[CommunityServices].directory
+    communities = directory.all(me(), query, count=MOST).items
+    sizes = directory.sizes(communities)
+    for community in communities:
+        members = str(_("Members: %(count)s", count=count(sizes[community.id])))
+        yield Result(COMMUNITIES, community.name, members, url_for("admin.community", community_id=community.id))
 
 
 def _users(query: str) -> Iterator[Result]:

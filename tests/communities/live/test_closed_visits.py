@@ -27,7 +27,7 @@ def counted(site: Site, cast: Cast, community: str) -> tuple[int, int, int]:
     return stats["totalVisits"], stats["activeUsers"], today["anonymous_visitors"]
 
 
-def test_closed_community_counts_its_members_alone(site, cast):
+def test_closed_community_counts_only_members(site, cast):
     community = cast.community(open=False, listed=False)
     before = site.stats()["totalVisits"]
     for visitor, who in (("ghost", None), ("outsider", cast["outsider"]), ("boss", cast["site_admin"])):
@@ -58,7 +58,7 @@ def test_anonymous_visit_of_a_member_counts_without_a_name(site, cast):
     assert site.recount() == []
 
 
-def test_one_batch_may_have_visits_of_both(site, cast):
+def test_batch_may_contain_visits_by_members_and_others(site, cast):
     """A retry counts as the same visit, even with another login."""
     community = cast.community(open=False)
     first = visit(site, community, f"both-{community}", visitId="1")["visit"]
@@ -67,7 +67,7 @@ def test_one_batch_may_have_visits_of_both(site, cast):
     assert counted(site, cast, community) == (0, 0, 0)
 
 
-def test_visit_with_a_token_is_that_of_the_user(site, cast):
+def test_token_identifies_the_user_of_a_visit(site, cast):
     community, gone = cast.community(), log_in(site, "newcomer")
     assert gone.post("/api/auth/logout").status_code == 204
     for number, who in enumerate((cast["member"], cast["member"], None)):
@@ -92,7 +92,7 @@ def test_login_cookie_identifies_the_user_of_a_visit_except_from_other_sites(sit
         assert (answer.status_code, people(cast, community)) == (200, counted), origin
 
 
-def test_numbers_of_a_community_are_not_sent_twice(site, cast):
+def test_unchanged_stats_of_a_community_are_not_sent_twice(site, cast):
     community = cast.community()
     path = f"{PATH}/{community}/stats"
     visit(site, community, "visitor-2")
@@ -103,7 +103,7 @@ def test_numbers_of_a_community_are_not_sent_twice(site, cast):
     assert cast["member"].get(path, headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
-def test_count_anonymous_lets_a_closed_community_count_everybody(site, cast):
+def test_count_anonymous_makes_a_closed_community_count_everyone(site, cast):
     community = cast.community(open=False)
     path = f"{PATH}/{community}"
     assert cast["admin"].get(path).json["count_anonymous"] is False, "the default"
@@ -114,7 +114,7 @@ def test_count_anonymous_lets_a_closed_community_count_everybody(site, cast):
     assert found(cast["admin"], open=False, count_anonymous=True)["count_anonymous"] is True
 
 
-def test_archived_and_unknown_communities_stay_unknown(site, cast):
+def test_visits_to_archived_and_unknown_communities_are_refused(site, cast):
     community = cast.community(open=False)
     site.rows("DELETE FROM counters WHERE scope = :id", id=community)  # as archiving does
     body = {"visitorId": "ghost", "communityId": community}

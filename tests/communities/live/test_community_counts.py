@@ -43,7 +43,7 @@ def half_a_grace_passes(elapsed: SharedNumber) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_joiner_receives_the_count_with_themselves_and_no_event_of_their_own_join(server, founder, community, kind):
+def test_first_count_includes_the_new_member_who_gets_no_other_event(server, founder, community, kind):
     first, second, third = members(server, community, 3)
     other = founder.found()
     second.join(other)
@@ -63,7 +63,7 @@ def test_joiner_receives_the_count_with_themselves_and_no_event_of_their_own_joi
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_clean_goodbye_is_a_leave_at_once(server, community, kind):
+def test_clean_close_counts_as_leaving_at_once(server, community, kind):
     first, second = members(server, community, 2)
     with PlainMember(server.port, community, first.token) as watcher, kind(server.port, community, second.token) as one:
         watcher.wait_for_count(2)
@@ -71,7 +71,7 @@ def test_clean_goodbye_is_a_leave_at_once(server, community, kind):
         assert watcher.wait_for_count(1)["type"] == "visitor_left"
 
 
-def test_leave_of_socketio_is_a_leave_at_once_and_the_connection_stays(server, community):
+def test_socketio_leave_takes_effect_at_once_and_keeps_the_connection(server, community):
     first, second = members(server, community, 2)
     with (
         PlainMember(server.port, community, first.token) as watcher,
@@ -86,7 +86,7 @@ def test_leave_of_socketio_is_a_leave_at_once_and_the_connection_stays(server, c
             assert one.ask("ping")["ok"] is True
 
 
-def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(server, elapsed, founder, community):
+def test_lost_connection_leaves_only_after_the_grace_period(server, elapsed, founder, community):
     everyone = first, *others = members(server, community, 5)
 
     def tabs_of(people: list[Member]) -> list[int | None]:
@@ -118,7 +118,7 @@ def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(
         assert sum(count["type"] == "visitor_joined" for count in watcher.counts) <= 4, "no one came twice"
 
 
-def test_crowd_that_comes_and_goes_at_random_adds_up_at_every_socket(server, community):
+def test_changes_add_up_to_the_count_at_every_socket(server, community):
     crowd = members(server, community, 8)
     randomly = random.Random(7)
     with ExitStack() as stack:

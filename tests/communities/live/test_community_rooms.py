@@ -31,7 +31,7 @@ def online(site: Site, community: str) -> int:
     return site.services[CommunityServices].people.online(community)[0]
 
 
-def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
+def test_participant_is_online_from_joining_to_leaving(site, ayesha, community):
     seat = seat_of(site, ayesha, community)
     assert seat.scope == Scope(community)
     assert site.services[CommunityServices].rooms.join(seat)["count"] == 1
@@ -48,7 +48,7 @@ def test_client_that_disconnected_before_joining_leaves_nothing_in_the_room(site
     assert site.services[RealtimeServices].rooms.find(f"visitors_{community}") is None
 
 
-def test_right_that_is_lost_during_a_join_is_the_reason_given(site, ayesha, community, monkeypatch):
+def test_permission_revoked_during_a_join_is_the_reason_given(site, ayesha, community, monkeypatch):
     communities = site.services[CommunityServices]
     problems: list = []
     seat = seat_of(site, ayesha, community, problems.append)

@@ -69,7 +69,7 @@ def test_token_may_come_in_several_places(server, community, member):
             assert socket.event()["type"] == "visitor_count"
 
 
-def test_socketio_takes_a_token_from_each_place(server, community, member):
+def test_socketio_accepts_a_token_from_every_place(server, community, member):
     for where in ("join", "auth", "query", "header"):
         client = socketio.Client(reconnection=False)
         query = f"?token={member.token}" if where == "query" else ""
@@ -106,7 +106,7 @@ def test_expired_token_is_4004_but_next_to_a_live_session(server, community, mem
     assert code_for(port, community, expired(member), cookie=cookies) == EXPIRED
 
 
-def test_what_is_no_community_is_4003(server):
+def test_unknown_community_is_4003(server):
     stranger = Member(server)
     for asked in (str(uuid.uuid4()), "none", "%2e%2e", "%00"):
         assert refused_with(server.port, asked, stranger.token) == {FORBIDDEN}
@@ -144,7 +144,7 @@ ACCESS_REVOKED = {
 
 
 @pytest.mark.parametrize("loss", ACCESS_REVOKED)
-def test_sockets_of_one_who_loses_the_right_are_closed(server, founder, loss):
+def test_revocation_closes_the_sockets(server, founder, loss):
     code, lose = ACCESS_REVOKED[loss]
     community = founder.found()
     member, other = (Member(server).join(community) for _ in range(2))
@@ -164,7 +164,7 @@ def test_sockets_of_one_who_loses_the_right_are_closed(server, founder, loss):
             assert bystander.code is None
 
 
-def test_dashboard_closes_for_one_who_is_no_moderator_any_more(server, founder, community, member):
+def test_dashboard_closes_for_a_former_moderator(server, founder, community, member):
     founder.give(community, member, "moderator")
     with (
         PlainMember(server.port, community, member.token, path="visitor-dashboard/") as dashboard,
@@ -204,7 +204,7 @@ def test_plain_socket_closes_only_after_many_invalid_messages(server, community,
         assert socket.wait_for_code() == 1008
 
 
-def test_dashboard_answers_request_update_and_other_sockets_do_not(server, community, founder):
+def test_only_dashboards_respond_to_request_update(server, community, founder):
     """Citinfos clients do this, and read the error's `message`."""
     with PlainMember(server.port, community, founder.token, "visitor-dashboard/") as dashboard:
         first = dashboard.next_of_type("dashboard_update")
@@ -214,7 +214,7 @@ def test_dashboard_answers_request_update_and_other_sockets_do_not(server, commu
         assert refused["message"] == refused["error"]
 
 
-def test_socketio_clients_ask_for_the_count_of_the_room_they_name(server, community, member):
+def test_socketio_client_requests_the_count_of_a_named_room(server, community, member):
     with SocketioMember(server.port, community, member.token) as client:
         answer = client.ask("request_count", client.where)
         assert (answer["ok"], answer["type"]) == (True, "visitor_count")

@@ -103,7 +103,7 @@ def test_members_of_a_killed_worker_go_offline_within_15_s_unless_they_reconnect
             victim.close()
 
 
-def test_messages_of_each_sender_arrive_in_order_whichever_worker_takes_them(server, founder, community):
+def test_messages_arrive_in_order_whichever_worker_receives_them(server, founder, community):
     """Two senders' calls alternate between the workers, as they would behind a proxy."""
     workers, readers = server.workers(), members(server, community, 2)
 
@@ -129,7 +129,7 @@ def test_messages_of_each_sender_arrive_in_order_whichever_worker_takes_them(ser
             ]
 
 
-def test_ref_leads_to_its_present_community_on_the_other_worker_within_a_second(server, founder):
+def test_ref_names_its_current_community_on_other_workers_within_a_second(server, founder):
     server.database.rows(f"UPDATE users SET is_admin = true WHERE id = '{founder.id}'")
     with ExitStack() as stack:
         here, there = stack.enter_context(worker_connections(server))
@@ -143,7 +143,7 @@ def test_ref_leads_to_its_present_community_on_the_other_worker_within_a_second(
             wait_until(lambda again=again: there.ask(*get, token=founder.token) == (200, again), "it is back", SOON_S)
 
 
-def test_person_who_is_sent_away_is_so_on_the_other_worker(server, founder, community):
+def test_disconnecting_a_person_reaches_the_other_worker(server, founder, community):
     left, right = server.workers()
     (person,) = members(server, community, 1)
     server.database.rows(f"UPDATE users SET external_ref = 'u1', external_issuer = '' WHERE id = '{person.id}'")
@@ -158,7 +158,7 @@ def test_person_who_is_sent_away_is_so_on_the_other_worker(server, founder, comm
         assert rooms.next_of_type("kicked")["code"] == FORBIDDEN
 
 
-def test_right_that_is_lost_on_one_worker_ends_sockets_on_the_other(server, founder, community):
+def test_revocation_on_one_worker_closes_sockets_on_the_other(server, founder, community):
     crowd = members(server, community, 2)
     workers = server.workers()
     sockets = [open_on(worker, one, community, kind) for worker in workers for one in crowd for kind in KINDS]
@@ -200,7 +200,7 @@ def test_frozen_database_removes_no_member_and_delays_no_departure(new_server, d
         watcher.assert_adds_up()
 
 
-def test_visit_of_a_community_is_sent_on_both_workers(server, founder, community):
+def test_visit_to_a_community_is_pushed_on_both_workers(server, founder, community):
     left, right = server.workers()
     (one,) = members(server, community, 1)
     with open_on(left, one, community) as here, open_on(right, one, community, SocketioMember) as there:

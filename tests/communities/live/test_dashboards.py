@@ -43,7 +43,7 @@ def flat(update: dict) -> dict:
     return {**update["data"]["today_visitors"], "realtime_count": update["data"]["realtime_count"]}
 
 
-def test_first_update_is_the_present_state(server, founder, community):
+def test_first_update_contains_the_current_state(server, founder, community):
     founder.visit("a-visitor", community)
     with PlainMember(server.port, community, founder.token, DASHBOARD) as dashboard:
         first = dashboard.next_of_type("dashboard_update")
@@ -57,7 +57,7 @@ def test_first_update_is_the_present_state(server, founder, community):
     }
 
 
-def test_visits_members_and_who_is_online_show_at_once(server, founder, community):
+def test_visits_and_online_members_appear_at_once(server, founder, community):
     member = Member(server).join(community)
     with PlainMember(server.port, community, founder.token, DASHBOARD) as dashboard:
         dashboard.next_of_type("dashboard_update")
@@ -68,7 +68,7 @@ def test_visits_members_and_who_is_online_show_at_once(server, founder, communit
         wait_for(dashboard, authenticated_visitors=1, realtime_count=0)
 
 
-def test_who_is_here_with_how_many_tabs_who_came_and_who_left(server, founder, community):
+def test_dashboard_shows_tabs_arrivals_and_departures(server, founder, community):
     member = Member(server, "nusrat").join(community)
 
     def seen(data: dict) -> tuple[list, int, int]:
@@ -92,7 +92,7 @@ def test_who_is_here_with_how_many_tabs_who_came_and_who_left(server, founder, c
         wait_until_shown([], 1, 1)
 
 
-def test_member_who_opens_the_socket_is_a_visitor_of_today_once(server, founder, community):
+def test_member_who_opens_the_socket_is_one_visitor_of_today(server, founder, community):
     member = Member(server).join(community)
     for _ in range(2):
         with PlainMember(server.port, community, member.token) as socket:
@@ -122,7 +122,7 @@ class AtOnce(ThreadRuntime):
         main()
 
 
-def test_one_of_all_workers_refreshes_the_dashboards_of_all_in_each_interval(redis, monkeypatch):
+def test_one_worker_refreshes_the_dashboards_of_all_in_an_interval(redis, monkeypatch):
     """An interval ends when the test removes the elected worker's lease."""
     for name in ("BEAT_S", "KEEP_S"):
         monkeypatch.setattr(dashboard_leader_redis, name, HOUR_S)

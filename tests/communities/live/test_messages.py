@@ -73,7 +73,7 @@ def test_every_connection_of_a_member_gets_each_message_in_order(sqlite_server, 
         assert [other.of_type("message") for other in others] == [[], []], "watchers and dashboards receive no message"
 
 
-def test_data_are_json_of_4096_bytes(boss, community):
+def test_message_is_json_of_up_to_4096_bytes(boss, community):
     at_most = "x" * (MAX_DATA_BYTES - 2)
     send(boss, at_most, status=202)
     send(boss, at_most + "x", status=413)
@@ -84,7 +84,7 @@ def test_data_are_json_of_4096_bytes(boss, community):
         assert requests.post(url, data=body, headers=headers, timeout=PATIENCE_S).status_code == 400, body
 
 
-def test_data_that_are_too_deep_are_refused_and_stop_no_other_message(sqlite_server, boss, ayesha):
+def test_message_that_is_too_deep_is_refused_and_blocks_no_other(sqlite_server, boss, ayesha):
     def nested(levels: int) -> object:
         return [nested(levels - 1)] if levels else "নমস্কার"
 
@@ -96,7 +96,7 @@ def test_data_that_are_too_deep_are_refused_and_stop_no_other_message(sqlite_ser
         assert member.next_of_type("message")["data"] == nested(MAX_DEPTH)
 
 
-def test_message_that_cannot_be_sent_stops_no_other():
+def test_message_that_cannot_be_sent_blocks_no_other():
     """Another program may have published it."""
     sent = []
 
@@ -137,7 +137,7 @@ def test_disconnected_person_keeps_the_membership(sqlite_server, boss, community
         again.wait_for_count(1)
 
 
-def test_room_is_one_by_its_id_and_by_its_ref(sqlite_server, boss, community):
+def test_id_and_ref_name_the_same_room(sqlite_server, boss, community):
     person = Member(sqlite_server).join(community)
     with SocketioMember(sqlite_server.port, REF, person.token) as client:
         client.wait_for_count(client.joined["count"])
@@ -148,7 +148,7 @@ def test_room_is_one_by_its_id_and_by_its_ref(sqlite_server, boss, community):
         assert client.ask("request_count", {"room": "visitors", "communityId": REF})["code"] == "invalid_message"
 
 
-def test_counts_of_many_communities_are_asked_at_once(sqlite_server, boss, ayesha, community):
+def test_one_call_counts_people_in_many_communities(sqlite_server, boss, ayesha, community):
     hidden = boss.found("Hidden", listed=False)
     with PlainMember(sqlite_server.port, REF, ayesha.token) as socket:
         socket.wait_for_count(1)

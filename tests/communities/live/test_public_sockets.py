@@ -49,7 +49,7 @@ def test_watchers_receive_arrivals_and_departures_and_are_not_online(server, fou
 
 
 @pytest.mark.parametrize("how", ["turned off", "archived"])
-def test_who_looks_is_sent_away_when_it_is_turned_off_or_archived(server, founder, how):
+def test_watcher_is_disconnected_when_public_numbers_end(server, founder, how):
     community = founder.found(public_count=True)
     member, stranger = Member(server).join(community), Member(server)
     with ExitStack() as stack:
@@ -91,7 +91,7 @@ def test_watcher_who_joins_again_as_a_member_is_online(server, founder):
             assert (joined["ok"], joined["count"]) == (True, count)
 
 
-def test_bad_credentials_are_bad_where_none_are_needed(server, founder):
+def test_invalid_credentials_are_refused_even_where_none_are_needed(server, founder):
     """Otherwise a member with an expired token would be treated as a stranger."""
     community = founder.found(public_count=True)
     with PlainMember(server.port, community, "x.y.z") as socket:
@@ -108,7 +108,7 @@ def ask(server, path: str, community: str, **more: str) -> requests.Response:
     return requests.get(f"http://127.0.0.1:{server.port}{path}", query, timeout=PATIENCE_S)
 
 
-def test_badge_and_frame_show_who_is_online_as_long_as_the_community_does(server, founder):
+def test_badge_and_frame_show_the_count_while_it_is_public(server, founder):
     community = founder.found(public_count=True)
     member = Member(server).join(community)
     assert ask(server, "/badge.json", community).json()["message"] == "0"
@@ -128,7 +128,7 @@ def test_badge_and_frame_show_who_is_online_as_long_as_the_community_does(server
     assert ask(server, "/embed", community).status_code == 404
 
 
-def test_it_is_off_until_an_admin_turns_it_on(site, cast):
+def test_numbers_are_private_until_an_admin_publishes_them(site, cast):
     community = cast.community()
     path, realtime = f"{PATH}/{community}", f"{PATH}/{community}/visitors/realtime"
     assert cast["admin"].get(path).json["public_count"] is False

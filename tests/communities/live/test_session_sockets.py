@@ -59,7 +59,7 @@ def strict(tmp_path_factory):
         yield server
 
 
-def test_refresh_token_that_was_renewed_opens_no_socket(strict):
+def test_renewed_refresh_token_opens_no_socket(strict):
     browser = Browser(strict)
     old = jwt.encode({**jwt.decode(browser.owner.token, options={"verify_signature": False}), "exp": 1}, SECRET)
     assert (browser.code(browser.refresh[0]), browser.code(browser.refresh[0], old)) == (None, None)
@@ -73,7 +73,7 @@ def test_refresh_token_that_was_renewed_opens_no_socket(strict):
         leave(client)
 
 
-def test_only_the_one_before_is_good_for_some_seconds_more(sqlite_server):
+def test_previous_refresh_token_stays_valid_for_some_seconds(sqlite_server):
     """A page opens its socket while another tab renews the tokens."""
     browser = Browser(sqlite_server)
     for _ in range(2):
@@ -99,7 +99,7 @@ def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
         assert socket.code is None
 
 
-def test_client_that_was_let_in_joins_other_rooms_when_its_tokens_were_renewed(strict):
+def test_admitted_client_joins_other_rooms_after_its_tokens_were_renewed(strict):
     """It can only present the cookie from its handshake."""
     browser = Browser(strict)
     other = browser.owner.found("Mirpur 11")

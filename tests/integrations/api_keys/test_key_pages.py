@@ -76,7 +76,7 @@ def test_key_of_a_community_only_reads(site, cast, rani):
 def test_form_lists_communities_or_asks_for_an_id_if_there_are_too_many(cast, rani, monkeypatch):
     form = f"{PAGE}/new"
     assert f'<option value="{cast.kept_community()}">Mirpur 10</option>' in rani.get(form)
-    monkeypatch.setattr(ui, "MOST_CHOICES", 0)
+    monkeypatch.setattr(ui, "MAX_CHOICES", 0)
     assert "The community's id. If empty: The whole site" in words(rani.get(form))
 
 

@@ -10,7 +10,7 @@ from support.clients.websocket import BINARY, PING, PONG, SocketIO, WebSocket, c
 from support.programs.processes import wait_until
 
 ABUSE = 1008
-MOST_ERRORS = 10
+MAX_ERRORS = 10
 MOST_FRAMES = 500
 ENOUGH = 20 * MOST_FRAMES
 
@@ -49,8 +49,8 @@ def test_client_that_repeats_it_gets_an_error_each_time_and_then_is_closed_alone
     wrong = frame('42["subscribe"]') if kind is SocketIO else frame("hello")
     with kind(server.port) as client, kind(server.port) as other:
         assert {client.event()["type"], other.event()["type"]} == {"visitor_update"}
-        client.send(*[wrong] * (MOST_ERRORS - 1))
-        assert [client.event()["code"] for _ in range(MOST_ERRORS - 1)] == ["invalid_message"] * (MOST_ERRORS - 1)
+        client.send(*[wrong] * (MAX_ERRORS - 1))
+        assert [client.event()["code"] for _ in range(MAX_ERRORS - 1)] == ["invalid_message"] * (MAX_ERRORS - 1)
         assert client.is_answered(), "too early"
         assert other.send(wrong).event()["type"] == "error"
         assert client.send(wrong).event()["type"] == "error"

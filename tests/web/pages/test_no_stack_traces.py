@@ -25,7 +25,7 @@ TAKEN_AWAY = {
     "koyjabo.people.accounts.api.auth.authentication": None,  # checks a password
     "koyjabo.web.http.responses.g": None,  # runs after a page's handler
     "koyjabo.sockets.stream.parse": None,  # a message of a plain socket
-    "koyjabo.sockets.socketio_handlers.Pong": None,  # an event of Socket.IO
+    "koyjabo.realtime.events.pong": None,  # an event of Socket.IO
     "koyjabo.sockets.socketio_handlers.identify": None,  # joining
     "koyjabo.sockets.permitted_streams.identify": None,  # opening a plain socket of a community
     "koyjabo.reports.visit_log.visit_log._row": None,  # an export, after its header
