@@ -36,17 +36,17 @@ from koyjabo.counting.stats import encode
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.request_context import FlaskContext, RequestContext, fast_path
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, PlainResponse, json_response, revalidated
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import Image, describe
 
-declare(bp, "/api/visitor/", Access.ANYONE, tag="visits")
-declare(bp, "/api/stats", Access.ANYONE, tag="visits")
-declare(bp, "/api/pulse", Access.ANYONE, tag="visits")
-declare(bp, "/v.gif", Access.ANYONE, tag="visits")
-declare(bp, "/api/visits", Access.OWN, tag="visits")
+declare(bp, "/api/visitor/", PathPolicy.ANYONE, tag="visits")
+declare(bp, "/api/stats", PathPolicy.ANYONE, tag="visits")
+declare(bp, "/api/pulse", PathPolicy.ANYONE, tag="visits")
+declare(bp, "/v.gif", PathPolicy.ANYONE, tag="visits")
+declare(bp, "/api/visits", PathPolicy.OWN, tag="visits")
 
 limits.refuse_with(
     "Too many visits at once. This one was not counted; wait as long as Retry-After says, then send it again.",

@@ -16,12 +16,12 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
 from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import chosen_language, count, language, speaking
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.links import site_origin
 
-declare(bp, "/n/", Access.SECRET)
+declare(bp, "/n/", PathPolicy.SECRET)
 
 
 class SharedVisit(NamedTuple):

@@ -28,13 +28,13 @@ from koyjabo.sockets.site_stream import StatsStream
 from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import services_of
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.openapi.describe import INSIDE, ResponseSpec, StreamOf, describe
 
-declare(bp, "/socket.io/", Access.ANYONE)
-declare(bp, "/ws/", Access.OWN)
-declare(bp, "/api/stream", Access.ANYONE, tag="visits")
-declare(bp, "/api/communities/<community_id>/stream", Access.ANYONE_OR_ALLOWED)
+declare(bp, "/socket.io/", PathPolicy.ANYONE)
+declare(bp, "/ws/", PathPolicy.OWN)
+declare(bp, "/api/stream", PathPolicy.ANYONE, tag="visits")
+declare(bp, "/api/communities/<community_id>/stream", PathPolicy.ANYONE_OR_ALLOWED)
 
 EXTENSION = "koyjabo.event_streams"
 KIND = "streams"

@@ -34,7 +34,7 @@ from koyjabo.people.accounts.login.invitations import InvitedResponse, PanelRole
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import as_response, json_response, list_response, no_content
 from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
@@ -54,8 +54,8 @@ from koyjabo.web.openapi.describe import (
 )
 from koyjabo.web.schemas.paging import QUERY, Paging
 
-declare(bp, "/api/communities", Access.ALLOWED_ORIGINS, tag="communities")
-declare(bp, "/api/invitations", Access.ALLOWED_ORIGINS, tag="communities")
+declare(bp, "/api/communities", PathPolicy.ALLOWED_ORIGINS, tag="communities")
+declare(bp, "/api/invitations", PathPolicy.ALLOWED_ORIGINS, tag="communities")
 
 
 def community_response(access: CommunityAccess) -> CommunityResponse:

@@ -24,14 +24,14 @@ from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.integrations.webhooks.webhooks import NewWebhook, Webhooks
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import json_response, no_content
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 from koyjabo.web.schemas.paging import QUERY, Paging
 
-declare(bp, "/api/webhooks", Access.OWN, tag="webhooks")
+declare(bp, "/api/webhooks", PathPolicy.OWN, tag="webhooks")
 
 SCOPE = "webhooks:manage"
 NOT_A_STATE = "must be pending, delivered or dead"

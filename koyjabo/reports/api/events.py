@@ -31,7 +31,7 @@ from koyjabo.reports.events.records import (
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.fast_path.request_context import RequestContext, fast_path
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, PlainResponse
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
@@ -47,7 +47,7 @@ from koyjabo.web.schemas.fields import (
     visit_id,
 )
 
-declare(bp, "/api/events", Access.ANYONE, tag="visits")
+declare(bp, "/api/events", PathPolicy.ANYONE, tag="visits")
 
 limits.refuse_with(
     "Too many events at once. These were not recorded; wait as long as Retry-After says, then send them again.",

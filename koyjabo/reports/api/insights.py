@@ -33,13 +33,13 @@ from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import share_forms
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import INSIDE, LOGGED_IN, ListOf, ResponseSpec, TableOf, describe
 
-declare(bp, "/api/reports/", Access.ALLOWED_ORIGINS, tag="reports")
+declare(bp, "/api/reports/", PathPolicy.ALLOWED_ORIGINS, tag="reports")
 
 CSV, JSON = "csv", "json"
 MIMETYPES = {CSV: "text/csv", JSON: "application/json"}

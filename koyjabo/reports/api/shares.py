@@ -17,7 +17,7 @@ from koyjabo.reports.shares import NewLink
 from koyjabo.reports.ui.share_forms import Range
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import json_response, list_response, no_content
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ListOf, ResponseSpec, describe
@@ -26,7 +26,7 @@ from koyjabo.web.schemas.bodies import JSON, Body
 from koyjabo.web.schemas.fields import NULL, Moment, Name, NewPassword, refuse
 from koyjabo.web.schemas.paging import QUERY, Paging
 
-declare(bp, "/api/shares", Access.ALLOWED_ORIGINS, tag="reports")
+declare(bp, "/api/shares", PathPolicy.ALLOWED_ORIGINS, tag="reports")
 
 ALLOWED: dict[int, ResponseSpec] = {
     **LOGGED_IN,

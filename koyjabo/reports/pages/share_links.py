@@ -23,7 +23,7 @@ from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
@@ -31,7 +31,7 @@ from koyjabo.web.pages import redirects
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import Typed
 
-declare(bp, "/share/", Access.SECRET)
+declare(bp, "/share/", PathPolicy.SECRET)
 
 
 class PasswordOfShareBody(Body):

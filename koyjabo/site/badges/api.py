@@ -18,7 +18,7 @@ from koyjabo.site.badges import drawing, values
 from koyjabo.site.badges.drawing import PROBLEM, STYLES
 from koyjabo.site.badges.values import PARAMETERS, Badge, Number, badge_of, cleaned, query_of
 from koyjabo.web.fast_path.request_context import RequestContext, fast_path, with_query
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
 from koyjabo.web.i18n import number_in
 from koyjabo.web.openapi.describe import Image, describe
@@ -43,7 +43,7 @@ UNKNOWN = "no such community, or its number is not public"
 UNREADABLE = "the number cannot be read; see Retry-After"
 
 bp = Blueprint("badges", __name__)
-declare(bp, "/badge.", Access.ANYONE, tag="visits")
+declare(bp, "/badge.", PathPolicy.ANYONE, tag="visits")
 
 
 class BadgeResponse(BaseModel):

@@ -19,13 +19,13 @@ from koyjabo.site.badges.values import ACCENT
 from koyjabo.web.blueprints import admin
 from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import language, speaking
 from koyjabo.web.pages.links import sample_site
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import page
 
-declare(bp, "/embed", Access.EMBEDDED)
+declare(bp, "/embed", PathPolicy.EMBEDDED)
 
 THEMES = {"auto": "", "light": "light", "dark": "dark"}
 """The page's theme attribute, by parameter value."""

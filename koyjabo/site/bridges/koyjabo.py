@@ -16,7 +16,7 @@ from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody
 from koyjabo.counting.services import CountingServices
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.request_context import RequestContext, fast_path
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.schemas.bodies import Body
@@ -25,7 +25,7 @@ from koyjabo.web.schemas.fields import pattern, refuse, text, visit_id, visitor_
 bp = Blueprint("koyjabo_bridge", __name__)
 
 PATH = "/gh"
-declare(bp, PATH, Access.ANYONE)
+declare(bp, PATH, PathPolicy.ANYONE)
 RECORD_VISIT = "record-visit"
 STATS = "data/stats/global.json"
 NOTHING_ELSE = "no other calls are supported here"

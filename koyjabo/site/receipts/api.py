@@ -14,11 +14,11 @@ from koyjabo.site.receipts.receipts import ReceiptPart, Receipts, TotalReceipt
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.request_context import FlaskContext
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, JSON, PRIVATE, as_response, response_or_304
 from koyjabo.web.openapi.describe import describe
 
-declare(bp, "/api/receipt", Access.ANYONE, tag="visits")
+declare(bp, "/api/receipt", PathPolicy.ANYONE, tag="visits")
 
 
 class PartResponse(BaseModel):

@@ -16,16 +16,16 @@ from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.upkeep.health.system import Readiness
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.request_context import RequestContext, fast_path
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import Text, describe
 
 health_bp = Blueprint("health", __name__)
 metrics_bp = Blueprint("metrics", __name__)
-declare(health_bp, "/healthz", Access.ANYONE)
-declare(health_bp, "/readyz", Access.ANYONE)
-declare(metrics_bp, "/metrics", Access.OWN)
+declare(health_bp, "/healthz", PathPolicy.ANYONE)
+declare(health_bp, "/readyz", PathPolicy.ANYONE)
+declare(metrics_bp, "/metrics", PathPolicy.OWN)
 
 TOKEN = "METRICS_TOKEN"
 NO_TOKEN = "Set METRICS_TOKEN to read the metrics."

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask
 from flask.sansio.app import App
 
 
-class Access(Enum):
+class PathPolicy(Enum):
     ANYONE = auto()
     """Any origin may call the paths without credentials, because the app may be served from another host."""
 
@@ -33,12 +33,12 @@ class Access(Enum):
 EXTENSION = "koyjabo.paths"
 
 
-def declare(bp: Blueprint, prefix: str, access: Access, tag: str = "") -> None:
+def declare(bp: Blueprint, prefix: str, access: PathPolicy, tag: str = "") -> None:
     """Declare the paths that begin with `prefix`, which may contain `<names>` as in a route."""
     bp.record(lambda state: _declared(state.app).update({prefix: (access, tag)}))
 
 
-def matching(app: Flask, *accesses: Access) -> Pattern[str]:
+def matching(app: Flask, *accesses: PathPolicy) -> Pattern[str]:
     """A pattern for the declared paths with one of these kinds of access; it matches no path if there are none."""
     prefixes = [prefix for prefix, (access, _) in _declared(app).items() if access in accesses]
     return re.compile("|".join(map(pattern, prefixes)) or r"(?!)")
@@ -54,6 +54,6 @@ def tag_of(app: Flask, rule: str) -> str:
     return next((tag for prefix, (_, tag) in _declared(app).items() if tag and rule.startswith(prefix)), "")
 
 
-def _declared(app: App) -> dict[str, tuple[Access, str]]:
-    declared: dict[str, tuple[Access, str]] = app.extensions.setdefault(EXTENSION, {})
+def _declared(app: App) -> dict[str, tuple[PathPolicy, str]]:
+    declared: dict[str, tuple[PathPolicy, str]] = app.extensions.setdefault(EXTENSION, {})
     return declared

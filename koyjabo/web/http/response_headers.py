@@ -18,7 +18,7 @@ from flask import Flask
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.observability.logs import request_id
-from koyjabo.web.http.paths import Access, matching
+from koyjabo.web.http.paths import PathPolicy, matching
 
 log = logging.getLogger(__name__)
 
@@ -144,11 +144,11 @@ def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool)
 class ResponseHeaders:
     def __init__(self, app: Flask, allowed_origins: Collection[str], trusts_proxies: bool) -> None:
         self._app = app.wsgi_app
-        self._public = matching(app, Access.ANYONE).match
-        self._any_or_allowed = matching(app, Access.ANYONE_OR_ALLOWED).match
-        self._private = matching(app, Access.ALLOWED_ORIGINS).match
-        self._secret = matching(app, Access.SECRET).match
-        self._embedded = matching(app, Access.EMBEDDED).match
+        self._public = matching(app, PathPolicy.ANYONE).match
+        self._any_or_allowed = matching(app, PathPolicy.ANYONE_OR_ALLOWED).match
+        self._private = matching(app, PathPolicy.ALLOWED_ORIGINS).match
+        self._secret = matching(app, PathPolicy.SECRET).match
+        self._embedded = matching(app, PathPolicy.EMBEDDED).match
         self._allowed = {origin: allowed_origin(origin) for origin in allowed_origins}
         self._ids = RequestIds(trusts_proxies)
 

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 
 from koyjabo.base.core.installation import VERSION
 from koyjabo.web.http import packing, paths
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import ErrorResponse
 from koyjabo.web.openapi.describe import File, Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
 from koyjabo.web.pages.links import ANY_SITE
@@ -64,7 +64,7 @@ COME_BACK_LATER = {429, 503}
 RETRY_AFTER = {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer"}}}
 
 bp = Blueprint("openapi", __name__)
-declare(bp, "/openapi.json", Access.OWN)
+declare(bp, "/openapi.json", PathPolicy.OWN)
 
 
 @bp.get("/openapi.json")

@@ -21,7 +21,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import sent_form
-from koyjabo.web.http.paths import Access, matching
+from koyjabo.web.http.paths import PathPolicy, matching
 from koyjabo.web.http.responses import CONTENT, PlainResponse, as_response, private
 from koyjabo.web.i18n import duration
 from koyjabo.web.login import page_login
@@ -48,7 +48,7 @@ def is_page() -> bool:
 @cache
 def _for_programs(app: Flask) -> Pattern[str]:
     """The paths that features declare, except pages."""
-    return matching(app, *set(Access) - {Access.SECRET, Access.EMBEDDED})
+    return matching(app, *set(PathPolicy) - {PathPolicy.SECRET, PathPolicy.EMBEDDED})
 
 
 def page(status: int, sentence: str, code: str, retry_after_s: int | None = None) -> Response:

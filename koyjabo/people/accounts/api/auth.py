@@ -29,7 +29,7 @@ from koyjabo.people.accounts.pending_steps import SecondFactorDue
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import json_response, list_response
 from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
@@ -48,7 +48,7 @@ from koyjabo.web.openapi.describe import (
 )
 from koyjabo.web.schemas.paging import QUERY, Paging
 
-declare(bp, "/api/auth/", Access.ALLOWED_ORIGINS, tag="accounts")
+declare(bp, "/api/auth/", PathPolicy.ALLOWED_ORIGINS, tag="accounts")
 
 
 @bp.post("/auth/signup")

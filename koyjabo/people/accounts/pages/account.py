@@ -22,14 +22,14 @@ from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.confirmation import Confirmation, confirm
 from koyjabo.web.forms.forms import Form
-from koyjabo.web.http.paths import Access, declare
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
 from koyjabo.web.i18n import browser_name, count, language, place
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages.flash import done
 
-declare(bp, "/reset-password/", Access.SECRET)
+declare(bp, "/reset-password/", PathPolicy.SECRET)
 
 
 @bp.post("/account/sessions/<session_id>/end")
