@@ -46,10 +46,10 @@ BUDGETS = {
     "classes of errors": 88,  # a commit that a rollback overtook; the loop around every commit is gone
     "settings": 62,
     "tables": 53,
-    "lines of tests/": 78156,  # features declare their paths and sentences here, not in web
+    "lines of tests/": 78178,  # 
     "lines of tests/support/": 10791,
     "lines of bench/ and tools/": 7857,
-    "lines of JavaScript": 6212,
+    "lines of JavaScript": 6219,  # 
     "entries of the root folder": 33,
     "commands of make": 25,
 }
