@@ -8,8 +8,8 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import SITE
 from koyjabo.reports.annotations import LONGEST, AnnotationEntry
+from koyjabo.reports.pages.share_desk import ShareDesk
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui.share_forms import ShareDesk
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import Annotation as Note
-from koyjabo.base.models import Scope
+from koyjabo.base.models import Annotation, Scope
 from koyjabo.people.audit import queries as audit_queries
 from koyjabo.people.audit.queries import AuditRecord, Selection
 
@@ -44,9 +43,9 @@ class AnnotationEntry(NamedTuple):
 
 def noted(session: Session, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
     """Return the notes on these days, but only the newest MOST."""
-    query = select(Note.day, Note.created_ms, Note.text, Note.id)
-    query = query.where(Note.scope == scope, Note.day.between(first, last))
-    rows = session.execute(query.order_by(Note.day.desc(), Note.created_ms.desc()).limit(MOST))
+    query = select(Annotation.day, Annotation.created_ms, Annotation.text, Annotation.id)
+    query = query.where(Annotation.scope == scope, Annotation.day.between(first, last))
+    rows = session.execute(query.order_by(Annotation.day.desc(), Annotation.created_ms.desc()).limit(MOST))
     return [AnnotationEntry(*row) for row in reversed(rows.all())]
 
 
@@ -56,15 +55,10 @@ def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tu
     return audit_queries.newest(session, audit_queries.within_days(session, which), MOST)
 
 
-def add(session: Session, scope: Scope, entry: AnnotationEntry) -> None:
-    session.execute(
-        insert(Note).values(id=entry.id, scope=scope, day=entry.day, text=entry.text, created_ms=entry.at_ms)
-    )
-
-
-def remove(session: Session, annotation_id: str) -> AnnotationEntry:
-    """Remove a note and return it. Raises UnknownAnnotation."""
-    row = session.execute(select(Note.day, Note.created_ms, Note.text, Note.id).where(Note.id == annotation_id)).first()
-    if row is None or not changed_rows(session, delete(Note).where(Note.id == annotation_id)):
+def remove(session: Session, annotation_id: str) -> Annotation:
+    """Remove a note and return it. Of several concurrent callers, one succeeds. Raises UnknownAnnotation."""
+    note = session.scalar(select(Annotation).where(Annotation.id == annotation_id))
+    removal = delete(Annotation).where(Annotation.id == annotation_id).execution_options(synchronize_session=False)
+    if note is None or not changed_rows(session, removal):
         raise UnknownAnnotation
-    return AnnotationEntry(*row)
+    return note

@@ -14,13 +14,12 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.text_search import typed
-from koyjabo.base.models import SITE, Scope
+from koyjabo.base.models import SITE, Annotation, Scope
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import events_within
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
-from koyjabo.people.audit.queries import AuditEntry
 from koyjabo.reports import annotation_queries
 from koyjabo.reports.annotation_queries import MOST, VERSION_STARTED, AnnotationEntry
 
@@ -78,18 +77,29 @@ class Annotations:
     def add(self, account: Account, scope: Scope, day: str, text: str) -> str:
         """Add an annotation and return its id. `day` is as typed. Raises InvalidInput by field."""
         account.require_site_admin()
-        annotation = AnnotationEntry(self._usable(day), self._clock.now_ms(), _usable_text(text), str(uuid.uuid4()))
-        entry = _entry("annotation.add", log.actor(account, self._clock), annotation)
-        self._database.write(annotation_queries.add, scope, annotation, audit=entry)
-        return annotation.id
+        by = log.actor(account, self._clock)
+        values = {"scope": scope, "day": self._usable(day), "text": _usable_text(text), "created_ms": by.at_ms}
+        annotation_id = str(uuid.uuid4())
 
-    def remove(self, account: Account, annotation_id: str) -> AnnotationEntry:
+        def operation(session: Any) -> None:
+            note = Annotation(id=annotation_id, **values)
+            session.add(note)
+            _log(session, "annotation.add", by, note)
+
+        self._database.write(operation)
+        return annotation_id
+
+    def remove(self, account: Account, annotation_id: str) -> Annotation:
         """Remove an annotation and return it. Raises UnknownAnnotation."""
         account.require_site_admin()
         by = log.actor(account, self._clock)
-        return self._database.write(
-            annotation_queries.remove, annotation_id, audit=lambda removed: _entry("annotation.remove", by, removed)
-        )
+
+        def operation(session: Any) -> Annotation:
+            note = annotation_queries.remove(session, annotation_id)
+            _log(session, "annotation.remove", by, note)
+            return note
+
+        return self._database.write(operation)
 
     def _annotate(self, at_ms: int, action: str, details: dict[str, Any]) -> AnnotationEntry:
         return AnnotationEntry(self._clock.bucket(at_ms).day, at_ms, action=action, details=details)
@@ -115,5 +125,5 @@ def _usable_text(text: str) -> str:
     return text
 
 
-def _entry(action: str, by: Actor, annotation: AnnotationEntry) -> AuditEntry:
-    return by.entry(action, Subject("annotation", annotation.id, ""), day=annotation.day, note=annotation.text)
+def _log(session: Any, action: str, by: Actor, note: Annotation) -> None:
+    by.entry(action, Subject("annotation", note.id, ""), day=note.day, note=note.text).store(session)

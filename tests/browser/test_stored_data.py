@@ -21,7 +21,7 @@ from support.servers.server import Server
 
 from koyjabo.base.models import Visit
 from koyjabo.people.accounts.login import authentication, login_limits, provider_login
-from koyjabo.reports.ui import choices, share_forms
+from koyjabo.reports.ui import choices, share_passes
 from koyjabo.web.i18n import LANGUAGE_COOKIE
 from koyjabo.web.login import jwt, tokens
 from koyjabo.web.pages import flash, preferences
@@ -235,7 +235,7 @@ SET_BY = {
     provider_login: [provider_login.COOKIE],
     flash: [flash.COOKIE],
     choices: [choices.COMPARISON, choices.SWITCHES],
-    share_forms: ["share_"],
+    share_passes: ["share_"],
 }
 """The modules that set cookies, with the cookies' names."""
 

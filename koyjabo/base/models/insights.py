@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+import json
 
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from koyjabo.base.models.accounts import Community, User
 from koyjabo.base.models.columns import BigKey, Model
 
 
@@ -123,6 +126,14 @@ class Share(Model):
     community_id: Mapped[str | None] = mapped_column(  # the only community that it shows
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
     )
+    maker: Mapped[User] = relationship(lazy="raise", viewonly=True)
+    community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
+
+    @property
+    def texts(self) -> dict[str, list[str]]:
+        """The filters: values by dimension, written as in a query string."""
+        texts: dict[str, list[str]] = json.loads(self.filters)
+        return texts
 
 
 class Annotation(Model):

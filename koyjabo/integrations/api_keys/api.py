@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from flask import Response, request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from koyjabo.base.core.clock import MOMENT, iso
+from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import CommunityIds
 from koyjabo.integrations.api_keys.api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, NewKey, wrong_scopes
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import MakerResponse, json_response, no_content
+from koyjabo.web.http.responses import MakerResponse, OptionalTime, Time, json_response, no_content
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 from koyjabo.web.schemas.bodies import JSON, Body
@@ -40,8 +40,6 @@ def _grace(value: Any) -> int:
 SCOPE_LIST = {"type": "array", "items": {"type": "string", "enum": list(SCOPES)}, "minItems": 1}
 Scopes = Annotated[tuple[str, ...], BeforeValidator(_scopes), WithJsonSchema(SCOPE_LIST)]
 GRACE_SCHEMA = {"type": "integer", "minimum": 0, "maximum": MAX_GRACE_S}
-Time = Annotated[str, BeforeValidator(iso)]
-OptionalTime = Annotated[str | None, BeforeValidator(lambda ms: ms and iso(ms))]
 
 
 class NewKeyBody(Body):

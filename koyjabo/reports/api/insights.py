@@ -30,7 +30,7 @@ from koyjabo.reports.query.parameters import Parameters
 from koyjabo.reports.query.ranges import COMPARISONS, DAY, DEFAULT, RANGES
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import share_forms
+from koyjabo.reports.ui import share_passes
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -230,7 +230,7 @@ def _by_link(name: str, token: str) -> Response:
     limits.count_address("shared_reports")
     reports = current()[ReportServices]
     link = reports.shares.open(token)
-    share_forms.require_pass(link)
+    share_passes.require_pass(link)
     shares.check(request.args.items(multi=True))
     own = shares.scope_of(link), reports.shares.filters(link), link.range or DEFAULT
     address = client_address.limit_key(request.environ)

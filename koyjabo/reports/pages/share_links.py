@@ -9,12 +9,12 @@ from flask import Request, Response, make_response, render_template, request, ur
 
 from koyjabo.base.core.services import Services
 from koyjabo.base.core.socket_errors import close_code
+from koyjabo.base.models import Share
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.share_queries import OpenLink
 from koyjabo.reports.shares import ShareLocked, UnknownShare, WrongPassword
-from koyjabo.reports.ui import share_forms
+from koyjabo.reports.ui import share_passes
 from koyjabo.reports.ui.base import of_link
 from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.ui.view import view_of
@@ -42,7 +42,7 @@ class PasswordOfShareBody(Body):
 def share(token: str) -> Response:
     link = current()[ReportServices].shares.open(token)
     try:
-        share_forms.require_pass(link)
+        share_passes.require_pass(link)
     except ShareLocked:
         return _ask(link, Form(PasswordOfShareBody))
     return _show(link, token)
@@ -55,26 +55,26 @@ def unlock_share(token: str) -> Response:
     body = form.read()
     if body is not None:
         try:
-            proof = share_forms.unlock(link, body.password)
+            proof = share_passes.unlock(link, body.password)
         except WrongPassword as error:
             form.errors["password"] = error.sentence
         else:
-            return share_forms.remember_pass(redirects.with_query(url_for("pages.share", token=token)), link, proof)
+            return share_passes.remember_pass(redirects.with_query(url_for("pages.share", token=token)), link, proof)
     return _ask(link, form, 422)
 
 
-def _ask(link: OpenLink, form: Form[PasswordOfShareBody], status: int = 200) -> Response:
+def _ask(link: Share, form: Form[PasswordOfShareBody], status: int = 200) -> Response:
     return no_store(make_response(render_template("reports/share_password.html", link=link, form=form), status))
 
 
-def _show(link: OpenLink, token: str) -> Response:
+def _show(link: Share, token: str) -> Response:
     limits.count_address("shared_reports")
     shares.check(request.args.items(multi=True))
     base = of_link(link, shares.scope_of(link), current()[ReportServices].shares.filters(link))
     base = base._replace(path=url_for("pages.share", token=token), reports=f"/api/shares/{token}/reports")
     view, problems = view_of(base, request.args.items(multi=True))
     template = "reports/parts.html" if view.parts else "reports/share.html"
-    filters = share_forms.shown(link)
+    filters = share_passes.shown(link)
     page = render_template(template, link=link, token=token, filters=filters, view=view, problems=problems)
     return no_store(make_response(page, 400 if problems else 200))
 
@@ -92,12 +92,12 @@ class ShareStream(Stream):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._links: dict[Connection, tuple[str, OpenLink, str]] = {}  # token, link and pass
+        self._links: dict[Connection, tuple[str, Share, str]] = {}  # token, link and pass
 
     def admit(self, connection: Connection, request: Request) -> None:
         token = (request.view_args or {})["token"]
         link = self._services[ReportServices].shares.open(token)
-        self._links[connection] = token, link, share_forms.require_pass(link)
+        self._links[connection] = token, link, share_passes.require_pass(link)
 
     def send_present(self, connection: Connection) -> None:
         """Do nothing, because all events belong to the view."""
@@ -117,7 +117,7 @@ class ShareStream(Stream):
         if connection not in self._links:
             rooms.leave_view(connection)
 
-    def _check(self, token: str, link: OpenLink) -> None:
+    def _check(self, token: str, link: Share) -> None:
         """Close the sockets of readers whose pass has expired. If the link no longer works, close all of its sockets
         and raise UnknownShare.
 
