@@ -176,11 +176,12 @@ def give_role(tx: Transaction, community: Community, user_id: str, role: str) ->
         return membership, None
     before = membership.role
     if role != before:
-        if roles.is_lower(role, before):
+        is_lower = roles.is_lower(role, before)
+        if is_lower:
             _require_another_admin(tx.session, membership)
-            membership.role = role
-            tx.revoke(user_id)
         membership.role = role
+        if is_lower:
+            tx.revoke(user_id)
         tx.log("member.role", community, **details(membership), role=role, before=before)
     return membership, before
 

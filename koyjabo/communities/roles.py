@@ -64,6 +64,10 @@ class Access(NamedTuple):
         return bool(self.own_role or self.community.is_listed or self.account.sees_panel)
 
     @property
+    def is_member(self) -> bool:
+        return self.own_role is not None
+
+    @property
     def is_stranger(self) -> bool:
         return self.account is STRANGER
 

@@ -144,6 +144,15 @@ def test_page_shows_visits_and_the_number_online(site, readers, cast):
         assert shown in page
 
 
+def test_only_members_are_counted_and_can_leave(readers, cast):
+    """The page's script registers a visit if the page has `data-member`."""
+    community = cast.kept_community()
+    for who, is_member in (("member", True), ("site_admin", False)):
+        page = readers[who].get(path_of(community))
+        actions = [path_of(community, action) for action in ("/join", "/leave") if path_of(community, action) in page]
+        assert ("data-member" in page, actions) == (is_member, [path_of(community, "/leave" if is_member else "/join")])
+
+
 @pytest.fixture
 def community(cast):
     return cast.community()
