@@ -79,7 +79,7 @@ def test_visit_that_a_database_lost_is_a_breach_unless_an_adjustment_says_so(jou
     assert "is not in the ledger" in breaches(journal)
 
 
-def test_ordinal_that_is_given_again_after_the_database_went_back_is_a_breach(journal):
+def test_ordinal_that_is_given_again_after_a_rollback_is_a_breach(journal):
     with journal.losing():
         journal.sending(RAHIM)
         journal.acknowledged(RAHIM, 2, duplicate=False)

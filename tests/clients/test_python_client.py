@@ -87,7 +87,7 @@ def test_visits_of_a_server_are_counted_once_in_lists_of_500(server, proxy):
     assert total(server) == before + 501
 
 
-def test_patience_ends_with_what_the_last_try_raised(proxy):
+def test_patience_ends_with_the_error_of_the_last_try(proxy):
     proxy.faults.extend([BUSY] * 200)
     with pytest.raises(ApiError) as error:
         Client(proxy.url, patience=0.1).stats()

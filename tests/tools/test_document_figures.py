@@ -29,7 +29,7 @@ QUOTES = [(path, text) for path in figures.documents() for text in re.split(r"\n
 
 
 @pytest.mark.parametrize("document", figures.documents(), ids=lambda path: path.stem)
-def test_figures_are_those_of_the_results(document):
+def test_figures_match_the_results(document):
     text = document.read_text()
     assert text == figures.filled(text)
     assert UNMARKED.findall(text) == []
