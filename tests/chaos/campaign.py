@@ -118,18 +118,19 @@ class Campaign:
         self._world.still.clear()
 
     def _check_at_the_end(self) -> None:
-        world = self._world
+        world, attempt = self._world, self._world.journal.attempt
         world.stop_visitors()
-        self._presence_s.append(checks.check_presence(world))
-        checks.check_agreement(world)
-        check_ledger(world)
+        if (settled_s := attempt("presence", lambda: checks.check_presence(world))) is not None:
+            self._presence_s.append(settled_s)
+        attempt("agreement", lambda: checks.check_agreement(world))
+        attempt("ledger", lambda: check_ledger(world))
         world.leave()
-        self._after = checks.check_resources(world, self._before)
-        self._commits = checks.check_group_commit(world)
+        self._after = attempt("resources", lambda: checks.check_resources(world, self._before)) or self._before
+        self._commits = attempt("group commit", lambda: checks.check_group_commit(world))
         if world.sync_delay is not None and self._commits is None:
             self._missing.append(f"group commit, because {checks.CLIENTS} visits did not arrive within 5 s")
-        checks.check_goodbye(world)
-        check_attended(world)
+        attempt("exit", lambda: checks.check_goodbye(world))
+        attempt("attended time", lambda: check_attended(world))
         checks.check_log(world)
 
     def report(self) -> str:

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from support.programs.processes import wait_until
 
+Result = TypeVar("Result")
 Visit = tuple[str, str]
 """(visitorId, visitId)"""
 
@@ -156,12 +157,13 @@ class Journal:
         except AssertionError as error:
             self.breach(str(error))
 
-    def attempt(self, who: str, do: Callable[[], object]) -> None:
-        """Call `do` in a client's thread, whose tracebacks are not shown. An exception is a breach."""
+    def attempt(self, who: str, do: Callable[[], Result]) -> Result | None:
+        """Call `do`, and return its result. An exception is a breach, so that it ends neither a thread nor the run."""
         try:
-            do()
+            return do()
         except Exception as error:
             self.breach(f"{who}: {type(error).__name__}: {error}")
+            return None
 
     @property
     def acknowledged_visits(self) -> dict[Visit, int]:
