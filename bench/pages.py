@@ -17,11 +17,10 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import click
-from harness.folders import BENCH, CACHE, RESULTS, scratch
+from harness.folders import BENCH, CACHE, RESULTS, installed, scratch
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, progress, say_targets
 from harness.servers.demo_site import Subject, full_site, subjects
-from harness.servers.packages import installed
 from playwright.sync_api import Browser, sync_playwright
 
 BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome")
