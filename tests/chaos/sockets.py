@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from struct import pack
 from typing import Any
 
@@ -100,9 +101,12 @@ class PlainSocket:
         """Close for good with code 1000, or with 1001 like a page that is unloaded."""
         self.should_be_open = False
         if self.state == OPEN and self._connection is not None:
-            self.thread.loop.create_task(self._connection.close(code))
+            self.thread.loop.create_task(self._close(self._connection, code))
         elif self._task is not None:
             self._task.cancel()
+
+    async def _close(self, connection: ClientConnection, code: int) -> None:
+        await connection.close(code)
 
     def vanish(self) -> None:
         """Stop for good with RST, without a closing handshake."""
@@ -198,13 +202,12 @@ class SocketioSocket(PlainSocket):
         super().__init__(thread)
         self._join = join
 
-    def leave(self, code: int = 1000) -> None:
-        """Close for good: with 1001 like an unloading page, without a Socket.IO message; with 1000 after a Socket.IO
-        disconnect packet.
-        """
-        if code == 1000 and self.state == OPEN:
-            self.thread.loop.create_task(self.say("41"))
-        super().leave(code)
+    async def _close(self, connection: ClientConnection, code: int) -> None:
+        """Close with 1001 like an unloading page, without a Socket.IO message; with 1000 after a disconnect packet."""
+        with suppress(ConnectionClosed):  # the server was faster
+            if code == 1000:
+                await connection.send("41")
+        await super()._close(connection, code)
 
     async def _greet(self) -> None:
         """Do nothing yet: the Engine.IO and Socket.IO handshakes still follow."""

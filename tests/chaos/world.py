@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +17,8 @@ from support.databases.pgbouncer import PgBouncer
 from support.databases.redis import Redis
 from support.databases.redis_groups import RedisWithSentinels
 from support.databases.replication import replicated
-from support.faults.shared_numbers import SharedNumber, slow_disk
+from support.faults.disks import slow_disk, small_disk
+from support.faults.shared_numbers import SharedNumber
 from support.programs.ports import free_port
 from support.servers.changed_server import ChangedServer
 from support.servers.server import Exit
@@ -237,17 +237,3 @@ class World:
     def log(self) -> str:
         """The server's logs from all its starts."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("server-*.log")))
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path | None]:
-    """Mount a disk of `size` at `folder`, or yield None if this user may not."""
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=False, capture_output=True)
-    if mounted.returncode:
-        yield None
-        return
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
