@@ -24,7 +24,7 @@ from typing import Any
 import click
 from harness.clients.steady_requests import OK, Steady, percentile
 from harness.clients.websocket_clients import SPARE_FILES, allow_files, opening
-from harness.folders import RESULTS, scratch
+from harness.folders import scratch
 from harness.measurements.broadcasts import PLAIN_ENDPOINT
 from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, say_targets
@@ -216,8 +216,9 @@ def main(pages: int, quick: bool, before: Version | None) -> None:
         pages, databases, workers, seconds = 600, (SQLITE,), 2, 2
     machine.demand("cc", "taskset")
     allow_files(pages // workers)
-    report = Report()
-    machine.say_head(report, f"{pages:,} open pages, {workers} workers, Redis, and the clients, all on this machine")
+    report = machine.begin_report(
+        "crowd", f"{pages:,} open pages, {workers} workers, Redis, and the clients, all on this machine"
+    )
     runs: dict[tuple[str, Version], Run] = {}
     with scratch() as folder:
         for database in databases:
@@ -225,7 +226,7 @@ def main(pages: int, quick: bool, before: Version | None) -> None:
                 runs[database, version] = measured(folder, version, database, pages, workers, seconds)
     say_runs(report, runs, pages)
     if not quick:
-        report.save(RESULTS / "crowd.txt")
+        report.save()
     sys.exit(0 if all(run.exact and not run.behind for run in runs.values()) else 1)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 from harness.clients.steady_requests import OK, Answer, Steady
 from harness.clients.websocket_clients import Counts, WebSocketClients, allow_files, connect
-from harness.folders import RESULTS, scratch
+from harness.folders import scratch
 from harness.measurements.broadcasts import PLAIN_ENDPOINT, SOCKET_IO_ENDPOINT
 from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, progress, ratio, say_targets
@@ -160,10 +160,9 @@ def main(on_postgres: bool, quick: bool, before: Version | None) -> None:
     sockets, seconds, rounds = (100, 4, 1) if quick else (1000, 30, 3 if before else 1)
     machine.demand("cc", "taskset")
     allow_files(sockets)
-    report = Report()
     database = POSTGRES if on_postgres else SQLITE
-    machine.say_head(
-        report,
+    report = machine.begin_report(
+        "storm",
         f"{RATE} visits a second for {seconds} s, {sockets:,} sockets, {WORKERS} workers, {database}, Redis",
     )
     candidates = (before, THIS) if before else (THIS,)
@@ -175,7 +174,7 @@ def main(on_postgres: bool, quick: bool, before: Version | None) -> None:
     if before:
         say_targets(report, since(storms[THIS], storms[before]))
     if not quick:
-        report.save(RESULTS / "storm.txt")
+        report.save()
     sys.exit(0 if kept else 1)
 
 
