@@ -14,9 +14,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from harness.folders import RESULTS, ROOT, scratch
+from harness.folders import ROOT, scratch
 from harness.reporting import machine
-from harness.reporting.tables import Report, Target, say_targets
+from harness.reporting.tables import Target, say_targets
 from harness.servers.databases import POSTGRES, SQLITE, fresh, migrate, server_for
 from sqlalchemy.engine import make_url
 from support.databases.database import Database
@@ -47,8 +47,7 @@ SHOWN_BY = OpenSocket(b"", visitor_id=VISITOR.format(0), is_named=True)
 
 @click.command(help=__doc__)
 def main() -> None:
-    report = Report()
-    machine.say_head(report, f"{PAGES:,} pages leave within a minute, {ROUNDS} times")
+    report = machine.begin_report("attendance", f"{PAGES:,} pages leave within a minute, {ROUNDS} times")
     targets, rows = [], []
     for where in (SQLITE, POSTGRES):
         for order in ("as they came", "at random"):
@@ -62,7 +61,7 @@ def main() -> None:
     report.table(["pages leave", "writer ms", "µs a page", "longest transaction ms"], rows)
     report.say(f"An open page takes {bytes_of_a_page()} bytes to measure.")
     say_targets(report, targets)
-    report.save(RESULTS / "attendance.txt")
+    report.save()
 
 
 def measured(database: Database, at_random: bool) -> tuple[list[float], float]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 from harness.clients.steady_requests import OK, Steady, percentile
-from harness.folders import RESULTS, scratch
+from harness.folders import scratch
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, progress, say_targets
 from harness.servers import process_figures as proc
@@ -54,8 +54,9 @@ class Seen:
 @click.option("--rounds", default=3, show_default=True, help="backups of each database")
 def main(visits: int, rounds: int) -> None:
     machine.demand("taskset")
-    report = Report()
-    machine.say_head(report, f"{visits:,} visits, {RATE} more a second, {rounds} backups, windows of {WINDOW_S:.0f} s")
+    report = machine.begin_report(
+        "backup", f"{visits:,} visits, {RATE} more a second, {rounds} backups, windows of {WINDOW_S:.0f} s"
+    )
     targets = []
     for where in (SQLITE, POSTGRES):
         with scratch() as folder, server_for(where) as server:
@@ -69,7 +70,7 @@ def main(visits: int, rounds: int) -> None:
         targets.append(say(report, where, seen))
     say_targets(report, targets)
     if visits == 1_000_000:
-        report.save(RESULTS / "backup.txt")
+        report.save()
 
 
 def in_turn(server: Server, database: Database, rounds: int) -> Seen:

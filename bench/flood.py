@@ -18,9 +18,9 @@ from statistics import median
 
 import click
 from harness.clients.websocket_clients import allow_files
-from harness.folders import RESULTS, scratch
+from harness.folders import scratch
 from harness.reporting import machine
-from harness.reporting.tables import Report, Target, in_turn, say_targets
+from harness.reporting.tables import Target, in_turn, say_targets
 from harness.servers import versions
 from harness.servers.databases import SETTINGS, fresh
 from harness.servers.process_figures import cpu_us
@@ -142,8 +142,10 @@ class Crowd(threading.Thread):
 def main(seconds: int, quick: bool, before: Version | None) -> None:
     machine.demand("taskset")
     allow_files(max(scenario.sockets for scenario in SCENARIOS))
-    cores, report = machine.two_cores(), Report()
-    machine.say_head(report, f"One address sends as many frames as it may for {seconds} s, one worker, SQLite")
+    cores = machine.two_cores()
+    report = machine.begin_report(
+        "flood", f"One address sends as many frames as it may for {seconds} s, one worker, SQLite"
+    )
     candidates, scenarios = ((before, THIS) if before else (THIS,)), SCENARIOS[:1] if quick else SCENARIOS
     rows, targets = [], []
     for scenario in scenarios:
@@ -155,7 +157,7 @@ def main(seconds: int, quick: bool, before: Version | None) -> None:
     report.table(("scenario", "CPU, s", "visit, ms", "longest, ms", "failed", "lost", "closed", "pong, ms"), rows)
     say_targets(report, targets)
     if not quick:
-        report.save(RESULTS / "flood.txt")
+        report.save()
 
 
 def run(

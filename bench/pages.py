@@ -17,11 +17,10 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import click
-from harness.folders import BENCH, CACHE, RESULTS, scratch
+from harness.folders import BENCH, CACHE, installed, scratch
 from harness.reporting import machine
-from harness.reporting.tables import Report, Target, progress, say_targets
+from harness.reporting.tables import Target, progress, say_targets
 from harness.servers.demo_site import Subject, full_site, subjects
-from harness.servers.packages import installed
 from playwright.sync_api import Browser, sync_playwright
 
 BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome")
@@ -75,8 +74,7 @@ def main(runs: int, only: tuple[str, ...]) -> None:
     if chromium is None:
         raise click.ClickException("there is no Chromium: make tools")
     installed(BENCH / "lighthouse" / "package-lock.json")
-    report = Report()
-    machine.say_head(report, f"Every page, by Lighthouse (mobile) and on slow 3G; medians of {runs}")
+    report = machine.begin_report("pages", f"Every page, by Lighthouse (mobile) and on slow 3G; medians of {runs}")
     verdicts = {}
     with scratch() as folder, full_site(folder) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
@@ -100,7 +98,7 @@ def main(runs: int, only: tuple[str, ...]) -> None:
         if verdict.problems:
             report.say(f"{name}: {', '.join(verdict.problems)}")
     if not only:
-        report.save(RESULTS / "pages.txt")
+        report.save()
 
 
 def judge(page: Subject, port: int, chromium: str, folder: Path) -> Verdict:

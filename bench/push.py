@@ -13,7 +13,6 @@ from statistics import median
 
 import click
 from harness.clients.websocket_clients import allow_files
-from harness.folders import RESULTS
 from harness.measurements import rivals
 from harness.measurements.broadcasts import (
     OURS,
@@ -78,9 +77,8 @@ def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | Non
     others = rivals.pushing()
     present = [other for other in others if not other.missing]
     candidates = [OURS, OURS_PLAIN, OURS_DEFLATE, OURS_STREAMS, *older, *present]
-    report = Report()
-    machine.say_head(
-        report,
+    report = machine.begin_report(
+        "push",
         "visitor_update to all open connections",
         f"servers on core {cores[0]}, clients on core {cores[1]}; one worker each",
         f"other servers: {rivals.versions()}",
@@ -99,7 +97,7 @@ def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | Non
             all_targets += targets(size, results, list(zip((OURS, OURS_PLAIN), older, strict=False)))
     say_targets(report, all_targets)
     if not quick and present == others:
-        report.save(RESULTS / "push.txt")
+        report.save()
 
 
 def say_results(report: Report, size: int, results: Results, others: Sequence[Candidate]) -> None:

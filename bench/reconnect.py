@@ -16,11 +16,10 @@ from statistics import median
 
 import click
 from harness.clients.websocket_clients import allow_files, connect
-from harness.folders import RESULTS
 from harness.measurements.broadcasts import deployed
 from harness.measurements.contenders import Candidate, Testbed, prepared
 from harness.reporting import machine
-from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, ratio, say_targets
+from harness.reporting.tables import NO_WORSE, Target, in_turn, ratio, say_targets
 from harness.servers import process_figures as proc
 from harness.servers import versions
 from harness.servers.databases import fresh
@@ -45,9 +44,8 @@ def main(quick: bool, before: Version | None) -> None:
     machine.demand("cc", "taskset")
     cores = machine.two_cores()
     allow_files(sockets)
-    report = Report()
-    machine.say_head(
-        report,
+    report = machine.begin_report(
+        "reconnect",
         f"{sockets:,} sockets of one kind come back after a restart of their server",
         f"server on core {cores[0]}, clients on core {cores[1]}; one worker on SQLite",
         f"medians of {rounds} interleaved rounds",
@@ -64,7 +62,7 @@ def main(quick: bool, before: Version | None) -> None:
         pairs = zip(ours, older, strict=True)
         say_targets(report, [compare(results, *pair, figure) for pair in pairs for figure in ("cpu_us", "took_s")])
     if not quick:
-        report.save(RESULTS / "reconnect.txt")
+        report.save()
 
 
 def reconnect(candidate: Candidate, testbed: Testbed, size: int) -> Reconnection:

@@ -14,7 +14,6 @@ from statistics import median
 
 import click
 from harness.clients import http_load as load
-from harness.folders import RESULTS
 from harness.measurements import contenders, rivals
 from harness.measurements.contenders import WARM_UP_S, Contender, Testbed, prepared
 from harness.reporting import machine
@@ -59,9 +58,8 @@ def main(quick: bool, before: Version | None) -> None:
     present = [other for other in others if not other.missing]
     candidates = [contenders.ON_SQLITE, contenders.ON_POSTGRES, *older, *present, contenders.FLASK, contenders.NODE]
     runs: dict[Contender, list[Run]] = {contender: [] for contender in candidates}
-    report = Report()
-    machine.say_head(
-        report,
+    report = machine.begin_report(
+        "register",
         "POST /api/visitor/register",
         f"server on core {cores[0]}, clients and PostgreSQL on core {cores[1]}",
         f"other servers: {rivals.versions()}",
@@ -77,7 +75,7 @@ def main(quick: bool, before: Version | None) -> None:
     report.say(f"The disk syncs in {fsync_ms:.2f} ms. PostgreSQL: {durability}.")
     say_targets(report, targets(runs, older, fsync_ms))
     if not quick and present == others:
-        report.save(RESULTS / "register.txt")
+        report.save()
 
 
 def run(contender: Contender, testbed: Testbed, seconds: int) -> Run:

@@ -16,7 +16,6 @@ from statistics import median
 
 import click
 from harness.clients.steady_requests import OK, Steady, percentile
-from harness.folders import RESULTS
 from harness.measurements import contenders
 from harness.measurements.contenders import Testbed, prepared
 from harness.reporting import machine
@@ -79,9 +78,8 @@ class Reading:
 def main(visits: int) -> None:
     machine.demand("taskset")
     cores = machine.two_cores()
-    report = Report()
-    machine.say_head(
-        report,
+    report = machine.begin_report(
+        "reports",
         f"{visits:,} visits of {visits // VISITS_EACH:,} people over a year",
         f"server on core {cores[0]}, clients and PostgreSQL on core {cores[1]}",
         "cold: right after a commit; kept: asked again",
@@ -92,7 +90,7 @@ def main(visits: int) -> None:
             targets += of_site(report, testbed, where, visits)
     say_targets(report, targets)
     if visits == ALL_VISITS:
-        report.save(RESULTS / "reports.txt")
+        report.save()
 
 
 def of_site(report: Report, testbed: Testbed, where: str, visits: int) -> list[Target]:

@@ -43,7 +43,7 @@ WORDS = {
 )
 @click.option("--mean", default=Load.mean, show_default=True, help="daily mean relative to the peak")
 def main(stay: float, members: float, mean: float) -> None:
-    costs, report = Costs(**json.loads((RESULTS / "costs.json").read_text())), Report()
+    costs, report = Costs(**json.loads((RESULTS / "costs.json").read_text())), Report("scale")
     load = Load(0, stay, members=members, mean=mean)
     say_head(report, load)
     report.table(("what one costs", ""), [[name, f"{value:,.2f}"] for name, value in asdict(costs).items()])
@@ -51,7 +51,7 @@ def main(stay: float, members: float, mean: float) -> None:
     say_sizes(report, costs, load)
     say_limits(report, costs, load)
     if load == Load(0):
-        report.save(RESULTS / "scale.txt")
+        report.save()
 
 
 def say_head(report: Report, load: Load) -> None:

@@ -14,7 +14,6 @@ from operator import itemgetter
 
 import click
 from harness.clients import http_load as load
-from harness.folders import RESULTS
 from harness.measurements import contenders
 from harness.measurements.contenders import WARM_UP_S, Contender, Testbed, prepared
 from harness.reporting import machine
@@ -76,9 +75,8 @@ def main(visits: int, with_postgres: bool, quick: bool, before: Version | None) 
     rounds, seconds = (1, 1) if quick else (3, 4)
     machine.demand("cc", "taskset", "node")
     cores = machine.two_cores()
-    report = Report()
-    machine.say_head(
-        report,
+    report = machine.begin_report(
+        "stats",
         f"GET /api/stats and other routes, {CONNECTIONS} connections",
         f"server on core {cores[0]}, clients and PostgreSQL on core {cores[1]}; Node {machine.node_version()}",
         f"medians of {rounds} interleaved rounds, {seconds} s each",
@@ -88,7 +86,7 @@ def main(visits: int, with_postgres: bool, quick: bool, before: Version | None) 
     say_readings(report, readings)
     say_targets(report, targets(readings, visits, with_postgres, before))
     if not quick:
-        report.save(RESULTS / "stats.txt")
+        report.save()
 
 
 def subjects(visits: int, testbed: Testbed, before: Version | None) -> list[Subject]:

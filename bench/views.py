@@ -15,9 +15,9 @@ from statistics import median, quantiles
 from typing import Any
 
 import click
-from harness.folders import RESULTS, scratch
+from harness.folders import scratch
 from harness.reporting import machine
-from harness.reporting.tables import Report, Target, say_targets
+from harness.reporting.tables import Target, say_targets
 from harness.servers import process_figures as proc
 from harness.servers.databases import SETTINGS
 from harness.servers.demo_site import ADMIN, cast, full_site, stats
@@ -61,13 +61,12 @@ class Page(PanelSocket):
     "--seconds", default=30, show_default=True, help="duration of a phase with many visits, and of one without"
 )
 def main(visits: int, seconds: int) -> None:
-    report = Report()
     with scratch() as folder, full_site(folder) as server:
         shown = f"{stats(server)['totalVisits']:,} visits, Overview of 30 days, compared with the same weekdays"
-        machine.say_head(report, shown, "one worker on SQLite, which shares all cores with the clients")
+        report = machine.begin_report("views", shown, "one worker on SQLite, which shares all cores with the clients")
         targets = measured(server, visits, seconds)
     say_targets(report, targets)
-    report.save(RESULTS / "views.txt")
+    report.save()
 
 
 def measured(server: Server, visits: int, seconds: int) -> list[Target]:

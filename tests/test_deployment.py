@@ -42,7 +42,7 @@ def test_compose_passes_on_every_setting_in_the_env_file():
     assert {name for name, how in asked.items() if how and how[1] == name} == set(app) - FIXED
 
 
-def test_what_compose_passes_on_empty_is_as_if_it_was_not_set(monkeypatch):
+def test_empty_variables_from_compose_count_as_not_set(monkeypatch):
     app = parsed("compose.yaml")["services"]["app"]["environment"]
     given = {name: match[1] for name, how in app.items() if (match := re.search(r":-(.*)\}$", how))}
     given |= {name: app[name] for name in ("ENVIRONMENT", "REDIS_URL")} | {"SECRET_KEY": SECRET_KEY}
@@ -112,7 +112,7 @@ def test_compose_with_caddy_needs_a_domain_and_nothing_else():
     assert f"{{$UPSTREAM:app:{app['environment']['PORT']}}}" in CADDY
 
 
-def test_what_compose_with_caddy_sets_starts_and_is_kept_in_volumes(monkeypatch, tmp_path):
+def test_settings_of_compose_with_caddy_start_and_data_is_kept_in_volumes(monkeypatch, tmp_path):
     """The server writes only to volumes. A new volume inherits the owner of the image's folder."""
     app = parsed("compose.caddy.yaml")["services"]["app"]
     for name in SETTINGS:

@@ -340,7 +340,7 @@ def is_for_one_sibling(module: str, users: set[str]) -> bool:
     return len(users) == 1 and users == siblings
 
 
-def test_what_speaks_s3_is_loaded_only_where_it_is_used():
+def test_s3_libraries_are_loaded_only_where_they_are_used():
     """Workers never load it: its calls would block all requests."""
     late = "koyjabo.upkeep.backups.bucket_store"
     assert [

@@ -91,7 +91,7 @@ def calls(site) -> dict[str, tuple[str, list[int]]]:
     return calls_of_table
 
 
-def test_calls_are_those_of_the_code(calls):
+def test_calls_match_the_code(calls):
     listed = {
         call.strip("`"): (who, [int(code) for code in statuses.split(", ")])
         for call, who, statuses, *_ in rows("Accounts and communities")
@@ -104,13 +104,13 @@ def test_calls_are_those_of_the_code(calls):
     assert listed == {path: who for path, who in calls.items() if path.startswith("/")}
 
 
-def test_fields_are_those_of_the_code():
+def test_fields_match_the_code():
     assert names("Register a visit") == list(NewVisitBody.model_fields)
     assert names("Read the stats") == list(StatsResponse.model_fields)
     assert names("Dimensions") == list(DIMENSIONS)
 
 
-def test_console_lines_are_those_of_the_module():
+def test_console_lines_match_the_module():
     scripts = ROOT / "koyjabo" / "static" / "counting"
     script = "".join(path.read_text() for path in (scripts / "koyjabo.js", *sorted((scripts / "client").iterdir())))
     written = [match[1] for match in re.findall(r"console\.\w+\(\n?\s*([\"`])(.+?)\1", script)]
@@ -121,7 +121,7 @@ def test_console_lines_are_those_of_the_module():
     assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, line) for line in listed)] == []
 
 
-def test_names_and_methods_for_programs_are_those_of_the_code():
+def test_names_and_methods_for_programs_match_the_code():
     for module, _, attribute in (name.rpartition(".") for name in names("Python names") if name != "wsgi.app"):
         assert hasattr(import_module(module), attribute), (module, attribute)
     tracker = {name for name in vars(CommunityVisitorTracker) if not name.startswith("_")}
@@ -145,7 +145,7 @@ NUMBERS = [
 ]
 
 
-def test_numbers_are_those_of_the_code():
+def test_numbers_match_the_code():
     assert [promise for promise in NUMBERS if promise[1] not in " ".join(section(promise[0]).split())] == []
 
 

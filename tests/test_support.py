@@ -19,7 +19,7 @@ SUPPORT = TESTS / "support"
 FOLDERS = re.findall(r"^\| `(\w+)/` \|", (SUPPORT / "README.md").read_text(), re.MULTILINE)
 
 
-def test_folders_of_tests_are_those_of_the_package():
+def test_folders_of_tests_match_the_package():
     folders = {module.parent.relative_to(TESTS) for module in TESTS.glob("*/**/test_*.py")}
     ours = {folder for folder in folders if folder.parts[0] not in OTHERS}
     assert len(ours) > 40

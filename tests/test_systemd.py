@@ -49,7 +49,7 @@ def test_systemd_accepts_the_units_of_an_app_and_finds_them_safe(units):
     assert ended.returncode == 0, ended.stdout[-300:]
 
 
-def test_app_without_a_port_of_its_own_is_refused(units):
+def test_app_without_its_own_port_is_refused(units):
     assert "has no Listen setting" in analyzed(units, "verify", "koyjabo@shop.socket").stderr
 
 

@@ -76,7 +76,7 @@ def test_element_that_counts_nothing(host_page, site):
 @pytest.mark.parametrize(
     "options", [{}, {"remember": False}, {"visitorIdKey": "rider"}, {"communityId": True}], ids=str
 )
-def test_element_beside_the_module_leaves_counting_to_it(host_page, site, community, options):
+def test_element_next_to_the_module_leaves_counting_to_it(host_page, site, community, options):
     if "communityId" in options:
         options = {"communityId": community}
     before = site.stats().total
@@ -117,7 +117,7 @@ def test_frame_is_live_and_counts_when_it_is_asked_to(host_page, site, sandbox):
 
 
 @framed
-def test_number_of_a_community_follows_who_is_online(host_page, site, founder, karim):
+def test_number_of_a_community_follows_its_online_members(host_page, site, founder, karim):
     community, before = founder.found(public_count=True), site.stats().total
     site.database.rows(f"UPDATE communities SET ref = 'auth0|dhaka/10 %2F?#' WHERE id = '{community}'")
     karim.join(community)

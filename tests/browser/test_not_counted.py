@@ -2,64 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from support.browser.host_pages import begin, begin_live, wait_for_state
-from support.browser.pages import expect, live, log_in, sent_by, visit, wait_for
+from support.browser.pages import expect, live, log_in, visit, wait_for
 
-counted = pytest.mark.long(proved_by="browser/test_not_counted.py::test_switch_is_on_home_page_and_account")
-erased = pytest.mark.long(proved_by="browser/test_not_counted.py::test_one_who_asks_is_forgotten_by_server_and_browser")
+erased = pytest.mark.long(proved_by="browser/test_not_counted.py::test_erased_visitor_is_forgotten")
 
 LOCAL, SESSION = "Object.keys(localStorage).sort()", "Object.keys(sessionStorage).sort()"
-SAYS = "This browser is not counted (KoyJabo.doNotCount)"
 ERASED = "Your data has been erased. If you open the page again, you count as a new visitor."
-
-
-@counted
-def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(host_page, site):
-    sent, opened, problems = sent_by(host_page, "register"), [], []
-
-    def listen(socket) -> None:
-        opened.append(socket.url)
-        socket.on("framesent", lambda frame: problems.append(frame))
-
-    host_page.on("websocket", listen)
-    before = site.stats()
-    for _ in range(2):  # a reload is the same visit
-        begin_live(host_page, site, remember=False)
-        assert host_page.evaluate(LOCAL) == []
-        host_page.reload()
-    ((body,), after) = sent, site.stats()
-    assert body["anonymous"] is True
-    assert {url.partition(f":{site.port}")[2] for url in opened} == {"/?anonymous=true"}, "proxies log URLs"
-    assert {json.loads(frame)["visitorId"] for frame in problems if "visitorId" in frame} == {body["visitorId"]}
-    assert (after.total, after.unique) == (before.total + 1, before.unique + 1)
-    assert not is_known(site, body["visitorId"])
-    assert site.post("/api/visitor/heartbeat", json={**body}).status_code == 204
-
-
-@counted
-def test_browser_that_is_not_counted_registers_nothing_and_says_so(host_page, device, site):
-    url = f"http://localhost:{site.port}/static/js/koyjabo.js"
-    host_page.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount()", url)
-    before = site.stats().total
-    begin(host_page, site)
-    wait_for_state(host_page, before, "live")
-    kept = ["koyjabo.doNotCount"], [f"koyjabo.stats localhost:{site.port}"]
-    assert (host_page.evaluate(LOCAL), host_page.evaluate(SESSION)) == kept
-    assert device.console == [SAYS, "Connected to KoyJabo Analytics Stream"]
-    host_page.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount(false)", url)
-    host_page.reload()
-    begin(host_page, site)
-    wait_for_state(host_page, before + 1, "live")
-
-
-@counted
-def test_page_that_only_shows_numbers_stores_no_visitor(host_page, site):
-    begin_live(host_page, site, counts=False)
-    kept = [f"koyjabo.stats localhost:{site.port}"]
-    assert (host_page.evaluate(LOCAL), host_page.evaluate(SESSION)) == ([], kept)
 
 
 def test_switch_is_on_home_page_and_account(device, site, karim):
@@ -99,7 +48,7 @@ def is_known(site, visitor: str) -> bool:
     return site.post("/api/visitor/heartbeat", json={"visitorId": visitor}).status_code == 204
 
 
-def test_one_who_asks_is_forgotten_by_server_and_browser(device, site):
+def test_erased_visitor_is_forgotten(device, site):
     page = live(device.open())
     page.evaluate("localStorage.setItem('of-another-program', 'stays')")
     visitor, before = visitor_of(page), site.stats()
@@ -120,7 +69,7 @@ def test_one_who_asks_is_forgotten_by_server_and_browser(device, site):
 
 
 @erased
-def test_it_takes_as_many_times_as_it_takes(device, site):
+def test_erasing_is_repeated_until_it_is_complete(device, site):
     page = live(device.open())
     asked = []
 
@@ -140,7 +89,7 @@ def test_it_takes_as_many_times_as_it_takes(device, site):
 
 
 @erased
-def test_visit_that_was_on_its_way_meanwhile_is_forgotten_as_well(device, site):
+def test_visit_that_is_sent_during_erasing_is_forgotten(device, site):
     page = device.context.new_page()
     held = []
     page.route("**/api/visitor/register", lambda route: held.append(route))

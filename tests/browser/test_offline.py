@@ -81,7 +81,7 @@ def test_open_page_shows_when_an_offline_visit_was_opened_and_counted(device, si
 
 
 @long
-def test_what_is_private_or_changes_is_never_kept(device, site, karim):
+def test_private_and_changing_pages_are_never_cached(device, site, karim):
     page = ready(device.open())
     log_in(device, karim)
     for path in ("/", "/account", "/communities"):
@@ -108,7 +108,7 @@ def test_what_is_private_or_changes_is_never_kept(device, site, karim):
 
 
 @long
-def test_service_worker_sends_what_waits_when_the_network_is_back(device, site):
+def test_service_worker_sends_waiting_visits_when_the_network_is_back(device, site):
     page = ready(device.open())
     visitor = page.evaluate("localStorage.visitorId")
     page.close()

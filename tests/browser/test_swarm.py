@@ -24,7 +24,7 @@ def site(new_site):
     return server
 
 
-@pytest.mark.long(proved_by="tools/test_demo.py::test_a_swarm_of_bots_was_there_on_a_tuesday_and_nobody_with_it")
+@pytest.mark.long(proved_by="tools/test_demo.py::test_bots_came_on_a_tuesday_without_visitors")
 def test_the_swarm_is_found_by_clicks(new_device, session):
     page = new_device(storage_state=session).open("/admin/")
     bars, days = page.locator("#insights-periods .u-over"), page.locator("#insights-periods tbody tr")

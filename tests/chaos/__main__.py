@@ -12,19 +12,17 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import click
 
 from chaos.campaign import Campaign
-from chaos.faults import Fault, faults_of
+from chaos.faults import faults_of
 from chaos.journal import Breach
-from chaos.report import in_short, text
-from chaos.world import POSTGRES, SQLITE, world
+from chaos.world import KINDS, Kind, World
 
-LONGEST_SEED = 10**6
+MAX_SEED = 10**6
 
 
 @click.command(help=__doc__)
@@ -34,58 +32,55 @@ LONGEST_SEED = 10**6
 @click.option("--pooled", is_flag=True, help="only PostgreSQL, through PgBouncer")
 @click.option("--sentinels", is_flag=True, help="only PostgreSQL, with three Redis and three Sentinels")
 @click.option("--standby", is_flag=True, help="only PostgreSQL, with a standby")
-@click.option("--faults", "wanted_faults", default="", help="only faults whose names contain this text")
+@click.option("--faults", "name_part", default="", help="only faults whose names contain this text")
 def main(
-    seconds: float,
-    seed: int | None,
-    only: str | None,
-    pooled: bool,
-    sentinels: bool,
-    standby: bool,
-    wanted_faults: str,
+    seconds: float, seed: int | None, only: str | None, pooled: bool, sentinels: bool, standby: bool, name_part: str
 ) -> None:
     if pooled and standby:
         raise click.UsageError("--pooled has one server of PostgreSQL, and --standby two.")
-    seed = random.SystemRandom().randrange(LONGEST_SEED) if seed is None else seed
-    kinds = {"postgres": POSTGRES, "sqlite": SQLITE}
+    seed = random.SystemRandom().randrange(MAX_SEED) if seed is None else seed
     given = {"--pooled": pooled, "--sentinels": sentinels, "--standby": standby}
     options = [option for option, is_given in given.items() if is_given]
-    chosen = {"is_pooled": pooled, "has_sentinels": sentinels, "has_standby": standby}
-    chosen_kinds = ["postgres"] if options else [only] if only else [*kinds]
-    for name in chosen_kinds:
-        check_faults(kinds[name], wanted_faults, faults_of(name == "postgres", standby, sentinels))
-    options += [f"--only={only}"] if only and not options else []
-    options += [f"--faults={shlex.quote(wanted_faults)}"] if wanted_faults else []
-    broken = [
-        breach for name in chosen_kinds for breach in campaign(kinds[name], seconds, seed, wanted_faults, **chosen)
-    ]
+    if options:
+        kinds = [KINDS["postgres"]._replace(is_pooled=pooled, has_sentinels=sentinels, has_standby=standby)]
+    else:
+        kinds = [KINDS[only]] if only else [*KINDS.values()]
+        options = [f"--only={only}"] if only else []
+    for kind in kinds:
+        check_faults(kind, name_part)
+    options += [f"--faults={shlex.quote(name_part)}"] if name_part else []
+    broken = [breach for kind in kinds for breach in campaign(kind, seconds, seed, name_part)]
     again = f"make chaos SECONDS={seconds:.0f} SEED={seed}" + (f' ARGS="{" ".join(options)}"' if options else "")
     # Keep this short and last, because many CI services show only the end of a long output.
-    click.echo("\n".join(["PROMISES WERE BROKEN.", *map(in_short, broken)] if broken else ["All promises were kept."]))
+    verdict = "PROMISES WERE BROKEN." if broken else "All promises were kept."
+    click.echo("\n".join([verdict, *(breach.in_short for breach in broken)]))
     click.echo(f"Once more: {again}")
     sys.exit(1 if broken else 0)
 
 
-def check_faults(kind: str, name_part: str, offered: Sequence[Fault]) -> None:
+def check_faults(kind: Kind, name_part: str) -> None:
     """Raise UsageError with the names of all faults if none contains the requested text."""
-    names = [fault.kind for fault in offered]
+    names = [fault.kind for fault in faults_of(kind)]
     if not any(name_part in name for name in names):
-        raise click.UsageError(f"No fault on {kind} has {name_part!r} in its name. Its faults: {'; '.join(names)}.")
+        all_names = "; ".join(names)
+        raise click.UsageError(f"No fault on {kind.name} has {name_part!r} in its name. Its faults: {all_names}.")
 
 
-def campaign(kind: str, seconds: float, seed: int, wanted_faults: str = "", **chosen: Any) -> list[Breach]:
+def campaign(kind: Kind, seconds: float, seed: int, name_part: str = "") -> list[Breach]:
     """Run a campaign and return its breaches. The server's logs are kept only if there are any."""
     folder = Path(tempfile.mkdtemp(prefix="koyjabo-chaos-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user
-    click.echo(f"{kind}: {seconds:.0f} s of faults, seed {seed}", err=True)
-    with world(kind, folder, seed, **chosen) as made:
-        outcome = Campaign(made, seconds, seed, wanted_faults).run()
-    click.echo(text(kind, seed, outcome, made.journal) + "\n")
-    if made.journal.breaches:
+    click.echo(f"{kind.name}: {seconds:.0f} s of faults, seed {seed}", err=True)
+    with ExitStack() as stack:
+        world = World(kind, folder, seed, stack)
+        run = Campaign(world, seconds, seed, name_part)
+        run.run()
+    click.echo(run.report() + "\n")
+    if world.journal.breaches:
         click.echo(f"The server's logs are in {folder}\n")
     else:
         shutil.rmtree(folder)
-    return made.journal.breaches
+    return world.journal.breaches
 
 
 if __name__ == "__main__":

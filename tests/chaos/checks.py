@@ -1,94 +1,124 @@
-"""Checks during calm phases and after all clients have left: presence, memory, open files and leftovers."""
+"""Checks of the running server: recovery, presence, agreement, resources, group commit, exit and log."""
 
 from __future__ import annotations
 
 import re
+import secrets
+import select
+import signal
 import time
 from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
+from support.clients.connection import Connection
 from support.clients.worker_connections import all_ready, worker_connections
+from support.faults.shared_numbers import HELD, SharedNumber
 from support.programs.processes import wait_until
+from support.servers.server import Exit
 
-from chaos.http_connection import HttpConnection
 from chaos.members import Tab
+from chaos.visitors import HttpConnection
 from chaos.world import World
+
+LEAVES_WITHIN_S = 15.0
+"""Operators allow 15 s after SIGTERM. The server exits within 10 s on a machine that does not stall."""
 
 SEATED_WITHIN_S = 25.0
 AGREED_WITHIN_S = 15.0
-ASKED = 6
+CONNECTIONS = 6
 """Number of new connections, so that each worker is likely to serve one."""
 
-TURN_S = 0.05
-
-MOST_GROWTH_MB = 20.0
-MOST_MORE_FILES = 4
+MAX_GROWTH_MB = 20.0
+MAX_MORE_FILES = 4
 NUMBER = re.compile(r"(?<=:\[)\d+(?=\])")
 LET_GO_WITHIN_S = 15.0
 SERVE_WITHIN_S = 60.0
+ERROR_OF_TRACEBACK = re.compile(r"^( *)Traceback.*\n(?:\1\s.*\n)*\1(\S.*)", re.MULTILINE)
+"""Matches a traceback up to its last line: the next line that is not indented further."""
+
+CLIENTS = 64
+ATTEMPTS = 5
+COMMITS_PER_WORKER = 2
+"""The commit that the disk delays, and one for everything that arrived in the meantime."""
+
+NOTE_COMMITS = (
+    "CREATE TABLE noted (visit_id, revision)",
+    """
+    CREATE TRIGGER note AFTER INSERT ON visits BEGIN
+        INSERT INTO noted SELECT NEW.visit_id, revision FROM counters WHERE scope = 'site';
+    END
+    """,
+)
+"""Stores the revision of each visit. SQLite's rows do not show which transaction wrote them, and each commit has a
+different revision.
+"""
+
+COMMITS = {
+    "sqlite": "SELECT count(DISTINCT revision) FROM noted WHERE visit_id = '{run}'",
+    "postgres": "SELECT count(DISTINCT xmin::text) FROM visits WHERE visit_id = '{run}'",
+}
+WAITING = re.compile(r"^koyjabo_visits_waiting (\d+)", re.MULTILINE)
 
 
 def check_presence(world: World) -> float:
     """Make people stay still, and wait until presence is right. Returns the seconds since all were connected."""
     world.still.set()
-    world.journal.expect(lambda: not _unseated(world), "every tab of a member is seated", SEATED_WITHIN_S)
+    world.journal.expect(
+        lambda: all(tab.is_seated for tab in _tabs(world)), "every tab of a member is seated", SEATED_WITHIN_S
+    )
     began = time.monotonic()
-    if not _is_right_within(world, AGREED_WITHIN_S) and (disagreements := _disagreements(world)):
-        world.journal.breach(
-            f"presence is wrong after {AGREED_WITHIN_S:.0f} s: {disagreements[:3]} and {len(disagreements)} in all"
-        )
+    while (wrong := _disagreements(world)) and time.monotonic() - began < AGREED_WITHIN_S:
+        time.sleep(0.05)
+    if wrong:
+        within = f"after {AGREED_WITHIN_S:.0f} s"
+        world.journal.breach(f"presence is wrong {within}: {wrong[:3]} and {len(wrong)} in all")
     return time.monotonic() - began
 
 
-def _is_right_within(world: World, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (is_right := not _disagreements(world)) and time.monotonic() < deadline:
-        time.sleep(TURN_S)
-    return is_right
-
-
 def _tabs(world: World) -> list[Tab]:
-    return [tab for person in world.people for tab in list(person.tabs) if tab.line.should_be_open]
-
-
-def _unseated(world: World) -> list[Tab]:
-    return [tab for tab in _tabs(world) if not tab.is_seated]
+    return [tab for person in world.people for tab in person.present]
 
 
 def _disagreements(world: World) -> list[Any]:
     disagreements: list[Any] = []
     for community in world.communities:
-        people = [
-            person
-            for person in world.people
-            if any(tab.community == community and tab.is_seated for tab in person.tabs if tab.line.should_be_open)
-        ]
+        seated = [tab for tab in _tabs(world) if tab.community == community and tab.is_seated]
+        people = [person for person in world.people if set(person.present) & set(seated)]
         counts = [tab.count for tab in _tabs(world) if tab.community == community]
         disagreements += [("a tab received", count, "of", len(people)) for count in counts if count != len(people)]
         if not disagreements and people:
-            asked = [_reported(world, people[0].token, community) for _ in range(ASKED)]
+            path = f"/api/communities/{community}/visitors/realtime"
+            token = people[0].member.token
+            numbers = [_read(world, path, "current_online", token) for _ in range(CONNECTIONS)]
             disagreements += [
-                ("asked, it said", number, "of", len(people)) for number in asked if number != len(people)
+                ("the API said", number, "of", len(people)) for number in numbers if number != len(people)
             ]
     return disagreements
 
 
-def _reported(world: World, token: str, community: str) -> Any:
+def _read(world: World, path: str, field: str, token: str = "") -> Any:
+    """A field of the response on a new connection, or the response if it is no 200."""
     line = HttpConnection(world.server.port, world.journal)
-    headers = {"Authorization": f"Bearer {token}"}
-    answer = line.ask("GET", f"/api/communities/{community}/visitors/realtime", headers=headers)
+    response = line.ask("GET", path, token=token)
     line.close()
-    if answer is None or answer.status != 200:
-        return answer
-    return answer.body["current_online"]
+    return response.body[field] if response and response.status == 200 else response
 
 
-@dataclass(frozen=True)
-class Held:
+def check_agreement(world: World) -> None:
+    """Check that all clients show the same number, and that it is the ledger's."""
+    ((total,),) = world.rows("SELECT total FROM counters WHERE scope = 'site'")
+
+    def shown() -> set[Any]:
+        pages = {page.seen.last if page.is_open else None for page in world.pages}
+        return pages | {_read(world, "/api/stats", "totalVisitors") for _ in range(CONNECTIONS)}
+
+    world.journal.expect(lambda: shown() == {total}, f"all show {total}, as the ledger", AGREED_WITHIN_S, 0.1)
+
+
+class Held(NamedTuple):
     """Resources of one process. `files` excludes client connections."""
 
     age_s: float
@@ -128,14 +158,10 @@ def check_resources(world: World, before: list[Held]) -> list[Held]:
     wait_until(lambda: all_ready(world.server, world.workers), "all workers serve", SERVE_WITHIN_S)
     no_client = "no process has a connection of a client"
     world.journal.expect(lambda: not any(usage.clients for usage in measure(world)), no_client, LET_GO_WITHIN_S, 0.2)
-    # a worker that just started opens and closes many files; `_compare` reports what stays
+    # A worker that just started opens and closes many files; `_compare` reports what stays.
+    most_files = max_files(before[1:]) + MAX_MORE_FILES
     with suppress(AssertionError):
-        wait_until(
-            lambda: _most_files(measure(world)[1:]) <= _most_files(before[1:]) + MOST_MORE_FILES,
-            "",
-            LET_GO_WITHIN_S,
-            0.2,
-        )
+        wait_until(lambda: max_files(measure(world)[1:]) <= most_files, "", LET_GO_WITHIN_S, 0.2)
     after = measure(world)
     _compare(world, "the parent", before[:1], after[:1])
     _compare(world, "a worker", before[1:], after[1:])
@@ -148,14 +174,79 @@ def check_resources(world: World, before: list[Held]) -> list[Held]:
 
 
 def _compare(world: World, who: str, before: list[Held], after: list[Held]) -> None:
-    most_mb, most_files = max(usage.megabytes for usage in before), _most_files(before)
+    most_mb, most_files = max(usage.megabytes for usage in before), max_files(before)
     for process in after:
-        if process.megabytes > most_mb + MOST_GROWTH_MB:
+        if process.megabytes > most_mb + MAX_GROWTH_MB:
             world.journal.breach(f"{who} has {process.megabytes:.0f} MB, and had {most_mb:.0f}")
-        if process.files > most_files + MOST_MORE_FILES:
+        if process.files > most_files + MAX_MORE_FILES:
             more = process.names - max(before, key=lambda held: held.files).names
             world.journal.breach(f"{who} has {process.files} files open, and had {most_files}: {dict(more)} more")
 
 
-def _most_files(held: list[Held]) -> int:
+def max_files(held: list[Held]) -> int:
     return max((usage.files for usage in held), default=0)
+
+
+def check_group_commit(world: World) -> int | None:
+    """Hold the disk until visits from all clients are waiting, and count the commits that store them.
+
+    Returns None if the disk cannot be held, or if a visit was refused on a busy machine before all had arrived. The
+    journal does not contain these visits.
+    """
+    if world.sync_delay is None:
+        return None
+    for statement in NOTE_COMMITS if world.database.kind == "sqlite" else ():
+        world.rows(statement)
+    for _ in range(ATTEMPTS):
+        if (commits := _commits_of_all(world, world.sync_delay)) is not None:
+            if commits > COMMITS_PER_WORKER * world.workers:
+                world.journal.breach(f"{CLIENTS} visits that waited together took {commits} commits")
+            return commits
+    return None
+
+
+def _commits_of_all(world: World, sync_delay: SharedNumber) -> int | None:
+    run = secrets.token_hex(4)
+    with ExitStack() as stack:
+        stack.callback(sync_delay.set, 0)
+        clients = [stack.enter_context(Connection(world.server.port)) for _ in range(CLIENTS)]
+        sync_delay.set(HELD)
+        for number, client in enumerate(clients):
+            client.send_visit(f"waiting-{number}", run)
+        wait_until(
+            lambda: _count_waiting(world) >= CLIENTS or select.select(clients, [], [], 0)[0],
+            "the visits of all clients wait, or one has a response",
+        )
+        sync_delay.set(0)
+        responses = [client.answer() for client in clients]
+    if any(response.status != 200 for response in responses):
+        return None
+    ((commits,),) = world.rows(COMMITS[world.database.kind].format(run=run))
+    return int(commits)
+
+
+def _count_waiting(world: World) -> int:
+    match = WAITING.search(world.server.metrics())
+    return int(match[1]) if match else 0
+
+
+def check_exit(world: World, left: Exit) -> None:
+    """Check that SIGTERM ended the server in time, with status 0."""
+    if left.status != 0 or left.seconds > LEAVES_WITHIN_S:
+        world.journal.breach(f"SIGTERM: exit status {left.status} after {left.seconds:.1f} s")
+
+
+def check_goodbye(world: World) -> None:
+    world.supervisor.stop()
+    world.supervisor.exits.append(world.server.stop(signal.SIGTERM))
+    check_exit(world, world.supervisor.exits[-1])
+
+
+def check_log(world: World) -> None:
+    """Record a breach for tracebacks. Expected failures log one line, so a traceback is an unforeseen error."""
+    log = world.log()
+    if tracebacks := log.count("Traceback"):
+        at = log.index("Traceback")
+        errors = Counter(found_error[2] for found_error in ERROR_OF_TRACEBACK.finditer(log))
+        summary = "; ".join(f"{times} of {error}" for error, times in errors.most_common())
+        world.journal.breach(f"{tracebacks} tracebacks in the log, {summary}: …{log[max(0, at - 300) : at + 3000]}")

@@ -1,4 +1,4 @@
-"""Faults, as context managers that start a fault and revert it at the end."""
+"""All faults, in one table."""
 
 from __future__ import annotations
 
@@ -9,37 +9,31 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from typing import Any, NamedTuple
 
 import psutil
 import psycopg2
 import redis as redis_client
 from support.databases.database import SqliteDatabase
-from support.databases.redis_groups import RedisNode, RedisWithSentinels
-from support.databases.replication import Replication
+from support.databases.redis_groups import RedisNode
+from support.databases.replication import PostgresNode
 from support.programs.processes import is_gone, kill_all, suspended, wait_until
-from support.servers.server import Exit
 
-from chaos.promotions import ROLLBACKS, promote_behind, promote_in_step
-from chaos.world import World
+from chaos.checks import check_exit
+from chaos.ledger import FROZEN_S
+from chaos.world import Kind, World
 
 LOSES_S = ((0.0, 0.05), (0.05, 2.0))
-FROZEN_S = (5.0, 5.0)
-AWAY_S = (0.5, 2.5)
-REPLACED_S = (0.5, 8.0)
+FROZEN = (FROZEN_S, FROZEN_S)
+AWAY = (0.5, 2.5)
+REPLACED = (0.5, 8.0)
 """Another Redis takes over after about 3 s."""
-HELD_S = (1.0, 6.5)
-SLOW_S = (2.0, 3.0)
+HELD = (1.0, 6.5)
 SYNC_DELAY_US = 2000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 CLOCKS_MS = (0, HOUR_MS, -HOUR_MS, DAY_MS, -DAY_MS)
 BLOCK = bytes(64 * 1024)
 BUSIEST = 0.7
-LEAVES_WITHIN_S = 15.0
-"""Operators allow 15 s after SIGTERM. The server exits within 10 s on a machine that does not stall."""
-
 RESTARTS_S = 60.0
 ORPHANS_LEAVE_S = 12.0
 """Workers of a killed parent finish their requests within 8 s."""
@@ -47,24 +41,56 @@ ORPHANS_LEAVE_S = 12.0
 TWO_AT_ONCE = 0.35
 """Probability that a second fault strikes during a lasting one."""
 
-Strike = Callable[[World, random.Random], AbstractContextManager[None]]
+SYNCHRONOUS, NAMES = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'", "synchronous_standby_names"
+ROLLBACKS = "SELECT 1 FROM adjustments WHERE scope = 'site' AND kind = 'rolled_back'"
+VISITS = "SELECT count(*) FROM visits"
+LOST_AT_LEAST = 3
+"""Minimum number of visits that the promoted standby lacks."""
+
+FOUND_WITHIN_S = 20.0
+COMES_BACK = 0.5
+"""Probability that the old primary first returns as a primary, before it becomes a standby."""
+
+BACK_S = (1.0, 3.0)
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
+    """What harms the world. Whatever it is, clients may only be refused by 503, 1013 or a lost connection."""
+
     kind: str
     harms: str
     """Faults that harm the same thing do not run at the same time."""
-    strike: Strike
+    do: Callable[[World, random.Random], Any]
+    """Starts the fault. It may return a context, whose end reverts it."""
+    undo: Callable[[World], object] | None = None
     lasts_s: tuple[float, float] = (0.0, 0.0)
     settles: bool = False
-    """Whether the fault ends by checking how the server exited and waiting until it is back."""
+    """Whether the fault ends by checking what it caused, and waits until the server is back."""
+
+    @contextmanager
+    def strike(self, world: World, chance: random.Random) -> Iterator[None]:
+        world.journal.clock_steps += self.harms == "clock"
+        with ExitStack() as stack:
+            begun = self.do(world, chance)
+            if self.undo is not None:
+                stack.callback(self.undo, world)
+            if isinstance(begun, AbstractContextManager):
+                stack.enter_context(begun)
+            yield
 
 
-def _one_worker(world: World, chance: random.Random) -> psutil.Process:
+def _workers(world: World) -> list[psutil.Process]:
+    return wait_until(world.supervisor.workers, "there are workers", RESTARTS_S)
+
+
+def _loaders(world: World) -> list[psutil.Process]:
+    return wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)
+
+
+def _one_worker(world: World, chance: random.Random) -> list[psutil.Process]:
     """A random worker, usually the one with more open files: a new one has no clients to lose."""
-    workers = wait_until(world.supervisor.workers, "there is a worker", RESTARTS_S)
-    return max(workers, key=_files) if chance.random() < BUSIEST else chance.choice(workers)
+    workers = _workers(world)
+    return [max(workers, key=_files) if chance.random() < BUSIEST else chance.choice(workers)]
 
 
 def _files(process: psutil.Process) -> int:
@@ -73,38 +99,17 @@ def _files(process: psutil.Process) -> int:
     return 0
 
 
-def at_once(act: Callable[[World, random.Random], object]) -> Strike:
-    """Make a fault that has no duration and needs no revert."""
-
-    @contextmanager
-    def strike(world: World, chance: random.Random) -> Iterator[None]:
-        act(world, chance)
-        yield
-
-    return strike
+def kill_loader(world: World, chance: random.Random) -> None:
+    """Kill the loader, and in half of the cases a worker, which only a new loader can replace."""
+    kill_all(_loaders(world) + (_one_worker(world, chance) if chance.random() < 0.5 else []))
 
 
 @contextmanager
-def between(begin: Callable[[], object], end: Callable[[], object]) -> Iterator[None]:
-    begin()
-    try:
+def freeze_loader(world: World, chance: random.Random) -> Iterator[None]:
+    """Freeze the loader. A worker that dies during this is replaced afterwards."""
+    with suspended(_loaders(world)):
+        kill_all(_one_worker(world, chance))
         yield
-    finally:
-        end()
-
-
-def kill_worker(world: World, chance: random.Random) -> None:
-    kill_all([_one_worker(world, chance)])
-
-
-def kill_workers(world: World, chance: random.Random) -> None:
-    kill_all(wait_until(world.supervisor.workers, "there are workers", RESTARTS_S))
-
-
-def kill_loader(world: World, chance: random.Random) -> None:
-    """Kill the loader, and in half of the cases a worker, which only a new loader can replace."""
-    victims = wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)
-    kill_all([*victims, *([_one_worker(world, chance)] if chance.random() < 0.5 else [])])
 
 
 @contextmanager
@@ -127,26 +132,12 @@ def restart(world: World, chance: random.Random) -> Iterator[None]:
     _wait_until_restarted(world)
 
 
-def check_exit(world: World, left: Exit) -> None:
-    """Check that SIGTERM ended the server in time, with status 0."""
-    if left.status != 0 or left.seconds > LEAVES_WITHIN_S:
-        world.journal.breach(f"SIGTERM: exit status {left.status} after {left.seconds:.1f} s")
-
-
 def _wait_until_restarted(world: World) -> None:
     wait_until(lambda: len(world.supervisor.workers()) == world.workers, "the server is up again", RESTARTS_S)
 
 
-@contextmanager
-def freeze_loader(world: World, chance: random.Random) -> Iterator[None]:
-    """Freeze the loader. A worker that dies during this is replaced afterwards."""
-    with suspended(wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)):
-        kill_worker(world, chance)
-        yield
-
-
 def cut_redis(world: World, chance: random.Random) -> None:
-    for server in world.redis.nodes if isinstance(world.redis, RedisWithSentinels) else [world.redis]:
+    for server in world.redis.nodes if world.kind.has_sentinels else [world.redis]:
         with server.client() as client:
             for kind in ("normal", "pubsub"):
                 with suppress(redis_client.RedisError):
@@ -168,8 +159,11 @@ def freeze_node(world: World, node: RedisNode) -> Iterator[None]:
     """Freeze a Redis server. If it is the master, another one takes over, and the frozen server still acts as a master
     when it resumes. A frozen replica goes unnoticed.
     """
-    with between(node.freeze, node.thaw):
+    node.freeze()
+    try:
         yield
+    finally:
+        node.thaw()
     world.redis.settle()
 
 
@@ -202,32 +196,27 @@ def hold_file_lock(world: World, chance: random.Random) -> Iterator[None]:
 @contextmanager
 def full_disk(world: World, chance: random.Random) -> Iterator[None]:
     """Fill the disk to the last byte, and again whenever space is freed."""
+    assert world.disk is not None
     filler = world.disk / "filler"
-    _fill(filler)
+
+    def fill() -> None:
+        with filler.open("ab", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(BLOCK)
+
+    fill()
     try:
         yield
-        _fill(filler)  # space may have been freed in the meantime
+        fill()  # space may have been freed in the meantime
     finally:
         filler.unlink()
-        if world.postgres is not None:
-            _revive(world)
+        time.sleep(0.2)
+        if world.postgres is not None and not world.postgres.running:  # it exits when it cannot write its log
+            world.journal.note("PostgreSQL ended by a full disk")
+            start_postgres(world)
 
 
-def _fill(filler: Path) -> None:
-    with filler.open("ab", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(BLOCK)
-
-
-def _revive(world: World) -> None:
-    """Start PostgreSQL again, as an operator would: it exits when it cannot write its log."""
-    time.sleep(0.2)
-    if not world.postgres.running:
-        world.journal.note("PostgreSQL ended by a full disk")
-        _start_postgres(world)
-
-
-def _start_postgres(world: World) -> None:
+def start_postgres(world: World) -> None:
     """Start PostgreSQL. The first attempt may time out in pg_ctl during recovery; by the second, recovery is done."""
     with suppress(subprocess.TimeoutExpired):
         world.postgres.start()
@@ -236,11 +225,11 @@ def _start_postgres(world: World) -> None:
 
 
 @contextmanager
-def go_back(world: World, chance: random.Random) -> Iterator[None]:
+def roll_back(world: World, chance: random.Random) -> Iterator[None]:
     """Roll the database back to a state from a moment earlier. Lasts until the server notices, unless nothing
     was lost.
     """
-    rollbacks = len(world.database.rows(ROLLBACKS))
+    rollbacks = len(world.rows(ROLLBACKS))
     with world.journal.losing():
         remembered = world.database.remember()
         ((held,),) = remembered.rows("SELECT total FROM counters WHERE scope = 'site'")
@@ -250,13 +239,73 @@ def go_back(world: World, chance: random.Random) -> Iterator[None]:
         else:
             world.database.go_back(remembered)
         if world.journal.newest > held:
-            world.journal.expect(
-                lambda: len(world.database.rows(ROLLBACKS)) > rollbacks,
-                "the server finds that its database was rolled back",
-                10,
-            )
+            _expect_rollback(world, rollbacks, 10)
     remembered.remove()
     yield
+
+
+def _expect_rollback(world: World, before: int, within_s: float) -> None:
+    noticed = "the server finds that its database was rolled back"
+    world.journal.expect(lambda: len(world.rows(ROLLBACKS)) > before, noticed, within_s)
+
+
+@contextmanager
+def promote_in_step(world: World, chance: random.Random) -> Iterator[None]:
+    """Promote a synchronous standby, so that nothing acknowledged is lost."""
+    primary = world.postgres.primary
+    primary.set_(NAMES, "standby")
+    world.journal.expect(lambda: primary.rows(SYNCHRONOUS), "the standby is synchronous", FOUND_WITHIN_S)
+    with _promoted(world, chance):
+        yield
+    _bring_back(world, chance)
+
+
+@contextmanager
+def promote_behind(world: World, chance: random.Random) -> Iterator[None]:
+    """Promote a standby that lacks the last acknowledged visits."""
+    journal, rollbacks = world.journal, len(world.rows(ROLLBACKS))
+    world.postgres.wait_until_streaming()
+    with journal.losing():
+        world.postgres.standby.follow(None)
+        newest = journal.newest + LOST_AT_LEAST
+        journal.expect(lambda: journal.newest >= newest, "visits are counted", FOUND_WITHIN_S)
+        with _promoted(world, chance):
+            yield
+            _expect_rollback(world, rollbacks, FOUND_WITHIN_S)
+    _bring_back(world, chance)
+
+
+@contextmanager
+def _promoted(world: World, chance: random.Random) -> Iterator[None]:
+    """Kill, stop or freeze the primary, and promote the standby."""
+    pair = world.postgres
+    with ExitStack() as stack:
+        harms = [pair.primary.kill, pair.primary.stop, lambda: stack.enter_context(pair.primary.frozen())]
+        chance.choice(harms)()
+        pair.promote()
+        world.database.move_to(pair.primary)
+        yield
+
+
+def _bring_back(world: World, chance: random.Random) -> None:
+    old, pair = world.postgres.standby, world.postgres
+    old.kill()
+    if chance.random() < COMES_BACK:
+        _come_back_as_primary(world, old, chance.uniform(*BACK_S))
+    old.become_standby_of(pair.primary)
+
+
+def _come_back_as_primary(world: World, old: PostgresNode, for_s: float) -> None:
+    """Start the old primary as writable, and check that no server writes to it."""
+    old.start()
+    old.set_(NAMES, "")
+    database = old.database(world.database.name)
+    before: Any = database.rows(VISITS)
+    world.database.cut_connections()
+    time.sleep(for_s)
+    if (after := database.rows(VISITS)) != before:
+        world.journal.breach(f"an old primary counted visits: {before} and then {after}")
+    world.journal.note("old primaries that came back")
 
 
 def step_clock(world: World, chance: random.Random) -> None:
@@ -271,90 +320,87 @@ def approach_midnight(world: World, chance: random.Random) -> None:
     world.clock.set(DAY_MS - (now_ms + 6 * HOUR_MS) % DAY_MS - 1000)
 
 
+SERVER, DATABASE, REDIS, CLOCK = "server", "database", "redis", "clock"
 COMMON = (
-    Fault("kill -9 of a worker", "server", at_once(kill_worker)),
-    Fault("kill -9 of the parent", "server", kill_parent, settles=True),
-    Fault("SIGTERM, and a restart", "server", restart, settles=True),
-    Fault("SIGSTOP of a worker", "server", lambda world, chance: suspended([_one_worker(world, chance)]), FROZEN_S),
-    Fault("SIGSTOP of the parent", "server", lambda world, _: suspended(world.supervisor.parents()), FROZEN_S),
-    Fault("connections of clients cut", "clients", at_once(lambda world, _: world.cut_lines())),
-    Fault("lock held", "database", lock_database, HELD_S),
-    Fault("database put back", "database", go_back, settles=True),
-    Fault("clock steps", "clock", at_once(step_clock)),
-    Fault("midnight", "clock", at_once(approach_midnight), (1.5, 1.5)),
+    Fault("kill -9 of a worker", SERVER, lambda world, chance: kill_all(_one_worker(world, chance))),
+    Fault("kill -9 of the parent", SERVER, kill_parent, settles=True),
+    Fault("SIGTERM, and a restart", SERVER, restart, settles=True),
+    Fault("SIGSTOP of a worker", SERVER, lambda world, chance: suspended(_one_worker(world, chance)), lasts_s=FROZEN),
+    Fault("SIGSTOP of the parent", SERVER, lambda world, _: suspended(world.supervisor.parents()), lasts_s=FROZEN),
+    Fault("connections of clients cut", "clients", lambda world, _: world.cut_lines()),
+    Fault("lock held", DATABASE, lock_database, lasts_s=HELD),
+    Fault("database put back", DATABASE, roll_back, settles=True),
+    Fault("clock steps", CLOCK, step_clock),
+    Fault("midnight", CLOCK, approach_midnight, lasts_s=(1.5, 1.5)),
 )
-WITH_DISK = Fault("disk full", "database", full_disk, (1.0, 3.0))
-WITH_SYNC_DELAY = Fault(
+DISK_FULL = Fault("disk full", DATABASE, full_disk, lasts_s=(1.0, 3.0))
+DISK_SLOW = Fault(
     "disk slow",
     "disk",
-    lambda world, _: between(partial(world.sync_delay.set, SYNC_DELAY_US), partial(world.sync_delay.set, 0)),
-    SLOW_S,
+    lambda world, _: world.sync_delay.set(SYNC_DELAY_US),
+    lambda world: world.sync_delay.set(0),
+    (2.0, 3.0),
 )
-OF_SQLITE = (Fault("file lock held", "database", hold_file_lock, HELD_S),)
+OF_SQLITE = (Fault("file lock held", DATABASE, hold_file_lock, lasts_s=HELD),)
 OF_POSTGRES = (
-    Fault("kill -9 of all workers", "server", at_once(kill_workers)),
-    Fault("SIGSTOP of all workers", "server", lambda world, _: suspended(world.supervisor.workers()), FROZEN_S),
-    Fault("kill -9 of the loader", "server", at_once(kill_loader)),
-    Fault("SIGSTOP of the loader", "server", freeze_loader, FROZEN_S),
-    Fault(
-        "kill -9 of PostgreSQL",
-        "database",
-        lambda world, _: between(world.postgres.kill, partial(_start_postgres, world)),
-        AWAY_S,
-    ),
-    Fault("SIGSTOP of PostgreSQL", "database", lambda world, _: world.postgres.frozen(), FROZEN_S),
-    Fault("connections to PostgreSQL cut", "database", at_once(lambda world, _: world.database.cut_connections())),
+    Fault("kill -9 of all workers", SERVER, lambda world, _: kill_all(_workers(world))),
+    Fault("SIGSTOP of all workers", SERVER, lambda world, _: suspended(world.supervisor.workers()), lasts_s=FROZEN),
+    Fault("kill -9 of the loader", SERVER, kill_loader),
+    Fault("SIGSTOP of the loader", SERVER, freeze_loader, lasts_s=FROZEN),
+    Fault("kill -9 of PostgreSQL", DATABASE, lambda world, _: world.postgres.kill(), start_postgres, AWAY),
+    Fault("SIGSTOP of PostgreSQL", DATABASE, lambda world, _: world.postgres.frozen(), lasts_s=FROZEN),
+    Fault("connections to PostgreSQL cut", DATABASE, lambda world, _: world.database.cut_connections()),
 )
 OF_STANDBYS = (
-    Fault("standby promoted in step", "database", promote_in_step, settles=True),
-    Fault("standby promoted behind", "database", promote_behind, settles=True),
+    Fault("standby promoted in step", DATABASE, promote_in_step, settles=True),
+    Fault("standby promoted behind", DATABASE, promote_behind, settles=True),
 )
-CUT_REDIS = Fault("connections to Redis cut", "redis", at_once(cut_redis))
+CUT_REDIS = Fault("connections to Redis cut", REDIS, cut_redis)
 OF_ONE_REDIS = (
-    Fault("kill -9 of Redis", "redis", lambda world, _: between(world.redis.kill, world.redis.start), AWAY_S),
-    Fault("SIGSTOP of Redis", "redis", lambda world, _: between(world.redis.freeze, world.redis.thaw), FROZEN_S),
+    Fault("kill -9 of Redis", REDIS, lambda world, _: world.redis.kill(), lambda world: world.redis.start(), AWAY),
+    Fault("SIGSTOP of Redis", REDIS, lambda world, _: world.redis.freeze(), lambda world: world.redis.thaw(), FROZEN),
     CUT_REDIS,
 )
 OF_SENTINELS = (
-    Fault("master of Redis killed", "redis", kill_master, REPLACED_S),
-    Fault("master of Redis frozen", "redis", lambda world, _: freeze_node(world, _master(world)), REPLACED_S),
+    Fault("master of Redis killed", REDIS, kill_master, lasts_s=REPLACED),
+    Fault("master of Redis frozen", REDIS, lambda world, _: freeze_node(world, _master(world)), lasts_s=REPLACED),
     Fault(
         "SIGSTOP of a Redis or a Sentinel",
-        "redis",
+        REDIS,
         lambda world, chance: freeze_node(world, chance.choice(world.redis.nodes)),
-        FROZEN_S,
+        lasts_s=FROZEN,
     ),
     CUT_REDIS,
 )
 
 
-def faults_of(has_postgres: bool, has_standby: bool, has_sentinels: bool) -> list[Fault]:
-    """All faults for a kind of database, even those this machine cannot run."""
-    on_database = [*COMMON, *(OF_POSTGRES if has_postgres else OF_SQLITE), *(OF_STANDBYS if has_standby else ())]
-    of_redis = OF_SENTINELS if has_sentinels else OF_ONE_REDIS
-    return [*on_database, *(of_redis if has_postgres else ()), WITH_DISK, WITH_SYNC_DELAY]
+def faults_of(kind: Kind) -> list[Fault]:
+    """All faults for a kind of world, even those this machine cannot run."""
+    faults = [*COMMON, DISK_FULL, DISK_SLOW]
+    if not kind.is_postgres:
+        return [*faults, *OF_SQLITE]
+    faults += [*OF_POSTGRES, *(OF_SENTINELS if kind.has_sentinels else OF_ONE_REDIS)]
+    return [*faults, *OF_STANDBYS] if kind.has_standby else faults
 
 
-def all_of(world: World) -> tuple[list[Fault], list[str]]:
-    """The faults that this world and machine can run, and the reasons for those they cannot."""
+def missing_faults(world: World) -> dict[Fault, str]:
+    """The faults that this machine cannot run, and the reasons."""
     missing = {}
     if world.disk is None:
-        missing[WITH_DISK] = "a full disk, because this user may not mount one"
+        missing[DISK_FULL] = "a full disk, because this user may not mount one"
     if world.sync_delay is None:
-        missing[WITH_SYNC_DELAY] = "a slow disk, because there is no C compiler"
-    has_standby, has_sentinels = isinstance(world.postgres, Replication), isinstance(world.redis, RedisWithSentinels)
-    offered = faults_of(world.postgres is not None, has_standby, has_sentinels)
-    return [fault for fault in offered if fault not in missing], [*missing.values()]
+        missing[DISK_SLOW] = "a slow disk, because there is no C compiler"
+    return missing
 
 
-def deal(kinds: Sequence[Fault], chance: random.Random) -> Iterator[tuple[Fault, ...]]:
-    """Yield every kind once in random order, repeatedly: single faults, or pairs where the second strikes during the
+def deal(faults: Sequence[Fault], chance: random.Random) -> Iterator[tuple[Fault, ...]]:
+    """Yield every fault once in random order, repeatedly: single faults, or pairs where the second strikes during the
     first.
 
-    Yields nothing if there are no kinds.
+    Yields nothing if there are none.
     """
-    while kinds:
-        remaining = chance.sample(list(kinds), len(kinds))
+    while faults:
+        remaining = chance.sample(list(faults), len(faults))
         while remaining:
             fault = remaining.pop()
             companions = [other for other in remaining if other.harms != fault.harms and not other.settles]

@@ -1,4 +1,4 @@
-"""Records the servers' responses to all clients, and the promises they break."""
+"""Records the server's responses to all clients, and the promises they break."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
 from support.programs.processes import wait_until
 
+Result = TypeVar("Result")
 Visit = tuple[str, str]
 """(visitorId, visitId)"""
 
-MOST_ALIKE = 3
+MAX_ALIKE = 3
 """How many breaches that differ only in numbers are recorded. Further ones are only counted, so that they do not hide
 other breaches.
 """
@@ -24,6 +25,7 @@ other breaches.
 UNDER_WAY_S = 2.0
 """How long after it was sent a response may be read."""
 
+MAX_LINE = 200
 NUMBERS = re.compile(r"[0-9]+")
 
 
@@ -39,48 +41,55 @@ class Entry:
     """When it was first acknowledged, or first acknowledged again after it was lost; monotonic clock, in s."""
 
 
-@dataclass(frozen=True)
-class Breach:
+class Breach(NamedTuple):
     at_s: float
     """Seconds since the start of the journal."""
     what: str
     after: tuple[str, ...]
     """The last faults before the breach."""
 
+    def __str__(self) -> str:
+        return f"- at {self.at_s:.1f} s, after {', '.join(self.after) or 'nothing'}: {self.what}"
 
-@dataclass
+    @property
+    def in_short(self) -> str:
+        """One line."""
+        line = str(self).replace("\n", " ")
+        return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
+
+
 class Journal:
     """A journal that all clients share. Any thread may call its methods."""
 
-    visits: dict[Visit, Entry] = field(default_factory=dict)
-    events: set[Visit] = field(default_factory=set)
-    """(visitorId, id) of all events sent."""
-    acknowledged_events: dict[Visit, float] = field(default_factory=dict)
-    """When each event was acknowledged, on the monotonic clock, in s."""
-    lost_spans: list[tuple[float, float]] = field(default_factory=list)
-    """Periods whose acknowledged visits the database may have lost: from the restored state until the server noticed
-    the rollback.
-    """
-    breaches: list[Breach] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-    newest: int = 0
-    """The highest visit number in any response."""
-    epochs: set[str] = field(default_factory=set)
-    _given: dict[int, Visit] = field(default_factory=dict)
-    opened: float = field(default_factory=time.monotonic)
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    _alike: Counter[str] = field(default_factory=Counter)
+    def __init__(self) -> None:
+        self.visits: dict[Visit, Entry] = {}
+        self.events: set[Visit] = set()
+        """(visitorId, id) of all events sent."""
+        self.acknowledged_events: dict[Visit, float] = {}
+        """When each event was acknowledged, on the monotonic clock, in s."""
+        self.lost_spans: list[tuple[float, float]] = []
+        """Periods whose acknowledged visits the database may have lost: from the restored state until the server
+        noticed the rollback.
+        """
+        self.breaches: list[Breach] = []
+        self.faults: list[str] = []
+        self.clock_steps = 0
+        """Faults that moved the clock."""
+        self.counts: Counter[str] = Counter()
+        self.newest = 0
+        """The highest visit number in any response."""
+        self._epochs: set[str] = set()
+        self._given: dict[int, Visit] = {}
+        self._alike: Counter[str] = Counter()
+        self._began = time.monotonic()
+        self._lock = threading.RLock()
 
-    def sending(self, visit: Visit) -> bool:
-        """Record that a client is about to send a visit. Returns True if it was sent before."""
-        with self.lock:
-            entry = self.visits.setdefault(visit, Entry())
-            entry.sent += 1
-            return entry.sent > 1
+    def sending(self, visit: Visit) -> None:
+        with self._lock:
+            self.visits.setdefault(visit, Entry()).sent += 1
 
     def acknowledged(self, visit: Visit, ordinal: int, duplicate: bool) -> None:
-        with self.lock:
+        with self._lock:
             entry = self.visits[visit]
             if self._given.setdefault(ordinal, visit) != visit:
                 self.breach(f"ordinal {ordinal} was given to {self._given[ordinal]} and to {visit}")
@@ -100,18 +109,18 @@ class Journal:
             self.newest = max(self.newest, ordinal)
 
     def sending_events(self, events: list[Visit]) -> None:
-        with self.lock:
+        with self._lock:
             self.events.update(events)
 
     def events_acknowledged(self, events: list[Visit]) -> None:
-        with self.lock:
+        with self._lock:
             self.acknowledged_events.update(dict.fromkeys(events, time.monotonic()))
             self.counts["events acknowledged"] += len(events)
 
     def is_known_epoch(self, epoch: str) -> bool:
-        with self.lock:
-            self.epochs.add(epoch)
-            return len(self.epochs) <= 1 + len(self.lost_spans)  # one for each rollback of the database
+        with self._lock:
+            self._epochs.add(epoch)
+            return len(self._epochs) <= 1 + len(self.lost_spans)  # one for each rollback of the database
 
     def may_be_lost(self, at: float) -> bool:
         """Whether a rollback may have lost what was acknowledged at this time."""
@@ -121,24 +130,25 @@ class Journal:
     def losing(self) -> Iterator[None]:
         """Record the period of a rollback. The database will return to its state on entry."""
         began = time.monotonic()
-        with self.lock:
+        with self._lock:
             self.lost_spans.append((began, float("inf")))
         try:
             yield
         finally:
-            with self.lock:
+            with self._lock:
                 self.lost_spans[-1] = began, time.monotonic()
 
     def note(self, what: str, times: int = 1) -> None:
-        with self.lock:
+        with self._lock:
             self.counts[what] += times
 
     def breach(self, what: str) -> None:
-        with self.lock:
+        with self._lock:
             self.counts["breaches"] += 1
-            self._alike[(kind := NUMBERS.sub("", what)[:40])] += 1
-            if self._alike[kind] <= MOST_ALIKE:
-                self.breaches.append(Breach(time.monotonic() - self.opened, what, tuple(self.faults[-3:])))
+            kind = NUMBERS.sub("", what)[:40]
+            self._alike[kind] += 1
+            if self._alike[kind] <= MAX_ALIKE:
+                self.breaches.append(Breach(time.monotonic() - self._began, what, tuple(self.faults[-3:])))
 
     def expect(self, condition: Callable[[], object], what: str, within_s: float, every_s: float = 0.05) -> None:
         """Record a breach if `condition` does not become true in time."""
@@ -147,21 +157,25 @@ class Journal:
         except AssertionError as error:
             self.breach(str(error))
 
+    def attempt(self, who: str, do: Callable[[], Result]) -> Result | None:
+        """Call `do`, and return its result. An exception is a breach, so that it ends neither a thread nor the run."""
+        try:
+            return do()
+        except Exception as error:
+            self.breach(f"{who}: {type(error).__name__}: {error}")
+            return None
+
     @property
     def acknowledged_visits(self) -> dict[Visit, int]:
-        with self.lock:
+        with self._lock:
             return {visit: entry.ordinal for visit, entry in self.visits.items() if entry.ordinal is not None}
-
-    def is_lost(self, visit: Visit) -> bool:
-        return self.may_be_lost(self.visits[visit].at)
 
 
 class Seen:
     """Stats that one client has seen for one scope. Totals never fall within an epoch (specification: promise 3)."""
 
     def __init__(self, journal: Journal, who: str) -> None:
-        self.total = -1
-        self.stats: dict[str, Any] = {}
+        self.total = self.last = -1
         self._journal = journal
         self._who = who
         self._on_line: tuple[int, int] | None = None  # total and revision on the open socket
@@ -177,17 +191,12 @@ class Seen:
             self._journal.breach(f"{self._who} was shown another epoch: {stats}")
         if total < self.total and not stale:
             self._journal.breach(f"{self._who} was shown {total} after {self.total} (pushed: {pushed})")
-        if pushed:
-            self._see_on_line(total, revision)
-        self.total = max(self.total, total)
-        self.stats = stats
-
-    def _see_on_line(self, total: int, revision: int) -> None:
-        if self._on_line is not None:
+        if pushed and self._on_line is not None:
             last_total, last_revision = self._on_line
             if total < last_total or revision <= last_revision:
-                self._journal.breach(
-                    f"{self._who}: total {total} at revision {revision} followed {last_total} at {last_revision}"
-                    " on one socket"
-                )
-        self._on_line = total, revision
+                last = f"{last_total} at {last_revision} on one socket"
+                self._journal.breach(f"{self._who}: total {total} at revision {revision} followed {last}")
+        if pushed:
+            self._on_line = total, revision
+        self.last = total
+        self.total = max(self.total, total)

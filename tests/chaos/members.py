@@ -1,4 +1,4 @@
-"""Members of communities with several tabs each. They connect, reload, leave and vanish."""
+"""Pages of visits, and members of communities with several tabs each, who connect, reload, leave and vanish."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 
 from support.clients.members import Member
 
-from chaos.event_loop import EventLoop
-from chaos.journal import Seen
-from chaos.websocket_clients import SocketioClient, WebSocketClient
+from chaos.journal import Seen, Visit
+from chaos.sockets import OPEN, PlainSocket, SocketioSocket, SocketThread
 
-MOST_TABS = 3
+MAX_TABS = 3
 NEXT_MOVE_S = (0.4, 4.0)
 RELOAD_S = 0.3
 AWAY_S = (1.0, 9.0)
@@ -19,32 +18,48 @@ EXPIRED = 4004
 OF_COUNTS = ("visitor_count", "visitor_joined", "visitor_left")
 
 
+class Page:
+    """One page of a visit."""
+
+    def __init__(self, name: str, line: PlainSocket, visit: Visit) -> None:
+        self.line = line
+        self.visit = line.visit = visit
+        self.seen = Seen(line.journal, name)
+        line.on_open = self.seen.begin_line
+        line.on_event = self._receive
+
+    @property
+    def is_open(self) -> bool:
+        return self.line.state == OPEN
+
+    def _receive(self, event: dict[str, Any]) -> None:
+        self.line.journal.note("updates received by pages")
+        self.seen.see(event["stats"], pushed=True)
+
+
 class Tab:
     """A member's socket in a community. It adds up the changes it receives."""
 
-    def __init__(self, event_loop: EventLoop, person: Person, community: str, is_plain: bool) -> None:
+    def __init__(self, thread: SocketThread, person: Person, community: str, is_plain: bool) -> None:
         self.community = community
         self.count: int | None = None
         self._person = person
-        self._event_loop = event_loop
         self._revision = 0
-        self.line = self._plain() if is_plain else self._socketio()
+        if is_plain:
+            path = f"/ws/communities/{community}/visitors/"
+            self.line = PlainSocket(thread, path, lambda: f"Bearer {person.member.token}")
+        else:
+            where = {"room": "visitors", "communityId": community}
+            self.line = SocketioSocket(thread, lambda: {**where, "token": person.member.token})
         self.line.on_open = self._begin
         self.line.on_event = self._receive
         self.line.on_close_code = person.turned_away
         name = f"{person.name} in {community[:8]}"
-        self._of_site, self._of_community = Seen(event_loop.journal, f"{name}, site"), Seen(event_loop.journal, name)
+        self._of_site, self._of_community = Seen(thread.journal, f"{name}, site"), Seen(thread.journal, name)
 
     @property
     def is_seated(self) -> bool:
-        return self.line.state == "open" and self.count is not None
-
-    def _plain(self) -> WebSocketClient:
-        return WebSocketClient(self._event_loop, f"/ws/communities/{self.community}/visitors/", self._person.header)
-
-    def _socketio(self) -> WebSocketClient:
-        where = {"room": "visitors", "communityId": self.community}
-        return SocketioClient(self._event_loop, lambda: {**where, "token": self._person.token})
+        return self.line.state == OPEN and self.count is not None
 
     def _begin(self) -> None:
         self.count, self._revision = None, 0
@@ -61,12 +76,13 @@ class Tab:
             self._person.turned_away(event["code"])
 
     def _receive_count(self, event: dict[str, Any]) -> None:
-        self._event_loop.journal.note("counts received by members")
-        before, self.count = self.count, event["count"]
+        journal, before = self.line.journal, self.count
+        self.count = event["count"]
+        journal.note("counts received by members")
         if before is not None and before + event["change"] != event["count"]:
-            self._event_loop.journal.breach(f"{self._person.name} knew of {before} and received {event}")
+            journal.breach(f"{self._person.name} knew of {before} and received {event}")
         if before is not None and event["revision"] <= self._revision:
-            self._event_loop.journal.breach(f"{self._person.name} received {event} after revision {self._revision}")
+            journal.breach(f"{self._person.name} received {event} after revision {self._revision}")
         self._revision = event["revision"]
 
 
@@ -74,22 +90,19 @@ class Person:
     """A member of `communities`. Acts at random until `is_still` is set."""
 
     def __init__(
-        self, event_loop: EventLoop, member: Member, communities: Sequence[str], is_still: Callable[[], bool]
+        self, thread: SocketThread, member: Member, communities: Sequence[str], is_still: Callable[[], bool]
     ) -> None:
         self.name = member.name
         self.member = member
         self.tabs: list[Tab] = []
-        self._event_loop = event_loop
+        self._thread = thread
         self._communities = communities
         self._is_still = is_still
 
     @property
-    def token(self) -> str:
-        return self.member.token
-
-    def header(self) -> str:
-        """The header for opening a socket, with the current token."""
-        return f"Authorization: Bearer {self.token}"
+    def present(self) -> list[Tab]:
+        """The tabs that count as online."""
+        return [tab for tab in list(self.tabs) if tab.line.should_be_open]
 
     def begin(self) -> None:
         self._come()
@@ -102,44 +115,37 @@ class Person:
     def turned_away(self, code: int) -> None:
         """Record a breach: no fault may take away a permission."""
         if 4000 <= code < 4999 and code != EXPIRED:
-            self._event_loop.journal.breach(f"{self.name} was turned away with {code}")
+            self._thread.journal.breach(f"{self.name} was turned away with {code}")
 
     def _move(self) -> None:
         if not self._is_still():
-            there = [tab for tab in self.tabs if tab.line.should_be_open]
-            moves = [self._come] * 3 if len(there) < MOST_TABS else []
-            if there:
-                moves += [self._go, self._reload, self._vanish, self._reload]
-            self._event_loop.chance.choice(moves)()
+            moves = [self._come] * 3 if len(self.present) < MAX_TABS else []
+            if self.present:
+                tab = self._thread.chance.choice(self.present)
+                reload = [lambda: self._reload(tab)] * 2
+                moves += [tab.line.leave, *reload, lambda: self._vanish(tab)]
+            self._thread.chance.choice(moves)()
         self._move_later()
 
     def _move_later(self) -> None:
-        self._event_loop.later(self._event_loop.chance.uniform(*NEXT_MOVE_S), self._move)
+        self._thread.later(self._thread.chance.uniform(*NEXT_MOVE_S), self._move)
 
     def _come(self) -> None:
-        community = self._event_loop.chance.choice(list(self._communities))
-        tab = Tab(self._event_loop, self, community, is_plain=self._event_loop.chance.random() < 0.5)
-        self.tabs = [tab for tab in self.tabs if tab.line.should_be_open] + [tab]
+        community = self._thread.chance.choice(list(self._communities))
+        tab = Tab(self._thread, self, community, is_plain=self._thread.chance.random() < 0.5)
+        self.tabs = [*self.present, tab]
         tab.line.open()
 
-    def _one(self) -> Tab:
-        return self._event_loop.chance.choice([tab for tab in self.tabs if tab.line.should_be_open])
-
-    def _go(self) -> None:
-        self._one().line.leave()
-
-    def _reload(self) -> None:
-        tab = self._one()
+    def _reload(self, tab: Tab) -> None:
         tab.line.leave(1001)
         tab.line.should_be_open = True  # it reconnects soon, so it counts as online
-        self._event_loop.later(RELOAD_S, lambda: tab.line.should_be_open and tab.line.open())
+        self._thread.later(RELOAD_S, lambda: tab.line.should_be_open and tab.line.open())
 
-    def _vanish(self) -> None:
-        tab = self._one()
+    def _vanish(self, tab: Tab) -> None:
         tab.line.vanish()
-        if self._event_loop.chance.random() < 0.5:
-            self._event_loop.later(self._event_loop.chance.uniform(*AWAY_S), lambda: self._return(tab))
+        if self._thread.chance.random() < 0.5:
+            self._thread.later(self._thread.chance.uniform(*AWAY_S), lambda: self._return(tab))
 
     def _return(self, tab: Tab) -> None:
-        if tab in self.tabs and not self._is_still() and sum(tab.line.should_be_open for tab in self.tabs) < MOST_TABS:
+        if tab in self.tabs and not self._is_still() and len(self.present) < MAX_TABS:
             tab.line.open()

@@ -1,95 +1,176 @@
-"""Clients that register visits. Some lose responses, send twice at once, retry, or vanish."""
+"""Clients of HTTP: visitors who register visits, and may lose responses, retry or vanish, and a reader of reports."""
 
 from __future__ import annotations
 
+import http.client
+import json
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
-from chaos.http_connection import Answer, HttpConnection
+from support.clients.members import Member
+
 from chaos.journal import Journal, Seen, Visit
+from chaos.sockets import RESET
 
-REGISTER, EVENTS = "/api/visitor/register", "/api/events"
-MOST_EVENTS = 4
+PATIENCE_S = 25.0
+"""The server promises a response within 10 s when a database hangs. It may itself be frozen for 5 s more."""
+
+REGISTER, EVENTS, SUMMARY = "/api/visitor/register", "/api/events", "/api/reports/summary?range=all"
+MAX_EVENTS = 4
 PAUSE_S = (0.01, 0.08)
 TRY_AGAIN_S = 0.1
 PEOPLE = 200
 """Visitors that one client simulates."""
 
 PATIENCE_TRIES = 600
+READS_EVERY_S = 0.3
 
 
-class Visitor(threading.Thread):
-    """One client in its own thread, until `stop`."""
+class Response(NamedTuple):
+    status: int
+    body: Any
 
-    def __init__(
-        self, which: int, port: int, journal: Journal, communities: Sequence[str], chance: random.Random
-    ) -> None:
-        super().__init__(daemon=True, name=f"visitor {which}")
-        self._lines = [HttpConnection(port, journal), HttpConnection(port, journal)]
-        self._which = which
+
+class HttpConnection:
+    """A connection that opens on first use, reopens after a loss, and checks every response."""
+
+    def __init__(self, port: int, journal: Journal) -> None:
+        self._port = port
         self._journal = journal
-        self._communities = communities
-        self._chance = chance
-        self._numbers = count(1)
-        self._seen = Seen(journal, self.name)
-        self._acknowledged: list[Visit] = []
+        self._line: http.client.HTTPConnection | None = None
+
+    def ask(self, method: str, path: str, body: Any = None, token: str = "") -> Response | None:
+        """Send a request. Returns None if there was no response."""
+        return self.response() if self.send(method, path, body, token) else None
+
+    def send(self, method: str, path: str, body: Any = None, token: str = "") -> bool:
+        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        try:
+            self._line = self._line or http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
+            self._line.request(method, path, None if body is None else json.dumps(body), headers)
+        except (OSError, http.client.HTTPException):
+            self._lose()
+            return False
+        return True
+
+    def response(self) -> Response | None:
+        began = time.monotonic()
+        assert self._line is not None
+        try:
+            received = self._line.getresponse()
+            text = received.read()
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, TimeoutError):
+                self._journal.breach(f"no answer within {time.monotonic() - began:.0f} s")
+            self._lose()
+            return None
+        self._journal.note(f"answers {received.status}")
+        if received.status >= 500 and not received.headers["Retry-After"]:
+            self._journal.breach(f"{received.status} without Retry-After: {text[:200]!r}")
+        return Response(received.status, json.loads(text) if text else None)
+
+    def close(self, abruptly: bool = False) -> None:
+        """Close the connection; abruptly, with RST."""
+        line, self._line = self._line, None
+        if line is not None:
+            if abruptly and line.sock is not None:
+                line.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            line.close()
+
+    def _lose(self) -> None:
+        self._journal.note("requests without an answer")
+        self.close()
+
+
+class Client(threading.Thread):
+    """A client in its own thread, until `stop`. Each `act` is one thing that it does."""
+
+    def __init__(self, name: str, port: int, journal: Journal) -> None:
+        super().__init__(daemon=True, name=name)
+        self._lines = [HttpConnection(port, journal), HttpConnection(port, journal)]
+        self._journal = journal
         self._over = threading.Event()
         self._cut = False
-        self.counted_at = 0.0
-        """When one of its visits was last acknowledged, on the monotonic clock, in s."""
-        self._ways = {
-            lambda: self._register(*self._new_visit()): 60,
-            self._lose_the_answer: 10,
-            self._ask_twice_at_once: 8,
-            self._ask_again: 8,
-            self._vanish: 5,
-            self._look: 9,
-            self._happen: 12,
-        }
 
     def stop(self) -> None:
-        """Stop after open visits are acknowledged."""
+        """Stop after the current act."""
         self._over.set()
 
     def cut(self) -> None:
         """Break its connections before the next request."""
         self._cut = True
 
+    def act(self) -> None:
+        raise NotImplementedError
+
+    def pause_s(self) -> float:
+        raise NotImplementedError
+
     def run(self) -> None:
         while not self._over.is_set():
             if self._cut:
                 self._cut = False
                 for line in self._lines:
-                    line.drop()
-            (way,) = self._chance.choices(list(self._ways), list(self._ways.values()))
-            try:
-                way()
-            except Exception as error:  # a thread's traceback is not shown
-                self._journal.breach(f"{self.name}: {type(error).__name__}: {error}")
-            self._over.wait(self._chance.uniform(*PAUSE_S))
+                    line.close(abruptly=True)
+            self._journal.attempt(self.name, self.act)
+            self._over.wait(self.pause_s())
         for line in self._lines:
             line.close()
 
-    def _lose_the_answer(self) -> None:
+
+class Visitor(Client):
+    """Registers visits and events. Each is repeated until it is acknowledged, except abandoned ones."""
+
+    def __init__(
+        self, number: int, port: int, journal: Journal, communities: Sequence[str], chance: random.Random
+    ) -> None:
+        super().__init__(f"visitor {number}", port, journal)
+        self._number = number
+        self._communities = communities
+        self._chance = chance
+        self._numbers = count(1)
+        self._seen = Seen(journal, self.name)
+        self._acknowledged: list[Visit] = []
+        self.counted_at = 0.0
+        """When one of its visits was last acknowledged, on the monotonic clock, in s."""
+        self._ways: dict[Callable[[], object], int] = {
+            lambda: self._register(*self._new_visit()): 60,
+            self._lose_the_response: 10,
+            self._send_twice_at_once: 8,
+            self._send_again: 8,
+            self._vanish: 5,
+            self._read_stats: 9,
+            self._send_events: 12,
+        }
+
+    def act(self) -> None:
+        (way,) = self._chance.choices(list(self._ways), list(self._ways.values()))
+        way()
+
+    def pause_s(self) -> float:
+        return self._chance.uniform(*PAUSE_S)
+
+    def _lose_the_response(self) -> None:
         visit, body = self._new_visit()
         if self._send(self._lines[0], visit, body):
-            self._lines[0].drop()
+            self._lines[0].close(abruptly=True)
         self._register(visit, body)
 
-    def _ask_twice_at_once(self) -> None:
+    def _send_twice_at_once(self) -> None:
         visit, body = self._new_visit()
         sent = [line for line in self._lines if self._send(line, visit, body)]
-        answers = [answer for line in sent if (answer := line.answer())]
+        responses = [response for line in sent if (response := line.response())]
         # Check responses in the order they were sent; the order of reading is up to this client.
-        taken = [self._take(visit, answer) for answer in sorted(answers, key=_total)]
+        taken = [self._take(visit, response) for response in sorted(responses, key=_total)]
         if not any(taken):
             self._register(visit, body)
 
-    def _ask_again(self) -> None:
+    def _send_again(self) -> None:
         if self._acknowledged:
             visit = self._chance.choice(self._acknowledged)
             self._register(visit, _body(visit))
@@ -97,37 +178,36 @@ class Visitor(threading.Thread):
     def _vanish(self) -> None:
         visit, body = self._new_visit()
         self._send(self._lines[0], visit, body)
-        self._lines[0].drop()
+        self._lines[0].close(abruptly=True)
         self._journal.note("visits that were abandoned")
 
-    def _look(self) -> None:
+    def _read_stats(self) -> None:
         least = self._journal.newest
-        answer = self._lines[1].ask("GET", "/api/stats")
-        if answer is None or not self._is_ok(answer, "GET /api/stats"):
+        response = self._lines[1].ask("GET", "/api/stats")
+        if response is None or not self._is_ok(response, "GET /api/stats"):
             return
-        self._seen.see(answer.body, pushed=False)
-        if answer.body.get("stale"):
+        self._seen.see(response.body, pushed=False)
+        if response.body.get("stale"):
             self._journal.note("stale answers")
-        elif answer.body["totalVisitors"] < least:
-            self._journal.breach(f"GET /api/stats said {answer.body['totalVisitors']} when {least} was acknowledged")
+        elif response.body["totalVisitors"] < least:
+            self._journal.breach(f"GET /api/stats said {response.body['totalVisitors']} when {least} was acknowledged")
 
-    def _happen(self) -> None:
-        """Send events until they are acknowledged."""
+    def _send_events(self) -> None:
         who, first = self._new_name()
-        others = self._chance.randrange(MOST_EVENTS)
+        others = self._chance.randrange(MAX_EVENTS)
         sent = [(who, name) for name in (first, *(f"{first}-{number}" for number in range(others)))]
         events = [{"id": name, "name": "search", "page": "/"} for _, name in sent]
         self._journal.sending_events(sent)
 
         def are_taken() -> bool:
-            answer = self._chance.choice(self._lines).ask("POST", EVENTS, {"visitorId": who, "events": events})
-            return self._is_ok(answer, sent[0])
+            response = self._chance.choice(self._lines).ask("POST", EVENTS, {"visitorId": who, "events": events})
+            return self._is_ok(response, sent[0])
 
         if self._persist(are_taken, sent[0]):
             self._journal.events_acknowledged(sent)
 
     def _new_name(self) -> Visit:
-        return f"visitor-{self._which}-{self._chance.randrange(PEOPLE)}", f"{self._which}-{next(self._numbers)}"
+        return f"visitor-{self._number}-{self._chance.randrange(PEOPLE)}", f"{self._number}-{next(self._numbers)}"
 
     def _new_visit(self) -> tuple[Visit, dict[str, Any]]:
         visit = self._new_name()
@@ -139,7 +219,7 @@ class Visitor(threading.Thread):
     def _register(self, visit: Visit, body: dict[str, Any]) -> None:
         def is_taken() -> bool:
             line = self._chance.choice(self._lines)
-            return self._send(line, visit, body) and self._take(visit, line.answer())
+            return self._send(line, visit, body) and self._take(visit, line.response())
 
         if self._persist(is_taken, visit):
             self._acknowledged.append(visit)
@@ -159,15 +239,15 @@ class Visitor(threading.Thread):
         self._journal.sending(visit)
         return line.send("POST", REGISTER, body)
 
-    def _is_ok(self, answer: Answer | None, what: object) -> bool:
-        if answer is not None and answer.status not in (200, 503):
-            self._journal.breach(f"{what} was answered {answer}")
-        return answer is not None and answer.status == 200
+    def _is_ok(self, response: Response | None, what: object) -> bool:
+        if response is not None and response.status not in (200, 503):
+            self._journal.breach(f"{what} was answered {response}")
+        return response is not None and response.status == 200
 
-    def _take(self, visit: Visit, answer: Answer | None) -> bool:
-        if answer is None or not self._is_ok(answer, visit):
+    def _take(self, visit: Visit, response: Response | None) -> bool:
+        if response is None or not self._is_ok(response, visit):
             return False
-        receipt, stats = answer.body["visit"], answer.body["stats"]
+        receipt, stats = response.body["visit"], response.body["stats"]
         self._journal.acknowledged(visit, receipt["ordinal"], receipt["duplicate"])
         self.counted_at = time.monotonic()
         self._seen.see(stats, pushed=False)
@@ -176,8 +256,47 @@ class Visitor(threading.Thread):
         return True
 
 
-def _total(answer: Answer) -> int:
-    return answer.body["stats"]["totalVisitors"] if answer.status == 200 else 0
+class Reader(Client):
+    """A viewer of the site whose reports must never contradict what was acknowledged earlier."""
+
+    def __init__(self, member: Member, port: int, journal: Journal) -> None:
+        super().__init__("reader", port, journal)
+        self.member = member
+
+    def pause_s(self) -> float:
+        return READS_EVERY_S
+
+    def act(self) -> None:
+        least = self._journal.newest, len(self._journal.acknowledged_events)
+        response = self._lines[0].ask("GET", SUMMARY, token=self.member.token)
+        if response is None:
+            return
+        if response.status == 401:  # the clock passed the token's expiry
+            self._log_in()
+        elif response.status == 200:
+            self._compare(least, (response.body["visits"], response.body["events"]))
+        elif response.status != 503:
+            self._journal.breach(f"a report was answered {response}")
+
+    def _compare(self, least: tuple[int, int], reported: tuple[int, int]) -> None:
+        self._journal.note("reports read")
+        most = len(self._journal.visits), len(self._journal.events)
+        if any(figure > limit for figure, limit in zip(reported, most, strict=True)):
+            self._journal.breach(f"a report said {reported}, and {most} visits and events were sent")
+        # If the clock was ahead, its visits are in the future, outside every range.
+        is_complete = not (self._journal.lost_spans or self._journal.clock_steps)
+        if is_complete and any(figure < limit for figure, limit in zip(reported, least, strict=True)):
+            self._journal.breach(f"a report said {reported} when {least} visits and events were acknowledged")
+
+    def _log_in(self) -> None:
+        try:
+            self.member.log_in()
+        except (AssertionError, OSError):
+            time.sleep(1)  # the server is down, or the clock has moved again
+
+
+def _total(response: Response) -> int:
+    return response.body["stats"]["totalVisitors"] if response.status == 200 else 0
 
 
 def _body(visit: Visit) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def packed(text: str) -> int:
     return len(gzip.compress(text.encode(), mtime=0))
 
 
-def test_types_are_those_of_the_module(project):
+def test_types_match_the_module(project):
     (project / "typed.mts").write_text(TYPED)
     options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"]
     command = ["node", "node_modules/typescript/bin/tsc", *options, "typed.mts"]

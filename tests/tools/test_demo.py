@@ -89,7 +89,7 @@ def test_an_empty_database_is_given_a_past_that_adds_up(server):
     assert_verified(server)
 
 
-def test_a_swarm_of_bots_was_there_on_a_tuesday_and_nobody_with_it(server):
+def test_bots_came_on_a_tuesday_without_visitors(server):
     """Reports show the swarm next to people, programs, and the operators' own visits."""
     token = requests.post(f"{server.url}/api/auth/login", json=ADMIN, timeout=PATIENCE_S).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}

@@ -29,7 +29,7 @@ QUOTES = [(path, text) for path in figures.documents() for text in re.split(r"\n
 
 
 @pytest.mark.parametrize("document", figures.documents(), ids=lambda path: path.stem)
-def test_figures_are_those_of_the_results(document):
+def test_figures_match_the_results(document):
     text = document.read_text()
     assert text == figures.filled(text)
     assert UNMARKED.findall(text) == []
@@ -134,10 +134,10 @@ def test_documents_quote_the_slowest_machine_and_a_run_keeps_the_runs_of_other_m
     from harness.reporting.tables import Report
 
     for text in (run_of(slow, 3), run_of(fast, 5), run_of(slow, 4)):
-        report = Report()
+        report = Report("visits-again")
         for line in text.splitlines():
             report.say(line)
-        report.save(tmp_path / "visits-again.txt")
+        report.save()
     figure = figures.Figure("visits-again.txt", "64 connections", "server", "requests/s")
     assert (figures.value(figure), figures.machine("visits-again.txt")) == ("4", slow)
     assert (tmp_path / "visits-again.txt").read_text() == run_of(slow, 4) + figures.NEXT_MACHINE + run_of(fast, 5)

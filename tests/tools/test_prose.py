@@ -14,6 +14,7 @@ from prose.budgets import (
     complaints_of_length,
     complaints_of_links,
     complaints_of_long_tests,
+    complaints_of_test_names,
     complaints_of_words,
 )
 from prose.passages import Passage, passages_of_document, passages_of_python, passages_of_script
@@ -43,7 +44,7 @@ LIMIT = 3  # the usual number
 '''
 
 
-def test_paragraphs_items_and_cells_are_passages_of_a_document_and_code_is_none():
+def test_passages_of_a_document_are_paragraphs_items_and_cells_without_code():
     passages = list(passages_of_document("docs/a.md", DOCUMENT))
     assert [passage.text for passage in passages] == [
         "Title",
@@ -69,7 +70,7 @@ def test_docstrings_comments_and_names_are_passages_of_python():
     ]
 
 
-def test_comments_are_passages_of_scripts_and_templates_and_types_are_none():
+def test_passages_of_scripts_and_templates_are_comments_without_types():
     script = "/**\n * Adds.\n * @param {number} first ms\n */\nadd(1); // no\n// One\n// reason.\n"
     assert [passage.text for passage in passages_of_script("a.js", script)] == ["Adds. ms", "One reason."]
     assert [passage.text for passage in passages_of_script("a.html", "{# Why. #}<p>No.</p>")] == ["Why."]
@@ -92,7 +93,7 @@ def test_a_habit_is_named_with_its_place_and_a_budget_falls_with_it(habit):
         "begins like a fragment": "Of each visit.",
     }[habit.name]
     passage = Passage("docstring", "a.py:7", example)
-    habit = replace(habit, documents=0, code=0, pages=0, tests=0)
+    habit = replace(habit, documents=0, code=0, pages=0)
     (summary, place) = complaints_of_habits([passage], (habit,))
     assert summary.startswith(f"{habit.name} in code: 1 times, at most 0")
     assert place.startswith("  a.py:7: ")
@@ -109,8 +110,7 @@ def test_a_value_whose_name_says_nothing_is_named_with_its_place():
 
 
 def test_code_in_a_sentence_is_not_a_habit():
-    alone = replace(budgets.HABITS[2], tests=0)
-    assert list(complaints_of_habits([Passage("document", "a.md:1", "Set `alone`.")], (alone,))) == []
+    assert list(complaints_of_habits([Passage("document", "a.md:1", "Set `alone`.")], (budgets.HABITS[2],))) == []
 
 
 def test_names_of_tests_are_read_as_sentences():
@@ -118,9 +118,36 @@ def test_names_of_tests_are_read_as_sentences():
         passages_of_python("tests/test_a.py", "def test_rule_that_stands_alone(): pass\ndef helper(): pass\n")
     )
     assert passages == [Passage("test", "tests/test_a.py:1", "rule that stands alone")]
-    (summary, place) = complaints_of_habits(passages, (replace(budgets.HABITS[2], tests=0),))
-    assert summary.startswith("alone in tests: 1 times, at most 0")
-    assert place == "  tests/test_a.py:1: 'alone'"
+    assert sorted(line.split(": ")[2].partition(";")[0] for line in complaints_of_test_names(passages, ())) == [
+        "alone",
+        "stands",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "habit"),
+    [
+        ("each of them is sent", "each as a noun"),
+        ("exceptions cannot begin one either", "each as a noun"),
+        ("each visit is stored", None),
+        ("what a killed process left goes", "relative clause as a noun"),
+        ("total grows by what was sent", "relative clause as a noun"),
+        ("one who leaves is gone", "relative clause as a noun"),
+        ("page says what is missing", None),
+        ("page has a colour of its own here", "of its own"),
+        ("forged token is none", "is none"),
+    ],
+)
+def test_habits_of_test_names_are_found(name, habit):
+    found_habits = list(complaints_of_test_names([Passage("test", "tests/a/test_b.py:1", name)], ()))
+    assert [habit in line for line in found_habits] == ([True] if habit else [])
+
+
+def test_folders_whose_test_names_still_have_habits_are_listed_until_they_have_none():
+    names = [Passage("test", "tests/a/b/test_c.py:1", "what is left"), Passage("test", "tests/ab/test_c.py:1", "rest")]
+    assert list(complaints_of_test_names(names, ("tests/a",))) == []
+    (line,) = complaints_of_test_names(names, ("tests/a", "tests/ab"))
+    assert line.startswith("names of tests in tests/ab have no habits now")
 
 
 def test_name_of_a_test_has_at_most_14_words():

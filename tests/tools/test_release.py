@@ -13,9 +13,7 @@ from support.programs.processes import ROOT
 
 from koyjabo.base.core.installation import VERSION
 from release.builds import names
-from release.checks import contents
-from release.refusal import Refusal
-from release.versions import NPM, agreed_version, changes_without_release, versions
+from release.checks import NPM, Refusal, agreed_version, changes_without_release, contents, versions
 
 NEXT = "9.8.7"
 FILES = (*NPM, "koyjabo/base/core/installation.py", "clients/python/pyproject.toml", "CHANGELOG.md")

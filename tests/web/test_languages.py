@@ -74,7 +74,7 @@ def theme_of(client) -> str:
     return html.partition('data-theme="')[2].partition('"')[0]
 
 
-def test_theme_is_that_of_the_system_until_one_is_chosen(client):
+def test_theme_follows_the_system_until_a_user_chooses_one(client):
     assert theme_of(client) == ""
     answer = client.post("/theme", data={"theme": "dark", "next": "/login"})
     assert (answer.status_code, answer.location) == (303, "/login")

@@ -11,11 +11,10 @@ from random import Random
 from uuid import uuid4
 
 from demo import cast, openings, stays
-from demo.actions import actions
 from demo.audience import Kind
 from demo.cast import Member
 from demo.site import RELOAD, Page, Room, Site, Visitor
-from demo.stays import Stay
+from demo.stays import Stay, actions
 
 CHECK_S = 1.0
 """Interval (s) for checking whether the connection is lost or the demo ends."""

@@ -19,7 +19,6 @@ GROUPS = {
     "comment": "code",
     "script": "code",
     "page": "pages",
-    "test": "tests",
 }
 PREPOSITIONS = (
     "about|after|at|before|behind|between|by|during|for|from|in|into|of|on|over|through|to|under|with|within|without"
@@ -34,33 +33,30 @@ class Habit:
     documents: int = 0
     code: int = 0
     pages: int = 0
-    tests: int = 0
     kinds: tuple[str, ...] = tuple(GROUPS)
-    """Kinds of passages that are searched."""
+    """Kinds of passages that are searched. Names of tests are searched where they follow (see `FOLLOWING`)."""
 
 
 HABITS = (
-    Habit("that of", r"\b(that|those) of\b", "repeat the noun, or leave the words out", tests=49),
-    Habit("preposition + which", rf"\b({PREPOSITIONS}) which\b", "end the sentence and begin a new one", tests=10),
-    Habit("alone", r"\balone\b", "write `only`, and put it before the word it limits", tests=48),
-    Habit("beside", r"\bbeside\b", "write `next to`, `as well as` or `while`", tests=13),
-    Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned", pages=1, tests=34),
-    Habit("of its own", r"\bof (its|their) own(?=[.,;:)]|$)", "write `its own` before the noun", tests=8),
-    Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`", tests=8),
+    Habit("that of", r"\b(that|those) of\b", "repeat the noun, or leave the words out"),
+    Habit("preposition + which", rf"\b({PREPOSITIONS}) which\b", "end the sentence and begin a new one"),
+    Habit("alone", r"\balone\b", "write `only`, and put it before the word it limits"),
+    Habit("beside", r"\bbeside\b", "write `next to`, `as well as` or `while`"),
+    Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned", pages=1),
+    Habit("of its own", r"\bof (its|their) own(?=[.,;:)]|$)", "write `its own` before the noun"),
+    Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`"),
     Habit("trailing too", r"\btoo(?=[.,;:])", "write `also` before the verb, or leave it out", pages=1),
-    Habit("stands", r"\b(stands?|shall)\b", "write `is`", tests=5),
+    Habit("stands", r"\b(stands?|shall)\b", "write `is`"),
     # Evidence asks whether anybody was there. That is the question, and a value of it.
     Habit(
         "nobody, whoever",
         r"\b(?<!Was )((no|some|any|every)body(?! (was )?there)|whoever)\b",
         "name the person: a visitor, an admin, a client",
-        tests=21,
     ),
     Habit(
         "lost terms",
         r"\b(second (factor|step)s?|two-factor|folded|folds|summed up|proven|(went|gone|goes) back|withdraw[sn]?)\b",
         "use the words of docs/glossary.md: two-step login, rolled up, verified, rolled back, revoke",
-        tests=46,
     ),
     Habit(
         "begins like a fragment",
@@ -69,6 +65,37 @@ HABITS = (
         kinds=("docstring",),
     ),
 )
+
+NAME_HABITS = (
+    Habit("of its own", r"\bof (its|their|his|her) own\b", "write `its own` before the noun"),
+    Habit("each as a noun", r"\beach\b(?= (of|is|has|may|can)\b|$)|\b(either|both)$", "name what each one is"),
+    Habit(
+        "relative clause as a noun",
+        r"^(who|whom|whose|what|which|whatever|where)\b|\b(of|by|for|to|from|with|in|than|like|as) (what|who|whom)\b|"
+        r"\bones? (that|who|which|whose)\b",
+        "name the visitor, the page, the value",
+    ),
+    Habit("is none", r"\b(is|are|was|were) none\b", "say what is missing or refused"),
+)
+"""Habits that only names of tests are searched for."""
+
+FOLLOWING = (
+    "tests/application",
+    "tests/browser",
+    "tests/cli",
+    "tests/communities",
+    "tests/counting",
+    "tests/integrations",
+    "tests/people",
+    "tests/presence",
+    "tests/realtime",
+    "tests/reports",
+    "tests/server",
+    "tests/site",
+    "tests/sockets",
+    "tests/upkeep",
+)
+"""Folders with names of tests that have such habits. This list only becomes shorter."""
 
 LONGEST_SENTENCE = 30
 LONG_SENTENCES = 1
@@ -106,6 +133,7 @@ def complaints(root: Path, passages: list[Passage]) -> list[str]:
         *complaints_of_habits(passages),
         *complaints_of_length(passages),
         *complaints_of_long_tests(passages),
+        *complaints_of_test_names(passages),
         *complaints_of_words({str(path.relative_to(root)): path.read_text() for path in documents_of(root)}),
         *complaints_of_names(passages),
         *complaints_of_guides(root),
@@ -148,6 +176,22 @@ def complaints_of_long_tests(passages: list[Passage], budget: int = LONG_TEST_NA
         if passage.kind == "test" and len(passage.text.split()) > MAX_WORDS_OF_A_TEST
     ]
     yield from over("long names of tests", f"at most {MAX_WORDS_OF_A_TEST} words", long, budget)
+
+
+def complaints_of_test_names(passages: list[Passage], following: tuple[str, ...] = FOLLOWING) -> Iterator[str]:
+    habits = {habit.name: habit for habit in (*HABITS, *NAME_HABITS) if len(habit.kinds) > 1}
+    behind: set[str] = set()
+    for passage in passages:
+        if passage.kind != "test":
+            continue
+        for habit in habits.values():
+            if re.search(habit.pattern, passage.text, re.IGNORECASE):
+                folder = next((name for name in following if passage.place.startswith(f"{name}/")), "")
+                behind.add(folder)
+                if not folder:
+                    yield f"{passage.place}: {passage.text!r}: {habit.name}; {habit.advice}"
+    for folder in sorted(set(following) - behind):
+        yield f"names of tests in {folder} have no habits now; remove it from FOLLOWING in tools/prose/budgets.py"
 
 
 def complaints_of_words(texts: dict[str, str]) -> Iterator[str]:

@@ -11,12 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.folders import BENCH, compiled
+from harness.folders import BENCH, compiled, installed
 from harness.measurements.broadcasts import PLAIN_ENDPOINT, SOCKET_IO_ENDPOINT
 from harness.measurements.contenders import Candidate, Contender
 from harness.reporting.machine import node_version
 from harness.servers.databases import POSTGRES, STARTING_TOTAL
-from harness.servers.packages import installed
 
 RIVALS = BENCH / "rivals"
 NODE_LOCK, PYTHON_LOCK = RIVALS / "package-lock.json", RIVALS / "requirements.txt"

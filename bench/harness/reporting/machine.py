@@ -50,8 +50,9 @@ def all_cores() -> str:
     return ",".join(map(str, sorted(os.sched_getaffinity(0))))
 
 
-def say_head(report: Report, *lines: str) -> None:
+def begin_report(name: str, *lines: str) -> Report:
     """Print the subject of the measurement, and the machine and software used. Call it while the machine is idle."""
+    report = Report(name)
     model = "unknown processor"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -68,6 +69,7 @@ def say_head(report: Report, *lines: str) -> None:
     for line in lines[1:]:
         report.say(line)
     report.say()
+    return report
 
 
 def node_version() -> str:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
 import click
 
+import figures
 from figures import NEXT_MACHINE, processor
 
 Candidate = TypeVar("Candidate", bound=Any)
 
 
 class Report:
-    """Prints lines, and keeps them to save as one text."""
+    """Prints lines, and keeps them to save as one text, bench/results/<name>.txt."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self._path = figures.RESULTS / f"{name}.txt"
         self._lines: list[str] = []
 
     def say(self, text: str = "") -> None:
@@ -35,12 +36,12 @@ class Report:
             self.say("  ".join((first.ljust(widths[0]), *cells)).rstrip())
         self.say()
 
-    def save(self, path: Path) -> None:
-        """Write the text to a file of results. It replaces the run on this processor, and keeps those on others."""
+    def save(self) -> None:
+        """Write the text to its file. It replaces the run on this processor, and keeps those on others."""
         text = "\n".join(line.rstrip() for line in self._lines) + "\n"
-        runs = path.read_text().split(NEXT_MACHINE) if path.exists() else []
+        runs = self._path.read_text().split(NEXT_MACHINE) if self._path.exists() else []
         others = [run for run in runs if processor(run) != processor(text)]
-        path.write_text(NEXT_MACHINE.join([text, *others]))
+        self._path.write_text(NEXT_MACHINE.join([text, *others]))
 
 
 NO_WORSE = 1.1

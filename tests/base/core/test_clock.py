@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.models.local_hours import DAY_S, changes, local_hour
+from support.models.people_model import DAY_S, changes, local_hour
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.clock import Clock, iso, system_now_ms

@@ -38,7 +38,7 @@ def test_community_has_a_name_that_can_be_seen(founder):
         assert founder.patch(f"{PATH}/{community}", json={"name": name}).status_code == 400, ascii(name)
 
 
-def test_user_without_a_name_that_can_be_seen_has_that_of_the_email(site):
+def test_user_without_a_visible_name_gets_one_from_the_email(site):
     names = [name_after_sign_up(site, f"karim{number}@example.com", name) for number, name in enumerate(INVISIBLE)]
     assert names == [f"karim{number}" for number in range(len(INVISIBLE))]
     unseen = [f"{local}@example.com" for local in ("\u3164", "\u0301", "\u061c")]

@@ -26,7 +26,7 @@ def modes(folder: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
 
-def test_new_database_is_for_its_owner_alone(tmp_path):
+def test_only_the_owner_may_read_a_new_database(tmp_path):
     folder = tmp_path / "new"
     with Site(f"sqlite:///{folder}/koyjabo.db") as site:
         site.register()
@@ -64,7 +64,7 @@ def test_looking_at_the_mode_releases_no_lock(tmp_path):
         writing.execute("COMMIT")
 
 
-def test_instance_folder_is_for_its_owner_alone(tmp_path):
+def test_only_the_owner_may_open_the_instance_folder(tmp_path):
     """Includes a folder that already existed."""
     instance = tmp_path / "instance"
     config.load({"ENVIRONMENT": "development"}, instance=instance)

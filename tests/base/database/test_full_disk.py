@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from support.application.site import Site, assert_error
 from support.assertions.ledger import assert_verified
 from support.clients.websocket import WebSocket
 from support.databases.database import SqliteDatabase
+from support.faults.disks import small_disk
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
@@ -47,27 +47,23 @@ def test_database_without_room_refuses_visits_and_heals(sqlite_database):
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", folder], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a full disk: this user may not mount one")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True, capture_output=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", DISK) as folder:
+        if folder is None:
+            pytest.skip("a full disk: this user may not mount one")
+        yield folder
 
 
 @pytest.fixture
-def server_on_it(small_disk, new_server):
-    server = new_server(SqliteDatabase(small_disk / "koyjabo.db"), TMPDIR=small_disk).start()
+def server_on_it(disk, new_server):
+    server = new_server(SqliteDatabase(disk / "koyjabo.db"), TMPDIR=disk).start()
     yield server
     server.kill()  # the disk is unmounted afterwards
 
 
-def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
+def test_full_disk_refuses_visits_and_heals(server_on_it, disk):
     """Workers survive, even when their metrics cannot be written."""
-    server, filler = server_on_it, small_disk / "filler"
+    server, filler = server_on_it, disk / "filler"
     fill(filler)
     assert server.stats().total == 0
     filler.unlink()
@@ -80,7 +76,7 @@ def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
     assert server.post_visit("karim", page=LONG).status_code == 503
     assert server.stats().total == acknowledged
     assert server.log.count("ledger_unavailable") == 1, server.log
-    (folder,) = small_disk.glob(f"{PREFIX}*")
+    (folder,) = disk.glob(f"{PREFIX}*")
     written = [file for file in folder.iterdir() if file.suffix == ".db" or file.name == "comebacks"]
     assert len(written) == 3
     assert all(file.stat().st_blocks * 512 >= file.stat().st_size > 0 for file in written)
@@ -90,10 +86,10 @@ def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
     assert_verified(server)
 
 
-def test_the_last_of_a_disk_is_kept_for_visits(small_disk, new_server):
+def test_the_last_of_a_disk_is_kept_for_visits(disk, new_server):
     """Applies while less than 5 % of this small disk is free."""
-    database = SqliteDatabase.migrated(small_disk / "koyjabo.db")
-    fill(small_disk / "filler", but=180 * 1024)
+    database = SqliteDatabase.migrated(disk / "koyjabo.db")
+    fill(disk / "filler", but=180 * 1024)
     server = new_server(database).start()
     try:
         event = {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]}
@@ -103,7 +99,7 @@ def test_the_last_of_a_disk_is_kept_for_visits(small_disk, new_server):
         assert server.register("ayesha").ordinal == 1
         assert "disk_almost_full free=" in server.log
         assert 'koyjabo_errors_total{kind="disk_almost_full"} 1.0' in server.metrics()
-        (small_disk / "filler").unlink()
+        (disk / "filler").unlink()
         wait_until(lambda: server.post("/api/events", json=event).status_code == 200, "events are recorded")
         assert "disk_has_room" in server.log
     finally:
@@ -111,15 +107,15 @@ def test_the_last_of_a_disk_is_kept_for_visits(small_disk, new_server):
 
 
 @pytest.mark.long(proved_by="base/database/test_full_disk.py::test_full_disk_refuses_visits_and_heals")
-def test_worker_that_finds_no_room_to_count_in_counts_by_itself(small_disk, new_server, sqlite_database):
-    fill(small_disk / "filler", but=SOME)
-    server = new_server(sqlite_database, TMPDIR=small_disk).start()
+def test_worker_that_finds_no_room_to_count_in_counts_by_itself(disk, new_server, sqlite_database):
+    fill(disk / "filler", but=SOME)
+    server = new_server(sqlite_database, TMPDIR=disk).start()
     try:
-        fill(small_disk / "rest")
+        fill(disk / "rest")
         server.register("ayesha")
         assert_counts_lost_lines(server)
         assert server.register("karim").ordinal == 2
-        (folder,) = small_disk.glob(f"{PREFIX}*")
+        (folder,) = disk.glob(f"{PREFIX}*")
         assert [file.name for file in folder.iterdir()] == ["lock"]
     finally:
         server.kill()

@@ -17,7 +17,7 @@ def test_a_ledger_writes_every_column_of_its_tables(model):
     assert sorted(WRITTEN[model]) == sorted(model.__table__.columns.keys())
 
 
-def test_values_are_read_as_what_their_columns_store():
+def test_values_are_read_with_the_types_of_their_columns():
     into = "INSERT INTO visits (id, place, is_bot) SELECT"
     columns = ("id", "place", "is_bot")
     assert sqlite_insert(Visit, columns) == f"{into} value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)"

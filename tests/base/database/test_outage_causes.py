@@ -10,7 +10,7 @@ import psycopg2
 from koyjabo.base.database.outage_causes import AWAY, FULL, LOCKED, READ_ONLY, REFUSED, STANDBY, cause_of, waiting_helps
 
 
-def test_errors_of_the_driver_are_told_apart(tmp_path):
+def test_causes_of_an_outage_follow_the_driver_errors(tmp_path):
     with (
         closing(sqlite3.connect(tmp_path / "a.db", timeout=0)) as one,
         closing(sqlite3.connect(tmp_path / "a.db", timeout=0)) as two,

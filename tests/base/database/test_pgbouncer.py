@@ -41,7 +41,7 @@ KEPT_BY_PGBOUNCER = {"application_name", "client_encoding", "DateStyle", "standa
 """PgBouncer sets these for each client."""
 
 BAD_SETTINGS = 2
-LOCK_HELD = "base/database/test_pgbouncer.py::test_start_that_finds_the_lock_held_says_by_whom_and_gives_up"
+LOCK_HELD = "base/database/test_pgbouncer.py::test_start_that_finds_the_lock_held_names_the_holder_and_gives_up"
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_commits_wait_for_the_disk_and_store_unicode_whatever_the_operator_has_s
 
 
 @pytest.mark.long(proved_by=LOCK_HELD)
-def test_start_goes_on_after_one_that_was_killed_while_it_migrated(pooled, database):
+def test_start_continues_after_another_was_killed_while_it_migrated(pooled, database):
     database.rows(GATE)
     server = pooled()
     with connected(database.url) as gate:
@@ -133,7 +133,7 @@ def test_start_goes_on_after_one_that_was_killed_while_it_migrated(pooled, datab
     assert_verified(server)
 
 
-def test_start_that_finds_the_lock_held_says_by_whom_and_gives_up(pgbouncer, database, tmp_path):
+def test_start_that_finds_the_lock_held_names_the_holder_and_gives_up(pgbouncer, database, tmp_path):
     changes = json.dumps({"koyjabo.base.database.engine.PATIENCE_S": 2, "koyjabo.base.database.engine.LOG_AFTER_S": 0})
     server = ChangedServer(database, tmp_path, CHANGES=changes, DATABASE_URL=pgbouncer.url_of(database.name))
     with connected(database.url, application_name="watch of the night") as holder:

@@ -15,7 +15,7 @@ from koyjabo.base.database.shared_lookups import SharedLookups
 OTHERS = 20
 
 
-def test_requests_share_the_lookup_after_the_one_that_is_running():
+def test_requests_share_the_lookup_after_the_running_one():
     may_answer, sizes = threading.Event(), []
 
     def answer(jobs) -> None:

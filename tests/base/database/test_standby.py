@@ -101,7 +101,7 @@ def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, datab
 
 @pytest.mark.long(proved_by=TAKES_OVER)
 @pytest.mark.parametrize(("workers", "how"), [(1, "killed"), (2, "killed"), (1, "frozen"), (2, "frozen")])
-def test_promoted_standby_that_was_behind_is_counted_on_from_what_was_acknowledged(
+def test_promoted_standby_that_was_behind_continues_above_acknowledged_numbers(
     pair, database, new_server, disposable_redis, workers, how
 ):
     settings = {"DATABASE_URL": pair.url_of(database.name)}
@@ -201,7 +201,7 @@ def test_server_counts_again_within_10_s_of_a_promotion(pair, server, how):
     assert server.log.count("Traceback") == 0
 
 
-def test_number_of_a_transaction_is_looked_up_on_its_own_server_alone(pair, database):
+def test_number_of_a_transaction_is_only_looked_up_on_its_own_server(pair, database):
     """On a promoted standby, the number belongs to another, committed transaction."""
     pair.standby.follow(None)
     with pytest.raises(Unreachable) as refused:
@@ -221,7 +221,7 @@ def test_number_of_a_transaction_is_looked_up_on_its_own_server_alone(pair, data
 
 
 @pytest.mark.long(
-    proved_by="base/database/test_standby.py::test_number_of_a_transaction_is_looked_up_on_its_own_server_alone"
+    proved_by="base/database/test_standby.py::test_number_of_a_transaction_is_only_looked_up_on_its_own_server"
 )
 def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby(pair, database, monkeypatch):
     """There, the transaction's number belongs to another, committed transaction."""

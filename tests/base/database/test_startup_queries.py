@@ -38,7 +38,7 @@ def prepared(database, admin: str = "", needs_a_user: bool = False) -> bool:
 
 @pytest.mark.both_kinds
 @pytest.mark.empty_database
-def test_new_database_is_to_be_prepared_and_one_that_was_started_is_not(database):
+def test_only_a_new_database_has_to_be_prepared(database):
     assert not prepared(database)
     with Site(database.url):
         assert prepared(database)

@@ -34,7 +34,7 @@ def read(*keys: Any) -> KeySet:
     return key_set.read(json.dumps({"keys": keys}).encode())
 
 
-def test_key_verifies_by_algorithms_of_its_kind_alone():
+def test_key_only_verifies_by_algorithms_of_its_kind():
     keys = read(*map(public, MAKERS), OCT)
     for name, (private, _) in MAKERS.items():
         token = jwt.encode({"sub": "x"}, private, name)
@@ -49,7 +49,7 @@ def _rsa() -> set[str]:
     return {name for name, (kind, _) in key_set.KINDS.items() if kind == "RSA"}
 
 
-def test_without_an_id_one_key_has_to_fit_alone():
+def test_without_an_id_exactly_one_key_has_to_fit():
     another = public("RS256", rsa.generate_private_key(65537, 2048), kid="second")
     assert read(public("RS256"), public("ES256")).find(None, "RS256") is not None
     assert read(public("RS256"), another).find(None, "RS256") is None
@@ -72,7 +72,7 @@ def test_keys_that_cannot_verify_are_left_out():
 BAD = [b"", b"{}", b"[]", b'{"keys": {}}', b'{"keys": []}', b"[" * 50_000, b"\xff", b'"keys"', b"9" * 5_000]
 
 
-def test_documents_that_are_none_are_refused():
+def test_invalid_key_sets_are_refused():
     for document in [*BAD, b" " * key_set.LONGEST + b"{}"]:
         with pytest.raises(InvalidKeySet):
             key_set.read(document)

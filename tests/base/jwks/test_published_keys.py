@@ -102,7 +102,7 @@ def test_login_reads_a_new_key_itself_while_another_one_reads():
     assert [key is not None for key in answers] == [True]
 
 
-def test_login_without_any_keys_is_told_and_tries_again(reader, server):
+def test_login_without_any_keys_is_refused_and_fetches_them_again(reader, server):
     right, server.answer = server.answer, b""
     with pytest.raises(KeysUnavailable):
         reader.keys.find_or_read("first", "ES256")

@@ -98,7 +98,7 @@ PEOPLE = {
 }
 
 
-def test_declared_crawlers_alone_are_crawlers():
+def test_only_declared_crawlers_are_crawlers():
     assert [name for name, user_agent in CRAWLERS.items() if not is_bot(user_agent)] == []
     assert [name for name, user_agent in PEOPLE.items() if is_bot(user_agent)] == []
     assert not is_bot(None)

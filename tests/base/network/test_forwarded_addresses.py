@@ -132,7 +132,7 @@ def test_place_is_kept_and_the_address_is_not(behind, caplog):
     assert all(address not in stored + caplog.text for address in (BANGLADESH, PROXY))
 
 
-def test_in_development_this_machine_alone_speaks_for_others(sqlite_database):
+def test_in_development_only_this_machine_is_a_proxy(sqlite_database):
     with Site(sqlite_database.url, ENVIRONMENT="development") as site:
         for peer in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
             assert register(site, peer, f"{AMERICA}, {BANGLADESH}") == {"Bangladesh": 1}

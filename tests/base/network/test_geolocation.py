@@ -59,7 +59,7 @@ def test_city_is_named_with_its_country(place_database):
         assert places.locate(BANGLADESH, has_city=False) == "Bangladesh"
 
 
-def test_country_alone_is_named_in_english(locate):
+def test_country_without_a_city_is_named_in_english(locate):
     for record in (flat(""), nested(None), {"country_code": "BD"}, flat("(Gulshan)")):
         assert locate(BANGLADESH, record) == "Bangladesh"
     assert locate(BANGLADESH, nested(None, "ZX", "Freedonia")) == "Freedonia"  # only the file has this name

@@ -103,7 +103,7 @@ def use(request):
     return count if request.param == "counter" else lambda address: not rate.use_address(address).is_exceeded
 
 
-def test_address_of_ipv4_is_a_network_of_its_own(use):
+def test_address_of_ipv4_is_its_own_network(use):
     assert [use(key("192.0.2.1")) for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
     assert use(key("192.0.2.2"))
 
@@ -131,7 +131,7 @@ def test_flood_of_one_address_uses_up_nothing_of_its_neighbours(use):
     assert [use(of_prefix(1)) for _ in range(LIMIT)] == [True] * LIMIT
 
 
-def test_what_was_taken_away_is_free_again():
+def test_allowance_that_was_given_back_is_free_again():
     counter = AddressCounter()
     for n in range(LIMIT * 16):
         counter.add(of_prefix(n % 4, n))

@@ -71,7 +71,7 @@ def test_a_user_agent_names_browser_system_and_device_as_does_what_replaces_it()
 
 @effort(100)
 @given(st.text(max_size=80) | st.from_regex(r"[A-Za-z ]{1,20}/[0-9.]{1,6}( \([A-Za-z; ]{0,30}\))?( on [A-Z]{1,9})?"))
-def test_any_text_is_parsed_and_reduced_to_what_says_the_same(text):
+def test_any_text_is_parsed_and_reduced_without_changing_the_result(text):
     assert user_agents.parsed(user_agents.reduced(text)) == user_agents.parsed(text)
 
 
@@ -85,11 +85,11 @@ STORED = {
 }
 
 
-def test_what_earlier_versions_stored_of_anonymous_visits_is_read():
+def test_user_agents_that_earlier_versions_stored_for_anonymous_visits_are_read():
     assert {stored: user_agents.parsed(stored) for stored in STORED} == STORED
 
 
-def test_an_anonymous_visit_keeps_browser_and_system_alone():
+def test_an_anonymous_visit_only_keeps_browser_and_system():
     assert user_agents.described(ANDROID) == "Chrome on Android"
     assert user_agents.described(IPHONE) == "Safari on iOS"
     assert user_agents.described("curl/8.5.0") == "curl"

@@ -32,7 +32,7 @@ def surroundings(monkeypatch):
     monkeypatch.setenv(FOLDER, "/left/by/another")
 
 
-def test_where_no_folder_can_be_made_each_worker_tells_of_itself(monkeypatch):
+def test_without_a_folder_each_worker_shows_its_own_metrics(monkeypatch):
     monkeypatch.setenv("TMPDIR", "/proc/nowhere")
     monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
     monkeypatch.setenv(FOLDER, "/somebody/elses")

@@ -37,14 +37,14 @@ def pair(request, tmp_path) -> tuple[Reconnections, Reconnections]:
     return only, only
 
 
-def test_one_who_lost_their_line_is_back_once(pair):
+def test_visitor_who_lost_the_connection_is_back_once(pair):
     here, there = pair
     here.lost("ayesha")
     assert not there.is_back("karim")
     assert [there.is_back("ayesha"), there.is_back("ayesha")] == [True, False]
 
 
-def test_one_who_comes_later_is_not_back(pair, monkeypatch):
+def test_visitor_who_comes_later_is_not_back(pair, monkeypatch):
     here, there = pair
     here.lost("ayesha")
     now = socket_log.time.time()

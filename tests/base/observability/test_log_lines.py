@@ -162,7 +162,7 @@ def test_worker_that_cannot_begin_is_logged_in_the_same_way(new_server, sqlite_d
     assert in_text(server) == {"worker_failed", "worker_died"}
 
 
-def test_what_the_start_has_to_say_is_in_the_log_as_anything_else(new_server, sqlite_database):
+def test_messages_of_the_start_are_log_lines_like_all_others(new_server, sqlite_database):
     """The example is an ADMIN_EMAIL that now belongs to another user."""
     server = new_server(sqlite_database, LOG_FORMAT="json").start()
     email = Member(server).email

@@ -42,7 +42,7 @@ def test_json_has_each_value_by_its_name(written):
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_values_cannot_begin_a_line_of_their_own(written, style):
+def test_values_cannot_begin_a_new_line(written, style):
     for spec in ("%s", "%r"):
         log, out = written(style)
         log.warning(f"said by={spec}", FORGED)
@@ -50,7 +50,7 @@ def test_values_cannot_begin_a_line_of_their_own(written, style):
         assert not set(out.getvalue()[:-1]) & {"\n", "\r", "\x1b", "\x85"}
 
 
-def test_exceptions_cannot_begin_one_either(written):
+def test_exceptions_cannot_begin_a_new_line(written):
     log, out = written("text")
     try:
         raise ValueError(FORGED)

@@ -71,7 +71,7 @@ def test_visit_is_counted_with_its_commit_and_an_error_by_its_code(site):
     assert after["koyjabo_commit_seconds_sum", ""] > before["koyjabo_commit_seconds_sum", ""]
 
 
-def test_broadcast_that_tells_no_visit_has_no_commit(site):
+def test_broadcast_without_a_visit_has_no_commit(site):
     """It may take a second to notice that a visitor became inactive, which is not a commit's latency."""
     name, rooms = "koyjabo_commit_to_client_seconds_count", site.services[RealtimeServices].rooms
 
@@ -119,7 +119,7 @@ def test_kinds_of_errors_have_an_end(metrics):
     assert sum(name == "koyjabo_errors_total" for name, _ in numbers) == MOST_KINDS + 1
 
 
-def test_what_is_no_word_is_no_kind_of_error(metrics):
+def test_text_that_is_no_word_is_no_kind_of_error(metrics):
     for kind in ("", "two words", "ঢাকা", "x" * 51, 'a"b'):
         metrics.error(kind)
     assert values_of(metrics)["koyjabo_errors_total", "other"] == 5
@@ -154,7 +154,7 @@ def test_metrics_are_for_those_who_know_the_token(site):
 
 
 @pytest.mark.parametrize(("environment", "status"), [("production", 403), ("development", 200)])
-def test_without_a_token_this_machine_alone_reads_them_in_development_alone(sqlite_database, environment, status):
+def test_without_a_token_only_this_machine_reads_them_and_only_in_development(sqlite_database, environment, status):
     """Requests through a proxy are refused in any case."""
     with Site(sqlite_database.url, METRICS_TOKEN="", ENVIRONMENT=environment, TRUSTED_PROXIES=1) as site:
         assert site.client.get("/metrics").status_code == status

@@ -73,7 +73,7 @@ def test_broadcast_is_measured_from_its_commit(workers):
     wait_until(lambda: scraped(workers)[ENDED] == ended + 1, "it has ended")
 
 
-def test_one_whose_line_was_lost_comes_back(workers):
+def test_visitor_whose_connection_was_lost_comes_back(workers):
     before = scraped(workers)["koyjabo_reconnections_total"]
     lost = WebSocket(workers.port, path="/?visitorId=rahim")
     lost.event()
@@ -106,7 +106,7 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.iterdir() if path.suffix in (".db", ".json"))
 
 
-def test_folder_goes_with_the_server_and_after_one_that_was_killed(new_server, sqlite_database, tmp_path_factory):
+def test_folder_is_deleted_with_its_server_even_if_that_was_killed(new_server, sqlite_database, tmp_path_factory):
     place = tmp_path_factory.mktemp("folders")
     server = new_server(sqlite_database, TMPDIR=place).start()
     assert len(list(place.iterdir())) == 1

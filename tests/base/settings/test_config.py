@@ -150,7 +150,7 @@ def test_secret_is_required_in_production_which_hosts_are(load, monkeypatch):
             assert load(DATABASE_URL=POSTGRES, SECRET_KEY=KEY).environment == "production"
 
 
-def test_secret_is_made_once_and_kept_for_its_owner_alone(load, tmp_path):
+def test_secret_is_generated_once_and_only_its_owner_may_read_it(load, tmp_path):
     made = load().secret_key
     kept = tmp_path / "instance" / "secret_key"
     assert (len(made) >= 32, kept.read_text()) == (True, made)
@@ -251,14 +251,14 @@ WEAK = [
 ]
 
 
-def test_what_is_soon_guessed_is_refused():
+def test_secrets_that_are_easy_to_guess_are_refused():
     assert [weak for weak in WEAK if not operator_secrets.weakness(weak).startswith("is ")] == []
     for weak in WEAK:
         with pytest.raises(SettingsError, match=r"^SECRET_KEY is .*; make one with python -c .*\.$"):
             config.load({"ENVIRONMENT": "production", "SECRET_KEY": weak, "DATABASE_URL": "postgresql://db/x"})
 
 
-def test_what_is_random_is_taken():
+def test_random_secrets_are_accepted():
     for make, length in ((secrets.token_hex, 32), (secrets.token_urlsafe, 32), (secrets.token_hex, 16)):
         assert [made for made in (make(length) for _ in range(500)) if operator_secrets.weakness(made)] == []
 
@@ -272,7 +272,7 @@ def test_app_has_an_address_by_https_in_production(load):
     assert refusal(load, **PRODUCTION, APP_URL="http://app.example.com").startswith("APP_URL is an http address")
 
 
-def test_password_that_anybody_would_try_first_is_refused_in_production_alone(tmp_path):
+def test_password_that_attackers_try_first_is_refused_only_in_production(tmp_path):
     production = {"ENVIRONMENT": "production", "SECRET_KEY": secrets.token_hex(32), "DATABASE_URL": "postgresql://d/x"}
     for password in OBVIOUS:
         admin = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": password}

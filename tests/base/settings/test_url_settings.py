@@ -81,7 +81,7 @@ def test_password_of_redis_that_breaks_its_url_is_refused_and_not_printed(load):
         assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-def test_redis_cluster_is_refused_with_what_to_use_instead(load):
+def test_redis_cluster_is_refused_and_an_alternative_is_named(load):
     for url in ("redis+cluster://:secret@a:7000,b:7000", "rediss+cluster://a"):
         assert refusal(load, REDIS_URL=url) == (
             "REDIS_URL: Redis Cluster is not supported. Use a single Redis server, or Sentinel."

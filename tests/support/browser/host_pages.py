@@ -36,7 +36,7 @@ def stats_of(total: int, revision: int = 1, epoch: str = "mj8k2f1x") -> dict:
 
 
 class FakeServer:
-    """Replaces the server for a page's sockets, so that a test can push stats that a real server never would."""
+    """Replaces the server for a page's sockets, and records their messages."""
 
     def __init__(self, page: Page) -> None:
         self.opened: list[WebSocketRoute] = []
@@ -46,10 +46,6 @@ class FakeServer:
     def _open(self, socket: WebSocketRoute) -> None:
         self.opened.append(socket)
         socket.on_message(lambda text: self.received.append(json.loads(text)))
-
-    def push(self, more_fields: dict[str, Any] | None = None, **stats: Any) -> None:
-        """Push `stats` in an event with `more_fields`."""
-        self.opened[-1].send(json.dumps({"type": "visitor_update", "stats": stats_of(**stats), **(more_fields or {})}))
 
 
 class HostPages(BaseHTTPRequestHandler):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from struct import calcsize, pack, unpack
 
@@ -28,16 +26,3 @@ class SharedNumber:
 
     def get(self) -> int:
         return unpack(FORMAT, self.path.read_bytes())[0]
-
-
-def slow_disk(folder: Path) -> tuple[SharedNumber | None, dict[str, str]]:
-    """A shared number that sets the extra µs for each sync, and environment variables that preload a library into the
-    affected programs. Returns None and no variables if there is no C compiler.
-    """
-    compiler = shutil.which("cc")
-    if compiler is None:
-        return None, {}
-    source, library = Path(__file__).with_name("slow_disk.c"), folder / "slow_disk.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
-    number = SharedNumber(folder / "sync-delay")
-    return number, {"LD_PRELOAD": str(library), "SLOW_DISK": str(number.path)}

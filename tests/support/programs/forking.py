@@ -45,7 +45,7 @@ class Starting:
 def start(arguments: tuple[str, ...], environment: dict[str, str], files: tuple[IO[Any], IO[Any], IO[Any]]) -> Program:
     """Run `python …` in the project's folder, in a new process group, as a terminal does.
 
-    `files` are its standard input, output and error. A preloaded library (`faults.shared_numbers.slow_disk`) requires a
+    `files` are its standard input, output and error. A preloaded library (`faults.disks.slow_disk`) requires a
     new interpreter.
     """
     kind = _template_for(arguments)

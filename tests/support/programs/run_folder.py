@@ -1,16 +1,21 @@
 """The folder of a test run, and the cleanup after it.
 
-A separate program (`cleaner`) waits until the run ends, however that happens. It then deletes the folder and kills
-processes that have `MARKER` in their environment or work in the folder. The next run deletes any folders left over.
+This file is also a program, which waits until the run ends, however that happens, and its standard input closes. It
+then kills processes that have `MARKER` in their environment or work in the folder, and deletes the folder. The next run
+deletes any folders left over.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 IN_MEMORY = Path("/dev/shm")
@@ -19,8 +24,10 @@ TABLES = Path(__file__).resolve().parents[3] / ".venv" / "hypothesis"
 """Hypothesis's Unicode tables, which take seconds to build."""
 
 MARKER = "KOYJABO_TESTS_RUN"
-CLEANER = Path(__file__).with_name("cleaner.py")
 END_S = 30
+ROUNDS, ROUND_S = 100, 0.05
+REMOVE = 0
+"""IPC_RMID of shmctl(2)."""
 
 
 class RunFolder:
@@ -37,7 +44,7 @@ class RunFolder:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(TABLES)
         tempfile.tempdir = None
         self._cleaner = subprocess.Popen(
-            [sys.executable, "-I", "-S", CLEANER, f"{MARKER}={self.path.name}", self.path],
+            [sys.executable, "-I", "-S", __file__, f"{MARKER}={self.path.name}", self.path],
             cwd="/",
             stdin=subprocess.PIPE,
             start_new_session=True,
@@ -65,3 +72,44 @@ def _delete_those_of_ended_runs(parent: Path, prefix: str) -> None:
 def _is_running(pid: str) -> bool:
     """Whether another process has this pid. A folder named after our own pid is left over from an earlier run."""
     return pid != str(os.getpid()) and Path(f"/proc/{pid}").exists()
+
+
+def left_over(marker: bytes, folder: str) -> list[int]:
+    """Processes that have the marker in their environment or work in the folder. Both are checked, because some
+    processes overwrite their environment.
+    """
+    pids = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            works_in = os.readlink(f"/proc/{name}/cwd")
+            is_marked = marker in Path(f"/proc/{name}/environ").read_bytes().split(b"\0")
+            if is_marked or works_in == folder or works_in.startswith(f"{folder}/"):
+                pids.append(int(name))
+    return pids
+
+
+def kill_all(marker: bytes, folder: str) -> None:
+    for _ in range(ROUNDS):
+        left = left_over(marker, folder)
+        if not left:
+            return
+        for pid in left:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(ROUND_S)
+
+
+def forget_memory(folder: str) -> None:
+    """Remove the shared memory of killed PostgreSQL servers. Its id is on line 7 of postmaster.pid."""
+    for file in Path(folder).glob("**/postmaster.pid"):
+        with suppress(OSError, ValueError, IndexError):
+            ctypes.CDLL(None).shmctl(int(file.read_text().splitlines()[6].split()[1]), REMOVE, None)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _, marker, folder = sys.argv
+    sys.stdin.read()
+    kill_all(marker.encode(), folder)
+    forget_memory(folder)
+    shutil.rmtree(folder, ignore_errors=True)

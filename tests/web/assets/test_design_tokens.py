@@ -48,13 +48,13 @@ def test_words_can_be_read_on_every_surface(theme):
 
 
 @themes
-def test_edges_of_what_can_be_used_and_the_focus_stand_out(theme):
+def test_edges_of_controls_and_the_focus_have_enough_contrast(theme):
     pairs = [(edge, surface) for edge in ("edge-strong", "focus") for surface in SURFACES]
     assert below(theme, pairs, 3) == {}
 
 
 @themes
-def test_series_stand_out_and_neighbours_differ_in_luminance(theme):
+def test_series_have_enough_contrast_and_neighbours_differ_in_luminance(theme):
     assert below(theme, [(series, surface) for series in SERIES for surface in ("surface", "raised")], 3) == {}
     assert below(theme, [*pairwise(SERIES), *combinations(SERIES[:3], 2)], 2) == {}
 

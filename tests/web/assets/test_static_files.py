@@ -156,7 +156,7 @@ def test_server_with_other_files_than_were_built_sends_those(folder):
     assert in_production().get("/static/webkit/page.js").text == source.read_text()
 
 
-def test_server_does_not_start_with_a_part_of_what_was_built(folder):
+def test_server_does_not_start_with_only_some_built_files(folder):
     (folder / "min" / "webkit" / "page.js").unlink()
     sentence = r"manifest.json names webkit/page.js, which is not in the same folder. Run `make assets`"
     with pytest.raises(LookupError, match=sentence):
@@ -221,7 +221,7 @@ FEATURES = [
 ]
 
 
-def test_scripts_import_those_of_features_below_alone():
+def test_scripts_only_import_scripts_of_features_below():
     height = {feature: number for number, feature in enumerate(FEATURES)}
     scripts = {**MANIFEST["preloads"], **MANIFEST["bundled"]}
     folders = {
@@ -230,7 +230,7 @@ def test_scripts_import_those_of_features_below_alone():
     assert [(name, other) for name, other in folders if height[other] > height[name]] == []
 
 
-def test_style_sheets_import_those_of_features_below_alone():
+def test_style_sheets_only_import_style_sheets_of_features_below():
     height = {feature: number for number, feature in enumerate(["vendor", *FEATURES])}
     sheets = [path for path in FOLDER.rglob("*.css") if path.relative_to(FOLDER).parts[0] in FEATURES]
     imported = [
@@ -241,7 +241,7 @@ def test_style_sheets_import_those_of_features_below_alone():
     assert [(name, other) for name, other in folders if height[other] > height[name]] == []
 
 
-def test_built_files_are_those_of_now():
+def test_built_files_are_up_to_date():
     """`make assets` removes files of earlier versions."""
     built = {path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*") if path.is_file()} - {"manifest.json"}
     texts = {name for name in MANIFEST["names"] if (FOLDER / name).suffix in static_files.TEXTS}
@@ -255,7 +255,7 @@ def test_text_is_sent_whole_and_the_rest_in_parts(client):
     assert (part.status_code, part.data) == (206, b"\x89PNG")
 
 
-def test_what_a_browser_has_is_not_sent_again(client):
+def test_file_that_a_browser_has_is_not_sent_again(client):
     for headers in ({}, {"Accept-Encoding": "gzip"}):
         first = client.get("/static/webkit/site.css", headers=headers)
         again = client.get("/static/webkit/site.css", headers={**headers, "If-None-Match": first.headers["ETag"]})
@@ -265,7 +265,7 @@ def test_what_a_browser_has_is_not_sent_again(client):
 SOURCE = re.compile(r'import "(/static/v-[0-9a-f]{12}/counting/service-worker\.js)";\n')
 
 
-def test_service_worker_is_looked_for_anew_and_names_the_version_of_the_pages(client, style):
+def test_service_worker_is_revalidated_and_names_the_version_of_the_pages(client, style):
     answer = client.get("/sw.js")
     assert (answer.mimetype, answer.headers["Cache-Control"]) == ("text/javascript", "no-cache")
     source = SOURCE.fullmatch(answer.text)[1]
@@ -273,7 +273,7 @@ def test_service_worker_is_looked_for_anew_and_names_the_version_of_the_pages(cl
     assert "immutable" in client.get(source).headers["Cache-Control"]
 
 
-def test_service_worker_may_load_its_modules_and_speak_to_this_server_alone(site):
+def test_service_worker_may_only_load_its_modules_and_call_this_server(site):
     policy = site.client.get("/sw.js").headers["Content-Security-Policy"]
     allowed = ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]
     assert policy.split("; ") == allowed

@@ -158,7 +158,7 @@ def test_no_question_repeats_a_secret(cases):
 
 
 @pytest.mark.parametrize("endpoint", ["admin.promote", "pages.delete_community"])
-def test_confirmation_of_one_who_may_is_worth_nothing_to_others(site, cases, endpoint):
+def test_confirmation_of_an_admin_is_worth_nothing_to_others(site, cases, endpoint):
     given, other = cases.make(endpoint), cases.stranger()
     form, before = answer(given.ask()), stored(site)
     other.send(form.action, 403, **{**form.fields, "csrf_token": other.csrf})
@@ -174,7 +174,7 @@ def test_confirmation_of_one_who_may_is_worth_nothing_to_others(site, cases, end
         ("admin.set_total", {"total": "123456", "new_epoch": "on"}, "", "123456"),
     ],
 )
-def test_what_is_to_be_typed_is_typed_and_need_not_be_pretty(site, cases, endpoint, fields, wrong, right):
+def test_text_to_type_is_compared_without_case_and_spaces(site, cases, endpoint, fields, wrong, right):
     given = cases.make(endpoint, **fields)
     form, before = answer(given.ask()), stored(site)
     page = given.reader.send(form.action, 422, **{**form.fields, TYPED: wrong})
@@ -243,7 +243,7 @@ def test_confirmation_of_a_total_survives_visits_but_not_another_total(site, cas
     assert site.stats()["totalVisits"] == 4500
 
 
-def test_what_was_confirmed_is_what_is_done(site, cases):
+def test_only_the_confirmed_action_is_executed(site, cases):
     """A confirmation does not apply to another number or another person."""
     given = cases.make("admin.set_total")
     form = answer(given.ask())
@@ -258,7 +258,7 @@ def test_what_was_confirmed_is_what_is_done(site, cases):
         assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=token.example.member.id) == [(None,)]
 
 
-def test_question_and_its_answer_are_one_change_each(sqlite_database):
+def test_question_and_its_answer_are_two_changes(sqlite_database):
     with Site(sqlite_database.url, RATE_LIMIT_CHANGES="3") as site:
         reader = Reader(site).sign_up("ayesha")
         reader.send("/communities/new", name="Mirpur 10")

@@ -115,7 +115,7 @@ def id_of(site: Site, path: str = "/healthz", **headers: str) -> str:
     return site.client.get(path, headers=headers).headers["X-Request-Id"]
 
 
-def test_every_answer_has_one_of_its_own_whatever_a_visitor_sends(site):
+def test_every_response_has_its_own_id_whatever_a_visitor_sends(site):
     for path in ("/healthz", "/api/stats", "/nowhere", "/", "/socket.io/", "/api/visitor/register"):
         assert id_of(site, path) != id_of(site, path)
     assert id_of(site, **{"X-Request-Id": GIVEN}) != GIVEN

@@ -86,7 +86,7 @@ def test_answers_to_forms_are_not_packed(admin):
     assert "Content-Encoding" not in answer.headers
 
 
-def test_length_tells_nothing_about_what_the_query_repeats(admin):
+def test_length_does_not_reveal_repeated_text_of_the_query(admin):
     """Right and wrong guesses of a form's token differ less than two responses to the same request."""
 
     def lengths(guess: str) -> set[int]:

@@ -31,7 +31,7 @@ def boss(site, cast) -> Reader:
     return Reader(site).log_in("site_admin")
 
 
-def test_redirects_lead_to_pages_of_this_site_alone(site, boss):
+def test_redirects_only_lead_to_pages_of_this_site(site, boss):
     """This applies to forms, and to the login page, which redirects logged-in users immediately."""
     reader = Reader(site)
     led = {}
@@ -44,7 +44,7 @@ def test_redirects_lead_to_pages_of_this_site_alone(site, boss):
     assert boss.location == "/admin/"
 
 
-def test_login_leads_back_by_path_alone(site):
+def test_login_only_leads_back_to_a_path(site):
     answer = site.client.get(
         "/admin/people?query=//evil.example%0d%0aSet-Cookie:%20x=1", headers={"Accept": "text/html"}
     )
@@ -74,7 +74,7 @@ def test_no_answer_names_the_host_that_was_asked_for(site, cast, boss, host):
 
 
 @pytest.mark.parametrize("proxies", [0, 1])
-def test_where_a_proxy_says_it_is_called_is_not_believed(sqlite_database, proxies):
+def test_host_that_a_proxy_claims_is_not_believed(sqlite_database, proxies):
     with Site(sqlite_database.url, TRUSTED_PROXIES=proxies) as site:
         headers = {"Accept": "text/html", "X-Forwarded-Host": EVIL, "X-Forwarded-Prefix": f"//{EVIL}"}
         assert site.client.get("/account", headers=headers).headers["Location"] == "/login?next=/account"
@@ -133,7 +133,7 @@ def test_no_path_leads_out_of_the_folder_of_files(site):
                 assert (answer.status_code, answer.is_json) == (404, True), folder + name
 
 
-def test_ids_are_ids_whatever_stands_in_a_path(cast, boss):
+def test_ids_in_paths_are_only_read_as_ids(cast, boss):
     pages = ("/communities/{}", "/communities/{}/members", "/admin/communities/{}", "/admin/people/{}")
     calls = ("/api/communities/{}", "/api/communities/{}/stats", "/api/communities/{}/visitors/online")
     for name in ("../x", "%2e%2e%2fx", "x%00", "é", "a" * 5000, "' OR 1=1 --", "*", "%", "_"):

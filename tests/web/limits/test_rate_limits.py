@@ -105,7 +105,7 @@ def test_proxy_that_hides_its_clients_is_noticed(behind, caplog):
     assert ADVICE in admin.get("/admin/server")
 
 
-def test_operator_beside_visitors_is_no_proxy(behind, caplog):
+def test_operator_on_the_visitors_network_is_no_proxy(behind, caplog):
     site = behind(0, RATE_LIMIT_REGISTRATIONS=1000)
     knock(site, PHONE)
     knocks(site, ENOUGH, "127.0.0.1", "")
@@ -136,7 +136,7 @@ def limits_of(answer) -> list[int]:
     return [int(answer.headers[f"X-RateLimit-{what}"]) for what in ("Limit", "Remaining", "Reset")]
 
 
-def test_answers_tell_what_is_left_and_when_there_is_more(site):
+def test_responses_show_the_remaining_allowance_and_when_it_grows(site):
     answers = [knock(site, PHONE) for _ in range(LIMIT + 1)]
     assert [limits_of(answer)[:2] for answer in answers] == [[3, 2], [3, 1], [3, 0], [3, 0]]
     resets_at_s = [limits_of(answer)[2] for answer in answers]

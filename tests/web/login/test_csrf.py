@@ -46,7 +46,7 @@ def changes(site) -> list[str]:
 
 
 @pytest.mark.parametrize("said", [None, "x" * 36], ids=["none", "wrong"])
-def test_cookie_alone_does_nothing(site, cast, boss, said):
+def test_cookie_without_a_token_does_nothing(site, cast, boss, said):
     before = stored(site)
     sent = {} if said is None else {CSRF_HEADER: said}
     answers = {endpoint: send(site, cast, boss, endpoint, **sent).status_code for endpoint in changes(site)}
@@ -65,7 +65,7 @@ def test_cookie_from_a_page_elsewhere_counts_as_absent(site, cast, boss):
     assert stored(site) == before
 
 
-def test_no_page_elsewhere_logs_anybody_in(site):
+def test_page_of_another_site_cannot_log_a_user_in(site):
     """Other sites can send a form without permission. JSON requires a preflight request, which is refused."""
     before, stranger = stored(site), Reader(site)
     headers, fields = {**stranger.headers, "Origin": ELSEWHERE}, {"email": "outsider@example.com", "password": PASSWORD}
@@ -80,7 +80,7 @@ def test_no_page_elsewhere_logs_anybody_in(site):
     assert stored(site) == before
 
 
-def test_what_anybody_may_call_does_not_look_at_cookies_from_elsewhere(site, cast, boss):
+def test_public_calls_ignore_cookies_sent_from_other_sites(site, cast, boss):
     for endpoint in NEVER_BY_COOKIE:
         answer = send(site, cast, boss, endpoint, Origin=ELSEWHERE)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -97,7 +97,7 @@ def test_each_page_has_the_token_under_another_mask(boss):
     assert not [page for page in pages if boss.csrf in page]
 
 
-def test_form_is_accepted_with_any_mask_of_its_own_token(site, cast, boss):
+def test_form_is_accepted_with_any_mask_of_its_token(site, cast, boss):
     for token in (mask(boss.csrf), mask(boss.csrf), *FIELD.findall(boss.get("/account"))[:1]):
         boss.send("/communities/new", csrf_token=token, name="Masked")
     boss.send("/communities/new", name="Sent as it is, as pages of an earlier version do")

@@ -75,7 +75,7 @@ FORGED = {
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
-def test_forged_token_is_none(person, stranger):
+def test_forged_token_is_refused(person, stranger):
     for how, forge in FORGED.items():
         answer = person.get(ME, headers=bearer(forge(person, stranger)))
         assert (how, answer.status_code, answer.json["code"]) == (how, 401, "invalid_token")
@@ -104,7 +104,7 @@ def test_times_are_15_minutes_and_30_days(person):
     assert set(claims(person.access)) == {"sub", "sid", "jti", "type", "csrf", "exp", "iat", "fresh"}, "no name"
 
 
-def test_expired_token_has_a_code_of_its_own(site, person):
+def test_expired_token_has_its_own_code(site, person):
     ago = int(time.time()) - LEEWAY_S - 1
     assert_error(person.get(ME, headers=bearer(changed(person.access, exp=ago))), 401, "token_expired")
     expired = changed(person.refresh, exp=ago)

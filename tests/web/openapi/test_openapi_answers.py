@@ -156,7 +156,7 @@ def enrolment(site: Site):
     yield bare(site).post(AUTH + "totp/confirm", json={"code": code}, headers=headers)
 
 
-def test_answers_about_second_factors_are_as_described(sqlite_database):
+def test_responses_about_two_step_login_are_as_described(sqlite_database):
     with (
         Site(sqlite_database.url, RATE_LIMIT_LOGINS="0") as site,
         Site(sqlite_database.url, REQUIRE_TWO_FACTOR="all") as strict,

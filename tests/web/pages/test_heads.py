@@ -57,7 +57,7 @@ def test_without_a_public_url_the_card_uses_the_host_of_the_request(sqlite_datab
             assert meta(site.client.get(number, headers=headers).text)["og:image"] == origin + path
 
 
-def test_colour_of_the_browser_is_that_of_the_page(site):
+def test_colour_of_the_browser_matches_the_page(site):
     for path, token, style in ("/communities", "surface", "webkit/tokens.css"), ("/", "green", "home/home.css"):
         colours = re.search(rf"--{token}: light-dark\((#\w{{6}}), (#\w{{6}})\)", (FOLDER / style).read_text()).groups()
         schemes = ("light", "dark")

@@ -22,7 +22,7 @@ def client(site):
     return site.app.test_client()
 
 
-def test_browsers_get_a_page_and_programs_get_json_of_what_is_not_there(client):
+def test_missing_pages_are_html_for_browsers_and_json_for_programs(client):
     for path in ("/nothing", "/communities/x/y/z"):
         answer = client.get(path, headers=BROWSER)
         assert (answer.status_code, answer.mimetype) == (404, "text/html")
@@ -56,7 +56,7 @@ def test_sentences_are_shown_as_text_whatever_is_in_them(client):
     assert shown == "100 % of &lt;b&gt;it&lt;/b&gt; %(x)s"
 
 
-def test_who_looks_is_asked_for_once_while_the_database_is_away(site, monkeypatch):
+def test_reader_is_looked_up_once_while_the_database_is_away(site, monkeypatch):
     """A frozen database may take seconds to respond."""
     asked = []
 

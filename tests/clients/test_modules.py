@@ -1,0 +1,44 @@
+"""The client module under Node, with a window, sockets, requests and a clock that tests control (modules/page.mjs).
+
+tests/browser has what only a browser can show: real input, policies, storage, navigation and a real server.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from support.programs.installed import program
+
+FOLDER = Path(__file__).with_name("modules")
+LIMIT_S = 60
+
+
+def run_module(name: str) -> None:
+    command = [program("node", "`make assets` brings it"), "--test", FOLDER / f"{name}.test.mjs"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_socket_shows_the_newest_values_and_comes_back():
+    run_module("connection")
+
+
+def test_page_reports_visibility_and_first_input_of_its_visit():
+    run_module("evidence")
+
+
+def test_entries_wait_and_are_sent_once_in_order():
+    run_module("queue")
+
+
+def test_stream_replaces_blocked_sockets():
+    run_module("stream")
+
+
+def test_visit_is_stored_and_sent_once_in_a_session():
+    run_module("visit")
+
+
+def test_page_without_storage_is_one_visit():
+    run_module("storage")
