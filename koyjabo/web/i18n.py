@@ -25,6 +25,7 @@ from koyjabo.base.core.i18n import DIGITS, LANGUAGES
 from koyjabo.base.network import place_names
 from koyjabo.base.network.geolocation import OTHER, UNKNOWN
 from koyjabo.base.network.user_agents import Browser
+from koyjabo.base.settings.schema import Settings
 from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 
@@ -46,6 +47,12 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
     app.jinja_env.filters["age"] = lambda at_ms: age(at_ms, zone, current().clock.now_ms())
     app.jinja_env.filters["time_of_day"] = time_of_day
     app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words, zone_name=zone.key)
+    app.jinja_env.globals["site_name"] = site_name
+
+
+def site_name() -> str:
+    """The site's name in the language of the current request."""
+    return current()[Settings].name_in(language())
 
 
 def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:

@@ -9,7 +9,7 @@ import { build } from "esbuild";
 
 const STATIC = "koyjabo/static";
 const TARGET = join(STATIC, "min");
-const TEXTS = [".js", ".css", ".svg", ".json", ".webmanifest"];
+const TEXTS = [".js", ".css", ".svg", ".json"];
 const CLIENT = "counting/koyjabo.js";
 const INLINE = "home/pages/home.css";
 const OPTIONS = { bundle: true, minify: true, format: "esm", charset: "utf8", target: "esnext", legalComments: "none", write: false };

@@ -10,6 +10,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.settings.schema import Settings
 
 BASICS = {
+    "SITE_NAME": N_("Name of the site"),
     "TIMEZONE": N_("Time zone"),
     "PUBLIC_URL": N_("Public address"),
     "APP_URL": N_("Address of the app"),
@@ -23,7 +24,6 @@ BASICS = {
     "ASN_DATABASE": N_("Networks"),
     "OWN_ADDRESSES": N_("Own visits"),
     "OIDC_PROVIDERS": N_("Login with others"),
-    "OIDC_SIGNUP": N_("Sign-up with others"),
     "REQUIRE_TWO_FACTOR": N_("Two-step login"),
 }
 """Titles of the settings that owners ask about most, in the order shown on the page."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,22 @@ def origin(value: str) -> str:
     if normal is None:
         raise ValueError("should be an origin such as https://live.example.com, without a path")
     return normal
+
+
+NOT_IN_A_LINE = {"Cc", "Zl", "Zp"}
+"""Unicode categories of control characters and line breaks."""
+
+
+def one_line(longest: int) -> Callable[[str], str]:
+    """A check for one line of at most `longest` characters, without control characters."""
+
+    def checked(value: str) -> str:
+        text = value.strip()
+        if len(text) > longest or any(unicodedata.category(character) in NOT_IN_A_LINE for character in text):
+            raise ValueError(f"should be one line of at most {longest} characters")
+        return text
+
+    return checked
 
 
 def url(example: str) -> Callable[[str], str]:

@@ -37,6 +37,16 @@ def setting(default: object, meaning: str, ge: int | None = None, le: int | None
     return Field(default, description=meaning, ge=ge, le=le)
 
 
+NAMES = {"en": "Koy Jabo", "bn": "কই যাবো"}
+SENTENCES = {
+    "en": "The app for bus, train and rickshaw riders in Bangladesh. Every visit is counted here, live.",
+    "bn": "বাংলাদেশের বাস, ট্রেন ও রিকশার যাত্রীদের অ্যাপ। প্রতিটি ভিজিট এখানে সরাসরি গোনা হয়।",
+}
+"""The site's name and sentence by language, unless the owner has set them."""
+
+LONGEST_NAME, LONGEST_SENTENCE = 60, 160
+SiteName = Annotated[str, AfterValidator(checks.one_line(LONGEST_NAME))]
+SiteSentence = Annotated[str, AfterValidator(checks.one_line(LONGEST_SENTENCE))]
 TokenName = Annotated[str, AfterValidator(checks.token_name)]
 
 
@@ -68,6 +78,14 @@ class Settings(BaseModel):
     )
     redis_url: str = setting("", N_("`redis://…` or `redis+sentinel://…`; required for several workers"))
     web_concurrency: int = setting(1, N_("number of worker processes"), ge=1, le=64)
+    site_name: SiteName = setting(NAMES["en"], N_("name of the site, on all pages and in emails; up to 60 characters"))
+    site_name_bn: SiteName = setting(
+        "", N_("name of the site in Bangla; if empty, `কই যাবো`, or SITE_NAME if that was changed")
+    )
+    site_sentence: SiteSentence = setting(
+        "", N_("what is counted, as one line on the home page; up to 160 characters; has a default for Koy Jabo only")
+    )
+    site_sentence_bn: SiteSentence = setting("", N_("that line in Bangla; if empty, SITE_SENTENCE"))
     timezone: Annotated[str, AfterValidator(checks.zone)] = setting(
         "Asia/Dhaka", N_("time zone for counting by day (IANA name); earlier visits stay on their day")
     )
@@ -294,6 +312,17 @@ class Settings(BaseModel):
     log_format: Literal["text", "json"] = setting(
         "text", N_("`text` for key=value pairs, `json` for one object per line")
     )
+
+    def name_in(self, language: str) -> str:
+        """The site's name in a language ("en", "bn")."""
+        if self.site_name == NAMES["en"]:
+            return {**NAMES, "bn": self.site_name_bn or NAMES["bn"]}[language]
+        return (language == "bn" and self.site_name_bn) or self.site_name
+
+    def sentence_in(self, language: str) -> str:
+        """What the site counts, as one sentence in a language; "" if there is none."""
+        own = (language == "bn" and self.site_sentence_bn) or self.site_sentence
+        return own or (SENTENCES[language] if self.site_name == NAMES["en"] else "")
 
     @property
     def origins(self) -> list[str]:

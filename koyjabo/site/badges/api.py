@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.stats import base36, encode
 from koyjabo.site.badges import drawing, values
 from koyjabo.site.badges.drawing import PROBLEM, STYLES
@@ -86,7 +87,7 @@ def badge_svg(context: RequestContext) -> PlainResponse:
         return _response(context, SVG, _drawn)
     except KoyJaboError as error:
         context.services[ObservabilityServices].metrics.error(error.code)
-        return _refusal(error)
+        return _refusal(error, context.services[Settings].name_in("en"))
 
 
 @bp.get("/badge.json")
@@ -133,9 +134,9 @@ def _described(badge: Badge, message: str) -> str:
     return encode({"schemaVersion": 1, **written})
 
 
-def _refusal(error: KoyJaboError) -> PlainResponse:
+def _refusal(error: KoyJaboError, site: str) -> PlainResponse:
     """A badge that shows an error. It has room for only one reason."""
-    label, message = next(iter(error.details.items()), ("Koy Jabo", str(error)))
+    label, message = next(iter(error.details.items()), (site, str(error)))
     _, headers, _ = errors.error_response(error)
     kept = [(name, value) for name, value in headers if name != "Content-Type"]
     body = drawing.badge(cleaned(label), message, PROBLEM, "flat", "en")

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from babel.dates import format_date
-from flask import render_template
+from flask import Response, jsonify, render_template
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
@@ -22,7 +22,7 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.site.home.days import DayByHour, DaysByHour
 from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
-from koyjabo.web.i18n import count, language
+from koyjabo.web.i18n import count, language, site_name
 
 DAYS = 7
 LEAST_DAYS = 4
@@ -153,9 +153,33 @@ def index() -> str:
         "home/home.html",
         view=home_view(),
         app_url=services[Settings].app_url,
+        sentence=services[Settings].sentence_in(language()),
         attributions=services[NetworkServices].places.attributions,
         honours_signals=services[CountingServices].anonymity.honours_headers,
     )
+
+
+@bp.get("/manifest.webmanifest")
+def manifest() -> Response:
+    """The facts that a browser needs to install the site as an app."""
+    name = site_name()
+    icons = [
+        {"src": "/icon.svg", "sizes": "any", "type": "image/svg+xml"},
+        *({"src": f"/static/icons/{size}.png", "sizes": f"{size}x{size}", "type": "image/png"} for size in (192, 512)),
+        {"src": "/static/icons/maskable.png", "sizes": "512x512", "type": "image/png", "purpose": "maskable"},
+    ]
+    response = jsonify(
+        name=name,
+        short_name=name,
+        description=current()[Settings].sentence_in(language()),
+        start_url="/",
+        display="standalone",
+        theme_color="#006a4e",
+        background_color="#f6f8f7",
+        icons=icons,
+    )
+    response.mimetype = "application/manifest+json"
+    return response
 
 
 @bp.get("/offline")

@@ -21,7 +21,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, g, request, se
 
 FOLDER = Path(__file__).resolve().parents[2] / "static"
 MIN = "min"
-TEXTS = {".js", ".css", ".svg", ".json", ".webmanifest"}
+TEXTS = {".js", ".css", ".svg", ".json"}
 PACKED = {"br": ".br", "gzip": ".gz"}
 FOREVER = "public, max-age=31536000, immutable"
 FOR_OTHERS = "public, max-age=300"
@@ -124,7 +124,7 @@ def unversioned(name: str) -> Response:
     return _send(name, FOR_OTHERS)
 
 
-@bp.get('/<any("favicon.ico", "icon.svg", "apple-touch-icon.png", "manifest.webmanifest", "robots.txt"):file>')
+@bp.get('/<any("favicon.ico", "icon.svg", "apple-touch-icon.png", "robots.txt"):file>')
 def at_the_root(file: str) -> Response:
     """Send files that browsers and crawlers look for at the root."""
     return _send(f"root/{file}", FOR_A_DAY)

@@ -70,6 +70,8 @@ BAD = [
     *[("BACKUP_TO", bad) for bad in ("s3://bucket?endpoint=https://a:x", "s3://bucket?endpoint=https://a/?b")],
     *[("BACKUP_AT", bad) for bad in ("3:30", "24:00", "03:60", "half past three", "03:30:00")],
     *[("BACKUP_KEEP", bad) for bad in ("0", "-1", "all")],
+    *[(name, bad) for name in ("SITE_NAME", "SITE_NAME_BN") for bad in ("x" * 61, "a\nb", "a\u2028b")],
+    *[(name, bad) for name in ("SITE_SENTENCE", "SITE_SENTENCE_BN") for bad in ("x" * 161, "a\nb")],
     *[("APP_URL", bad) for bad in ("app.example.com", "javascript:alert()", "https://", "https://u:p@a/", "a\nb")],
     *[("PUBLIC_URL", bad) for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,ftp://b", "a\nb")],
     *[("REQUIRE_TWO_FACTOR", bad) for bad in ("Admins", "1", "everybody")],

@@ -24,7 +24,7 @@ LEAST = {
         api.second_factor api.second_factor_options pages.second_factor pages.enrol
         sockets.stats_stream sockets.share_stream
         pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
-        pages.choose_language pages.choose_theme pages.install pages.embed
+        pages.manifest pages.choose_language pages.choose_theme pages.install pages.embed
         pages.receipt pages.moved
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password

@@ -90,7 +90,7 @@ def test_manifest_names_pictures_that_are_there(site):
             assert "x".join(map(str, Image.open(BytesIO(picture.data)).size)) == icon["sizes"]
     assert {"any", "192x192", "512x512"} <= {icon["sizes"] for icon in icons}
     page = site.client.get("/")
-    assert 'rel="manifest" href="/manifest.webmanifest"' in page.text
+    assert 'rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials"' in page.text
     assert "manifest-src 'self'" in page.headers["Content-Security-Policy"]
 
 

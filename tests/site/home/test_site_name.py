@@ -1,0 +1,47 @@
+"""The site's own name and sentence: SITE_NAME, SITE_NAME_BN, SITE_SENTENCE, SITE_SENTENCE_BN."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.application.site import Site
+
+OWN = {
+    "SITE_NAME": "Dhaka Bus",
+    "SITE_NAME_BN": "ঢাকা বাস",
+    "SITE_SENTENCE": "Visits to the timetable.",
+    "SITE_SENTENCE_BN": "সময়সূচির ভিজিট।",
+}
+PAGES = ("/", "/login", "/communities", "/embed", "/manifest.webmanifest", "/offline")
+
+
+def text_of(site: Site, path: str, language: str) -> str:
+    page = site.client.get(path, headers={"Accept-Language": language}).text
+    return re.sub(r'Koy Jabo (Bengali )?Digits', "", page)  # fonts
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "Dhaka Bus"), ("bn", "ঢাকা বাস")])
+def test_every_page_has_the_name_of_the_site(sqlite_database, language, name):
+    with Site(sqlite_database.url, **OWN) as site:
+        for path in PAGES:
+            page = text_of(site, path, language)
+            assert name in page
+            assert "Koy Jabo" not in page
+            assert "কই যাবো" not in page
+
+
+def test_bangla_pages_have_the_name_and_the_sentence_if_they_have_none_in_bangla(sqlite_database):
+    with Site(sqlite_database.url, SITE_NAME="Dhaka Bus", SITE_SENTENCE="Visits to the timetable.") as site:
+        page = text_of(site, "/", "bn")
+        assert "<title>সামগ্রিক পরিসংখ্যান · Dhaka Bus</title>" in page
+        assert "Visits to the timetable." in page
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"), [({}, "bus, train and rickshaw"), ({"SITE_NAME": "Dhaka Bus"}, None)]
+)
+def test_only_koy_jabo_has_a_sentence_by_default(sqlite_database, settings, sentence):
+    with Site(sqlite_database.url, **settings) as site:
+        page = text_of(site, "/", "en")
+        assert ('class="sentence"' in page, sentence is None or sentence in page) == (sentence is not None, True)
