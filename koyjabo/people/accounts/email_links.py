@@ -130,8 +130,8 @@ class EmailLinks:
 
     def choose_mails(self, account: Account, weekly_report: bool, traffic_alerts: bool) -> None:
         """Choose which emails the user gets."""
-        choose, choices = email_link_queries.choose, {"weekly_report": weekly_report, "traffic_alerts": traffic_alerts}
-        self._database.write(lambda session: choose(session, account.id, **choices))
+        choose = email_link_queries.choose
+        self._database.write(choose, account.id, weekly_report=weekly_report, traffic_alerts=traffic_alerts)
 
     def choose_language(self, account: Account, language: str) -> None:
         """Choose the language of the user's emails."""

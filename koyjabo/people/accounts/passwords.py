@@ -205,8 +205,8 @@ class Passwords:
         """Whether `hashed` is a hash of `password`. Takes equally long for None and for an `unusable` hash, which match
         no password.
         """
-        known = hashed if hashed and is_usable(hashed) else _placeholder_hash()
-        return self._do(partial(_matches, password, known), client)
+        stored = hashed if hashed and is_usable(hashed) else _placeholder_hash()
+        return self._do(partial(_matches, password, stored), client)
 
     def require_room(self, client: PasswordClient) -> None:
         self._queue.require_room(client)

@@ -193,7 +193,7 @@ class MailOutbox:
         or NotDelivered with the server's message.
         """
         self.require()
-        queued_email, answered = self.email("test", email, language), self._runtime.waiter()
+        queued_email, waiter = self.email("test", email, language), self._runtime.waiter()
         if queued_email is None:
             raise NotDelivered("address")
         outcome: list[NotDelivered | None] = []
@@ -205,11 +205,11 @@ class MailOutbox:
             except NotDelivered as error:
                 outcome.append(error)
             finally:
-                answered.wake()
+                waiter.wake()
 
         self._runtime.start_task(deliver)
-        self._runtime.later(TEST_LIMIT_S, answered.wake)
-        answered.wait()
+        self._runtime.later(TEST_LIMIT_S, waiter.wake)
+        waiter.wait()
         error = outcome[0] if outcome else NotDelivered("timeout")
         log.info("mail_tested reason=%s", error)
         if error is not None:

@@ -52,8 +52,7 @@ class Person:
 def disable(site: Site, email: str, disabled: bool = True) -> None:
     """Disable or enable the user, as the operator does."""
     users = site.services[AccountServices].users
-    change = users.disable if disabled else users.enable
-    change(OPERATOR, users.get_by_email(OPERATOR, email).id)
+    (users.disable if disabled else users.enable)(OPERATOR, users.get_by_email(OPERATOR, email).id)
 
 
 def confirm(site: Site, name: str) -> None:

@@ -254,5 +254,5 @@ def invite_to_panel() -> Response:
     body = PanelInvitationBody.of(request)
     authentication.confirm(login, body)
     limits.count_action(account.id)
-    made = current()[AccountServices].panel_invitations.invite(account, body.email, body.role, language())
-    return json_response(InvitedResponse.of(made), 202)
+    invited = current()[AccountServices].panel_invitations.invite(account, body.email, body.role, language())
+    return json_response(InvitedResponse.of(invited), 202)

@@ -103,8 +103,8 @@ def begin_totp() -> Response:
     """
     token = authentication.enrolment_token()
     if token is not None:
-        person = authentication.enrolling(token)
-        setup = current()[AccountServices].second_factors.begin_totp(person.id, person.email)
+        user = authentication.enrolling(token)
+        setup = current()[AccountServices].second_factors.begin_totp(user.id, user.email)
     else:
         login = tokens.require_account()
         authentication.confirm_password(login, ProofBody.of(request).required_password())

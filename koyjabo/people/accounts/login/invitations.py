@@ -53,8 +53,8 @@ class InvitedResponse(BaseModel):
     )
 
     @classmethod
-    def of(cls, made: Invited) -> InvitedResponse:
-        return cls(status="invited", link=link(made.token), mail=made.mail)
+    def of(cls, invited: Invited) -> InvitedResponse:
+        return cls(status="invited", link=link(invited.token), mail=invited.mail)
 
 
 class PanelRoleResponse(BaseModel):
@@ -78,9 +78,9 @@ def link(token: str) -> str:
     return links.to("pages.invitation", token=token)
 
 
-def flash_code(made: Invited) -> str:
+def flash_code(invited: Invited) -> str:
     """Key of the message about the invitation (`flash.SENTENCES`)."""
-    return FLASHES.get(made.mail, "invited")
+    return FLASHES.get(invited.mail, "invited")
 
 
 def sent(invitation: AnyInvitation, token: str, title: str) -> SentInvitation:

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 SCOPES = "openid email profile"
 DISCOVERY = "/.well-known/openid-configuration"
-TIMEOUT_S, MOST_BYTES = 10.0, 64 * 1024
+TIMEOUT_S, MAX_BYTES = 10.0, 64 * 1024
 KEPT_MS, AGAIN_MS = 3_600_000, 30_000
 """How long endpoints are cached, and how long to wait after a failed request, ms. While a new request is due or fails,
 the last known endpoints are used.
@@ -77,11 +77,11 @@ class Provider:
         self._keys = PublishedKeys(self._read_keys, runtime, clock)
 
     def require_available(self) -> None:
-        self._known()
+        self._endpoints()
 
     def url(self, browser: Authorization, redirect_uri: str) -> str:
         """The URL at the provider where the browser gets a code."""
-        endpoint = self._known().authorization_endpoint
+        endpoint = self._endpoints().authorization_endpoint
         query = urlencode(
             {
                 "response_type": "code",
@@ -100,7 +100,7 @@ class Provider:
         """Check that a response received through the browser is from this provider (RFC 9700, 4.4). Raises
         ProviderLoginRefused.
         """
-        if issuer != self.settings.issuer and (issuer is not None or self._known().tells_issuer):
+        if issuer != self.settings.issuer and (issuer is not None or self._endpoints().tells_issuer):
             raise self._refused("issuer_of_answer")
 
     def redeem(self, code: str, browser: Authorization, redirect_uri: str) -> ProviderUser:
@@ -131,7 +131,7 @@ class Provider:
         """The user, with additional claims from the userinfo endpoint, because some providers return them only there
         (OpenID Connect Core 1.0, 5.3 and 5.4). Claims in the ID token have priority, because it is signed.
         """
-        endpoint = self._known().userinfo_endpoint
+        endpoint = self._endpoints().userinfo_endpoint
         if not endpoint or not BEARER.fullmatch(access_token):
             return user
         try:
@@ -142,7 +142,7 @@ class Provider:
         return user._replace(claims={**claims, **user.claims}) if claims.get("sub") == user.subject else user
 
     def _ask_for_token(self, fields: dict[str, str]) -> OutboundResponse:
-        settings, metadata = self.settings, self._known()
+        settings, metadata = self.settings, self._endpoints()
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": JSON}
         if metadata.takes_basic:  # RFC 6749, 2.3.1
             pair = f"{quote_plus(settings.client_id)}:{quote_plus(settings.client_secret)}"
@@ -151,7 +151,7 @@ class Provider:
             fields |= {"client_id": settings.client_id, "client_secret": settings.client_secret}
         return self._fetch("POST", metadata.token_endpoint, headers, urlencode(fields).encode())
 
-    def _known(self) -> Metadata:
+    def _endpoints(self) -> Metadata:
         now_ms = self._clock.now_ms()
         if self._metadata is None or self._metadata[1] <= now_ms:
             try:
@@ -181,7 +181,7 @@ class Provider:
     def _read_keys(self) -> KeySet:
         """Load the provider's keys. Raises KeysUnavailable."""
         try:
-            return key_set.of_response(self._fetch("GET", self._known().jwks_uri, {"Accept": JSON}))
+            return key_set.of_response(self._fetch("GET", self._endpoints().jwks_uri, {"Accept": JSON}))
         except InvalidKeySet:
             raise KeysUnavailable from self._unavailable("keys")
         except ProviderUnavailable:
@@ -193,7 +193,7 @@ class Provider:
         destinations = ANYWHERE if is_own else PUBLIC
         try:
             response = self._http.fetch(
-                Request(method, url, headers, body, TIMEOUT_S, MOST_BYTES, destinations=destinations)
+                Request(method, url, headers, body, TIMEOUT_S, MAX_BYTES, destinations=destinations)
             )
         except OutboundError as error:
             raise self._unavailable(error.kind) from None
@@ -278,11 +278,7 @@ def read_id_token(
         )
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise InvalidIdToken(type(error).__name__) from None
-    return _checked(claims, provider, nonce)
-
-
-def _checked(claims: dict[str, Any], provider: LoginProvider, nonce: str) -> ProviderUser:
-    """Check the claims that PyJWT does not check. Raises InvalidIdToken."""
+    # The claims that PyJWT does not check.
     audience, party = claims["aud"], claims.get("azp")
     if party != provider.client_id and (party is not None or (isinstance(audience, list) and len(audience) > 1)):
         raise InvalidIdToken("azp")

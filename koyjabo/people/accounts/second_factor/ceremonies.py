@@ -36,7 +36,7 @@ def new_challenge() -> str:
 
 
 def registration_options(
-    site: RelyingParty, user_id: str, email: str, name: str, known: Collection[str], challenge: str
+    site: RelyingParty, user_id: str, email: str, name: str, credential_ids: Collection[str], challenge: str
 ) -> dict[str, Any]:
     import webauthn
     from webauthn.helpers import base64url_to_bytes, options_to_json_dict, structs
@@ -49,7 +49,7 @@ def registration_options(
         user_display_name=name,
         challenge=base64url_to_bytes(challenge),
         timeout=TIMEOUT_MS,
-        exclude_credentials=_descriptors(known),
+        exclude_credentials=_descriptors(credential_ids),
         authenticator_selection=structs.AuthenticatorSelectionCriteria(
             resident_key=structs.ResidentKeyRequirement.PREFERRED,
             user_verification=structs.UserVerificationRequirement.PREFERRED,
@@ -82,7 +82,9 @@ def verify_registration(site: RelyingParty, credential: dict[str, Any], challeng
     )
 
 
-def login_options(site: RelyingParty, known: Collection[str], challenge: str, is_alone: bool) -> dict[str, Any]:
+def login_options(
+    site: RelyingParty, credential_ids: Collection[str], challenge: str, is_alone: bool
+) -> dict[str, Any]:
     """Options for a login. With `is_alone`, the passkey also replaces the password, so the device has to verify its
     owner.
     """
@@ -94,7 +96,7 @@ def login_options(site: RelyingParty, known: Collection[str], challenge: str, is
         rp_id=site.host,
         challenge=base64url_to_bytes(challenge),
         timeout=TIMEOUT_MS,
-        allow_credentials=_descriptors(known),
+        allow_credentials=_descriptors(credential_ids),
         user_verification=Verification.REQUIRED if is_alone else Verification.PREFERRED,
     )
     return options_to_json_dict(options)
@@ -129,8 +131,8 @@ def verify_login(
     return used.new_sign_count
 
 
-def _descriptors(known: Collection[str]) -> list[PublicKeyCredentialDescriptor]:
+def _descriptors(credential_ids: Collection[str]) -> list[PublicKeyCredentialDescriptor]:
     from webauthn.helpers import base64url_to_bytes
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor
 
-    return [PublicKeyCredentialDescriptor(id=base64url_to_bytes(credential_id)) for credential_id in known]
+    return [PublicKeyCredentialDescriptor(id=base64url_to_bytes(credential_id)) for credential_id in credential_ids]

@@ -142,8 +142,8 @@ class SecondFactors:
             raise EmailUnconfirmed
         token = of_session(PASSKEY_REGISTRATION, login.session_id)
         self._pending.begin(PASSKEY_REGISTRATION, user, challenge=challenge, token=token)
-        known = self._database.read(queries.credential_ids, account.id)
-        return ceremonies.registration_options(site, account.id, account.email, account.name, known, challenge)
+        credential_ids = self._database.read(queries.credential_ids, account.id)
+        return ceremonies.registration_options(site, account.id, account.email, account.name, credential_ids, challenge)
 
     def add_passkey(
         self, login: Login, site: RelyingParty, credential: dict[str, Any], name: str

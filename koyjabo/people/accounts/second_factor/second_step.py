@@ -88,8 +88,8 @@ class SecondStep:
             token = self._pending.begin(PASSKEY_LOGIN, None, challenge=challenge).token
             return token, ceremonies.login_options(site, [], challenge, is_alone=True)
         pending = self._pending.set_challenge(token, challenge, VERIFY, PASSKEY_LOGIN)
-        known = self._database.read(queries.credential_ids, pending.user_id or "")
-        return token, ceremonies.login_options(site, known, challenge, is_alone=pending.user_id is None)
+        credential_ids = self._database.read(queries.credential_ids, pending.user_id or "")
+        return token, ceremonies.login_options(site, credential_ids, challenge, is_alone=pending.user_id is None)
 
     def by_passkey(
         self, token: str, credential: dict[str, Any], site: RelyingParty, browser: LoginBrowser

@@ -32,9 +32,9 @@ class ExternalPeople:
         Missing people are created, and people whose names differ are renamed. If no name is given, a known person keeps
         the current name, and a new person is named after the external id. Only differences are written.
         """
-        known = self._database.read(external_queries.find, self.issuer, names)
-        new = {ref: name for ref, name in names.items() if ref not in known or name not in (None, known[ref].name)}
-        return known | self._database.write(self.put, new, self._clock.now_ms()) if new else known
+        people = self._database.read(external_queries.find, self.issuer, names)
+        new = {ref: name for ref, name in names.items() if ref not in people or name not in (None, people[ref].name)}
+        return people | self._database.write(self.put, new, self._clock.now_ms()) if new else people
 
     def put(self, session: Any, names: Mapping[str, str | None], now_ms: int) -> dict[str, ExternalPerson]:
         """`external_queries.put`, in a given transaction."""

@@ -42,17 +42,17 @@ def put(session: Session, issuer: str, names: Mapping[str, str | None], now_ms: 
     """Create unknown people, and rename known people to these names. Returns them by external id. If no name is given,
     a known person keeps the current name, and a new person is named after the external id.
     """
-    known = find(session, issuer, names)
+    people = find(session, issuer, names)
     for _ in range(ATTEMPTS):
-        missing = sorted(names.keys() - known.keys())
+        missing = sorted(names.keys() - people.keys())
         if not missing or _add(session, issuer, {ref: names[ref] or ref[:LONGEST_NAME] for ref in missing}, now_ms):
             break
-        known = find(session, issuer, names)  # another transaction has created some of them
-    known = find(session, issuer, names)
-    renamed = {person.id: name for ref, person in known.items() if (name := names[ref]) and name != person.name}
+        people = find(session, issuer, names)  # another transaction has created some of them
+    people = find(session, issuer, names)
+    renamed = {person.id: name for ref, person in people.items() if (name := names[ref]) and name != person.name}
     for user_id in sorted(renamed):  # in a fixed order, so that two transactions never deadlock
         session.execute(update(User).where(User.id == user_id).values(name=renamed[user_id]))
-    return {ref: person._replace(name=renamed.get(person.id, person.name)) for ref, person in known.items()}
+    return {ref: person._replace(name=renamed.get(person.id, person.name)) for ref, person in people.items()}
 
 
 def _add(session: Session, issuer: str, names: Mapping[str, str], now_ms: int) -> bool:

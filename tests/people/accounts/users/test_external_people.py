@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import Person, promote, sign_up, try_login
-from support.people.communities import PATH, give
+from support.people.communities import PATH, account_of, give
 from support.people.page_readers import Reader
 
 from koyjabo.base.core.errors import UnknownUser
-from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.communities.services import CommunityServices
 from koyjabo.people.accounts.services import AccountServices
 
@@ -65,6 +65,13 @@ def test_people_without_an_account_are_not_listed_as_users(site, people, communi
     reader = Reader(site).log_in("boss")
     assert "Zarina" not in reader.get("/admin/people")
     reader.get(f"/admin/people/{user_id}", 404)
+
+
+def test_person_without_an_account_gets_no_role_on_the_site(people, community, boss):
+    user_id, admin = put(boss), account_of(boss)._replace(is_admin=True)
+    invited = people.panel_invitations.invite(admin, "zarina@example.com", "viewer", "en")
+    with pytest.raises(UnknownUser):
+        people.panel_invitations.accept(Account(user_id, "", "Zarina", is_admin=False), invited.token)
 
 
 def test_list_of_members_says_who_is_of_another_system(site, community, boss):
