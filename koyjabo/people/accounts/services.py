@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.identity import Logins
@@ -67,7 +68,15 @@ def build(base: Base) -> AccountServices:
         passwords=passwords,
         external=ExternalPeople(database, clock, settings.auth_issuer),
         second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
-        second_factors=SecondFactors(database, clock, pending, codes, on_revoked, needs_email=outbox.is_on),
+        second_factors=SecondFactors(
+            database,
+            clock,
+            pending,
+            codes,
+            on_revoked,
+            needs_email=outbox.is_on,
+            site_name=partial(settings.name_in, "en"),
+        ),
         providers={own.name: Provider(own, http, base.runtime, clock) for own in settings.oidc_providers},
         authorizations=Authorizations(pending, secret),
         provider_logins=ProviderLogins(database, clock, credentials, pending, outbox, settings),

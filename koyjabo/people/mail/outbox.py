@@ -17,7 +17,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader
 
@@ -26,12 +25,13 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.domains import ascii_address
 from koyjabo.base.core.errors import LedgerUnavailable, MailUnavailable
-from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.jobs.claims import LeasedTasks
 from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import levels
+from koyjabo.base.settings.schema import Settings
+from koyjabo.base.settings.smtp_url import SmtpServer
 from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.contents import KINDS, Localizer
 from koyjabo.people.mail.link_tokens import LinkTokens
@@ -43,22 +43,21 @@ log = logging.getLogger(__name__)
 POLICY = SMTP.clone(cte_type="7bit")
 """Some mail servers do not accept 8-bit bodies (RFC 6152)."""
 
-BRAND = N_("Koy Jabo")
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "mail"
 
 
 class Composer:
-    def __init__(self, sender_name: str, sender: str, public_url: str, tokens: LinkTokens, zone: ZoneInfo) -> None:
-        self._sender = formataddr((sender_name, sender))
-        self._public_url = public_url
+    def __init__(self, server: SmtpServer, settings: Settings, tokens: LinkTokens) -> None:
+        self._sender = formataddr((server.sender_name, server.sender))
+        self._settings = settings
+        self._public_url = settings.public_url
         self._tokens = tokens
-        self._zone = zone
         self._html = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True).get_template("mail.html")
 
     def compose(self, queued_email: QueuedEmail) -> tuple[str, bytes, bool]:
         """The recipient, the message, and whether the recipient's address needs SMTPUTF8 (RFC 6531)."""
-        speech = Localizer(queued_email.language, self._zone)
+        speech = Localizer(queued_email.language, self._settings.zone)
         contents = KINDS[queued_email.kind](speech, queued_email.data)
         token = self._tokens.token(contents.purpose, queued_email.data["link"]) if contents.purpose else ""
         url = f"{self._public_url}{contents.path}{token}" if contents.path else ""
@@ -72,7 +71,7 @@ class Composer:
         # Derived from the outbox row, so that mailboxes can drop a second copy.
         message["Message-ID"] = f"<{queued_email.id}.{queued_email.at_ms}@{mail_host(self._public_url)}>"
         message["Auto-Submitted"] = "auto-generated"
-        signature = f"{speech.say(BRAND)} · {self._public_url}"
+        signature = f"{self._settings.name_in(speech.language)} · {self._public_url}"
         link = [f"{contents.label}:\n{url}"] if url else []
         closing = [contents.closing] if contents.closing else []
         paragraphs = [*map(str, contents.paragraphs), *link, *closing, signature]
@@ -306,6 +305,6 @@ def build(base: Base) -> MailOutbox:
     server, secret, most = settings.smtp, settings.secret_key, settings.rate_limit_mails
     if server is None:
         return MailOutbox(*own, None, None, secret, most)
-    composer = Composer(server.sender_name, server.sender, settings.public_url, LinkTokens(secret), settings.zone)
+    composer = Composer(server, settings, LinkTokens(secret))
     transport = SmtpTransport(server, mail_host(settings.public_url), base.runtime)
     return MailOutbox(*own, composer, transport, secret, most)

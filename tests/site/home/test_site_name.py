@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
 from support.application.site import Site
+from support.people.accounts import PASSWORD, sign_up
+
+from koyjabo.people.mail.outbox import MailOutbox
 
 OWN = {
     "SITE_NAME": "Dhaka Bus",
@@ -18,7 +23,7 @@ PAGES = ("/", "/login", "/communities", "/embed", "/manifest.webmanifest", "/off
 
 def text_of(site: Site, path: str, language: str) -> str:
     page = site.client.get(path, headers={"Accept-Language": language}).text
-    return re.sub(r'Koy Jabo (Bengali )?Digits', "", page)  # fonts
+    return re.sub(r"Koy Jabo (Bengali )?Digits", "", page)  # fonts
 
 
 @pytest.mark.parametrize(("language", "name"), [("en", "Dhaka Bus"), ("bn", "ঢাকা বাস")])
@@ -45,3 +50,17 @@ def test_only_koy_jabo_has_a_sentence_by_default(sqlite_database, settings, sent
     with Site(sqlite_database.url, **settings) as site:
         page = text_of(site, "/", "en")
         assert ('class="sentence"' in page, sentence is None or sentence in page) == (sentence is not None, True)
+
+
+def test_emails_and_authenticator_apps_have_the_name_of_the_site(sqlite_database):
+    mail = {"SMTP_URL": "smtp://127.0.0.1:1?from=live@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
+    with Site(sqlite_database.url, **OWN, **mail) as site:
+        outbox = site.services[MailOutbox]
+        _, message, _ = outbox._composer.compose(outbox.email("verify", "ayesha@example.com", "en", link="x"))
+        text = message_from_bytes(message, policy=default).get_body(("plain",)).get_content()
+        assert text.endswith("Dhaka Bus · https://live.example.com\n")
+        person = sign_up(site)
+        uri = person.post("/api/auth/totp", json={"password": PASSWORD}).json["uri"]
+        assert "issuer=Dhaka%20Bus" in uri
+        options = person.post("/api/auth/passkeys/options", json={"password": PASSWORD}).json
+        assert options["options"]["rp"]["name"] == "Dhaka Bus"

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from koyjabo.base.core.identity import Account
 from koyjabo.base.models import Passkey
 from koyjabo.people.accounts.errors import WrongPasskey
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor
 
 TIMEOUT_MS = 300_000
-SITE_NAME = "Koy Jabo"
 SHORTEST_ID, LONGEST_ID = 16, 1023
 """Length of a credential id, bytes (WebAuthn, 4: Credential ID)."""
 
@@ -36,17 +36,17 @@ def new_challenge() -> str:
 
 
 def registration_options(
-    site: RelyingParty, user_id: str, email: str, name: str, credential_ids: Collection[str], challenge: str
+    site: RelyingParty, site_name: str, account: Account, credential_ids: Collection[str], challenge: str
 ) -> dict[str, Any]:
     import webauthn
     from webauthn.helpers import base64url_to_bytes, options_to_json_dict, structs
 
     options = webauthn.generate_registration_options(
         rp_id=site.host,
-        rp_name=SITE_NAME,
-        user_id=user_id.encode(),
-        user_name=email,
-        user_display_name=name,
+        rp_name=site_name,
+        user_id=account.id.encode(),
+        user_name=account.email,
+        user_display_name=account.name,
         challenge=base64url_to_bytes(challenge),
         timeout=TIMEOUT_MS,
         exclude_credentials=_descriptors(credential_ids),

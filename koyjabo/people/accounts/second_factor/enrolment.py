@@ -36,7 +36,7 @@ class SecondFactors:
 
     After a commit that ends sessions, `on_revoked` is called with the user's id. With `needs_email`, only users with a
     confirmed email can create passkeys. Otherwise a stranger who signed up with another person's email could keep
-    access with a passkey, which needs no password (decision 77).
+    access with a passkey, which needs no password (decision 77). Apps and passkeys are shown with `site_name`.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class SecondFactors:
         codes: Codes,
         on_revoked: Callable[[str], object],
         needs_email: bool,
+        site_name: Callable[[], str],
     ) -> None:
         self._database = database
         self._clock = clock
@@ -54,13 +55,14 @@ class SecondFactors:
         self._codes = codes
         self._on_revoked = on_revoked
         self._needs_email = needs_email
+        self._site_name = site_name
 
     def state(self, account: Account) -> SecondFactorState:
         return self._database.read(queries.state, account.id)
 
     def begin_totp(self, user_id: str, email: str) -> TotpSetup:
         """Begin setting up an authenticator app. Raises SecondFactorOn."""
-        return _setup(self._codes.begin(user_id), email)
+        return self._setup(self._codes.begin(user_id), email)
 
     def begin_totp_in(self, login: Login) -> None:
         """Begin a setup for `setup_in`, after the password was verified. Raises SecondFactorOn."""
@@ -82,7 +84,7 @@ class SecondFactors:
 
     def setup(self, user_id: str, email: str) -> TotpSetup:
         """The setup that was begun, until it is confirmed. Raises NoSecondFactor."""
-        return _setup(self._codes.begun(user_id), email)
+        return self._setup(self._codes.begun(user_id), email)
 
     def confirm_totp(self, login: Login, code: str) -> list[str]:
         """Turn an authenticator app on with its first code, and end all other sessions. Returns the recovery codes.
@@ -143,7 +145,7 @@ class SecondFactors:
         token = of_session(PASSKEY_REGISTRATION, login.session_id)
         self._pending.begin(PASSKEY_REGISTRATION, user, challenge=challenge, token=token)
         credential_ids = self._database.read(queries.credential_ids, account.id)
-        return ceremonies.registration_options(site, account.id, account.email, account.name, credential_ids, challenge)
+        return ceremonies.registration_options(site, self._site_name(), account, credential_ids, challenge)
 
     def add_passkey(
         self, login: Login, site: RelyingParty, credential: dict[str, Any], name: str
@@ -189,7 +191,6 @@ class SecondFactors:
         if self._pending.policy != "none":
             self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._pending.policy)
 
-
-def _setup(secret: str, email: str) -> TotpSetup:
-    uri = one_time_codes.uri(secret, email)
-    return TotpSetup(secret, uri, one_time_codes.svg(uri))
+    def _setup(self, secret: str, email: str) -> TotpSetup:
+        uri = one_time_codes.uri(secret, email, self._site_name())
+        return TotpSetup(secret, uri, one_time_codes.svg(uri))

@@ -13,7 +13,6 @@ import unicodedata
 import pyotp
 from pyotp.exceptions import OTPVerificationError
 
-ISSUER = "Koy Jabo"
 STEP_MS = 30_000
 STEPS_EITHER_SIDE = 1
 CODE = re.compile("[0-9]{6}")
@@ -31,9 +30,9 @@ def new_secret() -> str:
     return pyotp.random_base32()
 
 
-def uri(secret: str, email: str) -> str:
-    """The `otpauth://totp/…` URI that apps read from a QR code."""
-    return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=ISSUER)
+def uri(secret: str, email: str, issuer: str) -> str:
+    """The `otpauth://totp/…` URI that apps read from a QR code. Apps show the account below `issuer`."""
+    return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=issuer)
 
 
 def svg(text: str) -> str:
