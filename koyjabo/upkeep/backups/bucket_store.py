@@ -52,7 +52,7 @@ REASONS = {
 }
 """Explanations for users, by words in the library's messages, which are written for programmers."""
 
-MOST_CHARACTERS = 300
+MAX_CHARACTERS = 300
 
 NO_CREDENTIALS = "There are no credentials for {}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 
@@ -187,7 +187,7 @@ class BucketStore:
         if status:
             return f"{at} failed to {doing} {where} ({answered}). Try again later."
         if NO_RESPONSE not in text:
-            return f"{at} failed to {doing} {where}: {text[:MOST_CHARACTERS]}."
+            return f"{at} failed to {doing} {where}: {text[:MAX_CHARACTERS]}."
         reason = next((reason for word, reason in REASONS.items() if word in str(error)), "")
         return f"{at} could not be reached to {doing} {where}{reason}. Check the endpoint and the network."
 

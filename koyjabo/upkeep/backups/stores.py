@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 from koyjabo.base.core.errors import KoyJaboError
@@ -67,34 +67,25 @@ class BackupStore(Protocol):
         """Remove a backup. Idempotent."""
 
 
-class BackupTargets(NamedTuple):
-    """The backup settings: BACKUP_DIR and BACKUP_TO; "" if not set."""
+def shown(settings: Settings) -> list[tuple[str, str]]:
+    """The kind and location of each store in the settings, for display, without the region."""
+    stores = []
+    if settings.backup_dir:
+        stores.append((FOLDER, settings.backup_dir))
+    if settings.backup_to:
+        place, endpoint = settings.backup_to.partition("?")[0], s3_url(settings.backup_to).endpoint
+        stores.append((BUCKET, f"{place} ({urlsplit(endpoint).hostname})" if endpoint else place))
+    return stores
 
-    backup_dir: str
-    backup_to: str
 
-    @classmethod
-    def of(cls, settings: Settings) -> BackupTargets:
-        return cls(*(getattr(settings, name) for name in cls._fields))
-
-    def shown(self) -> list[tuple[str, str]]:
-        """The kind and location of each store, for display, without the region."""
-        targets = []
-        if self.backup_dir:
-            targets.append((FOLDER, self.backup_dir))
-        if self.backup_to:
-            place, endpoint = self.backup_to.partition("?")[0], s3_url(self.backup_to).endpoint
-            targets.append((BUCKET, f"{place} ({urlsplit(endpoint).hostname})" if endpoint else place))
-        return targets
-
-    def restore_argument(self, name: str) -> str:
-        """The `koyjabo restore` argument for this backup, quoted for a shell; "" if no store is set. Prefers the
-        bucket, because it survives the loss of the disk.
-        """
-        if self.backup_to:
-            parts = urlsplit(self.backup_to)
-            return shlex.quote(parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl())
-        return shlex.quote(f"{self.backup_dir.rstrip('/')}/{name}") if self.backup_dir else ""
+def restore_argument(settings: Settings, name: str) -> str:
+    """The `koyjabo restore` argument for this backup, quoted for a shell; "" if no store is set. Prefers the bucket,
+    because it survives the loss of the disk.
+    """
+    if settings.backup_to:
+        parts = urlsplit(settings.backup_to)
+        return shlex.quote(parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl())
+    return shlex.quote(f"{settings.backup_dir.rstrip('/')}/{name}") if settings.backup_dir else ""
 
 
 def new_name(made_ms: int) -> str:

@@ -39,14 +39,6 @@ def import_(file: Path, program: str | None, site: str | None, kind: str | None,
     With --program, FILE is an export from another counter. Page views from umami and goatcounter become visits. Daily
     sums from plausible and ga4 are added to the total. Unusable lines are listed; the other lines are imported.
     """
-    _require_fitting(program, site, kind, even_folded)
-    if program is None:
-        _import_visits(file, kind or kind_of(file), even_folded)
-    else:
-        _import_export(file, program, site or "", even_folded)
-
-
-def _require_fitting(program: str | None, site: str | None, kind: str | None, even_folded: bool) -> None:
     if program and kind:
         raise click.UsageError("Omit --format: a program's export has its own format.")
     if site is not None and program not in SUMS:
@@ -55,6 +47,10 @@ def _require_fitting(program: str | None, site: str | None, kind: str | None, ev
         raise click.UsageError(f"--site must be a name of 1 to {LONGEST_SITE} characters.")
     if even_folded and program in SUMS:
         raise click.UsageError("--even-folded is only for visits, but this program exports daily sums.")
+    if program is None:
+        _import_visits(file, kind or kind_of(file), even_folded)
+    else:
+        _import_export(file, program, site or "", even_folded)
 
 
 def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
@@ -74,8 +70,7 @@ def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
 
 def _named(error: BadLine, visits: IO[bytes], kind: str) -> KoyJaboError:
     """What the file is, if its first line is not the columns of our own exports."""
-    from koyjabo.upkeep.importers.export import Export, ImportReport
-    from koyjabo.upkeep.importers.known_files import OWN, unusable
+    from koyjabo.upkeep.importers.export import OWN, Export, ImportReport, unusable
 
     if error.number > 1 or kind != spreadsheet.CSV or not visits.seekable():
         return error
@@ -83,11 +78,11 @@ def _named(error: BadLine, visits: IO[bytes], kind: str) -> KoyJaboError:
 
 
 def _import_export(file: Path, program: str, site: str, even_folded: bool) -> None:
-    from koyjabo.upkeep.importers.importing import ImportSource, import_export
+    from koyjabo.upkeep.importers.importing import FileImporter, ImportSource
 
     with application() as services, click.open_file(str(file), "rb") as opened, _seekable(opened) as export:
-        source = ImportSource(export, file.name, export.seek(0, os.SEEK_END), program, site)
-        report = import_export(source, services.clock, progress, even_folded)
+        source = ImportSource(file.name, export.seek(0, os.SEEK_END), program, site, even_folded)
+        report = FileImporter(export, source, services.clock, progress).run()
     for sentence in report.sentences():
         click.echo(sentence)
 

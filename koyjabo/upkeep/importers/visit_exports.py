@@ -21,9 +21,8 @@ from koyjabo.base.network import geolocation, languages, user_agents
 from koyjabo.base.network.campaigns import NAMELESS, Campaign, of_page
 from koyjabo.base.network.user_agents import DESKTOP, PHONE, UserAgent
 from koyjabo.reports.visit_log import import_file
-from koyjabo.upkeep.importers.export import Export, ExportTable, ImportReport, Values
-from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, PageView, VisitorTraits
-from koyjabo.upkeep.importers.known_files import unusable
+from koyjabo.upkeep.importers.export import Export, ExportTable, ImportReport, Values, unusable
+from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, PageView
 
 EVENTS = "events"
 """Name for lines that are events."""
@@ -114,9 +113,8 @@ def read_umami(export: Export, views: FirstViews, report: ImportReport) -> None:
             has_events = True
             views.add(_umami_views(table, report))
         elif set(table.columns) >= UMAMI_SESSION:
-            views.describe(
-                VisitorTraits(row["session_id"], **_umami_traits(row)) for _, row in table if "session_id" in row
-            )
+            rows = (row for _, row in table if "session_id" in row)
+            views.describe({"visitor": row["session_id"], **_umami_traits(row)} for row in rows)
     if not has_events:
         raise unusable(export, "umami", NO_EVENTS)
 

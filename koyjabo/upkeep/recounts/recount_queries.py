@@ -27,10 +27,10 @@ from koyjabo.upkeep.recounts import derived_tables_queries as derived
 from koyjabo.upkeep.recounts.derived_tables_queries import Invariant, Rollup
 from koyjabo.upkeep.recounts.total_queries import record_epoch
 
-MOST_PROBLEMS = 1_000
+MAX_PROBLEMS = 1_000
 """Maximum number of wrong blocks that are listed. A repair rebuilds all blocks if one is wrong."""
 
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 """Maximum number of problems that the audit log stores for a recount."""
 
 Sums = defaultdict[Any, list[int]]
@@ -67,7 +67,7 @@ class RecountResult(NamedTuple):
 
     def details(self) -> dict[str, Any]:
         """The details for an entry in the audit log."""
-        problems = {"problems": self.problems[:MOST_SHOWN], "problem_count": len(self.problems)}
+        problems = {"problems": self.problems[:MAX_SHOWN], "problem_count": len(self.problems)}
         return {"agrees": not self.problems, **problems, "rows": self.rows}
 
 
@@ -88,7 +88,7 @@ def recount(connection: Connection, advance: Advance, parser: TraitParser | None
                 advance(piece["upto"] - piece["after"])
     session = Session(connection)
     blocks = block_queries.problems(session, parser, lambda: advance(0)) if parser else ()
-    insights = list(islice(blocks, MOST_PROBLEMS))
+    insights = list(islice(blocks, MAX_PROBLEMS))
     return _result(connection, sums, faults, insights)
 
 

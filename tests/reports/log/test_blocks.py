@@ -161,7 +161,7 @@ def test_recount_finds_each_change_and_repair_makes_blocks_again(site):
         assert problem.endswith("do not match their block"), change
         assert "other" not in problem
         with in_context(site):
-            assert repair(site.services[Recounts], site.services.clock, quiet).left == []
+            assert repair(site.services[Recounts], site.services.clock, quiet)[1] == []
         stored(site)
 
 

@@ -19,11 +19,11 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.jobs import child_process
 from koyjabo.base.jobs.child_process import ChildProcess
 from koyjabo.upkeep.backups.backups import Backups, BackupState
-from koyjabo.upkeep.backups.run_queries import KEEPING, RESTORING, ROTATING, VERIFYING, WRITING, BackupReport
+from koyjabo.upkeep.backups.run_queries import KEEPING, RESTORING, ROTATING, VERIFYING, WRITING
 from koyjabo.upkeep.backups.stores import Folder
 
 VISITS = 200
-PROVED_BY = "upkeep/backups/test_backups.py::test_process_that_is_killed_leaves_what_was_proven_before"
+PROVED_BY = "upkeep/backups/test_backups.py::test_killed_process_leaves_earlier_backups_verified"
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def left(folder: Path) -> list[str]:
 
 
 def kill_at(child: ChildProcess, step: str) -> None:
-    while child.status is None and not (child._pid and child.report(BackupReport).step == step):
+    while child.status is None and not (child._pid and child.report().get("step") == step):
         time.sleep(0.0005)
     if child._pid:
         os.kill(child._pid, signal.SIGKILL)
