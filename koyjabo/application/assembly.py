@@ -62,7 +62,7 @@ from koyjabo.site.receipts import receipts
 from koyjabo.upkeep.alerts import alerts
 from koyjabo.upkeep.alerts.alerts import Alerts
 from koyjabo.upkeep.backups import backups
-from koyjabo.upkeep.backups.backups import BackupDownload, Backups
+from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.system import Readiness, System
 from koyjabo.upkeep.importers.file_imports import FileImports
@@ -154,11 +154,10 @@ def _build_upkeep(base: Base) -> None:
     add(RunningJobs(base.clock))
     add(TotalAdjuster(base.database, base.clock))
     add(Recounts(base, lambda: services[System].report()))
-    add(Retention(base.database, base.clock, services[ReportServices], base.settings.retention_days))
+    add(Retention(base))
     add(Nightly(base.database, base.clock, base.runtime, services[Retention]))
     add(Erasure(base))
     add(Backups(base))
-    add(BackupDownload(base))
     add(System(base))
     add(Readiness(base))
     add(Health(base))
@@ -220,7 +219,6 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
     at_close(services[Backups].close)
-    at_close(services[BackupDownload].close)
     at_close(services[FileImports].close)
     at_close(services[AccountServices].credentials.close)
     at_close(services[AttendanceWriter].close)

@@ -110,8 +110,8 @@ class Schedule:
 
 
 class Backups(RowJobs):
-    """Makes and lists backups. Call `tick` every half minute. Does nothing if no backup store is set. Methods raise
-    LedgerUnavailable.
+    """Makes, lists and sends backups. Call `tick` every half minute. It does nothing if no backup store is set. Methods
+    raise LedgerUnavailable.
     """
 
     def __init__(self, base: Base) -> None:
@@ -124,6 +124,7 @@ class Backups(RowJobs):
         """The latest verified backup and the number of failures; None before the first `refresh`."""
         self._schedule = Schedule(base.clock, settings.backup_at)
         self._is_on_stored = False
+        self._downloads: set[ChildProcess] = set()
 
     def tick(self) -> None:
         """Begin a backup in the background if one is due."""
@@ -158,10 +159,11 @@ class Backups(RowJobs):
         self._start(row, by)
 
     def close(self) -> None:
-        """Stop a running backup, which then counts as failed."""
+        """Stop downloads, and a running backup, which then counts as failed."""
         self._is_closing = True
-        if self._process is not None:
-            self._process.kill()
+        for process in (self._process, *self._downloads):
+            if process is not None:
+                process.kill()
         waits_until = time.monotonic() + CLOSE_S
         while self._process is not None and time.monotonic() < waits_until:
             time.sleep(0.01)
@@ -244,6 +246,43 @@ class Backups(RowJobs):
         elif ended is not None:
             log.error("backup_failed name=%s step=%r error=%r", row.name, ended.step, ended.error)
 
+    def download(self, account: Account) -> Iterator[bytes]:
+        """Yield a backup in pieces, and empty pieces while waiting. It is sent while a process writes it to an unnamed
+        file, which disappears with this worker (decision 97). Ends with an error if the backup is incomplete.
+
+        Raises Forbidden unless the account is a site admin, and BackupUnderWay if MAX_DOWNLOADS are already running.
+        """
+        account.require_site_admin()
+        self._require_room()
+        by = audit.actor(account, self._clock)
+        self._database.write(by.entry("backup.download", LEDGER).store)
+        return self._pieces(by)
+
+    def _require_room(self) -> None:
+        if len(self._downloads) >= MAX_DOWNLOADS:
+            raise BackupUnderWay
+
+    def _pieces(self, by: Actor) -> Iterator[bytes]:
+        self._require_room()
+        with tempfile.TemporaryFile(dir=temporary_folder(0)) as file:
+            process = ChildProcess(self._runtime, [run.__name__], self._plan, file.fileno())
+            self._downloads.add(process)
+            try:
+                yield from _written(process, file.fileno())
+            finally:
+                process.kill()
+                self._downloads.discard(process)
+        report = process.report()
+        if not report.get("is_done"):
+            log.error("backup_download_failed error=%r", report.get("error", ""))
+            raise LedgerUnavailable
+        by = by._replace(at_ms=self._clock.now_ms())
+        entry = by.entry(BACKUP, LEDGER, rows=report["rows"], total=report["total"])
+        try:
+            self._database.write(entry.store)  # so that Health knows the age of the last backup
+        except LedgerUnavailable:
+            log.warning("backup_not_recorded")
+
 
 def store_end(session: Any, row: Backup, report: Report, by: Actor, mails: MailOutbox) -> Backup | None:
     """Store the end of a backup in one transaction: its row, an audit entry, a webhook event and emails.
@@ -279,59 +318,6 @@ def store_end(session: Any, row: Backup, report: Report, by: Actor, mails: MailO
 
 def _seconds(row: Backup, by: Actor) -> float:
     return (by.at_ms - row.begun_ms) / 1000
-
-
-class BackupDownload:
-    """A backup that an admin downloads. It is sent while a process writes it to an unnamed file, which disappears with
-    this worker (decision 97). Methods raise LedgerUnavailable.
-    """
-
-    def __init__(self, base: Base) -> None:
-        self._database = base.database
-        self._clock = base.clock
-        self._runtime = base.runtime
-        self._plan = run.plan_of(base.settings)
-        self._processes: set[ChildProcess] = set()
-
-    def begin(self, account: Account) -> Iterator[bytes]:
-        """Yield the backup in pieces, and empty pieces while waiting. Ends with an error if the backup is incomplete.
-
-        Raises Forbidden unless the account is a site admin, and BackupUnderWay if MAX_DOWNLOADS are already running.
-        """
-        account.require_site_admin()
-        self._require_room()
-        by = audit.actor(account, self._clock)
-        self._database.write(by.entry("backup.download", LEDGER).store)
-        return self._pieces(by)
-
-    def close(self) -> None:
-        for process in list(self._processes):
-            process.kill()
-
-    def _require_room(self) -> None:
-        if len(self._processes) >= MAX_DOWNLOADS:
-            raise BackupUnderWay
-
-    def _pieces(self, by: Actor) -> Iterator[bytes]:
-        self._require_room()
-        with tempfile.TemporaryFile(dir=temporary_folder(0)) as file:
-            process = ChildProcess(self._runtime, [run.__name__], self._plan, file.fileno())
-            self._processes.add(process)
-            try:
-                yield from _written(process, file.fileno())
-            finally:
-                process.kill()
-                self._processes.discard(process)
-        report = process.report()
-        if not report.get("is_done"):
-            log.error("backup_download_failed error=%r", report.get("error", ""))
-            raise LedgerUnavailable
-        by = by._replace(at_ms=self._clock.now_ms())
-        entry = by.entry(BACKUP, LEDGER, rows=report["rows"], total=report["total"])
-        try:
-            self._database.write(entry.store)  # so that Health knows the age of the last backup
-        except LedgerUnavailable:
-            log.warning("backup_not_recorded")
 
 
 def _written(process: ChildProcess, file: int) -> Iterator[bytes]:

@@ -119,11 +119,13 @@ class Folder:
 
     def put(self, path: Path, name: str, advance: Advance) -> None:
         with translated_errors(self.path):
-            if self._linked(path, name):
-                advance(path.stat().st_size)
-            else:
-                with working_folder(self.path) as folder, atomic_file(self.path / name, folder) as file:
-                    _copy(path, file, advance)
+            with suppress(OSError), path.open("rb") as file:  # on another file system, the file has to be copied
+                os.fsync(file.fileno())
+                os.link(path, self.path / name)  # takes no disk space
+                sync_folder(self.path)
+                return advance(path.stat().st_size)
+            with working_folder(self.path) as folder, atomic_file(self.path / name, folder) as file:
+                _copy(path, file, advance)
 
     def fetch(self, name: str, path: Path, advance: Advance) -> None:
         with written(path) as file:
@@ -132,15 +134,6 @@ class Folder:
     def remove(self, name: str) -> None:
         with translated_errors(self.path):
             (self.path / name).unlink(missing_ok=True)
-
-    def _linked(self, path: Path, name: str) -> bool:
-        """Hard-link the file, which takes no disk space. Returns False for a file on another file system."""
-        with suppress(OSError), path.open("rb") as file:
-            os.fsync(file.fileno())
-            os.link(path, self.path / name)
-            sync_folder(self.path)
-            return True
-        return False
 
 
 @contextmanager

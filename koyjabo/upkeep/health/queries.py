@@ -18,6 +18,7 @@ from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.reports.log import block_queries
 from koyjabo.upkeep.backups.backup import BACKUP
+from koyjabo.upkeep.retention.retention import WORK as RETENTION
 
 IMPORT = "visits.import"
 ROLLBACK_SEEN = "ledger.rollback_seen"
@@ -85,8 +86,7 @@ def clock_ms(session: Session) -> int | None:
     return int(session.execute(NOW_MS).scalar_one())
 
 
-def facts(session: Session, retention: str) -> DatabaseFacts:
-    """Facts from the database. `retention` is the name of the nightly work."""
+def facts(session: Session) -> DatabaseFacts:
     counter = select(Counter.visits, Counter.revision).where(Counter.scope == SITE)
     visits, revision = session.execute(counter).one()
     dialect = session.get_bind().dialect.name
@@ -96,7 +96,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
         visits=visits,
         newest_commit_ms=revision,
         backup=_newest(session, BACKUP),
-        retention_ms=session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
+        retention_ms=session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == RETENTION)) or None,
         unread=block_queries.backlog(session).visits,
         oldest_visit_ms=session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
         standbys=Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),

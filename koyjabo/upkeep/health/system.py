@@ -35,7 +35,6 @@ from koyjabo.upkeep.backups.backups import BackupState
 from koyjabo.upkeep.health import queries
 from koyjabo.upkeep.health.queries import DatabaseFacts
 from koyjabo.upkeep.recounts.recounts import Recounts, RecountState
-from koyjabo.upkeep.retention import retention
 
 MEMORY = Path("/proc/self/statm")
 SILENT = "It does not respond."
@@ -117,7 +116,7 @@ class System:
         began_ms, began_now_ms = self._clock.elapsed_ms(), self._clock.now_ms()
         database_clock_ms = self._database.read(queries.clock_ms)
         took_ms = self._clock.elapsed_ms() - began_ms
-        database, recounts = self._database.read(queries.facts, retention.WORK), self._recounts.state(account)
+        database, recounts = self._database.read(queries.facts), self._recounts.state(account)
         return self.facts_without_database(account, None)._replace(
             database=database,
             database_ms=took_ms + 1,
@@ -147,7 +146,7 @@ class System:
         account.require_site_viewer()
         is_importing = self._database.read(import_queries.is_going_on)
         imported, last_import = self._database.read(queries.importing, is_importing)
-        database = self._database.read(queries.facts, retention.WORK)
+        database = self._database.read(queries.facts)
         self.report()
         return Data(
             jobs=sorted((job for worker in self._workers.live() for job in worker.jobs), key=lambda job: job.began_ms),
@@ -181,11 +180,8 @@ class System:
 
     def report(self) -> None:
         """Report this worker's state to the other workers. Does not wait."""
-        self._workers.report(self._me())
-
-    def _me(self) -> Worker:
         unsaved = self._counting.unsaved.now()
-        return Worker(
+        me = Worker(
             id=self._id,
             host=platform.node(),
             pid=os.getpid(),
@@ -201,6 +197,7 @@ class System:
             jobs=self._jobs.running(),
             drops=self._observability.dropped.lately(),
         )
+        self._workers.report(me)
 
 
 class Readiness:

@@ -14,7 +14,6 @@ import click
 
 from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.command_line import application, progress
-from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.reports.visit_log.file_lines import BadLine
 from koyjabo.reports.visit_log.ui import kind, kind_of
 
@@ -56,6 +55,7 @@ def import_(file: Path, program: str | None, site: str | None, kind: str | None,
 def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
     import config
     from koyjabo.reports.visit_log import importing
+    from koyjabo.upkeep.importers.export import OWN, Export, ImportReport, unusable
 
     with application() as services, click.open_file(str(file), "rb") as visits:
         size = 0 if str(file) == "-" else os.fstat(visits.fileno()).st_size
@@ -64,17 +64,12 @@ def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
             try:
                 imported = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
             except BadLine as error:
-                raise _named(error, visits, kind) from None
+                if error.number > 1 or kind != spreadsheet.CSV or not visits.seekable():
+                    raise
+                # The first line is not the columns of our own exports. Say what the file is.
+                export = Export(visits, "", ImportReport(), lambda read: None)
+                raise unusable(export, OWN, str(error)) from None
     click.echo(f"Imported {imported.new:,} visits; {imported.known:,} were already stored.")
-
-
-def _named(error: BadLine, visits: IO[bytes], kind: str) -> KoyJaboError:
-    """What the file is, if its first line is not the columns of our own exports."""
-    from koyjabo.upkeep.importers.export import OWN, Export, ImportReport, unusable
-
-    if error.number > 1 or kind != spreadsheet.CSV or not visits.seekable():
-        return error
-    return unusable(Export(visits, "", ImportReport(), lambda read: None), OWN, str(error))
 
 
 def _import_export(file: Path, program: str, site: str, even_folded: bool) -> None:

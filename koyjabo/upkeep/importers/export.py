@@ -87,7 +87,9 @@ class Export:
                 yield ExportTable(self.records(member), self._refusing(member))
 
     def records(self, member: ArchiveMember) -> Iterator[Record]:
-        return records(self.lines(member), self._refusing(member))
+        """The records in a file. Unusable ones go to the report."""
+        lines = csv_records(self.lines(member), self._refusing(member))
+        return ((record.first, record.values) for record in lines)
 
     def lines(self, member: ArchiveMember) -> SupportsReadline:
         try:
@@ -203,11 +205,6 @@ Record = tuple[int, list[str]]
 Values = dict[str, str]
 
 
-def records(lines: SupportsReadline, refuse: Refuse) -> Iterator[Record]:
-    """The records in a file. Calls `refuse` for each unusable line and continues after it."""
-    return ((record.first, record.values) for record in csv_records(lines, refuse))
-
-
 class ExportTable:
     """The rows below a CSV file's header: their line numbers, and their values by column, without missing values."""
 
@@ -270,30 +267,27 @@ class ImportReport:
 
     def sentences(self) -> Iterator[str]:
         """The report for the operator, in English."""
-        yield from self._sums(self.difference) if self.difference else self._visits()
+        if self.difference:
+            before, after = self.totals
+            yield (
+                f"Added {_count(self.added, 'visit')} from {_count(len(self.difference.more), 'day')} to the total, "
+                f"which was {before:,} and is now {after:,}. These are daily sums: they count in the total but not in "
+                "reports, because the file has no individual visits."
+            )
+            yield f"Days already added by an earlier import: {self.difference.known:,}."
+            if fewer := self.difference.fewer:
+                days = _some(fewer, len(fewer))
+                yield f"Days with fewer visits in this file than were added before (left unchanged): {days}."
+        else:
+            new, known = self.imported
+            yield f"Imported {_count(new, 'visit')}; {known:,} were already stored."
+            yield f"The file has {_count(self.page_views, 'page view')} in {_count(self.visits, 'visit')}."
         if self.left_out:
             named = "; ".join(f"{what}: {count:,}" for what, count in self.left_out.items())
             yield f"Not imported, because they are not visits: {named}."
         for why, count in self._refused.items():
             numbers = _some([f"{number:,}" for number in self._numbers[why]], count)
             yield f"Not imported, line{'s' * (count > 1)} {numbers}: {why}."
-
-    def _visits(self) -> Iterator[str]:
-        new, known = self.imported
-        yield f"Imported {_count(new, 'visit')}; {known:,} were already stored."
-        yield f"The file has {_count(self.page_views, 'page view')} in {_count(self.visits, 'visit')}."
-
-    def _sums(self, difference: Difference) -> Iterator[str]:
-        before, after = self.totals
-        yield (
-            f"Added {_count(self.added, 'visit')} from {_count(len(difference.more), 'day')} to the total, which "
-            f"was {before:,} and is now {after:,}. These are daily sums: they count in the total but not in reports, "
-            "because the file has no individual visits."
-        )
-        yield f"Days already added by an earlier import: {difference.known:,}."
-        if difference.fewer:
-            days = _some(difference.fewer, len(difference.fewer))
-            yield f"Days with fewer visits in this file than were added before (left unchanged): {days}."
 
 
 def _count(number: int, name: str) -> str:

@@ -106,15 +106,12 @@ def require_same_site(days: Days, source: str, taken: Mapping[str, Days]) -> Non
     for other, known in taken.items():
         shared = difference(days, known)
         if other != source and shared.same > max(TOLERATED_DAYS, shared.known - shared.same):
+            program, _, site = other.partition(":")
+            options = f"--program {program} --site {site}" if site else f"--program {program}, without --site,"
             raise AnotherSite(
                 f"{shared.same:,} days in this file were already imported with the same numbers of visits "
-                f"({_site(other)}). Nothing was imported. Use the same --site as before, or none if there was none."
+                f"({options}). Nothing was imported. Use the same --site as before, or none if there was none."
             )
-
-
-def _site(source: str) -> str:
-    program, _, site = source.partition(":")
-    return f"--program {program} --site {site}" if site else f"--program {program}, without --site,"
 
 
 def taken(session: Session, program: str) -> dict[str, dict[str, int]]:

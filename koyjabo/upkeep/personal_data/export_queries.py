@@ -62,11 +62,11 @@ class DataSubject(NamedTuple):
 
 
 class Section(NamedTuple):
-    """The rows of `select`. `key` orders them, and is unique within the section."""
+    """The rows of `select`, in the order of the primary key of `table`."""
 
     name: str
+    table: Any
     select: Callable[[DataSubject], Select[*tuple[Any, ...]]]
-    key: tuple[Any, ...]
 
 
 def about_member(user_id: str) -> ColumnElement[bool]:
@@ -153,7 +153,6 @@ def _events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     return select(*columns).join(Visit, Visit.id == Event.visit_id).where(Visit.user_id == owner.user_id)
 
 
-OIDC_KEY = (OidcIdentity.issuer, OidcIdentity.subject)
 OFFER = ("email", "role", "created_ms", "expires_ms")
 SHARE = ("id", "name", "filters", "range", "created_ms", "expires_ms", "used_ms")
 KEY = ("id", "name", "scopes", "community_id", "created_ms", "revoked_ms")
@@ -165,42 +164,38 @@ AUDIT = ("at_ms", "action", "target_kind", "target_id", "target", "place", "deta
 SESSION = ("id", "created_ms", "renewed_ms", "expires_ms", "revoked_ms", "user_agent", "place")
 
 SECTIONS = (
-    Section("sessions", _of(LoginSession.user_id, *SESSION), (LoginSession.id,)),
-    Section("memberships", _memberships, (Membership.community_id,)),
+    Section("sessions", LoginSession, _of(LoginSession.user_id, *SESSION)),
+    Section("memberships", Membership, _memberships),
+    Section("founded_communities", Community, _of(Community.founder_id, "id", "name", "created_ms", "archived_ms")),
+    Section("invitations", Invitation, _invitations),
+    Section("sent_invitations", Invitation, _of(Invitation.invited_by, "community_id", *OFFER)),
+    Section("panel_invitations", PanelInvitation, _panel_invitations),
+    Section("sent_panel_invitations", PanelInvitation, _of(PanelInvitation.invited_by, *OFFER)),
+    Section("share_links", Share, _of(Share.created_by, *SHARE)),
+    Section("keys", ApiKey, _of(ApiKey.created_by, *KEY)),
+    Section("webhooks", Webhook, _of(Webhook.created_by, *WEBHOOK)),
+    Section("authenticator_apps", TotpSecret, _of(TotpSecret.user_id, "began_ms", "confirmed_ms")),
+    Section("passkeys", Passkey, _of(Passkey.user_id, "id", "name", "created_ms", "used_ms")),
     Section(
-        "founded_communities", _of(Community.founder_id, "id", "name", "created_ms", "archived_ms"), (Community.id,)
+        "logins_with_others", OidcIdentity, _of(OidcIdentity.user_id, "issuer", "subject", "created_ms", "used_ms")
     ),
-    Section("invitations", _invitations, (Invitation.id,)),
-    Section("sent_invitations", _of(Invitation.invited_by, "community_id", *OFFER), (Invitation.id,)),
-    Section("panel_invitations", _panel_invitations, (PanelInvitation.id,)),
-    Section("sent_panel_invitations", _of(PanelInvitation.invited_by, *OFFER), (PanelInvitation.id,)),
-    Section("share_links", _of(Share.created_by, *SHARE), (Share.id,)),
-    Section("keys", _of(ApiKey.created_by, *KEY), (ApiKey.id,)),
-    Section("webhooks", _of(Webhook.created_by, *WEBHOOK), (Webhook.id,)),
-    Section("authenticator_apps", _of(TotpSecret.user_id, "began_ms", "confirmed_ms"), (TotpSecret.user_id,)),
-    Section("passkeys", _of(Passkey.user_id, "id", "name", "created_ms", "used_ms"), (Passkey.id,)),
-    Section("logins_with_others", _of(OidcIdentity.user_id, "issuer", "subject", "created_ms", "used_ms"), OIDC_KEY),
-    Section("used_codes", _of(SpentCode.user_id, "step"), (SpentCode.step,)),
-    Section("pending_logins", _of(PendingStep.user_id, "purpose", "visitor_id", "expires_ms"), (PendingStep.token,)),
-    Section("email_links", _of(EmailLink.user_id, "purpose", "expires_ms"), (EmailLink.id,)),
-    Section(
-        "waiting_mails",
-        lambda owner: select(*WAITING_MAIL).where(waiting_mails(owner.email)),
-        (OutboxMail.id,),
-    ),
-    Section("audit_by_me", _of(AuditLine.actor_id, *AUDIT), (AuditLine.id,)),
-    Section("audit_about_me", _audit_about_me, (AuditLine.id,)),
+    Section("used_codes", SpentCode, _of(SpentCode.user_id, "step")),
+    Section("pending_logins", PendingStep, _of(PendingStep.user_id, "purpose", "visitor_id", "expires_ms")),
+    Section("email_links", EmailLink, _of(EmailLink.user_id, "purpose", "expires_ms")),
+    Section("waiting_mails", OutboxMail, lambda owner: select(*WAITING_MAIL).where(waiting_mails(owner.email))),
+    Section("audit_by_me", AuditLine, _of(AuditLine.actor_id, *AUDIT)),
+    Section("audit_about_me", AuditLine, _audit_about_me),
     Section(
         "audit_about_membership",
+        AuditLine,
         lambda owner: _audit("target_id", "target").where(about_member(owner.user_id)),
-        (AuditLine.id,),
     ),
-    Section("visitors", _of(Visitor.user_id, "scope", "visitor_id"), (Visitor.scope, Visitor.visitor_id)),
-    Section("conversions", _of(Conversion.user_id, "scope", "visitor_id", "at_ms"), (Conversion.id,)),
-    Section("presence", _presence, (PersonDay.person_id, PersonDay.day)),
-    Section("webhook_events", lambda owner: select(*EVENT).where(event_about(owner.user_id)), (WebhookEvent.id,)),
-    Section("visits", _of(Visit.user_id, *VISIT), (Visit.id,)),
-    Section("events", _events, (Event.id,)),
+    Section("visitors", Visitor, _of(Visitor.user_id, "scope", "visitor_id")),
+    Section("conversions", Conversion, _of(Conversion.user_id, "scope", "visitor_id", "at_ms")),
+    Section("presence", PersonDay, _presence),
+    Section("webhook_events", WebhookEvent, lambda owner: select(*EVENT).where(event_about(owner.user_id))),
+    Section("visits", Visit, _of(Visit.user_id, *VISIT)),
+    Section("events", Event, _events),
 )
 
 
@@ -243,7 +238,7 @@ def piece(
     """The next `size` rows of a section, after the key `after`, and the key of the last one, or None if there are no
     more.
     """
-    query, key = section.select(owner), section.key
+    query, key = section.select(owner), tuple(section.table.__table__.primary_key)
     names = query.selected_columns.keys()
     if after is not None:
         query = query.where(tuple_(*key) > tuple_(*after) if len(key) > 1 else key[0] > after[0])

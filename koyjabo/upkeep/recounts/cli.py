@@ -57,10 +57,8 @@ def verify(repair: bool) -> None:
 
 
 def _repair() -> None:
-    from koyjabo.upkeep.recounts import recounts as repairs
-
     with application() as services:
-        repaired, left = repairs.repair(services[Recounts], services.clock, progress)
+        repaired, left = services[Recounts].repair(progress)
         with progress(services[ReportServices].storing.behind(), "Reading visits for reports") as advance:
             services[ReportServices].storing.catch_up(advance)
     for problem in repaired:

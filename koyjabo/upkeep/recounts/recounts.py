@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.cluster.workers import Progress
-from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
@@ -115,6 +115,27 @@ class Recounts:
             log.warning("recount_not_recorded cause=%r", str(error.__cause__ or error))
         return result
 
+    def repair(self, progress: ReportProgress) -> tuple[list[str], list[str]]:
+        """Recount. If there are problems, repair them and recount again, in one transaction that makes writers wait. If
+        a total falls, a new epoch begins, so that pages accept it. Needs an application context. Returns the problems
+        that were repaired and those that are left, one sentence each. Raises LedgerUnavailable and UnusableDatabase.
+        """
+        with engine.translated_errors():
+            if not self.verify(progress).problems:
+                return [], []
+            with exclusive_transaction() as connection:
+                with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
+                    before = recount_queries.repair(connection, self._clock, advance, self.parser, REASON)
+                    result = recount(connection, advance, self.parser)
+                by = audit.actor(OPERATOR, self._clock)
+                left = result.problems
+                repaired = [problem for problem in before if problem not in left]
+                if repaired:
+                    details = {"problems": repaired[:MAX_SHOWN], "problem_count": len(repaired), "left": len(left)}
+                    by.entry("ledger.repair", LEDGER, **details).store(connection)
+                    by.entry(ENDED, LEDGER, **result.details(), seconds=0.0).store(connection)
+            return repaired, left
+
     def tick(self) -> None:
         """Begin the nightly recount, unless there has been a recount since the last NIGHT. Call this every half
         minute.
@@ -149,7 +170,19 @@ class Recounts:
         # A worker of the previous version has no lease.
         if self._running() is not None or not self._lease.is_free():
             return
-        if self._database.write(_begin, self._lease.holder(), by, since_ms):
+        worker = self._lease.holder()
+
+        def operation(session: Any) -> bool:
+            """Take the lease and write the BEGUN entry. All workers try to begin the nightly recount."""
+            if not job_queries.take_lease(session, LEASE, worker, by.at_ms):
+                return False
+            if since_ms is not None and _was_since(since_ms, _newest(session), by.at_ms):
+                job_queries.release_lease(session, LEASE, worker)
+                return False
+            by.entry(BEGUN, LEDGER).store(session)
+            return True
+
+        if self._database.write(operation):
             self._run = _Run(Progress(by.at_ms, 0, 0))
             self._on_change()
             self._runtime.start_task(partial(self._recount, self._run, by))
@@ -174,12 +207,18 @@ class Recounts:
         return self.progress() or next((worker.recount for worker in self._workers.live() if worker.recount), None)
 
     def _recount(self, run: _Run, by: Actor) -> None:
-        began_ms = self._clock.elapsed_ms()
+        began_ms, worker = self._clock.elapsed_ms(), self._lease.worker
         try:
             details = self._details(run) | {"rows": run.progress.rows, "seconds": self._seconds_since(began_ms)}
             ended_by = by._replace(at_ms=self._clock.now_ms())
-            store = partial(_end, worker=self._lease.worker, by=ended_by, began_ms=by.at_ms, details=details)
-            if not is_stored(lambda: self._database.write(store)):
+
+            def operation(session: Any) -> None:
+                """Do nothing if an attempt that timed out has succeeded, or if another worker has taken over."""
+                if job_queries.keep(session, LEASE, worker, ended_by.at_ms):
+                    store_recount(session, ended_by, by.at_ms, details)
+                    job_queries.release_lease(session, LEASE, worker)
+
+            if not is_stored(lambda: self._database.write(operation)):
                 log.error("recount_not_written agrees=%s", details.get("agrees"))
         except ClaimLost:
             log.warning("recount_replaced")
@@ -228,28 +267,6 @@ def _newest(session: Any) -> AuditRecord | None:
     return max(lines, key=lambda line: line.id, default=None)
 
 
-def _begin(session: Any, worker: str, by: Actor, since_ms: int | None) -> bool:
-    """Take the lease and write the BEGUN entry. Returns False if another recount has the lease, or if there has been a
-    recount since `since_ms`. All workers try to begin the nightly recount.
-    """
-    if not job_queries.take_lease(session, LEASE, worker, by.at_ms):
-        return False
-    if since_ms is not None and _was_since(since_ms, _newest(session), by.at_ms):
-        job_queries.release_lease(session, LEASE, worker)
-        return False
-    by.entry(BEGUN, LEDGER).store(session)
-    return True
-
-
-def _end(session: Any, worker: str, by: Actor, began_ms: int, details: dict[str, Any]) -> None:
-    """Store the result and release the lease. Does nothing if an earlier attempt that timed out has succeeded, or if
-    another worker has taken over.
-    """
-    if job_queries.keep(session, LEASE, worker, by.at_ms):
-        store_recount(session, by, began_ms, details)
-        job_queries.release_lease(session, LEASE, worker)
-
-
 def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
     """Whether the entry is from that time or later. An interrupted or failed recount counts only for INTERRUPTED_MS. An
     entry from the future is ignored, because a clock must have been wrong.
@@ -258,25 +275,3 @@ def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
         return False
     has_result = last.action == ENDED and "error" not in last.details
     return has_result or now_ms - last.at_ms < INTERRUPTED_MS
-
-
-def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> tuple[list[str], list[str]]:
-    """Recount. If there are problems, repair them and recount again, in one transaction that makes writers wait. If a
-    total falls, a new epoch begins, so that pages accept it. Returns the problems that were repaired and those that are
-    left, one sentence each. Raises LedgerUnavailable and UnusableDatabase.
-    """
-    with engine.translated_errors():
-        if not recounts.verify(progress).problems:
-            return [], []
-        with exclusive_transaction() as connection:
-            with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
-                before = recount_queries.repair(connection, clock, advance, recounts.parser, REASON)
-                result = recount(connection, advance, recounts.parser)
-            by = audit.actor(OPERATOR, clock)
-            left = result.problems
-            repaired = [problem for problem in before if problem not in left]
-            if repaired:
-                details = {"problems": repaired[:MAX_SHOWN], "problem_count": len(repaired), "left": len(left)}
-                by.entry("ledger.repair", LEDGER, **details).store(connection)
-                by.entry(ENDED, LEDGER, **result.details(), seconds=0.0).store(connection)
-        return repaired, left

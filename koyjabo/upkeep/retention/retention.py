@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
 
+from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock, Days, shifted
 from koyjabo.base.core.errors import StillCounting
 from koyjabo.base.core.runtime import Advance, Runtime
@@ -65,11 +66,11 @@ class Retention:
     committed before an error is kept.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, reports: ReportServices, days: int) -> None:
-        self._database = database
-        self._clock = clock
-        self._reports = reports
-        self._days = days
+    def __init__(self, base: Base) -> None:
+        self._database = base.database
+        self._clock = base.clock
+        self._reports = base.services[ReportServices]
+        self._days = base.settings.retention_days
 
     def past(self, days: int | None = None) -> RollUpRange:
         """The visits to roll up now. Today and the `days` days before it are kept; the default is RETENTION_DAYS."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from functools import partial
 
 import pytest
 from support.application.site import Site
 from support.clients.forms import answer
 from support.people.admins import panel
-from support.people.page_readers import Reader, words
-from support.programs.patience import BEHIND_S
-from support.programs.processes import wait_until
+from support.people.page_readers import words
 from support.sites.backup_rows import add_backup, add_failure, add_running
 
 from koyjabo.base.core.errors import BackupUnderWay, LedgerUnavailable
@@ -19,7 +18,7 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.backup_stores import s3_url
 from koyjabo.base.settings.schema import Settings
 from koyjabo.upkeep.backups import backup_file
-from koyjabo.upkeep.backups.backups import BackupDownload
+from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.backups.stores import restore_argument
 
 BUCKET = "s3://trip-backups/live?endpoint=https://s3.example.com&region=eu-1"
@@ -101,10 +100,9 @@ def test_admin_downloads_a_backup_after_confirming_its_contents(database, tmp_pa
 def test_incomplete_download_ends_with_an_error(sqlite_database):
     with Site(sqlite_database.url) as site:
         admin = panel(site)
-        download = site.services[BackupDownload]
-        pieces = download.begin(OPERATOR)
+        pieces = site.services[Backups].download(OPERATOR)
         assert next(pieces) == b""
-        download.close()
+        site.services[Backups].close()
         with pytest.raises(LedgerUnavailable):
             list(pieces)
         assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.backup'") == [(0,)]
@@ -114,15 +112,15 @@ def test_incomplete_download_ends_with_an_error(sqlite_database):
 def test_two_downloads_at_once_both_arrive_and_a_third_waits(sqlite_database, tmp_path):
     with Site(sqlite_database.url) as site:
         site.register("ayesha")
-        admin = site.services[BackupDownload]
-        first, second = (admin.begin(OPERATOR) for _ in range(2))
+        download = partial(site.services[Backups].download, OPERATOR)
+        first, second = download(), download()
         sent = {}
-        for download in (first, second):
-            sent[download] = next(download)
+        for pieces in (first, second):
+            sent[pieces] = next(pieces)
         with pytest.raises(BackupUnderWay):
-            admin.begin(OPERATOR)
-        for download in (second, first):
-            sent[download] += b"".join(download)
+            download()
+        for pieces in (second, first):
+            sent[pieces] += b"".join(pieces)
         for name, data in enumerate(sent.values()):
             file = tmp_path / str(name)
             file.write_bytes(data)
@@ -182,22 +180,3 @@ def test_viewers_see_backups_without_paths_commands_or_errors_and_cannot_make_on
     for hidden in (str(tmp_path), "/backups", "koyjabo restore", "Back up now"):
         assert hidden not in page
     viewer.send("/admin/data/backups", 403)
-
-
-@pytest.mark.long(
-    proved_by="upkeep/backups/test_admin_backups.py::test_running_backup_is_shown_with_its_step_and_progress"
-)
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_every_worker_shows_a_running_and_a_verified_backup(database, tmp_path):
-    with (
-        Site(database.url, BACKUP_DIR=str(tmp_path)) as first,
-        Site(first.database_url, first.time, **first.settings) as second,
-    ):
-        first.register("ayesha")
-        admin = panel(first)
-        colleague = Reader(second).log_in("rani")
-        admin.send("/admin/data/backups")
-        assert "The backup has started." in admin.get(admin.location)
-        wait_until(lambda: "<progress" in section(colleague), "the other worker shows the progress", every_s=0.05)
-        wait_until(lambda: "Verified: the total is 1" in words(section(colleague)), "and the proof", BEHIND_S)
-        assert "Verified: the total is 1" in words(section(admin))

@@ -23,6 +23,8 @@ from koyjabo.upkeep.backups.backups import Backups, BackupState
 from koyjabo.upkeep.backups.run import BackupRun, Inconsistent, NotVerified, prove
 from koyjabo.upkeep.backups.stores import BackupStoreError, Folder, new_name
 
+pytestmark = pytest.mark.usefixtures("usual_priority")
+
 head_of = backup._head
 
 
@@ -32,12 +34,6 @@ def folder(tmp_path, monkeypatch) -> Path:
         (tmp_path / name).mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     return tmp_path / "backups"
-
-
-@pytest.fixture(autouse=True)
-def not_the_last(monkeypatch):
-    """Use normal priority: other tests keep all cores busy, and a low-priority process would wait."""
-    monkeypatch.setattr(child_process, "NICENESS", 1)
 
 
 @pytest.fixture

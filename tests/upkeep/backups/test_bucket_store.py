@@ -142,20 +142,18 @@ def assert_survived(operations: Operations, s3: S3Server, fault: int | str) -> N
             assert s3.uploads == {} or fault in (LOST, HANG), "one whose name was never known"
 
 
-def test_every_call_survives_a_temporary_error(operations, s3):
-    assert_survived(operations, s3, 503)
+OTHER = pytest.mark.long(proved_by="upkeep/backups/test_bucket_store.py::test_every_call_survives_a_temporary_error")
+
+
+@pytest.mark.parametrize("fault", [503, *(pytest.param(fault, marks=OTHER) for fault in (500, 429, CUT, LOST))])
+def test_every_call_survives_a_temporary_error(operations, s3, fault):
+    assert_survived(operations, s3, fault)
 
 
 def test_lost_response_fails_neither_an_upload_nor_a_removal(operations, s3):
     """The server no longer knows an upload that has completed."""
     assert failed(operations, s3, "put", once(operations.calls("put"), LOST)) == ""
     assert failed(operations, s3, "remove", once(1, LOST)) == ""
-
-
-@pytest.mark.long(proved_by="upkeep/backups/test_bucket_store.py::test_every_call_survives_a_temporary_error")
-@pytest.mark.parametrize("fault", [500, 429, CUT, LOST])
-def test_every_call_survives_other_temporary_errors(operations, s3, fault):
-    assert_survived(operations, s3, fault)
 
 
 def test_removal_that_hangs_is_repeated(operations, s3):
@@ -165,7 +163,7 @@ def test_removal_that_hangs_is_repeated(operations, s3):
     assert len(s3.calls) > 1
 
 
-@pytest.mark.long(proved_by="upkeep/backups/test_bucket_store.py::test_every_call_survives_a_temporary_error")
+@OTHER
 def test_call_that_hangs_is_repeated(operations, s3):
     operations.place = BucketStore(s3_url(s3.url("nightly")), REPEATED, REPEATED)
     assert_survived(operations, s3, HANG)

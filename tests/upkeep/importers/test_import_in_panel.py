@@ -13,7 +13,7 @@ from support.application.site import SPEC_MOMENT, Site
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
-from support.sites.exports import GOATCOUNTER_1, PLAUSIBLE, UMAMI_CLOUD, table, zipped
+from support.sites.exports import PLAUSIBLE, UMAMI_CLOUD, table, zipped
 from support.sites.full_site import DAY_MS
 
 from koyjabo.base.core.clock import iso
@@ -102,16 +102,7 @@ UMAMI = table(
     ),
     {"session_id": "s", "visit_id": "", "event_type": "1", "created_at": "2025-03-01 10:05:00"},
 )
-GOATCOUNTER = table(
-    GOATCOUNTER_1,
-    *(
-        {"1Path": "/", "Event": "false", "Bot": "0", "Session": f"a{n}", "Date": f"2025-03-0{1 + n}T10:00:00Z"}
-        for n in range(4)
-    ),
-    {"1Path": "/", "Event": "false", "Bot": "0", "Session": "x!", "Date": "2025-03-01T10:00:00Z"},
-)
 SUMS = table(PLAUSIBLE, "2025-03-01,5,9,1,7,60", "2025-03-02,5,9,1,8,60", "never,5,9,1,8,60")
-GA4 = "# All\n# 20250301-20250302\nDate,Sessions\n20250301,40\n20250302,2\n20250303,many\n"
 
 
 @pytest.mark.long(proved_by=PROVED_BY)
@@ -119,9 +110,7 @@ GA4 = "# All\n# 20250301-20250302\nDate,Sessions\n20250301,40\n20250302,2\n20250
     ("program", "file", "new", "days"),
     [
         ("umami", zipped(website_event=UMAMI), 6, 2),
-        ("goatcounter", GOATCOUNTER, 4, 4),
         ("plausible", zipped(imported_visitors_20250301=SUMS), 15, 2),
-        ("ga4", GA4, 42, 2),
     ],
 )
 def test_check_of_other_programs_predicts_the_import(site, program, file, new, days):

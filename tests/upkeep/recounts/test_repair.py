@@ -10,7 +10,6 @@ from support.application.site import Site
 from support.sites.full_site import everything, in_context, quiet
 
 from koyjabo.base.core.extensions import db
-from koyjabo.upkeep.recounts import recounts as repairs
 from koyjabo.upkeep.recounts.derived_tables_queries import CHECKS, ROLLUPS
 from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.retention.retention import Retention
@@ -44,7 +43,7 @@ NEW = {"id", "person_id", "revision", "epoch"}
 
 def repair(site: Site) -> tuple[list[str], list[str]]:
     with in_context(site):
-        return repairs.repair(site.services[Recounts], site.services.clock, quiet)
+        return site.services[Recounts].repair(quiet)
 
 
 def numbers(site: Site) -> dict[str, list[dict]]:
