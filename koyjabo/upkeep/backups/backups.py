@@ -102,9 +102,9 @@ class Schedule:
         clock was wrong.
         """
         now_ms = self._clock.now_ms()
-        known = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
-        tried = [row for row in known if not row.begun_by]
-        if on_since_ms >= self.newest_ms() or any(row.proven_ms is not None for row in known) or len(tried) >= TRIES:
+        possible = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
+        tried = [row for row in possible if not row.begun_by]
+        if on_since_ms >= self.newest_ms() or any(row.proven_ms is not None for row in possible) or len(tried) >= TRIES:
             return False
         return not tried or tried[-1].error == STOPPED or now_ms - (tried[-1].ended_ms or now_ms) >= PAUSE_MS
 
@@ -198,10 +198,8 @@ class Backups(RowJobs):
         if not self._is_on_stored:
             self._database.write(run_queries.turn_on, self._clock.now_ms())
             self._is_on_stored = True
-        since_ms, due = self._schedule.newest_ms(), self._schedule.is_due
-        if not self._database.read(run_queries.is_due, since_ms, due):
-            return None
-        return self._begin("", since_ms=since_ms, due=due)
+        is_due = partial(run_queries.is_due, since_ms=self._schedule.newest_ms(), due=self._schedule.is_due)
+        return self._begin("", is_due=is_due) if self._database.read(is_due) else None
 
     def _begin(self, by: str, **conditions: Any) -> Backup | None:
         now_ms = self._clock.now_ms()

@@ -111,8 +111,8 @@ class BackupRun:
         progress, snapshot = self._reporter.progress(step=WRITING), partial(slow_snapshot, self._database_url, folder)
         with _room_in(folder):
             head = backup.write(file, _clock(), progress, snapshot)
-        known = {"made_ms": head.made_ms, "epoch": head.epoch, "total": head.total}
-        self._reporter.send(bytes=file.stat().st_size, rows=sum(head.rows.values()), **known)
+        figures = {"made_ms": head.made_ms, "epoch": head.epoch, "total": head.total}
+        self._reporter.send(bytes=file.stat().st_size, rows=sum(head.rows.values()), **figures)
         return head
 
     def _rotate_folder(self, file: Path, head: Head, drill: Path) -> None:
@@ -135,27 +135,27 @@ class BackupRun:
                 raise
 
 
-def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
+def prove(path: Path, head: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
     """Restore `path` into a database in the empty `folder`, and recount it. Returns the restored total. Touches no
-    other database. `made` is the head as it was written.
+    other database. `head` is as it was written.
 
     Raises NotVerified, UnusableBackup for a damaged file, and LedgerUnavailable if the folder has no room.
     """
-    if backup_file.head(path) != made:
+    if backup_file.head(path) != head:
         raise NotVerified("The file is not the backup that was made.")
     with translated_errors(), disposable(folder / "drill.db") as connection:
         migrate(connection)
         backup_queries.clear(connection)
-        backup.insert(connection, path, made, restoring)
+        backup.insert(connection, path, head, restoring)
         epoch, total = backup_queries.counter_state(connection).epoch, backup_queries.total(connection)
         with verifying(newest_id(connection, "visits"), "Recounting") as advance:
             result = recount(connection, advance)
     if result.problems:
         raise Inconsistent(result)
-    if (total, epoch) != (made.total, made.epoch):
+    if (total, epoch) != (head.total, head.epoch):
         raise NotVerified(
-            f"The restored backup has the total {total:,} of epoch {epoch}, but the database had {made.total:,} of "
-            f"epoch {made.epoch}."
+            f"The restored backup has the total {total:,} of epoch {epoch}, but the database had {head.total:,} of "
+            f"epoch {head.epoch}."
         )
     return total
 

@@ -70,13 +70,13 @@ def is_due(session: Session, since_ms: int, due: IsDue) -> bool:
     return on_since is not None and due(on_since, newest(session, Backup.begun_ms >= since_ms)[::-1])
 
 
-def begin(session: Session, new: Backup, now_ms: int, since_ms: int = 0, due: IsDue | None = None) -> Backup | None:
-    """Begin a backup, unless one is running or `due` returns False. Exactly one of several concurrent callers begins
-    it.
-    """
+def begin(
+    session: Session, new: Backup, now_ms: int, is_due: Callable[[Session], bool] = lambda session: True
+) -> Backup | None:
+    """Begin a backup, unless one is running or it is not due. Exactly one of several concurrent callers begins it."""
     turn_on(session, now_ms)
     session.execute(select(NightlyWork.name).where(NightlyWork.name == WORK).with_for_update())
-    if running(session) or (due is not None and not is_due(session, since_ms, due)):
+    if running(session) or not is_due(session):
         return None
     new.state, new.step = RUNNING, WRITING
     return job_queries.add(session, new, now_ms)

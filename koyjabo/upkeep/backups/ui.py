@@ -95,10 +95,10 @@ def shown() -> BackupsShown:
     services = current()
     state = services[Backups].state(me())
     return BackupsShown(
-        me().is_admin,
-        services[Backups].is_on,
-        state,
-        [row for row in state.rows if row is not state.running],
-        services[Settings],
-        services[CountingServices].visits.stats(),
+        is_admin=me().is_admin,
+        is_on=services[Backups].is_on,
+        state=state,
+        ended=[row for row in state.rows if row is not state.running],
+        settings=services[Settings],
+        now=services[CountingServices].visits.stats(),
     )

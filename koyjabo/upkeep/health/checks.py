@@ -109,8 +109,9 @@ def _writer(facts: SystemFacts) -> Result:
     unsaved = facts.unsaved
     if unsaved is not None:
         values = {"since": unsaved.since_ms, "cause": unsaved.cause, "refused": unsaved.refused}
-        code = "unsaved" if not unsaved.refused else "refusing" if unsaved.workers <= 1 else "refusing_at_most"
-        return code, values
+        if not unsaved.refused:
+            return "unsaved", values
+        return "refusing" if unsaved.workers <= 1 else "refusing_at_most", values
     if not facts.ready["writer"].ok:
         return "late", {}
     return "saves", {"visits": facts.database.visits}

@@ -149,7 +149,9 @@ class FileImports(RowJobs):
 
     def _end(self, row: FileImport, report: Report) -> None:
         now_ms, error = self._clock.now_ms(), report.get("error") or None
-        state = CANCELLED if "is_cancelled" in report else FAILED if error else DONE
+        state = FAILED if error else DONE
+        if "is_cancelled" in report:
+            state = CANCELLED
         result = report.get("result") or {name: report.get(name, 0) for name in ("new", "known")}
         values: dict[str, Any] = {"ended_ms": now_ms, "state": state, "error": error, "result": result}
         store = partial(self._database.write, job_queries.renew, row, now_ms, **values)

@@ -138,47 +138,32 @@ def read_google_analytics(export: Export, days: DaySums, report: ImportReport) -
 
 
 def _rows(records: Iterator[Record]) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Yield the line number, day and sessions of each row that has them, as written in the file."""
-    section: _Section | None = None
+    """Yield the line number, day and sessions of each row that has them, as written in the file. Totals have no day."""
     dates: list[str] = []
+    is_in_section = is_by_day = False
     for number, values in records:
         if not values or values[0].startswith("#"):
-            dates = dates if section is None else []
+            dates = [] if is_in_section else dates
             dates += DATE.findall(values[0]) if values else []
-            section = None
-        elif section is None:
-            section = _Section(values, dates[-2] if len(dates) > 1 else None)
-        else:
-            row = section.row(values)
-            if row:
-                yield number, row
+            is_in_section = False
+        elif not is_in_section:
+            names = [name.strip().casefold() for name in values]
+            sessions = next((at for at, name in enumerate(names) if at and name in SESSIONS), None)
+            start = dates[-2] if len(dates) > 1 and values[0] == NTH_DAY else None
+            is_in_section, is_by_day = True, False
+        elif sessions is not None:
+            day = _nth_day(start, values[0]) if start else values[0]
+            is_by_day |= bool(DAY.fullmatch(day))
+            if is_by_day and day:
+                yield number, (day, values[sessions] if sessions < len(values) else "")
 
 
-class _Section:
-    """A header and the rows below it. `start` is the report's first day, YYYYMMDD."""
-
-    def __init__(self, columns: list[str], start: str | None) -> None:
-        names = [name.strip().casefold() for name in columns]
-        self._sessions = next((at for at, name in enumerate(names) if at and name in SESSIONS), None)
-        self._start = start if columns[0] == NTH_DAY else None
-        self._is_by_day = False
-
-    def row(self, values: list[str]) -> tuple[str, str] | None:
-        """A row's day and sessions; None for totals, which have no day, and in sections without sessions by day."""
-        if self._sessions is None:
-            return None
-        day = self._day(values[0])
-        self._is_by_day |= bool(DAY.fullmatch(day))
-        visits = values[self._sessions] if self._sessions < len(values) else ""
-        return (day, visits) if self._is_by_day and day else None
-
-    def _day(self, text: str) -> str:
-        if not self._start or not NTH.fullmatch(text):
-            return text
-        try:
-            return (date.fromisoformat(self._start) + timedelta(days=int(text))).isoformat()
-        except (ValueError, OverflowError):
-            return text
+def _nth_day(start: str, text: str) -> str:
+    """The day of a row that is numbered from `start`, YYYYMMDD; other texts are returned unchanged."""
+    try:
+        return (date.fromisoformat(start) + timedelta(days=int(text))).isoformat() if NTH.fullmatch(text) else text
+    except (ValueError, OverflowError):
+        return text
 
 
 VISITS: dict[str, Callable[[Export, FirstViews, ImportReport], None]] = {
@@ -295,7 +280,7 @@ class FileImporter:
                 return
             site = f" ({self.source.site})" if self.source.site else ""
             reason = f"Visits from {NAMES[self.source.program]}{site}"
-            totals = queries.add(session, self.source.key, days, more, reason, by.at_ms)
+            totals = queries.add(session, self.source.key, days, more, reason=reason, now_ms=by.at_ms)
             details = {**totals._asdict(), "new_epoch": False, "reason": f"{reason} by day"}
             by.entry("total.set", TOTAL, **details).store(session)
             self.report.totals = totals

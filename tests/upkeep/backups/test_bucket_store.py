@@ -15,7 +15,7 @@ from support.sites.backup_names import nights, others
 
 from koyjabo.base.settings.backup_stores import s3_url
 from koyjabo.upkeep.backups import bucket_store
-from koyjabo.upkeep.backups.bucket_store import ASKING, TRANSFER, BucketStore, CallLimits
+from koyjabo.upkeep.backups.bucket_store import REQUEST, TRANSFER, BucketStore, CallLimits
 from koyjabo.upkeep.backups.stores import BackupStoreError
 from koyjabo.upkeep.backups.transfers import store_of
 
@@ -173,12 +173,12 @@ def test_unreachable_server_is_given_up_within_a_minute(hurried, s3, monkeypatch
     monkeypatch.setattr(s3_server, "HANG_S", 600)
     message = failed(hurried, s3, "names", lambda number: HANG)
     assert message == f"{s3.endpoint} {AWAY}: it does not respond. {ADVICE}"
-    assert sum(ASKING) <= 60
+    assert sum(REQUEST) <= 60
     assert max(TRANSFER) <= 60
 
 
 def test_slow_part_is_transferred_in_both_directions(s3, made, tmp_path):
-    place = BucketStore(s3_url(s3.url()), asking=REPEATED, transfer=CallLimits(30, 30))
+    place = BucketStore(s3_url(s3.url()), request=REPEATED, transfer=CallLimits(30, 30))
     slow = 1.5 * sum(SHORT)
     s3.fault = lambda number: time.sleep(slow) if s3.calls[-1] in ("PUT", "GET") else None
     place.put(made, "new", lambda done: None)
