@@ -134,8 +134,9 @@ def _result(
     mismatches = [*_rollup_mismatches(connection, sums), *_counter_mismatches(counters, by_scope)]
     # There may be more visits than ids, because rows of the latest visits may have been rolled up.
     counted = by_scope[SITE][0]
+    has_all = counted >= newest
     problems = []
-    if counted < newest:
+    if not has_all:
         problems.append(f"visits: the newest id is {newest}, but there are {counted} rows, including rolled-up ones")
     problems += [f"{check.table}: {rows} {check.problem}" for check, rows in faults.items() if rows]
     for row in counters:
@@ -148,7 +149,7 @@ def _result(
     return RecountResult(
         rows=newest,
         problems=problems + insights,
-        is_ledger_sound=counted >= newest and not any(faults[check] for check in derived.LEDGER_CHECKS),
+        is_ledger_sound=has_all and not any(faults[check] for check in derived.LEDGER_CHECKS),
         absences=faults[derived.ABSENCES],
         mismatches=mismatches,
         has_right_blocks=not insights,
