@@ -62,16 +62,16 @@ from koyjabo.site.receipts import receipts
 from koyjabo.upkeep.alerts import alerts
 from koyjabo.upkeep.alerts.alerts import Alerts
 from koyjabo.upkeep.backups import backups
-from koyjabo.upkeep.backups.backups import BackupDownload, Backups
-from koyjabo.upkeep.backups.stores import BackupTargets
-from koyjabo.upkeep.health import health, system
-from koyjabo.upkeep.health.system import System
+from koyjabo.upkeep.backups.backups import Backups
+from koyjabo.upkeep.health.health import Health
+from koyjabo.upkeep.health.system import Readiness, System
 from koyjabo.upkeep.importers.file_imports import FileImports
-from koyjabo.upkeep.personal_data import personal_data
+from koyjabo.upkeep.personal_data.personal_data import PersonalData
 from koyjabo.upkeep.recounts import recounts
 from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.recounts.total import TotalAdjuster
-from koyjabo.upkeep.retention import erasure, retention
+from koyjabo.upkeep.retention import retention
+from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Nightly, Retention
 from koyjabo.web.login.jwt import Tokens
 from koyjabo.web.login.remembered_logins import RememberedLogins
@@ -122,13 +122,13 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(LiveViews(services))
     add(visit_log.build(base))
     add(_report_rooms(services))
-    add(personal_data.build(base))
+    add(PersonalData(base))
     _build_upkeep(base)
     add(receipts.build(base))
-    add(alerts.build(base))
+    add(Alerts(base))
     add(getting_started.build(base))
     add(DaysByHour(base.database, base.clock))
-    add(FileImports(base.database, base.clock, base.runtime, settings))
+    add(FileImports(base))
 
 
 def _caused_by_visits(services: Services, room: str) -> bool:
@@ -150,21 +150,17 @@ def _report_rooms(services: Services) -> ReportRooms:
 
 def _build_upkeep(base: Base) -> None:
     """Build the features that maintain and back up stored visits, and check the server's health."""
-    settings, services, database, clock, runtime = base.settings, base.services, base.database, base.clock, base.runtime
-    add = services.add
-    add(RunningJobs(clock))
-    add(TotalAdjuster(database, clock))
-    parser = services[ReportServices].parser
-    add(Recounts(database, clock, runtime, base.cluster.workers, parser, lambda: services[System].report()))
-    add(Retention(database, clock, services[ReportServices], settings.retention_days))
-    add(Nightly(database, clock, runtime, services[Retention]))
-    add(erasure.build(base))
-    add(Backups(database, clock, runtime, services[MailOutbox], settings))
-    add(BackupDownload(database, clock, runtime, settings))
-    add(BackupTargets.of(settings))
-    add(system.build(base))
-    add(system.build_readiness(base))
-    add(health.build(base))
+    services, add = base.services, base.services.add
+    add(RunningJobs(base.clock))
+    add(TotalAdjuster(base.database, base.clock))
+    add(Recounts(base, lambda: services[System].report()))
+    add(Retention(base))
+    add(Nightly(base.database, base.clock, base.runtime, services[Retention]))
+    add(Erasure(base))
+    add(Backups(base))
+    add(System(base))
+    add(Readiness(base))
+    add(Health(base))
 
 
 def _tick(base: Base) -> None:
@@ -223,7 +219,6 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
     at_close(services[Backups].close)
-    at_close(services[BackupDownload].close)
     at_close(services[FileImports].close)
     at_close(services[AccountServices].passwords.close)
     at_close(services[AttendanceWriter].close)

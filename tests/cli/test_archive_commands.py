@@ -70,7 +70,7 @@ def was_killed(process: Program, condition, what: str) -> bool:
     return process.wait() == -signal.SIGKILL
 
 
-@pytest.mark.long(proved_by="upkeep/backups/test_backup.py::test_backup_is_as_of_one_moment")
+@pytest.mark.long(proved_by="upkeep/backups/test_backup.py::test_backup_shows_a_single_moment")
 def test_backup_taken_under_load_restores_to_the_acknowledged_state(server, elsewhere, file):
     with Crowd([server], visits=500, clients=8, goes_on=True) as crowd:
         crowd.wait_for(500)
@@ -123,7 +123,7 @@ def test_restore_under_a_running_server_is_followed_by_its_pages_and_ends_its_lo
     assert_verified(server)
 
 
-@pytest.mark.long(proved_by="upkeep/backups/test_backup_files.py::test_broken_file_is_refused_and_nothing_changed")
+@pytest.mark.long(proved_by="upkeep/backups/test_backup_files.py::test_broken_file_changes_nothing")
 def test_restore_that_is_killed_has_changed_nothing(server, elsewhere, file, many):
     done(elsewhere, "import", many)
     done(elsewhere, "backup", file)

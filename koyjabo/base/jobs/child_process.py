@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from koyjabo.base.core import installation
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
@@ -52,7 +52,10 @@ PLAN = "KOYJABO_PLAN"
 POLL_S, REPORT_S = 0.1, 1.0
 """Seconds between polls of a process, and between its reports."""
 
-Report = TypeVar("Report")
+Report = dict[str, Any]
+"""What a process reports: `done` and `goal` of its step, `is_done` at its end, or a sentence as `error` if it failed.
+The rest belongs to the job.
+"""
 
 
 class ChildProcess:
@@ -91,13 +94,12 @@ class ChildProcess:
         """Send SIGTERM, so that it can finish its current work."""
         self._signal(signal.SIGTERM)
 
-    def report(self, kind: Callable[..., Report]) -> Report:
-        """The process's last report, as the NamedTuple `kind`."""
-        return kind(**json.loads(self._line)) if self._line else kind(error=self.problem)
+    def report(self) -> Report:
+        """The process's last report."""
+        report: Report = json.loads(self._line) if self._line else {"error": self.problem}
+        return report
 
-    def follow(
-        self, kind: Callable[..., Report], on_report: Callable[[Report], bool], stop: Callable[[], None]
-    ) -> Report:
+    def follow(self, on_report: Callable[[Report], bool], stop: Callable[[], None]) -> Report:
         """Wait until the process ends, and return its last report. `on_report` is called with the latest report every
         REPORT_S. If it returns False, the job was taken over or cancelled, and `stop` is called.
         """
@@ -105,10 +107,10 @@ class ChildProcess:
         while self.status is None:
             if time.monotonic() >= tell_at:
                 tell_at = time.monotonic() + REPORT_S
-                if not on_report(self.report(kind)):
+                if not on_report(self.report()):
                     stop()
             time.sleep(POLL_S)
-        return self.report(kind)
+        return self.report()
 
     def _signal(self, number: int) -> None:
         if self._pid:
@@ -195,15 +197,13 @@ def read_plan() -> dict[str, Any]:
     return values
 
 
-class Reporter(Generic[Report]):
-    """Writes reports to a file, one per line. Each is the complete `report`, a NamedTuple with `done`, `goal` and
-    `error`.
-    """
+class Reporter:
+    """Writes reports to a file, one per line. Each is the complete `report`, which begins with `values`."""
 
-    def __init__(self, report: Report, file: int = STDOUT) -> None:
+    def __init__(self, file: int = STDOUT, **values: Any) -> None:
         self._file = file
         self._written_at = 0.0  # monotonic s
-        self.report: Any = report
+        self.report: Report = {"done": 0, "goal": 0, **values}
 
     def run(self, name: str, use: str, work: Callable[[], object]) -> None:
         """Do this process's work, and report an error that ends it. `name` is the job's name in the log, and `use` is
@@ -226,7 +226,7 @@ class Reporter(Generic[Report]):
 
     def note(self, **values: Any) -> None:
         """Change the report without writing it yet; the next line will include the change."""
-        self.report = self.report._replace(**values)
+        self.report |= values
 
     @contextmanager
     def step(self, goal: int = 0, **values: Any) -> Iterator[Advance]:
@@ -238,10 +238,10 @@ class Reporter(Generic[Report]):
         return lambda goal, label: self.step(goal, **values)
 
     def _advance(self, more: int) -> None:
-        self.note(done=self.report.done + more)
+        self.report["done"] += more
         if time.monotonic() - self._written_at >= INTERVAL_S:
             self._write()
 
     def _write(self) -> None:
         self._written_at = time.monotonic()
-        os.write(self._file, json.dumps(self.report._asdict()).encode() + b"\n")
+        os.write(self._file, json.dumps(self.report).encode() + b"\n")

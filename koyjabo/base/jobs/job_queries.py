@@ -126,11 +126,12 @@ def add(session: Session, row: Row, now_ms: int) -> Row:
     return row
 
 
-def renew(session: Session, row: JobColumns, now_ms: int, **values: Any) -> bool:
-    """Store the worker's progress. Returns False if the job now belongs to another worker."""
+def renew(session: Session, row: Row, now_ms: int, **values: Any) -> Row | None:
+    """Store the worker's progress. Returns the row as it is now, or None if the job now belongs to another worker."""
     table: Any = type(row)
     mine = (table.id == row.id, table.worker == row.worker, table.ended_ms.is_(None))
-    return changed_rows(session, update(table).where(*mine).values(seen_ms=now_ms, **values)) == 1
+    renewed = session.scalars(update(table).where(*mine).values(seen_ms=now_ms, **values).returning(table))
+    return renewed.one_or_none()
 
 
 def is_dead(row: JobColumns, now_ms: int, silent_ms: int) -> bool:

@@ -6,7 +6,7 @@ from flask import Response, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import BackupUnderWay
-from koyjabo.upkeep.backups.backups import BackupDownload, Backups
+from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.backups.stores import new_name
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
@@ -34,6 +34,6 @@ def download_backup() -> Response:
     )
     back = url_for("admin.data", _anchor="backups-label")
     confirm(Confirmation(_("Download a backup?"), effects, _("Download"), back))
-    pieces = current()[BackupDownload].begin(me())
+    pieces = current()[Backups].download(me())
     name = new_name(current().clock.now_ms())
     return download(pieces, name, "application/octet-stream", while_admin())

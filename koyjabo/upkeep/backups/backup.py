@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from reprlib import repr as shown
 from typing import Any, BinaryIO
@@ -48,7 +48,7 @@ log.CHANGES |= {
 ASCII_DOMAINS = "0028"
 """The migration that changed the keys of email addresses."""
 
-MOST_PROBLEMS = 5
+MAX_PROBLEMS = 5
 SYNC_EVERY = 4 << 20
 """How much is written between two syncs, bytes. A single sync at the end would make the server's commits wait for the
 whole file.
@@ -71,27 +71,27 @@ def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
     return head
 
 
-def write(path: Path, clock: Clock, progress: ReportProgress) -> Head:
+def write(
+    path: Path,
+    clock: Clock,
+    progress: ReportProgress,
+    snapshot: Callable[[], AbstractContextManager[Any]] = engine.snapshot,
+) -> Head:
     """Write a snapshot of everything to `path`.
 
     Running servers do not wait. The file appears when it is complete, and only its owner may read it (mode 0600).
     Raises UnusableBackup if it cannot be written.
     """
-    with engine.translated_errors(), engine.snapshot() as connection:
-        return write_from(connection, path, clock, progress)
-
-
-def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgress) -> Head:
-    """Like `write`, but back up the snapshot that `connection` reads."""
-    try:
-        with atomic_file(path) as file:
-            return write_to(file, connection, clock, progress)
-    except OSError as error:
-        raise UnusableBackup(f"{path} cannot be written: {error.strerror or error}.") from None
+    with engine.translated_errors(), snapshot() as connection:
+        try:
+            with atomic_file(path) as file:
+                return write_to(file, connection, clock, progress)
+        except OSError as error:
+            raise UnusableBackup(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:
-    """Like `write_from`, but write to an open file. Raises OSError."""
+    """Like `write`, but write to an open file. Raises OSError."""
     head, writer, synced = _head(connection, clock), BackupWriter(file), 0
     with progress(sum(head.rows.values()), "Backing up") as advance:
         writer.head(head)
@@ -143,7 +143,7 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
         with progress(newest_id(connection, "visits"), "Recounting") as advance:
             problems = recount(connection, advance).problems
         if problems:
-            shown = "; ".join(problems[:MOST_PROBLEMS])
+            shown = "; ".join(problems[:MAX_PROBLEMS])
             raise UnusableBackup(f"The ledger in the backup is inconsistent, so nothing was restored: {shown}.")
     return head
 

@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +38,8 @@ MAX_NUMBER = 2**53 - 1
 """The largest integer that all JSON clients represent exactly."""
 
 ANOTHER = "The backup was changed after it was made, or another program made it. Restore another backup."
+
+CHANGED = "The backup has changed since it was made: its contents do not match its checksum."
 
 CUT_OFF = "The backup is truncated: its end is missing."
 
@@ -110,17 +111,9 @@ def pieces(path: Path) -> Iterator[TablePiece]:
     """
     with _reading(path) as file_lines:
         first = next(file_lines, b"")
-        yield from _Body(first).read(file_lines)
-
-
-class _Body:
-    def __init__(self, first: bytes) -> None:
-        self._hash = hashlib.sha256(first)
-        self._announced = _head(first).rows
-        self._counted: Tally[str] = Tally()
-        self._table, self._columns = "", [""]
-
-    def read(self, file_lines: Iterator[bytes]) -> Iterator[TablePiece]:
+        digest, announced = hashlib.sha256(first), _head(first).rows
+        counted: dict[str, int] = {}
+        table, columns = "", [""]
         waiting: list[list[Any]] = []
         size = 0
         for line in file_lines:
@@ -129,25 +122,22 @@ class _Body:
                 waiting.append(value)
                 size += len(line)
                 if len(waiting) < ROWS_PER_PIECE and size < LONGEST_LINE:
-                    self._hash.update(line)
+                    digest.update(line)
                     continue
             if waiting:
-                self._counted[self._table] += len(waiting)
-                yield TablePiece(self._table, self._columns, waiting)
+                counted[table] = counted.get(table, 0) + len(waiting)
+                yield TablePiece(table, columns, waiting)
                 waiting, size = [], 0
             if isinstance(value, dict) and "end" in value:
-                self._check(value, next(file_lines, b""))
+                is_whole = value["sha256"] == digest.hexdigest() and announced == value["rows"] == counted
+                if next(file_lines, b"") or not is_whole:
+                    raise UnusableBackup(CHANGED)
                 return
-            self._hash.update(line)
+            digest.update(line)
             if not isinstance(value, list):
-                self._table, self._columns = _table(value)
-                self._counted[self._table] = 0
+                table, columns = _table(value)
+                counted[table] = 0
         raise UnusableBackup(CUT_OFF)
-
-    def _check(self, end: dict[str, Any], more: bytes) -> None:
-        is_whole = end["sha256"] == self._hash.hexdigest() and self._announced == end["rows"] == dict(self._counted)
-        if more or not is_whole:
-            raise UnusableBackup("The backup has changed since it was made: its contents do not match its checksum.")
 
 
 @contextmanager

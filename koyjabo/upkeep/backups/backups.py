@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -14,17 +13,15 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
+from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.errors import BackupsOff, BackupUnderWay, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
-from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.jobs.child_process import ChildProcess
+from koyjabo.base.jobs.child_process import ChildProcess, Report
 from koyjabo.base.jobs.claims import is_stored
 from koyjabo.base.jobs.job_queries import SILENT_MS, is_dead
 from koyjabo.base.models import SITE, Backup
-from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.stats import base36
 from koyjabo.integrations.webhooks import event_queries
 from koyjabo.integrations.webhooks.queries import recipients
@@ -33,10 +30,11 @@ from koyjabo.people.audit.log import Actor
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.backups import run, run_queries
 from koyjabo.upkeep.backups.backup import BACKUP
-from koyjabo.upkeep.backups.run_queries import FAILED, RUNNING, BackupReport
+from koyjabo.upkeep.backups.run_queries import FAILED, PROVEN, RUNNING
 from koyjabo.upkeep.backups.stores import new_name
 from koyjabo.upkeep.backups.transfers import temporary_folder
-from koyjabo.upkeep.recounts.recounts import ENDED, LEDGER, RecountEnd
+from koyjabo.upkeep.recounts.recounts import LEDGER, store_recount
+from koyjabo.upkeep.row_jobs import RowJobs
 
 log = logging.getLogger(__name__)
 
@@ -104,33 +102,29 @@ class Schedule:
         clock was wrong.
         """
         now_ms = self._clock.now_ms()
-        known = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
-        tried = [row for row in known if not row.begun_by]
-        if on_since_ms >= self.newest_ms() or any(row.proven_ms is not None for row in known) or len(tried) >= TRIES:
+        possible = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
+        tried = [row for row in possible if not row.begun_by]
+        if on_since_ms >= self.newest_ms() or any(row.proven_ms is not None for row in possible) or len(tried) >= TRIES:
             return False
         return not tried or tried[-1].error == STOPPED or now_ms - (tried[-1].ended_ms or now_ms) >= PAUSE_MS
 
 
-class Backups:
-    """Makes and lists backups. Call `tick` every half minute. Does nothing if no backup store is set. Methods raise
-    LedgerUnavailable.
+class Backups(RowJobs):
+    """Makes, lists and sends backups. Call `tick` every half minute. It does nothing if no backup store is set. Methods
+    raise LedgerUnavailable.
     """
 
-    def __init__(
-        self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, mails: MailOutbox, settings: Settings
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._runtime = runtime
-        self._mails = mails
+    def __init__(self, base: Base) -> None:
+        super().__init__(base)
+        settings = base.settings
+        self._mails = base.services[MailOutbox]
         self._plan = run.plan_of(settings)
         self.is_on = bool(settings.backup_dir or settings.backup_to)
         self.figures: tuple[Backup | None, int] | None = None
         """The latest verified backup and the number of failures; None before the first `refresh`."""
-        self._schedule = Schedule(clock, settings.backup_at)
-        self._worker = secrets.token_hex(16)
-        self._process: ChildProcess | None = None
-        self._is_on_stored = self._is_closing = False
+        self._schedule = Schedule(base.clock, settings.backup_at)
+        self._is_on_stored = False
+        self._downloads: set[ChildProcess] = set()
 
     def tick(self) -> None:
         """Begin a backup in the background if one is due."""
@@ -165,10 +159,11 @@ class Backups:
         self._start(row, by)
 
     def close(self) -> None:
-        """Stop a running backup, which then counts as failed."""
+        """Stop downloads, and a running backup, which then counts as failed."""
         self._is_closing = True
-        if self._process is not None:
-            self._process.kill()
+        for process in (self._process, *self._downloads):
+            if process is not None:
+                process.kill()
         waits_until = time.monotonic() + CLOSE_S
         while self._process is not None and time.monotonic() < waits_until:
             time.sleep(0.01)
@@ -197,18 +192,14 @@ class Backups:
         """Mark the backups of dead workers as failed."""
         for row in self._database.read(run_queries.running):
             if self._is_dead(row):
-                left = {name: getattr(row, name) for name in run_queries.IN_REPORTS}
-                report = BackupReport(**left, error=STOPPED, is_proven=row.proven_ms is not None)
-                self._store_end(row, report, audit.actor(OPERATOR, self._clock))
+                self._store_end(row, {"error": STOPPED}, audit.actor(OPERATOR, self._clock))
 
     def _begin_due(self) -> Backup | None:
         if not self._is_on_stored:
             self._database.write(run_queries.turn_on, self._clock.now_ms())
             self._is_on_stored = True
-        since_ms, due = self._schedule.newest_ms(), self._schedule.is_due
-        if not self._database.read(run_queries.is_due, since_ms, due):
-            return None
-        return self._begin("", since_ms=since_ms, due=due)
+        is_due = partial(run_queries.is_due, since_ms=self._schedule.newest_ms(), due=self._schedule.is_due)
+        return self._begin("", is_due=is_due) if self._database.read(is_due) else None
 
     def _begin(self, by: str, **conditions: Any) -> Backup | None:
         now_ms = self._clock.now_ms()
@@ -221,12 +212,11 @@ class Backups:
         self._runtime.start_task(partial(self._follow, self._process, row, by))
 
     def _follow(self, process: ChildProcess, row: Backup, by: Actor) -> None:
+        def error() -> str:
+            return STOPPED if self._is_closing else KILLED.format(status=process.status)
+
         try:
-            report = process.follow(BackupReport, partial(self._renewed, row), process.kill)
-            if not report.is_done and not report.error:
-                error = STOPPED if self._is_closing else KILLED.format(status=process.status)
-                report = report._replace(error=error)
-            self._store_end(row, report, by)
+            self._store_end(row, self._run(process, partial(self._renewed, row), process.kill, error), by)
         except Exception:
             log.exception("backup_not_followed name=%s", row.name)
             process.kill()
@@ -234,83 +224,29 @@ class Backups:
             if self._process is process:  # the next backup may have begun while the end of this one was being stored
                 self._process = None
 
-    def _renewed(self, row: Backup, report: BackupReport) -> bool:
+    def _renewed(self, row: Backup, report: Report) -> bool:
         """Store the process's report. Returns False if another worker considers this worker dead."""
-        if self._is_closing:
-            return True
-        try:
-            return self._database.write(run_queries.renew, row, report, self._clock.now_ms())
-        except LedgerUnavailable:
-            return True  # the backup may still be ours
+        return self._renew(row, **run_queries.in_report(report, self._clock.now_ms())) is not None
 
-    def _store_end(self, row: Backup, report: BackupReport, by: Actor) -> None:
+    def _store_end(self, row: Backup, report: Report, by: Actor) -> None:
         """Store and log the end of a backup, unless another worker has already stored it."""
         by = by._replace(at_ms=self._clock.now_ms())
-        is_changed = False
+        ended: Backup | None = None
 
         def store() -> None:
-            nonlocal is_changed
-            is_changed = self._database.write(store_end, row, report, by, self._mails)
+            nonlocal ended
+            ended = self._database.write(store_end, row, report, by, self._mails)
 
         if not is_stored(store, lambda: self._is_closing):
-            log.error("backup_end_not_written name=%s error=%r", row.name, report.error)
-        elif not is_changed:
-            return
-        elif report.is_done:
-            log.info("backup_proven name=%s bytes=%d seconds=%.1f", row.name, report.bytes, _seconds(row, by))
-        else:
-            log.error("backup_failed name=%s step=%r error=%r", row.name, report.step, report.error)
+            log.error("backup_end_not_written name=%s error=%r", row.name, report.get("error", ""))
+        elif ended is not None and ended.state == PROVEN:
+            log.info("backup_proven name=%s bytes=%d seconds=%.1f", row.name, ended.bytes, _seconds(row, by))
+        elif ended is not None:
+            log.error("backup_failed name=%s step=%r error=%r", row.name, ended.step, ended.error)
 
-
-def store_end(session: Any, row: Backup, report: BackupReport, by: Actor, mails: MailOutbox) -> bool:
-    """Store the end of a backup in one transaction: its row, an audit entry, a webhook event and emails.
-
-    `report` is the last report, as of `by.at_ms`. Returns False if the end was already stored, possibly by another
-    worker.
-    """
-
-    def record(type: str, data: dict[str, Any]) -> None:
-        event_queries.record(session, type, f"{type}:{row.name}", SITE, by.at_ms, data)
-
-    is_first = not run_queries.was_failing(session, row)
-    if not run_queries.end(session, row, report, by.at_ms):
-        return False
-    seconds = _seconds(row, by)
-    if report.is_proven:
-        figures = {"bytes": report.bytes, "total": report.total, "epoch": base36(report.epoch or 0)}
-        record("backup.verified", {"name": row.name, **figures, "seconds": round(seconds, 1)})
-        by.entry(BACKUP, LEDGER, rows=report.rows, total=report.total, proven=True).store(session)
-    if report.recount is not None:
-        RecountEnd(by.entry(ENDED, LEDGER, **report.recount, seconds=seconds), row.begun_ms).store(session)
-    if not report.is_done:
-        failure = {"step": report.step, "error": report.error}
-        record("backup.failed", failure)
-        if is_first:  # admins get only one email until a backup succeeds
-            for to in recipients(session):
-                queued_email = mails.email(KIND, to.email, to.language, **failure, at_ms=by.at_ms)
-                if queued_email is not None:
-                    queued_email.store(session)
-    return True
-
-
-def _seconds(row: Backup, by: Actor) -> float:
-    return (by.at_ms - row.begun_ms) / 1000
-
-
-class BackupDownload:
-    """A backup that an admin downloads. It is sent while a process writes it to an unnamed file, which disappears with
-    this worker (decision 97). Methods raise LedgerUnavailable.
-    """
-
-    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
-        self._database = database
-        self._clock = clock
-        self._runtime = runtime
-        self._plan = run.plan_of(settings)
-        self._processes: set[ChildProcess] = set()
-
-    def begin(self, account: Account) -> Iterator[bytes]:
-        """Yield the backup in pieces, and empty pieces while waiting. Ends with an error if the backup is incomplete.
+    def download(self, account: Account) -> Iterator[bytes]:
+        """Yield a backup in pieces, and empty pieces while waiting. It is sent while a process writes it to an unnamed
+        file, which disappears with this worker (decision 97). Ends with an error if the backup is incomplete.
 
         Raises Forbidden unless the account is a site admin, and BackupUnderWay if MAX_DOWNLOADS are already running.
         """
@@ -320,33 +256,66 @@ class BackupDownload:
         self._database.write(by.entry("backup.download", LEDGER).store)
         return self._pieces(by)
 
-    def close(self) -> None:
-        for process in list(self._processes):
-            process.kill()
-
     def _require_room(self) -> None:
-        if len(self._processes) >= MAX_DOWNLOADS:
+        if len(self._downloads) >= MAX_DOWNLOADS:
             raise BackupUnderWay
 
     def _pieces(self, by: Actor) -> Iterator[bytes]:
         self._require_room()
         with tempfile.TemporaryFile(dir=temporary_folder(0)) as file:
             process = ChildProcess(self._runtime, [run.__name__], self._plan, file.fileno())
-            self._processes.add(process)
+            self._downloads.add(process)
             try:
                 yield from _written(process, file.fileno())
             finally:
                 process.kill()
-                self._processes.discard(process)
-        report = process.report(BackupReport)
-        if not report.is_done:
-            log.error("backup_download_failed error=%r", report.error)
+                self._downloads.discard(process)
+        report = process.report()
+        if not report.get("is_done"):
+            log.error("backup_download_failed error=%r", report.get("error", ""))
             raise LedgerUnavailable
-        entry = by._replace(at_ms=self._clock.now_ms()).entry(BACKUP, LEDGER, rows=report.rows, total=report.total)
+        by = by._replace(at_ms=self._clock.now_ms())
+        entry = by.entry(BACKUP, LEDGER, rows=report["rows"], total=report["total"])
         try:
             self._database.write(entry.store)  # so that Health knows the age of the last backup
         except LedgerUnavailable:
             log.warning("backup_not_recorded")
+
+
+def store_end(session: Any, row: Backup, report: Report, by: Actor, mails: MailOutbox) -> Backup | None:
+    """Store the end of a backup in one transaction: its row, an audit entry, a webhook event and emails.
+
+    `report` is the last report, as of `by.at_ms`. Returns the row, or None if the end was already stored, possibly by
+    another worker.
+    """
+
+    def record(type: str, data: dict[str, Any]) -> None:
+        event_queries.record(session, type, f"{type}:{row.name}", SITE, by.at_ms, data)
+
+    is_first = not run_queries.was_failing(session, row)
+    ended = run_queries.end(session, row, report, by.at_ms)
+    if ended is None:
+        return None
+    seconds = _seconds(row, by)
+    if ended.proven_ms is not None:
+        figures = {"bytes": ended.bytes, "total": ended.total, "epoch": base36(ended.epoch or 0)}
+        record("backup.verified", {"name": row.name, **figures, "seconds": round(seconds, 1)})
+        by.entry(BACKUP, LEDGER, rows=report.get("rows"), total=ended.total, proven=True).store(session)
+    if "recount" in report:
+        store_recount(session, by, row.begun_ms, {**report["recount"], "seconds": seconds})
+    if ended.state == FAILED:
+        failure = {"step": ended.step, "error": ended.error}
+        record("backup.failed", failure)
+        if is_first:  # admins get only one email until a backup succeeds
+            for to in recipients(session):
+                queued_email = mails.email(KIND, to.email, to.language, **failure, at_ms=by.at_ms)
+                if queued_email is not None:
+                    queued_email.store(session)
+    return ended
+
+
+def _seconds(row: Backup, by: Actor) -> float:
+    return (by.at_ms - row.begun_ms) / 1000
 
 
 def _written(process: ChildProcess, file: int) -> Iterator[bytes]:

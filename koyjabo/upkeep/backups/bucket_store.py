@@ -52,11 +52,11 @@ REASONS = {
 }
 """Explanations for users, by words in the library's messages, which are written for programmers."""
 
-MOST_CHARACTERS = 300
+MAX_CHARACTERS = 300
 
 NO_CREDENTIALS = "There are no credentials for {}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 
-ANSWER = re.compile(r"status code: (\d{3})(?:.*?<Code>(\w{1,64})</Code>)?", re.DOTALL)
+RESPONSE = re.compile(r"status code: (\d{3})(?:.*?<Code>(\w{1,64})</Code>)?", re.DOTALL)
 """Extracts status and code from the library's message about a failed listing, because its error class is too general.
 """
 
@@ -76,7 +76,7 @@ class StoreFailure(NamedTuple):
     @classmethod
     def of(cls, error: Exception) -> StoreFailure:
         text = str(error).partition("\n\nDebug source")[0].removeprefix("Generic S3 error: ")
-        match = ANSWER.search(text)
+        match = RESPONSE.search(text)
         return cls(int(match[1]), match[2] or "", text) if match else cls(0, "", text)
 
 
@@ -87,7 +87,7 @@ class CallLimits(NamedTuple):
     again_s: float
 
 
-ASKING = CallLimits(20, 40)
+REQUEST = CallLimits(20, 40)
 TRANSFER = CallLimits(60, 60)
 """Limits for one part of a file, which has to be sent over a slow connection within one call."""
 
@@ -95,21 +95,21 @@ TRANSFER = CallLimits(60, 60)
 class BucketStore:
     """BackupStore under a prefix. Temporary errors are retried for a minute; 401, 403 and 404 are not."""
 
-    def __init__(self, url: S3Url, asking: CallLimits = ASKING, transfer: CallLimits = TRANSFER) -> None:
+    def __init__(self, url: S3Url, request: CallLimits = REQUEST, transfer: CallLimits = TRANSFER) -> None:
         self._url = url
         self._prefix = f"{url.path.rstrip('/')}/" if url.path else ""
-        self._asking, self._transfers = _store(url, asking), _store(url, transfer)
-        self._again_s = asking.again_s
+        self._requests, self._transfers = _store(url, request), _store(url, transfer)
+        self._again_s = request.again_s
 
     def names(self) -> list[str]:
         with self._translated_errors("list the backups in"):
-            objects = _run(obstore.list_with_delimiter_async, self._asking, self._prefix or None)["objects"]
+            objects = _run(obstore.list_with_delimiter_async, self._requests, self._prefix or None)["objects"]
         names = [entry["path"].removeprefix(self._prefix) for entry in objects]
         return sorted(filter(NAME.fullmatch, names))
 
     def size(self, name: str) -> int:
         with self._translated_errors("read", name):
-            return _run(obstore.head_async, self._asking, self._prefix + name)["size"]
+            return _run(obstore.head_async, self._requests, self._prefix + name)["size"]
 
     def put(self, path: Path, name: str, advance: Advance) -> None:
         with self._translated_errors("keep", name):
@@ -142,7 +142,7 @@ class BucketStore:
         with self._translated_errors("remove", name):
             while True:
                 try:
-                    return _run(obstore.delete_async, self._asking, self._prefix + name)
+                    return _run(obstore.delete_async, self._requests, self._prefix + name)
                 except FileNotFoundError as error:
                     if StoreFailure.of(error).code == "NoSuchBucket":
                         raise
@@ -170,12 +170,12 @@ class BucketStore:
     def _sentence(self, error: Exception, doing: str, where: str) -> str:
         status, code, text = StoreFailure.of(error)
         at, bucket = self._url.endpoint or "Amazon S3", self._url.bucket
-        answered = f"{status} {code}".rstrip()
+        response = f"{status} {code}".rstrip()
         if METADATA_SERVICE in text:
             return NO_CREDENTIALS.format(self._where())
         if status in (401, 403):
             return (
-                f"{at} refused to {doing} {where} ({answered}). Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and "
+                f"{at} refused to {doing} {where} ({response}). Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and "
                 "that this key may list, read, write and delete there."
             )
         if code in WRONG_REGION or "without LOCATION" in text:
@@ -185,9 +185,9 @@ class BucketStore:
         if status == 404:
             return f"{where} does not exist. Check the bucket, prefix and name; a prefix ends with a slash."
         if status:
-            return f"{at} failed to {doing} {where} ({answered}). Try again later."
+            return f"{at} failed to {doing} {where} ({response}). Try again later."
         if NO_RESPONSE not in text:
-            return f"{at} failed to {doing} {where}: {text[:MOST_CHARACTERS]}."
+            return f"{at} failed to {doing} {where}: {text[:MAX_CHARACTERS]}."
         reason = next((reason for word, reason in REASONS.items() if word in str(error)), "")
         return f"{at} could not be reached to {doing} {where}{reason}. Check the endpoint and the network."
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,7 +31,6 @@ from koyjabo.upkeep.backups.run_queries import (
     SENDING,
     VERIFYING,
     WRITING,
-    BackupReport,
 )
 from koyjabo.upkeep.backups.stores import BackupStoreError, rotate
 from koyjabo.upkeep.backups.transfers import store_of, temporary_folder, work_in
@@ -39,7 +39,7 @@ from koyjabo.upkeep.recounts.recount_queries import RecountResult, newest_id, re
 PLAN = ("database_url", "backup_dir", "backup_to", "backup_keep")
 """Settings that the server passes to the process. It reads no others from the environment or `.env`."""
 
-MOST_PROBLEMS = 5
+MAX_PROBLEMS = 5
 
 
 class NotVerified(KoyJaboError):
@@ -50,7 +50,7 @@ class Inconsistent(NotVerified):
     """The restored database is inconsistent. `result` comes from its recount."""
 
     def __init__(self, result: RecountResult) -> None:
-        super().__init__(f"The ledger in the backup is inconsistent: {'; '.join(result.problems[:MOST_PROBLEMS])}.")
+        super().__init__(f"The ledger in the backup is inconsistent: {'; '.join(result.problems[:MAX_PROBLEMS])}.")
         self.result = result
 
 
@@ -59,7 +59,7 @@ class BackupRun:
     step.
     """
 
-    def __init__(self, name: str, reporter: Reporter[BackupReport], settings: dict[str, Any]) -> None:
+    def __init__(self, name: str, reporter: Reporter, settings: dict[str, Any]) -> None:
         self._name = name
         self._reporter = reporter
         self._database_url = settings["database_url"]
@@ -86,7 +86,7 @@ class BackupRun:
         try:
             self._store(file)
         except BackupStoreError:
-            step = self._reporter.report.step
+            step = self._reporter.report["step"]
             self._rotate_folder(file, head, drill)
             self._reporter.send(step=step)
             raise
@@ -108,11 +108,11 @@ class BackupRun:
                 self._bucket.fetch(self._name, file, advance)
 
     def _write(self, file: Path, folder: Path) -> Head:
-        progress = self._reporter.progress(step=WRITING)
-        with _room_in(folder), translated_errors(), slow_snapshot(self._database_url, folder) as connection:
-            head = backup.write_from(connection, file, _clock(), progress)
-        known = {"made_ms": head.made_ms, "epoch": head.epoch, "total": head.total}
-        self._reporter.send(bytes=file.stat().st_size, rows=sum(head.rows.values()), **known)
+        progress, snapshot = self._reporter.progress(step=WRITING), partial(slow_snapshot, self._database_url, folder)
+        with _room_in(folder):
+            head = backup.write(file, _clock(), progress, snapshot)
+        figures = {"made_ms": head.made_ms, "epoch": head.epoch, "total": head.total}
+        self._reporter.send(bytes=file.stat().st_size, rows=sum(head.rows.values()), **figures)
         return head
 
     def _rotate_folder(self, file: Path, head: Head, drill: Path) -> None:
@@ -135,32 +135,32 @@ class BackupRun:
                 raise
 
 
-def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
+def prove(path: Path, head: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
     """Restore `path` into a database in the empty `folder`, and recount it. Returns the restored total. Touches no
-    other database. `made` is the head as it was written.
+    other database. `head` is as it was written.
 
     Raises NotVerified, UnusableBackup for a damaged file, and LedgerUnavailable if the folder has no room.
     """
-    if backup_file.head(path) != made:
+    if backup_file.head(path) != head:
         raise NotVerified("The file is not the backup that was made.")
     with translated_errors(), disposable(folder / "drill.db") as connection:
         migrate(connection)
         backup_queries.clear(connection)
-        backup.insert(connection, path, made, restoring)
+        backup.insert(connection, path, head, restoring)
         epoch, total = backup_queries.counter_state(connection).epoch, backup_queries.total(connection)
         with verifying(newest_id(connection, "visits"), "Recounting") as advance:
             result = recount(connection, advance)
     if result.problems:
         raise Inconsistent(result)
-    if (total, epoch) != (made.total, made.epoch):
+    if (total, epoch) != (head.total, head.epoch):
         raise NotVerified(
-            f"The restored backup has the total {total:,} of epoch {epoch}, but the database had {made.total:,} of "
-            f"epoch {made.epoch}."
+            f"The restored backup has the total {total:,} of epoch {epoch}, but the database had {head.total:,} of "
+            f"epoch {head.epoch}."
         )
     return total
 
 
-def hand_over(database_url: str, reporter: Reporter[BackupReport]) -> None:
+def hand_over(database_url: str, reporter: Reporter) -> None:
     """Write a backup to the file descriptor inherited from the server, for a download. Raises KoyJaboError, OSError."""
     with (
         work_in(temporary_folder(0)) as folder,
@@ -198,7 +198,7 @@ def plan_of(settings: Settings) -> dict[str, Any]:
 
 
 def main(name: str = "") -> None:
-    reporter = Reporter(BackupReport())
+    reporter = Reporter(step=WRITING)
 
     def work() -> None:
         plan = read_plan()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import and_, case, delete, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.jobs import job_queries
+from koyjabo.base.jobs.child_process import Report
 from koyjabo.base.models import Backup, NightlyWork
 
 WORK = "backups"
@@ -16,7 +17,7 @@ WORK = "backups"
 
 RUNNING, PROVEN, FAILED = "running", "proven", "failed"
 
-MOST_ROWS = 200
+MAX_ROWS = 200
 KEPT_MS = 30 * 86_400_000
 
 MAKE_ROW = text("""
@@ -33,31 +34,15 @@ oldest first.
 """
 
 IN_REPORTS = ("step", "done", "goal", "bytes", "made_ms", "epoch", "total", "restored_total")
-"""Columns that a report updates, except the error."""
-
-
-class BackupReport(NamedTuple):
-    """The state of a backup. None means not known yet."""
-
-    step: str = WRITING
-    done: int = 0  # rows or bytes done in this step
-    goal: int = 0
-    rows: int | None = None
-    bytes: int | None = None
-    made_ms: int | None = None  # time of the snapshot
-    epoch: int | None = None
-    total: int | None = None
-    restored_total: int | None = None
-    recount: dict[str, Any] | None = None  # `RecountResult.details`, if the recount of the restored copy found problems
-    is_proven: bool = False  # verified and kept
-    kept: Sequence[str] | None = None  # names of all backups that are kept
-    is_done: bool = False
-    error: str = ""  # a sentence
+"""Columns that a report updates, except the error. A report also has `is_proven` once the backup is verified and kept.
+It may have `rows`, `kept` (the names of all backups that are kept), and `recount` (`RecountResult.details`) if the
+recount of the restored copy found problems.
+"""
 
 
 def newest(session: Session, *which: Any) -> list[Backup]:
-    """The latest rows, newest first, at most MOST_ROWS."""
-    return job_queries.newest(session, Backup, MOST_ROWS, *which)
+    """The latest rows, newest first, at most MAX_ROWS."""
+    return job_queries.newest(session, Backup, MAX_ROWS, *which)
 
 
 def on_since_ms(session: Session) -> int | None:
@@ -85,35 +70,36 @@ def is_due(session: Session, since_ms: int, due: IsDue) -> bool:
     return on_since is not None and due(on_since, newest(session, Backup.begun_ms >= since_ms)[::-1])
 
 
-def begin(session: Session, new: Backup, now_ms: int, since_ms: int = 0, due: IsDue | None = None) -> Backup | None:
-    """Begin a backup, unless one is running or `due` returns False. Exactly one of several concurrent callers begins
-    it.
-    """
+def begin(
+    session: Session, new: Backup, now_ms: int, is_due: Callable[[Session], bool] = lambda session: True
+) -> Backup | None:
+    """Begin a backup, unless one is running or it is not due. Exactly one of several concurrent callers begins it."""
     turn_on(session, now_ms)
     session.execute(select(NightlyWork.name).where(NightlyWork.name == WORK).with_for_update())
-    if running(session) or (due is not None and not is_due(session, since_ms, due)):
+    if running(session) or not is_due(session):
         return None
     new.state, new.step = RUNNING, WRITING
     return job_queries.add(session, new, now_ms)
 
 
-def renew(session: Session, row: Backup, report: BackupReport, now_ms: int, **more: Any) -> bool:
-    """Store the progress. Returns False if another worker has taken over."""
-    values = {name: getattr(report, name) for name in IN_REPORTS} | {"error": report.error or None}
-    proven_ms = func.coalesce(Backup.proven_ms, now_ms) if report.is_proven else Backup.proven_ms
-    return job_queries.renew(session, row, now_ms, proven_ms=proven_ms, **values, **more)
+def in_report(report: Report, now_ms: int) -> dict[str, Any]:
+    """The values of a row that a report updates."""
+    values: dict[str, Any] = {name: report[name] for name in IN_REPORTS if name in report}
+    values["error"] = report.get("error") or None
+    if report.get("is_proven"):
+        values["proven_ms"] = func.coalesce(Backup.proven_ms, now_ms)
+    return values
 
 
-def end(session: Session, row: Backup, report: BackupReport, now_ms: int) -> bool:
-    """Store the end of a backup, and delete obsolete rows. Returns False in the same case as `renew`."""
-    state = PROVEN if report.is_done else FAILED
-    if not renew(session, row, report, now_ms, ended_ms=now_ms, state=state):
-        return False
-    if report.kept is not None:  # delete the rows of backups that are no longer kept, and of old failures
-        is_gone = and_(Backup.proven_ms.is_not(None), Backup.name.not_in(report.kept))
+def end(session: Session, row: Backup, report: Report, now_ms: int) -> Backup | None:
+    """Store the end of a backup, and delete obsolete rows. Returns None in the same case as `job_queries.renew`."""
+    state = PROVEN if report.get("is_done") else FAILED
+    ended = job_queries.renew(session, row, now_ms, ended_ms=now_ms, state=state, **in_report(report, now_ms))
+    if ended is not None and "kept" in report:  # delete the rows of backups that are gone, and of old failures
+        is_gone = and_(Backup.proven_ms.is_not(None), Backup.name.not_in(report["kept"]))
         is_old = and_(Backup.proven_ms.is_(None), Backup.begun_ms < now_ms - KEPT_MS)
         session.execute(delete(Backup).where(Backup.id != row.id, Backup.state != RUNNING, or_(is_gone, is_old)))
-    return True
+    return ended
 
 
 def was_failing(session: Session, row: Backup) -> bool:

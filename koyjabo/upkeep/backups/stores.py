@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 from koyjabo.base.core.errors import KoyJaboError
@@ -67,34 +67,25 @@ class BackupStore(Protocol):
         """Remove a backup. Idempotent."""
 
 
-class BackupTargets(NamedTuple):
-    """The backup settings: BACKUP_DIR and BACKUP_TO; "" if not set."""
+def shown(settings: Settings) -> list[tuple[str, str]]:
+    """The kind and location of each store in the settings, for display, without the region."""
+    stores = []
+    if settings.backup_dir:
+        stores.append((FOLDER, settings.backup_dir))
+    if settings.backup_to:
+        place, endpoint = settings.backup_to.partition("?")[0], s3_url(settings.backup_to).endpoint
+        stores.append((BUCKET, f"{place} ({urlsplit(endpoint).hostname})" if endpoint else place))
+    return stores
 
-    backup_dir: str
-    backup_to: str
 
-    @classmethod
-    def of(cls, settings: Settings) -> BackupTargets:
-        return cls(*(getattr(settings, name) for name in cls._fields))
-
-    def shown(self) -> list[tuple[str, str]]:
-        """The kind and location of each store, for display, without the region."""
-        targets = []
-        if self.backup_dir:
-            targets.append((FOLDER, self.backup_dir))
-        if self.backup_to:
-            place, endpoint = self.backup_to.partition("?")[0], s3_url(self.backup_to).endpoint
-            targets.append((BUCKET, f"{place} ({urlsplit(endpoint).hostname})" if endpoint else place))
-        return targets
-
-    def restore_argument(self, name: str) -> str:
-        """The `koyjabo restore` argument for this backup, quoted for a shell; "" if no store is set. Prefers the
-        bucket, because it survives the loss of the disk.
-        """
-        if self.backup_to:
-            parts = urlsplit(self.backup_to)
-            return shlex.quote(parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl())
-        return shlex.quote(f"{self.backup_dir.rstrip('/')}/{name}") if self.backup_dir else ""
+def restore_argument(settings: Settings, name: str) -> str:
+    """The `koyjabo restore` argument for this backup, quoted for a shell; "" if no store is set. Prefers the bucket,
+    because it survives the loss of the disk.
+    """
+    if settings.backup_to:
+        parts = urlsplit(settings.backup_to)
+        return shlex.quote(parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl())
+    return shlex.quote(f"{settings.backup_dir.rstrip('/')}/{name}") if settings.backup_dir else ""
 
 
 def new_name(made_ms: int) -> str:
@@ -128,11 +119,13 @@ class Folder:
 
     def put(self, path: Path, name: str, advance: Advance) -> None:
         with translated_errors(self.path):
-            if self._linked(path, name):
-                advance(path.stat().st_size)
-            else:
-                with working_folder(self.path) as folder, atomic_file(self.path / name, folder) as file:
-                    _copy(path, file, advance)
+            with suppress(OSError), path.open("rb") as file:  # on another file system, the file has to be copied
+                os.fsync(file.fileno())
+                os.link(path, self.path / name)  # takes no disk space
+                sync_folder(self.path)
+                return advance(path.stat().st_size)
+            with working_folder(self.path) as folder, atomic_file(self.path / name, folder) as file:
+                _copy(path, file, advance)
 
     def fetch(self, name: str, path: Path, advance: Advance) -> None:
         with written(path) as file:
@@ -141,15 +134,6 @@ class Folder:
     def remove(self, name: str) -> None:
         with translated_errors(self.path):
             (self.path / name).unlink(missing_ok=True)
-
-    def _linked(self, path: Path, name: str) -> bool:
-        """Hard-link the file, which takes no disk space. Returns False for a file on another file system."""
-        with suppress(OSError), path.open("rb") as file:
-            os.fsync(file.fileno())
-            os.link(path, self.path / name)
-            sync_folder(self.path)
-            return True
-        return False
 
 
 @contextmanager

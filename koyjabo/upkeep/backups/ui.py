@@ -8,10 +8,12 @@ from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
 from koyjabo.base.models import Backup
+from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
+from koyjabo.upkeep.backups import stores
 from koyjabo.upkeep.backups.backups import Backups, BackupState
-from koyjabo.upkeep.backups.stores import BUCKET, FOLDER, BackupTargets
+from koyjabo.upkeep.backups.stores import BUCKET, FOLDER
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, duration, translated
 from koyjabo.web.panel.pages import me
@@ -28,7 +30,7 @@ STEPS = {
 TARGETS = {FOLDER: _("Folder"), BUCKET: _("Bucket")}
 
 ENGLISH = Markup('<span lang="en">{}</span>')
-PLACE = Markup('<span translate="no">{}</span>')
+LOCATION = Markup('<span translate="no">{}</span>')
 
 AT_FIRST = 10
 """How many backups are shown at first. The rest can be expanded."""
@@ -43,16 +45,16 @@ class BackupsShown(NamedTuple):
     is_on: bool
     state: BackupState
     ended: list[Backup]  # newest first
-    targets: BackupTargets
+    settings: Settings
     now: Stats
 
     @property
     def stores(self) -> list[tuple[object, Markup]]:
-        return [(TARGETS[kind], PLACE.format(place)) for kind, place in self.targets.shown() if self.is_admin]
+        return [(TARGETS[kind], LOCATION.format(place)) for kind, place in stores.shown(self.settings) if self.is_admin]
 
     def restore(self, row: Backup) -> str:
         """The `koyjabo restore` argument; "" for viewers and for unverified backups."""
-        return self.targets.restore_argument(row.name) if self.is_admin and row.proven_ms is not None else ""
+        return stores.restore_argument(self.settings, row.name) if self.is_admin and row.proven_ms is not None else ""
 
     def lost(self, row: Backup) -> object:
         """The visits that a restore would lose."""
@@ -93,10 +95,10 @@ def shown() -> BackupsShown:
     services = current()
     state = services[Backups].state(me())
     return BackupsShown(
-        me().is_admin,
-        services[Backups].is_on,
-        state,
-        [row for row in state.rows if row is not state.running],
-        services[BackupTargets],
-        services[CountingServices].visits.stats(),
+        is_admin=me().is_admin,
+        is_on=services[Backups].is_on,
+        state=state,
+        ended=[row for row in state.rows if row is not state.running],
+        settings=services[Settings],
+        now=services[CountingServices].visits.stats(),
     )

@@ -94,14 +94,9 @@ def metrics() -> Response:
     """Metrics for Prometheus. Requires METRICS_TOKEN. In development, direct requests from this machine need no
     token.
     """
-    _require_operator()
+    token, authorization = current_app.config[TOKEN], request.headers.get("Authorization", "")
+    is_operator = token and compare_digest(authorization.encode(), f"Bearer {token}".encode())
+    if not is_operator and client_address.limit_key(request.environ):  # the key is empty only in development
+        raise Unauthenticated(WRONG_TOKEN) if token else Forbidden(NO_TOKEN)
     text = current()[ObservabilityServices].metrics.text()
     return Response(text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
-
-
-def _require_operator() -> None:
-    token, authorization = current_app.config[TOKEN], request.headers.get("Authorization", "")
-    if token and compare_digest(authorization.encode(), f"Bearer {token}".encode()):
-        return
-    if client_address.limit_key(request.environ):  # empty only in development
-        raise Unauthenticated(WRONG_TOKEN) if token else Forbidden(NO_TOKEN)

@@ -17,13 +17,6 @@ STATES = {DANGER: N_("Wrong"), WARNING: N_("Needs attention"), GOOD: N_("Fine"),
 """Meanings of a check's colour."""
 
 
-class CheckGuide(NamedTuple):
-    """A check's title, and its section in the guide."""
-
-    label: str
-    section: str = ""  # of docs/troubleshooting.md, for findings without their own
-
-
 class Finding(NamedTuple):
     """A possible result of a check. Pages translate its sentences and fill in the check's values."""
 
@@ -34,34 +27,27 @@ class Finding(NamedTuple):
     state: str = ""  # what a grey finding means; "" for its level's meaning
 
 
-class OutageCause(NamedTuple):
-    """Why visits are not saved (`outage_causes.CAUSES`)."""
-
-    sentence: str
-    remedy: str
-    section: str
-
-
 CHECKS = {
-    "database": CheckGuide(N_("Database")),
-    "standby": CheckGuide(N_("Standby"), "a-failover-lost-visits-or-could"),
-    "rollback": CheckGuide(N_("Lost visits"), "a-failover-lost-visits-or-could"),
-    "writer": CheckGuide(N_("Saving visits"), "visits-get-503-ledger_unavailable"),
-    "redis": CheckGuide(N_("Redis server"), "redis-is-down-redis_unreachable"),
-    "workers": CheckGuide(N_("Workers"), "the-server-is-slow"),
-    "dropped": CheckGuide(N_("Waiting work"), "something-was-dropped"),
-    "disk": CheckGuide(N_("Disk"), "the-disk-is-full"),
-    "clock": CheckGuide(N_("Clock"), "a-clock-is-wrong"),
-    "proxies": CheckGuide(N_("Proxies"), "requests-get-429"),
-    "backups": CheckGuide(N_("Backups"), "a-backup-fails-backup_failed"),
-    "recount": CheckGuide(N_("Recount"), "the-numbers-look-wrong"),
-    "retention": CheckGuide(N_("Retention"), "nightly-work-or-reports-are-late"),
-    "reports": CheckGuide(N_("Reports"), "nightly-work-or-reports-are-late"),
-    "mails": CheckGuide(N_("Email"), "a-forgotten-password-and-emails-that-do-not-arrive"),
-    "webhooks": CheckGuide(N_("Webhooks"), "webhooks-fail"),
-    "places": CheckGuide(N_("Locations"), "locations-are-unknown"),
-    "version": CheckGuide(N_("Version"), "a-newer-version-has-migrated-the-database"),
+    "database": (N_("Database"), ""),
+    "standby": (N_("Standby"), "a-failover-lost-visits-or-could"),
+    "rollback": (N_("Lost visits"), "a-failover-lost-visits-or-could"),
+    "writer": (N_("Saving visits"), "visits-get-503-ledger_unavailable"),
+    "redis": (N_("Redis server"), "redis-is-down-redis_unreachable"),
+    "workers": (N_("Workers"), "the-server-is-slow"),
+    "dropped": (N_("Waiting work"), "something-was-dropped"),
+    "disk": (N_("Disk"), "the-disk-is-full"),
+    "clock": (N_("Clock"), "a-clock-is-wrong"),
+    "proxies": (N_("Proxies"), "requests-get-429"),
+    "backups": (N_("Backups"), "a-backup-fails-backup_failed"),
+    "recount": (N_("Recount"), "the-numbers-look-wrong"),
+    "retention": (N_("Retention"), "nightly-work-or-reports-are-late"),
+    "reports": (N_("Reports"), "nightly-work-or-reports-are-late"),
+    "mails": (N_("Email"), "a-forgotten-password-and-emails-that-do-not-arrive"),
+    "webhooks": (N_("Webhooks"), "webhooks-fail"),
+    "places": (N_("Locations"), "locations-are-unknown"),
+    "version": (N_("Version"), "a-newer-version-has-migrated-the-database"),
 }
+"""The title of each check, and its section of docs/troubleshooting.md for findings without their own."""
 
 LOOK_AT_LOG = N_("Look for a program that locks the database, and check the disk; the log has the reason.")
 MORE_WORKERS = N_("If this continues, raise WEB_CONCURRENCY, or use a machine with more cores.")
@@ -282,44 +268,43 @@ UNREAD = "unread"
 NOT_READ = Finding(OFF, N_("Not available while the database cannot be read."), state=UNKNOWN)
 
 CAUSES = {
-    "locked": OutageCause(
+    "locked": danger(
         N_("Another program has locked the database."),
         N_("Stop the program that locks it, or wait. Visits are then saved automatically."),
         "the-database-is-locked",
     ),
-    "full": OutageCause(
+    "full": danger(
         N_("The disk of the database is full."),
         N_("Delete what is not needed, such as old backups, or use a larger disk."),
         "the-disk-is-full",
     ),
-    "read_only": OutageCause(
+    "read_only": danger(
         N_("The database accepts no writes."),
         N_("Give the server's user write access. Hosting services allow no writes while a disk is full."),
         "the-database-accepts-no-writes",
     ),
-    "standby": OutageCause(
+    "standby": danger(
         N_("The database is a standby."),
         N_("Promote it, or name the primary in DATABASE_URL."),
         "the-database-accepts-no-writes",
     ),
-    "refused": OutageCause(
+    "refused": danger(
         N_("The database refuses this server."),
         N_("Check the user, password and options in DATABASE_URL, and the user's rights; the log has the reason."),
         "the-database-does-not-answer",
     ),
-    "away": OutageCause(
+    "away": danger(
         N_("The database does not respond."),
         N_("Check that the database runs and that DATABASE_URL is right."),
         "the-database-does-not-answer",
     ),
-    "old_primary": OutageCause(
+    "old_primary": danger(
         N_("An old primary database server is back, and is not used."),
         N_("docs/failover.md#an-old-primary-that-comes-back says how to fix it."),
         "an-old-primary-came-back",
     ),
 }
-
-NOTHING: Mapping[str, object] = MappingProxyType({})
+"""Why visits are not saved (`outage_causes.CAUSES`)."""
 
 
 class HealthCheck(NamedTuple):
@@ -328,24 +313,19 @@ class HealthCheck(NamedTuple):
     name: str
     level: str  # one of LEVELS
     code: str
-    values: Mapping[str, object] = NOTHING
-
-    @classmethod
-    def of(cls, name: str, code: str, values: Mapping[str, object] = NOTHING) -> HealthCheck:
-        """A check with the level that FINDINGS has for its code."""
-        return cls(name, FINDINGS[f"{name}.{code}"].level, code, values)
+    values: Mapping[str, object] = MappingProxyType({})
 
     @property
     def finding(self) -> Finding:
         return NOT_READ if self.code == UNREAD else FINDINGS[f"{self.name}.{self.code}"]
 
     @property
-    def cause(self) -> OutageCause | None:
+    def cause(self) -> Finding | None:
         return CAUSES.get(str(self.values.get("cause", "")))
 
     @property
-    def guide(self) -> CheckGuide:
-        return CHECKS[self.name]
+    def label(self) -> str:
+        return CHECKS[self.name][0]
 
     @property
     def state(self) -> str:
@@ -355,11 +335,11 @@ class HealthCheck(NamedTuple):
     @property
     def advice(self) -> str:
         """Advice; "" if there is nothing to do."""
-        return self.cause.remedy if self.cause else self.finding.advice
+        return self.cause.advice if self.cause else self.finding.advice
 
     @property
     def section(self) -> str:
         """The check's section in docs/troubleshooting.md; "" if nothing is wrong."""
         if self.level not in (WARNING, DANGER):
             return ""
-        return self.cause.section if self.cause else self.finding.section or self.guide.section
+        return self.cause.section if self.cause else self.finding.section or CHECKS[self.name][1]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.people.mail.outbox_queries import Status
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import checks
-from koyjabo.upkeep.health.checks import Seen
 from koyjabo.upkeep.health.findings import DANGER, HealthCheck
-from koyjabo.upkeep.health.system import UNREAD, Readiness, Ready, System, SystemFacts
+from koyjabo.upkeep.health.system import Readiness, Ready, System, SystemFacts
 
 KEPT_MS, RED_KEPT_MS = 10_000, 1_000
 """How long the level is cached, ms, because every page of the panel shows it. A red level is cached for a
@@ -26,7 +22,6 @@ shorter time.
 
 class HealthReport(NamedTuple):
     facts: SystemFacts
-    mail: Status | None
     checks: list[HealthCheck]  # worst first
     is_read: bool = True  # False while the database cannot be read
     as_of_ms: int | None = None  # time of the last successful read, as far as this worker knows
@@ -41,51 +36,42 @@ class Health:
     undeclared proxy (`base.network.client_address`).
     """
 
-    def __init__(
-        self,
-        system: System,
-        readiness: Readiness,
-        outbox: MailOutbox,
-        backups: Backups,
-        clock: Clock,
-        has_countries: Callable[[], bool],
-    ) -> None:
-        self._system = system
-        self._readiness = readiness
-        self._outbox = outbox
-        self._backups = backups
-        self._clock = clock
-        self._has_countries = has_countries
+    def __init__(self, base: Base) -> None:
+        self._clock = base.clock
+        self._system = base.services[System]
+        self._readiness = base.services[Readiness]
+        self._outbox = base.services[MailOutbox]
+        self._backups = base.services[Backups]
+        self._places = base.services[NetworkServices].places
         self._level, self._checked_ms = DANGER, -KEPT_MS
-        self._last: Seen | None = None
+        self._last: SystemFacts | None = None
 
     def report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
         """The report, for site admins and viewers; raises Forbidden for other accounts. While the database cannot be
         read, it contains what this worker read last.
         """
-        report = self._read_report(account, is_behind_local_proxy) or self._remembered(account, is_behind_local_proxy)
-        self._level, self._checked_ms = report.level, self._clock.elapsed_ms()
-        return report
+        facts, last, ready = self._read(account), self._last, self._readiness.checks()
+        is_read = facts is not None
+        if facts is None:
+            facts, ready["database"] = self._system.facts_without_database(account, last), Ready(False)
+        has_countries = self._places.has_countries
+        facts = facts._replace(ready=ready, has_countries=has_countries, is_behind_local_proxy=is_behind_local_proxy)
+        if is_read:
+            self._last, results = facts, checks.checks(facts)
+        else:
+            results = checks.checks_without_database(facts, last is not None)
+        self._level, self._checked_ms = checks.worst(results), self._clock.elapsed_ms()
+        return HealthReport(facts, results, is_read, last.now_ms if last else None)
 
-    def _read_report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport | None:
+    def _read(self, account: Account) -> SystemFacts | None:
+        """The facts from the database; None while it cannot be read."""
         if not self._system.reads_ledger:  # so no reader has to wait for it
             return None
         try:
-            facts, mail = self._system.facts(account), self._outbox.status()
             backups = self._backups.state(account) if self._backups.is_on else None
-            ready, has_countries = self._readiness.checks(), self._has_countries()
-            self._last = Seen(facts, ready, mail, has_countries, is_behind_local_proxy, backups)
+            return self._system.facts(account)._replace(mail=self._outbox.status(), backups=backups)
         except LedgerUnavailable:
             return None
-        return HealthReport(self._last.facts, self._last.mail, checks.checks(self._last))
-
-    def _remembered(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
-        last = self._last or Seen(UNREAD, {}, None, self._has_countries(), is_behind_local_proxy)
-        facts = self._system.facts_without_database(account, last.facts if self._last else None)
-        away = {**self._readiness.checks(), "database": Ready(False)}
-        seen = last._replace(facts=facts, ready=away, is_behind_local_proxy=is_behind_local_proxy)
-        results = checks.checks_without_database(seen, self._last is not None)
-        return HealthReport(facts, seen.mail, results, False, last.facts.now_ms if self._last else None)
 
     def mark_rollback_seen(self, account: Account, at_ms: int) -> None:
         """Acknowledge the rollback of the database at `at_ms` (UTC), which must be the latest one. Raises Forbidden
@@ -107,9 +93,3 @@ class Health:
     def invalidate(self) -> None:
         """Make the next call to `level` read the facts again."""
         self._checked_ms = self._clock.elapsed_ms() - KEPT_MS
-
-
-def build(base: Base) -> Health:
-    services, places = base.services, base.services[NetworkServices].places
-    readiness, outbox = services[Readiness], services[MailOutbox]
-    return Health(services[System], readiness, outbox, services[Backups], base.clock, lambda: places.has_countries)

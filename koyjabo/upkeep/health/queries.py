@@ -18,10 +18,11 @@ from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.reports.log import block_queries
 from koyjabo.upkeep.backups.backup import BACKUP
+from koyjabo.upkeep.retention.retention import WORK as RETENTION
 
 IMPORT = "visits.import"
 ROLLBACK_SEEN = "ledger.rollback_seen"
-MOST_ROLLBACKS = 1_000
+MAX_ROLLBACKS = 1_000
 
 CHANGES[ROLLBACK_SEEN] = N_("Lost visits acknowledged")
 
@@ -61,27 +62,18 @@ class Rollback(NamedTuple):
 
 
 class DatabaseFacts(NamedTuple):
-    bytes: int
-    schema: str  # latest migration
-    visits: int  # ever counted
-    newest_commit_ms: int  # time of the latest commit, by the hybrid clock (specification: promise 3)
-    backup: AuditRecord | None  # the latest one
-    retention_ms: int | None  # when the nightly work last ended; None before the first night
+    bytes: int = 0
+    schema: str = ""  # latest migration
+    visits: int = 0  # ever counted
+    newest_commit_ms: int = 0  # time of the latest commit, by the hybrid clock (specification: promise 3)
+    backup: AuditRecord | None = None  # the latest one
+    retention_ms: int | None = None  # when the nightly work last ended; None before the first night
     unread: int = 0  # visits that are not in a block yet, so every report has to read them
     oldest_visit_ms: int = 0  # 0 if unknown
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
     webhooks: Standing = Standing()
     unsafe: tuple[str, ...] = ()  # PostgreSQL's settings that let a crash lose commits
-
-
-class Importing(NamedTuple):
-    """A running import. `visits` is the number of visits added since it began, including new ones from visitors; None
-    if no import is running.
-    """
-
-    visits: int | None
-    last: AuditRecord | None
 
 
 def clock_ms(session: Session) -> int | None:
@@ -94,35 +86,35 @@ def clock_ms(session: Session) -> int | None:
     return int(session.execute(NOW_MS).scalar_one())
 
 
-def facts(session: Session, retention: str) -> DatabaseFacts:
-    """Facts from the database. `retention` is the name of the nightly work."""
+def facts(session: Session) -> DatabaseFacts:
     counter = select(Counter.visits, Counter.revision).where(Counter.scope == SITE)
     visits, revision = session.execute(counter).one()
     dialect = session.get_bind().dialect.name
     return DatabaseFacts(
-        session.execute(SIZE[dialect]).scalar_one(),
-        session.execute(SCHEMA).scalar_one(),
-        visits,
-        revision,
-        _newest(session, BACKUP),
-        session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
-        block_queries.backlog(session).visits,
-        session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
-        Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),
-        _rollback(session),
-        webhooks.standing(session),
-        () if dialect == "sqlite" else tuple(session.scalars(UNSAFE)),
+        bytes=session.execute(SIZE[dialect]).scalar_one(),
+        schema=session.execute(SCHEMA).scalar_one(),
+        visits=visits,
+        newest_commit_ms=revision,
+        backup=_newest(session, BACKUP),
+        retention_ms=session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == RETENTION)) or None,
+        unread=block_queries.backlog(session).visits,
+        oldest_visit_ms=session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
+        standbys=Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),
+        rollback=_rollback(session),
+        webhooks=webhooks.standing(session),
+        unsafe=() if dialect == "sqlite" else tuple(session.scalars(UNSAFE)),
     )
 
 
-def importing(session: Session, is_going_on: bool) -> Importing:
-    """The running import. `is_going_on` is needed because a killed import leaves its record behind until another
-    begins.
+def importing(session: Session, is_going_on: bool) -> tuple[int | None, AuditRecord | None]:
+    """The number of visits added since the running import began, including new ones from visitors, and the last import.
+    The number is None if no import is running: a killed import leaves its record behind until another begins.
     """
     began = select(ImportedVisits.after_visit).where(ImportedVisits.upto_visit.is_(None))
     after = session.scalar(began) if is_going_on else None
     visits = select(func.max(Counter.visits)).where(Counter.scope == SITE)
-    return Importing(None if after is None else session.execute(visits).scalar_one() - after, _newest(session, IMPORT))
+    imported = None if after is None else session.execute(visits).scalar_one() - after
+    return imported, _newest(session, IMPORT)
 
 
 def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:
@@ -143,7 +135,7 @@ def _rollback(session: Session) -> Rollback | None:
     if seen is not None and seen.id > newest.id:
         return Rollback(newest.at_ms, 0, is_seen=True)
     unseen = select(AuditLine.details).where(AuditLine.action == ROLLED_BACK, AuditLine.id > (seen.id if seen else 0))
-    of_site = unseen.where(AuditLine.target_kind == "total").order_by(AuditLine.id.desc()).limit(MOST_ROLLBACKS)
+    of_site = unseen.where(AuditLine.target_kind == "total").order_by(AuditLine.id.desc()).limit(MAX_ROLLBACKS)
     lost = sum(json.loads(details)["lost"] for details in session.scalars(of_site))
     return Rollback(newest.at_ms, lost, is_seen=False)
 

@@ -7,17 +7,16 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.cluster.workers import Drop, RunningJob, Worker, Workers
-from koyjabo.base.core.clock import Clock
+from koyjabo.base.cluster.workers import RunningJob, Worker
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database import free_space
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.timelines import TIMELINES
 from koyjabo.base.jobs.running_jobs import RunningJobs
@@ -26,18 +25,19 @@ from koyjabo.base.settings.database_url import file_of, is_ephemeral
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.outage import LATE_S, Unsaved
 from koyjabo.counting.services import CountingServices
-from koyjabo.counting.visits import Visits
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.queries import AuditRecord
+from koyjabo.people.mail.outbox_queries import Status
 from koyjabo.realtime.fanout import socket_counts
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.visit_log import import_queries
+from koyjabo.upkeep.backups.backups import BackupState
 from koyjabo.upkeep.health import queries
-from koyjabo.upkeep.health.queries import DatabaseFacts, Importing
+from koyjabo.upkeep.health.queries import DatabaseFacts
 from koyjabo.upkeep.recounts.recounts import Recounts, RecountState
-from koyjabo.upkeep.retention import retention
 
 MEMORY = Path("/proc/self/statm")
+SILENT = "It does not respond."
 
 
 class Installation(NamedTuple):
@@ -52,51 +52,39 @@ class Installation(NamedTuple):
     retention_days: int
 
 
-class WorkerGauges(NamedTuple):
-    """Values that a worker measures about itself."""
-
-    sockets: Callable[[], dict[str, int]]  # number of sockets by SOCKET_KINDS
-    lag_s: Callable[[], float]  # last measured event loop delay
-    unsaved: Callable[[], Unsaved | None]
-    reads_ledger: Callable[[], bool]  # whether the last regular read of the counter succeeded
-    drops: Callable[[], tuple[Drop, ...]]
+class Ready(NamedTuple):
+    ok: bool
+    ms: float | None = None  # response time, or delay
+    error: str | None = None  # one sentence, in English
 
 
 class SystemFacts(NamedTuple):
+    """Facts about the server. `Health` adds the last five."""
+
     installation: Installation
-    database: DatabaseFacts
-    database_ms: int  # upper bound on a ping's response time
-    clock_off_ms: int | None  # how far the database's clock is ahead of this machine's; None if it is the same clock
-    disk: Disk | None  # of `installation.folder`; None if the system does not report it
-    redis_ms: float | None  # response time, measured within about the last second; None while Redis is down
-    redis_refusal: str  # why Redis refuses this worker, in its own words; "" if it does not
-    workers: list[Worker]
-    unsaved: Unsaved | None  # None while visits are being saved
-    recounts: RecountState
-    now_ms: int
-
-
-UNREAD = SystemFacts(
-    installation=Installation("", True, Path(), False, 1, 0, 0),
-    database=DatabaseFacts(0, "", 0, 0, None, None),
-    database_ms=0,
-    clock_off_ms=None,
-    disk=None,
-    redis_ms=None,
-    redis_refusal="",
-    workers=[],
-    unsaved=None,
-    recounts=RecountState(None, None),
-    now_ms=0,
-)
-"""The facts to show if the database has never been read."""
+    database: DatabaseFacts = DatabaseFacts()
+    database_ms: int = 0  # upper bound on a ping's response time
+    clock_off_ms: int | None = None  # how far the database's clock is ahead of ours; None if it is the same clock
+    disk: Disk | None = None  # of `installation.folder`; None if the system does not report it
+    redis_ms: float | None = None  # response time, measured within about the last second; None while Redis is down
+    redis_refusal: str = ""  # why Redis refuses this worker, in its own words; "" if it does not
+    workers: Sequence[Worker] = ()
+    unsaved: Unsaved | None = None  # None while visits are being saved
+    recounts: RecountState = RecountState(None, None)
+    now_ms: int = 0
+    ready: Mapping[str, Ready] = MappingProxyType({})  # the checks of /readyz, by name
+    mail: Status | None = None  # None if the server sends no email
+    has_countries: bool = False
+    is_behind_local_proxy: bool = False  # `LocalProxy` warns
+    backups: BackupState | None = None  # None if the server makes no backups itself
 
 
 class Data(NamedTuple):
     """Past and running operations on the data."""
 
     jobs: list[RunningJob]  # on all workers, oldest first
-    importing: Importing
+    imported: int | None  # visits added since the running import began (`queries.importing`)
+    last_import: AuditRecord | None
     backup: AuditRecord | None
     retention_ms: int | None
     retention_days: int
@@ -109,32 +97,26 @@ class System:
     LedgerUnavailable.
     """
 
-    def __init__(
-        self,
-        database: DatabaseExecutor,
-        clock: Clock,
-        workers: Workers,
-        recounts: Recounts,
-        jobs: RunningJobs,
-        installation: Installation,
-        gauges: WorkerGauges,
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._workers = workers
-        self._recounts = recounts
-        self._jobs = jobs
-        self._installation = installation
-        self._gauges = gauges
-        self._id = workers.own_id
-        self._started_ms = clock.now_ms()
+    def __init__(self, base: Base) -> None:
+        services = base.services
+        self._database = base.database
+        self._clock = base.clock
+        self._workers = base.cluster.workers
+        self._recounts = services[Recounts]
+        self._jobs = services[RunningJobs]
+        self._counting = services[CountingServices]
+        self._observability = services[ObservabilityServices]
+        self._fanout = services[RealtimeServices].fanout
+        self._installation = _installation(base.settings, base.cluster.redis is not None)
+        self._id = self._workers.own_id
+        self._started_ms = base.clock.now_ms()
 
     def facts(self, account: Account) -> SystemFacts:
         account.require_site_viewer()
         began_ms, began_now_ms = self._clock.elapsed_ms(), self._clock.now_ms()
         database_clock_ms = self._database.read(queries.clock_ms)
         took_ms = self._clock.elapsed_ms() - began_ms
-        database, recounts = self._database.read(queries.facts, retention.WORK), self._recounts.state(account)
+        database, recounts = self._database.read(queries.facts), self._recounts.state(account)
         return self.facts_without_database(account, None)._replace(
             database=database,
             database_ms=took_ms + 1,
@@ -145,14 +127,13 @@ class System:
     @property
     def reads_ledger(self) -> bool:
         """Whether the database responded to this worker's last regular read, about a second ago."""
-        return self._gauges.reads_ledger()
+        return not self._counting.visits.newest().stale
 
     def facts_without_database(self, account: Account, last: SystemFacts | None) -> SystemFacts:
         """The current facts that do not need the database, plus the last known facts from it. Does not wait."""
         account.require_site_viewer()
         self.report()
-        known = last or UNREAD._replace(installation=self._installation)
-        return known._replace(
+        return (last or SystemFacts(self._installation))._replace(
             disk=free_space.read_disk(self._installation.folder),
             redis_ms=self._workers.redis_ms,
             redis_refusal=self._workers.redis_refusal,
@@ -164,11 +145,13 @@ class System:
     def data(self, account: Account) -> Data:
         account.require_site_viewer()
         is_importing = self._database.read(import_queries.is_going_on)
-        database = self._database.read(queries.facts, retention.WORK)
+        imported, last_import = self._database.read(queries.importing, is_importing)
+        database = self._database.read(queries.facts)
         self.report()
         return Data(
             jobs=sorted((job for worker in self._workers.live() for job in worker.jobs), key=lambda job: job.began_ms),
-            importing=self._database.read(queries.importing, is_importing),
+            imported=imported,
+            last_import=last_import,
             backup=database.backup,
             retention_ms=database.retention_ms,
             retention_days=self._installation.retention_days,
@@ -181,7 +164,7 @@ class System:
 
     def unsaved(self) -> Unsaved | None:
         """Visits that live workers could not save; None while visits are being saved. Does not wait."""
-        own, others = self._gauges.unsaved(), [worker for worker in self._workers.live() if worker.id != self._id]
+        own, others = self._counting.unsaved.now(), [worker for worker in self._workers.live() if worker.id != self._id]
         outages = [] if own is None else [own]
         for worker in others:
             if worker.unsaved_ms is not None:
@@ -197,53 +180,51 @@ class System:
 
     def report(self) -> None:
         """Report this worker's state to the other workers. Does not wait."""
-        self._workers.report(self._me())
-
-    def _me(self) -> Worker:
-        unsaved = self._gauges.unsaved()
-        return Worker(
+        unsaved = self._counting.unsaved.now()
+        me = Worker(
             id=self._id,
             host=platform.node(),
             pid=os.getpid(),
             started_ms=self._started_ms,
             seen_ms=self._clock.now_ms(),
             memory_kb=_memory_kb(),
-            sockets=self._gauges.sockets(),
+            sockets=socket_counts(self._fanout),
             recount=self._recounts.progress(),
-            lag_ms=round(self._gauges.lag_s() * 1000, 1),
+            lag_ms=round(self._observability.lag_s() * 1000, 1),
             unsaved_ms=unsaved.since_ms if unsaved else None,
             unsaved_cause=unsaved.cause if unsaved else "",
             refused=unsaved.refused if unsaved else 0,
             jobs=self._jobs.running(),
-            drops=self._gauges.drops(),
+            drops=self._observability.dropped.lately(),
         )
-
-
-class Ready(NamedTuple):
-    ok: bool
-    ms: float | None = None  # response time, or delay
-    error: str | None = None  # one sentence, in English
+        self._workers.report(me)
 
 
 class Readiness:
-    """Checks this worker. `lag_s` returns the last measured event loop delay. `redis_responds` returns whether Redis
-    responded to the last regular call, about a second ago, so that no request has to wait for Redis; None without
-    Redis.
-    """
+    """Checks this worker. Does not wait for Redis."""
 
-    def __init__(
-        self, visits: Visits, lag_s: Callable[[], float], redis_responds: Callable[[], bool] | None, workers: Workers
-    ) -> None:
-        self._visits = visits
-        self._lag_s = lag_s
-        self._redis_responds = redis_responds
-        self._workers = workers
+    def __init__(self, base: Base) -> None:
+        self._visits = base.services[CountingServices].visits
+        self._workers = base.cluster.workers
+        self._lag_s = base.services[ObservabilityServices].lag_s
+        self._redis_responds = base.cluster.redis_responds  # to the last regular call, about a second ago
 
     def checks(self) -> dict[str, Ready]:
         """Results by name: `database`, `writer`, `loop`, and `redis` if it is used. Never raises."""
-        checks = {"database": self._database(), "writer": self._writer(), "loop": self._loop()}
+        writer = self._visits.writer()
+        waiting = f"{writer.waiting} visits are waiting for their commit, the oldest for {writer.oldest_s:.1f} s."
+        checks = {
+            "database": self._database(),
+            "writer": _in_time(writer.oldest_s, waiting),  # late well before visitors get a 503, which takes 5 s
+            "loop": _in_time(self._lag_s(), "The worker is overloaded."),
+        }
+        if writer.has_failed:
+            checks["writer"] = Ready(False, error="The last commit failed.")
         if self._redis_responds is not None:
-            checks["redis"] = self._redis(self._redis_responds())
+            error = None if self._redis_responds() else SILENT
+            if self._workers.redis_refusal:
+                error = "It refuses this server."
+            checks["redis"] = Ready(error is None, error=error)
         return checks
 
     @property
@@ -255,46 +236,18 @@ class Readiness:
         began = time.perf_counter()
         stale = self._visits.stats().stale
         took_ms = round((time.perf_counter() - began) * 1000, 1)
-        return Ready(not stale, took_ms, (TIMELINES.refusal or "It does not respond.") if stale else None)
+        return Ready(not stale, took_ms, (TIMELINES.refusal or SILENT) if stale else None)
 
-    def _redis(self, responds: bool) -> Ready:
-        if self._workers.redis_refusal:
-            return Ready(False, error="It refuses this server.")
-        return Ready(responds, error=None if responds else "It does not respond.")
 
-    def _writer(self) -> Ready:
-        """Check the commit queue. This fails well before visitors get a 503, which happens after 5 s."""
-        writer = self._visits.writer()
-        if writer.has_failed:
-            return Ready(False, error="The last commit failed.")
-        late = writer.oldest_s > LATE_S
-        error = f"{writer.waiting} visits are waiting for their commit, the oldest for {writer.oldest_s:.1f} s."
-        return Ready(not late, round(writer.oldest_s * 1000, 1), error if late else None)
-
-    def _loop(self) -> Ready:
-        lag_s = self._lag_s()
-        late = lag_s > LATE_S
-        return Ready(not late, round(lag_s * 1000, 1), "The worker is overloaded." if late else None)
+def _in_time(delay_s: float, error: str) -> Ready:
+    is_late = delay_s > LATE_S
+    return Ready(not is_late, round(delay_s * 1000, 1), error if is_late else None)
 
 
 def _memory_kb() -> int | None:
     with suppress(OSError):
         return int(MEMORY.read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
     return None
-
-
-def build(base: Base) -> System:
-    counting, fanout = base.services[CountingServices], base.services[RealtimeServices].fanout
-    gauges = WorkerGauges(
-        sockets=lambda: socket_counts(fanout),
-        lag_s=base.services[ObservabilityServices].lag_s,
-        unsaved=counting.unsaved.now,
-        reads_ledger=lambda: not counting.visits.newest().stale,
-        drops=base.services[ObservabilityServices].dropped.lately,
-    )
-    recounts, jobs = base.services[Recounts], base.services[RunningJobs]
-    installation = _installation(base.settings, base.cluster.redis is not None)
-    return System(base.database, base.clock, base.cluster.workers, recounts, jobs, installation, gauges)
 
 
 def _installation(settings: Settings, has_redis: bool) -> Installation:
@@ -309,9 +262,3 @@ def _installation(settings: Settings, has_redis: bool) -> Installation:
         trusted_proxies=settings.trusted_proxies,
         retention_days=settings.retention_days,
     )
-
-
-def build_readiness(base: Base) -> Readiness:
-    observability = base.services[ObservabilityServices]
-    visits, workers = base.services[CountingServices].visits, base.cluster.workers
-    return Readiness(visits, observability.lag_s, observability.redis_responds, workers)

@@ -7,10 +7,10 @@ from flask import Response, request
 from koyjabo.base.core.errors import FileImportUnderWay
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import truncate
-from koyjabo.upkeep.importers import file_import_queries as queries
-from koyjabo.upkeep.importers.file_imports import FileImports, Upload, new_file
-from koyjabo.upkeep.importers.importing import SUMS
-from koyjabo.upkeep.importers.known_files import NAMES, OWN
+from koyjabo.upkeep.importers import queries
+from koyjabo.upkeep.importers.export import NAMES, OWN
+from koyjabo.upkeep.importers.file_imports import FileImports, new_file
+from koyjabo.upkeep.importers.importing import SUMS, ImportSource
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.body_sizes import LARGEST_FILE
@@ -34,7 +34,7 @@ def show(status: int = 200, problem: str = "") -> Response:
         "importers/import",
         status,
         current=newest,
-        upload=newest and Upload(*newest.file),
+        upload=newest and ImportSource(*newest.file),
         problem=problem,
         names=NAMES,
         largest=LARGEST_FILE,
@@ -54,8 +54,8 @@ def upload_import() -> Response:
     even_folded = "even_folded" in request.form and program not in SUMS
     name = truncate("".join(char for char in file.filename if char.isprintable()))
     try:
-        upload = Upload(name, _size(file.stream), program, site, even_folded)
-        current()[FileImports].begin(me(), file.stream, upload)
+        source = ImportSource(name, _size(file.stream), program, site, even_folded)
+        current()[FileImports].begin(me(), file.stream, source)
     except FileImportUnderWay as error:
         return show(409, error.sentence)
     return redirects.to("admin.imports")

@@ -14,7 +14,6 @@ import click
 
 from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.command_line import application, progress
-from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.reports.visit_log.file_lines import BadLine
 from koyjabo.reports.visit_log.ui import kind, kind_of
 
@@ -39,14 +38,6 @@ def import_(file: Path, program: str | None, site: str | None, kind: str | None,
     With --program, FILE is an export from another counter. Page views from umami and goatcounter become visits. Daily
     sums from plausible and ga4 are added to the total. Unusable lines are listed; the other lines are imported.
     """
-    _require_fitting(program, site, kind, even_folded)
-    if program is None:
-        _import_visits(file, kind or kind_of(file), even_folded)
-    else:
-        _import_export(file, program, site or "", even_folded)
-
-
-def _require_fitting(program: str | None, site: str | None, kind: str | None, even_folded: bool) -> None:
     if program and kind:
         raise click.UsageError("Omit --format: a program's export has its own format.")
     if site is not None and program not in SUMS:
@@ -55,11 +46,16 @@ def _require_fitting(program: str | None, site: str | None, kind: str | None, ev
         raise click.UsageError(f"--site must be a name of 1 to {LONGEST_SITE} characters.")
     if even_folded and program in SUMS:
         raise click.UsageError("--even-folded is only for visits, but this program exports daily sums.")
+    if program is None:
+        _import_visits(file, kind or kind_of(file), even_folded)
+    else:
+        _import_export(file, program, site or "", even_folded)
 
 
 def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
     import config
     from koyjabo.reports.visit_log import importing
+    from koyjabo.upkeep.importers.export import OWN, Export, ImportReport, unusable
 
     with application() as services, click.open_file(str(file), "rb") as visits:
         size = 0 if str(file) == "-" else os.fstat(visits.fileno()).st_size
@@ -68,26 +64,20 @@ def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
             try:
                 imported = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
             except BadLine as error:
-                raise _named(error, visits, kind) from None
+                if error.number > 1 or kind != spreadsheet.CSV or not visits.seekable():
+                    raise
+                # The first line is not the columns of our own exports. Say what the file is.
+                export = Export(visits, "", ImportReport(), lambda read: None)
+                raise unusable(export, OWN, str(error)) from None
     click.echo(f"Imported {imported.new:,} visits; {imported.known:,} were already stored.")
 
 
-def _named(error: BadLine, visits: IO[bytes], kind: str) -> KoyJaboError:
-    """What the file is, if its first line is not the columns of our own exports."""
-    from koyjabo.upkeep.importers.export import Export, ImportReport
-    from koyjabo.upkeep.importers.known_files import OWN, unusable
-
-    if error.number > 1 or kind != spreadsheet.CSV or not visits.seekable():
-        return error
-    return unusable(Export(visits, "", ImportReport(), lambda read: None), OWN, str(error))
-
-
 def _import_export(file: Path, program: str, site: str, even_folded: bool) -> None:
-    from koyjabo.upkeep.importers.importing import ImportSource, import_export
+    from koyjabo.upkeep.importers.importing import FileImporter, ImportSource
 
     with application() as services, click.open_file(str(file), "rb") as opened, _seekable(opened) as export:
-        source = ImportSource(export, file.name, export.seek(0, os.SEEK_END), program, site)
-        report = import_export(source, services.clock, progress, even_folded)
+        source = ImportSource(file.name, export.seek(0, os.SEEK_END), program, site, even_folded)
+        report = FileImporter(export, source, services.clock, progress).run()
     for sentence in report.sentences():
         click.echo(sentence)
 

@@ -1,4 +1,4 @@
-"""Opens exports from other programs, and describes what was imported from them.
+"""Opens exports from other programs, describes what was imported from them, and names files that cannot be imported.
 
 An export is a CSV, gzip or zip file, recognised by its first bytes. It is read line by line, in constant memory. Text
 is in UTF-8, or in UTF-16 with a byte-order mark, as Matomo and spreadsheets write it.
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import struct
 import zipfile
 import zlib
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
@@ -22,6 +25,8 @@ from koyjabo.base.core.file_lines import SupportsReadline
 from koyjabo.base.core.runtime import Advance
 from koyjabo.reports.visit_log.file_lines import BadLine, Refuse, csv_records
 from koyjabo.reports.visit_log.importing import Imported
+from koyjabo.upkeep.importers.queries import Difference
+from koyjabo.upkeep.recounts.total_queries import Totals
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -65,7 +70,8 @@ class Export:
         self._report = report
         self._advance = advance
         size = file.seek(0, io.SEEK_END)
-        self._room = _Room(max(ALWAYS_ALLOWED_BYTES, size * MAX_RATIO))
+        self._room = max(ALWAYS_ALLOWED_BYTES, size * MAX_RATIO)  # how much more may be unpacked, bytes
+        self._at = 0
         file.seek(0)
         is_archive = file.read(4) in (ZIP, EMPTY_ZIP)
         self.members = _zipped(file) if is_archive else [ArchiveMember(name, self._from_start)]
@@ -81,14 +87,27 @@ class Export:
                 yield ExportTable(self.records(member), self._refusing(member))
 
     def records(self, member: ArchiveMember) -> Iterator[Record]:
-        return records(self.lines(member), self._refusing(member))
+        """The records in a file. Unusable ones go to the report."""
+        lines = csv_records(self.lines(member), self._refusing(member))
+        return ((record.first, record.values) for record in lines)
 
     def lines(self, member: ArchiveMember) -> SupportsReadline:
         try:
             stream = member.open()
         except DAMAGE as error:
             raise _damaged(error) from None
-        return _Lines(stream, self._file, self._room, self._advance)
+        self._at = self._file.tell()
+        return _Lines(stream, self)
+
+    def has_read(self, size: int) -> None:
+        """Count unpacked bytes, and report how far the file was read."""
+        self._room -= size
+        if self._room < 0:
+            raise UnusableExport(f"The archive expands to more than {MAX_RATIO} times its size.")
+        at = self._file.tell()
+        if at > self._at:
+            self._advance(at - self._at)
+            self._at = at
 
     def _refusing(self, member: ArchiveMember) -> Refuse:
         """A function that reports a bad line, with its file's name if there are several files."""
@@ -97,27 +116,12 @@ class Export:
         return lambda error: self._report.refuse(BadLine(error.number, f"{error.why} ({member.name})"))
 
 
-class _Room:
-    """Limits an export's unpacked size, bytes."""
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-
-    def take(self, size: int) -> None:
-        self._left -= size
-        if self._left < 0:
-            raise UnusableExport(f"The archive expands to more than {MAX_RATIO} times its size.")
-
-
 class _Lines:
-    """The lines of a file."""
+    """The lines of a member of an export."""
 
-    def __init__(self, stream: IO[bytes], file: IO[bytes], room: _Room, advance: Advance) -> None:
+    def __init__(self, stream: IO[bytes], export: Export) -> None:
         self._stream: Any = io.BufferedReader(cast(Any, stream))
-        self._file = file
-        self._room = room
-        self._advance = advance
-        self._at = file.tell()
+        self._export = export
         if self._starts_with(GZIP):
             self._stream = io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=self._stream)))
         if self._starts_with(*UTF_16):
@@ -125,11 +129,7 @@ class _Lines:
 
     def readline(self, size: int, /) -> bytes:
         line = self._reading(lambda: self._stream.readline(size))
-        self._room.take(len(line))
-        at = self._file.tell()
-        if at > self._at:
-            self._advance(at - self._at)
-            self._at = at
+        self._export.has_read(len(line))
         return line
 
     def _starts_with(self, *marks: bytes) -> bool:
@@ -205,11 +205,6 @@ Record = tuple[int, list[str]]
 Values = dict[str, str]
 
 
-def records(lines: SupportsReadline, refuse: Refuse) -> Iterator[Record]:
-    """The records in a file. Calls `refuse` for each unusable line and continues after it."""
-    return ((record.first, record.values) for record in csv_records(lines, refuse))
-
-
 class ExportTable:
     """The rows below a CSV file's header: their line numbers, and their values by column, without missing values."""
 
@@ -230,19 +225,8 @@ class ExportTable:
         self._refuse(BadLine(number, why))
 
 
-MOST_NUMBERS = 20
+MAX_NUMBERS = 20
 """Maximum number of line numbers listed per reason."""
-
-
-class Summed(NamedTuple):
-    """Daily sums that were added. `before` and `after` are the site's totals."""
-
-    days: int
-    visits: int
-    known: int  # days already added by an earlier import
-    fewer: list[str]  # days with fewer visits in the file than were added before
-    before: int
-    after: int
 
 
 class ImportReport:
@@ -252,7 +236,8 @@ class ImportReport:
 
     def __init__(self) -> None:
         self.imported = Imported(0, 0)
-        self.summed: Summed | None = None
+        self.difference: Difference | None = None  # made by daily sums
+        self.totals = Totals(0, 0)
         self.visits = 0
         self.page_views = 0
         self.left_out: Counter[str] = Counter()
@@ -262,9 +247,14 @@ class ImportReport:
     def refuse(self, error: BadLine) -> None:
         """Record a refused line."""
         numbers = self._numbers.setdefault(error.why, [])
-        if len(numbers) < MOST_NUMBERS:
+        if len(numbers) < MAX_NUMBERS:
             numbers.append(error.number)
         self._refused[error.why] += 1
+
+    @property
+    def added(self) -> int:
+        """Number of visits added by daily sums."""
+        return self.totals.after - self.totals.before
 
     @property
     def refused(self) -> int:
@@ -277,7 +267,21 @@ class ImportReport:
 
     def sentences(self) -> Iterator[str]:
         """The report for the operator, in English."""
-        yield from self._sums(self.summed) if self.summed else self._visits()
+        if self.difference:
+            before, after = self.totals
+            yield (
+                f"Added {_count(self.added, 'visit')} from {_count(len(self.difference.more), 'day')} to the total, "
+                f"which was {before:,} and is now {after:,}. These are daily sums: they count in the total but not in "
+                "reports, because the file has no individual visits."
+            )
+            yield f"Days already added by an earlier import: {self.difference.known:,}."
+            if fewer := self.difference.fewer:
+                days = _some(fewer, len(fewer))
+                yield f"Days with fewer visits in this file than were added before (left unchanged): {days}."
+        else:
+            new, known = self.imported
+            yield f"Imported {_count(new, 'visit')}; {known:,} were already stored."
+            yield f"The file has {_count(self.page_views, 'page view')} in {_count(self.visits, 'visit')}."
         if self.left_out:
             named = "; ".join(f"{what}: {count:,}" for what, count in self.left_out.items())
             yield f"Not imported, because they are not visits: {named}."
@@ -285,27 +289,74 @@ class ImportReport:
             numbers = _some([f"{number:,}" for number in self._numbers[why]], count)
             yield f"Not imported, line{'s' * (count > 1)} {numbers}: {why}."
 
-    def _visits(self) -> Iterator[str]:
-        new, known = self.imported
-        yield f"Imported {_count(new, 'visit')}; {known:,} were already stored."
-        yield f"The file has {_count(self.page_views, 'page view')} in {_count(self.visits, 'visit')}."
-
-    def _sums(self, summed: Summed) -> Iterator[str]:
-        yield (
-            f"Added {_count(summed.visits, 'visit')} from {_count(summed.days, 'day')} to the total, which was "
-            f"{summed.before:,} and is now {summed.after:,}. These are daily sums: they count in the total but not in "
-            "reports, because the file has no individual visits."
-        )
-        yield f"Days already added by an earlier import: {summed.known:,}."
-        if summed.fewer:
-            days = _some(summed.fewer, len(summed.fewer))
-            yield f"Days with fewer visits in this file than were added before (left unchanged): {days}."
-
 
 def _count(number: int, name: str) -> str:
     return f"{number:,} {name}{'s' * (number != 1)}"
 
 
 def _some(names: list[str], count: int) -> str:
-    shown = ", ".join(names[:MOST_NUMBERS])
-    return f"{shown} and {count - MOST_NUMBERS:,} more" if count > MOST_NUMBERS else shown
+    shown = ", ".join(names[:MAX_NUMBERS])
+    return f"{shown} and {count - MAX_NUMBERS:,} more" if count > MAX_NUMBERS else shown
+
+
+OWN = "koyjabo"
+"""The program name for our own exports."""
+
+NAMES = {"umami": "Umami", "goatcounter": "GoatCounter", "plausible": "Plausible", "ga4": "Google Analytics 4"}
+
+READ_BYTES, READ_FILES = 600, 50
+"""How much of each file is read, and the maximum number of files."""
+
+IMPORTABLE = {
+    OWN: r"\bvisitor_?id\b.*\bat\b|\bat\b.*\bvisitor_?id\b",
+    "goatcounter": r'^"?[12]Path\b',
+    "umami": r"\bvisit_id\b.*\bevent_type\b|\bevent_type\b.*\bvisit_id\b",
+    "plausible": r'^"?date"?,"?visitors"?,"?pageviews"?,"?bounces"?,"?visits"?,"?visit_duration\b',
+    "ga4": r"^# -{10,}\n#|^Nth day,|\bPage path and screen class\b",
+}
+"""Files that are imported, by program."""
+
+REFUSED = {
+    r"^hit_stats\.jsonl$": "This is GoatCounter's JSON export, which has sums without visits. In GoatCounter: "
+    "Settings, Export, Export to CSV.",
+    r"^x,(?:t,)?y\b": "This is an export from Umami's dashboard. It has sums without dates, which cannot be counted. "
+    "Export Umami's tables: docs/import-export.md#umamis-tables.",
+    r"\bviews_per_visit\b": "This is an export from Plausible's dashboard, which is filtered and may be by hour or "
+    "month. In Plausible: Settings, Imports & exports, Prepare export.",
+    r"^imported_\w+\.csv$": "This is a part of Plausible's export. Import the whole archive, or its file "
+    "imported_visitors.",
+    r"\bidVisit\b|\bnb_(?:uniq_visitors|visits)\b|\bUnique visitors,": "This is from Matomo. Its reports have no "
+    "visits, but its list of visits can be converted: docs/import-export.md#matomos-visits.",
+    r"^(?:PGDMP|SQLite format 3|-- (?:\w+ )*dump\b|/\*!\d|CREATE TABLE |INSERT INTO )": "This is a dump of a database. "
+    "Restore it, and export its tables as CSV: docs/import-export.md#umamis-tables.",
+    r"^\[Content_Types\]\.xml$|vnd\.oasis\.opendocument|^\xd0\xcf\x11\xe0": "This is a spreadsheet. Save it as CSV.",
+    r"^\s*<(?:!doctype html|html)\b": "This is a web page, such as a login form. Log in to the program, and download "
+    "the export again.",
+    r"^(?:7z\xbc\xaf|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|Rar!)|\0ustar": "The file is packed in an unsupported way. Unpack "
+    "it, or pack it with gzip or zip.",
+    r"\A.*\n(?:\[|\{|<\?xml)": "This file is JSON or XML. Export it as CSV.",
+    r"\A.*\n[^,\n]*[;\t]": "The columns are separated by semicolons or tabs. Save the file with commas.",
+}
+
+
+def unusable(export: Export, program: str, otherwise: str) -> UnusableExport:
+    """The reason why an export cannot be imported as `program`: what the file is, or `otherwise` if that is unknown."""
+    starts = [*islice(_starts(export), READ_FILES)]
+    for other, pattern in IMPORTABLE.items():
+        if other != program and any(re.search(pattern, start, re.MULTILINE) for start in starts):
+            if other == OWN:
+                return UnusableExport("This file has the columns of Koy Jabo Live. Import it without --program.")
+            return UnusableExport(f"This file is from {NAMES[other]}. Choose that program (--program {other}).")
+    for pattern, sentence in REFUSED.items():
+        if any(re.search(pattern, start, re.MULTILINE | re.IGNORECASE) for start in starts):
+            return UnusableExport(sentence)
+    return UnusableExport(otherwise)
+
+
+def _starts(export: Export) -> Iterator[str]:
+    """The name and the first lines of each file."""
+    for member in export.members:
+        lines, start = export.lines(member), b""
+        while len(start) < READ_BYTES and (line := lines.readline(READ_BYTES)):
+            start += line
+        yield f"{member.name}\n{start.removeprefix(BOM_UTF8).decode('latin-1')}"

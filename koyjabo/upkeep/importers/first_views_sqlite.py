@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from koyjabo.base.core.errors import KoyJaboError
 
@@ -33,17 +33,9 @@ class PageView(NamedTuple):
     host: str | None = None  # the page's own
 
 
-class VisitorTraits(NamedTuple):
-    """Fields that a program stores once per visitor."""
+OF_VISITOR = ("user_agent", "place", "language", "host")
+"""Fields that a program stores once per visitor."""
 
-    visitor: str
-    user_agent: str | None
-    place: str | None
-    language: str | None
-    host: str | None
-
-
-OF_VISITOR = VisitorTraits._fields[1:]
 PRAGMAS = f"""
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -60,7 +52,7 @@ INSERT INTO views VALUES ({", ".join("?" for _ in PageView._fields)})
 ON CONFLICT (visit) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in PageView._fields[1:])}
 WHERE excluded.at_ms < views.at_ms
 """
-KEEP = f"INSERT OR REPLACE INTO visitors VALUES ({', '.join('?' for _ in VisitorTraits._fields)})"
+KEEP = f"INSERT OR REPLACE INTO visitors VALUES (:visitor, {', '.join(f':{name}' for name in OF_VISITOR)})"
 EITHER = ", ".join(f"coalesce(v.{name}, w.{name})" if name in OF_VISITOR else f"v.{name}" for name in PageView._fields)
 IN_ORDER = f"""
 SELECT {EITHER} FROM views v LEFT JOIN visitors w USING (visitor) ORDER BY v.at_ms, v.number
@@ -71,8 +63,10 @@ class NoRoom(KoyJaboError):
     """The temporary file cannot be written."""
 
 
-class FirstViews:
-    """The first page view of each visit. If several have the same time, the first line counts."""
+class TemporaryTables:
+    """Tables in a temporary database."""
+
+    SCHEMA = ""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -80,14 +74,28 @@ class FirstViews:
     @classmethod
     @contextmanager
     def collected(cls) -> Iterator[Self]:
-        """Open a context for collecting page views. Raises NoRoom."""
-        with _temporary(SCHEMA) as database:
-            yield cls(database)
+        """Open a context for collecting rows. Raises NoRoom."""
+        try:
+            with closing(sqlite3.connect("", isolation_level=None)) as database:
+                database.executescript(cls.SCHEMA)
+                yield cls(database)
+        except sqlite3.OperationalError as error:
+            raise NoRoom(
+                f"The page views do not fit into a temporary file ({error}). Nothing was imported. Set TMPDIR to a "
+                "folder with enough space."
+            ) from None
+
+
+class FirstViews(TemporaryTables):
+    """The first page view of each visit. If several have the same time, the first line counts."""
+
+    SCHEMA = SCHEMA
 
     def add(self, views: Iterable[PageView]) -> None:
         self._write(KEEP_FIRST, views)
 
-    def describe(self, visitors: Iterable[VisitorTraits]) -> None:
+    def describe(self, visitors: Iterable[dict[str, str | None]]) -> None:
+        """Keep the fields OF_VISITOR of each `visitor`."""
         self._write(KEEP, visitors)
 
     def count(self) -> int:
@@ -98,38 +106,17 @@ class FirstViews:
         """Yield the page views in order of time."""
         return map(PageView._make, self._database.execute(IN_ORDER))
 
-    def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+    def _write(self, statement: str, rows: Iterable[Any]) -> None:
         self._database.execute("BEGIN")
         self._database.executemany(statement, rows)
         self._database.execute("COMMIT")
 
 
-class SeenKeys:
+class SeenKeys(TemporaryTables):
     """Remembers which keys in a file have been seen, in constant memory."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    @classmethod
-    @contextmanager
-    def collected(cls) -> Iterator[Self]:
-        """Open a context for collecting keys. Raises NoRoom."""
-        with _temporary(SEEN_SCHEMA) as database:
-            yield cls(database)
+    SCHEMA = SEEN_SCHEMA
 
     def add(self, key: tuple[str, str]) -> bool:
         """Add a key. Returns whether it is new."""
         return self._database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", key).rowcount == 1
-
-
-@contextmanager
-def _temporary(schema: str) -> Iterator[sqlite3.Connection]:
-    try:
-        with closing(sqlite3.connect("", isolation_level=None)) as database:
-            database.executescript(schema)
-            yield database
-    except sqlite3.OperationalError as error:
-        raise NoRoom(
-            f"The page views do not fit into a temporary file ({error}). Nothing was imported. Set TMPDIR to a "
-            "folder with enough space."
-        ) from None

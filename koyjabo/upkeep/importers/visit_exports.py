@@ -12,8 +12,9 @@ Browser column contains the user agent, and booleans are words, not digits. Time
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC
+from functools import partial
 
 from koyjabo.base.core.sanitize import truncate, whole
 from koyjabo.base.core.urls import page_path, referrer_path
@@ -21,9 +22,8 @@ from koyjabo.base.network import geolocation, languages, user_agents
 from koyjabo.base.network.campaigns import NAMELESS, Campaign, of_page
 from koyjabo.base.network.user_agents import DESKTOP, PHONE, UserAgent
 from koyjabo.reports.visit_log import import_file
-from koyjabo.upkeep.importers.export import Export, ExportTable, ImportReport, Values
-from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, PageView, VisitorTraits
-from koyjabo.upkeep.importers.known_files import unusable
+from koyjabo.upkeep.importers.export import Export, ExportTable, ImportReport, Values, unusable
+from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, PageView
 
 EVENTS = "events"
 """Name for lines that are events."""
@@ -90,6 +90,23 @@ def _moment(row: Values, column: str, example: str) -> int:
         raise ValueError(f"{column} must be a date and time, such as {example}") from None
 
 
+def _views(
+    table: ExportTable, report: ImportReport, parse: Callable[[int, Values], PageView | str]
+) -> Iterator[PageView]:
+    """The page views in a table. `parse` returns one, or what else a row is, or raises ValueError."""
+    for number, row in table:
+        try:
+            view = parse(number, row)
+        except ValueError as error:
+            table.refuse(number, str(error))
+            continue
+        if isinstance(view, str):
+            report.left_out[view] += 1
+        else:
+            report.page_views += 1
+            yield view
+
+
 UMAMI_EVENT = {"visit_id", "session_id", "event_type", "created_at"}
 UMAMI_SESSION = {"session_id", "browser", "country"}
 PAGE_VIEW = "1"
@@ -112,30 +129,17 @@ def read_umami(export: Export, views: FirstViews, report: ImportReport) -> None:
     for table in export.tables():
         if set(table.columns) >= UMAMI_EVENT:
             has_events = True
-            views.add(_umami_views(table, report))
+            views.add(_views(table, report, _umami_view))
         elif set(table.columns) >= UMAMI_SESSION:
-            views.describe(
-                VisitorTraits(row["session_id"], **_umami_traits(row)) for _, row in table if "session_id" in row
-            )
+            rows = (row for _, row in table if "session_id" in row)
+            views.describe({"visitor": row["session_id"], **_umami_traits(row)} for row in rows)
     if not has_events:
         raise unusable(export, "umami", NO_EVENTS)
 
 
-def _umami_views(table: ExportTable, report: ImportReport) -> Iterator[PageView]:
-    for number, row in table:
-        if row.get("event_type") != PAGE_VIEW:
-            report.left_out[EVENTS] += 1
-            continue
-        try:
-            yield _umami_view(number, row)
-        except ValueError as error:
-            table.refuse(number, str(error))
-        else:
-            report.page_views += 1
-
-
-def _umami_view(number: int, row: Values) -> PageView:
-    """Parse a row as a page view. Raises ValueError."""
+def _umami_view(number: int, row: Values) -> PageView | str:
+    if row.get("event_type") != PAGE_VIEW:
+        return EVENTS
     return PageView(
         visit=_umami_id(row, "visit_id"),
         visitor=_umami_id(row, "session_id"),
@@ -212,40 +216,22 @@ def read_goatcounter(export: Export, views: FirstViews, report: ImportReport) ->
         has_hits = True
         if not table.columns or table.columns[0] not in GOATCOUNTER_FORMATS or not set(table.columns) >= GOATCOUNTER:
             raise unusable(export, "goatcounter", NO_EXPORT)
-        views.add(_goatcounter_views(table, report))
+        views.add(_views(table, report, partial(_goatcounter_view, table.columns[0])))
     if not has_hits:
         raise unusable(export, "goatcounter", NO_EXPORT)
 
 
-def _goatcounter_views(table: ExportTable, report: ImportReport) -> Iterator[PageView]:
-    path = table.columns[0]
-    for number, row in table:
-        row["Path"] = row.get(path, "")
-        if path == GOATCOUNTER_FORMATS[0]:
-            row["UserAgent"] = row.pop("Browser", "")
-        session = row.get("Session", "").replace("-", "").lower().lstrip("0")
-        reason = _no_visit(row, session)
-        if reason:
-            report.left_out[reason] += 1
-            continue
-        try:
-            yield _goatcounter_view(number, row, session)
-        except ValueError as error:
-            table.refuse(number, str(error))
-        else:
-            report.page_views += 1
-
-
-def _no_visit(row: Values, session: str) -> str | None:
+def _goatcounter_view(path: str, number: int, row: Values) -> PageView | str:
+    """Parse a row. `path` is the name of the first column."""
+    if path == GOATCOUNTER_FORMATS[0]:
+        row["UserAgent"] = row.pop("Browser", "")
+    session = row.get("Session", "").replace("-", "").lower().lstrip("0")
     if row.get("Event", "0").lower() not in ("0", "false"):
         return EVENTS
     if row.get("Bot", "0") != "0":
         return BOTS
-    return None if session else WITHOUT_SESSION
-
-
-def _goatcounter_view(number: int, row: Values, session: str) -> PageView:
-    """Parse a row as a page view. Raises ValueError."""
+    if not session:
+        return WITHOUT_SESSION
     if not GOATCOUNTER_SESSION.fullmatch(session):
         raise ValueError("Session must be a 128-bit number in hexadecimal")
     referrer, campaign = _origin(row)
@@ -254,7 +240,7 @@ def _goatcounter_view(number: int, row: Values, session: str) -> PageView:
         visitor=session,
         at_ms=_moment(row, "Date", "2025-12-16T04:48:38Z"),
         number=number,
-        page=page_path(row["Path"]),
+        page=page_path(row.get(path, "")),
         referrer=referrer_path(referrer),
         campaign=campaign,
         user_agent=truncate(row.get("UserAgent", "")) or _user_agent(row.get("Browser"), row.get("System")),

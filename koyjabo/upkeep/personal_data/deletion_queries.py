@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Update, delete, exists, or_, select, text, update
@@ -88,12 +89,17 @@ def lines_about(session: Session, user_id: str, name: str) -> list[int]:
 
 def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
     """Remove the user from the details of `size` audit log entries. Returns the remaining ids."""
-    rows = session.execute(select(AuditLine.id, AuditLine.details).where(AuditLine.id.in_(ids[:size])))
-    for line_id, details in rows.all():
-        kept = {name: value for name, value in json.loads(details).items() if name not in NAMING}
-        values = {"details": json.dumps(kept, ensure_ascii=False)}
-        session.execute(update(AuditLine).where(AuditLine.id == line_id).values(**values))
+    _strip(session, AuditLine.details, ids[:size], NAMING)
     return ids[size:]
+
+
+def _strip(session: Session, column: Any, ids: Sequence[Any], names: Collection[str]) -> None:
+    """Remove these names from JSON objects in a column."""
+    key = column.class_.id
+    for row_id, stored in session.execute(select(key, column).where(key.in_(ids))).all():
+        kept = {name: value for name, value in json.loads(stored).items() if name not in names}
+        change = update(column.class_).where(key == row_id)
+        session.execute(change.values({column: json.dumps(kept, ensure_ascii=False)}))
 
 
 def events_about(session: Session, user_id: str) -> list[str]:
@@ -104,11 +110,7 @@ def events_about(session: Session, user_id: str) -> list[str]:
 def strip_events(session: Session, ids: list[str], size: int) -> list[str]:
     """Remove the user and the receivers' responses from `size` events. Returns the remaining ids."""
     some = ids[:size]
-    rows = session.execute(select(WebhookEvent.id, WebhookEvent.data).where(WebhookEvent.id.in_(some))).all()
-    for event_id, data in rows:
-        kept = {name: value for name, value in json.loads(data).items() if name != "id"}
-        values = {"data": json.dumps(kept, ensure_ascii=False)}
-        session.execute(update(WebhookEvent).where(WebhookEvent.id == event_id).values(**values))
+    _strip(session, WebhookEvent.data, some, ("id",))
     sent = WebhookDelivery.webhook_id.in_(select(Webhook.id)) & WebhookDelivery.event_id.in_(some)
     session.execute(
         update(WebhookDelivery).where(sent).values(log="[]"), execution_options={"synchronize_session": False}
@@ -116,38 +118,9 @@ def strip_events(session: Session, ids: list[str], size: int) -> list[str]:
     return ids[size:]
 
 
-def check(session: Session, user_id: str) -> None:
-    """Check that the account may be deleted. Raises LastAdmin, or InvalidToken if there is no such account."""
-    _locked(session, user_id)
-
-
-def delete_account(session: Session, user_id: str, name: str, now_ms: int, size: int) -> bool:
-    """Detach up to `size` rows of each table. If none are left, delete the account. Returns whether it has been
-    deleted. `name` is random and begins with DELETED. Raises LastAdmin, or InvalidToken if the account was already
-    deleted.
-    """
-    person = _locked(session, user_id)
-    if detach(session, user_id, name, size):
-        return False
-    _remove(session, person, now_ms)
-    record_revocation(session)  # last, as in all transactions, because a fixed order of locks avoids deadlocks
-    return True
-
-
-def detach(session: Session, user_id: str, name: str, size: int) -> bool:
-    """Remove the account from up to `size` rows of each table. Returns whether there may be more rows."""
-    scopes = scopes_of(session, user_id)
-    _lock_counters(session, scopes)
-    if _detach_rows(session, user_id, name, size):
-        return True
-    for scope in scopes:
-        _rename_person(session, scope, user_id, name)
-    return False
-
-
-def _locked(session: Session, user_id: str) -> User:
-    """Lock the communities that the user manages, then users, in the same order as in all transactions. Returns the
-    user.
+def lock(session: Session, user_id: str) -> User:
+    """Check that the account may be deleted. Locks the communities that the user manages, then users, in the same order
+    as in all transactions. Returns the user. Raises LastAdmin, or InvalidToken if there is no such account.
     """
     managed = select(Membership.community_id).where(Membership.user_id == user_id, Membership.role == ADMIN)
     rows = select(Community.id).where(Community.id.in_(managed)).order_by(Community.id)
@@ -162,11 +135,33 @@ def _locked(session: Session, user_id: str) -> User:
     return person
 
 
-def _lock_counters(session: Session, scopes: tuple[str, ...]) -> None:
-    """Lock counters in the ledger's order. Until the commit, no visits are registered and no presence is recorded."""
-    for locked in ((SITE,), scopes):
+def delete_account(session: Session, user_id: str, name: str, now_ms: int, size: int) -> bool:
+    """Detach up to `size` rows of each table. If none are left, delete the account. Returns whether it has been
+    deleted. `name` is random and begins with DELETED. Raises LastAdmin, or InvalidToken if the account was already
+    deleted.
+    """
+    person = lock(session, user_id)
+    if detach(session, user_id, name, size):
+        return False
+    _remove(session, person, now_ms)
+    record_revocation(session)  # last, as in all transactions, because a fixed order of locks avoids deadlocks
+    return True
+
+
+def detach(session: Session, user_id: str, name: str, size: int) -> bool:
+    """Remove the account from up to `size` rows of each table. Returns whether there may be more rows."""
+    scopes = scopes_of(session, user_id)
+    for locked in ((SITE,), scopes):  # in the ledger's order; until the commit, no visits or presence are recorded
         rows = select(Counter.scope).where(Counter.scope.in_(locked)).order_by(Counter.scope)
         session.execute(rows.with_for_update()).all()
+    if _detach_rows(session, user_id, name, size):
+        return True
+    for scope in scopes:
+        is_taken = session.scalar(select(exists().where(Person.scope == scope, Person.person == user(name))))
+        new = random_name() if is_taken else name  # taken if the detached visitor has come back
+        renamed = update(Person).where(Person.scope == scope, Person.person == user(user_id)).values(person=user(new))
+        session.execute(renamed.execution_options(synchronize_session=False))
+    return False
 
 
 def _detach_rows(session: Session, user_id: str, name: str, size: int) -> bool:
@@ -189,14 +184,6 @@ def _change(session: Session, table: Any, which: ColumnElement[bool], size: int,
     some = select(table.id).where(which).limit(size)
     change: Update = update(table).where(table.id.in_(some)).values(**values)
     return changed_rows(session, change.execution_options(synchronize_session=False))
-
-
-def _rename_person(session: Session, scope: str, user_id: str, name: str) -> None:
-    """Rename a person. If `name` is taken, because the detached visitor has come back, use another name."""
-    is_taken = session.scalar(select(exists().where(Person.scope == scope, Person.person == user(name))))
-    new = random_name() if is_taken else name
-    renamed = update(Person).where(Person.scope == scope, Person.person == user(user_id)).values(person=user(new))
-    session.execute(renamed.execution_options(synchronize_session=False))
 
 
 def random_name() -> str:

@@ -62,11 +62,11 @@ class DataSubject(NamedTuple):
 
 
 class Section(NamedTuple):
-    """The rows of `select`. `key` orders them, and is unique within the section."""
+    """The rows of `select`, in the order of the primary key of `table`."""
 
     name: str
+    table: Any
     select: Callable[[DataSubject], Select[*tuple[Any, ...]]]
-    key: tuple[Any, ...]
 
 
 def about_member(user_id: str) -> ColumnElement[bool]:
@@ -121,19 +121,15 @@ def _of(owner_id: Any, *columns: str) -> Callable[[DataSubject], Select[*tuple[A
     return lambda owner: select(*selected).where(owner_id == owner.user_id)
 
 
-def _columns(table: Any, *left_out: str) -> list[ColumnElement[Any]]:
-    """All columns of a table except `left_out`, which contain nothing about the owner."""
-    return [column for column in table.__table__.columns if column.name not in left_out]
+def _columns(table: Any, *left_out: str) -> tuple[str, ...]:
+    """The names of all columns of a table except `left_out`, which contain nothing about the owner."""
+    return tuple(column.name for column in table.__table__.columns if column.name not in left_out)
 
 
 def _memberships(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     columns = (Membership.community_id, Community.name, Membership.role, Membership.joined_ms)
     joined = select(*columns).join(Community, Community.id == Membership.community_id)
     return joined.where(Membership.user_id == owner.user_id)
-
-
-def _mails(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    return select(OutboxMail.kind, OutboxMail.created_ms, OutboxMail.due_ms).where(waiting_mails(owner.email))
 
 
 def _presence(owner: DataSubject) -> Select[*tuple[Any, ...]]:
@@ -146,70 +142,60 @@ def _audit(*names: str) -> Select[*tuple[Any, ...]]:
     return select(AuditLine.at_ms, AuditLine.action, *(getattr(AuditLine, name) for name in names), AuditLine.details)
 
 
-def _audit_by_me(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    query = _audit("target_kind", "target_id", "target", "place")
-    return query.where(AuditLine.actor_id == owner.user_id)
-
-
 def _audit_about_me(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     is_others = AuditLine.actor_id.is_distinct_from(owner.user_id)
     return _audit().where(AuditLine.target_id == owner.user_id, AuditLine.target_kind == "user", is_others)
 
 
-def _audit_about_membership(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    return _audit("target_id", "target").where(about_member(owner.user_id))
-
-
-def _webhook_events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    return select(WebhookEvent.scope, WebhookEvent.type, WebhookEvent.at_ms).where(event_about(owner.user_id))
-
-
 def _events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     """Events that belong to the account's visits."""
-    columns = _columns(Event, "id", "visit_id", "scope", "day", "hour_s")
+    columns = [getattr(Event, name) for name in _columns(Event, "id", "visit_id", "scope", "day", "hour_s")]
     return select(*columns).join(Visit, Visit.id == Event.visit_id).where(Visit.user_id == owner.user_id)
 
 
-def _visits(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    return select(*_columns(Visit, "id", "day", "hour_s", "is_bot", "user_id")).where(Visit.user_id == owner.user_id)
-
-
-OIDC_KEY = (OidcIdentity.issuer, OidcIdentity.subject)
 OFFER = ("email", "role", "created_ms", "expires_ms")
 SHARE = ("id", "name", "filters", "range", "created_ms", "expires_ms", "used_ms")
 KEY = ("id", "name", "scopes", "community_id", "created_ms", "revoked_ms")
 WEBHOOK = ("id", "description", "events", "community_id", "created_ms")  # the URL is a credential of the site
+EVENT = (WebhookEvent.scope, WebhookEvent.type, WebhookEvent.at_ms)
+WAITING_MAIL = (OutboxMail.kind, OutboxMail.created_ms, OutboxMail.due_ms)
+VISIT = _columns(Visit, "id", "day", "hour_s", "is_bot", "user_id")
+AUDIT = ("at_ms", "action", "target_kind", "target_id", "target", "place", "details")
 SESSION = ("id", "created_ms", "renewed_ms", "expires_ms", "revoked_ms", "user_agent", "place")
 
 SECTIONS = (
-    Section("sessions", _of(LoginSession.user_id, *SESSION), (LoginSession.id,)),
-    Section("memberships", _memberships, (Membership.community_id,)),
+    Section("sessions", LoginSession, _of(LoginSession.user_id, *SESSION)),
+    Section("memberships", Membership, _memberships),
+    Section("founded_communities", Community, _of(Community.founder_id, "id", "name", "created_ms", "archived_ms")),
+    Section("invitations", Invitation, _invitations),
+    Section("sent_invitations", Invitation, _of(Invitation.invited_by, "community_id", *OFFER)),
+    Section("panel_invitations", PanelInvitation, _panel_invitations),
+    Section("sent_panel_invitations", PanelInvitation, _of(PanelInvitation.invited_by, *OFFER)),
+    Section("share_links", Share, _of(Share.created_by, *SHARE)),
+    Section("keys", ApiKey, _of(ApiKey.created_by, *KEY)),
+    Section("webhooks", Webhook, _of(Webhook.created_by, *WEBHOOK)),
+    Section("authenticator_apps", TotpSecret, _of(TotpSecret.user_id, "began_ms", "confirmed_ms")),
+    Section("passkeys", Passkey, _of(Passkey.user_id, "id", "name", "created_ms", "used_ms")),
     Section(
-        "founded_communities", _of(Community.founder_id, "id", "name", "created_ms", "archived_ms"), (Community.id,)
+        "logins_with_others", OidcIdentity, _of(OidcIdentity.user_id, "issuer", "subject", "created_ms", "used_ms")
     ),
-    Section("invitations", _invitations, (Invitation.id,)),
-    Section("sent_invitations", _of(Invitation.invited_by, "community_id", *OFFER), (Invitation.id,)),
-    Section("panel_invitations", _panel_invitations, (PanelInvitation.id,)),
-    Section("sent_panel_invitations", _of(PanelInvitation.invited_by, *OFFER), (PanelInvitation.id,)),
-    Section("share_links", _of(Share.created_by, *SHARE), (Share.id,)),
-    Section("keys", _of(ApiKey.created_by, *KEY), (ApiKey.id,)),
-    Section("webhooks", _of(Webhook.created_by, *WEBHOOK), (Webhook.id,)),
-    Section("authenticator_apps", _of(TotpSecret.user_id, "began_ms", "confirmed_ms"), (TotpSecret.user_id,)),
-    Section("passkeys", _of(Passkey.user_id, "id", "name", "created_ms", "used_ms"), (Passkey.id,)),
-    Section("logins_with_others", _of(OidcIdentity.user_id, "issuer", "subject", "created_ms", "used_ms"), OIDC_KEY),
-    Section("used_codes", _of(SpentCode.user_id, "step"), (SpentCode.step,)),
-    Section("pending_logins", _of(PendingStep.user_id, "purpose", "visitor_id", "expires_ms"), (PendingStep.token,)),
-    Section("email_links", _of(EmailLink.user_id, "purpose", "expires_ms"), (EmailLink.id,)),
-    Section("waiting_mails", _mails, (OutboxMail.id,)),
-    Section("audit_by_me", _audit_by_me, (AuditLine.id,)),
-    Section("audit_about_me", _audit_about_me, (AuditLine.id,)),
-    Section("audit_about_membership", _audit_about_membership, (AuditLine.id,)),
-    Section("visitors", _of(Visitor.user_id, "scope", "visitor_id"), (Visitor.scope, Visitor.visitor_id)),
-    Section("conversions", _of(Conversion.user_id, "scope", "visitor_id", "at_ms"), (Conversion.id,)),
-    Section("presence", _presence, (PersonDay.person_id, PersonDay.day)),
-    Section("webhook_events", _webhook_events, (WebhookEvent.id,)),
-    Section("visits", _visits, (Visit.id,)),
-    Section("events", _events, (Event.id,)),
+    Section("used_codes", SpentCode, _of(SpentCode.user_id, "step")),
+    Section("pending_logins", PendingStep, _of(PendingStep.user_id, "purpose", "visitor_id", "expires_ms")),
+    Section("email_links", EmailLink, _of(EmailLink.user_id, "purpose", "expires_ms")),
+    Section("waiting_mails", OutboxMail, lambda owner: select(*WAITING_MAIL).where(waiting_mails(owner.email))),
+    Section("audit_by_me", AuditLine, _of(AuditLine.actor_id, *AUDIT)),
+    Section("audit_about_me", AuditLine, _audit_about_me),
+    Section(
+        "audit_about_membership",
+        AuditLine,
+        lambda owner: _audit("target_id", "target").where(about_member(owner.user_id)),
+    ),
+    Section("visitors", Visitor, _of(Visitor.user_id, "scope", "visitor_id")),
+    Section("conversions", Conversion, _of(Conversion.user_id, "scope", "visitor_id", "at_ms")),
+    Section("presence", PersonDay, _presence),
+    Section("webhook_events", WebhookEvent, lambda owner: select(*EVENT).where(event_about(owner.user_id))),
+    Section("visits", Visit, _of(Visit.user_id, *VISIT)),
+    Section("events", Event, _events),
 )
 
 
@@ -226,13 +212,6 @@ SELECT (SELECT p.scope FROM people p WHERE p.scope = s.scope AND p.person = :per
 """)
 
 SHOWN = ("id", "email", "name", "created_ms", "disabled_ms", "second_factor_ms", "verified_ms", "language")
-
-
-class Piece(NamedTuple):
-    """Rows, and the key of the last one, or None if there are no more."""
-
-    rows: list[Row]
-    reached: Sequence[Any] | None
 
 
 def account(session: Session, user_id: str) -> tuple[DataSubject, Row] | None:
@@ -253,15 +232,19 @@ def scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
     return tuple(scope for scope in session.scalars(SCOPES, {"person": user(user_id)}) if scope is not None)
 
 
-def piece(session: Session, section: Section, owner: DataSubject, after: Sequence[Any] | None, size: int) -> Piece:
-    """The next `size` rows of a section, after the key `after`."""
-    query, key = section.select(owner), section.key
+def piece(
+    session: Session, section: Section, owner: DataSubject, after: Sequence[Any] | None, size: int
+) -> tuple[list[Row], Sequence[Any] | None]:
+    """The next `size` rows of a section, after the key `after`, and the key of the last one, or None if there are no
+    more.
+    """
+    query, key = section.select(owner), tuple(section.table.__table__.primary_key)
     names = query.selected_columns.keys()
     if after is not None:
         query = query.where(tuple_(*key) > tuple_(*after) if len(key) > 1 else key[0] > after[0])
     rows = session.execute(query.add_columns(*key).order_by(*key).limit(size)).all()
     shown = [_as_shown(dict(zip(names, row, strict=False))) for row in rows]
-    return Piece(shown, tuple(rows[-1][len(names) :]) if len(rows) == size else None)
+    return shown, tuple(rows[-1][len(names) :]) if len(rows) == size else None
 
 
 def _as_shown(row: Row) -> Row:

@@ -4,6 +4,7 @@ deletion.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from flask import Response, make_response, render_template
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import KoyJaboError, LastAdmin, WrongCredentials
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Account
+from koyjabo.base.core.identity import Account, Login
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.login import authentication
@@ -50,29 +51,27 @@ def account() -> Response:
 @bp.post("/account/password")
 def change_password() -> Response:
     """Change the password, and end all other sessions."""
-    form = Form(PasswordBody)
-    login, body = page_login.require_login(), form.read()
-    if body is None:
-        return _show_account(form, 422)
-    try:
-        authentication.change_password(login, body)
-    except WrongCredentials as error:
-        form.errors["current_password"] = str(error)
-        return _show_account(form, 422)
-    return done("password_changed", "pages.account")
+    return _change(Form(PasswordBody), authentication.change_password, "current_password")
 
 
 @bp.post("/account/password/first")
 def set_first_password() -> Response:
     """Set the password of an account that has none."""
     form = Form(FirstPasswordBody)
+    return _change(
+        form, lambda login, body: authentication.set_first_password(login, body.new_password), "new_password"
+    )
+
+
+def _change(form: Form[Any], change: Callable[[Login, Any], object], field: str) -> Response:
+    """Change the password. An error of credentials belongs to `field`."""
     login, body = page_login.require_login(), form.read()
     if body is None:
         return _show_account(form, 422)
     try:
-        authentication.set_first_password(login, body.new_password)
+        change(login, body)
     except WrongCredentials as error:
-        form.errors["new_password"] = str(error)
+        form.errors[field] = str(error)
         return _show_account(form, 422)
     return done("password_changed", "pages.account")
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidToken, NotYetForgotten
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.throttle import Throttle
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.upkeep.personal_data import deletion_queries, export_queries
-from koyjabo.upkeep.personal_data.export_queries import SECTIONS, DataSubject, Section
+from koyjabo.upkeep.personal_data.export_queries import SECTIONS, DataSubject
 
 PIECE = 500
 """Number of rows per piece of an export. Reports wait for at most one piece."""
@@ -38,14 +37,14 @@ CHANGES |= {
 
 
 class PersonalData:
-    """Exports and deletes accounts. After an account is deleted, `on_revoked` is called with the user's id. All methods
-    raise LedgerUnavailable.
+    """Exports and deletes accounts. After an account is deleted, the signal `access_revoked` is sent. All methods raise
+    LedgerUnavailable.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
-        self._database = database
-        self._clock = clock
-        self._on_revoked = on_revoked
+    def __init__(self, base: Base) -> None:
+        self._database = base.database
+        self._clock = base.clock
+        self._on_revoked = base.signals.access_revoked.send
 
     def export(self, account: Account) -> Iterator[str]:
         """Yield one JSON object in pieces, which are read as needed: the account, then a list for each of SECTIONS. The
@@ -62,17 +61,13 @@ class PersonalData:
     def _pieces(self, owner: DataSubject, shown: dict[str, Any], at_ms: int) -> Iterator[str]:
         yield f'{{"exported_at": {_json(iso(at_ms))},\n"account": {_json(shown)}'
         for section in SECTIONS:
-            yield f",\n{_json(section.name)}: ["
-            yield from self._rows(section, owner)
+            rows, reached = self._database.report(export_queries.piece, section, owner, None, PIECE)
+            yield f",\n{_json(section.name)}: [" + ",\n".join(map(_json, rows))
+            while reached is not None:
+                rows, reached = self._database.report(export_queries.piece, section, owner, reached, PIECE)
+                yield "".join(f",\n{_json(row)}" for row in rows)
             yield "]"
         yield "}\n"
-
-    def _rows(self, section: Section, owner: DataSubject) -> Iterator[str]:
-        piece = self._database.report(export_queries.piece, section, owner, None, PIECE)
-        yield ",\n".join(map(_json, piece.rows))
-        while piece.reached is not None:
-            piece = self._database.report(export_queries.piece, section, owner, piece.reached, PIECE)
-            yield "".join(f",\n{_json(row)}" for row in piece.rows)
 
     def only_admin_of(self, account: Account) -> dict[str, str]:
         """The communities that must be deleted or get another admin before the account can be deleted, as names by
@@ -89,7 +84,7 @@ class PersonalData:
         """
         by = Actor("", "", "", self._clock.now_ms())  # without a location, because the log must not identify the user
         name, throttle, began = deletion_queries.random_name(), Throttle(self._database), time.monotonic()
-        self._database.write(deletion_queries.check, account.id)  # before anything changes
+        self._database.write(deletion_queries.lock, account.id)  # checks, before anything changes
         self._strip_records(throttle, account)
         while not throttle.do(
             deletion_queries.delete_account,
@@ -117,7 +112,3 @@ class PersonalData:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def build(base: Base) -> PersonalData:
-    return PersonalData(base.database, base.clock, base.signals.access_revoked.send)

@@ -57,16 +57,14 @@ def verify(repair: bool) -> None:
 
 
 def _repair() -> None:
-    from koyjabo.upkeep.recounts import recounts as repairs
-
     with application() as services:
-        result = repairs.repair(services[Recounts], services.clock, progress)
+        repaired, left = services[Recounts].repair(progress)
         with progress(services[ReportServices].storing.behind(), "Reading visits for reports") as advance:
             services[ReportServices].storing.catch_up(advance)
-    for problem in result.repaired:
+    for problem in repaired:
         click.echo(f"Repaired: {problem}")
-    for problem in result.left:
+    for problem in left:
         click.echo(f"Not repaired: {problem}")
-    if result.left:
+    if left:
         raise click.ClickException(REPAIR_IS_NOT_ENOUGH)
-    click.echo(f"The ledger agrees with its counters and rollups; repaired: {len(result.repaired):,}.")
+    click.echo(f"The ledger agrees with its counters and rollups; repaired: {len(repaired):,}.")

@@ -27,10 +27,10 @@ from koyjabo.upkeep.recounts import derived_tables_queries as derived
 from koyjabo.upkeep.recounts.derived_tables_queries import Invariant, Rollup
 from koyjabo.upkeep.recounts.total_queries import record_epoch
 
-MOST_PROBLEMS = 1_000
+MAX_PROBLEMS = 1_000
 """Maximum number of wrong blocks that are listed. A repair rebuilds all blocks if one is wrong."""
 
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 """Maximum number of problems that the audit log stores for a recount."""
 
 Sums = defaultdict[Any, list[int]]
@@ -67,7 +67,7 @@ class RecountResult(NamedTuple):
 
     def details(self) -> dict[str, Any]:
         """The details for an entry in the audit log."""
-        problems = {"problems": self.problems[:MOST_SHOWN], "problem_count": len(self.problems)}
+        problems = {"problems": self.problems[:MAX_SHOWN], "problem_count": len(self.problems)}
         return {"agrees": not self.problems, **problems, "rows": self.rows}
 
 
@@ -88,7 +88,7 @@ def recount(connection: Connection, advance: Advance, parser: TraitParser | None
                 advance(piece["upto"] - piece["after"])
     session = Session(connection)
     blocks = block_queries.problems(session, parser, lambda: advance(0)) if parser else ()
-    insights = list(islice(blocks, MOST_PROBLEMS))
+    insights = list(islice(blocks, MAX_PROBLEMS))
     return _result(connection, sums, faults, insights)
 
 
@@ -135,16 +135,25 @@ def _result(
     # There may be more visits than ids, because rows of the latest visits may have been rolled up.
     counted = by_scope[SITE][0]
     has_all = counted >= newest
-    missing = f"visits: the newest id is {newest}, but there are {counted} rows, including rolled-up ones"
-    problems = [
-        *([] if has_all else [missing]),
-        *(f"{check.table}: {rows} {check.problem}" for check, rows in faults.items() if rows),
-        *_unclear(counters, by_scope),
-        *(problem for mismatch in mismatches for problem in mismatch.problems()),
-        *insights,
-    ]
-    is_sound = has_all and not any(faults[check] for check in derived.LEDGER_CHECKS)
-    return RecountResult(newest, problems, is_sound, faults[derived.ABSENCES], mismatches, not insights)
+    problems = []
+    if not has_all:
+        problems.append(f"visits: the newest id is {newest}, but there are {counted} rows, including rolled-up ones")
+    problems += [f"{check.table}: {rows} {check.problem}" for check, rows in faults.items() if rows]
+    for row in counters:
+        first_visits = by_scope[row.scope][1]
+        if first_visits != row.listed:
+            visitors = f"first visits give {first_visits} visitors, but {row.listed} are listed"
+            problems.append(f"counters: {row.scope}: {visitors}")
+    for mismatch in mismatches:
+        problems += mismatch.problems()
+    return RecountResult(
+        rows=newest,
+        problems=problems + insights,
+        is_ledger_sound=has_all and not any(faults[check] for check in derived.LEDGER_CHECKS),
+        absences=faults[derived.ABSENCES],
+        mismatches=mismatches,
+        has_right_blocks=not insights,
+    )
 
 
 def _rollup_mismatches(connection: Connection, sums: dict[Rollup, Sums]) -> Iterator[Mismatch]:
@@ -164,14 +173,6 @@ def _counter_mismatches(counters: Sequence[Any], by_scope: Sums) -> Iterator[Mis
         derived_sums = {"visits": visits, "total": visits + row.adjusted, "unique_visitors": unique_visitors}
         if stored != derived_sums:
             yield Mismatch("counters", {"scope": row.scope}, stored, derived_sums)
-
-
-def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
-    """Yield differences between the two counts of unique visitors: by first visits, and by rows in `visitors`."""
-    for row in counters:
-        first_visits = by_scope[row.scope][1]
-        if first_visits != row.listed:
-            yield f"counters: {row.scope}: first visits give {first_visits} visitors, but {row.listed} are listed"
 
 
 def repair(connection: Connection, clock: Clock, advance: Advance, parser: TraitParser, reason: str) -> list[str]:
@@ -214,13 +215,7 @@ def _write(connection: Connection, mismatches: list[Mismatch], now_ms: int, reas
         if any(row.derived.values()):
             connection.execute(insert(table).values(**row.key, **row.derived))
     falls = any(row.table == "counters" and row.derived["total"] < row.stored["total"] for row in mismatches)
-    _advance_revision(connection, falls, now_ms, reason)
-
-
-def _advance_revision(connection: Connection, falls: bool, now_ms: int, reason: str) -> None:
-    """Increase the revision of all counters, so that readers notice the repair. If a total falls, also begin a new
-    epoch, so that readers accept it.
-    """
+    # Readers notice the repair by the revision, and accept a lower total in a new epoch.
     revision, epoch = connection.execute(select(func.max(Counter.revision), func.max(Counter.epoch))).one()
     connection.execute(update(Counter).values(revision=max(now_ms, revision + 1)))
     if falls:

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from koyjabo.base.cluster.workers import Progress, Workers
-from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.cluster.workers import Progress
+from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
-from koyjabo.base.core.runtime import Advance, ReportProgress, Runtime
+from koyjabo.base.core.runtime import Advance, ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.base.models import SITE
@@ -27,10 +27,10 @@ from koyjabo.integrations.webhooks import event_queries
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit import queries
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
-from koyjabo.people.audit.queries import AuditEntry, AuditRecord, Selection
-from koyjabo.reports.log.trait_parser import TraitParser
+from koyjabo.people.audit.queries import AuditRecord, Selection
+from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts import recount_queries
-from koyjabo.upkeep.recounts.recount_queries import MOST_SHOWN, RecountResult, newest_id, recount
+from koyjabo.upkeep.recounts.recount_queries import MAX_SHOWN, RecountResult, newest_id, recount
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ REASON = "koyjabo verify --repair"
 
 class RecountState(NamedTuple):
     """The state of recounts. `last` is the latest audit entry about a recount. An ENDED entry has the details `agrees`,
-    `rows`, `seconds`, `problems` (at most MOST_SHOWN sentences) and `problem_count`, or an `error` if the recount
+    `rows`, `seconds`, `problems` (at most MAX_SHOWN sentences) and `problem_count`, or an `error` if the recount
     failed. Unless `running` is set, a BEGUN entry means that the recount was interrupted.
     """
 
@@ -71,23 +71,12 @@ class RecountState(NamedTuple):
     last: AuditRecord | None
 
 
-class RecountEnd(NamedTuple):
-    """The result of a recount: an audit entry and, if problems were found, an event for webhooks."""
-
-    entry: AuditEntry
-    began_ms: int
-
-    def store(self, session: Any) -> None:
-        self.entry.store(session)
-        details = self.entry.details
-        if not details.get("agrees"):
-            data = {
-                "problems": details.get("problem_count"),
-                "error": details.get("error"),
-                "at": iso(self.entry.at_ms),
-            }
-            key = f"recount.failed:{self.began_ms}"
-            event_queries.record(session, "recount.failed", key, SITE, self.entry.at_ms, data)
+def store_recount(session: Any, by: Actor, began_ms: int, details: dict[str, Any]) -> None:
+    """Store the end of a recount at `by.at_ms`: an audit entry and, if problems were found, an event for webhooks."""
+    by.entry(ENDED, LEDGER, **details).store(session)
+    if not details.get("agrees"):
+        data = {"problems": details.get("problem_count"), "error": details.get("error"), "at": iso(by.at_ms)}
+        event_queries.record(session, "recount.failed", f"recount.failed:{began_ms}", SITE, by.at_ms, data)
 
 
 class Recounts:
@@ -95,22 +84,14 @@ class Recounts:
     LedgerUnavailable. `on_change` is called when a recount begins or ends on this worker.
     """
 
-    def __init__(
-        self,
-        database: DatabaseExecutor,
-        clock: Clock,
-        runtime: Runtime,
-        workers: Workers,
-        parser: TraitParser,
-        on_change: Callable[[], None],
-    ) -> None:
+    def __init__(self, base: Base, on_change: Callable[[], None]) -> None:
+        self._database = base.database
+        self._clock = base.clock
+        self._runtime = base.runtime
+        self._workers = base.cluster.workers
         self._on_change = on_change
-        self._database = database
-        self._clock = clock
-        self._runtime = runtime
-        self._workers = workers
-        self.parser = parser
-        self._lease = WorkLease(database, clock, LEASE)
+        self.parser = base.services[ReportServices].parser
+        self._lease = WorkLease(base.database, base.clock, LEASE)
         self._run: _Run | None = None
 
     def run(self, progress: ReportProgress) -> RecountResult:
@@ -128,12 +109,32 @@ class Recounts:
         by, began_ms = audit.actor(OPERATOR, self._clock), self._clock.elapsed_ms()
         result = self.run(progress)
         details = {**result.details(), "seconds": self._seconds_since(began_ms)}
-        end = RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms)
         try:
-            self._database.write(end.store)
+            self._database.write(store_recount, by._replace(at_ms=self._clock.now_ms()), by.at_ms, details)
         except LedgerUnavailable as error:  # the command still gets its result
             log.warning("recount_not_recorded cause=%r", str(error.__cause__ or error))
         return result
+
+    def repair(self, progress: ReportProgress) -> tuple[list[str], list[str]]:
+        """Recount. If there are problems, repair them and recount again, in one transaction that makes writers wait. If
+        a total falls, a new epoch begins, so that pages accept it. Needs an application context. Returns the problems
+        that were repaired and those that are left, one sentence each. Raises LedgerUnavailable and UnusableDatabase.
+        """
+        with engine.translated_errors():
+            if not self.verify(progress).problems:
+                return [], []
+            with exclusive_transaction() as connection:
+                with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
+                    before = recount_queries.repair(connection, self._clock, advance, self.parser, REASON)
+                    result = recount(connection, advance, self.parser)
+                by = audit.actor(OPERATOR, self._clock)
+                left = result.problems
+                repaired = [problem for problem in before if problem not in left]
+                if repaired:
+                    details = {"problems": repaired[:MAX_SHOWN], "problem_count": len(repaired), "left": len(left)}
+                    by.entry("ledger.repair", LEDGER, **details).store(connection)
+                    by.entry(ENDED, LEDGER, **result.details(), seconds=0.0).store(connection)
+            return repaired, left
 
     def tick(self) -> None:
         """Begin the nightly recount, unless there has been a recount since the last NIGHT. Call this every half
@@ -169,7 +170,19 @@ class Recounts:
         # A worker of the previous version has no lease.
         if self._running() is not None or not self._lease.is_free():
             return
-        if self._database.write(_begin, self._lease.holder(), by, since_ms):
+        worker = self._lease.holder()
+
+        def operation(session: Any) -> bool:
+            """Take the lease and write the BEGUN entry. All workers try to begin the nightly recount."""
+            if not job_queries.take_lease(session, LEASE, worker, by.at_ms):
+                return False
+            if since_ms is not None and _was_since(since_ms, _newest(session), by.at_ms):
+                job_queries.release_lease(session, LEASE, worker)
+                return False
+            by.entry(BEGUN, LEDGER).store(session)
+            return True
+
+        if self._database.write(operation):
             self._run = _Run(Progress(by.at_ms, 0, 0))
             self._on_change()
             self._runtime.start_task(partial(self._recount, self._run, by))
@@ -194,10 +207,18 @@ class Recounts:
         return self.progress() or next((worker.recount for worker in self._workers.live() if worker.recount), None)
 
     def _recount(self, run: _Run, by: Actor) -> None:
+        began_ms, worker = self._clock.elapsed_ms(), self._lease.worker
         try:
-            details = self._outcome(run)
-            end = RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms)
-            if not is_stored(lambda: self._database.write(_end, self._lease.worker, end)):
+            details = self._details(run) | {"rows": run.progress.rows, "seconds": self._seconds_since(began_ms)}
+            ended_by = by._replace(at_ms=self._clock.now_ms())
+
+            def operation(session: Any) -> None:
+                """Do nothing if an attempt that timed out has succeeded, or if another worker has taken over."""
+                if job_queries.keep(session, LEASE, worker, ended_by.at_ms):
+                    store_recount(session, ended_by, by.at_ms, details)
+                    job_queries.release_lease(session, LEASE, worker)
+
+            if not is_stored(lambda: self._database.write(operation)):
                 log.error("recount_not_written agrees=%s", details.get("agrees"))
         except ClaimLost:
             log.warning("recount_replaced")
@@ -205,19 +226,17 @@ class Recounts:
             self._run = None
             self._on_change()
 
-    def _outcome(self, run: _Run) -> dict[str, Any]:
+    def _details(self, run: _Run) -> dict[str, Any]:
         """The details of the audit entry. Raises ClaimLost."""
-        began_ms = self._clock.elapsed_ms()
         try:
-            details = self.run(run.reported).details()
+            return self.run(run.reported).details()
         except ClaimLost:
             raise
         except KoyJaboError as error:
-            details = {"error": str(error)}
+            return {"error": str(error)}
         except Exception:
             log.exception("recount_failed")
-            details = {"error": KoyJaboError.sentence}
-        return {**details, "rows": run.progress.rows, "seconds": self._seconds_since(began_ms)}
+            return {"error": KoyJaboError.sentence}
 
     def _seconds_since(self, began_ms: int) -> float:
         return round((self._clock.elapsed_ms() - began_ms) / 1000, 1)
@@ -248,28 +267,6 @@ def _newest(session: Any) -> AuditRecord | None:
     return max(lines, key=lambda line: line.id, default=None)
 
 
-def _begin(session: Any, worker: str, by: Actor, since_ms: int | None) -> bool:
-    """Take the lease and write the BEGUN entry. Returns False if another recount has the lease, or if there has been a
-    recount since `since_ms`. All workers try to begin the nightly recount.
-    """
-    if not job_queries.take_lease(session, LEASE, worker, by.at_ms):
-        return False
-    if since_ms is not None and _was_since(since_ms, _newest(session), by.at_ms):
-        job_queries.release_lease(session, LEASE, worker)
-        return False
-    by.entry(BEGUN, LEDGER).store(session)
-    return True
-
-
-def _end(session: Any, worker: str, end: RecountEnd) -> None:
-    """Store the result and release the lease. Does nothing if an earlier attempt that timed out has succeeded, or if
-    another worker has taken over.
-    """
-    if job_queries.keep(session, LEASE, worker, end.entry.at_ms):
-        end.store(session)
-        job_queries.release_lease(session, LEASE, worker)
-
-
 def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
     """Whether the entry is from that time or later. An interrupted or failed recount counts only for INTERRUPTED_MS. An
     entry from the future is ignored, because a clock must have been wrong.
@@ -278,31 +275,3 @@ def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
         return False
     has_result = last.action == ENDED and "error" not in last.details
     return has_result or now_ms - last.at_ms < INTERRUPTED_MS
-
-
-class Repaired(NamedTuple):
-    """The problems that were repaired and those that are left, one sentence each."""
-
-    repaired: list[str]
-    left: list[str]
-
-
-def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repaired:
-    """Recount. If there are problems, repair them and recount again, in one transaction that makes writers wait. If a
-    total falls, a new epoch begins, so that pages accept it. Raises LedgerUnavailable and UnusableDatabase.
-    """
-    with engine.translated_errors():
-        if not recounts.verify(progress).problems:
-            return Repaired([], [])
-        with exclusive_transaction() as connection:
-            with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
-                before = recount_queries.repair(connection, clock, advance, recounts.parser, REASON)
-                result = recount(connection, advance, recounts.parser)
-            by = audit.actor(OPERATOR, clock)
-            left = result.problems
-            repaired = [problem for problem in before if problem not in left]
-            if repaired:
-                details = {"problems": repaired[:MOST_SHOWN], "problem_count": len(repaired), "left": len(left)}
-                by.entry("ledger.repair", LEDGER, **details).store(connection)
-                by.entry(ENDED, LEDGER, **result.details(), seconds=0.0).store(connection)
-        return Repaired(repaired, left)

@@ -58,19 +58,16 @@ class TotalAdjuster:
         account.require_site_admin()
         _require_in_range(total)
         by = log.actor(account, self._clock)
-        return self._database.write(
-            _set_total,
-            *(total, new_epoch, by.at_ms, reason),
-            audit=lambda totals: by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason),
-        )
 
+        def operation(session: Any) -> Totals:
+            totals = adjust_total(session, total, new_epoch, by.at_ms, reason)
+            _require_new_epoch(totals, new_epoch)
+            data = {"from": totals.before, "to": totals.after, "new_epoch": new_epoch, "at": iso(by.at_ms)}
+            event_queries.record(session, "total.set", f"total.set:{uuid.uuid4()}", SITE, by.at_ms, data)
+            by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason).store(session)
+            return totals
 
-def _set_total(session: Any, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:
-    totals = adjust_total(session, total, new_epoch, now_ms, reason)
-    _require_new_epoch(totals, new_epoch)
-    data = {"from": totals.before, "to": totals.after, "new_epoch": new_epoch, "at": iso(now_ms)}
-    event_queries.record(session, "total.set", f"total.set:{uuid.uuid4()}", SITE, now_ms, data)
-    return totals
+        return self._database.write(operation)
 
 
 def _require_in_range(total: int) -> None:

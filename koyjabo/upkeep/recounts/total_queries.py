@@ -19,17 +19,9 @@ class Totals(NamedTuple):
     after: int
 
 
-class SiteCount(NamedTuple):
-    """The site's count. Each visit increases both `total` and `visits`."""
-
-    total: int
-    visits: int
-    epoch: int  # ms
-
-
-def read_count(session: Session) -> SiteCount:
-    row = session.execute(select(Counter.total, Counter.visits, Counter.epoch).where(Counter.scope == SITE)).one()
-    return SiteCount._make(row)
+def read_count(session: Session) -> Counter:
+    """The site's counter."""
+    return session.scalars(select(Counter).where(Counter.scope == SITE)).one()
 
 
 def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:

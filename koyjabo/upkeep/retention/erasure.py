@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from functools import partial
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable, NotYetForgotten, UnknownVisitor
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
-from koyjabo.base.core.runtime import Advance, Runtime
-from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.core.runtime import Advance
 from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.jobs.running_jobs import ERASURE, RunningJobs
-from koyjabo.base.models import SITE, Scope
+from koyjabo.base.models import SITE
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditEntry
 from koyjabo.reports.log import row_queries
-from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention import erasure_queries
 from koyjabo.upkeep.retention.erasure_queries import Renamed
@@ -39,30 +36,20 @@ PATIENCE_S = 5.0
 
 
 class Erasure:
-    """Erases visitors. After the commit, `on_forgotten` is called with the visitor_id and the scopes of their visits;
-    `drain` waits until the other workers have been notified.
+    """Erases visitors. After the commit, the signal `visitor_forgotten` is sent with the scopes of their visits.
 
     Erasing a visitor with a million visits takes minutes. If it is interrupted, visits renamed so far stay renamed, and
     the next call continues. All methods raise LedgerUnavailable.
     """
 
-    def __init__(
-        self,
-        database: DatabaseExecutor,
-        clock: Clock,
-        runtime: Runtime,
-        jobs: RunningJobs,
-        parser: TraitParser,
-        on_forgotten: Callable[[str, Collection[Scope]], object],
-        drain: Callable[[], None],
-    ) -> None:
-        self._on_forgotten = on_forgotten
-        self._drain = drain
-        self._database = database
-        self._clock = clock
-        self._runtime = runtime
-        self._jobs = jobs
-        self._read = row_queries.visits(parser)
+    def __init__(self, base: Base) -> None:
+        self._database = base.database
+        self._clock = base.clock
+        self._runtime = base.runtime
+        self._drain = base.cluster.drain
+        self._on_forgotten = base.signals.visitor_forgotten.send
+        self._jobs = base.services[RunningJobs]
+        self._read = row_queries.visits(base.services[ReportServices].parser)
 
     def count(self, visitor_id: str) -> int:
         """Number of the visitor's stored visits."""
@@ -94,7 +81,7 @@ class Erasure:
                 is_known = True
         if not is_known:
             raise UnknownVisitor
-        self._drain()  # because the program ends right afterwards
+        self._drain()  # notify the other workers, because the program ends right afterwards
 
     def begin(self, account: Account, visitor_id: str, other_ids: Collection[str] = ()) -> None:
         """Erase a visitor, with all their ids, in the background. This worker's running jobs show the progress. For
@@ -124,7 +111,7 @@ class Erasure:
 
     def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:
         """Erase one id. Returns the number of visits in the last batch, without reporting it to `advance`, because
-        `advance` may raise an error and `on_forgotten` must still be called after the commit.
+        `advance` may raise an error, and the signal must still be sent after the commit.
         """
         scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
         throttle = Throttle(self._database)
@@ -137,28 +124,11 @@ class Erasure:
             return None if piece.has_more else by.entry("visitor.forget", VISITOR)
 
         while (piece := throttle.do(erasure_queries.erase, self._read, visitor_id, scopes, audit=entry)).has_more:
+            while piece.has_more:
+                scopes |= piece.scopes
+                advance(piece.visits)
+                piece = throttle.do(erasure_queries.rename_visits, self._read, visitor_id)
             scopes |= piece.scopes
             advance(piece.visits)
-            scopes |= self._rename_visits(throttle, visitor_id, advance)
-        self._on_forgotten(visitor_id, scopes | piece.scopes)
+        self._on_forgotten(visitor_id, scopes=scopes | piece.scopes)
         return piece.visits
-
-    def _rename_visits(self, throttle: Throttle, visitor_id: str, advance: Advance) -> frozenset[Scope]:
-        """Rename all current visits of the visitor. Returns their scopes."""
-        scopes: frozenset[Scope] = frozenset()
-        has_more = True
-        while has_more:
-            piece = throttle.do(erasure_queries.rename_visits, self._read, visitor_id)
-            scopes |= piece.scopes
-            has_more = piece.has_more
-            advance(piece.visits)
-        return scopes
-
-
-def build(base: Base) -> Erasure:
-    def forgotten(visitor_id: str, scopes: Collection[Scope]) -> None:
-        base.signals.visitor_forgotten.send(visitor_id, scopes=scopes)
-
-    jobs = base.services[RunningJobs]
-    parser = base.services[ReportServices].parser
-    return Erasure(base.database, base.clock, base.runtime, jobs, parser, forgotten, base.cluster.drain)

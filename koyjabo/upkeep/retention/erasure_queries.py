@@ -130,8 +130,18 @@ def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Rena
     list_name(session, visitor_id, name, scopes | {SITE})
     if rows:
         attended = attendance_queries.remove(session, [row.id for row in rows])
-        session.execute(RENAME_VISIT, [_values(row, name) for row in rows])
-        block_queries.follow(session, VISITS, {*attended, *(row.id for row in rows if _is_reduced(row))}, read)
+        renamed = [
+            {"id": row.id, "visitor_id": name, "visit_id": f"{RENAMED}{row.id}"}
+            | {column: reduced(getattr(row, column)) for column, reduced in REDUCED.items()}
+            for row in rows
+        ]
+        session.execute(RENAME_VISIT, renamed)
+        changed = {  # in reports, which do not show exact user agents
+            row.id
+            for row, new in zip(rows, renamed, strict=True)
+            if (new["referrer"], new["campaign"]) != (row.referrer, row.campaign)
+        }
+        block_queries.follow(session, VISITS, {*attended, *changed}, read)
     events = event_queries.rename(session, visitor_id, name, size)
     return Renamed(len(rows), scopes, len(rows) >= size or events >= size, name)
 
@@ -173,16 +183,6 @@ def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]
     if first.visitor_id == visitor_id:
         return [first, *(row for row in rows if row.id != first.id)][:size], random_name()
     return rows, first.visitor_id
-
-
-def _values(row: Any, name: str) -> dict[str, Any]:
-    left = {column: reduced(getattr(row, column)) for column, reduced in REDUCED.items()}
-    return {"id": row.id, "visitor_id": name, "visit_id": f"{RENAMED}{row.id}", **left}
-
-
-def _is_reduced(row: Any) -> bool:
-    """Whether erasing changes what reports show about the visit. Reducing its user agent does not."""
-    return any(REDUCED[column](getattr(row, column)) != getattr(row, column) for column in ("referrer", "campaign"))
 
 
 def _count_forgotten(session: Session, scopes: Iterable[str], by: int) -> None:

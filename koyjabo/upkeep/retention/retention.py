@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
 
+from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock, Days, shifted
 from koyjabo.base.core.errors import StillCounting
 from koyjabo.base.core.runtime import Advance, Runtime
@@ -46,21 +47,6 @@ PREVIEW_MS = 10_000
 USER_AGENT_DAYS = 30
 """How many days a visit keeps its exact user agent (specification: Reports)."""
 
-UNCOUNTED = (
-    retention_queries.invitations,
-    retention_queries.panel_invitations,
-    retention_queries.email_links,
-    retention_queries.mails,
-    retention_queries.mail_budgets,
-    retention_queries.pending_steps,
-    retention_queries.spent_codes,
-    retention_queries.shares,
-    retention_queries.webhook_deliveries,
-    retention_queries.removed_webhooks,
-    retention_queries.webhook_events,
-)
-"""Functions whose removed rows are not counted in the result."""
-
 
 class RollUpRange(NamedTuple):
     """A range of visits to roll up: on days before `first_kept`, with ids greater than `after`, up to `last`."""
@@ -75,30 +61,22 @@ class Pruned(NamedTuple):
     longest_ms: float  # the longest time that a transaction held the writer
 
 
-class Swept(NamedTuple):
-    """How many rows were removed."""
-
-    sessions: int
-    login_failures: int
-    audit_lines: int
-
-
 class Retention:
     """Removes old data. All methods raise LedgerUnavailable; `prune` also raises ImportUnderWay and StillCounting. Work
     committed before an error is kept.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, reports: ReportServices, days: int) -> None:
-        self._database = database
-        self._clock = clock
-        self._reports = reports
-        self._days = days
+    def __init__(self, base: Base) -> None:
+        self._database = base.database
+        self._clock = base.clock
+        self._reports = base.services[ReportServices]
+        self._days = base.settings.retention_days
 
     def past(self, days: int | None = None) -> RollUpRange:
         """The visits to roll up now. Today and the `days` days before it are kept; the default is RETENTION_DAYS."""
         first_kept = self._first_kept(self._clock.today(), days)
         began_ms = self._clock.began_s(first_kept) * 1000
-        return RollUpRange(first_kept, *self._database.report(retention_queries.ids_before, began_ms))
+        return RollUpRange(first_kept, *self._database.report(id_range, None, began_ms))
 
     def foldable(self, day: str, days: int | None = None) -> Foldable:
         """The visits that `prune` would roll up on that local day, judging by the current data. Reads only sums."""
@@ -135,9 +113,9 @@ class Retention:
         after, last = self._database.report(id_range, *times_ms)
         after, last = self._database.report(roll_up_queries.ids, day, after, min(last, sums.seen.visits))
         while after < last:
-            piece = throttle.do(retention_queries.fold_old, day, after, last)
-            visits, after = visits + piece.folded, piece.reached
-            advance(piece.folded)
+            folded, after = throttle.do(retention_queries.fold_old, day, after, last)
+            visits += folded
+            advance(folded)
         while throttle.do(roll_up_queries.remove_events, day, sums.seen.events):
             advance(0)
         return visits
@@ -146,18 +124,18 @@ class Retention:
         """Replace the user agents of visits older than USER_AGENT_DAYS with the values that reports use."""
         before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
         after, last = self._database.report(retention_queries.user_agents_to_read, before_ms)
-        throttle, piece = Throttle(self._database), retention_queries.UserAgents(after, True)
-        while piece.reached < last:
-            reached = piece.reached
-            piece = throttle.do(retention_queries.replace_user_agents, before_ms, piece, last)
-            advance(piece.reached - reached)
+        throttle, is_done = Throttle(self._database), True
+        while after < last:
+            reached, is_done = throttle.do(retention_queries.replace_user_agents, before_ms, after, last, is_done)
+            advance(reached - after)
+            after = reached
 
-    def sweep(self, advance: Advance = lambda rows: None) -> Swept:
-        """Remove expired sessions, failed logins and other expired rows, and old audit log entries."""
+    def sweep(self, advance: Advance = lambda rows: None) -> tuple[int, int, int]:
+        """Remove expired rows. Returns the numbers of removed sessions, failed logins and old audit log entries."""
         now_ms = self._clock.now_ms()
-        for remove in UNCOUNTED:
+        for remove in retention_queries.UNCOUNTED:
             self._sweep(remove, now_ms, advance)
-        return Swept(
+        return (
             self._sweep(retention_queries.sessions, now_ms, advance),
             self._sweep(retention_queries.login_failures, now_ms, advance),
             self._sweep(retention_queries.audit_lines, now_ms - self._days * DAY_MS, advance),
@@ -196,14 +174,10 @@ class Nightly:
         """
         now_ms = self._clock.elapsed_ms()
         if self._preview is None or now_ms - self._preview[0] >= PREVIEW_MS:
-            self._preview = now_ms, self._retention.foldable(self._next_day())
+            today = self._clock.today()
+            is_done = self._day() == today and self._work.is_done(today)
+            self._preview = now_ms, self._retention.foldable(shifted(today, 1) if is_done else today)
         return self._preview[1]
-
-    def _next_day(self) -> str:
-        """The local day of the next run: today until today's run is done."""
-        today = self._clock.today()
-        is_done = self._day() == today and self._work.is_done(today)
-        return shifted(today, 1) if is_done else today
 
     def _day(self) -> str:
         """The latest day whose quiet hour has begun."""

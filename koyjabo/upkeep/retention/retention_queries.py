@@ -94,13 +94,6 @@ WHERE d.scope = 'site' AND d.day < :first_kept AND d.visits > coalesce(f.visits,
 """)
 
 
-class UserAgents(NamedTuple):
-    """The last id that was read, and whether all visits up to it have reduced user agents."""
-
-    reached: int
-    is_done: bool
-
-
 def _expired(key: Any, kept_ms: int = 0) -> Remove:
     """A function that removes rows `kept_ms` after they have expired, from a table with the primary key `key` and the
     column `expires_ms`.
@@ -115,12 +108,6 @@ def _expired(key: Any, kept_ms: int = 0) -> Remove:
 # A session that ended early stays until its tokens expire, so that they are recognised.
 sessions = _expired(LoginSession.id)
 login_failures = _expired(LoginFailures.account)
-invitations = _expired(Invitation.id)
-panel_invitations = _expired(PanelInvitation.id)
-shares = _expired(Share.id, SHARES_KEPT_MS)
-email_links = _expired(EmailLink.id)
-pending_steps = _expired(PendingStep.token)
-mail_budgets = _expired(MailBudget.key)
 
 
 def spent_codes(session: Session, before_ms: int, size: int) -> int:
@@ -164,6 +151,18 @@ def audit_lines(session: Session, before_ms: int, size: int) -> int:
     return _remove(session, AuditLine.id, size, AuditLine.id.in_(old)) if old else 0
 
 
+UNCOUNTED: tuple[Remove, ...] = (
+    *map(_expired, (Invitation.id, PanelInvitation.id, EmailLink.id, MailBudget.key, PendingStep.token)),
+    _expired(Share.id, SHARES_KEPT_MS),
+    mails,
+    spent_codes,
+    webhook_deliveries,
+    removed_webhooks,
+    webhook_events,
+)
+"""Functions whose removed rows are not counted."""
+
+
 def user_agents_to_read(session: Session, before_ms: int) -> tuple[int, int]:
     """The id range of visits before `before_ms` whose user agents have not been read: greater than the first id, up to
     the second.
@@ -173,12 +172,16 @@ def user_agents_to_read(session: Session, before_ms: int) -> tuple[int, int]:
     return max(after, read), last
 
 
-def replace_user_agents(session: Session, before_ms: int, after: UserAgents, last: int, size: int) -> UserAgents:
-    """Replace the user agents of visits before `before_ms`, among the next `size` rows up to the id `last`. An import
-    may have put newer visits between older ones; the next night's run begins at the first newer visit.
+def replace_user_agents(
+    session: Session, before_ms: int, after: int, last: int, is_done: bool, size: int
+) -> tuple[int, bool]:
+    """Replace the user agents of visits before `before_ms`, among the next `size` rows with ids after `after`, up to
+    `last`. `is_done`: whether all earlier visits have reduced user agents. Returns the last id that was read, and
+    whether this is still so: an import may have put newer visits between older ones. The next night's run begins at the
+    first newer visit.
     """
     roll_up_queries.lock(session)  # an erasure may lock the same visits in another order at the same time
-    query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)
+    query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after, Visit.id <= last)
     rows = session.execute(query.order_by(Visit.id).limit(size)).all()
     old = {row.id: row.user_agent for row in rows if row.at_ms < before_ms and row.user_agent}
     reduced = {id: user_agents.reduced(sent) or None for id, sent in old.items()}
@@ -187,27 +190,15 @@ def replace_user_agents(session: Session, before_ms: int, after: UserAgents, las
         session.execute(REPLACE, changed)
     reached = rows[-1].id if len(rows) == size else last
     newer = next((row.id for row in rows if row.at_ms >= before_ms), None)
-    if after.is_done:
+    if is_done:
         session.execute(STORE_POSITION, {"name": POSITION, "upto": reached if newer is None else newer - 1})
-    return UserAgents(reached, after.is_done and newer is None)
+    return reached, is_done and newer is None
 
 
 def _remove(session: Session, key: Any, size: int, which: ColumnElement[bool]) -> int:
     expired = select(key).where(which).limit(size)
     removal = delete(key.class_).where(key.in_(expired)).execution_options(synchronize_session=False)
     return changed_rows(session, removal)
-
-
-class RolledUpPiece(NamedTuple):
-    """The number of visits rolled up, and the last id that was read."""
-
-    folded: int
-    reached: int
-
-
-def ids_before(session: Session, moment_ms: int) -> tuple[int, int]:
-    """The id range of visits before `moment_ms`: greater than the first id, up to the second."""
-    return id_range(session, None, moment_ms)
 
 
 def count_old(session: Session, first_kept: str, after: int, last: int) -> int:
@@ -235,19 +226,19 @@ def begin_folding(session: Session, sums: SumsOfDay) -> bool:
     return roll_up_queries.store(session, sums)
 
 
-def fold_old(session: Session, day: str, after: int, last: int, size: int) -> RolledUpPiece:
-    """Roll up a day's visits, among the next `size` rows with ids after `after`, up to `last`. Call `begin_folding`
-    first. Raises ImportUnderWay.
+def fold_old(session: Session, day: str, after: int, last: int, size: int) -> tuple[int, int]:
+    """Roll up a day's visits, among the next `size` rows with ids after `after`, up to `last`. Returns the number of
+    visits and the last id that was read. Call `begin_folding` first. Raises ImportUnderWay.
     """
     roll_up_queries.lock(session)
     import_queries.exclude_imports(session)
     upto = session.execute(NEXT_UPTO, {"after": after, "last": last, "day": day, "size": size}).scalar_one()
     if upto is None:
-        return RolledUpPiece(0, last)
+        return 0, last
     removed = _remove_folded(session, FOLD_DAY, after=after, upto=upto, day=day)
     if removed:
         block_queries.remove(session, VISITS, after, upto, day, day)
-    return RolledUpPiece(removed, upto)
+    return removed, upto
 
 
 def fold_of_visitor(session: Session, visitor_id: str) -> None:

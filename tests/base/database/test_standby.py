@@ -274,9 +274,7 @@ def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
     assert other.admits(ServerTimeline(7, 1, 1)), "an operator has accepted it"
 
 
-@pytest.mark.long(
-    proved_by="upkeep/health/test_health_checks.py::test_fact_makes_one_check_amber_or_red_and_the_whole_as_bad"
-)
+@pytest.mark.long(proved_by="upkeep/health/test_health_checks.py::test_bad_fact_colours_one_check_and_the_whole")
 def test_health_sees_whether_a_standby_is_synchronous(pair, database):
     with Site(database.url) as site:
         assert standbys(site) == Standbys(1, 0, 0)

@@ -17,7 +17,7 @@ from koyjabo.reports.log.blocks import Block
 from koyjabo.reports.log.row_queries import EVENTS
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.recounts.recounts import Recounts, repair
+from koyjabo.upkeep.recounts.recounts import Recounts
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 STORED = "SELECT first, last, first_day, last_day, packed FROM {} ORDER BY first"
@@ -161,7 +161,7 @@ def test_recount_finds_each_change_and_repair_makes_blocks_again(site):
         assert problem.endswith("do not match their block"), change
         assert "other" not in problem
         with in_context(site):
-            assert repair(site.services[Recounts], site.services.clock, quiet).left == []
+            assert site.services[Recounts].repair(quiet)[1] == []
         stored(site)
 
 

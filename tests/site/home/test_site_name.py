@@ -18,6 +18,7 @@ OWN = {
     "SITE_SENTENCE": "Visits to the timetable.",
     "SITE_SENTENCE_BN": "সময়সূচির ভিজিট।",
 }
+LOGIN = {"browser": "Chrome", "system": "Android", "place": "Dhaka, BD", "at_ms": 1_800_000_000_000}
 PAGES = ("/", "/login", "/communities", "/embed", "/manifest.webmanifest", "/offline")
 
 
@@ -56,7 +57,7 @@ def test_emails_and_authenticator_apps_have_the_name_of_the_site(sqlite_database
     mail = {"SMTP_URL": "smtp://127.0.0.1:1?from=live@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
     with Site(sqlite_database.url, **OWN, **mail) as site:
         outbox = site.services[MailOutbox]
-        _, message, _ = outbox._composer.compose(outbox.email("verify", "ayesha@example.com", "en", link="x"))
+        _, message, _ = outbox._composer.compose(outbox.email("sign_in", "ayesha@example.com", "en", **LOGIN))
         text = message_from_bytes(message, policy=default).get_body(("plain",)).get_content()
         assert text.endswith("Dhaka Bus · https://live.example.com\n")
         person = sign_up(site)

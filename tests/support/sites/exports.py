@@ -9,7 +9,7 @@ import zipfile
 from typing import Any
 
 from koyjabo.upkeep.importers.export import ImportReport
-from koyjabo.upkeep.importers.importing import ImportSource, import_export
+from koyjabo.upkeep.importers.importing import FileImporter, ImportSource
 from support.application.site import Site
 from support.sites.full_site import in_context, quiet
 
@@ -62,5 +62,5 @@ def bring_export(
     """`koyjabo import --program … --site name`"""
     data = contents.encode() if isinstance(contents, str) else contents
     with in_context(site):
-        source = ImportSource(io.BytesIO(data), "export", len(data), program, name)
-        return import_export(source, site.services.clock, quiet, even_folded)
+        source = ImportSource("export", len(data), program, name, even_folded)
+        return FileImporter(io.BytesIO(data), source, site.services.clock, quiet).run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from integrations.webhooks.test_event_examples import assert_as_documented
@@ -14,6 +15,7 @@ from support.programs.processes import wait_until
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.upkeep.alerts.alerts import Alerts
 from koyjabo.upkeep.health.findings import DANGER, GOOD, WARNING, HealthCheck
+from koyjabo.upkeep.health.health import Health
 
 
 def tick(site: Site) -> None:
@@ -31,8 +33,9 @@ class Checks:
         self.site = site
         self.levels = {"disk": GOOD, "writer": GOOD, "proxies": GOOD, **levels}
         site.time.pass_(minutes=1)
-        health = site.services[Alerts]._health
-        health._checks = lambda: [HealthCheck(name, level, f"is_{level}") for name, level in self.levels.items()]
+        site.services[Health].report = lambda *_: SimpleNamespace(
+            checks=[HealthCheck(name, level, f"is_{level}") for name, level in self.levels.items()]
+        )
 
     def look(self, seconds: float = 0, **levels: str) -> list[dict]:
         """Advance the clock and run the checks. Returns new events."""
@@ -61,7 +64,7 @@ def change(check: str, before: str, after: str) -> dict:
     return {"check": check, "from": before, "to": after, "code": f"is_{after}"}
 
 
-def test_checks_that_changed_are_told_with_all_levels(site):
+def test_changed_checks_are_sent_with_all_levels(site):
     checks = Checks(site, disk=WARNING)
     assert checks.look() == []
     (event,) = checks.look(15, disk=DANGER, writer=DANGER, proxies=WARNING)
@@ -70,7 +73,7 @@ def test_checks_that_changed_are_told_with_all_levels(site):
     assert checks.look(15) == []
 
 
-def test_check_that_flaps_is_told_once_a_minute_and_others_at_once(site):
+def test_flapping_check_is_sent_once_a_minute_and_others_at_once(site):
     checks = Checks(site)
     checks.look()
     assert [alert["checks"] for alert in checks.look(15, disk=DANGER)] == [[change("disk", GOOD, DANGER)]]
@@ -80,7 +83,7 @@ def test_check_that_flaps_is_told_once_a_minute_and_others_at_once(site):
     assert [alert["checks"] for alert in checks.look(1)] == [[change("disk", DANGER, GOOD)]]
 
 
-def test_next_worker_compares_with_what_was_told_last(site):
+def test_next_worker_compares_with_the_last_event(site):
     checks = Checks(site)
     checks.look()
     checks.look(15, disk=DANGER)
@@ -91,7 +94,7 @@ def test_next_worker_compares_with_what_was_told_last(site):
     assert Checks(site, disk=DANGER).look(120) == []
 
 
-def test_health_of_a_site_is_looked_at_as_it_is(site):
+def test_health_changes_of_a_real_site_are_sent(site):
     site.register()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("koyjabo.upkeep.health.checks.SLOW_MS", -1.0)

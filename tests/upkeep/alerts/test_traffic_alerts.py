@@ -22,6 +22,7 @@ from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.alerts.alerts import Alerts
 from koyjabo.upkeep.alerts.traffic_queries import WANTS
+from koyjabo.upkeep.health.system import Readiness, Ready
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 NOON = "2025-12-16T12:00:00+06:00"
@@ -73,7 +74,7 @@ def tick_at(site: Site, minutes: int) -> list[tuple[str, dict]]:
     return alerts
 
 
-def test_spike_is_told_after_its_second_window_with_imported_visits_and_those_of_now(site):
+def test_spike_is_sent_after_its_second_window_with_imported_visits(site):
     subscribe(site, "traffic.spike")
     history(site, visits=2)
     visits_at(site, (0, 30), (4, 20))
@@ -98,7 +99,7 @@ def test_spike_is_told_after_its_second_window_with_imported_visits_and_those_of
     )
 
 
-def test_spike_rests_for_six_hours_whichever_worker_looks(site):
+def test_spike_is_sent_again_only_after_six_hours_on_any_worker(site):
     subscribe(site, "traffic.spike")
     history(site, visits=2)
     alerts = []
@@ -110,7 +111,7 @@ def test_spike_rests_for_six_hours_whichever_worker_looks(site):
     assert alerts == [0, 1, 1, 1, 1, 1, 1, 2, 2, 2], "nothing is usual six hours later"
 
 
-def test_visits_of_less_than_two_weeks_tell_nothing(site):
+def test_less_than_two_weeks_of_visits_send_no_alert(site):
     subscribe(site, "traffic.spike")
     history(site, visits=2, weeks=1, days=6)
     visits_at(site, (0, 60), (5, 60))
@@ -119,11 +120,11 @@ def test_visits_of_less_than_two_weeks_tell_nothing(site):
     assert len(tick_at(site, 15)) == 1
 
 
-def test_drop_is_told_if_this_worker_was_ready_all_the_time(site, monkeypatch):
+def test_drop_is_sent_if_this_worker_was_always_ready(site, monkeypatch):
     subscribe(site, "traffic.drop")
     history(site, visits=50)
     ready = [True]
-    monkeypatch.setattr(site.services[Alerts]._traffic, "_is_ready", lambda: ready[0])
+    monkeypatch.setattr(site.services[Readiness], "checks", lambda: {"writer": Ready(ready[0])})
     for minutes in range(0, 30, 5):
         assert tick_at(site, minutes) == []
     ready[0] = False
@@ -135,7 +136,7 @@ def test_drop_is_told_if_this_worker_was_ready_all_the_time(site, monkeypatch):
     assert (type, data["visits"], data["usual"], len(data["windows"])) == ("traffic.drop", 0, 300.0, 6)
 
 
-def test_one_worker_looks_and_none_does_where_nobody_wants_alerts(site, monkeypatch):
+def test_one_worker_polls_unless_nobody_wants_alerts(site, monkeypatch):
     history(site, visits=2)
     visits_at(site, (0, 60), (5, 60))
     assert tick_at(site, 10) == []
@@ -151,14 +152,14 @@ def test_one_worker_looks_and_none_does_where_nobody_wants_alerts(site, monkeypa
     assert looked == [1], "the other one has ended"
 
 
-def test_those_who_want_mails_are_found_without_reading_all_users(sqlite_database):
+def test_recipients_are_found_without_reading_all_users(sqlite_database):
     with Site(sqlite_database.url) as site, site.app.app_context():
         query = str(select(User.id).where(*WANTS).compile(db.engine, compile_kwargs={"literal_binds": True}))
         plan = " ".join(str(row) for row in site.rows(f"EXPLAIN QUERY PLAN {query}"))
     assert "ix_users_traffic_alerts" in plan
 
 
-def test_mail_goes_once_to_each_who_wants_it_and_has_confirmed_the_email(database, mailbox):
+def test_alert_is_emailed_once_to_every_confirmed_recipient(database, mailbox):
     mailbox.mails.clear()
     time = Time.at(NOON)
     with Site(database.url, time, RATE_LIMIT_LOGINS="0", **mailbox.settings()) as site:

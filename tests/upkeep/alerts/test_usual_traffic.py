@@ -14,8 +14,8 @@ from support.application.site import Time
 from support.application.visitor_workers import clock_of
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.upkeep.alerts import traffic
-from koyjabo.upkeep.alerts.traffic import DROP_WINDOWS, SPIKE_WINDOWS, Usual, Window, is_drop, is_spike, same_hours
+from koyjabo.upkeep.alerts import alerts
+from koyjabo.upkeep.alerts.alerts import DROP_WINDOWS, SPIKE_WINDOWS, Usual, Window, is_drop, is_spike, same_hours
 
 WINDOW_S = 300
 NEAR_S = 3 * 3600
@@ -54,7 +54,7 @@ def counted_again(visits: Counter[int], now_s: int, zone: str) -> dict[int, int]
     st.integers(1, 2000),
     st.randoms(),
 )
-def test_usual_is_the_median_of_the_windows_of_that_weekday_and_hour(zone, now_s, most, chance):
+def test_usual_is_the_median_of_windows_in_that_weekday_and_hour(zone, now_s, most, chance):
     weeks = [now_s - week * 7 * 86400 for week in range(1, 7)]
     visits = Counter(chance.choice(weeks) + chance.randint(-NEAR_S, NEAR_S) for _ in range(most))
     counts: Counter[int] = Counter()
@@ -63,7 +63,7 @@ def test_usual_is_the_median_of_the_windows_of_that_weekday_and_hour(zone, now_s
     hours, expected = same_hours(clock_in(zone), now_s * 1000), counted_again(visits, now_s, zone)
     assert {window for hour in hours for window in range(hour, hour + 3_600_000, WINDOW_S * 1000)} == expected.keys()
     middle = median(expected.values())
-    usual = traffic.usual_at(counts, hours)
+    usual = alerts.usual_at(counts, hours)
     assert usual == Usual(middle, median(abs(value - middle) for value in expected.values()))
 
 
@@ -116,11 +116,11 @@ def test_spike_needs_two_windows_far_above_the_median(counts, usual, spikes):
 )
 def test_drop_is_half_an_hour_far_below_a_median_of_at_least_50(counts, middle, drops):
     assert is_drop(windows(*counts, usual=Usual(middle, 0))) is drops
-    assert timedelta(minutes=30) // timedelta(milliseconds=1) == DROP_WINDOWS * traffic.WINDOW_MS
+    assert timedelta(minutes=30) // timedelta(milliseconds=1) == DROP_WINDOWS * alerts.WINDOW_MS
 
 
 def test_two_weeks_are_enough_and_a_day_less_is_not():
     clock = clock_of(NO_TIME)
     at_ms = ms("2025-12-16T14:20")
-    assert traffic.has_enough(clock, at_ms, ms("2025-12-02T00:00"))
-    assert not traffic.has_enough(clock, at_ms, ms("2025-12-02T01:00"))
+    assert alerts.has_enough(clock, at_ms, ms("2025-12-02T00:00"))
+    assert not alerts.has_enough(clock, at_ms, ms("2025-12-02T01:00"))

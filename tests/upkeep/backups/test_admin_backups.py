@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from functools import partial
 
 import pytest
 from support.application.site import Site
 from support.clients.forms import answer
 from support.people.admins import panel
-from support.people.page_readers import Reader, words
-from support.programs.patience import BEHIND_S
-from support.programs.processes import wait_until
+from support.people.page_readers import words
 from support.sites.backup_rows import add_backup, add_failure, add_running
 
 from koyjabo.base.core.errors import BackupUnderWay, LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.backup_stores import s3_url
+from koyjabo.base.settings.schema import Settings
 from koyjabo.upkeep.backups import backup_file
-from koyjabo.upkeep.backups.backups import BackupDownload
-from koyjabo.upkeep.backups.stores import BackupTargets
+from koyjabo.upkeep.backups.backups import Backups
+from koyjabo.upkeep.backups.stores import restore_argument
 
 BUCKET = "s3://trip-backups/live?endpoint=https://s3.example.com&region=eu-1"
 
@@ -39,7 +39,7 @@ def section(reader) -> str:
     return reader.get("/admin/data").partition('aria-labelledby="backups-label"')[2].partition("</section>")[0]
 
 
-def test_list_says_what_each_backup_proved_and_how_to_restore_the_newest(site, admin, tmp_path):
+def test_list_shows_the_result_and_restore_command_of_each_backup(site, admin, tmp_path):
     assert "No backup has been made yet." in words(section(admin))
     older = add_backup(site, hours_ago=25, total=22_000, restored_total=22_000)
     newest = add_backup(site, hours_ago=2, begun_by="Rani <b>")
@@ -57,7 +57,7 @@ def test_list_says_what_each_backup_proved_and_how_to_restore_the_newest(site, a
     assert "The next one begins on 17 Dec 2025, 03:30" in words(page)
 
 
-def test_each_backup_says_what_its_restore_would_lose(site, admin):
+def test_list_shows_the_visits_that_a_restore_would_lose(site, admin):
     for visitor in ("ayesha", "babul", "karim"):
         site.register(visitor)
     ((epoch,),) = site.rows("SELECT epoch FROM counters WHERE scope = 'site'")
@@ -70,7 +70,7 @@ def test_each_backup_says_what_its_restore_would_lose(site, admin):
     assert "A new count has started since then. The total becomes 1." in page
 
 
-def test_backup_is_downloaded_by_admins_who_were_told_what_is_in_it(database, tmp_path):
+def test_admin_downloads_a_backup_after_confirming_its_contents(database, tmp_path):
     with Site(database.url) as site:
         site.register("ayesha")
         admin = panel(site)
@@ -95,15 +95,14 @@ def test_backup_is_downloaded_by_admins_who_were_told_what_is_in_it(database, tm
 
 
 @pytest.mark.long(
-    proved_by="upkeep/backups/test_admin_backups.py::test_backup_is_downloaded_by_admins_who_were_told_what_is_in_it"
+    proved_by="upkeep/backups/test_admin_backups.py::test_admin_downloads_a_backup_after_confirming_its_contents"
 )
-def test_download_that_is_not_whole_is_broken_off(sqlite_database):
+def test_incomplete_download_ends_with_an_error(sqlite_database):
     with Site(sqlite_database.url) as site:
         admin = panel(site)
-        download = site.services[BackupDownload]
-        pieces = download.begin(OPERATOR)
+        pieces = site.services[Backups].download(OPERATOR)
         assert next(pieces) == b""
-        download.close()
+        site.services[Backups].close()
         with pytest.raises(LedgerUnavailable):
             list(pieces)
         assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.backup'") == [(0,)]
@@ -113,15 +112,15 @@ def test_download_that_is_not_whole_is_broken_off(sqlite_database):
 def test_two_downloads_at_once_both_arrive_and_a_third_waits(sqlite_database, tmp_path):
     with Site(sqlite_database.url) as site:
         site.register("ayesha")
-        admin = site.services[BackupDownload]
-        first, second = (admin.begin(OPERATOR) for _ in range(2))
+        download = partial(site.services[Backups].download, OPERATOR)
+        first, second = download(), download()
         sent = {}
-        for download in (first, second):
-            sent[download] = next(download)
+        for pieces in (first, second):
+            sent[pieces] = next(pieces)
         with pytest.raises(BackupUnderWay):
-            admin.begin(OPERATOR)
-        for download in (second, first):
-            sent[download] += b"".join(download)
+            download()
+        for pieces in (second, first):
+            sent[pieces] += b"".join(pieces)
         for name, data in enumerate(sent.values()):
             file = tmp_path / str(name)
             file.write_bytes(data)
@@ -149,19 +148,19 @@ def test_older_backups_open(site, admin):
     assert "Older backups: 2" in opened
 
 
-def test_bucket_is_named_by_its_host_and_whole_in_the_command_that_restores(sqlite_database):
+def test_page_names_the_bucket_by_host_and_whole_in_the_command(sqlite_database):
     with Site(sqlite_database.url, BACKUP_TO=BUCKET) as site:
         name = add_backup(site)
         page = section(panel(site))
         assert "Bucket s3://trip-backups/live (s3.example.com)" in words(page)
         url = f"s3://trip-backups/live/{name}?endpoint=https://s3.example.com&amp;region=eu-1"
         assert f"koyjabo restore --force &#39;{url}&#39;" in page
-        (argument,) = shlex.split(site.services[BackupTargets].restore_argument(name))
+        (argument,) = shlex.split(restore_argument(site.services[Settings], name))
         source, target = s3_url(argument), s3_url(BUCKET)
         assert source == target._replace(path=f"{target.path}/{name}")
 
 
-def test_server_without_a_place_says_what_to_set(sqlite_database):
+def test_page_without_a_store_says_what_to_set(sqlite_database):
     with Site(sqlite_database.url) as site:
         admin = panel(site)
         page = section(admin)
@@ -181,22 +180,3 @@ def test_viewers_see_backups_without_paths_commands_or_errors_and_cannot_make_on
     for hidden in (str(tmp_path), "/backups", "koyjabo restore", "Back up now"):
         assert hidden not in page
     viewer.send("/admin/data/backups", 403)
-
-
-@pytest.mark.long(
-    proved_by="upkeep/backups/test_admin_backups.py::test_running_backup_is_shown_with_its_step_and_progress"
-)
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_every_worker_shows_a_backup_while_it_runs_and_once_verified(database, tmp_path):
-    with (
-        Site(database.url, BACKUP_DIR=str(tmp_path)) as first,
-        Site(first.database_url, first.time, **first.settings) as second,
-    ):
-        first.register("ayesha")
-        admin = panel(first)
-        colleague = Reader(second).log_in("rani")
-        admin.send("/admin/data/backups")
-        assert "The backup has started." in admin.get(admin.location)
-        wait_until(lambda: "<progress" in section(colleague), "the other worker shows the progress", every_s=0.05)
-        wait_until(lambda: "Verified: the total is 1" in words(section(colleague)), "and the proof", BEHIND_S)
-        assert "Verified: the total is 1" in words(section(admin))

@@ -22,7 +22,7 @@ NEW = {"epoch", "revision", "revoked_ms", "version"}
 """Columns with new values after a restore."""
 
 
-def test_invitations_end_with_a_restore_because_they_may_have_been_withdrawn_since(full, empty, tmp_path):
+def test_restore_removes_invitations(full, empty, tmp_path):
     columns = "id, email, email_key, role, invited_by, created_ms, expires_ms"
     values = "users.id, 'rani@example.com', 'rani@example.com', 'admin', users.id, 1, 9"
     full.rows(f"INSERT INTO panel_invitations ({columns}) SELECT {values} FROM users LIMIT 1")
@@ -34,7 +34,7 @@ def test_invitations_end_with_a_restore_because_they_may_have_been_withdrawn_sin
     assert (rows["invitations"], rows["panel_invitations"]) == ([], [])
 
 
-def test_mails_their_links_and_deliveries_of_before_a_restore_are_gone_after_it(full, empty, tmp_path):
+def test_restore_removes_waiting_emails_links_and_deliveries(full, empty, tmp_path):
     row = "'reset', 'ayesha@example.com', 'x', '{}', 1, 1, 0"
     full.rows(f"INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts) VALUES ({row})")
     full.rows("INSERT INTO email_links SELECT id, id, 'reset', email_key, 9 FROM users")
@@ -70,7 +70,7 @@ def backups(site: Site) -> int:
 @pytest.mark.parametrize(
     ("module_database_kind", "target"), [("sqlite", "postgres"), ("postgres", "sqlite")], indirect=True
 )
-def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, target, tmp_path):
+def test_every_table_is_restored_on_either_database_in_a_new_epoch(full, target, tmp_path):
     full.rows("UPDATE communities SET ref = 'mirpur'")
     full.services[AccountServices].external.find_or_make({"4711": "Zarina"})
     before, access = target.stats(), [everything(site)["access_version"][0]["version"] for site in (target, full)]
@@ -100,7 +100,7 @@ def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, 
 
 
 @pytest.mark.parametrize("of_backup", [False, True])
-def test_epoch_and_revision_exceed_those_before_also_where_the_clock_was_put_back(full, empty, tmp_path, of_backup):
+def test_restore_raises_epoch_and_revision_although_the_clock_was_set_back(full, empty, tmp_path, of_backup):
     """They must exceed the backup's and the replaced database's: servers and pages drop older values."""
     sites = (full, empty)
     ahead = sites[not of_backup]
@@ -150,7 +150,7 @@ def test_database_in_use_is_refused_unless_forced(file, empty, use):
     assert empty.recount() == []
 
 
-def test_restore_waits_for_no_import(file, empty):
+def test_restore_refuses_to_run_during_an_import(file, empty):
     """Otherwise the rest of the import, without its beginning, would be added to the restored data."""
     with in_context(empty), only_one(db.engine.url), pytest.raises(TargetInUse, match="An import"):
         restore(empty, file)
@@ -179,7 +179,7 @@ def test_backup_that_fails_leaves_no_file(full, tmp_path, monkeypatch):
 
 
 @pytest.mark.both_kinds
-def test_backup_is_as_of_one_moment(full, empty, tmp_path, monkeypatch):
+def test_backup_shows_a_single_moment(full, empty, tmp_path, monkeypatch):
     rows, written = backup_queries.rows, []
 
     def slowly(connection, table):

@@ -85,7 +85,7 @@ def inside(url: str, name: str) -> str:
     return f"{path}{name}{mark}{query}"
 
 
-def test_backup_is_named_and_comes_back_by_its_name_or_as_the_newest(visited, url, scratch):
+def test_backup_is_restored_by_its_name_or_as_the_newest(visited, url, scratch):
     *_, name = done(visited, "backup", "--to", url)
     assert NAME.fullmatch(name)
     visited.register("later")
@@ -102,7 +102,7 @@ def test_backup_is_named_and_comes_back_by_its_name_or_as_the_newest(visited, ur
     assert left_in(scratch) == []
 
 
-def test_backup_that_cannot_be_sent_is_none(visited, s3, scratch):
+def test_backup_that_cannot_be_sent_is_not_recorded(visited, s3, scratch):
     """The audit log has no entry, so Health does not count it."""
     s3.fail(None, 403)
     assert "refused to keep" in refused(visited, "backup", "--to", s3.url("live"))
@@ -112,7 +112,7 @@ def test_backup_that_cannot_be_sent_is_none(visited, s3, scratch):
     assert visited.rows("SELECT COUNT(*) FROM audit_log WHERE action = 'ledger.backup'") == [(1,)]
 
 
-def test_disk_of_the_folder_that_is_full_is_said(visited, folder, monkeypatch):
+def test_backup_to_a_full_disk_says_what_to_do(visited, folder, monkeypatch):
     def fail(*_: object) -> None:
         raise UnusableBackup("It cannot be written.")
 
@@ -122,7 +122,7 @@ def test_disk_of_the_folder_that_is_full_is_said(visited, folder, monkeypatch):
     assert os.listdir(folder.path) == []
 
 
-def test_place_that_does_not_work_is_noticed_before_the_work(visited, s3, tmp_path, monkeypatch):
+def test_store_that_does_not_work_is_noticed_before_the_backup(visited, s3, tmp_path, monkeypatch):
     monkeypatch.setattr(backup, "write", None)
     s3.fail(403)
     assert "refused to list" in refused(visited, "backup", "--to", s3.url("live"))
@@ -150,7 +150,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(visited, s3, folder, scratch)
     assert (visited.stats()["totalVisits"], left_in(scratch)) == (before, [])
 
 
-def test_room_that_is_missing_is_said_before_anything_is_fetched(visited, s3, scratch, monkeypatch):
+def test_restore_without_room_fails_before_it_fetches_anything(visited, s3, scratch, monkeypatch):
     s3.objects["live/a.backup"] = bytes(3_000_000)
     monkeypatch.setattr(transfers.shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
     message = refused(visited, "restore", s3.url("live/a.backup"))
@@ -159,11 +159,11 @@ def test_room_that_is_missing_is_said_before_anything_is_fetched(visited, s3, sc
 
 
 @pytest.mark.long(
-    proved_by="upkeep/backups/test_backup_commands.py::test_room_that_is_missing_is_said_before_anything_is_fetched"
+    proved_by="upkeep/backups/test_backup_commands.py::test_restore_without_room_fails_before_it_fetches_anything"
 )
 @pytest.mark.parametrize(("arguments", "call"), [(("backup", "--to", "live"), 2), (("restore", "live/"), 3)])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_command_that_is_ended_by_a_signal_leaves_nothing(
+def test_command_ended_by_a_signal_leaves_no_files(
     s3, scratch, new_server, sqlite_database, arguments, call, number, monkeypatch
 ):
     """The command exits immediately, even while a bucket hangs."""
@@ -183,7 +183,7 @@ def test_command_that_is_ended_by_a_signal_leaves_nothing(
 
 
 @pytest.mark.long(
-    proved_by="upkeep/backups/test_folder_store.py::test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays"
+    proved_by="upkeep/backups/test_folder_store.py::test_leftovers_of_killed_processes_are_removed_and_living_ones_kept"
 )
 def test_killed_backup_stores_no_partial_file_and_the_next_one_cleans_up(s3, scratch, new_server, sqlite_database):
     server = new_server(sqlite_database, **CREDENTIALS, TMPDIR=scratch)

@@ -56,7 +56,7 @@ BROKEN = {
 }
 
 
-def test_broken_file_is_refused_and_nothing_changed(file, empty, tmp_path):
+def test_broken_file_changes_nothing(file, empty, tmp_path):
     before = everything(empty)
     for sentence, harm in BROKEN.items():
         broken = tmp_path / "broken"
@@ -115,7 +115,7 @@ HOSTILE = {
 
 
 @pytest.mark.both_kinds
-def test_backup_with_values_that_no_table_has_is_refused_and_nothing_changed(file, empty, tmp_path):
+def test_backup_with_impossible_values_changes_nothing(file, empty, tmp_path):
     """SQLite would store text in place of a number, and the server would not start again."""
     before, hostile = everything(empty), tmp_path / "hostile"
     for what, harm in HOSTILE.items():
@@ -173,9 +173,7 @@ FALSE = [
 """Why a file with a right checksum is refused, and how to make it."""
 
 
-def test_backup_whose_head_is_false_is_refused_with_the_reason_before_anything_is_written(
-    file, empty, tmp_path, monkeypatch
-):
+def test_backup_with_a_false_head_is_refused_before_anything_is_written(file, empty, tmp_path, monkeypatch):
     before, false = everything(empty), tmp_path / "false"
     monkeypatch.setattr(backup_queries, "clear", None)  # the first write
     for sentence, change in FALSE:
@@ -220,7 +218,7 @@ def test_restoring_an_older_backup_fills_columns_it_lacks(file, empty, tmp_path)
     assert {row["is_bot"] for row in everything(empty)["visits"]} == {False}
 
 
-def test_rows_of_a_table_that_is_unused_by_now_are_left_out(file, empty, tmp_path):
+def test_rows_of_a_removed_table_are_skipped(file, empty, tmp_path):
     old, lines = tmp_path / "old", lines_of(file)
     head, end = json.loads(lines[0]), json.loads(lines[-1])
     head["rows"] = end["rows"] = {**end["rows"], "measurements": 1}
@@ -232,7 +230,7 @@ def test_rows_of_a_table_that_is_unused_by_now_are_left_out(file, empty, tmp_pat
 
 
 @pytest.mark.parametrize("target", ["sqlite", "postgres"], indirect=True)
-def test_backup_of_a_ledger_that_does_not_agree_changes_nothing(file, target, tmp_path):
+def test_backup_of_an_inconsistent_ledger_changes_nothing(file, target, tmp_path):
     wrong = tmp_path / "wrong"
     lines = lines_of(file)
     where = next(n for n, line in enumerate(lines) if b'"table":"counters"' in line)

@@ -17,16 +17,16 @@ from support.sites.backup_rows import add_backup, add_failure, add_running
 
 from koyjabo.base.core.errors import BackupsOff, BackupUnderWay, Forbidden
 from koyjabo.base.core.identity import OPERATOR, Account
+from koyjabo.base.jobs.child_process import Report
 from koyjabo.base.models import Backup
 from koyjabo.people.audit import log as audit
 from koyjabo.upkeep.backups import run_queries
 from koyjabo.upkeep.backups.backups import STOPPED, Backups, store_end
-from koyjabo.upkeep.backups.run_queries import BackupReport
 
 MAIL = {"SMTP_URL": "smtp://127.0.0.1:1?from=live@example.com", "PUBLIC_URL": "https://example.com"}
 FIGURES = {"rows": 30, "bytes": 900, "made_ms": 1, "epoch": 5, "total": 12}
-FAILED = BackupReport("sending", **FIGURES, error="The bucket does not exist.")
-PROVEN = BackupReport("rotating", **FIGURES, restored_total=12, is_proven=True, is_done=True)
+FAILED = {"step": "sending", **FIGURES, "error": "The bucket does not exist."}
+PROVEN = {"step": "rotating", **FIGURES, "restored_total": 12, "is_proven": True, "is_done": True}
 DAY_MS = 86_400_000
 
 
@@ -46,7 +46,7 @@ def begun(site: Site) -> Backup:
     return row
 
 
-def end(site: Site, row: Backup, report: BackupReport, by: Account = OPERATOR) -> bool:
+def end(site: Site, row: Backup, report: Report, by: Account = OPERATOR) -> Backup | None:
     actor = audit.actor(by, site.services.clock)
     return backups(site)._database.write(store_end, row, report, actor, backups(site)._mails)
 
@@ -64,7 +64,7 @@ def events(site: Site) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.both_kinds
-def test_one_of_many_servers_begins_it(site):
+def test_one_of_many_servers_begins_the_backup(site):
     """The servers have separate connections. Afterwards none starts another backup."""
     site.rows("INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)")
     with (
@@ -78,7 +78,7 @@ def test_one_of_many_servers_begins_it(site):
         assert [server._begin("Nadia") for server in servers] == [None] * 3
 
 
-def test_failure_is_told_once_until_a_backup_succeeds(site):
+def test_failure_is_emailed_once_until_a_backup_succeeds(site):
     """Admins with a confirmed email receive one email. Webhooks receive each failure."""
     site_admin(site, "nadia")
     confirm(site, "nadia")
@@ -94,7 +94,7 @@ def test_failure_is_told_once_until_a_backup_succeeds(site):
     assert backups(site).state(OPERATOR).failed.error == "The bucket does not exist."
 
 
-def test_proven_backup_is_told_to_webhooks_and_kept_in_the_audit_log(site):
+def test_verified_backup_is_sent_to_webhooks_and_audited(site):
     row = begun(site)
     site.time.pass_(seconds=9)
     assert end(site, row, PROVEN)
@@ -106,32 +106,32 @@ def test_proven_backup_is_told_to_webhooks_and_kept_in_the_audit_log(site):
     assert count(site, "audit_log WHERE action = 'ledger.backup'") == 1
 
 
-def test_recount_of_a_backup_that_finds_problems_is_told_as_any_other_recount(site):
+def test_problems_in_a_restored_backup_are_reported_like_other_recounts(site):
     outcome = {"agrees": False, "problems": ["one", "two"], "problem_count": 2, "rows": 3}
-    assert end(site, begun(site), FAILED._replace(recount=outcome))
+    assert end(site, begun(site), FAILED | {"recount": outcome})
     assert [type for type, _ in events(site)] == ["backup.failed", "recount.failed"]
     details = site.rows("SELECT details FROM audit_log WHERE action = 'ledger.recounted'")
     assert [json.loads(detail) for (detail,) in details] == [{**outcome, "seconds": 0.0}]
 
 
-def test_proven_backup_stays_proven_where_a_later_step_fails(site):
+def test_verified_backup_stays_verified_when_a_later_step_fails(site):
     """Removing old backups from the bucket is such a step."""
     row = begun(site)
-    assert end(site, row, PROVEN._replace(is_done=False, error="The bucket refuses."))
+    assert end(site, row, PROVEN | {"is_done": False, "error": "The bucket refuses."})
     assert [type for type, _ in events(site)] == ["backup.failed", "backup.verified"]
     state = backups(site).state(OPERATOR)
     assert (state.proven.name, state.failed.name) == (row.name, row.name)
 
 
-def test_rows_stay_for_files_that_are_kept_and_a_month_for_failures(site):
+def test_rows_are_kept_with_their_files_and_a_month_for_failures(site):
     _gone, kept = add_backup(site, 48), add_backup(site, 24)
     add_failure(site, 31 * 24), (late := add_failure(site, 29 * 24))
     row = begun(site)
-    assert end(site, row, PROVEN._replace(kept=(kept, row.name)))
+    assert end(site, row, PROVEN | {"kept": [kept, row.name]})
     assert names(site) == [row.name, late, kept]
 
 
-def test_backup_of_a_dead_worker_has_failed_and_another_one_is_begun(site):
+def test_backup_of_a_dead_worker_fails_and_another_begins(site):
     site.rows("INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)")
     add_running(site, seen_ms=site.time.ms)
     assert backups(site).state(OPERATOR).running
@@ -143,21 +143,21 @@ def test_backup_of_a_dead_worker_has_failed_and_another_one_is_begun(site):
     assert backups(site)._begin_due()
 
 
-def test_progress_is_seen_on_every_server_and_is_a_sign_of_life(site):
+def test_every_server_sees_progress_which_counts_as_a_heartbeat(site):
     row = begun(site)
     site.time.pass_(minutes=1, seconds=59)
-    assert backups(site)._renewed(row, BackupReport("restoring", 5, 9))
+    assert backups(site)._renewed(row, {"step": "restoring", "done": 5, "goal": 9})
     site.time.pass_(minutes=1, seconds=59)
     with Site(site.database_url, site.time) as second:
         running = backups(second).state(OPERATOR).running
     assert (running.step, running.done, running.goal) == ("restoring", 5, 9)
 
 
-def test_worker_that_was_taken_for_dead_ends_nothing(site):
+def test_worker_considered_dead_cannot_end_a_backup(site):
     row = begun(site)
     site.time.pass_(minutes=3)
     backups(site)._end_dead()
-    assert not backups(site)._renewed(row, BackupReport())
+    assert not backups(site)._renewed(row, {})
     assert not end(site, row, PROVEN)
     assert site.rows("SELECT state FROM backups") == [("failed",)]
 
@@ -193,7 +193,7 @@ def scraped(site: Site) -> dict[str, float]:
     return {sample.name: sample.value for sample in samples if sample.name.startswith("koyjabo_backup")}
 
 
-def test_newest_proven_backup_and_all_failures_are_in_the_metrics(site):
+def test_metrics_have_the_newest_verified_backup_and_all_failures(site):
     failures = "koyjabo_backup_failures_total"
     assert scraped(site) == {failures: 0}
     add_failure(site, hours_ago=9)
@@ -207,7 +207,7 @@ def test_newest_proven_backup_and_all_failures_are_in_the_metrics(site):
     assert scraped(site) == {failures: 2}
 
 
-def test_server_that_makes_no_backups_has_no_metrics_of_them(sqlite_database):
+def test_server_without_backups_has_no_backup_metrics(sqlite_database):
     with Site(sqlite_database.url) as site:
         add_failure(site)
         assert scraped(site) == {}

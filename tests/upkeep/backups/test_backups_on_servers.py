@@ -15,7 +15,7 @@ from support.servers.changed_server import TRESPASS, ChangedServer
 from support.servers.s3_server import CREDENTIALS, HANG
 from support.servers.server import Server
 
-pytestmark = pytest.mark.long(proved_by="upkeep/backups/test_backups.py::test_backup_is_made_at_its_time_and_proven")
+pytestmark = pytest.mark.long(proved_by="upkeep/backups/test_backups.py::test_backup_is_made_at_its_time_and_verified")
 
 ON_LONG_AGO = "INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)"
 
@@ -51,7 +51,7 @@ def changed(waiting, folder, tmp_path) -> Iterator[ChangedServer]:
 
 @pytest.mark.honest_start
 @pytest.mark.both_kinds
-def test_backup_of_a_server_that_was_down_is_made_when_it_is_back(changed, folder):
+def test_server_that_was_down_makes_its_backup_when_it_is_back(changed, folder):
     """No real thread uses anything that belongs to the loop."""
     changed.start()
     child = child_of(changed)
@@ -64,7 +64,7 @@ def test_backup_of_a_server_that_was_down_is_made_when_it_is_back(changed, folde
 
 
 @pytest.mark.both_kinds
-def test_one_of_several_servers_makes_it(waiting, folder, new_server, redis_server):
+def test_one_of_several_servers_makes_the_backup(waiting, folder, new_server, redis_server):
     settings = {"BACKUP_DIR": str(folder.path), "REDIS_URL": redis_server.url}
     servers = [new_server(waiting, WEB_CONCURRENCY="2", **settings).launch() for _ in range(2)]
     for server in servers:
@@ -87,7 +87,7 @@ def sending(waiting, s3, new_server) -> Server:
     return server
 
 
-def test_server_that_stops_waits_for_no_backup(waiting, sending):
+def test_stopping_server_does_not_wait_for_a_backup(waiting, sending):
     child = child_of(sending)
     sending.stop()
     assert is_gone(child)
@@ -96,7 +96,7 @@ def test_server_that_stops_waits_for_no_backup(waiting, sending):
     ]
 
 
-def test_worker_that_dies_takes_the_process_along(waiting, sending):
+def test_backup_process_dies_with_its_worker(waiting, sending):
     child = child_of(sending)
     sending.kill_worker()
     wait_until(lambda: is_gone(child), "it has ended")

@@ -15,7 +15,7 @@ from support.sites.backup_names import nights, others
 
 from koyjabo.base.settings.backup_stores import s3_url
 from koyjabo.upkeep.backups import bucket_store
-from koyjabo.upkeep.backups.bucket_store import ASKING, TRANSFER, BucketStore, CallLimits
+from koyjabo.upkeep.backups.bucket_store import REQUEST, TRANSFER, BucketStore, CallLimits
 from koyjabo.upkeep.backups.stores import BackupStoreError
 from koyjabo.upkeep.backups.transfers import store_of
 
@@ -142,20 +142,18 @@ def assert_survived(operations: Operations, s3: S3Server, fault: int | str) -> N
             assert s3.uploads == {} or fault in (LOST, HANG), "one whose name was never known"
 
 
-def test_error_that_passes_is_survived_by_every_call(operations, s3):
-    assert_survived(operations, s3, 503)
+OTHER = pytest.mark.long(proved_by="upkeep/backups/test_bucket_store.py::test_every_call_survives_a_temporary_error")
 
 
-def test_answer_that_is_lost_fails_neither_an_upload_nor_a_removal(operations, s3):
+@pytest.mark.parametrize("fault", [503, *(pytest.param(fault, marks=OTHER) for fault in (500, 429, CUT, LOST))])
+def test_every_call_survives_a_temporary_error(operations, s3, fault):
+    assert_survived(operations, s3, fault)
+
+
+def test_lost_response_fails_neither_an_upload_nor_a_removal(operations, s3):
     """The server no longer knows an upload that has completed."""
     assert failed(operations, s3, "put", once(operations.calls("put"), LOST)) == ""
     assert failed(operations, s3, "remove", once(1, LOST)) == ""
-
-
-@pytest.mark.long(proved_by="upkeep/backups/test_bucket_store.py::test_error_that_passes_is_survived_by_every_call")
-@pytest.mark.parametrize("fault", [500, 429, CUT, LOST])
-def test_every_error_that_passes_is_survived_by_every_call(operations, s3, fault):
-    assert_survived(operations, s3, fault)
 
 
 def test_removal_that_hangs_is_repeated(operations, s3):
@@ -165,22 +163,22 @@ def test_removal_that_hangs_is_repeated(operations, s3):
     assert len(s3.calls) > 1
 
 
-@pytest.mark.long(proved_by="upkeep/backups/test_bucket_store.py::test_error_that_passes_is_survived_by_every_call")
+@OTHER
 def test_call_that_hangs_is_repeated(operations, s3):
     operations.place = BucketStore(s3_url(s3.url("nightly")), REPEATED, REPEATED)
     assert_survived(operations, s3, HANG)
 
 
-def test_server_that_is_away_is_given_up_within_a_minute(hurried, s3, monkeypatch):
+def test_unreachable_server_is_given_up_within_a_minute(hurried, s3, monkeypatch):
     monkeypatch.setattr(s3_server, "HANG_S", 600)
     message = failed(hurried, s3, "names", lambda number: HANG)
     assert message == f"{s3.endpoint} {AWAY}: it does not respond. {ADVICE}"
-    assert sum(ASKING) <= 60
+    assert sum(REQUEST) <= 60
     assert max(TRANSFER) <= 60
 
 
-def test_part_has_the_time_of_a_transfer_both_ways(s3, made, tmp_path):
-    place = BucketStore(s3_url(s3.url()), asking=REPEATED, transfer=CallLimits(30, 30))
+def test_slow_part_is_transferred_in_both_directions(s3, made, tmp_path):
+    place = BucketStore(s3_url(s3.url()), request=REPEATED, transfer=CallLimits(30, 30))
     slow = 1.5 * sum(SHORT)
     s3.fault = lambda number: time.sleep(slow) if s3.calls[-1] in ("PUT", "GET") else None
     place.put(made, "new", lambda done: None)
@@ -188,11 +186,11 @@ def test_part_has_the_time_of_a_transfer_both_ways(s3, made, tmp_path):
     assert (tmp_path / "fetched").read_bytes() == made.read_bytes()
 
 
-@pytest.mark.long(proved_by="upkeep/backups/test_bucket_store.py::test_server_that_is_away_is_given_up_within_a_minute")
+@pytest.mark.long(proved_by="upkeep/backups/test_bucket_store.py::test_unreachable_server_is_given_up_within_a_minute")
 @pytest.mark.parametrize(
     ("fault", "advice"), [(500, "Try again later"), (503, r"\(503.*later"), (CUT, ADVICE), (HANG, ADVICE)]
 )
-def test_no_call_waits_for_ever(hurried, s3, fault, advice):
+def test_no_call_waits_forever(hurried, s3, fault, advice):
     """The error persists from this call on."""
     for name in hurried.all:
         for call in range(1, hurried.calls(name) + 1):
@@ -200,7 +198,7 @@ def test_no_call_waits_for_ever(hurried, s3, fault, advice):
             assert re.search(advice, message), (name, call, message)
 
 
-def test_what_is_wrong_with_url_or_credentials_is_said(s3, made, monkeypatch):
+def test_error_says_what_is_wrong_with_the_url_or_credentials(s3, made, monkeypatch):
     def message(url: str) -> str:
         with pytest.raises(BackupStoreError) as error:
             store_of(url).names()
@@ -223,7 +221,7 @@ def test_what_is_wrong_with_url_or_credentials_is_said(s3, made, monkeypatch):
     )
 
 
-def test_why_a_server_cannot_be_reached_is_said(s3):
+def test_error_says_why_a_server_cannot_be_reached(s3):
     short = CallLimits(5, 0.1)
     for host, reason in (("127.0.0.1:1", "it refuses connections"), ("nowhere.invalid", "its name does not resolve")):
         with pytest.raises(BackupStoreError) as error:
@@ -231,27 +229,27 @@ def test_why_a_server_cannot_be_reached_is_said(s3):
         assert str(error.value) == f"http://{host} {AWAY}: {reason}. {ADVICE}"
 
 
-def test_bucket_of_another_region_is_said(s3, monkeypatch):
+def test_error_says_that_a_bucket_is_in_another_region(s3, monkeypatch):
     monkeypatch.setattr(s3_server, "refusal", lambda status, code="": refusal(400, "AuthorizationHeaderMalformed"))
     s3.fail(403)
     with pytest.raises(BackupStoreError, match=f"^The bucket {BUCKET} is in another region. Set region="):
         store_of(s3.url()).names()
 
 
-def test_object_that_became_shorter_is_refused(s3, place, tmp_path, monkeypatch):
+def test_object_shorter_than_announced_is_refused(s3, place, tmp_path, monkeypatch):
     s3.objects["nightly/new"] = bytes(100)
     monkeypatch.setattr(BucketStore, "size", lambda self, name: 101)
     with pytest.raises(BackupStoreError, match=rf"failed to read s3://{BUCKET}/nightly/new: Requested"):
         place.fetch("new", tmp_path / "fetched", lambda done: None)
 
 
-def test_package_that_is_missing_is_named(s3, monkeypatch):
+def test_error_names_the_missing_package(s3, monkeypatch):
     monkeypatch.setitem(sys.modules, "koyjabo.upkeep.backups.bucket_store", None)
     with pytest.raises(BackupStoreError, match=r"not installed: pip install 'koyjabo\[s3\]'\.$"):
         store_of(s3.url())
 
 
-def test_variables_that_are_empty_are_not_set(s3, monkeypatch):
+def test_empty_variables_count_as_unset(s3, monkeypatch):
     """compose.yaml sets variables to empty strings if the operator has not set them."""
     for name in ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_WEB_IDENTITY_TOKEN_FILE"):
         monkeypatch.setenv(name, "")

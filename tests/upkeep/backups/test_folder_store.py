@@ -31,7 +31,7 @@ def other_file_system(monkeypatch):
     monkeypatch.setattr(os, "link", link)
 
 
-def test_backup_of_another_file_system_is_copied_for_its_owner_alone(folder, made, other_file_system):
+def test_copy_from_another_file_system_is_readable_only_by_its_owner(folder, made, other_file_system):
     name = new_name(NOON_MS)
     folder.put(made, name, quiet)
     assert os.listdir(folder.path) == [name]
@@ -39,7 +39,7 @@ def test_backup_of_another_file_system_is_copied_for_its_owner_alone(folder, mad
     assert (folder.path / name).read_bytes() == made.read_bytes()
 
 
-def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(folder, made, other_file_system):
+def test_leftovers_of_killed_processes_are_removed_and_living_ones_kept(folder, made, other_file_system):
     abandoned, other = folder.path / ".koyjabo-backup-abcd1234", folder.path / ".koyjabo-backup-mine"
     for path in (abandoned, other):
         path.mkdir()
@@ -53,7 +53,7 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(folder,
     assert (other / "part").exists()
 
 
-def test_folder_that_is_missing_or_no_folder_is_named_with_what_to_do(tmp_path, made):
+def test_error_names_a_folder_that_is_missing_or_a_file(tmp_path, made):
     for place, why in ((Folder(tmp_path / "nowhere"), "does not exist. Create"), (Folder(made), "cannot .* Choose a")):
         for call in (
             place.names,
@@ -76,7 +76,7 @@ def largest_file(size: int):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_folder_that_goes_away_during_the_work_is_named(folder, made, other_file_system):
+def test_error_names_a_folder_that_disappears_during_a_backup(folder, made, other_file_system):
     def unmounted(done: int) -> None:
         shutil.rmtree(folder.path)
 
@@ -92,7 +92,7 @@ PROBLEMS = {
 }
 
 
-def test_what_to_do_about_a_folder_is_said(folder, monkeypatch):
+def test_error_says_how_to_fix_a_folder(folder, monkeypatch):
     for number, advice in PROBLEMS.items():
 
         def scandir(path: Path, number: int = number) -> None:
@@ -104,7 +104,7 @@ def test_what_to_do_about_a_folder_is_said(folder, monkeypatch):
         assert str(error.value) == f"The folder {folder.path} cannot be used: {advice}"
 
 
-def test_disk_that_fills_leaves_nothing(folder, made, tmp_path, other_file_system):
+def test_full_disk_leaves_no_partial_file(folder, made, tmp_path, other_file_system):
     before = new_name(NOON_MS)
     folder.put(made, before, quiet)
     with (

@@ -50,7 +50,7 @@ def proven(minutes: int = 0, **fields: Any) -> Backup:
         ("Europe/Berlin", "02:30", "2026-10-25T01:30:00Z", "2026-10-25T00:30", "2026-10-26T01:30"),
     ],
 )
-def test_once_on_each_local_day(zone, at, now, newest, next):
+def test_backup_is_due_once_on_every_local_day(zone, at, now, newest, next):
     time = Time.at(now.replace("Z", "+00:00"))
     schedule = Schedule(Clock(ZoneInfo(zone), now_ms=time), at)
     assert (iso(schedule.newest_ms()), iso(schedule.next_ms())) == (f"{newest}:00.000Z", f"{next}:00.000Z")
@@ -73,7 +73,7 @@ def test_once_on_each_local_day(zone, at, now, newest, next):
         ([row(0, proven_ms=BEGAN_MS)], False),  # the failure came after the verification
     ],
 )
-def test_it_is_tried_again_until_one_is_proven(begun, due):
+def test_backup_is_retried_until_one_is_verified(begun, due):
     assert SCHEDULE.is_due(LONG_AGO_MS, begun) is due
 
 
@@ -86,6 +86,6 @@ def test_next_attempt_waits_an_hour_after_a_failure_but_not_after_a_stop():
     assert TRIES == 3
 
 
-def test_first_one_is_made_at_the_next_time_after_backups_are_turned_on():
+def test_first_backup_is_made_at_the_next_time_after_turning_backups_on():
     assert not SCHEDULE.is_due(BEGAN_MS, [])
     assert SCHEDULE.is_due(BEGAN_MS - 1, [])

@@ -37,7 +37,7 @@ def store(place: BackupStore, s3, *names: str) -> None:
             s3.objects[f"site/nightly/{name}"] = b""
 
 
-def test_names_say_when_in_utc_and_sort_by_it():
+def test_names_contain_the_time_in_utc_and_sort_by_it():
     assert new_name(NOON_MS).startswith("koyjabo-20261124T120000Z-")
     assert NAME.fullmatch(new_name(NOON_MS))
     assert new_name(NOON_MS) != new_name(NOON_MS)
@@ -46,7 +46,7 @@ def test_names_say_when_in_utc_and_sort_by_it():
 
 
 @pytest.mark.parametrize("size", [0, 1, 64 << 10, 150_000])
-def test_backup_that_is_put_is_listed_with_its_size_and_fetched_as_it_was(kept, made, tmp_path, size):
+def test_stored_backup_is_listed_with_its_size_and_fetched_unchanged(kept, made, tmp_path, size):
     place, contents = kept
     progress: list[int] = []
     made.write_bytes(made.read_bytes()[:size])
@@ -63,7 +63,7 @@ def test_backup_that_is_put_is_listed_with_its_size_and_fetched_as_it_was(kept, 
     assert (place.names(), contents()) == ([], {})
 
 
-def test_rotation_keeps_the_newest_and_the_proven_one_and_touches_nothing_else(kept, s3):
+def test_rotation_keeps_the_newest_and_the_verified_backup_and_other_files(kept, s3):
     place, contents = kept
     names = nights(8)
     elsewhere = [f"more/{names[0]}", *others(names[0])]
@@ -80,7 +80,7 @@ def test_rotation_keeps_the_newest_and_the_proven_one_and_touches_nothing_else(k
     assert {f"site/{names[0]}", f"site/nightly2/{names[0]}"} <= s3.objects.keys()
 
 
-def test_backup_that_is_not_there_is_named(kept, tmp_path):
+def test_error_names_the_missing_backup(kept, tmp_path):
     place, _ = kept
     name = new_name(NOON_MS)
     for call in (lambda: place.size(name), lambda: place.fetch(name, tmp_path / "fetched", lambda done: None)):
@@ -88,7 +88,7 @@ def test_backup_that_is_not_there_is_named(kept, tmp_path):
             call()
 
 
-def test_folder_into_which_a_backup_is_fetched_is_named_when_it_is_gone(kept, made, tmp_path):
+def test_error_names_a_missing_target_folder(kept, made, tmp_path):
     place, _ = kept
     name = new_name(NOON_MS)
     place.put(made, name, lambda done: None)
@@ -96,7 +96,7 @@ def test_folder_into_which_a_backup_is_fetched_is_named_when_it_is_gone(kept, ma
         place.fetch(name, tmp_path / "gone" / "fetched", lambda done: None)
 
 
-def test_what_ends_the_progress_ends_the_work_and_leaves_nothing_half_written(kept, made):
+def test_interrupted_upload_leaves_nothing_half_written(kept, made):
     place, contents = kept
     name = new_name(NOON_MS)
 

@@ -57,7 +57,7 @@ def seen_from(site, admin, **headers):
     return answer.text
 
 
-def test_every_check_is_said_with_its_level(site, admin):
+def test_page_shows_every_check_with_its_level(site, admin):
     site.register("ayesha")
     page = admin.get("/admin/server")
     levels = dict(re.findall(r'<li id="check-(\w+)" data-level="(\w+)"', page))
@@ -73,7 +73,7 @@ def test_every_check_is_said_with_its_level(site, admin):
         assert text in words(page)
 
 
-def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, tmp_path):
+def test_page_shows_what_the_backups_verified(sqlite_database, tmp_path):
     """BACKUP_AT is 03:30, and it is 10:48 on 16 December."""
     with Site(sqlite_database.url, BACKUP_DIR=str(tmp_path)) as site:
         admin = panel(site)
@@ -101,7 +101,7 @@ def of_backups(admin: Reader) -> tuple[str, str]:
     return check.partition('"')[0], words(check.partition("<p>")[2]).partition(" Data</a>")[0].removesuffix(" Data")
 
 
-def test_level_of_the_whole_is_on_every_page_of_the_panel(site, admin):
+def test_every_page_of_the_panel_shows_the_level(site, admin):
     good = r'data-kind="good" data-health>\s*<span class="hidden-text">Everything works<'
     site.register("ayesha")
     for path in ("/admin/", "/admin/people", "/admin/settings"):
@@ -112,7 +112,8 @@ def test_level_of_the_whole_is_on_every_page_of_the_panel(site, admin):
 
 
 def test_every_problem_has_its_section_of_the_guide():
-    findings = [HealthCheck.of(*name.split(".")) for name in FINDINGS]
+    names = [(*name.split("."), finding) for name, finding in FINDINGS.items()]
+    findings = [HealthCheck(name, finding.level, code) for name, code, finding in names]
     assert {check.name for check in findings} == set(CHECKS)
     sections = {check.section for check in findings if check.section} | {cause.section for cause in CAUSES.values()}
     assert [name for name in sections if f' id="{name}"' not in guide("troubleshooting").html] == []
@@ -120,14 +121,14 @@ def test_every_problem_has_its_section_of_the_guide():
     assert {check.name for check in wrong if check.advice and not check.section} == set()
 
 
-def test_missing_countries_are_said_with_what_to_do(sqlite_database, monkeypatch, tmp_path):
+def test_missing_countries_are_shown_with_advice(sqlite_database, monkeypatch, tmp_path):
     monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
     with Site(sqlite_database.url) as site:
         page = words(panel(site).get("/admin/server"))
     assert "locations are unknown. Run make assets, then restart the server." in page
 
 
-def test_nothing_secret_is_said_and_countries_that_are_there_are_not_called_missing(site, admin):
+def test_page_shows_no_secret_and_no_missing_countries(site, admin):
     page = admin.get("/admin/server")
     assert "make assets" not in words(page)
     assert site.settings["SECRET_KEY"] not in page
@@ -135,7 +136,7 @@ def test_nothing_secret_is_said_and_countries_that_are_there_are_not_called_miss
     assert "koyjabo.db" not in page
 
 
-def test_address_is_shown_as_each_number_of_proxies_gives_it_and_kept_nowhere(site, admin):
+def test_address_is_shown_for_every_number_of_proxies_and_not_stored(site, admin):
     page = seen_from(site, admin, **{"X-Forwarded-For": FORWARDED})
     assert hops(page) == ([PEER, "10.0.0.1", "203.0.113.5", "198.51.100.7"], [0])
     assert f"The server sees your address as {PEER} ." in words(page)
@@ -144,7 +145,7 @@ def test_address_is_shown_as_each_number_of_proxies_gives_it_and_kept_nowhere(si
     assert not any(address in kept for address in (PEER, "203.0.113.5", "198.51.100.7"))
 
 
-def test_address_is_the_one_of_the_number_in_force_without_its_port(sqlite_database):
+def test_address_in_use_is_shown_without_its_port(sqlite_database):
     with Site(sqlite_database.url, TRUSTED_PROXIES="2") as site:
         header = '", 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
         page = seen_from(site, panel(site), **{"X-Forwarded-For": header})
@@ -158,7 +159,7 @@ def test_invalid_forwarded_addresses_are_ignored(site, admin):
     assert len(hops(page)[0]) == 11
 
 
-def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, admin, monkeypatch):
+def test_page_works_while_the_database_does_not_respond(site, admin, monkeypatch):
     """Open pages must learn that visits are not being saved; `/readyz` shows the same to everyone."""
     assert json.loads(admin.get("/admin/state")) == {"unsaved": "", "health": "good", "words": "Everything works"}
     monkeypatch.setattr(DatabaseThread, "_connected", away)
@@ -174,12 +175,12 @@ def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, a
     assert json.loads(admin.get("/admin/state"))["words"].startswith("An old primary database server is back")
 
 
-def test_time_of_another_day_is_said_with_the_day(site, admin):
+def test_time_on_another_day_is_shown_with_the_day(site, admin):
     site.services[CountingServices].unsaved.since_ms = site.time.ms - 86_400_000
     assert "since 15 Dec, 10:48:38." in json.loads(admin.get("/admin/state"))["unsaved"]
 
 
-def test_health_opens_while_the_database_is_away_for_those_who_were_there_just_before(site, admin, monkeypatch):
+def test_health_opens_for_recent_admins_while_the_database_is_away(site, admin, monkeypatch):
     admin.get("/admin/server")
     with monkeypatch.context() as patch:
         patch.setattr(DatabaseThread, "_connected", away)
@@ -199,10 +200,9 @@ def away(_):
     raise OperationalError("", {}, Exception("away"))
 
 
-def test_problem_is_said_with_its_cause_and_leads_to_its_section(site, admin, monkeypatch):
+def test_problem_is_shown_with_its_cause_and_its_section(site, admin, monkeypatch):
     system = site.services[System]
-    known = system._gauges._replace(unsaved=lambda: Unsaved(site.time.ms, "locked", 14))
-    monkeypatch.setattr(system, "_gauges", known)
+    monkeypatch.setattr(system._counting.unsaved, "now", lambda: Unsaved(site.time.ms, "locked", 14))
     page = admin.get("/admin/server")
     assert "Refused since then: 14. Open pages keep them and send them again. Another program has" in words(page)
     assert 'href="/docs/troubleshooting.md#the-database-is-locked">Troubleshooting' in page

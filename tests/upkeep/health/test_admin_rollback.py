@@ -48,7 +48,7 @@ def check(page: str) -> tuple[str, str]:
     return level, words(shown)
 
 
-def test_loss_is_red_until_an_admin_has_seen_it_and_so_is_the_next(site, admin, sqlite_database):
+def test_every_loss_is_red_until_an_admin_acknowledges_it(site, admin, sqlite_database):
     viewer = Reader(site).sign_up("nila")
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
     go_back(site, sqlite_database, SITE, SITE)
@@ -78,7 +78,7 @@ def test_loss_is_red_until_an_admin_has_seen_it_and_so_is_the_next(site, admin, 
     assert (level, LOST.format(1) in shown) == ("danger", True)
 
 
-def test_loss_is_said_in_the_audit_log_on_charts_and_beside_the_totals(site, admin, sqlite_database):
+def test_loss_is_shown_in_the_audit_log_on_charts_and_with_totals(site, admin, sqlite_database):
     go_back(site, sqlite_database, *[SITE] * 11, HERE)
     audited = words(admin.get("/admin/audit"))
     assert "Database rolled back Acknowledged: 12 Found: 0 Lost visits: 12 The operator" in audited

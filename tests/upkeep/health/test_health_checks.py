@@ -17,7 +17,6 @@ from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox_queries import Status
 from koyjabo.upkeep.backups.backups import BackupState
 from koyjabo.upkeep.health import checks
-from koyjabo.upkeep.health.checks import Seen
 from koyjabo.upkeep.health.findings import DANGER, GOOD, OFF, UNREAD, WARNING
 from koyjabo.upkeep.health.queries import DatabaseFacts, Rollback, Standbys
 from koyjabo.upkeep.health.system import Installation, Ready, SystemFacts
@@ -50,20 +49,21 @@ WELL = SystemFacts(
     unsaved=None,
     recounts=RecountState(None, AGREES),
     now_ms=NOW_MS,
+    ready={"database": OK, "writer": OK, "loop": OK, "redis": OK},
+    mail=Status(0, None, None, []),
+    has_countries=True,
+    is_behind_local_proxy=False,
 )
-READY = {"database": OK, "writer": OK, "loop": OK, "redis": OK}
-SEEN = Seen(WELL, READY, Status(0, None, None, []), has_countries=True, is_behind_local_proxy=False)
 
 
-def at(part: str = "", **changes: Any) -> Seen:
+def at(part: str = "", **changes: Any) -> SystemFacts:
     """A healthy server with these changes: to itself, or to its `installation` or `database`."""
     facts = WELL._replace(**{name: changes.pop(name) for name in changes.keys() & {"disk"}})
-    facts = facts._replace(**{part: getattr(WELL, part)._replace(**changes)} if part else changes)
-    return SEEN._replace(facts=facts)
+    return facts._replace(**{part: getattr(WELL, part)._replace(**changes)} if part else changes)
 
 
-def unready(name: str) -> Seen:
-    return SEEN._replace(ready={**READY, name: FAILED})
+def unready(name: str) -> SystemFacts:
+    return WELL._replace(ready={**WELL.ready, name: FAILED})
 
 
 PROVEN_ROW = {
@@ -85,7 +85,7 @@ ROW = row()
 FAILED_ROW = row(state="failed", error="No space is left.", proven_ms=None)
 
 
-def backups(**known: Any) -> Seen:
+def backups(**known: Any) -> SystemFacts:
     """A server with automatic backups. Backups made with `koyjabo backup` do not count there."""
     state = BackupState(None, None, None, [], NOW_MS + HOUR_MS, NOW_MS - 36 * HOUR_MS)._replace(**known)
     return at("database", backup=None)._replace(backups=state)
@@ -135,7 +135,7 @@ FACTS = [
     ("clock", at("database", newest_commit_ms=NOW_MS + 2001), WARNING, "behind"),
     ("clock", at("database", newest_commit_ms=NOW_MS + 60001), DANGER, "behind"),
     ("clock", at(clock_off_ms=None), GOOD, "alone"),
-    ("proxies", SEEN._replace(is_behind_local_proxy=True), WARNING, "hidden"),
+    ("proxies", WELL._replace(is_behind_local_proxy=True), WARNING, "hidden"),
     ("workers", unready("loop"), DANGER, "late"),
     ("workers", at(workers=[LIVE, LIVE._replace(lag_ms=1501.0)]), DANGER, "late"),
     ("workers", at(workers=[LIVE._replace(lag_ms=251.0)]), WARNING, "busy"),
@@ -158,56 +158,56 @@ FACTS = [
     ("webhooks", at("database", webhooks=Standing(3, 1, None)), WARNING, "disabled"),
     ("webhooks", at("database", webhooks=Standing(3, 1, None, NOW_MS - HOUR_MS, "a.example")), WARNING, "dropped"),
     ("webhooks", at("database", webhooks=Standing(3, 1, None, NOW_MS - DAY_MS, "a.example")), WARNING, "disabled"),
-    ("mails", SEEN._replace(mail=None), OFF, "off"),
-    ("mails", SEEN._replace(mail=Status(0, None, None, [("reset", "550", 1)])), WARNING, "given_up"),
-    ("mails", SEEN._replace(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "late"),
-    ("mails", SEEN._replace(mail=Status(1, NOW_MS, None, [], 500)), WARNING, "used_up"),
-    ("mails", SEEN._replace(mail=Status(1, NOW_MS, None, [])), GOOD, "sent"),
+    ("mails", WELL._replace(mail=None), OFF, "off"),
+    ("mails", WELL._replace(mail=Status(0, None, None, [("reset", "550", 1)])), WARNING, "given_up"),
+    ("mails", WELL._replace(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "late"),
+    ("mails", WELL._replace(mail=Status(1, NOW_MS, None, [], 500)), WARNING, "used_up"),
+    ("mails", WELL._replace(mail=Status(1, NOW_MS, None, [])), GOOD, "sent"),
     ("version", at("database", schema="9999"), WARNING, "newer"),
     ("retention", at("database", retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "late"),
     ("retention", at("database", retention_ms=None), OFF, "never"),
     ("reports", at("database", unread=100_001), WARNING, "late"),
     ("reports", at("database", unread=100_000), GOOD, "ready"),
-    ("places", SEEN._replace(has_countries=False), WARNING, "missing"),
+    ("places", WELL._replace(has_countries=False), WARNING, "missing"),
 ]
 
 
 BAD = (WARNING, DANGER)
 
 
-def test_all_is_well_where_nothing_is_wrong():
-    results = checks.checks(SEEN)
+def test_healthy_server_has_only_good_checks():
+    results = checks.checks(WELL)
     assert {check.name for check in results if check.level != GOOD} == {"standby", "webhooks"}  # turned off
     assert checks.worst(results) == GOOD
 
 
-@pytest.mark.parametrize(("name", "seen", "level", "code"), FACTS, ids=[f"{name} {code}" for name, *_, code in FACTS])
-def test_fact_makes_one_check_amber_or_red_and_the_whole_as_bad(name, seen, level, code):
+@pytest.mark.parametrize(("name", "facts", "level", "code"), FACTS, ids=[f"{name} {code}" for name, *_, code in FACTS])
+def test_bad_fact_colours_one_check_and_the_whole(name, facts, level, code):
     """Unsaved visits make two checks red: a database that can only be read is not healthy."""
-    results = checks.checks(seen)
+    results = checks.checks(facts)
     assert [(check.level, check.code) for check in results if check.name == name] == [(level, code)]
-    bad = {"writer", "database"} if seen.facts.unsaved else {name} if level in BAD else set()
+    bad = {"writer", "database"} if facts.unsaved else {name} if level in BAD else set()
     assert {check.name for check in results if check.level in BAD} == bad
     assert checks.worst(results) == (level if level in BAD else GOOD)
 
 
-def test_worst_checks_are_first_and_those_that_are_off_last():
-    seen = at(unsaved=Unsaved(NOW_MS, "locked"))._replace(has_countries=False, mail=None)
-    assert [check.name for check in checks.checks(seen)][:3] == ["writer", "database", "places"]
-    assert {check.level for check in checks.checks(seen)[-3:]} == {OFF}
+def test_worst_checks_come_first_and_disabled_ones_last():
+    facts = at(unsaved=Unsaved(NOW_MS, "locked"))._replace(has_countries=False, mail=None)
+    assert [check.name for check in checks.checks(facts)][:3] == ["writer", "database", "places"]
+    assert {check.level for check in checks.checks(facts)[-3:]} == {OFF}
 
 
-def test_without_redis_no_worker_is_called_missing():
+def test_no_worker_is_missing_without_redis():
     """While Redis is down, a worker knows only itself."""
     facts = WELL._replace(installation=WELL.installation._replace(workers=2), redis_ms=None)
-    by_name = {check.name: check for check in checks.checks(SEEN._replace(facts=facts))}
+    by_name = {check.name: check for check in checks.checks(facts)}
     assert (by_name["redis"].level, by_name["workers"].code) == (DANGER, "unseen")
 
 
 @pytest.mark.parametrize("is_remembered", [True, False])
-def test_nothing_that_only_the_database_knows_is_green_while_it_is_away(is_remembered):
-    seen = at("database", backup=None)._replace(ready={**READY, "database": FAILED})
-    by_name = {check.name: check for check in checks.checks_without_database(seen, is_remembered)}
+def test_checks_of_the_database_are_not_green_while_it_is_away(is_remembered):
+    facts = at("database", backup=None)._replace(ready={**WELL.ready, "database": FAILED})
+    by_name = {check.name: check for check in checks.checks_without_database(facts, is_remembered)}
     assert by_name["database"].level == DANGER
     assert (by_name["recount"].level, by_name["recount"].code) == (OFF, UNREAD)
     assert by_name["backups"].level == (WARNING if is_remembered else OFF)  # the failure is still shown

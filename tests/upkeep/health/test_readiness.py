@@ -31,7 +31,7 @@ def checks(server: Server) -> dict[str, dict]:
     return server.get("/readyz").json()["checks"]
 
 
-def test_red_while_visits_wait_for_their_commit_and_green_after(server):
+def test_readiness_is_red_while_visits_wait_for_their_commit(server):
     answers: list[int] = []
     with server.database.locked():
         visit = threading.Thread(target=lambda: answers.append(server.post_visit("ayesha", "1").status_code))
@@ -45,7 +45,7 @@ def test_red_while_visits_wait_for_their_commit_and_green_after(server):
     wait_until(lambda: server.get("/readyz").ok, "it is green again")
 
 
-def test_red_after_a_commit_failed_and_not_for_ever(server):
+def test_readiness_is_red_after_a_failed_commit_until_the_next(server):
     """Traffic that is moved elsewhere cannot show that the failure is over."""
     with server.database.locked():
         assert server.post_visit("ayesha").status_code == 503
@@ -53,7 +53,7 @@ def test_red_after_a_commit_failed_and_not_for_ever(server):
     wait_until(lambda: server.get("/readyz").ok, "it is green although there were no visits")
 
 
-def test_red_while_the_worker_has_too_much_to_do(server):
+def test_readiness_is_red_while_the_worker_is_overloaded(server):
     late = wait_until(lambda: late_after_a_stop(server), "it says that it was late")
     assert late["loop"]["ms"] > 1000
     wait_until(lambda: server.get("/readyz").ok, "it is green again")
@@ -72,7 +72,7 @@ def late_after_a_stop(server: Server) -> dict[str, dict] | None:
     return None
 
 
-def test_health_check_of_the_image_asks_the_server_and_no_proxy(server):
+def test_health_check_of_the_image_bypasses_proxies(server):
     (command,) = re.findall(r"^HEALTHCHECK .*\n +CMD (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     command_line = [sys.executable, *json.loads(command)[1:]]
     surroundings = {**os.environ, "PORT": str(server.port), "http_proxy": "http://127.0.0.1:1"}

@@ -25,13 +25,13 @@ def data(site: Site, admin: Account = OPERATOR) -> Data:
     return site.services[System].data(admin)
 
 
-def test_settings_of_postgres_that_can_lose_commits_are_found(postgres):
+def test_unsafe_settings_of_postgres_are_found(postgres):
     """The PostgreSQL of the tests runs without these settings, to be fast."""
     with Site(postgres.new_database().url) as site:
         assert site.services[System].facts(OPERATOR).database.unsafe == ("fsync", "full_page_writes")
 
 
-def test_facts_are_those_of_this_server_without_a_secret(site, admin, kind):
+def test_facts_describe_this_server_without_secrets(site, admin, kind):
     site.register("ayesha")
     began = time.monotonic()
     facts = site.services[System].facts(admin)

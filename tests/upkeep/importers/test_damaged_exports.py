@@ -11,7 +11,7 @@ import zipfile
 import pytest
 from support.sites.exports import packed, zipped
 
-from koyjabo.upkeep.importers import export, first_views_sqlite
+from koyjabo.upkeep.importers import export
 from koyjabo.upkeep.importers.export import Export, ImportReport, UnusableExport
 from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, NoRoom, PageView
 
@@ -84,12 +84,12 @@ def test_archive_that_grows_without_end_is_refused(monkeypatch):
         assert len(read(contents)[0]) >= 39_996
 
 
-def test_name_in_an_archive_is_said_without_what_changes_a_terminal():
+def test_names_in_an_archive_are_shown_without_control_characters():
     (message,) = read(zipped(**{"b\x1b[2J\u202e": "a,b\n1\n", "c": WHOLE}))[1]
     assert message == "Not imported, line 2: the numbers of values and columns differ (b\ufffd[2J\ufffd.csv)."
 
 
-def test_files_of_macos_and_folders_are_passed_over():
+def test_macos_files_and_folders_are_skipped():
     contents = io.BytesIO()
     with zipfile.ZipFile(contents, "w") as archive:
         archive.writestr("__MACOSX/x/._a.csv", b"\xff\xfe\0")
@@ -111,7 +111,7 @@ def test_table_with_a_byte_order_mark_is_read_in_its_encoding(encoding):
     assert read(zipped(a=contents)) == (rows, [])
 
 
-def test_lines_that_cannot_be_used_are_named_and_the_others_taken():
+def test_unusable_lines_are_named_and_the_others_imported():
     lines = [
         b"a,b",  # line 1
         b"1,2",
@@ -136,20 +136,20 @@ def test_lines_that_cannot_be_used_are_named_and_the_others_taken():
     ]
 
 
-def test_lines_that_a_quotation_without_end_takes_are_all_named():
+def test_lines_in_an_unclosed_quotation_are_all_named():
     rows, (message,) = read(b'a,b\n1,2\n"' + b"3,4\n" * 40_000)
     named, more = re.findall(r"lines (3, 4, .*) and ([\d,]+) more", message)[0]
     assert rows[0] == {"a": "1", "b": "2"}
     assert len(rows) + len(named.split(", ")) + int(more.replace(",", "")) == 40_001
 
 
-def test_very_many_bad_lines_are_named_in_part():
+def test_some_of_very_many_bad_lines_are_named():
     (message,) = read(b"a,b\n" + b"1\n" * 30)[1]
     assert message.startswith(f"Not imported, lines {', '.join(map(str, range(2, 22)))} and 10 more: the numbers of")
 
 
-def test_temporary_database_without_room_is_a_sentence(monkeypatch):
-    monkeypatch.setattr(first_views_sqlite, "SCHEMA", f"{first_views_sqlite.SCHEMA} PRAGMA max_page_count = 6;")
+def test_temporary_database_without_room_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(FirstViews, "SCHEMA", f"{FirstViews.SCHEMA} PRAGMA max_page_count = 6;")
     views = (PageView(f"visit-{n}", "v", n, n) for n in range(5_000))
     with pytest.raises(NoRoom, match=r"TMPDIR"), FirstViews.collected() as first:
         first.add(views)

@@ -18,8 +18,7 @@ from support.sites.exports import (
     packed,
 )
 
-from koyjabo.upkeep.importers.export import UnusableExport
-from koyjabo.upkeep.importers.known_files import NAMES
+from koyjabo.upkeep.importers.export import NAMES, UnusableExport
 
 OURS = "id,visitor_id,visit_id,at,place\n1,a,b,2025-03-01T10:00:00Z,Dhaka\n"
 GA4 = "# ----------------------------------------\n# shop.example\n# 20250301-20250302\n\nDate,Sessions\n20250301,4\n"
@@ -101,7 +100,7 @@ def site(tmp_path_factory):
 
 
 @pytest.mark.parametrize("file", WAYS)
-def test_file_that_is_not_imported_is_named_with_the_way_to_one_that_is(site, file):
+def test_unsupported_file_is_named_with_the_way_to_a_supported_one(site, file):
     contents, way = WAYS[file]
     own = next((program for start, program in USED.items() if file.startswith(start) and "-program" in way), None)
     for program in {*NAMES, "koyjabo"} - {own}:

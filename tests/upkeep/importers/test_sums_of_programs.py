@@ -13,7 +13,7 @@ from koyjabo.base.core.extensions import db
 from koyjabo.reports.visit_log import import_queries
 from koyjabo.reports.visit_log.importing import Busy
 from koyjabo.upkeep.importers.export import UnusableExport
-from koyjabo.upkeep.importers.sums_queries import AnotherSite
+from koyjabo.upkeep.importers.queries import AnotherSite
 
 
 def plausible(*visits: int, first: int = 1) -> bytes:
@@ -39,11 +39,13 @@ def test_importing_daily_sums_adds_each_day_once(site):
     assert site.register("next").ordinal == 42
     assert site.recount() == []
     before = everything(site)["adjustments"]
-    assert bring_export(site, "plausible", plausible(10, 0, 30)).summed[:4] == (0, 0, 2, [])
+    same = bring_export(site, "plausible", plausible(10, 0, 30)).difference
+    assert (same.more, same.known, same.fewer) == ({}, 2, [])
     assert everything(site)["adjustments"] == before
 
     longer = bring_export(site, "plausible", plausible(8, 0, 35, 5))
-    assert longer.summed == (2, 10, 2, ["2025-11-01"], 42, 52)
+    assert (len(longer.difference.more), longer.difference.known) == (2, 2)
+    assert longer.totals == (42, 52)
     assert "Days with fewer visits in this file than were added before (left unchanged): 2025-11-01." in [
         *longer.sentences()
     ]
@@ -56,7 +58,7 @@ def test_importing_daily_sums_adds_each_day_once(site):
 
 
 @pytest.mark.both_kinds
-def test_sums_beside_visits_leave_no_gap_and_no_repeat(site):
+def test_sums_imported_during_visits_leave_no_gap_and_no_repeat(site):
     ordinals: list[int] = []
     registering = Thread(target=lambda: ordinals.extend(site.register(f"v{n}").ordinal for n in range(30)))
     registering.start()
@@ -74,7 +76,7 @@ def test_several_sites_are_distinguished_by_name(site):
     bring_export(site, "plausible", first)
     with pytest.raises(AnotherSite, match=r"only 0 have the same number.* --site NAME"):
         bring_export(site, "plausible", second)
-    assert bring_export(site, "plausible", second, "blog").summed.visits == 165
+    assert bring_export(site, "plausible", second, "blog").added == 165
     with pytest.raises(AnotherSite, match=r"already imported .*--program plausible --site blog"):
         bring_export(site, "plausible", second, "blog.example")
     with pytest.raises(AnotherSite, match=r"already imported .*--program plausible, without --site"):
@@ -140,17 +142,17 @@ ANALYTICS = {"an exploration": EXPLORATION, "another language": IN_FRENCH, "the 
 @pytest.mark.parametrize("export", ANALYTICS.values(), ids=ANALYTICS)
 def test_sessions_by_date_of_google_analytics_are_added(site, export):
     report = bring_export(site, "ga4", export)
-    assert (report.summed.visits, report.refused) == (1234, 0)
+    assert (report.added, report.refused) == (1234, 0)
     days = [(row["source"], row["day"]) for row in everything(site)["imported_days"]]
     assert days == [("ga4", "2025-11-01"), ("ga4", "2025-11-03")]
 
 
-def test_days_of_a_report_of_google_analytics_with_a_wrong_start_are_not_taken(site):
+def test_google_analytics_report_with_a_wrong_start_day_is_refused(site):
     report = bring_export(site, "ga4", REPORT.replace("20251101", "99991231"))
-    assert (report.summed.visits, report.refused) == (0, 2)
+    assert (report.added, report.refused) == (0, 2)
 
 
-def test_days_that_cannot_be_used_are_named_and_the_others_taken(site):
+def test_unusable_days_are_named_and_the_others_imported(site):
     today = "2025-12-16"
     assert site.time.ms == SPEC_MOMENT
     export = table(
@@ -159,7 +161,7 @@ def test_days_that_cannot_be_used_are_named_and_the_others_taken(site):
         *("(other),1", "20251104,-1", "20251105,9999999999999", "20251106,"),
     )
     report = bring_export(site, "ga4", export)
-    assert report.summed[:2] == (2, 12)
+    assert (len(report.difference.more), report.added) == (2, 12)
     assert [*report.sentences()][2:] == [
         "Not imported, lines 3, 9: the day must be a date, such as 2025-12-16 or 20251216.",
         "Not imported, lines 4, 5, 10, 12: the number of visits must be a whole number.",
@@ -183,7 +185,7 @@ NO_EXPORTS = (
 )
 
 
-def test_file_without_visits_by_day_is_refused_and_nothing_added(site):
+def test_file_without_visits_by_day_adds_nothing(site):
     for program, contents, sentence in NO_EXPORTS:
         with pytest.raises(UnusableExport, match=sentence):
             bring_export(site, program, contents)

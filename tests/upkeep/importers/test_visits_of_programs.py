@@ -52,7 +52,7 @@ CLOUD = table(
 )
 
 
-def test_umami_visits_are_distinct_visit_ids_of_page_views_counted_once_however_often_imported(site):
+def test_umami_visits_are_distinct_visit_ids_and_are_counted_once(site):
     site.set_total(4000)
     site.register("here")
     report = bring_export(site, "umami", CLOUD)
@@ -76,7 +76,7 @@ def test_umami_visits_are_distinct_visit_ids_of_page_views_counted_once_however_
     assert site.recount() == []
 
 
-def test_umami_tables_of_ones_own_database_are_joined(site):
+def test_tables_of_an_umami_database_are_joined(site):
     events = table(
         UMAMI_EVENTS,
         view("v1", "2025-03-01 10:00:00.123456+00", referrer_domain="t.co"),
@@ -108,7 +108,7 @@ def of_umami(site: Site, *rows: dict[str, str], name: str) -> list:
     return [row[name] for row in everything(site)["visits"]]
 
 
-def test_own_host_is_no_referrer_in_umami_whatever_its_www_and_port(site):
+def test_own_host_is_never_a_referrer_in_umami(site):
     hosts = {
         "www.shop.example": "shop.example",  # Umami removes `www.` from the referrer
         "shop.example:8080": "shop.example",
@@ -134,7 +134,7 @@ PATHS = {
 """Paths that browsers send, by what Umami stores. It decodes a path as a whole, or not at all if it cannot."""
 
 
-def test_path_that_umami_decoded_is_the_page_that_a_browser_sends(site):
+def test_path_decoded_by_umami_is_the_page_that_browsers_send(site):
     for number, sent in enumerate(PATHS.values()):
         site.register("here", page=sent, referrer=f"https://a.example{sent}", visitId=f"v{number}")
     pages = [(row["page"], row["referrer"]) for row in everything(site)["visits"]]
@@ -165,7 +165,7 @@ CLIENTS = {
 }
 
 
-def test_clients_in_umami_have_the_names_of_our_own_visits(site):
+def test_umami_clients_have_the_names_of_our_visits(site):
     rows = [
         view(f"v{number}", f"2025-03-01 10:0{number}:00", browser=browser, os=system, device=device)
         for number, (browser, system, device) in enumerate(CLIENTS)
@@ -219,7 +219,7 @@ def test_goatcounter_visits_are_sessions_without_bots_and_events(site):
     assert site.recount() == []
 
 
-def test_goatcounter_1_has_the_same_sessions_and_the_user_agent(site):
+def test_goatcounter_1_has_the_same_sessions_and_user_agents(site):
     session = "00f3a2b1-0000-4000-8000-00000000000c"
     campaign = {"Referrer": "eid", "Referrer scheme": "c"}
     first = table(
@@ -234,7 +234,7 @@ def test_goatcounter_1_has_the_same_sessions_and_the_user_agent(site):
     assert bring_export(site, "goatcounter", export).imported == (1, 1)
 
 
-def test_visits_of_the_future_and_of_folded_days_are_named_and_the_others_taken(site):
+def test_visits_in_the_future_or_on_rolled_up_days_are_named(site):
     old, kept = (iso(SPEC_MOMENT - age * DAY_MS) for age in (400, 100))
     export = table(UMAMI_EVENTS, view("v1", old), view("v2", kept), view("v3", "2031-01-01"))
     assert bring_export(site, "umami", export).imported == (2, 0)
@@ -259,7 +259,7 @@ NO_EXPORTS = (
 )
 
 
-def test_what_is_no_export_is_refused_with_a_sentence(site):
+def test_file_that_is_no_export_is_refused_with_a_reason(site):
     for program, contents, sentence in NO_EXPORTS:
         with pytest.raises(UnusableExport, match=sentence):
             bring_export(site, program, contents)

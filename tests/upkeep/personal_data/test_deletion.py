@@ -47,7 +47,7 @@ def delete(history: AccountHistory):
     return history.ayesha.delete(ME, json={**RIGHT, "code": history.app.next_code()})
 
 
-def test_nothing_points_at_a_deleted_account_and_no_number_changes(site, history):
+def test_no_row_refers_to_a_deleted_account_and_no_number_changes(site, history):
     marks = history.ayesha.id, history.ayesha.email, "Ayesha"
     assert tables_with(site, *marks) == tables_of_users()
     assert site.recount() == []
@@ -89,7 +89,7 @@ def test_visits_stay_without_a_user(site, history):
     assert site.recount() == []
 
 
-def test_last_admin_of_a_community_has_something_to_do_first(site, history):
+def test_last_admin_of_a_community_cannot_delete_their_account(site, history):
     site.rows("UPDATE memberships SET role = 'member' WHERE user_id = :id", id=history.karim.id)
     before, answer = tables_with(site, history.ayesha.id), delete(history)
     assert_error(answer, 409, "last_admin", history.hers)
@@ -100,7 +100,7 @@ def test_last_admin_of_a_community_has_something_to_do_first(site, history):
     assert delete(history).status_code == 204
 
 
-def test_last_admin_of_the_site_has_something_to_do_first(site, history):
+def test_last_admin_of_the_site_cannot_delete_their_account(site, history):
     answer = history.boss.delete(ME, json=RIGHT)
     assert_error(answer, 409, "last_admin")
     assert "Make another user a site admin first." in answer.json["error"]
@@ -108,7 +108,7 @@ def test_last_admin_of_the_site_has_something_to_do_first(site, history):
     assert history.boss.delete(ME, json=RIGHT).status_code == 204
 
 
-def test_of_two_admins_who_leave_at_once_one_stays(site):
+def test_one_of_two_admins_who_leave_at_once_stays(site):
     karim, community, both = sign_up(site, "karim"), "", threading.Barrier(2)
 
     def leave(where: Site, user_id: str) -> type | None:
@@ -134,7 +134,7 @@ def test_of_two_admins_who_leave_at_once_one_stays(site):
                 karim = sign_up(site, "karim")
 
 
-def test_visit_that_was_on_its_way_has_no_owner(site, history):
+def test_visit_during_a_deletion_has_no_owner(site, history):
     """The visit is committed after the account is gone."""
 
     def arrive(user_id: str) -> None:

@@ -103,13 +103,13 @@ def test_long_sections_come_in_pieces(history, exported, monkeypatch):
             assert again[section.name] == exported[section.name], section.name
 
 
-def test_others_invitations_wait_for_the_proof_of_the_email(site, history):
+def test_invitations_are_exported_only_with_a_confirmed_email(site, history):
     site.rows("UPDATE users SET verified_ms = NULL WHERE id = :id", id=history.ayesha.id)
     assert history.ayesha.get(EXPORT).json["invitations"] == []
     site.rows("UPDATE users SET verified_ms = 1 WHERE id = :id", id=history.ayesha.id)
 
 
-def test_export_is_broken_off_when_the_session_ends(site, history):
+def test_export_stops_when_the_session_ends(site, history):
     other = sign_up(site, "other")
     found(other)
     answer = other.get(EXPORT, buffered=False)

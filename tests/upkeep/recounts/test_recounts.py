@@ -69,8 +69,8 @@ def pause(monkeypatch):
     pause.over.set()
 
 
-def test_recount_says_that_all_agrees_or_what_is_wrong(site, admin, monkeypatch):
-    monkeypatch.setattr(recount_queries, "MOST_SHOWN", 1)
+def test_recount_reports_agreement_or_problems(site, admin, monkeypatch):
+    monkeypatch.setattr(recount_queries, "MAX_SHOWN", 1)
     for visitor in ("a", "b", "a"):
         site.register(visitor)
     result = recounted(site, admin)
@@ -84,7 +84,7 @@ def test_recount_says_that_all_agrees_or_what_is_wrong(site, admin, monkeypatch)
     assert result["problem_count"] > 1
 
 
-def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
+def test_recount_reads_one_moment_and_blocks_nothing(site, admin, pause):
     site.register("a")
     site.services[Recounts].begin(admin)
     assert pause.begun.wait(PATIENCE_S)
@@ -101,7 +101,7 @@ def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
     assert actions(site, admin) == [ENDED, BEGUN]
 
 
-def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin, pause):
+def test_only_one_worker_recounts_at_a_time(site, admin, pause):
     site.register()
     with Site(site.database_url, site.time) as other:  # shares only the database
         other.services[Recounts].begin(admin)
@@ -136,7 +136,7 @@ def test_recount_keeps_its_lease_while_it_runs_and_loses_it_with_its_worker(site
 
 
 @pytest.mark.parametrize("comes_late", [False, True])
-def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, pause, monkeypatch, comes_late):
+def test_result_is_written_once_after_a_database_outage(site, admin, pause, monkeypatch, comes_late):
     """`comes_late` means that the write succeeded despite the error."""
     recounts, away = site.services[Recounts], [True] * 3
     write = recounts._database.write
@@ -160,7 +160,7 @@ def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admi
     assert recounts.state(admin).last.details["agrees"] is True
 
 
-def test_there_is_a_recount_every_night_and_one_at_the_first_start(site, admin):
+def test_recount_runs_every_night_and_at_the_first_start(site, admin):
     tonight = site.services[Recounts].tick
     made = []
     for hours in (0, 1, 17):  # 10:48, 11:48, and 04:48 in the morning
@@ -180,7 +180,7 @@ def test_there_is_a_recount_every_night_and_one_at_the_first_start(site, admin):
     ],
     ids=["interrupted", "failed"],
 )
-def test_recount_of_the_night_without_a_result_begins_again_after_an_hour(site, admin, change, left):
+def test_nightly_recount_without_a_result_begins_again_after_an_hour(site, admin, change, left):
     site.services[Recounts].tick()
     wait_for_end(site)
     site.rows(change)
@@ -191,7 +191,7 @@ def test_recount_of_the_night_without_a_result_begins_again_after_an_hour(site, 
         assert actions(site, admin) == expected
 
 
-def test_interrupted_operator_does_not_wait_for_the_end_of_the_recount(site):
+def test_interrupted_command_does_not_wait_for_the_recount(site):
     over, waited = threading.Event(), []
 
     @contextmanager

@@ -10,9 +10,8 @@ from support.application.site import Site
 from support.sites.full_site import everything, in_context, quiet
 
 from koyjabo.base.core.extensions import db
-from koyjabo.upkeep.recounts import recounts as repairs
 from koyjabo.upkeep.recounts.derived_tables_queries import CHECKS, ROLLUPS
-from koyjabo.upkeep.recounts.recounts import Recounts, Repaired
+from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.retention.retention import Retention
 
 DERIVED = {
@@ -42,9 +41,9 @@ NUMBERS = ("counters", "daily_visits", "hourly_visits", "people", "person_days",
 NEW = {"id", "person_id", "revision", "epoch"}
 
 
-def repair(site: Site) -> Repaired:
+def repair(site: Site) -> tuple[list[str], list[str]]:
     with in_context(site):
-        return repairs.repair(site.services[Recounts], site.services.clock, quiet)
+        return site.services[Recounts].repair(quiet)
 
 
 def numbers(site: Site) -> dict[str, list[dict]]:
@@ -54,15 +53,14 @@ def numbers(site: Site) -> dict[str, list[dict]]:
 
 
 @pytest.mark.both_kinds
-def test_all_kinds_of_damage_at_once_are_put_right(full):
+def test_all_kinds_of_damage_are_repaired_at_once(full):
     before, stats = numbers(full), full.stats()
     epoch, revision = stats["epoch"], stats["revision"]
     for damage in DERIVED.values():
         full.rows(damage)
     wrong = full.recount()
-    made = repair(full)
-    assert made.left == []
-    assert made.repaired == wrong
+    repaired, left = repair(full)
+    assert (repaired, left) == (wrong, [])
     assert full.recount() == []
     assert numbers(full) == before
     assert (full.stats()["epoch"], full.stats()["revision"] > revision) == (epoch, True)
@@ -79,23 +77,23 @@ def test_every_figure_of_a_derived_table_is_recounted_and_repaired(full):
         for figure in FIGURES
         if not any(re.match(r"{}: .*: {} is".format(*figure), message) for message in wrong)
     ] == []
-    assert repair(full).repaired == wrong
+    assert repair(full)[0] == wrong
     assert numbers(full) == before
 
 
 @pytest.mark.parametrize("damage", BEYOND.values(), ids=BEYOND)
-def test_damage_to_the_ledger_itself_is_said_and_left_alone(full, damage):
+def test_damage_to_the_ledger_is_reported_and_left_alone(full, damage):
     full.rows(damage)
     wrong, before = full.recount(), numbers(full)
     assert wrong
-    assert repair(full) == Repaired([], wrong)
+    assert repair(full) == ([], wrong)
     assert numbers(full) == before
 
 
 def test_total_that_falls_begins_a_new_epoch(full):
     before = full.stats()
     full.rows("UPDATE counters SET visits = visits + 10, total = total + 10 WHERE scope = 'site'")
-    assert repair(full).left == []
+    assert repair(full)[1] == []
     after = full.stats()
     assert after["totalVisits"] == before["totalVisits"]
     assert int(after["epoch"], 36) > int(before["epoch"], 36)
@@ -103,9 +101,9 @@ def test_total_that_falls_begins_a_new_epoch(full):
     assert full.recount() == []
 
 
-def test_repair_leaves_a_line_where_something_was_repaired(full):
+def test_repair_is_audited_if_something_was_repaired(full):
     full.rows("DELETE FROM audit_log")
-    assert repair(full) == Repaired([], [])
+    assert repair(full) == ([], [])
     assert [row["action"] for row in everything(full)["audit_log"]] == ["ledger.recounted"]
     full.rows("DELETE FROM audit_log")
     full.rows("DELETE FROM hourly_people")
@@ -114,13 +112,13 @@ def test_repair_leaves_a_line_where_something_was_repaired(full):
     assert lines == [("ledger.recounted", False), ("ledger.repair", None), ("ledger.recounted", True)]
 
 
-def test_repair_ends_where_sums_of_folded_visits_take_part(full):
+def test_repair_works_with_rolled_up_visits(full):
     before = numbers(full)
     past = full.services[Retention].past(5)
     assert full.services[Retention].prune(past).visits > 0
     full.rows("UPDATE daily_visits SET visits = visits + 1")
     full.rows("UPDATE counters SET visits = 3")
-    assert repair(full).left == []
+    assert repair(full)[1] == []
     assert numbers(full) == before
 
 

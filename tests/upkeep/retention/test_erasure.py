@@ -50,7 +50,7 @@ def contents(site: Site) -> str:
     return json.dumps([site.rows(f"SELECT * FROM {table}") for (table,) in tables], default=str)
 
 
-def test_login_that_waits_for_its_second_step_knows_the_visitor_no_longer(site):
+def test_erased_visitor_is_removed_from_a_waiting_two_step_login(site):
     site.register("ayesha")
     turn_on(sign_up(site, "karim"))
     first_step(site, "karim", visitorId="ayesha")
@@ -70,7 +70,7 @@ def test_visitor_who_comes_back_is_a_new_one(site):
     assert site.recount() == []
 
 
-def test_no_table_names_them(sqlite_database):
+def test_no_table_contains_an_erased_visitor(sqlite_database):
     with Site(sqlite_database.url) as site:
         for community in (HERE, GONE):
             site.add_community(community)
@@ -91,7 +91,7 @@ def test_no_table_names_them(sqlite_database):
         assert site.recount() == []
 
 
-def test_visits_stay_under_one_name_without_what_leads_to_the_visitor(site):
+def test_erased_visits_keep_one_name_and_lose_identifying_values(site):
     sent = {"userAgent": ANDROID, "referrer": "https://m.facebook.com/groups/ayesha", "timestamp": 5, "page": "/map"}
     karim = sign_up(site, "karim")
     site.post(json={"visitorId": "ayesha", **sent}, headers={"Authorization": f"Bearer {karim.access}"})
@@ -108,7 +108,7 @@ def test_visits_stay_under_one_name_without_what_leads_to_the_visitor(site):
     assert other[2:5] == ("https://m.facebook.com/groups/ayesha", ANDROID, 5)
 
 
-def test_neither_answer_nor_audit_log_nor_log_says_which_visitor_it_was(site, caplog):
+def test_response_and_logs_do_not_reveal_the_erased_visitor(site, caplog):
     caplog.set_level(logging.DEBUG)
     admin = site_admin(site)
     site.register("ayesha-the-visitor")
@@ -127,7 +127,7 @@ def test_neither_answer_nor_audit_log_nor_log_says_which_visitor_it_was(site, ca
         assert (line.target_kind, line.target_id, line.target, line.details) == ("visitor", "", "", {})
 
 
-def test_any_page_may_ask_some_times_and_what_names_no_visitor_is_refused(site):
+def test_any_page_may_erase_within_limits_and_invalid_ids_are_refused(site):
     asked = site.client.options(FORGET, headers={"Origin": "https://app.example.com"})
     assert (asked.status_code, asked.headers["Access-Control-Allow-Origin"]) == (204, "*")
     assert "POST" in asked.headers["Access-Control-Allow-Methods"]
@@ -159,7 +159,7 @@ def many_visits(site: Site, count: int) -> None:
 
 
 @pytest.mark.both_kinds
-def test_visitor_of_many_visits_is_forgotten_in_pieces_until_it_is_done(site, small_pieces, monkeypatch):
+def test_visitor_with_many_visits_is_erased_in_pieces(site, small_pieces, monkeypatch):
     many_visits(site, 20)
     before = site.stats()
     monkeypatch.setattr(erasure, "PATIENCE_S", 0)
@@ -204,7 +204,7 @@ def test_interrupted_erasure_continues_with_the_same_random_id(site, small_piece
 
 
 @pytest.mark.both_kinds
-def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
+def test_visits_during_an_erasure_are_erased(site, small_pieces):
     """These visits are in communities where the visitor is new."""
     many_visits(site, 8)
     coming = count(1)
@@ -233,7 +233,7 @@ def is_in_redis(redis, visitor: str) -> bool:
         return any(visitor in str(client.dump(key)) for key in client.scan_iter("koyjabo:active:*"))
 
 
-def test_one_who_is_forgotten_is_active_on_no_worker(server, redis):
+def test_erased_visitor_is_active_on_no_worker(server, redis):
     """The visitor's pages stay open on both workers, which renew the leases of open pages."""
     before = server.stats().unique
     server.register("ayesha")
@@ -261,7 +261,7 @@ def test_one_who_is_forgotten_is_active_on_no_worker(server, redis):
     assert server.stats().unique == before + 2
 
 
-def test_operator_forgets_a_visitor_and_their_anonymous_visits_of_the_day(server, redis):
+def test_operator_erases_a_visitor_and_todays_anonymous_visits(server, redis):
     server.register("nila")
     server.register("nila", anonymous=True)
     before = server.stats()

@@ -47,7 +47,7 @@ RENAMED = dict.fromkeys(("visitor_id", "visit_id", "user_id"), "reduced")
 """Columns that have a different, meaningless value afterwards."""
 
 
-def test_pages_say_of_each_column_whether_erasing_removes_it(site):
+def test_pages_say_whether_erasing_removes_a_column(site):
     admin = panel(site)
     for n, language in enumerate(("en", "bn")):
         admin.headers["Accept-Language"] = language

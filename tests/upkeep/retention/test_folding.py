@@ -42,7 +42,7 @@ def rows(database) -> int:
     return database.rows("SELECT count(*) FROM visits")[0][0]
 
 
-def test_prune_beside_a_busy_server_costs_no_visit(server, database):
+def test_pruning_a_busy_server_loses_no_visit(server, database):
     of_all, of_some = (server.koyjabo("prune", "--dry-run", *more).stdout for more in ((), ("--days", "390")))
     assert f": {VISITS}. Nothing was changed." in of_all
     assert 0 < int(of_some.partition(": ")[2].partition(".")[0]) < rows(database) == VISITS

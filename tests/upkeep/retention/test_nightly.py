@@ -49,7 +49,7 @@ def worker(site: Site) -> Nightly:
     return Nightly(retention._database, site.services.clock, InPlace(), retention)
 
 
-def test_once_a_day_at_the_quiet_hour_and_not_again_after_a_restart(site, nights):
+def test_nightly_work_runs_once_a_day_even_after_a_restart(site, nights):
     first, second = worker(site), worker(site)
     site.time.go_to("2025-12-16T03:29:59.999+06:00")
     for nightly in (first, second, first):
@@ -64,7 +64,7 @@ def test_once_a_day_at_the_quiet_hour_and_not_again_after_a_restart(site, nights
     assert nights() == ["2025-12-15", "2025-12-16"]
 
 
-def test_preview_is_what_the_next_run_folds(site, caplog):
+def test_preview_is_what_the_next_run_rolls_up(site, caplog):
     caplog.set_level(logging.INFO, "koyjabo.upkeep.retention.retention")
     for hour, visits in ((14, 1), (15, 2), (16, 3), (17, 4)):
         site.time.go_to(f"2025-11-{hour}T00:00:00+06:00")
@@ -83,7 +83,7 @@ def test_preview_is_what_the_next_run_folds(site, caplog):
 
 
 @pytest.mark.both_kinds
-def test_one_of_many_at_once_does_it(site, nights):
+def test_one_of_many_workers_does_the_nightly_work(site, nights):
     """The servers have separate connections."""
     with Site(site.database_url, site.time) as second, Site(site.database_url, site.time) as third:
         with ThreadPoolExecutor(3) as threads:
@@ -106,7 +106,7 @@ def claimed_by_one_who_died(site: Site) -> None:
     assert not ended(site)
 
 
-def test_work_of_a_dead_worker_is_taken_over_when_it_has_been_silent(site, nights):
+def test_work_of_a_silent_worker_is_taken_over(site, nights):
     claimed_by_one_who_died(site)
     site.time.pass_(milliseconds=SILENT_MS)
     worker(site).tick()
@@ -121,7 +121,7 @@ def test_work_of_a_dead_worker_is_taken_over_when_it_has_been_silent(site, night
     assert nights() == ["2025-12-16"] * 2
 
 
-def test_worker_that_lives_keeps_its_claim_however_long_it_takes(site, nights, monkeypatch):
+def test_living_worker_keeps_its_claim_for_any_time(site, nights, monkeypatch):
     """A worker that was frozen and lost its claim does not continue."""
     first, second = worker(site), worker(site)
     retention = site.services[Retention]
@@ -146,7 +146,7 @@ def test_worker_that_lives_keeps_its_claim_however_long_it_takes(site, nights, m
     assert taken_over == nights() == ["2025-12-16"]
 
 
-def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
+def test_nightly_work_waits_for_the_end_of_an_import(site, caplog, nights):
     site.register()
     site.time.pass_(days=31)
     waiting, visits = worker(site), "SELECT count(*) FROM visits"
@@ -160,7 +160,7 @@ def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
     assert (nights(), site.rows(visits)) == (["2026-01-16"], [(0,)])
 
 
-def test_clock_that_was_wrong_does_not_end_it_for_ever(site, nights):
+def test_wrong_clock_does_not_stop_the_nightly_work(site, nights):
     for wrong in ({"days": 400}, {"days": -400}, {"hours": 3}, {"hours": -3}):
         before = len(nights())
         site.time.put_right(**wrong)
@@ -173,7 +173,7 @@ def test_clock_that_was_wrong_does_not_end_it_for_ever(site, nights):
         assert len(nights()) <= before + 3, wrong
 
 
-def test_outage_is_no_end_of_it(site, nights, monkeypatch):
+def test_nightly_work_continues_after_an_outage(site, nights, monkeypatch):
     retention = site.services[Retention]
 
     def gone(*_):

@@ -65,7 +65,7 @@ def test_visits_and_their_retries_are_kept_for_today_and_the_retention_days(site
 
 
 @pytest.mark.both_kinds
-def test_everything_may_be_folded_and_counting_goes_on(site):
+def test_counting_continues_after_everything_is_rolled_up(site):
     visit_on(site, "2025-12-10T12:00:00+06:00", "2025-12-11T12:00:00+06:00")
     visit_on(site, "2025-12-11T12:00:00+06:00", visitor="karim", scope=HERE)
     site.time.go_to("2026-12-16T12:00:00+06:00")
@@ -81,7 +81,7 @@ def test_everything_may_be_folded_and_counting_goes_on(site):
 
 
 @pytest.mark.both_kinds
-def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
+def test_interrupted_prune_continues_where_it_stopped(site, monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, name, 2)
     visit_on(site, *["2025-10-16T12:00:00+06:00"] * 7)
@@ -106,7 +106,7 @@ def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
     assert site.stats() == before
 
 
-def test_log_is_looked_through_where_ids_are_missing(site):
+def test_roll_up_finds_visits_where_ids_are_missing(site):
     admin, log = site_admin(site), site.services[VisitLogServices].log
     for day in range(10, 30):
         visit_on(site, *[f"2025-11-{day}T{hour}:00:00+06:00" for hour in (10, 14)], visitor=f"v{day}")
@@ -126,7 +126,7 @@ def test_log_is_looked_through_where_ids_are_missing(site):
     assert log.page(admin, VisitFilter(text="4001")).visits == ()  # it was rolled up
 
 
-def test_what_has_run_out_is_swept(site):
+def test_expired_rows_are_removed(site):
     now, day = site.time.ms, 86_400_000
     columns = "id, email, email_key, name, password, is_admin, created_ms"
     site.rows(f"INSERT INTO users ({columns}) VALUES ('u', 'a@b.c', 'a@b.c', 'A', '-', false, 0)")
@@ -156,7 +156,7 @@ def summaries(site: Site) -> list:
     return [insights.breakdown(question, dimension).rows for dimension in ("browser", "system", "device")]
 
 
-def test_they_are_replaced_by_what_is_read_of_them(site, monkeypatch):
+def test_old_user_agents_are_replaced_by_their_parsed_values(site, monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, name, 2)
     site.time.go_to("2025-12-22T12:00:00+06:00")

@@ -1,8 +1,8 @@
-"""Adds daily visits to the total: an adjustment for each day, and a row in `imported_days` that marks the day as
-imported.
+"""Queries for imports: uploaded files, and daily visits that are added to the total.
 
-A later export from the same site repeats earlier days, and the last of them may have grown. Each day is added only
-once, and so is its growth.
+Each day of daily visits makes an adjustment, and a row in `imported_days` that marks the day as imported. A later
+export from the same site repeats earlier days, and the last of them may have grown. Each day is added only once, and so
+is its growth.
 """
 
 from __future__ import annotations
@@ -10,12 +10,55 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import case, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.errors import KoyJaboError
-from koyjabo.base.models import ImportedDay
+from koyjabo.base.database.rows import changed_rows, lock_limit
+from koyjabo.base.jobs import job_queries
+from koyjabo.base.models import FileImport, ImportedDay
 from koyjabo.upkeep.recounts.total_queries import Totals, add_to_total
+
+CHECKING, CHECKED, IMPORTING = "checking", "checked", "importing"
+DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
+IMPORT, CANCEL = "import", "cancel"
+
+SILENT_MS = 30_000
+"""If a row is not renewed for this long, ms, its worker and file are considered gone."""
+
+KEPT = 20
+"""Number of rows to keep."""
+
+UNLESS_CANCELLED = case((FileImport.asked == CANCEL, CANCEL), else_="")
+"""Value of `asked` when the import begins. Keeps a cancellation that arrived at the same time."""
+
+
+def newest(session: Session) -> FileImport | None:
+    return next(iter(job_queries.newest(session, FileImport, 1)), None)
+
+
+def begin(session: Session, new: FileImport, now_ms: int) -> FileImport | None:
+    """Begin a check. Returns None while another file is in progress."""
+    lock_limit(session, FileImport)
+    last = newest(session)
+    if last is not None and last.ended_ms is None and not job_queries.is_dead(last, now_ms, SILENT_MS):
+        return None
+    new.state, new.asked = CHECKING, ""
+    row = job_queries.add(session, new, now_ms)
+    session.execute(delete(FileImport).where(FileImport.id <= row.id - KEPT))
+    return row
+
+
+def touch(session: Session, id: int) -> None:
+    """Write the row without changing it, to test whether the database accepts writes."""
+    session.execute(update(FileImport).where(FileImport.id == id).values(asked=FileImport.asked))
+
+
+def ask(session: Session, id: int, what: str, states: tuple[str, ...]) -> bool:
+    """Store a request for the worker. Returns False if the import is in none of these states or was cancelled."""
+    waits = (FileImport.state.in_(states), FileImport.ended_ms.is_(None), FileImport.asked != CANCEL)
+    return changed_rows(session, update(FileImport).where(FileImport.id == id, *waits).values(asked=what)) == 1
+
 
 Days = Mapping[str, int]
 """Visits by day, YYYY-MM-DD."""
@@ -63,15 +106,12 @@ def require_same_site(days: Days, source: str, taken: Mapping[str, Days]) -> Non
     for other, known in taken.items():
         shared = difference(days, known)
         if other != source and shared.same > max(TOLERATED_DAYS, shared.known - shared.same):
+            program, _, site = other.partition(":")
+            options = f"--program {program} --site {site}" if site else f"--program {program}, without --site,"
             raise AnotherSite(
                 f"{shared.same:,} days in this file were already imported with the same numbers of visits "
-                f"({_site(other)}). Nothing was imported. Use the same --site as before, or none if there was none."
+                f"({options}). Nothing was imported. Use the same --site as before, or none if there was none."
             )
-
-
-def _site(source: str) -> str:
-    program, _, site = source.partition(":")
-    return f"--program {program} --site {site}" if site else f"--program {program}, without --site,"
 
 
 def taken(session: Session, program: str) -> dict[str, dict[str, int]]:
@@ -87,12 +127,11 @@ def taken(session: Session, program: str) -> dict[str, dict[str, int]]:
     return by_source
 
 
-def add(session: Session, source: str, more: Days, known: Days, reason: str, now_ms: int) -> Totals:
-    """Add the daily visits in `more` (at least one visit) to a source's `known` visits, in the session's
+def add(session: Session, source: str, days: Days, more: Days, reason: str, now_ms: int) -> Totals:
+    """Add the daily visits in `more` (at least one visit) to a source's visits, which become `days`, in the session's
     transaction.
     """
     totals = add_to_total(session, [(visits, f"{reason}, {day}") for day, visits in more.items()], now_ms)
-    replaced = [{"source": source, "day": day, "visits": known.get(day, 0) + visits} for day, visits in more.items()]
     session.execute(delete(ImportedDay).where(ImportedDay.source == source, ImportedDay.day.in_(more)))
-    session.execute(insert(ImportedDay), replaced)
+    session.execute(insert(ImportedDay), [{"source": source, "day": day, "visits": days[day]} for day in more])
     return totals
