@@ -59,7 +59,7 @@ def test_emails_and_authenticator_apps_have_the_name_of_the_site(sqlite_database
         outbox = site.services[MailOutbox]
         _, message, _ = outbox._composer.compose(outbox.email("sign_in", "ayesha@example.com", "en", **LOGIN))
         text = message_from_bytes(message, policy=default).get_body(("plain",)).get_content()
-        assert text.endswith("Dhaka Bus · https://live.example.com\n")
+        assert text.splitlines()[-1] == "Dhaka Bus · https://live.example.com"
         person = sign_up(site)
         uri = person.post("/api/auth/totp", json={"password": PASSWORD}).json["uri"]
         assert "issuer=Dhaka%20Bus" in uri
