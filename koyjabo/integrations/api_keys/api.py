@@ -100,6 +100,12 @@ class KeysResponse(BaseModel):
 
 FOR_WHOM: dict[int, ResponseSpec] = {**LOGGED_IN, 403: "only for logged-in site admins"}
 ONE: dict[int, ResponseSpec] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
+ROTATED: dict[int, ResponseSpec] = {
+    200: NewKeyResponse,
+    **WITH_BODY,
+    **ONE,
+    409: "the key was rotated by another call at the same time",
+}
 MADE: dict[int, ResponseSpec] = {404: "no such community", 409: "this server has reached its limit of keys"}
 
 
@@ -128,7 +134,7 @@ def revoke_key(key_id: str) -> Response:
 
 
 @bp.post("/keys/<key_id>/rotate")
-@describe("Give an API key a new secret", {200: NewKeyResponse, **WITH_BODY, **ONE}, body=RotationBody)
+@describe("Give an API key a new secret", ROTATED, body=RotationBody)
 def rotate_key(key_id: str) -> Response:
     """Give a key a new secret. Its id, name and scopes stay the same. The previous secret stays valid for `grace_s`."""
     account, body = tokens.require_site_admin(), RotationBody.of(request)

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, LedgerUnavailable, TooManyKeys
+from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, KoyJaboError, LedgerUnavailable, TooManyKeys
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, KeyHolders, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
@@ -61,6 +61,11 @@ CHANGES |= {
     "key.rotate": N_("Key rotated"),
     "key.revoke": N_("Key revoked"),
 }
+
+
+class RotatedMeanwhile(KoyJaboError):
+    status = 409
+    sentence = N_("This key was rotated a moment ago. Rotate it again only if nobody has its new secret.")
 
 
 class NewKey(NamedTuple):
@@ -134,27 +139,31 @@ class ApiKeys:
 
         def operation(session: Any) -> ApiKey:
             key = queries.find(session, key_id)
-            queries.change(session, key.id, revoked_ms=by.at_ms)
+            queries.revoke(session, key, by.at_ms)
             _log(session, "key.revoke", by, key)
             return key
 
         return self._database.write(operation)
 
     def rotate(self, account: Account, key_id: str, grace_s: int) -> tuple[ApiKey, str]:
-        """Give a key a new secret. The previous secret stays valid for `grace_s`. Raises UnknownKey, InvalidInput."""
-        account.require_site_admin()
+        """Give a key a new secret. The previous secret stays valid for `grace_s`. Raises UnknownKey, InvalidInput.
+
+        Of several calls at once, one succeeds and the others raise RotatedMeanwhile. Otherwise they would all return
+        a secret, and only the last one would work.
+        """
+        key, by = self.find(account, key_id), log.actor(account, self._clock)
         if not 0 <= grace_s <= MAX_GRACE_S:
             raise InvalidInput(details={"grace_s": GRACE})
-        by = log.actor(account, self._clock)
+        text, until_ms = new_text(key.id), by.at_ms + 1000 * grace_s
 
-        def operation(session: Any) -> tuple[ApiKey, str]:
-            key = queries.find(session, key_id)
-            text, until_ms = new_text(key.id), by.at_ms + 1000 * grace_s
-            queries.change(session, key.id, digest=digest_of(text), old_digest=ApiKey.digest, old_until_ms=until_ms)
+        def operation(session: Any) -> None:
+            if not queries.rotate(session, key, digest_of(text), until_ms):
+                queries.find(session, key.id)
+                raise RotatedMeanwhile
             _log(session, "key.rotate", by, key, grace_s=grace_s)
-            return key, text
 
-        return self._database.write(operation)
+        self._database.write(operation)
+        return key, text
 
     def holder_of(self, text: str) -> KeyHolder:
         """The holder of a key. Raises InvalidKey, KeyExpired."""

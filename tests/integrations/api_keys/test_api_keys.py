@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
 
 import pytest
 from support.application.site import Site, assert_error
@@ -12,9 +15,11 @@ from support.people.api_keys import boss as admin
 from support.people.communities import found
 
 from koyjabo.base.core.clock import iso
+from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.models import ApiKey
 from koyjabo.communities.services import CommunityServices
-from koyjabo.integrations.api_keys.api_keys import MAX_KEYS, SCOPES, ApiKeys, NewKey, is_key, new_text
+from koyjabo.integrations.api_keys.api_keys import MAX_KEYS, SCOPES, ApiKeys, NewKey, RotatedMeanwhile, is_key, new_text
 
 SUMMARY = "/api/reports/summary"
 FIELDS = ["id", "name", "scopes", "community", "prefix", "created_at", "expires_at", "last_used_at"]
@@ -91,6 +96,31 @@ def test_secret_before_a_rotation_is_good_for_its_grace(site, boss):
     third = boss.post(f"{PATH}/{made['id']}/rotate").json
     assert [status(site, key["key"]) for key in (made, second, third)] == [401, 401, 200]
     assert_error(boss.post(f"{PATH}/{made['id']}/rotate", json={"grace_s": 86_401}), 400, "invalid_input", "grace_s")
+
+
+@pytest.mark.both_kinds
+def test_of_two_rotations_at_once_one_is_refused(site, boss, database, monkeypatch):
+    """Both have read the key before either replaces its secret."""
+    made, both_have_read, find = make(boss, "reports:read"), Barrier(2), ApiKeys.find
+
+    def find_with_the_other(self: ApiKeys, *arguments: Any) -> ApiKey:
+        key = find(self, *arguments)
+        both_have_read.wait(timeout=30)
+        return key
+
+    def rotate(worker: Site) -> str | type[KoyJaboError]:
+        try:
+            return worker.services[ApiKeys].rotate(OPERATOR, made["id"], grace_s=60)[1]
+        except KoyJaboError as error:
+            return type(error)
+
+    monkeypatch.setattr(ApiKeys, "find", find_with_the_other)
+    with Site(database.url) as other, ThreadPoolExecutor(2) as threads:
+        refusal, text = sorted(threads.map(rotate, (site, other)), key=lambda outcome: isinstance(outcome, str))
+    assert refusal is RotatedMeanwhile
+    assert [status(site, key) for key in (made["key"], text)] == [200, 200]
+    monkeypatch.undo()
+    assert boss.post(f"{PATH}/{made['id']}/rotate").status_code == 200
 
 
 def test_mistyped_key_costs_no_query(site, boss, monkeypatch):
