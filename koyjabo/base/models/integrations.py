@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
@@ -74,6 +76,17 @@ class Webhook(Model):
     dropped_ms: Mapped[int | None] = mapped_column(BigInteger)
     created_ms: Mapped[int] = mapped_column(BigInteger)
     created_by: Mapped[str | None] = mapped_column(String(36))  # a user; None: unknown, an API key, or deleted
+    community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
+    maker: Mapped[User | None] = relationship(
+        primaryjoin=lambda: foreign(Webhook.created_by) == User.id, lazy="raise", viewonly=True
+    )
+
+    @property
+    def host(self) -> str:
+        """The URL's host, which is all that logs, emails and viewers of the site see, because the rest may contain
+        tokens.
+        """
+        return urlsplit(self.url).hostname or ""
 
 
 class WebhookDelivery(Model):

@@ -17,7 +17,7 @@ import uuid
 from binascii import crc32
 from collections.abc import Collection
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
@@ -68,13 +68,6 @@ class RotatedMeanwhile(KoyJaboError):
     sentence = N_("This key was rotated a moment ago. Rotate it again only if nobody has its new secret.")
 
 
-class NewKey(NamedTuple):
-    name: str
-    scopes: Collection[str]
-    community_id: str | None = None  # None if the key belongs to the site
-    expires_ms: int | None = None
-
-
 class ApiKeys:
     """API keys, managed by site admins. Methods that take an account raise Forbidden for anyone else, and
     LedgerUnavailable.
@@ -86,34 +79,41 @@ class ApiKeys:
         self._used_ms: dict[str, int] = {}  # last uses that have not been written yet, by id
         self._lock = threading.Lock()  # guards `_used_ms`; never wait while holding it
 
-    def create(self, account: Account, new: NewKey) -> tuple[ApiKey, str]:
-        """Create a key. Returns it and its text, which is not stored. Raises InvalidInput by field, UnknownCommunity,
-        TooManyKeys.
+    def create(
+        self,
+        account: Account,
+        name: str,
+        scopes: Collection[str],
+        community_id: str | None = None,
+        expires_ms: int | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Create a key of a community or, without `community_id`, of the site. Returns it and its text, which is not
+        stored. Raises InvalidInput by field, UnknownCommunity, TooManyKeys.
         """
         account.require_site_admin()
         by, key_id = log.actor(account, self._clock), str(uuid.uuid4())
-        problems = {"scopes": wrong_scopes(new.scopes, new.community_id)}
-        if new.expires_ms is not None and new.expires_ms <= by.at_ms:
+        problems = {"scopes": wrong_scopes(scopes, community_id)}
+        if expires_ms is not None and expires_ms <= by.at_ms:
             problems["expires_at"] = N_("must be in the future")
         if problems := {name: problem for name, problem in problems.items() if problem}:
             raise InvalidInput(details=problems)
         text = new_text(key_id)
 
         def operation(session: Any) -> ApiKey:
-            if new.community_id is not None:
-                memberships.visible(CommunityQueries(session), account, new.community_id)
+            if community_id is not None:
+                memberships.visible(CommunityQueries(session), account, community_id)
             if queries.count_live(session, by.at_ms) >= MAX_KEYS:
                 raise TooManyKeys
             row = ApiKey(
                 id=key_id,
-                name=new.name,
-                scopes=" ".join(sorted(set(new.scopes))),
-                community_id=new.community_id and uuid_of(new.community_id),
+                name=name,
+                scopes=" ".join(sorted(set(scopes))),
+                community_id=community_id and uuid_of(community_id),
                 prefix=KEY_PREFIX + key_id[:8],
                 digest=digest_of(text),
                 created_ms=by.at_ms,
                 created_by=by.id,
-                expires_ms=new.expires_ms,
+                expires_ms=expires_ms,
             )
             key = queries.add(session, row)
             community = key.community and key.community.name

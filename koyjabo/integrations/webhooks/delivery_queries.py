@@ -18,7 +18,7 @@ from koyjabo.base.database.rows import Page, changed_rows, length
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.models import SITE, Community, Webhook, WebhookDelivery, WebhookEvent
 from koyjabo.integrations.webhooks import event_queries, queries
-from koyjabo.integrations.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING, Endpoint
+from koyjabo.integrations.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING
 
 LEASE = "webhooks"
 
@@ -109,7 +109,7 @@ class DeliveryAttempt(NamedTuple):
 class Marked(NamedTuple):
     sealed_url: str | None  # where to send next; None without the lease, or if the webhook is disabled or deleted
     died: int  # number of deliveries given up
-    disabled: Endpoint | None  # the webhook, if it was just disabled
+    disabled: Webhook | None  # the webhook, if it was just disabled
 
 
 class Delivery(NamedTuple):
@@ -197,7 +197,7 @@ def mark(
     webhook_id: str,
     attempts: list[DeliveryAttempt],
     now_ms: int,
-    on_disabled: Callable[[Session, Endpoint], None],
+    on_disabled: Callable[[Session, Webhook], None],
 ) -> Marked:
     """Store the results of attempts in order. This does not require the lease, because the attempts have already been
     made. Keeps the lease if this worker holds it, but does not take a released one. `on_disabled` is called in the
@@ -222,9 +222,8 @@ def mark(
     reason = _reason(hook, attempts[-1], now_ms) if hook.enabled else None
     if reason is None:
         return Marked(queries.sealed_url(hook) if has_lease and hook.enabled else None, died, None)
-    queries.disable(session, webhook_id, reason, now_ms)
+    queries.disable(session, hook, reason, now_ms)
     disabled = queries.find(session, webhook_id)
-    assert disabled is not None
     on_disabled(session, disabled)
     return Marked(None, died, disabled)
 
@@ -318,5 +317,5 @@ def drop_oldest(session: Session, webhook_id: str, newest: int, now_ms: int, siz
     removal = delete(WebhookDelivery).where(WebhookDelivery.n.in_(oldest), is_pending)
     number = changed_rows(session, removal.execution_options(synchronize_session=False))
     if number:
-        queries.change(session, webhook_id, dropped_ms=now_ms)
+        session.execute(update(Webhook).where(Webhook.id == webhook_id).values(dropped_ms=now_ms))
     return number, len(oldest) == size

@@ -26,7 +26,6 @@ from koyjabo.base.outbound.messages import OutboundError
 from koyjabo.integrations.webhooks import delivery_queries, formats, queries, security
 from koyjabo.integrations.webhooks.delivery_queries import LEASE, DeliveryAttempt, DeliveryBatch, DueDelivery, Marked
 from koyjabo.integrations.webhooks.messages import Occurrence
-from koyjabo.integrations.webhooks.queries import Endpoint
 from koyjabo.integrations.webhooks.security import UrlRules, WebhookSealer, without_url
 from koyjabo.people.mail.outbox import MailOutbox
 
@@ -155,11 +154,12 @@ class Sender:
             Throttle(self._database).repeat(queries.give_up, webhook_id, now_ms)
         return marked
 
-    def _mail_admins(self, session: Any, webhook: Endpoint) -> None:
+    def _mail_admins(self, session: Any, webhook: Webhook) -> None:
         """Email the site's admins that a webhook was disabled. The email names only the host, because the URL may
         contain tokens.
         """
-        data: dict[str, Any] = {"host": webhook.host, "community": webhook.community, "path": "/admin/webhooks"}
+        community = webhook.community and webhook.community.name
+        data: dict[str, Any] = {"host": webhook.host, "community": community, "path": "/admin/webhooks"}
         for admin in queries.recipients(session):
             to = (MAIL, admin.email, admin.language)
             queued_email = self._mails.email(*to, reason=webhook.disabled_reason, **data)

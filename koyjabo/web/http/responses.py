@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from flask import Response, g, json
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from werkzeug.http import HTTP_STATUS_CODES, parse_etags
+
+from koyjabo.base.core.clock import iso
 
 JSON = "application/json"
 CONTENT = ("Content-Type", JSON)
@@ -39,6 +41,10 @@ class ErrorResponse(BaseModel):
     error: str = Field(description="a sentence a person can act on")
     code: str = Field(description="for programs; stable")
     details: dict[str, Any]
+
+
+Time = Annotated[str, BeforeValidator(iso)]
+"""A time in ISO 8601, read from ms since 1970."""
 
 
 class MakerResponse(BaseModel):

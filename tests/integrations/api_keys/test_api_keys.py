@@ -19,7 +19,7 @@ from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.models import ApiKey
 from koyjabo.communities.services import CommunityServices
-from koyjabo.integrations.api_keys.api_keys import MAX_KEYS, SCOPES, ApiKeys, NewKey, RotatedMeanwhile, is_key, new_text
+from koyjabo.integrations.api_keys.api_keys import MAX_KEYS, SCOPES, ApiKeys, RotatedMeanwhile, is_key, new_text
 
 SUMMARY = "/api/reports/summary"
 FIELDS = ["id", "name", "scopes", "community", "prefix", "created_at", "expires_at", "last_used_at"]
@@ -190,7 +190,7 @@ def test_key_names_its_maker_and_outlives_the_account(site, boss):
     promote(site, other.email)
     made = make(other, "reports:read")
     assert made["created_by"] == {"id": other.id, "name": "Karim"}
-    site.services[ApiKeys].create(OPERATOR, NewKey("Cron", ("stats:read",)))
+    site.services[ApiKeys].create(OPERATOR, "Cron", ("stats:read",))
     makers = {key["name"]: key["created_by"] for key in boss.get(PATH).json["keys"]}
     assert makers == {"Cron": None, "Grafana": made["created_by"]}
     assert other.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
