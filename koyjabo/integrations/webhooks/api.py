@@ -6,17 +6,16 @@ import re
 from typing import Annotated, Any, Literal
 
 from flask import Response, request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from koyjabo.base.core.clock import MOMENT, iso
+from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, CommunityIds
 from koyjabo.base.models import Webhook
-from koyjabo.integrations.webhooks.delivery_queries import Delivery
 from koyjabo.integrations.webhooks.formats import FORMATS
 from koyjabo.integrations.webhooks.messages import EVENT_TYPES
-from koyjabo.integrations.webhooks.queries import PENDING, STATES
+from koyjabo.integrations.webhooks.queries import STATES
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.integrations.webhooks.webhooks import Webhooks
 from koyjabo.web.blueprints import api as bp
@@ -148,13 +147,17 @@ class SecretResponse(BaseModel):
 class DeliveryResponse(BaseModel):
     """An event for one webhook."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     n: int
-    id: str = Field(description="the webhook-id, the same in every attempt")
-    type: str
+    id: str = Field(validation_alias="event_id", description="the webhook-id, the same in every attempt")
+    type: str = Field(validation_alias=AliasPath("event", "type"))
     state: Literal["pending", "delivered", "dead"]
     attempts: int
     last_status: str | None
-    next_at: str | None = Field(description="time of the next attempt; null if there is none", examples=[MOMENT])
+    next_at: Time | None = Field(
+        validation_alias="due_ms", description="time of the next attempt; null if there is none", examples=[MOMENT]
+    )
 
 
 class DeliveriesResponse(BaseModel):
@@ -265,7 +268,8 @@ def list_deliveries(webhook_id: str) -> Response:
     if state is not None and state not in STATES:
         raise InvalidInput(details={"state": NOT_A_STATE})
     page = service().deliveries(account, webhook_id, state, paging.start, paging.per_page)
-    response = json_response(DeliveriesResponse(deliveries=[_delivery(item) for item in page.items]))
+    deliveries = [DeliveryResponse.model_validate(delivery) for delivery in page.items]
+    response = json_response(DeliveriesResponse(deliveries=deliveries))
     response.headers.extend(paging.headers(page.total))
     return response
 
@@ -277,9 +281,3 @@ def resend_delivery(webhook_id: str, n: str) -> Response:
     number = int(n) if DELIVERY.fullmatch(n) else NO_DELIVERY
     service().resend(tokens.require_account().account, webhook_id, number)
     return no_content(202)
-
-
-def _delivery(sent: Delivery) -> DeliveryResponse:
-    next_at = iso(sent.next_ms) if sent.state == PENDING else None
-    values = {name: getattr(sent, name) for name in ("n", "type", "state", "attempts", "last_status")}
-    return DeliveryResponse(id=sent.event_id, next_at=next_at, **values)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, exists, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.database.rows import Page, changed_rows, length
 from koyjabo.base.jobs import job_queries
-from koyjabo.base.models import SITE, Community, Webhook, WebhookDelivery, WebhookEvent
+from koyjabo.base.models import SITE, Webhook, WebhookDelivery, WebhookEvent
 from koyjabo.integrations.webhooks import event_queries, queries
 from koyjabo.integrations.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING
 
@@ -78,22 +78,6 @@ class PollResult(NamedTuple):
     has_clear_urls: bool
 
 
-class DueDelivery(NamedTuple):
-    n: int
-    event_id: str
-    type: str
-    scope: str
-    community: str | None  # its name
-    at_ms: int
-    data: str  # JSON
-
-
-class DeliveryBatch(NamedTuple):
-    webhook: Webhook
-    sealed_url: str
-    due: list[DueDelivery]
-
-
 class DeliveryAttempt(NamedTuple):
     """The result of an attempt. `status` is the HTTP status, or the kind of the error."""
 
@@ -110,21 +94,6 @@ class Marked(NamedTuple):
     sealed_url: str | None  # where to send next; None without the lease, or if the webhook is disabled or deleted
     died: int  # number of deliveries given up
     disabled: Webhook | None  # the webhook, if it was just disabled
-
-
-class Delivery(NamedTuple):
-    """A delivery as shown to people."""
-
-    n: int
-    event_id: str
-    type: str
-    at_ms: int  # of the event
-    state: str
-    attempts: int
-    last_status: str | None
-    next_ms: int
-    done_ms: int | None
-    log: list[dict[str, Any]]  # {at_ms, status, took_ms, answer}, oldest first
 
 
 def poll(session: Session, worker: str, now_ms: int) -> PollResult:
@@ -152,10 +121,10 @@ def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set
     new = new.where(WebhookEvent.dispatched_ms.is_(None))
     events = session.execute(new.order_by(WebhookEvent.at_ms).limit(at_once)).all()
     rows = [
-        _new(webhook.webhook_id, event.id, event.data, now_ms)
+        _new(webhook.id, event.id, event.data, now_ms)
         for event in events
         for webhook in subscriptions
-        if webhook.wants(event.type, event.scope)
+        if webhook.receives(event.type, event.scope)
     ]
     if rows:
         session.execute(ADD_DELIVERY, rows)
@@ -169,26 +138,26 @@ def _new(webhook_id: str, event_id: str, data: str, now_ms: int) -> dict[str, An
     return {"webhook_id": webhook_id, "event_id": event_id, "now_ms": now_ms, "bytes": len(data.encode())}
 
 
-def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> DeliveryBatch | None:
-    """The endpoint's due deliveries, longest overdue first. None if no delivery is due, or if this worker does not hold
-    the lease.
+def take(
+    session: Session, worker: str, webhook_id: str, now_ms: int
+) -> tuple[Webhook, list[tuple[WebhookDelivery, WebhookEvent]]] | None:
+    """The webhook and its due deliveries with their events, longest overdue first. None if no delivery is due, or if
+    this worker does not hold the lease.
     """
     hook = session.get(Webhook, webhook_id)
     if hook is None or not hook.enabled or not job_queries.take_lease(session, LEASE, worker, now_ms):
         return None
-    delivery, event = WebhookDelivery, WebhookEvent
-    columns = (delivery.n, delivery.event_id, event.type, event.scope, Community.name, event.at_ms, event.data)
-    query = select(*columns).outerjoin(event, event.id == delivery.event_id)
-    query = query.outerjoin(Community, Community.id == event.scope)
+    delivery = WebhookDelivery
+    with_event = joinedload(delivery.event).joinedload(WebhookEvent.community)
     mine = (delivery.webhook_id == webhook_id, delivery.state == PENDING, delivery.next_ms <= now_ms)
-    rows = session.execute(query.where(*mine).order_by(delivery.next_ms, delivery.n).limit(DELIVERIES_AT_ONCE)).all()
+    query = select(delivery).options(with_event).where(*mine).order_by(delivery.next_ms, delivery.n)
+    rows = session.scalars(query.limit(DELIVERIES_AT_ONCE)).all()
     if not rows:
         return None
-    gone = [row.n for row in rows if row.type is None]  # deleted with their community
-    if gone:
-        session.execute(update(delivery).where(delivery.n.in_(gone)).values(state=DEAD, done_ms=now_ms))
-    due = [DueDelivery._make(row) for row in rows if row.type is not None]
-    return DeliveryBatch(hook, queries.sealed_url(hook), due)
+    for row in rows:
+        if row.event is None:
+            row.state, row.done_ms = DEAD, now_ms
+    return hook, [(row, row.event) for row in rows if row.event is not None]
 
 
 def mark(
@@ -255,23 +224,17 @@ def _reason(hook: Webhook, newest: DeliveryAttempt, now_ms: int) -> str | None:
     return FAILING if since_ms is not None and now_ms - since_ms >= DISABLED_AFTER_MS else None
 
 
-def page(session: Session, webhook_id: str, state: str | None, start: int, count: int) -> Page[Delivery]:
-    """A page of deliveries, newest first. For all other deliveries, only the keys are read, because there may be a
-    million.
+def page(session: Session, webhook_id: str, state: str | None, start: int, count: int) -> Page[WebhookDelivery]:
+    """A page of deliveries with their events, newest first. For all other deliveries, only the keys are read, because
+    there may be a million.
     """
-    delivery, event = WebhookDelivery, WebhookEvent
-    keys = select(delivery.n).where(delivery.webhook_id == webhook_id)
+    keys = select(WebhookDelivery.n).where(WebhookDelivery.webhook_id == webhook_id)
     if state is not None:
-        keys = keys.where(delivery.state == state)
-    these = keys.order_by(delivery.n.desc()).offset(start).limit(count).subquery()
-    query = select(
-        *(delivery.n, delivery.event_id, event.type, event.at_ms, delivery.state, delivery.attempts),
-        *(delivery.last_status, delivery.next_ms, delivery.done_ms, delivery.log),
-    )
-    query = query.join(these, these.c.n == delivery.n).join(event, event.id == delivery.event_id)
-    rows = session.execute(query.order_by(delivery.n.desc()))
-    deliveries = tuple(Delivery._make([*row[:-1], json.loads(row.log)]) for row in rows)
-    return Page(deliveries, length(session, keys))
+        keys = keys.where(WebhookDelivery.state == state)
+    these = keys.order_by(WebhookDelivery.n.desc()).offset(start).limit(count).subquery()
+    query = select(WebhookDelivery).join(these, these.c.n == WebhookDelivery.n).join(WebhookDelivery.event)
+    query = query.options(contains_eager(WebhookDelivery.event)).order_by(WebhookDelivery.n.desc())
+    return Page(tuple(session.scalars(query)), length(session, keys))
 
 
 def send_test(session: Session, webhook_id: str, now_ms: int, data: dict[str, Any]) -> None:

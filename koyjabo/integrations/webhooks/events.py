@@ -66,7 +66,7 @@ class WebhookEvents:
         """Read the subscriptions. Raises LedgerUnavailable."""
         subscriptions = self._database.read(event_queries.subscriptions)
         self._subscribed = frozenset(
-            (type, webhook.community_id) for webhook in subscriptions for type in webhook.types
+            (type, webhook.community_id) for webhook in subscriptions for type in webhook.events.split()
         )
 
     def _write(self) -> None:

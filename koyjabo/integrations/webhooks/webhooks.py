@@ -16,11 +16,10 @@ from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.database.throttle import Throttle
-from koyjabo.base.models import Webhook
+from koyjabo.base.models import Webhook, WebhookDelivery
 from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
 from koyjabo.integrations.webhooks import delivery_queries, formats, queries, security
-from koyjabo.integrations.webhooks.delivery_queries import Delivery
 from koyjabo.integrations.webhooks.events import WebhookEvents
 from koyjabo.integrations.webhooks.messages import types_for
 from koyjabo.integrations.webhooks.queries import DAY_MS, TURNED_OFF
@@ -208,13 +207,13 @@ class Webhooks:
 
     def deliveries(
         self, account: Account, webhook_id: str, state: str | None, start: int, count: int
-    ) -> Page[Delivery]:
+    ) -> Page[WebhookDelivery]:
         """A page of `count` deliveries from the offset `start`, newest first: all deliveries, or only the ones in a
         given state.
         """
         account.require_site_admin()
 
-        def operation(session: Any) -> Page[Delivery]:
+        def operation(session: Any) -> Page[WebhookDelivery]:
             return delivery_queries.page(session, queries.find(session, webhook_id).id, state, start, count)
 
         return self._database.report(operation)
