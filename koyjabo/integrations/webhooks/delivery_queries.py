@@ -34,7 +34,7 @@ LONGEST_RETRY_AFTER_MS = HOUR_MS
 EVENTS_AT_ONCE, DELIVERIES_AT_ONCE = 100, 20
 """Maximum number of events, and of deliveries, per transaction."""
 
-MOST_LOGGED = 20
+MAX_LOGGED = 20
 """Number of attempts whose responses are kept with a delivery."""
 
 UNDISPATCHED = select(WebhookEvent.id).where(WebhookEvent.dispatched_ms.is_(None)).limit(1)
@@ -45,11 +45,11 @@ VALUES (:webhook_id, :event_id, 'pending', 0, :now_ms, '[]', :bytes) ON CONFLICT
 """)
 """Adds a delivery. `bytes` is the size of the event's data."""
 
-MOST_ROWS, MOST_BYTES = 10_000, 20_000_000
+MAX_ROWS, MAX_BYTES = 10_000, 20_000_000
 """Limits for one endpoint: number of waiting deliveries, and total size of their events' data, bytes."""
 
 # `'pending'` is not a parameter, because SQLite would then not use the index of waiting deliveries. Deliveries created
-# by the previous version have no `bytes` and count as MOST_BYTES / MOST_ROWS.
+# by the previous version have no `bytes` and count as MAX_BYTES / MAX_ROWS.
 WAITING = text("""
 SELECT webhook_id, count(*), sum(coalesce(bytes, 2000)) FROM webhook_deliveries
 WHERE state = 'pending' AND webhook_id IN :webhook_ids GROUP BY webhook_id
@@ -201,7 +201,7 @@ def _store(row: WebhookDelivery, attempt: DeliveryAttempt, now_ms: int) -> None:
     row.attempts += 1
     row.last_status = attempt.status
     entry = {"at_ms": attempt.at_ms, "status": attempt.status, "took_ms": attempt.took_ms, "answer": attempt.response}
-    row.log = json.dumps([*json.loads(row.log), entry][-MOST_LOGGED:], ensure_ascii=False)
+    row.log = json.dumps([*json.loads(row.log), entry][-MAX_LOGGED:], ensure_ascii=False)
     if attempt.is_delivered:
         row.state, row.done_ms = DELIVERED, now_ms
     elif row.attempts > len(PAUSES_MS):
@@ -254,17 +254,17 @@ def resend(session: Session, webhook_id: str, n: int, now_ms: int) -> bool:
 
 def over_limit(session: Session, webhook_ids: Collection[str]) -> list[str]:
     """The webhooks among `webhook_ids` that exceed their limits. Reads only the index of waiting deliveries: 1 ms for
-    MOST_ROWS.
+    MAX_ROWS.
     """
     waiting = session.execute(WAITING, {"webhook_ids": list(webhook_ids)})
-    return [webhook_id for webhook_id, rows, size in waiting if rows > MOST_ROWS or size > MOST_BYTES]
+    return [webhook_id for webhook_id, rows, size in waiting if rows > MAX_ROWS or size > MAX_BYTES]
 
 
 def newest_over(session: Session, webhook_id: str) -> int | None:
-    """The newest delivery that must be dropped, along with all older ones; None within the limits. Reads MOST_ROWS
+    """The newest delivery that must be dropped, along with all older ones; None within the limits. Reads MAX_ROWS
     index entries, however many deliveries are waiting.
     """
-    limits = {"most_rows": MOST_ROWS, "most_bytes": MOST_BYTES}
+    limits = {"most_rows": MAX_ROWS, "most_bytes": MAX_BYTES}
     newest: int | None = session.scalar(NEWEST_OVER, {"webhook_id": webhook_id, **limits})
     return newest
 
