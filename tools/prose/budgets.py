@@ -40,10 +40,10 @@ class Habit:
 
 
 HABITS = (
-    Habit("that of", r"\b(that|those) of\b", "repeat the noun, or leave the words out", tests=49),
+    Habit("that of", r"\b(that|those) of\b", "repeat the noun, or leave the words out", tests=48),
     Habit("preposition + which", rf"\b({PREPOSITIONS}) which\b", "end the sentence and begin a new one", tests=10),
-    Habit("alone", r"\balone\b", "write `only`, and put it before the word it limits", tests=56),
-    Habit("beside", r"\bbeside\b", "write `next to`, `as well as` or `while`", tests=15),
+    Habit("alone", r"\balone\b", "write `only`, and put it before the word it limits", tests=55),
+    Habit("beside", r"\bbeside\b", "write `next to`, `as well as` or `while`", tests=14),
     Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned", pages=1, tests=35),
     Habit("of its own", r"\bof (its|their) own(?=[.,;:)]|$)", "write `its own` before the noun", tests=8),
     Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`", tests=8),

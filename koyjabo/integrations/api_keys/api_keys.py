@@ -65,7 +65,7 @@ CHANGES |= {
 
 class RotatedMeanwhile(KoyJaboError):
     status = 409
-    sentence = N_("This key was rotated a moment ago. Rotate it again only if nobody has its new secret.")
+    sentence = N_("This key was rotated a moment ago. Rotate it again if its new secret is lost.")
 
 
 class ApiKeys:

@@ -210,8 +210,8 @@ def create_webhook() -> Response:
 )
 def list_webhooks() -> Response:
     account, community = tokens.require_site_admin(), request.args.get("community")
-    found = service().all(account, current()[CommunityIds].resolve_if_any(community))
-    return json_response(WebhooksResponse(webhooks=[WebhookResponse.model_validate(webhook) for webhook in found]))
+    webhooks = service().all(account, current()[CommunityIds].resolve_if_any(community))
+    return json_response(WebhooksResponse(webhooks=[WebhookResponse.model_validate(webhook) for webhook in webhooks]))
 
 
 @bp.get("/webhooks/<webhook_id>")

@@ -99,7 +99,7 @@ class Webhooks:
         by = log.actor(account, self._clock)
         community_id = self._database.read(_community_id, account, community_id)  # before the host name is looked up
         format = format or formats.suggested(url)
-        wanted = _checked_events(events, community_id)
+        types = _checked_events(events, community_id)
         self._require_url(url, format)
         webhook_id, secret = str(uuid.uuid4()), security.new_secret()
 
@@ -110,7 +110,7 @@ class Webhooks:
             row = Webhook(
                 id=webhook_id,
                 **self._sealer.url_columns(url, webhook_id),
-                events=wanted,
+                events=types,
                 community_id=community_id,
                 format=format,
                 description=description,
@@ -120,7 +120,7 @@ class Webhooks:
                 created_by=by.id,
             )
             webhook = queries.add(session, row)
-            _log(session, "webhook.create", by, webhook, events=wanted.split())
+            _log(session, "webhook.create", by, webhook, events=types.split())
             return webhook
 
         webhook = self._database.write(operation)
