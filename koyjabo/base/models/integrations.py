@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from koyjabo.base.models.accounts import Community, User
 from koyjabo.base.models.columns import BigKey, Model, partial_index
+from koyjabo.base.models.upkeep import WebhookEvent
 
 
 class ApiKey(Model):
@@ -74,6 +79,23 @@ class Webhook(Model):
     dropped_ms: Mapped[int | None] = mapped_column(BigInteger)
     created_ms: Mapped[int] = mapped_column(BigInteger)
     created_by: Mapped[str | None] = mapped_column(String(36))  # a user; None: unknown, an API key, or deleted
+    community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
+    maker: Mapped[User | None] = relationship(
+        primaryjoin=lambda: foreign(Webhook.created_by) == User.id, lazy="raise", viewonly=True
+    )
+
+    @property
+    def host(self) -> str:
+        """The URL's host, which is all that logs, emails and viewers of the site see, because the rest may contain
+        tokens.
+        """
+        return urlsplit(self.url).hostname or ""
+
+    def receives(self, type: str, scope: str) -> bool:
+        """Whether it receives such an event while it is enabled. A webhook for the site also receives communities'
+        events.
+        """
+        return type in self.events.split() and self.community_id in (None, scope)
 
 
 class WebhookDelivery(Model):
@@ -102,3 +124,17 @@ class WebhookDelivery(Model):
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
     log: Mapped[str] = mapped_column(Text)  # JSON: the attempts, each with its response
     bytes: Mapped[int | None] = mapped_column(Integer)  # size of the event data; None if made by the previous version
+    event: Mapped[WebhookEvent | None] = relationship(  # None if it was deleted with its community
+        primaryjoin=lambda: foreign(WebhookDelivery.event_id) == WebhookEvent.id, lazy="raise", viewonly=True
+    )
+
+    @property
+    def due_ms(self) -> int | None:
+        """The time of the next attempt; None if there is none."""
+        return self.next_ms if self.state == "pending" else None
+
+    @property
+    def tries(self) -> list[dict[str, Any]]:
+        """The attempts, oldest first: `at_ms`, `status`, `took_ms`, and `answer`, the response."""
+        tries: list[dict[str, Any]] = json.loads(self.log)
+        return tries

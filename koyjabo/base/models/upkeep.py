@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, Index, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
+from koyjabo.base.models.accounts import Community
 from koyjabo.base.models.columns import BigKey, JsonText, Model
 
 
@@ -97,6 +98,9 @@ class WebhookEvent(Model):
     at_ms: Mapped[int] = mapped_column(BigInteger)
     data: Mapped[str] = mapped_column(Text)  # JSON
     dispatched_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its deliveries were created; None: not yet
+    community: Mapped[Community | None] = relationship(  # None for the site, or if the community was deleted
+        primaryjoin=lambda: foreign(WebhookEvent.scope) == Community.id, lazy="raise", viewonly=True
+    )
 
 
 class StartingStep(Model):

@@ -9,9 +9,11 @@ from flask_babel import gettext as _
 
 from koyjabo.base.core.clock import Days
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
+from koyjabo.base.models import ApiKey
 from koyjabo.communities.ui import all_choices
 from koyjabo.integrations.api_keys.api import NewKeyBody
-from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys, NewKey
+from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
@@ -30,10 +32,9 @@ class KeyFormBody(NewKeyBody):
 
     until: TypedDay = None
 
-    def key(self) -> NewKey:
-        """The new key. Raises InvalidInput, UnknownCommunity."""
-        self.community = self.community or None
-        return super().key()._replace(expires_ms=current().clock.range_ms(Days(None, self.until))[1])
+    def create(self, account: Account) -> tuple[ApiKey, str]:
+        self.expires_at = current().clock.range_ms(Days(None, self.until))[1]
+        return super().create(account)
 
 
 class GraceFormBody(Body):
@@ -54,7 +55,7 @@ def new_key() -> Response:
 def create_key() -> Response:
     """Create a key and show it once. It is not stored."""
     form = _form()
-    made = management.carry_out(form, lambda body: current()[ApiKeys].create(me(), body.key()))
+    made = management.carry_out(form, lambda body: body.create(me()))
     return _show(form, communities=all_choices()) if made is None else _show(form, made=made)
 
 
@@ -82,7 +83,7 @@ def revoke_key(key_id: str) -> Response:
 
 
 def _form() -> Form[KeyFormBody]:
-    return Form(KeyFormBody, lists=("scopes",))
+    return Form(KeyFormBody, lists=("scopes",), optional=("community",))
 
 
 def _show(form: Form[Any], **values: Any) -> Response:

@@ -9,12 +9,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import CommunityIds
-from koyjabo.integrations.api_keys.api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, NewKey, wrong_scopes
+from koyjabo.base.core.identity import Account, CommunityIds
+from koyjabo.base.models import ApiKey
+from koyjabo.integrations.api_keys.api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, wrong_scopes
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import MakerResponse, OptionalTime, Time, json_response, no_content
+from koyjabo.web.http.responses import MakerResponse, Time, json_response, no_content
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 from koyjabo.web.schemas.bodies import JSON, Body
@@ -52,10 +53,10 @@ class NewKeyBody(Body):
     community: Text = Field(None, description="id or ref of the community it is limited to; default: the whole site")
     expires_at: Moment = Field(None, description="default: never", examples=[MOMENT])
 
-    def key(self) -> NewKey:
-        """The new key. Raises UnknownCommunity."""
+    def create(self, account: Account) -> tuple[ApiKey, str]:
+        """Create the key. Returns it and its text. Raises the errors of `ApiKeys.create`."""
         community_id = current()[CommunityIds].resolve_if_any(self.community)
-        return NewKey(self.name, self.scopes, community_id, self.expires_at)
+        return current()[ApiKeys].create(account, self.name, self.scopes, community_id, self.expires_at)
 
 
 class RotationBody(Body):
@@ -80,8 +81,8 @@ class KeyResponse(BaseModel):
     )
     prefix: str = Field(description="how the key begins", examples=["kj_3f2a9c51"])
     created_at: Time = Field(validation_alias="created_ms", examples=[MOMENT])
-    expires_at: OptionalTime = Field(validation_alias="expires_ms", examples=[MOMENT])
-    last_used_at: OptionalTime = Field(
+    expires_at: Time | None = Field(validation_alias="expires_ms", examples=[MOMENT])
+    last_used_at: Time | None = Field(
         validation_alias="last_used_ms", description="saved within 75 s; null if never used", examples=[MOMENT]
     )
     created_by: MakerResponse | None = Field(
@@ -101,6 +102,12 @@ class KeysResponse(BaseModel):
 
 FOR_WHOM: dict[int, ResponseSpec] = {**LOGGED_IN, 403: "only for logged-in site admins"}
 ONE: dict[int, ResponseSpec] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
+ROTATED: dict[int, ResponseSpec] = {
+    200: NewKeyResponse,
+    **WITH_BODY,
+    **ONE,
+    409: "the key was rotated by another call at the same time",
+}
 MADE: dict[int, ResponseSpec] = {404: "no such community", 409: "this server has reached its limit of keys"}
 
 
@@ -109,7 +116,7 @@ MADE: dict[int, ResponseSpec] = {404: "no such community", 409: "this server has
 def create_key() -> Response:
     """Create a key. With `community`, the key can only have read scopes. It is shown only once."""
     account, body = tokens.require_site_admin(), NewKeyBody.of(request)
-    return _with_text(*current()[ApiKeys].create(account, body.key()), 201)
+    return _with_text(*body.create(account), 201)
 
 
 @bp.get("/keys")
@@ -129,13 +136,13 @@ def revoke_key(key_id: str) -> Response:
 
 
 @bp.post("/keys/<key_id>/rotate")
-@describe("Give an API key a new secret", {200: NewKeyResponse, **WITH_BODY, **ONE}, body=RotationBody)
+@describe("Give an API key a new secret", ROTATED, body=RotationBody)
 def rotate_key(key_id: str) -> Response:
     """Give a key a new secret. Its id, name and scopes stay the same. The previous secret stays valid for `grace_s`."""
     account, body = tokens.require_site_admin(), RotationBody.of(request)
     return _with_text(*current()[ApiKeys].rotate(account, key_id, body.grace_s), 200)
 
 
-def _with_text(key: Any, text: str, status: int) -> Response:
+def _with_text(key: ApiKey, text: str, status: int) -> Response:
     shown = KeyResponse.model_validate(key)
     return json_response(NewKeyResponse.model_construct(**dict(shown), key=text), status)

@@ -17,11 +17,11 @@ import uuid
 from binascii import crc32
 from collections.abc import Collection
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, LedgerUnavailable, TooManyKeys
+from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, KoyJaboError, LedgerUnavailable, TooManyKeys
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, KeyHolders, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
@@ -62,11 +62,9 @@ CHANGES |= {
 }
 
 
-class NewKey(NamedTuple):
-    name: str
-    scopes: Collection[str]
-    community_id: str | None = None  # None if the key belongs to the site
-    expires_ms: int | None = None
+class RotatedMeanwhile(KoyJaboError):
+    status = 409
+    sentence = N_("This key was rotated a moment ago. Rotate it again if its new secret is lost.")
 
 
 class ApiKeys:
@@ -80,34 +78,41 @@ class ApiKeys:
         self._used_ms: dict[str, int] = {}  # last uses that have not been written yet, by id
         self._lock = threading.Lock()  # guards `_used_ms`; never wait while holding it
 
-    def create(self, account: Account, new: NewKey) -> tuple[ApiKey, str]:
-        """Create a key. Returns it and its text, which is not stored. Raises InvalidInput by field, UnknownCommunity,
-        TooManyKeys.
+    def create(
+        self,
+        account: Account,
+        name: str,
+        scopes: Collection[str],
+        community_id: str | None = None,
+        expires_ms: int | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Create a key of a community or, without `community_id`, of the site. Returns it and its text, which is not
+        stored. Raises InvalidInput by field, UnknownCommunity, TooManyKeys.
         """
         account.require_site_admin()
         by, key_id = log.actor(account, self._clock), str(uuid.uuid4())
-        problems = {"scopes": wrong_scopes(new.scopes, new.community_id)}
-        if new.expires_ms is not None and new.expires_ms <= by.at_ms:
+        problems = {"scopes": wrong_scopes(scopes, community_id)}
+        if expires_ms is not None and expires_ms <= by.at_ms:
             problems["expires_at"] = N_("must be in the future")
         if problems := {name: problem for name, problem in problems.items() if problem}:
             raise InvalidInput(details=problems)
         text = new_text(key_id)
 
         def operation(session: Any) -> ApiKey:
-            if new.community_id is not None:
-                memberships.visible(session, account, new.community_id)
+            if community_id is not None:
+                memberships.visible(session, account, community_id)
             if queries.count_live(session, by.at_ms) >= MAX_KEYS:
                 raise TooManyKeys
             row = ApiKey(
                 id=key_id,
-                name=new.name,
-                scopes=" ".join(sorted(set(new.scopes))),
-                community_id=new.community_id and uuid_of(new.community_id),
+                name=name,
+                scopes=" ".join(sorted(set(scopes))),
+                community_id=community_id and uuid_of(community_id),
                 prefix=KEY_PREFIX + key_id[:8],
                 digest=digest_of(text),
                 created_ms=by.at_ms,
                 created_by=by.id,
-                expires_ms=new.expires_ms,
+                expires_ms=expires_ms,
             )
             key = queries.add(session, row)
             community = key.community and key.community.name
@@ -133,27 +138,31 @@ class ApiKeys:
 
         def operation(session: Any) -> ApiKey:
             key = queries.find(session, key_id)
-            queries.change(session, key.id, revoked_ms=by.at_ms)
+            queries.revoke(session, key, by.at_ms)
             _log(session, "key.revoke", by, key)
             return key
 
         return self._database.write(operation)
 
     def rotate(self, account: Account, key_id: str, grace_s: int) -> tuple[ApiKey, str]:
-        """Give a key a new secret. The previous secret stays valid for `grace_s`. Raises UnknownKey, InvalidInput."""
-        account.require_site_admin()
+        """Give a key a new secret. The previous secret stays valid for `grace_s`. Raises UnknownKey, InvalidInput.
+
+        Of several calls at once, one succeeds and the others raise RotatedMeanwhile. Otherwise they would all return
+        a secret, and only the last one would work.
+        """
+        key, by = self.find(account, key_id), log.actor(account, self._clock)
         if not 0 <= grace_s <= MAX_GRACE_S:
             raise InvalidInput(details={"grace_s": GRACE})
-        by = log.actor(account, self._clock)
+        text, until_ms = new_text(key.id), by.at_ms + 1000 * grace_s
 
-        def operation(session: Any) -> tuple[ApiKey, str]:
-            key = queries.find(session, key_id)
-            text, until_ms = new_text(key.id), by.at_ms + 1000 * grace_s
-            queries.change(session, key.id, digest=digest_of(text), old_digest=ApiKey.digest, old_until_ms=until_ms)
+        def operation(session: Any) -> None:
+            if not queries.rotate(session, key, digest_of(text), until_ms):
+                queries.find(session, key.id)
+                raise RotatedMeanwhile
             _log(session, "key.rotate", by, key, grace_s=grace_s)
-            return key, text
 
-        return self._database.write(operation)
+        self._database.write(operation)
+        return key, text
 
     def holder_of(self, text: str) -> KeyHolder:
         """The holder of a key. Raises InvalidKey, KeyExpired."""

@@ -10,7 +10,7 @@ from koyjabo.base.core.clock import NOT_A_MOMENT, iso, moment_of
 from koyjabo.base.core.command_line import application
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import OPERATOR, CommunityIds
-from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys, NewKey
+from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
 
 
 @click.group()
@@ -38,11 +38,11 @@ def create(name: str, scopes: tuple[str, ...], community: str | None, expires: i
     """Create an API key called NAME, and print it. It is not shown again."""
     with application() as services:
         try:
-            new = NewKey(name, scopes, services[CommunityIds].resolve_if_any(community), expires)
-            made, text = services[ApiKeys].create(OPERATOR, new)
+            community_id = services[CommunityIds].resolve_if_any(community)
+            new_key, text = services[ApiKeys].create(OPERATOR, name, scopes, community_id, expires)
         except InvalidInput as error:
             raise click.ClickException("; ".join(f"{field} {why}" for field, why in error.details.items())) from None
-    click.echo(f"Created {made.prefix}_… for {made.name}. This key is not shown again:", err=True)
+    click.echo(f"Created {new_key.prefix}_… for {new_key.name}. This key is not shown again:", err=True)
     click.echo(text)
 
 

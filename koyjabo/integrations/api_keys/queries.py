@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
@@ -50,10 +49,17 @@ def everything(session: Session, *which: ColumnElement[bool]) -> list[ApiKey]:
     return list(session.scalars(query.order_by(ApiKey.created_ms.desc(), ApiKey.id)))
 
 
-def change(session: Session, key_id: str, **values: Any) -> None:
-    """Change a key. Of several concurrent callers that revoke it, only one succeeds. Raises UnknownKey."""
-    if changed_rows(session, update(ApiKey).where(ApiKey.id == key_id, NOT_REVOKED).values(**values)) != 1:
+def revoke(session: Session, key: ApiKey, at_ms: int) -> None:
+    """Revoke a key. Of several concurrent callers, only one succeeds. Raises UnknownKey."""
+    if changed_rows(session, update(ApiKey).where(ApiKey.id == key.id, NOT_REVOKED).values(revoked_ms=at_ms)) != 1:
         raise UnknownKey
+
+
+def rotate(session: Session, key: ApiKey, digest: str, old_until_ms: int) -> bool:
+    """Replace the digest of a key. Returns False if the key was revoked or rotated after it was read."""
+    unchanged = (ApiKey.id == key.id, ApiKey.digest == key.digest, NOT_REVOKED)
+    values = {"digest": digest, "old_digest": key.digest, "old_until_ms": old_until_ms}
+    return changed_rows(session, update(ApiKey).where(*unchanged).values(**values)) == 1
 
 
 def record_use(session: Session, used_ms: Mapping[str, int]) -> None:

@@ -11,14 +11,14 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, exists, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.database.rows import Page, changed_rows, length
 from koyjabo.base.jobs import job_queries
-from koyjabo.base.models import SITE, Community, Webhook, WebhookDelivery, WebhookEvent
+from koyjabo.base.models import SITE, Webhook, WebhookDelivery, WebhookEvent
 from koyjabo.integrations.webhooks import event_queries, queries
-from koyjabo.integrations.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING, Endpoint
+from koyjabo.integrations.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING
 
 LEASE = "webhooks"
 
@@ -34,7 +34,7 @@ LONGEST_RETRY_AFTER_MS = HOUR_MS
 EVENTS_AT_ONCE, DELIVERIES_AT_ONCE = 100, 20
 """Maximum number of events, and of deliveries, per transaction."""
 
-MOST_LOGGED = 20
+MAX_LOGGED = 20
 """Number of attempts whose responses are kept with a delivery."""
 
 UNDISPATCHED = select(WebhookEvent.id).where(WebhookEvent.dispatched_ms.is_(None)).limit(1)
@@ -45,11 +45,11 @@ VALUES (:webhook_id, :event_id, 'pending', 0, :now_ms, '[]', :bytes) ON CONFLICT
 """)
 """Adds a delivery. `bytes` is the size of the event's data."""
 
-MOST_ROWS, MOST_BYTES = 10_000, 20_000_000
+MAX_ROWS, MAX_BYTES = 10_000, 20_000_000
 """Limits for one endpoint: number of waiting deliveries, and total size of their events' data, bytes."""
 
 # `'pending'` is not a parameter, because SQLite would then not use the index of waiting deliveries. Deliveries created
-# by the previous version have no `bytes` and count as MOST_BYTES / MOST_ROWS.
+# by the previous version have no `bytes` and count as MAX_BYTES / MAX_ROWS.
 WAITING = text("""
 SELECT webhook_id, count(*), sum(coalesce(bytes, 2000)) FROM webhook_deliveries
 WHERE state = 'pending' AND webhook_id IN :webhook_ids GROUP BY webhook_id
@@ -78,22 +78,6 @@ class PollResult(NamedTuple):
     has_clear_urls: bool
 
 
-class DueDelivery(NamedTuple):
-    n: int
-    event_id: str
-    type: str
-    scope: str
-    community: str | None  # its name
-    at_ms: int
-    data: str  # JSON
-
-
-class DeliveryBatch(NamedTuple):
-    webhook: Webhook
-    sealed_url: str
-    due: list[DueDelivery]
-
-
 class DeliveryAttempt(NamedTuple):
     """The result of an attempt. `status` is the HTTP status, or the kind of the error."""
 
@@ -109,22 +93,7 @@ class DeliveryAttempt(NamedTuple):
 class Marked(NamedTuple):
     sealed_url: str | None  # where to send next; None without the lease, or if the webhook is disabled or deleted
     died: int  # number of deliveries given up
-    disabled: Endpoint | None  # the webhook, if it was just disabled
-
-
-class Delivery(NamedTuple):
-    """A delivery as shown to people."""
-
-    n: int
-    event_id: str
-    type: str
-    at_ms: int  # of the event
-    state: str
-    attempts: int
-    last_status: str | None
-    next_ms: int
-    done_ms: int | None
-    log: list[dict[str, Any]]  # {at_ms, status, took_ms, answer}, oldest first
+    disabled: Webhook | None  # the webhook, if it was just disabled
 
 
 def poll(session: Session, worker: str, now_ms: int) -> PollResult:
@@ -152,10 +121,10 @@ def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set
     new = new.where(WebhookEvent.dispatched_ms.is_(None))
     events = session.execute(new.order_by(WebhookEvent.at_ms).limit(at_once)).all()
     rows = [
-        _new(webhook.webhook_id, event.id, event.data, now_ms)
+        _new(webhook.id, event.id, event.data, now_ms)
         for event in events
         for webhook in subscriptions
-        if webhook.wants(event.type, event.scope)
+        if webhook.receives(event.type, event.scope)
     ]
     if rows:
         session.execute(ADD_DELIVERY, rows)
@@ -169,26 +138,26 @@ def _new(webhook_id: str, event_id: str, data: str, now_ms: int) -> dict[str, An
     return {"webhook_id": webhook_id, "event_id": event_id, "now_ms": now_ms, "bytes": len(data.encode())}
 
 
-def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> DeliveryBatch | None:
-    """The endpoint's due deliveries, longest overdue first. None if no delivery is due, or if this worker does not hold
-    the lease.
+def take(
+    session: Session, worker: str, webhook_id: str, now_ms: int
+) -> tuple[Webhook, list[tuple[WebhookDelivery, WebhookEvent]]] | None:
+    """The webhook and its due deliveries with their events, longest overdue first. None if no delivery is due, or if
+    this worker does not hold the lease.
     """
     hook = session.get(Webhook, webhook_id)
     if hook is None or not hook.enabled or not job_queries.take_lease(session, LEASE, worker, now_ms):
         return None
-    delivery, event = WebhookDelivery, WebhookEvent
-    columns = (delivery.n, delivery.event_id, event.type, event.scope, Community.name, event.at_ms, event.data)
-    query = select(*columns).outerjoin(event, event.id == delivery.event_id)
-    query = query.outerjoin(Community, Community.id == event.scope)
+    delivery = WebhookDelivery
+    with_event = joinedload(delivery.event).joinedload(WebhookEvent.community)
     mine = (delivery.webhook_id == webhook_id, delivery.state == PENDING, delivery.next_ms <= now_ms)
-    rows = session.execute(query.where(*mine).order_by(delivery.next_ms, delivery.n).limit(DELIVERIES_AT_ONCE)).all()
+    query = select(delivery).options(with_event).where(*mine).order_by(delivery.next_ms, delivery.n)
+    rows = session.scalars(query.limit(DELIVERIES_AT_ONCE)).all()
     if not rows:
         return None
-    gone = [row.n for row in rows if row.type is None]  # deleted with their community
-    if gone:
-        session.execute(update(delivery).where(delivery.n.in_(gone)).values(state=DEAD, done_ms=now_ms))
-    due = [DueDelivery._make(row) for row in rows if row.type is not None]
-    return DeliveryBatch(hook, queries.sealed_url(hook), due)
+    for row in rows:
+        if row.event is None:
+            row.state, row.done_ms = DEAD, now_ms
+    return hook, [(row, row.event) for row in rows if row.event is not None]
 
 
 def mark(
@@ -197,7 +166,7 @@ def mark(
     webhook_id: str,
     attempts: list[DeliveryAttempt],
     now_ms: int,
-    on_disabled: Callable[[Session, Endpoint], None],
+    on_disabled: Callable[[Session, Webhook], None],
 ) -> Marked:
     """Store the results of attempts in order. This does not require the lease, because the attempts have already been
     made. Keeps the lease if this worker holds it, but does not take a released one. `on_disabled` is called in the
@@ -222,9 +191,8 @@ def mark(
     reason = _reason(hook, attempts[-1], now_ms) if hook.enabled else None
     if reason is None:
         return Marked(queries.sealed_url(hook) if has_lease and hook.enabled else None, died, None)
-    queries.disable(session, webhook_id, reason, now_ms)
+    queries.disable(session, hook, reason, now_ms)
     disabled = queries.find(session, webhook_id)
-    assert disabled is not None
     on_disabled(session, disabled)
     return Marked(None, died, disabled)
 
@@ -233,7 +201,7 @@ def _store(row: WebhookDelivery, attempt: DeliveryAttempt, now_ms: int) -> None:
     row.attempts += 1
     row.last_status = attempt.status
     entry = {"at_ms": attempt.at_ms, "status": attempt.status, "took_ms": attempt.took_ms, "answer": attempt.response}
-    row.log = json.dumps([*json.loads(row.log), entry][-MOST_LOGGED:], ensure_ascii=False)
+    row.log = json.dumps([*json.loads(row.log), entry][-MAX_LOGGED:], ensure_ascii=False)
     if attempt.is_delivered:
         row.state, row.done_ms = DELIVERED, now_ms
     elif row.attempts > len(PAUSES_MS):
@@ -256,23 +224,17 @@ def _reason(hook: Webhook, newest: DeliveryAttempt, now_ms: int) -> str | None:
     return FAILING if since_ms is not None and now_ms - since_ms >= DISABLED_AFTER_MS else None
 
 
-def page(session: Session, webhook_id: str, state: str | None, start: int, count: int) -> Page[Delivery]:
-    """A page of deliveries, newest first. For all other deliveries, only the keys are read, because there may be a
-    million.
+def page(session: Session, webhook_id: str, state: str | None, start: int, count: int) -> Page[WebhookDelivery]:
+    """A page of deliveries with their events, newest first. For all other deliveries, only the keys are read, because
+    there may be a million.
     """
-    delivery, event = WebhookDelivery, WebhookEvent
-    keys = select(delivery.n).where(delivery.webhook_id == webhook_id)
+    keys = select(WebhookDelivery.n).where(WebhookDelivery.webhook_id == webhook_id)
     if state is not None:
-        keys = keys.where(delivery.state == state)
-    these = keys.order_by(delivery.n.desc()).offset(start).limit(count).subquery()
-    query = select(
-        *(delivery.n, delivery.event_id, event.type, event.at_ms, delivery.state, delivery.attempts),
-        *(delivery.last_status, delivery.next_ms, delivery.done_ms, delivery.log),
-    )
-    query = query.join(these, these.c.n == delivery.n).join(event, event.id == delivery.event_id)
-    rows = session.execute(query.order_by(delivery.n.desc()))
-    deliveries = tuple(Delivery._make([*row[:-1], json.loads(row.log)]) for row in rows)
-    return Page(deliveries, length(session, keys))
+        keys = keys.where(WebhookDelivery.state == state)
+    these = keys.order_by(WebhookDelivery.n.desc()).offset(start).limit(count).subquery()
+    query = select(WebhookDelivery).join(these, these.c.n == WebhookDelivery.n).join(WebhookDelivery.event)
+    query = query.options(contains_eager(WebhookDelivery.event)).order_by(WebhookDelivery.n.desc())
+    return Page(tuple(session.scalars(query)), length(session, keys))
 
 
 def send_test(session: Session, webhook_id: str, now_ms: int, data: dict[str, Any]) -> None:
@@ -292,17 +254,17 @@ def resend(session: Session, webhook_id: str, n: int, now_ms: int) -> bool:
 
 def over_limit(session: Session, webhook_ids: Collection[str]) -> list[str]:
     """The webhooks among `webhook_ids` that exceed their limits. Reads only the index of waiting deliveries: 1 ms for
-    MOST_ROWS.
+    MAX_ROWS.
     """
     waiting = session.execute(WAITING, {"webhook_ids": list(webhook_ids)})
-    return [webhook_id for webhook_id, rows, size in waiting if rows > MOST_ROWS or size > MOST_BYTES]
+    return [webhook_id for webhook_id, rows, size in waiting if rows > MAX_ROWS or size > MAX_BYTES]
 
 
 def newest_over(session: Session, webhook_id: str) -> int | None:
-    """The newest delivery that must be dropped, along with all older ones; None within the limits. Reads MOST_ROWS
+    """The newest delivery that must be dropped, along with all older ones; None within the limits. Reads MAX_ROWS
     index entries, however many deliveries are waiting.
     """
-    limits = {"most_rows": MOST_ROWS, "most_bytes": MOST_BYTES}
+    limits = {"most_rows": MAX_ROWS, "most_bytes": MAX_BYTES}
     newest: int | None = session.scalar(NEWEST_OVER, {"webhook_id": webhook_id, **limits})
     return newest
 
@@ -318,5 +280,5 @@ def drop_oldest(session: Session, webhook_id: str, newest: int, now_ms: int, siz
     removal = delete(WebhookDelivery).where(WebhookDelivery.n.in_(oldest), is_pending)
     number = changed_rows(session, removal.execution_options(synchronize_session=False))
     if number:
-        queries.change(session, webhook_id, dropped_ms=now_ms)
+        session.execute(update(Webhook).where(Webhook.id == webhook_id).values(dropped_ms=now_ms))
     return number, len(oldest) == size

@@ -17,6 +17,8 @@ INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES (:id, :typ
 ON CONFLICT (key) DO NOTHING
 """)
 
+ENABLED = select(Webhook).where(Webhook.enabled)
+
 
 class WebhookFact(NamedTuple):
     """An event. Only one event with the same `key` is stored. `data` is JSON of less than 20 KB, without visitorIds or
@@ -28,18 +30,6 @@ class WebhookFact(NamedTuple):
     scope: Scope
     at_ms: int
     data: str
-
-
-class Subscription(NamedTuple):
-    """The events that an enabled webhook receives."""
-
-    webhook_id: str
-    community_id: str | None  # None: of the site
-    types: frozenset[str]
-
-    def wants(self, type: str, scope: str) -> bool:
-        """Whether the webhook receives such an event. A webhook for the site also receives communities' events."""
-        return type in self.types and self.community_id in (None, scope)
 
 
 def record(session: Session, type: str, key: str, scope: Scope, at_ms: int, data: Mapping[str, Any]) -> None:
@@ -66,6 +56,6 @@ def known_users(session: Session, users: Collection[str]) -> dict[str, str | Non
     return {row.id: row.external_ref for row in session.execute(rows.with_for_update(read=True, key_share=True))}
 
 
-def subscriptions(session: Session) -> list[Subscription]:
-    rows = session.execute(select(Webhook.id, Webhook.community_id, Webhook.events).where(Webhook.enabled))
-    return [Subscription(row.id, row.community_id, frozenset(row.events.split())) for row in rows]
+def subscriptions(session: Session) -> list[Webhook]:
+    """The enabled webhooks."""
+    return list(session.scalars(ENABLED))

@@ -1,25 +1,36 @@
-"""Holds the webhooks' subscriptions in memory, and stores events that no database change causes."""
+"""Holds the webhooks' subscriptions in memory, and stores events that no database change causes: also about people who
+come online in communities and leave, and communities that become occupied or vacant.
+
+Presence decides what has changed, once for all workers. The worker that receives a change writes its event. If another
+worker receives it as well, it writes the same key, so each change still produces one event.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import threading
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from koyjabo.base.core.clock import Clock
+from koyjabo.base.cluster.workers import Workers
+from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Scope
 from koyjabo.integrations.webhooks import event_queries
 from koyjabo.integrations.webhooks.event_queries import WebhookFact
+from koyjabo.presence.members.online_members import ChangeKind, PresenceChange
+from koyjabo.presence.services import PresenceServices
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING = 10_000
+MAX_WAITING = 10_000
 """Maximum number of published events waiting for the database. Beyond that, the oldest ones are dropped."""
 
 AT_ONCE = 500
@@ -36,7 +47,7 @@ class WebhookEvents:
         self._clock = clock
         self._runtime = runtime
         self._subscribed: frozenset[tuple[str, str | None]] | None = None
-        self._waiting: deque[WebhookFact] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[WebhookFact] = deque(maxlen=MAX_WAITING)
         self._busy = False
 
     def wants(self, type: str, scope: Scope) -> bool:
@@ -66,7 +77,7 @@ class WebhookEvents:
         """Read the subscriptions. Raises LedgerUnavailable."""
         subscriptions = self._database.read(event_queries.subscriptions)
         self._subscribed = frozenset(
-            (type, webhook.community_id) for webhook in subscriptions for type in webhook.types
+            (type, webhook.community_id) for webhook in subscriptions for type in webhook.events.split()
         )
 
     def _write(self) -> None:
@@ -78,7 +89,7 @@ class WebhookEvents:
             try:
                 self._database.write(event_queries.record_all, events)
             except LedgerUnavailable:
-                self._waiting.extendleft(reversed(events[: MOST_WAITING - len(self._waiting)]))
+                self._waiting.extendleft(reversed(events[: MAX_WAITING - len(self._waiting)]))
                 raise
 
     def close(self) -> None:
@@ -94,3 +105,128 @@ class WebhookEvents:
                 self._write()
         finally:
             self._busy = False
+
+
+TYPES = {
+    ChangeKind.JOINED: "member.joined",
+    ChangeKind.LEFT: "member.left",
+    ChangeKind.OCCUPIED: "community.occupied",
+    ChangeKind.VACATED: "community.vacated",
+}
+
+SCOPES_AT_ONCE = 100
+"""Maximum number of communities whose changes are written together."""
+
+RECENT_MS = MINUTE_MS
+"""How long arrivals count as recent, ms: longer than workers take to notice that a worker has exited."""
+
+PAUSE_S = 0.1
+"""Pause between transactions, s, so that visits can be committed while many people come and go."""
+
+
+class MemberEvents:
+    """Writes online members' changes as events. Call `tick` every second."""
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        runtime: Runtime,
+        presence: PresenceServices,
+        workers: Workers,
+        events: WebhookEvents,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._members = presence.members
+        self._arrivals = presence.arrivals
+        self._workers = workers
+        self._events = events
+        self._live: set[str] = set()
+        self._due: set[Scope] = set()
+        self._is_writing = False
+        self._lock = threading.Lock()  # must not be held while waiting
+
+    def write_soon(self, scope: Scope) -> None:
+        """Start a task that writes a community's waiting changes. Does not wait."""
+        with self._lock:
+            self._due.add(scope)
+            if self._is_writing:
+                return
+            self._is_writing = True
+        self._runtime.start_task(self._write_all)
+
+    def tick(self) -> None:
+        """After a worker has exited, read all communities with people online: the leases of its people expire, and
+        possibly no other worker reads these communities. Call this every second.
+        """
+        live = {worker.id for worker in self._workers.live()}
+        try:
+            if self._live - live:
+                self._read_occupied()
+        except LedgerUnavailable:
+            return  # the next tick tries again
+        self._live = live
+
+    def _read_occupied(self) -> None:
+        """Read the communities with people online. Raises LedgerUnavailable. Arrivals reach other workers about a
+        second later, so very recent ones are found through their rows.
+        """
+        since_ms = self._clock.now_ms() - RECENT_MS
+        recent = self._database.read(event_queries.scopes_since, [*TYPES.values()], since_ms)
+        for scope in filter(self.wants, {*self._arrivals.occupied(), *recent}):
+            self._members.online(scope)
+
+    def wants(self, scope: Scope) -> bool:
+        """Whether a webhook wants the changes of a scope. Does not wait."""
+        return any(self._events.wants(type, scope) for type in TYPES.values())
+
+    def _write_all(self) -> None:
+        try:
+            while self._due:
+                with self._lock:
+                    scopes = [self._due.pop() for _ in range(min(SCOPES_AT_ONCE, len(self._due)))]
+                self._write(scopes)
+                time.sleep(PAUSE_S if self._due else 0)
+        except LedgerUnavailable:
+            pass  # the changes keep waiting until the next refresh of presence reports them
+        finally:
+            with self._lock:
+                self._is_writing = False
+
+    def _write(self, scopes: Collection[Scope]) -> None:
+        """Write these communities' waiting changes. Raises LedgerUnavailable."""
+        by_scope = {scope: self._members.changes(scope, AT_ONCE) for scope in scopes}
+        waiting = [
+            (scope, change)
+            for scope, changes in by_scope.items()
+            for change in changes
+            if self._events.wants(TYPES[change.kind], scope)
+        ]
+        for start in range(0, len(waiting), AT_ONCE):
+            self._database.write(_record, waiting[start : start + AT_ONCE])
+        for scope, changes in by_scope.items():
+            if changes:
+                self._members.acknowledge(scope, changes)
+            if len(changes) == AT_ONCE:
+                self.write_soon(scope)
+
+
+def _record(session: Any, changes: Sequence[tuple[Scope, PresenceChange]]) -> None:
+    users = event_queries.known_users(session, {change.person for _, change in changes})
+    event_queries.record_all(session, [_fact(scope, change, users) for scope, change in changes])
+
+
+def _fact(scope: Scope, change: PresenceChange, users: Mapping[str, str | None]) -> WebhookFact:
+    """The event for a change. `revision` grows with each change of the count, so that a late event can be recognised.
+    When a person whose account was deleted leaves, the event does not name them, because no row does.
+    """
+    person = {}
+    if change.person in users:
+        ref = users[change.person]
+        person = {"ref": ref} if ref else {"id": change.person}
+    data = {"community": scope, **person, "count": change.count, "revision": change.version}
+    type = TYPES[change.kind]
+    digest = hashlib.blake2b(f"{scope} {change.version} {change.person}".encode(), digest_size=16).hexdigest()
+    return WebhookFact(type, f"{type}:{scope}:{digest}", scope, change.at_ms, json.dumps(data, ensure_ascii=False))

@@ -24,7 +24,7 @@ SHOWN = 4
 """How many characters of the path and query are shown."""
 
 SEPARATORS = re.compile("[/?&=]")
-LEAST_SECRET = 8
+MIN_SECRET = 8
 """Minimum length of a part of a URL that may be a credential."""
 
 
@@ -41,7 +41,7 @@ def without_url(response: str, url: str) -> str:
     """Remove parts of the endpoint's URL from its response, because some endpoints repeat the path in an error."""
     parts = {part for segment in SEPARATORS.split(parse(url).path) for part in (segment, unquote(segment))}
     for part in sorted(parts, key=len, reverse=True):
-        if len(part) >= LEAST_SECRET:
+        if len(part) >= MIN_SECRET:
             response = response.replace(part, CUT)
     return response
 
@@ -103,7 +103,7 @@ def signature_headers(signed_by: Sequence[str], webhook_id: str, at_s: int, body
 ATTEMPT_S = 10.0
 """Time limit for an attempt, s."""
 
-MOST_BYTES = 2048
+MAX_BYTES = 2048
 """Maximum size of a response, bytes. Its first characters are shown."""
 
 ONLY_HTTPS = N_("it should begin with https://")
@@ -126,7 +126,7 @@ class UrlRules:
     def post(self, url: str, headers: dict[str, str], body: bytes) -> OutboundResponse:
         """Send a request. Raises OutboundError, also for a refused address."""
         request = Request(
-            *("POST", url, headers, body, ATTEMPT_S, MOST_BYTES),
+            *("POST", url, headers, body, ATTEMPT_S, MAX_BYTES),
             only_status=True,
             destinations=self._allowed,
         )

@@ -20,13 +20,12 @@ from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.jobs.claims import LeasedTasks
-from koyjabo.base.models import Webhook
+from koyjabo.base.models import Webhook, WebhookDelivery, WebhookEvent
 from koyjabo.base.observability.metrics import Metrics
 from koyjabo.base.outbound.messages import OutboundError
 from koyjabo.integrations.webhooks import delivery_queries, formats, queries, security
-from koyjabo.integrations.webhooks.delivery_queries import LEASE, DeliveryAttempt, DeliveryBatch, DueDelivery, Marked
+from koyjabo.integrations.webhooks.delivery_queries import LEASE, DeliveryAttempt, Marked
 from koyjabo.integrations.webhooks.messages import Occurrence
-from koyjabo.integrations.webhooks.queries import Endpoint
 from koyjabo.integrations.webhooks.security import UrlRules, WebhookSealer, without_url
 from koyjabo.people.mail.outbox import MailOutbox
 
@@ -123,30 +122,31 @@ class Sender:
         """Send all due deliveries to one endpoint. Raises LedgerUnavailable."""
         while not self._is_closed:
             now_ms = self._clock.now_ms()
-            batch = self._database.write(delivery_queries.take, self._tasks.holder(), webhook_id, now_ms)
-            if batch is None or not batch.sealed_url or not self._send(webhook_id, batch):
+            taken = self._database.write(delivery_queries.take, self._tasks.holder(), webhook_id, now_ms)
+            if taken is None or not queries.sealed_url(taken[0]) or not self._send(*taken):
                 return
 
-    def _send(self, webhook_id: str, batch: DeliveryBatch) -> bool:
-        """Send a batch. Returns whether to continue: only with the lease, and while the webhook is enabled. The
+    def _send(self, webhook: Webhook, due: list[tuple[WebhookDelivery, WebhookEvent]]) -> bool:
+        """Send due deliveries. Returns whether to continue: only with the lease, and while the webhook is enabled. The
         webhook's URL may have changed.
         """
-        made: list[DeliveryAttempt] = []
-        for due in batch.due:
-            made.append(self._attempt(webhook_id, batch, due))
+        attempts: list[DeliveryAttempt] = []
+        for delivery, event in due:
+            attempts.append(self._attempt(webhook, delivery, event))
             time.sleep(REST_S)
-            if len(made) >= UNMARKED or self._clock.now_ms() - made[0].at_ms >= UNMARKED_MS or due is batch.due[-1]:
-                sealed_url = self._mark(webhook_id, made).sealed_url
-                if sealed_url != batch.sealed_url or self._is_closed:
+            unmarked_ms, is_last = self._clock.now_ms() - attempts[0].at_ms, delivery is due[-1][0]
+            if len(attempts) >= UNMARKED or unmarked_ms >= UNMARKED_MS or is_last:
+                sealed_url = self._mark(webhook.id, attempts).sealed_url
+                if sealed_url != queries.sealed_url(webhook) or self._is_closed:
                     return sealed_url is not None
-                made = []
+                attempts = []
         return True
 
-    def _mark(self, webhook_id: str, made: list[DeliveryAttempt]) -> Marked:
+    def _mark(self, webhook_id: str, attempts: list[DeliveryAttempt]) -> Marked:
         now_ms = self._clock.now_ms()
-        mark = (delivery_queries.mark, self._tasks.holder(), webhook_id, made, now_ms)
+        mark = (delivery_queries.mark, self._tasks.holder(), webhook_id, attempts, now_ms)
         marked: Marked = self._database.write(*mark, self._mail_admins)
-        for attempt in made:
+        for attempt in attempts:
             self._metrics.webhook_attempt("delivered" if attempt.is_delivered else "failed")
         for _ in range(marked.died):
             self._metrics.webhook_attempt("dead")
@@ -155,44 +155,46 @@ class Sender:
             Throttle(self._database).repeat(queries.give_up, webhook_id, now_ms)
         return marked
 
-    def _mail_admins(self, session: Any, webhook: Endpoint) -> None:
+    def _mail_admins(self, session: Any, webhook: Webhook) -> None:
         """Email the site's admins that a webhook was disabled. The email names only the host, because the URL may
         contain tokens.
         """
-        data: dict[str, Any] = {"host": webhook.host, "community": webhook.community, "path": "/admin/webhooks"}
+        community = webhook.community and webhook.community.name
+        data: dict[str, Any] = {"host": webhook.host, "community": community, "path": "/admin/webhooks"}
         for admin in queries.recipients(session):
             to = (MAIL, admin.email, admin.language)
             queued_email = self._mails.email(*to, reason=webhook.disabled_reason, **data)
             if queued_email is not None:
                 queued_email.store(session)
 
-    def _attempt(self, webhook_id: str, batch: DeliveryBatch, due: DueDelivery) -> DeliveryAttempt:
+    def _attempt(self, webhook: Webhook, delivery: WebhookDelivery, event: WebhookEvent) -> DeliveryAttempt:
         at_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()
 
-        def made(
+        def ended(
             status: str, response: str = "", is_delivered: bool = False, retry_after_ms: int = 0
         ) -> DeliveryAttempt:
             took_ms = self._clock.elapsed_ms() - began_ms
-            return DeliveryAttempt(due.n, at_ms, status, took_ms, response, is_delivered, retry_after_ms)
+            return DeliveryAttempt(delivery.n, at_ms, status, took_ms, response, is_delivered, retry_after_ms)
 
-        keys, url = self._keys(batch.webhook, at_ms), self._sealer.open_url(batch.sealed_url, webhook_id)
+        keys, url = self._keys(webhook, at_ms), self._sealer.open_url(queries.sealed_url(webhook), webhook.id)
         if url is None:
-            return made(UNREADABLE_URL)
+            return ended(UNREADABLE_URL)
         if not keys:
-            return made(UNREADABLE)
+            return ended(UNREADABLE)
         try:
-            event = Occurrence(due.type, due.at_ms, due.scope, due.community, json.loads(due.data))
-            written = formats.write(batch.webhook.format, url, event, self._public_url)
-            signed = security.signature_headers(keys, due.event_id, at_ms // 1000, written.body)
+            community = event.community.name if event.community else None
+            occurrence = Occurrence(event.type, event.at_ms, event.scope, community, json.loads(event.data))
+            written = formats.write(webhook.format, url, occurrence, self._public_url)
+            signed = security.signature_headers(keys, event.id, at_ms // 1000, written.body)
             response = self._urls.post(url, {**written.headers, **signed}, written.body)
         except OutboundError as error:
-            return made(str(error.kind), error.reason[:RESPONSE_LENGTH])
+            return ended(str(error.kind), error.reason[:RESPONSE_LENGTH])
         except Exception:  # such as an event from a newer version; later events must still be sent
-            log.exception("webhook_attempt_failed type=%s", due.type)
-            return made(UNWRITABLE)
+            log.exception("webhook_attempt_failed type=%s", event.type)
+            return ended(UNWRITABLE)
         text = without_url(response.body.decode("utf-8", "replace").replace("\0", ""), url)[:RESPONSE_LENGTH]
         is_delivered = 200 <= response.status < 300
-        return made(str(response.status), text, is_delivered, retry_after_ms(response.headers, at_ms))
+        return ended(str(response.status), text, is_delivered, retry_after_ms(response.headers, at_ms))
 
     def _keys(self, webhook: Webhook, now_ms: int) -> list[str]:
         """The secrets to sign with; none if the newest one cannot be read."""

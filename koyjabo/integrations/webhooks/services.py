@@ -8,8 +8,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.outbound.client import HttpClient
 from koyjabo.base.outbound.messages import Destinations
-from koyjabo.integrations.webhooks.events import WebhookEvents
-from koyjabo.integrations.webhooks.member_events import MemberEvents
+from koyjabo.integrations.webhooks.events import MemberEvents, WebhookEvents
 from koyjabo.integrations.webhooks.security import UrlRules, WebhookSealer
 from koyjabo.integrations.webhooks.sender import Sender
 from koyjabo.integrations.webhooks.webhooks import Webhooks

@@ -17,7 +17,7 @@ from koyjabo.reports.services import ReportServices
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import OptionalTime, Time, json_response, list_response, no_content
+from koyjabo.web.http.responses import Time, json_response, list_response, no_content
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ListOf, ResponseSpec, describe
 from koyjabo.web.pages import links
@@ -112,8 +112,8 @@ class ShareResponse(BaseModel):
     created_by: Annotated[str, BeforeValidator(lambda maker: maker.name)] = Field(
         validation_alias="maker", description="a name"
     )
-    expires_at: OptionalTime = Field(validation_alias="expires_ms", examples=[MOMENT])
-    used_at: OptionalTime = Field(
+    expires_at: Time | None = Field(validation_alias="expires_ms", examples=[MOMENT])
+    used_at: Time | None = Field(
         validation_alias="used_ms",
         description="when it was last opened, to the minute; null if never",
         examples=[MOMENT],

@@ -76,7 +76,7 @@ LONGEST_LABEL = 40
 JOINERS = "\u200c\u200d"
 """Joiners, which Bangla and emoji need inside words."""
 
-MOST_FIELDS = 20
+MAX_FIELDS = 20
 CACHE_SIZE = 256
 
 
@@ -94,8 +94,8 @@ def problems(
     """Why a query is invalid, by parameter. `choices` are the allowed values of optional parameters."""
     reasons = {name: f"use {', '.join(parameters)}" for name in query if name not in parameters}
     reasons |= _check(query.get("value", TOTAL), query.get("community", ""))
-    wrong = {name: known for name, known in choices.items() if name in query and query[name] not in known}
-    return reasons | {name: f"use {', '.join(known)}" for name, known in wrong.items()}
+    wrong = {name: allowed for name, allowed in choices.items() if name in query and query[name] not in allowed}
+    return reasons | {name: f"use {', '.join(allowed)}" for name, allowed in wrong.items()}
 
 
 def _check(value: str, community: str) -> dict[str, str]:
@@ -115,9 +115,9 @@ def read(services: Services, value: str, community: str) -> Number:
     """
     visits = services[CountingServices].visits
     if value == ONLINE:
-        known = services[CommunityServices]
-        scope = Scope(known.directory.with_public_count(known.refs.resolve(community)).id)
-        (count,) = known.people.online(scope)
+        communities = services[CommunityServices]
+        scope = Scope(communities.directory.with_public_count(communities.refs.resolve(community)).id)
+        (count,) = communities.people.online(scope)
         return Number(count, visits.site.snapshot.epoch, 0)
     stats = visits.stats()
     return Number(getattr(stats, FIELDS[value]), stats.epoch, stats.revision)
@@ -153,7 +153,7 @@ def badge_of(query: str) -> Badge:
 
 def _once(query: str) -> dict[str, str]:
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise InvalidInput(details={"query": "too many parameters"}) from None
     parameters = dict(pairs)

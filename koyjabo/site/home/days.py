@@ -13,9 +13,9 @@ from koyjabo.base.models import SITE
 from koyjabo.counting import queries
 from koyjabo.counting.last_hour import PulseSample
 
-WEEKS, LEAST_DAYS = 4, 2
+WEEKS, MIN_DAYS = 4, 2
 """The usual day is the mean of the days with visits among the last WEEKS days with the same weekday, if there are at
-least LEAST_DAYS.
+least MIN_DAYS.
 """
 
 
@@ -56,9 +56,9 @@ class DaysByHour:
         visits = self._database.read(queries.visits_in_hours, SITE, [hour_s for day in hours for hour_s in day])
         visits.pop(running_s, None)
         now, yesterday, *earlier = [self._by_local_hour(day, visits) for day in hours]
-        known = [day for day in earlier if any(day)]
-        usual = [round(sum(day) / len(known)) for day in zip(*known, strict=True)]
-        return DayByHour(self._local_hour(running_s), now, usual if len(known) >= LEAST_DAYS else (), sum(yesterday))
+        visited = [day for day in earlier if any(day)]
+        usual = [round(sum(hour) / len(visited)) for hour in zip(*visited, strict=True)]
+        return DayByHour(self._local_hour(running_s), now, usual if len(visited) >= MIN_DAYS else (), sum(yesterday))
 
     def _by_local_hour(self, hours: Sequence[int], visits: Mapping[int, int]) -> list[int]:
         """Visits by local hour. If an hour occurs twice, its visits are added up."""

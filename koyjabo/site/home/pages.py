@@ -25,7 +25,7 @@ from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, site_name
 
 DAYS = 7
-LEAST_DAYS = 4
+MIN_DAYS = 4
 """Minimum number of days with visits for a forecast."""
 
 DAY_MS = 86_400_000
@@ -38,7 +38,7 @@ def at_this_pace(visits: int, days: Sequence[int], clock: Clock) -> str:
     has the visits on each of the last complete days.
     """
     last = days[-DAYS:]
-    if sum(day_visits > 0 for day_visits in last) < LEAST_DAYS:
+    if sum(day_visits > 0 for day_visits in last) < MIN_DAYS:
         return ""
     return _words(clock.now_ms() + visits * DAY_MS * len(last) // sum(last), clock)
 

@@ -15,7 +15,7 @@ from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.queries import AuditRecord, Selection
 from koyjabo.upkeep.recounts.recounts import ENDED
 
-MOST_RECORDS = 200
+MAX_RECORDS = 200
 """Maximum number of audit entries searched for the author of a total or an import."""
 
 
@@ -72,13 +72,13 @@ def _cause(kind: str, reason: str) -> str:
 
 def imports(session: Session) -> list[AuditRecord]:
     """The imports that added visits, oldest first, if the audit log still has them."""
-    records = audit.newest(session, Selection(actions=("visits.import",)), MOST_RECORDS)
+    records = audit.newest(session, Selection(actions=("visits.import",)), MAX_RECORDS)
     return [record for record in reversed(records) if record.details["new"]]
 
 
 def authors(session: Session) -> dict[tuple[int, int], AuditRecord]:
     """The author of each total, by time and total, if the audit log still has them."""
-    records = audit.newest(session, Selection(actions=("total.set",)), MOST_RECORDS)
+    records = audit.newest(session, Selection(actions=("total.set",)), MAX_RECORDS)
     return {(record.at_ms, record.details["after"]): record for record in records}
 
 

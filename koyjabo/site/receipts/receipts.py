@@ -34,7 +34,7 @@ KINDS = {START: START, IMPORTED: IMPORTED, SET: ADJUSTED, ROLLED_BACK: ROLLED_BA
 
 ORDER = (*KINDS.values(), VISITS)
 
-MOST_PARTS = 60
+MAX_PARTS = 60
 """Maximum number of parts up to the last change. If there are more, the oldest are combined, one part per kind."""
 
 
@@ -89,10 +89,10 @@ def _part(
 
 
 def combined(parts: Sequence[ReceiptPart]) -> tuple[ReceiptPart, ...]:
-    """Return at most MOST_PARTS parts: the oldest are combined, one part per kind."""
-    if len(parts) <= MOST_PARTS:
+    """Return at most MAX_PARTS parts: the oldest are combined, one part per kind."""
+    if len(parts) <= MAX_PARTS:
         return tuple(parts)
-    older = parts[: len(parts) - MOST_PARTS + len(ORDER)]
+    older = parts[: len(parts) - MAX_PARTS + len(ORDER)]
     by_kind = sorted(older, key=lambda part: ORDER.index(part.kind))
     sums = []
     for kind, some in groupby(by_kind, key=lambda part: part.kind):

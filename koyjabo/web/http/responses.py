@@ -44,8 +44,7 @@ class ErrorResponse(BaseModel):
 
 
 Time = Annotated[str, BeforeValidator(iso)]
-OptionalTime = Annotated[str | None, BeforeValidator(lambda ms: ms and iso(ms))]
-"""Moments of rows, which are in ms, as ISO 8601."""
+"""A time in ISO 8601, read from ms since 1970."""
 
 
 class MakerResponse(BaseModel):

@@ -12,22 +12,21 @@ from support.databases.at_once import hold_for_two
 from koyjabo.base.core.errors import KoyJaboError, TooManyKeys
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.integrations.api_keys import queries as keys
-from koyjabo.integrations.api_keys.api_keys import ApiKeys, NewKey
+from koyjabo.integrations.api_keys.api_keys import ApiKeys
 from koyjabo.integrations.webhooks import queries as webhooks
 from koyjabo.integrations.webhooks.services import WebhookServices
-from koyjabo.integrations.webhooks.webhooks import NewWebhook, TooManyWebhooks
+from koyjabo.integrations.webhooks.webhooks import TooManyWebhooks
 
 KINDS = ("postgres", pytest.param("sqlite", marks=pytest.mark.long))
 pytestmark = pytest.mark.parametrize("module_database_kind", KINDS, indirect=True)
 
 
 def make_key(site: Site) -> object:
-    return site.services[ApiKeys].create(OPERATOR, NewKey("Grafana", ("stats:read",)))
+    return site.services[ApiKeys].create(OPERATOR, "Grafana", ("stats:read",))
 
 
 def make_webhook(site: Site) -> object:
-    webhook = NewWebhook("https://93.184.215.14/hook", ["total.set"])
-    return site.services[WebhookServices].webhooks.create(OPERATOR, webhook)
+    return site.services[WebhookServices].webhooks.create(OPERATOR, "https://93.184.215.14/hook", ["total.set"])
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def workers(module_database):
     ("make", "queries", "limit", "refusal"),
     [
         (make_key, keys, "koyjabo.integrations.api_keys.api_keys.MAX_KEYS", TooManyKeys),
-        (make_webhook, webhooks, "koyjabo.integrations.webhooks.webhooks.MOST_WEBHOOKS", TooManyWebhooks),
+        (make_webhook, webhooks, "koyjabo.integrations.webhooks.webhooks.MAX_WEBHOOKS", TooManyWebhooks),
     ],
     ids=["keys", "webhooks"],
 )

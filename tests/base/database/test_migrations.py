@@ -29,7 +29,7 @@ from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.database.startup_queries import MIGRATIONS, NEWEST_REVISION
 from koyjabo.base.models import REMOVED_TABLES
-from koyjabo.integrations.api_keys.api_keys import ApiKeys, NewKey
+from koyjabo.integrations.api_keys.api_keys import ApiKeys
 
 WAITING = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
 AND wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE counters%'"""
@@ -129,7 +129,7 @@ def test_makers_of_keys_and_webhooks_are_found_in_the_audit_log(site):
     make(boss, "stats:read")
     hook = {"url": "https://93.184.215.14/hook", "events": ["total.set"]}
     assert boss.post("/api/webhooks", json=hook).status_code == 201
-    site.services[ApiKeys].create(OPERATOR, NewKey("Cron", ("stats:read",)))
+    site.services[ApiKeys].create(OPERATOR, "Cron", ("stats:read",))
     before = [site.rows(f"SELECT id, created_by FROM {table} ORDER BY id") for table in ("api_keys", "webhooks")]
     assert sorted(str(maker) for rows in before for _id, maker in rows) == sorted(["None", boss.id, boss.id])
     with site.app.app_context():

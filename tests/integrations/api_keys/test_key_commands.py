@@ -38,7 +38,7 @@ def test_operator_makes_lists_and_revokes_a_key_while_the_server_runs(server):
     assert (again.returncode, "Key not found" in again.stderr) == (1, True)
 
 
-@pytest.mark.long(proved_by="integrations/api_keys/test_api_keys.py::test_wrong_field_is_named")
+@pytest.mark.long(proved_by="integrations/test_shown_once.py::test_wrong_field_is_named_by_the_call_and_in_the_form")
 def test_wrong_options_are_said(server):
     wrong = {
         ("--scope", "reports:read", "--expires", "tomorrow"): "must be a time with its offset",

@@ -20,7 +20,13 @@ from hypothesis import strategies as st
 
 from koyjabo.base.core.errors import InvalidToken, TokenExpired
 from koyjabo.base.jwks import key_set
-from koyjabo.integrations.trusted_tokens.verifier import LEEWAY_S, LONGEST, SharedSecret, TokenRules, TokenVerifier
+from koyjabo.integrations.trusted_tokens.external_logins import (
+    LEEWAY_S,
+    LONGEST,
+    SharedSecret,
+    TokenRules,
+    TokenVerifier,
+)
 
 SECRET = "b0c77cb0e4f24d0b8d0a4f7a3c1e9d25"
 PRIVATE: dict[str, Any] = {

@@ -115,7 +115,7 @@ def test_deleted_community_takes_all_its_events(hooked):
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_a_step_of_dropping_costs_the_same_however_many_wait(hooked, sqlite_steps, monkeypatch):
-    monkeypatch.setattr(delivery_queries, "MOST_ROWS", 10)
+    monkeypatch.setattr(delivery_queries, "MAX_ROWS", 10)
     webhook = hooked.add()
 
     def steps_of_one_drop(waiting: int) -> int:

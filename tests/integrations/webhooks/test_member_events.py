@@ -14,8 +14,7 @@ from koyjabo.base.cluster.workers import Worker
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import Scope
 from koyjabo.integrations.webhooks.event_queries import WebhookFact, record_all
-from koyjabo.integrations.webhooks.events import WebhookEvents
-from koyjabo.integrations.webhooks.member_events import MemberEvents
+from koyjabo.integrations.webhooks.events import MemberEvents, WebhookEvents
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices

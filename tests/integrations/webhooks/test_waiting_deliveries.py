@@ -46,7 +46,7 @@ def happen(hooked, first: int, count: int, **data) -> None:
 
 @pytest.mark.parametrize(
     ("limit", "most", "data"),
-    [("MOST_ROWS", 5, {}), ("MOST_BYTES", 5 * len('{"name": "Dhaka"}'), {"name": "Dhaka"})],
+    [("MAX_ROWS", 5, {}), ("MAX_BYTES", 5 * len('{"name": "Dhaka"}'), {"name": "Dhaka"})],
     ids=["rows", "bytes"],
 )
 @pytest.mark.both_kinds
@@ -76,7 +76,7 @@ def test_deliveries_that_are_sent_again_count_as_well(hooked, monkeypatch):
     webhook = hooked.add()
     happen(hooked, 0, 5)
     hooked.deliver(5)
-    monkeypatch.setattr(delivery_queries, "MOST_ROWS", 3)
+    monkeypatch.setattr(delivery_queries, "MAX_ROWS", 3)
     for delivery in hooked.deliveries(webhook):
         assert hooked.post(webhook, f"deliveries/{delivery['n']}/resend").status_code == 202
     assert len(waiting(hooked, webhook)) == 5

@@ -7,7 +7,7 @@ from support.application.site import Site
 from support.people.admins import ExampleCommunity, id_of, panel
 from support.people.page_readers import Reader, words
 
-from koyjabo.site.panel.search import MOST
+from koyjabo.site.panel.navigation import MAX_RESULTS
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +75,9 @@ def test_viewer_finds_no_email_and_nothing_that_changes_something(site, example,
 
 
 def test_results_of_each_kind_are_few(site, admin):
-    for number in range(MOST + 2):
+    for number in range(MAX_RESULTS + 2):
         Reader(site).sign_up(f"karim{number}")
-    assert len(found(admin, "karim")) == MOST
+    assert len(found(admin, "karim")) == MAX_RESULTS
 
 
 def test_page_without_scripts_finds_the_same(admin):

@@ -6,9 +6,8 @@ from itertools import count
 from typing import NamedTuple
 
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.integrations.api_keys.api_keys import ApiKeys, NewKey
+from koyjabo.integrations.api_keys.api_keys import ApiKeys
 from koyjabo.integrations.webhooks.services import WebhookServices
-from koyjabo.integrations.webhooks.webhooks import NewWebhook
 from koyjabo.web.login.jwt import Tokens
 from support.application.site import Site
 from support.people.accounts import promote
@@ -62,11 +61,12 @@ class Cases:
         if endpoint.endswith("end_share"):
             values["share_id"] = share(example.founder, **of_community(example.community))["id"]
         if endpoint.endswith("revoke_key"):
-            new = NewKey("Grafana", ("stats:read",))
-            values["key_id"] = self.site.services[ApiKeys].create(OPERATOR, new)[0].id
+            key, _text = self.site.services[ApiKeys].create(OPERATOR, "Grafana", ("stats:read",))
+            values["key_id"] = key.id
         if endpoint.endswith("_webhook"):
-            hook = NewWebhook("https://93.184.215.14/hook", ["member.joined"])
-            values["webhook_id"] = self.site.services[WebhookServices].webhooks.create(OPERATOR, hook)[0].id
+            webhooks, types = self.site.services[WebhookServices].webhooks, ["member.joined"]
+            webhook, _secret = webhooks.create(OPERATOR, "https://93.184.215.14/hook", types)
+            values["webhook_id"] = webhook.id
         session = self.site.services[Tokens].read(example.member.access).session_id
         path = address(self.site, rules(self.site)[endpoint], **values, session_id=session)
         named = {"member": f"Member{number}", "email": example.member.email, "community": "Mirpur 10"}
