@@ -194,7 +194,7 @@ def test_limits_of_the_ledger_end_with_each_of_its_transactions(site):
     with ledger_of(site, look) as ledger:
         (receipt,) = ledger.commit(visits_of(site, "ayesha", "1"))
         assert (receipt.ordinal, ledger.snapshot(SITE).total, ledger.knows(SITE, "ayesha")) == (1, 1, True)
-        for link in (ledger._writing, ledger._reading):
+        for link in (ledger._link, ledger._reading):
             with link.connection().cursor() as cursor:
                 look(cursor)
     limits = {"statement_timeout": "5000", "lock_timeout": "4000", "idle_in_transaction_session_timeout": "6000"}

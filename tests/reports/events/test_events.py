@@ -70,11 +70,11 @@ def test_retries_at_the_same_time_are_one_event(site):
 
 def test_failed_commit_is_503_and_records_nothing(sqlite_database, monkeypatch):
     class Failing(SqliteEventStore):
-        def _known(self, batch):
+        def _write(self, batch, execute):
             raise sqlite3.OperationalError("disk I/O error")
 
     with Site(sqlite_database.url) as site:
-        monkeypatch.setattr(SqliteEventStore, "_known", Failing._known)
+        monkeypatch.setattr(SqliteEventStore, "_write", Failing._write)
         answer = send(site, "1")
         assert_error(answer, 503, "ledger_unavailable")
         assert int(answer.headers["Retry-After"]) >= 1
