@@ -35,6 +35,9 @@ IS_KEPT = EventSum.value != OTHER
 Ask = Callable[[Question, str], Groups]
 """Returns a question's groups by a key, from stored rows."""
 
+AskEvents = Callable[[str, str], Mapping[Any, int]]
+"""Returns the number of events by dimension and key, from stored rows."""
+
 
 def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
     """Return all days that have rolled-up visits or sums."""
@@ -78,12 +81,7 @@ class RolledUpDays:
             return set()
         these = self._sums(dimension)
         lossy = list(self._session.scalars(select(InsightSum.period).where(*these, InsightSum.value == OTHER)))
-        if not lossy:
-            return set(values)
-        texts = {text: value for value in values for text in texts_of(dimension, value)}
-        own = (InsightSum.period.in_(lossy), InsightSum.value.in_(texts))
-        query = select(InsightSum.value).where(*these, *own).group_by(InsightSum.value)
-        return {texts[text] for text in self._session.scalars(query.having(func.count() == len(lossy)))}
+        return _complete(self._session, InsightSum, these, lossy, dimension, values)
 
     @cached_property
     def _by_day(self) -> Groups:
@@ -200,49 +198,92 @@ class RolledUpDays:
         return (*these, InsightSum.people.is_(None))
 
 
-class FoldedEvents:
-    """Counts page views and events from before `folded_before`, for a question without filters."""
+class EventCounts:
+    """Counts page views and events for one question, from stored rows and from the sums of days before `folded_before`.
+    `ask` returns the counts of stored rows by dimension and key, and `hours_without_visits` the starts of hours (s)
+    with events whose visits have no rows.
+    """
 
-    def __init__(self, session: Session, clock: Clock, question: Question, folded_before: str) -> None:
-        self._session, self._clock, self._question = session, clock, question
-        self._last = min(question.last, shifted(folded_before, -1))
+    def __init__(
+        self,
+        session: Session,
+        clock: Clock,
+        question: Question,
+        folded_before: str,
+        ask: AskEvents,
+        hours_without_visits: Callable[[], set[int]],
+    ) -> None:
+        self._session, self._clock, self._question, self._ask = session, clock, question, ask
+        self._hours_without_visits = hours_without_visits
+        self._last = min(question.last, shifted(folded_before, -1)) if folded_before else ""
+        is_cut = question.until_ms is not None and clock.bucket(question.until_ms).day < folded_before
+        self._has_sums = question.first <= self._last
+        self._adds_sums = self._has_sums and not (question.filters or is_cut)
 
     def by(self, dimension: str, key: str) -> Counter[Any]:
-        """Count events like `Live.events_by`, without `other`."""
+        """Count the events of a dimension by DAY, by the start of the hour in s (page views only), or by VALUE,
+        excluding `other`.
+        """
+        counts = Counter(self._ask(dimension, key))  # a copy, because the counts of stored rows are reused
+        if not self._adds_sums:
+            return counts
+        if key == DAY:
+            return counts + self._days(dimension, EventSum.period)
         if key == HOUR:
             first_s, end_s = (self._clock.began_s(day) for day in (self._question.first, shifted(self._last, 1)))
             by_hour = self._read(STORED_HOUR, EventSum.period, str(first_s), str(end_s - 1))
-            return Counter({int(hour_s): count for hour_s, count in by_hour.items()})
-        if key == DAY:
-            return self._days(dimension, EventSum.period)
+            return counts + Counter({int(hour_s): count for hour_s, count in by_hour.items()})
         values: Counter[Any] = Counter()
         for value, count in self._days(dimension, EventSum.value, IS_KEPT).items():
             values[named(dimension, value)] += count
         if dimension.startswith(PROPERTIES):
             values[None] = self._of_event(dimension) - values.total() - self.other(dimension)
-        return +values
+        return counts + values
 
     def other(self, dimension: str) -> int:
-        """Return the number of events with an unknown value."""
-        merged_ = self._days(dimension, EventSum.period, ~IS_KEPT).total()
+        """Return the number of events whose value is no longer known."""
+        if not self._adds_sums:
+            return 0
+        others = self._days(dimension, EventSum.period, ~IS_KEPT).total()
         if lost := self._lost(dimension):
-            merged_ += self._of_event(dimension, EventSum.period.in_(lost))
-        return merged_
+            others += self._of_event(dimension, EventSum.period.in_(lost))
+        return others
 
     def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
         """Return the values whose counts are complete."""
+        if not self._adds_sums:
+            return set(values)
         lossy = self._days(dimension, EventSum.period, ~IS_KEPT).keys() | self._lost(dimension)
-        texts = {text: value for value in values for text in texts_of(dimension, value)}
-        these = (EventSum.value.in_(texts), EventSum.period.in_(lossy))
-        kept: Counter[str] = Counter()
-        for day in lossy:
-            kept.update(self._read(dimension, EventSum.value, day, day, *these).keys())
-        return {value for text, value in texts.items() if kept[text] == len(lossy)}
+        return _complete(self._session, EventSum, self._of(dimension), lossy, dimension, values)
 
-    def hours(self) -> set[int]:
-        """Return the start of every hour on days with events, in seconds."""
-        days = {day for dimension in (VIEWED_PAGE, EVENT) for day in self._days(dimension, EventSum.period)}
-        return {hour_s for day in days for hour_s in self._clock.hours(day, day)}
+    @cached_property
+    def unknown_hours(self) -> set[int]:
+        """Starts of hours (s) with an unknown number of events: they, or their visits, have no rows, so the filters and
+        `until_ms` cannot be evaluated.
+        """
+        hours = self._hours_without_visits()
+        if self._has_sums and not self._adds_sums:
+            for day in {day for dimension in (VIEWED_PAGE, EVENT) for day in self._days(dimension, EventSum.period)}:
+                hours = hours.union(self._clock.hours(day, day))
+        return hours
+
+    def totals(self) -> tuple[int | None, int | None]:
+        """Return the numbers of page view events and of other events; None for both if they are not known."""
+        if self.unknown_hours:
+            return None, None
+        views, events = (self.by(dimension, DAY).total() for dimension in (VIEWED_PAGE, EVENT))
+        return views, events
+
+    def views(self, granularity: str) -> tuple[Counter[str], set[str]]:
+        """Return the number of page view events by period name, and the periods where this number is unknown."""
+        local = self._clock.local
+        by_period: Counter[str] = Counter()
+        if granularity == HOUR:
+            by_period.update({local(hour_s): count for hour_s, count in self.by(VIEWED_PAGE, HOUR).items()})
+            return by_period, set(map(local, self.unknown_hours))
+        for day, count in self.by(VIEWED_PAGE, DAY).items():
+            by_period[period_of(day, granularity)] += count
+        return by_period, {period_of(local(hour_s)[:10], granularity) for hour_s in self.unknown_hours}
 
     def _lost(self, dimension: str) -> set[str]:
         """Return the days whose sums lack a property because it, or its event, was not among the largest."""
@@ -262,6 +303,25 @@ class FoldedEvents:
         return self._read(dimension, key, self._question.first, self._last, *which)
 
     def _read(self, dimension: str, key: Any, first: str, last: str, *which: Any) -> Counter[Any]:
-        these = (EventSum.scope == self._question.scope, EventSum.dimension == dimension)
-        query = select(key, func.sum(EventSum.count)).where(*these, EventSum.period.between(first, last), *which)
-        return Counter({name: int(count) for name, count in self._session.execute(query.group_by(key))})
+        query = select(key, func.sum(EventSum.count)).where(*self._of(dimension), EventSum.period.between(first, last))
+        rows = self._session.execute(query.where(*which).group_by(key))
+        return Counter({name: int(count) for name, count in rows})
+
+    def _of(self, dimension: str) -> tuple[Any, ...]:
+        return EventSum.scope == self._question.scope, EventSum.dimension == dimension
+
+
+def _complete(
+    session: Session,
+    model: type[InsightSum] | type[EventSum],
+    which: Collection[Any],
+    lossy: Collection[str],
+    dimension: str,
+    values: Collection[Value],
+) -> set[Value]:
+    """Return the values that have a row on all of the `lossy` days, which have merged some of their values."""
+    if not lossy:
+        return set(values)
+    texts = {text: value for value in values for text in texts_of(dimension, value)}
+    query = select(model.value).where(*which, model.period.in_(lossy), model.value.in_(texts)).group_by(model.value)
+    return {texts[text] for text in session.scalars(query.having(func.count() == len(lossy)))}
