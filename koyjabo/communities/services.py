@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.identity import Account, CommunityIds, LoginDestinations
+from koyjabo.base.core.identity import Account, Identities
 from koyjabo.communities.by_ref import CommunitiesByRef
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import CommunityScope, Joined, ReceivedInvitations
@@ -63,10 +63,9 @@ def build(base: Base) -> CommunityServices:
 
     rooms = CommunityRooms(realtime.rooms, visits, people, dashboards, participants, permissions, member_room)
     refs = CommunityRefs(database, runtime, clock)
-    services.add(CommunityIds(refs.resolve))
     external, on_revoked = services[AccountServices].external, base.signals.access_revoked.send
     directory = Communities(database, clock, on_revoked)
-    services.add(LoginDestinations(partial(_destination, directory)))
+    services[Identities].provide(community_id=refs.resolve, destination_of=partial(_destination, directory))
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.follow(updates.stats_changed)
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)

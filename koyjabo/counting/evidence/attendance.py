@@ -226,7 +226,7 @@ class AttendanceWriter:
         if not batch:
             return []
         try:
-            written = self._database.write(queries.record, batch, self.pages.timeline())
+            visit_ids, rows, began_s = self._database.write(queries.record, batch, self.pages.timeline())
         except LedgerUnavailable:
             return None
         except Exception:
@@ -234,8 +234,8 @@ class AttendanceWriter:
             self._failures = (self._failures + 1) % MOST_FAILURES
             return None if self._failures else [None] * len(batch)
         self._failures = 0
-        self._metrics.attended(written.rows, time.monotonic() - written.began_s)
-        return written.visit_ids
+        self._metrics.attended(rows, time.monotonic() - began_s)
+        return visit_ids
 
 
 def build(base: Base) -> AttendanceWriter:

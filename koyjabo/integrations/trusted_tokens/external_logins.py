@@ -12,7 +12,7 @@ from typing import NamedTuple
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidToken
-from koyjabo.base.core.identity import Account, Login, TokenLogins
+from koyjabo.base.core.identity import Account, Identities, Login
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import Job
 from koyjabo.base.database.shared_lookups import SharedLookups
@@ -87,8 +87,8 @@ class ExternalLogins:
             job.result = people[job.item.ref]
 
 
-def build(base: Base) -> TokenLogins:
-    """Build the service, which refuses all tokens if the settings name no issuer."""
+def build(base: Base) -> None:
+    """Find the logins of tokens. All tokens are refused if the settings name no issuer."""
     settings = base.settings
     keys: SigningKeys
     if settings.auth_jwks_url:
@@ -99,11 +99,12 @@ def build(base: Base) -> TokenLogins:
     elif settings.auth_shared_secret:
         keys = SharedSecret(settings.auth_shared_secret)
     else:
-        return TokenLogins(_refuse)
+        base.services[Identities].provide(token_login_of=_refuse)
+        return
     people, verifier = base.services[AccountServices].external, TokenVerifier(rules_of(settings), keys)
     logins = ExternalLogins(verifier, people, base.runtime, base.clock)
     base.signals.epoch_began.connect(lambda _: logins.forget(), weak=False)
-    return TokenLogins(logins.login_of)
+    base.services[Identities].provide(token_login_of=logins.login_of)
 
 
 def read_keys(http: HttpClient, url: str) -> KeySet:
