@@ -296,7 +296,7 @@ class EventValues:
             if self._folded and not self._folded.knows_sums and not pages:
                 self.unknown = self.unknown or FOLDED
         is_known = not self._folded and not self.unknown
-        visits = snapshot.visits_by_value(question, dimension) if is_known else None
+        visits = snapshot.live.visits_by_value(question, dimension) if is_known else None
         self._sets, self._landed = (visits.sets, visits.landed) if visits else ({}, {})
         self._all = Group.with_visits(None) if self._folded else snapshot.total(question)
         self.total = self._all.sums._replace(count=self._count)
@@ -327,7 +327,7 @@ class EventValues:
             return [self._all] * len(lists)
         names = [*((self._dimension, *values) for values in lists[:-1]), self._dimension]
         sets = dict(zip(names, map(self._of_events, lists), strict=True))
-        attended = self._snapshot.attended(self._question, {name: visits.all for name, visits in sets.items()})
+        attended = self._snapshot.live.attended(self._question, {name: visits.all for name, visits in sets.items()})
         return [
             merged([*(self._landings[value] for value in values if value in self._landings), visits.group(own)])
             for values, visits, own in zip(lists, sets.values(), attended, strict=True)

@@ -5,22 +5,20 @@ from sums of rolled-up days.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
-from pyroaring import BitMap
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Community, DailyVisits, Event, Scope
 from koyjabo.base.models import Counter as LedgerCounter
-from koyjabo.reports.live.event_sums import ValueVisits
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.query.groups import EVERYTHING, Attended, Group, Groups
+from koyjabo.reports.query.groups import EVERYTHING, Group, Groups
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.rolled_up.folded_queries import EventCounts, RolledUpDays, folded_days
 
@@ -32,16 +30,18 @@ class Snapshot:
 
     def __init__(self, session: Session, clock: Clock, live: Live) -> None:
         self.session, self.clock, self.at_ms = session, clock, clock.now_ms()
-        self._kept = live
+        self._live = live
         self.groups: defaultdict[Question, set[str]] = defaultdict(set)
         self._folded: dict[Question, RolledUpDays | None] = {}
         self._events: dict[Question, EventCounts] = {}
 
     @cached_property
-    def _live(self) -> Live:
-        """The live rows. Reads all new rows on first use. Raises StillCounting."""
-        self._kept.refresh(self.session)
-        return self._kept
+    def live(self) -> Live:
+        """The live rows and their sums, without rolled-up days. Reads all new rows on first use. Raises
+        StillCounting.
+        """
+        self._live.refresh(self.session)
+        return self._live
 
     def by(self, question: Question, key: str) -> Groups:
         """Return a question's visits by period name, value, REST, (weekday, hour), or None for everything."""
@@ -51,9 +51,9 @@ class Snapshot:
     def folded(self, question: Question) -> RolledUpDays | None:
         """Return what is known about a question's rolled-up days, or None if it has none."""
         if question not in self._folded:
-            known = self._live.of_version
+            known = self.live.of_version
             if question.scope not in known:
-                known[question.scope] = folded_days(self.session, question.scope, self._live.folded_before)
+                known[question.scope] = folded_days(self.session, question.scope, self.live.folded_before)
             days = {day for day in known[question.scope] if question.first <= day <= question.last}
             folded = RolledUpDays(self.session, self.clock, question, days, self._ask) if days else None
             self._folded[question] = folded
@@ -64,31 +64,25 @@ class Snapshot:
 
     def events(self, question: Question) -> EventCounts:
         if question not in self._events:
-            live, before = self._live, self._live.folded_before
-            ask = partial(live.events_by, self.session, question)
-            unknown_hours = partial(live.unknown_hours, self.session, question)
-            self._events[question] = EventCounts(self.session, self.clock, question, before, ask, unknown_hours)
+            self._events[question] = EventCounts(
+                session=self.session,
+                clock=self.clock,
+                question=question,
+                folded_before=self.live.folded_before,
+                ask=partial(self.live.events_by, question),
+                hours_without_visits=partial(self.live.unknown_hours, question),
+            )
         return self._events[question]
-
-    def visits_by_value(self, question: Question, dimension: str) -> ValueVisits:
-        """Return a question's visits by the values of their events. Does not include rolled-up days."""
-        return self._live.visits_by_value(self.session, question, dimension)
-
-    def attended(self, question: Question, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
-        """Return the attended visits in sets of a question's visits, by the names of the sets. The question must not
-        have rolled-up days.
-        """
-        return self._live.attended(self.session, question, sets)
 
     def median_s(self, question: Question) -> int | None:
         """Return the lower median of attended times in s; None if there are rolled-up days, or if nothing was
         measured.
         """
         others = self.groups.get(question, ())
-        return None if self.folded(question) else self._live.median_s(self.session, question, others)
+        return None if self.folded(question) else self.live.median_s(question, others)
 
     def _ask(self, question: Question, key: str) -> Groups:
-        return self._live.by(self.session, question, key, self.groups.get(question, ()))
+        return self.live.by(question, key, self.groups.get(question, ()))
 
 
 def read_all(session: Session, clock: Clock, live: Live, requests: Sequence[Any]) -> list[Any]:

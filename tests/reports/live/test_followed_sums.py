@@ -51,8 +51,8 @@ def site_pages(site: Site, question: Question) -> dict[str | None, int | None]:
 def test_an_answer_reads_what_is_new(site, monkeypatch):
     read, spans = Log.rows, []
 
-    def rows(log, session, start, end, *days):
-        for batch in read(log, session, start, end, *days):
+    def rows(log, start, end, *days):
+        for batch in read(log, start, end, *days):
             spans.append((log is live.visits, start, end))
             yield batch
 
@@ -108,8 +108,8 @@ def test_what_is_kept_is_bounded(site, monkeypatch):
     monkeypatch.setattr(live_module, "MOST_KEPT", 4_000)
     for page in range(20):
         visits(site, Question(FRIDAY, SATURDAY, filters={"page": Filter(frozenset([f"/{page}"]))}))
-        assert sum(entry.size for entry in live._asked.values()) <= 4_000 + 2_000
-    assert 0 < len(live._asked) < 20
+        assert sum(entry.size for entry in live._sums.values()) <= 4_000 + 2_000
+    assert 0 < len(live._sums) < 20
 
 
 def test_late_visits_and_events_of_a_closed_day_count_at_once(site):
@@ -191,12 +191,12 @@ def test_questions_of_one_community_leave_the_sums_of_others(site, monkeypatch):
         """Ask about a community, and return the scopes of the questions that have sums."""
         for page in range(40):
             visits(site, Question(*days, MIRPUR, {"page": Filter(frozenset([f"/{page}"]))}))
-        return [question.scope for _, question, _ in live._asked]
+        return [question.scope for _, question, _ in live._sums]
 
     visits(site, Question(*days))
     visits(site, Question(*days, UTTARA))
     assert ask().count(MIRPUR) == 12
-    size = sum(asked.size for asked in live._asked.values())
+    size = sum(asked.size for asked in live._sums.values())
     monkeypatch.setattr(live_module, "MOST_KEPT", size - 1)
     kept = ask()
     assert kept.count(SITE) == kept.count(UTTARA) == 1

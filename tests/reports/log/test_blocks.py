@@ -169,10 +169,10 @@ def test_recount_finds_each_change_and_repair_makes_blocks_again(site):
 def test_blocks_that_rows_changed_under_are_not_stored(site, change):
     storing = site.services[ReportServices].storing
     for _ in range(3):
-        read = storing._database.scan(storing._live.read_some)
+        state, unsaved, _ = storing._database.scan(storing._live.read_some)
     site.rows(change)
-    assert read.unsaved
-    storing._database.write(block_queries.save, read.state, storing._live.rules, read.unsaved)
+    assert unsaved
+    storing._database.write(block_queries.save, state, storing._live.rules, unsaved)
     assert rows_of(site, "visit_blocks") == []
 
 
