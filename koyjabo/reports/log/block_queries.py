@@ -155,7 +155,7 @@ def are_more(session: Session, kind: BlockKind, after: int, upto: int, most: int
 
 
 def backlog(session: Session) -> tuple[int, bool]:
-    """Return the number of visits without a block, at most MAX_COUNTED, and whether visits or events can fill a block."""
+    """Return how many visits have no block (at most MAX_COUNTED), and whether visits or events can fill a block."""
     has_blocks, counts, is_due = read_state(session).has_blocks, [], False
     for kind, most in ((VISITS, MAX_COUNTED), (EVENTS, SIZE)):
         after = session.execute(_statement(NEWEST, kind)).scalar_one() if has_blocks else 0
