@@ -257,10 +257,11 @@ def _message(result: BatchPlan) -> Statements:
     """A plan's writes and the commit, as one message with its parameters."""
     if not result.visits:
         return COMMIT, []
-    sums = {
+    counters = [result.snapshot[scope] for scope in result.touched]
+    sums: dict[str, list[Row]] = {
         "days": [(*key, *sums) for key, sums in result.days.items()],
         "hours": [(*hour, *sums) for hour, sums in result.hours.items()],
-        "counters": [_counter(result.snapshot[scope]) for scope in result.touched],
+        "counters": [(now.scope, now.visits, now.total, now.unique_visitors, now.revision) for now in counters],
     }
     message = WRITE + ADD_SUMS.format(**{name: _values(rows) for name, rows in sums.items()})
     parameters: list[Any] = [json.dumps(result.visits), json.dumps(result.visitors)]
@@ -272,10 +273,6 @@ def _message(result: BatchPlan) -> Statements:
         message += daily_people_postgres.WRITE
         parameters += daily_people_postgres.rows(result.people)
     return message + COMMIT, parameters
-
-
-def _counter(snapshot: CounterSnapshot) -> Row:
-    return snapshot.scope, snapshot.visits, snapshot.total, snapshot.unique_visitors, snapshot.revision
 
 
 def _values(rows: list[Row]) -> str:
