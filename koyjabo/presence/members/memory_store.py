@@ -136,7 +136,10 @@ class MemoryOnlineMembers:
             for scope, person in left:
                 self._leave(scope, person)
             unsent = self._unsent.end_occupancy(self._online)
-            self._drop_empty_scopes()
+            # A dropped scope that is used again continues from the highest version dropped, so that versions increase
+            # even if the clock is set back.
+            for scope in self._versions.keys() - set(self._own.scopes()):
+                self._forgotten = max(self._forgotten, self._versions.pop(scope))
         for scope in {scope for scope, _ in left}:
             self._on_news(scope)
         for scope in unsent:
@@ -159,10 +162,3 @@ class MemoryOnlineMembers:
         online = self._change(scope)
         if self._listener.wants(scope):
             self._unsent.left(scope, person, online)
-
-    def _drop_empty_scopes(self) -> None:
-        """Drop empty scopes. A dropped scope that is used again continues from the highest version dropped, so that
-        versions increase even if the clock is set back.
-        """
-        for scope in self._versions.keys() - set(self._own.scopes()):
-            self._forgotten = max(self._forgotten, self._versions.pop(scope))

@@ -300,7 +300,8 @@ class RedisActiveVisitors:
             self._mirror(SITE, now_ms)
             for scope, mirror in list(self._mirrors.items()):
                 mirror.drop_expired(now_ms - self._window_ms)
-                if self._is_unused(scope, mirror, now_ms):
+                is_unused = now_ms - mirror.last_used_ms >= self._window_ms and not mirror.count().places
+                if is_unused and scope != SITE:
                     del self._mirrors[scope]
             scopes = list(self._mirrors)
         for scope in scopes:
@@ -323,12 +324,6 @@ class RedisActiveVisitors:
         if now_ms - mirror.last_reply_ms >= self._window_ms:
             return mirror.own_count(self._own.count(scope))
         return mirror.count()
-
-    def _is_unused(self, scope: Scope, mirror: VisitorMirror, now_ms: int) -> bool:
-        """Whether a community has no active visitors and has not been used for a whole window, so that `refresh` can
-        skip it.
-        """
-        return scope != SITE and not mirror.count().places and now_ms - mirror.last_used_ms >= self._window_ms
 
     # The methods below run in the outbox's task, which may wait for Redis.
 
