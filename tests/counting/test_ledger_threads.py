@@ -60,7 +60,7 @@ def test_visit_numbers_have_no_gap_or_repeat_under_concurrent_registrations(site
 
 
 @pytest.mark.both_kinds
-def test_batch_counts_each_visit_once_in_its_own_scope(site, database):
+def test_batch_counts_every_visit_once_in_its_scope(site, database):
     """Visits of the site and of a community are committed together."""
     sent = (("ayesha", SITE), ("babul", HERE), ("ayesha", SITE), ("chandni", SITE), ("babul", HERE), ("ayesha", HERE))
     store = open_store(make_url(database.url), site.services.clock)

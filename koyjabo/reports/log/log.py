@@ -62,7 +62,7 @@ class AttendedRows(NamedTuple):
 
 
 class Log:
-    """All rows of one table, for one thread. Whoever calls it sets `session`, which reads a snapshot."""
+    """All rows of one table, for one thread. `Live` sets `session`, which reads a snapshot."""
 
     session: Reading
 

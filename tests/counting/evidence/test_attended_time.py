@@ -103,7 +103,7 @@ def test_socket_that_has_not_named_its_visitor_gives_no_input_to_a_guess(worker)
     assert worker.visit("1") == (0, False)
 
 
-def test_what_a_page_sent_before_it_named_its_visitor_belongs_to_that_visitor(worker):
+def test_input_from_before_a_page_named_its_visitor_belongs_to_that_visitor(worker):
     for visitor in ("bina", "ayesha"):
         worker.site.register(visitor, visitId=visitor)
     worker.match("bina")

@@ -33,7 +33,7 @@ def count(world, scope=HIKERS) -> int:
     return online.count
 
 
-def test_they_are_counted_and_found_where_they_are(world):
+def test_people_are_counted_and_found_where_they_are_online(world):
     for scope, person in ((HIKERS, "ayesha"), (RIDERS, "ayesha"), (RIDERS, "babul")):
         world.members.connect(scope, person, "1")
     assert (count(world), count(world, RIDERS)) == (1, 2)
@@ -120,7 +120,7 @@ def test_people_are_listed_with_their_arrival_and_their_connections(world):
     assert world.members.people(HIKERS) == [babul, OnlineMember("ayesha", world.time.ms, 1)]
 
 
-def test_thousand_who_came_first_are_listed_by_name(world):
+def test_first_thousand_people_are_listed_by_name(world):
     for number in range(MOST_LISTED):
         world.members.connect(HIKERS, f"person{number:04}", "1")
     world.pass_(seconds=1)

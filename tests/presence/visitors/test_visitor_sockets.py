@@ -307,7 +307,7 @@ def test_visitor_is_active_for_exactly_the_window_after_a_sign_of_life(site, sig
     assert site.stats()["locations"] == {}
 
 
-def test_heartbeat_brings_back_one_who_was_gone_and_counts_nothing(site):
+def test_heartbeat_makes_a_visitor_active_again_and_counts_nothing(site):
     site.register()
     site.time.pass_(seconds=WINDOW_S)
     site.restart()

@@ -79,7 +79,7 @@ def test_offer_ends_with_the_window_although_others_follow(new_worker):
     assert given == ["babul"]
 
 
-def test_each_is_given_to_exactly_one_of_many_askers(new_worker):
+def test_offered_visitor_goes_to_exactly_one_of_many_workers(new_worker):
     here, askers = new_worker(), [new_worker() for _ in range(4)]
     visitors = [f"visitor{number}" for number in range(40)]
     here.offer(CAMPUS, *visitors)

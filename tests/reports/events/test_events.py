@@ -132,7 +132,7 @@ def test_events_of_a_visitor_are_limited_and_not_only_requests(sqlite_database):
         assert result_of(many(site, "c", visitor="babul")) == (50, 0)
 
 
-def test_events_of_an_address_are_limited_and_what_is_refused_counts_for_no_visitor(sqlite_database):
+def test_events_of_an_address_are_limited_and_refused_ones_use_up_no_visitors_limit(sqlite_database):
     with Site(sqlite_database.url, RATE_LIMIT_REGISTRATIONS=2, RATE_LIMIT_VISITOR=5) as site:
         site.client.environ_base["REMOTE_ADDR"] = "203.0.113.7"
         assert [result_of(many(site, "a", 30, f"v{number}")) for number in range(3)] == [(30, 0)] * 3

@@ -48,7 +48,7 @@ def site_pages(site: Site, question: Question) -> dict[str | None, int | None]:
     }
 
 
-def test_an_answer_reads_what_is_new(site, monkeypatch):
+def test_report_reads_only_new_rows(site, monkeypatch):
     read, spans = Log.rows, []
 
     def rows(log, start, end, *days):

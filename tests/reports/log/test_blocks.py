@@ -67,7 +67,7 @@ def counted(site: Site) -> tuple:
 
 
 @pytest.mark.both_kinds
-def test_what_is_stored_in_pieces_or_by_another_worker_is_as_at_once(site):
+def test_blocks_stored_in_pieces_or_by_several_workers_are_the_same(site):
     pieces = stored(site)
     visit(site, 10)
     pieces = stored(site)
@@ -153,7 +153,7 @@ WRONG = (
 
 
 @pytest.mark.both_kinds
-def test_recount_finds_each_change_and_repair_makes_blocks_again(site):
+def test_recount_finds_every_change_and_repair_rebuilds_the_blocks(site):
     stored(site)
     for change in WRONG:
         site.rows(change)
