@@ -55,21 +55,28 @@ class SummaryRequest:
     question: Question
     compared: Question | None = None
 
+    @property
+    def questions(self) -> list[Question]:
+        return [self.question, self.compared] if self.compared else [self.question]
+
     def groups(self) -> Iterator[tuple[Question, str]]:
-        for question in (self.question, self.compared):
-            if question:
-                yield from ((question, EVERYTHING), (question, LENGTHS))
+        for question in self.questions:
+            yield from ((question, EVERYTHING), (question, LENGTHS))
 
     def read(self, snapshot: Snapshot) -> Summary:
-        figures = _figures(snapshot, self.question)
-        compared = _figures(snapshot, self.compared) if self.compared else None
+        figures = [_figures(snapshot, question) for question in self.questions]
+        reason = FOLDED_MEDIAN if any(map(snapshot.folded, self.questions)) else None
+        if any(counts.events is None for counts in figures):
+            reason = FOLDED_EVENTS
+        if any(counts.visitors is None for counts in figures):
+            reason = reason_of_folded(self.question, all(counts.visits is not None for counts in figures))
         until_ms = self.compared.until_ms if self.compared else None
-        until = None if until_ms is None else snapshot.clock.local(until_ms // 1000)
-        questions = [self.question, *([self.compared] if self.compared else [])]
-        reason = _reason(self.question, [figures, *([compared] if compared else [])])
-        if reason is None and any(map(snapshot.folded, questions)):
-            reason = FOLDED_MEDIAN
-        return Summary(figures, compared, until, reason)
+        return Summary(
+            figures=figures[0],
+            compared=figures[1] if self.compared else None,
+            until=None if until_ms is None else snapshot.clock.local(until_ms // 1000),
+            reason=reason,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +215,6 @@ def _figures(snapshot: Snapshot, question: Question) -> Figures:
         attended_s=seconds(total.attended_ms),
         median_s=snapshot.median_s(question),
     )
-
-
-def _reason(question: Question, figures: list[Figures]) -> str | None:
-    if any(figure.visitors is None for figure in figures):
-        return reason_of_folded(question, all(counts.visits is not None for counts in figures))
-    return FOLDED_EVENTS if any(counts.events is None for counts in figures) else None
 
 
 def _share(own: Sums, whole: Sums) -> float | None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import BigInteger, and_, cast, func, or_, select
@@ -28,7 +29,14 @@ from koyjabo.reports.rolled_up.day_sums import ALL, OTHER, TOTAL, hour, named, t
 from koyjabo.reports.rolled_up.day_sums import HOUR as STORED_HOUR
 from koyjabo.reports.rolled_up.day_sums import REST as PROPERTY_REST
 
-ATTENDED: Any = (func.coalesce(InsightSum.attended, 0), func.coalesce(InsightSum.attended_ms, 0))
+SUMS: dict[str, Any] = {
+    "visits": InsightSum.visits,
+    "count": InsightSum.count,
+    "attended": func.coalesce(InsightSum.attended, 0),
+    "attended_ms": func.coalesce(InsightSum.attended_ms, 0),
+}
+NO_SUMS: Any = SimpleNamespace(**dict.fromkeys(SUMS, 0), visitors=None)
+"""The sums of a day that has none."""
 
 IS_KEPT = EventSum.value != OTHER
 
@@ -88,8 +96,12 @@ class RolledUpDays:
         rest = {day: group for day, group in self._ask(self._question, DAY).items() if day not in self._days}
         if not self.knows_sums:
             return {**rest, **{day: Group.with_visits(visits) for day, visits in self._visits_of_days().items()}}
-        known, ledger = self._stored(TOTAL), self._ledger
-        return {**rest, **{day: self._group(*ledger[day], known.get(day), self._rows.get(day)) for day in self._days}}
+        known, rows = self._stored(TOTAL), self._rows
+        folded = {
+            day: self._group(*totals, known.get(day, NO_SUMS), rows.get(day, NO_VISITS))
+            for day, totals in self._ledger.items()
+        }
+        return {**rest, **folded}
 
     def _by_hour(self, key: str) -> Groups:
         rows = self._ask(self._question, key)
@@ -99,25 +111,29 @@ class RolledUpDays:
         by_hour, known, groups = self._ask(self._question, HOUR), self._stored(STORED_HOUR), {}
         for hour_s, (visits, new) in (self._hours or {}).items():
             local = self._clock.local(hour_s)
-            groups[local] = self._group(visits, new, known.get(hour(hour_s)), by_hour.get(local))
+            groups[local] = self._group(visits, new, known.get(hour(hour_s), NO_SUMS), by_hour.get(local, NO_VISITS))
         if key == HOUR:
             return {**rows, **groups}
         folded = {local: minus(totals.visits, by_hour.get(local, NO_VISITS).visits) for local, totals in groups.items()}
         return merged_by([*rows.items(), *((weekday_of(local), Group(visits)) for local, visits in folded.items())])
 
     @staticmethod
-    def _group(visits: int, new: int, stored: Any, rows: Group | None) -> Group:
+    def _group(visits: int, new: int, stored: Any, rows: Group) -> Group:
         """Return the group for one day or hour. `visits` and `new` are the ledger's totals."""
-        there = rows or NO_VISITS
-        if (stored.visits if stored else 0) + (there.visits or 0) != visits:
+        if stored.visits + (rows.visits or 0) != visits:
             return Group.with_visits(visits)._replace(new=new)
-        number = stored.visitors if stored and not there.visits else None
-        count, *attended = (stored.count, stored.attended or 0, stored.attended_ms or 0) if stored else (0, 0, 0)
-        attended = [sum_of(pair) for pair in zip(attended, there.known[3:], strict=True)]
-        return Group(visits, new, count + (there.pages or 0), None, number, *attended)
+        return Group(
+            visits=visits,
+            new=new,
+            pages=stored.count + (rows.pages or 0),
+            people=None,
+            number=None if rows.visits else stored.visitors,
+            attended=sum_of((stored.attended, rows.attended)),
+            attended_ms=sum_of((stored.attended_ms, rows.attended_ms)),
+        )
 
     def _by_value(self, dimension: str) -> Groups:
-        columns: Any = (InsightSum.visits, InsightSum.new_visitors, *ATTENDED)
+        columns: Any = (InsightSum.visits, InsightSum.new_visitors, SUMS["attended"], SUMS["attended_ms"])
         sums = (*map(func.sum, columns), func.count(), func.max(InsightSum.visitors))
         query: Any = select(InsightSum.value, *sums).where(*self._sums(dimension)).group_by(InsightSum.value)
         groups = [*self._ask(self._question, dimension).items()]
@@ -125,7 +141,15 @@ class RolledUpDays:
         for value, visits, new, attended, attended_ms, rows, visitors in self._session.execute(query):
             number = visitors if is_one_day and rows == 1 and not self._incomplete else None
             name = REST if value == OTHER else named(dimension, value)
-            groups.append((name, Group(int(visits), int(new), 0, None, number, int(attended), int(attended_ms))))
+            group = Group(
+                visits=int(visits),
+                new=int(new),
+                people=None,
+                number=number,
+                attended=int(attended),
+                attended_ms=int(attended_ms),
+            )
+            groups.append((name, group))
         if self._incomplete:
             groups.append((REST, Group(people=None, attended=None, attended_ms=None)))
         return merged_by(groups)
@@ -150,8 +174,8 @@ class RolledUpDays:
             own, others = (self._stored(asked[0], *values) for values in (texts, [OTHER]))
             for day in self._days:
                 there = self._rows.get(day, NO_VISITS).visits or 0
-                is_whole = (total[day].visits if day in total else 0) + there == known[day]
-                visits = (own[day].visits if day in own else 0) + (rows.get(day, NO_VISITS).visits or 0)
+                is_whole = total.get(day, NO_SUMS).visits + there == known[day]
+                visits = own.get(day, NO_SUMS).visits + (rows.get(day, NO_VISITS).visits or 0)
                 known[day] = visits if is_whole and (day in own or day not in others) else None
         return {day: None if self._cut is not None and day >= self._cut else visits for day, visits in known.items()}
 
@@ -183,9 +207,9 @@ class RolledUpDays:
 
     def _stored(self, dimension: str, *values: str) -> Mapping[str, Any]:
         """Return the sums of these values by period, or of ALL if no values are given."""
-        sums = (InsightSum.visits, InsightSum.count, InsightSum.attended, InsightSum.attended_ms)
-        columns = (InsightSum.period, *(cast(func.sum(column), BigInteger).label(column.key) for column in sums))
-        query = select(*columns, func.max(InsightSum.visitors).label("visitors")).where(*self._sums(dimension))
+        sums = [cast(func.sum(column), BigInteger).label(name) for name, column in SUMS.items()]
+        visitors = func.max(InsightSum.visitors).label("visitors")
+        query = select(InsightSum.period, *sums, visitors).where(*self._sums(dimension))
         query = query.where(InsightSum.value.in_(values or (ALL,))).group_by(InsightSum.period)
         return {row.period: row for row in self._session.execute(query)}
 
