@@ -53,7 +53,7 @@ class History:
 
 MINUTES = 60
 
-MOST_SCOPES = 500
+MAX_SCOPES = 500
 """Number of communities whose minutes are cached. For other communities, a dashboard counts the minutes again."""
 
 
@@ -115,7 +115,7 @@ class LastHours:
         """The minutes of a scope, up to now. Raises LedgerUnavailable."""
         hour = self._hours.pop(scope, None) or LastHour(scope)
         self._hours[scope] = hour
-        if len(self._hours) > MOST_SCOPES:
+        if len(self._hours) > MAX_SCOPES:
             self._hours.popitem(last=False)
         return self._database.read(hour.read, self._clock.now_ms())
 

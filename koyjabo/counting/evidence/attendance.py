@@ -38,13 +38,13 @@ BATCH, MAX_OF_NETWORK = 200, 50
 transaction: 200 spans of visits that were hidden and shown very often take 170 ms.
 """
 
-MOST_DUE = 10 * BATCH
+MAX_DUE = 10 * BATCH
 """Maximum number of running spans written at once. After startup, many thousands are due at the same time."""
 
-MOST_WRITTEN = 50 * BATCH
+MAX_WRITTEN = 50 * BATCH
 """Maximum number of spans, and of inputs, written at once. The rest is written by the next call to `tick`."""
 
-MOST_WAITING = 100_000
+MAX_WAITING = 100_000
 """Maximum number of spans, of inputs, and of early inputs waiting for the database. If there are more, the address with
 the most loses its oldest ones (`FairShares`).
 """
@@ -52,7 +52,7 @@ the most loses its oldest ones (`FairShares`).
 MAX_OF_VISITOR = 500
 """Maximum number of a visitor's spans and heartbeats waiting for the database: seven hours of heartbeats."""
 
-MOST_EARLY = 10
+MAX_EARLY = 10
 """Maximum number of a visitor's inputs waiting for the database, and of inputs and heartbeats waiting for a visit.
 Clients may invent visit ids.
 """
@@ -62,7 +62,7 @@ MAX_KNOWN = 20_000
 clock may count as time; an input that is not is written again.
 """
 
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 """Number of consecutive unexpected errors before a batch is dropped, so that invalid spans do not block all others."""
 
 RETRIED_MS = 600_000
@@ -72,7 +72,7 @@ RETRIED_MS = 600_000
 SPANS_KEPT_MS = 5_000
 """How long another worker's response counts, ms. A worker that was killed sends no newer one."""
 
-MOST_SENT = 500
+MAX_SENT = 500
 """Maximum number of ended spans, and of running ones, in a response, divided among the visitors. A worker has more only
 while it cannot write them.
 """
@@ -111,7 +111,7 @@ class UnwrittenSpans:
 
     def answer(self, subject: str, message: Any) -> None:
         asking, visitors = message
-        spans = [_newest(part, MOST_SENT // max(1, len(visitors)) or 1) for part in self._own(visitors)]
+        spans = [_newest(part, MAX_SENT // max(1, len(visitors)) or 1) for part in self._own(visitors)]
         self._bus.send_to_workers(self.ANSWERED, [asking, self._worker, *spans], key=asking)
 
     def receive(self, subject: str, message: Any) -> None:
@@ -192,12 +192,12 @@ class AttendanceWriter:
             else:
                 dropped.add(kind)
 
-        self._ended: Queue = FairShares(MOST_WAITING, MAX_OF_VISITOR, partial(lose, "attended_time"))
-        self._inputs: Queue = FairShares(MOST_WAITING, MOST_EARLY, partial(lose, "inputs"))
-        self._early: Queue = FairShares(MOST_WAITING, MOST_EARLY, partial(lose, "inputs"))
+        self._ended: Queue = FairShares(MAX_WAITING, MAX_OF_VISITOR, partial(lose, "attended_time"))
+        self._inputs: Queue = FairShares(MAX_WAITING, MAX_EARLY, partial(lose, "inputs"))
+        self._early: Queue = FairShares(MAX_WAITING, MAX_EARLY, partial(lose, "inputs"))
         # The following may be forgotten at any time: inputs that were written, and the latest heartbeats, by visit.
-        self._acted: FairShares[bool] = FairShares(MAX_KNOWN, MOST_EARLY, ignored, keeps_newest=True)
-        self._heard: FairShares[Heard] = FairShares(MAX_KNOWN, MOST_EARLY, ignored, keeps_newest=True)
+        self._acted: FairShares[bool] = FairShares(MAX_KNOWN, MAX_EARLY, ignored, keeps_newest=True)
+        self._heard: FairShares[Heard] = FairShares(MAX_KNOWN, MAX_EARLY, ignored, keeps_newest=True)
         self._marks: deque[tuple[int, int]] = deque()  # (elapsed ms, `before_ms` for the rows written by then)
         self._failures = 0  # consecutive failures
         self._writing = threading.Lock()  # held while waiting for the database
@@ -217,7 +217,8 @@ class AttendanceWriter:
         last = self._heard.get(visitor_id, visit_id) or now
         self._heard.add(customer(address), visitor_id, visit_id, now)
         began_ms, restarts = now_ms - (elapsed_ms - last.at_ms) * last.visible, last.line_ms != line_ms
-        self.add(Shown(visitor_id, visit_id, began_ms, now_ms, acted, visible, restarts=restarts), address)
+        beat = Shown(visitor_id, visit_id, began_ms, now_ms, acted=acted, beat=visible, restarts=restarts)
+        self.add(beat, address)
 
     def _unwritten(self, visitors: Collection[str]) -> Unwritten:
         waiting = [waiting for visitor in visitors for waiting in (*self._ended.of(visitor), *self._inputs.of(visitor))]
@@ -234,13 +235,13 @@ class AttendanceWriter:
         """
         self.pages.follow_clock()
         with self._writing:
-            if self._write_queues(MOST_WRITTEN, BATCH):
-                self._write_running(MOST_DUE)
+            if self._write_queues(MAX_WRITTEN, BATCH):
+                self._write_running(MAX_DUE)
 
     def close(self) -> None:
         """Write everything."""
         with self._writing:
-            if self._write_queues(MOST_WAITING, MOST_WAITING):
+            if self._write_queues(MAX_WAITING, MAX_WAITING):
                 self._write_running(len(self.pages), after_ms=0)
 
     def drop(self, correct: Correct) -> None:
@@ -308,7 +309,7 @@ class AttendanceWriter:
             return None
         except Exception:
             log.exception("Could not write attended time")
-            self._failures = (self._failures + 1) % MOST_FAILURES
+            self._failures = (self._failures + 1) % MAX_FAILURES
             return None if self._failures else [None] * len(batch)
         self._failures = 0
         self._metrics.attended(rows, time.monotonic() - began_s)
@@ -322,4 +323,12 @@ def build(base: Base) -> AttendanceWriter:
     def newest_visit() -> int:
         return visits.site.snapshot.visits
 
-    return AttendanceWriter(base.database, base.clock, sockets, metrics, dropped, base.cluster, newest_visit)
+    return AttendanceWriter(
+        database=base.database,
+        clock=base.clock,
+        sockets=sockets,
+        metrics=metrics,
+        dropped=dropped,
+        cluster=base.cluster,
+        newest_visit=newest_visit,
+    )

@@ -20,7 +20,7 @@ from koyjabo.counting.records import is_late
 NEWEST = 10
 """How many of a visitor's latest visits may get a span that names no visit."""
 
-MOST_DROPPED = 1000
+MAX_DROPPED = 1000
 """Maximum number of rows that `drop` removes in one transaction."""
 
 NEXT = text("""
@@ -186,9 +186,9 @@ def drop(session: Session, before_ms: int, correct: Correct) -> tuple[int, bool]
     page's row.
     """
     newest = lock(session)
-    old = session.execute(OLDEST, {"before_ms": before_ms, "most": MOST_DROPPED}).all()
+    old = session.execute(OLDEST, {"before_ms": before_ms, "most": MAX_DROPPED}).all()
     correct(session, remove(session, [row.visit_id for row in old]))
-    return newest + 1, len(old) == MOST_DROPPED
+    return newest + 1, len(old) == MAX_DROPPED
 
 
 def remove(session: Session, visits: Collection[int]) -> list[int]:

@@ -11,8 +11,8 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import (
-    MOST_CHANGES,
-    MOST_LISTED,
+    MAX_CHANGES,
+    MAX_LISTED,
     VACANT_MS,
     ChangeKind,
     ChangeListener,
@@ -56,7 +56,7 @@ class UnsentChanges:
 
     def remove(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
         removed = set(changes)
-        left = deque((change for change in self._unsent.get(scope, ()) if change not in removed), MOST_CHANGES)
+        left = deque((change for change in self._unsent.get(scope, ()) if change not in removed), MAX_CHANGES)
         if left:
             self._unsent[scope] = left
         else:
@@ -64,7 +64,7 @@ class UnsentChanges:
 
     def _add(self, scope: Scope, kind: ChangeKind, online: Online, person: str = "") -> None:
         change = PresenceChange(kind, online.version, online.count, self._clock.now_ms(), person)
-        self._unsent.setdefault(scope, deque(maxlen=MOST_CHANGES)).append(change)
+        self._unsent.setdefault(scope, deque(maxlen=MAX_CHANGES)).append(change)
 
 
 class MemoryOnlineMembers:
@@ -114,7 +114,7 @@ class MemoryOnlineMembers:
     def apply_remote(self, scope: Scope, online: Online) -> None:
         """Do nothing: there are no other workers."""
 
-    def people(self, scope: Scope, most: int = MOST_LISTED, newest_first: bool = False) -> list[OnlineMember]:
+    def people(self, scope: Scope, most: int = MAX_LISTED, newest_first: bool = False) -> list[OnlineMember]:
         with self._lock:
             return self._own.people(scope, most, newest_first)
 

@@ -11,7 +11,7 @@ from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient, Script
 from koyjabo.presence.visitors.unmatched_visits import Fingerprint, VisitMatcher
 
-MOST_OFFERED = 100
+MAX_OFFERED = 100
 """Maximum number of offers per fingerprint. Visitors share a fingerprint if, for instance, they use the same browser on
 a campus with a single address.
 """
@@ -32,7 +32,7 @@ class RedisVisitMatcher(VisitMatcher):
         self._window_ms = window_s * 1000
 
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
-        arguments = [visitor_id, self._window_ms, MOST_OFFERED]
+        arguments = [visitor_id, self._window_ms, MAX_OFFERED]
         self._outbox.send_in_order(partial(self._call, self._offer, fingerprint, arguments))
 
     def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:

@@ -27,7 +27,7 @@ from koyjabo.reports.query.parameters import LAST_DAY
 from koyjabo.reports.query.ranges import DAY
 from koyjabo.reports.query.report_query import Filter, Question, Value, passes_none
 
-MOST_KNOWN = 50
+MAX_KNOWN = 50
 """Maximum number of sets of visits in memory."""
 
 Texts = frozenset[Value] | None
@@ -89,7 +89,7 @@ class VisitsWithEvents:
             theirs.check(column, [value is not None if texts is None else value in texts for value in values])
             ids.update(theirs.column("visit_id"))
         self._known[key] = ids, events.end
-        drop_largest(self._known, dict.fromkeys(self._known, 1), MOST_KNOWN)
+        drop_largest(self._known, dict.fromkeys(self._known, 1), MAX_KNOWN)
         return ids
 
     def check(self, events: Log, scope: str, dimension: str, filter_: Filter) -> Callable[[Rows], None]:

@@ -36,7 +36,7 @@ from koyjabo.reports.query.groups import LENGTHS, VALUE, Attended, Groups
 from koyjabo.reports.query.ranges import DAY
 from koyjabo.reports.query.report_query import Question
 
-MOST_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
+MAX_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
 """Maximum bytes for all sums, and the bytes that a question takes up even without sums."""
 
 MAX_QUESTIONS = 200
@@ -91,7 +91,7 @@ class Live:
         # snapshot only.
         for key in [key for key in self._sums if any(map(has_many, key[1].filters))]:
             del self._sums[key]
-        drop_largest(self._sums, {key: sums.size for key, sums in self._sums.items()}, MOST_KEPT)
+        drop_largest(self._sums, {key: sums.size for key, sums in self._sums.items()}, MAX_KEPT)
         return state
 
     def read_some(self, session: Reading) -> tuple[LogState, list[Block], bool]:

@@ -195,9 +195,14 @@ class VisitCounts:
             self._group(name)
 
     def _group(self, name: Any) -> None:
-        visits, new, pages, people = self._visits[name], self._new[name], self._pages[name], self._people[name]
-        attended, length_ms = self._attended[name], self._attended_ms[name]
-        self.groups[name] = Group(visits, new, pages, people, None, attended, length_ms)
+        self.groups[name] = Group(
+            visits=self._visits[name],
+            new=self._new[name],
+            pages=self._pages[name],
+            people=self._people[name],
+            attended=self._attended[name],
+            attended_ms=self._attended_ms[name],
+        )
 
 
 def _by_number(numbers: Sequence[int], visitors: Sequence[int], names: Sequence[Any]) -> Iterator[tuple[int, Any]]:

@@ -20,13 +20,13 @@ from koyjabo.reports.log.block_queries import BlockHead, Reading
 from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, CopiedRows, Rows, Seen
 from koyjabo.reports.log.row_queries import ReadRows
 
-MOST_UNREAD = 100_000
+MAX_UNREAD = 100_000
 """Maximum number of rows without a block that a report reads, which takes about 1 s."""
 
 AT_ONCE = 20_000
 """Maximum number of rows per statement."""
 
-MOST_KEPT = 12 * 1024 * 1024
+MAX_KEPT = 12 * 1024 * 1024
 """Maximum bytes of uncompressed blocks in memory."""
 
 MAX_COPIES, COPY_SIZE = 2 * 1024 * 1024, 2_500
@@ -232,14 +232,14 @@ class Log:
     def _keep(self, block: Block) -> None:
         self._kept[block.first] = block
         self._size += block.size
-        while self._size > MOST_KEPT and len(self._kept) > 1:
+        while self._size > MAX_KEPT and len(self._kept) > 1:
             self._size -= self._kept.pop(next(iter(self._kept))).size
 
     def _adopt(self, newest: int, most: float) -> bool:
         """Take over stored blocks, and read about `most` rows that are missing between them. Returns whether all were
         read.
 
-        Raises StillCounting if `most` is infinite and more than MOST_UNREAD rows have no block.
+        Raises StillCounting if `most` is infinite and more than MAX_UNREAD rows have no block.
         """
         edge = self._heads[-1].last if self._heads else 0
         is_due = not self._heads or newest - self.upto > SIZE or self.unsaved
@@ -266,8 +266,8 @@ class Log:
         return True
 
     def _require_few(self, upto: int) -> None:
-        is_far = upto - self.upto > MOST_UNREAD
-        if is_far and block_queries.are_more(self.session, self._kind, self.upto, upto, MOST_UNREAD):
+        is_far = upto - self.upto > MAX_UNREAD
+        if is_far and block_queries.are_more(self.session, self._kind, self.upto, upto, MAX_UNREAD):
             raise StillCounting
 
     def _read(self, newest: int) -> int:

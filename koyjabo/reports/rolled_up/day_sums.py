@@ -31,7 +31,7 @@ OTHER = "~other"
 REST = f"{PROPERTIES}{OTHER}"
 """A dimension with OTHER as its only value, for the properties that a rolled-up day has lost."""
 
-MOST_VALUES = 1_000
+MAX_VALUES = 1_000
 """Maximum number of values per dimension, and of properties, that a rolled-up day keeps (specification: Reports)."""
 
 DIMENSIONS = ("page", "referrer", VISITOR_KIND, COMMUNITY, *TRAITS, *FACTS)
@@ -133,7 +133,7 @@ def _counts(dimension: str, day: str, counts: Mapping[Any, int]) -> Iterator[Eve
 def _largest(counts: Mapping[Any, int]) -> tuple[list[Any], list[Any]]:
     """Return the values to keep, largest first, and all others."""
     order = sorted(counts, key=lambda value: (-counts[value], encoded(value)))
-    return order[:MOST_VALUES], order[MOST_VALUES:]
+    return order[:MAX_VALUES], order[MAX_VALUES:]
 
 
 def encoded(value: Value) -> str:

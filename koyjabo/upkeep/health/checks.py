@@ -10,7 +10,7 @@ from koyjabo.base.core.installation import VERSION
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
 from koyjabo.counting.outage import LATE_S
 from koyjabo.people.mail.outbox_queries import Status
-from koyjabo.reports.log.log import MOST_UNREAD
+from koyjabo.reports.log.log import MAX_UNREAD
 from koyjabo.upkeep.backups.backups import BackupState
 from koyjabo.upkeep.health.findings import DANGER, GOOD, LEVELS, OFF, UNREAD, HealthCheck
 from koyjabo.upkeep.health.system import Ready, SystemFacts
@@ -279,9 +279,9 @@ def _retention(seen: Seen) -> HealthCheck:
 
 
 def _reports(seen: Seen) -> HealthCheck:
-    """Reports return 503 while more than MOST_UNREAD visits have no block."""
+    """Reports return 503 while more than MAX_UNREAD visits have no block."""
     unread = seen.facts.database.unread
-    return HealthCheck.of("reports", "late" if unread > MOST_UNREAD else "ready", {"count": unread})
+    return HealthCheck.of("reports", "late" if unread > MAX_UNREAD else "ready", {"count": unread})
 
 
 def _webhooks(seen: Seen) -> HealthCheck:

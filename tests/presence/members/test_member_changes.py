@@ -104,7 +104,7 @@ def test_community_is_vacated_when_nobody_was_there_for_three_seconds(world):
 
 
 def test_changes_wait_until_they_are_sent_and_the_oldest_are_dropped(world, monkeypatch):
-    monkeypatch.setattr(memory_store, "MOST_CHANGES", 3)
+    monkeypatch.setattr(memory_store, "MAX_CHANGES", 3)
     world.members.connect(HIKERS, "ayesha", "1")
     world.settle()
     assert world.members.changes(HIKERS, 1) == world.members.changes(HIKERS, 100)[:1]

@@ -10,7 +10,7 @@ from itertools import chain
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, RIDERS, MemoryWorld, counts, redis_world
 
-from koyjabo.presence.members.online_members import MOST_LISTED, Online, OnlineMember
+from koyjabo.presence.members.online_members import MAX_LISTED, Online, OnlineMember
 
 
 @pytest.fixture(params=["memory", "redis_server"])
@@ -121,12 +121,12 @@ def test_people_are_listed_with_their_arrival_and_their_connections(world):
 
 
 def test_first_thousand_people_are_listed_by_name(world):
-    for number in range(MOST_LISTED):
+    for number in range(MAX_LISTED):
         world.members.connect(HIKERS, f"person{number:04}", "1")
     world.pass_(seconds=1)
     world.members.connect(HIKERS, "a late one", "1")
-    assert count(world) == MOST_LISTED + 1
-    assert [here.person for here in world.members.people(HIKERS)] == [f"person{n:04}" for n in range(MOST_LISTED)]
+    assert count(world) == MAX_LISTED + 1
+    assert [here.person for here in world.members.people(HIKERS)] == [f"person{n:04}" for n in range(MAX_LISTED)]
 
 
 def test_newest_are_listed_first_as_many_as_are_asked_for(world):

@@ -33,7 +33,7 @@ PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
 @pytest.fixture
 def unfolded(database, monkeypatch):
     """Two days of visits. A rolled up day keeps two values, and each transaction rolls up two rows."""
-    monkeypatch.setattr(day_sums, "MOST_VALUES", 2)
+    monkeypatch.setattr(day_sums, "MAX_VALUES", 2)
     for limit in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, limit, 2)
     time = Time.at("2025-10-08T10:30:00+06:00")
