@@ -84,10 +84,10 @@ class Followed:
             known = self._by_key.get(name)
             if known is None or (until_ms and known.until_ms and until_ms < known.until_ms):  # the clock was set back
                 self._by_key[name] = _Place(self._new(name))
-        asked = self._by_key[key]
-        if asked.at != (self.log.end, until_ms):
-            self._follow([name for name in keys if self._by_key[name].at == asked.at], until_ms)
-        return asked.sums
+        place = self._by_key[key]
+        if place.at != (self.log.end, until_ms):
+            self._follow([name for name in keys if self._by_key[name].at == place.at], until_ms)
+        return place.sums
 
     def near(self, moment_ms: int | None) -> str:
         """A day such that all rows of earlier days are before this time, even if their days were counted in another

@@ -156,22 +156,24 @@ class RolledUpDays:
 
     def _one_value(self, dimension: str) -> Groups:
         """Return the groups for a single-value filter. In the filter's dimension, all visits have that value."""
-        visits, asked = merged(list(self._by_day.values())).visits, one_value(self._question)
-        is_of_it = visits and asked and asked[0] == dimension and len(asked[1]) == 1
-        return {value: Group.with_visits(visits) for value in asked[1]} if asked and is_of_it else {}
+        filtered = one_value(self._question)
+        if filtered is None or filtered[0] != dimension or len(filtered[1]) != 1:
+            return {}
+        visits = merged(list(self._by_day.values())).visits
+        return dict.fromkeys(filtered[1], Group.with_visits(visits)) if visits else {}
 
     def _visits_of_days(self) -> dict[str, int | None]:
         """Return visits by rolled-up day; None for a day that `until_ms` cuts short, or whose merged values may include
         the filter's value.
         """
-        asked = one_value(self._question)
-        if self._question.filters and not asked:
+        filtered = one_value(self._question)
+        if self._question.filters and not filtered:
             return dict.fromkeys(self._days)
         known: dict[str, int | None] = {day: self._ledger[day][0] for day in self._days}
-        if asked:
+        if filtered:
             total, rows = self._stored(TOTAL), self._ask(self._question, DAY)
-            texts = [text for value in asked[1] for text in texts_of(asked[0], value)]
-            own, others = (self._stored(asked[0], *values) for values in (texts, [OTHER]))
+            texts = [text for value in filtered[1] for text in texts_of(filtered[0], value)]
+            own, others = (self._stored(filtered[0], *values) for values in (texts, [OTHER]))
             for day in self._days:
                 there = self._rows.get(day, NO_VISITS).visits or 0
                 is_whole = total.get(day, NO_SUMS).visits + there == known[day]
