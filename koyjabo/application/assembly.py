@@ -8,7 +8,6 @@ from koyjabo.application import event_handlers
 from koyjabo.application.gauges import values_of
 from koyjabo.base.cluster.base import Base, open_cluster
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.identity import Identities
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.core.services import Lifetime, Services
@@ -100,7 +99,6 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     settings, services = base.settings, base.services
     add = services.add
     add(settings)
-    add(Identities())
     owners = AddressOwners(settings.asn_files, settings.own_networks)
     origins = Origins(settings.origins, settings.public_url)
     add(NetworkServices(LocationFinder(settings.geoip_files), owners, origins))

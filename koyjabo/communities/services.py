@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.identity import Account, Identities
+from koyjabo.base.core.identity import Account
 from koyjabo.communities.by_ref import CommunitiesByRef
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import CommunityScope, Joined, ReceivedInvitations
@@ -65,7 +65,7 @@ def build(base: Base) -> CommunityServices:
     refs = CommunityRefs(database, runtime, clock)
     external, on_revoked = services[AccountServices].external, base.signals.access_revoked.send
     directory = Communities(database, clock, on_revoked)
-    services[Identities].provide(community_id=refs.resolve, destination_of=partial(_destination, directory))
+    services.identities.provide(community_id=refs.resolve, destination_of=partial(_destination, directory))
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.follow(updates.stats_changed)
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import KoyJaboError, LastAdmin, Unauthenticated, UnknownCommunity, UnknownUser
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Account, Identities
+from koyjabo.base.core.identity import Account
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Scope
 from koyjabo.communities import roles
@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
 def _resolve(endpoint: str | None, values: dict[str, Any] | None) -> None:
     is_socket = request.url_rule is not None and request.url_rule.websocket
     if values and "community_id" in values and not is_socket:
-        values["community_id"] = current()[Identities].community_id(values["community_id"])
+        values["community_id"] = current().identities.community_id(values["community_id"])
 
 
 class MemberProblem(NamedTuple):

@@ -8,7 +8,7 @@ from support.assertions.openapi import assert_described
 from support.people.accounts import Person
 from support.people.communities import PATH, found
 
-from koyjabo.base.core.identity import OPERATOR, Identities
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.communities.services import CommunityServices
 
 REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"
@@ -86,7 +86,7 @@ def test_ref_stands_in_paths_for_the_id(site, boss, community):
 
 
 def test_ref_stands_in_visits_and_badges_for_the_id(site, community):
-    before = site.services[Identities].community_id(community)
+    before = site.services.identities.community_id(community)
     ours = site.register("v2", visitId="1", communityId=REF)
     again = site.register("v2", visitId="1", communityId=community)
     assert (before, again.ordinal, again.duplicate) == (community, ours.ordinal, True)

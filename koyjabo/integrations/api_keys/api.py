@@ -9,7 +9,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from koyjabo.base.core.clock import MOMENT, iso
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Identities
 from koyjabo.integrations.api_keys.api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, NewKey, wrong_scopes
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
@@ -53,7 +52,7 @@ class NewKeyBody(Body):
 
     def key(self) -> NewKey:
         """The new key. Raises UnknownCommunity."""
-        community_id = current()[Identities].community_id_if_any(self.community)
+        community_id = current().identities.community_id_if_any(self.community)
         return NewKey(self.name, self.scopes, community_id, self.expires_at)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidToken
-from koyjabo.base.core.identity import Account, Identities, Login
+from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import Job
 from koyjabo.base.database.shared_lookups import SharedLookups
@@ -99,12 +99,11 @@ def build(base: Base) -> None:
     elif settings.auth_shared_secret:
         keys = SharedSecret(settings.auth_shared_secret)
     else:
-        base.services[Identities].provide(token_login_of=_refuse)
-        return
+        return base.services.identities.provide(token_login_of=_refuse)
     people, verifier = base.services[AccountServices].external, TokenVerifier(rules_of(settings), keys)
     logins = ExternalLogins(verifier, people, base.runtime, base.clock)
     base.signals.epoch_began.connect(lambda _: logins.forget(), weak=False)
-    base.services[Identities].provide(token_login_of=logins.login_of)
+    base.services.identities.provide(token_login_of=logins.login_of)
 
 
 def read_keys(http: HttpClient, url: str) -> KeySet:

@@ -9,7 +9,6 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
-from koyjabo.base.core.identity import Identities
 from koyjabo.communities.ui import all_choices
 from koyjabo.integrations.webhooks.formats import FORMAT_NAMES
 from koyjabo.integrations.webhooks.messages import EVENT_TYPES, types_for
@@ -60,7 +59,7 @@ def create_webhook() -> Response:
 
     def create(body: WebhookFormBody) -> tuple[Endpoint, str]:
         limits.count_action(me().id)
-        community_id = current()[Identities].community_id(body.community) if body.community else None
+        community_id = current().identities.community_id(body.community) if body.community else None
         return _webhooks().create(me(), NewWebhook(body.url, body.events, community_id, body.format, body.description))
 
     form = _form()

@@ -7,7 +7,6 @@ import re
 from flask import Response, request
 
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.base.core.identity import Identities
 from koyjabo.integrations.webhooks.queries import STATES
 from koyjabo.integrations.webhooks.schemas import (
     DeliveriesResponse,
@@ -67,7 +66,7 @@ def create_webhook() -> Response:
     """
     account, body = tokens.require_site_admin(), NewWebhookBody.of(request)
     limits.count_action(account.id)
-    community = current()[Identities].community_id_if_any(body.community)
+    community = current().identities.community_id_if_any(body.community)
     new = NewWebhook(body.url, body.events, community, body.format, body.description)
     made, secret = _webhooks().create(account, new)
     return json_response(NewWebhookResponse(**fields(made), secret=secret), 201)
@@ -82,7 +81,7 @@ def create_webhook() -> Response:
 )
 def list_webhooks() -> Response:
     account, community = tokens.require_site_admin(), request.args.get("community")
-    webhooks = _webhooks().list(account, current()[Identities].community_id_if_any(community))
+    webhooks = _webhooks().list(account, current().identities.community_id_if_any(community))
     return json_response(WebhooksResponse(webhooks=[WebhookResponse(**fields(webhook)) for webhook in webhooks]))
 
 

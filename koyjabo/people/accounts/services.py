@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.identity import Identities
 from koyjabo.base.outbound.client import HttpClient
 from koyjabo.people.accounts.email_links import EmailLinks
 from koyjabo.people.accounts.login_sessions import Sessions
@@ -56,7 +55,7 @@ def build(base: Base) -> AccountServices:
     passwords, links = Passwords(base.runtime), LinkTokens(secret)
     credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
     email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
-    base.services[Identities].provide(login_of=credentials.login_of)
+    base.services.identities.provide(login_of=credentials.login_of)
     codes, http = Codes(database, clock, secret), HttpClient(base.runtime)
     rules = ProviderRules(settings.oidc_signup, settings.oidc_admin_claim, settings.oidc_trust_mfa)
     return AccountServices(

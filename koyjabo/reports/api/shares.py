@@ -9,7 +9,6 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.base.core.clock import MOMENT, iso
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Identities
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.share_queries import ShareLink
@@ -146,7 +145,7 @@ def create_share() -> Response:
 def list_shares() -> Response:
     """List the share links, newest first. Moderators see the links of their communities."""
     account, paging = tokens.require_account().account, Paging.of(request)
-    community_id = current()[Identities].community_id_if_any(request.args.get("community"))
+    community_id = current().identities.community_id_if_any(request.args.get("community"))
     page = current()[ReportServices].shares.page(account, paging.start, paging.per_page, community_id)
     return list_response(map(ShareResponse.of, page.items), paging.headers(page.total))
 

@@ -47,7 +47,7 @@ class Storing:
 
     def behind(self) -> int:
         """Return the number of visits without a block."""
-        return self._database.read(block_queries.backlog)[0]
+        return self._database.read(block_queries.behind)
 
     def catch_up(self, advance: Advance = lambda visits: None) -> None:
         """Store all blocks that are due now. Two workers may do this at the same time.

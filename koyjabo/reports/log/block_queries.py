@@ -167,6 +167,11 @@ def backlog(session: Session) -> tuple[int, bool]:
     return counts[0], is_due
 
 
+def behind(session: Session) -> int:
+    """Return how many visits have no block, at most MAX_COUNTED."""
+    return backlog(session)[0]
+
+
 def replace_rules(session: Session, rules: int) -> None:
     """Remove all blocks that were made with other rules, so that they are rebuilt."""
     if lock(session).rules != rules:

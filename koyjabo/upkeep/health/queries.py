@@ -106,7 +106,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
         revision,
         _newest(session, BACKUP),
         session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
-        block_queries.backlog(session)[0],
+        block_queries.behind(session),
         session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
         Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),
         _rollback(session),

@@ -17,7 +17,7 @@ from koyjabo.base.core.errors import (
     WrongCode,
     WrongCredentials,
 )
-from koyjabo.base.core.identity import Account, Identities
+from koyjabo.base.core.identity import Account
 from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorExpired, WrongPasskey
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import REQUIRED, LoginBody, SignupBody
@@ -138,7 +138,7 @@ def landing(account: Account) -> str:
     if account.sees_panel:
         return url_for("admin.overview")
     with suppress(LedgerUnavailable):
-        destination = current()[Identities].destination_of(account)
+        destination = current().identities.destination_of(account)
         if destination is not None:
             return url_for(destination[0], **destination[1])
     return url_for("pages.index")
