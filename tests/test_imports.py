@@ -96,7 +96,7 @@ sibling.
 MOST_ARGUMENTS = 7
 
 PATH_OF_A_VISIT = """
-api incoming visits ledger live_stats batch_plan records visit_texts outage rollback high_water ledger_sqlite
+api incoming visits ledger live_stats batch_plan records outage rollback high_water ledger_sqlite
 ledger_postgres schemas.requests
 """
 REACHED_BY_A_VISIT = """

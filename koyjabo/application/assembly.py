@@ -114,7 +114,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(attendance.build(base))
     add(realtime.build(base))
     add(communities.build(base))
-    add(trusted_tokens.build(base))
+    trusted_tokens.build(base)
     add(webhooks.build(base))
     add(api_keys.build(base))
     add(reports.build(base))

@@ -78,7 +78,7 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
     values: dict[str, Any] = {
         "stats": current()[CountingServices].visits.community(at.scope).stats().as_object(),
         "peaks": current()[PresenceServices].peaks.get(at.scope),
-        "hours": [hour.visited.visits for hour in current()[CountingServices].history.last_hours(at.scope)],
+        "hours": [hour.visits for hour in current()[CountingServices].history.last_hours(at.scope)],
     }
     if at.may(MODERATOR):
         data = current()[CommunityServices].dashboards.current(at.scope).data

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.identity import Account, CommunityIds, LoginDestinations
+from koyjabo.base.core.identity import Account
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.live.community_rooms import CommunityRooms, RoomUpdates
 from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader, ReportRooms
@@ -63,10 +63,9 @@ def build(base: Base) -> CommunityServices:
     visits.follow(updates.stats_changed)
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)
     refs = CommunityRefs(database, runtime, clock)
-    services.add(CommunityIds(refs.resolve))
     on_revoked, tokens = base.signals.access_revoked.send, LinkTokens(base.settings.secret_key)
     directory = Communities(database, clock, on_revoked)
-    services.add(LoginDestinations(partial(_destination, directory)))
+    services.identities.provide(community_id=refs.resolve, destination_of=partial(_destination, directory))
     invitations = Invitations(CommunityScope(), database, clock, services[MailOutbox], tokens)
     return CommunityServices(
         directory=directory,

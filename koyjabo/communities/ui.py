@@ -7,7 +7,6 @@ from typing import Any
 from flask import Flask, Response, make_response, render_template, request
 
 from koyjabo.base.core.errors import Unauthenticated, UnknownCommunity
-from koyjabo.base.core.identity import CommunityIds
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Community
 from koyjabo.communities.roles import STRANGER, Access
@@ -32,7 +31,7 @@ def init_app(app: Flask) -> None:
 def _resolve(endpoint: str | None, values: dict[str, Any] | None) -> None:
     is_socket = request.url_rule is not None and request.url_rule.websocket
     if values and "community_id" in values and not is_socket:
-        values["community_id"] = current()[CommunityIds].resolve(values["community_id"])
+        values["community_id"] = current().identities.community_id(values["community_id"])
 
 
 FLAGS = ("open", "listed", "count_anonymous", "public_count")

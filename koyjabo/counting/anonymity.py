@@ -143,7 +143,9 @@ def _bytes(text: str) -> bytes:
 
 
 def _host(referrer: str | None) -> str | None:
+    if not referrer:
+        return None
     try:
-        return urlsplit(referrer if "//" in referrer else f"//{referrer}").hostname if referrer else None
+        return urlsplit(referrer if "//" in referrer else f"//{referrer}").hostname
     except ValueError:
         return None

@@ -182,11 +182,11 @@ def pixel() -> Response:
     purposes = [request.headers.get(name, "").lower() for name in PURPOSES]
     is_prefetch = any(purpose.startswith(("prefetch", "prerender", "preview")) for purpose in purposes)
     if request.method == "GET" and not is_prefetch:
-        _count()
+        _count_pixel()
     return Response(PIXEL, mimetype="image/gif", headers={"Cache-Control": "no-store"})
 
 
-def _count() -> None:
+def _count_pixel() -> None:
     context, services = FlaskContext(), current()
     context.count_address("registrations")
     address, user_agent = request.remote_addr, truncate(request.headers.get("User-Agent", ""))

@@ -11,9 +11,9 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, UnknownCommunity
 from koyjabo.base.database.json_rows import reader, stored_fields
 from koyjabo.base.models import SITE, Scope, Visit
-from koyjabo.counting.daily_people import Asked, DailyPeople, user, visitor
+from koyjabo.counting.daily_people import DailyPeople, PersonDay, user, visitor
 from koyjabo.counting.milestones import Milestone, Milestones
-from koyjabo.counting.records import CounterSnapshot, NewVisit, Outcome, Receipt, VisitKey
+from koyjabo.counting.records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt, VisitKey
 
 At = TypeVar("At")
 
@@ -59,7 +59,7 @@ class KnownRows:
     snapshot: dict[Scope, CounterSnapshot]  # scopes that do not exist are missing
     numbers: dict[VisitKey, Numbers]  # of visits that are retries
     visitors: dict[tuple[Scope, str], str | None]  # the user that each visitor has become in that scope, if any
-    people: DailyPeople  # everyone in `asked`
+    people: DailyPeople  # everyone in `person_days`
     day_visits: dict[str, int]  # the site's visits of each day of the batch; a day without visits may be missing
     closed: set[Scope] = field(default_factory=set)  # communities that only count visits by their members
     members: set[tuple[Scope, str]] = field(default_factory=set)  # of the users in `users`
@@ -88,27 +88,29 @@ class BatchPlan:
     milestones: list[Milestone] = field(default_factory=list)
 
     def receipts(self) -> list[Outcome]:
-        return [self._receipt(outcome) if isinstance(outcome, Counted) else outcome for outcome in self.outcomes]
-
-    def _receipt(self, counted: Counted) -> Receipt:
         site = self.snapshot[SITE]
-        return Receipt(
-            ordinal=counted.ordinal,
-            duplicate=counted.duplicate,
-            snapshot=site,
-            own=self.snapshot.get(counted.scope, site),
-            day_number=counted.day_number,
-        )
+        return [
+            Receipt(
+                ordinal=outcome.ordinal,
+                duplicate=outcome.duplicate,
+                snapshot=site,
+                own=self.snapshot.get(outcome.scope, site),
+                day_number=outcome.day_number,
+            )
+            if isinstance(outcome, Counted)
+            else outcome
+            for outcome in self.outcomes
+        ]
 
 
-def keys(batch: list[tuple[NewVisit, str]]) -> list[VisitKey]:
+def keys(batch: list[Keyed]) -> list[VisitKey]:
     """Keys that earlier attempts at these visits may have used."""
     pairs = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
     pairs += [visit.other_key for visit, _ in batch if visit.other_key]
     return pairs
 
 
-def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
+def person_days(batch: list[Keyed], clock: Clock) -> list[PersonDay]:
     """The (scope, person, day) rows to look up: each person in the batch on each of its days. The SQL adds the users
     that these visitors have become. All combinations are needed, because a person may send a token before midnight
     and none after it.
@@ -121,23 +123,23 @@ def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
     return [(*person, day) for day in {clock.bucket(visit.at_ms).day for visit in visits} for person in people]
 
 
-def other_days(batch: list[tuple[NewVisit, str]], today: str, clock: Clock) -> list[str]:
+def other_days(batch: list[Keyed], today: str, clock: Clock) -> list[str]:
     """The batch's days other than `today`, which are missing from the snapshot. There are usually none, except around
     midnight and in imports.
     """
     return list({clock.bucket(visit.at_ms).day for visit, _ in batch} - {today})
 
 
-def users(batch: list[tuple[NewVisit, str]]) -> list[tuple[Scope, str]]:
+def users(batch: list[Keyed]) -> list[tuple[Scope, str]]:
     """The (community, user) pairs whose membership to look up."""
     return list({(visit.scope, visit.member_id) for visit, _ in batch if visit.scope != SITE and visit.member_id})
 
 
-def plan(batch: list[tuple[NewVisit, str]], rows: KnownRows, clock: Clock, milestones: Milestones) -> BatchPlan:
+def plan(batch: list[Keyed], rows: KnownRows, clock: Clock, milestones: Milestones) -> BatchPlan:
     """Assign a number to each visit in `batch`, a list of (visit, visit_id). Changes `rows`: if a key occurs twice in
     the batch, the second visit is a retry.
     """
-    made = BatchPlan(rows.snapshot, rows.people)
+    result = BatchPlan(rows.snapshot, rows.people)
     site = rows.snapshot[SITE]
     newest, offset = site.visits, site.total - site.visits
     for visit, visit_id in batch:
@@ -146,38 +148,38 @@ def plan(batch: list[tuple[NewVisit, str]], rows: KnownRows, clock: Clock, miles
         if stored is None and visit.other_key:
             stored = rows.numbers.get(visit.other_key)
         if stored is not None:
-            made.outcomes.append(Counted(*stored, duplicate=True, scope=visit.scope))
+            result.outcomes.append(Counted(*stored, duplicate=True, scope=visit.scope))
         elif visit.scope not in rows.snapshot:
-            made.outcomes.append(UnknownCommunity())
+            result.outcomes.append(UnknownCommunity())
         else:
             newest += 1
             counted = visit if visit.scope == SITE or rows.counts(visit) else visit._replace(scope=SITE)
-            rows.numbers[key] = numbers = _add_visit(made, counted, visit_id, newest, offset, rows, clock)
-            made.outcomes.append(Counted(*numbers, duplicate=False, scope=counted.scope))
-    _advance(made, clock, milestones)
-    return made
+            rows.numbers[key] = numbers = _add_visit(result, counted, visit_id, newest, offset, rows, clock)
+            result.outcomes.append(Counted(*numbers, duplicate=False, scope=counted.scope))
+    _advance(result, clock, milestones)
+    return result
 
 
 def _add_visit(
-    made: BatchPlan, visit: NewVisit, visit_id: str, number: int, offset: int, rows: KnownRows, clock: Clock
+    result: BatchPlan, visit: NewVisit, visit_id: str, number: int, offset: int, rows: KnownRows, clock: Clock
 ) -> Numbers:
     day, hour_s = clock.bucket(visit.at_ms)
     ordinal = number + offset
     rows.day_visits[day] = day_number = rows.day_visits.get(day, 0) + 1
-    made.visits.append((number, ordinal, visit_id, day, hour_s, day_number, *_sent(visit)))
-    made.newest = visit
+    result.visits.append((number, ordinal, visit_id, day, hour_s, day_number, *_sent(visit)))
+    result.newest = visit
     for scope in (SITE,) if visit.scope == SITE else (SITE, visit.scope):
         known_as = (scope, visit.visitor_id)
         is_new = known_as not in rows.visitors
         if is_new:
             rows.visitors[known_as] = user_id = None if scope == SITE else visit.user_id
-            made.visitors.append(FirstVisit(*known_as, number, user_id))
-        _count(made.days, (scope, day), is_new)
-        _count(made.hours, (scope, hour_s), is_new)
-        _count(made.touched, scope, is_new)
+            result.visitors.append(FirstVisit(*known_as, number, user_id))
+        _count(result.days, (scope, day), is_new)
+        _count(result.hours, (scope, hour_s), is_new)
+        _count(result.touched, scope, is_new)
     if visit.scope != SITE:
         user_id = visit.user_id or rows.visitors[visit.scope, visit.visitor_id]
-        made.people.record(visit.scope, user(user_id) if user_id else visitor(visit.visitor_id), day, hour_s)
+        result.people.record(visit.scope, user(user_id) if user_id else visitor(visit.visitor_id), day, hour_s)
     return ordinal, day_number
 
 
@@ -187,13 +189,13 @@ def _count(sums: dict[At, Sums], at: At, is_new: bool) -> None:
     entry[1] += is_new
 
 
-def _advance(made: BatchPlan, clock: Clock, milestones: Milestones) -> None:
+def _advance(result: BatchPlan, clock: Clock, milestones: Milestones) -> None:
     """Update the numbers of each scope that this batch changes."""
     now_ms = clock.now_ms()
-    for scope, (visits, new_visitors) in made.touched.items():
-        old = made.snapshot[scope]
-        last = made.newest if scope == SITE else None
-        made.snapshot[scope] = new = CounterSnapshot(
+    for scope, (visits, new_visitors) in result.touched.items():
+        old = result.snapshot[scope]
+        last = result.newest if scope == SITE else None
+        result.snapshot[scope] = new = CounterSnapshot(
             scope=scope,
             epoch=old.epoch,
             revision=max(old.revision + 1, now_ms),
@@ -201,8 +203,8 @@ def _advance(made: BatchPlan, clock: Clock, milestones: Milestones) -> None:
             total=old.total + visits,
             unique_visitors=old.unique_visitors + new_visitors,
             day=old.day,
-            day_visits=old.day_visits + made.days.get((scope, old.day), (0,))[0],
+            day_visits=old.day_visits + result.days.get((scope, old.day), (0,))[0],
             last_ms=last and last.at_ms,
             last_place=last and last.place,
         )
-        made.milestones += milestones.reached(new, old.total, now_ms)
+        result.milestones += milestones.reached(new, old.total, now_ms)

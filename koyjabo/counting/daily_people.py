@@ -20,7 +20,7 @@ SLOTS = 63
 TIMEZONE changes.
 """
 
-Asked = tuple[Scope, str, str]
+PersonDay = tuple[Scope, str, str]
 """(scope, person, day)"""
 
 Day = tuple[int, int]
@@ -63,9 +63,9 @@ class DailyPeople:
     def __init__(self, seen: Iterable[StoredDay], clock: Clock) -> None:
         self._clock = clock
         self._days: dict[tuple[Scope, str], set[str]] = {}  # by person: stored days next to the requested
-        self._slots: dict[Asked, Day] = {}
+        self._slots: dict[PersonDay, Day] = {}
         self.last_days: dict[tuple[Scope, str], str] = {}
-        self.days: dict[Asked, Day] = {}
+        self.days: dict[PersonDay, Day] = {}
         self.returns: dict[tuple[Scope, str, str], Sums] = {}
         self.hours: dict[tuple[Scope, int], Sums] = {}
         for row in seen:

@@ -8,9 +8,9 @@ from typing import Any
 
 from koyjabo.base.database.json_rows import adding, postgres_insert
 from koyjabo.base.models import HourlyPeople, Return
-from koyjabo.counting.daily_people import Asked, DailyPeople, StoredDay
+from koyjabo.counting.daily_people import DailyPeople, PersonDay, StoredDay
 
-Execute = Callable[[str, tuple[Any, ...]], Any]
+Execute = Callable[..., Any]
 
 # Parameters: the columns (scopes, people, days) of the rows to look up, twice. Each row of the result is a JSON text.
 SEEN = """
@@ -42,10 +42,10 @@ ADD_SUMS = (postgres_insert(rollup, conflict=adding(rollup)) for rollup in (Retu
 WRITE = "".join((SET_PEOPLE, *ADD_SUMS))
 
 
-def columns(asked: list[Asked]) -> tuple[list[str], ...]:
+def columns(days: list[PersonDay]) -> tuple[list[str], ...]:
     """The parameters of SEEN."""
-    scopes, people, days = (list(column) for column in zip(*asked, strict=True))
-    return scopes, people, days, scopes, people, days
+    columns = tuple(list(column) for column in zip(*days, strict=True))
+    return columns + columns
 
 
 def rows(people: DailyPeople) -> tuple[str, ...]:
@@ -53,8 +53,8 @@ def rows(people: DailyPeople) -> tuple[str, ...]:
     return tuple(json.dumps(table) for table in people.tables())
 
 
-def look_up(execute: Execute, asked: list[Asked]) -> list[StoredDay]:
-    rows = execute(SEEN, columns(asked)).all()
+def look_up(execute: Execute, days: list[PersonDay]) -> list[StoredDay]:
+    rows = execute(SEEN, columns(days)).all()
     return [StoredDay._make(json.loads(row)) for (row,) in rows]
 
 

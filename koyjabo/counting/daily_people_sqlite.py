@@ -8,11 +8,11 @@ from typing import Any
 
 from koyjabo.base.database.json_rows import adding, sqlite_insert
 from koyjabo.base.models import HourlyPeople, Return
-from koyjabo.counting.daily_people import Asked, DailyPeople, StoredDay
+from koyjabo.counting.daily_people import DailyPeople, PersonDay, StoredDay
 
-Execute = Callable[[str, tuple[Any, ...]], Any]
+Execute = Callable[..., Any]
 
-# {asked} is a list of [scope, person, day]. CROSS JOIN makes SQLite read the tables in this order.
+# {days} is a list of [scope, person, day]. CROSS JOIN makes SQLite read the tables in this order.
 SEEN = """
     SELECT json_group_array(json_array(
         p.scope, p.person, p.last_day, a.day, d.began_s, d.slots,
@@ -21,9 +21,9 @@ SEEN = """
         CASE WHEN d.slots IS NULL AND p.last_day > a.day THEN
             (SELECT min(x.day) FROM person_days x WHERE x.person_id = p.id AND x.day > a.day) END))
     FROM (
-        SELECT j.value ->> 0 AS scope, j.value ->> 1 AS person, j.value ->> 2 AS day FROM json_each({asked}) j
+        SELECT j.value ->> 0 AS scope, j.value ->> 1 AS person, j.value ->> 2 AS day FROM json_each({days}) j
         UNION
-        SELECT w.scope, 'u:' || w.user_id, j.value ->> 2 FROM json_each({asked}) j
+        SELECT w.scope, 'u:' || w.user_id, j.value ->> 2 FROM json_each({days}) j
         CROSS JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = substr(j.value ->> 1, 3)
         WHERE j.value ->> 1 LIKE 'v:%' AND w.user_id IS NOT NULL
     ) a
@@ -43,8 +43,8 @@ ON CONFLICT (person_id, day) DO UPDATE SET slots = excluded.slots
 ADD_SUMS = [sqlite_insert(rollup, conflict=adding(rollup)) for rollup in (Return, HourlyPeople)]
 
 
-def look_up(execute: Execute, asked: list[Asked]) -> list[StoredDay]:
-    text = execute(f"SELECT ({SEEN.format(asked='?1')})", (json.dumps(asked),)).fetchone()[0]
+def look_up(execute: Execute, days: list[PersonDay]) -> list[StoredDay]:
+    text = execute(f"SELECT ({SEEN.format(days='?1')})", (json.dumps(days),)).fetchone()[0]
     return [StoredDay._make(row) for row in json.loads(text)]
 
 

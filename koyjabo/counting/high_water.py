@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
@@ -155,8 +155,10 @@ def rollback_of(error: LedgerUnavailable) -> DatabaseRolledBack | None:
     return cause if isinstance(cause, DatabaseRolledBack) else None
 
 
-class SharedHighWater(Protocol):
-    """The marks that the workers of one database share. They outlive the workers. No method raises an error."""
+class SharedHighWater:
+    """The marks that the workers of one database share. They outlive the workers. No method raises an error. These
+    methods do nothing, because a worker without Redis is the only one, and keeps its marks in memory.
+    """
 
     def load(self) -> None:
         """Raise the marks of this process to the shared ones. May wait."""
@@ -169,33 +171,11 @@ class SharedHighWater(Protocol):
         ASK_S for the responses. For workers that do not respond, their last shared marks are used.
         """
 
-    def reply(self, question: str) -> None:
-        """Share this process's marks now, and notify the worker that asked. Does not wait."""
+    def reply(self, request: str) -> None:
+        """Share this process's marks now, and notify the worker that sent the request. Does not wait."""
 
     def renew_all(self) -> None:
         """Share all marks again, because the shared ones may have been lost."""
 
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
         """Do what `HighWater.replace` does, for all workers. Does not wait."""
-
-
-class UnsharedHighWater:
-    """Does nothing, because the only worker keeps its marks in memory."""
-
-    def load(self) -> None:
-        pass
-
-    def renew(self) -> None:
-        pass
-
-    def gather(self, ask: Callable[[str], object]) -> None:
-        pass
-
-    def reply(self, question: str) -> None:
-        pass
-
-    def renew_all(self) -> None:
-        pass
-
-    def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
-        pass

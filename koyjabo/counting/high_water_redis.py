@@ -22,7 +22,7 @@ from koyjabo.base.cluster.workers import Workers
 from koyjabo.base.cluster.workers_redis import KEYS
 from koyjabo.base.database.timelines import TIMELINES, ServerTimeline
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.high_water import HighWater, HighWaterMark
+from koyjabo.counting.high_water import HighWater, HighWaterMark, SharedHighWater
 
 WORKERS = KEYS[0]
 TIMELINES_KEY = "koyjabo:timelines"  # a set of "system accepted_ms timeline"
@@ -32,10 +32,10 @@ POLL_S = 0.01
 SCOPES_PER_CALL = 1000
 """Number of scopes per call. Redis serves no other clients during a call."""
 
-ANSWERS_EXPIRE_S = 10
+REPLIES_EXPIRE_S = 10
 
 
-class RedisHighWater:
+class RedisHighWater(SharedHighWater):
     """`database` is the name of the database (`models.DatabaseIdentity`)."""
 
     def __init__(
@@ -65,19 +65,19 @@ class RedisHighWater:
     def gather(self, ask: Callable[[str], object]) -> None:
         if not self._outbox.reachable:
             return
-        question = uuid.uuid4().hex
-        ask(question)
+        request = uuid.uuid4().hex
+        ask(request)
         until = time.monotonic() + ASK_S
         try:
-            asked = self._words(WORKERS, "HKEYS") - {self._workers.own_id.encode()}
-            while time.monotonic() < until and not asked <= self._words(self._answers_key(question), "SMEMBERS"):
+            others = self._words(WORKERS, "HKEYS") - {self._workers.own_id.encode()}
+            while time.monotonic() < until and not others <= self._words(self._replies_key(request), "SMEMBERS"):
                 time.sleep(POLL_S)
             self.load()
         except (redis.RedisError, OSError):
             pass  # Redis became unreachable, so this process continues with the marks it knows
 
-    def reply(self, question: str) -> None:
-        self._outbox.send_in_order(partial(self._reply, question))
+    def reply(self, request: str) -> None:
+        self._outbox.send_in_order(partial(self._reply, request))
 
     def renew_all(self) -> None:
         self._high_water.unshare()
@@ -104,7 +104,7 @@ class RedisHighWater:
             if site:
                 self._high_water.merge({SITE: _parse(site)})
 
-    def _reply(self, question: str) -> None:
+    def _reply(self, request: str) -> None:
         """Share all marks, since Redis may have lost some.
 
         A commit that these marks do not cover is looked up again before it is acknowledged (`HighWater.rounds`).
@@ -112,14 +112,14 @@ class RedisHighWater:
         self._high_water.rounds += 1
         self._high_water.unshare()
         self._share()
-        replies = self._answers_key(question)
-        self._client.run_all([("SADD", replies, self._workers.own_id), ("EXPIRE", replies, ANSWERS_EXPIRE_S)])
+        replies = self._replies_key(request)
+        self._client.run_all([("SADD", replies, self._workers.own_id), ("EXPIRE", replies, REPLIES_EXPIRE_S)])
 
     def _words(self, key: str, command: str) -> set[bytes]:
         return set(self._client.run(command, key))
 
-    def _answers_key(self, question: str) -> str:
-        return f"{self._key}:{question}"
+    def _replies_key(self, request: str) -> str:
+        return f"{self._key}:{request}"
 
 
 def load_timelines(client: RedisClient) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, UnknownCommunity
-from koyjabo.base.core.identity import Account, CommunityIds
+from koyjabo.base.core.identity import Account
 from koyjabo.base.core.services import Services
 from koyjabo.base.core.urls import is_on_disk
 from koyjabo.base.models import SITE, Scope
@@ -65,7 +65,7 @@ def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
     is_anonymous = anonymity.is_asked(environ, body.anonymous)
     scope, caller = scope_of(services, body.communityId), context.caller()
     user_id = caller.id if caller else None
-    is_member = caller is not None and scope != SITE and services[CommunityIds].is_claimed(caller, scope)
+    is_member = caller is not None and scope != SITE and services.identities.is_claimed(caller, scope)
     visit = body.as_visit(
         now_ms,
         scope=scope,
@@ -95,7 +95,7 @@ def scope_of(services: Services, community_id: str | None) -> Scope:
     """
     if community_id is None:
         return SITE
-    scope = Scope(services[CommunityIds].resolve(community_id))
+    scope = Scope(services.identities.community_id(community_id))
     if scope == SITE:
         raise UnknownCommunity
     return scope

@@ -22,13 +22,6 @@ HOURS, DAYS = 24, 30
 """Number of hours and days in a history, including the current one."""
 
 
-class PastPeriod(NamedTuple):
-    """An hour, named by its start (`2025-10-10T14:00:00+06:00`), or a day (`2025-10-10`)."""
-
-    begins: str
-    visited: Visited
-
-
 class History:
     """A scope's past hours and days, from the stored sums. Reads a limited number of rows. Raises LedgerUnavailable."""
 
@@ -36,24 +29,24 @@ class History:
         self._database = database
         self._clock = clock
 
-    def last_hours(self, scope: Scope = SITE) -> list[PastPeriod]:
-        """The last 24 hours, including those without visits."""
+    def last_hours(self, scope: Scope = SITE) -> list[Visited]:
+        """The last 24 hours, including those without visits, oldest first."""
         now_s, today = self._clock.now_ms() // 1000, self._clock.today()
         hours = [hour_s for hour_s in self._clock.hours(shifted(today, -1), today) if hour_s <= now_s][-HOURS:]
         visited = self._database.read(queries.visits_by_hour, scope, hours[0], hours[-1])
-        return [PastPeriod(self._clock.local(hour_s), visited.get(hour_s, Visited())) for hour_s in hours]
+        return [visited.get(hour_s, Visited()) for hour_s in hours]
 
-    def last_days(self, scope: Scope = SITE) -> list[PastPeriod]:
-        """The last 30 days, including those without visits."""
+    def last_days(self, scope: Scope = SITE) -> list[Visited]:
+        """The last 30 days, including those without visits, oldest first."""
         today = self._clock.today()
         days = [shifted(today, -ago) for ago in reversed(range(DAYS))]
         visited = self._database.read(queries.visits_by_day, scope, days[0], days[-1])
-        return [PastPeriod(day, visited.get(day, Visited())) for day in days]
+        return [visited.get(day, Visited()) for day in days]
 
 
 MINUTES = 60
 
-MOST_SCOPES = 500
+MAX_SCOPES = 500
 """Number of communities whose minutes are cached. For other communities, a dashboard counts the minutes again."""
 
 
@@ -115,7 +108,7 @@ class LastHours:
         """The minutes of a scope, up to now. Raises LedgerUnavailable."""
         hour = self._hours.pop(scope, None) or LastHour(scope)
         self._hours[scope] = hour
-        if len(self._hours) > MOST_SCOPES:
+        if len(self._hours) > MAX_SCOPES:
             self._hours.popitem(last=False)
         return self._database.read(hour.read, self._clock.now_ms())
 

@@ -30,14 +30,13 @@ from koyjabo.counting.high_water import (
 )
 from koyjabo.counting.milestones import NO_MILESTONES, Milestones
 from koyjabo.counting.outage import Outage, Writer
-from koyjabo.counting.records import CounterSnapshot, NewVisit, Outcome, Receipt
+from koyjabo.counting.records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt
 from koyjabo.counting.rollback import RollbackRecovery
 
 COMMIT_PATIENCE_S = 5.0
 COMMIT_LIMIT_S = 10.0
 READ_PATIENCE_S = 1.0
 
-Keyed = tuple[NewVisit, str]
 Read = tuple[Any, ...]
 """(method of the store, *arguments)"""
 OnBatch = Callable[[int, float], None]

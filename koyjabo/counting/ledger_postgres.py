@@ -14,37 +14,40 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 from sqlalchemy.engine import URL
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.database.batch_worker import Item, Result
 from koyjabo.base.database.json_rows import insert_sums, postgres_insert
 from koyjabo.base.database.lease import Fence
-from koyjabo.base.database.postgres import UNAVAILABLE, PostgresLink, limits, was_committed, was_refused
+from koyjabo.base.database.postgres import (
+    UNAVAILABLE,
+    PostgresConnection,
+    PostgresLink,
+    limits,
+    was_committed,
+    was_refused,
+)
 from koyjabo.base.database.timelines import ServerTimeline
 from koyjabo.base.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
 from koyjabo.counting import daily_people_postgres
 from koyjabo.counting.batch_plan import (
     VISIT_COLUMNS,
     BatchPlan,
-    Counted,
     FirstVisit,
     KnownRows,
-    asked,
     keys,
     other_days,
+    person_days,
     plan,
     users,
 )
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.high_water import NONE, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
 from koyjabo.counting.milestones import Milestones
-from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
-
-Batch = list[tuple[NewVisit, str]]
-"""Visits with their ids."""
+from koyjabo.counting.records import CounterSnapshot, Keyed, Outcome
 
 Statements = tuple[str, list[Any]]
 """A message's SQL, or the beginning of it, and its parameters."""
@@ -87,8 +90,6 @@ OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.SEEN}), ARRAY(
 """
 
 Row = tuple[Any, ...]
-Outcome = Counted | KoyJaboError
-"""The outcome for a visit: how it was counted, or its error."""
 
 WRITE = postgres_insert(Visit, VISIT_COLUMNS) + postgres_insert(Visitor, FirstVisit._fields)
 ADD_SUMS = f"""
@@ -111,75 +112,101 @@ LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope = ANY(%
 KNOWS = f"{limits()} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
 
-class PlannedVisits(NamedTuple):
-    """The rows that a transaction would write."""
+class Planned(NamedTuple):
+    """A transaction that may have been committed."""
 
     transaction: int  # its number on `server`
     server: ServerTimeline | None
-    outcomes: list[Outcome]
+    outcomes: list[Any]
 
 
-class PostgresStore:
-    """The ledger on PostgreSQL, with two connections: one for writing, used by one thread, and one for reading, used by
-    another. `fence` is called in each transaction that writes. If it raises an error, `commit` writes nothing and
-    raises that error.
-    """
+class PostgresWriter(Generic[Item, Result]):
+    """Writes batches through one connection, which one thread uses."""
 
-    unavailable = unreadable = UNAVAILABLE
-    reads_block = True  # a read is a round trip, so a separate thread does it
+    unavailable = UNAVAILABLE
 
-    def __init__(self, url: URL, clock: Clock, fence: Fence, milestones: Milestones, high_water: HighWater) -> None:
+    def __init__(self, url: URL, clock: Clock) -> None:
         self._clock = clock
-        self._fence = fence
-        self._milestones = milestones
-        self._high_water = high_water
-        self._writing, self._reading = PostgresLink(url), PostgresLink(url)
-        self._planned: PlannedVisits | None = None
+        self._link = PostgresLink(url)
+        self._planned: Planned | None = None  # by the last attempt
 
     def writing(self) -> AbstractContextManager[object]:
-        """Lock nothing, because servers queue for the counter row's lock."""
+        """Lock nothing, because servers queue for a lock in the database."""
         return nullcontext()
 
-    def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
-        """Write `batch` in one transaction. Raises DatabaseRolledBack.
+    def commit(self, batch: list[Item]) -> list[Result]:
+        """Write `batch` in one transaction.
 
         After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
-        outcomes are returned, so its visits are not marked as retries. Another server, such as a promoted standby, does
-        not know about the attempt: visits that it already has are then marked as retries.
+        outcomes are returned, so its rows are not marked as retries. Another server, such as a promoted standby, does
+        not know about the attempt: rows that it already has are then marked as retries.
         """
-        fresh = not self._writing.is_open
+        fresh = not self._link.is_open
         self._planned = None
         try:
-            return self._attempt(batch).receipts()
+            return self._attempt(batch)
         except self.unavailable as error:
             if was_refused(error) or (fresh and not self._planned):
                 raise
-        return self._attempt(batch, self._planned).receipts()
+        return self._attempt(batch, self._planned)
 
-    def _attempt(self, batch: list[tuple[NewVisit, str]], first: PlannedVisits | None = None) -> BatchPlan:
-        """Try to write the batch. `first` is the plan of an attempt that may have been committed."""
-        connection = self._writing.connection()
+    def _attempt(self, batch: list[Item], first: Planned | None = None) -> list[Result]:
+        """Try to write the batch. `first` is an attempt that may have been committed."""
+        connection = self._link.connection()
         try:
             with connection.cursor() as cursor:
-                looked_up = look_up(cursor, batch, self._clock)
-                site = looked_up.rows.snapshot[SITE]
-                made = plan(batch, looked_up.rows, self._clock, self._milestones)
-                if first and was_committed(cursor, first.transaction, first.server):
-                    made.outcomes = first.outcomes  # nothing is written then
-                else:
-                    self._require_known(looked_up.server, site)
-                self._planned = PlannedVisits(looked_up.transaction, connection.server, made.outcomes)
-                self._fence(cursor)  # after the counters, which every transaction locks first
-                message, parameters = _message(made)
-                cursor.execute(connection.durable + message, parameters)
+                return self._write(batch, connection, cursor, first)
         except DatabaseRolledBack:
             with suppress(*UNAVAILABLE), connection.cursor() as cursor:
                 cursor.execute("ROLLBACK")
             raise
         except BaseException:
-            self._writing.close()
+            self._link.close()
             raise
-        return made
+
+    def _write(
+        self, batch: list[Item], connection: PostgresConnection, cursor: Any, first: Planned | None
+    ) -> list[Result]:
+        raise NotImplementedError
+
+    def interrupt(self) -> None:
+        self._link.interrupt()
+
+    def close(self) -> None:
+        self._link.close()
+
+
+class PostgresStore(PostgresWriter[Keyed, Outcome]):
+    """The ledger on PostgreSQL, with a second connection for reading, used by another thread. `fence` is called in each
+    transaction that writes. If it raises an error, `commit` writes nothing and raises that error. `commit` also raises
+    DatabaseRolledBack.
+    """
+
+    unreadable = UNAVAILABLE
+    reads_block = True  # a read is a round trip, so a separate thread does it
+
+    def __init__(self, url: URL, clock: Clock, fence: Fence, milestones: Milestones, high_water: HighWater) -> None:
+        super().__init__(url, clock)
+        self._fence = fence
+        self._milestones = milestones
+        self._high_water = high_water
+        self._reading = PostgresLink(url)
+
+    def _write(
+        self, batch: list[Keyed], connection: PostgresConnection, cursor: Any, first: Planned | None
+    ) -> list[Outcome]:
+        transaction, server, rows = look_up(cursor, batch, self._clock)
+        site = rows.snapshot[SITE]
+        result = plan(batch, rows, self._clock, self._milestones)
+        if first and was_committed(cursor, first.transaction, first.server):
+            result.outcomes = first.outcomes  # nothing is written then
+        else:
+            self._require_known(server, site)
+        self._planned = Planned(transaction, connection.server, result.outcomes)
+        self._fence(cursor)  # after the counters, which every transaction locks first
+        message, parameters = _message(result)
+        cursor.execute(connection.durable + message, parameters)
+        return result.receipts()
 
     def remembered(self) -> HighWaterMark:
         return NONE
@@ -218,40 +245,34 @@ class PostgresStore:
                 raise
             return self._read(statement, parameters)
 
-    def interrupt(self) -> None:
-        self._writing.interrupt()
-
     def interrupt_read(self) -> None:
         self._reading.interrupt()
 
     def close(self) -> None:
-        self._writing.close()
+        super().close()
         self._reading.close()
 
 
-def _message(made: BatchPlan) -> Statements:
+def _message(result: BatchPlan) -> Statements:
     """A plan's writes and the commit, as one message with its parameters."""
-    if not made.visits:
+    if not result.visits:
         return COMMIT, []
-    sums = {
-        "days": [(*key, *sums) for key, sums in made.days.items()],
-        "hours": [(*hour, *sums) for hour, sums in made.hours.items()],
-        "counters": [_counter(made.snapshot[scope]) for scope in made.touched],
+    counters = [result.snapshot[scope] for scope in result.touched]
+    sums: dict[str, list[Row]] = {
+        "days": [(*key, *sums) for key, sums in result.days.items()],
+        "hours": [(*hour, *sums) for hour, sums in result.hours.items()],
+        "counters": [(now.scope, now.visits, now.total, now.unique_visitors, now.revision) for now in counters],
     }
     message = WRITE + ADD_SUMS.format(**{name: _values(rows) for name, rows in sums.items()})
-    parameters: list[Any] = [json.dumps(made.visits), json.dumps(made.visitors)]
+    parameters: list[Any] = [json.dumps(result.visits), json.dumps(result.visitors)]
     parameters += [value for rows in sums.values() for row in rows for value in row]
-    if made.milestones:
-        message += ADD_MILESTONES.format(milestones=_values([*made.milestones]))
-        parameters += [value for row in made.milestones for value in row]
-    if made.people.days:
+    if result.milestones:
+        message += ADD_MILESTONES.format(milestones=_values([*result.milestones]))
+        parameters += [value for row in result.milestones for value in row]
+    if result.people.days:
         message += daily_people_postgres.WRITE
-        parameters += daily_people_postgres.rows(made.people)
+        parameters += daily_people_postgres.rows(result.people)
     return message + COMMIT, parameters
-
-
-def _counter(snapshot: CounterSnapshot) -> Row:
-    return snapshot.scope, snapshot.visits, snapshot.total, snapshot.unique_visitors, snapshot.revision
 
 
 def _values(rows: list[Row]) -> str:
@@ -259,15 +280,16 @@ def _values(rows: list[Row]) -> str:
     return ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
 
 
-class LookedUp(NamedTuple):
-    transaction: int  # its number on the server
-    server: str  # identifies this database on this server since its last start
-    rows: KnownRows
+def look_up(cursor: Any, batch: list[Keyed], clock: Clock) -> tuple[int, str, KnownRows]:
+    """Begin a transaction, lock the counters of `batch`, and read its rows.
 
-
-def look_up(cursor: Any, batch: Batch, clock: Clock) -> LookedUp:
-    """Begin a transaction, lock the counters of `batch`, and read its rows."""
-    locks = _locks(batch)
+    Returns the transaction's number on the server, a text that identifies this database on this server since its last
+    start, and the rows.
+    """
+    communities = list({visit.scope for visit, _ in batch} - {SITE})
+    locks: Statements = (BEGIN + LOCK_SITE, [])
+    if communities:
+        locks = BEGIN + LOCK_SITE + LOCK_COMMUNITIES, [communities]
     while True:
         today = clock.today()
         looked_up = _known_rows(cursor, batch, locks, clock, today)
@@ -276,20 +298,19 @@ def look_up(cursor: Any, batch: Batch, clock: Clock) -> LookedUp:
         locks = "", []  # midnight passed while waiting for the locks, which are held now
 
 
-def _locks(batch: Batch) -> Statements:
-    communities = list({visit.scope for visit, _ in batch} - {SITE})
-    return (BEGIN + LOCK_SITE + LOCK_COMMUNITIES, [communities]) if communities else (BEGIN + LOCK_SITE, [])
-
-
-def _known_rows(cursor: Any, batch: Batch, locks: Statements, clock: Clock, today: str) -> LookedUp:
+def _known_rows(
+    cursor: Any, batch: list[Keyed], locks: Statements, clock: Clock, today: str
+) -> tuple[int, str, KnownRows]:
     """The rows that `batch` needs, read after `locks`."""
     scopes, visits, pairs = list({SITE} | {visit.scope for visit, _ in batch}), keys(batch), users(batch)
     visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
-    message, parameters = locks[0] + LOOK_UP, [*locks[1], today, today, scopes, *_columns(visits), *_columns(visitors)]
+    locking, locked = locks
+    message = locking + LOOK_UP
+    parameters = [*locked, today, today, scopes, *_columns(visits), *_columns(visitors)]
     if days := other_days(batch, today, clock):
         message += OF_DAYS
         parameters.append(days)
-    if people := asked(batch, clock):
+    if people := person_days(batch, clock):
         message += OF_COMMUNITIES
         parameters += [*daily_people_postgres.columns(people), scopes, *_columns(pairs)]
     cursor.execute(message, parameters)
@@ -306,7 +327,7 @@ def _known_rows(cursor: Any, batch: Batch, locks: Statements, clock: Clock, toda
         closed=set(closed or ()),
         members={pair for pair, is_member in zip(pairs, members or (), strict=False) if is_member},
     )
-    return LookedUp(transaction, server, known)
+    return transaction, server, known
 
 
 def _columns(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:

@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager, closing
 from typing import Any
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.database.json_rows import insert_sums, sqlite_insert
 from koyjabo.base.database.sqlite import FileLock, SqliteConnection, connect
 from koyjabo.base.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
@@ -24,16 +23,17 @@ from koyjabo.counting.batch_plan import (
     BatchPlan,
     FirstVisit,
     KnownRows,
-    asked,
     keys,
     other_days,
+    person_days,
     plan,
     users,
 )
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
+from koyjabo.counting.daily_people_sqlite import Execute
 from koyjabo.counting.high_water import NONE, HighWater, HighWaterMark, mark_of, require_not_below
 from koyjabo.counting.milestones import Milestones
-from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
+from koyjabo.counting.records import CounterSnapshot, Keyed, Outcome
 
 CHECK_S = 0.25
 """How often a read checks whether its file was replaced, s."""
@@ -63,7 +63,7 @@ SELECT (
     JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = j.value ->> 1
 )
 """
-LOOK_UP_WITH_PEOPLE = f"""{LOOK_UP}, ({daily_people_sqlite.SEEN.format(asked="?5")}), (
+LOOK_UP_WITH_PEOPLE = f"""{LOOK_UP}, ({daily_people_sqlite.SEEN.format(days="?5")}), (
     SELECT json_group_array(c.id) FROM communities c
     WHERE c.id IN (SELECT value FROM json_each(?2)) AND NOT (c.is_open OR c.count_anonymous)
 ), (
@@ -107,66 +107,113 @@ def _name(connection: sqlite3.Connection) -> bytes:
     return str(connection.execute(NAME).fetchone()[0]).encode()
 
 
-class SqliteStore:
-    """The ledger on SQLite, with two connections: one for writing, used by one thread, and one for reading, used by
-    all.
-    """
+class SqliteWriter:
+    """Writes batches through one connection, which one thread uses."""
 
     unavailable: tuple[type[Exception], ...] = (sqlite3.OperationalError, OSError)
-    unreadable: tuple[type[Exception], ...] = (sqlite3.DatabaseError, OSError)
-    reads_block = False  # a read in WAL mode does not wait for a writer, so it may run on the event loop
 
-    def __init__(self, path: str, clock: Clock, milestones: Milestones, high_water: HighWater) -> None:
+    def __init__(self, path: str, clock: Clock) -> None:
         self._path = path
         self._clock = clock
-        self._milestones = milestones
-        self._high_water = high_water
         self._lock = FileLock(path)
-        self._mark = LastMark(self._lock)
         self._writing: SqliteConnection | None = None
-        self._reading: SqliteConnection | None = None
-        self._checked_at = 0.0  # when the file was last checked, monotonic s
-        self._read_lock = threading.Lock()
 
     def writing(self) -> AbstractContextManager[object]:
         """Hold the file lock, which all processes take before they write."""
         return self._lock.held()
 
-    def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
-        """Write `batch` in one transaction. Writes nothing if there is an error. Raises DatabaseRolledBack."""
+    def _transaction(self, batch: list[Any]) -> Any:
+        """Write `batch` in one transaction, and return its plan. Writes nothing if there is an error."""
         if self._writing is None or self._writing.is_replaced:
-            self._writing = connect(self._path, instead_of=self._writing)
-            self._mark.name = _name(self._writing)
+            self._writing = self._connect()
         execute = self._writing.execute
         try:
             execute("BEGIN IMMEDIATE")
-            rows = self._known(batch)
-            require_not_below(rows.snapshot[SITE], self._high_water.site.raised_to(self._mark.read()))
-            made = plan(batch, rows, self._clock, self._milestones)
-            if made.visits:
-                self._write(made)
+            result = self._write(batch, execute)
             execute("COMMIT")
         except BaseException:
             if self._writing.in_transaction:
                 self._writing.rollback()
             raise
-        if made.visits:
-            self._mark.write(mark_of(made.snapshot[SITE]))
-        return made.receipts()
+        return result
+
+    def _connect(self) -> SqliteConnection:
+        return connect(self._path, instead_of=self._writing)
+
+    def _write(self, batch: list[Any], execute: Execute) -> Any:
+        """Write the rows for a batch, and return their plan."""
+        raise NotImplementedError
+
+    def interrupt(self) -> None:
+        """Do nothing: SQLite limits its own waits."""
+
+    def close(self) -> None:
+        if self._writing is not None:
+            self._writing.close()
+        self._lock.close()
+
+
+class SqliteStore(SqliteWriter):
+    """The ledger on SQLite, with a second connection for reading, used by all threads. `commit` also raises
+    DatabaseRolledBack.
+    """
+
+    unreadable: tuple[type[Exception], ...] = (sqlite3.DatabaseError, OSError)
+    reads_block = False  # a read in WAL mode does not wait for a writer, so it may run on the event loop
+
+    def __init__(self, path: str, clock: Clock, milestones: Milestones, high_water: HighWater) -> None:
+        super().__init__(path, clock)
+        self._milestones = milestones
+        self._high_water = high_water
+        self._mark = LastMark(self._lock)
+        self._reading: SqliteConnection | None = None
+        self._checked_at = 0.0  # when the file was last checked, monotonic s
+        self._read_lock = threading.Lock()
+
+    def commit(self, batch: list[Keyed]) -> list[Outcome]:
+        result: BatchPlan = self._transaction(batch)
+        if result.visits:
+            self._mark.write(mark_of(result.snapshot[SITE]))
+        return result.receipts()
+
+    def _connect(self) -> SqliteConnection:
+        connection = super()._connect()
+        self._mark.name = _name(connection)
+        return connection
+
+    def _write(self, batch: list[Keyed], execute: Execute) -> BatchPlan:
+        rows = self._known(batch, execute)
+        require_not_below(rows.snapshot[SITE], self._high_water.site.raised_to(self._mark.read()))
+        result = plan(batch, rows, self._clock, self._milestones)
+        if not result.visits:
+            return result
+        execute(ADD_VISITS, (json.dumps(result.visits),))
+        if result.visitors:
+            execute(ADD_VISITORS, (json.dumps(result.visitors),))
+        for key, sums in result.days.items():
+            execute(ADD_TO_DAY, (*key, *sums))
+        for hour, sums in result.hours.items():
+            execute(ADD_TO_HOUR, (*hour, *sums))
+        for scope in result.touched:
+            now = result.snapshot[scope]
+            execute(SET_COUNTER, (now.visits, now.total, now.unique_visitors, now.revision, scope))
+        for milestone in result.milestones:
+            execute(ADD_MILESTONE, milestone)
+        daily_people_sqlite.write(execute, result.people)
+        return result
 
     def remembered(self) -> HighWaterMark:
         with closing(connect(self._path)) as connection:
             self._mark.name = _name(connection)
         return self._mark.read()
 
-    def _known(self, batch: list[tuple[NewVisit, str]]) -> KnownRows:
-        assert self._writing is not None
-        execute = self._writing.execute
+    def _known(self, batch: list[Keyed], execute: Execute) -> KnownRows:
         scopes = list({SITE} | {visit.scope for visit, _ in batch})
         visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
-        people = asked(batch, self._clock)
+        people = person_days(batch, self._clock)
         of_communities = (people, users(batch)) if people else ()
         today = self._clock.today()
+        days = other_days(batch, today, self._clock)
         parameters = [today, *map(json.dumps, (scopes, keys(batch), visitors, *of_communities))]
         row = execute(LOOK_UP_WITH_PEOPLE if people else LOOK_UP, parameters).fetchone()
         counters, numbers, users_of_visitors, *rest = map(json.loads, row)
@@ -177,31 +224,10 @@ class SqliteStore:
             numbers={(visitor, visit): (ordinal, day_number) for visitor, visit, ordinal, day_number in numbers},
             visitors={(scope, visitor): user_id for scope, visitor, user_id in users_of_visitors},
             people=DailyPeople(map(StoredDay._make, seen), self._clock),
-            day_visits={today: figures[SITE].day_visits, **self._of_days(other_days(batch, today, self._clock))},
+            day_visits={today: figures[SITE].day_visits, **dict(execute(DAYS, (json.dumps(days),)) if days else ())},
             closed=set(closed),
             members={(scope, user_id) for scope, user_id in members},
         )
-
-    def _of_days(self, days: list[str]) -> dict[str, int]:
-        assert self._writing is not None
-        return dict(self._writing.execute(DAYS, (json.dumps(days),))) if days else {}
-
-    def _write(self, made: BatchPlan) -> None:
-        assert self._writing is not None
-        execute = self._writing.execute
-        execute(ADD_VISITS, (json.dumps(made.visits),))
-        if made.visitors:
-            execute(ADD_VISITORS, (json.dumps(made.visitors),))
-        for key, sums in made.days.items():
-            execute(ADD_TO_DAY, (*key, *sums))
-        for hour, sums in made.hours.items():
-            execute(ADD_TO_HOUR, (*hour, *sums))
-        for scope in made.touched:
-            now = made.snapshot[scope]
-            execute(SET_COUNTER, (now.visits, now.total, now.unique_visitors, now.revision, scope))
-        for milestone in made.milestones:
-            execute(ADD_MILESTONE, milestone)
-        daily_people_sqlite.write(execute, made.people)
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
         """The latest committed numbers; None for an unknown scope."""
@@ -232,17 +258,12 @@ class SqliteStore:
         self._checked_at = now
         return connection.is_replaced
 
-    def interrupt(self) -> None:
-        """Do nothing: SQLite limits its own waits."""
-
     def interrupt_read(self) -> None:
         """Do nothing: reads do not wait."""
 
     def close(self) -> None:
-        if self._writing is not None:
-            self._writing.close()
         # With real threads, a read may still be running. SQLite must not close a connection during one.
         with self._read_lock:
             if self._reading is not None:
                 self._reading.close()
-        self._lock.close()
+        super().close()

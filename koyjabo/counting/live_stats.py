@@ -18,7 +18,7 @@ FURTHEST_AHEAD_MS = 3_600_000
 """How far ahead another server's clock may be, ms."""
 
 
-FEWEST_AT_A_PLACE = 3
+MIN_AT_A_PLACE = 3
 """Minimum number of active visitors in a location before the last visit's location is shown. Otherwise, the visitor
 could be recognised.
 """
@@ -171,7 +171,7 @@ def _is_credible(name: str, value: Any) -> bool:
 
 def named_place(place: str | None, places: Mapping[str, int]) -> str | None:
     """The location of a visit; None if too few visitors are active there."""
-    is_named = place is not None and place not in (OTHER, UNKNOWN) and places.get(place, 0) >= FEWEST_AT_A_PLACE
+    is_named = place is not None and place not in (OTHER, UNKNOWN) and places.get(place, 0) >= MIN_AT_A_PLACE
     return place if is_named else None
 
 

@@ -9,7 +9,6 @@ import json
 import uuid
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 from koyjabo.base.models import Scope
 from koyjabo.base.settings.checks import LARGEST_TOTAL, NO_TOTALS
@@ -21,15 +20,8 @@ FIRST = 100
 REACHED = "milestone.reached"
 
 
-class Milestone(NamedTuple):
-    """A row of `webhook_events`, in column order."""
-
-    id: str
-    type: str
-    key: str
-    scope: Scope
-    at_ms: int
-    data: str  # JSON: {milestone, epoch}
+Milestone = tuple[str, str, str, Scope, int, str]
+"""A row of `webhook_events`, in column order: id, type, key, scope, time in ms, and data as JSON."""
 
 
 def usual() -> list[int]:
@@ -65,7 +57,11 @@ class Milestones:
 
     def reached(self, snapshot: CounterSnapshot, before: int, at_ms: int) -> list[Milestone]:
         """Rows for the milestones that a scope has reached since its total was `before`."""
-        return [_row(snapshot, value, at_ms) for value in self.between(before, snapshot.total)]
+        rows = []
+        for value in self.between(before, snapshot.total):
+            data = json.dumps({"milestone": value, "epoch": base36(snapshot.epoch)})
+            rows.append((str(uuid.uuid4()), REACHED, key(snapshot.scope, value), snapshot.scope, at_ms, data))
+        return rows
 
 
 NO_MILESTONES = Milestones(())
@@ -76,8 +72,3 @@ def of_setting(text: str) -> Milestones:
     if text == NO_TOTALS:
         return NO_MILESTONES
     return Milestones([int(value) for value in text.split(",")] if text else usual())
-
-
-def _row(snapshot: CounterSnapshot, value: int, at_ms: int) -> Milestone:
-    data = json.dumps({"milestone": value, "epoch": base36(snapshot.epoch)})
-    return Milestone(str(uuid.uuid4()), REACHED, key(snapshot.scope, value), snapshot.scope, at_ms, data)

@@ -49,7 +49,15 @@ class Outage:
     def writer(self, waiting: int, oldest_s: float) -> Writer:
         lately = time.monotonic() - self._failed_at < FAILED_LATELY_S
         has_failed = self._since is not None and lately
-        return Writer(waiting, oldest_s, has_failed, self._since, self._failed_at, self._cause, len(self._refused))
+        return Writer(
+            waiting=waiting,
+            oldest_s=oldest_s,
+            has_failed=has_failed,
+            failing_since=self._since,
+            failed_at=self._failed_at,
+            cause=self._cause,
+            refused=len(self._refused),
+        )
 
     def refuse(self, key: VisitKey) -> None:
         """Count a refused visit."""

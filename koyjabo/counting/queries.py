@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -67,29 +67,22 @@ def id_ranges(session: Session, began_ms: int | None, ended_ms: int | None) -> l
     """Like `id_range`, but returns several ranges, which skip the visits between the requested days and an import that
     overlaps them.
     """
-    ranges = _ranges(session, began_ms, ended_ms, *_stored_ids(session))
+    (after, upto), ranges = _stored_ids(session), list[tuple[int, int]]()
+    for imported in session.execute(IMPORTS):
+        end = max(after, min(imported.after_visit, upto))
+        ranges.append(ids_between(session, Visit, began_ms, ended_ms, after=after, upto=end))
+        after = max(after, upto if imported.upto_visit is None else min(imported.upto_visit, upto))
+        if imported.first_ms is None or (
+            (ended_ms is None or imported.first_ms < ended_ms) and (began_ms is None or imported.last_ms >= began_ms)
+        ):
+            ranges.append((imported.after_visit, after))
+    ranges.append(ids_between(session, Visit, began_ms, ended_ms, after=after, upto=upto))
     return [(low, high) for low, high in ranges if low < high]
 
 
 def _stored_ids(session: Session) -> tuple[int, int]:
     """The id before the first stored visit, and the id of the last one."""
     return (session.scalar(select(func.min(Visit.id))) or 1) - 1, session.scalar(select(func.max(Visit.id))) or 0
-
-
-def _ranges(
-    session: Session, began_ms: int | None, ended_ms: int | None, after: int, upto: int
-) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of all imports that overlap the requested time, and the matching parts of the ranges between
-    them.
-    """
-    for imported in session.execute(IMPORTS):
-        yield ids_between(session, Visit, began_ms, ended_ms, after, max(after, min(imported.after_visit, upto)))
-        after = max(after, upto if imported.upto_visit is None else min(imported.upto_visit, upto))
-        if imported.first_ms is None or (
-            (ended_ms is None or imported.first_ms < ended_ms) and (began_ms is None or imported.last_ms >= began_ms)
-        ):
-            yield imported.after_visit, after
-    yield ids_between(session, Visit, began_ms, ended_ms, after, upto)
 
 
 class Visited(NamedTuple):
@@ -103,13 +96,6 @@ class AnnouncedEvent(NamedTuple):
     type: str
     at_ms: int
     data: dict[str, Any]
-
-
-class MinuteCount(NamedTuple):
-    minute: int  # since 1970
-    has_account: bool
-    visits: int
-    newest: int  # the greatest id
 
 
 def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
@@ -182,12 +168,11 @@ def ids_before(session: Session, since_ms: int) -> int:
     return id_range(session, since_ms, None)[0]
 
 
-def minute_counts(session: Session, scope: Scope, after: int, since_ms: int) -> list[MinuteCount]:
-    """A scope's visits with an id above `after`, by minute and by whether the visitor was logged in. The site includes
-    its communities. Visits before `since_ms` have the minute BEFORE.
+def minute_counts(session: Session, scope: Scope, after: int, since_ms: int) -> Sequence[Any]:
+    """A scope's visits with an id above `after`: the `minute` since 1970, whether they have an account, how many they
+    are, and the `newest` id. The site includes its communities. Visits before `since_ms` have the minute BEFORE.
     """
-    counted = session.execute(_minutes(scope == SITE), {"scope": scope, "after": after, "since_ms": since_ms})
-    return [MinuteCount._make(row) for row in counted]
+    return session.execute(_minutes(scope == SITE), {"scope": scope, "after": after, "since_ms": since_ms}).all()
 
 
 @cache
@@ -195,7 +180,9 @@ def _minutes(is_site: bool) -> Select[Any]:
     """The statement for `minute_counts`. It is built only once, because feeds execute it for each visit."""
     minute = case((Visit.at_ms >= bindparam("since_ms"), Visit.at_ms // MINUTE_MS), else_=BEFORE).label("minute")
     has_account = Visit.user_id.is_not(None).label("has_account")
-    counted = select(minute, has_account, func.count(), func.max(Visit.id)).where(Visit.id > bindparam("after"))
+    counted = select(minute, has_account, func.count(), func.max(Visit.id).label("newest")).where(
+        Visit.id > bindparam("after")
+    )
     if not is_site:
         counted = counted.where(Visit.scope == bindparam("scope"), OF_A_COMMUNITY)
     return counted.group_by(minute, has_account)
@@ -220,16 +207,13 @@ def ids_between_ordinals(session: Session, first: int, last: int) -> list[tuple[
     return [(begin, end) for begin, end in ranges if begin <= end]
 
 
-class NumberedVisit(NamedTuple):
-    id: int
-    day: str  # YYYY-MM-DD
-
-
-def numbered_visit(session: Session, ordinal: int) -> NumberedVisit | None:
-    """The latest visit with this number; None if it was rolled up or its visitor was erased."""
+def numbered_visit(session: Session, ordinal: int) -> Any:
+    """The `id`, `day` and `visitor_id` of the latest visit with this number; None if it was rolled up or its visitor
+    was erased.
+    """
     newest = max(ids_of(session, ordinal), default=None)
     visit = session.execute(select(Visit.id, Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
-    return None if visit is None or visit.visitor_id.startswith(DELETED) else NumberedVisit(visit.id, visit.day)
+    return None if visit is None or visit.visitor_id.startswith(DELETED) else visit
 
 
 def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:

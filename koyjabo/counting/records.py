@@ -51,6 +51,10 @@ class NewVisit(NamedTuple):
     is_public: bool = False  # anyone could have sent it, so communities that are not open only count it for members
 
 
+Keyed = tuple[NewVisit, str]
+"""A visit with its `visit_id`, which the server generates if the client did not send one."""
+
+
 class CounterSnapshot(NamedTuple):
     """The numbers of a scope after one commit."""
 

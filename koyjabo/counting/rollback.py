@@ -129,19 +129,14 @@ class RollbackRecovery:
             if self._failures != failures:
                 raise LedgerUnavailable
             try:
-                if cause.server:
-                    self._gather_since(cause.server)
-                elif self.high_water.site.epoch <= cause.mark.epoch:  # no epoch has begun since
+                if cause.server and self.high_water.server != cause.server:
+                    self._gather()  # no more commits on the previous server can follow
+                    self.high_water.server = cause.server
+                elif not cause.server and self.high_water.site.epoch <= cause.mark.epoch:  # no epoch has begun since
                     self._begin_epoch()
             except LedgerUnavailable:
                 self._failures += 1
                 raise
-
-    def _gather_since(self, server: str) -> None:
-        """Collect the marks of all workers, once per server. No more commits on the previous server can follow."""
-        if self.high_water.server != server:
-            self._gather()
-            self.high_water.server = server
 
     def _gather(self) -> None:
         self.high_water.rounds += 1
@@ -151,23 +146,23 @@ class RollbackRecovery:
         self._gather()
         marks, began = self.high_water.all(), time.monotonic()
         try:
-            new = self._write(marks)
+            all_lost, standing = self._write(marks)
         except LedgerUnavailable:
             if time.monotonic() - began > FAST_FAILURE_S:
                 raise
             # The connection was to the previous database. If the epoch has already begun, this attempt finds it.
-            new = self._write(marks)
-        self.high_water.replace(marks, new.standing)
-        self.shared.replace(marks, new.standing)
-        for lost in new.lost:
+            all_lost, standing = self._write(marks)
+        self.high_water.replace(marks, standing)
+        self.shared.replace(marks, standing)
+        for lost in all_lost:
             fields = lost.as_object()
             log.error("ledger_rolled_back scope=%s from=%d to=%d lost=%d", *(fields[name] for name in LOGGED_FIELDS))
-        if new.lost:
+        if all_lost:
             self._count()
 
     def _write(self, marks: Mapping[Scope, HighWaterMark]) -> NewEpoch:
         result: NewEpoch = self._database.write(
-            rollback_queries.begin_epoch, marks, self._clock.now_ms(), audit=lambda new: _Entries(new.lost)
+            rollback_queries.begin_epoch, marks, self._clock.now_ms(), audit=lambda new: _Entries(new[0])
         )
         return result
 

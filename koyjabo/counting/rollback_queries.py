@@ -68,9 +68,10 @@ class LostVisits(NamedTuple):
         }
 
 
-class NewEpoch(NamedTuple):
-    lost: list[LostVisits]  # the site first; empty if nothing was lost, or another worker began the epoch
-    standing: dict[Scope, HighWaterMark]  # the current counters of the requested scopes that exist
+NewEpoch = tuple[list[LostVisits], dict[Scope, HighWaterMark]]
+"""The lost visits, the site's first: none if nothing was lost, or another worker began the epoch. And the current
+counters of the requested scopes that exist.
+"""
 
 
 def database_name(session: Session) -> str:
@@ -95,7 +96,7 @@ def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: 
         for statement in CHANGE_COUNTERS:
             session.execute(statement, {"epoch": epoch})
         session.expire_all()
-    return NewEpoch(lost, {Scope(counter.scope): _mark(counter) for counter in [site, *_communities(session, marks)]})
+    return lost, {Scope(counter.scope): _mark(counter) for counter in [site, *_communities(session, marks)]}
 
 
 def lowered(session: Session, mark: HighWaterMark) -> HighWaterMark | None:

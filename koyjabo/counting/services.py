@@ -12,7 +12,7 @@ from koyjabo.base.core.extensions import db
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.counting import milestones, rollback_queries
 from koyjabo.counting.anonymity import Anonymity
-from koyjabo.counting.high_water import NOT_ASKED, HighWater, SharedHighWater, UnsharedHighWater
+from koyjabo.counting.high_water import NOT_ASKED, HighWater, SharedHighWater
 from koyjabo.counting.last_hour import History, Pulse
 from koyjabo.counting.ledger import Ledger, open_store
 from koyjabo.counting.live_stats import LiveStats
@@ -49,7 +49,11 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
     """
     settings, database, clock = base.settings, base.database, base.clock
     presence, announced = base.services[PresenceServices], milestones.of_setting(settings.milestones)
-    _restore_active(presence, clock.now_ms(), settings.active_window_seconds * 1000)
+    if isinstance(presence.active_visitors, MemoryActiveVisitors):  # nothing else remembers them
+        now_ms = clock.now_ms()
+        presence.active_visitors.restore(
+            recent_visits(db.engine, now_ms - settings.active_window_seconds * 1000), now_ms
+        )
     high_water, metrics = HighWater(server=NOT_ASKED), base.services[ObservabilityServices].metrics
     recovery = RollbackRecovery(
         database, clock, high_water, _shared(base, high_water), base.signals.high_water_asked.send, metrics.rolled_back
@@ -80,16 +84,10 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
 def _shared(base: Base, high_water: HighWater) -> SharedHighWater:
     redis = base.cluster.redis
     if redis is None:
-        return UnsharedHighWater()
+        return SharedHighWater()
     from koyjabo.counting.high_water_redis import RedisHighWater
 
     name = base.database.read(rollback_queries.database_name)
     shared = RedisHighWater(*redis, base.cluster.workers, high_water, name)
     shared.load()
     return shared
-
-
-def _restore_active(presence: PresenceServices, now_ms: int, window_ms: int) -> None:
-    """Restore the active visitors from recent visits. Without Redis, they are stored nowhere else."""
-    if isinstance(presence.active_visitors, MemoryActiveVisitors):
-        presence.active_visitors.restore(recent_visits(db.engine, now_ms - window_ms), now_ms)

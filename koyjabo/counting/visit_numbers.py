@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64encode
+from typing import Any
 
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.counting import queries
-from koyjabo.counting.queries import NumberedVisit
 
 SIGNATURE_LENGTH = 22
 """Length in base64url characters: 132 bits."""
@@ -42,6 +42,6 @@ class OwnNumbers:
     def _is_signed(self, ordinal: int, epoch: int, signature: str) -> bool:
         return hmac.compare_digest(signature.encode(), self.signature(ordinal, epoch).encode())
 
-    def find(self, ordinal: int) -> NumberedVisit | None:
-        """The visit with this number; None if it is no longer stored. Raises LedgerUnavailable."""
+    def find(self, ordinal: int) -> Any:
+        """The visit with this number, as `queries.numbered_visit` returns it. Raises LedgerUnavailable."""
         return self._database.read(queries.numbered_visit, ordinal)

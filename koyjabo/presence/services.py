@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.observability.services import ObservabilityServices
@@ -15,7 +15,7 @@ from koyjabo.presence.members.online_members import ChangeListener, OnlineMember
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.active_visitors import ActivePeak, ActiveVisitors
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.unmatched_visits import NoMatcher, VisitMatcher
+from koyjabo.presence.visitors.unmatched_visits import VisitMatcher
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 if TYPE_CHECKING:
@@ -33,11 +33,8 @@ class PresenceServices:
     resend: tuple[Callable[[], None], ...]  # to call when Redis responds again
 
 
-class Stores(NamedTuple):
-    active_visitors: ActiveVisitors
-    members: OnlineMembers
-    matcher: VisitMatcher
-    resend: tuple[Callable[[], None], ...] = ()
+Stores = tuple[ActiveVisitors, OnlineMembers, VisitMatcher, tuple[Callable[[], None], ...]]
+"""Active visitors, online members, the matcher of visits and sockets, and what to call when Redis responds again."""
 
 
 def build(base: Base, listener: ChangeListener) -> PresenceServices:
@@ -45,13 +42,13 @@ def build(base: Base, listener: ChangeListener) -> PresenceServices:
     stores = _in_redis(base, base.cluster.redis, listener) if base.cluster.redis else _in_memory(base, listener)
     active_visitors, members, matcher, resend = stores
     sockets = VisitorSockets(
-        active_visitors,
-        base.clock,
-        settings.active_window_seconds,
-        settings.secret_key,
-        matcher,
-        settings.rate_limit_tabs,
-        partial(base.services[ObservabilityServices].metrics.dropped, "unmatched_visits"),
+        active_visitors=active_visitors,
+        clock=base.clock,
+        window_s=settings.active_window_seconds,
+        secret=settings.secret_key,
+        matcher=matcher,
+        most_tabs=settings.rate_limit_tabs,
+        on_dropped=partial(base.services[ObservabilityServices].metrics.dropped, "unmatched_visits"),
     )
     return PresenceServices(
         active_visitors=active_visitors,
@@ -68,7 +65,7 @@ def _in_memory(base: Base, listener: ChangeListener) -> Stores:
     active_visitors = MemoryActiveVisitors(base.clock, base.settings.active_window_seconds)
     grace_s, on_news = base.settings.leave_grace_seconds, base.signals.online_changed.send
     members = MemoryOnlineMembers(base.clock, grace_s, on_news, listener)
-    return Stores(active_visitors, members, NoMatcher())
+    return active_visitors, members, VisitMatcher(), ()
 
 
 def _in_redis(base: Base, redis: SharedRedis, listener: ChangeListener) -> Stores:
@@ -80,4 +77,4 @@ def _in_redis(base: Base, redis: SharedRedis, listener: ChangeListener) -> Store
     active_visitors = RedisActiveVisitors(base.clock, window_s, *redis, base.signals.active_changed.send)
     members = RedisOnlineMembers(base.clock, grace_s, *redis, base.signals.online_changed.send, listener)
     resend = (active_visitors.resend, members.resend)
-    return Stores(active_visitors, members, RedisVisitMatcher(*redis, window_s), resend)
+    return active_visitors, members, RedisVisitMatcher(*redis, window_s), resend

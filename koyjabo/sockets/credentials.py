@@ -8,7 +8,7 @@ from typing import NamedTuple
 from flask import Request
 
 from koyjabo.base.core.errors import InvalidKey, InvalidToken, TokenExpired
-from koyjabo.base.core.identity import KEY_PREFIX, TokenLogins
+from koyjabo.base.core.identity import KEY_PREFIX
 from koyjabo.base.core.services import Services
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.communities.services import CommunityServices
@@ -69,7 +69,7 @@ def _by_token(services: Services, token: str, cookie: str | None, admitted_by: s
     try:
         return services[Tokens].read(token, ACCESS)
     except InvalidToken:
-        return Claims.of_other_system(services[TokenLogins].login_of(token))
+        return Claims.of_other_system(services.identities.token_login_of(token))
     except TokenExpired:
         with suppress(InvalidToken, TokenExpired):
             claims = services[Tokens].read(cookie or "", REFRESH)

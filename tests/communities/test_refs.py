@@ -8,7 +8,7 @@ from support.assertions.openapi import assert_described
 from support.people.accounts import Person
 from support.people.communities import PATH, found
 
-from koyjabo.base.core.identity import OPERATOR, CommunityIds
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.communities.services import CommunityServices
 
 REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"
@@ -86,7 +86,7 @@ def test_path_may_contain_the_ref(site, boss, community):
 
 
 def test_visit_or_badge_may_name_the_ref(site, community):
-    before = site.services[CommunityIds].resolve(community)
+    before = site.services.identities.community_id(community)
     ours = site.register("v2", visitId="1", communityId=REF)
     again = site.register("v2", visitId="1", communityId=community)
     assert (before, again.ordinal, again.duplicate) == (community, ours.ordinal, True)

@@ -154,7 +154,7 @@ def test_secret_is_deleted_and_even_if_not_it_is_not_used(site, time):
     assert [row["day"] for row in everything(site)["day_secrets"]] == ["2025-12-17"]
 
 
-def test_heartbeat_finds_the_visitor_by_the_same_signal_alone_until_an_hour_after_midnight(site, time):
+def test_heartbeat_with_the_same_signal_finds_the_visitor_until_an_hour_after_midnight(site, time):
     time.go_to(LATE)
     register(site)
     assert [call(site, "heartbeat", headers).status_code for headers in (GPC, DNT, {})] == [204, 204, 404]
@@ -178,7 +178,7 @@ def test_socket_finds_the_visitor(site, time, said, headers):
     client.disconnect()
 
 
-def test_forgetting_finds_the_visits_of_the_day_and_those_without_a_signal(site, time):
+def test_erasing_finds_todays_anonymous_visits_and_visits_without_a_signal(site, time):
     register(site, {})
     time.go_to(LATE)
     register(site)

@@ -97,7 +97,7 @@ def test_several_servers_number_their_visits_together(site):
     assert site.recount() == []
 
 
-def test_verify_finds_a_number_that_is_repeated_or_too_great_and_forgetting_keeps_it(site):
+def test_verify_finds_repeated_and_too_large_day_numbers_and_erasing_keeps_them(site):
     for visitor in ("ayesha", "babul"):
         site.register(visitor)
     site.forget("ayesha")

@@ -11,7 +11,7 @@ from koyjabo.counting.high_water import HighWater, HighWaterMark
 from koyjabo.counting.high_water_redis import RedisHighWater
 
 
-def test_answer_has_all_marks_although_redis_has_lost_them_unnoticed(redis_server):
+def test_worker_shares_all_marks_again_when_redis_has_lost_them(redis_server):
     client, acknowledged, gathered = connect(redis_server.url), HighWater(), HighWater()
     outbox = RedisOutbox(ThreadRuntime(), client, lambda: None)
     one, other = (

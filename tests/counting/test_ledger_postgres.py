@@ -168,7 +168,7 @@ def test_counter_that_appears_while_the_lock_is_waited_for_is_locked_too(site, d
     assert (receipt.ordinal, receipt.own.total) == (1, 6)
 
 
-def test_receipt_of_a_commit_that_waited_over_midnight_is_of_the_new_day(site, database):
+def test_commit_that_waited_past_midnight_has_a_receipt_of_the_new_day(site, database):
     site.time.go_to("2025-12-16T23:59:59.999+06:00")
     complaints: list[str] = []
     with ledger_of(site, lambda cursor: complaints.extend(cursor.connection.notices)) as ledger:
@@ -183,7 +183,7 @@ def test_receipt_of_a_commit_that_waited_over_midnight_is_of_the_new_day(site, d
     assert complaints == [], "the server warns of a BEGIN within a transaction"
 
 
-def test_limits_of_the_ledger_end_with_each_of_its_transactions(site):
+def test_time_limits_end_with_the_ledgers_transaction(site):
     """A pooler may give the connection to another client afterwards."""
 
     def look(cursor) -> None:
@@ -194,7 +194,7 @@ def test_limits_of_the_ledger_end_with_each_of_its_transactions(site):
     with ledger_of(site, look) as ledger:
         (receipt,) = ledger.commit(visits_of(site, "ayesha", "1"))
         assert (receipt.ordinal, ledger.snapshot(SITE).total, ledger.knows(SITE, "ayesha")) == (1, 1, True)
-        for link in (ledger._writing, ledger._reading):
+        for link in (ledger._link, ledger._reading):
             with link.connection().cursor() as cursor:
                 look(cursor)
     limits = {"statement_timeout": "5000", "lock_timeout": "4000", "idle_in_transaction_session_timeout": "6000"}

@@ -60,7 +60,7 @@ def test_visit_numbers_have_no_gap_or_repeat_under_concurrent_registrations(site
 
 
 @pytest.mark.both_kinds
-def test_batch_counts_each_visit_once_in_its_own_scope(site, database):
+def test_batch_counts_every_visit_once_in_its_scope(site, database):
     """Visits of the site and of a community are committed together."""
     sent = (("ayesha", SITE), ("babul", HERE), ("ayesha", SITE), ("chandni", SITE), ("babul", HERE), ("ayesha", HERE))
     store = open_store(make_url(database.url), site.services.clock)
@@ -82,9 +82,9 @@ def test_batch_counts_each_visit_once_in_its_own_scope(site, database):
 @pytest.mark.parametrize("written", [False, True])
 def test_failed_commit_is_503_and_counts_nothing(sqlite_database, monkeypatch, written):
     class Failing(SqliteStore):
-        def _write(self, made):
+        def _write(self, batch, execute):
             if written:
-                super()._write(made)
+                super()._write(batch, execute)
             raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(ledger_sqlite, "SqliteStore", Failing)

@@ -50,7 +50,7 @@ def test_default_milestones_are_1_and_2_5_and_5_times_powers_of_10():
     assert (of_setting("").after(100), of_setting("").after(249), Milestones([7]).after(7)) == (250, 250, None)
 
 
-def test_visit_that_reaches_one_stores_it_once_and_its_room_receives_it_once(site):
+def test_visit_that_reaches_a_milestone_stores_it_once_and_its_room_receives_it_once(site):
     assert pushes(site) == [None]
     for number in range(5):
         site.register("ayesha", visitId=f"{number // 2}")
@@ -64,7 +64,7 @@ def test_visit_that_reaches_one_stores_it_once_and_its_room_receives_it_once(sit
     assert pushes(site) == [None]
 
 
-def test_no_import_and_no_total_set_by_hand_reaches_one(site):
+def test_imports_and_totals_set_by_hand_reach_no_milestone(site):
     assert pushes(site) == [None]
     bring(site, rows_of(*(f"old,{number},1765860000000" for number in range(160))))
     assert (site.stats()["totalVisits"], pushes(site)) == (257, [None])
@@ -74,7 +74,7 @@ def test_no_import_and_no_total_set_by_hand_reaches_one(site):
     assert rows(site) == []
 
 
-def test_a_worker_finds_out_what_a_killed_one_has_committed(site):
+def test_worker_finds_out_what_a_killed_worker_has_committed(site):
     """It announces the highest of several milestones."""
     assert pushes(site) == [None]
     killed = open_store(make_url(site.database_url), site.services.clock, milestones=of_setting("98,100,101"))
@@ -98,7 +98,7 @@ def test_a_lowered_total_reaches_the_same_one_again_without_an_announcement(site
     assert len(rows(site)) == 1
 
 
-def test_a_community_has_its_own_and_the_operator_says_which_there_are(database):
+def test_community_has_milestones_too_and_the_operator_chooses_them(database):
     with Site(database.url, STARTING_TOTAL=7, MILESTONES="3,9") as site:
         site.add_community(HERE)
         for visit in "1234":

@@ -23,7 +23,7 @@ def world(database):
     world.close()
 
 
-def test_who_comes_before_and_after_signing_up_is_one_person_who_converts_once(world):
+def test_visitor_who_signs_up_is_one_person_who_converts_once(world):
     world.commit((HERE, "a", None), (HERE, "b", None), (THERE, "a", None))
     world.time.pass_(days=1)
     world.commit((HERE, "a", None), (THERE, "c", KARIM), (SITE, "d", None))

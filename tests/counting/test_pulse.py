@@ -13,7 +13,7 @@ def site(database):
         yield site
 
 
-def test_it_has_60_sums_of_which_the_last_is_of_the_running_minute(site):
+def test_last_hour_has_60_sums_and_ends_with_the_current_minute(site):
     def pulse() -> dict:
         return site.client.get("/api/pulse").json
 
@@ -39,7 +39,7 @@ def test_a_restored_count_has_only_the_visits_that_were_restored(site):
     assert site.client.get("/api/pulse").json["hour"] == [0] * 60
 
 
-def test_the_same_answer_is_304_until_a_visit_or_the_next_minute(site):
+def test_response_is_304_until_a_visit_or_the_next_minute(site):
     def status(tag: str) -> int:
         return site.client.get("/api/pulse", headers={"If-None-Match": tag}).status_code
 

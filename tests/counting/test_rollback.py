@@ -85,7 +85,7 @@ def test_resent_visit_is_new_if_it_was_lost_and_keeps_its_number_otherwise(site,
 
 
 @pytest.mark.both_kinds
-def test_a_read_finds_it_and_never_shows_a_total_that_has_fallen(site, database):
+def test_read_notices_the_rollback_and_never_shows_a_lower_total(site, database):
     remembered = database.remember()
     visits(site, "1", "2", "3")
     shown = site.stats()
@@ -97,7 +97,7 @@ def test_a_read_finds_it_and_never_shows_a_total_that_has_fallen(site, database)
     assert len(site.rows(LOST)) == 1
 
 
-def test_a_community_that_is_read_alone_does_not_fall_either(site, database):
+def test_total_of_a_community_that_only_reads_does_not_fall(site, database):
     lose(site, database, "1", "2", communityId=HERE)
     assert site.services[CountingServices].visits.community(Scope(HERE)).stats().total == 2
     assert [row[0] for row in site.rows(LOST)] == ["site", HERE]
@@ -118,7 +118,7 @@ class CountingLock:
         self._lock.release()
 
 
-def test_those_who_wait_for_an_attempt_that_fails_fail_with_it(site, database, monkeypatch):
+def test_calls_that_wait_for_a_failed_recovery_fail_with_it(site, database, monkeypatch):
     """Health also shows when visits stopped being saved."""
     lose(site, database, "lost")
     visits_of = site.services[CountingServices].visits
@@ -143,7 +143,7 @@ def test_those_who_wait_for_an_attempt_that_fails_fail_with_it(site, database, m
     assert visits_of.writer().failing_since is None
 
 
-def test_it_may_go_back_again_and_behind_an_epoch_of_its_own(site, database):
+def test_database_may_be_rolled_back_again_and_to_before_the_last_epoch(site, database):
     remembered = database.remember()
     for expected in ([1, 2], [3, 4], [5, 6]):
         assert visits(site, "1", "2") == expected
@@ -168,7 +168,7 @@ def test_server_without_shared_redis_raises_a_total_that_was_rolled_back(databas
     assert site.recount() == []
 
 
-def test_servers_of_one_file_know_what_another_has_acknowledged_even_if_that_has_ended(sqlite_database):
+def test_servers_of_one_file_know_what_a_stopped_server_has_acknowledged(sqlite_database):
     with Site(sqlite_database.url) as site:
         remembered = sqlite_database.remember()
         with Site(sqlite_database.url) as other:
@@ -181,7 +181,7 @@ def test_servers_of_one_file_know_what_another_has_acknowledged_even_if_that_has
         assert visits(site, "4") == [4]
 
 
-def test_a_total_that_an_admin_lowers_has_not_gone_back(site):
+def test_total_that_an_admin_lowers_is_no_rollback(site):
     visits(site, "1", "2", "3")
     site.set_total(1, new_epoch=True)
     assert site.stats()["totalVisits"] == 1
@@ -208,7 +208,7 @@ def overtaken(site, database, monkeypatch) -> list[int]:
     return others
 
 
-def test_a_commit_from_before_the_question_is_looked_up_again(site, overtaken):
+def test_visit_committed_before_marks_were_collected_is_looked_up_again(site, overtaken):
     """The response to the asking worker does not include it, so its number goes to another visit."""
     ours = site.register("ayesha", visitId="ours")
     assert (ours.ordinal, ours.duplicate) == (overtaken[0] + 1, False)
@@ -227,7 +227,7 @@ def test_a_list_goes_on_above_what_was_acknowledged(site, database):
     assert site.recount() == []
 
 
-def test_a_list_from_before_the_question_is_looked_up_again(site, overtaken):
+def test_list_committed_before_marks_were_collected_is_looked_up_again(site, overtaken):
     receipts = site.services[CountingServices].visits.register_all(listed("one", "two"))
     numbers = [overtaken[0] + 1, overtaken[0] + 2]
     assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(number, False) for number in numbers]

@@ -47,7 +47,7 @@ def test_all_workers_go_on_from_what_one_of_them_acknowledged(sqlite_database, n
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_a_worker_that_commits_on_another_server_asks_what_the_others_have_acknowledged(
+def test_worker_that_commits_on_another_server_collects_all_marks_first(
     database, tmp_path, new_server, disposable_redis
 ):
     """It cannot know the other server's last visits by itself."""
@@ -72,7 +72,7 @@ def test_a_worker_that_commits_on_another_server_asks_what_the_others_have_ackno
     proved_by="counting/test_rollback_servers.py::test_all_workers_go_on_from_what_one_of_them_acknowledged"
 )
 @pytest.mark.both_kinds
-def test_in_the_middle_of_a_crowd_no_ordinal_is_given_twice(database, new_server, disposable_redis):
+def test_no_visit_number_is_used_twice_when_many_register_during_a_rollback(database, new_server, disposable_redis):
     server = two_workers(new_server(database, REDIS_URL=disposable_redis.url))
     with pages(server) as open_pages:
         with Crowd([server], VISITS, CLIENTS, goes_on=True) as crowd:

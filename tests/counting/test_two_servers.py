@@ -11,7 +11,7 @@ VISITS, READS, RUSH = 200, 30, 80
 
 
 @pytest.mark.both_kinds
-def test_what_one_server_acknowledged_the_other_shows_at_once_and_knows_again(database, new_server):
+def test_visit_that_one_server_acknowledged_is_shown_and_recognised_by_the_other(database, new_server):
     """This works in both directions, while other visits arrive. Both servers start at the same time."""
     servers = [new_server(database, STARTING_TOTAL=4000).launch() for _ in range(2)]
     two_servers = [server.wait_until_serving() for server in servers]

@@ -101,7 +101,7 @@ def test_link_ends_with_its_visitor_and_with_its_count(site):
     assert site.client.get(kept).status_code == 404
 
 
-def test_imported_days_do_not_make_the_search_for_it_longer(site):
+def test_imported_days_do_not_slow_down_the_last_hour(site):
     earlier = site.register("ayesha").share
     with site.app.app_context(), engine.exclusive(db.engine.url) as session:
         add_to_total(session, [(1, "a day")] * 1_000, site.time.ms)
@@ -112,7 +112,7 @@ def test_imported_days_do_not_make_the_search_for_it_longer(site):
     assert max(len(parameters) for _, parameters in asked) < 10
 
 
-def test_too_many_of_them_from_one_address_have_to_wait(sqlite_database, monkeypatch):
+def test_pixels_of_one_address_are_limited(sqlite_database, monkeypatch):
     from koyjabo.web.limits import limits
 
     monkeypatch.setattr(limits, "SHARED_NUMBERS", 2)

@@ -69,7 +69,7 @@ def link(page, key):
 
 def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatch):
     site.services[ReportServices].reports.live.forget()  # cached by other tests
-    monkeypatch.setattr(log, "MOST_UNREAD", 0)
+    monkeypatch.setattr(log, "MAX_UNREAD", 0)
     for path in ("/admin/", "/admin/"):
         assert "are being counted for reports" in words(admin.get(path))
     assert admin.client.get("/api/reports/summary").status_code == 503

@@ -163,16 +163,12 @@ def test_each_of_the_last_24_hours_has_its_visits(site):
     site.register("ayesha")
     site.register("babul")
     hours = site.services[CountingServices].history.last_hours()
-    assert (len(hours), hours[0].begins) == (24, "2025-12-15T01:00:00+06:00")
-    assert [hour for hour in hours if hour.visited.visits] == [
-        ("2025-12-15T23:00:00+06:00", Visited(1, 1)),
-        ("2025-12-16T00:00:00+06:00", Visited(2, 1)),
-    ]
+    assert hours == [Visited()] * 22 + [Visited(1, 1), Visited(2, 1)]
 
 
 def test_a_community_has_a_history_of_its_own(site):
     site.add_community("mirpur")
     site.register("ayesha", communityId="mirpur")
     site.register("ayesha")
-    assert site.services[CountingServices].history.last_days(Scope("mirpur"))[-1].visited == Visited(1, 1)
-    assert site.services[CountingServices].history.last_hours()[-1].visited == Visited(2, 1)
+    assert site.services[CountingServices].history.last_days(Scope("mirpur"))[-1] == Visited(1, 1)
+    assert site.services[CountingServices].history.last_hours()[-1] == Visited(2, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.errors import Forbidden
@@ -119,64 +118,40 @@ class KeyHolder(NamedTuple):
     scopes: frozenset[str]
 
 
-@dataclass(slots=True)
-class KeyHolders:
-    """Finds the holders of API keys for all features, as `Logins` finds logins."""
-
-    holder_of: Callable[[str], KeyHolder]
-    """Returns the holder of a key. Raises InvalidKey, KeyExpired, LedgerUnavailable."""
-
-
-@dataclass(slots=True)
-class CommunityIds:
-    """Resolves community ids in requests. Provided by `communities`, so that `counting` does not import
-    that package.
-    """
-
-    resolve: Callable[[str], str]
-    """Returns the id of the community with this id or external id, or the text itself if there is none. Raises
-    LedgerUnavailable.
-    """
-
-    def resolve_if_any(self, text: str | None) -> str | None:
-        """Resolve the text. Returns "" and None unchanged, because they name no community."""
-        return self.resolve(text) if text else text
-
-    def is_claimed(self, account: Account, community_id: str) -> bool:
-        """Whether another system's token makes its user a member of this community. Tokens name communities by external
-        id. Raises LedgerUnavailable.
-        """
-        claimed = account.by_token.claimed if account.by_token is not None else None
-        return any(self.resolve(ref) == community_id for ref, _ in claimed or () if uuid_of(ref) != community_id)
-
-
-@dataclass(slots=True)
-class LoginDestinations:
-    """The page to open after a login that has no destination. Provided by `communities`, so that `accounts` does not
-    import that package.
-    """
-
-    of: Callable[[Account], tuple[str, dict[str, Any]] | None]
-    """Returns a page's endpoint and the values of its path, or None for the home page. Raises LedgerUnavailable."""
-
-
-@dataclass(slots=True)
-class TokenLogins:
-    """Finds users of another system, as `Logins` finds accounts."""
-
-    login_of: Callable[[str], Login]
-    """Returns the login of another system's token, without a session. Raises InvalidToken, TokenExpired,
-    KeysUnavailable, LedgerUnavailable.
-    """
-
-
-@dataclass(slots=True)
-class Logins:
-    """Finds logins for all features. Provided by `accounts`, because web cannot import it without a circular
-    import.
+class Identities:
+    """Finds callers and communities for all features. The package that owns them provides each function, so that
+    earlier packages do not import it.
     """
 
     login_of: Callable[[str, str | None], Login | None]
     """Returns the login for a session id and, if the access token has expired, the refresh token's id. None if the
     session is not live. Raises LedgerUnavailable.
     """
+    key_holder_of: Callable[[str], KeyHolder]
+    """Returns the holder of an API key. Raises InvalidKey, KeyExpired, LedgerUnavailable."""
+    token_login_of: Callable[[str], Login]
+    """Returns the login of another system's token, without a session. Raises InvalidToken, TokenExpired,
+    KeysUnavailable, LedgerUnavailable.
+    """
+    destination_of: Callable[[Account], tuple[str, dict[str, Any]] | None]
+    """Returns the page to open after a login that has no destination: its endpoint and the values of its path, or None
+    for the home page. Raises LedgerUnavailable.
+    """
+    community_id: Callable[[str], str]
+    """Returns the id of the community with this id or external id, or the text itself if there is none. Raises
+    LedgerUnavailable.
+    """
+
+    def provide(self, **functions: Callable[..., Any]) -> None:
+        vars(self).update(functions)
+
+    def community_id_if_any(self, text: str | None) -> str | None:
+        """Resolve the text. Returns "" and None unchanged, because they name no community."""
+        return self.community_id(text) if text else text
+
+    def is_claimed(self, account: Account, community_id: str) -> bool:
+        """Whether another system's token makes its user a member of this community. Tokens name communities by external
+        id. Raises LedgerUnavailable.
+        """
+        claimed = account.by_token.claimed if account.by_token is not None else None
+        return any(self.community_id(ref) == community_id for ref, _ in claimed or () if uuid_of(ref) != community_id)

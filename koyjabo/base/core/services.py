@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.identity import Identities
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.core.signals import Signals
 
@@ -89,6 +90,7 @@ class Services:
     clock: Clock
     signals: Signals
     lifetime: Lifetime
+    identities: Identities = field(default_factory=Identities)
     _by_class: dict[type, Any] = field(default_factory=dict)
 
     def add(self, service: T) -> T:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import NamedTuple
+from types import NoneType
+from typing import Any, NamedTuple
 
 from koyjabo.base.cluster.base import Base, Cluster
 from koyjabo.base.core.clock import Clock
@@ -23,7 +24,6 @@ from koyjabo.counting.evidence import queries
 from koyjabo.counting.evidence.open_pages import OpenPages
 from koyjabo.counting.evidence.queries import Correct, Shown
 from koyjabo.counting.evidence.spans import KEPT_MS
-from koyjabo.counting.evidence.unwritten import Unwritten, UnwrittenSpans
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
@@ -38,13 +38,13 @@ BATCH, MAX_OF_NETWORK = 200, 50
 transaction: 200 spans of visits that were hidden and shown very often take 170 ms.
 """
 
-MOST_DUE = 10 * BATCH
+MAX_DUE = 10 * BATCH
 """Maximum number of running spans written at once. After startup, many thousands are due at the same time."""
 
-MOST_WRITTEN = 50 * BATCH
+MAX_WRITTEN = 50 * BATCH
 """Maximum number of spans, and of inputs, written at once. The rest is written by the next call to `tick`."""
 
-MOST_WAITING = 100_000
+MAX_WAITING = 100_000
 """Maximum number of spans, of inputs, and of early inputs waiting for the database. If there are more, the address with
 the most loses its oldest ones (`FairShares`).
 """
@@ -52,7 +52,7 @@ the most loses its oldest ones (`FairShares`).
 MAX_OF_VISITOR = 500
 """Maximum number of a visitor's spans and heartbeats waiting for the database: seven hours of heartbeats."""
 
-MOST_EARLY = 10
+MAX_EARLY = 10
 """Maximum number of a visitor's inputs waiting for the database, and of inputs and heartbeats waiting for a visit.
 Clients may invent visit ids.
 """
@@ -62,11 +62,88 @@ MAX_KNOWN = 20_000
 clock may count as time; an input that is not is written again.
 """
 
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 """Number of consecutive unexpected errors before a batch is dropped, so that invalid spans do not block all others."""
 
 RETRIED_MS = 600_000
 """How long an input or a heartbeat waits for its visit to be committed, ms."""
+
+
+SPANS_KEPT_MS = 5_000
+"""How long another worker's response counts, ms. A worker that was killed sends no newer one."""
+
+MAX_SENT = 500
+"""Maximum number of ended spans, and of running ones, in a response, divided among the visitors. A worker has more only
+while it cannot write them.
+"""
+
+TYPES = ((str,), (str, NoneType), (int,), (int,), (bool,), (bool, NoneType), (bool,), (bool,))
+"""Types of the fields of `Shown`."""
+
+
+class Unwritten(NamedTuple):
+    ended: list[Shown]
+    running: list[Shown]
+
+
+class UnwrittenSpans:
+    """The spans of all workers. `own` returns the spans of visitors on this worker."""
+
+    ASKED, ANSWERED = "spans_asked", "spans"
+    """Subjects of messages: [asking worker, visitors], and [asking worker, answering worker, ended, running]."""
+
+    def __init__(self, cluster: Cluster, clock: Clock, own: Callable[[Collection[str]], Unwritten]) -> None:
+        self._bus = cluster.bus
+        self._worker = cluster.workers.own_id
+        self._clock = clock
+        self._own = own
+        self._responses: dict[str, tuple[int, Unwritten]] = {}  # by worker, with the elapsed time of their arrival
+
+    def of(self, visitors: Collection[str]) -> Unwritten:
+        """The spans of these visitors. Other workers' spans are as of the previous call. Never waits."""
+        if not visitors:
+            return Unwritten([], [])
+        self._bus.send_to_workers(self.ASKED, [self._worker, sorted(visitors)], key=self._worker)
+        ended, running = self._own(visitors)
+        for _, spans in self._newest().values():
+            ended, running = ended + spans.ended, running + spans.running
+        return Unwritten(ended, running)
+
+    def answer(self, subject: str, message: Any) -> None:
+        asking, visitors = message
+        spans = [_newest(part, MAX_SENT // max(1, len(visitors)) or 1) for part in self._own(visitors)]
+        self._bus.send_to_workers(self.ANSWERED, [asking, self._worker, *spans], key=asking)
+
+    def receive(self, subject: str, message: Any) -> None:
+        """Keep another worker's spans. Raises ValueError."""
+        asking, worker, ended, running = message
+        if asking == self._worker:
+            spans = Unwritten([_shown(span) for span in ended], [_shown(span) for span in running])
+            self._responses = {**self._newest(), worker: (self._clock.elapsed_ms(), spans)}
+
+    def _newest(self) -> dict[str, tuple[int, Unwritten]]:
+        """The responses that still count. Another thread may replace the dictionary, but never changes it."""
+        since_ms = self._clock.elapsed_ms() - SPANS_KEPT_MS
+        return {worker: (at_ms, spans) for worker, (at_ms, spans) in self._responses.items() if at_ms > since_ms}
+
+
+def _newest(spans: list[Shown], most: int) -> list[Shown]:
+    """Up to `most` spans of each visitor, the newest ones."""
+    counts: Counter[str] = Counter()
+    newest = []
+    for shown in reversed(spans):
+        counts[shown.visitor_id] += 1
+        if counts[shown.visitor_id] <= most:
+            newest.append(shown)
+    return newest
+
+
+def _shown(fields: list[Any]) -> Shown:
+    """A span from a message. Raises ValueError."""
+    for value, types in zip(fields, TYPES, strict=True):
+        if not isinstance(value, types):
+            raise ValueError("not a span")
+    return Shown(*fields)
 
 
 def ignored(*_: object) -> None: ...
@@ -115,12 +192,12 @@ class AttendanceWriter:
             else:
                 dropped.add(kind)
 
-        self._ended: Queue = FairShares(MOST_WAITING, MAX_OF_VISITOR, partial(lose, "attended_time"))
-        self._inputs: Queue = FairShares(MOST_WAITING, MOST_EARLY, partial(lose, "inputs"))
-        self._early: Queue = FairShares(MOST_WAITING, MOST_EARLY, partial(lose, "inputs"))
+        self._ended: Queue = FairShares(MAX_WAITING, MAX_OF_VISITOR, partial(lose, "attended_time"))
+        self._inputs: Queue = FairShares(MAX_WAITING, MAX_EARLY, partial(lose, "inputs"))
+        self._early: Queue = FairShares(MAX_WAITING, MAX_EARLY, partial(lose, "inputs"))
         # The following may be forgotten at any time: inputs that were written, and the latest heartbeats, by visit.
-        self._acted: FairShares[bool] = FairShares(MAX_KNOWN, MOST_EARLY, ignored, keeps_newest=True)
-        self._heard: FairShares[Heard] = FairShares(MAX_KNOWN, MOST_EARLY, ignored, keeps_newest=True)
+        self._acted: FairShares[bool] = FairShares(MAX_KNOWN, MAX_EARLY, ignored, keeps_newest=True)
+        self._heard: FairShares[Heard] = FairShares(MAX_KNOWN, MAX_EARLY, ignored, keeps_newest=True)
         self._marks: deque[tuple[int, int]] = deque()  # (elapsed ms, `before_ms` for the rows written by then)
         self._failures = 0  # consecutive failures
         self._writing = threading.Lock()  # held while waiting for the database
@@ -140,7 +217,8 @@ class AttendanceWriter:
         last = self._heard.get(visitor_id, visit_id) or now
         self._heard.add(customer(address), visitor_id, visit_id, now)
         began_ms, restarts = now_ms - (elapsed_ms - last.at_ms) * last.visible, last.line_ms != line_ms
-        self.add(Shown(visitor_id, visit_id, began_ms, now_ms, acted, visible, restarts=restarts), address)
+        beat = Shown(visitor_id, visit_id, began_ms, now_ms, acted=acted, beat=visible, restarts=restarts)
+        self.add(beat, address)
 
     def _unwritten(self, visitors: Collection[str]) -> Unwritten:
         waiting = [waiting for visitor in visitors for waiting in (*self._ended.of(visitor), *self._inputs.of(visitor))]
@@ -157,13 +235,13 @@ class AttendanceWriter:
         """
         self.pages.follow_clock()
         with self._writing:
-            if self._write_queues(MOST_WRITTEN, BATCH):
-                self._write_running(MOST_DUE)
+            if self._write_queues(MAX_WRITTEN, BATCH):
+                self._write_running(MAX_DUE)
 
     def close(self) -> None:
         """Write everything."""
         with self._writing:
-            if self._write_queues(MOST_WAITING, MOST_WAITING):
+            if self._write_queues(MAX_WAITING, MAX_WAITING):
                 self._write_running(len(self.pages), after_ms=0)
 
     def drop(self, correct: Correct) -> None:
@@ -226,16 +304,16 @@ class AttendanceWriter:
         if not batch:
             return []
         try:
-            written = self._database.write(queries.record, batch, self.pages.timeline())
+            visit_ids, rows, began_s = self._database.write(queries.record, batch, self.pages.timeline())
         except LedgerUnavailable:
             return None
         except Exception:
             log.exception("Could not write attended time")
-            self._failures = (self._failures + 1) % MOST_FAILURES
+            self._failures = (self._failures + 1) % MAX_FAILURES
             return None if self._failures else [None] * len(batch)
         self._failures = 0
-        self._metrics.attended(written.rows, time.monotonic() - written.began_s)
-        return written.visit_ids
+        self._metrics.attended(rows, time.monotonic() - began_s)
+        return visit_ids
 
 
 def build(base: Base) -> AttendanceWriter:
@@ -245,4 +323,12 @@ def build(base: Base) -> AttendanceWriter:
     def newest_visit() -> int:
         return visits.site.snapshot.visits
 
-    return AttendanceWriter(base.database, base.clock, sockets, metrics, dropped, base.cluster, newest_visit)
+    return AttendanceWriter(
+        database=base.database,
+        clock=base.clock,
+        sockets=sockets,
+        metrics=metrics,
+        dropped=dropped,
+        cluster=base.cluster,
+        newest_visit=newest_visit,
+    )

@@ -41,7 +41,9 @@ def _evidence(code: int) -> str | None:
         return "automated"
     if code & ACTED:
         return "acted"
-    return "stayed" if ARE_ATTENDED[code] else "none" if ARE_MEASURED[code] else NOT_MEASURED
+    if ARE_ATTENDED[code]:
+        return "stayed"
+    return "none" if ARE_MEASURED[code] else NOT_MEASURED
 
 
 _LENGTH_OF, _NETWORK_OF = dict(enumerate(LENGTHS)), dict(enumerate(NETWORKS))

@@ -30,7 +30,7 @@ WRITE_AFTER_MS = 270_000
 minutes.
 """
 
-MOST_SEARCHED = 10_000
+MAX_SEARCHED = 10_000
 """Maximum number of pages that `running` reads, which takes 5 ms."""
 
 
@@ -166,11 +166,11 @@ class OpenPages:
             return [Due(socket, page, page.began_ms, part) for socket, page, part in shown if part]
 
     def running(self, visitors: Collection[str]) -> list[Shown]:
-        """The running spans of these visitors, among the MOST_SEARCHED pages that were most recently opened or
+        """The running spans of these visitors, among the MAX_SEARCHED pages that were most recently opened or
         checked.
         """
         with self._lock:
-            pages = list(islice(reversed(self._pages.items()), MOST_SEARCHED))
+            pages = list(islice(reversed(self._pages.items()), MAX_SEARCHED))
         own = [(socket, page) for socket, page in pages if self._owner_of(socket).visitor_id in visitors]
         spans = [self._shown(socket, page) for socket, page in own if page.visible]
         return [shown for shown in spans if shown is not None]
@@ -238,4 +238,4 @@ class OpenPages:
         silent_ms: int = getattr(page.source, "silent_ms", 0)
         began_ms, came_first = page.began_ms + self.line_ms, page.came_first and not owner.is_named
         ended_ms = max(began_ms, self.now_ms() - silent_ms)
-        return Shown(owner.counted_id, page.visit_id, began_ms, ended_ms, page.acted, None, came_first)
+        return Shown(owner.counted_id, page.visit_id, began_ms, ended_ms, acted=page.acted, came_first=came_first)

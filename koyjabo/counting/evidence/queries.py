@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import TextClause, text
@@ -21,7 +20,7 @@ from koyjabo.counting.records import is_late
 NEWEST = 10
 """How many of a visitor's latest visits may get a span that names no visit."""
 
-MOST_DROPPED = 1000
+MAX_DROPPED = 1000
 """Maximum number of rows that `drop` removes in one transaction."""
 
 NEXT = text("""
@@ -38,25 +37,55 @@ INSERT INTO watermarks (name, upto, version) VALUES ('attendance_dropped', :seq,
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto WHERE watermarks.upto < excluded.upto
 """)
 
-DIALECTS = {
-    "sqlite": {
-        "rows": "json_each(:rows) r",
-        "newest": "JOIN visits v ON v.id IN ({})",
-        "array": "json_array",
-        "arrays": "json_group_array",
-        "json": "json({})",
-    },
-    "postgresql": {
-        "rows": "jsonb_array_elements(CAST(:rows AS jsonb)) r(value)",
-        "newest": "CROSS JOIN LATERAL ({}) n JOIN visits v ON v.id = n.id",
-        "array": "json_build_array",
-        "arrays": "json_agg",
-        "json": "CAST({} AS json)",
-    },
+VISIT = "v.id, v.visitor_id, v.visit_id, v.at_ms, v.waited_ms, v.attended_ms, a.settled_ms, a.settled_until_ms"
+# Without `+ 0`, PostgreSQL may read the whole table in key order, looking for a visitor with few visits.
+NEWEST_IDS = f"SELECT w.id FROM visits w WHERE w.visitor_id = r.value ->> 0 ORDER BY w.id + 0 DESC LIMIT {NEWEST}"
+OLDEST = text("SELECT visit_id, seq FROM attendance WHERE seq < :before_ms ORDER BY seq LIMIT :most")
+
+
+def _statements(rows: str, visits: str, newest: str) -> dict[str, TextClause]:
+    """The statements that take many rows. `rows` is a table with the column `value`, made from one parameter. `visits`
+    selects one row of JSON, because each additional row would release and retake the interpreter lock. `newest` joins
+    a visitor's latest visits.
+    """
+    statements = {
+        "named": f"""
+{visits} FROM {rows} JOIN visits v ON v.visitor_id = r.value ->> 0 AND v.visit_id = r.value ->> 1
+LEFT JOIN attendance a ON a.visit_id = v.id
+""",
+        "newest": f"{visits} FROM {rows} {newest} LEFT JOIN attendance a ON a.visit_id = v.id",
+        "write": f"""
+INSERT INTO attendance (visit_id, seq, settled_ms, settled_until_ms, spans, beats)
+SELECT CAST(r.value ->> 0 AS BIGINT), :seq, CAST(r.value ->> 1 AS BIGINT), CAST(r.value ->> 2 AS BIGINT),
+       CAST(r.value -> 3 AS TEXT), CAST(r.value -> 4 AS TEXT) FROM {rows} WHERE true
+ON CONFLICT (visit_id) DO UPDATE SET seq = excluded.seq, settled_ms = excluded.settled_ms,
+    settled_until_ms = excluded.settled_until_ms, spans = excluded.spans, beats = excluded.beats
+""",
+        "write_visits": f"""
+UPDATE visits SET attended_ms = u.attended_ms, acted = visits.acted OR u.acted FROM (
+    SELECT CAST(r.value ->> 0 AS BIGINT) AS id, CAST(r.value ->> 5 AS BIGINT) AS attended_ms,
+           CAST(r.value ->> 6 AS BOOLEAN) AS acted FROM {rows}
+) u WHERE visits.id = u.id
+""",
+        "remove": f"""
+DELETE FROM attendance WHERE visit_id IN (SELECT CAST(r.value AS BIGINT) FROM {rows}) RETURNING seq, visit_id
+""",
+    }
+    return {name: text(statement) for name, statement in statements.items()}
+
+
+STATEMENTS = {
+    "sqlite": _statements(
+        rows="json_each(:rows) r",
+        visits=f"SELECT json_group_array(json_array({VISIT}, json(a.spans), json(a.beats)))",
+        newest=f"JOIN visits v ON v.id IN ({NEWEST_IDS})",
+    ),
+    "postgresql": _statements(
+        rows="jsonb_array_elements(CAST(:rows AS jsonb)) r(value)",
+        visits=f"SELECT json_agg(json_build_array({VISIT}, CAST(a.spans AS json), CAST(a.beats AS json)))",
+        newest=f"CROSS JOIN LATERAL ({NEWEST_IDS}) n JOIN visits v ON v.id = n.id",
+    ),
 }
-"""`rows` is a table with the column `value`, made from one parameter. Results are one row of JSON, because each
-additional row would release and retake the interpreter lock.
-"""
 
 
 class StoredVisit(NamedTuple):
@@ -72,36 +101,6 @@ class StoredVisit(NamedTuple):
     settled_until_ms: int
     spans: list[list[int]]
     beats: list[tuple[int, bool]]
-
-
-COLUMNS = """
-SELECT {arrays}({array}(v.id, v.visitor_id, v.visit_id, v.at_ms, v.waited_ms, v.attended_ms,
-    a.settled_ms, a.settled_until_ms, {spans}, {beats}))
-"""
-NAMED = f"""
-{COLUMNS} FROM {{rows}} JOIN visits v ON v.visitor_id = r.value ->> 0 AND v.visit_id = r.value ->> 1
-LEFT JOIN attendance a ON a.visit_id = v.id
-"""
-UNNAMED = f"""
-{COLUMNS} FROM {{rows}} {{newest}} LEFT JOIN attendance a ON a.visit_id = v.id
-"""
-# Without `+ 0`, PostgreSQL may read the whole table in key order, looking for a visitor with few visits.
-NEWEST_IDS = f"SELECT w.id FROM visits w WHERE w.visitor_id = r.value ->> 0 ORDER BY w.id + 0 DESC LIMIT {NEWEST}"
-WRITE = """
-INSERT INTO attendance (visit_id, seq, settled_ms, settled_until_ms, spans, beats)
-SELECT CAST(r.value ->> 0 AS BIGINT), :seq, CAST(r.value ->> 1 AS BIGINT), CAST(r.value ->> 2 AS BIGINT),
-       CAST(r.value -> 3 AS TEXT), CAST(r.value -> 4 AS TEXT) FROM {rows} WHERE true
-ON CONFLICT (visit_id) DO UPDATE SET seq = excluded.seq, settled_ms = excluded.settled_ms,
-    settled_until_ms = excluded.settled_until_ms, spans = excluded.spans, beats = excluded.beats
-"""
-WRITE_VISITS = """
-UPDATE visits SET attended_ms = u.attended_ms, acted = visits.acted OR u.acted FROM (
-    SELECT CAST(r.value ->> 0 AS BIGINT) AS id, CAST(r.value ->> 5 AS BIGINT) AS attended_ms,
-           CAST(r.value ->> 6 AS BOOLEAN) AS acted FROM {rows}
-) u WHERE visits.id = u.id
-"""
-OLDEST = text("SELECT visit_id, seq FROM attendance WHERE seq < :before_ms ORDER BY seq LIMIT :most")
-REMOVE = "DELETE FROM attendance WHERE visit_id IN (SELECT CAST(r.value AS BIGINT) FROM {rows}) RETURNING seq, visit_id"
 
 
 Correct = Callable[[Session, Collection[int]], None]
@@ -160,14 +159,12 @@ class ChangedVisit:
     is_changed: bool = False
 
 
-class RecordedSpans(NamedTuple):
-    visit_ids: list[str | None]  # the visit that each span belongs to; None if there is none
-    rows: int
-    began_s: float  # when the transaction began, monotonic
+def record(session: Session, shown: Sequence[Shown], timeline: Timeline) -> tuple[list[str | None], int, float]:
+    """Add spans and heartbeats to the visits that they belong to. Repeating it changes nothing.
 
-
-def record(session: Session, shown: Sequence[Shown], timeline: Timeline) -> RecordedSpans:
-    """Add spans and heartbeats to the visits that they belong to. Repeating it changes nothing."""
+    Returns the visit that each span belongs to, or None if there is none; the number of rows that were written; and
+    when the transaction began, monotonic s.
+    """
     began_s = time.monotonic()
     lock(session)
     visits = SpansOfVisits(session, shown, timeline)
@@ -176,9 +173,9 @@ def record(session: Session, shown: Sequence[Shown], timeline: Timeline) -> Reco
     if rows:
         seq = session.execute(NEXT, {"now_ms": timeline.now_ms}).scalar_one()
         parameters = {"rows": json.dumps(rows), "seq": seq}
-        session.execute(_many(session, WRITE), parameters)
-        session.execute(_many(session, WRITE_VISITS), parameters)
-    return RecordedSpans(visit_ids, len(rows), began_s)
+        session.execute(_statement(session, "write"), parameters)
+        session.execute(_statement(session, "write_visits"), parameters)
+    return visit_ids, len(rows), began_s
 
 
 def drop(session: Session, before_ms: int, correct: Correct) -> tuple[int, bool]:
@@ -189,16 +186,16 @@ def drop(session: Session, before_ms: int, correct: Correct) -> tuple[int, bool]
     page's row.
     """
     newest = lock(session)
-    old = session.execute(OLDEST, {"before_ms": before_ms, "most": MOST_DROPPED}).all()
+    old = session.execute(OLDEST, {"before_ms": before_ms, "most": MAX_DROPPED}).all()
     correct(session, remove(session, [row.visit_id for row in old]))
-    return newest + 1, len(old) == MOST_DROPPED
+    return newest + 1, len(old) == MAX_DROPPED
 
 
 def remove(session: Session, visits: Collection[int]) -> list[int]:
     """Remove the spans of these visits, and keep their attended time. Returns the visits that had a row, whose report
     blocks must be corrected. The caller holds the lock.
     """
-    removed = session.execute(_many(session, REMOVE), {"rows": json.dumps(list(visits))}).all() if visits else ()
+    removed = session.execute(_statement(session, "remove"), {"rows": json.dumps(list(visits))}).all() if visits else ()
     if removed:
         session.execute(DROPPED, {"seq": max(row.seq for row in removed)})
     return [row.visit_id for row in removed]
@@ -215,7 +212,7 @@ class SpansOfVisits:
         names = {(part.visitor_id, part.visit_id) for part in shown if part.visit_id is not None}
         for row in named(session, names):
             self._named[row.visitor_id, row.visit_id] = self._visit(row)
-        unnamed = _read(session, UNNAMED, {(part.visitor_id,) for part in shown if part.visit_id is None})
+        unnamed = _read(session, "newest", {(part.visitor_id,) for part in shown if part.visit_id is None})
         for row in sorted(unnamed, key=lambda row: (timeline.moved(row.id, row.at_ms), row.id)):
             self._newest.setdefault(row.visitor_id, []).append(self._visit(row))
 
@@ -278,14 +275,14 @@ class SpansOfVisits:
 
 def named(session: Session, names: Collection[tuple[str, str]]) -> list[StoredVisit]:
     """The visits with these `visitor_id` and `visit_id`, except late ones."""
-    return _read(session, NAMED, names)
+    return _read(session, "named", names)
 
 
-def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) -> list[StoredVisit]:
+def _read(session: Session, name: str, names: Collection[tuple[str, ...]]) -> list[StoredVisit]:
     """The visits with these names that may get spans."""
     if not names:
         return []
-    packed = session.scalar(_many(session, statement), {"rows": json.dumps(list(names))})
+    packed = session.scalar(_statement(session, name), {"rows": json.dumps(list(names))})
     rows = map(StoredVisit._make, json.loads(packed) if isinstance(packed, str) else packed or ())
     return [row for row in rows if not is_late(row.waited_ms)]
 
@@ -306,14 +303,5 @@ def lock(session: Session) -> int:
     return newest
 
 
-def _many(session: Session, statement: str) -> TextClause:
-    """A statement that reads many rows from the parameter `rows`."""
-    return _of_kind(statement, session.get_bind().dialect.name)
-
-
-@cache
-def _of_kind(statement: str, database: str) -> TextClause:
-    words = DIALECTS[database]
-    spans, beats = (words["json"].format(column) for column in ("a.spans", "a.beats"))
-    newest = words["newest"].format(NEWEST_IDS)
-    return text(statement.format(**{**words, "newest": newest}, spans=spans, beats=beats))
+def _statement(session: Session, name: str) -> TextClause:
+    return STATEMENTS[session.get_bind().dialect.name][name]

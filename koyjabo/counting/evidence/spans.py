@@ -12,7 +12,7 @@ KEPT_MS = 600_000
 BRIDGED_MS = 60_000
 """The longest time between two heartbeats that counts as attended, ms."""
 
-MOST_SPANS = 100
+MAX_SPANS = 100
 """Maximum number of spans, and of heartbeats, kept for a visit. A page may be hidden and shown very often."""
 
 Span = tuple[int, int]
@@ -75,10 +75,10 @@ class AttendedTime:
         newest span may be from before the wall clock was set.
         """
         until_ms = min(self._end_ms() - KEPT_MS, kept_ms)
-        if len(self.spans) > MOST_SPANS:
-            until_ms = max(until_ms, self.spans[-MOST_SPANS][0])
-        if len(self.beats) > MOST_SPANS:
-            until_ms = max(until_ms, sorted(self.beats)[-MOST_SPANS])
+        if len(self.spans) > MAX_SPANS:
+            until_ms = max(until_ms, self.spans[-MAX_SPANS][0])
+        if len(self.beats) > MAX_SPANS:
+            until_ms = max(until_ms, sorted(self.beats)[-MAX_SPANS])
         if until_ms > self.settled_until_ms:
             self.settled_ms += self._unsettled_ms(until_ms)
             self.settled_until_ms = until_ms

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Account, CommunityIds
+from koyjabo.base.core.identity import Account
 from koyjabo.base.models import ApiKey
 from koyjabo.integrations.api_keys.api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, wrong_scopes
 from koyjabo.web.blueprints import api as bp
@@ -55,7 +55,7 @@ class NewKeyBody(Body):
 
     def create(self, account: Account) -> tuple[ApiKey, str]:
         """Create the key. Returns it and its text. Raises the errors of `ApiKeys.create`."""
-        community_id = current()[CommunityIds].resolve_if_any(self.community)
+        community_id = current().identities.community_id_if_any(self.community)
         return current()[ApiKeys].create(account, self.name, self.scopes, community_id, self.expires_at)
 
 

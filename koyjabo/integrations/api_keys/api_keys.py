@@ -23,7 +23,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, KoyJaboError, LedgerUnavailable, TooManyKeys
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, KeyHolders, uuid_of
+from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import ApiKey
 from koyjabo.communities import memberships
@@ -230,5 +230,5 @@ def _checksum(text: str) -> str:
 def build(base: Base) -> ApiKeys:
     """Build the service, and register it to look up key holders."""
     keys = ApiKeys(base.database, base.clock)
-    base.services.add(KeyHolders(keys.holder_of))
+    base.services.identities.provide(key_holder_of=keys.holder_of)
     return keys

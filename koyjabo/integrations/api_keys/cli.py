@@ -9,7 +9,7 @@ import click
 from koyjabo.base.core.clock import NOT_A_MOMENT, iso, moment_of
 from koyjabo.base.core.command_line import application
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.base.core.identity import OPERATOR, CommunityIds
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
 
 
@@ -38,7 +38,7 @@ def create(name: str, scopes: tuple[str, ...], community: str | None, expires: i
     """Create an API key called NAME, and print it. It is not shown again."""
     with application() as services:
         try:
-            community_id = services[CommunityIds].resolve_if_any(community)
+            community_id = services.identities.community_id_if_any(community)
             new_key, text = services[ApiKeys].create(OPERATOR, name, scopes, community_id, expires)
         except InvalidInput as error:
             raise click.ClickException("; ".join(f"{field} {why}" for field, why in error.details.items())) from None

@@ -22,7 +22,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidToken, TokenExpired
-from koyjabo.base.core.identity import REF, Account, Login, RolesByToken, TokenLogins
+from koyjabo.base.core.identity import REF, Account, Login, RolesByToken
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import Job
 from koyjabo.base.database.shared_lookups import SharedLookups
@@ -221,8 +221,8 @@ class ExternalLogins:
             job.result = people[job.item.ref]
 
 
-def build(base: Base) -> TokenLogins:
-    """Build the service, which refuses all tokens if the settings name no issuer."""
+def build(base: Base) -> None:
+    """Find the logins of tokens. All tokens are refused if the settings name no issuer."""
     settings = base.settings
     keys: SigningKeys
     if settings.auth_jwks_url:
@@ -233,11 +233,11 @@ def build(base: Base) -> TokenLogins:
     elif settings.auth_shared_secret:
         keys = SharedSecret(settings.auth_shared_secret)
     else:
-        return TokenLogins(_refuse)
+        return base.services.identities.provide(token_login_of=_refuse)
     people, verifier = base.services[AccountServices].external, TokenVerifier(rules_of(settings), keys)
     logins = ExternalLogins(verifier, people, base.runtime, base.clock)
     base.signals.epoch_began.connect(lambda _: logins.forget(), weak=False)
-    return TokenLogins(logins.login_of)
+    base.services.identities.provide(token_login_of=logins.login_of)
 
 
 def read_keys(http: HttpClient, url: str) -> KeySet:

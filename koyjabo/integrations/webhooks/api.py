@@ -11,7 +11,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, W
 from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Account, CommunityIds
+from koyjabo.base.core.identity import Account
 from koyjabo.base.models import Webhook
 from koyjabo.integrations.webhooks.formats import FORMATS
 from koyjabo.integrations.webhooks.messages import EVENT_TYPES
@@ -88,7 +88,7 @@ class NewWebhookBody(Body):
     def create(self, account: Account) -> tuple[Webhook, str]:
         """Create the webhook. Returns it and its secret. Raises the errors of `Webhooks.create`."""
         limits.count_action(account.id)
-        community_id = current()[CommunityIds].resolve_if_any(self.community)
+        community_id = current().identities.community_id_if_any(self.community)
         return service().create(account, self.url, self.events, community_id, self.format, self.description)
 
 
@@ -213,7 +213,7 @@ def create_webhook() -> Response:
 )
 def list_webhooks() -> Response:
     account, community = tokens.require_site_admin(), request.args.get("community")
-    webhooks = service().all(account, current()[CommunityIds].resolve_if_any(community))
+    webhooks = service().all(account, current().identities.community_id_if_any(community))
     return json_response(WebhooksResponse(webhooks=[WebhookResponse.model_validate(webhook) for webhook in webhooks]))
 
 

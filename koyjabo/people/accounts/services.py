@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.identity import Logins
 from koyjabo.base.outbound.client import HttpClient
 from koyjabo.people.accounts.email_links import EmailLinks
 from koyjabo.people.accounts.login_sessions import Sessions
@@ -55,7 +54,7 @@ def build(base: Base) -> AccountServices:
     passwords, links = Passwords(base.runtime), LinkTokens(secret)
     credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
     email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
-    base.services.add(Logins(credentials.login_of))
+    base.services.identities.provide(login_of=credentials.login_of)
     codes, http = Codes(database, clock, secret), HttpClient(base.runtime)
     return AccountServices(
         credentials=credentials,

@@ -11,7 +11,7 @@ from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.models import Scope
 from koyjabo.presence.members.online_members import Online
 
-MOST_SCOPES = 1_000
+MAX_SCOPES = 1_000
 """Maximum number of scopes to remember. The ones that changed last are kept."""
 
 MINUTES = 60
@@ -89,7 +89,7 @@ class ArrivalLog:
             self._add(known, change)
             self._scopes[scope] = known
             self._scopes.move_to_end(scope)
-            if len(self._scopes) > MOST_SCOPES:
+            if len(self._scopes) > MAX_SCOPES:
                 self._unsent.pop(self._scopes.popitem(last=False)[0], None)
 
     def today(self, scope: Scope) -> Arrivals:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -81,11 +80,11 @@ class ConnectionsWithGrace:
 
     def people(self, scope: Scope, most: int, newest_first: bool) -> list[OnlineMember]:
         first = heapq.nlargest if newest_first else heapq.nsmallest
-        return first(most, self._all_people(scope), key=lambda here: (here.since_ms, here.person))
-
-    def _all_people(self, scope: Scope) -> Iterator[OnlineMember]:
-        for person, own in self._people.get(scope, {}).items():
-            yield OnlineMember(person, own.since_ms, sum(own.connections.values()))
+        members = (
+            OnlineMember(person, own.since_ms, sum(own.connections.values()))
+            for person, own in self._people.get(scope, {}).items()
+        )
+        return first(most, members, key=lambda here: (here.since_ms, here.person))
 
     def _connections_of(self, scope: Scope, person: str) -> PersonConnections | None:
         return self._people.get(scope, {}).get(person)

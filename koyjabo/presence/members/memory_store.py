@@ -11,8 +11,8 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import (
-    MOST_CHANGES,
-    MOST_LISTED,
+    MAX_CHANGES,
+    MAX_LISTED,
     VACANT_MS,
     ChangeKind,
     ChangeListener,
@@ -56,7 +56,7 @@ class UnsentChanges:
 
     def remove(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
         removed = set(changes)
-        left = deque((change for change in self._unsent.get(scope, ()) if change not in removed), MOST_CHANGES)
+        left = deque((change for change in self._unsent.get(scope, ()) if change not in removed), MAX_CHANGES)
         if left:
             self._unsent[scope] = left
         else:
@@ -64,7 +64,7 @@ class UnsentChanges:
 
     def _add(self, scope: Scope, kind: ChangeKind, online: Online, person: str = "") -> None:
         change = PresenceChange(kind, online.version, online.count, self._clock.now_ms(), person)
-        self._unsent.setdefault(scope, deque(maxlen=MOST_CHANGES)).append(change)
+        self._unsent.setdefault(scope, deque(maxlen=MAX_CHANGES)).append(change)
 
 
 class MemoryOnlineMembers:
@@ -114,7 +114,7 @@ class MemoryOnlineMembers:
     def apply_remote(self, scope: Scope, online: Online) -> None:
         """Do nothing: there are no other workers."""
 
-    def people(self, scope: Scope, most: int = MOST_LISTED, newest_first: bool = False) -> list[OnlineMember]:
+    def people(self, scope: Scope, most: int = MAX_LISTED, newest_first: bool = False) -> list[OnlineMember]:
         with self._lock:
             return self._own.people(scope, most, newest_first)
 
@@ -136,7 +136,10 @@ class MemoryOnlineMembers:
             for scope, person in left:
                 self._leave(scope, person)
             unsent = self._unsent.end_occupancy(self._online)
-            self._drop_empty_scopes()
+            # A dropped scope that is used again continues from the highest version dropped, so that versions increase
+            # even if the clock is set back.
+            for scope in self._versions.keys() - set(self._own.scopes()):
+                self._forgotten = max(self._forgotten, self._versions.pop(scope))
         for scope in {scope for scope, _ in left}:
             self._on_news(scope)
         for scope in unsent:
@@ -159,10 +162,3 @@ class MemoryOnlineMembers:
         online = self._change(scope)
         if self._listener.wants(scope):
             self._unsent.left(scope, person, online)
-
-    def _drop_empty_scopes(self) -> None:
-        """Drop empty scopes. A dropped scope that is used again continues from the highest version dropped, so that
-        versions increase even if the clock is set back.
-        """
-        for scope in self._versions.keys() - set(self._own.scopes()):
-            self._forgotten = max(self._forgotten, self._versions.pop(scope))

@@ -51,10 +51,10 @@ class PresenceChange(NamedTuple):
 VACANT_MS = 3000
 """Time from the last person's leaving until a scope becomes vacant, if no one enters, ms."""
 
-MOST_LISTED = 1_000
+MAX_LISTED = 1_000
 """Default limit for lists of people in a scope."""
 
-MOST_CHANGES = 10_000
+MAX_CHANGES = 10_000
 """Maximum number of waiting changes per scope. The oldest ones are discarded."""
 
 
@@ -102,7 +102,7 @@ class OnlineMembers(Protocol):
     def apply_remote(self, scope: Scope, online: Online) -> None:
         """Adopt another worker's count if it is newer and not an estimate."""
 
-    def people(self, scope: Scope, most: int = MOST_LISTED, newest_first: bool = False) -> list[OnlineMember]:
+    def people(self, scope: Scope, most: int = MAX_LISTED, newest_first: bool = False) -> list[OnlineMember]:
         """The `most` people who came online first or, with `newest_first`, last. While Redis is unavailable, only this
         worker's people, after at most about a second.
         """

@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.presence.members.online_members import Online
-from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncReply, SyncReport
+from koyjabo.presence.members.online_members import Online, OnlineMember
+from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncReply
 
 REJOIN_MS = 2000  # how long lower counts are ignored after Redis has come back
 RENEW_MS = LEASE_S * 1000 // 2
@@ -34,7 +34,7 @@ class Change:
     is_held: bool
 
 
-Sent = tuple[SyncReport, Change | None, bool]
+Sent = tuple[OnlineMember, Change | None, bool]
 """The report, the change it covers (None for a renewed lease), and whether another worker also has a lease for the
 person.
 """
@@ -87,7 +87,7 @@ class MemberMirror:
         """`born` if this worker knows of anyone in the scope, otherwise 0."""
         return self.born if self.online.count or self._counted else 0
 
-    def is_news(self, report: SyncReport, change: Change | None) -> bool:
+    def is_news(self, report: OnlineMember, change: Change | None) -> bool:
         """Whether a report is about an arrival on this worker that Redis has not counted yet."""
         return change is not None and change.is_held and report.person not in self._counted
 

@@ -22,27 +22,16 @@ LEASE_S = 10
 KEEP_FOR_LEASES = 6
 """How many lease lengths a scope's keys live after its last change, so that no active person is lost."""
 
-GONE = -1  # ends the worker's lease for a person
-
-
-class SyncReport(NamedTuple):
-    """A worker's report about one person."""
-
-    person: str
-    connections: int  # open connections; GONE if the person has none left on the worker
-    since_ms: int
+GONE = -1
+"""In place of the number of a person's connections, if they have none left on the worker: ends its lease for them."""
 
 
 class SyncRequest(NamedTuple):
     scope: Scope
     seen_version: int  # the highest version that this worker has seen; Redis continues from it if its own is lost
-    reports: Sequence[SyncReport]
+    reports: Sequence[OnlineMember]  # about one person each
     seen_born: int = 0  # the data set this worker saw someone online in; 0 if none
     news: int | None = None  # number of new arrivals, which come first in `reports`; None if changes are not kept
-
-    @property
-    def cost(self) -> int:
-        return 1 + len(self.reports)
 
 
 class SyncReply(NamedTuple):
@@ -102,7 +91,7 @@ class MemberScript:
         arguments: list[Any] = [self._worker, request.seen_version, lease_ms, KEEP_FOR_LEASES * lease_ms, BATCH]
         arguments += request.seen_born, request.news or 0
         for report in request.reports:
-            arguments += report
+            arguments += report.person, report.connections, report.since_ms
         return arguments
 
 

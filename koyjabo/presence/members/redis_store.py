@@ -23,9 +23,9 @@ from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
-from koyjabo.presence.members.online_members import MOST_LISTED, ChangeListener, Online, OnlineMember, PresenceChange
+from koyjabo.presence.members.online_members import MAX_LISTED, ChangeListener, Online, OnlineMember, PresenceChange
 from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent
-from koyjabo.presence.members.redis_script import BATCH, GONE, MemberScript, SyncReply, SyncReport, SyncRequest
+from koyjabo.presence.members.redis_script import BATCH, GONE, MemberScript, SyncReply, SyncRequest
 
 Exchange = Generator[SyncRequest, SyncReply, None]
 """The exchange with Redis for one scope. Yields a request per batch, receives the responses, and adopts the
@@ -56,7 +56,7 @@ def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
     batch: list[Exchange] = []
     cost = 0
     for exchange, request in pending.items():
-        cost += request.cost
+        cost += 1 + len(request.reports)
         if batch and cost > BATCH:
             break
         batch.append(exchange)
@@ -100,7 +100,7 @@ class SyncPlanner:
         take_in(sent, reply, has_lost)
 
     def _request(
-        self, scope: Scope, mirror: MemberMirror, batch: list[tuple[SyncReport, Change | None]]
+        self, scope: Scope, mirror: MemberMirror, batch: list[tuple[OnlineMember, Change | None]]
     ) -> SyncRequest:
         """Build a request. If the scope's changes are kept, new arrivals come first in the batch."""
         news = None
@@ -111,16 +111,13 @@ class SyncPlanner:
 
     def _batch(
         self, scope: Scope, mirror: MemberMirror, names: dict[str, None]
-    ) -> list[tuple[SyncReport, Change | None]]:
+    ) -> list[tuple[OnlineMember, Change | None]]:
         taken = list(names)[:BATCH]
         for name in taken:
             del names[name]
         with self._lock:
-            return [(self._report(scope, name), mirror.unconfirmed.get(name)) for name in taken]
-
-    def _report(self, scope: Scope, person: str) -> SyncReport:
-        here = self._own.here(scope, person)
-        return SyncReport(person, here.connections, here.since_ms) if here else SyncReport(person, GONE, 0)
+            reports = [self._own.here(scope, name) or OnlineMember(name, 0, GONE) for name in taken]
+            return [(report, mirror.unconfirmed.get(report.person)) for report in reports]
 
 
 Result = TypeVar("Result")
@@ -202,7 +199,7 @@ class RedisOnlineMembers:
         if online.is_estimate or mirror.is_stale:
             self._sync_soon(scope)
 
-    def people(self, scope: Scope, most: int = MOST_LISTED, newest_first: bool = False) -> list[OnlineMember]:
+    def people(self, scope: Scope, most: int = MAX_LISTED, newest_first: bool = False) -> list[OnlineMember]:
         self._end_expired(scope)
         ask = partial(self._script.people, scope, most, newest_first)
         reply = self._ask_in_order(ask)

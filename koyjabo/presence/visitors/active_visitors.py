@@ -62,31 +62,19 @@ WRITE_S = 60.0
 """Seconds between calls to `write`. A killed worker loses what it has measured since the last call."""
 
 
-class ActivePeak:
+class ActivePeak(Peaks):
     """The peak number of active visitors. All workers measure the same number; the highest measurement is stored. Call
-    `measure` every second.
+    `measure` every second. `write` stores the highest measurement of each day.
     """
 
     def __init__(
         self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, active_visitors: ActiveVisitors
     ) -> None:
         self._active_visitors = active_visitors
-        self._peaks = Peaks(database, clock, runtime, lambda scope: self._count())
+        super().__init__(database, clock, runtime, lambda scope: self._count())
 
     def measure(self) -> None:
-        self._peaks.record(SITE, self._count())
-
-    def unwritten(self, scope: Scope) -> Mapping[str, int]:
-        """Return the highest measurements since the last call to `write`, by day."""
-        return self._peaks.unwritten(scope)
-
-    def write(self) -> None:
-        """Store the highest measurement of each day. Waits, but never raises."""
-        self._peaks.write()
-
-    def write_again(self) -> None:
-        """See `Peaks.write_again`."""
-        self._peaks.write_again()
+        self.record(SITE, self._count())
 
     def _count(self) -> int:
         """The number of active visitors, or 0 while this worker only has an estimate."""

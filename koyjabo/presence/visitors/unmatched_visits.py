@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from typing import Protocol
 
 from koyjabo.base.core.clock import Clock
 
@@ -90,20 +89,11 @@ class UnmatchedVisits:
         self._on_dropped(len(dropped))
 
 
-class VisitMatcher(Protocol):
-    """Matches visits with sockets on other workers."""
-
-    def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None: ...
-
-    def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
-        """Call `matched` once with the visitor, if one was offered for `fingerprint`."""
-
-
-class NoMatcher:
-    """Matches nothing, because there are no other workers."""
+class VisitMatcher:
+    """Matches visits with sockets on other workers. This class matches nothing, for a server without other workers."""
 
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
-        pass
+        """Publish that a visit with this fingerprint has no socket yet."""
 
     def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
-        pass
+        """Call `matched` once with the visitor last offered for `fingerprint`, if any."""

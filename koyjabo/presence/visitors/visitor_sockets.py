@@ -118,7 +118,9 @@ class VisitorSockets:
             if visitor_id:
                 self._check_tab_limit(visitor_id, address)
             is_named = visitor_id is not None
-            self._sockets[socket] = OpenSocket(fingerprint, address, place, None, is_anonymous, is_named)
+            self._sockets[socket] = OpenSocket(
+                fingerprint=fingerprint, address=address, place=place, is_anonymous=is_anonymous, is_named=is_named
+            )
             if visitor_id:
                 self._assign(socket, visitor_id, registered)
                 return
@@ -189,16 +191,15 @@ class VisitorSockets:
         """Renew one batch. Returns False if no more leases are due."""
         with self._lock:
             now_ms = self._clock.elapsed_ms()
-            due = list(islice(takewhile(partial(self._is_renewal_due, now_ms), self._pages.items()), RENEW_BATCH))
-            for visitor_id, page in due:
+            before_ms = now_ms - self._window_ms // 2
+            due = takewhile(lambda renewed: renewed[1].renewed_ms <= before_ms, self._pages.items())
+            batch = list(islice(due, RENEW_BATCH))
+            for visitor_id, page in batch:
                 page.renewed_ms = now_ms
                 self._pages[visitor_id] = self._pages.pop(visitor_id)
                 if page.registered:
                     self._active_visitors.touch(SITE, visitor_id, None)
-            return len(due) == RENEW_BATCH
-
-    def _is_renewal_due(self, now_ms: int, page_of: tuple[str, OpenPage]) -> bool:
-        return now_ms - page_of[1].renewed_ms >= self._window_ms // 2
+            return len(batch) == RENEW_BATCH
 
     def visited(self, visitor_id: str, fingerprint: Fingerprint) -> None:
         """Note that a visit was committed, and match it with a socket."""

@@ -9,15 +9,15 @@ from typing import Any
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient, Script
-from koyjabo.presence.visitors.unmatched_visits import Fingerprint
+from koyjabo.presence.visitors.unmatched_visits import Fingerprint, VisitMatcher
 
-MOST_OFFERED = 100
+MAX_OFFERED = 100
 """Maximum number of offers per fingerprint. Visitors share a fingerprint if, for instance, they use the same browser on
 a campus with a single address.
 """
 
 
-class RedisVisitMatcher:
+class RedisVisitMatcher(VisitMatcher):
     """Matches visits and sockets across all workers. An offer is given to only one `ask`, and is valid for `window_s`
     seconds. No caller waits for Redis.
 
@@ -32,18 +32,16 @@ class RedisVisitMatcher:
         self._window_ms = window_s * 1000
 
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
-        """Publish that a visit with this fingerprint has no socket yet."""
-        arguments = [visitor_id, self._window_ms, MOST_OFFERED]
+        arguments = [visitor_id, self._window_ms, MAX_OFFERED]
         self._outbox.send_in_order(partial(self._call, self._offer, fingerprint, arguments))
 
     def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
-        """Call `matched` with the visitor last offered for `fingerprint`, if any, in the outbox's task."""
-        self._outbox.send_in_order(lambda: self._take(fingerprint, matched))
+        def take() -> None:  # in the outbox's task
+            visitor_id = self._call(self._ask, fingerprint, [self._window_ms])
+            if visitor_id is not None:
+                matched(visitor_id.decode())
 
-    def _take(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
-        visitor_id = self._call(self._ask, fingerprint, [self._window_ms])
-        if visitor_id is not None:
-            matched(visitor_id.decode())
+        self._outbox.send_in_order(take)
 
     @staticmethod
     def _call(script: Script, fingerprint: Fingerprint, arguments: list[Any]) -> Any:

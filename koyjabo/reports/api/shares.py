@@ -9,7 +9,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import CommunityIds
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.reports.query.parameters import is_interval
 from koyjabo.reports.query.ranges import RANGES
@@ -162,7 +161,7 @@ def create_share() -> Response:
 def list_shares() -> Response:
     """List the share links, newest first. Moderators see the links of their communities."""
     account, paging = tokens.require_account().account, Paging.of(request)
-    community_id = current()[CommunityIds].resolve_if_any(request.args.get("community"))
+    community_id = current().identities.community_id_if_any(request.args.get("community"))
     page = current()[ReportServices].shares.page(account, paging.start, paging.per_page, community_id)
     return list_response(map(ShareResponse.model_validate, page.items), paging.headers(page.total))
 

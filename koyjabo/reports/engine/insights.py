@@ -60,8 +60,7 @@ class Insights:
         self.live = Live(parser, clock)
         """Only the thread for scans may use this."""
         self._scans = ScanQueue(lambda requests: database.scan(read_all, clock, self.live, requests))
-        self._reader, self._address, self._is_public, self._is_live = "", "", False, False
-        self._is_wanted: Callable[[], bool] = lambda: True
+        self._reader, self._is_public = Reader(has_budget=False), False
 
     def for_share_links(self) -> Insights:
         """Return a variant for readers of share links, which shares this object's data.
@@ -70,6 +69,7 @@ class Insights:
         """
         insights = copy(self)
         insights._is_public = True
+        insights._reader = self._reader._replace(patience_s=PATIENCE_S, sentence=MANY_READERS)
         return insights
 
     def for_reader(
@@ -80,8 +80,9 @@ class Insights:
         request for a share link is also charged to its `address` (`limit_key`).
         """
         insights = copy(self)
-        insights._reader, insights._is_live, insights._is_wanted = reader, is_live, is_wanted
-        insights._address = customer(address)
+        insights._reader = self._reader._replace(
+            payers=(reader,) if reader else (), has_budget=is_live, is_wanted=is_wanted, address=customer(address)
+        )
         return insights
 
     def asked(
@@ -104,7 +105,7 @@ class Insights:
 
         Labels are in `language`, or missing without one. Raises InvalidInput.
         """
-        asked: list[ReportRequest] = []
+        checked: list[ReportRequest] = []
         for request in requests:
             if isinstance(request, TimelineRequest):
                 check(request.question, request.granularity)
@@ -112,8 +113,8 @@ class Insights:
                 if not is_dimension(request.dimension):
                     raise InvalidInput(details={"by": NOT_A_DIMENSION})
                 request = replace(request, is_public=self._is_public)
-            asked.append(request)
-        results = self._read_all(asked)
+            checked.append(request)
+        results = self._read_all(checked)
         return [self._finished(*pair, language) for pair in zip(requests, results, strict=True)]
 
     def summary(self, question: Question, compare: str | None = None) -> Summary:
@@ -174,19 +175,11 @@ class Insights:
 
     def _read_all(self, requests: Sequence[ReportRequest]) -> list[Any]:
         """Read when the queue gives a slot. Reports of the panel go first, and only its open pages have a budget."""
-        scope = requests[0].question.scope if requests else SITE
-        is_panel = scope == SITE and not self._is_public
-        payers = (self._reader, "" if scope == SITE else f"{'shared ' * self._is_public}{scope}")
-        reader = Reader(
-            payers=tuple(filter(None, payers)),
-            address=self._address,
-            is_first=is_panel,
-            has_budget=self._is_live or not is_panel,
-            is_wanted=self._is_wanted,
-        )
-        if self._is_public:
-            reader = reader._replace(patience_s=PATIENCE_S, sentence=MANY_READERS)
-        return self._scans.read(requests, reader)
+        reader, scope = self._reader, requests[0].question.scope if requests else SITE
+        if scope == SITE and not self._is_public:
+            return self._scans.read(requests, reader._replace(is_first=True))
+        of_scope = () if scope == SITE else (f"{'shared ' * self._is_public}{scope}",)
+        return self._scans.read(requests, reader._replace(payers=reader.payers + of_scope, has_budget=True))
 
     def _finished(self, request: ReportRequest, result: Any, language: str | None) -> Any:
         """Add what does not come from the snapshot: labels, and the peak of the last minute."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from pyroaring import BitMap
@@ -41,7 +40,6 @@ from koyjabo.reports.query.groups import (
     merged,
     minus,
     seconds,
-    total,
     union,
 )
 from koyjabo.reports.query.groups import total as sum_of
@@ -57,21 +55,28 @@ class SummaryRequest:
     question: Question
     compared: Question | None = None
 
+    @property
+    def questions(self) -> list[Question]:
+        return [self.question, self.compared] if self.compared else [self.question]
+
     def groups(self) -> Iterator[tuple[Question, str]]:
-        for question in (self.question, self.compared):
-            if question:
-                yield from ((question, EVERYTHING), (question, LENGTHS))
+        for question in self.questions:
+            yield from ((question, EVERYTHING), (question, LENGTHS))
 
     def read(self, snapshot: Snapshot) -> Summary:
-        figures = _figures(snapshot, self.question)
-        compared = _figures(snapshot, self.compared) if self.compared else None
+        figures = [_figures(snapshot, question) for question in self.questions]
+        reason = FOLDED_MEDIAN if any(map(snapshot.folded, self.questions)) else None
+        if any(counts.events is None for counts in figures):
+            reason = FOLDED_EVENTS
+        if any(counts.visitors is None for counts in figures):
+            reason = reason_of_folded(self.question, all(counts.visits is not None for counts in figures))
         until_ms = self.compared.until_ms if self.compared else None
-        until = None if until_ms is None else snapshot.clock.local(until_ms // 1000)
-        questions = [self.question, *([self.compared] if self.compared else [])]
-        reason = _reason(self.question, [figures, *([compared] if compared else [])])
-        if reason is None and any(map(snapshot.folded, questions)):
-            reason = FOLDED_MEDIAN
-        return Summary(figures, compared, until, reason)
+        return Summary(
+            figures=figures[0],
+            compared=figures[1] if self.compared else None,
+            until=None if until_ms is None else snapshot.clock.local(until_ms // 1000),
+            reason=reason,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +145,19 @@ class BreakdownRequest:
         order = sorted(values.ranks.keys() - hidden, key=lambda value: (value is not None, value or ""))
         order.sort(key=values.ranks.__getitem__, reverse=True)
         shown = order[self.offset : self.offset + self.limit]
-        complete, (sums, other) = values.complete(shown), values.figures(shown)
+        complete, (*sums, other) = values.complete(shown), values.figures(shown)
         rows = [
             Row(value, value or "", own, _share(own, values.total), at_least=value not in complete)
             for value, own in zip(shown, sums, strict=True)
         ]
-        reason = values.reason([values.total, other, *sums], len(complete) == len(shown))
-        return Breakdown(rows, other, values.total, len(order), reason, has_many(self.dimension))
+        return Breakdown(
+            rows=rows,
+            other=other,
+            total=values.total,
+            values=len(order),
+            reason=values.reason([values.total, other, *sums], len(complete) == len(shown)),
+            is_counted=has_many(self.dimension),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +217,6 @@ def _figures(snapshot: Snapshot, question: Question) -> Figures:
     )
 
 
-def _reason(question: Question, figures: list[Figures]) -> str | None:
-    if any(figure.visitors is None for figure in figures):
-        return reason_of_folded(question, all(counts.visits is not None for counts in figures))
-    return FOLDED_EVENTS if any(counts.events is None for counts in figures) else None
-
-
 def _share(own: Sums, whole: Sums) -> float | None:
     return None if own.visits is None or whole.visits is None else own.visits / (whole.visits or 1)
 
@@ -240,22 +245,25 @@ class VisitValues:
         self.total = self._all.sums
         self.ranks: Ranks = {value: (group.visits or 0, 0) for value, group in self._groups.items() if value != REST}
 
-    def figures(self, shown: Sequence[Value]) -> tuple[list[Sums], Sums]:
+    def figures(self, shown: Sequence[Value]) -> list[Sums]:
         """Return the sums of each of these values, and of all other values together."""
-        return [self._groups[value].sums for value in shown], self._rest(shown)
+        own = [self._groups[value] for value in shown]
+        return [*(group.sums for group in own), self._rest(merged(own), self._groups.keys() - set(shown))]
 
-    def _rest(self, shown: Collection[Value]) -> Sums:
+    def _rest(self, shown: Group, others: Collection[Value]) -> Sums:
         if not self._groups:
             return self.total
-        own = [self._groups[value] for value in shown]
-        visits = minus(self._all.visits, total(group.visits for group in own))
-        new = minus(self._all.new, total(group.new for group in own))
+        visits = minus(self._all.visits, shown.visits)
         if visits == 0:
-            return Sums(0, 0, 0, None, 0, 0)
-        people = union([self._groups[value].people for value in self._groups.keys() - set(shown)])
-        attended = minus(self._all.attended, total(group.attended for group in own))
-        attended_ms = minus(self._all.attended_ms, total(group.attended_ms for group in own))
-        return Sums(visits, None if people is None else len(people), new, None, attended, seconds(attended_ms))
+            return NO_VISITS.sums
+        rest = Group(
+            visits=visits,
+            new=minus(self._all.new, shown.new),
+            people=union([self._groups[value].people for value in others]),
+            attended=minus(self._all.attended, shown.attended),
+            attended_ms=minus(self._all.attended_ms, shown.attended_ms),
+        )
+        return rest.sums
 
     def complete(self, shown: Collection[Value]) -> set[Value]:
         """Return the values whose sums are complete."""
@@ -275,7 +283,8 @@ class EventValues:
     """
 
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
-        self._dimension, self._events, self._folded = dimension, snapshot.events(question), snapshot.folded(question)
+        self._snapshot, self._question, self._dimension = snapshot, question, dimension
+        self._events, self._folded = snapshot.events(question), snapshot.folded(question)
         self._counts = self._events.by(dimension, VALUE)
         self.unknown = FOLDED_EVENTS if self._events.unknown_hours else None  # the reason why no row is known
         self._count = sum_of((self._counts.total(), self._events.other(dimension)))
@@ -287,22 +296,23 @@ class EventValues:
             self._count = sum_of((self._count, snapshot.total(question).pages))
             if self._folded and not self._folded.knows_sums and not pages:
                 self.unknown = self.unknown or FOLDED
-        self._attended = partial(snapshot.attended, question)
         is_known = not self._folded and not self.unknown
-        visits = snapshot.visits_by_value(question, dimension) if is_known else None
+        visits = snapshot.live.visits_by_value(question, dimension) if is_known else None
         self._sets, self._landed = (visits.sets, visits.landed) if visits else ({}, {})
-        self._total = Group.with_visits(None) if self._folded else snapshot.total(question)
-        self.total = self._total.sums._replace(count=self._count)
-        names = self._counts.keys() | self._sets.keys()
-        self.ranks: Ranks = {value: (self._number(value), self._counts[value]) for value in names}
+        self._all = Group.with_visits(None) if self._folded else snapshot.total(question)
+        self.total = self._all.sums._replace(count=self._count)
+        self.ranks: Ranks = dict.fromkeys(self._counts.keys() | self._sets.keys(), (0, 0))
+        for value in self.ranks:
+            landed = self._landings.get(value, NO_VISITS).visits or 0
+            visits_of_value = 0 if self._folded else landed + len(self._of_events([value]).all)
+            self.ranks[value] = visits_of_value, self._counts[value]
 
-    def figures(self, shown: Sequence[Value]) -> tuple[list[Sums], Sums]:
+    def figures(self, shown: Sequence[Value]) -> list[Sums]:
         """Return the sums of each of these values, and of all other values together."""
-        counts = [self._counts[value] for value in shown]
+        counts: list[int | None] = [self._counts[value] for value in shown]
+        counts.append(minus(self._count, sum_of(counts)))
         groups = self._groups([*([value] for value in shown), self.ranks.keys() - set(shown)])
-        all_counts = [*counts, minus(self._count, sum(counts))]
-        *sums, rest = (group.sums._replace(count=count) for group, count in zip(groups, all_counts, strict=True))
-        return sums, rest
+        return [group.sums._replace(count=count) for group, count in zip(groups, counts, strict=True)]
 
     def complete(self, shown: Collection[Value]) -> set[Value]:
         """Return the values whose counts are complete."""
@@ -315,23 +325,17 @@ class EventValues:
     def _groups(self, lists: Sequence[Collection[Value]]) -> list[Group]:
         """Return the visits that have one of the values in a list, for each list."""
         if self._folded:
-            return [self._total] * len(lists)
-        sets = [self._of_events(values) for values in lists]
+            return [self._all] * len(lists)
         names = [*((self._dimension, *values) for values in lists[:-1]), self._dimension]
-        attended = self._attended({name: visits.all for name, visits in zip(names, sets, strict=True)})
+        sets = dict(zip(names, map(self._of_events, lists), strict=True))
+        attended = self._snapshot.live.attended(self._question, {name: visits.all for name, visits in sets.items()})
         return [
             merged([*(self._landings[value] for value in values if value in self._landings), visits.group(own)])
-            for values, visits, own in zip(lists, sets, attended, strict=True)
+            for values, visits, own in zip(lists, sets.values(), attended, strict=True)
         ]
 
     def _of_events(self, values: Collection[Value]) -> VisitSet:
         """Return the visits with events that have one of these values, except those whose first page is one of them."""
-        sets, landed = self._sets, self._landed
-        visits = VisitSet.union(sets[value] for value in values if value in sets)
-        counted = BitMap().union(*(landed[page] for page in values if page in landed))
+        visits = VisitSet.union(self._sets[value] for value in values if value in self._sets)
+        counted = BitMap().union(*(self._landed[page] for page in values if page in self._landed))
         return VisitSet(visits.all - counted, visits.new - counted, visits.people)
-
-    def _number(self, value: Value) -> int:
-        """Return the number of visits; 0 if it is not known."""
-        landed = self._landings.get(value, NO_VISITS).visits or 0
-        return 0 if self._folded else landed + len(self._of_events([value]).all)

@@ -4,28 +4,23 @@ from sums of rolled-up days.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
-from pyroaring import BitMap
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Community, DailyVisits, Event, Scope
 from koyjabo.base.models import Counter as LedgerCounter
-from koyjabo.reports.live.event_sums import ValueVisits
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.block_queries import Reading
-from koyjabo.reports.query.dimensions import EVENT, VIEWED_PAGE
-from koyjabo.reports.query.groups import EVERYTHING, Attended, Group, Groups
-from koyjabo.reports.query.ranges import DAY, HOUR, period_of
-from koyjabo.reports.query.report_query import Question, Value
-from koyjabo.reports.rolled_up.folded_queries import FoldedEvents, RolledUpDays, folded_days
+from koyjabo.reports.query.groups import EVERYTHING, Group, Groups
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.rolled_up.folded_queries import EventCounts, RolledUpDays, folded_days
 
 
 class Snapshot:
@@ -35,16 +30,18 @@ class Snapshot:
 
     def __init__(self, session: Session, clock: Clock, live: Live) -> None:
         self.session, self.clock, self.at_ms = session, clock, clock.now_ms()
-        self._kept = live
+        self._live = live
         self.groups: defaultdict[Question, set[str]] = defaultdict(set)
         self._folded: dict[Question, RolledUpDays | None] = {}
         self._events: dict[Question, EventCounts] = {}
 
     @cached_property
-    def _live(self) -> Live:
-        """The live rows. Reads all new rows on first use. Raises StillCounting."""
-        self._kept.refresh(self.session)
-        return self._kept
+    def live(self) -> Live:
+        """The live rows and their sums, without rolled-up days. Reads all new rows on first use. Raises
+        StillCounting.
+        """
+        self._live.refresh(self.session)
+        return self._live
 
     def by(self, question: Question, key: str) -> Groups:
         """Return a question's visits by period name, value, REST, (weekday, hour), or None for everything."""
@@ -54,9 +51,9 @@ class Snapshot:
     def folded(self, question: Question) -> RolledUpDays | None:
         """Return what is known about a question's rolled-up days, or None if it has none."""
         if question not in self._folded:
-            known = self._live.of_version
+            known = self.live.of_version
             if question.scope not in known:
-                known[question.scope] = folded_days(self.session, question.scope, self._live.folded_before)
+                known[question.scope] = folded_days(self.session, question.scope, self.live.folded_before)
             days = {day for day in known[question.scope] if question.first <= day <= question.last}
             folded = RolledUpDays(self.session, self.clock, question, days, self._ask) if days else None
             self._folded[question] = folded
@@ -67,29 +64,25 @@ class Snapshot:
 
     def events(self, question: Question) -> EventCounts:
         if question not in self._events:
-            counts = EventCounts(self.session, self.clock, self._live, question)
-            self._events[question] = counts
+            self._events[question] = EventCounts(
+                session=self.session,
+                clock=self.clock,
+                question=question,
+                folded_before=self.live.folded_before,
+                ask=partial(self.live.events_by, question),
+                hours_without_visits=partial(self.live.unknown_hours, question),
+            )
         return self._events[question]
-
-    def visits_by_value(self, question: Question, dimension: str) -> ValueVisits:
-        """Return a question's visits by the values of their events. Does not include rolled-up days."""
-        return self._live.visits_by_value(self.session, question, dimension)
-
-    def attended(self, question: Question, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
-        """Return the attended visits in sets of a question's visits, by the names of the sets. The question must not
-        have rolled-up days.
-        """
-        return self._live.attended(self.session, question, sets)
 
     def median_s(self, question: Question) -> int | None:
         """Return the lower median of attended times in s; None if there are rolled-up days, or if nothing was
         measured.
         """
         others = self.groups.get(question, ())
-        return None if self.folded(question) else self._live.median_s(self.session, question, others)
+        return None if self.folded(question) else self.live.median_s(question, others)
 
     def _ask(self, question: Question, key: str) -> Groups:
-        return self._live.by(self.session, question, key, self.groups.get(question, ()))
+        return self.live.by(question, key, self.groups.get(question, ()))
 
 
 def read_all(session: Session, clock: Clock, live: Live, requests: Sequence[Any]) -> list[Any]:
@@ -101,63 +94,6 @@ def read_all(session: Session, clock: Clock, live: Live, requests: Sequence[Any]
         for question, key in request.groups():
             snapshot.groups[question].add(key)
     return [request.read(snapshot) for request in requests]
-
-
-class EventCounts:
-    """The counts for one question, from stored rows and the sums of rolled-up days."""
-
-    def __init__(self, session: Reading, clock: Clock, live: Live, question: Question) -> None:
-        self._session, self._clock, self._live, self._question = session, clock, live, question
-        before = live.folded_before
-        self._folded = FoldedEvents(session, clock, question, before) if question.first < before else None
-
-    def by(self, dimension: str, key: str) -> Counter[Any]:
-        """Count the events of a dimension by DAY, by the start of the hour in s (page views only), or by VALUE,
-        excluding `other`.
-        """
-        # Copy, because the live counts are reused.
-        counts = Counter(self._live.events_by(self._session, self._question, dimension, key))
-        return counts + self._sums.by(dimension, key) if self._sums else counts
-
-    def other(self, dimension: str) -> int:
-        """Return the number of events whose value is no longer known."""
-        return self._sums.other(dimension) if self._sums else 0
-
-    def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
-        """Return the values whose counts are complete."""
-        return self._sums.complete(dimension, values) if self._sums else set(values)
-
-    @cached_property
-    def unknown_hours(self) -> set[int]:
-        """Starts of hours (s) with an unknown number of events: they, or their visits, have no rows, so the filters and
-        `until_ms` cannot be evaluated.
-        """
-        hours = self._live.unknown_hours(self._session, self._question)
-        return hours | self._folded.hours() if self._folded and not self._sums else hours
-
-    def totals(self) -> tuple[int | None, int | None]:
-        """Return the numbers of page view events and of other events; None for both if they are not known."""
-        if self.unknown_hours:
-            return None, None
-        views, events = (self.by(dimension, DAY).total() for dimension in (VIEWED_PAGE, EVENT))
-        return views, events
-
-    def views(self, granularity: str) -> tuple[Counter[str], set[str]]:
-        """Return the number of page view events by period name, and the periods where this number is unknown."""
-        local, unknown = self._clock.local, self.unknown_hours
-        if granularity == HOUR:
-            by_hour = self.by(VIEWED_PAGE, HOUR).items()
-            return Counter({local(hour_s): count for hour_s, count in by_hour}), set(map(local, unknown))
-        by_period: Counter[str] = Counter()
-        for day, count in self.by(VIEWED_PAGE, DAY).items():
-            by_period[period_of(day, granularity)] += count
-        return by_period, {period_of(local(hour_s)[:10], granularity) for hour_s in unknown}
-
-    @property
-    def _sums(self) -> FoldedEvents | None:
-        until_ms = self._question.until_ms
-        is_cut = until_ms is not None and self._clock.bucket(until_ms).day < self._live.folded_before
-        return None if self._question.filters or is_cut else self._folded
 
 
 AT_ONCE = 500

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 COMMIT_PATIENCE_S = 5.0
 COMMIT_LIMIT_S = 10.0
 
-MOST_REQUESTS = 10
+MAX_REQUESTS = 10
 """Maximum number of requests, of up to 50 events each, per transaction. Visits wait for the transaction."""
 
 
@@ -53,7 +53,7 @@ class Events:
         self.space = space
         self._ignores_bots = ignores_bots
         self._writer: BatchWorker[NewEvents, Recorded] = BatchWorker(
-            runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, most=MOST_REQUESTS
+            runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, most=MAX_REQUESTS
         )
         self._writer.interrupt_after(STUCK_S, store.interrupt)
 

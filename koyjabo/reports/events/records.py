@@ -41,7 +41,7 @@ class NewEvent(NamedTuple):
     page: str | None = None
     props: Mapping[str, str] = NONE
     client_ms: int | None = None
-    other_key: EventKey | None = None  # the second key of an anonymous event, made with the other day's secret
+    other_key: EventKey | None = None  # the second key of an anonymous event, from the other day's secret
 
     def anonymous(self, key: EventKey, other_key: EventKey | None = None) -> NewEvent:
         """Return the event without the client's clock, which could identify a browser."""
@@ -116,19 +116,11 @@ Found = tuple[int, bool]
 Row = tuple[Any, ...]
 
 
-class AssignedToEvent(NamedTuple):
-    """Columns of an event that the ledger assigns. The other columns are fields of `NewEvent`."""
+ASSIGNED = ("id", "visit_id", "scope", "day", "hour_s", "props")
+"""Columns of an event that the ledger assigns. The others are fields of `NewEvent`."""
 
-    id: int
-    visit_id: int | None
-    scope: str
-    day: str
-    hour_s: int
-    props: str | None
-
-
-SENT = stored_fields(Event, NewEvent._fields, AssignedToEvent._fields)
-EVENT_COLUMNS = (*AssignedToEvent._fields, *SENT)
+SENT = stored_fields(Event, NewEvent._fields, ASSIGNED)
+EVENT_COLUMNS = (*ASSIGNED, *SENT)
 """The columns of `EventPlan.rows`."""
 
 _sent = reader(NewEvent._fields, SENT)
@@ -170,14 +162,14 @@ def visitors(batch: list[NewEvents]) -> list[str]:
 
 def plan(batch: list[NewEvents], known: KnownEvents, clock: Clock) -> EventPlan:
     """Assign an id to each new event. Changes `known`, so that a second event with the same key is a retry."""
-    made = EventPlan()
+    result = EventPlan()
     for request in batch:
-        made.grown.append(0)
-        made.results.append([_find(made, event, known, clock) for event in request])
-    return made
+        result.grown.append(0)
+        result.results.append([_find(result, event, known, clock) for event in request])
+    return result
 
 
-def _find(made: EventPlan, event: NewEvent, known: KnownEvents, clock: Clock) -> Found:
+def _find(result: EventPlan, event: NewEvent, known: KnownEvents, clock: Clock) -> Found:
     key = (event.visitor_id, event.event_id)
     stored = known.ids.get(key)
     if stored is None and event.other_key:
@@ -189,6 +181,6 @@ def _find(made: EventPlan, event: NewEvent, known: KnownEvents, clock: Clock) ->
     visit_id, scope = known.visits.get(event.visitor_id, (None, SITE))
     day, hour_s = clock.bucket(event.at_ms)
     props = props_text(event)
-    made.rows.append((*AssignedToEvent(known.newest, visit_id, scope, day, hour_s, props), *_sent(event)))
-    made.grown[-1] += of_row(event, props)
+    result.rows.append((known.newest, visit_id, scope, day, hour_s, props, *_sent(event)))
+    result.grown[-1] += of_row(event, props)
     return known.newest, False

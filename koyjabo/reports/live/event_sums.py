@@ -18,7 +18,6 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.models import SITE
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.visit_sums import KINDS, MARGIN_DAYS, Followed, VisitSums
-from koyjabo.reports.log.block_queries import Reading
 from koyjabo.reports.log.blocks import Rows
 from koyjabo.reports.log.log import BEGINNING, Log, Position
 from koyjabo.reports.log.row_queries import NO_VISIT
@@ -28,10 +27,10 @@ from koyjabo.reports.query.parameters import LAST_DAY
 from koyjabo.reports.query.ranges import DAY
 from koyjabo.reports.query.report_query import Filter, Question, Value, passes_none
 
-MOST_KNOWN = 50
+MAX_KNOWN = 50
 """Maximum number of sets of visits in memory."""
 
-Texts = frozenset[str] | None
+Texts = frozenset[Value] | None
 """Values of events; None means any value."""
 
 
@@ -77,11 +76,11 @@ class VisitsWithEvents:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, Texts], tuple[BitMap, Position]] = {}
 
-    def ids(self, session: Reading, events: Log, scope: str, dimension: str, texts: Texts) -> BitMap:
+    def ids(self, events: Log, scope: str, dimension: str, texts: Texts) -> BitMap:
         """Return the ids of a scope's visits, and perhaps of others."""
         key = scope, dimension, texts
         ids, upto = self._known.pop(key, (BitMap(), BEGINNING))
-        for rows in events.rows(session, upto, events.end, "", "~", scope):
+        for rows in events.rows(upto, events.end, "", "~", scope):
             if dimension == EVENT and texts is not None:  # includes the name of page views
                 theirs, column = rows, "name"
                 values: Sequence[Value] = rows.block.values["name"]
@@ -90,36 +89,28 @@ class VisitsWithEvents:
             theirs.check(column, [value is not None if texts is None else value in texts for value in values])
             ids.update(theirs.column("visit_id"))
         self._known[key] = ids, events.end
-        drop_largest(self._known, dict.fromkeys(self._known, 1), MOST_KNOWN)
+        drop_largest(self._known, dict.fromkeys(self._known, 1), MAX_KNOWN)
         return ids
 
-    def check(
-        self, session: Reading, events: Log, scope: str, dimension: str, filter_: Filter
-    ) -> Callable[[Rows], None]:
+    def check(self, events: Log, scope: str, dimension: str, filter_: Filter) -> Callable[[Rows], None]:
         """Return a check that keeps the visits that pass a filter on events."""
-        some, all_, no = (
-            self._ids_and_pages(session, events, scope, dimension, _texts(values))
-            for values in (filter_.any_of, None, filter_.none_of)
-        )
+        havings = [
+            self._ids_and_pages(events, scope, dimension, texts)
+            for texts in (filter_.any_of - {None}, None, filter_.none_of - {None})
+        ]
+        is_any, may_lack, must_have = not filter_.any_of, None in filter_.any_of, None in filter_.none_of
 
         def leave(visits: Rows) -> None:
-            has_any, has_value, has_none = (having(visits) for having in (some, all_, no))
-            if filter_.any_of:
-                may_lack = None in filter_.any_of
-                visits.keep(one or (may_lack and not value) for one, value in zip(has_any, has_value, strict=True))
-            if filter_.none_of:
-                must_have = None in filter_.none_of
-                visits.keep(
-                    not other if value else not must_have for other, value in zip(has_none, has_value, strict=True)
-                )
+            visits.keep(
+                (is_any or has_one or (may_lack and not has_value)) and not (has_none if has_value else must_have)
+                for has_one, has_value, has_none in zip(*(having(visits) for having in havings), strict=True)
+            )
 
         return leave
 
-    def _ids_and_pages(
-        self, session: Reading, events: Log, scope: str, dimension: str, texts: Texts
-    ) -> Callable[[Rows], Sequence[bool]]:
+    def _ids_and_pages(self, events: Log, scope: str, dimension: str, texts: Texts) -> Callable[[Rows], Sequence[bool]]:
         """Return a check for visits that have one of the values. For VIEWED_PAGE, a visit's first page counts."""
-        ids = self.ids(session, events, scope, dimension, texts)
+        ids = self.ids(events, scope, dimension, texts)
 
         def having(visits: Rows) -> Sequence[bool]:
             having_value = list(map(ids.__contains__, visits.all("id")))
@@ -130,10 +121,6 @@ class VisitsWithEvents:
             return [one or first[page] for one, page in zip(having_value, visits.all("page"), strict=True)]
 
         return having
-
-
-def _texts(values: frozenset[Value] | None) -> Texts:
-    return None if values is None else frozenset(value for value in values if value is not None)
 
 
 class PassingVisits:
@@ -147,24 +134,21 @@ class PassingVisits:
         self.unknown_hours: set[int] = set()
         """Hours with events whose visits have no rows, so that the check cannot be made."""
 
-    def keep(self, session: Reading, events: Rows) -> None:
+    def keep(self, events: Rows) -> None:
         """Keep only the events whose visits pass."""
-        self._look_at(session, events)
-        if self._gone:
-            lost = events.copy()
-            lost.within(self._gone, "visit_id")
-            self.unknown_hours.update(lost.named("hour_s", events.block.values["hour_s"]))
-        events.within(self._passing, "visit_id")
-
-    def _look_at(self, session: Reading, events: Rows) -> None:
         new = BitMap(events.column("visit_id")) - self._judged
         if new:
-            for rows in self._visits.rows_with(session, list(new), self._scope):
+            for rows in self._visits.rows_with(list(new), self._scope):
                 self._judged.update(rows.all("id"))
                 self._check(rows)
                 self._passing.update(rows.column("id"))
             self._gone |= new - self._judged
             self._judged |= new
+        if self._gone:
+            lost = events.copy()
+            lost.within(self._gone, "visit_id")
+            self.unknown_hours.update(lost.named("hour_s", events.block.values["hour_s"]))
+        events.within(self._passing, "visit_id")
 
 
 class CountedEvents(Counter[Any]):
@@ -174,7 +158,7 @@ class CountedEvents(Counter[Any]):
         super().__init__()
         self._dimension, self._part = key
 
-    def add(self, session: Reading, rows: Rows) -> None:
+    def add(self, rows: Rows) -> None:
         values: Sequence[Any]
         events, column, values = counted(rows, self._dimension)
         if self._part != VALUE:
@@ -189,16 +173,16 @@ class CountedEvents(Counter[Any]):
         return 200 * len(self)
 
 
-def event_sums(question: Question, clock: Clock, passing: PassingVisits | None = None) -> Followed:
+def event_sums(question: Question, clock: Clock, log: Log, passing: PassingVisits | None) -> Followed:
     """Return sums of events by dimension and key. `passing` is None for a question without filters."""
 
-    def keep(session: Reading, rows: Rows) -> None:
+    def keep(rows: Rows) -> None:
         if question.scope != SITE:
             rows.check("scope", [scope == question.scope for scope in rows.block.values["scope"]])
         if passing:
-            passing.keep(session, rows)
+            passing.keep(rows)
 
-    return Followed(question, clock, CountedEvents, keep)
+    return Followed(question, clock, log, CountedEvents, keep)
 
 
 def passes_without_visit(question: Question) -> bool:
@@ -218,8 +202,8 @@ class ValueVisits:
     viewed pages, `landed` has the visits by their first page. `until_ms` is the end of the range of visits.
     """
 
-    def __init__(self, dimension: str, visits: VisitSums, log: Log, until_ms: int | None = None) -> None:
-        self._dimension, self._visits, self._log, self._until_ms = dimension, visits, log, until_ms
+    def __init__(self, dimension: str, visits: VisitSums, until_ms: int | None) -> None:
+        self._dimension, self._visits, self._until_ms = dimension, visits, until_ms
         self.sets: dict[Value, VisitSet] = {}
         self.landed: dict[Value, BitMap] = {}
 
@@ -229,12 +213,12 @@ class ValueVisits:
         sets = [*(visits.all for visits in self.sets.values()), *self.landed.values()]
         return sum(SET_SIZE + 6 * len(visits) for visits in sets)
 
-    def add(self, session: Reading, rows: Rows) -> None:
+    def add(self, rows: Rows) -> None:
         events, column, values = counted(rows, self._dimension)
         scope, theirs, new = self._visits.question.scope, BitMap(events.column("visit_id")), BitMap()
         people, pages = dict[int, int](), dict[int, Value]()
         are_new = [kind == NEW for kind in KINDS[scope == SITE]]
-        for visits in self._log.rows_with(session, list(theirs), scope):
+        for visits in self._visits.log.rows_with(list(theirs), scope):
             visits.within(theirs)
             self._visits.leave(visits, self._until_ms)
             ids = visits.column("id")
@@ -255,10 +239,10 @@ class ValueVisits:
 
 
 def visits_of_values(visits: VisitSums, log: Log, until_ms: int | None = None) -> Followed:
-    """Return a question's visits by the dimension of their events."""
+    """Return a question's visits by the dimension of their events in the log."""
     first = shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
     events = replace(visits.question, first=first, last=LAST_DAY, filters={})
-    return Followed(events, visits.clock, lambda dimension: ValueVisits(dimension, visits, log, until_ms))
+    return Followed(events, visits.clock, log, lambda dimension: ValueVisits(dimension, visits, until_ms))
 
 
 def _by_value(values: Iterable[Value], ids: Iterable[int]) -> Iterable[tuple[Value, list[int]]]:

@@ -6,7 +6,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from pyroaring import BitMap
 
@@ -36,23 +36,15 @@ from koyjabo.reports.query.groups import LENGTHS, VALUE, Attended, Groups
 from koyjabo.reports.query.ranges import DAY
 from koyjabo.reports.query.report_query import Question
 
-MOST_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
+MAX_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
 """Maximum bytes for all sums, and the bytes that a question takes up even without sums."""
 
 MAX_QUESTIONS = 200
 """Maximum number of questions with sums for one community. Each takes time when a visit's attended time changes."""
 
 
-class Read(NamedTuple):
-    """The state of the log when it was read, the blocks to store, and whether there are more rows."""
-
-    state: LogState
-    unsaved: list[Block]
-    has_more: bool
-
-
 @dataclass
-class _Asked:
+class _QuestionSums:
     """The sums of one question."""
 
     visits: VisitSums
@@ -68,7 +60,7 @@ class _Asked:
 
 
 class Live:
-    """The rows and sums of one thread. `refresh` begins each snapshot."""
+    """The rows and sums of one thread. `refresh` or `at` begins each snapshot, with the session that reads it."""
 
     def __init__(self, parser: TraitParser, clock: Clock) -> None:
         self._clock, self.rules = clock, parser.rules
@@ -80,7 +72,7 @@ class Live:
         self._attendance = 0  # the highest `attendance.seq` that was read
         self._attendance_dropped = 0  # the highest one that was removed
         properties_of.cache_clear()
-        self._asked: dict[Any, _Asked] = {}  # the most recently used is last
+        self._sums: dict[Any, _QuestionSums] = {}  # the most recently used is last
         self._with_events = VisitsWithEvents()
         self.of_version: dict[Any, Any] = {}
         """Other results that stay valid until rows change."""
@@ -93,76 +85,75 @@ class Live:
     def refresh(self, session: Reading) -> LogState:
         """Read all new rows of the snapshot. Raises StillCounting."""
         state = self.at(session)
-        self.visits.refresh(session, state.visits)
-        self.events.refresh(session, state.events)
+        self.visits.refresh(state.visits)
+        self.events.refresh(state.events)
         # A later event can change whether an earlier visit passes filters by events, so these sums are valid for one
         # snapshot only.
-        for key in [key for key in self._asked if any(map(has_many, key[1].filters))]:
-            del self._asked[key]
-        drop_largest(self._asked, {key: asked.size for key, asked in self._asked.items()}, MOST_KEPT)
+        for key in [key for key in self._sums if any(map(has_many, key[1].filters))]:
+            del self._sums[key]
+        drop_largest(self._sums, {key: sums.size for key, sums in self._sums.items()}, MAX_KEPT)
         return state
 
-    def read_some(self, session: Reading) -> Read:
+    def read_some(self, session: Reading) -> tuple[LogState, list[Block], bool]:
+        """Read some new rows. Returns the state of the log, the blocks to store, and whether there are more rows."""
         state = self.at(session)
-        has_more = self.visits.read_some(session, state.visits) or self.events.read_some(session, state.events)
-        return Read(state, [*self.visits.unsaved.values(), *self.events.unsaved.values()], has_more)
+        has_more = self.visits.read_some(state.visits) or self.events.read_some(state.events)
+        return state, [*self.visits.unsaved.values(), *self.events.unsaved.values()], has_more
 
-    def by(self, session: Reading, question: Question, key: str, others: Collection[str] = ()) -> Groups:
+    def by(self, question: Question, key: str, others: Collection[str] = ()) -> Groups:
         """Group a question's visits by the name of a period, a value, (weekday, hour), or None for everything. The same
         pass also reads the keys in `others`.
         """
-        sums = self._of(session, question).visits
-        groups: Groups = sums.followed(session, self.visits, key, question.until_ms, others).groups
+        sums = self._of(question).visits
+        groups: Groups = sums.followed(key, question.until_ms, others).groups
         return groups
 
-    def events_by(self, session: Reading, question: Question, dimension: str, key: str) -> Counter[Any]:
+    def events_by(self, question: Question, dimension: str, key: str) -> Counter[Any]:
         """Count the events of a dimension by a key of `EventSums`. The same pass reads what totals and breakdowns need
         in addition.
         """
         both = [(VIEWED_PAGE, DAY), (EVENT, DAY)] if key in (DAY, VALUE) else []
-        sums = self._of(session, question).events
-        counts: Counter[Any] = sums.followed(session, self.events, (dimension, key), question.until_ms, both)
+        sums = self._of(question).events
+        counts: Counter[Any] = sums.followed((dimension, key), question.until_ms, both)
         return counts
 
-    def unknown_hours(self, session: Reading, question: Question) -> set[int]:
+    def unknown_hours(self, question: Question) -> set[int]:
         """Return the starts of hours (s) with events whose visits have no rows, so that filters cannot be evaluated."""
-        self.events_by(session, question, VIEWED_PAGE, DAY)
-        passing = self._of(session, question).passing
+        self.events_by(question, VIEWED_PAGE, DAY)
+        passing = self._of(question).passing
         return passing.unknown_hours if passing else set()
 
-    def visits_by_value(self, session: Reading, question: Question, dimension: str) -> ValueVisits:
-        asked = self._of(session, question)
+    def visits_by_value(self, question: Question, dimension: str) -> ValueVisits:
+        sums = self._of(question)
         if question.until_ms is not None:  # visits are added to the range after its events have been read
-            asked.values = visits_of_values(asked.visits, self.visits, question.until_ms)
-        visits: ValueVisits = asked.values.followed(session, self.events, dimension, None)
+            sums.values = visits_of_values(sums.visits, self.events, question.until_ms)
+        visits: ValueVisits = sums.values.followed(dimension, None)
         return visits
 
-    def median_s(self, session: Reading, question: Question, others: Collection[str] = ()) -> int | None:
+    def median_s(self, question: Question, others: Collection[str] = ()) -> int | None:
         """Return the lower median length of the question's measured visits in whole seconds, or None if there are none.
         For `others`, see `by`.
         """
-        sums = self._of(session, question).visits
-        lengths: LengthCounts = sums.followed(session, self.visits, LENGTHS, question.until_ms, others)
+        sums = self._of(question).visits
+        lengths: LengthCounts = sums.followed(LENGTHS, question.until_ms, others)
         return lengths.median_s()
 
-    def attended(self, session: Reading, question: Question, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
+    def attended(self, question: Question, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
         """Return the attended visits in each set of a question's visits (`AttendedSets`)."""
-        return self._of(session, question).attended.of(session, sets)
+        return self._of(question).attended.of(sets)
 
-    def scopes(self, session: Reading, day: str) -> set[Scope]:
+    def scopes(self, day: str) -> set[Scope]:
         """Return the scopes with a visit or event on a day: the site, and communities."""
         scopes = {SITE}
         for log in (self.visits, self.events):
-            for rows in log.rows(session, BEGINNING, log.end, day, day):
+            for rows in log.rows(BEGINNING, log.end, day, day):
                 scopes |= {Scope(rows.block.values["scope"][number]) for number in set(rows.column("scope"))}
         return scopes
 
-    def properties(self, session: Reading, question: Question) -> dict[str, Counter[str]]:
+    def properties(self, question: Question) -> dict[str, Counter[str]]:
         """Count a question's events by property, `{name}:{property}`, and its value."""
         by_property: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for rows in self.events.rows(
-            session, BEGINNING, self.events.end, question.first, question.last, question.scope
-        ):
+        for rows in self.events.rows(BEGINNING, self.events.end, question.first, question.last, question.scope):
             values = rows.block.values
             rows.check("scope", [question.scope in (SITE, scope) for scope in values["scope"]])
             pairs = Counter(zip(rows.column("name"), rows.column("props"), strict=True))
@@ -184,8 +175,9 @@ class Live:
             self.events.forget()
             self._version = state.version
             self.visits.summed, self.events.first_day = (state.folding, state.folding_upto), state.folded_before
-        self.visits.deadline_s = self.events.deadline_s = time.monotonic() + REPORT_LIMIT_S
-        self.visits.has_blocks = self.events.has_blocks = state.has_blocks
+        deadline_s = time.monotonic() + REPORT_LIMIT_S
+        for log in (self.visits, self.events):
+            log.session, log.deadline_s, log.has_blocks = session, deadline_s, state.has_blocks
         if state.attendance != self._attendance:
             self._follow_attendance(session, state)
         return state
@@ -193,38 +185,38 @@ class Live:
     def _follow_attendance(self, session: Reading, state: LogState) -> None:
         self._version = None  # if reading fails, no sums may remain
         moved = set()  # questions whose visits may now pass their filters, or no longer pass them
-        for changed in self.visits.change(session, row_queries.changed_since(session, self._attendance)):
+        for changed in self.visits.change(row_queries.changed_since(session, self._attendance)):
             places = changed.places()
             scopes = {SITE, *(scope for _, scope in places)}
-            for key, asked in self._asked.items():
+            for key, sums in self._sums.items():
                 scope, question, _ = key
                 if scope not in scopes or not any(question.has(*place) for place in places):
                     continue
                 if CHANGING & question.filters.keys():
                     moved.add(key)
                 else:
-                    asked.visits.adjust(changed)
-                    asked.attended.forget()
+                    sums.visits.adjust(changed)
+                    sums.attended.forget()
         for key in moved:
-            del self._asked[key]
+            del self._sums[key]
         if state.attendance_dropped != self._attendance_dropped:
             self.visits.keep_patches(row_queries.waiting(session))
         self._attendance, self._attendance_dropped = state.attendance, state.attendance_dropped
         self._version = state.version
 
-    def _of(self, session: Reading, question: Question) -> _Asked:
+    def _of(self, question: Question) -> _QuestionSums:
         key = question.scope, replace(question, until_ms=None), question.until_ms is not None
-        asked = self._asked.pop(key, None) or self._new(session, key[1])
-        self._asked[key] = asked
+        sums = self._sums.pop(key, None) or self._new(key[1])
+        self._sums[key] = sums
         if question.scope != SITE:
-            of_scope = [other for other in self._asked if other[0] == question.scope]
+            of_scope = [other for other in self._sums if other[0] == question.scope]
             for other in of_scope[:-MAX_QUESTIONS]:
-                del self._asked[other]
-        return asked
+                del self._sums[other]
+        return sums
 
-    def _new(self, session: Reading, question: Question) -> _Asked:
+    def _new(self, question: Question) -> _QuestionSums:
         by_events = [
-            self._with_events.check(session, self.events, question.scope, dimension, filter_)
+            self._with_events.check(self.events, question.scope, dimension, filter_)
             for dimension, filter_ in question.filters.items()
             if has_many(dimension)
         ]
@@ -237,11 +229,11 @@ class Live:
         passing = None
         if question.filters:
             passing = PassingVisits(self.visits, question.scope, passes, passes_without_visit(question))
-        visits = VisitSums(question, self._clock, passes)
-        return _Asked(
+        visits = VisitSums(question, self._clock, self.visits, passes)
+        return _QuestionSums(
             visits=visits,
-            events=event_sums(question, self._clock, passing),
-            values=visits_of_values(visits, self.visits),
+            events=event_sums(question, self._clock, self.events, passing),
+            values=visits_of_values(visits, self.events),
             attended=AttendedSets(self.visits, question.scope),
             passing=passing,
         )

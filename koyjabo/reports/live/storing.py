@@ -47,7 +47,7 @@ class Storing:
 
     def behind(self) -> int:
         """Return the number of visits without a block."""
-        return self._database.read(block_queries.backlog).visits
+        return self._database.read(block_queries.behind)
 
     def catch_up(self, advance: Advance = lambda visits: None) -> None:
         """Store all blocks that are due now. Two workers may do this at the same time.
@@ -59,11 +59,11 @@ class Storing:
             self._has_begun = True
         has_more, upto = True, 0
         while has_more:
-            read = self._database.scan(self._live.read_some)
-            if read.unsaved:
-                self._database.write(block_queries.save, read.state, self._live.rules, read.unsaved)
+            state, unsaved, has_more = self._database.scan(self._live.read_some)
+            if unsaved:
+                self._database.write(block_queries.save, state, self._live.rules, unsaved)
             advance(max(0, self._live.visits.upto - upto))
-            has_more, upto = read.has_more, self._live.visits.upto
+            upto = self._live.visits.upto
 
     def _has_other_rules(self) -> bool:
         """Return whether the stored blocks must be rebuilt because they were made with other rules. Also makes this

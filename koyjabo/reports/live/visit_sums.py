@@ -16,7 +16,6 @@ from pyroaring import BitMap
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.models import SITE
 from koyjabo.counting.evidence.facts import ARE_ATTENDED, ARE_MEASURED, CHANGING, VALUES
-from koyjabo.reports.log.block_queries import Reading
 from koyjabo.reports.log.blocks import Block, Rows, Seen
 from koyjabo.reports.log.log import BEGINNING, AttendedRows, Changes, Log, Position
 from koyjabo.reports.query.dimensions import NEW, RETURNING, TRAITS, VISITOR_KIND, has_many
@@ -40,7 +39,7 @@ class GrowingSums(Protocol):
         """Approximate bytes in memory."""
         ...
 
-    def add(self, session: Reading, rows: Rows) -> None: ...
+    def add(self, rows: Rows) -> None: ...
 
 
 @dataclass
@@ -66,10 +65,11 @@ class Followed:
         self,
         question: Question,
         clock: Clock,
+        log: Log,
         new: Callable[[Any], GrowingSums],
-        keep: Callable[[Reading, Rows], None] = lambda session, rows: None,
+        keep: Check = lambda rows: None,
     ) -> None:
-        self.question, self.clock, self._new, self._keep = question, clock, new, keep
+        self.question, self.clock, self.log, self._new, self._keep = question, clock, log, new, keep
         self._by_key: dict[Any, _Place] = {}
 
     @property
@@ -77,29 +77,17 @@ class Followed:
         """Approximate bytes in memory."""
         return sum(place.sums.size for place in self._by_key.values())
 
-    def followed(self, session: Reading, log: Log, key: Any, until_ms: int | None, others: Collection[Any] = ()) -> Any:
+    def followed(self, key: Any, until_ms: int | None, others: Collection[Any] = ()) -> Any:
         """Return the sums by a key, up to the end of the log. The same pass updates the sums by `others`."""
         keys = {key, *others}
         for name in keys:
             known = self._by_key.get(name)
             if known is None or (until_ms and known.until_ms and until_ms < known.until_ms):  # the clock was set back
                 self._by_key[name] = _Place(self._new(name))
-        asked = self._by_key[key]
-        if asked.at != (log.end, until_ms):
-            self._follow(session, log, [name for name in keys if self._by_key[name].at == asked.at], until_ms)
-        return asked.sums
-
-    def rows(
-        self, session: Reading, log: Log, start: Position, end: Position, since_ms: int | None, until_ms: int | None
-    ) -> Iterator[Rows]:
-        """Yield the question's rows between two positions, from `since_ms` up to but not including `until_ms`."""
-        first = max(self.question.first, self.near(since_ms))
-        for rows in log.rows(session, start, end, first, self.question.last, self.question.scope):
-            if until_ms is not None:
-                rows.keep_moments(self.near(until_ms if since_ms is None else since_ms), since_ms or 0, until_ms)
-            self._keep(session, rows)
-            if rows:
-                yield rows
+        place = self._by_key[key]
+        if place.at != (self.log.end, until_ms):
+            self._follow([name for name in keys if self._by_key[name].at == place.at], until_ms)
+        return place.sums
 
     def near(self, moment_ms: int | None) -> str:
         """A day such that all rows of earlier days are before this time, even if their days were counted in another
@@ -107,18 +95,22 @@ class Followed:
         """
         return "" if moment_ms is None else shifted(self.clock.bucket(moment_ms).day, -MARGIN_DAYS)
 
-    def _follow(self, session: Reading, log: Log, keys: Sequence[Any], until_ms: int | None) -> None:
+    def _follow(self, keys: Sequence[Any], until_ms: int | None) -> None:
         places = [self._by_key.pop(key) for key in keys]  # if reading fails, no partial sums may remain
         upto, before_ms = places[0].at
-        spans: list[tuple[Position, Position, int | None]] = [(upto, log.end, None)]
+        spans: list[tuple[Position, Position, int | None]] = [(upto, self.log.end, None)]
         if before_ms != until_ms and upto != BEGINNING:
             spans.append((BEGINNING, upto, before_ms))
         for start, end, since_ms in spans:
-            for rows in self.rows(session, log, start, end, since_ms, until_ms):
-                for place in places:
-                    place.sums.add(session, rows)
+            first = max(self.question.first, self.near(since_ms))
+            for rows in self.log.rows(start, end, first, self.question.last, self.question.scope):
+                if until_ms is not None:
+                    rows.keep_moments(self.near(until_ms if since_ms is None else since_ms), since_ms or 0, until_ms)
+                self._keep(rows)
+                for place in places if rows else ():
+                    place.sums.add(rows)
         for key, place in zip(keys, places, strict=True):
-            place.upto, place.until_ms = log.end, until_ms
+            place.upto, place.until_ms = self.log.end, until_ms
             self._by_key[key] = place
 
 
@@ -169,7 +161,7 @@ class VisitCounts:
         """Return the column for the key, and its names. Several numbers in the column may mean the same name."""
         return names_of(rows.block, self._key, self._clock, self._is_site)
 
-    def add(self, session: Reading, rows: Rows) -> None:
+    def add(self, rows: Rows) -> None:
         column, names = self._names(rows)
         numbers, are_new = rows.column(column), [kind == NEW for kind in KINDS[self._is_site]]
         changed = set()
@@ -203,9 +195,14 @@ class VisitCounts:
             self._group(name)
 
     def _group(self, name: Any) -> None:
-        visits, new, pages, people = self._visits[name], self._new[name], self._pages[name], self._people[name]
-        attended, length_ms = self._attended[name], self._attended_ms[name]
-        self.groups[name] = Group(visits, new, pages, people, None, attended, length_ms)
+        self.groups[name] = Group(
+            visits=self._visits[name],
+            new=self._new[name],
+            pages=self._pages[name],
+            people=self._people[name],
+            attended=self._attended[name],
+            attended_ms=self._attended_ms[name],
+        )
 
 
 def _by_number(numbers: Sequence[int], visitors: Sequence[int], names: Sequence[Any]) -> Iterator[tuple[int, Any]]:
@@ -234,13 +231,13 @@ class LengthCounts:
     def __init__(self) -> None:
         self._visits: Counter[int] = Counter()
 
-    def add(self, session: Reading | None, rows: Rows) -> None:
+    def add(self, rows: Rows) -> None:
         self._visits.update(_lengths_s(zip(rows.column("attended_ms"), rows.column("facts"), strict=True)))
 
     def adjust(self, rows: Rows, before: Changes) -> None:
         """Apply changes in attended times. `before` has the earlier times."""
         self._visits.subtract(_lengths_s(map(before.__getitem__, rows.column("id"))))
-        self.add(None, rows)
+        self.add(rows)
 
     def median_s(self) -> int | None:
         """Return the lower median, or None if no visit was measured."""
@@ -264,12 +261,11 @@ def _lengths_s(visits: Iterable[Seen]) -> Iterator[int]:
 class VisitSums(Followed):
     """Visit counts by dimension, period or length. `passes` keeps the rows that pass the filters."""
 
-    def __init__(self, question: Question, clock: Clock, passes: Check) -> None:
-        super().__init__(question, clock, self._counts, lambda session, rows: passes(rows))
-        self._passes = passes
+    def __init__(self, question: Question, clock: Clock, log: Log, passes: Check) -> None:
+        def counts(key: str) -> VisitCounts | LengthCounts:
+            return LengthCounts() if key == LENGTHS else VisitCounts(key, clock, question.scope == SITE)
 
-    def _counts(self, key: str) -> VisitCounts | LengthCounts:
-        return LengthCounts() if key == LENGTHS else VisitCounts(key, self.clock, self.question.scope == SITE)
+        super().__init__(question, clock, log, counts, passes)
 
     def adjust(self, changed: AttendedRows) -> None:
         """Apply changes in attended times."""
@@ -290,7 +286,7 @@ class VisitSums(Followed):
         rows.check("day", [first <= day <= last for day in rows.block.values["day"]])
         if until_ms is not None:
             rows.keep_moments(self.near(until_ms), 0, until_ms)
-        self._passes(rows)
+        self._keep(rows)
 
 
 class AttendedSets:
@@ -300,13 +296,15 @@ class AttendedSets:
         self._log, self._scope = log, scope
         self._known: dict[Hashable, tuple[BitMap, int, int]] = {}
 
-    def of(self, session: Reading, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
+    def of(self, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
         """Return the figures for each set. Its earlier figures are stored under the same key."""
-        known = {key: self._known.get(key, NONE_KNOWN) for key in sets}
-        known = {key: own if own[0] <= sets[key] else NONE_KNOWN for key, own in known.items()}
-        new = {key: ids - known[key][0] for key, ids in sets.items()}
-        figures = {key: own[1:] for key, own in known.items()}
-        for rows in self._log.rows_with(session, list(BitMap().union(*new.values())), self._scope):
+        new, figures = dict[Hashable, BitMap](), dict[Hashable, Attended]()
+        for key, ids in sets.items():
+            summed, *figures_before = self._known.get(key, NOTHING_SUMMED)
+            if not summed <= ids:
+                summed, *figures_before = NOTHING_SUMMED
+            new[key], figures[key] = ids - summed, (figures_before[0], figures_before[1])
+        for rows in self._log.rows_with(list(BitMap().union(*new.values())), self._scope):
             lengths = dict(filter(itemgetter(1), zip(rows.all("id"), rows.all("attended_ms"), strict=True)))
             here = BitMap(lengths)
             for key, (count, length_ms) in figures.items():
@@ -324,7 +322,7 @@ class AttendedSets:
         return sum(NAME_SIZE + min(2 * len(ids), len(ids) // 8 + CONTAINER_SIZE) for ids, _, _ in self._known.values())
 
 
-NONE_KNOWN = BitMap(), 0, 0
+NOTHING_SUMMED = BitMap(), 0, 0
 
 
 def check(rows: Rows, question: Question, clock: Clock) -> None:

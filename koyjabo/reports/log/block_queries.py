@@ -118,7 +118,7 @@ SELECT (SELECT day FROM {source} WHERE id > :after ORDER BY id LIMIT 1 OFFSET :l
 START = 1_000
 """Bytes at the beginning of a packed block that mostly have its scopes."""
 
-MOST_COUNTED = 1_000_000
+MAX_COUNTED = 1_000_000
 """Visits without a block are counted up to this number."""
 
 
@@ -129,11 +129,6 @@ class BlockHead(NamedTuple):
     last: int
     first_day: str
     last_day: str
-
-
-class Backlog(NamedTuple):
-    visits: int  # visits without a block, at most MOST_COUNTED
-    is_due: bool  # whether the visits or events without a block can fill a block
 
 
 def heads(session: Session, kind: BlockKind, after: int = 0) -> list[BlockHead]:
@@ -149,8 +144,7 @@ def scopes(session: Session, kind: BlockKind, after: int) -> dict[int, list[str]
     """Return the scopes of the rows of each stored block after this id, by the block's first id."""
     by_block = {}
     for first, start in session.execute(_statement(STARTS, kind), {"after": after, "length": START}):
-        known = Block.scopes_of(bytes(start))
-        by_block[first] = known or Block.scopes_of(_packed(session, kind, first)) or []
+        by_block[first] = Block.scopes_of(bytes(start)) or Block.scopes_of(_packed(session, kind, first)) or []
     return by_block
 
 
@@ -160,16 +154,22 @@ def are_more(session: Session, kind: BlockKind, after: int, upto: int, most: int
     return bool(row.scalar_one() > most)
 
 
-def backlog(session: Session) -> Backlog:
+def backlog(session: Session) -> tuple[int, bool]:
+    """Return how many visits have no block (at most MAX_COUNTED), and whether visits or events can fill a block."""
     has_blocks, counts, is_due = read_state(session).has_blocks, [], False
-    for kind, most in ((VISITS, MOST_COUNTED), (EVENTS, SIZE)):
+    for kind, most in ((VISITS, MAX_COUNTED), (EVENTS, SIZE)):
         after = session.execute(_statement(NEWEST, kind)).scalar_one() if has_blocks else 0
         these = {"after": after, "upto": LARGEST_ID, "most": most, "least": LEAST - 1}
         rows = int(session.execute(_statement(MORE, kind), these).scalar_one())
         day, newest_day = session.execute(_statement(DAYS, kind), these).one()
         counts.append(rows)
         is_due |= rows >= SIZE or (day is not None and day != newest_day)
-    return Backlog(counts[0], is_due)
+    return counts[0], is_due
+
+
+def behind(session: Session) -> int:
+    """Return how many visits have no block, at most MAX_COUNTED."""
+    return backlog(session)[0]
 
 
 def replace_rules(session: Session, rules: int) -> None:
@@ -189,10 +189,10 @@ def save(session: Session, seen: LogState, rules: int, blocks: Iterable[Block]) 
     if not now.has_blocks:
         _delete(session)
         mark_blocks(session, now.changes, rules)
-    for made in blocks:
-        first_day, last_day = made.days
-        row = {"first": made.first, "last": made.last, "first_day": first_day, "last_day": last_day}
-        session.execute(_statement(INSERT, made.kind), {**row, "packed": made.pack()})
+    for new in blocks:
+        first_day, last_day = new.days
+        row = {"first": new.first, "last": new.last, "first_day": first_day, "last_day": last_day}
+        session.execute(_statement(INSERT, new.kind), {**row, "packed": new.pack()})
 
 
 def remove_all(session: Session) -> None:
@@ -219,7 +219,6 @@ def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRo
         changed(session)
     for stored, theirs in _blocks_of(session, kind, ids):
         stored.replace({id: row for id in theirs for row in read(session, id - 1, id, 1)})
-        session.execute(_statement(REPACK, kind), {"first": stored.first, "packed": stored.pack()})
 
 
 def correct_attended(session: Session, visits: Collection[int]) -> None:
@@ -229,16 +228,17 @@ def correct_attended(session: Session, visits: Collection[int]) -> None:
     lock(session)
     for stored, theirs in _blocks_of(session, VISITS, visits):
         stored.patch(row_queries.attended(session, theirs))
-        session.execute(_statement(REPACK, VISITS), {"first": stored.first, "packed": stored.pack()})
 
 
 def _blocks_of(session: Session, kind: BlockKind, ids: Collection[int]) -> Iterator[tuple[Block, list[int]]]:
-    """Yield each block that contains some of these rows, and the ids of those rows."""
+    """Yield each block that contains some of these rows, and the ids of those rows. Then store the block."""
     sorted_ids = sorted(ids)
     for head in heads(session, kind) if sorted_ids else ():
         theirs = sorted_ids[bisect_left(sorted_ids, head.first) : bisect_right(sorted_ids, head.last)]
         if theirs:
-            yield block(session, kind, head), theirs
+            stored = block(session, kind, head)
+            yield stored, theirs
+            session.execute(_statement(REPACK, kind), {"first": head.first, "packed": stored.pack()})
 
 
 def problems(session: Session, parser: TraitParser, advance: Callable[[], object]) -> Iterator[str]:
@@ -253,15 +253,15 @@ def problems(session: Session, parser: TraitParser, advance: Callable[[], object
             if head.first <= edge:
                 yield f"{kind.table}: {kind.source} {head.first} to {edge} are in two blocks"
             edge = head.last
-            made = Block.after(kind, head.first - 1)
+            rebuilt = Block.after(kind, head.first - 1)
             for plain, coded in read(session, head.first - 1, head.last, head.last - head.first + 1):
-                made.append(plain, coded)
+                rebuilt.append(plain, coded)
             packed = _packed(session, kind, head.first)
             if kind == VISITS and (changes := row_queries.changed_since(session, 0, head.first, head.last)):
                 stored = Block.unpack(VISITS, head.first, head.last, packed)
                 stored.patch(changes)  # attended times that were written since the block was stored
                 packed = stored.pack()
-            if made.pack() != packed:
+            if rebuilt.pack() != packed:
                 yield f"{kind.table}: {kind.source} {head.first} to {head.last} do not match their block"
             advance()
         edge = 0

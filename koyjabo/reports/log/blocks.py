@@ -218,10 +218,14 @@ def _steps(column: array[int]) -> array[int]:
 
 def _shared(values: list[Any]) -> list[Any]:
     """Intern texts, also in lists, because most blocks contain the same ones. Lists become tuples."""
-    return [
-        intern(value) if type(value) is str else tuple(_shared(value)) if type(value) is list else value
-        for value in values
-    ]
+    shared = []
+    for value in values:
+        if type(value) is str:
+            value = intern(value)
+        elif type(value) is list:
+            value = tuple(_shared(value))
+        shared.append(value)
+    return shared
 
 
 class Rows:

@@ -20,13 +20,13 @@ from koyjabo.reports.log.block_queries import BlockHead, Reading
 from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, CopiedRows, Rows, Seen
 from koyjabo.reports.log.row_queries import ReadRows
 
-MOST_UNREAD = 100_000
+MAX_UNREAD = 100_000
 """Maximum number of rows without a block that a report reads, which takes about 1 s."""
 
 AT_ONCE = 20_000
 """Maximum number of rows per statement."""
 
-MOST_KEPT = 12 * 1024 * 1024
+MAX_KEPT = 12 * 1024 * 1024
 """Maximum bytes of uncompressed blocks in memory."""
 
 MAX_COPIES, COPY_SIZE = 2 * 1024 * 1024, 2_500
@@ -62,7 +62,9 @@ class AttendedRows(NamedTuple):
 
 
 class Log:
-    """All rows of one table, for one thread. All methods take a session that reads a snapshot."""
+    """All rows of one table, for one thread. `Live` sets `session`, which reads a snapshot."""
+
+    session: Reading
 
     def __init__(self, kind: BlockKind, read: ReadRows) -> None:
         self._kind, self._read_rows = kind, read
@@ -86,38 +88,36 @@ class Log:
         self._copies: dict[tuple[int, str], CopiedRows] = {}  # by place and community; the most recently used is last
         self._copies_size = 0
 
-    def refresh(self, session: Reading, newest: int) -> None:
+    def refresh(self, newest: int) -> None:
         """Read all new rows up to the id `newest`. Raises StillCounting."""
         if newest > self.upto:
-            self._adopt(session, newest, math.inf)
+            self._adopt(newest, math.inf)
             while newest > self.upto:
-                self._read(session, newest)
+                self._read(newest)
 
-    def read_some(self, session: Reading, newest: int) -> bool:
+    def read_some(self, newest: int) -> bool:
         """Read about AT_ONCE new rows up to the id `newest`. Returns whether there are more."""
-        if self._adopt(session, newest, AT_ONCE):
-            self._read(session, newest)
+        if self._adopt(newest, AT_ONCE):
+            self._read(newest)
         return self.upto < newest
 
     @property
     def end(self) -> Position:
         return len(self._heads), len(self._open)
 
-    def rows(
-        self, session: Reading, start: Position, end: Position, first: str, last: str, scope: str = SITE
-    ) -> Iterator[Rows]:
+    def rows(self, start: Position, end: Position, first: str, last: str, scope: str = SITE) -> Iterator[Rows]:
         """Yield the rows between two positions, for the days `first` to `last`, except rows that are in the sums. For a
         community, these are its rows, and perhaps others of the same blocks.
         """
         first, (summed_day, summed_upto) = max(first, self.first_day), self.summed
-        for place in self._places_with(session, scope, range(start[0], min(end[0], len(self._heads)) + 1)):
+        for place in self._places_with(scope, range(start[0], min(end[0], len(self._heads)) + 1)):
             if time.monotonic() > self.deadline_s:
                 raise LedgerUnavailable
             first_day, last_day = self._open.days if place == len(self._heads) else self._heads[place][2:]
             if first_day > last or last_day < first:
                 continue
             after, upto = start[1] if place == start[0] else 0, end[1] if place == end[0] else SIZE
-            rows = self._rows(session, place, scope, after, upto)
+            rows = self._rows(place, scope, after, upto)
             block = rows.block
             rows.check("day", [first <= day <= last for day in block.values["day"]])
             if summed_day in block.values["day"] and block.first <= summed_upto:
@@ -127,21 +127,26 @@ class Log:
             if rows:
                 yield rows
 
-    def rows_with(self, session: Reading, ids: list[int], scope: str) -> Iterator[Rows]:
+    def rows_with(self, ids: list[int], scope: str) -> Iterator[Rows]:
         """Yield a scope's rows with these sorted ids, perhaps with other rows in between. Skips removed rows."""
         for place, first, last in self._places_of(ids):
-            block = self._rows(session, place, scope).block
+            block = self._rows(place, scope).block
             column = block.columns["id"]
             start, end = bisect_left(column, ids[first]), bisect_right(column, ids[last - 1])
             if start < end:
                 yield Rows(block, start, end)
 
-    def change(self, session: Reading, changes: Changes) -> Iterator[AttendedRows]:
+    def change(self, changes: Changes) -> Iterator[AttendedRows]:
         """Set the attended times of visits. Yields the visits that were read before, block by block."""
         ids = sorted(changes)
         for place, first, last in self._places_of(ids):
-            block = self._block(session, place)
-            rows = [row for row in block.places(ids[first:last]) if not self._is_summed(block, row)]
+            block = self._block(place)
+            column, days, (summed_day, upto) = block.columns["id"], block.columns["day"], self.summed
+            rows = [
+                row
+                for row in block.places(ids[first:last])
+                if column[row] > upto or block.values["day"][days[row]] != summed_day
+            ]
             before = block.only(rows).columns
             block.patch(changes)
             if rows:
@@ -157,10 +162,6 @@ class Log:
         """Forget the attended times of other visits, because stored blocks have them."""
         self._patches = {id: seen for id, seen in self._patches.items() if id in ids}
 
-    def _is_summed(self, block: Block, row: int) -> bool:
-        day, upto = self.summed
-        return bool(block.columns["id"][row] <= upto and block.values["day"][block.columns["day"][row]] == day)
-
     def _places_of(self, ids: Sequence[int]) -> Iterator[tuple[int, int, int]]:
         """Yield the position of each block that may have some of these sorted ids, and where those ids begin and
         end.
@@ -173,21 +174,21 @@ class Log:
             yield place, at, upto
             at = upto
 
-    def _places_with(self, session: Reading, scope: str, places: range) -> Iterable[int]:
+    def _places_with(self, scope: str, places: range) -> Iterable[int]:
         """Return which of the blocks may have rows of this scope."""
         if scope == SITE:
             return places
-        self._learn(session)
+        self._learn()
         with_rows = self._places.get(scope, BitMap()) & BitMap(places)
         if len(self._heads) in places and scope in self._open.values["scope"]:
             with_rows.add(len(self._heads))
         return with_rows
 
-    def _learn(self, session: Reading) -> None:
+    def _learn(self) -> None:
         """Find out which communities have rows in the blocks that were added since the last call."""
         new = range(self._learned, len(self._heads))
         if new:
-            stored = block_queries.scopes(session, self._kind, self._heads[new.start].first - 1)
+            stored = block_queries.scopes(self.session, self._kind, self._heads[new.start].first - 1)
             for place in new:
                 first = self._heads[place].first
                 scopes = self.unsaved[first].values["scope"] if first in self.unsaved else stored[first]
@@ -195,11 +196,11 @@ class Log:
                     self._places[scope].add(place)
             self._learned = new.stop
 
-    def _rows(self, session: Reading, place: int, scope: str, start: int = 0, end: int = SIZE) -> Rows:
+    def _rows(self, place: int, scope: str, start: int = 0, end: int = SIZE) -> Rows:
         """Return a block's rows between two positions. For a community, these are its rows if they are few of them."""
         copy = self._copies.pop((place, scope), None)
         if copy is None:
-            block, is_open = self._block(session, place), place == len(self._heads)
+            block, is_open = self._block(place), place == len(self._heads)
             end = min(end, len(block))
             if scope != SITE:
                 copy = block.copied(scope, start, end) if is_open else block.copied(scope, 0, len(block))
@@ -213,7 +214,7 @@ class Log:
             self._copies_size -= self._copies.pop(next(iter(self._copies))).block.size + COPY_SIZE
         return Rows(copy.block, bisect_left(copy.places, start), bisect_left(copy.places, end))
 
-    def _block(self, session: Reading, place: int) -> Block:
+    def _block(self, place: int) -> Block:
         if place == len(self._heads):
             return self._open
         head = self._heads[place]
@@ -222,7 +223,7 @@ class Log:
         if head.first in self._kept:
             self._kept[head.first] = self._kept.pop(head.first)
         else:
-            stored = block_queries.block(session, self._kind, head)
+            stored = block_queries.block(self.session, self._kind, head)
             if self._patches:
                 stored.patch({id: seen for id, seen in self._patches.items() if head.first <= id <= head.last})
             self._keep(stored)
@@ -231,19 +232,19 @@ class Log:
     def _keep(self, block: Block) -> None:
         self._kept[block.first] = block
         self._size += block.size
-        while self._size > MOST_KEPT and len(self._kept) > 1:
+        while self._size > MAX_KEPT and len(self._kept) > 1:
             self._size -= self._kept.pop(next(iter(self._kept))).size
 
-    def _adopt(self, session: Reading, newest: int, most: float) -> bool:
+    def _adopt(self, newest: int, most: float) -> bool:
         """Take over stored blocks, and read about `most` rows that are missing between them. Returns whether all were
         read.
 
-        Raises StillCounting if `most` is infinite and more than MOST_UNREAD rows have no block.
+        Raises StillCounting if `most` is infinite and more than MAX_UNREAD rows have no block.
         """
         edge = self._heads[-1].last if self._heads else 0
         is_due = not self._heads or newest - self.upto > SIZE or self.unsaved
         after = min([*self.unsaved, edge + 1]) - 1
-        for head in block_queries.heads(session, self._kind, after) if self.has_blocks and is_due else ():
+        for head in block_queries.heads(self.session, self._kind, after) if self.has_blocks and is_due else ():
             if self._heads and head.first <= self._heads[-1].last:
                 block = self.unsaved.pop(head.first, None)
                 if block is not None:
@@ -251,9 +252,9 @@ class Log:
                 continue
             if self._open.first < head.first:  # a block is missing
                 if most == math.inf:
-                    self._require_few(session, head.first - 1)
+                    self._require_few(head.first - 1)
                 while self.upto < head.first - 1 and most > 0:
-                    most -= self._read(session, head.first - 1)
+                    most -= self._read(head.first - 1)
                 if self.upto < head.first - 1:
                     return False
                 if len(self._open):
@@ -261,18 +262,18 @@ class Log:
             self._heads.append(head)
             self.upto, self._open = head.last, Block.after(self._kind, head.last)
         if most == math.inf:
-            self._require_few(session, newest)
+            self._require_few(newest)
         return True
 
-    def _require_few(self, session: Reading, upto: int) -> None:
-        is_far = upto - self.upto > MOST_UNREAD
-        if is_far and block_queries.are_more(session, self._kind, self.upto, upto, MOST_UNREAD):
+    def _require_few(self, upto: int) -> None:
+        is_far = upto - self.upto > MAX_UNREAD
+        if is_far and block_queries.are_more(self.session, self._kind, self.upto, upto, MAX_UNREAD):
             raise StillCounting
 
-    def _read(self, session: Reading, newest: int) -> int:
+    def _read(self, newest: int) -> int:
         """Read the next AT_ONCE rows. Returns how many were read."""
         count = 0
-        for plain, coded in self._read_rows(session, self.upto, newest, AT_ONCE):
+        for plain, coded in self._read_rows(self.session, self.upto, newest, AT_ONCE):
             if self._open.ends_before(coded[0]):
                 self._close(self._open.last)
             self._open.append(plain, coded)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
 from publicsuffixlist import PublicSuffixList
@@ -61,31 +61,31 @@ class Sources:
     def _find(self, scheme: str, host: str) -> Source:
         if not host or host in self._own_hosts:
             return NOWHERE
-        known, labels = _known(), host.split(".")[-LONGEST_LABELS:]
+        listed, labels = _listed(), host.split(".")[-LONGEST_LABELS:]
         above = [".".join(labels[at:]) for at in range(1, len(labels))]
         for entry in (host, *(f"*.{domain}" for domain in above)):
-            if entry in known:
-                return known[entry]
+            if entry in listed:
+                return listed[entry]
         # Other parts of a search engine's site are not the search engine, and have their own names.
-        is_domain = scheme not in APPS and not ADDRESS.fullmatch(host) and not any(domain in known for domain in above)
+        is_domain = scheme not in APPS and not ADDRESS.fullmatch(host) and not any(domain in listed for domain in above)
         return Source(shown_host(_suffixes().privatesuffix(host) or host if is_domain else host), REFERRAL)
 
 
 @cache
-def _known() -> dict[str, Source]:
-    return {host: source for path in LISTS for host, source in _entries(json.loads(path.read_text("utf-8")))}
+def _listed() -> dict[str, Source]:
+    sources = {}
+    for path in LISTS:
+        lists = json.loads(path.read_text("utf-8"))
+        for channel in (SEARCH, SOCIAL, AI):
+            for domain, hosts in lists.get(channel, {}).items():
+                sources.update(dict.fromkeys(hosts, Source(domain, channel)))
+        sources.update({host: Source(host, REFERRAL) for host in lists.get(REFERRAL, ())})
+    return sources
 
 
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()  # reads 10,000 lines
-
-
-def _entries(lists: dict[str, Any]) -> Iterable[tuple[str, Source]]:
-    for channel in (SEARCH, SOCIAL, AI):
-        for domain, hosts in lists.get(channel, {}).items():
-            yield from ((host, Source(domain, channel)) for host in hosts)
-    yield from ((host, Source(host, REFERRAL)) for host in lists.get(REFERRAL, ()))
 
 
 @lru_cache(maxsize=CACHE_SIZE)

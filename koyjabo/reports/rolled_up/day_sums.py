@@ -31,7 +31,7 @@ OTHER = "~other"
 REST = f"{PROPERTIES}{OTHER}"
 """A dimension with OTHER as its only value, for the properties that a rolled-up day has lost."""
 
-MOST_VALUES = 1_000
+MAX_VALUES = 1_000
 """Maximum number of values per dimension, and of properties, that a rolled-up day keeps (specification: Reports)."""
 
 DIMENSIONS = ("page", "referrer", VISITOR_KIND, COMMUNITY, *TRAITS, *FACTS)
@@ -72,28 +72,27 @@ class SumsOfDay(NamedTuple):
 def of_day(session: Reading, live: Live, day: str) -> SumsOfDay:
     """Compute a day's sums. The session must read from a snapshot. Raises StillCounting."""
     seen = live.refresh(session)
-    scopes = live.scopes(session, day)
-    visits = {scope: list(_visits(session, live, Question(day, day, scope))) for scope in scopes}
-    events = {scope: list(_events(session, live, Question(day, day, scope))) for scope in scopes}
+    scopes = live.scopes(day)
+    visits = {scope: list(_visits(live, Question(day, day, scope))) for scope in scopes}
+    events = {scope: list(_events(live, Question(day, day, scope))) for scope in scopes}
     return SumsOfDay(day, seen, visits, events)
 
 
-def _visits(session: Reading, live: Live, question: Question) -> Iterator[DaySum]:
+def _visits(live: Live, question: Question) -> Iterator[DaySum]:
     keys = (EVERYTHING, ranges.HOUR, *DIMENSIONS)
-    for group in live.by(session, question, EVERYTHING, keys).values():
+    for group in live.by(question, EVERYTHING, keys).values():
         yield _sum(TOTAL, question.first, ALL, group)
-    for local, group in live.by(session, question, ranges.HOUR).items():
+    for local, group in live.by(question, ranges.HOUR).items():
         yield _sum(HOUR, hour(int(datetime.fromisoformat(local).timestamp())), ALL, group)
     for dimension in DIMENSIONS:
         if dimension == COMMUNITY and question.scope != SITE:
             continue
-        groups = live.by(session, question, dimension)
-        order = sorted(groups, key=lambda value: (-(groups[value].visits or 0), encoded(value)))
-        for value in order[:MOST_VALUES]:
+        groups = live.by(question, dimension)
+        kept, others = _largest({value: group.visits or 0 for value, group in groups.items()})
+        for value in kept:
             yield _sum(dimension, question.first, encoded(value), groups[value])
-        if len(order) > MOST_VALUES:
-            others = merged([groups[value] for value in order[MOST_VALUES:]])
-            yield _sum(dimension, question.first, OTHER, others)
+        if others:
+            yield _sum(dimension, question.first, OTHER, merged([groups[value] for value in others]))
 
 
 def _sum(dimension: str, period: str, value: str, group: Group) -> DaySum:
@@ -102,31 +101,39 @@ def _sum(dimension: str, period: str, value: str, group: Group) -> DaySum:
     return DaySum(dimension, period, value, *(number or 0 for number in sums))
 
 
-def _events(session: Reading, live: Live, question: Question) -> Iterator[EventCount]:
+def _events(live: Live, question: Question) -> Iterator[EventCount]:
     day = question.first
-    for hour_s, count in live.events_by(session, question, VIEWED_PAGE, ranges.HOUR).items():
+    for hour_s, count in live.events_by(question, VIEWED_PAGE, ranges.HOUR).items():
         yield EventCount(HOUR, str(hour_s), ALL, count)
     kept = {}
     for dimension in (VIEWED_PAGE, EVENT):
-        kept[dimension] = list(_largest(dimension, day, live.events_by(session, question, dimension, VALUE)))
+        kept[dimension] = list(_counts(dimension, day, live.events_by(question, dimension, VALUE)))
         yield from kept[dimension]
     names = {PAGEVIEW, *(event.value for event in kept[EVENT])}
-    counts = live.properties(session, question)
-    known = [name for name in counts if OTHER not in names or name.partition(":")[0] in names]
-    order = sorted(known, key=lambda name: (-counts[name].total(), name))[:MOST_VALUES]
-    for name in order:
-        yield from _largest(f"{PROPERTIES}{name}", day, counts[name])
-    lost = sum(counts[name].total() for name in counts.keys() - set(order))
+    counts = live.properties(question)
+    totals = {name: values.total() for name, values in counts.items()}
+    if OTHER in names:
+        totals = {name: total for name, total in totals.items() if name.partition(":")[0] in names}
+    properties, _ = _largest(totals)
+    for name in properties:
+        yield from _counts(f"{PROPERTIES}{name}", day, counts[name])
+    lost = sum(counts[name].total() for name in counts.keys() - set(properties))
     if lost:
         yield EventCount(REST, day, OTHER, lost)
 
 
-def _largest(dimension: str, day: str, counts: Mapping[Any, int]) -> Iterator[EventCount]:
-    order = sorted(counts, key=lambda value: (-counts[value], encoded(value)))
-    for value in order[:MOST_VALUES]:
+def _counts(dimension: str, day: str, counts: Mapping[Any, int]) -> Iterator[EventCount]:
+    kept, others = _largest(counts)
+    for value in kept:
         yield EventCount(dimension, day, encoded(value), counts[value])
-    if len(order) > MOST_VALUES:
-        yield EventCount(dimension, day, OTHER, sum(counts[value] for value in order[MOST_VALUES:]))
+    if others:
+        yield EventCount(dimension, day, OTHER, sum(map(counts.__getitem__, others)))
+
+
+def _largest(counts: Mapping[Any, int]) -> tuple[list[Any], list[Any]]:
+    """Return the values to keep, largest first, and all others."""
+    order = sorted(counts, key=lambda value: (-counts[value], encoded(value)))
+    return order[:MAX_VALUES], order[MAX_VALUES:]
 
 
 def encoded(value: Value) -> str:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import BigInteger, and_, cast, func, or_, select
@@ -28,12 +29,22 @@ from koyjabo.reports.rolled_up.day_sums import ALL, OTHER, TOTAL, hour, named, t
 from koyjabo.reports.rolled_up.day_sums import HOUR as STORED_HOUR
 from koyjabo.reports.rolled_up.day_sums import REST as PROPERTY_REST
 
-ATTENDED: Any = (func.coalesce(InsightSum.attended, 0), func.coalesce(InsightSum.attended_ms, 0))
+SUMS: dict[str, Any] = {
+    "visits": InsightSum.visits,
+    "count": InsightSum.count,
+    "attended": func.coalesce(InsightSum.attended, 0),
+    "attended_ms": func.coalesce(InsightSum.attended_ms, 0),
+}
+NO_SUMS: Any = SimpleNamespace(**dict.fromkeys(SUMS, 0), visitors=None)
+"""The sums of a day that has none."""
 
 IS_KEPT = EventSum.value != OTHER
 
 Ask = Callable[[Question, str], Groups]
 """Returns a question's groups by a key, from stored rows."""
+
+AskEvents = Callable[[str, str], Mapping[Any, int]]
+"""Returns the number of events by dimension and key, from stored rows."""
 
 
 def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
@@ -78,20 +89,19 @@ class RolledUpDays:
             return set()
         these = self._sums(dimension)
         lossy = list(self._session.scalars(select(InsightSum.period).where(*these, InsightSum.value == OTHER)))
-        if not lossy:
-            return set(values)
-        texts = {text: value for value in values for text in texts_of(dimension, value)}
-        own = (InsightSum.period.in_(lossy), InsightSum.value.in_(texts))
-        query = select(InsightSum.value).where(*these, *own).group_by(InsightSum.value)
-        return {texts[text] for text in self._session.scalars(query.having(func.count() == len(lossy)))}
+        return _complete(self._session, InsightSum, these, lossy, dimension, values)
 
     @cached_property
     def _by_day(self) -> Groups:
         rest = {day: group for day, group in self._ask(self._question, DAY).items() if day not in self._days}
         if not self.knows_sums:
             return {**rest, **{day: Group.with_visits(visits) for day, visits in self._visits_of_days().items()}}
-        known, ledger = self._stored(TOTAL), self._ledger
-        return {**rest, **{day: self._group(*ledger[day], known.get(day), self._rows.get(day)) for day in self._days}}
+        known, rows = self._stored(TOTAL), self._rows
+        folded = {
+            day: self._group(*totals, known.get(day, NO_SUMS), rows.get(day, NO_VISITS))
+            for day, totals in self._ledger.items()
+        }
+        return {**rest, **folded}
 
     def _by_hour(self, key: str) -> Groups:
         rows = self._ask(self._question, key)
@@ -101,25 +111,29 @@ class RolledUpDays:
         by_hour, known, groups = self._ask(self._question, HOUR), self._stored(STORED_HOUR), {}
         for hour_s, (visits, new) in (self._hours or {}).items():
             local = self._clock.local(hour_s)
-            groups[local] = self._group(visits, new, known.get(hour(hour_s)), by_hour.get(local))
+            groups[local] = self._group(visits, new, known.get(hour(hour_s), NO_SUMS), by_hour.get(local, NO_VISITS))
         if key == HOUR:
             return {**rows, **groups}
         folded = {local: minus(totals.visits, by_hour.get(local, NO_VISITS).visits) for local, totals in groups.items()}
         return merged_by([*rows.items(), *((weekday_of(local), Group(visits)) for local, visits in folded.items())])
 
     @staticmethod
-    def _group(visits: int, new: int, stored: Any, rows: Group | None) -> Group:
+    def _group(visits: int, new: int, stored: Any, rows: Group) -> Group:
         """Return the group for one day or hour. `visits` and `new` are the ledger's totals."""
-        there = rows or NO_VISITS
-        if (stored.visits if stored else 0) + (there.visits or 0) != visits:
+        if stored.visits + (rows.visits or 0) != visits:
             return Group.with_visits(visits)._replace(new=new)
-        number = stored.visitors if stored and not there.visits else None
-        count, *attended = (stored.count, stored.attended or 0, stored.attended_ms or 0) if stored else (0, 0, 0)
-        attended = [sum_of(pair) for pair in zip(attended, there.known[3:], strict=True)]
-        return Group(visits, new, count + (there.pages or 0), None, number, *attended)
+        return Group(
+            visits=visits,
+            new=new,
+            pages=stored.count + (rows.pages or 0),
+            people=None,
+            number=None if rows.visits else stored.visitors,
+            attended=sum_of((stored.attended, rows.attended)),
+            attended_ms=sum_of((stored.attended_ms, rows.attended_ms)),
+        )
 
     def _by_value(self, dimension: str) -> Groups:
-        columns: Any = (InsightSum.visits, InsightSum.new_visitors, *ATTENDED)
+        columns: Any = (InsightSum.visits, InsightSum.new_visitors, SUMS["attended"], SUMS["attended_ms"])
         sums = (*map(func.sum, columns), func.count(), func.max(InsightSum.visitors))
         query: Any = select(InsightSum.value, *sums).where(*self._sums(dimension)).group_by(InsightSum.value)
         groups = [*self._ask(self._question, dimension).items()]
@@ -127,33 +141,43 @@ class RolledUpDays:
         for value, visits, new, attended, attended_ms, rows, visitors in self._session.execute(query):
             number = visitors if is_one_day and rows == 1 and not self._incomplete else None
             name = REST if value == OTHER else named(dimension, value)
-            groups.append((name, Group(int(visits), int(new), 0, None, number, int(attended), int(attended_ms))))
+            group = Group(
+                visits=int(visits),
+                new=int(new),
+                people=None,
+                number=number,
+                attended=int(attended),
+                attended_ms=int(attended_ms),
+            )
+            groups.append((name, group))
         if self._incomplete:
             groups.append((REST, Group(people=None, attended=None, attended_ms=None)))
         return merged_by(groups)
 
     def _one_value(self, dimension: str) -> Groups:
         """Return the groups for a single-value filter. In the filter's dimension, all visits have that value."""
-        visits, asked = merged(list(self._by_day.values())).visits, one_value(self._question)
-        is_of_it = visits and asked and asked[0] == dimension and len(asked[1]) == 1
-        return {value: Group.with_visits(visits) for value in asked[1]} if asked and is_of_it else {}
+        filtered = one_value(self._question)
+        if filtered is None or filtered[0] != dimension or len(filtered[1]) != 1:
+            return {}
+        visits = merged(list(self._by_day.values())).visits
+        return dict.fromkeys(filtered[1], Group.with_visits(visits)) if visits else {}
 
     def _visits_of_days(self) -> dict[str, int | None]:
         """Return visits by rolled-up day; None for a day that `until_ms` cuts short, or whose merged values may include
         the filter's value.
         """
-        asked = one_value(self._question)
-        if self._question.filters and not asked:
+        filtered = one_value(self._question)
+        if self._question.filters and not filtered:
             return dict.fromkeys(self._days)
         known: dict[str, int | None] = {day: self._ledger[day][0] for day in self._days}
-        if asked:
+        if filtered:
             total, rows = self._stored(TOTAL), self._ask(self._question, DAY)
-            texts = [text for value in asked[1] for text in texts_of(asked[0], value)]
-            own, others = (self._stored(asked[0], *values) for values in (texts, [OTHER]))
+            texts = [text for value in filtered[1] for text in texts_of(filtered[0], value)]
+            own, others = (self._stored(filtered[0], *values) for values in (texts, [OTHER]))
             for day in self._days:
                 there = self._rows.get(day, NO_VISITS).visits or 0
-                is_whole = (total[day].visits if day in total else 0) + there == known[day]
-                visits = (own[day].visits if day in own else 0) + (rows.get(day, NO_VISITS).visits or 0)
+                is_whole = total.get(day, NO_SUMS).visits + there == known[day]
+                visits = own.get(day, NO_SUMS).visits + (rows.get(day, NO_VISITS).visits or 0)
                 known[day] = visits if is_whole and (day in own or day not in others) else None
         return {day: None if self._cut is not None and day >= self._cut else visits for day, visits in known.items()}
 
@@ -185,9 +209,9 @@ class RolledUpDays:
 
     def _stored(self, dimension: str, *values: str) -> Mapping[str, Any]:
         """Return the sums of these values by period, or of ALL if no values are given."""
-        sums = (InsightSum.visits, InsightSum.count, InsightSum.attended, InsightSum.attended_ms)
-        columns = (InsightSum.period, *(cast(func.sum(column), BigInteger).label(column.key) for column in sums))
-        query = select(*columns, func.max(InsightSum.visitors).label("visitors")).where(*self._sums(dimension))
+        sums = [cast(func.sum(column), BigInteger).label(name) for name, column in SUMS.items()]
+        visitors = func.max(InsightSum.visitors).label("visitors")
+        query = select(InsightSum.period, *sums, visitors).where(*self._sums(dimension))
         query = query.where(InsightSum.value.in_(values or (ALL,))).group_by(InsightSum.period)
         return {row.period: row for row in self._session.execute(query)}
 
@@ -200,49 +224,92 @@ class RolledUpDays:
         return (*these, InsightSum.people.is_(None))
 
 
-class FoldedEvents:
-    """Counts page views and events from before `folded_before`, for a question without filters."""
+class EventCounts:
+    """Counts page views and events for one question, from stored rows and from the sums of days before `folded_before`.
+    `ask` returns the counts of stored rows by dimension and key, and `hours_without_visits` the starts of hours (s)
+    with events whose visits have no rows.
+    """
 
-    def __init__(self, session: Session, clock: Clock, question: Question, folded_before: str) -> None:
-        self._session, self._clock, self._question = session, clock, question
-        self._last = min(question.last, shifted(folded_before, -1))
+    def __init__(
+        self,
+        session: Session,
+        clock: Clock,
+        question: Question,
+        folded_before: str,
+        ask: AskEvents,
+        hours_without_visits: Callable[[], set[int]],
+    ) -> None:
+        self._session, self._clock, self._question, self._ask = session, clock, question, ask
+        self._hours_without_visits = hours_without_visits
+        self._last = min(question.last, shifted(folded_before, -1)) if folded_before else ""
+        is_cut = question.until_ms is not None and clock.bucket(question.until_ms).day < folded_before
+        self._has_sums = question.first <= self._last
+        self._adds_sums = self._has_sums and not (question.filters or is_cut)
 
     def by(self, dimension: str, key: str) -> Counter[Any]:
-        """Count events like `Live.events_by`, without `other`."""
+        """Count the events of a dimension by DAY, by the start of the hour in s (page views only), or by VALUE,
+        excluding `other`.
+        """
+        counts = Counter(self._ask(dimension, key))  # a copy, because the counts of stored rows are reused
+        if not self._adds_sums:
+            return counts
+        if key == DAY:
+            return counts + self._days(dimension, EventSum.period)
         if key == HOUR:
             first_s, end_s = (self._clock.began_s(day) for day in (self._question.first, shifted(self._last, 1)))
             by_hour = self._read(STORED_HOUR, EventSum.period, str(first_s), str(end_s - 1))
-            return Counter({int(hour_s): count for hour_s, count in by_hour.items()})
-        if key == DAY:
-            return self._days(dimension, EventSum.period)
+            return counts + Counter({int(hour_s): count for hour_s, count in by_hour.items()})
         values: Counter[Any] = Counter()
         for value, count in self._days(dimension, EventSum.value, IS_KEPT).items():
             values[named(dimension, value)] += count
         if dimension.startswith(PROPERTIES):
             values[None] = self._of_event(dimension) - values.total() - self.other(dimension)
-        return +values
+        return counts + values
 
     def other(self, dimension: str) -> int:
-        """Return the number of events with an unknown value."""
-        merged_ = self._days(dimension, EventSum.period, ~IS_KEPT).total()
+        """Return the number of events whose value is no longer known."""
+        if not self._adds_sums:
+            return 0
+        others = self._days(dimension, EventSum.period, ~IS_KEPT).total()
         if lost := self._lost(dimension):
-            merged_ += self._of_event(dimension, EventSum.period.in_(lost))
-        return merged_
+            others += self._of_event(dimension, EventSum.period.in_(lost))
+        return others
 
     def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
         """Return the values whose counts are complete."""
+        if not self._adds_sums:
+            return set(values)
         lossy = self._days(dimension, EventSum.period, ~IS_KEPT).keys() | self._lost(dimension)
-        texts = {text: value for value in values for text in texts_of(dimension, value)}
-        these = (EventSum.value.in_(texts), EventSum.period.in_(lossy))
-        kept: Counter[str] = Counter()
-        for day in lossy:
-            kept.update(self._read(dimension, EventSum.value, day, day, *these).keys())
-        return {value for text, value in texts.items() if kept[text] == len(lossy)}
+        return _complete(self._session, EventSum, self._of(dimension), lossy, dimension, values)
 
-    def hours(self) -> set[int]:
-        """Return the start of every hour on days with events, in seconds."""
-        days = {day for dimension in (VIEWED_PAGE, EVENT) for day in self._days(dimension, EventSum.period)}
-        return {hour_s for day in days for hour_s in self._clock.hours(day, day)}
+    @cached_property
+    def unknown_hours(self) -> set[int]:
+        """Starts of hours (s) with an unknown number of events: they, or their visits, have no rows, so the filters and
+        `until_ms` cannot be evaluated.
+        """
+        hours = self._hours_without_visits()
+        if self._has_sums and not self._adds_sums:
+            for day in {day for dimension in (VIEWED_PAGE, EVENT) for day in self._days(dimension, EventSum.period)}:
+                hours = hours.union(self._clock.hours(day, day))
+        return hours
+
+    def totals(self) -> tuple[int | None, int | None]:
+        """Return the numbers of page view events and of other events; None for both if they are not known."""
+        if self.unknown_hours:
+            return None, None
+        views, events = (self.by(dimension, DAY).total() for dimension in (VIEWED_PAGE, EVENT))
+        return views, events
+
+    def views(self, granularity: str) -> tuple[Counter[str], set[str]]:
+        """Return the number of page view events by period name, and the periods where this number is unknown."""
+        local = self._clock.local
+        by_period: Counter[str] = Counter()
+        if granularity == HOUR:
+            by_period.update({local(hour_s): count for hour_s, count in self.by(VIEWED_PAGE, HOUR).items()})
+            return by_period, set(map(local, self.unknown_hours))
+        for day, count in self.by(VIEWED_PAGE, DAY).items():
+            by_period[period_of(day, granularity)] += count
+        return by_period, {period_of(local(hour_s)[:10], granularity) for hour_s in self.unknown_hours}
 
     def _lost(self, dimension: str) -> set[str]:
         """Return the days whose sums lack a property because it, or its event, was not among the largest."""
@@ -262,6 +329,25 @@ class FoldedEvents:
         return self._read(dimension, key, self._question.first, self._last, *which)
 
     def _read(self, dimension: str, key: Any, first: str, last: str, *which: Any) -> Counter[Any]:
-        these = (EventSum.scope == self._question.scope, EventSum.dimension == dimension)
-        query = select(key, func.sum(EventSum.count)).where(*these, EventSum.period.between(first, last), *which)
-        return Counter({name: int(count) for name, count in self._session.execute(query.group_by(key))})
+        query = select(key, func.sum(EventSum.count)).where(*self._of(dimension), EventSum.period.between(first, last))
+        rows = self._session.execute(query.where(*which).group_by(key))
+        return Counter({name: int(count) for name, count in rows})
+
+    def _of(self, dimension: str) -> tuple[Any, ...]:
+        return EventSum.scope == self._question.scope, EventSum.dimension == dimension
+
+
+def _complete(
+    session: Session,
+    model: type[InsightSum] | type[EventSum],
+    which: Collection[Any],
+    lossy: Collection[str],
+    dimension: str,
+    values: Collection[Value],
+) -> set[Value]:
+    """Return the values that have a row on all of the `lossy` days, which have merged some of their values."""
+    if not lossy:
+        return set(values)
+    texts = {text: value for value in values for text in texts_of(dimension, value)}
+    query = select(model.value).where(*which, model.period.in_(lossy), model.value.in_(texts)).group_by(model.value)
+    return {texts[text] for text in session.scalars(query.having(func.count() == len(lossy)))}

@@ -119,7 +119,7 @@ def _goal(total: int) -> Goal | None:
     ahead = _milestones_after(total)
     if not ahead:
         return None
-    days = [day.visited.visits for day in current()[CountingServices].history.last_days()]
+    days = [day.visits for day in current()[CountingServices].history.last_days()]
     return Goal(ahead, at_this_pace(ahead[0] - total, days[:-1], current().clock))
 
 

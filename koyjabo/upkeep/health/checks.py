@@ -9,7 +9,7 @@ from typing import Any
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
 from koyjabo.counting.outage import LATE_S
-from koyjabo.reports.log.log import MOST_UNREAD
+from koyjabo.reports.log.log import MAX_UNREAD
 from koyjabo.upkeep.health.findings import DANGER, FINDINGS, GOOD, LEVELS, OFF, UNREAD, HealthCheck
 from koyjabo.upkeep.health.system import SystemFacts
 from koyjabo.upkeep.recounts.recounts import BEGUN
@@ -274,9 +274,9 @@ def _retention(facts: SystemFacts) -> Result:
 
 
 def _reports(facts: SystemFacts) -> Result:
-    """Reports return 503 while more than MOST_UNREAD visits have no block."""
+    """Reports return 503 while more than MAX_UNREAD visits have no block."""
     unread = facts.database.unread
-    return "late" if unread > MOST_UNREAD else "ready", {"count": unread}
+    return "late" if unread > MAX_UNREAD else "ready", {"count": unread}
 
 
 def _webhooks(facts: SystemFacts) -> Result:

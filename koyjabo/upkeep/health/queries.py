@@ -97,7 +97,7 @@ def facts(session: Session) -> DatabaseFacts:
         newest_commit_ms=revision,
         backup=_newest(session, BACKUP),
         retention_ms=session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == RETENTION)) or None,
-        unread=block_queries.backlog(session).visits,
+        unread=block_queries.behind(session),
         oldest_visit_ms=session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
         standbys=Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),
         rollback=_rollback(session),

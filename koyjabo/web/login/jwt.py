@@ -1,4 +1,4 @@
-"""Reads JSON Web Tokens (RFC 7519): user, session and expiry. `Logins` finds out whether the session is live."""
+"""Reads JSON Web Tokens (RFC 7519): user, session and expiry. `Identities` finds out whether the session is live."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Claims(NamedTuple):
 
     @classmethod
     def of_other_system(cls, login: Login) -> Claims:
-        """The claims of a token that `TokenLogins` has verified."""
+        """The claims of a token that `Identities.token_login_of` has verified."""
         return cls(login.account.id, login.session_id, "", ACCESS, "", float("inf"), login.account.by_token)
 
     @property

@@ -26,7 +26,7 @@ from koyjabo.base.core.errors import (
     WrongCsrfToken,
 )
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Account, Login, Logins
+from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.web.current import current
 from koyjabo.web.http.middleware import RequestOfAnyBytes
@@ -179,7 +179,7 @@ def _look_up() -> Login | None:
     session = _session_tokens()
     if session is None:
         return None
-    live = current()[Logins].login_of(session.claims.session_id, session.refresh_id)
+    live = current().identities.login_of(session.claims.session_id, session.refresh_id)
     return live if live and live.account.id == session.claims.user_id else None
 
 

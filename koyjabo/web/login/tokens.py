@@ -21,7 +21,7 @@ from koyjabo.base.core.errors import (
     WrongCsrfToken,
 )
 from koyjabo.base.core.extensions import jwt
-from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, KeyHolders, Login, Logins, TokenLogins
+from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, Login
 from koyjabo.base.network import client_address
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.web.current import current
@@ -188,7 +188,7 @@ def _refuse_key() -> None:
 
 
 def _holder(key: str) -> KeyHolder:
-    holder = current()[KeyHolders].holder_of(key)
+    holder = current().identities.key_holder_of(key)
     limits.count_key(holder.account.id)
     return holder
 
@@ -200,11 +200,11 @@ def _scope() -> str:
 
 
 def _login_of_other_system() -> Login:
-    """The login of a bearer token that is not ours. Raises the same errors as `TokenLogins.login_of`."""
+    """The login of a bearer token that is not ours. Raises the same errors as `Identities.token_login_of`."""
     sent = _bearer()
     if sent is None:
         raise InvalidToken
-    return current()[TokenLogins].login_of(sent.text)
+    return current().identities.token_login_of(sent.text)
 
 
 def _refuse_other_system() -> None:
@@ -215,7 +215,7 @@ def _refuse_other_system() -> None:
 
 
 def _login(claims: Claims) -> Login:
-    login = current()[Logins].login_of(claims.session_id, None)
+    login = current().identities.login_of(claims.session_id, None)
     if login is None or login.account.id != claims.user_id:
         raise InvalidToken
     return login

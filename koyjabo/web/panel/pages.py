@@ -10,7 +10,7 @@ from flask import Response, make_response, render_template, request
 
 from koyjabo.base.core.errors import Forbidden, InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Account, Login, Logins
+from koyjabo.base.core.identity import Account, Login
 from koyjabo.web.current import current
 from koyjabo.web.login import page_login
 
@@ -37,7 +37,7 @@ def while_admin() -> Callable[[], None]:
     """A check for `download`, to be created within the request. It raises Forbidden if the user is no
     longer an admin.
     """
-    logins, session_id = current()[Logins], my_login().session_id
+    logins, session_id = current().identities, my_login().session_id
 
     def require() -> None:
         login = logins.login_of(session_id, None)

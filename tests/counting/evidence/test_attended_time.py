@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.counting.evidence.attendance import MOST_FAILURES
+from koyjabo.counting.evidence.attendance import MAX_FAILURES
 from koyjabo.counting.evidence.queries import Shown
-from koyjabo.counting.evidence.spans import MOST_SPANS
+from koyjabo.counting.evidence.spans import MAX_SPANS
 from koyjabo.reports.log.block_queries import correct_attended
 
 pytestmark = pytest.mark.both_kinds
@@ -103,7 +103,7 @@ def test_socket_that_has_not_named_its_visitor_gives_no_input_to_a_guess(worker)
     assert worker.visit("1") == (0, False)
 
 
-def test_what_a_page_sent_before_it_named_its_visitor_belongs_to_that_visitor(worker):
+def test_input_from_before_a_page_named_its_visitor_belongs_to_that_visitor(worker):
     for visitor in ("bina", "ayesha"):
         worker.site.register(visitor, visitId=visitor)
     worker.match("bina")
@@ -183,7 +183,7 @@ def test_unexpected_error_loses_no_spans_unless_it_is_repeated(worker, monkeypat
     def fail(*_):
         raise ArithmeticError
 
-    for visit, failures in (("1", MOST_FAILURES - 1), ("2", MOST_FAILURES)):
+    for visit, failures in (("1", MAX_FAILURES - 1), ("2", MAX_FAILURES)):
         worker.open(visit, visit=visit)
         worker.time.pass_(seconds=5)
         worker.close(visit)
@@ -370,12 +370,12 @@ def test_two_workers_that_write_at_once_lose_nothing(new_worker):
 def test_many_short_spans_are_kept_in_a_small_row(worker):
     worker.site.register(visitId="1")
     worker.open("socket", visit="1")
-    for _ in range(3 * MOST_SPANS):
+    for _ in range(3 * MAX_SPANS):
         worker.time.pass_(seconds=1)
         worker.pages.show("socket", visible=False)
         worker.time.pass_(seconds=1)
         worker.pages.show("socket", visible=True)
         worker.write()
-    assert worker.visit("1")[0] == 3000 * MOST_SPANS
+    assert worker.visit("1")[0] == 3000 * MAX_SPANS
     ((spans,),) = worker.site.rows("SELECT spans FROM attendance")
-    assert len(json.loads(spans)) == MOST_SPANS
+    assert len(json.loads(spans)) == MAX_SPANS

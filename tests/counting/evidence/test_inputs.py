@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from koyjabo.counting.evidence.attendance import BATCH
+from koyjabo.counting.evidence.attendance import BATCH, _newest
 from koyjabo.counting.evidence.queries import Shown
-from koyjabo.counting.evidence.unwritten import _newest
 
 pytestmark = pytest.mark.both_kinds
 

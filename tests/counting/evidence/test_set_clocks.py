@@ -72,7 +72,7 @@ def test_time_before_the_visit_does_not_count_after_the_clock_was_set_back(worke
     assert worker.attended_s("1") == 10
 
 
-def test_time_that_another_worker_has_not_written_yet_is_not_settled_by_a_clock(new_worker):
+def test_set_clock_does_not_settle_time_that_another_worker_still_has_to_write(new_worker):
     one, other = new_worker(), new_worker()
     one.site.register(visitId="1")
     one.open("first", visit="1")

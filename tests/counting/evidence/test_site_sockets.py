@@ -208,17 +208,3 @@ def test_visitor_message_with_a_wrong_visit_names_neither(start_once):
     timed.pass_(10)
     socket.send(close())
     timed.wait_for("named", 10)
-
-
-@pytest.mark.long(
-    proved_by="counting/evidence/test_attended_time.py::test_nothing_is_lost_while_the_database_is_unavailable"
-)
-def test_page_that_is_left_while_the_database_is_unavailable_counts(start):
-    timed = start()
-    timed.server.register("ayesha", "1")
-    socket = open_plain(timed, "ayesha", "1")
-    timed.pass_(10)
-    with timed.database.locked():
-        socket.send(close())
-        assert timed.server.post_visit("bina").status_code == 503
-    timed.wait_for("1", 10)

@@ -13,7 +13,6 @@ from support.people.accounts import sign_up
 from support.people.api_keys import boss, call, key
 
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.core.identity import CommunityIds
 from koyjabo.counting.incoming import SEND_AGAIN, VISITS_PER_COMMIT
 
 PATH = "/api/visits"
@@ -168,7 +167,7 @@ def test_list_that_is_counted_in_part_says_that_it_has_to_be_sent_again(site, te
         raise LedgerUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(site.services[CommunityIds], "resolve", resolve)
+        patch.setattr(site.services.identities, "community_id", resolve)
         answer = send(site, text, *visits, visit(VISITS_PER_COMMIT, communityId="mirpur"))
     assert_error(answer, 503, "ledger_unavailable")
     assert answer.json["error"] == SEND_AGAIN

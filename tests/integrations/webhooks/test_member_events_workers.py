@@ -41,7 +41,7 @@ def written(database: SqliteDatabase) -> Counter[tuple[str, str]]:
 
 
 @pytest.mark.long(
-    proved_by="presence/members/test_member_changes.py::test_people_of_a_killed_worker_have_left_once_and_those_elsewhere_have_not"
+    proved_by="presence/members/test_member_changes.py::test_people_of_a_killed_worker_leave_once_unless_they_are_elsewhere"
 )
 def test_each_change_is_one_event_though_a_worker_is_killed(database, new_server, disposable_redis):
     server = two_workers(new_server(database, REDIS_URL=disposable_redis.url, LEAVE_GRACE_SECONDS=1))

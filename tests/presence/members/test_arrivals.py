@@ -45,7 +45,7 @@ def test_count_that_is_old_or_estimated_changes_nothing(log):
     assert log.today(MIRPUR) == Arrivals(came=1)
 
 
-def test_those_who_were_there_before_the_worker_have_not_arrived(log):
+def test_people_from_before_the_worker_started_have_not_arrived(log):
     log.record(MIRPUR, Online(1, 5))
     assert (log.today(MIRPUR), log.last_hour(20)) == (Arrivals(), {})
     log.record(MIRPUR, Online(2, 4))
@@ -67,7 +67,7 @@ def test_day_and_hour_end(log, time):
     assert log.last_hour(20) == {}
 
 
-def test_counts_are_told_once_and_not_those_that_another_worker_has_told(log):
+def test_counts_are_sent_once_unless_another_worker_has_sent_them(log):
     log.record(MIRPUR, Online(1, 1))
     log.record(MIRPUR, Online(2, 2))
     log.record(UTTARA, Online(1, 1))
@@ -78,7 +78,7 @@ def test_counts_are_told_once_and_not_those_that_another_worker_has_told(log):
     assert log.today(UTTARA) == Arrivals(came=2)
 
 
-def test_counts_that_could_not_be_told_are_told_later_unless_there_are_newer_ones(log):
+def test_counts_that_could_not_be_sent_are_sent_later_unless_newer_ones_exist(log):
     log.record(MIRPUR, Online(1, 1))
     log.record(UTTARA, Online(1, 1))
     lost = log.take_unsent()

@@ -66,7 +66,7 @@ def vacate(world, milliseconds: int) -> None:
     return world.settle()
 
 
-def test_first_connection_and_the_end_of_the_last_are_told_once_and_nothing_else(world):
+def test_only_the_first_connection_and_the_end_of_the_last_are_changes(world):
     for person, connection in (("ayesha", "1"), ("ayesha", "2"), ("babul", "1")):
         world.members.connect(HIKERS, person, connection)
         world.settle()
@@ -103,8 +103,8 @@ def test_community_is_vacated_when_nobody_was_there_for_three_seconds(world):
     assert sorted(delivered(world)) == [("joined", "ayesha", 1), ("left", "ayesha", 0), ("occupied", "", 1)]
 
 
-def test_changes_wait_until_they_are_told_and_the_oldest_give_way(world, monkeypatch):
-    monkeypatch.setattr(memory_store, "MOST_CHANGES", 3)
+def test_changes_wait_until_they_are_sent_and_the_oldest_are_dropped(world, monkeypatch):
+    monkeypatch.setattr(memory_store, "MAX_CHANGES", 3)
     world.members.connect(HIKERS, "ayesha", "1")
     world.settle()
     assert world.members.changes(HIKERS, 1) == world.members.changes(HIKERS, 100)[:1]
@@ -120,7 +120,7 @@ def test_changes_wait_until_they_are_told_and_the_oldest_give_way(world, monkeyp
     assert len(world.members.changes(HIKERS, 100)) in ([3] if isinstance(world, MemoryWorld) else range(5))
 
 
-def test_listener_hears_of_changes_that_wait_until_they_are_told(world):
+def test_listener_is_called_while_changes_wait(world):
     heard: list[str] = []
     for worker in world.workers:
         worker.listener.wait = heard.append
@@ -135,7 +135,7 @@ def test_listener_hears_of_changes_that_wait_until_they_are_told(world):
     assert heard == []
 
 
-def test_people_of_a_killed_worker_have_left_once_and_those_elsewhere_have_not(shared):
+def test_people_of_a_killed_worker_leave_once_unless_they_are_elsewhere(shared):
     killed, _, _ = new(shared), new(shared), new(shared)
     other = shared.workers[1]
     for person in ("ayesha", "babul"):
@@ -153,7 +153,7 @@ def test_people_of_a_killed_worker_have_left_once_and_those_elsewhere_have_not(s
     assert delivered(shared) == [("left", "babul", 1)]
 
 
-def test_worker_that_lives_though_its_leases_expired_is_no_change(shared):
+def test_worker_whose_leases_expired_changes_nothing(shared):
     frozen, other = new(shared), new(shared)
     frozen.members.connect(HIKERS, "ayesha", "1")
     shared.settle()
@@ -196,7 +196,7 @@ def due(world, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_those_who_came_and_have_not_left_are_those_who_are_there(world, seed):
+def test_people_online_are_those_who_came_and_have_not_left(world, seed):
     """Random actions, on two workers if there are two."""
     chance, here = random.Random(seed), Counter()
     workers = [world.workers[0], world.workers[0] if isinstance(world, MemoryWorld) else new(world)]

@@ -10,7 +10,7 @@ from itertools import chain
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, RIDERS, MemoryWorld, counts, redis_world
 
-from koyjabo.presence.members.online_members import MOST_LISTED, Online, OnlineMember
+from koyjabo.presence.members.online_members import MAX_LISTED, Online, OnlineMember
 
 
 @pytest.fixture(params=["memory", "redis_server"])
@@ -33,7 +33,7 @@ def count(world, scope=HIKERS) -> int:
     return online.count
 
 
-def test_they_are_counted_and_found_where_they_are(world):
+def test_people_are_counted_and_found_where_they_are_online(world):
     for scope, person in ((HIKERS, "ayesha"), (RIDERS, "ayesha"), (RIDERS, "babul")):
         world.members.connect(scope, person, "1")
     assert (count(world), count(world, RIDERS)) == (1, 2)
@@ -120,13 +120,13 @@ def test_people_are_listed_with_their_arrival_and_their_connections(world):
     assert world.members.people(HIKERS) == [babul, OnlineMember("ayesha", world.time.ms, 1)]
 
 
-def test_thousand_who_came_first_are_listed_by_name(world):
-    for number in range(MOST_LISTED):
+def test_first_thousand_people_are_listed_by_name(world):
+    for number in range(MAX_LISTED):
         world.members.connect(HIKERS, f"person{number:04}", "1")
     world.pass_(seconds=1)
     world.members.connect(HIKERS, "a late one", "1")
-    assert count(world) == MOST_LISTED + 1
-    assert [here.person for here in world.members.people(HIKERS)] == [f"person{n:04}" for n in range(MOST_LISTED)]
+    assert count(world) == MAX_LISTED + 1
+    assert [here.person for here in world.members.people(HIKERS)] == [f"person{n:04}" for n in range(MAX_LISTED)]
 
 
 def test_newest_are_listed_first_as_many_as_are_asked_for(world):

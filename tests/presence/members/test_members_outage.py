@@ -140,7 +140,7 @@ def test_workers_agree_when_redis_is_back(world, two):
 
 
 @pytest.mark.parametrize("failure", ["kill", "unnoticed"])
-def test_no_member_seems_to_leave_when_all_leases_ran_out_or_were_lost(world, two, failure):
+def test_no_member_leaves_when_all_leases_have_expired_or_were_lost(world, two, failure):
     """The worker that reconnects first has no members, and the next finds only its own in Redis."""
     here, there = two
     onlooker = world.new_worker()
@@ -165,7 +165,7 @@ def test_no_member_seems_to_leave_when_all_leases_ran_out_or_were_lost(world, tw
     assert here.members.online(HIKERS).version > before
 
 
-def test_worker_that_knows_nothing_of_before_makes_no_member_leave(world, two):
+def test_new_worker_makes_no_member_leave(world, two):
     """A worker that started during the outage reads before the others have sent their members again."""
     here, there = two
     world.fail(here, there)
@@ -185,7 +185,7 @@ def test_worker_that_knows_nothing_of_before_makes_no_member_leave(world, two):
     assert (here.news, there.news) == ([(HIKERS, 4)], [(HIKERS, 4)])
 
 
-def test_those_of_a_worker_that_died_meanwhile_are_gone_once_others_were_waited_for(world, two):
+def test_people_of_a_worker_that_died_while_redis_was_away_leave_after_the_wait(world, two):
     """Arrivals and departures are counted during the outage."""
     here, there = two
     world.fail(here)

@@ -77,7 +77,7 @@ def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
     assert two[1].members.people(HIKERS) == [OnlineMember("ayesha", world.time.ms - (LEASE_S - 4) * 1000, 1)]
 
 
-def test_worker_that_lives_though_its_leases_ran_out_says_them_again_at_once(world, two):
+def test_worker_whose_leases_expired_sends_them_again_at_once(world, two):
     """Redis's clock was moved forward, or the machine slept. The members were not away, and need not renew anything."""
     here, there = two
     for worker in two:
@@ -94,7 +94,7 @@ def test_worker_that_lives_though_its_leases_ran_out_says_them_again_at_once(wor
     assert sorted(person.connections for person in here.members.people(HIKERS)) == [1, 1, 2]
 
 
-def test_newer_count_of_another_worker_is_adopted_but_its_guess_is_not(world, two):
+def test_newer_count_of_another_worker_is_adopted_but_its_estimate_is_not(world, two):
     here, there = two
     here.members.connect(HIKERS, "ayesha", "1")
     here.flush()
@@ -139,7 +139,7 @@ def test_goodbye_while_the_arrival_is_on_its_way_is_not_lost(world, comes_back):
     assert counts(worker) == [int(comes_back)]
 
 
-def test_version_does_not_go_back_when_redis_lost_its_data_and_its_time(world):
+def test_version_does_not_fall_when_redis_loses_its_data_and_its_time(world):
     worker = world.new_worker()
     worker.members.connect(HIKERS, "ayesha", "1")
     worker.look()

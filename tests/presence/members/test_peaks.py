@@ -57,7 +57,7 @@ def stored(database, what: str = "scope, day, people") -> list[tuple]:
     return sorted(database.rows(f"SELECT {what} FROM peaks"))
 
 
-def test_greatest_of_the_day_counts_and_outlives_the_server(new_peaks, database, time):
+def test_highest_count_of_the_day_is_the_peak_and_survives_a_restart(new_peaks, database, time):
     first, second = new_peaks(), new_peaks()
     assert of(first) == (0, 0, 0)
     record(first, 3, 7, 5, 0)
@@ -88,7 +88,7 @@ def test_day_week_and_month_are_of_local_days_and_contain_today(new_peaks, time)
 
 
 @pytest.mark.parametrize("looks", [lambda member_store: member_store.refresh(), lambda member_store: of(member_store)])
-def test_those_who_are_here_at_midnight_are_the_first_peak_of_the_new_day(new_peaks, time, looks):
+def test_people_online_at_midnight_are_the_first_peak_of_the_new_day(new_peaks, time, looks):
     peaks = new_peaks()
     record(peaks, 9, 5)  # another worker has counted 4 since
     record(peaks, 3, 0, scope=RIDERS)

@@ -211,7 +211,7 @@ def server(module_servers, tmp_path_factory, redis) -> Server:
     return module_servers(database, REDIS_URL=redis.url).start()
 
 
-def test_application_in_another_process_tells_who_it_adds_and_removes(server, founder, community):
+def test_program_in_another_process_adds_and_removes_people_for_all_workers(server, founder, community):
     other = Member(server).join(community)
     with tracker_process(server) as ask, PlainMember(server.port, community, founder.token) as watcher:
         watcher.wait_for_count(1)

@@ -56,8 +56,8 @@ class Measured:
 
 
 @pytest.mark.parametrize(("version", "people", "expected"), [(7, 5, 5), (7, 2, 3), (-1, 9, 3)])
-def test_the_greatest_of_all_workers_stays_and_estimates_are_none(site, version, people, expected):
-    base = site.services[PresenceServices].active_peak._peaks
+def test_highest_peak_of_all_workers_is_stored_and_estimates_are_ignored(site, version, people, expected):
+    base = site.services[PresenceServices].active_peak
     for measured in (Measured(1, 3), Measured(version, people)):
         worker = ActivePeak(base._database, base._clock, base._runtime, measured)
         worker.measure()

@@ -15,7 +15,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE
 from koyjabo.presence.visitors import unmatched_visits
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.unmatched_visits import NETWORK_BYTES, NoMatcher
+from koyjabo.presence.visitors.unmatched_visits import NETWORK_BYTES, VisitMatcher
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 WINDOW_S = 300
@@ -45,7 +45,7 @@ class World:
         self.registered: set[str] = set()
         self.dropped = 0
         self.sockets = VisitorSockets(
-            self.visitors, clock, WINDOW_S, SECRET, NoMatcher(), on_dropped=self._count_dropped
+            self.visitors, clock, WINDOW_S, SECRET, VisitMatcher(), on_dropped=self._count_dropped
         )
 
     def _count_dropped(self, number: int) -> None:
@@ -307,7 +307,7 @@ def test_visitor_is_active_for_exactly_the_window_after_a_sign_of_life(site, sig
     assert site.stats()["locations"] == {}
 
 
-def test_heartbeat_brings_back_one_who_was_gone_and_counts_nothing(site):
+def test_heartbeat_makes_a_visitor_active_again_and_counts_nothing(site):
     site.register()
     site.time.pass_(seconds=WINDOW_S)
     site.restart()

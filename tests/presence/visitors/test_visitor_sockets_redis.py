@@ -9,7 +9,7 @@ import pytest
 from support.application.visitor_workers import RedisLink, assert_none_waits
 from support.programs.processes import wait_until
 
-from koyjabo.presence.visitors.visitor_sockets_redis import MOST_OFFERED, RedisVisitMatcher
+from koyjabo.presence.visitors.visitor_sockets_redis import MAX_OFFERED, RedisVisitMatcher
 
 CAMPUS, HOME = b"\x01" * 12, b"\xff" * 12
 
@@ -63,11 +63,11 @@ def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(ne
 def test_offers_of_one_caller_are_bounded(new_worker, redis_server):
     here, there = new_worker(), new_worker()
     for number in range(3):
-        here.offer(CAMPUS, *(f"visitor{number}-{index}" for index in range(MOST_OFFERED)))
+        here.offer(CAMPUS, *(f"visitor{number}-{index}" for index in range(MAX_OFFERED)))
     with redis_server.client() as client:
-        assert client.zcard(f"koyjabo:lonely:{CAMPUS.hex()}") == MOST_OFFERED
+        assert client.zcard(f"koyjabo:lonely:{CAMPUS.hex()}") == MAX_OFFERED
         assert 0 < client.pttl(f"koyjabo:lonely:{CAMPUS.hex()}") <= 300_000
-    assert len(set(there.ask(CAMPUS, times=MOST_OFFERED + 5))) == MOST_OFFERED
+    assert len(set(there.ask(CAMPUS, times=MAX_OFFERED + 5))) == MAX_OFFERED
 
 
 def test_offer_ends_with_the_window_although_others_follow(new_worker):
@@ -79,7 +79,7 @@ def test_offer_ends_with_the_window_although_others_follow(new_worker):
     assert given == ["babul"]
 
 
-def test_each_is_given_to_exactly_one_of_many_askers(new_worker):
+def test_offered_visitor_goes_to_exactly_one_of_many_workers(new_worker):
     here, askers = new_worker(), [new_worker() for _ in range(4)]
     visitors = [f"visitor{number}" for number in range(40)]
     here.offer(CAMPUS, *visitors)

@@ -43,7 +43,7 @@ WINDOW = [SEEN, ("pass", 270), SEEN, ("pass", 270), ("keep_alive", SITE, "a"), (
 
 
 @pytest.mark.parametrize("kind", ["memory", "redis"])
-def test_active_are_those_of_the_window_in_the_place_where_they_were_last_seen(kind, request):
+def test_visitors_of_the_window_are_active_where_they_were_last_seen(kind, request):
     """There are up to three workers, and any of them may see a visitor first."""
 
     @effort(400 if kind == "memory" else 32)

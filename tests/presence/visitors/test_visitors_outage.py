@@ -64,7 +64,7 @@ def test_no_request_waits_for_redis_and_touches_are_shown_at_once(world, two, fa
     assert_none_waits(here.outbox, one_more_comes)
 
 
-def test_touches_of_a_frozen_time_reach_everybody_afterwards(world, two):
+def test_touches_from_while_redis_was_frozen_reach_all_workers_afterwards(world, two):
     here, there = two
     world.redis.freeze()
     here.visitors.touch(SITE, "ayesha", SYLHET)
@@ -93,7 +93,7 @@ def test_everybody_is_there_again_after_redis_lost_its_data(world, two, is_notic
     assert here.visitors.count(SITE).version > newest
 
 
-def test_those_whom_one_worker_knows_are_not_seen_to_come_one_by_one(world):
+def test_people_whom_one_worker_knows_do_not_arrive_one_by_one(world):
     worker = world.new_worker()
     for number in range(3 * BATCH):
         worker.visitors.touch(SITE, f"visitor{number}", DHAKA)
@@ -105,7 +105,7 @@ def test_those_whom_one_worker_knows_are_not_seen_to_come_one_by_one(world):
     assert not worker.news
 
 
-def test_what_is_left_of_a_lease_is_what_is_sent_again(world, two):
+def test_visitor_is_sent_again_with_the_rest_of_the_lease(world, two):
     here, _ = two
     world.pass_(seconds=WINDOW_S - 30)
     here.visitors.touch(SITE, "chandra", DHAKA)
@@ -118,7 +118,7 @@ def test_what_is_left_of_a_lease_is_what_is_sent_again(world, two):
     assert is_shown(*two, dhaka=1)
 
 
-def test_after_a_window_without_redis_each_counts_its_own(world, two):
+def test_after_a_window_without_redis_workers_count_only_their_visitors(world, two):
     here, there = two
     world.redis.kill()
     world.time.pass_(seconds=WINDOW_S - 1)

@@ -50,7 +50,7 @@ def test_news_comes_when_others_change_something_and_when_a_lease_ends(world, tw
     assert [worker.news[-1][1].places for worker in two] == [{}, {}]
 
 
-def test_wrong_guess_is_put_right_and_not_taken_for_the_truth_by_others(world, two):
+def test_wrong_estimate_is_corrected_and_other_workers_do_not_adopt_it(world, two):
     here, there = two
     here.visitors.touch(SITE, "ayesha", DHAKA)
     here.look(), there.look()

@@ -251,7 +251,7 @@ def test_every_dimension_filters(ask):
 
 def test_reports_wait_until_the_visits_of_before_are_counted(site, ask, monkeypatch):
     site.services[ReportServices].reports.live.forget()
-    monkeypatch.setattr(log, "MOST_UNREAD", 1)
+    monkeypatch.setattr(log, "MAX_UNREAD", 1)
     answer = ask("/api/reports/summary?page=/")
     assert_error(answer, 503, "still_counting")
     assert answer.headers["Retry-After"] == "10"

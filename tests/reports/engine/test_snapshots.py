@@ -49,7 +49,7 @@ def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
     assert asked_alone == [summary, hours, week, *breakdowns]
 
 
-def test_a_day_is_cut_at_its_time_also_after_the_clock_was_put_back(site):
+def test_compared_day_ends_at_its_time_even_after_the_clock_was_set_back(site):
     site.time.go_to("2025-12-18T13:10:00+06:00")
     for number in range(5):
         site.register(f"late{number}")

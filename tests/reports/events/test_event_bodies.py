@@ -97,7 +97,7 @@ def test_properties_are_kept_as_texts(site):
         assert (json.loads(result) if result else result) == stored
 
 
-def test_page_is_kept_without_its_query_and_at_as_the_clients_word(site):
+def test_page_is_stored_without_its_query_and_the_time_as_the_client_sent_it(site):
     assert {sent: kept(site, "page", page=sent) for sent in PAGES} == PAGES
     assert {sent: kept(site, "client_ms", at=sent) for sent in MOMENTS} == MOMENTS
 

@@ -70,11 +70,11 @@ def test_retries_at_the_same_time_are_one_event(site):
 
 def test_failed_commit_is_503_and_records_nothing(sqlite_database, monkeypatch):
     class Failing(SqliteEventStore):
-        def _known(self, batch):
+        def _write(self, batch, execute):
             raise sqlite3.OperationalError("disk I/O error")
 
     with Site(sqlite_database.url) as site:
-        monkeypatch.setattr(SqliteEventStore, "_known", Failing._known)
+        monkeypatch.setattr(SqliteEventStore, "_write", Failing._write)
         answer = send(site, "1")
         assert_error(answer, 503, "ledger_unavailable")
         assert int(answer.headers["Retry-After"]) >= 1
@@ -132,7 +132,7 @@ def test_events_of_a_visitor_are_limited_and_not_only_requests(sqlite_database):
         assert result_of(many(site, "c", visitor="babul")) == (50, 0)
 
 
-def test_events_of_an_address_are_limited_and_what_is_refused_counts_for_no_visitor(sqlite_database):
+def test_events_of_an_address_are_limited_and_refused_ones_use_up_no_visitors_limit(sqlite_database):
     with Site(sqlite_database.url, RATE_LIMIT_REGISTRATIONS=2, RATE_LIMIT_VISITOR=5) as site:
         site.client.environ_base["REMOTE_ADDR"] = "203.0.113.7"
         assert [result_of(many(site, "a", 30, f"v{number}")) for number in range(3)] == [(30, 0)] * 3

@@ -236,7 +236,7 @@ def test_sums_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
 @given(seed=seeds)
 def test_reports_are_the_models_where_sums_are_limited(tmp_path_factory, seed) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(day_sums, "MOST_VALUES", 1)
+        patch.setattr(day_sums, "MAX_VALUES", 1)
         url = SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url
         live_through(url, seed, lambda _: None)
 

@@ -48,11 +48,11 @@ def site_pages(site: Site, question: Question) -> dict[str | None, int | None]:
     }
 
 
-def test_an_answer_reads_what_is_new(site, monkeypatch):
+def test_report_reads_only_new_rows(site, monkeypatch):
     read, spans = Log.rows, []
 
-    def rows(log, session, start, end, *days):
-        for batch in read(log, session, start, end, *days):
+    def rows(log, start, end, *days):
+        for batch in read(log, start, end, *days):
             spans.append((log is live.visits, start, end))
             yield batch
 
@@ -105,11 +105,11 @@ def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(sit
 
 def test_what_is_kept_is_bounded(site, monkeypatch):
     live = site.services[ReportServices].reports.live
-    monkeypatch.setattr(live_module, "MOST_KEPT", 4_000)
+    monkeypatch.setattr(live_module, "MAX_KEPT", 4_000)
     for page in range(20):
         visits(site, Question(FRIDAY, SATURDAY, filters={"page": Filter(frozenset([f"/{page}"]))}))
-        assert sum(entry.size for entry in live._asked.values()) <= 4_000 + 2_000
-    assert 0 < len(live._asked) < 20
+        assert sum(entry.size for entry in live._sums.values()) <= 4_000 + 2_000
+    assert 0 < len(live._sums) < 20
 
 
 def test_late_visits_and_events_of_a_closed_day_count_at_once(site):
@@ -153,7 +153,7 @@ def test_report_of_a_community_reads_only_its_rows(site, monkeypatch):
 
     monkeypatch.setattr(Log, "rows", rows_read)
     monkeypatch.setattr(Block, "unpack", lambda *args: unpacked.append(args) or unpack(*args))
-    monkeypatch.setattr(log_module, "MOST_KEPT", 0)
+    monkeypatch.setattr(log_module, "MAX_KEPT", 0)
     with Site(site.database_url, site.time) as other:  # this one has not read any blocks
         for page, blocks in ("/nowhere", 2 * 3), ("/nothing", 0):
             rows.clear()
@@ -191,12 +191,12 @@ def test_questions_of_one_community_leave_the_sums_of_others(site, monkeypatch):
         """Ask about a community, and return the scopes of the questions that have sums."""
         for page in range(40):
             visits(site, Question(*days, MIRPUR, {"page": Filter(frozenset([f"/{page}"]))}))
-        return [question.scope for _, question, _ in live._asked]
+        return [question.scope for _, question, _ in live._sums]
 
     visits(site, Question(*days))
     visits(site, Question(*days, UTTARA))
     assert ask().count(MIRPUR) == 12
-    size = sum(asked.size for asked in live._asked.values())
-    monkeypatch.setattr(live_module, "MOST_KEPT", size - 1)
+    size = sum(asked.size for asked in live._sums.values())
+    monkeypatch.setattr(live_module, "MAX_KEPT", size - 1)
     kept = ask()
     assert kept.count(SITE) == kept.count(UTTARA) == 1

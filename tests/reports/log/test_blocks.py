@@ -67,7 +67,7 @@ def counted(site: Site) -> tuple:
 
 
 @pytest.mark.both_kinds
-def test_what_is_stored_in_pieces_or_by_another_worker_is_as_at_once(site):
+def test_blocks_stored_in_pieces_or_by_several_workers_are_the_same(site):
     pieces = stored(site)
     visit(site, 10)
     pieces = stored(site)
@@ -153,7 +153,7 @@ WRONG = (
 
 
 @pytest.mark.both_kinds
-def test_recount_finds_each_change_and_repair_makes_blocks_again(site):
+def test_recount_finds_every_change_and_repair_rebuilds_the_blocks(site):
     stored(site)
     for change in WRONG:
         site.rows(change)
@@ -169,10 +169,10 @@ def test_recount_finds_each_change_and_repair_makes_blocks_again(site):
 def test_blocks_that_rows_changed_under_are_not_stored(site, change):
     storing = site.services[ReportServices].storing
     for _ in range(3):
-        read = storing._database.scan(storing._live.read_some)
+        state, unsaved, _ = storing._database.scan(storing._live.read_some)
     site.rows(change)
-    assert read.unsaved
-    storing._database.write(block_queries.save, read.state, storing._live.rules, read.unsaved)
+    assert unsaved
+    storing._database.write(block_queries.save, state, storing._live.rules, unsaved)
     assert rows_of(site, "visit_blocks") == []
 
 

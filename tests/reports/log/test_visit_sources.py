@@ -47,7 +47,7 @@ def test_another_referrer_is_named_by_its_registrable_domain():
     }
 
 
-def test_host_has_the_class_of_its_own_entry_and_not_of_its_parent_domain():
+def test_listed_host_has_its_entrys_channel_and_not_its_parent_domains():
     expected = {
         "search google.com": ["images.google.com", "www.google.com.bd", "scholar.google.com"],
         "search yahoo.com": ["r.search.yahoo.com", "in.search.yahoo.com", "yahoo.com"],

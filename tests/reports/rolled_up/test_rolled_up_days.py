@@ -33,7 +33,7 @@ PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
 @pytest.fixture
 def unfolded(database, monkeypatch):
     """Two days of visits. A rolled up day keeps two values, and each transaction rolls up two rows."""
-    monkeypatch.setattr(day_sums, "MOST_VALUES", 2)
+    monkeypatch.setattr(day_sums, "MAX_VALUES", 2)
     for limit in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, limit, 2)
     time = Time.at("2025-10-08T10:30:00+06:00")
@@ -251,7 +251,7 @@ def test_day_is_rolled_up_again_if_its_rows_changed_during_the_read(unfolded, mo
 
 
 @pytest.mark.both_kinds
-def test_visitor_who_is_forgotten_in_the_middle_of_a_fold_is_counted_once(unfolded):
+def test_visitor_who_is_erased_during_a_roll_up_counts_once(unfolded):
     with pytest.raises(InterruptedError):
         prune(unfolded, 1)
     unfolded.services[Erasure].forget("v0")
@@ -273,7 +273,7 @@ OLD = (
 
 
 @pytest.mark.both_kinds
-def test_what_the_version_before_has_derived_goes_and_counts_nowhere(unfolded, database_kind):
+def test_rows_that_an_earlier_version_derived_are_removed_and_count_nowhere(unfolded, database_kind):
     """If the earlier version runs again, it recreates all of this, because its watermark for visits is reset as
     well.
     """

@@ -29,7 +29,7 @@ FROM = {"from": "home"}
 @pytest.fixture
 def site(database, monkeypatch):
     """A site where a rolled up day keeps two values."""
-    monkeypatch.setattr(day_sums, "MOST_VALUES", 2)
+    monkeypatch.setattr(day_sums, "MAX_VALUES", 2)
     with Site(database.url, RETENTION_DAYS=1) as site:
         yield site
 

@@ -112,5 +112,5 @@ def test_a_rolled_up_day_has_the_same_figures_in_every_report(site):
 
 @pytest.mark.both_kinds
 def test_figures_stay_where_a_rolled_up_day_keeps_only_its_largest_values(site, monkeypatch):
-    monkeypatch.setattr(day_sums, "MOST_VALUES", 2)  # a real limit always keeps all values of `attended`
+    monkeypatch.setattr(day_sums, "MAX_VALUES", 2)  # a real limit always keeps all values of `attended`
     assert_pruning_keeps_figures(site, FILTERS[:-1])

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Text
 
 from koyjabo.base.models import Visit
 from koyjabo.base.models.ledger import LOST
-from koyjabo.counting import visit_texts
+from koyjabo.counting import visits
 from koyjabo.counting.batch_plan import SENT
 from koyjabo.reports.visit_log import import_file, queries
 from koyjabo.reports.visit_log.visit_log import COLUMNS
@@ -35,4 +35,4 @@ def test_every_column_that_is_sent_is_imported():
 
 def test_every_text_of_any_length_that_a_client_chooses_is_charged():
     unbounded = {column.name for column in TABLE if isinstance(column.type, Text)}
-    assert unbounded - {"place"} == set(visit_texts.TEXTS)  # the server itself sets this value
+    assert unbounded - {"place"} == set(visits.TEXTS)  # the server itself sets this value

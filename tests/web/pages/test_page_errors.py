@@ -12,7 +12,6 @@ from support.people.admins import panel
 from support.people.page_readers import Reader, words
 
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.core.identity import Logins
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -65,7 +64,7 @@ def test_reader_is_looked_up_once_while_the_database_is_away(site, monkeypatch):
         raise LedgerUnavailable
 
     reader = Reader(site).sign_up("ayesha")
-    monkeypatch.setattr(site.services[Logins], "login_of", away)
+    monkeypatch.setattr(site.services.identities, "login_of", away)
     for path, status in (("/account", 503), ("/admin/", 503), ("/", 200)):
         asked.clear()
         assert "Log in" in reader.get(path, status)

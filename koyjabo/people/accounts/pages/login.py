@@ -12,7 +12,7 @@ from typing import Any
 from flask import Response, make_response, redirect, render_template, request, url_for
 
 from koyjabo.base.core.errors import LedgerUnavailable, WrongCode
-from koyjabo.base.core.identity import Account, LoginDestinations
+from koyjabo.base.core.identity import Account
 from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorExpired, WrongPasskey
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import REQUIRED, LoginBody, SignupBody
@@ -134,7 +134,7 @@ def landing(account: Account) -> str:
     if account.sees_panel:
         return url_for("admin.overview")
     with suppress(LedgerUnavailable):
-        destination = current()[LoginDestinations].of(account)
+        destination = current().identities.destination_of(account)
         if destination is not None:
             return url_for(destination[0], **destination[1])
     return url_for("pages.index")
