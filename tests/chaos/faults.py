@@ -101,12 +101,6 @@ def kill_workers(world: World, chance: random.Random) -> None:
     kill_all(wait_until(world.supervisor.workers, "there are workers", RESTARTS_S))
 
 
-def kill_loader(world: World, chance: random.Random) -> None:
-    """Kill the loader, and in half of the cases a worker, which only a new loader can replace."""
-    victims = wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)
-    kill_all([*victims, *([_one_worker(world, chance)] if chance.random() < 0.5 else [])])
-
-
 @contextmanager
 def kill_parent(world: World, chance: random.Random) -> Iterator[None]:
     orphans = world.supervisor.workers()
@@ -138,9 +132,9 @@ def _wait_until_restarted(world: World) -> None:
 
 
 @contextmanager
-def freeze_loader(world: World, chance: random.Random) -> Iterator[None]:
-    """Freeze the loader. A worker that dies during this is replaced afterwards."""
-    with suspended(wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)):
+def freeze_parent(world: World, chance: random.Random) -> Iterator[None]:
+    """Freeze the parent. A worker that dies during this is replaced afterwards."""
+    with suspended(wait_until(world.supervisor.parents, "there is a parent", RESTARTS_S)):
         kill_worker(world, chance)
         yield
 
@@ -294,8 +288,7 @@ OF_SQLITE = (Fault("file lock held", "database", hold_file_lock, HELD_S),)
 OF_POSTGRES = (
     Fault("kill -9 of all workers", "server", at_once(kill_workers)),
     Fault("SIGSTOP of all workers", "server", lambda world, _: suspended(world.supervisor.workers()), FROZEN_S),
-    Fault("kill -9 of the loader", "server", at_once(kill_loader)),
-    Fault("SIGSTOP of the loader", "server", freeze_loader, FROZEN_S),
+    Fault("SIGSTOP of the parent", "server", freeze_parent, FROZEN_S),
     Fault(
         "kill -9 of PostgreSQL",
         "database",

@@ -10,10 +10,9 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from koyjabo.server.process.children import CLOSE_S
-from koyjabo.server.process.worker_pipe import report
+from koyjabo.server.process.children import CLOSE_S, READY
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from koyjabo.server.loop.poller import Poller
     from koyjabo.server.process.listening_socket import ListeningSocket
     from koyjabo.server.websockets.websockets import Sockets
+
+    Application: TypeAlias = tuple[Settings, Flask]
 
 RESERVED_FILES = 50
 """Number of files reserved for the database, the log and others."""
@@ -53,15 +54,16 @@ SWEEP_INTERVAL_S = 5.0
 RETRY_S = 1.0
 
 
-def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, settings: Settings, routed: Flask) -> int:
+def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, application: Application) -> int:
     """Serve `listener` until SIGTERM, or until the process `parent` ends, and report to `writer` when ready. Returns
-    the exit status. `routed` has the routes for `settings`.
+    the exit status. `application` consists of the settings and an app with its routes.
 
     To stop, the worker finishes running requests for at most `drain_s` seconds, then commits pending writes for at most
     CLOSE_S. The standard library must already be patched, and the event loop must be unused.
     """
     from koyjabo.base.core.errors import UnusableDatabase
 
+    settings, routed = application
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the loop, so it only sets a flag
 
@@ -73,12 +75,12 @@ def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, se
         app = _make_app(runtime, goes_on, routed)
     except UnusableDatabase as error:
         with suppress(BrokenPipeError):
-            report(writer, unusable=str(error)[:MAX_SENTENCE])
+            os.write(writer, str(error)[:MAX_SENTENCE].encode())
         return 1
     if app is not None:
         server = _Server(app, runtime, settings, listener)
         with suppress(BrokenPipeError):  # the parent has ended, which `goes_on` notices
-            report(writer, is_ready=True)
+            os.write(writer, READY.encode())
         server.run(goes_on)
         server.stop(drain_s)
     return 0

@@ -21,7 +21,7 @@ from support.programs.installed import program
 from support.programs.processes import environment, wait_until
 from support.servers.server import Server
 
-from koyjabo.server.process.parent import FEWEST_FILES
+from koyjabo.server.process.start import FEWEST_FILES
 
 UNUSABLE = "DATABASE_URL names a database that cannot be used: "
 SOMEBODY = 65534

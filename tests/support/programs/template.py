@@ -3,8 +3,8 @@
 `forking` runs it and sends requests. A forked program has its own environment, process group, files and exit status;
 only its imports are already done.
 
-A server patches the standard library in its loader and not in its parent. So this process imports everything under the
-product's patch, then reverts the patch. A forked loader applies the patch again.
+A server patches the standard library before it imports the application. So this process imports everything under the
+product's patch, then reverts the patch. A forked server applies the patch again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FOR_SERVERS = (
     *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite"),
     *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
 )
-"""Imported in addition to the packages that a loader loads completely."""
+"""Imported in addition to the packages that a server loads completely."""
 
 USED_BY_COMMANDS = ("engineio.async_drivers.threading", "sqlalchemy.dialects.postgresql.psycopg2")
 """Modules that are imported when an application is made."""

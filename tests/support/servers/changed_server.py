@@ -159,10 +159,11 @@ def serve() -> int:
 
 def be_patient() -> None:
     """Allow an hour for draining."""
-    from koyjabo.server.process import loader_process, parent
+    from koyjabo.server.process import parent
 
-    assert loader_process.DRAIN_S < parent.KILL_AFTER_S <= LEAVES_WITHIN_S
-    loader_process.DRAIN_S = parent.KILL_AFTER_S = 3600.0
+    assert parent.DRAIN_S < parent.KILL_AFTER_S <= LEAVES_WITHIN_S
+    parent.DRAIN_S = parent.KILL_AFTER_S = 3600.0
+    parent.PROGRAM = __file__
 
 
 def look_up_slowly(silent: Path) -> None:
