@@ -59,7 +59,7 @@ def load(settings: Settings) -> None:
     from koyjabo.application import entry_points
     from koyjabo.base.network import user_agents
 
-    import_module("koyjabo.application.opening")
+    import_module("koyjabo.application.assembly")
     if settings.redis_url:
         for name in IN_REDIS:
             import_module(name)

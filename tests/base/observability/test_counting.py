@@ -20,10 +20,10 @@ from koyjabo.server.process.metrics_folder import SIZE, keep_if_there
 FOLDER, WORKER = "PROMETHEUS_MULTIPROC_DIR", "KOYJABO_WORKER"
 COUNT_ALL_THERE_IS = """
 from koyjabo.base.observability.gauges import Gauges
-from koyjabo.base.observability.metrics import MOST_KINDS, Metrics
+from koyjabo.base.observability.metrics import MAX_KINDS, Metrics
 
 metrics = Metrics(Gauges(None, None, dict))
-for number in range(2 * MOST_KINDS):
+for number in range(2 * MAX_KINDS):
     metrics.error(f"{number:050}")
 """
 

@@ -32,7 +32,7 @@ from typing import Any
 ROOT = str(Path(__file__).resolve().parents[3])
 
 FOR_SERVERS = (
-    *("config", "koyjabo.application.opening", "koyjabo.base.cluster.redis_client", "koyjabo.server.process.worker"),
+    *("config", "koyjabo.application.assembly", "koyjabo.base.cluster.redis_client", "koyjabo.server.process.worker"),
     *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite"),
     *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
 )
