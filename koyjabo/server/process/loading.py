@@ -110,13 +110,13 @@ def _hidden(name: str, unless: bool = False) -> Iterator[None]:
     if unless:
         yield
         return
-    known = {module: sys.modules.pop(module) for module in list(sys.modules) if module.partition(".")[0] == name}
+    hidden = {module: sys.modules.pop(module) for module in list(sys.modules) if module.partition(".")[0] == name}
     sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield
     finally:
         del sys.modules[name]
-        sys.modules.update(known)
+        sys.modules.update(hidden)
 
 
 def _warn(removed_settings: list[str]) -> None:
@@ -138,7 +138,7 @@ def prepare(settings: Settings) -> bool:
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _run_child(parent)
+        _migrate(parent)
     status = os.waitpid(pid, 0)[1]
     if os.WIFSIGNALED(status):
         say(
@@ -160,30 +160,24 @@ def is_prepared(settings: Settings) -> bool:
     return startup_queries.is_prepared(where, email_key(settings.admin_email), makes_one_up)
 
 
-def _run_child(parent: int) -> None:
-    status = 1
-    try:
-        leave_signals_to_the_parent()
-        die_with(parent)  # the database rolls back an unfinished migration
-        status = 0 if _make_the_application() else 1
-    except BaseException:
-        log.exception("start_failed")
-    finally:
-        os._exit(status)
-
-
-def _make_the_application() -> bool:
-    """Create the application, which migrates the database and creates the first admin."""
+def _migrate(parent: int) -> None:
+    """Create the application, which migrates the database and creates the first admin. Then exit."""
     from koyjabo import create_app
     from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
     from koyjabo.server.loop import eventlet_loop
 
-    os.environ.pop(VARIABLE, None)  # this process counts nothing, and leaves nothing in the workers' folder
-    eventlet_loop.use_own_hub()
+    status = 1
     try:
+        leave_signals_to_the_parent()
+        die_with(parent)  # the database rolls back an unfinished migration
+        os.environ.pop(VARIABLE, None)  # this process counts nothing, and leaves nothing in the workers' folder
+        eventlet_loop.use_own_hub()
         with suppress(LedgerUnavailable):  # the workers will wait for the database and log that
             create_app(runtime=eventlet_loop.EventletRuntime())
+        status = 0
     except (UnusableDatabase, DatabaseInUse) as error:
         say(str(error), sys.stderr)
-        return False
-    return True
+    except BaseException:
+        log.exception("start_failed")
+    finally:
+        os._exit(status)

@@ -60,8 +60,8 @@ def _reserve(file: Path) -> None:
         return
     draft = file.with_suffix(".draft")  # other workers read all files that have the final suffix
     try:
-        with draft.open("wb") as made:
-            made.write(bytes(SIZE))  # not `truncate`, which reserves nothing
+        with draft.open("wb") as reserved:
+            reserved.write(bytes(SIZE))  # not `truncate`, which reserves nothing
         draft.replace(file)
     except OSError:
         draft.unlink(missing_ok=True)

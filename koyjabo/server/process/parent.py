@@ -120,12 +120,12 @@ class Parent:
                     os.kill(worker.pid, signal.SIGKILL if is_overdue else signal.SIGTERM)
             self._wait()
             self._bury(_reap())
-        remove_counts()
+        _clean_up()
         return self._status
 
     def _stop(self, *_: object) -> None:
         if self._is_loading:  # an exception could be lost in one of the modules that are being imported
-            remove_counts()
+            _clean_up()
             os._exit(0)
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
@@ -248,7 +248,8 @@ def _reap() -> dict[int, int]:
     return ended
 
 
-def remove_counts() -> None:
+def _clean_up() -> None:
+    """Remove the folder of counts, and write out the log before the process ends."""
     from koyjabo.server.process import metrics_folder  # imported late, to keep this process small
 
     metrics_folder.remove()

@@ -103,7 +103,7 @@ def make_hashes_cheap() -> None:
 
 def load_for_servers() -> None:
     """Import everything that a server loads, with or without Redis, for both kinds of database."""
-    from koyjabo.server.process import loading, parent, patching  # noqa: F401 - the parent first, as in a server
+    from koyjabo.server.process import loading, patching, start  # noqa: F401 - before the patch, as in a server
 
     patch = Patch(loading.patch)
     make_hashes_cheap()
