@@ -36,7 +36,7 @@ def create_app(
     """
     import config
     from koyjabo import sockets
-    from koyjabo.application import entry_points, opening
+    from koyjabo.application import assembly, entry_points
     from koyjabo.base.core.clock import Clock
     from koyjabo.base.core.runtime import ThreadRuntime
     from koyjabo.realtime.services import RealtimeServices
@@ -44,7 +44,7 @@ def create_app(
     chosen, runtime = config.load(settings), runtime or ThreadRuntime()
     config.protect_instance()
     app = app or make_routes(chosen, settings or {})
-    services = opening.open_services(app, chosen, runtime, clock or Clock(chosen.zone), creates_admin)
+    services = assembly.open_services(app, chosen, runtime, clock or Clock(chosen.zone), creates_admin)
     sockets.init_app(app, runtime, services[RealtimeServices].fanout, chosen.web_concurrency)
     entry_points.wrap(app, chosen)
     return app

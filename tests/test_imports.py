@@ -80,7 +80,7 @@ MAY_USE = {  # libraries: the modules that may import them
     tuple(re.findall(r"`([^`]+)`", libraries)): re.findall(r"`([^`]+)`", modules)
     for libraries, modules in re.findall(r"^\| (`.+) \| (.+) \|$", LIBRARIES, re.MULTILINE)
 }
-MAY_OPEN_TRANSACTIONS = "base/database/* application/opening.py counting/opening_queries.py upkeep/backups/backup.py \
+MAY_OPEN_TRANSACTIONS = "base/database/* application/assembly.py counting/opening_queries.py upkeep/backups/backup.py \
 upkeep/backups/run.py upkeep/recounts/recounts.py reports/visit_log/import*.py \
 upkeep/importers/run.py cli/ledger.py"
 """Modules used at startup, by commands and by the backup process. All other modules use the executor."""

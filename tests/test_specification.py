@@ -18,7 +18,7 @@ from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.broadcaster import LARGEST_EVENT
 from koyjabo.realtime.room import REST, SHARED_REST, SHORTEST_INTERVAL_S
 from koyjabo.reports.query.dimensions import DIMENSIONS
-from koyjabo.server.websockets.buffered_connection import MOST_UNSENT
+from koyjabo.server.websockets.buffered_connection import MAX_UNSENT
 from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
 from koyjabo.web.login.jwt import ACCESS_S, REFRESH_S
 from koyjabo.web.schemas.paging import MOST_PER_PAGE
@@ -140,7 +140,7 @@ NUMBERS = [
     ("Promises", f"{ {4: 'four'}[REST] } times the CPU time of the last broadcast"),
     ("Promises", f"{ {2: 'twice'}[SHARED_REST] } its duration"),
     ("Promises", f"closed within {round(PING_INTERVAL_S + PING_TIMEOUT_S)} s"),
-    ("Promises", f"at most {MOST_UNSENT // 1024} KB of buffer"),
+    ("Promises", f"at most {MAX_UNSENT // 1024} KB of buffer"),
     ("Promises", f"closed after {round(STALLED_S)} s"),
 ]
 

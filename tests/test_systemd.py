@@ -13,7 +13,7 @@ import pytest
 from support.programs.installed import program
 from support.programs.processes import ROOT
 
-from koyjabo.server.process.parent import KILL_AFTER_S, ORPHANS_S
+from koyjabo.server.process.parent import KILL_AFTER_S
 
 SERVICE, SOCKET = "koyjabo@.service", "koyjabo@.socket"
 PROGRAM = "/opt/koyjabo/bin/koyjabo"
@@ -57,7 +57,7 @@ def test_systemd_gives_the_service_its_own_folder_and_time_to_stop():
     unit = RawConfigParser(strict=False)
     unit.read(ROOT / "deploy" / SERVICE)
     service = unit["Service"]
-    assert int(service["TimeoutStopSec"]) > KILL_AFTER_S + ORPHANS_S
+    assert int(service["TimeoutStopSec"]) > KILL_AFTER_S
     assert (service["KillMode"], service["Restart"]) == ("mixed", "always")
     assert service["StateDirectory"].split()[0] == "koyjabo/%i"
     assert service["WorkingDirectory"] == "%S/koyjabo/%i"

@@ -68,7 +68,6 @@ FIGURES: dict[str, Figure | Sentence] = {
     ),
     "s until four workers are back": START,
     "s until four workers were back": BEFORE,
-    "MB of four workers": START._replace(column="PSS MB"),
     "MB of four workers before": BEFORE._replace(column="PSS MB"),
     "KB of a WebSocket": MEMORY,
     "KB of a Socket.IO client": MEMORY._replace(row="this server, Socket.IO"),

@@ -1,30 +1,40 @@
-"""Builds all features in order, connects them by signals, and schedules their periodic work."""
+"""Opens an application: migrates its database, builds all features in order, connects them by signals, schedules their
+periodic work, and creates the first admin.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 
+from flask import Flask
+
 from koyjabo.application import event_handlers
-from koyjabo.application.gauges import values_of
 from koyjabo.base.cluster.base import Base, open_cluster
 from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.extensions import db
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.core.services import Lifetime, Services
 from koyjabo.base.core.signals import Signals
+from koyjabo.base.database import engine
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.jobs.running_jobs import RunningJobs
+from koyjabo.base.models import Backup
 from koyjabo.base.network.address_owners import AddressOwners
 from koyjabo.base.network.geolocation import LocationFinder
 from koyjabo.base.network.origins import Origins
 from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.observability import gauges, logs
 from koyjabo.base.observability import services as observability
+from koyjabo.base.observability.metrics import OTHER
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.communities import refs
 from koyjabo.communities import services as communities
 from koyjabo.communities.live.dashboard_room import ReportRooms
 from koyjabo.communities.services import CommunityServices
+from koyjabo.counting import opening_queries
 from koyjabo.counting import services as counting
 from koyjabo.counting.evidence import attendance
 from koyjabo.counting.evidence.attendance import AttendanceWriter
@@ -38,6 +48,7 @@ from koyjabo.integrations.webhooks import services as webhooks
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.people.accounts import services as accounts
 from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.users.accounts import MADE_UP_ADMIN, Accounts
 from koyjabo.people.audit.log import Audit, VersionLog
 from koyjabo.people.mail import outbox
 from koyjabo.people.mail.outbox import MailOutbox
@@ -48,6 +59,7 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors import active_visitors
 from koyjabo.realtime import services as realtime
 from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.fanout import socket_counts
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import services as reports
 from koyjabo.reports.live import storing
@@ -73,8 +85,56 @@ from koyjabo.upkeep.recounts.total import TotalAdjuster
 from koyjabo.upkeep.retention import retention
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Nightly, Retention
+from koyjabo.web.current import EXTENSION
 from koyjabo.web.login.jwt import Tokens
 from koyjabo.web.login.remembered_logins import RememberedLogins
+
+MAX_COMMUNITIES = 50
+
+
+def values_of(services: Services) -> gauges.Values:
+    visits, observability, reports = (
+        services[CountingServices].visits,
+        services[ObservabilityServices],
+        services[ReportServices],
+    )
+    writer, redis_responds = visits.writer(), observability.redis_responds
+    disk = reports.events.space.disk()
+    redis = {} if redis_responds is None else {gauges.REDIS.name: {"": float(redis_responds())}}
+    return {
+        gauges.WORKERS.name: {"": 1},
+        gauges.CONNECTIONS.name: socket_counts(services[RealtimeServices].fanout),
+        gauges.ACTIVE.name: {"": visits.newest().active},
+        gauges.COMMUNITIES.name: _largest(services[CommunityServices].participants.counts()),
+        gauges.WAITING.name: {"": writer.waiting},
+        gauges.OLDEST.name: {"": writer.oldest_s},
+        gauges.UNPROJECTED.name: {"": reports.storing.last_behind},
+        gauges.LAG.name: {"": observability.lag_s()},
+        gauges.DATABASE.name: {"": float(not visits.newest().stale)},
+        **({gauges.FREE.name: {"": disk.free}} if disk else {}),
+        **redis,
+        **_of_backups(services[Backups].figures),
+        gauges.BUILD.name: {gauges.build(): 1},
+    }
+
+
+def _largest(counts: Counter[str]) -> dict[str, int]:
+    largest = dict(counts.most_common(MAX_COMMUNITIES))
+    rest = counts.total() - sum(largest.values())
+    return {**largest, OTHER: rest} if rest else largest
+
+
+def _of_backups(figures: tuple[Backup | None, int] | None) -> dict[str, dict[str, float]]:
+    if figures is None:
+        return {}
+    proven, failures = figures
+    values = {
+        gauges.BACKUP: None if proven is None or proven.proven_ms is None else proven.proven_ms / 1000,
+        gauges.BACKUP_BYTES: None if proven is None else proven.bytes,
+        gauges.BACKUP_FAILURES: failures,
+    }
+    return {gauge.name: {"": value} for gauge, value in values.items() if value is not None}
+
 
 TICK_S, MINUTE_S = 1.0, 60.0
 
@@ -240,3 +300,43 @@ def _bind_tracker(services: Services) -> None:
             now_ms=services.clock.now_ms,
         )
     )
+
+
+def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock, creates_admin: bool) -> Services:
+    """Migrate the database and build the services for `app`. Raises the same errors as `opening_queries.prepare`."""
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine.engine_options(settings.database),
+    )
+    db.init_app(app)
+    _learn_timelines(settings)
+    with app.app_context():
+        snapshot = opening_queries.prepare(settings.database, settings.starting_total, clock)
+        app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
+    with engine.translated_errors():
+        # Do this before any response, because the database may have been rolled back in the meantime.
+        services[CountingServices].visits.stats()
+        services[AccountServices].second_factors.end_sessions_without()
+        services[WebhookServices].sealer.seal_urls()
+        if creates_admin:
+            _make_first_admin(settings, services[AccountServices].credentials)
+    return services
+
+
+def _learn_timelines(settings: Settings) -> None:
+    """Load the known timelines before anything is written, so that the database of an old primary is not migrated."""
+    if settings.redis_url and settings.database.get_backend_name() != "sqlite":
+        from koyjabo.counting.high_water_redis import learn_timelines
+
+        learn_timelines(settings.redis_url)
+
+
+def _make_first_admin(settings: Settings, accounts: Accounts) -> None:
+    if settings.admin_email:
+        accounts.ensure_admin(settings.admin_email, settings.admin_password)
+    elif settings.environment == "development":
+        password = accounts.make_up_admin()
+        if password is not None:
+            logs.print_to_operator(
+                f"Log in to the panel as {MADE_UP_ADMIN} with the password {password} (it is not shown again)"
+            )

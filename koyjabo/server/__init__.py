@@ -1,14 +1,20 @@
-"""The server is a small pre-forking parent process, with workers that run the application on an event loop. Only two
-modules here import eventlet (decision 51). Begin with `process/parent.py`.
+"""The server is a parent process that forks workers, which run the application on an event loop. Only two modules here
+import eventlet (decision 51). Begin with `process/start.py` and `process/parent.py`.
 
-This module imports only the standard library, because the parent runs as long as the service and must stay small.
+This module imports little, because the standard library must be patched before others are imported.
 """
 
 from __future__ import annotations
 
+import os
+
 
 def serve() -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status: 0, or 2 for an invalid setting."""
-    from koyjabo.server.process.parent import Parent
+    from koyjabo.server.process import parent
 
-    return Parent().run()
+    if parent.STATE in os.environ:
+        return parent.Parent().resume()
+    from koyjabo.server.process.start import start
+
+    return start()

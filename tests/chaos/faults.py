@@ -83,10 +83,6 @@ def _workers(world: World) -> list[psutil.Process]:
     return wait_until(world.supervisor.workers, "there are workers", RESTARTS_S)
 
 
-def _loaders(world: World) -> list[psutil.Process]:
-    return wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)
-
-
 def _one_worker(world: World, chance: random.Random) -> list[psutil.Process]:
     """A random worker, usually the one with more open files: a new one has no clients to lose."""
     workers = _workers(world)
@@ -99,15 +95,10 @@ def _files(process: psutil.Process) -> int:
     return 0
 
 
-def kill_loader(world: World, chance: random.Random) -> None:
-    """Kill the loader, and in half of the cases a worker, which only a new loader can replace."""
-    kill_all(_loaders(world) + (_one_worker(world, chance) if chance.random() < 0.5 else []))
-
-
 @contextmanager
-def freeze_loader(world: World, chance: random.Random) -> Iterator[None]:
-    """Freeze the loader. A worker that dies during this is replaced afterwards."""
-    with suspended(_loaders(world)):
+def freeze_parent(world: World, chance: random.Random) -> Iterator[None]:
+    """Freeze the parent. A worker that dies during this is replaced afterwards."""
+    with suspended(wait_until(world.supervisor.parents, "there is a parent", RESTARTS_S)):
         kill_all(_one_worker(world, chance))
         yield
 
@@ -345,8 +336,7 @@ OF_SQLITE = (Fault("file lock held", DATABASE, hold_file_lock, lasts_s=HELD),)
 OF_POSTGRES = (
     Fault("kill -9 of all workers", SERVER, lambda world, _: kill_all(_workers(world))),
     Fault("SIGSTOP of all workers", SERVER, lambda world, _: suspended(world.supervisor.workers()), lasts_s=FROZEN),
-    Fault("kill -9 of the loader", SERVER, kill_loader),
-    Fault("SIGSTOP of the loader", SERVER, freeze_loader, lasts_s=FROZEN),
+    Fault("SIGSTOP of the parent, kill -9 of a worker", SERVER, freeze_parent, lasts_s=FROZEN),
     Fault("kill -9 of PostgreSQL", DATABASE, lambda world, _: world.postgres.kill(), start_postgres, AWAY),
     Fault("SIGSTOP of PostgreSQL", DATABASE, lambda world, _: world.postgres.frozen(), lasts_s=FROZEN),
     Fault("connections to PostgreSQL cut", DATABASE, lambda world, _: world.database.cut_connections()),

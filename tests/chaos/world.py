@@ -89,9 +89,6 @@ class Supervisor(threading.Thread):
     def workers(self) -> list[psutil.Process]:
         return _found(lambda: sorted(self.server.workers(), key=lambda worker: worker.pid))
 
-    def loaders(self) -> list[psutil.Process]:
-        return _found(self.server.loaders)
-
     def parents(self) -> list[psutil.Process]:
         """The server's process, or none while it is down."""
         return _found(lambda: [psutil.Process(self.server.pid)])

@@ -7,7 +7,7 @@ from support.assertions.ledger import assert_verified
 from support.clients.concurrent_registrations import Crowd
 from support.clients.members import Member
 from support.clients.worker_connections import assert_never_fell, flat, pages, two_workers, worker_connections
-from support.faults.failing_loaders import SERVE, written
+from support.faults.failing_programs import SERVE, written
 
 VISITS, CLIENTS = 60, 8
 PATIENT = f"""

@@ -25,14 +25,6 @@ def tree(root: int) -> list[int]:
     return pids
 
 
-def name(pid: int) -> str:
-    """The name that `ps` shows, or "" if the process is gone."""
-    try:
-        return (PROC / str(pid) / "comm").read_text().strip()
-    except OSError:
-        return ""
-
-
 def cpu_us(root: int) -> float:
     """CPU time of all live threads in the tree, in µs."""
     return sum(_thread_ns(pid) for pid in tree(root)) / 1000

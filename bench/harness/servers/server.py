@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from support.programs.service import Service
-from support.servers.server import LOADER
 
 from harness.folders import ROOT
 from harness.servers import process_figures
@@ -46,8 +45,8 @@ class Server(Service):
 
     @property
     def workers(self) -> list[int]:
-        """All descendants, except the one that loads the application and forks workers."""
-        return [pid for pid in process_figures.tree(self.pid)[1:] if process_figures.name(pid) != LOADER]
+        """All descendants."""
+        return process_figures.tree(self.pid)[1:]
 
     def ask(
         self,

@@ -21,7 +21,7 @@ PACE_S = 0.01
 
 DRAIN_S = 2.0
 
-MOST_ORDERED = 1000
+MAX_ORDERED = 1000
 """Maximum number of ordered messages waiting. While Redis is unreachable, the oldest are discarded."""
 
 Send = Callable[[], object]
@@ -40,7 +40,7 @@ class RedisOutbox:
         self.reachable = True
         self._runtime = runtime
         self._newest: dict[Hashable, Send] = {}
-        self._in_order: deque[Send] = deque(maxlen=MOST_ORDERED)
+        self._in_order: deque[Send] = deque(maxlen=MAX_ORDERED)
         self._running = False
         self._lock = threading.Lock()
 

@@ -29,7 +29,7 @@ RETRY_S = 1.0
 LISTEN_S = 1.0
 """Redis is pinged when no message has arrived for this long, s."""
 
-MOST_UNANSWERED = 2
+MAX_UNANSWERED = 2
 """How many pings can go unanswered before Redis counts as unreachable."""
 
 Receive = Callable[[str, bytes | None], object]
@@ -94,7 +94,7 @@ class Listener:
             try:
                 reply = connection.read_response(timeout=LISTEN_S, disconnect_on_error=False, push_request=True)
             except redis.TimeoutError:
-                if unanswered == MOST_UNANSWERED:
+                if unanswered == MAX_UNANSWERED:
                     raise
                 with self._writing:
                     connection.send_command("PING")

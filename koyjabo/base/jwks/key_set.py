@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.outbound.messages import OutboundResponse
 
-LONGEST, MOST_KEYS, SHORTEST_RSA = 64 * 1024, 20, 2048
+LONGEST, MAX_KEYS, SHORTEST_RSA = 64 * 1024, 20, 2048
 """Maximum size of a document, bytes; maximum number of keys; minimum size of an RSA key, bits."""
 
 KINDS = {
@@ -74,8 +74,8 @@ def read(document: bytes) -> KeySet:
         listed = json.loads(document)["keys"]
     except (ValueError, RecursionError, KeyError, TypeError):
         raise InvalidKeySet("not a key set") from None
-    if not isinstance(listed, list) or len(listed) > MOST_KEYS:
-        raise InvalidKeySet(f"not a list of at most {MOST_KEYS} keys")
+    if not isinstance(listed, list) or len(listed) > MAX_KEYS:
+        raise InvalidKeySet(f"not a list of at most {MAX_KEYS} keys")
     keys = tuple(key for entry in listed if (key := _key(entry)) is not None)
     if not keys:
         raise InvalidKeySet("no key that can verify a signature")

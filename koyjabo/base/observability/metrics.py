@@ -35,7 +35,7 @@ DROPPED_KINDS = ("attended_time", "inputs", "too_many_of_a_visitor", "unmatched_
 """What may be dropped because too much of it is waiting."""
 
 OTHER = "other"
-KIND, MOST_KINDS = re.compile(r"\w{1,50}", re.ASCII), 200
+KIND, MAX_KINDS = re.compile(r"\w{1,50}", re.ASCII), 200
 """The pattern for error kinds, and their maximum number. Further kinds count as `other`, because libraries may log
 anything, and the counters must fit into their file (see `koyjabo.server.process.metrics_folder`).
 """
@@ -186,7 +186,7 @@ class Metrics:
 
     def error(self, kind: str) -> None:
         if kind not in self._kinds:
-            if len(self._kinds) < MOST_KINDS and KIND.fullmatch(kind):
+            if len(self._kinds) < MAX_KINDS and KIND.fullmatch(kind):
                 self._kinds.add(kind)
             else:
                 kind = OTHER

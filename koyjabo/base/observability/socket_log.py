@@ -77,7 +77,7 @@ log = logging.getLogger("koyjabo.websockets")
 NOWHERE = "-"
 """The community in log lines about sockets that have none."""
 
-MOST_LINES = 3
+MAX_LINES = 3
 """Maximum number of lines per address per minute, counted separately for opened, closed and refused sockets."""
 
 BROADCAST = "broadcast room=%s type=%s clients=%d bytes=%d ms=%.1f revision=%s"
@@ -93,7 +93,7 @@ class SocketLog:
     def __init__(self, metrics: Metrics, reconnections: Reconnections, caused_by_visits: Callable[[str], bool]) -> None:
         self._metrics = metrics
         self._reconnections = reconnections
-        self._lines = Rate(MOST_LINES)
+        self._lines = Rate(MAX_LINES)
         self._caused_by_visits = caused_by_visits
 
     def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:

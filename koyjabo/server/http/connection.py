@@ -14,13 +14,13 @@ from koyjabo.base.core.runtime import EventLoop, Waiter
 from koyjabo.server.http.request_parser import Refused, RequestParser
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller, receive
 
-MOST_LINGERING = 256 * 1024
+MAX_LINGERING = 256 * 1024
 """Maximum number of bytes to read after the last response. Closing with unread bytes would reset the connection (RFC
 9112, 9.6).
 """
 
 
-MOST_WAITING = 128 * 1024
+MAX_WAITING = 128 * 1024
 """Maximum number of bytes of a streamed body that are buffered for the application. The rest stays in the kernel or
 with the client.
 """
@@ -140,7 +140,7 @@ class HttpConnection:
         parser = self._parser
         if parser is None or parser.is_complete or self._is_cut:
             return False
-        return parser.unread < MOST_WAITING if parser.is_streamed else not self._is_last
+        return parser.unread < MAX_WAITING if parser.is_streamed else not self._is_last
 
     def read_body(self) -> bytes:
         """Return the part of a streamed body that has arrived since the last call, after waiting for it if necessary.
@@ -167,7 +167,7 @@ class HttpConnection:
     def _take(self, data: bytes) -> None:
         if self.state == LINGERING:
             self._lingered += len(data)
-            if self._lingered > MOST_LINGERING:
+            if self._lingered > MAX_LINGERING:
                 self.end()
             return
         data, self._early = self._early + data, b""

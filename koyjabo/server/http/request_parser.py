@@ -37,7 +37,7 @@ class Refused(Exception):
         return ANSWER % (self.status, self.status.phrase.encode(), len(body), retry_after, body)
 
 
-MOST_CHUNKS = 1_000
+MAX_CHUNKS = 1_000
 """Maximum number of chunks in a body. Handling a chunk takes as long as handling 5 KB within one chunk."""
 
 LONGEST_SIZE_LINE = 1024
@@ -74,7 +74,7 @@ class Chunks:
             size = _size(self._line)
             self.are_over, self._left, self._line = not size, size + len(b"\r\n"), b""
             self._count += 1
-            if self._count > MOST_CHUNKS:
+            if self._count > MAX_CHUNKS:
                 raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return end
 
@@ -91,8 +91,8 @@ LONGEST_LINE = 8 * 1024
 """Maximum size of a request line, and of one header, in bytes."""
 
 LARGEST_HEAD = 64 * 1024
-MOST_HEADERS = 100
-MOST_UNREAD = 256 * 1024
+MAX_HEADERS = 100
+MAX_UNREAD = 256 * 1024
 """Maximum size, including framing, of a body that the application does not read, bytes. Up to this size, the connection
 can be reused.
 """
@@ -111,7 +111,7 @@ OTHER_PROTOCOLS = {b"RTSP/", b" ICE/"}
 """Other protocols that llhttp accepts, by the five bytes before the version."""
 
 names: dict[bytes, str] = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
-MOST_NAMES = 500
+MAX_NAMES = 500
 
 
 def wsgi_name(name: bytes) -> str:
@@ -122,7 +122,7 @@ def wsgi_name(name: bytes) -> str:
     if known is None:
         lower = name.lower()
         known = names.get(lower) or ("" if b"_" in lower else "HTTP_" + lower.decode().upper().replace("-", "_"))
-        if len(names) < MOST_NAMES:
+        if len(names) < MAX_NAMES:
             names[name] = known
     return known
 
@@ -238,7 +238,7 @@ class RequestParser:
         except HttpParserError as error:
             raise self._refusal or refused(str(error), had_head) from None
         self._size += parsed
-        if not self.is_streamed and self._size > (max(MOST_UNREAD, self.largest_body) if had_head else LARGEST_HEAD):
+        if not self.is_streamed and self._size > (max(MAX_UNREAD, self.largest_body) if had_head else LARGEST_HEAD):
             raise Refused(TOO_LARGE if had_head else HEAD_TOO_LARGE)
         if self.has_head and not had_head:
             self._size = 0
@@ -268,7 +268,7 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_count += 1
-        if self._header_count > MOST_HEADERS:
+        if self._header_count > MAX_HEADERS:
             self._refuse(HEAD_TOO_LARGE)
             return
         if self.has_head:
@@ -296,7 +296,7 @@ class RequestParser:
             self._unfed = int(headers["CONTENT_LENGTH"])
             if self._unfed > self.largest_body:
                 self._take_larger()
-            self.keeps_alive = self.keeps_alive and self._unfed <= max(MOST_UNREAD, self.largest_body)
+            self.keeps_alive = self.keeps_alive and self._unfed <= max(MAX_UNREAD, self.largest_body)
         if "HTTP_TRANSFER_ENCODING" in headers:
             self._chunks = Chunks()
         if "HTTP_EXPECT" in headers:

@@ -52,7 +52,7 @@ ENDED_AT_ONCE = 16
 QUEUE_DIVISOR = 4
 """If all connections are in use, at most a quarter of them may be in one network's queue."""
 
-MOST_READING = 5_000
+MAX_READING = 5_000
 """Maximum number of connections with an incomplete request. Such a connection takes up to 33 KB, an idle one 1.2 KB."""
 
 SEARCH_INTERVAL_S = 0.1
@@ -116,13 +116,13 @@ class Connections:
                 connection.end()
 
     def end_slow_requests(self) -> None:
-        """Close the connections whose requests have been incomplete the longest. Call this when MOST_READING is
+        """Close the connections whose requests have been incomplete the longest. Call this when MAX_READING is
         reached.
         """
         now = time.monotonic()
         if now >= self._next_search:
             self._next_search = now + SEARCH_INTERVAL_S
-            self._end_oldest([connection for connection in self._open if connection.state == READING], MOST_READING)
+            self._end_oldest([connection for connection in self._open if connection.state == READING], MAX_READING)
 
     def _end_oldest(self, waited_for: list[HttpConnection], most: int) -> None:
         long_ago = time.monotonic() - PATIENCE_S
@@ -162,7 +162,7 @@ just accepted or used.
 """
 
 ACCEPTS_IN_A_ROW = 64
-MOST_PARSERS = 64
+MAX_PARSERS = 64
 TICK_S = 0.02
 
 Piece = TypeVar("Piece")
@@ -299,7 +299,7 @@ class HttpServer:
         return "" if self._bodies.proxies or is_loopback(peer) else customer(neighbourhood(peer))
 
     def lend_parser(self) -> RequestParser:
-        if self._lent >= MOST_READING:
+        if self._lent >= MAX_READING:
             self.connections.end_slow_requests()
         self._lent += 1
         return self._parsers.pop() if self._parsers else RequestParser(self._bodies)
@@ -307,7 +307,7 @@ class HttpServer:
     def take_back(self, parser: RequestParser) -> None:
         self._lent -= 1
         parser.begin()
-        if len(self._parsers) < MOST_PARSERS:
+        if len(self._parsers) < MAX_PARSERS:
             self._parsers.append(parser)
         else:
             parser.discard()

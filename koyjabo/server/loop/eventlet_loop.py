@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 real_epoll: Any = getattr(select, "epoll", None)
 """The original epoll; None on systems without it, such as macOS."""
 
-MOST_IDLE = 64
+MAX_IDLE = 64
 """Maximum number of idle greenlets that are kept for later requests."""
 
 
@@ -88,7 +88,7 @@ class RequestGreenlets:
             call, self._call = self._call, None
             _run(call)
             del call  # and with it the request
-            if len(self._idle) >= MOST_IDLE:
+            if len(self._idle) >= MAX_IDLE:
                 return
             self._idle.append(this)
 

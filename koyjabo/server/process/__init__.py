@@ -1,1 +1,1 @@
-"""Processes: the parent, its workers, and the loader that forks the workers."""
+"""Processes: the parent and its workers."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 from contextlib import suppress
-from pathlib import Path
 
-LOADER_NAME = "koyjabo-loader"
+TYPE_CHECKING = False  # `typing` would make the parent larger
+if TYPE_CHECKING:
+    from typing import TextIO
 
 DRAIN_S, CLOSE_S = 8.0, 1.0
 """Seconds that a stopping worker has to finish requests, and then to commit pending writes. See `worker`."""
+
+BAD_SETTINGS = 2
+"""Exit status if the operator must fix a setting or the database."""
+
+READY = "ready"
+"""The report of a worker that serves. Any other report says in a sentence why the database cannot be used."""
+
+SET_DEATH_SIGNAL = 1  # prctl(2), on Linux
 
 
 def leave_signals_to_the_parent() -> None:
@@ -24,32 +32,26 @@ def leave_signals_to_the_parent() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def take_name(name: str) -> str:
-    """Set the name of this process in `ps` and `top`, at most 15 bytes. Returns its previous name."""
-    comm, known = Path("/proc/self/comm"), ""
-    with suppress(OSError):
-        known = comm.read_text(encoding="utf-8").strip()
-        comm.write_text(name, encoding="utf-8")
-    return known
-
-
-SET_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36  # prctl(2), on Linux
-
-
-def adopt_orphans() -> bool:
-    """Make this process the parent of orphaned descendants. Returns whether the system supports it."""
-    return _prctl(SET_CHILD_SUBREAPER, 1)
-
-
 def die_with(parent: int) -> None:
     """Make the system kill this process when its parent process, `parent`, dies."""
-    _prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+    import ctypes  # imported late, to keep the parent small
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it had already died
         os._exit(1)
 
 
-def _prctl(option: int, value: int) -> bool:
+def say(line: str, stream: TextIO) -> None:
+    """Print a line. If the stream's reader is gone, discard this and all further output."""
+    with suppress(OSError):
+        stream.write(f"{line}\n")  # in one call, because workers write to the same stream
+    flush(stream)
+
+
+def flush(stream: TextIO) -> None:
+    """Write what the stream has buffered. If its reader is gone, discard this and all further output."""
     try:
-        return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
-    except (OSError, AttributeError):
-        return False
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from socket import socket as real_socket  # imported before the standard library is patched
 from typing import NamedTuple
 
 BACKLOG = 4096
@@ -48,7 +49,7 @@ def passed() -> ListeningSocket | None:
             f"LISTEN_FDS is {count!r}, but the server uses one socket. Keep one ListenStream= in its socket unit."
         )
     try:
-        sock = socket.socket(fileno=PASSED)
+        sock = real_socket(fileno=PASSED)
         if not _accepts_tcp(sock):
             raise OSError
     except OSError:
@@ -60,9 +61,13 @@ def passed() -> ListeningSocket | None:
     return ListeningSocket(_prepared(sock), is_passed=True)
 
 
+def of(descriptor: int, is_passed: bool) -> ListeningSocket:
+    return ListeningSocket(real_socket(fileno=descriptor), is_passed)
+
+
 def listen(host: str, port: int) -> ListeningSocket:
     """Listen on an IP address. `::` includes IPv4. Raises OSError."""
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock = real_socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((host, port))
     return ListeningSocket(_prepared(sock), is_passed=False)

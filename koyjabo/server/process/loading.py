@@ -1,23 +1,30 @@
 """Loads everything that a worker needs, without opening descriptors or connections that forks would share, or starting
-threads.
+threads, and prepares the database.
 """
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
+from koyjabo.server.process.children import die_with, leave_signals_to_the_parent, say
+from koyjabo.server.process.metrics_folder import VARIABLE
+
 if TYPE_CHECKING:
     from koyjabo.base.settings.schema import Settings
+    from koyjabo.server.process.worker import Application
+
+log = logging.getLogger(__name__)
 
 PACKAGES = ("koyjabo.web", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets", "koyjabo.site.badges")
 """Packages whose modules are all loaded, because some would otherwise be imported late."""
-
 
 IN_REDIS = (
     "koyjabo.base.cluster.redis_bus",
@@ -52,7 +59,7 @@ def load(settings: Settings) -> None:
     from koyjabo.application import entry_points
     from koyjabo.base.network import user_agents
 
-    import_module("koyjabo.application.opening")
+    import_module("koyjabo.application.assembly")
     if settings.redis_url:
         for name in IN_REDIS:
             import_module(name)
@@ -67,16 +74,110 @@ def load(settings: Settings) -> None:
     user_agents.load()  # once, into memory that the workers share
 
 
+def load_application(prepares: bool = False) -> Application | None:
+    """Load the application, and create its routes. With `prepares`, also prepare the database. Returns None after
+    printing what is wrong with the settings or the database.
+    """
+    patch()
+    import config
+    import koyjabo
+    from koyjabo.base.observability import logs
+
+    try:
+        settings = config.load()
+        config.keep_file()
+        if prepares:
+            config.require_backup_stores(settings)
+    except config.SettingsError as error:
+        say(str(error), sys.stderr)
+        return None
+    logs.configure(settings.log_level, settings.log_format)
+    if prepares:
+        _warn(config.removed_settings())
+    load(settings)
+    if prepares and not prepare(settings):
+        return None
+    routed = koyjabo.make_routes(settings, {})
+    gc.collect()
+    # Loaded objects are permanent. A garbage collection would write to them, and so copy memory that workers share.
+    gc.freeze()
+    return settings, routed
+
+
 @contextmanager
 def _hidden(name: str, unless: bool = False) -> Iterator[None]:
     """Make the import of a package fail, as if it were not installed."""
     if unless:
         yield
         return
-    known = {module: sys.modules.pop(module) for module in list(sys.modules) if module.partition(".")[0] == name}
+    hidden = {module: sys.modules.pop(module) for module in list(sys.modules) if module.partition(".")[0] == name}
     sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield
     finally:
         del sys.modules[name]
-        sys.modules.update(known)
+        sys.modules.update(hidden)
+
+
+def _warn(removed_settings: list[str]) -> None:
+    """Log what the operator should change, although the server can start."""
+    from koyjabo.base.network import geolocation
+
+    if removed_settings:
+        log.warning("removed_settings names=%s", ",".join(removed_settings))
+    if not geolocation.COUNTRIES.is_file():
+        log.warning("countries_missing try='make assets'")
+
+
+def prepare(settings: Settings) -> bool:
+    """Migrate the database and create the first admin, unless this has been done. A child process does it, so that
+    workers do not have to load Alembic. If the database cannot be used, print a sentence about it and return False.
+    """
+    if is_prepared(settings):
+        return True
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _migrate(parent)
+    status = os.waitpid(pid, 0)[1]
+    if os.WIFSIGNALED(status):
+        say(
+            f"The process that migrates the database was killed by signal {os.WTERMSIG(status)}, often because memory "
+            "ran out. Start the server again.",
+            sys.stderr,
+        )
+    return status == 0
+
+
+def is_prepared(settings: Settings) -> bool:
+    """Whether the database is prepared, so that creating the application would change nothing."""
+    from koyjabo.base.core.credential_rules import email_key
+    from koyjabo.base.database import startup_queries
+    from koyjabo.base.settings import database_url
+
+    where = database_url.file_of(settings.database_url) or database_url.for_libpq(settings.database_url)
+    makes_one_up = settings.environment == "development" and not settings.admin_email
+    return startup_queries.is_prepared(where, email_key(settings.admin_email), makes_one_up)
+
+
+def _migrate(parent: int) -> None:
+    """Create the application, which migrates the database and creates the first admin. Then exit."""
+    from koyjabo import create_app
+    from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
+    from koyjabo.server.loop import eventlet_loop
+
+    status = 1
+    try:
+        leave_signals_to_the_parent()
+        die_with(parent)  # the database rolls back an unfinished migration
+        os.environ.pop(VARIABLE, None)  # this process counts nothing, and leaves nothing in the workers' folder
+        eventlet_loop.use_own_hub()
+        with suppress(LedgerUnavailable):  # the workers will wait for the database and log that
+            create_app(runtime=eventlet_loop.EventletRuntime())
+        status = 0
+    except (UnusableDatabase, DatabaseInUse) as error:
+        say(str(error), sys.stderr)
+    except BaseException:
+        log.exception("start_failed")
+    finally:
+        os._exit(status)

@@ -13,10 +13,8 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
 
 PREFIX, LOCK = "koyjabo-counts-", "lock"
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -26,24 +24,22 @@ SIZE = 64 * 1024
 """Size of each file (one per kind and worker), bytes. This is enough, because the number of labels is limited."""
 
 
-@contextmanager
-def counting_folder() -> Iterator[None]:
-    """Create the folder, and set the environment variable for workers forked in this context. If the folder cannot be
-    created, each worker reports only its own counts.
+def create() -> int:
+    """Create the folder, and set the environment variable for all workers. Returns a descriptor that the parent and its
+    workers keep open: it locks the folder. If the folder cannot be created, each worker reports only its own counts.
     """
     os.environ.pop(VARIABLE, None)
     try:
         _remove_abandoned()
-        folder, lock = _locked_folder()
+        os.environ[VARIABLE], lock = _locked_folder()
     except OSError:
-        yield
-        return
-    os.environ[VARIABLE] = folder
-    try:
-        yield
-    finally:
+        return os.open(os.devnull, os.O_RDONLY)
+    return lock
+
+
+def remove() -> None:
+    if folder := os.environ.pop(VARIABLE, None):
         shutil.rmtree(folder, ignore_errors=True)
-        lock.close()
 
 
 def keep_if_there() -> None:
@@ -64,23 +60,23 @@ def _reserve(file: Path) -> None:
         return
     draft = file.with_suffix(".draft")  # other workers read all files that have the final suffix
     try:
-        with draft.open("wb") as made:
-            made.write(bytes(SIZE))  # not `truncate`, which reserves nothing
+        with draft.open("wb") as reserved:
+            reserved.write(bytes(SIZE))  # not `truncate`, which reserves nothing
         draft.replace(file)
     except OSError:
         draft.unlink(missing_ok=True)
         raise
 
 
-def _locked_folder() -> tuple[str, TextIO]:
+def _locked_folder() -> tuple[str, int]:
     """A new folder, and its lock, which is held while the parent or one of its workers runs. Raises OSError."""
     while True:
         folder = tempfile.mkdtemp(prefix=PREFIX, dir=_parent_folder())
-        lock = (Path(folder) / LOCK).open("w")
+        lock = os.open(Path(folder) / LOCK, os.O_WRONLY | os.O_CREAT)
         fcntl.flock(lock, fcntl.LOCK_EX)
         if os.path.exists(folder):
             return folder, lock
-        lock.close()  # until it was locked, a server that starts at the same time considered it abandoned
+        os.close(lock)  # until it was locked, a server that starts at the same time considered it abandoned
 
 
 def _parent_folder() -> str:

@@ -1,178 +1,242 @@
-"""The parent process: owns the listening socket, supervises the workers, and stops them at the end."""
+"""The parent process: forks the workers, supervises them, and stops them at the end.
+
+`start` loads the application before the first fork, so that workers share its memory. A single worker has no other to
+share with: once it serves, the parent executes its program again to free that memory, and a replacement loads the
+application itself (decision 50). So this module imports as little as possible.
+"""
 
 from __future__ import annotations
 
-import errno
 import os
-import resource
-import select
 import signal
-import socket
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
+from select import select  # imported before the standard library is patched
 
-from koyjabo.server.process.children import CLOSE_S, DRAIN_S, adopt_orphans
-from koyjabo.server.process.listening_socket import ListeningSocket, UnusableSocket, listen, passed
-from koyjabo.server.process.loader import Loader
-from koyjabo.server.process.metrics_folder import counting_folder
-from koyjabo.server.process.parent_log import ParentLog, how_killed, say
-from koyjabo.server.process.worker_pipe import WorkerProcess
+from koyjabo.server.process.children import (
+    BAD_SETTINGS,
+    CLOSE_S,
+    DRAIN_S,
+    READY,
+    flush,
+    leave_signals_to_the_parent,
+    say,
+)
+
+TYPE_CHECKING = False  # `typing` would make this process larger
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from koyjabo.server.process.listening_socket import ListeningSocket
+    from koyjabo.server.process.worker import Application
+
+PROGRAM = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3, "wsgi.py"))
+"""The program that the parent executes again. It is next to the package, in a checkout and in an installed wheel."""
+
+STATE = "KOYJABO_PARENT"
+"""Environment variable for what the parent must remember when it executes its program again."""
 
 RESPAWN_INTERVAL_S = 1.0
 """Minimum interval between replacements of a worker that dies on startup, s."""
 
-LONGEST_RELOAD_INTERVAL_S = 60.0
-"""Maximum interval between loader starts, s, if loaders keep dying while no worker is missing."""
+KILL_AFTER_S = DRAIN_S + CLOSE_S + 0.75
+"""Seconds until workers are killed: longer than a worker takes to stop by itself, even on a busy machine."""
 
-LOADING_S = 60.0
-"""Time limit for loading and forking a worker, s."""
+POLL_INTERVAL_S = 0.5
+READ_SIZE = 4096
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
-class Supervisor:
-    def __init__(
-        self,
-        loader: Loader,
-        listener: ListeningSocket,
-        count: int,
-        forks: bool,
-        descriptors: list[int],
-        log_format: str,
-        is_stopping: Callable[[], bool],
-    ) -> None:
-        """Keep `count` workers running. If `forks` is set, `loader` forks them; otherwise it becomes the only worker.
-        Children must not share `descriptors`.
-        """
-        self._loader: Loader | None = loader
-        self._listener = listener
-        self._count = count
-        self._forks = forks
-        self._descriptors = descriptors
-        self._log_format = log_format
-        self._is_stopping = is_stopping
-        self._log = ParentLog(log_format)
+class WorkerProcess:
+    """A worker at a place (0, 1, …). A replacement takes the dead worker's place. The worker writes to the pipe
+    `reports`. `born` is in monotonic s.
+    """
+
+    def __init__(self, place: int, pid: int, reports: int, born: float = 0.0) -> None:
+        self.place = place
+        self.pid = pid
+        self.reports = reports
+        self.born = born
+        self.is_usable = True  # False after it has reported that the database cannot be used
+
+
+class Parent:
+    """The parent process. Signal handlers only set a field and wake the loop, which does the rest."""
+
+    def __init__(self) -> None:
+        """Listen to signals. Until `serve` or `resume`, SIGTERM and SIGINT end the process at once."""
         self._workers: list[WorkerProcess] = []
+        self._application: Application | None = None
+        self._announcement = ""
+        self._status = 0
+        self._stopping_since: float | None = None  # monotonic s
         self._fork_not_before = 0.0  # monotonic s
-        self._load_not_before = 0.0  # the same, while no worker is missing
-        self._reload_interval_s = RESPAWN_INTERVAL_S  # doubled for each loader that has not forked a worker
-        self.unusable = ""
-        """Why a worker could not use the database, as a sentence; "" if none has reported that."""
+        self._is_loading = True
+        self._signalled, self._wake = os.pipe()
+        for end in (self._signalled, self._wake):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    @property
-    def is_ready(self) -> bool:
-        return any(worker.is_ready for worker in self._workers)
-
-    def has_children(self) -> bool:
-        return bool(self._workers or self._loader)
-
-    def unfinished(self) -> list[WorkerProcess]:
-        """The workers that may still send reports."""
-        return [worker for worker in self._workers if not worker.is_over]
-
-    def supervise(self) -> None:
-        self.read_reports()
-        self._replace_missing()
-        self._give_up_overdue()
-
-    def read_reports(self) -> None:
-        ended = _reap()  # first, because processes that have exited may have reported before exiting
-        for worker in self._workers:
-            worker.receive()
-        if self._loader and self._loader.pid in ended:
-            self._bury_loader(self._loader, ended[self._loader.pid])
-        for worker in list(self._workers):
-            if worker.pid in ended:
-                self._bury(worker, ended[worker.pid])
-            elif worker.is_over and not worker.pid:
-                self._forget(worker)
-                self._fail_to_fork(worker.cause)
-
-    def stop(self, is_overdue: bool) -> None:
-        """Send a signal to all children: SIGTERM, or SIGKILL if `is_overdue`."""
-        if is_overdue:  # a worker that has not reported yet can no longer report, and exits
-            self._workers = [worker for worker in self._workers if worker.pid]
-        pids = [worker.pid for worker in self._workers if worker.pid]
-        for pid in [*pids, self._loader.pid] if self._loader else pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if is_overdue else signal.SIGTERM)
-
-    def _replace_missing(self) -> None:
-        """Order missing workers from the loader. With several workers, the loader is kept, so that a replacement needs
-        only a fork.
+    def serve(self, application: Application, listener: ListeningSocket, lock: int, announcement: str) -> int:
+        """Fork workers of the loaded application, and print `announcement` when one serves. `lock` belongs to the
+        folder of counts. Returns the exit status.
         """
-        missing = set(range(self._count)) - {worker.place for worker in self._workers}
+        self._application = application
+        self._announcement = announcement
+        return self._supervise(application[0].web_concurrency, listener.socket.detach(), listener.is_passed, lock)
+
+    def resume(self) -> int:
+        """Supervise the only worker after executing the program again. Returns the exit status."""
+        state = os.environ.pop(STATE)
+        listener, is_passed, lock, pid, reports = map(int, state.split())
+        for descriptor in (listener, lock, reports):
+            os.set_inheritable(descriptor, False)
+        self._workers.append(WorkerProcess(0, pid, reports))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        return self._supervise(1, listener, bool(is_passed), lock)
+
+    def _supervise(self, count: int, listener: int, is_passed: bool, lock: int) -> int:
+        """Keep `count` workers running until a signal, or until one finds the database unusable before any serves.
+        Returns the exit status.
+        """
+        self._count, self._listener, self._is_passed, self._lock = count, listener, is_passed, lock
+        self._is_loading = False
+        while self._stopping_since is None:
+            self._fork_missing()
+            self._wait()
+            ended = _reap()  # before reading, because processes that have exited may have reported before
+            for worker in self._workers:
+                self._read_report(worker)
+            self._bury(ended)
+        os.close(listener)
+        while self._workers:
+            is_overdue = time.monotonic() - self._stopping_since > KILL_AFTER_S
+            for worker in self._workers:  # repeated, because a worker that was just forked may miss a signal
+                with suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGKILL if is_overdue else signal.SIGTERM)
+            self._wait()
+            self._bury(_reap())
+        _clean_up()
+        return self._status
+
+    def _stop(self, *_: object) -> None:
+        if self._is_loading:  # an exception could be lost in one of the modules that are being imported
+            _clean_up()
+            os._exit(0)
+        if self._stopping_since is None:
+            self._stopping_since = time.monotonic()
+
+    def _wait(self) -> None:
+        """Wait for a report, a signal, or POLL_INTERVAL_S."""
+        select([self._signalled, *(worker.reports for worker in self._workers)], [], [], POLL_INTERVAL_S)
+        with suppress(BlockingIOError):
+            os.read(self._signalled, READ_SIZE)
+
+    def _fork_missing(self) -> None:
+        for place in sorted(set(range(self._count)) - {worker.place for worker in self._workers}):
+            if time.monotonic() < self._fork_not_before:
+                return
+            try:
+                self._fork(place)
+            except OSError as error:  # no memory, descriptors or processes: existing workers continue
+                self.log().error("fork_failed cause=%r", error.strerror)
+                self._fork_not_before = time.monotonic() + RESPAWN_INTERVAL_S
+
+    def _fork(self, place: int) -> None:
+        reports, writer = os.pipe()
+        parent = os.getpid()
         try:
-            while missing and self._may_fork():
-                self._order(missing.pop())
-            if self._forks and self._may_fork() and time.monotonic() >= self._load_not_before:
-                self._available_loader()
-        except ConnectionError:  # the loader has ended; the next round reaps it
-            self._fork_not_before = time.monotonic() + RESPAWN_INTERVAL_S
-        except OSError as error:
-            self._fail_to_fork(error.strerror)
+            pid = os.fork()
+        except OSError:
+            os.close(reports)
+            os.close(writer)
+            raise
+        if pid == 0:
+            self._become_worker(place, parent, writer, (reports, *(worker.reports for worker in self._workers)))
+        os.close(writer)
+        os.set_blocking(reports, False)
+        self._workers.append(WorkerProcess(place, pid, reports, time.monotonic()))
 
-    def _may_fork(self) -> bool:
-        return time.monotonic() >= self._fork_not_before and not self._is_stopping()
+    def _become_worker(self, place: int, parent: int, writer: int, of_parent: tuple[int, ...]) -> None:
+        """Serve, then exit. `of_parent` are descriptors that a worker does not share."""
+        status = 1
+        try:
+            leave_signals_to_the_parent()
+            for descriptor in (self._signalled, self._wake, *of_parent):
+                os.close(descriptor)
+            # Imported before the standard library is patched.
+            from koyjabo.server.process import listening_socket, loading, metrics_folder
 
-    def _order(self, place: int) -> None:
-        loader = self._available_loader()
-        worker = loader.order(place, self._listener, self._forks)
-        self._workers.append(worker)
-        if not self._forks:
-            worker.pid = loader.pid
-            loader.close()
-            self._loader = None
+            os.environ["KOYJABO_WORKER"] = str(place)
+            metrics_folder.keep_if_there()
+            if application := self._application or loading.load_application():
+                from koyjabo.server.process.worker import work
 
-    def _available_loader(self) -> Loader:
-        if self._loader is None:
-            not_shared = [*self._descriptors, *(worker.fileno() for worker in self._workers)]
-            self._loader = Loader(False, not_shared, self._log_format)
-        return self._loader
+                listener = listening_socket.of(self._listener, self._is_passed)
+                status = work(listener, parent, writer, DRAIN_S, application)
+        except BaseException:
+            self.log().exception("worker_failed")
+        finally:
+            with suppress(OSError):
+                sys.stderr.flush()
+            os._exit(status)
 
-    def _give_up_overdue(self) -> None:
-        """Kill a loader that takes too long. A worker that has not reported yet counts as ended."""
-        for worker in self._workers[:]:
-            if not worker.pid and time.monotonic() - worker.born > LOADING_S:
-                if self._loader and worker in self._ordered_of(self._loader):
-                    os.kill(self._loader.pid, signal.SIGKILL)
-                self._forget(worker)
-                self._fail_to_fork("it takes too long")
+    def _read_report(self, worker: WorkerProcess) -> None:
+        report = ""
+        with suppress(BlockingIOError):
+            report = os.read(worker.reports, READ_SIZE).decode()
+        if report == "" or self._stopping_since is not None:
+            return
+        if report == READY:
+            if self._announcement:
+                say(self._announcement, sys.stdout)
+                self._announcement = ""
+            if self._count == 1 and self._application and os.access(PROGRAM, os.R_OK):
+                self._execute_again(worker)
+            return
+        worker.is_usable = False
+        say(report, sys.stderr)
+        if self._announcement:  # no worker serves
+            self._status = BAD_SETTINGS
+            self._stop()
 
-    def _ordered_of(self, loader: Loader) -> list[WorkerProcess]:
-        return [worker for worker in self._workers if worker.born >= loader.born]
+    def _execute_again(self, worker: WorkerProcess) -> None:
+        """Replace the application in this process's memory by PROGRAM, which calls `resume`."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until `resume` has installed its handlers
+        descriptors = (self._listener, self._lock, worker.reports)
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, True)
+        state = (self._listener, int(self._is_passed), self._lock, worker.pid, worker.reports)
+        os.environ[STATE] = " ".join(map(str, state))
+        with suppress(OSError):  # Python has been moved, or memory is short
+            os.execv(sys.executable, [sys.executable, PROGRAM])
+        del os.environ[STATE]
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
-    def _fail_to_fork(self, cause: str | None) -> None:
-        """Log that forking has failed, because of too little memory or too many processes. Existing workers
-        continue.
-        """
-        now = time.monotonic()
-        if now >= self._fork_not_before and not self._is_stopping():  # a single log line for all workers
-            self._log.error("fork_failed", cause=cause)
-        self._fork_not_before = now + RESPAWN_INTERVAL_S
+    def _bury(self, ended: dict[int, int]) -> None:
+        """Forget workers that have ended. `ended` are the statuses of ended processes, by pid."""
+        for worker in [worker for worker in self._workers if worker.pid in ended]:
+            os.close(worker.reports)
+            self._workers.remove(worker)
+            self._fork_not_before = max(self._fork_not_before, worker.born + RESPAWN_INTERVAL_S)
+            if worker.is_usable and self._stopping_since is None:  # a negative status is the signal number
+                status = os.waitstatus_to_exitcode(ended[worker.pid])
+                self.log().error("worker_died pid=%d status=%d", worker.pid, status)
 
-    def _bury(self, worker: WorkerProcess, status: int) -> None:
-        self._forget(worker)
-        self._fork_not_before = max(self._fork_not_before, worker.born + RESPAWN_INTERVAL_S)
-        self.unusable = worker.unusable or self.unusable
-        if not worker.unusable and not self._is_stopping():  # a negative status is the signal number
-            self._log.error("worker_died", pid=worker.pid, status=os.waitstatus_to_exitcode(status))
+    def log(self) -> Logger:
+        import logging  # imported late, to keep this process small
 
-    def _forget(self, worker: WorkerProcess) -> None:
-        worker.close()
-        self._workers.remove(worker)
+        if not self._application:
+            from koyjabo.base.observability import logs
 
-    def _bury_loader(self, loader: Loader, status: int) -> None:
-        loader.close()
-        self._loader = None
-        if any(worker.pid for worker in self._ordered_of(loader)):
-            self._reload_interval_s = RESPAWN_INTERVAL_S
-        now = time.monotonic()
-        self._fork_not_before = now + RESPAWN_INTERVAL_S
-        self._load_not_before = now + self._reload_interval_s
-        self._reload_interval_s = min(2 * self._reload_interval_s, LONGEST_RELOAD_INTERVAL_S)
-        if not self._is_stopping():
-            self._log.error("loader_died", pid=loader.pid, status=os.waitstatus_to_exitcode(status))
+            logs.configure("ERROR", os.environ.get("LOG_FORMAT", "text"))
+        return logging.getLogger(__name__)
 
 
 def _reap() -> dict[int, int]:
@@ -184,159 +248,10 @@ def _reap() -> dict[int, int]:
     return ended
 
 
-KILL_AFTER_S = DRAIN_S + CLOSE_S + 0.75
-"""Seconds until children are killed: longer than a worker takes to stop by itself, even on a busy machine."""
+def _clean_up() -> None:
+    """Remove the folder of counts, and write out the log before the process ends."""
+    from koyjabo.server.process import metrics_folder  # imported late, to keep this process small
 
-POLL_INTERVAL_S = 0.5
-ORPHANS_S = 1.0
-"""How long the children of a killed loader have to end, s."""
-
-BAD_SETTINGS = 2
-
-FEWEST_FILES = 64
-"""Minimum limit on open files. Workers raise it further, if the system allows."""
-
-
-class Parent:
-    """The parent process. Signal handlers only set a field and wake the loop, which does the rest."""
-
-    def __init__(self) -> None:
-        self._stopping_since: float | None = None  # monotonic s
-        self._passed: ListeningSocket | None = None
-
-    def run(self) -> int:
-        """Serve until a signal. Returns the exit status: 0, or 2 if the operator must fix a setting or the database."""
-        if not _may_open_files():
-            say(f"The limit on open files is below {FEWEST_FILES}. Raise it, as with ulimit -n 65536.", sys.stderr)
-            return BAD_SETTINGS
-        try:
-            self._passed = passed()
-        except UnusableSocket as error:
-            say(str(error), sys.stderr)
-            return BAD_SETTINGS
-        self._install_signal_handlers()
-        adopts = adopt_orphans()  # before the first loader, which may be killed while its child migrates
-        with counting_folder():
-            loader = Loader(True, self._descriptors(), "text")
-            while loader.settings is None and not loader.is_done and self._stopping_since is None:
-                self._wait(loader)
-                loader.receive()
-            if loader.settings is None or self._stopping_since is not None:
-                return self._give_up(loader)
-            return self._serve(loader, adopts, **loader.settings)
-
-    def _give_up(self, loader: Loader) -> int:
-        """Stop because the loader has ended. Returns the exit status."""
-        status = loader.end()
-        _wait_for_orphans()
-        if self._stopping_since is not None:
-            return 0
-        if os.WIFSIGNALED(status):
-            say(f"The process that loads the application {how_killed(status)}. Start the server again.", sys.stderr)
-        return BAD_SETTINGS
-
-    def _serve(
-        self, loader: Loader, adopts: bool, host: str, port: int, workers: int, log_format: str, is_development: bool
-    ) -> int:
-        try:
-            listener = self._passed or listen(host, port)
-        except OSError as error:
-            say(f"{_unusable(host, port, error)}.", sys.stderr)
-            loader.end()
-            return BAD_SETTINGS
-        forks = workers > 1 and adopts
-        descriptors = [*self._descriptors(), *([] if self._passed else [listener.socket.fileno()])]
-        supervisor = Supervisor(loader, listener, workers, forks, descriptors, log_format, self._is_stopping)
-        return self._supervise(supervisor, listener, announcement(listener.url, is_development))
-
-    def _supervise(self, supervisor: Supervisor, listener: ListeningSocket, words: str) -> int:
-        """Serve until a signal, or until a worker finds the database unusable before any has served. Returns the exit
-        status.
-        """
-        is_announced, status = False, 0
-        while not self._is_stopping():
-            supervisor.supervise()
-            if supervisor.is_ready and not is_announced and not self._is_stopping():
-                is_announced = True
-                say(words, sys.stdout)
-            if supervisor.unusable:
-                say(supervisor.unusable, sys.stderr)
-                supervisor.unusable = ""
-                if not is_announced and not self._is_stopping():
-                    status = BAD_SETTINGS
-                    self._record_stop()
-            self._wait(*supervisor.unfinished())
-        listener.socket.close()
-        while supervisor.has_children():
-            supervisor.stop(self._is_overdue())  # repeated, because a worker that was just forked may miss a signal
-            self._wait(*supervisor.unfinished())
-            supervisor.read_reports()
-        return status
-
-    def _is_stopping(self) -> bool:
-        return self._stopping_since is not None
-
-    def _is_overdue(self) -> bool:
-        return self._stopping_since is not None and time.monotonic() - self._stopping_since > KILL_AFTER_S
-
-    def _descriptors(self) -> list[int]:
-        """The descriptors that children must not share."""
-        ours = [self._signalled, self._wake, *([self._passed.socket] if self._passed else [])]
-        return [server.fileno() for server in ours]
-
-    def _install_signal_handlers(self) -> None:
-        self._signalled, wake = socket.socketpair()
-        self._signalled.setblocking(False)
-        wake.setblocking(False)
-        self._wake = wake  # a reference keeps the socket open
-        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._record_stop)
-        signal.signal(signal.SIGINT, self._record_stop)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-
-    def _record_stop(self, *_: object) -> None:
-        if self._stopping_since is None:
-            self._stopping_since = time.monotonic()
-
-    def _wait(self, *sources: WorkerProcess | Loader) -> None:
-        """Wait for a report, a signal, or POLL_INTERVAL_S."""
-        ready, _, _ = select.select([self._signalled, *sources], [], [], POLL_INTERVAL_S)
-        if self._signalled in ready:
-            self._signalled.recv(4096)
-
-
-def announcement(site: str, is_development: bool) -> str:
-    """The text to print when the server responds. In development, it mentions the panel before the home page, because
-    opening the home page counts a visit.
-    """
-    if not is_development:
-        return f"Koy Jabo Live is serving on {site} (stop it with Ctrl+C)"
-    return (
-        f"Koy Jabo Live is serving. Open the panel: {site}/admin (stop the server with Ctrl+C)\n"
-        f"What visitors see: {site} (your visit is counted when you open it)"
-    )
-
-
-def _may_open_files() -> bool:
-    """Raise a lower limit on open files to FEWEST_FILES. Returns False if the system does not allow it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if 0 <= soft < FEWEST_FILES:  # -1 is no limit
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (FEWEST_FILES, hard))
-    return not 0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FEWEST_FILES
-
-
-def _wait_for_orphans() -> None:
-    """Wait until all children have ended, for at most ORPHANS_S."""
-    deadline = time.monotonic() + ORPHANS_S
-    with suppress(ChildProcessError):
-        while time.monotonic() < deadline:
-            if not os.waitpid(-1, os.WNOHANG)[0]:
-                time.sleep(0.01)
-
-
-def _unusable(host: str, port: int, error: OSError) -> str:
-    """The reason why the server cannot listen, as a sentence without its full stop."""
-    if error.errno == errno.EADDRNOTAVAIL or error.errno == errno.EAFNOSUPPORT:
-        return f"HOST {host} cannot be used: {error.strerror}. Set HOST to an address of this machine"
-    return f"PORT {port} cannot be used: {error.strerror}. Set PORT to another port"
+    metrics_folder.remove()
+    for stream in (sys.stdout, sys.stderr):
+        flush(stream)  # otherwise Python fails at its end if the reader of the log is gone

@@ -47,8 +47,8 @@ def replace_getaddrinfo(getaddrinfo: Callable[..., list[Any]]) -> None:
 def _give_to_logging(threading: ModuleType) -> None:
     logging.threading = threading  # type: ignore[attr-defined]  # for handlers created later
     logging._lock = threading.RLock()  # type: ignore[attr-defined]
-    for known in logging._handlerList:  # type: ignore[attr-defined]
-        if handler := known():
+    for reference in logging._handlerList:  # type: ignore[attr-defined]
+        if handler := reference():
             handler.createLock()
 
 

@@ -7,23 +7,110 @@ import logging
 import os
 import resource
 import signal
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
-from koyjabo.server.process.children import CLOSE_S
-from koyjabo.server.process.worker_pipe import report
+from flask import Flask
 
-if TYPE_CHECKING:
-    from flask import Flask
+import koyjabo
+from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
+from koyjabo.base.core.runtime import EventLoop, Runtime, Waiter
+from koyjabo.base.database.outage_causes import reason_of
+from koyjabo.base.network.rate_limiter import Rate, share
+from koyjabo.base.observability import logs
+from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.settings.schema import Settings
+from koyjabo.server.http.body_limits import BodyLimits
+from koyjabo.server.http.server import HttpServer, everything
+from koyjabo.server.loop import eventlet_loop
+from koyjabo.server.loop.fair_queue import FairQueue
+from koyjabo.server.loop.poller import Poller
+from koyjabo.server.process import patching
+from koyjabo.server.process.children import CLOSE_S, READY
+from koyjabo.server.process.listening_socket import ListeningSocket
+from koyjabo.server.websockets.connection_loop import ConnectionLoop
+from koyjabo.server.websockets.websockets import Sockets
+from koyjabo.web.current import services_of
+from koyjabo.web.http import body_sizes
+from koyjabo.web.schemas.bodies import LARGEST_BODY
 
-    from koyjabo.base.core.runtime import EventLoop, Waiter
-    from koyjabo.base.settings.schema import Settings
-    from koyjabo.server.loop.fair_queue import FairQueue
-    from koyjabo.server.loop.poller import Poller
-    from koyjabo.server.process.listening_socket import ListeningSocket
-    from koyjabo.server.websockets.websockets import Sockets
+Application: TypeAlias = tuple[Settings, Flask]
+
+PATIENCE_S = 1.0
+"""How long a caller waits, s, as for every call to Redis. The thread continues until the resolver times out."""
+
+Addresses = list[Any]
+Arguments = tuple[Any, ...]
+
+
+class Lookup:
+    """A pending look-up. The thread only sets `response`."""
+
+    def __init__(self) -> None:
+        self.response: Addresses | Exception = socket.gaierror(socket.EAI_AGAIN, "The resolver does not respond")
+        self.waiters: list[Waiter] = []
+
+
+class Lookups:
+    """Looks up host names on real threads, so that the loop keeps running. An unreachable resolver takes 5 s or more.
+
+    A worker only looks up the names in REDIS_URL; libpq resolves its names itself, on our real threads. Therefore, only
+    a few look-ups are pending at once, and callers with the same arguments share a look-up.
+    """
+
+    def __init__(self, runtime: Runtime, look_up: Callable[..., Addresses]) -> None:
+        """`look_up` is the real, blocking `getaddrinfo`."""
+        self._runtime = runtime
+        self._look_up = look_up
+        self._pending: dict[Arguments, Lookup] = {}
+
+    def getaddrinfo(
+        self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> Addresses:
+        """Look up addresses like `socket.getaddrinfo`. Also raises `gaierror` if there is no result within
+        PATIENCE_S.
+        """
+        with suppress(socket.gaierror):  # a numeric address needs no resolver
+            return self._look_up(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)
+        arguments = (host, port, family, type, proto, flags)
+        lookup = self._pending.get(arguments) or self._start(arguments)
+        waiter = self._runtime.waiter()
+        lookup.waiters.append(waiter)
+        self._runtime.later(PATIENCE_S, waiter.wake)
+        waiter.wait()
+        if isinstance(lookup.response, Exception):
+            raise socket.gaierror(*lookup.response.args)  # a new exception for each caller
+        return lookup.response
+
+    def _start(self, arguments: Arguments) -> Lookup:
+        lookup = Lookup()
+
+        def run() -> None:
+            try:
+                lookup.response = self._look_up(*arguments)
+            except Exception as error:
+                lookup.response = error
+            self._runtime.from_thread(lambda: self._finish(arguments))
+
+        try:
+            self._runtime.start_thread(run)
+        except RuntimeError as error:  # the system allows no more threads
+            raise socket.gaierror(socket.EAI_AGAIN, str(error)) from None
+        self._pending[arguments] = lookup
+        return lookup
+
+    def _finish(self, arguments: Arguments) -> None:
+        for waiter in self._pending.pop(arguments).waiters:
+            waiter.wake()
+
+
+def look_up_on_threads(runtime: Runtime) -> None:
+    """Replace `getaddrinfo` in this process, whose standard library is already patched."""
+    patching.replace_getaddrinfo(Lookups(runtime, socket.getaddrinfo).getaddrinfo)
+
 
 RESERVED_FILES = 50
 """Number of files reserved for the database, the log and others."""
@@ -31,7 +118,7 @@ RESERVED_FILES = 50
 FEWEST_REQUESTS = 1000
 """Minimum number of HTTP connections that files are reserved for, if the limit on open files is low."""
 
-MOST_REQUESTS = 25_000
+MAX_REQUESTS = 25_000
 """Maximum number of HTTP connections. Beyond this, the ones that have kept the server waiting longest are closed."""
 
 NETWORK_DIVISOR = 4
@@ -53,15 +140,14 @@ SWEEP_INTERVAL_S = 5.0
 RETRY_S = 1.0
 
 
-def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, settings: Settings, routed: Flask) -> int:
+def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, application: Application) -> int:
     """Serve `listener` until SIGTERM, or until the process `parent` ends, and report to `writer` when ready. Returns
-    the exit status. `routed` has the routes for `settings`.
+    the exit status. `application` consists of the settings and an app with its routes.
 
     To stop, the worker finishes running requests for at most `drain_s` seconds, then commits pending writes for at most
     CLOSE_S. The standard library must already be patched, and the event loop must be unused.
     """
-    from koyjabo.base.core.errors import UnusableDatabase
-
+    settings, routed = application
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the loop, so it only sets a flag
 
@@ -73,24 +159,21 @@ def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, se
         app = _make_app(runtime, goes_on, routed)
     except UnusableDatabase as error:
         with suppress(BrokenPipeError):
-            report(writer, unusable=str(error)[:MAX_SENTENCE])
+            os.write(writer, str(error)[:MAX_SENTENCE].encode())
         return 1
     if app is not None:
         server = _Server(app, runtime, settings, listener)
         with suppress(BrokenPipeError):  # the parent has ended, which `goes_on` notices
-            report(writer, is_ready=True)
+            os.write(writer, READY.encode())
         server.run(goes_on)
         server.stop(drain_s)
     return 0
 
 
 def _make_runtime() -> EventLoop:
-    from koyjabo.server.loop import eventlet_loop
-    from koyjabo.server.process import dns
-
     eventlet_loop.use_own_hub()
     runtime = eventlet_loop.EventletRuntime()
-    dns.look_up_on_threads(runtime)
+    look_up_on_threads(runtime)
     return runtime
 
 
@@ -98,14 +181,10 @@ def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | N
     """Complete `routed` as soon as the database can be reached; after a failed attempt, complete a new application
     instead. Returns None if the worker has to stop before that. Raises UnusableDatabase.
     """
-    from koyjabo import create_app
-    from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable
-    from koyjabo.base.database.outage_causes import reason_of
-
     is_logged = False
     while goes_on():
         try:
-            app = create_app(runtime=runtime, app=routed)
+            app = koyjabo.create_app(runtime=runtime, app=routed)
         except (LedgerUnavailable, DatabaseInUse) as error:
             if not is_logged:
                 logging.getLogger(__name__).error("database_unreachable cause=%r", reason_of(error))
@@ -125,16 +204,6 @@ class _Server:
 
     def __init__(self, app: Flask, runtime: EventLoop, settings: Settings, listener: ListeningSocket) -> None:
         """Start serving."""
-        from koyjabo.base.observability import logs
-        from koyjabo.base.observability.services import ObservabilityServices
-        from koyjabo.server.http.body_limits import BodyLimits
-        from koyjabo.server.http.server import HttpServer, everything
-        from koyjabo.server.loop.fair_queue import FairQueue
-        from koyjabo.server.loop.poller import Poller
-        from koyjabo.web.current import services_of
-        from koyjabo.web.http import body_sizes
-        from koyjabo.web.schemas.bodies import LARGEST_BODY
-
         self._runtime = runtime
         self._services = services_of(app)
         logs.count_errors(self._services[ObservabilityServices].metrics.error)
@@ -190,10 +259,6 @@ class _Server:
 
 def _make_sockets(runtime: EventLoop, poller: Poller, fair_queue: FairQueue, settings: Settings, most: int) -> Sockets:
     """Create the WebSocket server for at most `most` connections, with limits per address and per network."""
-    from koyjabo.base.network.rate_limiter import Rate, share
-    from koyjabo.server.websockets.connection_loop import ConnectionLoop
-    from koyjabo.server.websockets.websockets import Sockets
-
     an_address = settings.rate_limit_sockets
     handshakes = share(an_address * HANDSHAKES_OF_A_SOCKET, settings.web_concurrency, fewest=an_address)
     rate = Rate(handshakes) if an_address else None
@@ -207,9 +272,7 @@ def _allow_files(connections: int) -> tuple[int, int]:
     Returns how many WebSockets and requests the limit allows. Further clients have to wait; a server that ran out of
     files would stop accepting for good.
     """
-    allowed = _raise_limit_of_files(
-        connections + max(FEWEST_REQUESTS, min(connections, MOST_REQUESTS)) + RESERVED_FILES
-    )
+    allowed = _raise_limit_of_files(connections + max(FEWEST_REQUESTS, min(connections, MAX_REQUESTS)) + RESERVED_FILES)
     sockets = min(connections, max(1, allowed - RESERVED_FILES - FEWEST_REQUESTS))
     if sockets < 0.9 * connections:
         logging.getLogger(__name__).warning("max_connections wanted=%d allowed=%d", connections, sockets)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from koyjabo.server.loop.poller import Poller
 
-MOST_UNSENT = 64 * 1024
+MAX_UNSENT = 64 * 1024
 """Maximum number of unsent bytes per client. A client that exceeds it is dropped."""
 
 LOST = 1006
@@ -128,7 +128,7 @@ class BufferedConnection:
             self._loop.drop(self, LOST)
 
     def write(self, data: bytes) -> None:
-        """Send encoded frames. Data that the kernel does not accept is buffered, up to MOST_UNSENT bytes."""
+        """Send encoded frames. Data that the kernel does not accept is buffered, up to MAX_UNSENT bytes."""
         if self._state != self.OPEN:
             return
         if self._unsent is None:
@@ -142,7 +142,7 @@ class BufferedConnection:
             if sent != len(data):
                 self._unsent = bytearray(memoryview(data)[sent:])
                 self._loop.watch_writable(self)
-        elif len(self._unsent) + len(data) <= MOST_UNSENT:
+        elif len(self._unsent) + len(data) <= MAX_UNSENT:
             self._unsent += data
         else:
             self._loop.drop(self, LOST, reset=True)

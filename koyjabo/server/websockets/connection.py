@@ -143,7 +143,7 @@ def _close_code(payload: bytes) -> int:
 
 log = logging.getLogger("koyjabo.websockets")
 
-MOST_FRAMES = 500
+MAX_FRAMES = 500
 """Maximum number of frames from a client between two of our pings. Beyond this, the connection is closed with 1008."""
 
 BYTES_AT_ONCE = 512
@@ -151,7 +151,7 @@ BYTES_AT_ONCE = 512
 `{"type": "ping"}`, or 85 empty frames. The rest of a larger message is read at once.
 """
 
-MOST_CALLS = 100
+MAX_CALLS = 100
 """Maximum number of a client's pending calls. Beyond this, the connection is closed with 1008."""
 
 PING_FRAME = frame(b"", PING)
@@ -180,7 +180,7 @@ class WebSocketConnection(BufferedConnection):
         self._calls: deque[Callable[[], None]] | None = None
         # When data last arrived, monotonic s; negative if a ping was sent since then.
         self._heard = time.monotonic()
-        self._frames_left = MOST_FRAMES
+        self._frames_left = MAX_FRAMES
 
     def start(self) -> None:
         """Send all written data, and start reading. Call this once the owner has sent its first message and can handle
@@ -209,7 +209,7 @@ class WebSocketConnection(BufferedConnection):
         if self._calls is None:
             self._calls = deque([call])
             self._loop.start_task(self._run_calls)
-        elif len(self._calls) < MOST_CALLS:
+        elif len(self._calls) < MAX_CALLS:
             self._calls.append(call)
         else:
             self.close(ABUSE, "too many messages at once")
@@ -256,9 +256,9 @@ class WebSocketConnection(BufferedConnection):
         self.write(PING_FRAME)
 
     def pinged(self) -> None:
-        """Record that a ping was sent. The client may then send MOST_FRAMES frames again."""
+        """Record that a ping was sent. The client may then send MAX_FRAMES frames again."""
         self._heard = -abs(self._heard)
-        self._frames_left = MOST_FRAMES
+        self._frames_left = MAX_FRAMES
 
     @property
     def is_silent(self) -> bool:

@@ -18,7 +18,7 @@ from koyjabo.base.core.socket_errors import ABUSE, CLEAN_CLOSES, NORMAL, BadHand
 from koyjabo.realtime.frames import BINARY, TEXT, frame
 from koyjabo.server.websockets.connection import WebSocketConnection
 
-MOST_PACKETS = 100
+MAX_PACKETS = 100
 """Maximum number of packets waiting for a client's next poll. Beyond this, the client is closed."""
 
 UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
@@ -73,7 +73,7 @@ class EngineSocket(Socket):
     def send(self, pkt: Packet) -> None:
         if pkt.packet_type == packet.OPEN:  # python-engineio rounds to whole seconds
             pkt.data["pingInterval"] = round(self.server.ping_interval * 1000)
-        if self.connection is None and self.queue.qsize() >= MOST_PACKETS:
+        if self.connection is None and self.queue.qsize() >= MAX_PACKETS:
             self.close(abort=True)
         else:
             super().send(pkt)

@@ -22,7 +22,7 @@ CURRENT = f"UPDATE alembic_version SET version_num = '{NEWEST_REVISION}'"
 PREPARE = """
 import sys
 import config
-from koyjabo.server.process.loader_process import prepare
+from koyjabo.server.process.loading import prepare
 assert prepare(config.load())
 print(*({"sqlalchemy", "flask", "eventlet", "redis"} & set(sys.modules)))
 """

@@ -6,6 +6,8 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -13,15 +15,15 @@ import pytest
 from support.programs.processes import run
 
 from koyjabo.server.process import metrics_folder
-from koyjabo.server.process.metrics_folder import SIZE, counting_folder, keep_if_there
+from koyjabo.server.process.metrics_folder import SIZE, keep_if_there
 
 FOLDER, WORKER = "PROMETHEUS_MULTIPROC_DIR", "KOYJABO_WORKER"
 COUNT_ALL_THERE_IS = """
 from koyjabo.base.observability.gauges import Gauges
-from koyjabo.base.observability.metrics import MOST_KINDS, Metrics
+from koyjabo.base.observability.metrics import MAX_KINDS, Metrics
 
 metrics = Metrics(Gauges(None, None, dict))
-for number in range(2 * MOST_KINDS):
+for number in range(2 * MAX_KINDS):
     metrics.error(f"{number:050}")
 """
 
@@ -32,21 +34,31 @@ def surroundings(monkeypatch):
     monkeypatch.setenv(FOLDER, "/left/by/another")
 
 
+@contextmanager
+def new_folder() -> Iterator[None]:
+    lock = metrics_folder.create()
+    try:
+        yield
+    finally:
+        metrics_folder.remove()
+        os.close(lock)
+
+
 def test_without_a_folder_each_worker_shows_its_own_metrics(monkeypatch):
     monkeypatch.setenv("TMPDIR", "/proc/nowhere")
     monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
     monkeypatch.setenv(FOLDER, "/somebody/elses")
-    with counting_folder():
+    with new_folder():
         assert FOLDER not in os.environ
 
 
 def test_folder_is_in_memory_where_it_can_be(monkeypatch, tmp_path):
     monkeypatch.delenv("TMPDIR", raising=False)
     monkeypatch.setattr(metrics_folder, "IN_MEMORY", str(tmp_path))
-    with counting_folder():
+    with new_folder():
         assert Path(os.environ[FOLDER]).parent == tmp_path
     monkeypatch.setattr(metrics_folder, "IN_MEMORY", str(tmp_path / "nowhere"))
-    with counting_folder():
+    with new_folder():
         assert Path(os.environ[FOLDER]).parent == Path(tempfile.gettempdir())
 
 
@@ -58,12 +70,12 @@ def test_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(mo
 
     def lock(file: IO[str], how: int) -> None:
         if how == fcntl.LOCK_EX and not removed:
-            removed.append(os.path.dirname(file.name))
+            removed.append(os.path.dirname(os.readlink(f"/proc/self/fd/{file}")))
             shutil.rmtree(removed[0])
         flock(file, how)
 
     monkeypatch.setattr(fcntl, "flock", lock)
-    with counting_folder():
+    with new_folder():
         assert os.listdir(tmp_path) == [os.path.basename(os.environ[FOLDER])]
         assert os.environ[FOLDER] not in removed
     assert (len(removed), os.listdir(tmp_path)) == (1, [])

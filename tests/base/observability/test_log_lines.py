@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.clients.members import Member, PlainMember, SocketioMember
 from support.clients.websocket import SocketIO, WebSocket
-from support.faults.failing_loaders import written
+from support.faults.failing_programs import written
 from support.programs.processes import wait_until
 from support.servers.server import SERVING, START_S, Server
 

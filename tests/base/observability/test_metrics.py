@@ -17,11 +17,11 @@ from support.clients.websocket import SOCKETIO, SocketIO, WebSocket, frame
 from support.programs.processes import METRICS_TOKEN, wait_until
 from support.servers.changed_server import changed_server
 
-from koyjabo.application.gauges import MOST_COMMUNITIES, _largest
+from koyjabo.application.assembly import MAX_COMMUNITIES, _largest
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.observability import gauges
 from koyjabo.base.observability.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
-from koyjabo.base.observability.metrics import MOST_KINDS, Metrics, all_names
+from koyjabo.base.observability.metrics import MAX_KINDS, Metrics, all_names
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
@@ -110,13 +110,13 @@ def metrics():
 
 def test_kinds_of_errors_have_an_end(metrics):
     """Libraries log what clients send, and each kind of error takes memory."""
-    for number in range(MOST_KINDS + 30):
+    for number in range(MAX_KINDS + 30):
         metrics.error(f"kind_{number}")
     metrics.error("kind_0")
     numbers = values_of(metrics)
     assert numbers["koyjabo_errors_total", "kind_0"] == 2
     assert numbers["koyjabo_errors_total", "other"] == 30
-    assert sum(name == "koyjabo_errors_total" for name, _ in numbers) == MOST_KINDS + 1
+    assert sum(name == "koyjabo_errors_total" for name, _ in numbers) == MAX_KINDS + 1
 
 
 def test_text_that_is_no_word_is_no_kind_of_error(metrics):
@@ -183,9 +183,9 @@ def test_gauges_of_live_workers_are_combined_as_each_metric_requires(tmp_path, m
 
 
 def test_communities_are_bounded_in_number():
-    largest = _largest(Counter({f"community-{number}": number for number in range(1, 3 * MOST_COMMUNITIES + 1)}))
-    assert len(largest) == MOST_COMMUNITIES + 1
-    assert sum(largest.values()) == sum(range(1, 3 * MOST_COMMUNITIES + 1))
+    largest = _largest(Counter({f"community-{number}": number for number in range(1, 3 * MAX_COMMUNITIES + 1)}))
+    assert len(largest) == MAX_COMMUNITIES + 1
+    assert sum(largest.values()) == sum(range(1, 3 * MAX_COMMUNITIES + 1))
 
 
 MOST = 2

@@ -7,8 +7,7 @@ from ipaddress import ip_network
 import pytest
 
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.base.outbound.addresses import kind_of
-from koyjabo.base.outbound.client import HttpClient
+from koyjabo.base.outbound.client import HttpClient, kind_of
 from koyjabo.base.outbound.messages import PUBLIC, Destinations, FailureKind, OutboundError, Request
 
 INSIDE = """
@@ -65,7 +64,7 @@ def test_one_address_inside_refuses_a_name_and_the_reason_says_which():
 
 
 def test_own_address_of_this_machine_is_refused(monkeypatch):
-    monkeypatch.setattr("koyjabo.base.outbound.addresses.REFUSED", ())
+    monkeypatch.setattr("koyjabo.base.outbound.client.REFUSED", ())
     assert kind_of("127.0.0.1") == "an address of this machine"
 
 

@@ -17,7 +17,7 @@ from support.programs.ports import free_port
 from support.programs.processes import wait_until
 
 from koyjabo.base.outbound import client
-from koyjabo.base.outbound.client import MOST_AT_ONCE, HttpClient
+from koyjabo.base.outbound.client import MAX_AT_ONCE, HttpClient
 from koyjabo.base.outbound.messages import ANYWHERE, FailureKind, OutboundError, OutboundResponse, Request
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -218,16 +218,16 @@ def test_requests_beyond_the_threads_wait_for_their_turn(new_odd):
             while not is_so():
                 pause(runtime)
 
-        for _ in range(MOST_AT_ONCE):
+        for _ in range(MAX_AT_ONCE):
             runtime.start_task(lambda: ask(silent.url, PATIENCE_S))
-        wait_for(lambda: len(silent.requests) == MOST_AT_ONCE)
+        wait_for(lambda: len(silent.requests) == MAX_AT_ONCE)
         runtime.start_task(lambda: ask(quick.url, TIME_S))
         runtime.start_task(lambda: ask(quick.url, PATIENCE_S))
         wait_for(lambda: bool(ended))
         assert (ended, quick.requests) == ([FailureKind.TIMEOUT], [])
         silent.stop()  # closes all connections
-        wait_for(lambda: len(ended) == MOST_AT_ONCE + 2)
-    assert Counter(ended[1:]) == {FailureKind.CONNECTION: MOST_AT_ONCE, "200": 1}
+        wait_for(lambda: len(ended) == MAX_AT_ONCE + 2)
+    assert Counter(ended[1:]) == {FailureKind.CONNECTION: MAX_AT_ONCE, "200": 1}
     assert len(quick.requests) == 1
 
 

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 import pytest
 from support.application.runtimes import loop_on, pause, pause_until
 
-from koyjabo.base.outbound.client import MOST_AT_ONCE, MOST_CHECKED, HttpClient
+from koyjabo.base.outbound.client import MAX_AT_ONCE, MAX_CHECKED, HttpClient
 from koyjabo.base.outbound.messages import PUBLIC, Destinations, FailureKind, OutboundError, Request
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -46,15 +46,15 @@ def test_names_that_hang_keep_no_other_name_waiting(new_odd, resolver):
     server = new_odd(NO_CONTENT)
     with loop_on() as runtime:
         client = HttpClient(runtime, resolver)
-        for n in range(MOST_AT_ONCE - 1):
+        for n in range(MAX_AT_ONCE - 1):
             runtime.start_task(lambda n=n: client.fetch(request(f"http://slow{n}.example:{server.port}/")))
         for n in range(70):
             runtime.start_task(lambda n=n: client.check(f"https://slow-set{n}.example/", PUBLIC))
-        pause_until(runtime, lambda: len(resolver.asked) == MOST_AT_ONCE - 1 + MOST_CHECKED)
+        pause_until(runtime, lambda: len(resolver.asked) == MAX_AT_ONCE - 1 + MAX_CHECKED)
         assert client.fetch(request(f"http://quick.example:{server.port}/")).status == 204
-        assert len(resolver.asked) == MOST_AT_ONCE + MOST_CHECKED
+        assert len(resolver.asked) == MAX_AT_ONCE + MAX_CHECKED
         resolver.go.set()
-        pause_until(runtime, lambda: len(server.requests) == MOST_AT_ONCE)
+        pause_until(runtime, lambda: len(server.requests) == MAX_AT_ONCE)
 
 
 def test_slow_lookup_uses_one_thread_and_each_caller_checks_the_address(new_odd, resolver):

@@ -77,7 +77,7 @@ def answers(connections: list[socket.socket]) -> int:
 
 
 FEW = 16
-SMALL = {"koyjabo.server.http.server.MOST_READING": FEW}
+SMALL = {"koyjabo.server.http.server.MAX_READING": FEW}
 
 
 def test_requests_that_do_not_go_on_give_way_and_idle_connections_do_not(tmp_path):

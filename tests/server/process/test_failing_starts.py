@@ -21,7 +21,7 @@ from support.programs.installed import program
 from support.programs.processes import environment, wait_until
 from support.servers.server import Server
 
-from koyjabo.server.process.parent import FEWEST_FILES
+from koyjabo.server.process.start import FEWEST_FILES
 
 UNUSABLE = "DATABASE_URL names a database that cannot be used: "
 SOMEBODY = 65534
@@ -311,14 +311,3 @@ def test_wrong_password_ends_the_start(disposable_postgres, new_server, tmp_path
     (line,) = server.log.splitlines()
     assert line.startswith(UNUSABLE)
     assert reason in line
-
-
-@pytest.mark.long(proved_by="base/database/test_failures.py::test_server_waits_for_a_database_that_comes_up_later")
-@pytest.mark.parametrize(
-    "url", ["postgresql://db.invalid/x", "postgresql://127.0.0.1:1/x", "postgresql://%2Fnowhere/x"]
-)
-def test_server_that_is_not_there_yet_is_waited_for(new_server, sqlite_database, url):
-    server = new_server(sqlite_database, DATABASE_URL=url).launch()
-    wait_until(lambda: "database_unreachable" in server.log, "it waits")
-    assert server.stop().status == 0
-    assert UNUSABLE not in server.log

@@ -17,7 +17,7 @@ from support.assertions.ledger import assert_verified
 from support.clients.connection import Connection, head
 from support.clients.continuous_registrations import RegistrationLoad
 from support.databases.database import Database, SqliteDatabase
-from support.faults.failing_loaders import PATIENT, written
+from support.faults.failing_programs import PATIENT, written
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import is_gone, wait_until
 from support.servers.server import START_S, Server

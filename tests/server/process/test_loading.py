@@ -69,7 +69,7 @@ paths = specification(koyjabo.make_routes(settings, {}))["paths"].values()
 print(*dict.fromkeys(call["tags"][0] for calls in paths for call in calls.values()))
 """
 PREPARE = """
-from koyjabo.server.process.loader_process import prepare
+from koyjabo.server.process.loading import prepare
 print(prepare(settings), "alembic" in sys.modules)
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -14,12 +13,12 @@ import psutil
 import pytest
 from support.clients.connection import Connection
 from support.databases.database import SqliteDatabase
-from support.faults.failing_loaders import PATIENT, written
+from support.faults.failing_programs import PATIENT, written
 from support.programs.forking import Program, start_anew
 from support.programs.processes import assert_none_is_left, environment, wait_until
 from support.servers.server import SERVING, START_S, Server
 
-from koyjabo.server.process.parent import announcement
+from koyjabo.server.process.start import announcement
 
 pytestmark = pytest.mark.honest_start
 
@@ -121,10 +120,10 @@ def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server,
         list(threads.map(lambda server, case: leave_at(server, *case), servers, cases))
 
 
-def test_sigterm_while_workers_are_born_leaves_none(shell_server):
+def test_sigterm_while_workers_are_born_leaves_none(shell_server, tmp_path):
     """A worker that was just forked still has its parent's handlers, and would ignore a signal."""
     shell_server.settings |= {"WEB_CONCURRENCY": 3, "REDIS_URL": ANY_REDIS}
-    parent = shell_server.launch_by(f'exec "$0" -c {shlex.quote(SLOW_BIRTH)}').pid
+    parent = shell_server.launch_by(f'exec "$0" {written(tmp_path, SLOW_BIRTH)[0]}').pid
     wait_until(shell_server.workers, "the first worker", every_s=0.001)
     assert shell_server.stop().status == 0
     assert_none_is_left(parent)

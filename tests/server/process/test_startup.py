@@ -6,7 +6,6 @@ import socket
 
 import psutil
 import pytest
-from support.faults.failing_loaders import held_forks, written
 from support.programs.processes import is_gone, run, wait_until
 from support.servers.server import START_S, Server
 
@@ -63,25 +62,12 @@ def test_command_line_refuses_the_same_settings(sqlite_database):
     assert "TIMEZONE" in ended.stderr
 
 
-@pytest.mark.honest_start
-def test_loader_that_is_killed_before_it_has_loaded_is_reported_in_a_sentence(new_server, sqlite_database, tmp_path):
-    server = new_server(sqlite_database)
-    server.program = written(tmp_path, held_forks(tmp_path))
-    (tmp_path / "child 1").touch()
-    server.launch()
-    wait_until(psutil.Process(server.pid).children, "there is a loader")[0].kill()
-    assert server.wait(timeout_s=30).status == BAD_SETTINGS
-    assert "was killed by signal 9" in server.log
-    assert len(server.log.splitlines()) == 1, server.log
-
-
 @pytest.fixture
 def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
     """A server whose migration process is frozen."""
     with FileLock(str(sqlite_database.path)).held():  # it waits for this lock
         server = new_server(sqlite_database).launch()
-        (loader,) = wait_until(psutil.Process(server.pid).children, "it loads", START_S)
-        (child,) = wait_until(loader.children, "there is a process that migrates", START_S)
+        (child,) = wait_until(psutil.Process(server.pid).children, "there is a process that migrates", START_S)
         lock = f"{sqlite_database.path}.lock"
         wait_until(lambda: lock in {file.path for file in child.open_files()}, "it migrates", START_S)
         child.suspend()

@@ -11,8 +11,8 @@ from support.programs.processes import wait_until
 
 ABUSE = 1008
 MAX_ERRORS = 10
-MOST_FRAMES = 500
-ENOUGH = 20 * MOST_FRAMES
+MAX_FRAMES = 500
+ENOUGH = 20 * MAX_FRAMES
 
 NONSENSE = {
     "binary": frame(b'{"type": "ping"}', BINARY),
@@ -141,8 +141,8 @@ def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kin
 def test_as_many_frames_as_are_allowed_are_all_answered(server):
     with WebSocket(server.port) as client:
         client.event()
-        client.send(frame("x", PING) * (MOST_FRAMES - 1))
-        assert all(client.frame().opcode == PONG for _ in range(MOST_FRAMES - 1))
+        client.send(frame("x", PING) * (MAX_FRAMES - 1))
+        assert all(client.frame().opcode == PONG for _ in range(MAX_FRAMES - 1))
         assert client.is_answered()
 
 

@@ -23,7 +23,7 @@ CROWD, STRANGER, NEIGHBOUR = (
     f"X-Forwarded-For: {address}" for address in ("203.0.113.7", "198.51.100.1", "203.0.113.8")
 )
 NO_POLLER = SimpleNamespace(add=lambda *_: None)
-BUDGET = "koyjabo.server.websockets.frame_budget"
+BUDGET = "koyjabo.server.websockets.connection_loop"
 
 
 def handled_before(server, sent: bytes) -> int:

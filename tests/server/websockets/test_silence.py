@@ -13,8 +13,8 @@ from support.clients.websocket import PING, PONG, frame, take_frame
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.server.websockets import buffered_connection, connection_loop, delay_line
 from koyjabo.server.websockets.buffered_connection import LOST
-from koyjabo.server.websockets.connection import MOST_FRAMES, WebSocketConnection
-from koyjabo.server.websockets.connection_loop import MOST_NOTIFIERS, SWEEP_INTERVAL_S, ConnectionLoop, is_old
+from koyjabo.server.websockets.connection import MAX_FRAMES, WebSocketConnection
+from koyjabo.server.websockets.connection_loop import MAX_NOTIFIERS, SWEEP_INTERVAL_S, ConnectionLoop, is_old
 from koyjabo.server.websockets.event_stream import UNACKNOWLEDGED_MS, EventStream
 
 HOUR_S = 3600.0
@@ -126,17 +126,17 @@ def test_client_may_send_as_much_again_after_each_ping(world):
     """The limit per interval must not add up over a day."""
     connection = world.connect()
     for _ in range(3):
-        connection.take(frame("", PONG) * MOST_FRAMES)
+        connection.take(frame("", PONG) * MAX_FRAMES)
         assert connection.is_open
         world.seconds_until_received()
-    connection.take(frame("", PONG) * (MOST_FRAMES + 1))
+    connection.take(frame("", PONG) * (MAX_FRAMES + 1))
     assert not connection.is_open
 
 
 def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
     """Single pongs from an idle page are not parsed."""
     connection = world.connect()
-    for _ in range(MOST_FRAMES):
+    for _ in range(MAX_FRAMES):
         connection.take(frame("", PONG))
     assert connection.is_open
     connection.take(frame("", PONG))
@@ -154,10 +154,10 @@ def test_owners_of_thousands_that_end_together_are_told_by_a_few_tasks(world):
 
     owner = SimpleNamespace(largest_message=1024, pings=True, received=nothing, ended=ended)
     loop = ConnectionLoop(SimpleNamespace(start_task=tasks.append), POLLER, nothing, 1000, 1000, 1000)
-    crowd = [loop.add(world.ours.dup(), "", owner, b"", b"") for _ in range(3 * MOST_NOTIFIERS)]
+    crowd = [loop.add(world.ours.dup(), "", owner, b"", b"") for _ in range(3 * MAX_NOTIFIERS)]
     for connection in crowd:
         loop.drop(connection, LOST)
-    assert len(tasks) == MOST_NOTIFIERS
+    assert len(tasks) == MAX_NOTIFIERS
     tasks.pop()()
     assert owners == crowd
     for task in tasks:

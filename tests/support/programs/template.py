@@ -3,8 +3,8 @@
 `forking` runs it and sends requests. A forked program has its own environment, process group, files and exit status;
 only its imports are already done.
 
-A server patches the standard library in its loader and not in its parent. So this process imports everything under the
-product's patch, then reverts the patch. A forked loader applies the patch again.
+A server patches the standard library before it imports the application. So this process imports everything under the
+product's patch, then reverts the patch. A forked server applies the patch again.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from typing import Any
 ROOT = str(Path(__file__).resolve().parents[3])
 
 FOR_SERVERS = (
-    *("config", "koyjabo.application.opening", "koyjabo.base.cluster.redis_client", "koyjabo.server.process.worker"),
+    *("config", "koyjabo.application.assembly", "koyjabo.base.cluster.redis_client", "koyjabo.server.process.worker"),
     *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite"),
     *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
 )
-"""Imported in addition to the packages that a loader loads completely."""
+"""Imported in addition to the packages that a server loads completely."""
 
 USED_BY_COMMANDS = ("engineio.async_drivers.threading", "sqlalchemy.dialects.postgresql.psycopg2")
 """Modules that are imported when an application is made."""
@@ -103,7 +103,7 @@ def make_hashes_cheap() -> None:
 
 def load_for_servers() -> None:
     """Import everything that a server loads, with or without Redis, for both kinds of database."""
-    from koyjabo.server.process import loading, parent, patching  # noqa: F401 - the parent first, as in a server
+    from koyjabo.server.process import loading, patching, start  # noqa: F401 - before the patch, as in a server
 
     patch = Patch(loading.patch)
     make_hashes_cheap()

@@ -31,8 +31,8 @@ LEAVES_WITHIN_S = 10
 """The limit promised to operators in the documents."""
 
 CONNECTIONS = """http.connection http.server websockets.buffered_connection
-websockets.connection websockets.connection_loop websockets.delay_line websockets.engineio websockets.engineio_socket
-websockets.frame_budget"""
+websockets.connection websockets.connection_loop websockets.delay_line websockets.engineio_socket
+websockets.websockets"""
 """Modules that read the clock to limit connections."""
 
 if __name__ == "__main__":
@@ -103,7 +103,7 @@ else:
             f"{loop}.PING_TIMEOUT_S": timeout_s,
             f"{loop}.CLOSE_TIMEOUT_S": timeout_s,
             "koyjabo.server.websockets.websockets.SWEEP_INTERVAL_S": sweep_s,
-            "koyjabo.server.websockets.engineio.UPGRADE_TIMEOUT_S": timeout_s,
+            "koyjabo.server.websockets.websockets.UPGRADE_TIMEOUT_S": timeout_s,
             "socketio.ping_interval": interval_s,
             "socketio.ping_timeout": timeout_s,
         }
@@ -159,10 +159,11 @@ def serve() -> int:
 
 def be_patient() -> None:
     """Allow an hour for draining."""
-    from koyjabo.server.process import loader_process, parent
+    from koyjabo.server.process import parent
 
-    assert loader_process.DRAIN_S < parent.KILL_AFTER_S <= LEAVES_WITHIN_S
-    loader_process.DRAIN_S = parent.KILL_AFTER_S = 3600.0
+    assert parent.DRAIN_S < parent.KILL_AFTER_S <= LEAVES_WITHIN_S
+    parent.DRAIN_S = parent.KILL_AFTER_S = 3600.0
+    parent.PROGRAM = __file__
 
 
 def look_up_slowly(silent: Path) -> None:

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -19,7 +18,6 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import children, environment, is_gone, kill_all, listens, run, wait_until
 from support.servers.api_client import Caller
 
-LOADER = "koyjabo-loader"
 SERVING = re.compile(r"Koy Jabo Live is serving.* http://localhost:(\d+)")
 START_S = 120
 """Start timeout on a busy machine. Starting usually takes 2 s."""
@@ -114,15 +112,12 @@ class Server(Caller):
         return self._process.pid
 
     def workers(self) -> list[psutil.Process]:
-        """The live workers, without the loader process that forks them."""
+        """The live workers."""
         if not self.running:
             return []
         processes = children(self.pid)
         self._met.update(processes)
-        return [process for process in processes if _name(process) != LOADER] if listens(self.pid) else []
-
-    def loaders(self) -> list[psutil.Process]:
-        return [child for child in children(self.pid) if _name(child) == LOADER]
+        return processes if listens(self.pid) else []
 
     def worker_pids(self) -> set[int]:
         return {worker.pid for worker in self.workers()}
@@ -148,9 +143,3 @@ class Server(Caller):
     def koyjabo(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run `koyjabo …` with this server's settings."""
         return run("-m", "koyjabo", *arguments, typed=typed, **self.settings)
-
-
-def _name(process: psutil.Process) -> str:
-    with suppress(psutil.NoSuchProcess):
-        return process.name()
-    return LOADER  # ended in the meantime

@@ -1,0 +1,75 @@
+"""Starts the server: checks what it needs, loads the application, prepares the database, and listens."""
+
+from __future__ import annotations
+
+import errno
+import resource
+import sys
+from contextlib import suppress
+
+from koyjabo.server.process import loading, metrics_folder
+from koyjabo.server.process.children import BAD_SETTINGS, say
+from koyjabo.server.process.listening_socket import UnusableSocket, listen, passed
+from koyjabo.server.process.parent import Parent
+
+FEWEST_FILES = 64
+"""Minimum limit on open files. Workers raise it further, if the system allows."""
+
+
+def start() -> int:
+    """Serve until a signal. Returns the exit status: 0, or 2 if the operator must fix a setting or the database."""
+    if not _may_open_files():
+        say(f"The limit on open files is below {FEWEST_FILES}. Raise it, as with ulimit -n 65536.", sys.stderr)
+        return BAD_SETTINGS
+    parent = Parent()
+    try:
+        listener = passed()
+    except UnusableSocket as error:
+        say(str(error), sys.stderr)
+        return BAD_SETTINGS
+    lock = metrics_folder.create()
+    try:
+        application = loading.load_application(prepares=True)
+        if application is None:
+            return BAD_SETTINGS
+        settings, _ = application
+        try:
+            listener = listener or listen(settings.host, settings.port)
+        except OSError as error:
+            say(f"{_unusable(settings.host, settings.port, error)}.", sys.stderr)
+            return BAD_SETTINGS
+        words = announcement(listener.url, settings.environment == "development")
+        return parent.serve(application, listener, lock, words)
+    except Exception:
+        parent.log().exception("start_failed")
+        return BAD_SETTINGS
+    finally:
+        metrics_folder.remove()
+
+
+def announcement(site: str, is_development: bool) -> str:
+    """The text to print when the server responds. In development, it mentions the panel before the home page, because
+    opening the home page counts a visit.
+    """
+    if not is_development:
+        return f"Koy Jabo Live is serving on {site} (stop it with Ctrl+C)"
+    return (
+        f"Koy Jabo Live is serving. Open the panel: {site}/admin (stop the server with Ctrl+C)\n"
+        f"What visitors see: {site} (your visit is counted when you open it)"
+    )
+
+
+def _may_open_files() -> bool:
+    """Raise a lower limit on open files to FEWEST_FILES. Returns False if the system does not allow it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < FEWEST_FILES:  # -1 is no limit
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (FEWEST_FILES, hard))
+    return not 0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FEWEST_FILES
+
+
+def _unusable(host: str, port: int, error: OSError) -> str:
+    """The reason why the server cannot listen, as a sentence without its full stop."""
+    if error.errno == errno.EADDRNOTAVAIL or error.errno == errno.EAFNOSUPPORT:
+        return f"HOST {host} cannot be used: {error.strerror}. Set HOST to an address of this machine"
+    return f"PORT {port} cannot be used: {error.strerror}. Set PORT to another port"

@@ -1,0 +1,167 @@
+"""The parent has loaded the application. Workers are its forks, and share only its memory and the listening socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from itertools import combinations
+
+import psutil
+import pytest
+from support.faults.failing_programs import SERVE, failing, written
+from support.programs.processes import is_gone, listens, wait_until
+from support.servers.server import START_S, Server
+
+from koyjabo.server.process import parent
+
+PLACES = 3
+ONE_FOR_ALL = ("0", "1", "2")
+"""Standard input, output and error."""
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database, redis):
+    server = module_servers(module_sqlite_database, WEB_CONCURRENCY=PLACES, REDIS_URL=redis.url).start()
+    wait_until(lambda: [listens(worker.pid) for worker in server.workers()] == [True] * PLACES, "all serve")
+    return server
+
+
+def descriptors(process: psutil.Process) -> dict[str, str]:
+    """The process's open files by descriptor, without the standard streams."""
+    files = {}
+    for number in os.listdir(f"/proc/{process.pid}/fd"):
+        with suppress(FileNotFoundError):
+            files[number] = os.readlink(f"/proc/{process.pid}/fd/{number}")
+    inherited = {files.get(number) for number in ONE_FOR_ALL}
+    return {number: what for number, what in files.items() if what not in inherited}
+
+
+def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
+    """Sockets, pipes and the like, which have unique numbers. A file may be opened several times."""
+    return {what for what in descriptors(process).values() if what.partition(":")[2]} - of_tests
+
+
+def has_loop(process: psutil.Process) -> bool:
+    return "anon_inode:[eventpoll]" in descriptors(process).values()
+
+
+def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
+    """A worker also has a private pipe to the parent."""
+    of_tests = set(descriptors(psutil.Process()).values())
+    wait_until(lambda: all(has_loop(worker) for worker in server.workers()), "each worker has its loop")
+    parent, *workers = (
+        private(process, of_tests) - {"anon_inode:[eventpoll]"}
+        for process in (psutil.Process(server.pid), *server.workers())
+    )
+    (listener,) = set.intersection(*workers)
+    for first, other in combinations(workers, 2):
+        assert first & other == {listener}
+    for worker in workers:
+        assert {what.partition(":")[0] for what in (worker & parent) - {listener}} == {"pipe"}
+
+
+def test_dead_worker_is_replaced_by_a_fork(server):
+    """The parent does not load the application again."""
+    before = server.worker_pids()
+    killed = server.kill_worker()
+    (new,) = wait_until(lambda: server.worker_pids() - before, "there is another one", START_S)
+    wait_until(lambda: has_loop(psutil.Process(new)), "it serves", START_S)
+    assert server.worker_pids() == before - {killed} | {new}
+    assert f"worker_died pid={killed} status=-9" in server.log
+
+
+def test_workers_leave_when_the_parent_is_killed(sqlite_database, new_server, redis):
+    server = new_server(sqlite_database, WEB_CONCURRENCY=2, REDIS_URL=redis.url).start()
+    workers = server.workers()
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: all(map(is_gone, workers)), "all are gone", START_S)
+
+
+def test_failed_forks_are_logged_once_a_second(sqlite_database, new_server, redis, tmp_path):
+    flag = tmp_path / "flag"
+    server = new_server(sqlite_database, WEB_CONCURRENCY=2, REDIS_URL=redis.url)
+    server.program = written(tmp_path, failing(flag, "os:fork", "OSError(errno.EAGAIN, 'Try again')"))
+    server.start()
+    flag.touch()
+    began = time.monotonic()
+    for worker in server.workers():
+        worker.kill()
+    wait_until(lambda: server.log.count("fork_failed cause='Try again'") >= 2, "it tries again", START_S)
+    flag.unlink()
+    assert server.log.count("fork_failed") <= time.monotonic() - began + 1
+    wait_until(lambda: len(server.workers()) == 2, "both are replaced", START_S)
+
+
+def freed(server: Server) -> Server:
+    """Start a server with one worker, and wait until its parent has executed its program again."""
+    server.start()
+    arguments = psutil.Process(server.pid).cmdline
+    program = server.program[0] if len(server.program[0]) > len("wsgi.py") else parent.PROGRAM
+    wait_until(lambda: arguments() == [sys.executable, program], "the parent has executed its program again")
+    return server
+
+
+def test_parent_of_one_worker_frees_its_memory_and_goes_on(sqlite_database, new_server):
+    server = freed(new_server(sqlite_database))
+    process, (worker,) = psutil.Process(server.pid), server.workers()
+    assert process.memory_info().rss < worker.memory_info().rss / 3
+    killed = server.kill_worker()
+    assert server.register("ayesha").ordinal == 1
+    assert f"worker_died pid={killed} status=-9" in server.log
+    assert server.stop().status == 0
+
+
+def test_only_worker_leaves_when_its_parent_is_killed(sqlite_database, new_server):
+    """Also if the parent has executed its program again."""
+    server = freed(new_server(sqlite_database))
+    workers = server.workers()
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: all(map(is_gone, workers)), "it is gone", START_S)
+
+
+SIGNALLED = f"""
+import os, signal
+execute = os.execv
+
+def execute_after_a_signal(*arguments):
+    os.kill(os.getpid(), signal.SIGTERM)
+    execute(*arguments)
+
+os.execv = execute_after_a_signal
+{SERVE}
+"""
+
+
+def test_signal_is_not_lost_while_the_parent_executes_its_program(sqlite_database, new_server, tmp_path):
+    server = new_server(sqlite_database)
+    server.program = written(tmp_path, SIGNALLED)
+    assert server.launch().wait().status == 0
+
+
+def test_parent_that_cannot_execute_its_program_goes_on(sqlite_database, new_server, tmp_path):
+    server = new_server(sqlite_database)
+    (flag := tmp_path / "flag").touch()
+    server.program = written(tmp_path, failing(flag, "os:execv", "OSError(errno.ENOENT, 'No such file')"))
+    server.start()
+    server.kill_worker()
+    assert server.register("ayesha").ordinal == 1
+    assert server.stop().status == 0
+
+
+def test_worker_that_cannot_load_is_logged_and_replaced_later(sqlite_database, new_server, tmp_path):
+    """A release may be incomplete while it is installed."""
+    flag = tmp_path / "flag"
+    server = new_server(sqlite_database, LOG_FORMAT="json")
+    server.program = written(tmp_path, failing(flag, "koyjabo.server.process.loading:patch", "RuntimeError('no')"))
+    freed(server)
+    flag.touch()
+    server.kill_worker()
+    wait_until(lambda: server.log.count("worker_failed") >= 2, "it is tried again", START_S)
+    flag.unlink()
+    assert server.register("ayesha").ordinal == 1
+    lines = [json.loads(line) for line in server.log.splitlines() if "is serving on" not in line]
+    assert any(line["event"] == "worker_failed" and "RuntimeError: no" in line["exception"] for line in lines)
