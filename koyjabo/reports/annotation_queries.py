@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import Annotation as Note
-from koyjabo.base.models import Scope
+from koyjabo.base.models import Annotation, Scope
 from koyjabo.people.audit import queries as audit_queries
 from koyjabo.people.audit.queries import AuditRecord, Selection
 
@@ -20,7 +19,7 @@ VERSION_STARTED = "server.version"
 ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", VERSION_STARTED)
 """Audit log actions that annotate charts."""
 
-MOST = 2_400
+MAX_ANNOTATIONS = 2_400
 """Maximum number of annotations, the same as the maximum number of periods in a chart
 (`koyjabo.reports.query.ranges`).
 """
@@ -43,28 +42,27 @@ class AnnotationEntry(NamedTuple):
 
 
 def noted(session: Session, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
-    """Return the notes on these days, but only the newest MOST."""
-    query = select(Note.day, Note.created_ms, Note.text, Note.id)
-    query = query.where(Note.scope == scope, Note.day.between(first, last))
-    rows = session.execute(query.order_by(Note.day.desc(), Note.created_ms.desc()).limit(MOST))
-    return [AnnotationEntry(*row) for row in reversed(rows.all())]
+    """Return the notes on these days, but only the newest MAX_ANNOTATIONS."""
+    query = select(Annotation).where(Annotation.scope == scope, Annotation.day.between(first, last))
+    newest = query.order_by(Annotation.day.desc(), Annotation.created_ms.desc()).limit(MAX_ANNOTATIONS)
+    notes = [AnnotationEntry(note.day, note.created_ms, note.text, note.id) for note in session.scalars(newest)]
+    return notes[::-1]
 
 
 def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[AuditRecord, ...]:
-    """Return the records from this time range, but only the newest MOST."""
+    """Return the records from this time range, but only the newest MAX_ANNOTATIONS."""
     which = Selection(actions=ANNOTATING, began_ms=began_ms, ended_ms=ended_ms)
-    return audit_queries.newest(session, audit_queries.within_days(session, which), MOST)
+    return audit_queries.newest(session, audit_queries.within_days(session, which), MAX_ANNOTATIONS)
 
 
-def add(session: Session, scope: Scope, entry: AnnotationEntry) -> None:
-    session.execute(
-        insert(Note).values(id=entry.id, scope=scope, day=entry.day, text=entry.text, created_ms=entry.at_ms)
-    )
+def add(session: Session, note: Annotation) -> None:
+    session.add(note)
 
 
-def remove(session: Session, annotation_id: str) -> AnnotationEntry:
+def remove(session: Session, annotation_id: str) -> Annotation:
     """Remove a note and return it. Raises UnknownAnnotation."""
-    row = session.execute(select(Note.day, Note.created_ms, Note.text, Note.id).where(Note.id == annotation_id)).first()
-    if row is None or not changed_rows(session, delete(Note).where(Note.id == annotation_id)):
+    note = session.get(Annotation, annotation_id)
+    removal = delete(Annotation).where(Annotation.id == annotation_id).execution_options(synchronize_session=False)
+    if note is None or not changed_rows(session, removal):
         raise UnknownAnnotation
-    return AnnotationEntry(*row)
+    return note

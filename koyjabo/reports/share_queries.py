@@ -2,80 +2,45 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from koyjabo.base.database.rows import Page, changed_rows, length
 from koyjabo.base.models import Community, Membership, Share, User
 from koyjabo.communities.roles import ADMIN, MODERATOR
 
-Texts = dict[str, list[str]]
-"""Values by dimension, written as in a query string (`koyjabo.reports.query.parameters`)."""
-
 MAY_SHARE = (MODERATOR, ADMIN)
 
 
-class ShareLink(NamedTuple):
-    """A link as shown to the users who manage it."""
-
-    id: str
-    name: str
-    filters: Texts
-    range: str | None  # the default range
-    has_password: bool
-    created_ms: int
-    created_by: str  # the name of the user
-    expires_ms: int | None
-    used_ms: int | None
-    community_id: str | None  # the only community that it shows; None if it shows other visits, or all
-    community: str | None  # its name
-
-
-class OpenLink(NamedTuple):
-    """A valid link and what it shows. `password` is a hash."""
-
-    id: str
-    name: str
-    filters: Texts
-    range: str | None
-    password: str | None
-    used_ms: int | None
-    community_id: str | None
-    community: str | None
-
-
-LINK = (
-    *(Share.id, Share.name, Share.filters, Share.range, Share.password.is_not(None), Share.created_ms),
-    *(User.name, Share.expires_ms, Share.used_ms, Share.community_id, Community.name),
-)
-OPEN = (Share.id, Share.name, Share.filters, Share.range, Share.password, Share.used_ms, Share.community_id)
-
-
-def add(session: Session, share: Share) -> None:
+def add(session: Session, share: Share) -> Share:
     session.add(share)
     session.flush()
+    return page(session, Share.id == share.id).items[0]
 
 
-def made_by(session: Session, user_id: str) -> int:
-    """Return how many existing links a user has created."""
+def count_of(session: Session, user_id: str) -> int:
+    """The number of existing links that a user has created."""
     return session.scalar(select(func.count()).where(Share.created_by == user_id)) or 0
 
 
-def links(session: Session, which: ColumnElement[bool], start: int, count: int) -> Page[ShareLink]:
-    """Return a page of links, newest first."""
-    query = _joined(select(*LINK)).where(which)
-    rows = session.execute(query.order_by(Share.created_ms.desc(), Share.id).offset(start).limit(count))
-    page = tuple(ShareLink._make(row)._replace(filters=json.loads(row.filters)) for row in rows)
-    return Page(page, length(session, query.with_only_columns(Share.id)))
+def page(session: Session, which: ColumnElement[bool], start: int = 0, count: int = 1) -> Page[Share]:
+    """A page of links with their community and maker, newest first."""
+    query = select(Share).where(which)
+    joined = query.options(joinedload(Share.community), joinedload(Share.maker, innerjoin=True))
+    rows = session.scalars(joined.order_by(Share.created_ms.desc(), Share.id).offset(start).limit(count))
+    return Page(tuple(rows), length(session, query.with_only_columns(Share.id)))
 
 
-EVERYTHING = Share.id.is_not(None)
+def find(session: Session, share_id: str | None) -> Share | None:
+    return next(iter(page(session, Share.id == share_id).items), None)
 
 
-def of_community(community_id: str) -> ColumnElement[bool]:
+EVERYTHING = true()
+
+
+def of_community(community_id: str | None) -> ColumnElement[bool]:
     return Share.community_id == community_id
 
 
@@ -88,16 +53,10 @@ def moderates_some(session: Session, user_id: str) -> bool:
     return session.scalar(_moderated(user_id).limit(1)) is not None
 
 
-def find(session: Session, share_id: str) -> ShareLink | None:
-    matches = links(session, Share.id == share_id, 0, 1).items
-    return matches[0] if matches else None
-
-
-def find_open(session: Session, digest: str, now_ms: int) -> OpenLink | None:
-    """Return the link with this token, if it has not expired and its creator may still see what it shows."""
-    query = _joined(select(*OPEN, Community.name.label("community")))
-    is_theirs = (Membership.community_id == Share.community_id) & (Membership.user_id == User.id)
-    query = query.outerjoin(Membership, is_theirs)
+def find_open(session: Session, digest: str, now_ms: int) -> Share | None:
+    """The link with this token, if it has not expired and its creator may still see what it shows."""
+    is_theirs = and_(Membership.community_id == Share.community_id, Membership.user_id == User.id)
+    query = select(Share).join(Share.maker).outerjoin(Share.community).outerjoin(Membership, is_theirs)
     conditions = (
         Share.token_digest == digest,
         or_(Share.expires_ms.is_(None), Share.expires_ms > now_ms),
@@ -105,8 +64,7 @@ def find_open(session: Session, digest: str, now_ms: int) -> OpenLink | None:
         User.disabled_ms.is_(None),
         or_(User.is_admin, Membership.role.in_(MAY_SHARE)),
     )
-    row = session.execute(query.where(*conditions)).one_or_none()
-    return OpenLink._make(row)._replace(filters=json.loads(row.filters)) if row else None
+    return session.scalar(query.where(*conditions).options(contains_eager(Share.community)))
 
 
 def record_use(session: Session, share_id: str, now_ms: int) -> None:
@@ -117,11 +75,6 @@ def remove(session: Session, share_id: str) -> bool:
     """Delete a link. Of several concurrent callers, exactly one gets True."""
     removal = delete(Share).where(Share.id == share_id).execution_options(synchronize_session=False)
     return changed_rows(session, removal) == 1
-
-
-def _joined(query: Any) -> Any:
-    joined = query.select_from(Share).join(User, User.id == Share.created_by)
-    return joined.outerjoin(Community, Community.id == Share.community_id)
 
 
 def _moderated(user_id: str) -> Any:

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.core.errors import (
@@ -35,13 +35,12 @@ from koyjabo.communities.queries import CommunityQueries
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.log import CHANGES, Subject
 from koyjabo.reports import share_queries as queries
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.report_query import Filters
-from koyjabo.reports.share_queries import OpenLink, ShareLink, Texts
 
-MOST_LINKS = 200
+MAX_LINKS = 200
 """Maximum number of links per account."""
 
 ONLY_THEIRS = N_("Moderators can share the visits to one of their communities: filter by that community.")
@@ -77,16 +76,6 @@ class TooManyShares(KoyJaboError):
     sentence = N_("You have 200 share links, the maximum for one account. Revoke one first.")
 
 
-class NewLink(NamedTuple):
-    """`filters` has values as written in a query string. `password` and `expires_ms` may be None."""
-
-    name: str
-    filters: Mapping[str, Sequence[str]]
-    range: str | None = None
-    password: str | None = None
-    expires_ms: int | None = None
-
-
 class Shares:
     """Manages share links. Methods with an `account` are for site admins and, for links that show one community, its
     moderators; they raise Forbidden for other accounts. All methods raise LedgerUnavailable.
@@ -102,44 +91,79 @@ class Shares:
         """Raise Forbidden unless `account` may create share links for the site or for at least one community."""
         self._database.read(_require_some, account)
 
-    def create(self, account: Account, new: NewLink, client: PasswordClient = OPERATOR_CLIENT) -> tuple[ShareLink, str]:
-        """Create a link. Returns the link and its token. Raises InvalidInput with a reason per field, TooManyShares,
-        TooBusy.
+    def create(
+        self,
+        account: Account,
+        name: str,
+        filters: Mapping[str, Sequence[str]],
+        days: str | None = None,
+        password: str | None = None,
+        expires_ms: int | None = None,
+        client: PasswordClient = OPERATOR_CLIENT,
+    ) -> tuple[Share, str]:
+        """Create a link. Returns the link and its token. `filters` has values as written in a query string; `days` is
+        the default range. Raises InvalidInput with a reason per field, TooManyShares, TooBusy.
         """
-        filters, by = self._checked(new), log.actor(account, self._clock)
-        values = filters.get(COMMUNITY, [])
+        by, stored = log.actor(account, self._clock), self._checked(filters, expires_ms)
+        values = stored.get(COMMUNITY, [])
         community_id = uuid_of(values[0]) if len(values) == 1 else None  # the only community that the link shows
         self._database.read(_require, account, community_id)  # before the password is hashed
         token = secrets.token_urlsafe(32)
         share = Share(
             id=str(uuid.uuid4()),
             token_digest=_digest(token),
-            name=new.name,
-            filters=json.dumps(filters, ensure_ascii=False),
-            range=new.range,
-            password=self._passwords.hash(new.password, client) if new.password else None,
+            name=name,
+            filters=json.dumps(stored, ensure_ascii=False),
+            range=days,
+            password=self._passwords.hash(password, client) if password else None,
             created_ms=by.at_ms,
             created_by=account.id,
-            expires_ms=new.expires_ms,
+            expires_ms=expires_ms,
             community_id=community_id,
         )
-        return self._database.write(_create, by, account, share), token
 
-    def page(self, account: Account, start: int, count: int, community_id: str | None = None) -> Page[ShareLink]:
+        def operation(session: Any) -> Share:
+            _require(session, account, community_id)
+            if queries.count_of(session, account.id) >= MAX_LINKS:
+                raise TooManyShares
+            by.entry("share.create", _subject(share), has_password=share.password is not None).store(session)
+            return queries.add(session, share)
+
+        return self._database.write(operation), token
+
+    def page(self, account: Account, start: int, count: int, community_id: str | None = None) -> Page[Share]:
         """Return `count` links from the offset `start`, newest first: a community's links, or all links that `account`
         may revoke.
         """
-        return self._database.read(_page, account, start, count, community_id)
 
-    def end(self, account: Account, share_id: str) -> ShareLink:
+        def operation(session: Any) -> Page[Share]:
+            if community_id is not None:
+                _require(session, account, uuid_of(community_id) or community_id)
+                return queries.page(session, queries.of_community(uuid_of(community_id)), start, count)
+            _require_some(session, account)
+            which = queries.EVERYTHING if account.is_admin else queries.of_moderator(account.id)
+            return queries.page(session, which, start, count)
+
+        return self._database.read(operation)
+
+    def find(self, account: Account, share_id: str) -> Share:
+        """Return a link that `account` may revoke. Raises UnknownShare."""
+        return self._database.read(_managed, account, share_id)
+
+    def end(self, account: Account, share_id: str) -> Share:
         """Revoke a link and return it. Raises UnknownShare."""
-        return self._database.write(_end, log.actor(account, self._clock), account, uuid_of(share_id) or "")
+        by = log.actor(account, self._clock)
 
-    def find(self, account: Account, share_id: str) -> ShareLink:
-        """Return a link that `account` manages. Raises UnknownShare."""
-        return self._database.read(_managed, account, uuid_of(share_id) or "")
+        def operation(session: Any) -> Share:
+            share = _managed(session, account, share_id)
+            if not queries.remove(session, share.id):
+                raise UnknownShare
+            by.entry("share.end", _subject(share)).store(session)
+            return share
 
-    def open(self, token: str) -> OpenLink:
+        return self._database.write(operation)
+
+    def open(self, token: str) -> Share:
         """Return the link with this token. Raises UnknownShare."""
         now_ms = self._clock.now_ms()
         link = self._database.read(queries.find_open, _digest(token), now_ms)
@@ -150,33 +174,35 @@ class Shares:
                 self._database.write(queries.record_use, link.id, now_ms)
         return link
 
-    def unlock(self, link: OpenLink, password: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
+    def unlock(self, link: Share, password: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
         """Check the password and return a browser's pass for `require_pass`. Raises WrongPassword, TooBusy."""
         if not self._passwords.matches(password, link.password, client):
             raise WrongPassword
         return _pass(self._secret, link, self._clock.now_ms() + PASS_S * 1000)
 
-    def require_pass(self, link: OpenLink, cookie: str) -> None:
+    def require_pass(self, link: Share, cookie: str) -> None:
         """Raise ShareLocked if the link has a password and `cookie` is not a valid pass."""
         if link.password and not is_valid(self._secret, link, cookie, self._clock.now_ms()):
             raise ShareLocked
 
-    def filters(self, link: OpenLink) -> Filters:
+    def filters(self, link: Share) -> Filters:
         """Return the link's filters in `scope_of(link)`. They apply in addition to a request's filters
         (`Question.within`).
         """
-        texts = {name: values for name, values in link.filters.items() if not (link.community_id and name == COMMUNITY)}
+        texts = json.loads(link.filters)
+        if link.community_id:
+            texts.pop(COMMUNITY, None)
         return self._read(texts).question.filters
 
-    def _checked(self, new: NewLink) -> Texts:
+    def _checked(self, filters: Mapping[str, Sequence[str]], expires_ms: int | None) -> dict[str, list[str]]:
         """Return the filters as they are stored. Raises InvalidInput."""
-        problems = {name: NOT_A_DIMENSION for name in new.filters if not is_dimension(name)}
-        if new.expires_ms is not None and new.expires_ms <= self._clock.now_ms():
+        problems = {name: NOT_A_DIMENSION for name in filters if not is_dimension(name)}
+        if expires_ms is not None and expires_ms <= self._clock.now_ms():
             problems["expires_at"] = N_("must be in the future")
         if problems:
             raise InvalidInput(details=problems)
-        texts: Texts = {}
-        for name, value in self._read(new.filters).pairs():
+        texts: dict[str, list[str]] = {}
+        for name, value in self._read(filters).pairs():
             texts.setdefault(name, []).append(value)
         return texts
 
@@ -193,7 +219,7 @@ def check(pairs: Pairs) -> None:
         raise InvalidInput(details=problems)
 
 
-def scope_of(link: OpenLink) -> Scope:
+def scope_of(link: Share) -> Scope:
     """Return the scope of a link. A link for one community shows the figures that its moderators see."""
     return Scope(link.community_id) if link.community_id else SITE
 
@@ -222,30 +248,9 @@ def _require_some(session: Any, account: Account) -> None:
         raise Forbidden(ONLY_THEIRS)
 
 
-def _create(session: Any, by: Actor, account: Account, share: Share) -> ShareLink:
-    _require(session, account, share.community_id)
-    if queries.made_by(session, account.id) >= MOST_LINKS:
-        raise TooManyShares
-    queries.add(session, share)
-    made = queries.find(session, share.id)
-    assert made is not None
-    by.entry("share.create", _subject(made), has_password=made.has_password).store(session)
-    return made
-
-
-def _page(session: Any, account: Account, start: int, count: int, community_id: str | None) -> Page[ShareLink]:
-    if community_id is not None:
-        _require(session, account, uuid_of(community_id) or community_id)
-        return queries.links(session, queries.of_community(uuid_of(community_id) or ""), start, count)
-    if account.is_admin:
-        return queries.links(session, queries.EVERYTHING, start, count)
-    _require_some(session, account)
-    return queries.links(session, queries.of_moderator(account.id), start, count)
-
-
-def _managed(session: Any, account: Account, share_id: str) -> ShareLink:
+def _managed(session: Any, account: Account, share_id: str) -> Share:
     """Return a link that `account` may revoke. Raises UnknownShare."""
-    link = queries.find(session, share_id)
+    link = queries.find(session, uuid_of(share_id))
     _require_some(session, account)
     if link is None:
         raise UnknownShare
@@ -254,28 +259,20 @@ def _managed(session: Any, account: Account, share_id: str) -> ShareLink:
     return link
 
 
-def _end(session: Any, by: Actor, account: Account, share_id: str) -> ShareLink:
-    link = _managed(session, account, share_id)
-    if not queries.remove(session, link.id):
-        raise UnknownShare
-    by.entry("share.end", _subject(link)).store(session)
-    return link
-
-
-def _subject(link: ShareLink) -> Subject:
-    return Subject("share", link.id, link.name)
+def _subject(share: Share) -> Subject:
+    return Subject("share", share.id, share.name)
 
 
 PASS_S = 12 * 3600
 
 
-def is_valid(secret: bytes, link: OpenLink, cookie: str, now_ms: int) -> bool:
+def is_valid(secret: bytes, link: Share, cookie: str, now_ms: int) -> bool:
     expires = cookie.partition(".")[0]
     if not (expires.isascii() and expires.isdigit() and len(expires) <= 15) or int(expires) <= now_ms:
         return False
     return hmac.compare_digest(cookie.encode("utf-8", "surrogatepass"), _pass(secret, link, int(expires)).encode())
 
 
-def _pass(secret: bytes, link: OpenLink, expires_ms: int) -> str:
+def _pass(secret: bytes, link: Share, expires_ms: int) -> str:
     parts = f"share {link.id} {expires_ms} {link.password}"
     return f"{expires_ms}.{hmac.digest(secret, parts.encode(), 'sha256').hex()}"

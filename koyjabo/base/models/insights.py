@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from koyjabo.base.models.accounts import Community, User
 from koyjabo.base.models.columns import BigKey, Model
 
 
@@ -123,6 +124,8 @@ class Share(Model):
     community_id: Mapped[str | None] = mapped_column(  # the only community that it shows
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
     )
+    community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
+    maker: Mapped[User] = relationship(lazy="raise", viewonly=True)
 
 
 class Annotation(Model):

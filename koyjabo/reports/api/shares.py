@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from flask import Response, request
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from koyjabo.base.core.clock import MOMENT, iso
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import CommunityIds
+from koyjabo.base.models import Share
 from koyjabo.people.accounts.login import login_limits
+from koyjabo.reports.query.parameters import is_interval
+from koyjabo.reports.query.ranges import RANGES
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.share_queries import ShareLink
-from koyjabo.reports.shares import NewLink
-from koyjabo.reports.ui.share_forms import Range
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
+from koyjabo.web.http import cookies
 from koyjabo.web.http.paths import Access, declare
 from koyjabo.web.http.responses import json_response, list_response, no_content
 from koyjabo.web.login import tokens
@@ -37,6 +39,15 @@ ALLOWED: dict[int, ResponseSpec] = {
 
 INTERVAL = "2026-11-01/2026-11-15"
 NOT_FILTERS = N_("must be lists of values by dimension")
+NOT_A_RANGE = N_(
+    "must be one of today, yesterday, 7d, 30d, 90d, 365d, month, all, or two days such as 2026-11-01/2026-11-15"
+)
+
+
+def _range(value: Any) -> str | None:
+    if value is None or value in RANGES or (isinstance(value, str) and is_interval(value)):
+        return None if value is None else str(value)
+    raise refuse(NOT_A_RANGE)
 
 
 def _filters(value: Any) -> dict[str, list[str]]:
@@ -53,6 +64,14 @@ Filters = Annotated[
     dict[str, list[str]],
     BeforeValidator(_filters),
     WithJsonSchema({"type": "object", "additionalProperties": TEXTS}),
+]
+OptionalTime = Annotated[str | None, BeforeValidator(lambda ms: ms and iso(ms))]
+
+DAYS = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+Range = Annotated[
+    str | None,
+    BeforeValidator(_range),
+    WithJsonSchema({"anyOf": [{"type": "string", "enum": list(RANGES)}, DAYS, NULL]}),
 ]
 
 
@@ -74,36 +93,25 @@ class NewShareBody(Body):
     password: NewPassword | None = Field(None, description="must be entered before anything is shown")
     expires_at: Moment = Field(None, description="default: never", examples=[MOMENT])
 
-    def link(self) -> NewLink:
-        return NewLink(self.name, self.filters, self.range, self.password, self.expires_at)
-
 
 class ShareResponse(BaseModel):
     """A share link, without its token."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: str
     name: str
-    filters: dict[str, list[str]]
+    filters: Annotated[dict[str, list[str]], BeforeValidator(json.loads)]
     range: str | None
-    has_password: bool
-    created_at: str = Field(examples=[MOMENT])
-    created_by: str = Field(description="a name")
-    expires_at: str | None = Field(examples=[MOMENT])
-    used_at: str | None = Field(description="when it was last opened, to the minute; null if never", examples=[MOMENT])
-
-    @classmethod
-    def of(cls, link: ShareLink) -> ShareResponse:
-        return cls(
-            id=link.id,
-            name=link.name,
-            filters=link.filters,
-            range=link.range,
-            has_password=link.has_password,
-            created_at=iso(link.created_ms),
-            created_by=link.created_by,
-            expires_at=None if link.expires_ms is None else iso(link.expires_ms),
-            used_at=None if link.used_ms is None else iso(link.used_ms),
-        )
+    has_password: Annotated[bool, BeforeValidator(bool)] = Field(validation_alias="password")
+    created_at: Annotated[str, BeforeValidator(iso)] = Field(validation_alias="created_ms", examples=[MOMENT])
+    created_by: str = Field(validation_alias=AliasPath("maker", "name"), description="a name")
+    expires_at: OptionalTime = Field(validation_alias="expires_ms", examples=[MOMENT])
+    used_at: OptionalTime = Field(
+        validation_alias="used_ms",
+        description="when it was last opened, to the minute; null if never",
+        examples=[MOMENT],
+    )
 
 
 class NewShareResponse(BaseModel):
@@ -133,11 +141,10 @@ def create_share() -> Response:
     """
     account, shares = tokens.require_account().account, current()[ReportServices].shares
     shares.require_some(account)  # before the body is parsed; the body names the community, which is checked later
-    link = NewShareBody.of(request).link()
-    made, token = shares.create(account, link, login_limits.client(is_familiar=True))
-    return json_response(
-        NewShareResponse(id=made.id, token=token, url=links.to("pages.share", token=token), filters=made.filters), 201
-    )
+    body, client = NewShareBody.of(request), login_limits.client(is_familiar=True)
+    share, token = shares.create(account, body.name, body.filters, body.range, body.password, body.expires_at, client)
+    url, filters = links.to("pages.share", token=token), json.loads(share.filters)
+    return json_response(NewShareResponse(id=share.id, token=token, url=url, filters=filters), 201)
 
 
 @bp.get("/shares")
@@ -151,7 +158,7 @@ def list_shares() -> Response:
     account, paging = tokens.require_account().account, Paging.of(request)
     community_id = current()[CommunityIds].resolve_if_any(request.args.get("community"))
     page = current()[ReportServices].shares.page(account, paging.start, paging.per_page, community_id)
-    return list_response(map(ShareResponse.of, page.items), paging.headers(page.total))
+    return list_response(map(ShareResponse.model_validate, page.items), paging.headers(page.total))
 
 
 @bp.delete("/shares/<share_id>")
@@ -160,3 +167,15 @@ def end_share(share_id: str) -> Response:
     """Revoke a share link. From then on, it shows nothing."""
     current()[ReportServices].shares.end(tokens.require_account().account, share_id)
     return no_content()
+
+
+def require_pass(link: Share) -> str:
+    """Return this browser's pass. Raises ShareLocked unless the browser may see the link's content."""
+    proof = cookies.get(pass_cookie(link))
+    current()[ReportServices].shares.require_pass(link, proof)
+    return proof
+
+
+def pass_cookie(link: Share) -> str:
+    """The name of the cookie that keeps the pass."""
+    return f"share_{link.id[:8]}"

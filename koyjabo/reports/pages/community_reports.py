@@ -9,9 +9,9 @@ from flask import Response, make_response, render_template, request, url_for
 from koyjabo.base.models import Scope
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
+from koyjabo.reports.pages.share_desk import ShareDesk
 from koyjabo.reports.ui import annotation_texts, choices, community
 from koyjabo.reports.ui.base import ReportContext, of_community
-from koyjabo.reports.ui.share_forms import ShareDesk
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.web.blueprints import pages as bp
@@ -21,7 +21,7 @@ from koyjabo.web.limits import limits
 
 @bp.get("/communities/<community_id>/shares")
 def community_shares(community_id: str) -> Response:
-    return _desk(community_id).list()
+    return _desk(community_id).overview()
 
 
 @bp.get("/communities/<community_id>/shares/new")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from koyjabo.base.models import SITE, Scope
+from koyjabo.base.models import SITE, Scope, Share
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.ranges import DEFAULT, NO_COMPARISON
 from koyjabo.reports.query.report_query import Filters, Question
-from koyjabo.reports.share_queries import OpenLink
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.address import Pairs
 from koyjabo.reports.ui.cards import Card
@@ -50,6 +49,6 @@ def of_community(scope: Scope, reader: str) -> ReportContext:
     return ReportContext("community", "", f"/api/communities/{scope}/reports", scope, reader, cards.OF_A_COMMUNITY)
 
 
-def of_link(link: OpenLink, scope: Scope, filters: Filters) -> ReportContext:
+def of_link(link: Share, scope: Scope, filters: Filters) -> ReportContext:
     base = ReportContext(f"share {link.id}", "", "", scope, f"share {link.id}", cards.OF_A_COMMUNITY, filters)
     return base._replace(range=link.range or DEFAULT, is_shared=True)
