@@ -57,10 +57,10 @@ class ShareDesk(NamedTuple):
         return self.args.get("community_id")
 
     def overview(self) -> Response:
-        found = partial(current()[ReportServices].shares.page, self.account, community_id=self.community_id)
+        read = partial(current()[ReportServices].shares.page, self.account, community_id=self.community_id)
         return self.show(
             TEMPLATE,
-            share_page=pagination.list_page(found),
+            share_page=pagination.list_page(read),
             chips_of=self._chips_of,
             now_ms=current().clock.now_ms(),
             args=self.args,
