@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from flask import Response, request, url_for
 
-from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import SITE
-from koyjabo.reports.annotations import LONGEST, AnnotationEntry
+from koyjabo.reports.annotation_queries import AnnotationEntry
+from koyjabo.reports.annotations import MAX_LENGTH
 from koyjabo.reports.pages.share_desk import ShareDesk
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.blueprints import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
-from koyjabo.web.pages import pagination, redirects
+from koyjabo.web.pages import management, pagination, redirects
 from koyjabo.web.pages.flash import Undo, say
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
@@ -40,16 +40,9 @@ def list_annotations() -> Response:
 
 @bp.post("/annotations")
 def add_annotation() -> Response:
-    form = Form(AnnotationBody)
-    body = form.read()
-    if body is None:
-        return _show(form, 422)
-    try:
-        current()[ReportServices].annotations.add(me(), SITE, body.day, body.text)
-    except InvalidInput as error:
-        form.errors.update(error.details)
-        return _show(form, 422)
-    return say(redirects.back(LIST), "annotated")
+    form, annotations = Form(AnnotationBody), current()[ReportServices].annotations
+    added = management.carry_out(form, lambda body: annotations.add(me(), SITE, body.day, body.text))
+    return _show(form) if added is None else say(redirects.back(LIST), "annotated")
 
 
 @bp.post("/annotations/<annotation_id>/remove")
@@ -59,9 +52,15 @@ def remove_annotation(annotation_id: str) -> Response:
     return say(redirects.back(LIST), "annotation_removed", undo=undo)
 
 
-def _show(form: Form[AnnotationBody], status: int = 200) -> Response:
-    entries, back = pagination.list_page(_newest, LIST), redirects.path_back("admin.overview")
-    return page("reports/annotations", status, entries=entries, form=form, back=back, longest=LONGEST)
+def _show(form: Form[AnnotationBody]) -> Response:
+    return page(
+        "reports/annotations",
+        management.status(form),
+        entries=pagination.list_page(_newest, LIST),
+        form=form,
+        back=redirects.path_back("admin.overview"),
+        longest=MAX_LENGTH,
+    )
 
 
 def _newest(start: int, number: int) -> Page[AnnotationEntry]:
@@ -71,7 +70,7 @@ def _newest(start: int, number: int) -> Page[AnnotationEntry]:
 
 @bp.get("/shares")
 def shares() -> Response:
-    return _desk().list()
+    return _desk().overview()
 
 
 @bp.get("/shares/new")

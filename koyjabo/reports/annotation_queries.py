@@ -19,7 +19,7 @@ VERSION_STARTED = "server.version"
 ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", VERSION_STARTED)
 """Audit log actions that annotate charts."""
 
-MOST = 2_400
+MAX_ANNOTATIONS = 2_400
 """Maximum number of annotations, the same as the maximum number of periods in a chart
 (`koyjabo.reports.query.ranges`).
 """
@@ -42,22 +42,26 @@ class AnnotationEntry(NamedTuple):
 
 
 def noted(session: Session, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
-    """Return the notes on these days, but only the newest MOST."""
-    query = select(Annotation.day, Annotation.created_ms, Annotation.text, Annotation.id)
-    query = query.where(Annotation.scope == scope, Annotation.day.between(first, last))
-    rows = session.execute(query.order_by(Annotation.day.desc(), Annotation.created_ms.desc()).limit(MOST))
-    return [AnnotationEntry(*row) for row in reversed(rows.all())]
+    """Return the notes on these days, but only the newest MAX_ANNOTATIONS."""
+    query = select(Annotation).where(Annotation.scope == scope, Annotation.day.between(first, last))
+    newest = query.order_by(Annotation.day.desc(), Annotation.created_ms.desc()).limit(MAX_ANNOTATIONS)
+    notes = [AnnotationEntry(note.day, note.created_ms, note.text, note.id) for note in session.scalars(newest)]
+    return notes[::-1]
 
 
 def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[AuditRecord, ...]:
-    """Return the records from this time range, but only the newest MOST."""
+    """Return the records from this time range, but only the newest MAX_ANNOTATIONS."""
     which = Selection(actions=ANNOTATING, began_ms=began_ms, ended_ms=ended_ms)
-    return audit_queries.newest(session, audit_queries.within_days(session, which), MOST)
+    return audit_queries.newest(session, audit_queries.within_days(session, which), MAX_ANNOTATIONS)
+
+
+def add(session: Session, note: Annotation) -> None:
+    session.add(note)
 
 
 def remove(session: Session, annotation_id: str) -> Annotation:
-    """Remove a note and return it. Of several concurrent callers, one succeeds. Raises UnknownAnnotation."""
-    note = session.scalar(select(Annotation).where(Annotation.id == annotation_id))
+    """Remove a note and return it. Raises UnknownAnnotation."""
+    note = session.get(Annotation, annotation_id)
     removal = delete(Annotation).where(Annotation.id == annotation_id).execution_options(synchronize_session=False)
     if note is None or not changed_rows(session, removal):
         raise UnknownAnnotation

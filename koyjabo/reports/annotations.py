@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from koyjabo.base.core.clock import NOT_A_DAY, Clock, Days, typed_days
 from koyjabo.base.core.errors import InvalidInput
@@ -16,16 +16,15 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.text_search import typed
 from koyjabo.base.models import SITE, Annotation, Scope
 from koyjabo.counting.milestones import REACHED
-from koyjabo.counting.queries import events_within
+from koyjabo.counting.queries import AnnouncedEvent, events_within
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.queries import AuditEntry
 from koyjabo.reports import annotation_queries
-from koyjabo.reports.annotation_queries import MOST, VERSION_STARTED, AnnotationEntry
+from koyjabo.reports.annotation_queries import MAX_ANNOTATIONS, VERSION_STARTED, AnnotationEntry
 
-__all__ = ["LONGEST", "MOST", "AnnotationEntry", "Annotations"]
-
-LONGEST = 200
+MAX_LENGTH = 200
 """Maximum length of a text, in characters."""
 
 TEXT_LENGTH = N_("must have 1 to 200 characters and not only spaces")
@@ -41,11 +40,6 @@ CHANGES |= {
 }
 
 
-class ReachedMilestone(NamedTuple):
-    value: int
-    at_ms: int
-
-
 class Annotations:
     """The annotations of a scope. Only site admins may change them: raises Forbidden for other accounts. Also raises
     LedgerUnavailable.
@@ -56,55 +50,47 @@ class Annotations:
         self._clock = clock
 
     def between(self, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
-        """Return the annotations on the days `first` to `last` (inclusive), oldest first, but only the newest MOST.
-        Audit log entries appear only on the site's charts.
+        """Return the annotations on the days `first` to `last` (inclusive), oldest first, but only the newest
+        MAX_ANNOTATIONS. Audit log entries appear only on the site's charts.
         """
         entries = self._database.read(annotation_queries.noted, scope, first, last)
         days = self._clock.range_ms(Days(date.fromisoformat(first), date.fromisoformat(last)))
-        events = self._database.read(events_within, scope, ANNOUNCED, *days, MOST)
+        events = self._database.read(events_within, scope, ANNOUNCED, *days, MAX_ANNOTATIONS)
         entries += [self._annotate(event.at_ms, event.type, event.data) for event in events]
         if scope == SITE:
             for change in reversed(self._database.read(annotation_queries.recorded, *days)):
                 # The first start of a new site, or of the first version that records starts, is no change.
                 if change.action != VERSION_STARTED or change.details["before"]:
                     entries.append(self._annotate(change.at_ms, change.action, change.details))
-        return sorted(entries, key=lambda entry: (entry.day, entry.at_ms))[-MOST:]
+        return sorted(entries, key=lambda entry: (entry.day, entry.at_ms))[-MAX_ANNOTATIONS:]
 
-    def last_milestone(self) -> ReachedMilestone | None:
-        newest = self._database.read(events_within, SITE, (REACHED,), None, None, 1)
-        return next((ReachedMilestone(event.data["milestone"], event.at_ms) for event in newest), None)
+    def last_milestone(self) -> AnnouncedEvent | None:
+        """The event of the last milestone, with the number as `data["milestone"]`."""
+        return next(iter(self._database.read(events_within, SITE, (REACHED,), None, None, 1)), None)
 
     def add(self, account: Account, scope: Scope, day: str, text: str) -> str:
         """Add an annotation and return its id. `day` is as typed. Raises InvalidInput by field."""
         account.require_site_admin()
-        by = log.actor(account, self._clock)
-        values = {"scope": scope, "day": self._usable(day), "text": _usable_text(text), "created_ms": by.at_ms}
-        annotation_id = str(uuid.uuid4())
-
-        def operation(session: Any) -> None:
-            note = Annotation(id=annotation_id, **values)
-            session.add(note)
-            _log(session, "annotation.add", by, note)
-
-        self._database.write(operation)
-        return annotation_id
+        text = " ".join(typed(text).split())
+        if not 1 <= len(text) <= MAX_LENGTH:
+            raise InvalidInput(details={"text": TEXT_LENGTH})
+        by, note_id, day = log.actor(account, self._clock), str(uuid.uuid4()), self._checked(day)
+        note = Annotation(id=note_id, scope=scope, day=day, text=text, created_ms=by.at_ms)
+        self._database.write(annotation_queries.add, note, audit=_entry("annotation.add", by, note))
+        return note_id
 
     def remove(self, account: Account, annotation_id: str) -> Annotation:
         """Remove an annotation and return it. Raises UnknownAnnotation."""
         account.require_site_admin()
         by = log.actor(account, self._clock)
-
-        def operation(session: Any) -> Annotation:
-            note = annotation_queries.remove(session, annotation_id)
-            _log(session, "annotation.remove", by, note)
-            return note
-
-        return self._database.write(operation)
+        return self._database.write(
+            annotation_queries.remove, annotation_id, audit=lambda removed: _entry("annotation.remove", by, removed)
+        )
 
     def _annotate(self, at_ms: int, action: str, details: dict[str, Any]) -> AnnotationEntry:
         return AnnotationEntry(self._clock.bucket(at_ms).day, at_ms, action=action, details=details)
 
-    def _usable(self, day: str) -> str:
+    def _checked(self, day: str) -> str:
         """Parse a typed day. Raises InvalidInput."""
         try:
             typed_day, _ = typed_days(day, "")
@@ -117,13 +103,5 @@ class Annotations:
         return typed_day.isoformat()
 
 
-def _usable_text(text: str) -> str:
-    """Clean up a typed text. Raises InvalidInput."""
-    text = " ".join(typed(text).split())
-    if not 1 <= len(text) <= LONGEST:
-        raise InvalidInput(details={"text": TEXT_LENGTH})
-    return text
-
-
-def _log(session: Any, action: str, by: Actor, note: Annotation) -> None:
-    by.entry(action, Subject("annotation", note.id, ""), day=note.day, note=note.text).store(session)
+def _entry(action: str, by: Actor, note: Annotation) -> AuditEntry:
+    return by.entry(action, Subject("annotation", note.id, ""), day=note.day, note=note.text)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from koyjabo.base.database.rows import Page, changed_rows, length
 from koyjabo.base.models import Community, Membership, Share, User
@@ -14,25 +14,33 @@ from koyjabo.communities.roles import ADMIN, MODERATOR
 MAY_SHARE = (MODERATOR, ADMIN)
 
 
-def add(session: Session, share: Share) -> None:
+def add(session: Session, share: Share) -> Share:
     session.add(share)
     session.flush()
+    return page(session, Share.id == share.id).items[0]
 
 
-def made_by(session: Session, user_id: str) -> int:
-    """Return how many existing links a user has created."""
+def count_of(session: Session, user_id: str) -> int:
+    """The number of existing links that a user has created."""
     return session.scalar(select(func.count()).where(Share.created_by == user_id)) or 0
 
 
-def links(session: Session, start: int, count: int, *which: ColumnElement[bool]) -> Page[Share]:
-    """A page of links with their maker and community, newest first."""
-    query = select(Share).where(*which)
-    ordered = query.options(joinedload(Share.maker), joinedload(Share.community))
-    ordered = ordered.order_by(Share.created_ms.desc(), Share.id).offset(start).limit(count)
-    return Page(tuple(session.scalars(ordered)), length(session, query.with_only_columns(Share.id)))
+def page(session: Session, which: ColumnElement[bool], start: int = 0, count: int = 1) -> Page[Share]:
+    """A page of links with their community and maker, newest first."""
+    query = select(Share).where(which)
+    joined = query.options(joinedload(Share.community), joinedload(Share.maker, innerjoin=True))
+    rows = session.scalars(joined.order_by(Share.created_ms.desc(), Share.id).offset(start).limit(count))
+    return Page(tuple(rows), length(session, query.with_only_columns(Share.id)))
 
 
-def of_community(community_id: str) -> ColumnElement[bool]:
+def find(session: Session, share_id: str | None) -> Share | None:
+    return next(iter(page(session, Share.id == share_id).items), None)
+
+
+EVERYTHING = true()
+
+
+def of_community(community_id: str | None) -> ColumnElement[bool]:
     return Share.community_id == community_id
 
 
@@ -45,13 +53,9 @@ def moderates_some(session: Session, user_id: str) -> bool:
     return session.scalar(_moderated(user_id).limit(1)) is not None
 
 
-def find(session: Session, share_id: str) -> Share | None:
-    return next(iter(links(session, 0, 1, Share.id == share_id).items), None)
-
-
 def find_open(session: Session, digest: str, now_ms: int) -> Share | None:
-    """The link with this token, if it has not expired and its maker may still see what it shows."""
-    is_theirs = (Membership.community_id == Share.community_id) & (Membership.user_id == User.id)
+    """The link with this token, if it has not expired and its creator may still see what it shows."""
+    is_theirs = and_(Membership.community_id == Share.community_id, Membership.user_id == User.id)
     query = select(Share).join(Share.maker).outerjoin(Share.community).outerjoin(Membership, is_theirs)
     conditions = (
         Share.token_digest == digest,
@@ -60,7 +64,7 @@ def find_open(session: Session, digest: str, now_ms: int) -> Share | None:
         User.disabled_ms.is_(None),
         or_(User.is_admin, Membership.role.in_(MAY_SHARE)),
     )
-    return session.scalars(query.where(*conditions)).one_or_none()
+    return session.scalar(query.where(*conditions).options(contains_eager(Share.community)))
 
 
 def record_use(session: Session, share_id: str, now_ms: int) -> None:

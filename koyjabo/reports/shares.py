@@ -34,12 +34,12 @@ from koyjabo.communities import memberships
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.log import CHANGES, Subject
 from koyjabo.reports import share_queries as queries
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.report_query import Filters
 
-MOST_LINKS = 200
+MAX_LINKS = 200
 """Maximum number of links per account."""
 
 ONLY_THEIRS = N_("Moderators can share the visits to one of their communities: filter by that community.")
@@ -93,78 +93,74 @@ class Shares:
     def create(
         self,
         account: Account,
-        client: PasswordClient = OPERATOR_CLIENT,
-        *,
         name: str,
         filters: Mapping[str, Sequence[str]],
-        range: str | None = None,
+        days: str | None = None,
         password: str | None = None,
         expires_ms: int | None = None,
+        client: PasswordClient = OPERATOR_CLIENT,
     ) -> tuple[Share, str]:
-        """Create a link. `filters` has values as written in a query string. Returns the link and its token. Raises
-        InvalidInput with a reason per field, TooManyShares, TooBusy.
+        """Create a link. Returns the link and its token. `filters` has values as written in a query string; `days` is
+        the default range. Raises InvalidInput with a reason per field, TooManyShares, TooBusy.
         """
-        texts, by = self._checked(filters, expires_ms), log.actor(account, self._clock)
-        values = texts.get(COMMUNITY, [])
+        by, stored = log.actor(account, self._clock), self._checked(filters, expires_ms)
+        values = stored.get(COMMUNITY, [])
         community_id = uuid_of(values[0]) if len(values) == 1 else None  # the only community that the link shows
         self._database.read(_require, account, community_id)  # before the password is hashed
-        token, share_id = secrets.token_urlsafe(32), str(uuid.uuid4())
-        digest = self._passwords.hash(password, client) if password else None
+        token = secrets.token_urlsafe(32)
+        share = Share(
+            id=str(uuid.uuid4()),
+            token_digest=_digest(token),
+            name=name,
+            filters=json.dumps(stored, ensure_ascii=False),
+            range=days,
+            password=self._passwords.hash(password, client) if password else None,
+            created_ms=by.at_ms,
+            created_by=account.id,
+            expires_ms=expires_ms,
+            community_id=community_id,
+        )
 
         def operation(session: Any) -> Share:
             _require(session, account, community_id)
-            if queries.made_by(session, account.id) >= MOST_LINKS:
+            if queries.count_of(session, account.id) >= MAX_LINKS:
                 raise TooManyShares
-            link = Share(
-                id=share_id,
-                token_digest=_digest(token),
-                name=name,
-                filters=json.dumps(texts, ensure_ascii=False),
-                range=range,
-                password=digest,
-                created_ms=by.at_ms,
-                created_by=account.id,
-                expires_ms=expires_ms,
-                community_id=community_id,
-            )
-            queries.add(session, link)
-            _log(session, "share.create", by, link, has_password=bool(digest))
-            return link
+            by.entry("share.create", _subject(share), has_password=share.password is not None).store(session)
+            return queries.add(session, share)
 
         return self._database.write(operation), token
 
     def page(self, account: Account, start: int, count: int, community_id: str | None = None) -> Page[Share]:
-        """A page of `count` links from the offset `start`, newest first: a community's links, or all links that
-        `account` may revoke.
+        """Return `count` links from the offset `start`, newest first: a community's links, or all links that `account`
+        may revoke.
         """
 
         def operation(session: Any) -> Page[Share]:
             if community_id is not None:
                 _require(session, account, uuid_of(community_id) or community_id)
-                return queries.links(session, start, count, queries.of_community(uuid_of(community_id) or ""))
-            if account.is_admin:
-                return queries.links(session, start, count)
+                return queries.page(session, queries.of_community(uuid_of(community_id)), start, count)
             _require_some(session, account)
-            return queries.links(session, start, count, queries.of_moderator(account.id))
+            which = queries.EVERYTHING if account.is_admin else queries.of_moderator(account.id)
+            return queries.page(session, which, start, count)
 
         return self._database.read(operation)
+
+    def find(self, account: Account, share_id: str) -> Share:
+        """Return a link that `account` may revoke. Raises UnknownShare."""
+        return self._database.read(_managed, account, share_id)
 
     def end(self, account: Account, share_id: str) -> Share:
         """Revoke a link and return it. Raises UnknownShare."""
         by = log.actor(account, self._clock)
 
         def operation(session: Any) -> Share:
-            link = _managed(session, account, share_id)
-            if not queries.remove(session, link.id):
+            share = _managed(session, account, share_id)
+            if not queries.remove(session, share.id):
                 raise UnknownShare
-            _log(session, "share.end", by, link)
-            return link
+            by.entry("share.end", _subject(share)).store(session)
+            return share
 
         return self._database.write(operation)
-
-    def find(self, account: Account, share_id: str) -> Share:
-        """A link that `account` manages. Raises UnknownShare."""
-        return self._database.read(_managed, account, share_id)
 
     def open(self, token: str) -> Share:
         """Return the link with this token. Raises UnknownShare."""
@@ -192,11 +188,13 @@ class Shares:
         """Return the link's filters in `scope_of(link)`. They apply in addition to a request's filters
         (`Question.within`).
         """
-        texts = {name: values for name, values in link.texts.items() if not (link.community_id and name == COMMUNITY)}
+        texts = json.loads(link.filters)
+        if link.community_id:
+            texts.pop(COMMUNITY, None)
         return self._read(texts).question.filters
 
     def _checked(self, filters: Mapping[str, Sequence[str]], expires_ms: int | None) -> dict[str, list[str]]:
-        """The filters as they are stored. Raises InvalidInput."""
+        """Return the filters as they are stored. Raises InvalidInput."""
         problems = {name: NOT_A_DIMENSION for name in filters if not is_dimension(name)}
         if expires_ms is not None and expires_ms <= self._clock.now_ms():
             problems["expires_at"] = N_("must be in the future")
@@ -250,8 +248,8 @@ def _require_some(session: Any, account: Account) -> None:
 
 
 def _managed(session: Any, account: Account, share_id: str) -> Share:
-    """A link that `account` may revoke. Raises UnknownShare."""
-    link = queries.find(session, uuid_of(share_id) or "")
+    """Return a link that `account` may revoke. Raises UnknownShare."""
+    link = queries.find(session, uuid_of(share_id))
     _require_some(session, account)
     if link is None:
         raise UnknownShare
@@ -260,8 +258,8 @@ def _managed(session: Any, account: Account, share_id: str) -> Share:
     return link
 
 
-def _log(session: Any, action: str, by: Actor, link: Share, **details: Any) -> None:
-    by.entry(action, Subject("share", link.id, link.name), **details).store(session)
+def _subject(share: Share) -> Subject:
+    return Subject("share", share.id, share.name)
 
 
 PASS_S = 12 * 3600

@@ -21,7 +21,8 @@ from support.servers.server import Server
 
 from koyjabo.base.models import Visit
 from koyjabo.people.accounts.login import authentication, login_limits, provider_login
-from koyjabo.reports.ui import choices, share_passes
+from koyjabo.reports.pages import share_links
+from koyjabo.reports.ui import choices
 from koyjabo.web.i18n import LANGUAGE_COOKIE
 from koyjabo.web.login import jwt, tokens
 from koyjabo.web.pages import flash, preferences
@@ -235,7 +236,7 @@ SET_BY = {
     provider_login: [provider_login.COOKIE],
     flash: [flash.COOKIE],
     choices: [choices.COMPARISON, choices.SWITCHES],
-    share_passes: ["share_"],
+    share_links: ["share_"],
 }
 """The modules that set cookies, with the cookies' names."""
 

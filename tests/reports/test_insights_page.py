@@ -17,9 +17,9 @@ from support.runs.fuzz_effort import effort
 from koyjabo.reports.log import log
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import asked, breakdowns, choices, view
-from koyjabo.reports.ui.asked import SENT
+from koyjabo.reports.ui import breakdowns, choices, view, view_plan
 from koyjabo.reports.ui.base import SHOWN
+from koyjabo.reports.ui.view_plan import SENT
 
 THURSDAY = "2025-12-11"
 PAGES = {"/": 6, "/fares": 4, "/<b>&amp;": 1, "!bang": 1, "\\!back": 1, "/জায়গা": 1}
@@ -149,7 +149,7 @@ def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
     assert [*rows(admin.get("/admin/?by=page&range=all&find=FARE"), "page")] == ["/fares"]
     assert "Nothing found." in admin.get("/admin/?by=page&range=all&find=nowhere")
     assert "searched" not in admin.get("/admin/?by=page&range=all&find=FARE")
-    monkeypatch.setattr(asked, "MOST_ROWS", 2)
+    monkeypatch.setattr(view_plan, "MOST_ROWS", 2)
     text = words(admin.get("/admin/?by=page&range=all&find=FARE"))
     assert "1 to 1 of 1 · searched in the 2 largest" in text
     assert PART.findall(admin.get(link(second, "back")))[-1] == "hours"

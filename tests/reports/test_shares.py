@@ -209,7 +209,7 @@ def test_fields_that_cannot_be_are_named(cast):
 
 
 def test_an_account_has_a_bounded_number_of_links(site, cast, monkeypatch):
-    monkeypatch.setattr(shares, "MOST_LINKS", 1)
+    monkeypatch.setattr(shares, "MAX_LINKS", 1)
     share(boss(cast))
     assert_error(ask_for_share(boss(cast)), 409, "too_many_shares")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -126,14 +124,8 @@ class Share(Model):
     community_id: Mapped[str | None] = mapped_column(  # the only community that it shows
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
     )
-    maker: Mapped[User] = relationship(lazy="raise", viewonly=True)
     community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
-
-    @property
-    def texts(self) -> dict[str, list[str]]:
-        """The filters: values by dimension, written as in a query string."""
-        texts: dict[str, list[str]] = json.loads(self.filters)
-        return texts
+    maker: Mapped[User] = relationship(lazy="raise", viewonly=True)
 
 
 class Annotation(Model):

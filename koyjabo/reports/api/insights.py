@@ -22,6 +22,7 @@ from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.reports import shares
 from koyjabo.reports.api.responses import BreakdownResponse, HoursResponse, PeriodResponse, SummaryResponse
+from koyjabo.reports.api.shares import require_pass
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.results import MOST_ROWS, Figures, Period, as_json, csv_rows
 from koyjabo.reports.query import labels
@@ -30,7 +31,6 @@ from koyjabo.reports.query.parameters import Parameters
 from koyjabo.reports.query.ranges import COMPARISONS, DAY, DEFAULT, RANGES
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import share_passes
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -230,7 +230,7 @@ def _by_link(name: str, token: str) -> Response:
     limits.count_address("shared_reports")
     reports = current()[ReportServices]
     link = reports.shares.open(token)
-    share_passes.require_pass(link)
+    require_pass(link)
     shares.check(request.args.items(multi=True))
     own = shares.scope_of(link), reports.shares.filters(link), link.range or DEFAULT
     address = client_address.limit_key(request.environ)

@@ -11,12 +11,9 @@ from koyjabo.reports.query.groups import Sums
 
 
 def _model(name: str, about: str, result: type | None = None, **more: Any) -> type[BaseModel]:
-    """Return a model with the fields of a result, then `more`. The fields with a default may be absent."""
+    """Return a model with the fields of a result, then `more`. Fields whose type has a default may be absent."""
     fields: dict[str, Any] = get_type_hints(result, include_extras=True) if result else {}
-    fields = {field: (hint, ...) for field, hint in fields.items()} | more
-    if "count" in fields:
-        fields["count"] = (fields["count"][0], None)
-    return create_model(name, __doc__=about, **fields)
+    return create_model(name, __doc__=about, **{field: (hint, Field()) for field, hint in fields.items()} | more)
 
 
 REASON: dict[str, Any] = {

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from flask import Response, request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.models import Share
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.reports.query.parameters import is_interval
 from koyjabo.reports.query.ranges import RANGES
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.blueprints import api as bp
 from koyjabo.web.current import current
+from koyjabo.web.http import cookies
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import Time, json_response, list_response, no_content
 from koyjabo.web.login import tokens
@@ -35,6 +38,15 @@ ALLOWED: dict[int, ResponseSpec] = {
 
 INTERVAL = "2026-11-01/2026-11-15"
 NOT_FILTERS = N_("must be lists of values by dimension")
+NOT_A_RANGE = N_(
+    "must be one of today, yesterday, 7d, 30d, 90d, 365d, month, all, or two days such as 2026-11-01/2026-11-15"
+)
+
+
+def _range(value: Any) -> str | None:
+    if value is None or value in RANGES or (isinstance(value, str) and is_interval(value)):
+        return None if value is None else str(value)
+    raise refuse(NOT_A_RANGE)
 
 
 def _filters(value: Any) -> dict[str, list[str]]:
@@ -53,19 +65,7 @@ Filters = Annotated[
     WithJsonSchema({"type": "object", "additionalProperties": TEXTS}),
 ]
 
-
-NOT_A_RANGE = N_(
-    "must be one of today, yesterday, 7d, 30d, 90d, 365d, month, all, or two days such as 2026-11-01/2026-11-15"
-)
 DAYS = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
-
-
-def _range(value: Any) -> str | None:
-    if value is None or value in RANGES or (isinstance(value, str) and is_interval(value)):
-        return None if value is None else str(value)
-    raise refuse(NOT_A_RANGE)
-
-
 Range = Annotated[
     str | None,
     BeforeValidator(_range),
@@ -91,11 +91,6 @@ class NewShareBody(Body):
     password: NewPassword | None = Field(None, description="must be entered before anything is shown")
     expires_at: Moment = Field(None, description="default: never", examples=[MOMENT])
 
-    def values(self) -> dict[str, Any]:
-        """The arguments of `Shares.create`."""
-        values = self.model_dump(exclude={"expires_at"})
-        return {**values, "expires_ms": self.expires_at}
-
 
 class ShareResponse(BaseModel):
     """A share link, without its token."""
@@ -104,13 +99,11 @@ class ShareResponse(BaseModel):
 
     id: str
     name: str
-    filters: dict[str, list[str]] = Field(validation_alias="texts")
+    filters: Annotated[dict[str, list[str]], BeforeValidator(json.loads)]
     range: str | None
     has_password: Annotated[bool, BeforeValidator(bool)] = Field(validation_alias="password")
     created_at: Time = Field(validation_alias="created_ms", examples=[MOMENT])
-    created_by: Annotated[str, BeforeValidator(lambda maker: maker.name)] = Field(
-        validation_alias="maker", description="a name"
-    )
+    created_by: str = Field(validation_alias=AliasPath("maker", "name"), description="a name")
     expires_at: Time | None = Field(validation_alias="expires_ms", examples=[MOMENT])
     used_at: Time | None = Field(
         validation_alias="used_ms",
@@ -146,10 +139,10 @@ def create_share() -> Response:
     """
     account, shares = tokens.require_account().account, current()[ReportServices].shares
     shares.require_some(account)  # before the body is parsed; the body names the community, which is checked later
-    values = NewShareBody.of(request).values()
-    link, token = shares.create(account, login_limits.client(is_familiar=True), **values)
-    url = links.to("pages.share", token=token)
-    return json_response(NewShareResponse(id=link.id, token=token, url=url, filters=link.texts), 201)
+    body, client = NewShareBody.of(request), login_limits.client(is_familiar=True)
+    share, token = shares.create(account, body.name, body.filters, body.range, body.password, body.expires_at, client)
+    url, filters = links.to("pages.share", token=token), json.loads(share.filters)
+    return json_response(NewShareResponse(id=share.id, token=token, url=url, filters=filters), 201)
 
 
 @bp.get("/shares")
@@ -172,3 +165,15 @@ def end_share(share_id: str) -> Response:
     """Revoke a share link. From then on, it shows nothing."""
     current()[ReportServices].shares.end(tokens.require_account().account, share_id)
     return no_content()
+
+
+def require_pass(link: Share) -> str:
+    """Return this browser's pass. Raises ShareLocked unless the browser may see the link's content."""
+    proof = cookies.get(pass_cookie(link))
+    current()[ReportServices].shares.require_pass(link, proof)
+    return proof
+
+
+def pass_cookie(link: Share) -> str:
+    """The name of the cookie that keeps the pass."""
+    return f"share_{link.id[:8]}"

@@ -21,7 +21,7 @@ from koyjabo.web.limits import limits
 
 @bp.get("/communities/<community_id>/shares")
 def community_shares(community_id: str) -> Response:
-    return _desk(community_id).list()
+    return _desk(community_id).overview()
 
 
 @bp.get("/communities/<community_id>/shares/new")

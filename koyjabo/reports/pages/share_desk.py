@@ -1,7 +1,8 @@
-"""The pages of share links, in the panel and in communities."""
+"""The pages that manage share links, in the panel and in communities."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, NamedTuple
@@ -13,6 +14,7 @@ from pydantic import BeforeValidator
 from koyjabo.base.core.clock import Days
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import Account
+from koyjabo.base.models import Share
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.reports.api.shares import NewShareBody, Range
 from koyjabo.reports.query.parameters import COMMUNITY, is_dimension, is_interval
@@ -33,17 +35,11 @@ TEMPLATE = "reports/shares"
 
 
 class ShareFormBody(NewShareBody):
-    """The form of a share link. `until` is its last valid day. Empty fields are None."""
+    """The form for a new link. `until` is its last valid day. Empty fields are None."""
 
     range: Annotated[Range, EMPTY] = None
     password: Annotated[NewPassword | None, EMPTY] = None
     until: TypedDay = None
-
-    def values(self) -> dict[str, Any]:
-        _began, self.expires_at = current().clock.range_ms(Days(None, self.until))
-        values = super().values()
-        del values["until"]
-        return values
 
 
 class ShareDesk(NamedTuple):
@@ -60,12 +56,12 @@ class ShareDesk(NamedTuple):
     def community_id(self) -> str | None:
         return self.args.get("community_id")
 
-    def list(self) -> Response:
-        shares, hidden = current()[ReportServices].shares, COMMUNITY if self.community_id else ""
+    def overview(self) -> Response:
+        read = partial(current()[ReportServices].shares.page, self.account, community_id=self.community_id)
         return self.show(
             TEMPLATE,
-            share_page=pagination.list_page(partial(shares.page, self.account, community_id=self.community_id)),
-            chips_of=lambda link: _chips({name: texts for name, texts in link.texts.items() if name != hidden}),
+            share_page=pagination.list_page(read),
+            chips_of=self._chips_of,
             now_ms=current().clock.now_ms(),
             args=self.args,
         )
@@ -75,15 +71,25 @@ class ShareDesk(NamedTuple):
 
     def create(self) -> Response:
         """Create a link and show it once, because its token is not stored."""
-        own = {} if self.community_id is None else {COMMUNITY: [self.community_id]}
+        filters = _filters()
+        if self.community_id is not None:
+            filters[COMMUNITY] = [self.community_id]
 
-        def make(body: ShareFormBody) -> str:
-            shares, client = current()[ReportServices].shares, login_limits.client(is_familiar=True)
-            _link, token = shares.create(self.account, client, **{**body.values(), "filters": {**_filters(), **own}})
+        def create(body: ShareFormBody) -> str:
+            _began, expires_ms = current().clock.range_ms(Days(None, body.until))
+            _share, token = current()[ReportServices].shares.create(
+                self.account,
+                body.name,
+                filters,
+                body.range,
+                body.password,
+                expires_ms,
+                login_limits.client(is_familiar=True),
+            )
             return links.to("pages.share", token=token)
 
         form = Form(ShareFormBody)
-        url = management.carry_out(form, make)
+        url = management.carry_out(form, create)
         return self._form(form) if url is None else self.show(TEMPLATE, url=url, back=self._path())
 
     def end(self, share_id: str) -> Response:
@@ -98,6 +104,12 @@ class ShareDesk(NamedTuple):
         problems = {cards.label(name): reason for name, reason in form.errors.items() if is_dimension(name)}
         values = {"form": form, "chips": _chips(_filters()), "problems": problems, "ranges": _ranges()}
         return self.show(TEMPLATE, status=management.status(form), back=self._path(), **values)
+
+    def _chips_of(self, link: Share) -> list[str]:
+        filters = json.loads(link.filters)
+        if self.community_id is not None:
+            filters.pop(COMMUNITY, None)
+        return _chips(filters)
 
     def _path(self) -> str:
         return url_for(self.endpoint, **self.args)

@@ -10,12 +10,16 @@ from flask import Request, Response, make_response, render_template, request, ur
 from koyjabo.base.core.services import Services
 from koyjabo.base.core.socket_errors import close_code
 from koyjabo.base.models import Share
+from koyjabo.people.accounts.login import login_limits
+from koyjabo.people.accounts.throttle.login_throttle import LOGIN
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
+from koyjabo.reports.api.shares import pass_cookie, require_pass
+from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.shares import ShareLocked, UnknownShare, WrongPassword
-from koyjabo.reports.ui import share_passes
+from koyjabo.reports.shares import PASS_S, ShareLocked, UnknownShare, WrongPassword
 from koyjabo.reports.ui.base import of_link
+from koyjabo.reports.ui.filters import words
 from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.ui.view import view_of
 from koyjabo.sockets import routes
@@ -23,6 +27,7 @@ from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
+from koyjabo.web.http import cookies
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
 from koyjabo.web.limits import limits
@@ -42,7 +47,7 @@ class PasswordOfShareBody(Body):
 def share(token: str) -> Response:
     link = current()[ReportServices].shares.open(token)
     try:
-        share_passes.require_pass(link)
+        require_pass(link)
     except ShareLocked:
         return _ask(link, Form(PasswordOfShareBody))
     return _show(link, token)
@@ -55,11 +60,13 @@ def unlock_share(token: str) -> Response:
     body = form.read()
     if body is not None:
         try:
-            proof = share_passes.unlock(link, body.password)
+            proof = _unlock(link, body.password)
         except WrongPassword as error:
             form.errors["password"] = error.sentence
         else:
-            return share_passes.remember_pass(redirects.with_query(url_for("pages.share", token=token)), link, proof)
+            response = redirects.with_query(url_for("pages.share", token=token))
+            cookies.put(response, pass_cookie(link), proof, PASS_S)
+            return response
     return _ask(link, form, 422)
 
 
@@ -74,9 +81,25 @@ def _show(link: Share, token: str) -> Response:
     base = base._replace(path=url_for("pages.share", token=token), reports=f"/api/shares/{token}/reports")
     view, problems = view_of(base, request.args.items(multi=True))
     template = "reports/parts.html" if view.parts else "reports/share.html"
-    filters = share_passes.shown(link)
+    filters = _shown(link)
     page = render_template(template, link=link, token=token, filters=filters, view=view, problems=problems)
     return no_store(make_response(page, 400 if problems else 200))
+
+
+def _shown(link: Share) -> list[str]:
+    """Return a link's filters in words, for its visitors. Communities are left out, because their names are hidden."""
+    filters = {name: kept for name, kept in current()[ReportServices].shares.filters(link).items() if name != COMMUNITY}
+    return words(filters, current()[ReportServices].shared_reports.label)
+
+
+def _unlock(link: Share, password: str) -> str:
+    """Check the password and return the pass for `remember_pass`. Guesses are limited as for an account's password,
+    across all addresses together.
+
+    Raises WrongPassword, TooManyRequests, TooBusy, LedgerUnavailable.
+    """
+    with login_limits.password_attempt(f"share {link.id}", LOGIN):
+        return current()[ReportServices].shares.unlock(link, password, login_limits.client())
 
 
 SHARES = "shares"
@@ -97,7 +120,7 @@ class ShareStream(Stream):
     def admit(self, connection: Connection, request: Request) -> None:
         token = (request.view_args or {})["token"]
         link = self._services[ReportServices].shares.open(token)
-        self._links[connection] = token, link, share_passes.require_pass(link)
+        self._links[connection] = token, link, require_pass(link)
 
     def send_present(self, connection: Connection) -> None:
         """Do nothing, because all events belong to the view."""

@@ -37,7 +37,7 @@ Attended = tuple[int, int]
 
 Number = int | None
 AttendedVisits = Annotated[Number, Field(description="visits whose page was visible for 1 s or more")]
-Counted = Annotated[Number, Field(description="page views or events, for dimensions that count them")]
+Counted = Annotated[Number, Field(default=None, description="page views or events, for dimensions that count them")]
 AttendedS = Annotated[Number, Field(description="their time in s")]
 
 

@@ -11,7 +11,7 @@ from flask_babel.speaklater import LazyString
 from koyjabo.base.models import Scope
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.reports.annotations import AnnotationEntry
+from koyjabo.reports.annotation_queries import AnnotationEntry
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count

@@ -106,7 +106,7 @@ def values(
     per_day: float = 1.0,
 ) -> Values:
     """Return the lines. `before` has as many values for the compared days as one report can have. For `per_day`, see
-    `AskedView`.
+    `ViewPlan`.
     """
     past = {row.value: _known(row, dimension) for row in before.rows} if before else {}
     others_before = 0 if before and before.is_whole else None

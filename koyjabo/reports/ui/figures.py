@@ -52,8 +52,6 @@ PRECISE = 10
 
 class Figure(NamedTuple):
     name: str
-    label: str
-    short: str  # "" if the label is short enough
     value: int | None
     before: int | None
     change: float | str | None
@@ -63,6 +61,20 @@ class Figure(NamedTuple):
     is_per_day: bool  # the change is per day, because some of the compared days have no data
     share: float | None  # of the measured visits, in percent
 
+    @property
+    def label(self) -> str:
+        return str(LABELS[self.name])
+
+    @property
+    def short(self) -> str:
+        """The name for narrow screens; "" if the label is short enough."""
+        return str(SHORT.get(self.name, ""))
+
+    @property
+    def numbers(self) -> list[int | float | str | None]:
+        """The contents of its cell, without a comparison."""
+        return [self.value, self.share] if self.name == "attended" else [self.value]
+
 
 def measured(lengths: Breakdown) -> int | None:
     """Return the number of measured visits. `lengths` is the breakdown by `attended`. None if it is not known."""
@@ -71,41 +83,39 @@ def measured(lengths: Breakdown) -> int | None:
     return sum(row.sums.visits or 0 for row in lengths.rows if row.value is not None)
 
 
-def share_of(attended: int | None, lengths: Breakdown) -> float | None:
-    """Return the percentage of measured visits that were attended; None if none were measured, or if it is not
-    known.
+def figures(
+    summary: Summary, lengths: Breakdown, address: PageAddress | None, chosen: str, is_filtered: bool, per_day: float
+) -> list[Figure]:
+    """Return the figures, with links based on `address`. `lengths` is the breakdown by `attended`. For `per_day`, see
+    `ViewPlan`.
     """
-    of = measured(lengths)
-    return round(100 * attended / of, 1) if of and attended is not None else None
-
-
-def of_measured(summary: Summary, lengths: Breakdown) -> Summary:
-    """Return the summary without `attended` where nothing was measured: 0 would mean that no visit was attended."""
-    now, before = summary.figures, summary.compared
-    if measured(lengths) == 0:
+    reasons = dict.fromkeys(LABELS, summary.reason or "")
+    reasons["peak_active"] = N_("Not measured with filters") if is_filtered else N_("Not measured on these days")
+    reasons["median_s"] = FOLDED_MEDIAN
+    of, now, before = measured(lengths), summary.figures, summary.compared
+    if of == 0:  # 0 would mean that no visit was attended
+        reasons |= dict.fromkeys(("attended", "median_s"), UNMEASURED)
         now = now._replace(attended=None)
     if before and before.median_s is None:
         before = before._replace(attended=None)
-    return summary._replace(figures=now, compared=before)
-
-
-def figures(
-    summary: Summary, lengths: Breakdown, address: PageAddress, chosen: str, is_filtered: bool, per_day: float
-) -> list[Figure]:
-    """Return the figures. `lengths` is the breakdown by `attended`. For `per_day`, see `AskedView`."""
-    reasons = dict.fromkeys(LABELS, summary.reason or "")
-    reasons["peak_active"] = _("Not measured with filters") if is_filtered else _("Not measured on these days")
-    reasons["median_s"] = FOLDED_MEDIAN
-    if measured(lengths) == 0:
-        reasons |= dict.fromkeys(("attended", "median_s"), UNMEASURED)
-    shown = of_measured(summary, lengths)
-    share = share_of(shown.figures.attended, lengths)
-    return [
-        _figure(name, shown, address, chosen, per_day)._replace(
-            reason=str(reasons[name]), share=share if name == "attended" else None
+    shown = []
+    for name in LABELS:
+        value, past = getattr(now, name), getattr(before, name, None)
+        is_share = name == "attended" and of and value is not None
+        shown.append(
+            Figure(
+                name=name,
+                value=value,
+                before=past,
+                change=change_of(name, value, past, per_day),
+                url=str(address.having({"metric": name})) if address and name in CHARTED else "",
+                is_chosen=name == chosen,
+                reason=reasons[name],
+                is_per_day=per_day != 1 and name not in NOT_SUMS,
+                share=round(100 * value / of, 1) if is_share else None,
+            )
         )
-        for name in LABELS
-    ]
+    return shown
 
 
 def value(period: Period, name: str) -> int | None:
@@ -117,17 +127,8 @@ def value(period: Period, name: str) -> int | None:
     return period.visitors - period.new_visitors if known else None  # type: ignore[operator]
 
 
-def _figure(name: str, summary: Summary, address: PageAddress, chosen: str, per_day: float) -> Figure:
-    now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
-    url = str(address.having({"metric": name})) if name in CHARTED else ""
-    short = str(SHORT.get(name, ""))
-    is_per_day = per_day != 1 and name not in NOT_SUMS
-    percent = change_of(name, now, before, per_day)
-    return Figure(name, str(LABELS[name]), short, now, before, percent, url, name == chosen, "", is_per_day, None)
-
-
 def change_of(name: str, now: int | None, before: int | None, per_day: float) -> float | str | None:
-    """Return a figure's `change`. For `per_day`, see `AskedView`."""
+    """Return a figure's `change`. For `per_day`, see `ViewPlan`."""
     if per_day != 1 and name in DISTINCT:
         return None
     return change(now, before, 1.0 if name in NOT_SUMS else per_day)

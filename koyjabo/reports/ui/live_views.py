@@ -19,9 +19,9 @@ from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import numbers
-from koyjabo.reports.ui.asked import AskedView
 from koyjabo.reports.ui.base import OVERVIEW, ReportContext, of_community
 from koyjabo.reports.ui.numbers import Numbers
+from koyjabo.reports.ui.view_plan import ViewPlan
 
 STILL_MS = 10_000
 """Interval between updates while there are no visits, ms, because some numbers change with the clock. Also the interval
@@ -98,14 +98,14 @@ class LiveView:
         """Do nothing, because workers do not publish the state of this room."""
 
     def _read(self) -> None:
-        asked = AskedView(self.base, self._pairs, self._insights, self._clock.today())
-        requests = list(dict.fromkeys(asked.requests(lambda part: True)))
+        plan = ViewPlan(self.base, self._pairs, self._insights, self._clock.today())
+        requests = list(dict.fromkeys(plan.requests(lambda part: True)))
         results = dict(zip(requests, self._insights.read(requests, None), strict=True))
-        totals = results[asked.totals_request]
-        current = numbers.numbers(asked, results, lambda part: True)
-        self._sent, self._moment, self._upto = current, asked.moment(totals), asked.upto(totals) or 0
+        totals = results[plan.totals_request]
+        current = numbers.numbers(plan, results, lambda part: True)
+        self._sent, self._moment, self._upto = current, plan.moment(totals), plan.upto(totals) or 0
         self._at = self._clock.local(totals.at_ms // 1000)[11:19]
-        self._is_over = asked.question.last < asked.today
+        self._is_over = plan.question.last < plan.today
 
     def _event(self, shown: Numbers, is_whole: bool = False) -> ViewUpdate:
         return ViewUpdate(self._key, self._moment, self._at, shown.cells, shown.versions, self._revision, is_whole)
@@ -133,9 +133,9 @@ class LiveViews:
         services, pairs = self._services, _pairs(message)
         reports = services[ReportServices]
         insights = reports.shared_reports if base.is_shared else reports.reports
-        asked = AskedView(base, pairs, insights, services.clock.today())
-        name = view_room(asked.view, base.is_shared)
-        return name, partial(self._open, base, partial(LiveView, services, asked.key, base, pairs, check, name))
+        plan = ViewPlan(base, pairs, insights, services.clock.today())
+        name = view_room(plan.view, base.is_shared)
+        return name, partial(self._open, base, partial(LiveView, services, plan.key, base, pairs, check, name))
 
     def _open(self, base: ReportContext, make: Callable[[], LiveView]) -> LiveView:
         """Open a view. Raises TooBusy."""

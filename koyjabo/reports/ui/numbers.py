@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from koyjabo.reports.engine.results import Breakdown, Hours, Period
+from koyjabo.reports.engine.results import Breakdown, Hours, Period, Summary
 from koyjabo.reports.ui import breakdowns, cards, figures, timelines
 from koyjabo.reports.ui.address import PageAddress
-from koyjabo.reports.ui.asked import ON_MAPS, AskedView, Results
 from koyjabo.reports.ui.breakdowns import Values
 from koyjabo.reports.ui.cards import Card
+from koyjabo.reports.ui.view_plan import ON_MAPS, Results, ViewPlan
 
 Cell = Sequence[int | float | str | None]
 """The contents of a cell's elements, in order."""
@@ -32,76 +32,77 @@ class Numbers(NamedTuple):
 
 
 def values(
-    asked: AskedView,
+    plan: ViewPlan,
     results: Results,
     address: PageAddress | None,
-    dimension: str,
+    tab: str,
     limit: int = breakdowns.IN_A_CARD,
     offset: int = 0,
 ) -> Values:
-    """Return a dimension's lines, with links based on `address`, or without links if it is None."""
-    now, *before = (results[request] for request in asked.breakdown_requests(dimension, limit, offset))
-    return breakdowns.values(now, next(iter(before), None), asked.question, dimension, address, offset, asked.per_day)
+    """Return the lines of a tab: a dimension, or the places of a map. They have links based on `address`, unless it is
+    None.
+    """
+    dimension = cards.MAPS.get(tab, tab)
+    now, *before = (results[request] for request in plan.breakdown_requests(dimension, limit, offset))
+    return breakdowns.values(now, next(iter(before), None), plan.question, dimension, address, offset, plan.per_day)
 
 
-def numbers(asked: AskedView, results: Results, draws: Callable[[str], bool]) -> Numbers:
+def numbers(plan: ViewPlan, results: Results, draws: Callable[[str], bool]) -> Numbers:
     """Return the numbers of the parts whose names `draws` accepts."""
     cells: dict[str, Cell] = {}
     rest: dict[str, Any] = {}  # by part: everything that no cell shows
     if draws("figures"):
-        days = [(question.first, question.last) for question in (asked.question, asked.compared) if question]
-        rest["figures"] = days, _figures(asked, results, cells)
+        days = [(question.first, question.last) for question in (plan.question, plan.compared) if question]
+        rest["figures"] = days, _figures(plan, results, cells)
     if draws("chart"):
-        rest["chart"] = _chart(asked, [results[request] for request in asked.timeline_requests], cells)
-    if asked.by:
+        rest["chart"] = _chart(plan, [results[request] for request in plan.timeline_requests], cells)
+    if plan.by:
         if draws("list"):
-            rest["list"] = _whole(asked, results, asked.whole_list)
+            rest["list"] = _whole(plan, results, plan.whole_list)
     else:
-        for card in asked.base.cards:
+        for card in plan.base.cards:
             if draws(card.name):
-                rest[card.name] = _card(asked, results, card, cells)
+                rest[card.name] = _card(plan, results, card, cells)
         if draws("hours"):
-            hours: Hours = results[asked.hours_request]
+            hours: Hours = results[plan.hours_request]
             cells.update({f"hours.{day}": row for day, row in enumerate(hours.rows)})
             rest["hours"] = timelines.busiest(hours.rows), hours.reason
     return Numbers(cells, {name: f"{crc32(repr(value).encode()):x}" for name, value in rest.items()})
 
 
-def _figures(asked: AskedView, results: Results, cells: dict[str, Cell]) -> Any:
-    lengths: Breakdown = results[asked.lengths_request]
-    summary = figures.of_measured(results[asked.summary_request], lengths)
+def _figures(plan: ViewPlan, results: Results, cells: dict[str, Cell]) -> Any:
+    summary: Summary = results[plan.summary_request]
     rest: list[Any] = [summary.reason]
-    for name in figures.LABELS:
-        now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
-        change = figures.change_of(name, now, before, asked.per_day)
-        shares = [figures.share_of(now, lengths)] if name == "attended" else []
-        cells[f"figures.{name}"] = [now, *shares, *([change, before] if summary.compared else [])]
-        rest.append((now is None, change is None))
+    is_filtered = bool(plan.question.filters)
+    for figure in figures.figures(summary, results[plan.lengths_request], None, plan.metric, is_filtered, plan.per_day):
+        compared = [figure.change, figure.before] if summary.compared else []
+        cells[f"figures.{figure.name}"] = [*figure.numbers, *compared]
+        rest.append((figure.value is None, figure.change is None))
     if summary.until:
         cells["until"] = [summary.until[11:16]]
     return rest
 
 
-def _chart(asked: AskedView, periods: list[list[Period]], cells: dict[str, Cell]) -> Any:
+def _chart(plan: ViewPlan, periods: list[list[Period]], cells: dict[str, Cell]) -> Any:
     now, *others = periods
     if len(now) > MOST_CELLS:
         return periods
     rest = []
-    for at, (period, other) in enumerate(timelines.pairs(now, others[0] if others else (), asked.began)):
-        value = figures.value(period, asked.metric)
-        before = figures.value(other, asked.metric) if other else None
+    for at, (period, other) in enumerate(timelines.pairs(now, others[0] if others else (), plan.began)):
+        value = figures.value(period, plan.metric)
+        before = figures.value(other, plan.metric) if other else None
         cells[f"chart.{at}"] = [value, before, figures.change(value, before)] if others else [value]
         rest.append((period.period, period.so_far, other and other.period))
     return rest
 
 
-def _card(asked: AskedView, results: Results, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
+def _card(plan: ViewPlan, results: Results, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     """Add a card's numbers. Returns what else its template depends on (`card` in reports/macros.html)."""
-    tab = asked.tab(card)
-    shown = values(asked, results, None, cards.MAPS.get(tab, tab))
+    tab = plan.tab(card)
+    shown = values(plan, results, None, tab)
     largest = shown.largest
     for at, line in enumerate(shown.lines):
-        compared = [line.change] if asked.compared else []
+        compared = [line.change] if plan.compared else []
         bar = round(100 * (line.number or 0) / largest, 1)
         percent = None if line.percent is None else round(line.percent, 1)
         cells[f"{card.name}.{at}"] = [bar, line.number, *compared, percent]
@@ -117,8 +118,8 @@ def _card(asked: AskedView, results: Results, card: Card, cells: dict[str, Cell]
         "has_others": shown.has_others,
         "counts_others": counts_others,
         "reason": shown.reason,
-        "map": _whole(asked, results, ON_MAPS[tab]) if tab in ON_MAPS else [],
-        "attended": _attended(results[asked.lengths_request], cells) if card.name == cards.EVIDENCE else [],
+        "map": _whole(plan, results, ON_MAPS[tab]) if tab in ON_MAPS else [],
+        "attended": _attended(results[plan.lengths_request], cells) if card.name == cards.EVIDENCE else [],
     }
 
 
@@ -130,7 +131,7 @@ def _attended(lengths: Breakdown, cells: dict[str, Cell]) -> list[bool]:
     return [bool(measured), measured == lengths.total.visits]
 
 
-def _whole(asked: AskedView, results: Results, listed: tuple[str, int, int] | tuple[str, int]) -> list[Breakdown]:
+def _whole(plan: ViewPlan, results: Results, listed: tuple[str, int, int] | tuple[str, int]) -> list[Breakdown]:
     """Return a list without cells, and without labels, which depend on the language."""
-    shown: list[Breakdown] = [results[request] for request in asked.breakdown_requests(*listed)]
+    shown: list[Breakdown] = [results[request] for request in plan.breakdown_requests(*listed)]
     return [table._replace(rows=[row._replace(label="") for row in table.rows]) for table in shown]

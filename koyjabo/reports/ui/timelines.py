@@ -82,7 +82,7 @@ def rows(
     notes: Iterable[Note],
 ) -> list[TimelineRow]:
     """Return a row for each period of the question, oldest first, compared with the period at the same position in
-    `before`. For `began`, see `AskedView`.
+    `before`. For `began`, see `ViewPlan`.
     """
     return [
         TimelineRow(

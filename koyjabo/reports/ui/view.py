@@ -28,7 +28,6 @@ from koyjabo.reports.ui import (
     timelines,
 )
 from koyjabo.reports.ui.address import PageAddress
-from koyjabo.reports.ui.asked import ON_MAPS, SENT, AskedView
 from koyjabo.reports.ui.base import SHOWN, ReportContext
 from koyjabo.reports.ui.breakdowns import Dot, Pages, Values
 from koyjabo.reports.ui.cards import Card
@@ -36,6 +35,7 @@ from koyjabo.reports.ui.figures import Figure
 from koyjabo.reports.ui.filters import Chip
 from koyjabo.reports.ui.ranges import Choice, Picker
 from koyjabo.reports.ui.timelines import Chart, HourTable, hour_table
+from koyjabo.reports.ui.view_plan import ON_MAPS, SENT, ViewPlan
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
 
@@ -60,14 +60,11 @@ class View:
         address = client_address.limit_key(request.environ) if base.is_shared else ""
         self._insights = reports.for_reader(base.reader, address=address)
         self.today = current().clock.today()
-        self.asked = AskedView(base, pairs, self._insights, self.today)
-        self.question, self.by, self.parts = self.asked.question, self.asked.by, self.asked.parts
+        self.plan = ViewPlan(base, pairs, self._insights, self.today)
+        self.question, self.by, self.parts = self.plan.question, self.plan.by, self.plan.parts
         self.is_running = self.question.last == self.today  # whether the last day is today
         self.days = ranges.words(self.question.first, self.question.last)
-        self.address = PageAddress(base.path, self.asked.pairs).without(SENT)
-        self.whole = str(self.address.having({"whole": "1"}))
-        self.back = str(self.address.having({"by": None, "find": None}))  # from a whole list to the cards
-        self.without_filters = str(self.address.without({"offset", *self.asked.parameters.question.filters}))
+        self.address = PageAddress(base.path, self.plan.pairs).without(SENT)
         if self.parts:
             self._insights = reports.for_reader(base.reader, is_live=True, address=address)
 
@@ -87,7 +84,7 @@ class View:
 
     @property
     def comparisons(self) -> list[Choice]:
-        chosen = self.asked.parameters.compare or NO_COMPARISON
+        chosen = self.plan.parameters.compare or NO_COMPARISON
         return choices.comparisons(self.address, chosen, not self.base.is_shared)
 
     @property
@@ -96,27 +93,19 @@ class View:
 
     @cached_property
     def chips(self) -> list[Chip]:
-        return filters.chips(self.asked.parameters.question.filters, self.address, self._insights.label)
+        return filters.chips(self.plan.parameters.question.filters, self.address, self._insights.label)
 
     # The snapshot of all parts
 
     @cached_property
     def totals(self) -> SnapshotTotals:
-        totals: SnapshotTotals = self._known[self.asked.totals_request]
+        totals: SnapshotTotals = self._known[self.plan.totals_request]
         return totals
 
     @cached_property
     def extra(self) -> Any:
         """The page's other data, from the same snapshot; None if only parts are requested."""
         return self._known[self._extra] if self._extra else None
-
-    @property
-    def upto(self) -> int | None:
-        return self.asked.upto(self.totals)
-
-    @property
-    def moment(self) -> int:
-        return self.asked.moment(self.totals)
 
     @property
     def reason(self) -> str | None:
@@ -127,18 +116,18 @@ class View:
 
     @cached_property
     def summary(self) -> Summary:
-        summary: Summary = self._results[self.asked.summary_request]
+        summary: Summary = self._results[self.plan.summary_request]
         return summary
 
     @cached_property
     def figures(self) -> list[Figure]:
-        asked, is_filtered = self.asked, bool(self.question.filters)
-        return figures.figures(self.summary, self.lengths, self.address, asked.metric, is_filtered, asked.per_day)
+        plan, is_filtered = self.plan, bool(self.question.filters)
+        return figures.figures(self.summary, self.lengths, self.address, plan.metric, is_filtered, plan.per_day)
 
     @property
     def lengths(self) -> Breakdown:
         """Visits by their attended time."""
-        lengths: Breakdown = self._results[self.asked.lengths_request]
+        lengths: Breakdown = self._results[self.plan.lengths_request]
         return lengths
 
     @property
@@ -161,22 +150,22 @@ class View:
     @property
     def data_begins(self) -> str:
         """A text about the compared days that have data; "" if all of them do."""
-        asked = self.asked
-        if not (asked.began and asked.compared and asked.before and self._draws("figures")):
+        plan = self.plan
+        if not (plan.began and plan.compared and plan.before and self._draws("figures")):
             return ""
-        some, of = count(whole_days(asked.compared)), count(whole_days(asked.before))
-        day = ranges.words(asked.began, asked.began)
+        some, of = count(whole_days(plan.compared)), count(whole_days(plan.before))
+        day = ranges.words(plan.began, plan.began)
         return str(_("Data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=of))
 
     @cached_property
     def chart(self) -> Chart:
-        asked, step = self.asked, self.asked.granularity
-        now, before = ([*(self._results[request] for request in asked.timeline_requests), ()])[:2]
+        plan, step = self.plan, self.plan.granularity
+        now, before = ([*(self._results[request] for request in plan.timeline_requests), ()])[:2]
         notes = list(self.base.notes(self.question.first, self.question.last))
-        rows = timelines.rows(self.question, now, before, asked.began, asked.metric, step, self.address, notes)
-        label, compared = str(figures.LABELS[asked.metric]), asked.compared
+        rows = timelines.rows(self.question, now, before, plan.began, plan.metric, step, self.address, notes)
+        label, compared = str(figures.LABELS[plan.metric]), plan.compared
         days = ranges.words(compared.first, compared.last) if compared and before else ""
-        return Chart(label, step, str(timelines.LABELS[step]), rows, days, asked.metric, self._lines_of_rows)
+        return Chart(label, step, str(timelines.LABELS[step]), rows, days, plan.metric, self._lines_of_rows)
 
     @property
     def _lines_of_rows(self) -> str:
@@ -185,7 +174,7 @@ class View:
         """
         visits = self.summary.figures.visits if self._draws("figures") else None
         is_quick = visits is not None and visits <= FEW
-        return self.report("timeline", granularity=self.asked.granularity) if is_quick else ""
+        return self.report("timeline", granularity=self.plan.granularity) if is_quick else ""
 
     @property
     def annotate(self) -> str:
@@ -197,23 +186,19 @@ class View:
 
     @property
     def granularities(self) -> list[Choice]:
-        return timelines.choices(self.address, self.question, self.asked.granularity)
+        return timelines.choices(self.address, self.question, self.plan.granularity)
 
     def tabs(self, card: Card) -> list[Choice]:
-        others = [tab for tab in self.asked.tabs if tab and tab not in card.tabs]
+        others = [tab for tab in self.plan.tabs if tab and tab not in card.tabs]
         choices = []
         for tab in card.tabs:
             names = [*others, tab] if tab != card.tabs[0] else others
             url = str(self.address.having({"tabs": ",".join(names) or None}))
-            choices.append(Choice(url, cards.label(tab), tab == self.asked.tab(card)))
+            choices.append(Choice(url, cards.label(tab), tab == self.plan.tab(card)))
         return choices
 
     def values(self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
-        return numbers.values(self.asked, self._results, self.address, dimension, limit, offset)
-
-    def values_of(self, tab: str) -> Values:
-        """Return a card's list. For a map, this is its list of places."""
-        return self.values(cards.MAPS.get(tab, tab))
+        return numbers.values(self.plan, self._results, self.address, dimension, limit, offset)
 
     @property
     def dots(self) -> list[Dot]:
@@ -221,29 +206,26 @@ class View:
 
     @cached_property
     def pages(self) -> Pages:
-        values = self.values(*self.asked.whole_list)
-        if self.asked.find:
-            values = values.matching(self.asked.find).page(self.asked.offset)
-        return breakdowns.pages(values, self.asked.find, self.address)
+        values = self.values(*self.plan.whole_list)
+        if self.plan.find:
+            values = values.matching(self.plan.find).page(self.plan.offset)
+        return breakdowns.pages(values, self.plan.find, self.address)
 
     @cached_property
     def hours(self) -> HourTable:
-        return hour_table(self._results[self.asked.hours_request])
-
-    def version(self, part: str) -> str:
-        """Return a checksum of a rendered part, excluding the numbers in its cells."""
-        return self._versions[part]
+        return hour_table(self._results[self.plan.hours_request])
 
     @cached_property
-    def _versions(self) -> dict[str, str]:
-        return numbers.numbers(self.asked, self._results, self._draws).versions
+    def versions(self) -> dict[str, str]:
+        """A checksum of each rendered part, excluding the numbers in its cells."""
+        return numbers.numbers(self.plan, self._results, self._draws).versions
 
     # The data for all parts, read at once
 
     @cached_property
     def _results(self) -> dict[ReportRequest, Any]:
         """The results for the parts that templates render, and for the page's other data."""
-        requests = [*self.asked.requests(self._draws), *([self._extra] if self._extra else [])]
+        requests = [*self.plan.requests(self._draws), *([self._extra] if self._extra else [])]
         return self._read(list(dict.fromkeys(requests)))
 
     @cached_property
@@ -251,7 +233,7 @@ class View:
         """The values that are known even while visits are being counted for reports."""
         if not self.is_counting:
             return self._results
-        return self._read([request for request in (self.asked.totals_request, self._extra) if request])
+        return self._read([request for request in (self.plan.totals_request, self._extra) if request])
 
     def _read(self, requests: list[ReportRequest]) -> dict[ReportRequest, Any]:
         return dict(zip(requests, self._insights.read(requests, language()), strict=True))
@@ -266,20 +248,13 @@ class View:
 
     # Links
 
-    def all(self, dimension: str) -> str:
-        return str(self.address.having({"by": dimension, "find": None}))
-
     @property
     def shared(self) -> str:
         return str(self.address.without((*SHOWN, "compare")).at(self.base.share))
 
     def csv_of_values(self, dimension: str) -> str:
         """Return the URL of a CSV file with all values that one report can have."""
-        return self.csv("breakdown", by=dimension, limit=str(MOST_ROWS))
-
-    def csv(self, call: str, **values: str) -> str:
-        """Return the URL of a report as a CSV file."""
-        return self.report(call, **values, format="csv")
+        return self.report("breakdown", by=dimension, limit=str(MOST_ROWS), format="csv")
 
     def report(self, call: str, **values: str) -> str:
         unknown = SHOWN if call == "summary" else (*SHOWN, "compare")
@@ -290,7 +265,7 @@ class View:
     @cached_property
     def is_apart(self) -> bool:
         """Whether the parts are sent separately from the page, because they take a long time."""
-        if self.parts or self.asked.other("whole") or not self.question.filters:
+        if self.parts or self.plan.other("whole") or not self.question.filters:
             return False
         visits = self._insights.summary(replace(self.question, filters={})).figures.visits
         return visits is None or visits > MANY

@@ -251,19 +251,14 @@ def _page(
     if onward is not None:
         search = search.past(onward, newest_first)
     visits, reached = queries.visits(session, search, count + 1, PATIENCE_S, newest_first)
-    first = None
-    if onward is not None:
-        first = visits[0].id if visits else _next_to(onward, newest_first)
+    first = visits[0].id if visits and onward is not None else None
+    if onward is not None and not visits:
+        first = onward - 1 if newest_first else onward + 1
     if len(visits) > count:
         return _visit_page(visits[:count], visits[count - 1].id, first, newest_first)
     if search.ends_at(reached, newest_first):
         return _visit_page(visits, None, first, newest_first)
     return _visit_page(visits, reached, first, newest_first)._replace(reached_ms=queries.at_ms(session, reached))
-
-
-def _next_to(cursor: int, newest_first: bool) -> int:
-    """Return the first id after a cursor, in the order of the list."""
-    return cursor - 1 if newest_first else cursor + 1
 
 
 def _visit_page(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | None, newest_first: bool) -> VisitPage:

@@ -115,7 +115,7 @@ def bodies(kind: type[Body] = Body) -> list[type[Body]]:
     of bridges, which are turned off.
     """
     models = [model for sub in kind.__subclasses__() for model in (sub, *bodies(sub))]
-    others = {"pages", "admin", "panel", "share_desk", "bridges"}
+    others = {"pages", "admin", "panel", "bridges"}
     parts = {model: model.__module__.split(".") for model in models}
     return [model for model in models if not others & set(parts[model]) and parts[model][-1] != "ui"]
 

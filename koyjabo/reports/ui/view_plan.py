@@ -44,7 +44,7 @@ def totals(snapshot: Snapshot, question: Question) -> SnapshotTotals:
     return SnapshotTotals(*snapshot_queries.totals(snapshot.session, question.scope, question.last), snapshot.at_ms)
 
 
-class AskedView:
+class ViewPlan:
     """A view's contents. `today` is a day (YYYY-MM-DD). Raises InvalidInput for an invalid URL, and
     LedgerUnavailable.
     """
