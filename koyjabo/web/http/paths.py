@@ -46,7 +46,7 @@ def matching(app: Flask, *accesses: PathPolicy) -> Pattern[str]:
 
 def pattern(rule: str) -> str:
     """A regular expression for the paths of a route."""
-    return re.sub(r"<[^>]+>", "[^/]+", re.escape(rule))
+    return re.sub(r"<[^<>]+>", "[^/]+", re.escape(rule))
 
 
 def tag_of(app: Flask, rule: str) -> str:
