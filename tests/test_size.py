@@ -23,8 +23,8 @@ from koyjabo.base.settings.schema import Settings
 ROOT = Path(__file__).resolve().parents[1]
 
 BUDGETS = {
-    "base": 59977,  # rows have relations and their own texts; the site has a name of its own
-    "web": 26191,  # rows have relations and their own texts; the site has a name of its own
+    "base": 59977,  # rows have relations and read their own texts; the name of the site
+    "web": 26191,  # features declare their paths; pages have the name of the site
     "people": 57722,  # features declare their paths and sentences here, not in web
     "presence": 17394,
     "counting": 35088,  # features declare their paths and sentences here, not in web
@@ -34,7 +34,7 @@ BUDGETS = {
     "sockets": 8868,  # features declare their paths and sentences here, not in web
     "reports": 92836,  # features declare their paths and sentences here, not in web
     "upkeep": 53834,  # features declare their paths and sentences here, not in web
-    "site": 17002,  # rows have relations and their own texts; the site has a name of its own
+    "site": 17002,  # the manifest has the name of the site
     "application": 5268,  # passes what features assigned to one another
     "server": 26126,  # features declare their paths and sentences here, not in web
     "cli": 638,
@@ -43,8 +43,8 @@ BUDGETS = {
     "lines of koyjabo/": 70865,  # features declare their paths and sentences here, not in web
     "named shapes": 353,
     "crammed expressions": 116,
-    "classes of errors": 89,  # rows have relations and their own texts; the site has a name of its own
-    "settings": 66,  # rows have relations and their own texts; the site has a name of its own
+    "classes of errors": 89,  # of two rotations of a key at once, one fails
+    "settings": 66,  # the site has a name and a sentence in two languages
     "tables": 53,
     "lines of tests/": 76732,  #
     "lines of tests/support/": 10593,
