@@ -32,21 +32,21 @@ BUDGETS = {
     "communities": 27947,  # features declare their paths and sentences here, not in web
     "integrations": 20825,  # features declare their paths and sentences here, not in web
     "sockets": 8868,  # features declare their paths and sentences here, not in web
-    "reports": 92836,  # features declare their paths and sentences here, not in web
+    "reports": 92881,  # an entry names the limits
     "upkeep": 53834,  # features declare their paths and sentences here, not in web
     "site": 17002,  # the manifest has the name of the site
     "application": 5268,  # passes what features assigned to one another
     "server": 26126,  # features declare their paths and sentences here, not in web
     "cli": 638,
     "(top)": 380,
-    "tokens of koyjabo/": 459324,  # responses are described in one order
-    "lines of koyjabo/": 70865,  # features declare their paths and sentences here, not in web
+    "tokens of koyjabo/": 459369,  # an entry names the limits
+    "lines of koyjabo/": 70876,  # an entry names the limits
     "named shapes": 353,
     "crammed expressions": 116,
     "classes of errors": 89,  # of two rotations of a key at once, one fails
     "settings": 66,  # the site has a name and a sentence in two languages
     "tables": 53,
-    "lines of tests/": 76732,  #
+    "lines of tests/": 76746,  # an entry names the limits
     "lines of tests/support/": 10593,
     "lines of bench/ and tools/": 7684,
     "lines of JavaScript": 6219,  #

@@ -83,10 +83,10 @@ def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypat
     remembered = database.remember()
     site.register("badal", page="/lost")
     site.register("badal", page="/lost")
-    read = reports._database.scan(reports.live.read_some)
-    assert read.unsaved
+    state, unsaved, _ = reports._database.scan(reports.live.read_some)
+    assert unsaved
     database.go_back(remembered)
-    save = partial(reports._database.write, block_queries.save, read.state, reports.live.rules, read.unsaved)
+    save = partial(reports._database.write, block_queries.save, state, reports.live.rules, unsaved)
     with suppress(LedgerUnavailable):  # its connection belonged to the earlier database
         save()
     for _ in range(2):

@@ -69,7 +69,6 @@ class Insights:
         """
         insights = copy(self)
         insights._is_public = True
-        insights._reader = self._reader._replace(patience_s=PATIENCE_S, sentence=MANY_READERS)
         return insights
 
     def for_reader(
@@ -178,6 +177,8 @@ class Insights:
         reader, scope = self._reader, requests[0].question.scope if requests else SITE
         if scope == SITE and not self._is_public:
             return self._scans.read(requests, reader._replace(is_first=True))
+        if self._is_public:
+            reader = reader._replace(patience_s=PATIENCE_S, sentence=MANY_READERS)
         of_scope = () if scope == SITE else (f"{'shared ' * self._is_public}{scope}",)
         return self._scans.read(requests, reader._replace(payers=reader.payers + of_scope, has_budget=True))
 

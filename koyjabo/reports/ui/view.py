@@ -102,6 +102,16 @@ class View:
         totals: SnapshotTotals = self._known[self.plan.totals_request]
         return totals
 
+    @property
+    def moment(self) -> int:
+        """A number that orders the view's states by time."""
+        return self.plan.moment(self.totals)
+
+    @property
+    def upto(self) -> int | None:
+        """The latest visit number that the view contains; None if its reader may not know it."""
+        return self.plan.upto(self.totals)
+
     @cached_property
     def extra(self) -> Any:
         """The page's other data, from the same snapshot; None if only parts are requested."""

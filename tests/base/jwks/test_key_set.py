@@ -76,7 +76,7 @@ def test_invalid_key_sets_are_refused():
     for document in [*BAD, b" " * key_set.LONGEST + b"{}"]:
         with pytest.raises(InvalidKeySet):
             key_set.read(document)
-    most = [public("ES256", kid=str(number)) for number in range(key_set.MOST_KEYS + 1)]
+    most = [public("ES256", kid=str(number)) for number in range(key_set.MAX_KEYS + 1)]
     assert read(*most[:-1]).find("0", "ES256") is not None
     with pytest.raises(InvalidKeySet):
         read(*most)

@@ -19,7 +19,7 @@ from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.models import ApiKey
 from koyjabo.communities.services import CommunityServices
-from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys, RotatedMeanwhile, is_key, new_text
+from koyjabo.integrations.api_keys.api_keys import MAX_KEYS, SCOPES, ApiKeys, RotatedMeanwhile, is_key, new_text
 
 SUMMARY = "/api/reports/summary"
 FIELDS = ["id", "name", "scopes", "community", "prefix", "created_at", "expires_at", "last_used_at"]
@@ -150,6 +150,16 @@ def test_key_of_a_community_may_only_read_it(site, boss):
     assert_error(boss.post(PATH, json={**body, "community": UNKNOWN}), 404, "unknown_community")
     wider = {**body, "scopes": ["stats:read", "visits:write"]}
     assert_error(boss.post(PATH, json=wider), 400, "invalid_input", "scopes")
+
+
+def test_expired_keys_do_not_count_as_one_of_a_hundred(site, boss, monkeypatch):
+    assert MAX_KEYS == 100
+    monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_KEYS", 1)
+    make(boss, "stats:read", expires_at=site.time() + 1)
+    body = {"name": "Second", "scopes": ["stats:read"]}
+    assert_error(boss.post(PATH, json=body), 409, "too_many_keys")
+    site.time.pass_(milliseconds=1)
+    assert boss.post(PATH, json=body).status_code == 201
 
 
 @pytest.mark.both_kinds

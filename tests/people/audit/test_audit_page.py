@@ -54,7 +54,7 @@ EXPECTED = {
 RAW = re.compile(r"%\(|\b\w+_\w+\b|\b(true|false|null|None|True|False)\b|[A-Za-z_]\w*\.\w+\b(?<!example\.com)")
 """Placeholders, and internal names and values."""
 
-STORED = re.compile(r"""(?:entry|_change|tx\.log)\([^"]{0,60}"([a-z_]+\.[a-z_]+)\"""")
+STORED = re.compile(r"""(?:entry|_change|_log|tx\.log)\([^"]{0,60}"([a-z_]+\.[a-z_]+)\"""")
 
 
 def texts_of(site: Site, language: str, record: AuditRecord) -> list[str]:

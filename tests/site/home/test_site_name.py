@@ -53,15 +53,19 @@ def test_only_koy_jabo_has_a_sentence_by_default(sqlite_database, settings, sent
         assert ('class="sentence"' in page, sentence is None or sentence in page) == (sentence is not None, True)
 
 
-def test_emails_and_authenticator_apps_have_the_name_of_the_site(sqlite_database):
+def test_emails_have_the_name_of_the_site(sqlite_database):
     mail = {"SMTP_URL": "smtp://127.0.0.1:1?from=live@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
     with Site(sqlite_database.url, **OWN, **mail) as site:
         outbox = site.services[MailOutbox]
         _, message, _ = outbox._composer.compose(outbox.email("sign_in", "ayesha@example.com", "en", **LOGIN))
         text = message_from_bytes(message, policy=default).get_body(("plain",)).get_content()
         assert text.splitlines()[-1] == "Dhaka Bus · https://live.example.com"
+
+
+def test_authenticator_apps_and_passkeys_have_the_name_of_the_site(sqlite_database):
+    with Site(sqlite_database.url, **OWN) as site:
         person = sign_up(site)
         uri = person.post("/api/auth/totp", json={"password": PASSWORD}).json["uri"]
         assert "issuer=Dhaka%20Bus" in uri
-        options = person.post("/api/auth/passkeys/options", json={"password": PASSWORD}).json
-        assert options["options"]["rp"]["name"] == "Dhaka Bus"
+        options = person.post("/api/auth/passkeys/options", json={"password": PASSWORD}).json["options"]
+        assert options["rp"]["name"] == "Dhaka Bus"
