@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 BUDGETS = {
     "base": 59977,  # rows have relations and read their own texts; the name of the site
-    "web": 26191,  # features declare their paths; pages have the name of the site
+    "web": 26331,  # a template fails on an attribute that is not there
     "people": 57722,  # features declare their paths and sentences here, not in web
     "presence": 17394,
     "counting": 35088,  # features declare their paths and sentences here, not in web
@@ -35,18 +35,18 @@ BUDGETS = {
     "reports": 92881,  # an entry names the limits
     "upkeep": 53834,  # features declare their paths and sentences here, not in web
     "site": 17002,  # the manifest has the name of the site
-    "application": 5268,  # passes what features assigned to one another
+    "application": 5270,  # a template fails on an attribute that is not there
     "server": 26126,  # features declare their paths and sentences here, not in web
     "cli": 638,
     "(top)": 380,
-    "tokens of koyjabo/": 459369,  # an entry names the limits
-    "lines of koyjabo/": 70876,  # an entry names the limits
+    "tokens of koyjabo/": 459511,  # a template fails on an attribute that is not there
+    "lines of koyjabo/": 70906,  # a template fails on an attribute that is not there
     "named shapes": 353,
     "crammed expressions": 116,
     "classes of errors": 89,  # of two rotations of a key at once, one fails
     "settings": 66,  # the site has a name and a sentence in two languages
     "tables": 53,
-    "lines of tests/": 76746,  # an entry names the limits
+    "lines of tests/": 76770,  # a template fails on an attribute that is not there
     "lines of tests/support/": 10593,
     "lines of bench/ and tools/": 7684,
     "lines of JavaScript": 6219,  #

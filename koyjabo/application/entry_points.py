@@ -45,6 +45,7 @@ PARTS = (
     "web.pages.errors",
     "web.login.tokens",
     "web.login.page_login",
+    "web.pages.missing_attributes",
     "web.pages.links",
     "web.pages.preferences",
     "web.pages.flash",
