@@ -7,6 +7,7 @@ from functools import partial
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 
+from koyjabo.base.core.i18n import N_
 from koyjabo.communities import ui
 from koyjabo.communities.queries import PANEL_ORDERS
 from koyjabo.communities.services import CommunityServices
@@ -65,10 +66,10 @@ def archive_community(community_id: str) -> Response:
     back = url_for("pages.community_settings", community_id=community.id)
     confirm(Confirmation(_("Archive %(name)s?", name=community.name), effects, _("Archive"), back))
     directory.archive(me(), community.id)
-    return done("archived", "admin.communities", community.name, query=community.id)
+    return done(N_("%(name)s was archived."), "admin.communities", community.name, query=community.id)
 
 
 @bp.post("/communities/<community_id>/restore")
 def restore_community(community_id: str) -> Response:
     community = current()[CommunityServices].directory.restore(me(), community_id)
-    return done("restored", "pages.community", community.name, community_id=community.id)
+    return done(N_("%(name)s was restored."), "pages.community", community.name, community_id=community.id)

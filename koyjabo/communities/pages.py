@@ -25,7 +25,7 @@ from koyjabo.communities.schemas import InvitationBody, JoinBody, RoleBody, colu
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import columns as hour_columns
 from koyjabo.counting.services import CountingServices
-from koyjabo.people.accounts.login.invitations import flash_code, link, sent
+from koyjabo.people.accounts.login.invitations import flash_sentence, link, sent
 from koyjabo.people.accounts.second_factor.one_time_codes import svg
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.invitations import PanelRole
@@ -142,7 +142,9 @@ def create_community() -> Response:
         return make_response(render_template("communities/new.html", form=form), 422)
     limits.count_action(account.id)
     created = current()[CommunityServices].directory.create(account, columns(body))
-    return done("founded", "pages.community", created.community.name, community_id=created.community.id)
+    return done(
+        N_("%(name)s was created."), "pages.community", created.community.name, community_id=created.community.id
+    )
 
 
 @bp.post("/communities/<community_id>/join")
@@ -154,7 +156,9 @@ def join_community(community_id: str) -> Response:
         return show(ui.enter(community_id), error)
     if body is not None and body.visitorId is not None:
         current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
-    return done("joined", "pages.community", membership.community.name, community_id=community_id)
+    return done(
+        N_("You are now a member of %(name)s."), "pages.community", membership.community.name, community_id=community_id
+    )
 
 
 @bp.post("/communities/<community_id>/leave")
@@ -167,7 +171,7 @@ def leave_community(community_id: str) -> Response:
         members.leave(account, community_id)
     except LastAdmin as error:
         return show(ui.enter(community_id), error)
-    return done("left", "pages.list_communities", membership.community.name)
+    return done(N_("You are no longer a member of %(name)s."), "pages.list_communities", membership.community.name)
 
 
 @bp.get("/communities/<community_id>/members")
@@ -183,7 +187,7 @@ def invite_member(community_id: str) -> Response:
         return _show_members(ui.enter(community_id, ADMIN), 422, form)
     limits.count_action(account.id)
     invited = current()[CommunityServices].invitations.invite(account, body.email, body.role, language(), community_id)
-    return _done(flash_code(invited), community_id, body.email)
+    return _done(flash_sentence(invited), community_id, body.email)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
@@ -196,7 +200,7 @@ def set_role(community_id: str, user_id: str) -> Response:
     except (UnknownUser, LastAdmin) as error:
         return _show_members(ui.enter(community_id, ADMIN), error.status, refused=(user_id, error))
     undo = Undo(request.full_path.rstrip("?"), {"role": before}) if before else None
-    return _done("role_given", community_id, member.user.name, undo)
+    return _done(N_("The role of %(name)s was changed."), community_id, member.user.name, undo)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
@@ -210,8 +214,8 @@ def remove_member(community_id: str, user_id: str) -> Response:
     except (UnknownUser, LastAdmin) as error:
         return _show_members(ui.enter(community_id, ADMIN), error.status, refused=(user_id, error))
     if member.user_id == account.id:
-        return done("left", "pages.list_communities", member.community.name)
-    return _done("member_removed", community_id, member.user.name)
+        return done(N_("You are no longer a member of %(name)s."), "pages.list_communities", member.community.name)
+    return _done(N_("%(name)s is no longer a member."), community_id, member.user.name)
 
 
 def _removal(account: Account, member: Membership, back: str) -> Confirmation:
@@ -231,8 +235,8 @@ def _removal(account: Account, member: Membership, back: str) -> Confirmation:
     return Confirmation(title, (effect, role, way_back), label, back)
 
 
-def _done(code: str, community_id: str, about: str, undo: Undo | None = None) -> Response:
-    return done(code, _list_of_people(), about, undo, **_member_list(community_id))
+def _done(sentence: str, community_id: str, about: str, undo: Undo | None = None) -> Response:
+    return done(sentence, _list_of_people(), about, undo, **_member_list(community_id))
 
 
 def _list_of_people() -> str:
@@ -307,23 +311,29 @@ def accept_invitation(token: str) -> Response:
     accepted = current()[CommunityServices].received.of(token).accept(account, token)
     if isinstance(accepted, PanelRole):
         if accepted.is_logged_out:
-            return done("panel_joined_log_in", "pages.log_in", next=url_for("admin.overview"))
-        return done("panel_joined", "admin.overview")
+            return done(
+                N_(
+                    "You now have access to the panel. Log in again to set up two-step login, which this site requires."
+                ),
+                "pages.log_in",
+                next=url_for("admin.overview"),
+            )
+        return done(N_("You now have access to the panel."), "admin.overview")
     community = accepted[0].community
-    return done("joined", "pages.community", community.name, community_id=community.id)
+    return done(N_("You are now a member of %(name)s."), "pages.community", community.name, community_id=community.id)
 
 
 @bp.post("/invitations/<token>/decline")
 def decline_invitation(token: str) -> Response:
     account = page_login.require()
     current()[CommunityServices].received.of(token).decline(account, token)
-    return done("declined", "pages.account")
+    return done(N_("You have declined the invitation."), "pages.account")
 
 
 @bp.post("/communities/<community_id>/invitations/<invitation_id>/withdraw")
 def withdraw_invitation(community_id: str, invitation_id: str) -> Response:
     current()[CommunityServices].invitations.revoke(page_login.require(), invitation_id, community_id)
-    return done("withdrawn", "pages.members", community_id=community_id)
+    return done(N_("The invitation was revoked."), "pages.members", community_id=community_id)
 
 
 @bp.get("/communities/<community_id>/settings")
@@ -340,7 +350,12 @@ def change_community(community_id: str) -> Response:
     if body is None:
         return ui.page("communities/settings", ui.enter(community_id, ADMIN), 422, form=form)
     changed = current()[CommunityServices].directory.change(account, community_id, columns(body))
-    return done("community_saved", "pages.community_settings", changed.community.name, community_id=community_id)
+    return done(
+        N_("The settings of %(name)s were saved."),
+        "pages.community_settings",
+        changed.community.name,
+        community_id=community_id,
+    )
 
 
 @bp.get("/communities/<community_id>/delete")
@@ -354,7 +369,7 @@ def delete_community(community_id: str) -> Response:
     at = ui.enter(community_id, ADMIN)
     confirmation.confirm(_deletion(at))
     current()[CommunityServices].directory.delete(at.account, community_id)
-    return done("deleted", "pages.list_communities", at.community.name)
+    return done(N_("%(name)s was deleted."), "pages.list_communities", at.community.name)
 
 
 def _deletion(at: Access) -> Confirmation:

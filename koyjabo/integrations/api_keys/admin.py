@@ -79,7 +79,7 @@ def revoke_key(key_id: str) -> Response:
     effect = _("Programs that use this key are refused from now on. This cannot be undone.")
     management.ask(_("Revoke the key %(name)s?", name=key.name), effect, _("Revoke"), url_for("admin.keys"))
     revoked = current()[ApiKeys].revoke(me(), key.id)
-    return done("key_revoked", "admin.keys", revoked.name)
+    return done(N_("The key %(name)s was revoked."), "admin.keys", revoked.name)
 
 
 def _form() -> Form[KeyFormBody]:

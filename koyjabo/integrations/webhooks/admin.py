@@ -63,7 +63,7 @@ def ask_webhook_change(webhook_id: str) -> Response:
 def change_webhook(webhook_id: str) -> Response:
     webhook, form = service().find(me(), webhook_id), _changes_form()
     changed = management.carry_out(form, lambda body: body.change(me(), webhook_id))
-    return _change_page(webhook, form) if changed is None else _done("saved", webhook_id)
+    return _change_page(webhook, form) if changed is None else _done(N_("Your changes were saved."), webhook_id)
 
 
 @bp.post("/webhooks/<webhook_id>/switch")
@@ -71,14 +71,14 @@ def switch_webhook(webhook_id: str) -> Response:
     """Turn the webhook on or off, according to the `enabled` field."""
     enabled = request.form.get("enabled") == "1"
     service().change(me(), webhook_id, enabled=enabled)
-    return _done("webhook_enabled" if enabled else "webhook_disabled", webhook_id)
+    return _done(N_("The webhook is turned on.") if enabled else N_("The webhook is turned off."), webhook_id)
 
 
 @bp.post("/webhooks/<webhook_id>/test")
 def test_webhook(webhook_id: str) -> Response:
     limits.count_action(me().id)
     service().test(me(), webhook_id)
-    return _done("webhook_tested", webhook_id)
+    return _done(N_("The test is on its way. The result will appear below."), webhook_id)
 
 
 @bp.post("/webhooks/<webhook_id>/rotate")
@@ -97,13 +97,13 @@ def delete_webhook(webhook_id: str) -> Response:
     effect = _("It gets no more events, and its deliveries are deleted. This cannot be undone.")
     management.ask(_("Delete the webhook to %(name)s?", name=webhook.host), effect, _("Delete"), _path(webhook))
     service().remove(me(), webhook_id)
-    return done("deleted", "admin.webhooks", webhook.host)
+    return done(N_("%(name)s was deleted."), "admin.webhooks", webhook.host)
 
 
 @bp.post("/webhooks/<webhook_id>/deliveries/<int:n>/resend")
 def resend_delivery(webhook_id: str, n: int) -> Response:
     service().resend(me(), webhook_id, n)
-    return _done("webhook_resent", webhook_id)
+    return _done(N_("The delivery is sent again."), webhook_id)
 
 
 def _form(**values: Any) -> Form[NewWebhookBody]:
@@ -118,8 +118,8 @@ def _page(template: str, status: int = 200, **values: Any) -> Response:
     return page(f"webhooks/{template}", status, types=EVENT_TYPES, formats=FORMAT_NAMES, **values)
 
 
-def _done(code: str, webhook_id: str) -> Response:
-    return done(code, "admin.webhook", webhook_id=webhook_id)
+def _done(sentence: str, webhook_id: str) -> Response:
+    return done(sentence, "admin.webhook", webhook_id=webhook_id)
 
 
 def _creation(form: Form[NewWebhookBody]) -> Response:

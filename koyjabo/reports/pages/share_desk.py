@@ -13,6 +13,7 @@ from pydantic import BeforeValidator
 
 from koyjabo.base.core.clock import Days
 from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import Share
 from koyjabo.people.accounts.login import login_limits
@@ -98,7 +99,12 @@ class ShareDesk(NamedTuple):
         link = shares.find(self.account, share_id)
         effect = _("The link stops working at once, for everyone. This cannot be undone.")
         management.ask(_("Revoke the share link %(name)s?", name=link.name), effect, _("Revoke the link"), self._path())
-        return done("share_ended", self.endpoint, shares.end(self.account, share_id).name, **self.args)
+        return done(
+            N_("The share link %(name)s was revoked."),
+            self.endpoint,
+            shares.end(self.account, share_id).name,
+            **self.args,
+        )
 
     def _form(self, form: Form[ShareFormBody]) -> Response:
         problems = {cards.label(name): reason for name, reason in form.errors.items() if is_dimension(name)}

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, request, url_for
 
 from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.i18n import N_
 from koyjabo.counting.services import CountingServices
 from koyjabo.site.getting_started.getting_started import LIST, GettingStarted
 from koyjabo.web.blueprints import admin as bp
@@ -48,4 +49,4 @@ def change_step(step: str) -> Response:
     shown_on, is_hidden = "admin.health" if step == LIST else "admin.overview", request.form.get("state") == HIDDEN
     current()[GettingStarted].hide(me(), step, is_hidden)
     undo = Undo(url_for("admin.change_step", step=step), {"state": "shown"})
-    return done("step_hidden", shown_on, undo=undo) if is_hidden else redirects.to(shown_on)
+    return done(N_("It is now hidden for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)

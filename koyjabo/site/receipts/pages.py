@@ -109,7 +109,7 @@ class TotalBody(Body):
 @admin.post("/receipt/recount")
 def recount() -> Response:
     current()[Recounts].begin(me())
-    return done("recounting", PAGE)
+    return done(N_("The recount has started."), PAGE)
 
 
 @admin.post("/receipt/total")
@@ -128,7 +128,7 @@ def set_total() -> Response:
     except TotalWouldFall:
         form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
         return show(409, form)
-    return done("total_set", PAGE)
+    return done(N_("The total was changed."), PAGE)
 
 
 def _new_total(body: TotalBody, preview: Preview) -> Confirmation:

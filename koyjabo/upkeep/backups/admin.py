@@ -6,6 +6,7 @@ from flask import Response, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import BackupUnderWay
+from koyjabo.base.core.i18n import N_
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.backups.stores import new_name
 from koyjabo.web.blueprints import admin as bp
@@ -21,8 +22,10 @@ def back_up() -> Response:
     try:
         current()[Backups].begin(me())
     except BackupUnderWay:
-        return done("backup_under_way", "admin.data", _anchor="backups-label")
-    return done("backing_up", "admin.data", _anchor="backups-label")
+        return done(
+            N_("A backup is already running. Its progress is shown below."), "admin.data", _anchor="backups-label"
+        )
+    return done(N_("The backup has started. Its progress is shown below."), "admin.data", _anchor="backups-label")
 
 
 @bp.post("/data/backups/download")

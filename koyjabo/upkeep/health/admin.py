@@ -16,6 +16,7 @@ from flask import Response, current_app, request, url_for
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.installation import own_command
 from koyjabo.counting.stats import encode
 from koyjabo.upkeep.backups.ui import reason
@@ -92,7 +93,7 @@ def health() -> Response:
 def mark_rollback_seen() -> Response:
     at_ms = request.form.get("at", 0, type=int)
     current()[Health].mark_rollback_seen(me(), at_ms)
-    return done("rollback_seen", "admin.health")
+    return done(N_("Marked as seen."), "admin.health")
 
 
 @bp.get("/state")

@@ -73,7 +73,7 @@ def _change(form: Form[Any], change: Callable[[Login, Any], object], field: str)
     except WrongCredentials as error:
         form.errors[field] = str(error)
         return _show_account(form, 422)
-    return done("password_changed", "pages.account")
+    return done(N_("Your password was changed. You are logged out everywhere else."), "pages.account")
 
 
 @bp.get("/account/export")
@@ -96,7 +96,7 @@ def delete_account() -> Response:
                 form.errors["confirmation"] = N_("must be the email of your account")
             elif body is not None:
                 api.delete(login, body)
-                return tokens.without_cookies(done("account_deleted", "pages.index"))
+                return tokens.without_cookies(done(N_("Your account was deleted."), "pages.index"))
     except LastAdmin as error:
         return _show_deletion(login.account, form, 409, error)
     return _show_deletion(login.account, form, 422)

@@ -18,7 +18,14 @@ from koyjabo.web.schemas.fields import Email, refuse
 
 PANEL_ROLES = (SITE_VIEWER, SITE_ADMIN)
 
-FLASHES = {"unconfirmed": "invited_unconfirmed", "limited": "invited_limited"}
+UNSENT = {
+    "unconfirmed": N_(
+        "Invitation ready, but not emailed: your own email is not confirmed. Copy the link and send it to %(name)s."
+    ),
+    "limited": N_(
+        "Invitation ready, but not emailed: too many emails were sent today. Copy the link and send it to %(name)s."
+    ),
+}
 """Messages about invitations that were not emailed although this server sends emails."""
 
 
@@ -78,9 +85,9 @@ def link(token: str) -> str:
     return links.to("pages.invitation", token=token)
 
 
-def flash_code(invited: Invited) -> str:
-    """Key of the message about the invitation (`flash.SENTENCES`)."""
-    return FLASHES.get(invited.mail, "invited")
+def flash_sentence(invited: Invited) -> str:
+    """The message about the invitation."""
+    return UNSENT.get(invited.mail, N_("Invitation ready. Copy the link and send it to %(name)s."))
 
 
 def sent(invitation: AnyInvitation, token: str, title: str) -> SentInvitation:

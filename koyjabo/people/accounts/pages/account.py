@@ -8,6 +8,7 @@ from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.credential_rules import email_key
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login import authentication, login_limits
@@ -43,7 +44,7 @@ def end_session(session_id: str) -> Response:
     title, label = _("Revoke the session: %(name)s?", name=name), _("Revoke session")
     confirm(Confirmation(title, tuple(effects), label, url_for("pages.account")))
     sessions.end(login, session_id)
-    return done("session_ended", "pages.account", name)
+    return done(N_("The session was revoked: %(name)s"), "pages.account", name)
 
 
 @bp.post("/account/sessions/end")
@@ -57,7 +58,7 @@ def end_other_sessions() -> Response:
     title, label = _("Revoke all other sessions?"), _("Revoke all other sessions")
     confirm(Confirmation(title, effects, label, url_for("pages.account")))
     sessions.end_others(login)
-    return done("sessions_ended", "pages.account")
+    return done(N_("All other sessions were revoked."), "pages.account")
 
 
 @bp.get("/account/details")
@@ -73,7 +74,7 @@ def change_details() -> Response:
     with authentication.errors_in(form):
         if body is not None:
             authentication.change_profile(login, body)
-            return done("saved", "pages.account")
+            return done(N_("Your changes were saved."), "pages.account")
     return _show_details(login.account, form, 422)
 
 
@@ -82,7 +83,12 @@ def send_verification() -> Response:
     account = page_login.require()
     limits.count_address("resets")
     is_sent = current()[AccountServices].email_links.request_verification(account)
-    return done("verification_sent" if is_sent else "mails_used_up", "pages.account")
+    return done(
+        N_("The email is on its way. It can take a few minutes.")
+        if is_sent
+        else N_("No email was sent: too many were sent today. Try again tomorrow."),
+        "pages.account",
+    )
 
 
 @bp.post("/account/mails")
@@ -90,7 +96,7 @@ def choose_mails() -> Response:
     account = page_login.require()
     choices = {name: name in request.form for name in ("weekly_report", "traffic_alerts")}
     current()[AccountServices].email_links.choose_mails(account, **choices)
-    return done("saved", "pages.account")
+    return done(N_("Your changes were saved."), "pages.account")
 
 
 def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) -> Response:
@@ -115,7 +121,13 @@ def do_forgot_password() -> Response:
     limits.count_address("resets")
     tokens.record_request_place()
     current()[AccountServices].email_links.request_reset(body.email, language())
-    return done("reset_requested", "pages.log_in")
+    return done(
+        N_(
+            "If there is an account with this email, we have sent it a link. It can take a few minutes; check your "
+            "spam folder too."
+        ),
+        "pages.log_in",
+    )
 
 
 @bp.get("/reset-password/<token>")
@@ -141,7 +153,12 @@ def do_reset_password(token: str) -> Response:
     except UnknownLink as error:
         return _reset(None, 404, error)
     login_limits.remember_login(email_key(new.email), new.browser_mark)
-    return tokens.without_cookies(done("password_reset", "pages.log_in"))
+    return tokens.without_cookies(
+        done(
+            N_("Your password was changed, and you are logged out everywhere. Log in with the new password."),
+            "pages.log_in",
+        )
+    )
 
 
 @bp.get("/verify-email/<token>")
@@ -158,7 +175,7 @@ def do_verify_email(token: str) -> Response:
         current()[AccountServices].email_links.verify(account, token)
     except UnknownLink as error:
         return no_store(make_response(render_template("accounts/verify_email.html", problem=error), 404))
-    return done("email_verified", "pages.account")
+    return done(N_("Your email is confirmed."), "pages.account")
 
 
 def _ask(form: Form[PasswordResetBody], status: int = 200) -> Response:

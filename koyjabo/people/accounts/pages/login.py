@@ -12,6 +12,7 @@ from typing import Any
 from flask import Response, make_response, redirect, render_template, request, url_for
 
 from koyjabo.base.core.errors import LedgerUnavailable, WrongCode
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorExpired, WrongPasskey
 from koyjabo.people.accounts.login import authentication
@@ -61,7 +62,11 @@ def do_sign_up() -> Response:
             outcome = authentication.sign_up(body)
             if not isinstance(outcome, Grant):
                 return show(outcome)
-            return say(redirected(outcome, "pages.list_communities"), "welcome", outcome.login.account.name)
+            return say(
+                redirected(outcome, "pages.list_communities"),
+                N_("Welcome, %(name)s. Your account was created."),
+                outcome.login.account.name,
+            )
     return _form("accounts/signup.html", form, 422)
 
 

@@ -8,6 +8,7 @@ from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import AccountDisabled, KoyJaboError
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Login
 from koyjabo.people.accounts.errors import ProviderConnected, ProviderLoginRefused, ProviderUnavailable
 from koyjabo.people.accounts.login import provider_login
@@ -50,7 +51,7 @@ def take_provider_answer(provider_name: str) -> Response:
         if login is not None:
             settings = provider.settings
             current()[AccountServices].provider_logins.connect(login.account, settings.name, user)
-            return done("provider_connected", "pages.account", settings.label)
+            return done(N_("Your account is connected to %(name)s."), "pages.account", settings.label)
         outcome = provider_login.log_in(provider, user)
     except PROBLEMS as error:
         return _problem(provider, error, path)
@@ -101,7 +102,7 @@ def disconnect_provider(provider_name: str) -> Response:
         services = current()[AccountServices]
         issuers = {provider.settings.issuer for provider in services.providers.values()}
         services.provider_logins.disconnect(login.account, settings.name, settings.issuer, issuers)
-        return done("provider_disconnected", "pages.account", settings.label)
+        return done(N_("Your account is no longer connected to %(name)s."), "pages.account", settings.label)
 
     return carry_out(change, disconnect)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from flask import Response, make_response, render_template, url_for
 from flask_babel import lazy_gettext as _
 
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Login
 from koyjabo.people.accounts.errors import (
     EmailUnconfirmed,
@@ -101,7 +102,7 @@ def confirm_totp() -> Response:
 def remove_totp() -> Response:
     def remove(login: Login) -> Response:
         current()[AccountServices].second_factors.remove_totp(login)
-        return done("second_factor_removed", "pages.second_factors")
+        return done(N_("The authenticator app was turned off."), "pages.second_factors")
 
     return carry_out(TOTP_OFF, remove)
 
@@ -136,7 +137,7 @@ def add_passkey() -> Response:
         _, codes = current()[AccountServices].second_factors.add_passkey(login, site, body.credential, body.name)
     except (WrongPasskey, SecondFactorExpired, TooManyPasskeys, EmailUnconfirmed) as error:
         return ask(login, PASSKEY, status=422, problem=error)
-    return _show_codes(codes) if codes else done("passkey_added", "pages.second_factors")
+    return _show_codes(codes) if codes else done(N_("The passkey was added."), "pages.second_factors")
 
 
 @bp.get("/account/second-factor/passkeys/<passkey_id>/remove", endpoint="ask_passkey_removal")
@@ -144,7 +145,7 @@ def add_passkey() -> Response:
 def remove_passkey(passkey_id: str) -> Response:
     def remove(login: Login) -> Response:
         current()[AccountServices].second_factors.remove_passkey(login, passkey_id)
-        return done("passkey_removed", "pages.second_factors")
+        return done(N_("The passkey was removed."), "pages.second_factors")
 
     return carry_out(PASSKEY_OFF, remove)
 

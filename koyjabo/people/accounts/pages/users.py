@@ -9,10 +9,11 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.base.models import User
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login.invitations import PanelInvitationBody, flash_code, sent
+from koyjabo.people.accounts.login.invitations import PanelInvitationBody, flash_sentence, sent
 from koyjabo.people.accounts.login.schemas import ProofBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.user_admin import USER_ORDERS
@@ -68,13 +69,13 @@ def invite_to_panel() -> Response:
     _confirm_giving(Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation")))
     limits.count_action(me().id)
     invited = current()[AccountServices].panel_invitations.invite(me(), body.email, body.role, language())
-    return done(flash_code(invited), "admin.users", body.email)
+    return done(flash_sentence(invited), "admin.users", body.email)
 
 
 @bp.post("/people/invitations/<invitation_id>/withdraw")
 def withdraw_panel_invitation(invitation_id: str) -> Response:
     current()[AccountServices].panel_invitations.revoke(me(), invitation_id)
-    return done("withdrawn", "admin.users")
+    return done(N_("The invitation was revoked."), "admin.users")
 
 
 def _show_form(form: Form[PanelInvitationBody], status: int = 200) -> Response:
@@ -95,7 +96,7 @@ def promote(user_id: str) -> Response:
     effects = (_rights_of_admins(), *_unproved(user))
     title = _("Make %(name)s a site admin?", name=_name(user))
     _confirm_giving(Confirmation(title, effects, _("Give admin rights"), _page_of(user), typed=user.email))
-    return _do("promoted", current()[AccountServices].users.set_role, user_id, SITE_ADMIN)
+    return _do(N_("This user is now a site admin."), current()[AccountServices].users.set_role, user_id, SITE_ADMIN)
 
 
 @bp.post("/people/<user_id>/demote")
@@ -107,7 +108,12 @@ def demote(user_id: str) -> Response:
     else:
         title, label = _("Remove the viewer rights of %(name)s?", name=_name(user)), _("Remove viewer rights")
     confirm(Confirmation(title, effects + _about_oneself(user), label, _page_of(user)))
-    return _do("demoted", current()[AccountServices].users.set_role, user_id, SITE_MEMBER)
+    return _do(
+        N_("This user no longer has rights in the panel."),
+        current()[AccountServices].users.set_role,
+        user_id,
+        SITE_MEMBER,
+    )
 
 
 @bp.post("/people/<user_id>/viewer")
@@ -119,7 +125,9 @@ def make_viewer(user_id: str) -> Response:
     effects += _unproved(user) + _about_oneself(user)
     title = _("Give %(name)s read-only access?", name=_name(user))
     _confirm_giving(Confirmation(title, tuple(effects), _("Give read-only access"), _page_of(user)))
-    return _do("made_viewer", current()[AccountServices].users.set_role, user_id, SITE_VIEWER)
+    return _do(
+        N_("This user is now a viewer of the panel."), current()[AccountServices].users.set_role, user_id, SITE_VIEWER
+    )
 
 
 @bp.post("/people/<user_id>/disable")
@@ -128,7 +136,7 @@ def disable(user_id: str) -> Response:
     explanation = _("This user is logged out everywhere and cannot log in until you enable the account again.")
     title = _("Disable the account of %(name)s?", name=_name(user))
     confirm(Confirmation(title, (explanation, _ending(user)), _("Disable"), _page_of(user)))
-    return _do("disabled", current()[AccountServices].users.disable, user_id)
+    return _do(N_("The account was disabled."), current()[AccountServices].users.disable, user_id)
 
 
 @bp.post("/people/<user_id>/enable")
@@ -139,7 +147,7 @@ def enable(user_id: str) -> Response:
         title = _("Enable the account of %(name)s?", name=_name(user))
         rights = _rights_of_admins() if user.is_admin else _rights_of_viewers()
         _confirm_giving(Confirmation(title, (rights,), _("Enable"), _page_of(user)))
-    return _do("enabled", current()[AccountServices].users.enable, user_id)
+    return _do(N_("The account was enabled."), current()[AccountServices].users.enable, user_id)
 
 
 @bp.post("/people/<user_id>/second-factor/reset")
@@ -151,7 +159,11 @@ def reset_second_factor(user_id: str) -> Response:
     )
     title = _("Reset the two-step login of %(name)s?", name=_name(user))
     confirm(Confirmation(title, (explanation, _ending(user)), _("Reset two-step login"), _page_of(user)))
-    return _do("second_factor_reset", current()[AccountServices].users.reset_second_factor, user_id)
+    return _do(
+        N_("Two-step login was reset. This user was logged out everywhere."),
+        current()[AccountServices].users.reset_second_factor,
+        user_id,
+    )
 
 
 @bp.post("/people/<user_id>/log-out")
@@ -160,7 +172,7 @@ def log_out(user_id: str) -> Response:
     effects = (_("This user has to log in again in every browser."), _ending(user), *_about_oneself(user))
     title = _("Log %(name)s out everywhere?", name=_name(user))
     confirm(Confirmation(title, effects, _("Log out everywhere"), _page_of(user)))
-    return _do("logged_out", current()[AccountServices].users.log_out, user_id)
+    return _do(N_("The user was logged out everywhere."), current()[AccountServices].users.log_out, user_id)
 
 
 def _user(user_id: str) -> User:
@@ -183,12 +195,12 @@ def _confirm_giving(question: Confirmation) -> None:
     raise Unconfirmed(question, 422, form.errors)
 
 
-def _do(code: str, operation: Callable[..., User], user_id: str, *role: str) -> Response:
+def _do(sentence: str, operation: Callable[..., User], user_id: str, *role: str) -> Response:
     try:
         operation(me(), user_id, *role)
     except (LastAdmin, Forbidden) as error:
         return _show(user_id, error.status, error)
-    return done(code, "admin.user", user_id=user_id)
+    return done(sentence, "admin.user", user_id=user_id)
 
 
 def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) -> Response:
