@@ -33,7 +33,7 @@ from koyjabo.counting.evidence.queries import Shown
 from koyjabo.presence.visitors.visitor_sockets import OpenSocket
 
 PAGES, TICKS = 10_000, round(60 / WRITE_S)
-MOST_MS, ROUNDS = 300, 5
+MAX_MS, ROUNDS = 300, 5
 OPENED_MS, STAYED_MS = 1_795_000_000_000, 40_000
 ADDRESS = "10.0.{}.{}"
 VISITOR, VISIT = "visitor_1702757318000_a1b2c{:05d}", "9b1deb4d-3b7d-4bad-9bdd-2b0d7{:05d}"
@@ -57,7 +57,7 @@ def main() -> None:
                 rounds_ms, longest_ms = measured(database, order == "at random")
             total_ms = median(rounds_ms)
             rows.append([f"{where}, {order}", f"{total_ms:.0f}", f"{1000 * total_ms / PAGES:.0f}", f"{longest_ms:.1f}"])
-            targets.append(Target(f"{where}, {order}: time of the writer", total_ms, most=MOST_MS, unit="ms"))
+            targets.append(Target(f"{where}, {order}: time of the writer", total_ms, most=MAX_MS, unit="ms"))
     report.table(["pages leave", "writer ms", "µs a page", "longest transaction ms"], rows)
     report.say(f"An open page takes {bytes_of_a_page()} bytes to measure.")
     say_targets(report, targets)

@@ -27,7 +27,7 @@ BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome")
 CHROME = "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage"
 CLI = CACHE / "lighthouse" / "package-lock" / "node_modules" / "lighthouse" / "cli" / "index.js"
 CATEGORIES = ("performance", "accessibility", "best-practices")
-LEAST_SCORES = (98, 100, 100)
+MIN_SCORES = (98, 100, 100)
 PATIENCE_S = 180
 TRIES = 3
 """Maximum number of attempts per Lighthouse run, because Chromium sometimes records no trace."""
@@ -158,7 +158,7 @@ def medians(verdicts: list[Verdict], waits: list[dict[str, float]]) -> Verdict:
 
 
 def targets(verdicts: dict[str, Verdict]) -> Iterator[Target]:
-    for at, (category, least) in enumerate(zip(CATEGORIES, LEAST_SCORES, strict=True)):
+    for at, (category, least) in enumerate(zip(CATEGORIES, MIN_SCORES, strict=True)):
         lowest = min(verdicts, key=lambda page, at=at: verdicts[page].scores[at])  # type: ignore[misc]
         yield Target(f"lowest {category}: {lowest}", verdicts[lowest].scores[at], least=least, unit="of 100")
     for (page, figure), most in MOST.items():

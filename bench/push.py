@@ -34,7 +34,7 @@ from harness.servers import versions
 from harness.servers.versions import Version
 
 FEW, MANY = 1_000, 10_000
-MOST_OF = {
+MAX_OF = {
     rivals.FLOOR: 1.6,
     rivals.NCHAN: 1.1,
     rivals.UWS: 1.2,
@@ -44,7 +44,7 @@ MOST_OF = {
 }
 """Maximum CPU time per frame, as a ratio to other servers with the same kind of client."""
 
-MOST_KB = {OURS: 5.0, OURS_PLAIN: 1.5, OURS_DEFLATE: 1.5, OURS_STREAMS: 1.5}
+MAX_KB = {OURS: 5.0, OURS_PLAIN: 1.5, OURS_DEFLATE: 1.5, OURS_STREAMS: 1.5}
 HEAD = (
     "",
     "CPU µs/frame",
@@ -145,12 +145,12 @@ def targets(size: int, results: Results, pairs: Sequence[tuple[Candidate, Candid
             Target(f"{size:,}: {what}, {ours.name} / {theirs.name}", ratios[what], most=NO_WORSE) for what in ratios
         ]
     for other, seen in results.items():
-        if other.name in MOST_OF:
+        if other.name in MAX_OF:
             ours = OURS if other.endpoint == OURS.endpoint else OURS_PLAIN
             measured = ratio(results[ours].turns, seen.turns, attrgetter("cpu_us"))
             what = f"{size:,}: CPU/frame, {ours.name} / {other.name}"
-            new_targets.append(Target(what, measured, most=MOST_OF[other.name]))
-    for candidate, most in MOST_KB.items() if size >= MANY else ():
+            new_targets.append(Target(what, measured, most=MAX_OF[other.name]))
+    for candidate, most in MAX_KB.items() if size >= MANY else ():
         seen = results[candidate]
         new_targets.append(Target(f"{size:,}: memory/connection, {candidate.name}", seen.idle_kb, most=most, unit="KB"))
         if seen.latency:

@@ -133,9 +133,9 @@ class Deliveries:
 
 WORKERS, RATE = 2, 200
 REGISTERING_CONNECTIONS = 16
-MOST_OF_A_LOG = 3000
+MAX_OF_A_LOG = 3000
 P99_MS = 100.0
-LEAST_SHARE = 0.95
+MIN_SHARE = 0.95
 IDLE_ENOUGH_PERCENT = 50.0
 """Maximum CPU of a reading client, in percent of a core: a busier client may itself be the bottleneck."""
 
@@ -204,7 +204,7 @@ def run(folder: Path, version: Version, kind: str, clients: int, seconds: int) -
         exact = version != THIS or is_exact(database, acknowledged)  # another version may have other tables
     output = server.log
     if output.count("\n") > 1:  # the first line announces the address
-        click.echo(f"The server said:\n{output[-MOST_OF_A_LOG:]}", err=True)
+        click.echo(f"The server said:\n{output[-MAX_OF_A_LOG:]}", err=True)
     visits = sorted((visit(one) for one in answers if one.status == OK), key=lambda one: one.ordinal)
     deliveries = Deliveries(STARTING_TOTAL)
     for log in endpoints.values():
@@ -272,7 +272,7 @@ def conditions(storm: Storm, seconds: int) -> Sequence[Target]:
     """Conditions that ensure the promises are neither too easy nor beyond the server's control."""
     busiest = max(share for name, share in storm.cpu_percent.items() if name.startswith("reading"))
     return [
-        Target("registrations a second", len(storm.visits) / seconds, least=RATE * LEAST_SHARE, unit="/s"),
+        Target("registrations a second", len(storm.visits) / seconds, least=RATE * MIN_SHARE, unit="/s"),
         none("registrations refused", sum(answer.status != OK for answer in storm.answers)),
         Target("CPU of the busiest reading client", busiest, most=IDLE_ENOUGH_PERCENT, unit="%"),
     ]

@@ -93,7 +93,7 @@ SHORTEST, LONGEST = 40, 400
 sibling.
 """
 
-MOST_ARGUMENTS = 7
+MAX_ARGUMENTS = 7
 
 PATH_OF_A_VISIT = """
 api incoming visits ledger live_stats batch_plan records outage rollback high_water ledger_sqlite
@@ -361,7 +361,7 @@ def test_constructors_take_few_arguments():
         if isinstance(kind, ast.ClassDef)
         for method in kind.body
         if isinstance(method, ast.FunctionDef) and method.name == "__init__"
-        if (n := len([*method.args.posonlyargs, *method.args.args, *method.args.kwonlyargs]) - 1) > MOST_ARGUMENTS
+        if (n := len([*method.args.posonlyargs, *method.args.args, *method.args.kwonlyargs]) - 1) > MAX_ARGUMENTS
     }
     assert sizes == {}
 

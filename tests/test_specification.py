@@ -21,7 +21,7 @@ from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.server.websockets.buffered_connection import MAX_UNSENT
 from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
 from koyjabo.web.login.jwt import ACCESS_S, REFRESH_S
-from koyjabo.web.schemas.paging import MOST_PER_PAGE
+from koyjabo.web.schemas.paging import MAX_PER_PAGE
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -134,7 +134,7 @@ NUMBERS = [
     ("Register a visit", f"Texts longer than {LONGEST_TEXT} characters are cut"),
     ("Sessions and tokens", f"An access token is valid for {ACCESS_S // 60} minutes"),
     ("Sessions and tokens", f"a refresh token for {REFRESH_S // 86400} days"),
-    ("Lists", f"at most {MOST_PER_PAGE} a page"),
+    ("Lists", f"at most {MAX_PER_PAGE} a page"),
     ("Real time", f"20 long place names, {LARGEST_EVENT // 1024} KB"),
     ("Promises", f"the greatest of {round(SHORTEST_INTERVAL_S * 1000)} ms"),
     ("Promises", f"{ {4: 'four'}[REST] } times the CPU time of the last broadcast"),

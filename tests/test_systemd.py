@@ -17,7 +17,7 @@ from koyjabo.server.process.parent import KILL_AFTER_S
 
 SERVICE, SOCKET = "koyjabo@.service", "koyjabo@.socket"
 PROGRAM = "/opt/koyjabo/bin/koyjabo"
-MOST_EXPOSED = 20
+MAX_EXPOSED = 20
 """The maximum exposure in `systemd-analyze security`, in tenths on its scale from 0 to 10."""
 
 
@@ -44,7 +44,7 @@ def analyzed(units: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_systemd_accepts_the_units_of_an_app_and_finds_them_safe(units):
     ended = analyzed(units, "verify", "koyjabo@blog.service", "koyjabo@blog.socket")
     assert (ended.returncode, ended.stderr) == (0, "")
-    security = ("security", "--offline=true", f"--threshold={MOST_EXPOSED}", "koyjabo@blog.service")
+    security = ("security", "--offline=true", f"--threshold={MAX_EXPOSED}", "koyjabo@blog.service")
     ended = analyzed(units, *security)
     assert ended.returncode == 0, ended.stdout[-300:]
 

@@ -19,7 +19,7 @@ WIRE_BYTES = 90
 ROUND_TRIPS = 2
 """Round trips for a batch, from taking the lock to the response to COMMIT (koyjabo/counting/ledger_postgres.py)."""
 
-MOST_IN_A_BATCH = 1000
+MAX_IN_A_BATCH = 1000
 YEAR_S, MONTH_S = 365 * 86400.0, 30 * 86400.0
 
 
@@ -231,12 +231,12 @@ def batch_s(costs: Costs, plant: Plant) -> float:
 def commits(costs: Costs, load: Load, plant: Plant) -> float:
     """Batches per second: as many as the row allows, if it is never free."""
     free = 1 - load.writes * costs.sql_visit_us * US
-    return min(load.writes, max(free / batch_s(costs, plant), load.writes / MOST_IN_A_BATCH))
+    return min(load.writes, max(free / batch_s(costs, plant), load.writes / MAX_IN_A_BATCH))
 
 
 def counter_row(costs: Costs, load: Load, plant: Plant) -> float:
     """The share of time the row would be held if every batch were full."""
-    return load.writes * (batch_s(costs, plant) / MOST_IN_A_BATCH + costs.sql_visit_us * US)
+    return load.writes * (batch_s(costs, plant) / MAX_IN_A_BATCH + costs.sql_visit_us * US)
 
 
 def sql_us(costs: Costs, load: Load, plant: Plant) -> float:

@@ -27,7 +27,7 @@ GRANULARITIES = (HOURLY, DAILY, "weekly")
 WEEK, MONTH = 7, 30
 """Number of days in the weekly and the monthly report, including today."""
 
-MOST_CACHED = 10_000
+MAX_CACHED = 10_000
 """Maximum number of cached rows, 2 MB. Each period of a trend, and each single number, is a row."""
 
 
@@ -117,7 +117,7 @@ class Reports:
         self._on_conversion = on_conversion
         self._database = database
         self._clock = clock
-        self._cache = ResultCache(MOST_CACHED)
+        self._cache = ResultCache(MAX_CACHED)
         self._lookups: dict[Hashable, _Lookup] = {}
         self._lock = threading.Lock()  # guards both; must not be held while waiting
 

@@ -14,14 +14,14 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.people.mail.contents import Localizer
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest
-from koyjabo.reports.engine.results import MOST_ROWS, Breakdown, Row
+from koyjabo.reports.engine.results import MAX_ROWS, Breakdown, Row
 from koyjabo.reports.query.report_query import Question, Value
 
 SUBJECTS = {"source": "source", "page": "page", "city": "place", "country": "place"}
 """The subject of each dimension. At most one value is named per subject: for example, either a city or a country."""
 
-MOST_NAMED = 2
-FEWEST, LEAST_SHARE = 5, 0.1
+MAX_NAMED = 2
+FEWEST, MIN_SHARE = 5, 0.1
 """A value is named if it gained or lost at least FEWEST visits, and at least this share of the difference."""
 
 MOSTLY = 0.8
@@ -62,7 +62,7 @@ def difference(insights: Insights, now: Question, before: Question, language: st
 
     Labels are in `language`. Raises LedgerUnavailable, StillCounting, and TooBusy for readers of share links.
     """
-    breakdowns = [BreakdownRequest(range_, name, MOST_ROWS) for name in SUBJECTS for range_ in (now, before)]
+    breakdowns = [BreakdownRequest(range_, name, MAX_ROWS) for name in SUBJECTS for range_ in (now, before)]
     summary, *results = insights.read([SummaryRequest(now, before), *breakdowns], language)
     visits, past = summary.figures.visits, summary.compared.visits
     if visits is None or past is None:
@@ -91,12 +91,12 @@ def _visits(row: Row | None) -> int | None:
 
 
 def _largest(changes: Iterator[Contribution], visits: int, before: int) -> list[Contribution]:
-    least = max(FEWEST, LEAST_SHARE * abs(visits - before))
+    least = max(FEWEST, MIN_SHARE * abs(visits - before))
     explaining = [change for change in changes if abs(change.more) >= least and _explains(change, visits, before)]
     by_subject: dict[str, Contribution] = {}
     for change in sorted(explaining, key=lambda change: (-abs(change.more), change.dimension, change.label)):
         by_subject.setdefault(SUBJECTS[change.dimension], change)
-    return list(by_subject.values())[:MOST_NAMED]
+    return list(by_subject.values())[:MAX_NAMED]
 
 
 def _explains(change: Contribution, visits: int, before: int) -> bool:

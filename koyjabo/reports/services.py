@@ -50,7 +50,7 @@ class DashboardData:
     def read(self, community_id: str) -> dict[str, Any]:
         """The current data of a community's dashboard. May wait."""
         scope = Scope(community_id)
-        members = self._people.page(scope, 0, MOST_NAMED).items
+        members = self._people.page(scope, 0, MAX_NAMED).items
         return {
             "today_visitors": people(self._reports.today(community_id)),
             "realtime_count": self._presence.members.online(scope).count,
@@ -70,7 +70,7 @@ class PeopleServices:
     dashboards: DashboardData
 
 
-MOST_NAMED = 50
+MAX_NAMED = 50
 """Maximum number of online people named in a dashboard event."""
 
 

@@ -22,7 +22,7 @@ from koyjabo.reports import differences
 from koyjabo.reports import weekly_report_queries as queries
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
-from koyjabo.reports.engine.results import MOST_ROWS, Breakdown
+from koyjabo.reports.engine.results import MAX_ROWS, Breakdown
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.weekly_report_queries import Week
 
@@ -103,7 +103,7 @@ def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[
     Raises LedgerUnavailable, and StillCounting after an update.
     """
     requests = [BreakdownRequest(Question(*week), dimension, TOP) for dimension in LISTS.values()]
-    requests += [BreakdownRequest(Question(*week.before), dimension, MOST_ROWS) for dimension in LISTS.values()]
+    requests += [BreakdownRequest(Question(*week.before), dimension, MAX_ROWS) for dimension in LISTS.values()]
     results = insights.read(requests, language)
     lists = dict(zip(LISTS, map(_lines, results[: len(LISTS)], results[len(LISTS) :]), strict=True))
     cities, countries = lists.pop("cities"), lists.pop("countries")

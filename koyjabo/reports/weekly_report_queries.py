@@ -11,7 +11,7 @@ from koyjabo.base.core.clock import shifted
 from koyjabo.base.models import SITE, Community, Counter, DailyVisits, Membership, Peak, User
 
 RECIPIENTS_AT_ONCE = 20
-MOST_COMMUNITIES = 20
+MAX_COMMUNITIES = 20
 
 
 class Week(NamedTuple):
@@ -51,7 +51,7 @@ def of_communities(session: Session, user_id: str, week: Week) -> list[dict[str,
     """Return a user's communities, in order of name, with their figures for the week."""
     query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
     query = query.where(Membership.user_id == user_id, Community.archived_ms.is_(None))
-    rows = session.execute(query.order_by(func.lower(Community.name), Community.id).limit(MOST_COMMUNITIES))
+    rows = session.execute(query.order_by(func.lower(Community.name), Community.id).limit(MAX_COMMUNITIES))
     communities = []
     for scope, name in rows.all():
         (visits, _), (before, _) = (_sums(session, scope, days) for days in (week, week.before))

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.long(proved_by="browser/test_count_element.py::test_ele
 
 NUMBERS = ("0", "7", "4,001", "11,111", "1,234,567", "৭", "৪,০০১", "১১,১১১", "১২,৩৪,৫৬৭", "৯৯,৯৯,৯৯,৯৯৯")
 OTHERS = ("WWWWWWWW", "iiiiiiii", "Visits (all time) & more", "কই যাবো ভিজিট", "ক্ষুদ্র ঋণ গ্রাহক", "শ্রী ত্রিশ উদ্‌যাপন")
-MOST_STRETCH = 0.2
+MAX_STRETCH = 0.2
 ROOM_PX = 4
 
 MEASURE = """
@@ -39,5 +39,5 @@ def test_texts_lie_inside_their_shapes(browser, style):
     assert len(measured) == 2 * len(images)
     outside = {text["text"] for text in measured if min(text["left"], text["right"]) < ROOM_PX}
     assert outside == set()
-    changed = {text["text"]: text["stretch"] for text in measured if abs(text["stretch"] - 1) > MOST_STRETCH}
+    changed = {text["text"]: text["stretch"] for text in measured if abs(text["stretch"] - 1) > MAX_STRETCH}
     assert changed == {}

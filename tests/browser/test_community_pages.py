@@ -12,7 +12,7 @@ from support.programs.processes import wait_until
 
 long = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_arrivals_and_departures")
 
-MOST_TABS = 40
+MAX_TABS = 40
 NOTE_LISTS = """
 () => {
   window.lists = [];
@@ -31,7 +31,7 @@ def expect_list(page, *names: str) -> None:
 
 def focus(page, target) -> None:
     """Move the focus with the keyboard."""
-    for _ in range(MOST_TABS):
+    for _ in range(MAX_TABS):
         if target.evaluate("(element) => element === document.activeElement"):
             outline = target.evaluate("(element) => getComputedStyle(element).outlineStyle")
             assert outline != "none", "the focus is not visible"

@@ -16,7 +16,7 @@ SEEDS, SHORT = 60, 2
 """Examples per part, and in the first part."""
 
 STEPS = 10
-MOST_TABS = 2
+MAX_TABS = 2
 NETWORKS = ("here", "away", "away", "lost")
 """`lost`: the request reaches the server, but the response is lost."""
 
@@ -95,7 +95,7 @@ class Phone:
 
     def step(self, rng: Random) -> None:
         self.network = rng.choice(NETWORKS)
-        if not self.tabs or (len(self.tabs) < MOST_TABS and rng.random() < 0.3):
+        if not self.tabs or (len(self.tabs) < MAX_TABS and rng.random() < 0.3):
             return self.open()
         what = rng.choice((self.track, self.track, self.reload, self.close, self.close, self.wait))
         tab = rng.choice(self.tabs)

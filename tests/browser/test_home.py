@@ -14,7 +14,7 @@ long = pytest.mark.long(proved_by="browser/test_home.py::test_2_multiple_devices
 FIRST_VISIT = "🆕 First visit in this session - registering with backend..."
 REGISTERED = "✅ Visit registered with backend"
 CONNECTED = "Connected to KoyJabo Analytics Stream"
-MOST_BYTES = 30_000
+MAX_BYTES = 30_000
 
 SHIFTED = """
 () => new Promise((resolve) => {
@@ -115,7 +115,7 @@ def test_page_is_small_and_all_of_it_is_ours(device, site):
     expect(page.locator("[data-day] .plot")).to_have_attribute("role", "slider")  # lazily loaded parts are there
     page.wait_for_load_state("networkidle")
     files = transferred(page)
-    assert sum(files.values()) < MOST_BYTES, files
+    assert sum(files.values()) < MAX_BYTES, files
     assert all(name.startswith(f"http://localhost:{site.port}/") for name in files)
 
 

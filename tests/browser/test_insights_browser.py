@@ -16,7 +16,7 @@ GOOGLE, FACEBOOK = "https://www.google.com/", "https://m.facebook.com/"
 CAUSE = ("/fares", GOOGLE)
 USUAL = {("/", None): 6, ("/", GOOGLE): 4, ("/fares", FACEBOOK): 2, CAUSE: 8}
 FELL = {**USUAL, CAUSE: 1}
-MOST_BYTES = 60_000
+MAX_BYTES = 60_000
 
 long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_cause_is_found_by_mouse_and_back_returns")
 
@@ -277,4 +277,4 @@ def test_overview_is_small(new_device, session):
     page = new_device(storage_state=session).open("/admin/")
     expect(page.locator(".chart.drawn")).to_be_visible()
     page.wait_for_load_state("networkidle")
-    assert sum(transferred(page).values()) < MOST_BYTES
+    assert sum(transferred(page).values()) < MAX_BYTES

@@ -11,7 +11,7 @@ from support.programs.processes import NO_LIMITS
 HEIGHTS = {"/admin/settings": 3_000, "/admin/live": 2_800}
 """Maximum height in px at 360 px width."""
 
-MOST_CONTROLS, MOST_WORDS = 117, 300
+MAX_CONTROLS, MAX_WORDS = 117, 300
 """Maximum numbers on Overview. The demo shows eight more locations, which are links."""
 
 SEEN = r"""() => {
@@ -71,8 +71,8 @@ def test_overview_has_few_controls_and_words(new_device, session):
     expect(page.locator(".chart.drawn")).to_be_visible()
     expect(page.locator("[data-part=devices] tbody tr").first).to_be_visible()
     controls, words = page.evaluate(SEEN)
-    assert MOST_CONTROLS - 20 < controls <= MOST_CONTROLS
-    assert words <= MOST_WORDS
+    assert MAX_CONTROLS - 20 < controls <= MAX_CONTROLS
+    assert words <= MAX_WORDS
 
 
 def test_live_has_fifteen_rows_and_leads_to_the_log(phone):

@@ -18,7 +18,7 @@ from koyjabo.upkeep.backups import backup_file
 from koyjabo.upkeep.backups.backup_file import UnusableBackup
 
 HUGE = 100_000_000
-MOST_MEMORY = 20_000_000
+MAX_MEMORY = 20_000_000
 HEAD = b'{"koyjabo_backup":1,"schema":"0001","made_ms":0,"epoch":0,"total":0,"rows":{"visits":1}}\n'
 VISIT = b'{"visitor_id": "ayesha", "at": "2024-05-01T00:00:00Z"}\n'
 
@@ -58,7 +58,7 @@ def test_long_line_of_an_import_is_named_in_constant_memory(tmp_path, memory, ki
     first = VISIT if kind == "jsonl" else b"visitor_id,at\n"
     with visits(tmp_path, first).open("rb") as file, pytest.raises(BadLine, match=r"Line 2: is longer than 1 MB"):
         list(import_file.read(file, kind, ZoneInfo("Asia/Dhaka"), lambda _: None, refuse))
-    assert memory() < MOST_MEMORY
+    assert memory() < MAX_MEMORY
 
 
 def test_record_of_many_lines_is_limited_as_one(tmp_path, memory):
@@ -68,7 +68,7 @@ def test_record_of_many_lines_is_limited_as_one(tmp_path, memory):
     path.write_bytes(b"visitor_id,at\n" + b'"' + line * 5000)
     with path.open("rb") as file, pytest.raises(BadLine, match="is longer than 1 MB"):
         list(import_file.read(file, "csv", ZoneInfo("Asia/Dhaka"), lambda _: None, refuse))
-    assert memory() < MOST_MEMORY
+    assert memory() < MAX_MEMORY
 
 
 def test_lines_of_the_greatest_length_are_read(tmp_path):
@@ -83,7 +83,7 @@ def test_long_line_of_a_backup_is_named_in_constant_memory(tmp_path, memory):
         path = backup(tmp_path, *before)
         with pytest.raises(UnusableBackup, match=rf"Line {len(before) + 1} is longer than 1 MB"):
             list(backup_file.pieces(path))
-    assert memory() < MOST_MEMORY
+    assert memory() < MAX_MEMORY
 
 
 def test_long_rows_come_in_small_pieces(tmp_path, memory):
@@ -95,7 +95,7 @@ def test_long_rows_come_in_small_pieces(tmp_path, memory):
     assert all(len(next(pieces).rows) <= 2 for _ in range(50))
     with pytest.raises(UnusableBackup, match="truncated"):
         list(map(len, pieces))
-    assert memory() < MOST_MEMORY
+    assert memory() < MAX_MEMORY
 
 
 def test_command_ends_with_status_1_and_the_number_of_the_line(sqlite_database, tmp_path):

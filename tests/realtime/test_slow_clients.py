@@ -19,7 +19,7 @@ OTHERS = 6
 SLOW_S, PATIENCE_S = 3.0, 0.3
 REGISTER = "/api/visitor/register"
 CHANGES = {
-    "koyjabo.server.process.worker.FEWEST_REQUESTS": PLACES,
+    "koyjabo.server.process.worker.MIN_REQUESTS": PLACES,
     "koyjabo.server.http.server.SLOW_S": SLOW_S,
     "koyjabo.server.http.server.PATIENCE_S": PATIENCE_S,
 }

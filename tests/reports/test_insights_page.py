@@ -149,7 +149,7 @@ def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
     assert [*rows(admin.get("/admin/?by=page&range=all&find=FARE"), "page")] == ["/fares"]
     assert "Nothing found." in admin.get("/admin/?by=page&range=all&find=nowhere")
     assert "searched" not in admin.get("/admin/?by=page&range=all&find=FARE")
-    monkeypatch.setattr(view_plan, "MOST_ROWS", 2)
+    monkeypatch.setattr(view_plan, "MAX_ROWS", 2)
     text = words(admin.get("/admin/?by=page&range=all&find=FARE"))
     assert "1 to 1 of 1 · searched in the 2 largest" in text
     assert PART.findall(admin.get(link(second, "back")))[-1] == "hours"

@@ -17,7 +17,7 @@ from support.clients.engine_client import CLOSE, NOOP, PING, PONG, UPGRADE, Poll
 from support.clients.listener import SocketioListener
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import ROOT
-from support.servers.echo_app import MOST_BYTES
+from support.servers.echo_app import MAX_BYTES
 from support.servers.server import Server
 
 SAID, HEARD = '42["message",1]', '42["message-back",1]'
@@ -86,7 +86,7 @@ def test_handshake_contains_the_session_and_its_intervals(port):
         for handshake, upgrades in ((Polling(port).handshake, ["websocket"]), (socket.handshake, [])):
             sid = handshake.pop("sid")
             assert isinstance(sid, str)
-            expected = {"upgrades": upgrades, "pingInterval": 25_000, "pingTimeout": 20_000, "maxPayload": MOST_BYTES}
+            expected = {"upgrades": upgrades, "pingInterval": 25_000, "pingTimeout": 20_000, "maxPayload": MAX_BYTES}
             assert handshake == expected
 
 
@@ -125,7 +125,7 @@ def test_messages_are_echoed_in_order_by_websocket(socket):
 
 
 @pytest.mark.parametrize(
-    "posted", [["9"], [SAID, "abc"], ["4" + "a" * MOST_BYTES]], ids=["no packet", "second of two", "too long"]
+    "posted", [["9"], [SAID, "abc"], ["4" + "a" * MAX_BYTES]], ids=["no packet", "second of two", "too long"]
 )
 def test_invalid_packet_closes_the_polling_session(session, posted):
     assert session.post(*posted).status_code in (400, 413)

@@ -170,7 +170,7 @@ MINUTE_S = 60
 @click.option("--people", type=click.IntRange(1, 500), default=80, show_default=True, help="Visitors at rush hour.")
 @click.option(
     "--days",
-    type=click.IntRange(history.FEWEST_DAYS, history.MOST_DAYS),
+    type=click.IntRange(history.MIN_DAYS, history.MAX_DAYS),
     default=history.DAYS,
     show_default=True,
     help="Days of past visits to write into an empty database.",

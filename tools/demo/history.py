@@ -123,7 +123,7 @@ class Population:
         )
 
 
-FEWEST_DAYS, DAYS, MOST_DAYS = 14, 60, 400
+MIN_DAYS, DAYS, MAX_DAYS = 14, 60, 400
 GROWTH_DAYS = 120.0
 """Visits double in this many days."""
 

@@ -94,7 +94,7 @@ CAMPAIGNS = (
     Campaign("utm_source=poster&utm_medium=qr&utm_campaign=metro-stations", "direct", STATIONS, 0.04, first=60),
 )
 
-FEWEST_DAYS = 3
+MIN_DAYS = 3
 """Minimum age of the outage, so that the day after it has ended."""
 
 
@@ -121,8 +121,8 @@ def opening(local: datetime, age_days: int, dice: Random) -> Opening:
 
 
 def is_outage(local: datetime, age_days: int) -> bool:
-    """Whether search engines fail to link to the metro page: on the last Thursday that is at least FEWEST_DAYS old."""
-    return local.weekday() == THURSDAY and FEWEST_DAYS <= age_days < FEWEST_DAYS + 7
+    """Whether search engines fail to link to the metro page: on the last Thursday that is at least MIN_DAYS old."""
+    return local.weekday() == THURSDAY and MIN_DAYS <= age_days < MIN_DAYS + 7
 
 
 def is_prevented(opening: Opening) -> bool:

@@ -22,7 +22,7 @@ from koyjabo_client.records import Event, Receipt, Stats, VisitResult
 AGAIN = frozenset({429, 502, 503, 504})
 """Temporary statuses: too many requests, a database that is down, a server that is being replaced."""
 
-MOST_VISITS = 500
+MAX_VISITS = 500
 """Maximum number of visits in one request."""
 
 PAUSES_S = (0.5, 1, 2, 5)
@@ -91,8 +91,8 @@ class Client:
         for body in bodies:
             body.setdefault("visitId", uuid.uuid4().hex)
         results: list[VisitResult] = []
-        for start in range(0, len(bodies), MOST_VISITS):
-            batch = partial(_waiting_list, bodies[start : start + MOST_VISITS], began_s)
+        for start in range(0, len(bodies), MAX_VISITS):
+            batch = partial(_waiting_list, bodies[start : start + MAX_VISITS], began_s)
             results += self._call("/api/visits", batch)["results"]
         return results
 

@@ -12,11 +12,11 @@ from typing import Generic
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import Item, Job, Result, take_pending
 
-MOST_TOGETHER = 500
+MAX_TOGETHER = 500
 
 
 class SharedLookups(Generic[Item, Result]):
-    """Runs `look_up(jobs)`, one call at a time, for up to MOST_TOGETHER jobs. `look_up` sets `result` or `error` on
+    """Runs `look_up(jobs)`, one call at a time, for up to MAX_TOGETHER jobs. `look_up` sets `result` or `error` on
     each job, and may wait. If it raises an error, all jobs get that error.
     """
 
@@ -50,6 +50,6 @@ class SharedLookups(Generic[Item, Result]):
 
     def _take_pending(self) -> list[Job[Item, Result]]:
         with self._lock:
-            jobs = take_pending(self._pending, [], MOST_TOGETHER)
+            jobs = take_pending(self._pending, [], MAX_TOGETHER)
             self._is_looking_up = bool(jobs)
             return jobs

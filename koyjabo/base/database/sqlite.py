@@ -223,7 +223,7 @@ def _make_private(path: str) -> None:
                     os.chmod(file, 0o600)
 
 
-MOST_BYTES = 120
+MAX_BYTES = 120
 """Maximum length of the text for `FileLock.write`."""
 
 
@@ -249,14 +249,14 @@ class FileLock:
     def read(self) -> bytes:
         """The text that a process last wrote while it held the lock. It outlives that process."""
         if self._file is not None:
-            return os.pread(self._file, MOST_BYTES, 0)
+            return os.pread(self._file, MAX_BYTES, 0)
         with suppress(OSError):  # the lock was never taken, or the file cannot be created
-            return Path(self._path).read_bytes()[:MOST_BYTES]
+            return Path(self._path).read_bytes()[:MAX_BYTES]
         return b""
 
     def write(self, text: bytes) -> None:
         """Replace the text in the file. Requires the lock."""
-        os.pwrite(self._opened(), text.ljust(MOST_BYTES), 0)
+        os.pwrite(self._opened(), text.ljust(MAX_BYTES), 0)
 
     def _opened(self) -> int:
         if self._file is None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 SHORTEST = 32
-FEWEST_CHARACTERS = 8
+MIN_CHARACTERS = 8
 """Minimum number of distinct characters. Fewer than 1 in 25 million strings of 32 random hexadecimal digits have
 fewer.
 """
@@ -24,7 +24,7 @@ def weakness(secret: str, shortest: int = SHORTEST) -> str | None:
     """Why a secret is weak, as the end of a sentence ("is …"); None if it is strong enough."""
     if len(secret) < shortest:
         return f"is too short: it needs at least {shortest} characters"
-    if len(set(secret)) < FEWEST_CHARACTERS or repeats(secret):
+    if len(set(secret)) < MIN_CHARACTERS or repeats(secret):
         return "is a pattern that repeats, so it is easy to guess"
     if any(word in secret.lower() for word in PLACEHOLDERS + RUNS):
         return "is a placeholder or a keyboard pattern, which attackers try first"

@@ -22,20 +22,20 @@ from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import INSIDE, ListOf, ResponseSpec, describe
 
 NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
-MOST_YEARS = 5
-MOST_DAYS_BY_HOUR = 31
-MOST_DAYS_TO_GROW = 1826
+MAX_YEARS = 5
+MAX_DAYS_BY_HOUR = 31
+MAX_DAYS_TO_GROW = 1826
 GROWTH_DAYS = 7
 
 RANGE = {
     "start": "first day, YYYY-MM-DD in TIMEZONE; default 30 days up to `end`",
-    "end": f"last day, included, at most {MOST_YEARS} years after the first; default today",
+    "end": f"last day, included, at most {MAX_YEARS} years after the first; default today",
 }
 GRANULARITY = {
     "granularity": "hourly (at most 31 days; default one day), daily (default) or weekly (ISO weeks)",
     **RANGE,
 }
-GROWTH = {"days": f"1 to {MOST_DAYS_TO_GROW}; default {GROWTH_DAYS}"}
+GROWTH = {"days": f"1 to {MAX_DAYS_TO_GROW}; default {GROWTH_DAYS}"}
 
 
 class Range(NamedTuple):
@@ -51,10 +51,10 @@ class Range(NamedTuple):
         start = _day(request, "start") or end - timedelta(days=0 if by_hour else MONTH - 1)
         if start > end:
             _refuse("start", f"must not be after the last day, {end}")
-        if by_hour and (end - start).days >= MOST_DAYS_BY_HOUR:
-            _refuse("start", f"must be less than {MOST_DAYS_BY_HOUR} days before {end} when granularity is hourly")
+        if by_hour and (end - start).days >= MAX_DAYS_BY_HOUR:
+            _refuse("start", f"must be less than {MAX_DAYS_BY_HOUR} days before {end} when granularity is hourly")
         if end >= _years_after(start):
-            _refuse("start", f"must be less than {MOST_YEARS} years before {end}")
+            _refuse("start", f"must be less than {MAX_YEARS} years before {end}")
         return cls(start.isoformat(), end.isoformat())
 
 
@@ -68,8 +68,8 @@ def trend_of(request: Request, today: str) -> tuple[str, Range]:
 
 def growth_days_of(request: Request) -> int:
     value = request.args.get("days", str(GROWTH_DAYS))
-    if not NUMBER.fullmatch(value) or not 1 <= int(value) <= MOST_DAYS_TO_GROW:
-        _refuse("days", f"must be a whole number from 1 to {MOST_DAYS_TO_GROW}")
+    if not NUMBER.fullmatch(value) or not 1 <= int(value) <= MAX_DAYS_TO_GROW:
+        _refuse("days", f"must be a whole number from 1 to {MAX_DAYS_TO_GROW}")
     return int(value)
 
 
@@ -82,7 +82,7 @@ def _day(request: Request, name: str) -> date | None:
 
 
 def _years_after(day: date) -> date:
-    year = day.year + MOST_YEARS
+    year = day.year + MAX_YEARS
     return date(year, 3, 1) if (day.month, day.day) == (2, 29) else day.replace(year=year)
 
 

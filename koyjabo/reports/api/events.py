@@ -19,8 +19,8 @@ from koyjabo.counting.schemas.requests import ANONYMOUS
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.events.records import (
     LONGEST_PROPERTY,
-    MOST_EVENTS,
-    MOST_PROPERTIES,
+    MAX_EVENTS,
+    MAX_PROPERTIES,
     NAME,
     PROPERTY,
     NewEvent,
@@ -67,7 +67,7 @@ PROPS_SCHEMA = {
     "anyOf": [
         {
             "type": "object",
-            "maxProperties": MOST_PROPERTIES,
+            "maxProperties": MAX_PROPERTIES,
             "propertyNames": {"pattern": f"^{PROPERTY.pattern}$"},
             "additionalProperties": {"type": ["string", "number", "boolean"]},
         },
@@ -92,7 +92,7 @@ def _props(value: Any) -> dict[str, str]:
     """Return the values as text, as reports use them. An empty text counts as no value."""
     if value is None:
         return {}
-    if not isinstance(value, dict) or len(value) > MOST_PROPERTIES or not all(map(PROPERTY.fullmatch, value)):
+    if not isinstance(value, dict) or len(value) > MAX_PROPERTIES or not all(map(PROPERTY.fullmatch, value)):
         raise refuse(WRONG_PROPS)
     return {name: written for name, raw in value.items() if (written := _as_text(raw))}
 
@@ -108,7 +108,7 @@ def _as_text(value: Any) -> str:
 
 
 def _events(value: Any) -> Any:
-    if not isinstance(value, list) or not 1 <= len(value) <= MOST_EVENTS:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_EVENTS:
         raise refuse(WRONG_COUNT)
     return value
 
@@ -142,7 +142,7 @@ class EventsBody(Body):
 
     visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
     events: Annotated[list[Annotated[EventBody, BeforeValidator(_is_object)]], BeforeValidator(_events)] = Field(
-        min_length=1, max_length=MOST_EVENTS
+        min_length=1, max_length=MAX_EVENTS
     )
     anonymous: OptionalFlag = Field(False, description=ANONYMOUS)
 

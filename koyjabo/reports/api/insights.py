@@ -24,7 +24,7 @@ from koyjabo.reports import shares
 from koyjabo.reports.api.responses import BreakdownResponse, HoursResponse, PeriodResponse, SummaryResponse
 from koyjabo.reports.api.shares import require_pass
 from koyjabo.reports.engine.insights import Insights
-from koyjabo.reports.engine.results import MOST_ROWS, Figures, Period, as_json, csv_rows
+from koyjabo.reports.engine.results import MAX_ROWS, Figures, Period, as_json, csv_rows
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.parameters import Parameters
@@ -76,7 +76,7 @@ COMPARE = {"compare": " or ".join(COMPARISONS)}
 GRANULARITY = {"granularity": "hour, day (default), week or month; at most 2,400 periods"}
 BY = {
     "by": f"{', '.join(DIMENSIONS)} or event:{{name}}:{{property}}",
-    "limit": f"1 to {MOST_ROWS:,}; default 10",
+    "limit": f"1 to {MAX_ROWS:,}; default 10",
     "offset": f"0 to {FURTHEST:,}",
 }
 IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier response"}
@@ -97,7 +97,7 @@ def _breakdown(insights: Insights, asked: Parameters) -> Any:
     others = asked.others
     if "by" not in others:
         raise InvalidInput(details={"by": "is required: a dimension, such as page, source or country"})
-    limit = _number("limit", others.get("limit", DEFAULT_ROWS), 1, MOST_ROWS)
+    limit = _number("limit", others.get("limit", DEFAULT_ROWS), 1, MAX_ROWS)
     offset = _number("offset", others.get("offset", "0"), 0, FURTHEST)
     return insights.breakdown(asked.question, others["by"], limit, offset, language())
 

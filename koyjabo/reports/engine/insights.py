@@ -123,7 +123,7 @@ class Insights:
         return result
 
     def timeline(self, question: Question, granularity: str) -> list[Period]:
-        """Return every period of the range. Raises InvalidInput for more than MOST_PERIODS."""
+        """Return every period of the range. Raises InvalidInput for more than MAX_PERIODS."""
         result: list[Period] = self.read([TimelineRequest(question, granularity)])[0]
         return result
 

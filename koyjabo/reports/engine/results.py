@@ -33,7 +33,7 @@ def reason_of_folded(question: Question, knows_visits: bool) -> str:
     return FOLDED if knows_visits or not one_value(question) else FOLDED_VALUE
 
 
-MOST_ROWS = 1_000
+MAX_ROWS = 1_000
 """Maximum number of rows of a breakdown in one result (specification: Questions)."""
 
 Object = dict[str, Any]

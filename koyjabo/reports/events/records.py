@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.json_rows import reader, stored_fields
 from koyjabo.base.models import SITE, Event
-from koyjabo.web.limits.limits import MOST_USES
+from koyjabo.web.limits.limits import MAX_USES
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 PROPERTY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
-MOST_EVENTS = 50
-MOST_PROPERTIES = 10
+MAX_EVENTS = 50
+MAX_PROPERTIES = 10
 LONGEST_PROPERTY = 120
 """Maximum length of a property's value, in characters (specification: Page views and events)."""
 
@@ -91,7 +91,7 @@ def size_of(events: NewEvents) -> Size:
         for key, value in props.items():
             texts += len(key) + _bytes(value) + JSON_BYTES
     of_rows = len(events) * (ROW_BYTES + OF_IDS * len(events[0].visitor_id)) + OF_IDS * ids + int(OF_TEXTS * texts)
-    return Size(min(max(len(events), -(-(texts + ids) // USE_BYTES)), MOST_USES), of_rows)
+    return Size(min(max(len(events), -(-(texts + ids) // USE_BYTES)), MAX_USES), of_rows)
 
 
 def props_text(event: NewEvent) -> str | None:

@@ -31,7 +31,7 @@ from koyjabo.reports.query.report_query import Filter, Question, Value
 Pairs = Iterable[tuple[str, str]]
 
 COMMUNITY = "community"
-MOST_VALUES = 200
+MAX_VALUES = 200
 """Maximum number of values in all filters combined."""
 
 OF_EVENT = re.compile(r"event:[a-z][a-z0-9_]{0,63}:[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
@@ -170,7 +170,7 @@ class _Reader:
         before = self._filters.get(name, Filter())
         if name == COMMUNITY and self._scope != SITE:
             self._problems[name] = N_("must not be given for one community")
-        elif sum(len(filter_.any_of) + len(filter_.none_of) for filter_ in self._filters.values()) >= MOST_VALUES:
+        elif sum(len(filter_.any_of) + len(filter_.none_of) for filter_ in self._filters.values()) >= MAX_VALUES:
             self._problems[name] = N_("There are more than 200 values to filter by; leave some out")
         elif text.startswith("!"):
             self._filters[name] = replace(before, none_of=before.none_of | {_value(name, text[1:])})

@@ -97,26 +97,26 @@ def _year_before(day: str) -> str:
 
 HOUR, DAY, WEEK, MONTH = "hour", "day", "week", "month"
 GRANULARITIES = (HOUR, DAY, WEEK, MONTH)
-MOST_PERIODS = 2_400
+MAX_PERIODS = 2_400
 NOT_A_GRANULARITY = N_("must be one of hour, day, week, month")
-MOST_DAYS_IN = {HOUR: 1 / 24, DAY: 1, WEEK: WEEK_LENGTH, MONTH: 31}
+MAX_DAYS_IN = {HOUR: 1 / 24, DAY: 1, WEEK: WEEK_LENGTH, MONTH: 31}
 """The maximum number of days in one period."""
 
 
 def check(question: Question, granularity: str) -> None:
-    """Validate a granularity. Raises InvalidInput if it is unknown, or would give more than MOST_PERIODS periods."""
+    """Validate a granularity. Raises InvalidInput if it is unknown, or would give more than MAX_PERIODS periods."""
     if granularity not in GRANULARITIES:
         raise InvalidInput(details={"granularity": NOT_A_GRANULARITY})
     least = possible(question, granularity)
     if least != granularity:
-        sentence = f"must be {least} or longer for this many days: a timeline has at most {MOST_PERIODS:,} periods"
+        sentence = f"must be {least} or longer for this many days: a timeline has at most {MAX_PERIODS:,} periods"
         raise InvalidInput(details={"granularity": sentence})
 
 
 def possible(question: Question, granularity: str) -> str:
-    """Return the granularity, or the next coarser one that divides the range into at most MOST_PERIODS."""
+    """Return the granularity, or the next coarser one that divides the range into at most MAX_PERIODS."""
     longer = GRANULARITIES[GRANULARITIES.index(granularity) :]
-    return next(step for step in longer if length(question) / MOST_DAYS_IN[step] <= MOST_PERIODS or step == MONTH)
+    return next(step for step in longer if length(question) / MAX_DAYS_IN[step] <= MAX_PERIODS or step == MONTH)
 
 
 def periods(question: Question, granularity: str, clock: Clock) -> list[str]:

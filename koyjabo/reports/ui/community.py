@@ -13,7 +13,7 @@ from koyjabo.base.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.community_people import DAILY, HOURLY, MONTH, WEEK, Growth, People, SnapshotReports, Trend
 from koyjabo.reports.engine.requests import BreakdownRequest
-from koyjabo.reports.engine.results import MOST_ROWS, Breakdown
+from koyjabo.reports.engine.results import MAX_ROWS, Breakdown
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.people_queries import ConversionReport
 from koyjabo.reports.query.report_query import Question
@@ -22,7 +22,7 @@ from koyjabo.web.current import current
 from koyjabo.web.i18n import duration, language
 
 SECOND_MS = 1_000
-MOST_PAGES = 10
+MAX_PAGES = 10
 
 LEAST = 6
 """Minimum number of bars in a chart, because fewer bars would be too wide to compare."""
@@ -72,7 +72,7 @@ def of_moment(snapshot: Snapshot, question: Question) -> CommunitySnapshot:
     scope, clock, session = question.scope, snapshot.clock, snapshot.session
     reports, today, pages = SnapshotReports(session, clock), clock.today(), None
     with suppress(StillCounting):
-        pages = BreakdownRequest(question, "page", MOST_ROWS).read(snapshot)
+        pages = BreakdownRequest(question, "page", MAX_ROWS).read(snapshot)
     return CommunitySnapshot(
         weekly=reports.weekly(scope).people,
         monthly=reports.monthly(scope).people,
@@ -104,7 +104,7 @@ def conversions(report: ConversionReport, pages: Breakdown | None) -> Conversion
     is_whole = pages is not None and pages.reason is None
     label = current()[ReportServices].reports.label
     lines = []
-    for page, number in report.pages[:MOST_PAGES]:
+    for page, number in report.pages[:MAX_PAGES]:
         name, visitors = label("page", page, language()) if page else str(_("Unknown")), people.get(page)
         percent = round(100 * number / visitors, 1) if visitors and is_whole else None
         lines.append(PageLine(name, number, visitors, percent))

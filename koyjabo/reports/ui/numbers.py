@@ -18,7 +18,7 @@ from koyjabo.reports.ui.view_plan import ON_MAPS, Results, ViewPlan
 Cell = Sequence[int | float | str | None]
 """The contents of a cell's elements, in order."""
 
-MOST_CELLS = 800
+MAX_CELLS = 800
 """Maximum number of cells in a chart. A longer chart has none, because its first event would exceed a socket's
 buffer.
 """
@@ -85,7 +85,7 @@ def _figures(plan: ViewPlan, results: Results, cells: dict[str, Cell]) -> Any:
 
 def _chart(plan: ViewPlan, periods: list[list[Period]], cells: dict[str, Cell]) -> Any:
     now, *others = periods
-    if len(now) > MOST_CELLS:
+    if len(now) > MAX_CELLS:
         return periods
     rest = []
     for at, (period, other) in enumerate(timelines.pairs(now, others[0] if others else (), plan.began)):

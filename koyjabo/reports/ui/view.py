@@ -14,7 +14,7 @@ from markupsafe import Markup
 from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.network import client_address
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
-from koyjabo.reports.engine.results import MOST_ROWS, Breakdown, SnapshotTotals, Summary
+from koyjabo.reports.engine.results import MAX_ROWS, Breakdown, SnapshotTotals, Summary
 from koyjabo.reports.query.ranges import NO_COMPARISON, whole_days
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import (
@@ -264,7 +264,7 @@ class View:
 
     def csv_of_values(self, dimension: str) -> str:
         """Return the URL of a CSV file with all values that one report can have."""
-        return self.report("breakdown", by=dimension, limit=str(MOST_ROWS), format="csv")
+        return self.report("breakdown", by=dimension, limit=str(MAX_ROWS), format="csv")
 
     def report(self, call: str, **values: str) -> str:
         unknown = SHOWN if call == "summary" else (*SHOWN, "compare")

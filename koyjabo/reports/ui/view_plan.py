@@ -20,7 +20,7 @@ from koyjabo.reports.engine.requests import (
     SummaryRequest,
     TimelineRequest,
 )
-from koyjabo.reports.engine.results import MOST_ROWS, SnapshotTotals
+from koyjabo.reports.engine.results import MAX_ROWS, SnapshotTotals
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.dimensions import ATTENDED
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
@@ -36,7 +36,7 @@ Results = Mapping[ReportRequest, Any]
 SENT = ("part", "whole", choices.KEEP)
 """Parameters that control how a page is sent: only these parts, all parts however long they take, and with a cookie."""
 
-ON_MAPS = {cards.BANGLADESH: ("city", MOST_ROWS)}
+ON_MAPS = {cards.BANGLADESH: ("city", MAX_ROWS)}
 """A map's contents: a dimension, and how many of its values are shown."""
 
 
@@ -166,12 +166,12 @@ class ViewPlan:
     ) -> list[BreakdownRequest]:
         """Return requests for a breakdown of the question, and for all values of the compared days."""
         requests = [BreakdownRequest(self.question, dimension, limit, offset)]
-        return [*requests, BreakdownRequest(self.compared, dimension, MOST_ROWS)] if self.compared else requests
+        return [*requests, BreakdownRequest(self.compared, dimension, MAX_ROWS)] if self.compared else requests
 
     @property
     def whole_list(self) -> tuple[str, int, int]:
         """Dimension, limit and offset of the whole list. A search reads as many values as one report can have."""
-        return (self.by, MOST_ROWS, 0) if self.find else (self.by, breakdowns.IN_A_LIST, self.offset)
+        return (self.by, MAX_ROWS, 0) if self.find else (self.by, breakdowns.IN_A_LIST, self.offset)
 
     def _check(self) -> None:
         problems: dict[str, Any] = {}

@@ -20,7 +20,7 @@ from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.visit_log import ui as visit_filters
-from koyjabo.reports.visit_log.live.feed import MOST_ROWS
+from koyjabo.reports.visit_log.live.feed import MAX_ROWS
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.ui import filter_form, with_counts
 from koyjabo.reports.visit_log.visit_log import VisitFilter, VisitPage
@@ -135,8 +135,8 @@ def realtime() -> Response:
                 user_agents.of(visit.user_agent or ""),
                 visit_filters.live_words(parts["attended"].get(str(visit.id)), visit.at_ms),
             )
-            for visit in list(feed.newest)[:MOST_ROWS]
+            for visit in list(feed.newest)[:MAX_ROWS]
         ],
         milestone=services[ReportServices].annotations.last_milestone(),
-        most=MOST_ROWS,
+        most=MAX_ROWS,
     )

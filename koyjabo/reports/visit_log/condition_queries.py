@@ -36,7 +36,7 @@ LISTED = {
 MANY = 1_000
 """Visitors with at least this many visits are searched without the visitor index."""
 
-MOST_NAMED = 500
+MAX_NAMED = 500
 """Maximum number of users, and of communities, found by part of their name."""
 
 IS_AUTOMATED = Visit.automated | Visit.is_bot
@@ -140,9 +140,9 @@ def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: boo
             *(has(Visit.referrer, text) for text in (quote(part), ascii_host(part))),
         ]
     columns = (User.name, User.email, User.email_key) if sees_ids else (User.name,)
-    if users := session.scalars(select(User.id).where(*has_words(columns, part)).limit(MOST_NAMED)).all():
+    if users := session.scalars(select(User.id).where(*has_words(columns, part)).limit(MAX_NAMED)).all():
         clauses.append(Visit.user_id.in_(users))
-    named = select(Community.id).where(*has_words((Community.name,), part)).limit(MOST_NAMED)
+    named = select(Community.id).where(*has_words((Community.name,), part)).limit(MAX_NAMED)
     if communities := session.scalars(named).all():
         clauses.append(Visit.scope.in_(communities))
     if sees_ids:

@@ -20,7 +20,7 @@ NUMBER = re.compile(rf"{LABEL}(?P<number>{GROUPED})", re.IGNORECASE)
 NUMBERS = re.compile(rf"{LABEL}(?P<first>{GROUPED}) ?[–-] ?(?P<last>{GROUPED})", re.IGNORECASE)
 LONGEST_NUMBER = 19
 SEPARATOR = "·"
-MOST_PARTS = 8
+MAX_PARTS = 8
 """Maximum number of parts in a search text. The list of visits shows at most two. Each part is searched for in all
 texts of a visit.
 """
@@ -56,10 +56,10 @@ def _number(grouped: str) -> int | None:
 
 def parts(text: str) -> list[str]:
     """Split a text into parts that must all match. `Chrome · Android`, as shown in the list of visits, has two. A text
-    with more than MOST_PARTS is one part.
+    with more than MAX_PARTS is one part.
     """
     texts = [part for part in map(str.strip, text.split(SEPARATOR)) if part]
-    return texts if 0 < len(texts) <= MOST_PARTS else [text]
+    return texts if 0 < len(texts) <= MAX_PARTS else [text]
 
 
 class PlaceMeaning(NamedTuple):

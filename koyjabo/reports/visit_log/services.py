@@ -13,7 +13,7 @@ from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.visit_log.live import feed_queries
 from koyjabo.reports.visit_log.live.attended_times import AttendedTimes, LiveTime, times_of
-from koyjabo.reports.visit_log.live.feed import MOST_ROWS, Feed, LivePanel
+from koyjabo.reports.visit_log.live.feed import MAX_ROWS, Feed, LivePanel
 from koyjabo.reports.visit_log.visit_log import VisitLog
 
 
@@ -34,7 +34,7 @@ def build(base: Base) -> VisitLogServices:
         return Feed(base.database, base.clock, visits, arrivals, window_s, AttendedTimes(base.clock, attendance))
 
     def live_times() -> Mapping[str, LiveTime]:
-        return times_of(base.database.read(feed_queries.measured_newest, MOST_ROWS), attendance)
+        return times_of(base.database.read(feed_queries.measured_newest, MAX_ROWS), attendance)
 
     panel = LivePanel(services[RealtimeServices].rooms, new_feed)
     return VisitLogServices(VisitLog(base.database, base.clock, services[ReportServices].parser), panel, live_times)

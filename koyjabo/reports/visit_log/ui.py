@@ -23,7 +23,7 @@ from koyjabo.reports.ui import cards
 from koyjabo.reports.visit_log.condition_queries import DIRECT
 from koyjabo.reports.visit_log.live.attended_times import LiveTime, evidence_of
 from koyjabo.reports.visit_log.queries import LABELS, LoggedVisit
-from koyjabo.reports.visit_log.visit_log import MOST_COUNTED, Count, VisitFilter
+from koyjabo.reports.visit_log.visit_log import MAX_COUNTED, Count, VisitFilter
 from koyjabo.web import i18n
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
@@ -171,8 +171,8 @@ def source(host: str) -> str:
 
 def results(counted: Count) -> str:
     """The number of visits as a text; "" if counting took too long."""
-    if not counted.is_complete and counted.visits > MOST_COUNTED:
-        return str(_("More than %(count)s visits", count=count(MOST_COUNTED)))
+    if not counted.is_complete and counted.visits > MAX_COUNTED:
+        return str(_("More than %(count)s visits", count=count(MAX_COUNTED)))
     if not counted.is_complete:
         return str(_("At least %(count)s visits", count=count(counted.visits))) if counted.visits else ""
     return str(ngettext("%(count)s visit", "%(count)s visits", counted.visits, count=count(counted.visits)))

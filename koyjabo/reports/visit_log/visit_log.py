@@ -26,12 +26,12 @@ from koyjabo.reports.visit_log import queries, search_terms
 from koyjabo.reports.visit_log.condition_queries import SearchFilter
 from koyjabo.reports.visit_log.queries import OTHERS, Count, Frequent, LoggedVisit, Search
 
-__all__ = ["MOST_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitLog", "VisitPage"]
+__all__ = ["MAX_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitLog", "VisitPage"]
 
 PATIENCE_S = 1.0
 """Time limit for one page's search, s, enough for millions of visits. The next page continues the search."""
 
-MOST_COUNTED, COUNT_S = 10_000, 0.3
+MAX_COUNTED, COUNT_S = 10_000, 0.3
 """Limits for counting results: maximum number, and time in s."""
 
 PIECE, PIECE_S = 500, 0.2
@@ -129,7 +129,7 @@ class VisitLog:
 
     def count(self, account: Account, which: VisitFilter) -> Count:
         """The number of matching visits. It is exact if only days or a community are filtered; otherwise it is at most
-        MOST_COUNTED + 1, counted within COUNT_S.
+        MAX_COUNTED + 1, counted within COUNT_S.
         """
         return self._database.report(_count, self._searched_by(account, which))
 
@@ -267,7 +267,7 @@ def _visit_page(visits: tuple[LoggedVisit, ...], onward: int | None, back: int |
 
 def _count(session: Any, which: SearchFilter) -> Count:
     total = queries.count_all(session, which)
-    return total or queries.count(session, queries.search(session, which), MOST_COUNTED + 1, COUNT_S)
+    return total or queries.count(session, queries.search(session, which), MAX_COUNTED + 1, COUNT_S)
 
 
 def _piece(session: Any, kind: str, search: Search, size: int, parser: TraitParser) -> tuple[str, int]:

@@ -12,14 +12,14 @@ from koyjabo.server.process.children import BAD_SETTINGS, say
 from koyjabo.server.process.listening_socket import UnusableSocket, listen, passed
 from koyjabo.server.process.parent import Parent
 
-FEWEST_FILES = 64
+MIN_FILES = 64
 """Minimum limit on open files. Workers raise it further, if the system allows."""
 
 
 def start() -> int:
     """Serve until a signal. Returns the exit status: 0, or 2 if the operator must fix a setting or the database."""
     if not _may_open_files():
-        say(f"The limit on open files is below {FEWEST_FILES}. Raise it, as with ulimit -n 65536.", sys.stderr)
+        say(f"The limit on open files is below {MIN_FILES}. Raise it, as with ulimit -n 65536.", sys.stderr)
         return BAD_SETTINGS
     parent = Parent()
     try:
@@ -60,12 +60,12 @@ def announcement(site: str, is_development: bool) -> str:
 
 
 def _may_open_files() -> bool:
-    """Raise a lower limit on open files to FEWEST_FILES. Returns False if the system does not allow it."""
+    """Raise a lower limit on open files to MIN_FILES. Returns False if the system does not allow it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if 0 <= soft < FEWEST_FILES:  # -1 is no limit
+    if 0 <= soft < MIN_FILES:  # -1 is no limit
         with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (FEWEST_FILES, hard))
-    return not 0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FEWEST_FILES
+            resource.setrlimit(resource.RLIMIT_NOFILE, (MIN_FILES, hard))
+    return not 0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] < MIN_FILES
 
 
 def _unusable(host: str, port: int, error: OSError) -> str:

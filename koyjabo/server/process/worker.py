@@ -115,7 +115,7 @@ def look_up_on_threads(runtime: Runtime) -> None:
 RESERVED_FILES = 50
 """Number of files reserved for the database, the log and others."""
 
-FEWEST_REQUESTS = 1000
+MIN_REQUESTS = 1000
 """Minimum number of HTTP connections that files are reserved for, if the limit on open files is low."""
 
 MAX_REQUESTS = 25_000
@@ -272,8 +272,8 @@ def _allow_files(connections: int) -> tuple[int, int]:
     Returns how many WebSockets and requests the limit allows. Further clients have to wait; a server that ran out of
     files would stop accepting for good.
     """
-    allowed = _raise_limit_of_files(connections + max(FEWEST_REQUESTS, min(connections, MAX_REQUESTS)) + RESERVED_FILES)
-    sockets = min(connections, max(1, allowed - RESERVED_FILES - FEWEST_REQUESTS))
+    allowed = _raise_limit_of_files(connections + max(MIN_REQUESTS, min(connections, MAX_REQUESTS)) + RESERVED_FILES)
+    sockets = min(connections, max(1, allowed - RESERVED_FILES - MIN_REQUESTS))
     if sockets < 0.9 * connections:
         logging.getLogger(__name__).warning("max_connections wanted=%d allowed=%d", connections, sockets)
     return sockets, max(1, allowed - RESERVED_FILES - sockets)

@@ -105,9 +105,9 @@ SPREAD = 1 / 12
 together every day.
 """
 
-SPARE, PLACES_FOR_ONE, LEAST_SHARE = 1 / 10, 32, 16
+SPARE, PLACES_FOR_ONE, MIN_SHARE = 1 / 10, 32, 16
 """When less than the fraction SPARE of its places is free, a worker lets the other workers accept first. It then
-accepts one connection per PLACES_FOR_ONE free places, at least LEAST_SHARE. The kernel distributes connections
+accepts one connection per PLACES_FOR_ONE free places, at least MIN_SHARE. The kernel distributes connections
 unevenly, and a page that one worker refuses while another has room would have to try again (decision 85).
 """
 
@@ -195,7 +195,7 @@ class ConnectionLoop:
         left = self.most - len(self._open) - self._reserved
         if left > self.most * SPARE:
             return None
-        return max(LEAST_SHARE, left // PLACES_FOR_ONE) if left > 0 else self.most
+        return max(MIN_SHARE, left // PLACES_FOR_ONE) if left > 0 else self.most
 
     def is_full(self, address: str) -> bool:
         """Whether there is no place for another client, or for one more from this address's network."""

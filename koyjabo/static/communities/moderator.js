@@ -10,7 +10,7 @@ import { find } from "../webkit/page.js";
 
 const LEAVE_MS = 5_000; // time to read the reason
 const TICK_MS = 1_000;
-const MOST_NAMED = 50; // larger events do not name the people
+const MAX_NAMED = 50; // larger events do not name the people
 
 const minutes = new Minutes(find("[data-minutes]"));
 const people = new OnlineList(find("#online"), phrases);
@@ -27,7 +27,7 @@ function show({ today_visitors, realtime_count, arrivals, people: named, minutes
   minutes.take(counts, true);
   minutes.draw(Date.now() + aheadMs);
   const now = JSON.stringify([named, realtime_count, arrivals]);
-  if (now !== known || realtime_count > MOST_NAMED) people.refresh();
+  if (now !== known || realtime_count > MAX_NAMED) people.refresh();
   known = now;
 }
 

@@ -13,7 +13,7 @@ const REST_OF_EACH_MS = 1; // plus this for each person found, so that a large c
 const TYPED_MS = 200;
 const CAME_MS = 60_000;
 const LEFT_MS = 8_000;
-const MOST_SAID = 3;
+const MAX_SAID = 3;
 const ANSWER_LIMIT_MS = 20_000;
 
 export class OnlineList {
@@ -154,7 +154,7 @@ export class OnlineList {
     const items = this.#items().filter((item) => item.dataset.left === undefined);
     const [found, all] = ["found", "all"].map((name) => written(Number(find("#online-sum").dataset[name])));
     if (isSearch) return write(find("[data-announcement]"), this.#phrases.found.replace("{found}", found).replace("{all}", all));
-    const names = items.filter((item) => item.dataset.came !== undefined).slice(0, MOST_SAID).map((item) => item.querySelector("strong")?.textContent);
+    const names = items.filter((item) => item.dataset.came !== undefined).slice(0, MAX_SAID).map((item) => item.querySelector("strong")?.textContent);
     const came = names.length ? `. ${this.#phrases.came.replace("{names}", names.join(", "))}` : "";
     this.#announcer.show(this.#phrases.online.replace("{count}", all) + came);
   }

@@ -20,12 +20,12 @@
 
 const MAX_WAITED_MS = 365 * 86_400_000; // the server ignores longer ones
 const PAUSE_MS = 1_000; // so that events that happen together are sent together
-const MOST_PROPERTIES = 10;
+const MAX_PROPERTIES = 10;
 const NAME = /^[a-z]\w{0,63}$/i;
 const REST_MS = 30_000;
 const ANSWER_LIMIT_MS = 10_000;
 const MOST = 50;
-const MOST_BYTES = 12_000; // of the 16 KB that the server accepts
+const MAX_BYTES = 12_000; // of the 16 KB that the server accepts
 // Prefix of keys in localStorage. Each value is a page's note, or "0" for an entry in this queue.
 const WAITING = "koyjabo.waiting";
 const NOT_COUNTED = "koyjabo.doNotCount"; // as in client/storage.js
@@ -98,7 +98,7 @@ async function forget(...entries) {
  */
 function first(entries, most = MOST) {
   const [{ visit, body }] = entries;
-  let end = 0, room = MOST_BYTES;
+  let end = 0, room = MAX_BYTES;
   do room -= new Blob([JSON.stringify(entries[end].body)]).size;
   while (++end < most && visit && entries[end]?.visit === visit && entries[end].body.anonymous === body.anonymous && room > 0);
   return entries.slice(0, end);
@@ -225,7 +225,7 @@ export function eventsOf(visit, begun, signal, notes) {
     const { visitId, who, base } = visit;
     if (signal.aborted || !isCounted()) return;
     const given = Object.entries(props ?? {}).filter(([, value]) => value != null);
-    const isWrong = name !== `${name}`.toLowerCase() || page !== `${page}` || given.length > MOST_PROPERTIES;
+    const isWrong = name !== `${name}`.toLowerCase() || page !== `${page}` || given.length > MAX_PROPERTIES;
     if (isWrong || ![/** @type {[string, unknown]} */ ([name, 0]), ...given].every(isRight)) return console.warn("Not counted:", "wrong name or properties", name, props);
     const id = `${Date.now().toString(36)}-${number++}${Math.random()}`;
     const event = { id, name, page, props: Object.fromEntries(given), at: Date.now() };

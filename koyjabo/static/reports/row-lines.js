@@ -6,9 +6,9 @@
 /** @typedef {Record<string, number | string | boolean | null>} Period */
 
 const REST_MS = 200; // how long the pointer rests before a request is sent
-const MOST_A_MINUTE = 30; // requests per page
+const MAX_A_MINUTE = 30; // requests per page
 const MINUTE_MS = 60_000;
-const MOST_KEPT = 100; // answers
+const MAX_KEPT = 100; // answers
 
 /** Responses by address; empty for a refused request. @type {Map<string, Period[]>} */
 const kept = new Map();
@@ -75,11 +75,11 @@ function address(figure, link) {
 /** Does not repeat a request that a busy server has refused. @param {string} url  @param {AbortSignal} signal */
 async function ask(url, signal) {
   asked = asked.filter((at) => at > performance.now() - MINUTE_MS);
-  if (signal.aborted || asked.length >= MOST_A_MINUTE) return;
+  if (signal.aborted || asked.length >= MAX_A_MINUTE) return;
   asked.push(performance.now());
   const response = await fetch(url, { headers: { Accept: "application/json" }, signal }).catch(() => null);
   if (signal.aborted || !response) return;
-  if (kept.size >= MOST_KEPT) kept.clear();
+  if (kept.size >= MAX_KEPT) kept.clear();
   kept.set(url, response.ok ? await response.json().catch(() => []) : []);
 }
 

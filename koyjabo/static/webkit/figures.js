@@ -2,7 +2,7 @@
 
 const ROLL = { duration: 400, easing: "ease-out" };
 const REST_MS = 600; // from the end of a roll to the beginning of the next
-const MOST_ROLLS = 2; // updates within COUNT_MS; if there are more, the number counts up without rolling
+const MAX_ROLLS = 2; // updates within COUNT_MS; if there are more, the number counts up without rolling
 const COUNT_MS = 1_000;
 const LENGTHS = [7, 10, 13]; // the font size changes at these lengths, in characters, as in webkit/figures.html
 export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
@@ -67,8 +67,8 @@ class Figure {
   /** Whether updates are too frequent to roll. */
   #comeFast() {
     const now = performance.now();
-    this.#updates = [...this.#updates.slice(-MOST_ROLLS), now];
-    return this.#updates.length > MOST_ROLLS && now - this.#updates[0] < COUNT_MS;
+    this.#updates = [...this.#updates.slice(-MAX_ROLLS), now];
+    return this.#updates.length > MAX_ROLLS && now - this.#updates[0] < COUNT_MS;
   }
 
   async #roll() {

@@ -34,7 +34,7 @@ POLL_S = 15.0
 
 WINDOW_MS = 5 * MINUTE_MS
 HOUR_MS = 60 * MINUTE_MS
-WEEKS, FEWEST_WEEKS = 6, 2
+WEEKS, MIN_WEEKS = 6, 2
 """Number of past weeks to compare traffic with, and the minimum number required."""
 
 SPIKE_WINDOWS, DROP_WINDOWS = 2, 6
@@ -94,10 +94,10 @@ def same_hours(clock: Clock, at_ms: int, weeks: int = WEEKS) -> list[int]:
 
 
 def has_enough(clock: Clock, at_ms: int, first_ms: int) -> bool:
-    """Whether visits since `first_ms` are enough to know what is usual. They must include the whole day FEWEST_WEEKS
+    """Whether visits since `first_ms` are enough to know what is usual. They must include the whole day MIN_WEEKS
     weeks ago.
     """
-    day = date.fromisoformat(shifted(_local(clock, at_ms // 1000)[0], -7 * FEWEST_WEEKS))
+    day = date.fromisoformat(shifted(_local(clock, at_ms // 1000)[0], -7 * MIN_WEEKS))
     return first_ms <= 1000 * clock.began_s(day.isoformat())
 
 

@@ -24,7 +24,7 @@ from koyjabo.web.http.proxy_hops import PEER
 
 log = logging.getLogger("koyjabo.requests")
 
-MOST_FIELDS = 20
+MAX_FIELDS = 20
 """Maximum number of fields in a form with a file."""
 
 LARGEST_FIELDS = 256 * 1024
@@ -81,7 +81,7 @@ class RequestOfAnyBytes(flask.Request):
         if (self.content_length or 0) > self._largest_file:
             raise RequestEntityTooLarge
         parser = FormDataParser(
-            cast(Any, lambda **_: new_file()), max_form_memory_size=LARGEST_FIELDS, max_form_parts=MOST_FIELDS
+            cast(Any, lambda **_: new_file()), max_form_memory_size=LARGEST_FIELDS, max_form_parts=MAX_FIELDS
         )
         _, form, files = parser.parse(
             self.environ["wsgi.input"], self.mimetype, self.content_length, self.mimetype_params

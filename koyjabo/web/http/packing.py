@@ -20,7 +20,7 @@ SMALLEST = 1024
 """Responses shorter than this are not compressed, bytes, because they fit into one packet."""
 
 LEVEL = 6
-MOST_PADDING = 100
+MAX_PADDING = 100
 """Maximum number of random bytes added in gzip's file name field (RFC 1952), as in Django's GZipMiddleware."""
 
 
@@ -55,7 +55,7 @@ def pack(response: Response) -> Response:
         return response
     response.vary.add("Accept-Encoding")
     if request.accept_encodings["gzip"] > 0:
-        response.set_data(_gzip(response.get_data(), randbelow(MOST_PADDING) if request.cookies else 0))
+        response.set_data(_gzip(response.get_data(), randbelow(MAX_PADDING) if request.cookies else 0))
         response.headers["Content-Encoding"] = "gzip"
     return response
 

@@ -12,7 +12,7 @@ from koyjabo.base.network import client_address
 PEER = "koyjabo.peer"
 """Key in the environment of a request through trusted proxies, with the address that it came from."""
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 
 
 class Hop(NamedTuple):
@@ -24,10 +24,10 @@ class Hop(NamedTuple):
 
 def hops(environ: Mapping[str, Any]) -> list[Hop]:
     """The hops: from 0 trusted proxies (the peer's address) up to one per entry of X-Forwarded-For, at most
-    MOST_SHOWN.
+    MAX_SHOWN.
     """
     peer = environ.get(PEER) or environ.get("REMOTE_ADDR") or ""
-    named = client_address.hops(environ, MOST_SHOWN)
+    named = client_address.hops(environ, MAX_SHOWN)
     return [Hop(number, address or peer) for number, address in enumerate([peer, *named])]
 
 

@@ -17,10 +17,10 @@ from koyjabo.base.settings.schema import Settings
 LOGINS_OF_A_PAIR = 10
 """Maximum number of failed logins to one account from one address, per minute."""
 
-FEWEST_LOGINS_OF_A_PAIR = 5
+MIN_LOGINS_OF_A_PAIR = 5
 """Minimum share per worker, so that people may mistype their password, however many workers there are."""
 
-FEWEST_OF_A_VISITOR = 10
+MIN_OF_A_VISITOR = 10
 """Minimum share per worker. All of a visitor's requests reach one worker while the connection lasts."""
 
 SIGNUPS_SHARE = 2
@@ -33,12 +33,12 @@ REQUESTS_OF_A_VISIT = 5
 EVENTS_OF_A_REQUEST = 10
 """Events per minute, as a multiple of the limit on requests with events."""
 
-MOST_USES = 55
+MAX_USES = 55
 """Maximum number of uses that one request takes from the limit on events: 50 events, or 16 KB of texts at 300 bytes per
 use.
 """
 
-STORED_OF_A_REQUEST, FEWEST_STORED = 100_000, 1_000_000
+STORED_OF_A_REQUEST, MIN_STORED = 100_000, 1_000_000
 """Bytes that one address's events and new visit texts may take in the database per day, as a multiple of its limit on
 requests with events (300 MB in all); and the minimum share of each worker, which is more than any request takes.
 """
@@ -120,16 +120,14 @@ class RateLimits:
         of_visitor, changes = settings.rate_limit_visitor, settings.rate_limit_changes
         requests = settings.rate_limit_registrations * REQUESTS_OF_A_VISIT
         self._of_address = rates(1, **_of_address(settings, requests))
-        self._of_address |= rates(MOST_USES, events=requests * EVENTS_OF_A_REQUEST)
-        self._of_visitor = rates(
-            FEWEST_OF_A_VISITOR, visits=of_visitor, heartbeats=of_visitor, event_requests=of_visitor
-        )
-        self._of_visitor |= rates(MOST_USES, events=of_visitor * EVENTS_OF_A_REQUEST)
+        self._of_address |= rates(MAX_USES, events=requests * EVENTS_OF_A_REQUEST)
+        self._of_visitor = rates(MIN_OF_A_VISITOR, visits=of_visitor, heartbeats=of_visitor, event_requests=of_visitor)
+        self._of_visitor |= rates(MAX_USES, events=of_visitor * EVENTS_OF_A_REQUEST)
         self._of_account = rates(1, changes=changes, actions=-(-changes // ACTIONS_SHARE), test_mails=TEST_MAILS)
         self._of_account |= rates(1, reports=settings.rate_limit_reports, keys=settings.rate_limit_keys)
-        self._of_account |= rates(FEWEST_LOGINS_OF_A_PAIR, familiar_logins=settings.rate_limit_logins)
-        self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, FEWEST_LOGINS_OF_A_PAIR))
-        stored = share(requests * STORED_OF_A_REQUEST, workers, FEWEST_STORED)
+        self._of_account |= rates(MIN_LOGINS_OF_A_PAIR, familiar_logins=settings.rate_limit_logins)
+        self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, MIN_LOGINS_OF_A_PAIR))
+        stored = share(requests * STORED_OF_A_REQUEST, workers, MIN_STORED)
         self._stored = DailyRate(stored) if requests else None
         self.local_proxy = LocalProxy()
 

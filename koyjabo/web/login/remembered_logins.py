@@ -11,7 +11,7 @@ from koyjabo.base.core.identity import Login
 KEPT_MS = 3_600_000
 """How long a login is remembered after its last page view, ms."""
 
-MOST_LOGINS = 200
+MAX_LOGINS = 200
 
 
 class RememberedLogins:
@@ -22,7 +22,7 @@ class RememberedLogins:
     def remember(self, login: Login) -> None:
         self._by_session.pop(login.session_id, None)
         self._by_session[login.session_id] = login, self._clock.elapsed_ms()
-        if len(self._by_session) > MOST_LOGINS:
+        if len(self._by_session) > MAX_LOGINS:
             del self._by_session[next(iter(self._by_session))]
 
     def of_session(self, session_id: str) -> Login | None:

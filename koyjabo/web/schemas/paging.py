@@ -10,10 +10,10 @@ from flask import Request
 
 from koyjabo.base.core.errors import InvalidInput
 
-PER_PAGE, MOST_PER_PAGE = 20, 100
+PER_PAGE, MAX_PER_PAGE = 20, 100
 LAST_PAGE = 10**9
 
-QUERY = {"page": "from 1; default 1", "per_page": f"1 to {MOST_PER_PAGE}; default {PER_PAGE}"}
+QUERY = {"page": "from 1; default 1", "per_page": f"1 to {MAX_PER_PAGE}; default {PER_PAGE}"}
 """The query arguments for `describe`."""
 
 
@@ -28,7 +28,7 @@ class Paging(NamedTuple):
     @classmethod
     def of(cls, request: Request, per_page: int = PER_PAGE) -> Paging:
         """Parse the requested page. `per_page` is the default. Raises InvalidInput with all invalid arguments."""
-        rules = {"page": (1, LAST_PAGE), "per_page": (per_page, MOST_PER_PAGE)}
+        rules = {"page": (1, LAST_PAGE), "per_page": (per_page, MAX_PER_PAGE)}
         given = {name: _number(request.args.get(name), *rule) for name, rule in rules.items()}
         bad = {name: f"must be a whole number from 1 to {rules[name][1]}" for name, value in given.items() if not value}
         if bad:

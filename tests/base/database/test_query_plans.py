@@ -49,7 +49,7 @@ BIG = ("visits", "visitors", "daily_visits", "hourly_visits", *PEOPLE)
 USER = "e2a61b9c-7d3f-4b2a-8a55-0c9f6f0d1b22"
 ADMIN = Account(USER, "boss@example.com", "Boss", True)
 MANY = 10_000
-MOST_STATEMENTS = 14
+MAX_STATEMENTS = 14
 
 
 def fill(site: Site, kind: str, rows: int, analyze: bool) -> None:
@@ -176,7 +176,7 @@ def test_a_visit_and_a_look_on_sqlite_take_few_statements(filled, monkeypatch):
         statements.clear()
         site.register()
         site.stats()
-        assert 0 < len([s for s in statements if "PRAGMA" not in s and not s.startswith("--")]) <= MOST_STATEMENTS
+        assert 0 < len([s for s in statements if "PRAGMA" not in s and not s.startswith("--")]) <= MAX_STATEMENTS
 
 
 @contextmanager

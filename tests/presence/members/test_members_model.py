@@ -23,11 +23,11 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.base.cluster import outbox
 
-MOST_WORKERS = 3
+MAX_WORKERS = 3
 people = st.sampled_from(["a:b c\n", "আয়েশা"])
 tabs = st.sampled_from(["1", "2"])
 lines = st.tuples(people, tabs)
-pick = st.integers(0, MOST_WORKERS - 1)
+pick = st.integers(0, MAX_WORKERS - 1)
 
 LATEST_S = 10
 """Maximum time, in seconds, until a killed worker's people are gone. Until then they may be counted."""
@@ -76,7 +76,7 @@ class HoldsMachine(RuleBasedStateMachine):
         super().__init__()
         self.new_world = new_world
 
-    @initialize(workers=st.integers(1, MOST_WORKERS))
+    @initialize(workers=st.integers(1, MAX_WORKERS))
     def begin(self, workers: int) -> None:
         self.world = self.new_world()
         self.model = Model()
@@ -154,7 +154,7 @@ class HoldsMachine(RuleBasedStateMachine):
         self.model.kill(name, self.now_ms)
         self.note()
 
-    @precondition(lambda self: self.is_shared and len(self.world.workers) < MOST_WORKERS)
+    @precondition(lambda self: self.is_shared and len(self.world.workers) < MAX_WORKERS)
     @rule()
     def a_worker_is_started(self) -> None:
         self.welcome(self.world.new_worker())

@@ -11,9 +11,9 @@ import pytest
 from support.application.site import Site, assert_error
 
 from koyjabo.base.network import rate_limiter
-from koyjabo.reports.events.records import MOST_EVENTS, USE_BYTES
+from koyjabo.reports.events.records import MAX_EVENTS, USE_BYTES
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.limits.limits import MOST_USES
+from koyjabo.web.limits.limits import MAX_USES
 from koyjabo.web.schemas.bodies import LARGEST_BODY
 
 numbers = count()
@@ -48,7 +48,7 @@ def test_long_texts_are_several_events_of_the_limits_a_minute(sqlite_database):
 
 
 def test_the_largest_request_is_within_the_uses_that_every_limit_allows():
-    assert max(MOST_EVENTS, -(-LARGEST_BODY // USE_BYTES)) <= MOST_USES
+    assert max(MAX_EVENTS, -(-LARGEST_BODY // USE_BYTES)) <= MAX_USES
 
 
 def size(site: Site, kind: str) -> int:

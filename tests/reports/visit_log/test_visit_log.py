@@ -72,7 +72,7 @@ def test_filter_that_cannot_be_used_is_refused_by_field(log):
 
 
 def test_all_visits_of_days_and_of_a_community_are_counted_however_many_they_are(log, monkeypatch):
-    monkeypatch.setattr(visit_log, "MOST_COUNTED", 0)
+    monkeypatch.setattr(visit_log, "MAX_COUNTED", 0)
     for which in ({}, {"first_day": DAYS[1]}, {"last_day": DAYS[0]}, {"community_id": log.hikers, "last_day": DAYS[1]}):
         assert log.log.count(log.admin, VisitFilter(**which)) == Count(len(log.pages(**which)), True), which
 

@@ -26,7 +26,7 @@ REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 AT_ONCE = 500
 """Connections opened at a time: fewer than the listen backlog."""
 
-MOST_BYTES = 2_000
+MAX_BYTES = 2_000
 """Memory that the worker may allocate for each idle connection."""
 
 ANSWER_S = 60
@@ -54,7 +54,7 @@ def test_idle_connections_cost_little_and_are_answered_when_they_all_send(many_f
                 connections += new
                 if len(connections) == AT_ONCE:  # the first ones fill shared caches
                     before = server.allocated()
-            assert (server.allocated() - before) / (count - AT_ONCE) < MOST_BYTES
+            assert (server.allocated() - before) / (count - AT_ONCE) < MAX_BYTES
             assert answers(connections) == count
             assert answers(connections) == count  # and they stay open
         wait_until(lambda: open_sockets(server.worker) < count // 10, "the server has closed them, too")

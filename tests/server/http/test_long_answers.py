@@ -30,7 +30,7 @@ than the system buffers before it asks the server for more.
 
 PLACES = 16
 CHANGES = {
-    "koyjabo.server.process.worker.FEWEST_REQUESTS": PLACES,
+    "koyjabo.server.process.worker.MIN_REQUESTS": PLACES,
     "koyjabo.server.http.server.REQUEST_S": REQUEST_S,
     "koyjabo.server.http.server.SLOW_S": SLOW_S,
     "koyjabo.reports.visit_log.visit_log.PIECE": 17,

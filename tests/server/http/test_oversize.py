@@ -14,7 +14,7 @@ from support.servers.changed_server import changed_server
 REGISTER = "/api/visitor/register"
 LOGIN = "/api/auth/login"
 BOMB = gzip.compress(b" " * 15_000_000 + b"{}")
-MOST_GROWTH = 1_000_000
+MAX_GROWTH = 1_000_000
 """Bytes that a worker may still hold after all requests of a test."""
 
 
@@ -39,7 +39,7 @@ def nothing_is_left(server):
     yield
     assert server.stats().total == before
     wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
-    assert server.allocated() - memory < MOST_GROWTH
+    assert server.allocated() - memory < MAX_GROWTH
     assert "Traceback" not in server.log
 
 

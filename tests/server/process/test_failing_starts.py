@@ -21,7 +21,7 @@ from support.programs.installed import program
 from support.programs.processes import environment, wait_until
 from support.servers.server import Server
 
-from koyjabo.server.process.start import FEWEST_FILES
+from koyjabo.server.process.start import MIN_FILES
 
 UNUSABLE = "DATABASE_URL names a database that cannot be used: "
 SOMEBODY = 65534
@@ -32,7 +32,7 @@ NO_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 """Python reads files as ASCII unless the program names another encoding."""
 
 SERVED = "server/process/test_failing_starts.py::test_start_without_a_locale_serves"
-MOST_CASES = "server/process/test_failing_starts.py::test_problem_that_stays_ends_the_start_with_one_sentence"
+MAX_CASES = "server/process/test_failing_starts.py::test_problem_that_stays_ends_the_start_with_one_sentence"
 
 
 class World:
@@ -154,7 +154,7 @@ QUICK = {
         "its role lacks SELECT, INSERT, UPDATE or DELETE on ",
     ),
     "too few descriptors": Case(
-        lambda world: {}, ("limit on open files",), f'ulimit -n {FEWEST_FILES - 1}; exec "$0" wsgi.py'
+        lambda world: {}, ("limit on open files",), f'ulimit -n {MIN_FILES - 1}; exec "$0" wsgi.py'
     ),
 }
 LONG = {
@@ -244,7 +244,7 @@ def world(tmp_path, postgres) -> Iterator[World]:
     "case",
     [
         *(pytest.param(case, id=name) for name, case in QUICK.items()),
-        *(pytest.param(case, id=name, marks=pytest.mark.long(proved_by=MOST_CASES)) for name, case in LONG.items()),
+        *(pytest.param(case, id=name, marks=pytest.mark.long(proved_by=MAX_CASES)) for name, case in LONG.items()),
     ],
 )
 def test_problem_that_stays_ends_the_start_with_one_sentence(case, world, sqlite_database, tmp_path):
@@ -299,7 +299,7 @@ def asking_for_passwords(server: Postgres, role: str) -> Iterator[None]:
         server.execute("SELECT pg_reload_conf()")
 
 
-@pytest.mark.long(proved_by=MOST_CASES)
+@pytest.mark.long(proved_by=MAX_CASES)
 @pytest.mark.parametrize(("password", "reason"), [(":wrong", "password authentication failed"), ("", "no password")])
 def test_wrong_password_ends_the_start(disposable_postgres, new_server, tmp_path, password, reason):
     role = f"role_{uuid.uuid4().hex}"

@@ -83,7 +83,7 @@ def test_workers_share_a_limit(sqlite_database, redis_server, new_server):
 
 
 VISITORS, ROUND = 50, 1500
-MOST_GROWTH_BYTES = 512
+MAX_GROWTH_BYTES = 512
 """Bytes that a worker may grow per visit: less than storing one takes. Caches are full after the warm-up."""
 
 
@@ -96,7 +96,7 @@ def test_worker_keeps_nothing_of_a_visit(tmp_path):
         for first in range(0, 800, 200):  # a one-time allocation shows in one round, a leak in each
             register(connection, range(first, first + 200))
             allocated.append(server.allocated())
-    assert min(later - earlier for earlier, later in pairwise(allocated)) / 200 < MOST_GROWTH_BYTES
+    assert min(later - earlier for earlier, later in pairwise(allocated)) / 200 < MAX_GROWTH_BYTES
 
 
 def register(connection: Connection, numbers: range) -> None:
@@ -114,4 +114,4 @@ def test_worker_does_not_grow_with_the_visits_it_serves(tmp_path):
             with Crowd([server], ROUND, clients=8, retries=0, seed=seed):
                 pass
             resident.append(server.resident())
-    assert min(later - earlier for earlier, later in pairwise(resident)) / ROUND < MOST_GROWTH_BYTES
+    assert min(later - earlier for earlier, later in pairwise(resident)) / ROUND < MAX_GROWTH_BYTES

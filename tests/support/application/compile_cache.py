@@ -18,7 +18,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule, rules
 
-MOST_STATEMENTS = 3000
+MAX_STATEMENTS = 3000
 
 
 def compile_once() -> None:
@@ -33,7 +33,7 @@ def keep_statements() -> None:
 
     Only for the tests' process: in a server, real threads would share a lock.
     """
-    kept: LRUCache[Any, Any] = LRUCache(MOST_STATEMENTS)
+    kept: LRUCache[Any, Any] = LRUCache(MAX_STATEMENTS)
     Engine._compiled_cache = property(lambda _: kept, lambda *_: None)  # type: ignore[assignment]
     DefaultDialect.__eq__ = lambda dialect, other: type(dialect) is type(other)  # type: ignore[method-assign]
     DefaultDialect.__hash__ = lambda dialect: hash(type(dialect))  # type: ignore[method-assign]

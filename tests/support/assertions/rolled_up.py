@@ -8,7 +8,7 @@ from typing import Any
 from koyjabo.base.models import SITE
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, HoursRequest, SummaryRequest, TimelineRequest
-from koyjabo.reports.engine.results import MOST_ROWS, Breakdown
+from koyjabo.reports.engine.results import MAX_ROWS, Breakdown
 from koyjabo.reports.query.dimensions import DIMENSIONS, has_many
 from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.ranges import GRANULARITIES
@@ -27,7 +27,7 @@ def all_figures(reports: Insights, question: Question) -> Figures:
     dimensions = [name for name in (*DIMENSIONS, PROPERTY) if name != COMMUNITY or question.scope == SITE]
     requests: dict[str, Any] = {"summary": SummaryRequest(question), "hours": HoursRequest(question)}
     requests |= {name: TimelineRequest(question, name) for name in GRANULARITIES}
-    requests |= {name: BreakdownRequest(question, name, MOST_ROWS) for name in dimensions}
+    requests |= {name: BreakdownRequest(question, name, MAX_ROWS) for name in dimensions}
     return dict(zip(requests, reports.read(list(requests.values())), strict=True))
 
 

@@ -16,7 +16,7 @@ from support.clients.websocket import CLOSE, KINDS, PING, PONG, TEXT, frame, tak
 from support.programs.patience import PATIENCE_S
 
 REVISION = re.compile(rb'"revision": ?(\d+)')
-MOST_SILENT = 200
+MAX_SILENT = 200
 """Limit on connections that have not sent their handshake: the server drops silent ones when new ones arrive."""
 
 
@@ -87,7 +87,7 @@ class Listeners:
         self._unsent: set[int] = set()
         for number in range(count):
             self._connect(Listener(port, kinds[number % len(kinds)], *headers))
-            if len(self._unsent) == MOST_SILENT:
+            if len(self._unsent) == MAX_SILENT:
                 self._ask_to_come_in()
 
     def __enter__(self) -> Self:

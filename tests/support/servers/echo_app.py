@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 
 
 def serve_echo() -> int:
@@ -25,7 +25,7 @@ def create_echo_app(create_app, settings, wiring):
     """Runs in the worker. Nothing may be imported before the worker has patched the standard library."""
     from koyjabo.base.core.extensions import socketio
 
-    socketio.server_options.update(max_http_buffer_size=MOST_BYTES)
+    socketio.server_options.update(max_http_buffer_size=MAX_BYTES)
     register(socketio)
     app = create_app(*settings, **wiring)
     app.wsgi_app = echoing(app.wsgi_app)
@@ -35,7 +35,7 @@ def create_echo_app(create_app, settings, wiring):
 class Echo:
     """The owner of plain sockets that send each message back."""
 
-    largest_message = MOST_BYTES
+    largest_message = MAX_BYTES
     pings = True
 
     def received(self, connection, message):

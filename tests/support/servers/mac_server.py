@@ -23,7 +23,7 @@ HIDDEN: dict[ModuleType, str] = {
 }
 """Names that typeshed marks as Linux-only, by module."""
 
-MOST_FILES = 10_240
+MAX_FILES = 10_240
 
 
 def limit_files() -> None:
@@ -31,11 +31,11 @@ def limit_files() -> None:
     set_limit, of_processes = resource.setrlimit, resource.getrlimit
 
     def setrlimit(kind: int, limits: tuple[int, int]) -> None:
-        if kind == resource.RLIMIT_NOFILE and limits[0] > MOST_FILES:
+        if kind == resource.RLIMIT_NOFILE and limits[0] > MAX_FILES:
             raise ValueError("current limit exceeds maximum limit")
         set_limit(kind, (limits[0], of_processes(kind)[1]))
 
-    set_limit(resource.RLIMIT_NOFILE, (min(1024, MOST_FILES), of_processes(resource.RLIMIT_NOFILE)[1]))
+    set_limit(resource.RLIMIT_NOFILE, (min(1024, MAX_FILES), of_processes(resource.RLIMIT_NOFILE)[1]))
     resource.setrlimit = setrlimit
     soft = of_processes(resource.RLIMIT_NOFILE)[0]
     resource.getrlimit = lambda kind: (soft, resource.RLIM_INFINITY)

@@ -30,7 +30,7 @@ from koyjabo.people.accounts.oidc import provider
 from koyjabo.server.process.worker import GARBAGE
 from koyjabo.web.http import body_sizes
 
-MOST_MS, TRIES = 100.0, 10
+MAX_MS, TRIES = 100.0, 10
 REFERENCE, MOST = b"[" + b",".join([b"[]"] * 350_000) + b"]", 12
 """A JSON text, and how many times as long as `json.loads` of it a body may take. The slowest bodies take 3 to 5 times
 as long, and 18 to 30 times with a limit six times as high.
@@ -68,7 +68,7 @@ def excess(read: Callable[[], object]) -> float:
     """The thread's time relative to REFERENCE, or 0 if it is within the limits."""
     ratios: list[float] = []
     while len(ratios) < TRIES:
-        if (ms := worked_ms(read)) <= MOST_MS:
+        if (ms := worked_ms(read)) <= MAX_MS:
             return 0
         ratios.append(ms / worked_ms(lambda: json.loads(REFERENCE)))
         if ratios[-1] <= MOST:

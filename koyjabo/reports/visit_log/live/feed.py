@@ -29,10 +29,10 @@ from koyjabo.reports.visit_log.live import feed_queries
 from koyjabo.reports.visit_log.live.attended_times import AttendedTimes
 from koyjabo.reports.visit_log.live.feed_queries import LiveRow, Opened
 
-MOST_VISITORS = 10_000
+MAX_VISITORS = 10_000
 """Maximum number of visitors in memory, about 3 MB. If the active window has more, only the newest count."""
 
-MOST_NAMED = 5
+MAX_NAMED = 5
 """Maximum number of pages, and of locations, that are listed. The rest counts as Other."""
 
 OTHER = "Other"
@@ -56,17 +56,17 @@ class OpenedPages:
         for visitor_id, page, at_ms in opened:
             self._last[visitor_id] = page, at_ms
             self._last.move_to_end(visitor_id)
-        while len(self._last) > MOST_VISITORS:
+        while len(self._last) > MAX_VISITORS:
             self._last.popitem(last=False)
 
     def count(self, now_ms: int) -> dict[str, int]:
-        """Number of visitors by page: the MOST_NAMED pages with the most visitors, then the rest as OTHER. Visits
+        """Number of visitors by page: the MAX_NAMED pages with the most visitors, then the rest as OTHER. Visits
         without a page are NO_PAGE.
         """
         while self._last and next(iter(self._last.values()))[1] <= now_ms - self._window_ms:
             self._last.popitem(last=False)
         visitors = Counter(shown(page or NO_PAGE) for page, _ in self._last.values())
-        named = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMED])
+        named = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MAX_NAMED])
         rest = visitors.total() - sum(named.values())
         return {**named, OTHER: rest} if rest else named
 
@@ -95,7 +95,7 @@ class Recent:
         opened_after = after or ids_before(session, since_ms)
         return News(
             feed_queries.newest(session, after, NEWEST),
-            feed_queries.pages(session, opened_after, since_ms, MOST_VISITORS),
+            feed_queries.pages(session, opened_after, since_ms, MAX_VISITORS),
             self._hour.read(session, now_ms),
         )
 
@@ -112,10 +112,10 @@ LONGEST_PAGE, LONGEST_NAME = 300, 150
 ESCAPED, ESCAPED_PAIR = 6, 12
 """Length of a character in ASCII JSON, bytes: one or two escapes such as `\u0995`."""
 
-MOST_ROWS = 15
+MAX_ROWS = 15
 """Number of visits on the Live page."""
 
-MOST_COMMUNITIES = 5
+MAX_COMMUNITIES = 5
 """Maximum number of communities with arrivals or departures in an event, latest changes first."""
 
 STATS = ("totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "epoch", "stale")
@@ -176,7 +176,7 @@ class Feed:
         if is_old:
             self._names = {}
         self._communities = self._read_communities()
-        ids = [visit.id for visit in islice(recent.newest, MOST_ROWS)]
+        ids = [visit.id for visit in islice(recent.newest, MAX_ROWS)]
         self._times.refresh(lambda: self._database.read(feed_queries.measured, ids))
         self._recent, self._reloaded, self._is_whole_due = recent, reloads, self._is_whole_due or is_old
 
@@ -218,7 +218,7 @@ class Feed:
         return self._recent.newest[0].id if self._recent.newest else 0
 
     def _read_communities(self) -> dict[str, Any]:
-        scopes = self._arrivals.last_hour(MOST_COMMUNITIES)
+        scopes = self._arrivals.last_hour(MAX_COMMUNITIES)
         names = {scope: name for scope, name in self._names.items() if scope in scopes}
         if unknown := [scope for scope in scopes if scope not in names]:
             read = self._database.read(feed_queries.names, unknown)
@@ -238,7 +238,7 @@ class Feed:
         return {
             "stats": {name: stats[name] for name in STATS if name in stats},
             "minutes": {str(minute): sum(visits) for minute, visits in recent.minutes.items()},
-            "places": {_short(place, LONGEST_NAME): active for place, active in largest(places, MOST_NAMED).items()},
+            "places": {_short(place, LONGEST_NAME): active for place, active in largest(places, MAX_NAMED).items()},
             "pages": {_short(page, LONGEST_PAGE): visitors for page, visitors in pages.items()},
             "communities": self._communities,
             "attended": self._times.by_visit,

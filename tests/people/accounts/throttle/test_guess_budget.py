@@ -19,7 +19,7 @@ from koyjabo.people.accounts.throttle.guess_budget import DAY_MS, MAX_NETWORKS, 
 from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
 
 MINUTE_MS = 60_000
-MOST_A_DAY = {LOGIN: 1340, FAMILIAR: 58, PASSWORD: 98}
+MAX_A_DAY = {LOGIN: 1340, FAMILIAR: 58, PASSWORD: 98}
 OWNER = levels("owner")
 STRANGERS = [levels(f"stranger {number}") for number in range(60)]
 
@@ -52,7 +52,7 @@ class Account:
         wait_ms = self.decide(networks)
         if wait_ms == 0:
             self.guesses.append(self.now_ms)
-            assert self.of_last_day() <= MOST_A_DAY[self.purpose]
+            assert self.of_last_day() <= MAX_A_DAY[self.purpose]
         return -(-wait_ms // 1000) * 1000
 
     def decide(self, networks: Networks) -> int:
@@ -130,8 +130,8 @@ def test_guesses_with_a_stolen_cookie_or_session_are_bounded_as_well(purpose):
         for stranger in STRANGERS[:3]:
             account.guess(stranger)
         account.now_ms += MINUTE_MS
-    assert account.of_last_day() == pytest.approx(MOST_A_DAY[purpose] - PLANS[purpose].most, abs=1)
-    assert sum(MOST_A_DAY.values()) < 1500, "all purposes together"
+    assert account.of_last_day() == pytest.approx(MAX_A_DAY[purpose] - PLANS[purpose].most, abs=1)
+    assert sum(MAX_A_DAY.values()) < 1500, "all purposes together"
 
 
 def test_20_000_networks_fill_no_memory_and_guess_no_more():
