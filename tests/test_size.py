@@ -40,13 +40,13 @@ BUDGETS = {
     "cli": 638,
     "(top)": 380,
     "tokens of koyjabo/": 459425,  # a template fails on an attribute that is not there
-    "lines of koyjabo/": 70911,  # sentences are where results are, not in web
+    "lines of koyjabo/": 70909,  # sentences are where results are, not in web
     "named shapes": 353,
     "crammed expressions": 116,
     "classes of errors": 89,  # of two rotations of a key at once, one fails
     "settings": 66,  # the site has a name and a sentence in two languages
     "tables": 53,
-    "lines of tests/": 76770,  # a template fails on an attribute that is not there
+    "lines of tests/": 76768,  # a template fails on an attribute that is not there
     "lines of tests/support/": 10593,
     "lines of bench/ and tools/": 7684,
     "lines of JavaScript": 6219,  #
