@@ -71,7 +71,7 @@ class Communities(Changes):
     def home(self, account: Account) -> Community | None:
         """The only community that `account` moderates or, if there is none, the only one that it is a member of."""
         joined = self._database.read(queries.homes, account)
-        moderated = [access for access in joined if access.role != MEMBER]
+        moderated = [access for access in joined if access.own_role != MEMBER]
         homes = moderated or joined
         return homes[0].community if len(homes) == 1 else None
 

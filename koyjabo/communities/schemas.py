@@ -17,6 +17,7 @@ from koyjabo.base.core.identity import REF, RESERVED_REFS, Account
 from koyjabo.base.models import Community, Membership
 from koyjabo.communities.roles import ROLES, Access
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
+from koyjabo.web.http.responses import Time
 from koyjabo.web.schemas.bodies import JSON, LARGER_BODY, Body
 from koyjabo.web.schemas.fields import NULL, Email, Flag, Name, OptionalVisitorId, refuse, text_up_to
 
@@ -139,9 +140,6 @@ class CommunityResponse(BaseModel):
         community = access.community
         values = current_values(community) | ({"ref": community.ref} if community.ref else {})
         return cls(id=community.id, role=access.role, online=online, **values)
-
-
-Time = Annotated[str, BeforeValidator(iso)]
 
 
 class MembershipResponse(BaseModel):

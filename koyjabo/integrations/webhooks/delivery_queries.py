@@ -154,9 +154,10 @@ def take(
     rows = session.scalars(query.limit(DELIVERIES_AT_ONCE)).all()
     if not rows:
         return None
-    for row in rows:
-        if row.event is None:
-            row.state, row.done_ms = DEAD, now_ms
+    gone = [row.n for row in rows if row.event is None]
+    if gone:  # a statement, because another transaction may delete these rows with their webhook
+        ends = update(delivery).where(delivery.n.in_(gone)).values(state=DEAD, done_ms=now_ms)
+        session.execute(ends.execution_options(synchronize_session=False))
     return hook, [(row, row.event) for row in rows if row.event is not None]
 
 

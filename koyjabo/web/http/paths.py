@@ -41,11 +41,16 @@ def declare(bp: Blueprint, prefix: str, access: PathPolicy, tag: str = "") -> No
 def matching(app: Flask, *accesses: PathPolicy) -> Pattern[str]:
     """A pattern for the declared paths with one of these kinds of access; it matches no path if there are none."""
     prefixes = [prefix for prefix, (access, _) in _declared(app).items() if access in accesses]
-    return re.compile("|".join(map(pattern, prefixes)) or r"(?!)")
+    return re.compile("|".join(map(_below, prefixes)) or r"(?!)")
+
+
+def _below(prefix: str) -> str:
+    """A regular expression for the paths that begin with a prefix, in whole segments unless it ends with a dot."""
+    return pattern(prefix) + ("" if prefix.endswith(("/", ".")) else "(?:/|$)")
 
 
 def pattern(rule: str) -> str:
-    """A regular expression for the paths of a route."""
+    """A regular expression for the paths of a route, whose variables are single segments."""
     return re.sub(r"<[^<>]+>", "[^/]+", re.escape(rule))
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import whole
 from koyjabo.people.accounts.pending_steps import SecondFactorDue
+from koyjabo.web.http.responses import Time
 from koyjabo.web.schemas.bodies import JSON, Body
 from koyjabo.web.schemas.fields import (
     NULL,
@@ -110,8 +110,6 @@ def _name(value: Any) -> str:
     return " ".join(whole(value).split())[:LONGEST_NAME].strip()
 
 
-Time = Annotated[str, BeforeValidator(iso)]
-OptionalTime = Annotated[str | None, BeforeValidator(lambda ms: ms and iso(ms))]
 PasskeyName = Annotated[str, BeforeValidator(_name), Field(max_length=LONGEST_NAME)]
 OBJECT = {"type": "object"}
 Credential = Annotated[dict[str, Any], BeforeValidator(object_only), WithJsonSchema(OBJECT)]
@@ -245,5 +243,5 @@ class PasskeyResponse(BaseModel):
     id: str
     name: str
     created_at: Time = Field(validation_alias="created_ms", examples=["2025-12-16T04:48:38.412Z"])
-    used_at: OptionalTime = Field(validation_alias="used_ms")
+    used_at: Time | None = Field(validation_alias="used_ms")
     recovery_codes: list[str] | None = None
