@@ -46,7 +46,7 @@ BUDGETS = {
     "classes of errors": 89,  # of two rotations of a key at once, one fails
     "settings": 66,  # the site has a name and a sentence in two languages
     "tables": 53,
-    "lines of tests/": 76768,  # a template fails on an attribute that is not there
+    "lines of tests/": 76771,  # a test forgets its choice
     "lines of tests/support/": 10593,
     "lines of bench/ and tools/": 7684,
     "lines of JavaScript": 6219,  #

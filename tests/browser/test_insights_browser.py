@@ -10,6 +10,8 @@ from support.application.site import Site, Time
 from support.browser.pages import PASSWORD, PHONE, check_accessible, expect, transferred, visit
 from support.programs.zone import ZONE
 
+from koyjabo.reports.ui.choices import SWITCHES
+
 TODAY = datetime.now(ZONE).date()
 THURSDAY = TODAY - timedelta(3)  # treated as a Thursday
 GOOGLE, FACEBOOK = "https://www.google.com/", "https://m.facebook.com/"
@@ -173,6 +175,7 @@ def test_print_has_the_range_and_only_the_chosen_switches(admin_tab):
     head.get_by_role("link", name="Attended only", include_hidden=True).first.evaluate("link => link.click()")
     expect(head.get_by_role("link", name="Attended only")).to_be_visible()
     admin_tab.emulate_media(media="screen")
+    admin_tab.context.clear_cookies(name=SWITCHES)  # it remembers the choice
 
 
 def test_forced_colours_mark_the_current_item_and_keep_the_heat_map(admin_tab):
