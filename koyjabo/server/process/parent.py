@@ -69,6 +69,7 @@ class Parent:
         self._workers: list[WorkerProcess] = []
         self._application: Application | None = None
         self._announcement = ""
+        self._alone: WorkerProcess | None = None  # the only worker, once it serves
         self._status = 0
         self._stopping_since: float | None = None  # monotonic s
         self._fork_not_before = 0.0  # monotonic s
@@ -96,6 +97,7 @@ class Parent:
         for descriptor in (listener, lock, reports):
             os.set_inheritable(descriptor, False)
         self._workers.append(WorkerProcess(0, pid, reports))
+        self._is_loading = False  # before a signal that has waited stops the worker
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return self._supervise(1, listener, bool(is_passed), lock)
 
@@ -112,6 +114,8 @@ class Parent:
             for worker in self._workers:
                 self._read_report(worker)
             self._bury(ended)
+            if self._alone in self._workers and os.access(PROGRAM, os.R_OK):  # it may have died once it was ready
+                self._execute_again(self._alone)
         os.close(listener)
         while self._workers:
             is_overdue = time.monotonic() - self._stopping_since > KILL_AFTER_S
@@ -119,6 +123,8 @@ class Parent:
                 with suppress(ProcessLookupError):
                     os.kill(worker.pid, signal.SIGKILL if is_overdue else signal.SIGTERM)
             self._wait()
+            for worker in self._workers:
+                self._read_report(worker)  # otherwise the next wait would end at once
             self._bury(_reap())
         _clean_up()
         return self._status
@@ -138,7 +144,7 @@ class Parent:
 
     def _fork_missing(self) -> None:
         for place in sorted(set(range(self._count)) - {worker.place for worker in self._workers}):
-            if time.monotonic() < self._fork_not_before:
+            if time.monotonic() < self._fork_not_before or self._stopping_since is not None:
                 return
             try:
                 self._fork(place)
@@ -195,8 +201,8 @@ class Parent:
             if self._announcement:
                 say(self._announcement, sys.stdout)
                 self._announcement = ""
-            if self._count == 1 and self._application and os.access(PROGRAM, os.R_OK):
-                self._execute_again(worker)
+            if self._count == 1 and self._application:
+                self._alone = worker
             return
         worker.is_usable = False
         say(report, sys.stderr)
@@ -205,7 +211,10 @@ class Parent:
             self._stop()
 
     def _execute_again(self, worker: WorkerProcess) -> None:
-        """Replace the application in this process's memory by PROGRAM, which calls `resume`."""
+        """Replace the application in this process's memory by PROGRAM, which calls `resume`. A signal that came before
+        is not passed on, so the program is not executed then.
+        """
+        self._alone = None  # one attempt is enough
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until `resume` has installed its handlers
         descriptors = (self._listener, self._lock, worker.reports)
         for descriptor in descriptors:
@@ -213,7 +222,8 @@ class Parent:
         state = (self._listener, int(self._is_passed), self._lock, worker.pid, worker.reports)
         os.environ[STATE] = " ".join(map(str, state))
         with suppress(OSError):  # Python has been moved, or memory is short
-            os.execv(sys.executable, [sys.executable, PROGRAM])
+            if self._stopping_since is None:
+                os.execv(sys.executable, [sys.executable, PROGRAM])
         del os.environ[STATE]
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)

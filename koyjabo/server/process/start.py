@@ -38,11 +38,12 @@ def start() -> int:
         except OSError as error:
             say(f"{_unusable(settings.host, settings.port, error)}.", sys.stderr)
             return BAD_SETTINGS
-        words = announcement(listener.url, settings.environment == "development")
-        return parent.serve(application, listener, lock, words)
     except Exception:
         parent.log().exception("start_failed")
         return BAD_SETTINGS
+    else:
+        words = announcement(listener.url, settings.environment == "development")
+        return parent.serve(application, listener, lock, words)
     finally:
         metrics_folder.remove()
 

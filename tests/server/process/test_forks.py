@@ -128,6 +128,8 @@ import os, signal
 execute = os.execv
 
 def execute_after_a_signal(*arguments):
+    with open("worker", "w") as file:
+        file.write(os.environ["KOYJABO_PARENT"].split()[3])
     os.kill(os.getpid(), signal.SIGTERM)
     execute(*arguments)
 
@@ -138,8 +140,9 @@ os.execv = execute_after_a_signal
 
 def test_signal_is_not_lost_while_the_parent_executes_its_program(sqlite_database, new_server, tmp_path):
     server = new_server(sqlite_database)
-    server.program = written(tmp_path, SIGNALLED)
+    server.program = written(tmp_path, SIGNALLED.replace('"worker"', repr(str(tmp_path / "worker"))))
     assert server.launch().wait().status == 0
+    assert not psutil.pid_exists(int((tmp_path / "worker").read_text())), "the worker ends before its parent"
 
 
 def test_parent_that_cannot_execute_its_program_goes_on(sqlite_database, new_server, tmp_path):
