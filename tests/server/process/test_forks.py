@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from itertools import combinations
+from pathlib import Path
 
 import psutil
 import pytest
@@ -128,8 +129,10 @@ import os, signal
 execute = os.execv
 
 def execute_after_a_signal(*arguments):
+    worker = os.environ["KOYJABO_PARENT"].split()[3]
+    os.kill(int(worker), signal.SIGSTOP)
     with open("worker", "w") as file:
-        file.write(os.environ["KOYJABO_PARENT"].split()[3])
+        file.write(worker)
     os.kill(os.getpid(), signal.SIGTERM)
     execute(*arguments)
 
@@ -139,10 +142,25 @@ os.execv = execute_after_a_signal
 
 
 def test_signal_is_not_lost_while_the_parent_executes_its_program(sqlite_database, new_server, tmp_path):
-    server = new_server(sqlite_database)
-    server.program = written(tmp_path, SIGNALLED.replace('"worker"', repr(str(tmp_path / "worker"))))
-    assert server.launch().wait().status == 0
-    assert not psutil.pid_exists(int((tmp_path / "worker").read_text())), "the worker ends before its parent"
+    """The worker is frozen until the parent has passed the signal on, so the parent can only wait for it."""
+    server, file = new_server(sqlite_database), tmp_path / "worker"
+    server.program = written(tmp_path, SIGNALLED.replace('"worker"', repr(str(file))))
+    server.launch()
+    wait_until(lambda: file.exists() and file.read_text(), "the worker is frozen", START_S)
+    worker = psutil.Process(int(file.read_text()))
+    try:
+        wait_until(lambda: is_signalled(worker) or not server.running, "the signal is passed on", START_S)
+        assert server.running, "the parent ends after its worker"
+    finally:
+        worker.resume()
+    assert server.wait().status == 0
+
+
+def is_signalled(process: psutil.Process) -> bool:
+    """Whether SIGTERM waits for the process (proc(5))."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    pending = int(status.partition("ShdPnd:")[2].split()[0], 16)
+    return bool(pending & 1 << signal.SIGTERM - 1)
 
 
 def test_parent_that_cannot_execute_its_program_goes_on(sqlite_database, new_server, tmp_path):
