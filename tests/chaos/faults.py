@@ -55,7 +55,7 @@ BACK_S = (1.0, 3.0)
 
 
 class Fault(NamedTuple):
-    """What harms the world. Whatever it is, clients may only be refused by 503, 1013 or a lost connection."""
+    """What a fault harms. Clients may then only be refused by 503, 1013 or a lost connection."""
 
     kind: str
     harms: str
