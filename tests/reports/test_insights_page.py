@@ -15,10 +15,10 @@ from support.people.page_readers import words
 from support.runs.fuzz_effort import effort
 
 from koyjabo.reports.log import log
-from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.query.report_query import DIMENSIONS
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns, choices, view, view_plan
-from koyjabo.reports.ui.base import SHOWN
+from koyjabo.reports.ui.choices import SHOWN
 from koyjabo.reports.ui.view_plan import SENT
 
 THURSDAY = "2025-12-11"
@@ -176,7 +176,7 @@ def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):
     monkeypatch.setattr(view, "MANY", 10)
     page = admin.get("/admin/?page=/fares&range=all")
     pending = re.findall(r'data-part="(\w+)"[^>]* data-pending', page)
-    assert pending == ["figures", "chart", *(card.name for card in view.cards.ALL), "hours"]
+    assert pending == ["figures", "chart", *(card.name for card in view.breakdowns.ALL), "hours"]
     assert (figures(page)["upto"], "visits" in figures(page)) == (56, False)
     for name in pending:
         assert PART.findall(admin.get(f"/admin/?page=/fares&range=all&part={name}")) == [name]

@@ -7,8 +7,7 @@ import click
 from koyjabo.base.core.command_line import application, progress
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.recounts.recounts import Recounts
-from koyjabo.upkeep.recounts.total import TotalAdjuster
+from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
 
 
 @click.group()

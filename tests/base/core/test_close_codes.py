@@ -1,4 +1,4 @@
-"""Clients know the server's close codes (`koyjabo.base.core.socket_errors`)."""
+"""Clients know the server's close codes (`koyjabo.base.core.errors`)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 
 from support.programs.processes import ROOT
 
-from koyjabo.base.core import socket_errors
+from koyjabo.base.core import errors
 
 REFUSALS = {
-    value for name, value in vars(socket_errors).items() if name.isupper() and isinstance(value, int) and value >= 4000
+    value for name, value in vars(errors).items() if name.isupper() and isinstance(value, int) and value >= 4000
 }
 
 
@@ -21,4 +21,4 @@ def test_react_package_knows_every_code_of_a_refusal():
 
 def test_page_of_a_community_knows_the_code_of_a_lost_permission():
     source = (ROOT / "koyjabo/static/communities/inside.js").read_text()
-    assert f"const FORBIDDEN = {socket_errors.FORBIDDEN};" in source
+    assert f"const FORBIDDEN = {errors.FORBIDDEN};" in source

@@ -10,7 +10,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.base.database.shared_lookups import SharedLookups
+from koyjabo.base.database.batch_worker import SharedLookups
 
 OTHERS = 20
 

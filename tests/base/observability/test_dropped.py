@@ -9,8 +9,7 @@ from support.application.site import Time
 from koyjabo.base.cluster.workers import Drop
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.observability.dropped import Dropped
-from koyjabo.base.observability.gauges import Gauges
-from koyjabo.base.observability.metrics import Metrics
+from koyjabo.base.observability.metrics import Gauges, Metrics
 
 
 def test_drops_are_added_up_until_a_day_has_passed_without_one():

@@ -13,7 +13,7 @@ from support.people.communities import PATH
 
 from koyjabo.reports.live import live
 from koyjabo.reports.log import log
-from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.query.report_query import DIMENSIONS
 from koyjabo.reports.services import ReportServices
 
 REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page", "hours": ""}

@@ -13,8 +13,8 @@ from support.application.site import Site, Time
 from support.sites.full_site import in_context, quiet, use_small_blocks
 
 from koyjabo.reports.log import block_queries
+from koyjabo.reports.log.block_queries import EVENTS
 from koyjabo.reports.log.blocks import Block
-from koyjabo.reports.log.row_queries import EVENTS
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts

@@ -2,10 +2,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs.fuzz_effort import effort
 
-from koyjabo.base.network import campaigns, languages, user_agents
+from koyjabo.base.network import campaigns, user_agents
 from koyjabo.base.network.campaigns import Campaign
 from koyjabo.reports.log.trait_parser import PARSED_FROM, RULES, ParsedTraits, TraitParser
-from koyjabo.reports.query.dimensions import TRAITS
+from koyjabo.reports.query.report_query import TRAITS
 
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari/537.36"
 PARSER = TraitParser(["live.koyjabo.com"])
@@ -67,7 +67,7 @@ def test_the_language_is_the_first_of_the_header():
         None: None,
         "english": None,
     }
-    assert {text: languages.first_of(text) for text in expected} == expected
+    assert {text: user_agents.first_of(text) for text in expected} == expected
 
 
 def test_a_campaign_is_taken_from_the_query_of_the_page():

@@ -12,18 +12,21 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.models import SITE, Scope
-from koyjabo.reports.query.dimensions import ADDRESSES, DIMENSIONS, SOURCE
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.ranges import (
+from koyjabo.reports.query.report_query import (
+    ADDRESSES,
     COMPARISONS,
+    DIMENSIONS,
     GRANULARITIES,
     NO_COMPARISON,
     NOT_A_COMPARISON,
     NOT_A_GRANULARITY,
     NOT_A_RANGE,
     RANGES,
+    SOURCE,
+    Filter,
+    Question,
 )
-from koyjabo.reports.query.report_query import Filter, Question
 
 TODAY = "2026-11-22"
 COMMUNITY = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")

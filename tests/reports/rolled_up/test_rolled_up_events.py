@@ -11,10 +11,9 @@ import pytest
 from support.application.site import Site
 from support.sites.full_site import bring
 
-from koyjabo.base.database import throttle
+from koyjabo.base.database import executor
 from koyjabo.reports.engine.results import FOLDED, FOLDED_EVENTS
-from koyjabo.reports.query.ranges import DAY, HOUR
-from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.query.report_query import DAY, HOUR, Filter, Question
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.retention import Retention
@@ -133,7 +132,7 @@ def test_values_beyond_the_largest_are_other_and_one_called_so_is_itself(site):
 @pytest.mark.parametrize("transactions", [1, 2])
 def test_fold_that_was_interrupted_counts_no_event_twice(site, monkeypatch, transactions):
     for limit in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(throttle, limit, 2)
+        monkeypatch.setattr(executor, limit, 2)
     send_all(site)
     site.time.pass_(days=2)
     left, retention = iter(range(transactions)), site.services[Retention]

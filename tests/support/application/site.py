@@ -18,8 +18,7 @@ from koyjabo import create_app
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.upkeep.recounts.recounts import Recounts
-from koyjabo.upkeep.recounts.total import TotalAdjuster
+from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
 from support.application import app_pool as kept_apps
 from support.programs.processes import METRICS_TOKEN, NO_LIMITS
 

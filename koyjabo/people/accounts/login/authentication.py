@@ -27,8 +27,7 @@ from koyjabo.people.accounts.login.schemas import (
     SecondFactorBody,
     SignupBody,
 )
-from koyjabo.people.accounts.login_sessions import Grant, browser_mark_of
-from koyjabo.people.accounts.pending_steps import REMEMBERED_S, SecondFactorDue
+from koyjabo.people.accounts.login_sessions import REMEMBERED_S, Grant, SecondFactorDue, browser_mark_of
 from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.services import AccountServices

@@ -14,17 +14,23 @@ from koyjabo.base.core.errors import EmailTaken, InvalidToken, UnknownUser, Wron
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.text_search import usable
+from koyjabo.base.database.rows import usable
 from koyjabo.base.models import LoginSession, User
 from koyjabo.base.network import client_address, user_agents
 from koyjabo.people.accounts import email_links, login_session_queries, queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
-from koyjabo.people.accounts.login_sessions import Grant, Proof, browser_mark_of, grant_of
+from koyjabo.people.accounts.login_sessions import (
+    Grant,
+    PendingSteps,
+    Proof,
+    SecondFactorDue,
+    browser_mark_of,
+    grant_of,
+)
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated, is_usable
-from koyjabo.people.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.people.audit import log
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.login.jwt import REFRESH_S, Claims
+from koyjabo.web.login.tokens import REFRESH_S, Claims
 
 logger = logging.getLogger(__name__)
 
