@@ -61,8 +61,6 @@ def make_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
 
     app = Flask(__name__, instance_path=str(config.INSTANCE), static_folder=None)
     app.config.update({name: value for name, value in more.items() if name.isupper()})
-    app.config.update(
-        SECRET_KEY=settings.secret_key, METRICS_TOKEN=settings.metrics_token, PUBLIC_URL=settings.public_url
-    )
+    app.config.update(SECRET_KEY=settings.secret_key, METRICS_TOKEN=settings.metrics_token)
     entry_points.init_app(app, settings)
     return app

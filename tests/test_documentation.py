@@ -15,7 +15,7 @@ from test_imports import PACKAGES, ROOMS
 
 from koyjabo.base.core import errors
 from koyjabo.base.core.errors import CLOSE_CODES, KoyJaboError
-from koyjabo.base.settings.catalogue import BASICS, written
+from koyjabo.base.settings.catalogue import written
 from koyjabo.base.settings.schema import Settings
 from koyjabo.cli import main
 from koyjabo.counting.stats import Stats
@@ -23,6 +23,7 @@ from koyjabo.people.accounts import passwords
 from koyjabo.people.accounts.throttle import login_throttle
 from koyjabo.realtime import events
 from koyjabo.server.http import request_parser
+from koyjabo.upkeep.stored_settings.stored_settings import NAMES
 from koyjabo.web.limits.limits import LOGINS_OF_A_PAIR
 from koyjabo.web.pages.errors import SENTENCES
 from koyjabo.web.pages.guides import anchor
@@ -45,7 +46,7 @@ def in_the_code() -> list[tuple[str, str, str]]:
 def test_settings_and_env_example_list_every_setting_and_no_other():
     listed = ROW.findall(SETTINGS)
     assert sorted(listed) == sorted(in_the_code())
-    assert tuple(name for name, _, _ in listed[: len(BASICS)]) == tuple(BASICS)
+    assert tuple(name for name, _, _ in listed[: len(NAMES)]) == NAMES, "the settings of the page Server come first"
     example = (ROOT / ".env.example").read_text()
     assert LINE.findall(example) == [(name, default) for name, default, _ in listed]
     assert [line for line in example.splitlines() if not line.startswith(("#", "\n")) and line] == []

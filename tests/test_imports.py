@@ -44,8 +44,9 @@ upkeep: .
 upkeep.personal_data: . api pages
 upkeep.recounts: . cli
 upkeep.retention: . api cli
+upkeep.stored_settings: . cli
 upkeep.backups: . ui admin cli
-upkeep.health: . api admin
+upkeep.health: . ui api admin
 upkeep.alerts: .
 upkeep.importers: . admin cli
 site: .

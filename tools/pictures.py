@@ -44,9 +44,9 @@ PAGES = {  # name: viewer, address
     "admin-visit": (SITE_ADMIN, "/admin/visits/{visit}"),
     "admin-audit": (SITE_ADMIN, "/admin/audit"),
     "admin-health": (SITE_ADMIN, "/admin/server"),
+    "admin-server-mail": (SITE_ADMIN, "/admin/server?edit=mail"),
     "admin-data": (SITE_ADMIN, "/admin/data"),
     "admin-receipt": (SITE_ADMIN, "/receipt"),
-    "admin-settings": (SITE_ADMIN, "/admin/settings"),
     "admin-find": (SITE_ADMIN, "/admin/find?q=dhaka"),
     "admin-design": (SITE_ADMIN, "/admin/design"),
     "admin-install": (SITE_ADMIN, "/admin/connect"),
@@ -90,7 +90,6 @@ SHOWN = {  # shown in the documents: the upper part of the page, as much as fits
     ("admin-fall", Look("full", "en", "light", 1440)),
     ("share", Look("full", "en", "light", 360)),
     ("admin-shares", Look("full", "en", "light", 1440)),
-    ("admin-settings", Look("full", "bn", "light", 1440)),
 }
 
 HIGHER = {("community", 1440): 1280, ("admin", 1440): 1700}

@@ -84,6 +84,8 @@ from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
 from koyjabo.upkeep.retention import retention
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Nightly, Retention
+from koyjabo.upkeep.stored_settings import stored_settings
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import EXTENSION
 from koyjabo.web.login.page_login import RememberedLogins
 from koyjabo.web.login.tokens import Tokens
@@ -158,8 +160,9 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     settings, services = base.settings, base.services
     add = services.add
     add(settings)
-    owners = AddressOwners(settings.asn_files, settings.own_networks)
-    origins = Origins(settings.origins, settings.public_url)
+    add(StoredSettings(base))
+    owners = AddressOwners(settings.asn_files, lambda: settings.own_networks)
+    origins = Origins(lambda: settings.origins, lambda: settings.public_url)
     add(NetworkServices(LocationFinder(settings.geoip_files), owners, origins))
     add(observability.build(base, TICK_S, lambda: values_of(services), partial(_caused_by_visits, services)))
     add(Audit(base.database, base.clock))
@@ -248,6 +251,7 @@ def _tick(base: Base) -> None:
     repeat(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
     upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     repeat(retention.POLL_S, *upkeep, services[VersionLog].record, services[Recounts].tick)
+    repeat(stored_settings.POLL_S, services[StoredSettings].refresh)
     repeat(recounts.RENEW_S, services[Recounts].renew)
     repeat(attendance.WRITE_S, services[AttendanceWriter].tick)
     repeat(attendance.DROP_S, partial(services[AttendanceWriter].drop, block_queries.correct_attended))
@@ -257,8 +261,7 @@ def _tick(base: Base) -> None:
     repeat(TICK_S, services[WebhookServices].member_events.tick)
     repeat(sender.POLL_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
     repeat(alerts.POLL_S, services[Alerts].tick)
-    if mails.is_on:
-        repeat(outbox.POLL_S, mails.tick)
+    repeat(outbox.POLL_S, mails.tick)
 
 
 def _close_in_order(services: Services, base: Base) -> None:

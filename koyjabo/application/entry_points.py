@@ -32,7 +32,7 @@ ENTRY_POINTS = {
     "site.getting_started": "admin",
     "upkeep.importers": "admin",
     "site.home": "pages",
-    "site.panel": "data design moved navigation overview panel_stream settings",
+    "site.panel": "data design moved navigation overview panel_stream server",
 }
 """Modules that add routes to the shared blueprints, by feature. The OpenAPI document lists calls in this order."""
 
@@ -71,7 +71,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["TAGS"] = TAGS
     limits.init_app(app, settings)
     cookies.init_app(app, secure=not is_development)
-    i18n.init_app(app, settings.zone)
+    i18n.init_app(app)
     guides.init_app(app)
     static_files.init_app(app, is_development)
     for part in PARTS:
@@ -88,7 +88,7 @@ def wrap(app: Flask, settings: Settings) -> None:
 
     middleware.queue_fairly(app)
     fast_path.init_app(app)
-    response_headers.init_app(app, settings.origins, settings.trusted_proxies > 0)
+    response_headers.init_app(app, lambda: settings.origins, settings.trusted_proxies > 0)
     middleware.trust_proxies(app, settings.trusted_proxies)
     if settings.environment == "development":
         if not settings.trusted_proxies:

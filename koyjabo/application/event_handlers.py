@@ -12,6 +12,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.services import Services
 from koyjabo.base.models import SITE, Scope
+from koyjabo.base.settings.schema import Settings
 from koyjabo.communities.live.messages import ENDED, MESSAGES
 from koyjabo.communities.live.participant import ACCESS_REVOKED
 from koyjabo.communities.services import CommunityServices
@@ -25,7 +26,7 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.community_people import VisitorConversion
-from koyjabo.reports.services import PeopleServices, ReportServices
+from koyjabo.reports.services import PeopleServices, ReportServices, own_hosts
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.site.getting_started.getting_started import GettingStarted
 from koyjabo.upkeep.health.health import Health
@@ -80,6 +81,7 @@ def connect(services: Services) -> None:
     _on(signals.room_heard, communities.room_updates.catch_up)
     _on(signals.message_received, handlers.receive_first_page, of=FIRST_PAGE)
     _on(signals.first_page_stored, handlers.publish_first_page)
+    _on(signals.settings_changed, handlers.follow_settings)
     services.lifetime.every(ARRIVALS_S, handlers.publish_arrivals)
 
 
@@ -93,6 +95,7 @@ class Handlers:
     """Handlers that call several services."""
 
     def __init__(self, services: Services) -> None:
+        self._services = services
         self._clock = services.clock
         self._logins = services[RememberedLogins]
         self._visits = services[CountingServices].visits
@@ -118,6 +121,14 @@ class Handlers:
             services[Health].invalidate,
             services[VersionLog].forget,
         )
+
+    def follow_settings(self, _: object) -> None:
+        """Change what was derived from the settings. Everything else reads them when it uses them."""
+        reports = self._services[ReportServices]
+        if reports.parser.follow(own_hosts(self._services[Settings])):
+            reports.storing.begin_again()
+        self._services[AccountServices].second_factors.end_sessions_without()
+        self._visits.stats()  # the day may have changed with the time zone
 
     def publish_site_stats(self, scope: Scope) -> None:
         self._communities.room_updates.stats_changed(self._visits.site)

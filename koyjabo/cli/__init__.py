@@ -28,6 +28,7 @@ COMMANDS = {
     "prune": "upkeep.retention.cli:prune",
     "restore": "upkeep.backups.cli:restore",
     "serve": "cli:serve",
+    "settings": "upkeep.stored_settings.cli:settings",
     "stats": "counting.cli:stats",
     "total": "upkeep.recounts.cli:total",
     "user": "people.accounts.cli:user",

@@ -19,7 +19,7 @@ from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import Job, SharedLookups
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE
-from koyjabo.base.settings.schema import Policy
+from koyjabo.base.settings.schema import Settings
 from koyjabo.communities.member_queries import AccessFacts, access_facts
 from koyjabo.communities.roles import ADMIN, MEMBER, is_lower
 from koyjabo.people.accounts import queries as account_queries
@@ -57,10 +57,10 @@ AccessRequest = tuple[RequiredAccess, str | None]
 
 
 class Permissions:
-    """Checks permissions. `policy` is REQUIRE_TWO_FACTOR."""
+    """Checks permissions."""
 
-    def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock, policy: Policy) -> None:
-        self._policy = policy
+    def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock, settings: Settings) -> None:
+        self._settings = settings
         self._database = database
         self._clock = clock
         self._checks = SharedLookups(runtime, self._check_requests)
@@ -95,11 +95,11 @@ class Permissions:
     def _look_up(self, accesses: Collection[RequiredAccess]) -> AccessFacts:
         sessions, users = {access.session_id for access in accesses}, {access.user_id for access in accesses}
         communities = {access.community_id for access in accesses}
-        return self._database.read(access_facts, sessions, users, communities, self._policy)
+        return self._database.read(access_facts, sessions, users, communities, self._settings.require_two_factor)
 
     def is_live(self, session_id: str, refresh_id: str | None) -> bool:
         """Whether this session and its refresh token, if given, are still valid. Raises LedgerUnavailable."""
-        facts = self._database.read(access_facts, [session_id], [], [], self._policy)
+        facts = self._database.read(access_facts, [session_id], [], [], self._settings.require_two_factor)
         return _is_live(session_id, facts, refresh_id, self._clock.now_ms())
 
 

@@ -52,7 +52,7 @@ def build(base: Base) -> CommunityServices:
     accounts, realtime = services[AccountServices], services[RealtimeServices]
     dashboards = Dashboards(realtime.rooms, _leader(base), clock, lambda: services[ReportRooms])
     participants = Participants()
-    permissions = Permissions(database, runtime, clock, base.settings.require_two_factor)
+    permissions = Permissions(database, runtime, clock, base.settings)
     attendance_log = AttendanceLog(base.signals.members_attended.send, runtime, clock)
     people = OnlinePeople(members, visits, attendance_log, accounts.credentials.names)
     new_room = partial(_member_room, base)

@@ -32,12 +32,16 @@ PREFIX = "anonymous_"
 
 class Anonymity:
     """Hides the identity of visitors who ask for privacy. `knows` returns whether a visitor has registered a visit.
-    With `honours_headers`, `Sec-GPC: 1` and `DNT: 1` request an anonymous visit (HONOUR_PRIVACY_SIGNALS). Methods that
+    If `honours_headers`, `Sec-GPC: 1` and `DNT: 1` request an anonymous visit (HONOUR_PRIVACY_SIGNALS). Methods that
     need a secret raise LedgerUnavailable.
     """
 
     def __init__(
-        self, database: DatabaseExecutor, clock: Clock, honours_headers: bool, knows: Callable[[str], bool]
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        honours_headers: Callable[[], bool],
+        knows: Callable[[str], bool],
     ) -> None:
         self._database = database
         self._clock = clock
@@ -51,7 +55,7 @@ class Anonymity:
         if is_said:
             return True
         sent = environ.get("HTTP_SEC_GPC") == "1" or environ.get("HTTP_DNT") == "1"
-        return sent and self.honours_headers
+        return sent and self.honours_headers()
 
     def visit(self, visit: NewVisit) -> NewVisit:
         """The anonymous visit to register in place of `visit`, whose location must be a country."""

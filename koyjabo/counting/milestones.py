@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import uuid
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from koyjabo.base.models import Scope
 from koyjabo.base.settings.checks import LARGEST_TOTAL, NO_TOTALS
@@ -38,22 +39,24 @@ def key(scope: Scope, value: int) -> str:
 
 
 class Milestones:
-    """The totals to announce, given as `values`."""
+    """The totals to announce. `values` returns them in order."""
 
-    def __init__(self, values: Collection[int]) -> None:
-        self._values = sorted(set(values))
+    def __init__(self, values: Callable[[], Sequence[int]]) -> None:
+        self._read = values
 
     def between(self, before: int, after: int) -> Sequence[int]:
         """The milestones above `before`, up to and including `after`."""
-        first = bisect_right(self._values, before)
-        if first == len(self._values) or self._values[first] > after:  # nearly always
+        values = self._read()
+        first = bisect_right(values, before)
+        if first == len(values) or values[first] > after:  # nearly always
             return ()
-        return self._values[first : bisect_right(self._values, after)]
+        return values[first : bisect_right(values, after)]
 
     def after(self, total: int) -> int | None:
         """The next milestone above `total`."""
-        first = bisect_right(self._values, total)
-        return self._values[first] if first < len(self._values) else None
+        values = self._read()
+        first = bisect_right(values, total)
+        return values[first] if first < len(values) else None
 
     def reached(self, snapshot: CounterSnapshot, before: int, at_ms: int) -> list[Milestone]:
         """Rows for the milestones that a scope has reached since its total was `before`."""
@@ -64,11 +67,12 @@ class Milestones:
         return rows
 
 
-NO_MILESTONES = Milestones(())
+NO_MILESTONES = Milestones(tuple)
 
 
-def of_setting(text: str) -> Milestones:
-    """The milestones from the MILESTONES setting, which `base.settings.checks` has validated."""
+@lru_cache(maxsize=8)
+def of_setting(text: str) -> Sequence[int]:
+    """The totals in the MILESTONES setting, which `base.settings.checks` has validated."""
     if text == NO_TOTALS:
-        return NO_MILESTONES
-    return Milestones([int(value) for value in text.split(",")] if text else usual())
+        return ()
+    return sorted({int(value) for value in text.split(",")}) if text else usual()

@@ -10,13 +10,13 @@ from typing import Any
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.extensions import db
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.counting import milestones, rollback_queries
+from koyjabo.counting import rollback_queries
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.high_water import NOT_ASKED, HighWater, SharedHighWater
 from koyjabo.counting.last_hour import History, Pulse
 from koyjabo.counting.ledger import Ledger, UnsavedVisits, open_store
 from koyjabo.counting.live_stats import LiveStats
-from koyjabo.counting.milestones import Milestones
+from koyjabo.counting.milestones import Milestones, of_setting
 from koyjabo.counting.queries import recent_visits
 from koyjabo.counting.records import CounterSnapshot, Receipt
 from koyjabo.counting.rollback import RollbackRecovery
@@ -47,7 +47,7 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
     LedgerUnavailable.
     """
     settings, database, clock = base.settings, base.database, base.clock
-    presence, announced = base.services[PresenceServices], milestones.of_setting(settings.milestones)
+    presence, announced = base.services[PresenceServices], Milestones(lambda: of_setting(settings.milestones))
     if isinstance(presence.active_visitors, MemoryActiveVisitors):  # nothing else remembers them
         now_ms = clock.now_ms()
         presence.active_visitors.restore(
@@ -64,13 +64,13 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
         active_visitors,
         lambda snapshot: LiveStats(snapshot, active_visitors, clock, high_water),
         snapshot,
-        ignores_bots=settings.bot_policy == "ignore",
+        ignores_bots=lambda: settings.bot_policy == "ignore",
         on_visit=presence.visitor_sockets.visited,
         on_epoch=base.signals.epoch_began.send,
     )
     return CountingServices(
         visits=visits,
-        anonymity=Anonymity(database, clock, settings.honour_privacy_signals, visits.knows),
+        anonymity=Anonymity(database, clock, lambda: settings.honour_privacy_signals, visits.knows),
         unsaved=UnsavedVisits(visits.writer, lambda: visits.site.snapshot.revision, clock),
         milestones=announced,
         pulse=Pulse(database, clock, visits),

@@ -101,7 +101,7 @@ class Visits:
     """Registers visits and keeps the statistics of the site and its communities.
 
     `live_stats` creates the stats of a scope from its numbers. `snapshot` has the site's numbers at startup, used if
-    the first read of the ledger fails. With `ignores_bots`, visits by declared crawlers are not counted (BOT_POLICY).
+    the first read of the ledger fails. `ignores_bots` says whether to leave out visits by declared crawlers.
 
     `open_ledger` receives the function that the ledger calls with each committed batch. `on_visit` is called with the
     visitor and caller of each committed visit. It and the functions passed to `follow` are plain calls rather than
@@ -115,7 +115,7 @@ class Visits:
         active_visitors: ActiveVisitors,
         live_stats: Callable[[CounterSnapshot], LiveStats],
         snapshot: CounterSnapshot,
-        ignores_bots: bool,
+        ignores_bots: Callable[[], bool],
         on_visit: Callable[[str, bytes], None],
         on_epoch: Callable[[], object],
     ) -> None:
@@ -160,7 +160,7 @@ class Visits:
         return [None if is_ignored else next(outcomes) for is_ignored in ignored]
 
     def _is_ignored(self, visit: NewVisit) -> bool:
-        if visit.is_bot and self._ignores_bots:
+        if visit.is_bot and self._ignores_bots():
             log.debug("bot_ignored")
             return True
         return False

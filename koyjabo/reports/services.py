@@ -11,6 +11,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.database.free_space import FreeSpace
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.settings.database_url import file_of
+from koyjabo.base.settings.schema import Settings
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.people.accounts.services import AccountServices
@@ -76,8 +77,12 @@ MAX_NAMED = 50
 
 def trait_parser(base: Base) -> TraitParser:
     """Return the parser. It does not count pages on our own hosts as sources."""
-    hosts = (urlsplit(url).hostname for url in (base.settings.public_url, *base.settings.origins))
-    return TraitParser(filter(None, hosts))
+    return TraitParser(own_hosts(base.settings))
+
+
+def own_hosts(settings: Settings) -> list[str]:
+    hosts = (urlsplit(url).hostname for url in (settings.public_url, *settings.origins))
+    return sorted(filter(None, hosts))
 
 
 def build(base: Base) -> ReportServices:
@@ -95,7 +100,9 @@ def build(base: Base) -> ReportServices:
     return ReportServices(
         reports=reports,
         shared_reports=reports.for_share_links(),
-        events=Events(open_store(settings.database, clock), base.runtime, settings.bot_policy == "ignore", space),
+        events=Events(
+            open_store(settings.database, clock), base.runtime, lambda: settings.bot_policy == "ignore", space
+        ),
         annotations=Annotations(database, clock),
         storing=Storing(database, clock, base.runtime, reports.live),
         shares=Shares(database, clock, base.services[AccountServices].passwords, settings.secret_key),

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal
 from babel.units import format_unit
-from flask import Flask, current_app, g, request
+from flask import Flask, g, request
 from flask_babel import Babel, force_locale, gettext
 from flask_babel import gettext as _
 from jinja2 import pass_context
@@ -30,24 +30,22 @@ from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 
 LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
-EXTENSION = "koyjabo.zone"
 UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3), ("byte", 1))
 MONTH = {"bn": "MMMM"}
 """Month format by language, for languages that do not abbreviate months."""
 
 
-def init_app(app: Flask, zone: ZoneInfo) -> None:
+def init_app(app: Flask) -> None:
     Babel(app, locale_selector=language)
-    app.extensions[EXTENSION] = zone
     for filter_ in (count, percent, share, digits, translated, period, place, size, day, spent):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
-    app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, zone)
-    app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, zone, "HH:mm:ss")
-    app.jinja_env.filters["exact"] = lambda at_ms: exact(at_ms, zone)
-    app.jinja_env.filters["age"] = lambda at_ms: age(at_ms, zone, current().clock.now_ms())
+    app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, current().clock.zone)
+    app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, current().clock.zone, "HH:mm:ss")
+    app.jinja_env.filters["exact"] = lambda at_ms: exact(at_ms, current().clock.zone)
+    app.jinja_env.filters["age"] = lambda at_ms: age(at_ms, current().clock.zone, current().clock.now_ms())
     app.jinja_env.filters["time_of_day"] = time_of_day
-    app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words, zone_name=zone.key)
-    app.jinja_env.globals["site_name"] = site_name
+    app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words)
+    app.jinja_env.globals.update(site_name=site_name, zone_name=lambda: current().clock.zone.key)
 
 
 def site_name() -> str:
@@ -203,7 +201,7 @@ def period(iso: str, step: str, has_weekday: bool = False) -> str:
 
 def clock_time(at_ms: int) -> str:
     """The time in TIMEZONE (`21:52:10`), with the day unless it is today."""
-    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(current_app.extensions[EXTENSION]).replace(tzinfo=None)
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(current().clock.zone).replace(tzinfo=None)
     pattern = "HH:mm:ss" if local.date().isoformat() == current().clock.today() else "d MMM, HH:mm:ss"
     return _time(local, pattern)
 

@@ -19,7 +19,7 @@ def field(page):
 
 def test_command_menu_is_used_by_keyboard_alone(admin_tab):
     page = admin_tab
-    visit(page, "/admin/settings")
+    visit(page, "/admin/server")
     page.keyboard.press("Control+k")
     expect(field(page)).to_be_focused()
     expect(page.get_by_role("option").first).to_have_text("Overview")

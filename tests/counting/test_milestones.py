@@ -42,12 +42,16 @@ def pushes(site: Site, room: str = "stats") -> list[int | None]:
     return [event.as_object().get("milestone") for event in source.events_after(after)]
 
 
+def milestones(setting: str) -> Milestones:
+    return Milestones(lambda: of_setting(setting))
+
+
 def test_default_milestones_are_1_and_2_5_and_5_times_powers_of_10():
     assert usual()[:8] == [100, 250, 500, 1000, 2500, 5000, 10_000, 25_000]
     assert usual()[-1] > 10**15
-    assert list(of_setting("5000, 100").between(99, 5000)) == [100, 5000]
-    assert of_setting("none").after(0) is None
-    assert (of_setting("").after(100), of_setting("").after(249), Milestones([7]).after(7)) == (250, 250, None)
+    assert list(milestones("5000, 100").between(99, 5000)) == [100, 5000]
+    assert milestones("none").after(0) is None
+    assert (milestones("").after(100), milestones("").after(249), milestones("7").after(7)) == (250, 250, None)
 
 
 def test_visit_that_reaches_a_milestone_stores_it_once_and_its_room_receives_it_once(site):
@@ -77,7 +81,7 @@ def test_imports_and_totals_set_by_hand_reach_no_milestone(site):
 def test_worker_finds_out_what_a_killed_worker_has_committed(site):
     """It announces the highest of several milestones."""
     assert pushes(site) == [None]
-    killed = open_store(make_url(site.database_url), site.services.clock, milestones=of_setting("98,100,101"))
+    killed = open_store(make_url(site.database_url), site.services.clock, milestones=milestones("98,100,101"))
     with killed.writing():
         killed.commit([(NewVisit("ayesha", str(n), at_ms=site.time.ms), str(n)) for n in range(5)])
     killed.close()

@@ -76,7 +76,9 @@ def test_milestone_reaches_every_open_page_once(server):
 
 
 def commit_as_a_killed_worker(server, visits: int) -> None:
-    killed = open_store(make_url(server.database.url), Clock(ZONE), milestones=of_setting(MILESTONES))
+    killed = open_store(
+        make_url(server.database.url), Clock(ZONE), milestones=Milestones(lambda: of_setting(MILESTONES))
+    )
     names = [f"killed {number}" for number in range(visits)]
     with killed.writing():
         killed.commit([(NewVisit("ayesha", name, at_ms=round(time.time() * 1000)), name) for name in names])
@@ -115,7 +117,7 @@ def test_new_member_does_not_miss_a_pending_milestone():
             site.update(snapshot(157))  # during the read
         return passed[-1]
 
-    news = MilestoneNews(site, Milestones([100, 150]), find)
+    news = MilestoneNews(site, Milestones(lambda: [100, 150]), find)
     room = SiteRoom(SimpleNamespace(site=site, newest=site.stats), news, 0.05)
     site.update(snapshot(100))
 

@@ -17,6 +17,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE
+from koyjabo.base.settings.schema import Settings
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.memberships import CommunityScope, Memberships
 from koyjabo.counting.ledger import open_store
@@ -49,8 +50,9 @@ class Backdated:
         self._events = event_ledger.open_store(database, self.clock)
         self._passwords = passwords = Passwords(runtime)
         passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
-        pending = PendingSteps(self._database, self.clock, "", "none")
-        unsent = MailOutbox(self._database, self.clock, runtime, None, None, secret="", most=0)
+        settings = Settings.model_validate({"RATE_LIMIT_MAILS": 0})
+        pending = PendingSteps(self._database, self.clock, "", settings)
+        unsent = MailOutbox(self._database, self.clock, runtime, settings)
         self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished, pending, unsent)
         self.communities = Communities(self._database, self.clock, _unpublished)
         self.memberships = Memberships(self._database, self.clock, _unpublished)

@@ -98,6 +98,11 @@ class Clock:
         self._buckets: dict[int, Bucket] = {}
         self._beginnings: dict[str, int] = {}
 
+    def move_to(self, zone: ZoneInfo) -> None:
+        """Change the time zone. Days and hours that were cached in the earlier one are dropped."""
+        self.zone = zone
+        self._buckets, self._beginnings = {}, {}  # last, so that a call that began earlier fills only the old ones
+
     def today(self) -> str:
         """The local date, YYYY-MM-DD. It changes at local midnight, even when the clocks change."""
         return self.bucket(self.now_ms()).day
@@ -106,25 +111,26 @@ class Clock:
         """The day and hour that a visit at `at_ms` counts for. Cached by quarter hour, unless an hour begins or the
         clock changes within it: in St. John's, it changed at 00:01 until 2011.
         """
-        quarter = at_ms // QUARTER_HOUR_S // 1000
-        bucket = self._buckets.get(quarter)
+        quarter, buckets = at_ms // QUARTER_HOUR_S // 1000, self._buckets
+        bucket = buckets.get(quarter)
         if bucket is None:
             bucket = self._bucket_of(quarter * QUARTER_HOUR_S)
             if bucket != self._bucket_of((quarter + 1) * QUARTER_HOUR_S - 1):
                 return self._bucket_of(at_ms // 1000)
-            if len(self._buckets) >= CACHE_SIZE:
-                self._buckets.clear()
-            self._buckets[quarter] = bucket
+            if len(buckets) >= CACHE_SIZE:
+                buckets.clear()
+            buckets[quarter] = bucket
         return bucket
 
     def began_s(self, day: str) -> int:
         """Start of a local day, seconds since 1970-01-01 UTC; the first existing time if midnight is skipped."""
-        began = self._beginnings.get(day)
+        beginnings = self._beginnings
+        began = beginnings.get(day)
         if began is None:
-            if len(self._beginnings) >= CACHE_SIZE:
-                self._beginnings.clear()
+            if len(beginnings) >= CACHE_SIZE:
+                beginnings.clear()
             midnight = datetime.combine(date.fromisoformat(day), time_of_day(), self.zone)
-            began = self._beginnings[day] = int(midnight.timestamp())
+            began = beginnings[day] = int(midnight.timestamp())
         return began
 
     def at_ms(self, day: str, time: str) -> int:

@@ -55,6 +55,9 @@ class Signals:
     language_chosen: Signal = field(default_factory=Signal)
     """A user has chosen the language of the pages. Subject: the account; `language` is its code."""
 
+    settings_changed: Signal = field(default_factory=Signal)
+    """Settings that an admin has stored now apply on this worker. No subject."""
+
     high_water_asked: Signal = field(default_factory=Signal)
     """This worker requests the high-water marks of all other workers. Subject: the request's id."""
 

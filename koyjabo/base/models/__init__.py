@@ -79,6 +79,7 @@ from koyjabo.base.models.upkeep import (
     JobColumns,
     NightlyWork,
     StartingStep,
+    StoredSetting,
     WebhookEvent,
 )
 
@@ -139,6 +140,7 @@ __all__ = [
     "Share",
     "SpentCode",
     "StartingStep",
+    "StoredSetting",
     "TotpSecret",
     "User",
     "Visit",

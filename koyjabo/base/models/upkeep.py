@@ -46,6 +46,16 @@ class DatabaseIdentity(Model):
     compatible_from: Mapped[str] = mapped_column(String(32), server_default="0016")
 
 
+class StoredSetting(Model):
+    """A setting from the page Server or `koyjabo settings` (`koyjabo.upkeep.stored_settings`)."""
+
+    __tablename__ = "stored_settings"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)  # as in the environment
+    value: Mapped[str] = mapped_column(Text)  # as in the environment; a secret is sealed
+
+
 class DaySecret(Model):
     """The secret for hashing one day's anonymous visitors (`counting.anonymity`). Not included in backups."""
 

@@ -34,12 +34,14 @@ IsHosted = Callable[[str], bool]
 
 class AddressOwners:
     """Looks up who owns an address. `files` are MaxMind databases with AS numbers (ASN_DATABASE), searched in order; if
-    there are none, RANGES are used. `own` are the networks in OWN_ADDRESSES.
+    there are none, RANGES are used. `own` returns the networks in OWN_ADDRESSES.
 
     Raises OSError, ValueError or maxminddb.InvalidDatabaseError if a file cannot be read.
     """
 
-    def __init__(self, files: Sequence[Path] = (), own: Sequence[IPv4Network | IPv6Network] = ()) -> None:
+    def __init__(
+        self, files: Sequence[Path] = (), own: Callable[[], Sequence[IPv4Network | IPv6Network]] = tuple
+    ) -> None:
         self._is_hosted = _by_databases(files) if files else _by_ranges()
         self._own = own
 
@@ -54,13 +56,13 @@ class AddressOwners:
 
     def is_own(self, address: str | None) -> bool:
         """Whether the address is in OWN_ADDRESSES. Never raises."""
-        if not self._own:
+        if not (own := self._own()):
             return False
         key = lookup_key(address)
         if key is None:
             return False
         ip = ip_address(key)
-        return any(ip in network for network in self._own)
+        return any(ip in network for network in own)
 
 
 def _by_ranges() -> IsHosted | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -25,15 +25,15 @@ def normal(origin: str) -> str | None:
 
 
 class Origins:
-    """The trusted origins. `allowed` and `public_url` are as returned by `normal`; `public_url` may be empty."""
+    """The trusted origins. `allowed` and `public_url` return origins as `normal` does; `public_url` may return ""."""
 
-    def __init__(self, allowed: Collection[str] = (), public_url: str = "") -> None:
-        self.allowed = frozenset(allowed)
+    def __init__(self, allowed: Callable[[], Collection[str]], public_url: Callable[[], str]) -> None:
+        self._allowed = allowed
         self._public_url = public_url
 
     def site(self, request: Any) -> str | None:
         """PUBLIC_URL, or else the origin of the request; None if the Host header is invalid."""
-        return self._public_url or _own(request)
+        return self._public_url() or _own(request)
 
     def trusts(self, request: Any) -> bool:
         """Whether the cookies of a request or handshake may be used: only if the sending page has a trusted origin. A
@@ -43,7 +43,7 @@ class Origins:
         if header is None:
             return True
         origin = normal(header)
-        return origin is not None and (origin in self.allowed or origin == _own(request))
+        return origin is not None and (origin in self._allowed() or origin == _own(request))
 
 
 def other_host(environ: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.network import origins
 from koyjabo.base.settings import smtp_url
 
@@ -41,14 +42,14 @@ def zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ValueError, OSError, LookupError):
-        raise ValueError("is not a time zone; use an IANA name such as Asia/Dhaka") from None
+        raise ValueError(N_("is not a time zone; use an IANA name such as Asia/Dhaka")) from None
     return value
 
 
 def origin_list(value: str) -> str:
     normal = [origins.normal(part) for part in value.split(",") if part.strip()]
     if None in normal:
-        raise ValueError("should be comma-separated origins such as https://app.example.com, without paths")
+        raise ValueError(N_("should be comma-separated origins such as https://app.example.com, without paths"))
     return ",".join(str(origin) for origin in normal)
 
 
@@ -66,8 +67,10 @@ def address_list(value: str) -> str:
         return ",".join(str(_network(part.strip())) for part in value.split(",") if part.strip())
     except ValueError:
         raise ValueError(
-            "should be comma-separated addresses such as 203.0.113.7 and networks such as 2001:db8::/32 "
-            "(not 2001:db8::1/32)"
+            N_(
+                "should be comma-separated addresses such as 203.0.113.7 and networks such as 2001:db8::/32 "
+                "(not 2001:db8::1/32)"
+            )
         ) from None
 
 
@@ -80,7 +83,7 @@ def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 def origin(value: str) -> str:
     normal = origins.normal(value.removesuffix("/"))
     if normal is None:
-        raise ValueError("should be an origin such as https://live.example.com, without a path")
+        raise ValueError(N_("should be an origin such as https://live.example.com, without a path"))
     return normal
 
 
@@ -122,13 +125,13 @@ def totals(value: str) -> str:
     if written == [NO_TOTALS]:
         return NO_TOTALS
     if not all(part.isascii() and part.isdigit() and 0 < int(part) <= LARGEST_TOTAL for part in written):
-        raise ValueError("should be comma-separated numbers such as 1000,5000,10000, or none")
+        raise ValueError(N_("should be comma-separated numbers such as 1000,5000,10000, or none"))
     return ",".join(written)
 
 
 def time_of_day(value: str) -> str:
     if not TIME_OF_DAY.fullmatch(value):
-        raise ValueError("should be a time of day such as 03:30")
+        raise ValueError(N_("should be a time of day such as 03:30"))
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -53,6 +54,11 @@ TokenName = Annotated[str, AfterValidator(checks.token_name)]
 def requires(policy: Policy, is_admin: bool) -> bool:
     """Whether an account must use two-step login. `is_admin` says whether it is an admin of the site."""
     return policy == "all" or (policy == "admins" and is_admin)
+
+
+@lru_cache(maxsize=8)
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(map(ip_network, text.split(","))) if text else ()
 
 
 class Settings(BaseModel):
@@ -113,6 +119,9 @@ class Settings(BaseModel):
     oidc_providers: tuple[LoginProvider, ...] = setting(
         (),
         N_("names of the OpenID providers people can log in with, such as `google,work` (docs/login-with-others.md)"),
+    )
+    sign_up: Literal["open", "invited"] = setting(
+        "open", N_("`open` to everyone, or only for `invited` people, also with OIDC_SIGNUP")
     )
     oidc_signup: bool = setting(False, N_("`1` lets people sign up through a provider in OIDC_PROVIDERS"))
     oidc_admin_claim: Annotated[str, AfterValidator(checks.claim_and_value)] = setting(
@@ -313,6 +322,21 @@ class Settings(BaseModel):
         "text", N_("`text` for key=value pairs, `json` for one object per line")
     )
 
+    def adopt(self, other: Settings) -> None:
+        """Take over all values of `other` at once. Features keep this object and read it when they use a value, so a
+        change on the page Server applies without a restart (decision 124).
+        """
+        object.__setattr__(self, "__dict__", dict(other.__dict__))
+        object.__setattr__(self, "__pydantic_fields_set__", set(other.model_fields_set))
+
+    def conflict(self) -> tuple[str, str]:
+        """The name of a setting that cannot be used with the others, and the reason as a sentence; "" for none."""
+        if self.environment == "production" and self.app_url.startswith("http:"):
+            return "APP_URL", N_("APP_URL is an http address, which is allowed only in development. Use https.")
+        if self.smtp_url and not self.public_url:
+            return "SMTP_URL", N_("PUBLIC_URL is missing: SMTP_URL is set, and links in emails start with PUBLIC_URL.")
+        return "", ""
+
     def name_in(self, language: str) -> str:
         """The site's name in a language ("en", "bn")."""
         if self.site_name == NAMES["en"]:
@@ -332,7 +356,7 @@ class Settings(BaseModel):
     @property
     def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of WEBHOOK_ALLOW."""
-        return tuple(map(ip_network, self.webhook_allow.split(","))) if self.webhook_allow else ()
+        return _networks(self.webhook_allow)
 
     @property
     def token_algorithms(self) -> list[str]:
@@ -363,4 +387,4 @@ class Settings(BaseModel):
 
     @property
     def own_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        return tuple(map(ip_network, self.own_addresses.split(","))) if self.own_addresses else ()
+        return _networks(self.own_addresses)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from koyjabo.base.core.domains import ascii_address, ascii_domain
 from koyjabo.base.settings import url_options
@@ -50,6 +50,17 @@ def parse(url: str) -> SmtpServer:
         sender=_in_ascii(ascii_address, sender["named"] or sender["bare"]),
         security="tls" if parts.scheme == "smtps" else options.get("tls", "starttls"),
     )
+
+
+FIELDS = ("host", "port", "user", "sender_name", "sender", "security")
+
+
+def written(host: str, port: str, user: str, sender_name: str, sender: str, security: str, password: str) -> str:
+    """The URL of a mail server, from what an admin has typed. `parse` checks it."""
+    scheme, off = ("smtps", "") if security == "tls" else ("smtp", "&tls=off" if security == "off" else "")
+    login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "") + "@" if user else ""
+    name = f"{sender_name} <{sender}>" if sender_name else sender
+    return f"{scheme}://{login}{host}{port and ':'}{port}?from={quote(name)}{off}"
 
 
 def _in_ascii(form: Callable[[str], str], name: str) -> str:

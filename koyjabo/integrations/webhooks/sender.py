@@ -33,6 +33,7 @@ from koyjabo.base.models import Webhook, WebhookDelivery, WebhookEvent
 from koyjabo.base.observability.metrics import Metrics
 from koyjabo.base.outbound.client import HttpClient
 from koyjabo.base.outbound.messages import Destinations, OutboundError, OutboundResponse, Request, parse
+from koyjabo.base.settings.schema import Settings
 from koyjabo.integrations.webhooks import delivery_queries, messages, queries
 from koyjabo.integrations.webhooks.delivery_queries import LEASE, DeliveryAttempt, Marked
 from koyjabo.integrations.webhooks.messages import Occurrence
@@ -188,7 +189,7 @@ class Sender:
         sealer: WebhookSealer,
         mails: MailOutbox,
         metrics: Metrics,
-        public_url: str,
+        settings: Settings,
     ) -> None:
         self._database, self._clock, _ = base
         self._urls = urls
@@ -196,7 +197,7 @@ class Sender:
         self._mails = mails
         self._metrics = metrics
         self._throttle = Throttle(self._database)
-        self._public_url = public_url
+        self._settings = settings
         self._tasks = LeasedTasks(*base, LEASE, "webhooks_interrupted", "webhook_work_failed")
         self._is_closed = False
 
@@ -307,7 +308,7 @@ class Sender:
         try:
             community = event.community.name if event.community else None
             occurrence = Occurrence(event.type, event.at_ms, event.scope, community, json.loads(event.data))
-            written = messages.write(webhook.format, url, occurrence, self._public_url)
+            written = messages.write(webhook.format, url, occurrence, self._settings.public_url)
             signed = signature_headers(keys, event.id, at_ms // 1000, written.body)
             response = self._urls.post(url, {**written.headers, **signed}, written.body)
         except OutboundError as error:

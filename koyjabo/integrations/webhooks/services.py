@@ -36,6 +36,6 @@ def build(base: Base) -> WebhookServices:
         events,
         members,
         Webhooks(own, sealer, urls, events),
-        Sender(own, urls, sealer, mails, metrics, settings.public_url),
+        Sender(own, urls, sealer, mails, metrics, settings),
         sealer,
     )

@@ -11,6 +11,13 @@ class WrongPasskey(KoyJaboError):
     sentence = N_("This passkey could not be verified. Try again, or use another way.")
 
 
+class SignUpClosed(KoyJaboError):
+    """SIGN_UP is `invited`, and the request has no invitation."""
+
+    status = 403
+    sentence = N_("Only invited people can sign up here.")
+
+
 class SecondFactorExpired(KoyJaboError):
     """A two-step login has ended: it was completed, timed out, or had too many wrong codes."""
 

@@ -19,7 +19,7 @@ from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import LoginSession, PendingStep, User
-from koyjabo.base.settings.schema import Policy, requires
+from koyjabo.base.settings.schema import Policy, Settings, requires
 from koyjabo.people.accounts import login_session_queries, pending_step_queries, queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.errors import SecondFactorExpired, UnknownSession
@@ -55,11 +55,16 @@ class PendingSteps:
     LedgerUnavailable.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str, policy: Policy) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str, settings: Settings) -> None:
         self._database = database
         self._clock = clock
         self._secret = secret.encode()
-        self.policy = policy
+        self._settings = settings
+
+    @property
+    def policy(self) -> Policy:
+        """REQUIRE_TWO_FACTOR."""
+        return self._settings.require_two_factor
 
     def is_required(self, user: User | Account) -> bool:
         """Whether REQUIRE_TWO_FACTOR makes two-step login mandatory for this user."""

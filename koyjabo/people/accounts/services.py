@@ -47,8 +47,8 @@ class AccountServices:
 
 def build(base: Base) -> AccountServices:
     settings, database, clock, on_revoked = base.settings, base.database, base.clock, base.signals.access_revoked.send
-    secret, policy, outbox = settings.secret_key, settings.require_two_factor, base.services[MailOutbox]
-    failures, pending = LoginThrottle(database, clock, secret), PendingSteps(database, clock, secret, policy)
+    secret, outbox = settings.secret_key, base.services[MailOutbox]
+    failures, pending = LoginThrottle(database, clock, secret), PendingSteps(database, clock, secret, settings)
     passwords, links = Passwords(base.runtime), LinkTokens(secret)
     credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
     email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
@@ -57,8 +57,8 @@ def build(base: Base) -> AccountServices:
     return AccountServices(
         credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
-        users=Users(database, clock, on_revoked, failures.unlock, policy),
-        panel_invitations=Invitations(PanelScope(on_revoked, policy), database, clock, outbox, links),
+        users=Users(database, clock, on_revoked, failures.unlock, settings),
+        panel_invitations=Invitations(PanelScope(on_revoked, settings), database, clock, outbox, links),
         login_throttle=failures,
         pending=pending,
         email_links=email_links,
@@ -71,7 +71,7 @@ def build(base: Base) -> AccountServices:
             pending,
             codes,
             on_revoked,
-            needs_email=outbox.is_on,
+            needs_email=lambda: outbox.is_on,
             site_name=partial(settings.name_in, "en"),
         ),
         providers={own.name: Provider(own, http, base.runtime, clock) for own in settings.oidc_providers},

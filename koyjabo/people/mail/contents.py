@@ -318,7 +318,7 @@ def test(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     return Contents(
         say(N_("A test email")),
         [say(N_("Email from this server works. An admin sent this test from the Settings page."))],
-        *(say(N_("See the settings")), "/admin/settings"),
+        *(say(N_("See the settings")), "/admin/server"),
     )
 
 

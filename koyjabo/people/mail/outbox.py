@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr
+from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -48,30 +49,28 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "mail"
 
 
 class Composer:
-    def __init__(self, server: SmtpServer, settings: Settings, tokens: LinkTokens) -> None:
-        self._sender = formataddr((server.sender_name, server.sender))
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._public_url = settings.public_url
-        self._tokens = tokens
+        self._tokens = LinkTokens(settings.secret_key)
         self._html = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True).get_template("mail.html")
 
-    def compose(self, queued_email: QueuedEmail) -> tuple[str, bytes, bool]:
+    def compose(self, queued_email: QueuedEmail, server: SmtpServer) -> tuple[str, bytes, bool]:
         """The recipient, the message, and whether the recipient's address needs SMTPUTF8 (RFC 6531)."""
-        speech = Localizer(queued_email.language, self._settings.zone)
+        speech, public_url = Localizer(queued_email.language, self._settings.zone), self._settings.public_url
         contents = KINDS[queued_email.kind](speech, queued_email.data)
         token = self._tokens.token(contents.purpose, queued_email.data["link"]) if contents.purpose else ""
-        url = f"{self._public_url}{contents.path}{token}" if contents.path else ""
+        url = f"{public_url}{contents.path}{token}" if contents.path else ""
         recipient = queued_email.email
         with suppress(ValueError):  # an earlier version accepted other domains
             recipient = ascii_address(recipient)
         message = EmailMessage(policy=POLICY.clone(utf8=not recipient.isascii()))
-        message["From"], message["To"] = self._sender, recipient
+        message["From"], message["To"] = formataddr((server.sender_name, server.sender)), recipient
         message["Subject"] = " ".join(contents.subject.split())
         message["Date"] = format_datetime(datetime.fromtimestamp(queued_email.at_ms / 1000, UTC))
         # Derived from the outbox row, so that mailboxes can drop a second copy.
-        message["Message-ID"] = f"<{queued_email.id}.{queued_email.at_ms}@{mail_host(self._public_url)}>"
+        message["Message-ID"] = f"<{queued_email.id}.{queued_email.at_ms}@{mail_host(public_url)}>"
         message["Auto-Submitted"] = "auto-generated"
-        signature = f"{self._settings.name_in(speech.language)} · {self._public_url}"
+        signature = f"{self._settings.name_in(speech.language)} · {public_url}"
         link = [f"{contents.label}:\n{url}"] if url else []
         closing = [contents.closing] if contents.closing else []
         paragraphs = [*map(str, contents.paragraphs), *link, *closing, signature]
@@ -115,37 +114,34 @@ TEST_LIMIT_S = 40.0
 
 
 class MailOutbox:
-    """The outbox. Call `tick` every POLL_S. Without `composer` and `transport`, nothing is stored and `email` returns
-    None.
+    """The outbox. Call `tick` every POLL_S. Without SMTP_URL, nothing is stored or sent, and `email` returns None.
 
     Limits how many emails a day go to strangers, that is, to unconfirmed addresses, for instance in invitations and
     signups. A flood of such emails would ruin the reputation of the sender's domain, and important emails would no
-    longer arrive. `most` is RATE_LIMIT_MAILS; with 0, only accounts are limited.
+    longer arrive. With RATE_LIMIT_MAILS=0, only accounts are limited.
     """
 
-    def __init__(
-        self,
-        database: DatabaseExecutor,
-        clock: Clock,
-        runtime: Runtime,
-        composer: Composer | None,
-        transport: SmtpTransport | None,
-        secret: str,
-        most: int,
-    ) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
         self._database = database
         self._clock = clock
         self._runtime = runtime
-        self._composer = composer
-        self._transport = transport
-        self._key = hmac.digest(secret.encode(), b"recipients of mails", "sha256")
-        self._most = most
+        self._settings = settings
+        self._key = hmac.digest(settings.secret_key.encode(), b"recipients of mails", "sha256")
+        self._most = settings.rate_limit_mails
         self._prepare: dict[str, Prepare] = {}
         self._tasks = LeasedTasks(database, clock, runtime, LEASE, "mail_interrupted", "mail_work_failed")
 
     @property
     def is_on(self) -> bool:
-        return self._transport is not None
+        return bool(self._settings.smtp_url)
+
+    @cached_property
+    def _composer(self) -> Composer:
+        return Composer(self._settings)
+
+    @cached_property
+    def _transport(self) -> SmtpTransport:
+        return SmtpTransport(self._runtime)
 
     def require(self) -> None:
         """Raise MailUnavailable if this server sends no emails."""
@@ -232,13 +228,13 @@ class MailOutbox:
                 self._tasks.start(LEASE, self.send_all)
 
     def send_all(self) -> None:
-        """Send all due emails, one after the other. Raises LedgerUnavailable."""
-        while (queued_email := self._take()) is not None:
+        """Send all due emails, one after the other, unless the mail server is removed. Raises LedgerUnavailable."""
+        while self.is_on and (queued_email := self._take()) is not None:
             self._send(queued_email)
 
     def close(self) -> None:
         """Let another worker send at once. Does not wait for a delivery."""
-        if self._transport is not None:
+        if "_transport" in vars(self):  # an email was sent
             self._transport.close()
         self._tasks.release()
 
@@ -250,9 +246,11 @@ class MailOutbox:
         return queued_email
 
     def _deliver(self, queued_email: QueuedEmail) -> None:
-        assert self._composer is not None
-        assert self._transport is not None
-        self._transport.send(*self._composer.compose(queued_email))
+        server = self._settings.smtp
+        if server is None:
+            raise NotDelivered("off")
+        hello = mail_host(self._settings.public_url)
+        self._transport.send(server, hello, *self._composer.compose(queued_email, server))
 
     def _send(self, queued_email: QueuedEmail) -> None:
         try:
@@ -301,10 +299,4 @@ class MailOutbox:
 
 
 def build(base: Base) -> MailOutbox:
-    settings, own = base.settings, (base.database, base.clock, base.runtime)
-    server, secret, most = settings.smtp, settings.secret_key, settings.rate_limit_mails
-    if server is None:
-        return MailOutbox(*own, None, None, secret, most)
-    composer = Composer(server, settings, LinkTokens(secret))
-    transport = SmtpTransport(server, mail_host(settings.public_url), base.runtime)
-    return MailOutbox(*own, composer, transport, secret, most)
+    return MailOutbox(base.database, base.clock, base.runtime, base.settings)

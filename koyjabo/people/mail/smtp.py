@@ -33,18 +33,17 @@ class NotDelivered(Exception):
 
 
 class SmtpTransport:
-    """A connection to the mail server. `hello` is the name that this server introduces itself with."""
+    """Connects to a mail server for each email. `hello` is the name that this server introduces itself with."""
 
-    def __init__(self, server: SmtpServer, hello: str, runtime: Runtime) -> None:
-        self._server = server
-        self._hello = hello
+    def __init__(self, runtime: Runtime) -> None:
         self._smtplib = unpatched("smtplib")
         self._thread: BatchWorker[Callable[[], None], bool] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
 
-    def send(self, recipient: str, message: bytes, is_utf8: bool) -> None:
+    def send(self, server: SmtpServer, hello: str, recipient: str, message: bytes, is_utf8: bool) -> None:
         """Hand a message to the mail server. Raises NotDelivered; the server may still have accepted it."""
+        options = ["SMTPUTF8"] if is_utf8 else []
         try:
-            self._thread.do(lambda: self._deliver(recipient, message, is_utf8))
+            self._thread.do(lambda: self._deliver(server, hello, recipient, message, options))
         except LedgerUnavailable:
             raise NotDelivered("timeout") from None
 
@@ -55,20 +54,20 @@ class SmtpTransport:
 
     # The methods below run on the real thread.
 
-    def _deliver(self, recipient: str, message: bytes, is_utf8: bool) -> None:
-        connection = self._connect()
+    def _deliver(self, server: SmtpServer, hello: str, recipient: str, message: bytes, options: list[str]) -> None:
+        connection = self._connect(server, hello)
         try:
-            if self._server.user:
-                connection.login(self._server.user, self._server.password)
-            connection.sendmail(self._server.sender, [recipient], message, ["SMTPUTF8"] if is_utf8 else [])
+            if server.user:
+                connection.login(server.user, server.password)
+            connection.sendmail(server.sender, [recipient], message, options)
             with suppress(Exception):  # the server already has the email
                 connection.quit()
         finally:
             connection.close()
 
-    def _connect(self) -> Any:
-        host, port, security = self._server.host, self._server.port, self._server.security
-        options: dict[str, Any] = {"local_hostname": self._hello, "timeout": TIMEOUT_S}
+    def _connect(self, server: SmtpServer, hello: str) -> Any:
+        host, port, security = server.host, server.port, server.security
+        options: dict[str, Any] = {"local_hostname": hello, "timeout": TIMEOUT_S}
         if security == "tls":
             return self._smtplib.SMTP_SSL(host, port, context=self._context(), **options)
         connection = self._smtplib.SMTP(host, port, **options)

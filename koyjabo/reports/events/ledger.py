@@ -7,6 +7,7 @@ are in `events_sqlite` and `events_postgres`.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -44,11 +45,11 @@ def open_store(database: URL, clock: Clock) -> EventStore:
 
 
 class Events:
-    """Records events. With `ignores_bots`, events of declared crawlers are skipped (BOT_POLICY). `space` is the
+    """Records events. `ignores_bots` says whether events of declared crawlers are skipped (BOT_POLICY). `space` is the
     database's free space.
     """
 
-    def __init__(self, store: EventStore, runtime: Runtime, ignores_bots: bool, space: FreeSpace) -> None:
+    def __init__(self, store: EventStore, runtime: Runtime, ignores_bots: Callable[[], bool], space: FreeSpace) -> None:
         self._store = store
         self.space = space
         self._ignores_bots = ignores_bots
@@ -62,7 +63,7 @@ class Events:
 
         Raises LedgerUnavailable if they could not be committed, and DiskAlmostFull. In both cases, none was recorded.
         """
-        if is_bot and self._ignores_bots:
+        if is_bot and self._ignores_bots():
             return Recorded(0, 0)
         if self.space.is_low():
             raise DiskAlmostFull

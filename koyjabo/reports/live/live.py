@@ -60,9 +60,13 @@ class Live:
     """The rows and sums of one thread. `refresh` or `at` begins each snapshot, with the session that reads it."""
 
     def __init__(self, parser: TraitParser, clock: Clock) -> None:
-        self._clock, self.rules = clock, parser.rules
+        self._clock, self._parser = clock, parser
         self.visits, self.events = Log(VISITS, block_queries.visits(parser)), Log(EVENTS, block_queries.events)
         self.forget()
+
+    @property
+    def rules(self) -> int:
+        return self._parser.rules
 
     def forget(self) -> None:
         self._version: Any = None

@@ -45,6 +45,10 @@ class Storing:
             if (has_other_rules or is_due) and self._take_lease():
                 self._tasks.start(LEASE, self._work)
 
+    def begin_again(self) -> None:
+        """Rebuild the stored blocks, because the rules have changed."""
+        self._has_begun = False
+
     def behind(self) -> int:
         """Return the number of visits without a block."""
         return self._database.read(block_queries.behind)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -125,11 +125,19 @@ class TraitParser:
     for user agents (`base.network.user_agents`).
     """
 
+    rules = 0
+    """A 31-bit hash that changes if the parser may read visits differently."""
+
     def __init__(self, own_hosts: Iterable[str] = ()) -> None:
-        hosts = sorted(own_hosts)
-        self._sources = Sources(hosts)
-        self.rules = crc32(json.dumps([RULES, hosts]).encode()) >> 1
-        """A 31-bit hash that changes if the parser may read visits differently."""
+        self.follow(sorted(own_hosts))
+
+    def follow(self, own_hosts: Sequence[str]) -> bool:
+        """Change the own hosts, given in order. Returns whether the parser may now read visits differently."""
+        rules = crc32(json.dumps([RULES, own_hosts]).encode()) >> 1
+        if rules == self.rules:
+            return False
+        self._sources, self.rules = Sources(own_hosts), rules
+        return True
 
     def parse(
         self,

@@ -46,7 +46,7 @@ def first_page() -> Response:
 @bp.post("/getting-started/<step>")
 def change_step(step: str) -> Response:
     """Hide the step if `state` is "hidden", otherwise show it again."""
-    shown_on, is_hidden = "admin.health" if step == LIST else "admin.overview", request.form.get("state") == HIDDEN
+    shown_on, is_hidden = "admin.server" if step == LIST else "admin.overview", request.form.get("state") == HIDDEN
     current()[GettingStarted].hide(me(), step, is_hidden)
     undo = Undo(url_for("admin.change_step", step=step), {"state": "shown"})
     return done(N_("It is now hidden for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)

@@ -16,6 +16,7 @@ from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.core.urls import shown_host
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.network.origins import host_of, other_host
+from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit import log
@@ -24,6 +25,7 @@ from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.site.getting_started import queries
 from koyjabo.site.getting_started.queries import SiteFacts, StoredStep
 from koyjabo.upkeep.backups.backups import Backups
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 PAGE, LIST = "page", "all"
 """The parts that admins can hide: the line to paste into a page, and the list of what the server lacks."""
@@ -41,7 +43,7 @@ class GettingStarted:
     """The setup steps for site admins. Raises LedgerUnavailable. Listens to visits that pages register until one of
     them is on another host. Calls `on_first_page` after storing the first such page.
 
-    `settings_for` says whether the time zone, mail and backups are set up.
+    `has` says whether the time zone, mail and backups are set up.
     """
 
     def __init__(
@@ -49,16 +51,16 @@ class GettingStarted:
         database: DatabaseExecutor,
         clock: Clock,
         runtime: Runtime,
-        settings_for: Mapping[str, bool],
-        own_host: str,
+        has: Callable[[], Mapping[str, bool]],
+        settings: Settings,
         listeners: list[Callable[[Receipt, Mapping[str, Any]], object]],
         on_first_page: Callable[[], object],
     ) -> None:
         self._database = database
         self._clock = clock
         self._runtime = runtime
-        self._settings_for = settings_for
-        self._own_host = own_host
+        self._has = has
+        self._settings = settings
         self._listeners = listeners
         self._on_first_page = on_first_page
         self.listen()
@@ -85,14 +87,14 @@ class GettingStarted:
         """
         if not account.is_admin or self._step(LIST).done_ms is not None:
             return ()
-        facts = self._facts(account)
+        facts, settings_for = self._facts(account), self._has()
         has = {
-            "zone": self._settings_for["zone"] or facts.is_in_use,  # visits stay on the days they were counted for
+            "zone": settings_for["zone"] or facts.is_in_use,  # visits stay on the days they were counted for
             "total": facts.has_total or facts.is_in_use,
-            "mail": self._settings_for["mail"],
+            "mail": settings_for["mail"],
             "person": facts.has_second_person,
             "second_factor": facts.has_second_factor,
-            "backups": self._settings_for["backups"],
+            "backups": settings_for["backups"],
         }
         return tuple(name for name, is_there in has.items() if not is_there)
 
@@ -114,7 +116,7 @@ class GettingStarted:
     def _registered(self, receipt: Receipt, environ: Mapping[str, Any]) -> None:
         """Store the page if it is on another host. Does not wait."""
         host = other_host(environ)
-        if host in ("", self._own_host):
+        if host in ("", host_of(self._settings.public_url)):
             return
         with suppress(ValueError):  # another thread has just noticed a page
             self._listeners.remove(self._registered)
@@ -135,18 +137,21 @@ class GettingStarted:
 
 
 def build(base: Base) -> GettingStarted:
-    settings, services = base.settings, base.services
-    settings_for = {
-        "zone": settings.timezone != type(settings).model_fields["timezone"].default,
-        "mail": services[MailOutbox].is_on,
-        "backups": services[Backups].is_on,
-    }
+    services = base.services
+
+    def has() -> dict[str, bool]:
+        return {
+            "zone": services[StoredSettings].source("TIMEZONE") != "default",
+            "mail": services[MailOutbox].is_on,
+            "backups": services[Backups].is_on,
+        }
+
     return GettingStarted(
         base.database,
         base.clock,
         base.runtime,
-        settings_for,
-        host_of(settings.public_url),
+        has,
+        base.settings,
         services[CountingServices].listeners,
         base.signals.first_page_stored.send,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import exists, or_, select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.models import SITE, Adjustment, DailyVisits, StartingStep, User, Visit
@@ -54,9 +54,7 @@ def newest_location(session: Session) -> str:
 
 def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:
     own = select(User.second_factor_ms).where(User.id == account_id)
-    others = exists().where(
-        User.id != account_id, or_(User.is_admin, User.is_viewer), User.disabled_ms.is_(None), HAS_ACCOUNT
-    )
+    others = exists().where(User.id != account_id, User.is_admin, User.disabled_ms.is_(None), HAS_ACCOUNT)
     days = select(DailyVisits.day).where(DailyVisits.scope == SITE, DailyVisits.day < today).limit(DAYS_IN_USE)
     return SiteFacts(
         has_second_factor=session.scalar(own) is not None,

@@ -155,7 +155,7 @@ def index() -> str:
         app_url=services[Settings].app_url,
         sentence=services[Settings].sentence_in(language()),
         attributions=services[NetworkServices].places.attributions,
-        honours_signals=services[CountingServices].anonymity.honours_headers,
+        honours_signals=services[CountingServices].anonymity.honours_headers(),
     )
 
 

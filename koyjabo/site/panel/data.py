@@ -1,4 +1,4 @@
-"""/admin/data: exports, imports, backups, retention, and erasure."""
+"""/admin/data: exports, backups, and erasure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from koyjabo.reports.visit_log.visit_log import VisitFilter
 from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.health.system import System
 from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_text
@@ -64,7 +63,6 @@ def show(status: int = 200, export: Form[Body] | None = None, erasure: Form[Eras
         data=current()[System].data(me()),
         backups=backups.shown(),
         at_first=backups.AT_FIRST,
-        foldable=current()[Nightly].preview(),
         export=export,
         is_narrowed=any(export.values[name] or name in export.errors for name in NARROWING),
         communities=choices(export.values["community_id"]),

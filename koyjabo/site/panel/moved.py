@@ -11,9 +11,10 @@ from flask import Response, url_for
 from koyjabo.web.current import pages as bp
 from koyjabo.web.pages import redirects
 
-HEALTH, DATA = "admin.health", "admin.data"
+SERVER, DATA = "admin.server", "admin.data"
 MOVED = {"insights": "admin.overview", "realtime": "admin.realtime", "users": "admin.users", "install": "admin.install"}
-MOVED |= {"export": DATA, "getting-started": HEALTH, "health": HEALTH, "receipt": "pages.receipt", "system": HEALTH}
+MOVED |= {"export": DATA, "getting-started": SERVER, "health": SERVER, "receipt": "pages.receipt"}
+MOVED |= {"settings": SERVER, "system": SERVER}
 """The current page by the earlier address, below /admin/."""
 
 EARLIER = f"<any({', '.join(map(repr, MOVED))}):earlier>"

@@ -63,12 +63,15 @@ RECEIPT = (
 SHARES = (Shortcut(_("New share link"), "new_share", for_admins=True),)
 COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
 KEYS = (Shortcut(_("New key"), "new_key", for_admins=True),)
-HEALTH = (Shortcut(_("Workers"), "health", "workers-label"), Shortcut(_("Email"), "health", "mail-label"))
+SERVER = (
+    Shortcut(_("Time zone"), "server", "zone"),
+    Shortcut(_("Email"), "server", "mail"),
+    Shortcut(_("Health"), "server", "whole"),
+    Shortcut(_("Workers"), "server", "workers-label"),
+)
 DATA = (
     Shortcut(_("Export"), "data", "export-label", for_admins=True),
-    Shortcut(_("Import"), "data", "import-label"),
     Shortcut(_("Backups"), "data", "backups-label"),
-    Shortcut(_("Retention"), "data", "retention-label"),
     Shortcut(_("Erase a visitor"), "data", "erasure-label", for_admins=True),
 )
 WEBHOOKS = (Shortcut(_("New webhook"), "new_webhook", for_admins=True),)
@@ -92,9 +95,8 @@ SECTIONS = (
         _("Server"),
         "activity",
         (
-            PanelPage("health", _("Health"), shortcuts=HEALTH),
+            PanelPage("server", _("Server"), shortcuts=SERVER),
             PanelPage("data", _("Data"), shortcuts=DATA),
-            PanelPage("settings", _("Settings")),
         ),
     ),
 )

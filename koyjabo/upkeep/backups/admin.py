@@ -32,7 +32,7 @@ def back_up() -> Response:
 def download_backup() -> Response:
     effects = (
         _("The file has all personal data of the site: visits, emails, password hashes and the audit log."),
-        _("Keep it where only you can read it. It restores everything except the settings."),
+        _("Keep it where only you can read it. It restores everything except the environment."),
         _("This page stays open after the download."),
     )
     back = url_for("admin.data", _anchor="backups-label")

@@ -115,15 +115,24 @@ class Backups(RowJobs):
 
     def __init__(self, base: Base) -> None:
         super().__init__(base)
-        settings = base.settings
+        self._settings = base.settings
         self._mails = base.services[MailOutbox]
-        self._plan = run.plan_of(settings)
-        self.is_on = bool(settings.backup_dir or settings.backup_to)
         self.figures: tuple[Backup | None, int] | None = None
         """The latest verified backup and the number of failures; None before the first `refresh`."""
-        self._schedule = Schedule(base.clock, settings.backup_at)
         self._is_on_stored = False
         self._downloads: set[ChildProcess] = set()
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self._settings.backup_dir or self._settings.backup_to)
+
+    @property
+    def _plan(self) -> dict[str, Any]:
+        return run.plan_of(self._settings)
+
+    @property
+    def _schedule(self) -> Schedule:
+        return Schedule(self._clock, self._settings.backup_at)
 
     def tick(self) -> None:
         """Begin a backup in the background if one is due."""

@@ -9,6 +9,7 @@ import click
 
 from koyjabo.base.core.command_line import application, ended_by_signals, progress
 from koyjabo.integrations.webhooks.services import WebhookServices
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 
 @click.command()
@@ -54,4 +55,8 @@ def restore(source: str, force: bool) -> None:
             click.echo(f"Restoring {name}.")
         head = backups.restore(path, force, services.clock, progress)
         services[WebhookServices].sealer.seal_urls()  # backups made by older versions contain URLs in clear text
+        services[StoredSettings].refresh()
+        unreadable = services[StoredSettings].unreadable
     click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")
+    for setting in unreadable:
+        click.echo(f"{setting} was saved with another SECRET_KEY: enter it again on the page Server.")

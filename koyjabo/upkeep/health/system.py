@@ -41,7 +41,7 @@ SILENT = "It does not respond."
 
 
 class Installation(NamedTuple):
-    """Facts that do not change while the server runs."""
+    """How the server was installed."""
 
     kind: str  # "SQLite" or "PostgreSQL"
     survives_deploy: bool  # False for a file that the host deletes on the next deployment
@@ -86,8 +86,6 @@ class Data(NamedTuple):
     imported: int | None  # visits added since the running import began (`queries.importing`)
     last_import: AuditRecord | None
     backup: AuditRecord | None
-    retention_ms: int | None
-    retention_days: int
 
 
 class System:
@@ -107,9 +105,13 @@ class System:
         self._counting = services[CountingServices]
         self._observability = services[ObservabilityServices]
         self._fanout = services[RealtimeServices].fanout
-        self._installation = _installation(base.settings, base.cluster.redis is not None)
+        self._settings, self._has_redis = base.settings, base.cluster.redis is not None
         self._id = self._workers.own_id
         self._started_ms = base.clock.now_ms()
+
+    @property
+    def _installation(self) -> Installation:
+        return _installation(self._settings, self._has_redis)
 
     def facts(self, account: Account) -> SystemFacts:
         account.require_site_viewer()
@@ -153,8 +155,6 @@ class System:
             imported=imported,
             last_import=last_import,
             backup=database.backup,
-            retention_ms=database.retention_ms,
-            retention_days=self._installation.retention_days,
         )
 
     def mark_rollback_seen(self, account: Account, at_ms: int) -> None:

@@ -53,14 +53,13 @@ def import_(file: Path, program: str | None, site: str | None, kind: str | None,
 
 
 def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
-    import config
     from koyjabo.reports.visit_log import importing
     from koyjabo.upkeep.importers.export import OWN, Export, ImportReport, unusable
 
     with application() as services, click.open_file(str(file), "rb") as visits:
         size = 0 if str(file) == "-" else os.fstat(visits.fileno()).st_size
         with progress(size, "Importing, bytes") as advance:
-            zone, clock = config.load().zone, services.clock
+            zone, clock = services.clock.zone, services.clock
             try:
                 imported = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
             except BadLine as error:

@@ -65,7 +65,7 @@ class FileImports(RowJobs):
 
     def __init__(self, base: Base) -> None:
         super().__init__(base)
-        self._plan = {"database_url": base.settings.database_url, "timezone": base.settings.timezone}
+        self._settings = base.settings
 
     def state(self, account: Account) -> FileImport | None:
         """The latest file on any worker; None if there has been none. Its state is UNKNOWN while nothing can be
@@ -90,7 +90,8 @@ class FileImports(RowJobs):
         row = self._database.write(queries.begin, new, by.at_ms)
         if row is None:
             raise FileImportUnderWay
-        plan = {**self._plan, "file": source, "by": (account.id, by.name, by.place)}
+        own = {"database_url": self._settings.database_url, "timezone": self._settings.timezone}
+        plan = {**own, "file": source, "by": (account.id, by.name, by.place)}
         self._runtime.start_task(partial(self._follow, row, os.dup(file.fileno()), plan))
 
     def ask(self, account: Account, number: int, what: str) -> bool:

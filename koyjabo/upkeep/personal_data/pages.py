@@ -131,6 +131,6 @@ def _show_account(form: Form[Any], status: int = 200) -> Response:
         "sends_mails": current()[MailOutbox].is_on,
         "second_factor": current()[AccountServices].second_factors.state(account),
         "ways": current()[AccountServices].provider_logins.ways(account),
-        "honours_signals": current()[CountingServices].anonymity.honours_headers,
+        "honours_signals": current()[CountingServices].anonymity.honours_headers(),
     }
     return make_response(render_template("personal_data/account.html", **values), status)

@@ -69,7 +69,7 @@ class Retention:
         self._database = base.database
         self._clock = base.clock
         self._reports = base.services[ReportServices]
-        self._days = base.settings.retention_days
+        self._settings = base.settings
 
     def past(self, days: int | None = None) -> RollUpRange:
         """The visits to roll up now. Today and the `days` days before it are kept; the default is RETENTION_DAYS."""
@@ -82,7 +82,7 @@ class Retention:
         return self._database.read(retention_queries.foldable, self._first_kept(day, days))
 
     def _first_kept(self, today: str, days: int | None = None) -> str:
-        return shifted(today, -(self._days if days is None else days))
+        return shifted(today, -(self._settings.retention_days if days is None else days))
 
     def count(self, past: RollUpRange) -> int:
         """Count these visits by reading them all."""
@@ -137,7 +137,7 @@ class Retention:
         return (
             self._sweep(retention_queries.sessions, now_ms, advance),
             self._sweep(retention_queries.login_failures, now_ms, advance),
-            self._sweep(retention_queries.audit_lines, now_ms - self._days * DAY_MS, advance),
+            self._sweep(retention_queries.audit_lines, now_ms - self._settings.retention_days * DAY_MS, advance),
         )
 
     def _sweep(self, remove: Callable[..., int], before_ms: int, advance: Advance) -> int:

@@ -10,7 +10,8 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -129,12 +130,13 @@ def policy_with_style(digest: str) -> str:
     return PAGE_POLICY.replace("style-src 'self'", f"style-src 'self' 'sha256-{digest}'")
 
 
+@lru_cache(maxsize=256)
 def allowed_origin(origin: str) -> Rule:
     cors = [("Access-Control-Allow-Origin", origin), *WITH_COOKIES, *BY_ORIGIN]
     return Rule("same-origin", cors, PRIVATE_PREFLIGHT)
 
 
-def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool) -> None:
+def init_app(app: Flask, allowed_origins: Callable[[], Collection[str]], trusts_proxies: bool) -> None:
     """Install this layer around all other layers except proxy support, which determines whether a request used TLS.
     Call this once all features have declared their paths.
     """
@@ -142,14 +144,14 @@ def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool)
 
 
 class ResponseHeaders:
-    def __init__(self, app: Flask, allowed_origins: Collection[str], trusts_proxies: bool) -> None:
+    def __init__(self, app: Flask, allowed_origins: Callable[[], Collection[str]], trusts_proxies: bool) -> None:
         self._app = app.wsgi_app
         self._public = matching(app, PathPolicy.ANYONE).match
         self._any_or_allowed = matching(app, PathPolicy.ANYONE_OR_ALLOWED).match
         self._private = matching(app, PathPolicy.ALLOWED_ORIGINS).match
         self._secret = matching(app, PathPolicy.SECRET).match
         self._embedded = matching(app, PathPolicy.EMBEDDED).match
-        self._allowed = {origin: allowed_origin(origin) for origin in allowed_origins}
+        self._allowed = allowed_origins
         self._ids = RequestIds(trusts_proxies)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -186,9 +188,9 @@ class ResponseHeaders:
         if path.startswith(STATIC_PATH):
             return STATIC
         if self._any_or_allowed(path):
-            return self._allowed.get(environ.get("HTTP_ORIGIN", ""), PUBLIC)
-        if self._allowed and self._private(path):
-            return self._allowed.get(environ.get("HTTP_ORIGIN", ""), OTHER_ORIGINS)
+            return self._rule_for(environ, PUBLIC)
+        if self._private(path) and self._allowed():
+            return self._rule_for(environ, OTHER_ORIGINS)
         if self._secret(path):
             return SECRET
         if self._embedded(path):
@@ -196,6 +198,10 @@ class ResponseHeaders:
         if path == WORKER_PATH:
             return WORKER
         return OURS
+
+    def _rule_for(self, environ: dict[str, Any], others: Rule) -> Rule:
+        origin = environ.get("HTTP_ORIGIN", "")
+        return allowed_origin(origin) if origin in self._allowed() else others
 
 
 def _is_page(headers: Headers) -> bool:

@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from werkzeug.routing import Rule
 
 from koyjabo.base.core.installation import VERSION
+from koyjabo.base.settings.schema import Settings
+from koyjabo.web.current import current
 from koyjabo.web.http import packing, paths
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import ErrorResponse
@@ -70,21 +72,21 @@ declare(bp, "/openapi.json", PathPolicy.OWN)
 @bp.get("/openapi.json")
 def openapi() -> Response:
     """The OpenAPI 3.1 description of this API, generated from its routes."""
-    return packing.kept(_packed(current_app._get_current_object()), "application/json")  # type: ignore[attr-defined]
+    return packing.kept(_packed(current_app._get_current_object(), current()[Settings].public_url), "application/json")  # type: ignore[attr-defined]
 
 
 @cache
-def _packed(app: Flask) -> bytes:
-    return packing.keep(app.make_response(specification(app)).get_data())
+def _packed(app: Flask, site: str) -> bytes:
+    return packing.keep(app.make_response(specification(app, site)).get_data())
 
 
 @cache
-def specification(app: Flask) -> dict[str, Any]:
+def specification(app: Flask, site: str = "") -> dict[str, Any]:
     spec = APISpec(
         "Koy Jabo Live",
         VERSION,
         "3.1.0",
-        info={"description": DESCRIPTION.replace("SITE", app.config["PUBLIC_URL"] or ANY_SITE)},
+        info={"description": DESCRIPTION.replace("SITE", site or ANY_SITE)},
     )
     for name in (*app.config["TAGS"], OPERATION):
         spec.tag({"name": name})

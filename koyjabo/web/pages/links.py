@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, current_app, request, url_for
+from flask import Flask, request, url_for
 
 from koyjabo.base.core.installation import own_command
 from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.settings.schema import Settings
 from koyjabo.web.current import current
 
 ANY_SITE = "https://koyjabo.example"
@@ -17,13 +18,17 @@ the address of its picture). webkit/samples.js replaces it with the browser's ad
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(public_url=app.config["PUBLIC_URL"], site_origin=site_origin, sample_site=sample_site)
+    app.jinja_env.globals.update(public_url=public_url, site_origin=site_origin, sample_site=sample_site)
     app.jinja_env.globals["own_command"] = own_command
+
+
+def public_url() -> str:
+    return current()[Settings].public_url
 
 
 def to(endpoint: str, **values: Any) -> str:
     """The full URL of a page, with PUBLIC_URL or else this request's host."""
-    return (current_app.config["PUBLIC_URL"] or request.host_url.rstrip("/")) + url_for(endpoint, **values)
+    return (public_url() or request.host_url.rstrip("/")) + url_for(endpoint, **values)
 
 
 def site_origin() -> str:
@@ -33,4 +38,4 @@ def site_origin() -> str:
 
 def sample_site() -> str:
     """The address in samples: PUBLIC_URL, or ANY_SITE."""
-    return current_app.config["PUBLIC_URL"] or ANY_SITE
+    return public_url() or ANY_SITE

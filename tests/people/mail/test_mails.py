@@ -16,11 +16,12 @@ from support.people.second_factor import CONFIRM, SECOND, TOTP, App, first_step,
 from support.servers.mailbox import LINK, html_of, link_in, path_in, text_of
 
 from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.contents import KINDS
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.upkeep.health.admin import MAILS
+from koyjabo.upkeep.health.ui import MAILS
 
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 LOGIN = {"email": "ayesha@example.com", "password": PASSWORD}
@@ -75,7 +76,7 @@ def test_mail_is_plain_text_and_simple_html_without_images(site, mailbox):
 def test_mail_in_bangla_has_the_names_of_the_site_and_of_places_in_bangla(site):
     login = {"browser": "Chrome", "system": "Android", "place": "Dhaka, BD", "at_ms": site.time.ms}
     queued_email = site.services[MailOutbox].email("sign_in", "ayesha@example.com", "bn", **login)
-    _, wire, _ = site.services[MailOutbox]._composer.compose(queued_email)
+    _, wire, _ = site.services[MailOutbox]._composer.compose(queued_email, site.services[Settings].smtp)
     assert wire.isascii()
     mail = message_from_bytes(wire, policy=default)
     text = text_of(mail).replace("\r", "")

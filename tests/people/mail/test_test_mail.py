@@ -1,4 +1,4 @@
-"""The test email from the Settings page is sent like any other email, and the page shows the mail server's response."""
+"""The test email from the page Server is sent like any other email, and the page shows the mail server's response."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.people.page_readers import words
 from support.programs.ports import free_port
 from support.servers.mailbox import text_of
 
-PATH = "/admin/settings/test-mail"
+PATH = "/admin/server/test-mail"
 
 
 def test_admin_gets_a_mail_or_reads_why_there_is_none(site, mailbox):
@@ -31,8 +31,8 @@ def test_admin_gets_a_mail_or_reads_why_there_is_none(site, mailbox):
 @pytest.mark.parametrize(
     ("host", "answer"),
     [
-        ("127.0.0.1", "No mail server listens at the host and port in SMTP_URL. Kind of error: ConnectionRefusedError"),
-        ("nowhere.invalid", "The host in SMTP_URL has no address. Check its spelling."),
+        ("127.0.0.1", "No mail server listens at this host and port. Kind of error: ConnectionRefusedError"),
+        ("nowhere.invalid", "The mail server's host has no address. Check its spelling."),
     ],
 )
 def test_mail_server_that_is_not_there_is_explained(sqlite_database, mailbox, host, answer):
@@ -41,11 +41,11 @@ def test_mail_server_that_is_not_there_is_explained(sqlite_database, mailbox, ho
         assert answer in words(panel(site).send(PATH, 502))
 
 
-def test_tests_are_limited_and_a_server_without_mail_says_which_setting(sqlite_database):
+def test_tests_are_limited_and_a_server_without_mail_says_so(sqlite_database):
     with Site(sqlite_database.url) as site:
         admin = panel(site)
-        page = admin.get("/admin/settings")
-        assert "SMTP_URL Not set" in words(page)
+        page = admin.get("/admin/server")
+        assert "Email Not set: no one can reset a password" in words(page)
         assert "Send a test email" not in page
         for _ in range(5):
             admin.send(PATH, 501)

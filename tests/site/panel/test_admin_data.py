@@ -69,24 +69,24 @@ def test_export_is_shown_while_it_runs(site, admin):
 def test_backups_and_imports_are_said(site, admin):
     page = words(admin.get("/admin/data"))
     assert "No backup yet." in page
-    assert "Nothing has been imported yet." in page
+    assert "From this server, Umami" in words(admin.get("/admin/server"))
     assert "koyjabo backup" in page
     record(site, "ledger.backup", rows=12, total=4000)
     record(site, "visits.import", new=1200, known=3)
     page = words(admin.get("/admin/data"))
     assert "The last one was made on 16 Dec 2025, 10:48 ." in page
-    assert "New visits: 1,200, known ones: 3" in page
+    assert "New visits: 1,200, known ones: 3" in words(admin.get("/admin/server"))
 
 
 def test_page_says_what_tonight_folds(site, admin):
-    assert "Tonight, no visits will be rolled up." in words(admin.get("/admin/data"))
+    assert "Tonight, no visits will be rolled up." in words(admin.get("/admin/server"))
     site.time.pass_(days=-365)
     site.register("ayesha")
     site.time.pass_(days=365, seconds=10)  # afterwards the preview is computed again
     site.register("babul")
     site.rows("INSERT INTO nightly_work VALUES ('retention', '2025-12-16', '', 0, 0)")
     sentence = "Tonight, 1 visit of 1 day will be rolled up. After that, filtered reports show – for these days."
-    assert sentence in words(admin.get("/admin/data"))
+    assert sentence in words(admin.get("/admin/server"))
 
 
 def record(site: Site, action: str, **details: int) -> None:

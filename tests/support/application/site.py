@@ -96,7 +96,9 @@ class Site:
         self.start()
 
     def start(self) -> None:
-        clock = Clock(ZoneInfo(self.settings["TIMEZONE"]), now_ms=self.time, elapsed_ms=self.time.elapsed_ms)
+        clock = Clock(
+            ZoneInfo(self.settings["TIMEZONE"] or "Asia/Dhaka"), now_ms=self.time, elapsed_ms=self.time.elapsed_ms
+        )
         self._kept = kept_apps.take(self.settings)
         self.app = create_app(self.settings, clock=clock, app=self._kept.app)
         self.client = self.app.test_client()

@@ -30,7 +30,7 @@ def routes(site: Site, method: str) -> list[Rule]:
 
 def address(site: Site, rule: Rule, **values: str) -> str:
     """The URL of a route, with values for its parameters."""
-    values = {"earlier": "users", "rest": "x", **values}  # for an address that has moved
+    values = {"earlier": "users", "rest": "x", "group": "name", **values}
     with site.app.test_request_context():
         return rule.build({name: values[name] for name in rule.arguments})[1]  # type: ignore[index]
 

@@ -53,7 +53,7 @@ LEAST = {
     """,
     VIEWER: """
         admin.overview admin.realtime admin.install admin.audit admin.visits admin.visit
-        admin.communities admin.community admin.users admin.user admin.health admin.data admin.settings admin.find
+        admin.communities admin.community admin.users admin.user admin.server admin.data admin.find
         admin.search admin.state admin.design admin.list_annotations
         sockets.panel_stream
         api.report_summary api.report_timeline api.report_breakdown api.report_hours
@@ -85,6 +85,7 @@ LEAST = {
         admin.promote admin.demote admin.make_viewer admin.disable admin.enable admin.log_out
         admin.reset_second_factor
         admin.test_mail admin.recount admin.back_up admin.download_backup admin.mark_rollback_seen admin.set_total
+        admin.change_settings
         admin.export_audit admin.erase_visitor
         api.create_share api.register_visits
         api.create_key api.list_keys api.revoke_key api.rotate_key

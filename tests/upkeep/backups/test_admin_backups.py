@@ -160,11 +160,11 @@ def test_page_names_the_bucket_by_host_and_whole_in_the_command(sqlite_database)
         assert source == target._replace(path=f"{target.path}/{name}")
 
 
-def test_page_without_a_store_says_what_to_set(sqlite_database):
+def test_page_without_a_store_leads_to_its_form(sqlite_database):
     with Site(sqlite_database.url) as site:
         admin = panel(site)
         page = section(admin)
-        assert "BACKUP_TO=s3://" in page
+        assert 'href="/admin/server?edit=backups#backups"' in page
         assert "Back up now" not in page
         assert "set BACKUP_DIR" in admin.send("/admin/data/backups", 409)
 

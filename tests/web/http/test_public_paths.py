@@ -77,7 +77,7 @@ def test_even_where_the_response_to_an_error_fails(site):
 
     started = []
     site.app.wsgi_app = failing
-    layer = ResponseHeaders(site.app, allowed_origins=(), trusts_proxies=False)
+    layer = ResponseHeaders(site.app, allowed_origins=tuple, trusts_proxies=False)
     body = layer(create_environ("/api/stats"), lambda status, headers, error: started.append((status, headers)))
     (status, headers) = started[0]
     answer = Response(body, status, headers)

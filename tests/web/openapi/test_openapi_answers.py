@@ -86,6 +86,8 @@ def own_calls(site: Site, person: Person):
     with Site(site.database_url, REQUIRE_TWO_FACTOR="all") as strict:
         yield bare(strict).post(AUTH + "signup", json={**GOOD, "email": "rani@example.com"})
         yield bare(strict).post(AUTH + "login", json=GOOD)
+    with Site(site.database_url, SIGN_UP="invited") as closed:
+        yield bare(closed).post(AUTH + "signup", json=GOOD)
 
 
 def unusable(send: Callable):

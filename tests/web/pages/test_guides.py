@@ -41,8 +41,8 @@ def test_each_document_that_is_named_has_its_heading_and_leads_to_others():
 
 
 def test_panel_links_a_document_which_is_a_page(site):
-    settings = panel(site).get("/admin/settings")
-    assert '<a href="/docs/login-with-others.md" lang="en">docs/login-with-others.md</a>' in settings
+    server = panel(site).get("/admin/server")
+    assert '<a href="/docs/settings.md" lang="en">docs/settings.md</a>' in server
     page = Reader(site, "bn").get("/docs/login-with-others.md")
     assert "<h1" in page
     assert 'href="accounts.md#two-step-login"' in page

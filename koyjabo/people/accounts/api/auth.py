@@ -54,7 +54,13 @@ declare(bp, "/api/auth/", PathPolicy.ALLOWED_ORIGINS, tag="accounts")
 @bp.post("/auth/signup")
 @describe(
     "Sign up",
-    {200: SecondFactorResponse, 201: TokensResponse, 409: "this email already has an account", **WITH_PASSWORD},
+    {
+        200: SecondFactorResponse,
+        201: TokensResponse,
+        403: "only invited people may sign up",
+        409: "this email already has an account",
+        **WITH_PASSWORD,
+    },
     body=SignupBody,
 )
 def sign_up() -> Response:

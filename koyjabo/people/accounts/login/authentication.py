@@ -17,7 +17,8 @@ from koyjabo.base.core.errors import EmailTaken, InvalidInput, WrongCode, WrongC
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.models import User
 from koyjabo.base.network.services import NetworkServices
-from koyjabo.people.accounts.errors import WrongPasskey
+from koyjabo.base.settings.schema import Settings
+from koyjabo.people.accounts.errors import SignUpClosed, WrongPasskey
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.people.accounts.login.schemas import (
     LoginBody,
@@ -42,8 +43,17 @@ REMEMBERED_COOKIE = "remembered_browser"
 """Cookie that proves a completed two-step login in this browser within the last 30 days."""
 
 
+def may_sign_up() -> bool:
+    """Whether the current request may create an account: SIGN_UP is `open`, or an invitation follows."""
+    token = request.args.get("next", "").partition("/invitations/")[2]
+    is_open = current()[Settings].sign_up == "open"
+    return is_open or bool(token and current()[AccountServices].panel_invitations.is_any(token))
+
+
 def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
-    """Create an account and log it in. Raises EmailTaken."""
+    """Create an account and log it in. Raises SignUpClosed, EmailTaken."""
+    if not may_sign_up():
+        raise SignUpClosed
     limits.count_address("signups")
     tokens.record_request_place()
     accounts, client = current()[AccountServices].credentials, login_limits.client()

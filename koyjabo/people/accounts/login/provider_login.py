@@ -38,10 +38,12 @@ def init_app(app: Flask) -> None:
     def shown() -> list[LoginProvider]:
         return [provider.settings for provider in current()[AccountServices].providers.values()]
 
-    def may_sign_up() -> bool:
+    def with_providers() -> bool:
         return current()[AccountServices].provider_logins.may_sign_up
 
-    app.jinja_env.globals.update(login_providers=shown, may_sign_up_with_providers=may_sign_up)
+    app.jinja_env.globals.update(
+        login_providers=shown, may_sign_up_with_providers=with_providers, may_sign_up=authentication.may_sign_up
+    )
 
 
 def provider_of(name: str) -> Provider:

@@ -73,7 +73,7 @@ class ProviderLogins:
 
     @property
     def may_sign_up(self) -> bool:
-        return self._settings.oidc_signup
+        return self._settings.oidc_signup and self._settings.sign_up == "open"
 
     def is_known(self, user: ProviderUser) -> bool:
         """Whether an account is connected to this provider's user."""
@@ -120,7 +120,7 @@ class ProviderLogins:
     def _sign_up(self, new: NewLogin) -> Grant | SecondFactorDue | None:
         """Sign up a new user. Raises ProviderLoginRefused."""
         email, now_ms = new.user.email, self._clock.now_ms()
-        if not self._settings.oidc_signup:
+        if not self.may_sign_up:
             raise ProviderLoginRefused(UNCONNECTED)
         if email is None:
             raise ProviderLoginRefused(NO_EMAIL)

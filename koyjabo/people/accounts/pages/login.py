@@ -69,6 +69,8 @@ def do_sign_up() -> Response:
     page_login.check_origin()
     form = Form(SignupBody)
     body = form.read()
+    if not authentication.may_sign_up():
+        return _form("accounts/signup.html", form, 403)
     with authentication.errors_in(form):
         if body is not None:
             outcome = authentication.sign_up(body)

@@ -46,7 +46,7 @@ class SecondFactors:
         pending: PendingSteps,
         codes: Codes,
         on_revoked: Callable[[str], object],
-        needs_email: bool,
+        needs_email: Callable[[], bool],
         site_name: Callable[[], str],
     ) -> None:
         self._database = database
@@ -140,7 +140,7 @@ class SecondFactors:
         """WebAuthn options for creating a passkey. Raises EmailUnconfirmed."""
         account, challenge = login.account, ceremonies.new_challenge()
         user = self._pending.user(login)
-        if self._needs_email and not (user and user.verified_ms is not None):
+        if self._needs_email() and not (user and user.verified_ms is not None):
             raise EmailUnconfirmed
         token = of_session(PASSKEY_REGISTRATION, login.session_id)
         self._pending.begin(PASSKEY_REGISTRATION, user, challenge=challenge, token=token)
@@ -165,7 +165,7 @@ class SecondFactors:
         passkey.id, passkey.name, passkey.created_ms = str(uuid.uuid4()), name, by.at_ms
         is_first = self._database.write(
             queries.add_passkey,
-            *(pending, passkey, digests, MAX_PASSKEYS, login.session_id, self._needs_email),
+            *(pending, passkey, digests, MAX_PASSKEYS, login.session_id, self._needs_email()),
             audit=by.entry("second_factor.add", subject(user), method="passkey", name=name),
         )
         if is_first:
@@ -187,7 +187,7 @@ class SecondFactors:
         self._on_revoked(account.id)
 
     def end_sessions_without(self) -> None:
-        """End the sessions of users who lack the two-step login that REQUIRE_TWO_FACTOR requires. Called at startup."""
+        """End the sessions of users who lack the two-step login that REQUIRE_TWO_FACTOR requires."""
         if self._pending.policy != "none":
             self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._pending.policy)
 

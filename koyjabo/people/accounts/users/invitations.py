@@ -13,7 +13,7 @@ from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, Account
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
-from koyjabo.base.settings.schema import Policy, requires
+from koyjabo.base.settings.schema import Settings, requires
 from koyjabo.people.accounts.users import invitation_queries, user_admin_queries
 from koyjabo.people.accounts.users.invitation_queries import (
     PANEL,
@@ -25,7 +25,7 @@ from koyjabo.people.accounts.users.invitation_queries import (
 )
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor, Subject
-from koyjabo.people.mail.link_tokens import PANEL_INVITATION, LinkTokens
+from koyjabo.people.mail.link_tokens import INVITATION, PANEL_INVITATION, LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.mail.outbox_queries import is_confirmed
 
@@ -160,6 +160,12 @@ class Invitations(Generic[Accepted]):
         """Whether the token belongs to an invitation of this scope, valid or not."""
         return bool(self._id(token))
 
+    def is_any(self, token: str) -> bool:
+        """Whether the token belongs to an unused invitation of any kind."""
+        ids = filter(None, (self._tokens.row_id(purpose, token) for purpose in (INVITATION, PANEL_INVITATION)))
+        now_ms = self._clock.now_ms()
+        return any(self._database.read(invitation_queries.is_stored, row_id, now_ms) for row_id in ids)
+
     def get(self, token: str) -> AnyInvitation:
         return self._database.read(invitation_queries.valid, self._scope.rows, self._id(token), self._clock.now_ms())
 
@@ -199,9 +205,9 @@ class PanelScope(InvitationScope[PanelRole]):
 
     rows, purpose, action = PANEL_ROWS, PANEL_INVITATION, "panel"
 
-    def __init__(self, on_revoked: Callable[[str], object], policy: Policy) -> None:
+    def __init__(self, on_revoked: Callable[[str], object], settings: Settings) -> None:
         self._on_revoked = on_revoked
-        self._policy = policy
+        self._settings = settings
 
     def managed(self, session: Any, account: Account, community_id: str | None, lock: bool) -> Subject:
         account.require_site_admin()
@@ -214,9 +220,9 @@ class PanelScope(InvitationScope[PanelRole]):
         user = user_admin_queries.locked(session, account.id)
         invitation = invitation_queries.use_up(session, PANEL_ROWS, invitation_id, by.at_ms)
         role = max(invitation.role, user.site_role, key=SITE_ROLES.index)
-        user_admin_queries.set_role(session, user, role, self._policy, by.at_ms)
+        user_admin_queries.set_role(session, user, role, self._settings.require_two_factor, by.at_ms)
         by.entry("panel.accept", PANEL, role=role, invited_by=invitation.inviter.name).store(session)
-        needs_second_factor = requires(self._policy, role == SITE_ADMIN)
+        needs_second_factor = requires(self._settings.require_two_factor, role == SITE_ADMIN)
         return PanelRole(user.id, role, needs_second_factor and user.second_factor_ms is None)
 
     def accepted(self, account: Account) -> None:

@@ -15,7 +15,7 @@ from koyjabo.base.core.identity import MASKED, OPERATOR, SITE_ADMIN, Account, uu
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import User
-from koyjabo.base.settings.schema import Policy
+from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.queries import remove_second_factors, revoke_all
 from koyjabo.people.accounts.users import user_admin_queries
@@ -39,11 +39,11 @@ class Users:
         clock: Clock,
         on_revoked: Callable[[str], object],
         unlock: Callable[[str], object],
-        policy: Policy,
+        settings: Settings,
     ) -> None:
         self._on_revoked = on_revoked
         self._unlock = unlock
-        self._policy = policy
+        self._settings = settings
         self._database = database
         self._clock = clock
 
@@ -83,7 +83,7 @@ class Users:
         """
 
         def change(session: Any, user: User, by: Actor) -> None:
-            before = user_admin_queries.set_role(session, user, role, self._policy, by.at_ms)
+            before = user_admin_queries.set_role(session, user, role, self._settings.require_two_factor, by.at_ms)
             if role != before:
                 action = "user.promote" if role == SITE_ADMIN else "user.role"
                 action = "user.demote" if before == SITE_ADMIN else action

@@ -1,0 +1,208 @@
+"""/admin/server: what needs an admin, the settings of the site, its data, and below them the checks of Health.
+
+A row shows a group of settings. `?edit=GROUP` opens its form, and POST /admin/server/settings/GROUP saves it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NamedTuple
+from zoneinfo import available_timezones
+
+from flask import Response, abort, request
+from flask_babel import get_locale
+
+from koyjabo.base.core.errors import BackupUnderWay, InvalidInput
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.settings import smtp_url
+from koyjabo.base.settings.catalogue import text_of
+from koyjabo.base.settings.schema import Settings
+from koyjabo.people.accounts.login import authentication
+from koyjabo.people.accounts.login.schemas import ProofBody
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.smtp import NotDelivered
+from koyjabo.upkeep.backups.backups import Backups
+from koyjabo.upkeep.health import ui as health
+from koyjabo.upkeep.health.system import System
+from koyjabo.upkeep.retention.retention import Nightly
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from koyjabo.web.current import admin as bp
+from koyjabo.web.current import current
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.limits import limits
+from koyjabo.web.pages.redirects import done
+from koyjabo.web.panel import without_database
+from koyjabo.web.panel.pages import me, my_login, page
+
+GROUPS = {
+    "name": ("SITE_NAME", "SITE_NAME_BN"),
+    "sentence": ("SITE_SENTENCE", "SITE_SENTENCE_BN"),
+    "app": ("APP_URL",),
+    "address": ("PUBLIC_URL",),
+    "zone": ("TIMEZONE",),
+    "mail": ("SMTP_URL",),
+    "backups": ("BACKUP_DIR", "BACKUP_TO", "BACKUP_AT", "BACKUP_KEEP"),
+    "retention": ("RETENTION_DAYS",),
+    "crawlers": ("BOT_POLICY",),
+    "own": ("OWN_ADDRESSES",),
+    "milestones": ("MILESTONES",),
+    "privacy": ("HONOUR_PRIVACY_SIGNALS",),
+    "sign-up": ("SIGN_UP", "OIDC_SIGNUP"),
+    "two-step": ("REQUIRE_TWO_FACTOR",),
+    "origins": ("ALLOWED_ORIGINS",),
+}
+"""The settings of each row."""
+
+PROVED = {"mail", "backups", "sign-up", "two-step", "origins"}
+"""Groups that need the admin's password, and a code while an authenticator app is on."""
+
+TIMEOUT = N_("The mail server did not respond in time. Many hosts block port 25: use 587 or 465.")
+REASONS = {
+    "ConnectionRefusedError": N_("No mail server listens at this host and port."),
+    "SMTPConnectError": N_("The mail server refuses connections from this server."),
+    "SMTPNotSupportedError": N_("The mail server offers no STARTTLS or no login at this port."),
+    "SMTPServerDisconnected": N_("The mail server closed the connection. Check the port and the login."),
+    "SSLCertVerificationError": N_("The certificate of the mail server is not valid for this host."),
+    "SSLError": N_("The mail server has no TLS at this port: use STARTTLS for port 587, and TLS for port 465."),
+    "TimeoutError": TIMEOUT,
+    "address": N_("Your account's email is not an address that mail can be sent to."),
+    "gaierror": N_("The mail server's host has no address. Check its spelling."),
+    "timeout": TIMEOUT,
+    **dict.fromkeys(("530", "534", "535"), N_("The mail server refused the user or the password.")),
+}
+REFUSED, FAILED = N_("The mail server refused the email."), N_("The email could not be handed to the mail server.")
+
+
+class MailTest(NamedTuple):
+    """The result of a test email. `problem` is a sentence, or "" if the mail server accepted the email. `code` and
+    `reply` come from the mail server.
+    """
+
+    email: str
+    problem: str = ""
+    code: str = ""
+    reply: str = ""
+
+    @classmethod
+    def failed(cls, email: str, error: NotDelivered) -> MailTest:
+        code = str(error)
+        return cls(email, REASONS.get(code, REFUSED if code.isdigit() else FAILED), code, error.reply)
+
+
+@bp.get("/server")
+@without_database
+def server() -> Response:
+    current()[StoredSettings].refresh()
+    group = request.args.get("edit", "")
+    return show(form=_form(group) if group in GROUPS and me().is_admin else None, group=group)
+
+
+def show(
+    status: int = 200, form: Form[ProofBody] | None = None, group: str = "", tested: MailTest | None = None
+) -> Response:
+    """Show the page, with a group's `form` if there is one."""
+    stored, report = current()[StoredSettings], health.report()
+    names = [name for names in GROUPS.values() for name in names]
+    return page(
+        "panel/server",
+        status,
+        settings=stored.settings,
+        fixed={name: text_of(stored.settings, name) for name in names if stored.is_fixed(name)},
+        unreadable=stored.unreadable,
+        foldable=current()[Nightly].preview() if report["report"].is_read else None,
+        data=current()[System].data(me()) if report["report"].is_read else None,
+        form=form,
+        group=group if form else "",
+        needs_code=form is not None and group in PROVED and _has_totp(),
+        zones=sorted(available_timezones()) if group == "zone" else (),
+        backups_on=current()[Backups].is_on,
+        tested=tested,
+        own_email=me().email,
+        **report,
+    )
+
+
+@bp.post("/server/settings/<group>")
+def change_settings(group: str) -> Response:
+    """Save a group. If a field is invalid, the page is shown again with its form."""
+    if group not in GROUPS:
+        abort(404)
+    form = _form(group)
+    with authentication.errors_in(form):
+        changes = _sent(form, group)
+        if group in PROVED:
+            typed = ProofBody(password=form.values.get("password") or None, code=form.values.get("code") or None)
+            authentication.confirm(my_login(), typed)
+        if changes.get("REQUIRE_TWO_FACTOR", "none") != "none":
+            _require_second_factor()
+        current()[StoredSettings].change(me(), **changes)
+    if form.errors:
+        form.errors = {name.lower(): why for name, why in form.errors.items()}
+        return show(422, form, group)
+    if "now" in request.form and current()[Backups].is_on:
+        with suppress(BackupUnderWay):
+            current()[Backups].begin(me())
+        return done(N_("The backup has started. Its progress is shown below."), "admin.data", _anchor="backups-label")
+    return done(N_("Saved. It applies now."), "admin.server", _anchor=group)
+
+
+@bp.post("/server/test-mail")
+def test_mail() -> Response:
+    """Send a test email to the admin and show the mail server's response."""
+    account = me()
+    limits.count_test_mail(account.id)
+    try:
+        current()[MailOutbox].send_test(account.email, str(get_locale()))
+    except NotDelivered as error:
+        return show(502, tested=MailTest.failed(account.email, error))
+    return show(200, tested=MailTest(account.email))
+
+
+def _form(group: str) -> Form[ProofBody]:
+    """A group's form. Its fields are the settings in lower case; the mail server has a field for each part."""
+    settings = current()[Settings]
+    if group != "mail":
+        return Form(ProofBody, {name.lower(): text_of(settings, name) for name in GROUPS[group]})
+    return Form(ProofBody, settings.smtp._asdict() if settings.smtp else {"security": "starttls"})
+
+
+def _sent(form: Form[ProofBody], group: str) -> dict[str, str]:
+    """The settings in the request that were changed, by name. The time zone counts as changed even if the default was
+    confirmed.
+    """
+    shown, stored = form.values, current()[StoredSettings]
+    form.values = {name: value.strip() for name, value in request.form.items()}
+    if group == "mail":
+        return _mail_server(form.values)
+    typed = {name: form.values.get(name.lower()) for name in GROUPS[group] if not stored.is_fixed(name)}
+    return {
+        name: value
+        for name, value in typed.items()
+        if value is not None and (group == "zone" or value != shown[name.lower()])
+    }
+
+
+def _mail_server(typed: dict[str, str]) -> dict[str, str]:
+    """SMTP_URL from the fields of the mail server, and PUBLIC_URL if it is not set. Without a host, email is turned
+    off. An empty password keeps the earlier one.
+    """
+    settings = current()[Settings]
+    if not typed.get("host"):
+        return {"SMTP_URL": ""}
+    earlier = settings.smtp.password if settings.smtp else ""
+    password = typed.pop("smtp_password", "") or (earlier if typed.get("user") else "")
+    url = smtp_url.written(**{name: typed.get(name, "") for name in smtp_url.FIELDS}, password=password)
+    origin = current()[NetworkServices].origins.site(request)
+    return {"SMTP_URL": url, **({} if settings.public_url or not origin else {"PUBLIC_URL": origin})}
+
+
+def _require_second_factor() -> None:
+    """An admin who requires two-step login of others has it. Raises InvalidInput."""
+    if current()[AccountServices].second_factors.state(me()).second_factor_ms is None:
+        raise InvalidInput(details={"REQUIRE_TWO_FACTOR": N_("Set up two-step login for your own account first.")})
+
+
+def _has_totp() -> bool:
+    return current()[AccountServices].second_factors.state(me()).totp_ms is not None

@@ -1,0 +1,169 @@
+"""Stores settings, and applies them on this worker. The environment wins over stored values.
+
+A setting in force that is not in the environment is the stored one, or else its default. A stored value that cannot be
+used is left out, so that the server serves: its secret cannot be opened, or it conflicts with the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
+from koyjabo.base.core.sealer import Sealer
+from koyjabo.base.settings import backup_stores
+from koyjabo.base.settings.catalogue import text_of
+from koyjabo.base.settings.schema import Settings
+from koyjabo.people.audit import log as audit
+from koyjabo.people.audit.log import Subject
+from koyjabo.upkeep.stored_settings import queries
+
+NAMES = (
+    *("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN", "APP_URL", "PUBLIC_URL", "TIMEZONE"),
+    *("SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "BACKUP_AT", "BACKUP_KEEP", "RETENTION_DAYS", "BOT_POLICY"),
+    *("OWN_ADDRESSES", "MILESTONES", "SIGN_UP", "OIDC_SIGNUP", "REQUIRE_TWO_FACTOR", "HONOUR_PRIVACY_SIGNALS"),
+    "ALLOWED_ORIGINS",
+)
+"""The settings that can be stored. All others stay in the environment."""
+
+SEALED = {"SMTP_URL"}
+"""Settings that are stored sealed, and recorded in the audit log only as changed."""
+
+POLL_S = 1.0
+"""Interval between calls to `refresh`, s."""
+
+CHANGED = N_("changed")
+
+audit.CHANGES["settings.change"] = N_("Settings changed")
+
+
+class StoredSettings:
+    """Call `refresh` every POLL_S. `settings` are the settings in force, which all features read."""
+
+    def __init__(self, base: Base) -> None:
+        """Apply the stored settings. Raises LedgerUnavailable."""
+        self._database, self._clock = base.database, base.clock
+        self.settings = base.settings
+        self._environment = base.settings.model_copy()
+        self._sealer = Sealer(base.settings.secret_key, b"koyjabo settings")
+        self._rows: dict[str, str] = {}
+        self._on_change = partial(base.signals.settings_changed.send, None)
+        self.unreadable: list[str] = []
+        """Stored secrets that were sealed with another SECRET_KEY."""
+        self._apply(self._database.read(queries.stored))
+
+    def refresh(self) -> None:
+        """Apply what any worker, server or command has stored."""
+        with suppress(LedgerUnavailable):  # the next call tries again
+            self._apply(self._database.read(queries.stored))
+
+    def is_fixed(self, name: str) -> bool:
+        """Whether the environment sets this setting."""
+        return name.lower() in self._environment.model_fields_set
+
+    def source(self, name: str) -> str:
+        """Where the value in force comes from: `environment`, `page` or `default`."""
+        if self.is_fixed(name):
+            return "environment"
+        return "page" if name.lower() in self.settings.model_fields_set else "default"
+
+    def change(self, account: Account, **changes: str) -> None:
+        """Store settings by name, written as in the environment. An empty value restores the default.
+
+        Raises Forbidden unless the account is a site admin, InvalidInput with the reasons by name, or with a sentence
+        about a name that cannot be stored, and LedgerUnavailable.
+        """
+        account.require_site_admin()
+        for name in changes:
+            self._require_storable(name)
+        _require_backup_stores(changes.get("BACKUP_DIR", ""), changes.get("BACKUP_TO", ""))
+        self._database.write(partial(self._change, by=audit.actor(account, self._clock), changes=changes))
+        self._apply(self._database.read(queries.stored))
+
+    def _change(self, session: Any, by: audit.Actor, changes: Mapping[str, str]) -> None:
+        rows = queries.locked(session)
+        before, _ = self._merged(rows)
+        stored = self._opened(rows)
+        after = self._checked({**stored, **changes}, changes)
+        values = {name: text and text_of(after, name) for name, text in changes.items()}
+        changed = [name for name, value in values.items() if value != stored.get(name) and (value or name in rows)]
+        if not changed:
+            return
+        was, now = ({name: _recorded(settings, name) for name in changed} for settings in (before, after))
+        entry = by.entry("settings.change", Subject("server", "", ""), was=was, now=now)
+        queries.store(session, {name: self._sealed(name, values[name]) for name in changed}, entry)
+
+    def _sealed(self, name: str, value: str) -> str:
+        return self._sealer.seal(value, name) if value and name in SEALED else value
+
+    def _checked(self, stored: dict[str, str], changes: Mapping[str, str]) -> Settings:
+        """The settings in force with these stored values. Raises InvalidInput about any of `changes`."""
+        try:
+            Settings.model_validate({name: value for name, value in changes.items() if value})
+        except ValidationError as error:
+            raise InvalidInput(details={str(e["loc"][0]): message(e) for e in error.errors()}) from None
+        merged = self._in_force(stored)
+        name, sentence = merged.conflict()
+        if name and not changes.keys().isdisjoint({name, "PUBLIC_URL"}):
+            raise InvalidInput(details={name if name in changes else "PUBLIC_URL": sentence})
+        return merged
+
+    def _require_storable(self, name: str) -> None:
+        if name not in NAMES:
+            raise InvalidInput(f"{name} can only be set in the environment.")
+        if self.is_fixed(name):
+            raise InvalidInput(f"{name} is set in the environment. Change it there, or unset it first.")
+
+    def _apply(self, rows: dict[str, str]) -> None:
+        if rows == self._rows:
+            return
+        merged, self.unreadable = self._merged(rows)
+        self.settings.adopt(merged)
+        self._clock.move_to(merged.zone)
+        self._rows = rows
+        self._on_change()
+
+    def _merged(self, rows: dict[str, str]) -> tuple[Settings, list[str]]:
+        """The settings in force with these rows, and the names of secrets that cannot be opened."""
+        stored = self._opened(rows)
+        merged = self._in_force(stored)
+        if name := merged.conflict()[0]:
+            merged = self._in_force({other: value for other, value in stored.items() if other != name})
+        return merged, sorted(rows.keys() & SEALED - stored.keys())
+
+    def _opened(self, rows: dict[str, str]) -> dict[str, str]:
+        opened = {name: self._sealer.open(value, name) if name in SEALED else value for name, value in rows.items()}
+        return {name: value for name, value in opened.items() if value is not None}
+
+    def _in_force(self, stored: Mapping[str, str]) -> Settings:
+        values: dict[str, Any] = {}
+        for name, text in stored.items():
+            if name in NAMES and text and not self.is_fixed(name):
+                with suppress(ValidationError):  # an earlier version accepted it
+                    values[name.lower()] = getattr(Settings.model_validate({name: text}), name.lower())
+        return self._environment.model_copy(update=values)
+
+
+def message(problem: Any) -> str:
+    """The reason of a pydantic error, as the end of a sentence that begins with the setting."""
+    return str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "should be")
+
+
+def _recorded(settings: Settings, name: str) -> str:
+    value = text_of(settings, name)
+    return CHANGED if name in SEALED and value else value
+
+
+def _require_backup_stores(folder: str, bucket: str) -> None:
+    """Raise InvalidInput if backups cannot be written to a store. An invalid URL is refused with the other fields."""
+    with suppress(ValueError):
+        if why := backup_stores.problem(folder, bucket, os.environ):
+            raise InvalidInput(details={why.partition(" ")[0]: why})

@@ -1,0 +1,136 @@
+"""The page Server: what is not done yet, settings with their values and forms, and who may change them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import PASSWORD, log_in
+from support.people.admins import last_line, panel
+from support.people.page_readers import Reader, words
+from support.people.second_factor import turn_on
+
+from koyjabo.base.settings.schema import Settings
+from koyjabo.base.settings.smtp_url import parse
+
+PAGE, CHANGE = "/admin/server", "/admin/server/settings/"
+MAIL = {
+    **{"host": "mail.example.com", "port": "465", "security": "tls", "user": "live@example.com"},
+    **{"smtp_password": "hush/@:?", "sender": "live@example.com", "sender_name": "Rail Count"},
+}
+PROVED = ["mail", "backups", "sign-up", "two-step", "origins"]
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, TIMEZONE="", RETENTION_DAYS="30") as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site) -> Reader:
+    return panel(site)
+
+
+def row(page: str, name: str) -> str:
+    return words(page.partition(f' id="{name}"')[2].partition('<div class="setting"')[0].partition(">")[2])
+
+
+def test_admin_changes_a_setting_and_the_page_shows_it(site, admin):
+    assert row(admin.get(PAGE), "name") == "Name Koy Jabo Change : Name"
+    form = admin.get(f"{PAGE}?edit=name")
+    assert 'name="site_name" type="text" autocomplete="off"\n    value="Koy Jabo"' in form
+    admin.send(CHANGE + "name", site_name=" Rail Count ", site_name_bn="রেল")
+    assert admin.location == f"{PAGE}#name"
+    assert row(admin.get(PAGE), "name") == "Name Rail Count Change : Name"
+    assert last_line(site) == ("Rani", "settings.change", "")
+    audit = words(admin.get("/admin/audit"))
+    assert "SITE_NAME: Koy Jabo → Rail Count" in audit
+
+
+def test_invalid_value_is_shown_again_with_its_reason(site, admin):
+    page = admin.send(CHANGE + "zone", 422, timezone="Asia/Dhakka")
+    assert 'value="Asia/Dhakka"' in page
+    assert "is not a time zone; use an IANA name such as Asia/Dhaka" in words(page)
+    assert site.services[Settings].timezone == "Asia/Dhaka"
+    admin.send(CHANGE + "nothing", 404)
+
+
+def test_setting_of_the_environment_is_shown_and_cannot_be_changed(site, admin):
+    assert row(admin.get(PAGE), "retention").startswith("Visits are kept 30 days, then rolled up.")
+    assert "Set in the environment" in row(admin.get(PAGE), "retention")
+    assert "edit=retention" not in admin.get(PAGE)
+    admin.send(CHANGE + "retention", retention_days="7")
+    assert site.services[Settings].retention_days == 30
+
+
+def test_default_time_zone_is_confirmed_with_one_click(site, admin):
+    assert 'data-needs="zone"' in admin.get(PAGE)
+    admin.send(CHANGE + "zone", timezone="Asia/Dhaka")
+    assert 'data-needs="zone"' not in admin.get(PAGE)
+
+
+@pytest.mark.parametrize("group", PROVED)
+def test_change_that_a_stolen_session_must_not_make_needs_the_password(site, admin, group):
+    fields = {"sign_up": "invited", "require_two_factor": "none", "allowed_origins": "https://a.example", **MAIL}
+    admin.send(CHANGE + group, 422, **fields)
+    admin.send(CHANGE + group, 422, **fields, password="something else")
+    assert site.rows("SELECT * FROM stored_settings") == []
+    admin.send(CHANGE + group, password=PASSWORD, **fields)
+
+
+def test_account_with_an_authenticator_also_needs_its_code(site, admin):
+    app = turn_on(log_in(site, "rani"))
+    page = admin.send("/login", 200, email="rani@example.com", password=PASSWORD)
+    token = re.search(r'name="token" value="([^"]+)"', page)
+    assert token
+    admin.send("/login/second-factor", token=token[1], code=app.next_code())
+    admin.send(CHANGE + "sign-up", 422, sign_up="invited", password=PASSWORD)
+    assert site.services[Settings].sign_up == "open"
+    admin.send(CHANGE + "sign-up", sign_up="invited", password=PASSWORD, code=app.next_code())
+    assert site.services[Settings].sign_up == "invited"
+
+
+def test_mail_server_is_one_setting_whose_password_is_kept(site, admin):
+    admin.send(CHANGE + "mail", password=PASSWORD, **MAIL)
+    settings = site.services[Settings]
+    assert settings.smtp == parse(settings.smtp_url)
+    assert settings.smtp is not None
+    assert settings.smtp._asdict() == {
+        **{"host": "mail.example.com", "port": 465, "user": "live@example.com", "password": "hush/@:?"},
+        **{"sender_name": "Rail Count", "sender": "live@example.com", "security": "tls"},
+    }
+    assert settings.public_url == "http://localhost", "the address of the page, because there was none"
+    form = admin.get(f"{PAGE}?edit=mail")
+    assert "hush" not in form
+    admin.send(
+        CHANGE + "mail", password=PASSWORD, **{**MAIL, "smtp_password": "", "port": "587", "security": "starttls"}
+    )
+    assert settings.smtp.password == "hush/@:?"
+    assert (settings.smtp.port, settings.smtp.security) == (587, "starttls")
+    admin.send(CHANGE + "mail", password=PASSWORD, host="")
+    assert settings.smtp is None
+
+
+def test_two_step_login_is_required_only_by_an_admin_who_has_it(site, admin):
+    page = admin.send(CHANGE + "two-step", 422, require_two_factor="admins", password=PASSWORD)
+    assert "Set up two-step login for your own account first." in words(page)
+    assert site.services[Settings].require_two_factor == "none"
+
+
+def test_viewers_see_values_without_forms_and_secrets(site, admin, tmp_path):
+    admin.send(CHANGE + "mail", password=PASSWORD, **MAIL)
+    admin.send(CHANGE + "backups", password=PASSWORD, backup_dir=str(tmp_path))
+    viewer = panel(site, "babul")
+    site.rows("UPDATE users SET is_admin = false, is_viewer = true WHERE email = 'babul@example.com'")
+    page = viewer.get(f"{PAGE}?edit=mail")
+    assert not {"mail.example.com", "live@example.com", str(tmp_path)} & set(re.split(r"[\s<>\"]", page))
+    assert CHANGE not in page
+    viewer.send(CHANGE + "name", 403, site_name="x")
+
+
+def test_saved_backups_begin_at_once(site, admin, tmp_path):
+    admin.send(CHANGE + "backups", password=PASSWORD, backup_dir=str(tmp_path), now="1")
+    assert admin.location.endswith("/admin/data#backups-label")
+    assert site.rows("SELECT begun_by FROM backups") == [("Rani",)]

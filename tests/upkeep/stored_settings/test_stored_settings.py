@@ -1,0 +1,180 @@
+"""Settings that are stored while the server runs: the environment wins, and values apply at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.application.site import SECRET, Site
+from support.people.accounts import PASSWORD, bare, sign_up
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+from support.sites.backups import back_up, restore
+
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.settings.schema import Settings
+from koyjabo.counting.services import CountingServices
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.upkeep.backups.backups import Backups
+from koyjabo.upkeep.retention.retention import Retention
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+
+MAIL = "smtp://sender:hush@mail.example.com:587?from=live@example.com"
+CRAWLER = "Googlebot/2.1 (+http://www.google.com/bot.html)"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, TIMEZONE="") as site:
+        yield site
+
+
+def change(site: Site, **values: str) -> None:
+    site.services[StoredSettings].change(OPERATOR, **values)
+
+
+def refusal(site: Site, **values: str) -> str:
+    with pytest.raises(InvalidInput) as error:
+        change(site, **values)
+    return str(error.value.details.get(next(iter(values)), error.value))
+
+
+@pytest.mark.both_kinds
+def test_environment_wins_and_a_stored_value_applies_again_without_it(site):
+    change(site, SITE_NAME="Rail Count")
+    assert "Rail Count" in site.client.get("/").text
+    with Site(site.database_url, SITE_NAME="Bus Count") as other:
+        assert "Bus Count" in other.client.get("/").text
+        assert other.services[StoredSettings].source("SITE_NAME") == "environment"
+        assert (
+            refusal(other, SITE_NAME="x") == "SITE_NAME is set in the environment. Change it there, or unset it first."
+        )
+    site.restart()
+    assert "Rail Count" in site.client.get("/").text
+    change(site, SITE_NAME="")
+    assert "Koy Jabo" in site.client.get("/").text
+    assert site.services[StoredSettings].source("SITE_NAME") == "default"
+
+
+def test_values_are_checked_as_in_the_environment(site):
+    assert refusal(site, TIMEZONE="Asia/Dhakka").startswith("is not a time zone")
+    assert refusal(site, RETENTION_DAYS="0") == "should be greater than or equal to 1"
+    assert refusal(site, SMTP_URL=MAIL).startswith("PUBLIC_URL is missing")
+    assert refusal(site, BACKUP_DIR="/proc/backups").startswith("BACKUP_DIR is '/proc/backups', which is not writable")
+    assert refusal(site, PORT="80") == "PORT can only be set in the environment."
+    assert site.rows("SELECT * FROM stored_settings") == []
+    change(site, SMTP_URL=MAIL, PUBLIC_URL="https://live.example.com")
+    assert refusal(site, PUBLIC_URL="").startswith("PUBLIC_URL is missing"), "email needs it"
+
+
+def test_secret_is_sealed_and_only_its_change_is_recorded(site):
+    change(site, PUBLIC_URL="https://live.example.com")
+    change(site, SMTP_URL=MAIL)
+    assert site.services[MailOutbox].is_on
+    ((stored,),) = site.rows("SELECT value FROM stored_settings WHERE name = 'SMTP_URL'")
+    ((details,),) = site.rows("SELECT details FROM audit_log WHERE action = 'settings.change' ORDER BY id DESC LIMIT 1")
+    assert "hush" not in stored + details
+    assert '"now": {"SMTP_URL": "changed"}' in details
+    change(site, SMTP_URL=MAIL)
+    assert len(site.rows("SELECT id FROM audit_log WHERE action = 'settings.change'")) == 2, "nothing changed"
+
+
+@pytest.mark.both_kinds
+def test_today_is_the_day_in_the_new_zone_and_earlier_visits_keep_theirs(site):
+    """It is 10:48 on 16 December in Dhaka, and 23:48 on the 15th in New York."""
+    site.register("ayesha")
+    assert site.stats()["todayVisits"] == 1
+    change(site, TIMEZONE="America/New_York")
+    assert site.stats()["todayVisits"] == 0
+    site.register("karim")
+    assert site.stats()["todayVisits"] == 1
+    days = "SELECT day, visits FROM daily_visits WHERE scope = 'site' ORDER BY day"
+    assert site.rows(days) == [("2025-12-15", 1), ("2025-12-16", 1)]
+    site.time.pass_(minutes=12)
+    assert site.stats()["todayVisits"] == 1, "midnight in New York begins the 16th"
+    change(site, TIMEZONE="")
+    assert site.stats()["todayVisits"] == 1
+    site.restart()
+    assert site.stats()["todayVisits"] == 1
+
+
+def test_settings_apply_to_whatever_uses_them(site, tmp_path):
+    change(site, BOT_POLICY="ignore", MILESTONES="7", RETENTION_DAYS="30", HONOUR_PRIVACY_SIGNALS="0")
+    change(site, OWN_ADDRESSES="203.0.113.7", ALLOWED_ORIGINS="https://app.example.com", BACKUP_DIR=str(tmp_path))
+    answer = site.post(json={"visitorId": "crawler", "userAgent": CRAWLER})
+    assert (answer.status_code, site.stats()["totalVisitors"]) == (200, 0)
+    services = site.services
+    assert services[CountingServices].milestones.after(0) == 7
+    assert services[Retention].past().first_kept == "2025-11-16"
+    assert not services[CountingServices].anonymity.is_asked({"HTTP_DNT": "1"})
+    assert services[NetworkServices].owners.is_own("203.0.113.7")
+    preflight = site.client.options("/api/auth/me", headers={"Origin": "https://app.example.com"})
+    assert preflight.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
+    assert services[Backups].is_on
+    change(site, BACKUP_DIR="")
+    assert not services[Backups].is_on
+
+
+@pytest.mark.both_kinds
+def test_of_two_changes_at_once_neither_breaks_the_other(site):
+    """One admin turns email on, while another removes the public address that emails need."""
+    change(site, PUBLIC_URL="https://live.example.com")
+
+    def attempt(values: dict[str, str]) -> bool:
+        try:
+            change(site, **values)
+        except InvalidInput:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(attempt, ({"SMTP_URL": MAIL}, {"PUBLIC_URL": ""})))
+    assert sorted(done) == [False, True]
+    settings = site.services[Settings]
+    assert bool(settings.smtp_url) == bool(settings.public_url) == done[0]
+
+
+@pytest.mark.both_kinds
+def test_restored_secret_without_its_key_is_named_and_off(site, tmp_path):
+    change(site, PUBLIC_URL="https://live.example.com", SITE_NAME="Rail Count")
+    change(site, SMTP_URL=MAIL)
+    panel(site)
+    file = back_up(site, tmp_path / "koyjabo.backup")
+    with Site(site.database_url, SECRET_KEY=SECRET[::-1]) as other:
+        restore(other, file, force=True)
+        other.services[StoredSettings].refresh()
+        assert other.services[StoredSettings].unreadable == ["SMTP_URL"]
+        assert not other.services[MailOutbox].is_on
+        assert "Rail Count" in other.client.get("/").text
+        page = Reader(other).log_in("rani").get("/admin/server")
+        assert "SMTP_URL has to be entered again" in words(page)
+
+
+def test_only_invited_people_sign_up_while_it_is_closed(site):
+    panel(site)
+    change(site, SIGN_UP="invited")
+    signup = {"email": "karim@example.com", "password": PASSWORD}
+    refused = bare(site).post("/api/auth/signup", json=signup)
+    assert (refused.status_code, refused.json["code"]) == (403, "sign_up_closed")
+    outsider = Reader(site)
+    assert "Only invited people can sign up here." in outsider.get("/signup")
+    assert "/signup" not in outsider.get("/login") + outsider.get("/communities")
+    outsider.send("/signup?next=/invitations/forged", 403, **signup)
+    token = _invite(site, "karim@example.com")
+    guest = Reader(site)
+    assert f"/signup?next=/invitations/{token}" in guest.get(f"/invitations/{token}")
+    guest.send(f"/signup?next=/invitations/{token}", name="Karim", **signup)
+    assert guest.location.endswith(f"/invitations/{token}")
+    change(site, SIGN_UP="open")
+    sign_up(site, "nila")
+
+
+def _invite(site: Site, email: str) -> str:
+    rani = bare(site)
+    login = rani.post("/api/auth/login", json={"email": "rani@example.com", "password": PASSWORD}).json
+    headers = {"Authorization": f"Bearer {login['access_token']}"}
+    body = {"email": email, "role": "viewer", "password": PASSWORD}
+    answer = rani.post("/api/invitations", json=body, headers=headers)
+    return answer.json["link"].rpartition("/invitations/")[2]
