@@ -86,10 +86,6 @@ class World:
             self.fanout.enter_room(sid, "/", room)
         return sid
 
-    def kept(self):
-        own = {name: value for name, value in vars(self.fanout).items() if isinstance(value, (dict, set, list))}
-        return {name: dict(value) if isinstance(value, dict) else value for name, value in own.items() if value}
-
 
 @pytest.fixture
 def world():
@@ -133,25 +129,6 @@ def test_broadcast_is_encoded_once_for_any_number_of_clients(world, members, mon
     monkeypatch.setattr(world.server.packet_class.json, "dumps", counted)
     world.fanout.emit(UPDATE, update(2), room=ROOM)
     assert calls["encodings"] == 1
-
-
-def test_fanout_forgets_members_that_left(world, monkeypatch):
-    monkeypatch.setattr(module, "WRITES_IN_A_ROW", 4)  # so that the room counts as large
-    before, rooms = world.kept(), (ROOM, "another room")
-    plain = [Plain() for _ in range(5)]
-    sids = [world.join(f"e{number}", Connected(), room=None) for number in range(6)]
-    for room in rooms:
-        for member in (*plain, *sids):
-            world.fanout.admit(room, member, UPDATE, update(1))
-    world.fanout.emit(UPDATE, update(2), room=ROOM)
-    for room in rooms:
-        for sink in plain:
-            world.fanout.dismiss(room, sink)
-    for sid in sids[:3]:
-        world.fanout.leave_room(sid, "/", ROOM)
-    for sid in sids:
-        world.fanout.disconnect(sid, "/")
-    assert world.kept() == before
 
 
 def test_broadcast_in_a_large_room_lets_other_tasks_run(world, monkeypatch):

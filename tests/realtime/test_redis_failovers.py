@@ -51,16 +51,15 @@ def kill(group: RedisWithSentinels) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize(
-    ("fail", "returns", "is_secure"),
+    ("fail", "returns"),
     [
-        (kill, False, False),
-        pytest.param(kill, True, False, marks=LONG),
-        pytest.param(freeze, True, False, marks=LONG),
-        pytest.param(kill, True, True, marks=LONG, id="tls"),
+        (kill, False),
+        pytest.param(kill, True, marks=LONG),
+        pytest.param(freeze, True, marks=LONG),
     ],
 )
-def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_database, fail, returns, is_secure):
-    with RedisWithSentinels(is_secure) as group:
+def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_database, fail, returns):
+    with RedisWithSentinels() as group:
         server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
         with worker_connections(server) as each_worker, pages(server) as open_pages:
             visit_each_in_turn(each_worker, open_pages, BEFORE, "before")

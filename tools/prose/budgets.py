@@ -88,9 +88,7 @@ FOLLOWING = (
     "tests/people",
     "tests/presence",
     "tests/reports",
-    "tests/server",
     "tests/site",
-    "tests/sockets",
     "tests/upkeep",
 )
 """Folders with names of tests that have such habits. This list only becomes shorter."""

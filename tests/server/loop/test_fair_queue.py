@@ -17,7 +17,6 @@ from support.programs.processes import open_sockets, suspended, wait_until
 from support.servers.changed_server import changed_server
 
 from koyjabo.base.core.runtime import ThreadRuntime, await_slot
-from koyjabo.counting.last_hour import Pulse, PulseSample
 from koyjabo.people.accounts.passwords import Passwords
 from koyjabo.reports.community_people import Reports
 from koyjabo.server.http.body_limits import BodyLimits
@@ -144,14 +143,6 @@ def test_waiting_request_continues_before_new_ones_of_its_network(loop, done):
     assert done[1::2] == [b"."] * 4
 
 
-def test_every_connection_is_served_at_once_when_the_loop_is_free(loop):
-    order, done = FairQueue(loop, Poller(loop)), []
-    for name in "ab":
-        run(loop, lambda name=name: (order.begin(name), done.append(name)), until=lambda: done)
-        assert done.pop() == name
-    assert not order._queues
-
-
 @pytest.fixture
 def busy(loop, is_long):
     """A worker with 8 places and long slots."""
@@ -202,19 +193,12 @@ def verify_a_password(wait) -> None:
     passwords.hash("a secret")
 
 
-HELD = {
-    "the place of a hash": verify_a_password,
-    "the read of the last hour": lambda wait: Pulse(SimpleNamespace(read=wait, report=wait), None, None).hour(
-        PulseSample(SimpleNamespace(epoch=1, total=1), 100)
-    ),
-    "the read of a report": lambda wait: Reports(
-        SimpleNamespace(read=lambda *_: 1, report=wait), None, None
-    ).conversion_rate("a community"),
-}
+def read_a_report(wait) -> None:
+    Reports(SimpleNamespace(read=lambda *_: 1, report=wait), None, None).conversion_rate("a community")
 
 
-@pytest.mark.parametrize("use", HELD.values(), ids=HELD)
-def test_request_gives_back_what_others_wait_for_before_its_next_turn(use):
+@pytest.mark.parametrize("use", [verify_a_password, read_a_report])
+def test_request_gives_back_a_shared_place_before_its_next_turn(use):
     done = []
 
     def wait(*_: object) -> dict[int, float]:

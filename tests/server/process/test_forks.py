@@ -7,79 +7,14 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
-from itertools import combinations
 from pathlib import Path
 
 import psutil
-import pytest
 from support.faults.failing_programs import SERVE, failing, written
-from support.programs.processes import is_gone, listens, wait_until
+from support.programs.processes import is_gone, wait_until
 from support.servers.server import START_S, Server
 
 from koyjabo.server.process import parent
-
-PLACES = 3
-ONE_FOR_ALL = ("0", "1", "2")
-"""Standard input, output and error."""
-
-
-@pytest.fixture(scope="module")
-def server(module_servers, module_sqlite_database, redis):
-    server = module_servers(module_sqlite_database, WEB_CONCURRENCY=PLACES, REDIS_URL=redis.url).start()
-    wait_until(lambda: [listens(worker.pid) for worker in server.workers()] == [True] * PLACES, "all serve")
-    return server
-
-
-def descriptors(process: psutil.Process) -> dict[str, str]:
-    """The process's open files by descriptor, without the standard streams."""
-    files = {}
-    for number in os.listdir(f"/proc/{process.pid}/fd"):
-        with suppress(FileNotFoundError):
-            files[number] = os.readlink(f"/proc/{process.pid}/fd/{number}")
-    inherited = {files.get(number) for number in ONE_FOR_ALL}
-    return {number: what for number, what in files.items() if what not in inherited}
-
-
-def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
-    """Sockets, pipes and the like, which have unique numbers. A file may be opened several times."""
-    return {what for what in descriptors(process).values() if what.partition(":")[2]} - of_tests
-
-
-def has_loop(process: psutil.Process) -> bool:
-    return "anon_inode:[eventpoll]" in descriptors(process).values()
-
-
-def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
-    """A worker also has a private pipe to the parent."""
-    of_tests = set(descriptors(psutil.Process()).values())
-    wait_until(lambda: all(has_loop(worker) for worker in server.workers()), "each worker has its loop")
-    parent, *workers = (
-        private(process, of_tests) - {"anon_inode:[eventpoll]"}
-        for process in (psutil.Process(server.pid), *server.workers())
-    )
-    (listener,) = set.intersection(*workers)
-    for first, other in combinations(workers, 2):
-        assert first & other == {listener}
-    for worker in workers:
-        assert {what.partition(":")[0] for what in (worker & parent) - {listener}} == {"pipe"}
-
-
-def test_dead_worker_is_replaced_by_a_fork(server):
-    """The parent does not load the application again."""
-    before = server.worker_pids()
-    killed = server.kill_worker()
-    (new,) = wait_until(lambda: server.worker_pids() - before, "there is another one", START_S)
-    wait_until(lambda: has_loop(psutil.Process(new)), "it serves", START_S)
-    assert server.worker_pids() == before - {killed} | {new}
-    assert f"worker_died pid={killed} status=-9" in server.log
-
-
-def test_workers_leave_when_the_parent_is_killed(sqlite_database, new_server, redis):
-    server = new_server(sqlite_database, WEB_CONCURRENCY=2, REDIS_URL=redis.url).start()
-    workers = server.workers()
-    os.kill(server.pid, signal.SIGKILL)
-    wait_until(lambda: all(map(is_gone, workers)), "all are gone", START_S)
 
 
 def test_failed_forks_are_logged_once_a_second(sqlite_database, new_server, redis, tmp_path):

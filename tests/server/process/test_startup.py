@@ -56,12 +56,6 @@ def test_port_in_use_or_foreign_host_ends_the_start_with_one_sentence(refused):
             assert len(message.splitlines()) == 1, message
 
 
-def test_command_line_refuses_the_same_settings(sqlite_database):
-    ended = run("-m", "koyjabo", "stats", DATABASE_URL=sqlite_database.url, TIMEZONE="Mars/One")
-    assert ended.returncode == BAD_SETTINGS
-    assert "TIMEZONE" in ended.stderr
-
-
 @pytest.fixture
 def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
     """A server whose migration process is frozen."""

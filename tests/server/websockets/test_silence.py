@@ -11,8 +11,7 @@ import pytest
 from support.clients.websocket import PING, PONG, frame, take_frame
 
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.server.websockets import buffered_connection, connection_loop
-from koyjabo.server.websockets import connection as websocket
+from koyjabo.server.websockets import buffered_connection, connection, connection_loop
 from koyjabo.server.websockets.buffered_connection import LOST
 from koyjabo.server.websockets.connection import MAX_FRAMES, WebSocketConnection
 from koyjabo.server.websockets.connection_loop import MAX_NOTIFIERS, SWEEP_INTERVAL_S, ConnectionLoop, is_old
@@ -134,7 +133,7 @@ def test_client_may_send_as_much_again_after_each_ping(world):
     assert not connection.is_open
 
 
-def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
+def test_pongs_without_a_ping_are_counted_as_well(world):
     """Single pongs from an idle page are not parsed."""
     connection = world.connect()
     for _ in range(MAX_FRAMES):
@@ -144,7 +143,7 @@ def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
     assert not connection.is_open
 
 
-def test_owners_of_thousands_that_end_together_are_told_by_a_few_tasks(world):
+def test_few_tasks_notify_the_owners_of_thousands_of_ended_connections(world):
     """All owners are notified even if one of them fails. A task may wait; the others go on."""
     tasks, owners = [], []
 
