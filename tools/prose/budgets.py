@@ -80,18 +80,12 @@ NAME_HABITS = (
 """Habits that only names of tests are searched for."""
 
 FOLLOWING = (
-    "tests/application",
-    "tests/browser",
-    "tests/cli",
-    "tests/counting",
     "tests/integrations",
     "tests/people",
     "tests/presence",
     "tests/reports",
     "tests/server",
-    "tests/site",
     "tests/sockets",
-    "tests/upkeep",
 )
 """Folders with names of tests that have such habits. This list only becomes shorter."""
 
