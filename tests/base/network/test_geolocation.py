@@ -244,8 +244,7 @@ def test_the_twenty_largest_are_named_and_the_rest_is_other():
 
 @effort(100)
 @given(
-    st.dictionaries(st.sampled_from(["Other", "Unknown", *map(str, range(40))]), st.integers(1, 5)),
-    st.integers(1, 30),
+    st.dictionaries(st.sampled_from(["Other", "Unknown", *map(str, range(40))]), st.integers(1, 5)), st.integers(1, 30)
 )
 def test_sum_is_kept_and_nothing_larger_is_left_out(places, most):
     shown = largest(places, most)

@@ -63,12 +63,7 @@ def test_libpq_gets_every_part_of_a_url_as_it_was_given(load):
 def test_plus_sign_in_an_option_stays_one(load):
     settings = load(SMTP_URL="smtp://a+b:c+d@host?from=Koy%20Jabo%20<live+1@b.example>", PUBLIC_URL="https://a.example")
     smtp = settings.smtp
-    assert (smtp.user, smtp.password, smtp.sender_name, smtp.sender) == (
-        "a+b",
-        "c+d",
-        "Koy Jabo",
-        "live+1@b.example",
-    )
+    assert (smtp.user, smtp.password, smtp.sender_name, smtp.sender) == ("a+b", "c+d", "Koy Jabo", "live+1@b.example")
     url = "redis+sentinel://a/mymaster?username=a+b&password=c%20d"
     assert parse_url(redis_url.parse(url).urls[0]).items() >= {"username": "a+b", "password": "c d"}.items()
 

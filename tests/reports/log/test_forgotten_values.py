@@ -14,10 +14,7 @@ from koyjabo.reports.services import ReportServices
 SECRET = "https://mail.example.net/inbox/ayesha"
 PAGE = "/a?utm_source=news&utm_medium=mail&utm_campaign=eid&utm_term=ayesha&utm_content=a%40example.net"
 DAY = "2025-12-16"
-WHERE = (
-    ("visits", "campaign", "%ayesha%"),
-    ("visits", "referrer", "%ayesha%"),
-)
+WHERE = (("visits", "campaign", "%ayesha%"), ("visits", "referrer", "%ayesha%"))
 
 
 @pytest.fixture

@@ -76,13 +76,7 @@ def test_export_says_when_a_visit_was_opened_that_was_counted_later():
 
 SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 SAID = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM(A1)"]
-INSIDE = [
-    "/p;=cmd|'/C calc'!A0;q",
-    "a\n=1+1;b",
-    'a;"=1+1";b',
-    "a\t@x|+1 :-1",
-    "(compatible; bot; +http://bot.example)",
-]
+INSIDE = ["/p;=cmd|'/C calc'!A0;q", "a\n=1+1;b", 'a;"=1+1";b', "a\t@x|+1 :-1", "(compatible; bot; +http://bot.example)"]
 
 
 def exported(name: str) -> str:
