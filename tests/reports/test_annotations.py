@@ -14,7 +14,7 @@ from support.people.page_readers import words
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.models import SITE, Scope
-from koyjabo.people.audit.log import BY_OPERATOR, Audit, VersionLog
+from koyjabo.people.audit.log import Audit, VersionLog
 from koyjabo.reports.annotation_queries import UnknownAnnotation
 from koyjabo.reports.services import ReportServices
 
@@ -65,15 +65,6 @@ def test_audit_log_annotates_the_site_by_itself(site):
     assert texts(site, TODAY, TODAY) == [(TODAY, "total.set")]
     assert texts(site, YESTERDAY, YESTERDAY) == []
     assert texts(site, TODAY, TODAY, METRO) == []
-
-
-def test_changes_are_audited(site):
-    removed = site.services[ReportServices].annotations.add(OPERATOR, SITE, TODAY, "Rain")
-    site.services[ReportServices].annotations.remove(OPERATOR, removed)
-    lines = site.services[Audit].page(OPERATOR, actor=BY_OPERATOR).lines
-    assert [line.action for line in lines] == ["annotation.remove", "annotation.add"]
-    assert {line.target_id for line in lines} == {removed}
-    assert [line.details for line in lines] == [{"day": TODAY, "note": "Rain"}] * 2
 
 
 def test_unusable_ones_are_refused_by_field(site):

@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.application.site import Site
+from support.application.site import Site, assert_error
 from support.people.admins import panel
 from support.people.page_readers import words
 from support.runs.fuzz_effort import effort
@@ -72,7 +72,9 @@ def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatc
     monkeypatch.setattr(log, "MAX_UNREAD", 0)
     for path in ("/admin/", "/admin/"):
         assert "are being counted for reports" in words(admin.get(path))
-    assert admin.client.get("/api/reports/summary").status_code == 503
+    answer = admin.client.get("/api/reports/summary")
+    assert_error(answer, 503, "still_counting")
+    assert answer.headers["Retry-After"] == "10"
 
 
 def test_figures_and_rows_are_what_was_counted(admin):

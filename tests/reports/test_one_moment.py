@@ -17,7 +17,6 @@ from koyjabo.base.core.errors import TooBusy
 from koyjabo.reports.engine import scan_queue
 from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
 
-TODAY = "2025-12-16"
 LINE = re.compile(r"Exact up to visit no\. ([\d,]+) · (\d\d:\d\d:\d\d) · Asia/Dhaka")
 ANSWERS = 8
 

@@ -48,26 +48,6 @@ def dhaka(database):
     world.site.close()
 
 
-def test_who_comes_often_is_one_person_in_every_range(dhaka):
-    for day in range(8, 12):
-        dhaka.visit("a", moment=f"2025-10-{day:02}T23:59:59+06:00")
-        dhaka.visit("b", AYESHA)
-    assert dhaka.reports.visitors(HERE, "2025-10-08", "2025-10-11") == ((1, 1), "2025-10-08", "2025-10-11")
-    assert dhaka.reports.visitors(HERE, "2025-10-11", "2025-10-11").people == (1, 1)
-    assert dhaka.reports.visitors(HERE, "2025-10-12", "2030-10-11").people == (0, 0)
-    assert dhaka.reports.visitors(ELSEWHERE, "2025-10-08", "2025-10-11").people == (0, 0)
-
-
-def test_today_week_and_month_end_today(dhaka):
-    for visitor, day in (("a", "09-10"), ("b", "09-11"), ("c", "10-03"), ("d", "10-04"), ("e", "10-10")):
-        dhaka.visit(visitor, moment=f"2025-{day}T12:00:00+06:00")
-    assert dhaka.reports.today(HERE) == ((0, 1), "2025-10-10", "2025-10-10")
-    assert dhaka.reports.weekly(HERE) == ((0, 2), "2025-10-04", "2025-10-10")
-    assert dhaka.reports.monthly(HERE) == ((0, 4), "2025-09-11", "2025-10-10")
-    dhaka.time.go_to("2025-10-11T00:00:00+06:00")
-    assert dhaka.reports.today(HERE) == ((0, 0), "2025-10-11", "2025-10-11")
-
-
 def test_growth_is_of_the_last_days_against_as_many_before(dhaka):
     """None, two, two, none, none, three and two people come on successive days."""
     rates = []

@@ -13,7 +13,6 @@ LIMITED = {
     "keys": ("redis://app:secret@", "ACL SETUSER app reset on >secret +@all &*"),
 }
 """The beginning of the URL, and what the user may do."""
-OTHERS = sorted(LIMITED.keys() - {"channels"})
 QUICK = "base/cluster/test_redis_refusals.py::test_refusal_is_named_until_the_rights_are_given"
 
 

@@ -22,14 +22,6 @@ def test_network_with_the_most_entries_loses_its_own():
     assert kept == {"honest 0", "honest 1", "honest 2", "another", *(f"flood {number}" for number in range(94, 100))}
 
 
-def test_one_network_may_use_all_of_the_room():
-    dropped: list[str] = []
-    shares: FairShares[int] = FairShares(100, 10, lambda owner, _: dropped.append(owner))
-    for number in range(100):
-        shares.add("campus", f"visitor {number}", None, number)
-    assert (len(shares), dropped) == (100, [])
-
-
 def test_memory_of_an_owner_keeps_the_newest_entries():
     memory: FairShares[int] = FairShares(100, 2, lambda *_: None, keeps_newest=True)
     for number in range(5):

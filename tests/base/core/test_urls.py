@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from support.corpora import addresses
 from support.runs.fuzz_effort import effort
 
-from koyjabo.base.core.urls import ascii_host, normal, page_path, referrer_path, shown, shown_host, spellings
+from koyjabo.base.core.urls import ascii_host, page_path, referrer_path, shown, shown_host, spellings
 
 BUS = "/%E0%A6%AC%E0%A6%BE%E0%A6%B8"
 
@@ -32,24 +32,6 @@ def test_spellings_of_a_path_are_one_page():
     assert {stored: {page_path(page) for page in pages} for stored, pages in expected.items()} == {
         stored: {stored} for stored in expected
     }
-
-
-def test_dot_segments_of_a_path_are_removed():
-    """The examples of RFC 3986, 5.2.4 and 6.2.2, and names that only begin like dot segments."""
-    expected = {
-        "/a/g": ["/a/b/c/./../../g"],
-        "/b/c/g": ["/b/c/g", "/b/c/./g", "/b/c/x/../g"],
-        "/b/c/": ["/b/c/.", "/b/c/./", "/b/c/d/.."],
-        "/": ["/b/..", "/..", "/.", "/../../", "/%2e%2E"],
-        "/g": ["/../g", "/./g", "/b/%2e./g"],
-        "/b/": ["/b//..", "/b/./"],
-        "/b/g.": ["/b/g."],
-        "/b/..g": ["/b/..g", "/b/%2E.g"],
-        "/.well-known/...": ["/.well-known/..."],
-        "example://a/b/c/%7Bfoo%7D": ["eXAMPLE://a/./b/../b/%63/%7bfoo%7d"],
-    }
-    stored = {page: {normal(path) for path in paths} for page, paths in expected.items()}
-    assert stored == {page: {page} for page in expected}
 
 
 def test_addresses_of_the_web_platform_tests_are_one_page_however_they_are_written():

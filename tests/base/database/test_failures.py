@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 import requests
-from support.assertions.ledger import assert_exact, assert_verified
+from support.assertions.ledger import assert_exact
 from support.clients.concurrent_registrations import Crowd
 from support.databases.database import CUT
 from support.programs.patience import PATIENCE_S
@@ -122,17 +122,6 @@ def test_database_that_is_read_only_because_its_disk_is_full_is_still_read(postg
     assert wait_until(lambda: server.post_visit("karim").ok, "visits are stored")
 
 
-def test_server_waits_for_a_database_that_comes_up_later(disposable_postgres, new_server):
-    database = disposable_postgres.new_database()
-    disposable_postgres.kill()
-    server = new_server(database).launch()
-    wait_until(lambda: "database_unreachable" in server.log, "it says what it waits for")
-    disposable_postgres.start()
-    assert server.wait_until_serving().register("ayesha").ordinal == 1
-    assert server.log.count("database_unreachable") == 1
-    assert "worker_died" not in server.log
-
-
 def test_no_acknowledged_visit_is_lost_when_postgres_and_server_are_killed(postgres_server, disposable_postgres):
     server = postgres_server
     with Crowd([server], VISITS, goes_on=True) as crowd:
@@ -146,23 +135,3 @@ def test_no_acknowledged_visit_is_lost_when_postgres_and_server_are_killed(postg
         server.start()
     assert set(crowd.refusals) == {("2", "ledger_unavailable")}
     assert_exact(crowd, server)
-
-
-PROVED_BY = "base/database/test_failures.py::test_without_postgres_the_last_known_stats_are_shown_as_stale"
-
-
-@pytest.mark.long(proved_by=PROVED_BY)
-def test_frozen_postgres_keeps_no_request_waiting(postgres_server, disposable_postgres):
-    """Its connections stay open, so the server can only notice by a timeout."""
-    server = postgres_server
-    before = server.register("ayesha").stats
-    with ThreadPoolExecutor(1) as clients, disposable_postgres.frozen():
-        answer = clients.submit(register_apart(server, "karim"))
-        assert server.get("/healthz").ok
-        shown = server.stats()
-        assert (shown.stale, shown.total) == (True, before.total)
-        assert_refused(answer.result())
-    assert wait_until(lambda: server.post_visit("karim", visit="1").ok, "visits are stored again")
-    assert server.stats().total == before.total + 1
-    assert_said(server)
-    assert_verified(server)

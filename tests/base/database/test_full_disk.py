@@ -21,8 +21,6 @@ from koyjabo.server.process.metrics_folder import PREFIX
 
 DISK = "size=4m"
 
-SOME = 16 * 1024
-"""Free space (bytes) that is too small for counting visits."""
 
 VISITORS = 60
 """Enough visitors to reach all parts of the table of lost connections."""
@@ -102,21 +100,6 @@ def test_the_last_of_a_disk_is_kept_for_visits(disk, new_server):
         (disk / "filler").unlink()
         wait_until(lambda: server.post("/api/events", json=event).status_code == 200, "events are recorded")
         assert "disk_has_room" in server.log
-    finally:
-        server.kill()
-
-
-@pytest.mark.long(proved_by="base/database/test_full_disk.py::test_full_disk_refuses_visits_and_heals")
-def test_worker_that_finds_no_room_to_count_in_counts_by_itself(disk, new_server, sqlite_database):
-    fill(disk / "filler", but=SOME)
-    server = new_server(sqlite_database, TMPDIR=disk).start()
-    try:
-        fill(disk / "rest")
-        server.register("ayesha")
-        assert_counts_lost_lines(server)
-        assert server.register("karim").ordinal == 2
-        (folder,) = disk.glob(f"{PREFIX}*")
-        assert [file.name for file in folder.iterdir()] == ["lock"]
     finally:
         server.kill()
 

@@ -141,24 +141,6 @@ def harm(primary: PostgresNode, how: str, stack: ExitStack) -> None:
 
 
 @pytest.mark.long(proved_by=TAKES_OVER)
-def test_old_primary_is_refused_by_workers_that_did_not_see_the_promotion(pair, database, new_server, disposable_redis):
-    """They learn of the promotion from Redis, as a starting server does."""
-    settings = {"REDIS_URL": disposable_redis.url}
-    one = new_server(database, DATABASE_URL=pair.url_of(database.name), **settings).start()
-    other = new_server(database, DATABASE_URL=pair.primary.url_of(database.name), **settings).start()
-    assert other.register("ayesha", "1").ordinal == 1
-    pair.wait_until_in_step()
-    pair.standby.promote()  # the old primary is not notified
-    database.cut_connections()
-    pair.primary.set_("default_transaction_read_only", "on")
-    counts_again(one, "2")
-    pair.primary.set_("default_transaction_read_only", "off")
-    wait_until(lambda: "timeline 2 was seen" in readiness(other), "it does not use the old primary")
-    assert other.post_visit("ayesha", "3").status_code == 503
-    assert one.register("ayesha", "3").ordinal == 3
-
-
-@pytest.mark.long(proved_by=TAKES_OVER)
 def test_pooler_that_moves_its_connections(pair, database, new_server):
     """It points to the promoted standby, to the old primary, and to a former primary that became a standby. Only the
     first is used.
@@ -290,19 +272,3 @@ def test_health_sees_whether_a_standby_is_synchronous(pair, database):
 
 def standbys(site: Site) -> Standbys:
     return site.services[System].facts(OPERATOR).database.standbys
-
-
-@pytest.mark.long(proved_by=AGAIN)
-def test_killed_primary_with_a_synchronous_standby_loses_nothing(pair, database, server):
-    pair.primary.set_("synchronous_standby_names", "standby")
-    ordinals = [server.register("ayesha", str(visit)).ordinal for visit in range(50)]
-    pair.standby.follow(None)
-    waiting = in_thread(lambda: server.post_visit("ayesha", "50").status_code)
-    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-    wait_until(lambda: pair.primary.rows(waits), "the visit waits for the standby")
-    pair.primary.kill()
-    pair.standby.promote()
-    assert waiting.result(AGAIN_S) in (200, 503)
-    counts_again(server, "50")
-    stored = pair.standby.database(database.name).rows("SELECT ordinal, visit_id FROM visits ORDER BY id")
-    assert stored == [*zip(ordinals, map(str, range(50)), strict=True), (51, "50")]

@@ -7,12 +7,11 @@ import subprocess
 import sys
 from typing import Any
 
-import maxminddb
 import pytest
 from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
-from support.programs.processes import ROOT, run
+from support.programs.processes import ROOT
 from support.runs.fuzz_effort import effort
 
 import config
@@ -175,15 +174,6 @@ def test_without_countries_places_are_unknown_but_in_a_file_of_cities(no_countri
     assert locate(AMERICA, flat("Dhaka")) == "Unknown"
 
 
-@pytest.mark.long(
-    proved_by="base/network/test_geolocation.py::test_countries_are_built_in_and_what_is_nowhere_is_unknown"
-)
-def test_every_country_of_the_file_has_a_name():
-    with maxminddb.open_database(geolocation.COUNTRIES) as countries:
-        codes = {record["country_code"] for _, record in countries}
-    assert codes - set(geolocation.NAMES) == set()
-
-
 # The files that GEOIP_DATABASE names.
 
 
@@ -198,16 +188,6 @@ def unusable(tmp_path):
 def test_damaged_countries_are_no_error(monkeypatch, unusable):
     monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
     assert LocationFinder().locate(BANGLADESH) == "Unknown"
-
-
-def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp_path):
-    path = unusable["text"]
-    ended = run("wsgi.py", DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", GEOIP_DATABASE=path)
-    sentence = (
-        f"GEOIP_DATABASE names '{path}', which cannot be read as a MaxMind database; "
-        "run make geoip to get one, or unset it to locate visitors by country.\n"
-    )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", sentence)
 
 
 def test_every_file_of_several_is_checked(place_database, unusable, tmp_path):
@@ -233,13 +213,6 @@ def test_file_in_use_may_be_replaced(place_database):
 
 
 # Which locations are shown.
-
-
-def test_the_twenty_largest_are_named_and_the_rest_is_other():
-    places = {f"Place {n:02}, BD": n for n in range(1, 26)} | {"Unknown": 1000}
-    shown = largest(places)
-    assert list(shown) == [f"Place {n:02}, BD" for n in range(25, 5, -1)] + ["Other", "Unknown"]
-    assert (shown["Other"], shown["Unknown"]) == (1 + 2 + 3 + 4 + 5, 1000)
 
 
 @effort(100)

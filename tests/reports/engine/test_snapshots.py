@@ -47,17 +47,3 @@ def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
     assert [(row.value, row.sums.visits) for row in breakdowns[0].rows] == [("/", 2), (None, 1), ("/fares", 1)]
     asked_alone = [site.services[ReportServices].reports.read([request])[0] for request in requests]
     assert asked_alone == [summary, hours, week, *breakdowns]
-
-
-def test_compared_day_ends_at_its_time_even_after_the_clock_was_set_back(site):
-    site.time.go_to("2025-12-18T13:10:00+06:00")
-    for number in range(5):
-        site.register(f"late{number}")
-    site.time.pass_(hours=-3)
-    for number in range(2):
-        site.register(f"early{number}")
-    site.services[ReportServices].storing.catch_up()
-    until_ms = site.time.ms + 60_000
-    site.time.pass_(days=1)
-    cut = Question("2025-12-18", "2025-12-18", until_ms=until_ms)
-    assert site.services[ReportServices].reports.summary(cut).figures[2:5] == (2, 2, 2)

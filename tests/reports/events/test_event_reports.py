@@ -87,12 +87,6 @@ def test_rows_have_the_attended_time_of_their_visits(used):
     assert [row.sums[4:] for row in reports.breakdown(question(), "event").rows] == [(1, 2), (0, 0)]
 
 
-def test_what_is_not_shown_is_in_other(used):
-    breakdown = used.services[ReportServices].reports.breakdown(question(), "viewed_page", limit=1)
-    assert ([row.value for row in breakdown.rows], breakdown.values) == (["/a"], 2)
-    assert (breakdown.other[:4], breakdown.total[:4]) == ((1, 1, 1, 2), (2, 2, 2, 5))
-
-
 @pytest.mark.both_kinds
 def test_filters_mean_visits_to_which_such_an_event_belongs(used):
     def visits(**filters: str | None) -> int | None:

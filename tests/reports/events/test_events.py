@@ -13,7 +13,6 @@ from koyjabo.reports.events.events_postgres import PostgresEventStore
 from koyjabo.reports.events.events_sqlite import SqliteEventStore
 
 THREADS = 16
-COMMUNITY = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 
 
 @pytest.fixture
@@ -47,17 +46,6 @@ def test_a_retry_counts_once(site):
     assert result_of(send(site, "1", "2", "3")) == (0, 3)
     assert result_of(send(site, "1", visitor="babul")) == (1, 0)
     assert stored(site) == [("ayesha", "1"), ("ayesha", "2"), ("ayesha", "3"), ("babul", "1")]
-
-
-def test_an_event_belongs_to_the_newest_visit_of_its_visitor(site):
-    site.add_community(COMMUNITY)
-    assert result_of(send(site, "0")) == (1, 0)
-    site.register()
-    site.register("babul")
-    send(site, "1")
-    site.register(communityId=COMMUNITY)
-    send(site, "2")
-    assert stored(site, "visit_id, scope") == [(None, "site"), (1, "site"), (3, COMMUNITY)]
 
 
 @pytest.mark.both_kinds

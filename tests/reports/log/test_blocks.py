@@ -93,15 +93,6 @@ def test_two_workers_that_store_at_once_store_each_block_once(site):
         assert counted(site) == counted(other) == (30, 5, 5, 0, 30, 30)
 
 
-def test_another_worker_waits_until_the_lease_is_free(site):
-    with Site(site.database_url, site.time) as other:
-        first, second = site.services[ReportServices].storing, other.services[ReportServices].storing
-        assert first._tasks.take()
-        assert not second._tasks.take()
-        site.time.pass_(seconds=61)
-        assert second._tasks.take()
-
-
 @pytest.mark.parametrize("rows", ["first < 3", "first = 14", "first > 20"])
 def test_rows_whose_block_is_gone_are_read(site, rows):
     right = stored(site)

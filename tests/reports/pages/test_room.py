@@ -93,15 +93,6 @@ def test_admins_change_roles_and_remove_people_where_they_see_them(new_site, rea
     assert reader.location == path
 
 
-def test_list_comes_by_itself_for_the_page_that_keeps_it_up_to_date(reader, community, come):
-    path = f"/communities/{community}"
-    assert "No one is here right now." in words(reader.get(path))
-    come("Karim")
-    part = reader.get(f"{path}?part=people")
-    assert listed(part) == ["Karim"]
-    assert "<main" not in part
-
-
 def test_programs_ask_in_the_same_orders(reader, community, come):
     come("Karim", "Salma", "Karima")
     api = f"/api/communities/{community}/visitors/online"

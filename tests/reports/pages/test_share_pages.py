@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
-from html import unescape
 from threading import Event
 from types import SimpleNamespace
 
@@ -99,16 +97,6 @@ def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss
     assert "Secret society/members" in boss.get("/api/reports/breakdown?by=page").text
 
 
-def test_files_of_the_page_can_be_had(site, boss):
-    """This includes files with a comparison, which only the summary has."""
-    reader = Reader(site)
-    page = reader.get(f"/share/{share(boss)['token']}?compare=previous")
-    files = [unescape(url) for url in re.findall(r'href="(/api/shares/[^"]*)" download', page)]
-    assert len(files) > 5
-    answers = {file: reader.client.get(file) for file in files}
-    assert {url: answer.mimetype for url, answer in answers.items()} == dict.fromkeys(files, "text/csv")
-
-
 def test_no_search_engine_and_no_other_site_learns_of_a_link(site, boss):
     known = [share(boss)["token"], share(boss, password=PASSWORD)["token"]]
     for token in (*known, "x" * 43):
@@ -184,13 +172,6 @@ def test_right_password_leads_back_to_the_address_as_it_was(site, boss):
                   "?token=x&range=7d&page=%2Fa&page=b"):  # fmt: skip
         answer = site.app.test_client().post(path + query, data={"password": PASSWORD})
         assert (answer.status_code, answer.headers["Location"]) == (303, path + query)
-
-
-def test_form_of_another_site_is_refused(site, boss):
-    token = share(boss, password=PASSWORD)["token"]
-    foreign = {"Origin": "https://evil.example", "Accept": "text/html"}
-    answer = site.app.test_client().post(f"/share/{token}", data={"password": PASSWORD}, headers=foreign)
-    assert answer.status_code == 403
 
 
 def test_reader_of_a_link_waits_briefly_for_one_report_at_a_time(site, boss, monkeypatch):

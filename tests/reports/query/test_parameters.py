@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from urllib.parse import parse_qsl
 
 import pytest
@@ -116,17 +115,6 @@ def test_filters_are_values_and_exceptions():
         "utm_term": Filter(frozenset(["!a"])),
         "city": Filter(none_of=frozenset(["!a"])),
     }
-
-
-def test_both_filters_hold():
-    few = [frozenset(values) for values in ((), (None,), ("a",), ("a", "b"), (None, "a"))]
-    kinds = [Filter(any_of, none_of) for any_of in few for none_of in few]
-
-    def passes(filter_: Filter, value: str | None) -> bool:
-        return (not filter_.any_of or value in filter_.any_of) and value not in filter_.none_of
-
-    for one, other, value in product(kinds, kinds, (None, "a", "b")):
-        assert passes(one.both(other), value) == (passes(one, value) and passes(other, value)), (one, other, value)
 
 
 def test_there_are_not_too_many_values():

@@ -12,8 +12,6 @@ from support.application.site import Site, Time
 from support.assertions.rolled_up import all_figures, assert_kept
 from support.people.accounts import promote, sign_up
 from support.people.admins import panel
-from support.people.page_readers import words
-from support.people.share_links import share
 from support.sites.full_site import bring, rebuild
 
 from koyjabo.base.database import throttle
@@ -22,7 +20,6 @@ from koyjabo.reports.log import block_queries, blocks
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Retention
 
 FOLDED_AND_NOT = "2025-10-08", "2025-10-09"
@@ -140,19 +137,6 @@ def test_a_list_compares_no_number_that_may_be_incomplete(site):
         assert changes == {"/": '<span class="change"', "/b": "–"}
 
 
-def test_page_and_share_links_have_the_visits_of_one_value(site):
-    days = "start=2025-10-08&end=2025-10-09"
-    page = panel(site).get(f"/admin/?{days}&page=/&granularity=day")
-    assert re.search(r'data-stat="visits" data-value="6"', page)
-    assert re.findall(r'<td class="number" data-value="(\d*)"', page) == ["3", "3"]
-    assert FOLDED in words(page)
-    boss = sign_up(site, "boss")
-    promote(site, boss.email)
-    link = share(boss, filters={"page": ["/"]})["token"]
-    summary = site.client.get(f"/api/shares/{link}/reports/summary?{days}").json
-    assert (summary["visits"], summary["visitors"], summary["exact"], summary["reason"]) == (6, None, False, FOLDED)
-
-
 def test_a_value_that_a_folded_day_has_merged_is_unknown(site):
     """A value that never occurred is unknown as well, because it cannot be distinguished from merged ones. The same
     goes for two values or two filters.
@@ -248,19 +232,6 @@ def test_day_is_rolled_up_again_if_its_rows_changed_during_the_read(unfolded, mo
     assert unfolded.recount() == []
     summary, pages = ask(unfolded, "2025-10-08", "2025-10-08")
     assert (summary.figures[2:5], pages.rows[0].sums.visits) == ((8, 4, 4), 4)
-
-
-@pytest.mark.both_kinds
-def test_visitor_who_is_erased_during_a_roll_up_counts_once(unfolded):
-    with pytest.raises(InterruptedError):
-        prune(unfolded, 1)
-    unfolded.services[Erasure].forget("v0")
-    assert unfolded.recount() == []
-    check_first_day(unfolded)
-    assert unfolded.rows("SELECT count(*) FROM visits WHERE day = '2025-10-08' AND visitor_id LIKE '~%'") == [(0,)]
-    prune(unfolded)
-    assert unfolded.recount() == []
-    check_first_day(unfolded)
 
 
 OLD = (

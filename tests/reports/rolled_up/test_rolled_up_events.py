@@ -122,13 +122,6 @@ def test_properties_that_a_day_has_lost_are_not_called_unrecorded(site):
     assert ask(site, "event:bang:from") == ({}, 0, 0)
 
 
-def test_values_beyond_the_largest_are_other_and_one_called_so_is_itself(site):
-    send(site, *({"name": "search", "props": {"to": to}} for to in ["~other"] * 3 + ["other"] * 2 + ["a", "b", "c"]))
-    site.time.pass_(days=1)
-    fold(site)
-    assert ask(site, "event:search:to") == ({"~other": (3, False), "other": (2, False)}, 3, 8)
-
-
 @pytest.mark.both_kinds
 @pytest.mark.parametrize("transactions", [1, 2])
 def test_fold_that_was_interrupted_counts_no_event_twice(site, monkeypatch, transactions):

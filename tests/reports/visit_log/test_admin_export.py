@@ -63,22 +63,6 @@ def test_export_breaks_off_when_the_right_to_it_is_lost(site, example, monkeypat
         list(pieces)
 
 
-def test_file_has_what_the_filter_finds(admin, example):
-    assert len(table(admin, first_day="2025-12-17")) == 50
-    assert len(table(admin, first_day="2025-12-16", last_day="2025-12-16", place="Unknown")) == 70
-    assert [row["community"] for row in table(admin, community_id=example.community)] == ["'=Mirpur"] * 12
-    assert table(admin, place="Dhaka") == []
-
-
-def test_json_lines_have_the_same_visits(admin, example):
-    answer = download(admin, kind="jsonl", community_id=example.community)
-    assert answer.content_type == "application/x-ndjson"
-    assert answer.headers["Content-Disposition"].endswith('.jsonl"')
-    rows = [json.loads(line) for line in answer.text.splitlines()]
-    assert [row["ordinal"] for row in rows] == list(range(1, 120, 10))
-    assert rows[0]["user_agent"] == '=cmd|"calc"'
-
-
 def test_numbers_of_days_are_those_of_the_rollups(site, admin, example):
     days = [{"day": "2025-12-16", "visits": "70", "new_visitors": "70"}]
     days.append({"day": "2025-12-17", "visits": "50", "new_visitors": "50"})

@@ -145,24 +145,6 @@ def test_results_are_counted_as_far_as_that_is_quick(world, monkeypatch):
     assert log.count(admin, VisitFilter(place="Unknown")) == Count(2, False)
 
 
-@pytest.mark.parametrize("count", [1, 3, 7])
-def test_newer_pages_are_the_older_ones_backwards(world, count):
-    log, admin, _ = world
-    pages, before = [], None
-    while True:
-        pages.append(log.page(admin, VisitFilter(), before, count))
-        before = pages[-1].before
-        if before is None:
-            break
-    assert pages[0].after is None
-    at = pages[-1]
-    for expected in reversed(pages[:-1]):
-        at = log.page(admin, VisitFilter(), count=count, after=at.after)
-        assert [visit.ordinal for visit in at.visits[-1:]] == [visit.ordinal for visit in expected.visits[-1:]]
-    assert at.visits == pages[0].visits
-    assert log.page(admin, VisitFilter(), count=count, after=10**15).visits == pages[0].visits
-
-
 def test_lists_have_what_the_newest_visits_have_most_often(world, monkeypatch):
     log, admin, _ = world
     found_ones = log.frequent(admin, VisitFilter())

@@ -7,7 +7,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 import pytest
-from support.clients.members import PASSWORD, Member, PanelSocket, promote
+from support.clients.members import Member, PanelSocket, promote
 from support.clients.websocket import WebSocket, say
 from support.clients.worker_connections import WorkerConnection, only, two_workers, worker_connections
 from support.programs.processes import wait_until
@@ -158,13 +158,3 @@ def test_panels_are_counted_and_get_their_state_in_few_bytes(server, admin):
         wait_until(lambda: 'koyjabo_connections{kind="panel"} 1.0' in server.metrics(), "it is let in")
         state = panel.ask("request_count", "panel_state")
         assert (list(state), state["unsaved_since"]) == (["type", "unsaved_since", "timestamp"], None)
-
-
-def test_session_that_the_operator_ends_is_closed_everywhere(server, admin):
-    """The command runs in another process, and only the database shows its effect."""
-    with ExitStack() as stack:
-        panels = open_on_each(stack, server, admin)
-        done = server.koyjabo("user", "password", admin.email, "--password-stdin", typed=PASSWORD)
-        assert done.returncode == 0
-        assert [panel.wait_for_code() for panel in panels] == [INVALID, INVALID]
-    admin.log_in()
