@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.application.site import Site, assert_error
 from support.assertions.ledger import assert_verified
 from support.clients.websocket import WebSocket
 from support.databases.database import SqliteDatabase
@@ -16,7 +15,6 @@ from support.faults.disks import small_disk
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
-from koyjabo.counting.services import CountingServices
 from koyjabo.server.process.metrics_folder import PREFIX
 
 DISK = "size=4m"
@@ -26,22 +24,6 @@ VISITORS = 60
 """Enough visitors to reach all parts of the table of lost connections."""
 
 LONG = "x" * 500
-
-
-def test_database_without_room_refuses_visits_and_heals(sqlite_database):
-    """SQLite itself reports that it is full, as on a full disk."""
-    with Site(sqlite_database.url) as site:
-        acknowledged = site.register("ayesha").ordinal
-        database = site.services[CountingServices].visits._ledger._store._writing
-        ((pages,),) = database.execute("PRAGMA page_count").fetchall()
-        database.execute(f"PRAGMA max_page_count = {pages}")
-        while (answer := site.post(json={"visitorId": "ayesha", "page": LONG})).status_code == 200:
-            acknowledged = answer.json["visit"]["ordinal"]  # as long as there are free pages
-        assert_error(answer, 503, "ledger_unavailable")
-        assert site.stats()["totalVisits"] == acknowledged
-        database.execute(f"PRAGMA max_page_count = {2 * pages}")
-        assert site.register("ayesha").ordinal == acknowledged + 1
-        assert site.recount() == []
 
 
 @pytest.fixture

@@ -36,14 +36,6 @@ def prepared(database, admin: str = "", needs_a_user: bool = False) -> bool:
     return is_prepared(file_of(url) or for_libpq(url), admin, needs_a_user)
 
 
-@pytest.mark.both_kinds
-@pytest.mark.empty_database
-def test_only_a_new_database_has_to_be_prepared(database):
-    assert not prepared(database)
-    with Site(database.url):
-        assert prepared(database)
-
-
 LACKS = {  # missing objects, and how to restore them
     "UPDATE alembic_version SET version_num = '0001'": CURRENT,
     "UPDATE alembic_version SET version_num = '9999'": CURRENT,
@@ -54,9 +46,11 @@ LACKS = {  # missing objects, and how to restore them
 
 
 @pytest.mark.both_kinds
-def test_database_that_lacks_something_is_to_be_prepared(database):
+@pytest.mark.empty_database
+def test_only_a_database_that_lacks_something_has_to_be_prepared(database):
+    assert not prepared(database)
     with Site(database.url):
-        pass
+        assert prepared(database)
     for lost, restoring in LACKS.items():
         database.rows(lost)
         assert not prepared(database), lost

@@ -97,11 +97,12 @@ def test_files_are_asked_in_their_order(place_database):
     assert places == ["Dhaka, BD", "Sylhet, BD", "Khulna, BD"]
 
 
-def test_damaged_file_is_no_error(place_database):
+def test_damaged_files_are_no_error(place_database, monkeypatch, unusable):
     path = place_database({"103.4.0.0/16": flat("Dhaka")})
-    content = path.read_bytes()
-    path.write_bytes(content.replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
+    path.write_bytes(path.read_bytes().replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
     assert LocationFinder([path]).locate(BANGLADESH) == "Bangladesh"
+    monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
+    assert LocationFinder().locate(BANGLADESH) == "Unknown"
 
 
 KNOWN = {
@@ -147,27 +148,21 @@ THANKED = [
 ]
 
 
-def test_those_whose_data_it_is_are_thanked(place_database, no_countries):
+def test_makers_of_the_data_are_thanked(place_database, monkeypatch, tmp_path):
+    maxmind = place_database({"103.4.0.0/16": flat("Dhaka")}, "max.mmdb", database_type="GeoLite2-City")
+    assert LocationFinder().attributions == [DB_IP]
+    assert LocationFinder([maxmind]).attributions == [DB_IP, MAXMIND]
+    monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
     for name, metadata, thanked in THANKED:
         path = place_database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)
         assert LocationFinder([path]).attributions == thanked, (name, metadata)
 
 
-def test_countries_are_thanked_for(place_database):
-    assert LocationFinder().attributions == [DB_IP]
-    maxmind = place_database({"103.4.0.0/16": flat("Dhaka")}, database_type="GeoLite2-City")
-    assert LocationFinder([maxmind]).attributions == [DB_IP, MAXMIND]
-
-
 # Without `make assets`
 
 
-@pytest.fixture
-def no_countries(monkeypatch, tmp_path):
+def test_without_countries_only_a_file_of_cities_has_locations(monkeypatch, tmp_path, locate):
     monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
-
-
-def test_without_countries_places_are_unknown_but_in_a_file_of_cities(no_countries, locate):
     places = LocationFinder()
     assert (places.locate(BANGLADESH), places.has_countries, places.attributions) == ("Unknown", False, [])
     assert locate(BANGLADESH, flat("Dhaka")) == "Dhaka, BD"
@@ -183,11 +178,6 @@ def unusable(tmp_path):
     (tmp_path / "empty.mmdb").touch()
     (tmp_path / "text.mmdb").write_text("not a database\n" * 100)
     return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}
-
-
-def test_damaged_countries_are_no_error(monkeypatch, unusable):
-    monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
-    assert LocationFinder().locate(BANGLADESH) == "Unknown"
 
 
 def test_every_file_of_several_is_checked(place_database, unusable, tmp_path):

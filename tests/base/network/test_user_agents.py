@@ -15,11 +15,8 @@ IPHONE = (
     "Version/26.0 Mobile/15E148 Safari/604.1"
 )
 IPAD = IPHONE.replace("iPhone;", "iPad;").replace("CPU iPhone", "CPU")
-CHROME_ON_IPHONE = IPHONE.replace("Version/26.0", "CriOS/142.0.7444.46")
-FIREFOX_ON_ANDROID = "Mozilla/5.0 (Android 15; Mobile; rv:144.0) Gecko/144.0 Firefox/144.0"
 CHROMEBOOK = f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {WEBKIT} Chrome/142.0.0.0 Safari/537.36"
 FACEBOOK = ANDROID + " [FB_IAB/FB4A;FBAV/530.0.0.48;]"
-SAMSUNG = ANDROID.replace("Chrome/142", "SamsungBrowser/28.0 Chrome/130")
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 INSTAGRAM = " Instagram 361.0.0.46.88 Android (34/14; 450dpi; 1080x2340; samsung; SM-A155F; a15; mt6789; bn_BD)"
@@ -31,32 +28,18 @@ KNOWN = {
     MAC: ("Firefox", "macOS", "desktop"),
     IPHONE: ("Safari", "iOS", "phone"),
     IPAD: ("Safari", "iOS", "tablet"),
-    CHROME_ON_IPHONE: ("Chrome", "iOS", "phone"),
-    FIREFOX_ON_ANDROID: ("Firefox", "Android", "phone"),
     CHROMEBOOK: ("Chrome", "ChromeOS", "desktop"),
     FACEBOOK: ("Facebook", "Android", "phone"),
-    SAMSUNG: ("Samsung Internet", "Android", "phone"),
     GOOGLEBOT: ("Googlebot", "", "desktop"),
     ANDROID + INSTAGRAM: ("Instagram", "Android", "phone"),
     TABLET + INSTAGRAM: ("Instagram", "Android", "tablet"),
-    ANDROID + " [FB_IAB/Orca-Android;FBAV/487.0.0.64.109;]": ("Facebook", "Android", "phone"),
     ANDROID + " Telegram-Android/11.5.3 (Samsung SM-A155F; Android 14; SDK 34)": ("Telegram", "Android", "phone"),
     "Mozilla/5.0 (Mobile; LYF/F90M; Android; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.0": ("Firefox", "KaiOS", "phone"),
     "Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1; Trident/4.0; Tablet PC 2.0)": ("IE", "Windows", "desktop"),
-    f"Mozilla/5.0 (Linux; Android 9; HP Chromebook 13 G1) {WEBKIT} Chrome/80.0.0.0 Safari/537.36": (
-        "Chrome",
-        "Android",
-        "desktop",
-    ),
+    TABLET.replace("SM-X700", "HP Chromebook 13 G1"): ("Chrome", "Android", "desktop"),
     "Dalvik/2.1.0 (Linux; U; Android 13; SM-A135F Build/TP1A.220624.014)": ("Android", "Android", "phone"),
     "Dalvik/2.1.0 (Linux; U; Android 14; SM-X700 Build/UP1A.231005.007)": ("Android", "Android", "tablet"),
-    f"Mozilla/5.0 (Linux; Android 10; V2057A; wv) {WEBKIT} Version/4.0 Chrome/77.0.3865.120": (
-        "Chrome WebView",
-        "Android",
-        "phone",
-    ),
     "curl/8.5.0": ("curl", "", "desktop"),
-    "KoyJabo/3.1 (Flutter)": ("KoyJabo", "", "desktop"),
     "": ("", "", ""),
 }
 

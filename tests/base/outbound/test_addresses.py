@@ -35,37 +35,29 @@ def client_that_resolves(*addresses: str) -> HttpClient:
     return HttpClient(ThreadRuntime(), lambda host, port: list(addresses))
 
 
-@pytest.mark.parametrize("address", INSIDE.split())
-def test_address_inside_is_refused(address):
-    assert kind_of(address)
+def test_only_global_addresses_are_accepted(monkeypatch):
+    assert [address for address in INSIDE.split() if not kind_of(address)] == []
+    assert [address for address in GLOBAL.split() if kind_of(address)] == []
+    monkeypatch.setattr("koyjabo.base.outbound.client.REFUSED", ())
+    assert kind_of("127.0.0.1") == "an address of this machine"
 
 
-@pytest.mark.parametrize("address", GLOBAL.split())
-def test_global_address_is_taken(address):
-    assert kind_of(address) is None
+def test_url_that_programs_read_in_different_ways_is_refused(client):
+    for url in (*UNREADABLE.split(), *OTHER):
+        assert client.check(url, PUBLIC), url
+        with pytest.raises(OutboundError) as caught:
+            client.fetch(Request("GET", url))
+        assert caught.value.kind == FailureKind.REFUSED, url
 
 
-@pytest.mark.parametrize("url", [*UNREADABLE.split(), *OTHER])
-def test_url_that_programs_read_in_different_ways_is_refused(client, url):
-    assert client.check(url, PUBLIC)
-    with pytest.raises(OutboundError) as caught:
-        client.fetch(Request("GET", url))
-    assert caught.value.kind == FailureKind.REFUSED
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "LOCALHOST"])
-def test_loopback_is_refused_at_once(client, host):
-    assert client.check(f"https://{host}:8443/hook", PUBLIC)
+def test_loopback_is_refused_at_once(client):
+    for host in ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "LOCALHOST"):
+        assert client.check(f"https://{host}:8443/hook", PUBLIC), host
 
 
 def test_one_address_inside_refuses_a_name_and_the_reason_says_which():
     reason = client_that_resolves("1.1.1.1", "169.254.169.254").check("https://hooks.example/", PUBLIC)
     assert reason == "hooks.example resolves to 169.254.169.254, which is link-local"
-
-
-def test_own_address_of_this_machine_is_refused(monkeypatch):
-    monkeypatch.setattr("koyjabo.base.outbound.client.REFUSED", ())
-    assert kind_of("127.0.0.1") == "an address of this machine"
 
 
 def test_networks_of_the_operator_are_open_and_no_others():

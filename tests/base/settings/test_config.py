@@ -184,11 +184,13 @@ def test_secret_of_production_may_be_in_a_file_that_is_made_once(load, tmp_path)
 
 
 def test_overrides_beat_the_environment_and_that_beats_the_file(load, monkeypatch, tmp_path):
-    (tmp_path / ".env").write_text("PORT=1111\nSTARTING_TOTAL=1\nACTIVE_WINDOW_SECONDS=11\n")
+    (tmp_path / ".env").write_text("PORT=1111\nSTARTING_TOTAL=1\nACTIVE_WINDOW_SECONDS=11\nTIMEZONE=UTC\n")
     monkeypatch.setenv("PORT", "2222")
     monkeypatch.setenv("STARTING_TOTAL", "2")
+    monkeypatch.setenv("TIMEZONE", "")  # an empty value in the environment does not hide it
     settings = load(PORT=3333)
     assert (settings.port, settings.starting_total, settings.active_window_seconds) == (3333, 2, 11)
+    assert (settings.timezone, load(**PRODUCTION).timezone) == ("UTC", "Asia/Dhaka"), "only in development"
 
 
 def test_file_that_cannot_be_read_stops_with_its_name(load, tmp_path):
@@ -202,12 +204,6 @@ def test_value_that_is_not_utf_8_stops_with_its_name(load):
     for name in ("SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL", "REDIS_URL", "OIDC_PROVIDERS"):
         assert refusal(load, **{name: "a\udce9" * 40}) == f"{name} is not UTF-8 text."
     assert load(TERM="\udce9").port == 8000
-
-
-def test_file_is_read_in_development_only(load, monkeypatch, tmp_path):
-    (tmp_path / ".env").write_text("PORT=1111\n")
-    monkeypatch.setenv("PORT", "")  # an empty value in the environment does not hide it
-    assert (load().port, load(**PRODUCTION).port) == (1111, 8000)
 
 
 def test_processes_started_later_keep_the_file_of_the_start(load, monkeypatch, tmp_path):
@@ -238,15 +234,9 @@ def test_file_that_render_deletes_is_refused_unless_allowed_or_on_a_mounted_disk
     assert load(**on_render, DATABASE_URL=f"sqlite:///{mounted}/a/b/koyjabo.db").database_url
 
 
-WEAK = [
-    "short",
-    "k" * 64,
-    "abc" * 20,
-    "rickshaw at dawn" * 2,
-    "01" * 32,
-    "aaaaaaaabbbbbbbbaaaabbbbaaababab1234",
-    "please-change-me-before-going-live-1",
-    "your-secret-key-goes-here-x9k2m4p8qz",
+WEAK = ["short", "k" * 64, "abc" * 20, "rickshaw at dawn" * 2, "01" * 32, "aaaaaaaabbbbbbbbaaaabbbbaaababab1234"]
+WEAK += ["please-change-me-before-going-live-1", "your-secret-key-goes-here-x9k2m4p8qz"]
+WEAK += [
     "koyjabo-live-in-production-2f9a71bc4",
     "abcdefghijklmnopqrstuvwxyz012345",
     "0123456789abcdef0123456789abcdefX",
