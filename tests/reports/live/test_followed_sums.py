@@ -42,12 +42,6 @@ def visits(site: Site, question: Question) -> int | None:
     return site.services[ReportServices].reports.summary(question).figures.visits
 
 
-def site_pages(site: Site, question: Question) -> dict[str | None, int | None]:
-    return {
-        row.value: row.sums.visits for row in site.services[ReportServices].reports.breakdown(question, "page").rows
-    }
-
-
 def test_report_reads_only_new_rows(site, monkeypatch):
     read, spans = Log.rows, []
 
@@ -110,20 +104,6 @@ def test_what_is_kept_is_bounded(site, monkeypatch):
         visits(site, Question(FRIDAY, SATURDAY, filters={"page": Filter(frozenset([f"/{page}"]))}))
         assert sum(entry.size for entry in live._sums.values()) <= 4_000 + 2_000
     assert 0 < len(live._sums) < 20
-
-
-def test_late_visits_and_events_of_a_closed_day_count_at_once(site):
-    question, unfiltered = Question(FRIDAY, FRIDAY, filters=AT_HOME), Question(FRIDAY, SATURDAY)
-    assert [visits(site, question), site_pages(site, unfiltered)] == [1, {"/": 1, "/fares": 1}]
-    site.time.put_right(days=-1)
-    site.register("babul", page="/")
-    assert visits(site, question) == 2
-    site.services[ReportServices].storing.catch_up()
-    assert site_pages(site, unfiltered) == {"/": 2, "/fares": 1}
-    assert site.services[ReportServices].reports.summary(question).figures[6:8] == (2, 0)
-    event = {"id": "1", "name": "search"}
-    assert site.post("/api/events", json={"visitorId": "babul", "events": [event]}).status_code == 200
-    assert site.services[ReportServices].reports.summary(question).figures[6:8] == (2, 1)
 
 
 def test_a_visit_that_was_not_measured_is_not_attended(site):

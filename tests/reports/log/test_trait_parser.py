@@ -17,12 +17,7 @@ def parse(**columns):
     return PARSER.parse(**{**EMPTY, **columns})
 
 
-def test_what_was_not_recorded_is_none():
-    traits = PARSER.parse(**EMPTY)._asdict()
-    assert {name: value for name, value in traits.items() if value is not None} == {"channel": "direct"}
-
-
-def test_a_whole_visit():
+def test_traits_are_read_from_a_visit_and_none_where_nothing_was_recorded():
     row = (PHONE, "https://l.facebook.com/l.php", "Dhaka, BD", "bn", "utm_source=fb&utm_term=bus", False)
     assert PARSER.parse(*row)._asdict() == {
         **dict.fromkeys(ParsedTraits._fields),
@@ -30,23 +25,11 @@ def test_a_whole_visit():
         **{"source": "facebook.com", "channel": "campaign", "utm_source": "fb", "utm_term": "bus"},
         **{"country": "BD", "city": "Dhaka, BD"},
     }
-
-
-def test_the_device_of_a_crawler_is_bot():
-    assert parse(user_agent=PHONE, is_bot=True).device == "bot"
-    assert parse(is_bot=True).device == "bot"
-
-
-def test_a_place_is_a_country_and_perhaps_a_city():
-    expected = {
-        "Dhaka, BD": ("BD", "Dhaka, BD"),
-        "Bangladesh": ("BD", None),
-        "Unknown": (None, None),
-        "Nowhere, ZZ": (None, None),
-        "": (None, None),
-    }
-    places = {place: parse(place=place) for place in expected}
-    assert {place: (traits.country, traits.city) for place, traits in places.items()} == expected
+    traits = PARSER.parse(**EMPTY)._asdict()
+    assert {name: value for name, value in traits.items() if value is not None} == {"channel": "direct"}
+    assert parse(user_agent=PHONE, is_bot=True).device == parse(is_bot=True).device == "bot"
+    for place, country in {"Bangladesh": "BD", "Nowhere, ZZ": None, "": None}.items():
+        assert (parse(place=place).country, parse(place=place).city) == (country, None)
 
 
 def test_other_traits_are_another_version_of_the_rules():
@@ -57,16 +40,9 @@ def test_other_traits_are_another_version_of_the_rules():
     assert ParsedTraits._fields == TRAITS
 
 
-def test_the_language_is_the_first_of_the_header():
-    expected = {
-        "bn-BD,bn;q=0.9,en;q=0.8": "bn",
-        " fil;q=0.5": "fil",
-        "zh-Hant-TW": "zh",
-        "*": None,
-        "": None,
-        None: None,
-        "english": None,
-    }
+def test_language_of_a_visit_is_the_first_of_the_header():
+    expected = {"bn-BD,bn;q=0.9,en;q=0.8": "bn", " fil;q=0.5": "fil", "zh-Hant-TW": "zh"}
+    expected |= dict.fromkeys(("*", "", None, "english"))
     assert {text: languages.first_of(text) for text in expected} == expected
 
 

@@ -21,8 +21,7 @@ def rows(page: str, chart: str) -> list[list[str]]:
 @pytest.mark.usefixtures("two_days")
 def test_numbers_are_those_of_the_reports(reader, community):
     page = words(reader.get(f"/communities/{community}/reports"))
-    growth = "Last 7 days 4", "Previous 7 days 0", "Difference +4 (new)", "Last 30 days 4"
-    for shown in ("Conversion rate 25%", *growth):
+    for shown in ("Conversion rate 25%", "Last 7 days 4 Previous 7 days 0 Difference +4 (new) Last 30 days 4"):
         assert shown in page
 
 
@@ -52,12 +51,6 @@ def test_growth_is_a_percentage_only_of_what_was_counted_in_full(new_site, time,
     assert "Previous 7 days 2 Difference -1 Last 30 days" in words(reader.get(path))
     time.go_to("2025-12-28T10:30:00+06:00")
     assert "Previous 7 days 2 Difference -1 (-50%)" in words(reader.get(path))
-
-
-def test_absence_ever_is_said_in_words(reader, community):
-    page = words(reader.get(f"/communities/{community}/reports"))
-    assert "Conversion rate 0%" in page
-    assert "Difference 0 " in page
 
 
 def test_addresses_of_reports_that_were_on_the_dashboard_lead_to_them(reader, community):

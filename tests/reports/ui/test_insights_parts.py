@@ -83,22 +83,19 @@ def test_changes_are_in_percent_new_or_not_known():
     assert (change(3, 0), change(None, 2), change(2, None)) == ("new", None, None)
 
 
-def test_a_value_that_the_other_days_may_have_among_the_rest_has_no_change():
+def test_values_change_only_where_the_other_days_are_known_and_gone_ones_are_listed():
     now = Breakdown([row("/"), row("/new")], Sums(0, 0, 0), Sums(10, 5, 5), 2, None)
-    whole = Breakdown([row("/")], Sums(0, 0, 0), Sums(5, 5, 5), 1, None)
-    for before, expected in ((whole, [0, "new"]), (whole._replace(values=2), [0, None]), (None, [None, None])):
-        values = breakdowns.values(now, before, Question(TODAY, TODAY), "page", HERE, 0)
-        assert [line.change for line in values.lines] == expected
-
-
-def test_values_that_only_the_other_days_have_are_said_to_be_gone():
-    now = Breakdown([row("/")], Sums(0, 0, 0), Sums(5, 5, 5), 1, None)
     before = Breakdown([row("/old", 9), row("/")], Sums(0, 0, 0), Sums(14, 9, 9), 2, None)
-    for breakdown, expected in ((now, [("/", 0), ("/old", -100)]), (now._replace(values=3), [("/", 0)])):
-        lines = breakdowns.values(breakdown, before, Question(TODAY, TODAY), "page", HERE, 0).lines
+    same, gone = [("/", 0), ("/new", "new")], [("/old", -100)]
+    for breakdown, other, expected in (
+        (now, before, same + gone),
+        (now._replace(values=3), before, same),
+        (now._replace(reason="folded"), before, same),
+        (now, before._replace(values=3), [("/", 0), ("/new", None), *gone]),
+        (now, None, [("/", None), ("/new", None)]),
+    ):
+        lines = breakdowns.values(breakdown, other, Question(TODAY, TODAY), "page", HERE, 0).lines
         assert [(line.label, line.change) for line in lines] == expected
-    folded = now._replace(reason="folded")
-    assert len(breakdowns.values(folded, before, Question(TODAY, TODAY), "page", HERE, 0).lines) == 1
 
 
 def test_every_dimension_has_a_tab_with_a_label():

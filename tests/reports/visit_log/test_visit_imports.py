@@ -53,17 +53,16 @@ def visits(site: Site) -> list[dict]:
 
 
 @pytest.mark.both_kinds
-@pytest.mark.parametrize("export_kind", [spreadsheet.CSV, pytest.param(spreadsheet.JSON_LINES, marks=pytest.mark.long)])
-def test_what_was_exported_is_the_same_when_it_is_imported(full, site, export_kind):
+def test_what_was_exported_is_the_same_when_it_is_imported(full, site):
     for row in everything(full)["communities"]:
         site.add_community(row["id"])
-    file = export(full, export_kind)
-    assert bring(site, file, export_kind) == Imported(41, 0)
+    file = export(full, "csv")
+    assert bring(site, file) == Imported(41, 0)
     assert visits(site) == visits(full)
     for table in ("daily_visits", "hourly_visits"):
         assert everything(site)[table] == everything(full)[table]
     assert site.recount() == []
-    assert bring(site, file, export_kind) == Imported(0, 41)
+    assert bring(site, file) == Imported(0, 41)
     assert site.stats()["totalVisits"] == 41
 
 
@@ -126,10 +125,7 @@ BAD_JSON = {
     "a truth for a moment": ('{"visitor_id": "a", "at": true}\n', "Line 1: at must be"),
     "a truth": ('{"visitor_id": "a", "at": 1714585000000, "is_bot": "maybe"}\n', "Line 1: is_bot"),
     **{
-        f"{name} {value!r}": (
-            json.dumps({"visitor_id": "a", "at": 1714585000000, name: value}) + "\n",
-            f"Line 1: {name}",
-        )
+        f"{name} {value!r}": (json.dumps({"visitor_id": "a", "at": 1714585000000, name: value}), f"Line 1: {name}")
         for name, values in {
             "attended_ms": (-1, 1.5, True, "1e3", "1_000", 30 * DAY_MS + 1),
             "waited_ms": (-1, "soon", 365 * DAY_MS + 1),
@@ -278,31 +274,16 @@ def test_evidence_is_imported_and_a_stored_visit_keeps_its_own(site):
 @pytest.mark.parametrize("kind", KINDS)
 def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
     """This includes the campaign channel of a visit that had only a term, which was erased."""
-    site.register(
-        "a",
-        userAgent=PHONE,
-        referrer="https://m.facebook.com/x",
-        page="/?utm_source=mail&utm_campaign=%E0%A6%95",
-        waitedMs=365 * DAY_MS,
-    )
+    page, stored = "/?utm_source=mail&utm_campaign=%E0%A6%95", "SELECT {} FROM visits ORDER BY id"
+    site.register("a", userAgent=PHONE, referrer="https://m.facebook.com/x", page=page, waitedMs=365 * DAY_MS)
     site.register("a", page="/?utm_term=a")
     site.services[Erasure].forget("a")
     text = export(site, kind).decode()
-    for fragment in (
-        "Chrome on Android (phone)",
-        "Chrome",
-        "Android",
-        "phone",
-        "facebook.com",
-        "campaign",
-        "mail",
-        "ক",
-    ):
+    for fragment in ("Chrome on Android (phone)", "facebook.com", "campaign", "mail", "ক"):
         assert fragment in text
     columns = "visitor_id, visit_id, user_agent, referrer, language, campaign, page, waited_ms"
-    columns = f"SELECT {columns} FROM visits ORDER BY id"
-    before = site.rows(columns)
+    before = site.rows(stored.format(columns))
     assert (before[1][5] is not None, before[0][7]) == (True, 365 * DAY_MS)
     site.rows("DELETE FROM visits")
     assert bring(site, text, kind) == Imported(2, 0)
-    assert site.rows(columns) == before
+    assert site.rows(stored.format(columns)) == before

@@ -8,7 +8,7 @@ import pytest
 from support.application.site import SPEC_MOMENT, Site
 from support.people.accounts import bearer, sign_up
 from support.people.communities import account_of, found
-from support.sites.visit_log import DAYS, SYLHET, Log
+from support.sites.visit_log import DAYS, Log
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.communities.services import CommunityServices
@@ -25,14 +25,6 @@ from koyjabo.upkeep.retention.retention import Retention
 def log(module_database):
     with Site(module_database.url, STARTING_TOTAL=4000) as site:
         yield Log(site)
-
-
-def test_everything_is_there_newest_first(log):
-    assert len(log.everything) == 24
-    assert [visit.ordinal for visit in log.everything] == list(range(4024, 4000, -1))
-    newest = log.everything[0]
-    expected = ("v21", "2-21", SYLHET, None, "=cmd|'/c calc'!A0", None, False, log.hikers, "Hikers", None, None)
-    assert newest == LoggedVisit(24, 4024, newest.at_ms, *expected, others=newest.others)
 
 
 def test_pages_fit_together(log):

@@ -150,11 +150,3 @@ def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
             for other in others:
                 wait_for(other, registered.ordinal)  # other panels are not affected
             assert all(registered.ordinal not in ordinals(panel) for panel in panels)
-
-
-def test_panels_are_counted_and_get_their_state_in_few_bytes(server, admin):
-    """Visible pages ask every 3 s."""
-    with PanelSocket(server.port, admin.token) as panel:
-        wait_until(lambda: 'koyjabo_connections{kind="panel"} 1.0' in server.metrics(), "it is let in")
-        state = panel.ask("request_count", "panel_state")
-        assert (list(state), state["unsaved_since"]) == (["type", "unsaved_since", "timestamp"], None)
