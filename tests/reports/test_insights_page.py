@@ -77,15 +77,6 @@ def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatc
     assert answer.headers["Retry-After"] == "10"
 
 
-def test_comparison_says_how_much_each_row_changed(admin):
-    page = admin.get(f"/admin/?start={THURSDAY}&end={THURSDAY}&compare=previous")
-    assert "down by 50% from 28" in words(page)
-    assert "down by 50%" in words(page[page.index("/fares") :])
-    after = admin.get("/admin/?start=2025-12-12&end=2025-12-12&compare=previous")
-    assert {number for _, number in rows(after, "page").values()} == {0}
-    assert "/fares 0 down by 100%" in words(after)
-
-
 def test_days_in_words_come_with_the_figures_and_are_said_as_text(admin):
     texts = re.findall(r'data-said="([^"]*)"', admin.get("/admin/?range=today&compare=previous"))
     assert [re.sub(r"\d\d:\d\d", "TIME", unescape(text)) for text in texts] == [
@@ -189,12 +180,6 @@ def test_an_address_that_is_not_valid_says_why_and_shows_the_view_without_it(adm
         page = admin.get(f"/admin/?{query}", 400)
         assert reason in words(page)
         assert figures(page)["visits"] == 56
-
-
-def test_what_cannot_be_known_is_a_dash_with_the_reason(admin):
-    page = words(admin.get("/admin/?page=/fares"))
-    assert "Most at once – Not measured with filters" in page
-    assert re.search(r"Returning visitors [\d,]+ .*?had visited before", page)
 
 
 def test_an_empty_site_says_so(sqlite_database):

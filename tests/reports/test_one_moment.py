@@ -265,14 +265,3 @@ def test_reports_that_are_not_for_the_panel_share_the_room_that_waits(monkeypatc
     gate.open.release(3)
     for call in calls:
         call.result(PATIENCE_S)
-
-
-def test_report_without_a_waiting_reader_is_not_read():
-    gate = Gate()
-    queue = ScanQueue(gate)
-    first, left = begin(queue, gate, "a"), wait(queue, "b", Reader(is_wanted=lambda: False))
-    gate.open.release(2)
-    first.result(PATIENCE_S)
-    with pytest.raises(TooBusy):
-        left.result(PATIENCE_S)
-    assert gate.reads == ["a"]

@@ -135,7 +135,3 @@ def test_range_that_cannot_be_used_is_400_with_the_reason(report):
 def test_community_that_is_none_is_404(cast, report):
     for community in ("00000000-0000-4000-8000-000000000000", "site", "1' OR '1'='1"):
         assert_error(cast.call("admin", "GET", f"{PATH}/{community}/visitors{report}"), 404, "unknown_community")
-
-
-def test_id_in_capitals_is_the_same_community(report, cast):
-    assert cast.call("admin", "GET", f"{PATH}/{report.community.upper()}/visitors/today").json == report("/today").json

@@ -140,15 +140,6 @@ def test_makers_of_keys_and_webhooks_are_found_in_the_audit_log(site):
     ] == before
 
 
-def test_database_that_is_up_to_date_is_not_changed_by_a_start(site):
-    site.register()
-    before = (shape(site), site.contents(), site.rows("SELECT * FROM alembic_version"))
-    for _ in range(2):
-        site.time.pass_(days=1)
-        site.restart()
-    assert (shape(site), site.contents(), site.rows("SELECT * FROM alembic_version")) == before
-
-
 def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):
     """Workers of this version restart while the newer version starts, and an operator may downgrade (decision 99)."""
     site.rows("UPDATE alembic_version SET version_num = '9999'")

@@ -187,21 +187,6 @@ def test_every_file_of_several_is_checked(place_database, unusable, tmp_path):
             config.load({"GEOIP_DATABASE": f"{good}:{path}"}, instance=tmp_path)
 
 
-def test_names_without_a_folder_are_in_the_instance_folder(place_database, tmp_path):
-    good = place_database({"103.4.0.0/16": flat("Dhaka")})
-    load = lambda files: config.load({"GEOIP_DATABASE": files}, instance=tmp_path).geoip_files  # noqa: E731
-    assert load(f"{good.name}:{good}") == [good, good]
-    assert load("") == []
-
-
-def test_file_in_use_may_be_replaced(place_database):
-    """`make geoip` replaces the file: processes that have the old one open keep reading it."""
-    path = place_database({"103.4.0.0/16": flat("Dhaka")})
-    gazetteer = LocationFinder([path])
-    place_database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
-    assert (gazetteer.locate(BANGLADESH), LocationFinder([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
-
-
 # Which locations are shown.
 
 

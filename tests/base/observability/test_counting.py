@@ -93,14 +93,3 @@ def test_files_have_all_the_room_that_is_ever_counted_in(monkeypatch, tmp_path):
     for path in tmp_path.iterdir():
         assert path.stat().st_size == SIZE
         assert path.stat().st_blocks * 512 >= SIZE
-
-
-def test_replaced_worker_counts_on(monkeypatch, tmp_path):
-    monkeypatch.setenv(FOLDER, str(tmp_path))
-    monkeypatch.setenv(WORKER, "7")
-    keep_if_there()
-    (file, *_) = tmp_path.glob("counter_*")
-    file.write_bytes(b"counted".ljust(SIZE))
-    keep_if_there()
-    assert file.read_bytes().startswith(b"counted")
-    assert os.environ[FOLDER] == str(tmp_path)

@@ -22,13 +22,6 @@ ADDRESS = "203.0.113.77"
 IN_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|warning|error) koyjabo[\w.]* \w+|    ")
 """The start of each line. Tracebacks are indented."""
 
-BROKEN_WORKER = """
-import sys
-from koyjabo.server import serve
-from koyjabo.server.process import worker
-worker.work = None
-sys.exit(serve())
-"""
 
 NO_COUNTRIES = """
 import sys
@@ -150,16 +143,6 @@ def test_nothing_personal_is_written_down(new_server, sqlite_database):
     assert "127.0.0.1" not in server.log
     events = {"socket_opened", "socket_refused", "visit_registered", "broadcast", "worker_died"}
     assert events <= in_text(server)
-
-
-def test_worker_that_cannot_begin_is_logged_in_the_same_way(new_server, sqlite_database, tmp_path):
-    server = new_server(sqlite_database)
-    server.program = written(tmp_path, BROKEN_WORKER)
-    server.launch()
-    wait_until(lambda: "worker_died" in server.log, "the parent tells of it", START_S)
-    assert server.stop().status == 0
-    assert "'NoneType' object is not callable" in server.log
-    assert in_text(server) == {"worker_failed", "worker_died"}
 
 
 def test_messages_of_the_start_are_log_lines_like_all_others(new_server, sqlite_database, tmp_path):

@@ -101,14 +101,6 @@ def test_page_is_stored_without_its_query_and_the_time_as_the_client_sent_it(sit
     assert {sent: kept(site, "client_ms", at=sent) for sent in MOMENTS} == MOMENTS
 
 
-def test_beacons_are_accepted(site):
-    site.rows("DELETE FROM events")
-    body = json.dumps({"visitorId": "ayesha", "events": [event()], "unknown": 1})
-    answer = site.post("/api/events", data=body, content_type="text/plain;charset=UTF-8")
-    assert (answer.status_code, answer.json) == (200, {"accepted": 1, "duplicates": 0})
-    assert answer.headers["Cache-Control"] == "no-store"
-
-
 def test_other_bodies_are_refused(site):
     assert_error(site.post("/api/events", data=b"{}", content_type="text/html"), 415, "unsupported_media_type")
     assert_error(site.post("/api/events", data=b"[]", content_type="application/json"), 400, "invalid_json")

@@ -50,19 +50,6 @@ def test_view_of_insights_becomes_a_link_that_is_shown_once(site, rani):
     assert "Expired" in words(rani.get(PAGE))
 
 
-def test_own_days_of_a_view_are_those_of_its_link(site, rani):
-    site.register("lima")  # before the first visit, Overview is a different page
-    view = rani.get("/admin/?start=2025-12-01&end=2025-12-05&compare=previous&tabs=channel")
-    query = unescape(view.partition('data-key="share" href="')[2].partition('"')[0])
-    assert query == f"{NEW}?start=2025-12-01&end=2025-12-05"
-    days = "2025-12-01/2025-12-05"
-    assert f'value="{days}" selected>1 Dec 2025 – 5 Dec 2025<' in rani.get(query)
-    made = rani.send(query, 200, name="Early December", range=days, until="", password="")
-    path = url_in(made).removeprefix("http://localhost")
-    assert "1 Dec 2025 – 5 Dec 2025" in words(bare(site).get(path, headers={"Accept": "text/html"}).text)
-    assert "/2025" not in rani.get(f"{NEW}?start=2025-12-05&end=2025-12-01")
-
-
 def test_end_is_asked_for_and_tells_its_name(site, rani):
     made = rani.send(NEW, 200, name="100% <b>mine</b>", **EMPTY)
     path = url_in(made).removeprefix("http://localhost")
