@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.people.admins import panel
 from support.people.page_readers import words
 
@@ -22,10 +21,7 @@ TODAY, YESTERDAY = "2025-12-16", "2025-12-15"
 METRO = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a22")
 
 
-@pytest.fixture(scope="module")
-def shared_site(module_database) -> Iterator[Site]:
-    with Site(module_database.url, STARTING_TOTAL=4000) as site:
-        yield site
+shared_site = site_fixture(is_shared=True, STARTING_TOTAL=4000)
 
 
 @pytest.fixture

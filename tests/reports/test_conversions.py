@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy.orm import Session
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.people.accounts import sign_up
 from support.people.communities import found
 from support.people.page_readers import Reader, words
@@ -22,10 +20,7 @@ FIRST, SECOND = "2025-12-16", "2025-12-17"
 HOUR_MS = 3_600_000
 
 
-@pytest.fixture
-def site(database) -> Iterator[Site]:
-    with Site(database.url, RETENTION_DAYS=30) as site:
-        yield site
+site = site_fixture(RETENTION_DAYS=30)
 
 
 @pytest.fixture

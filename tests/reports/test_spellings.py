@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from support.application.site import Site, Time
+from support.application.site import Site, site_fixture
 from support.people.accounts import promote, sign_up
 from support.people.admins import panel
 from support.people.communities import site_admin
@@ -25,10 +25,7 @@ IDN = "https://xn--54b7fta0cc.example/a"
 TODAY, EARLIER = "2025-10-11", "2025-10-09"
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url, Time.at(f"{EARLIER}T10:30:00+06:00"), RETENTION_DAYS=1) as site:
-        yield site
+site = site_fixture(f"{EARLIER}T10:30:00+06:00", RETENTION_DAYS=1)
 
 
 def open_all(site: Site) -> None:

@@ -18,7 +18,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.people.api_keys import boss as admin
 from support.people.api_keys import make
 from support.programs.processes import ROOT, run, wait_until
@@ -39,10 +39,7 @@ WHERE mode = 'AccessExclusiveLock' AND datname = current_database()"""
 MODELS = set(db.metadata.tables)
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url, STARTING_TOTAL=4000) as site:
-        yield site
+site = site_fixture(STARTING_TOTAL=4000)
 
 
 def downgrade(revision: str) -> None:

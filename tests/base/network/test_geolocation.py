@@ -62,19 +62,16 @@ def test_country_without_a_city_is_named_in_english(locate):
     for record in (flat(""), nested(None), {"country_code": "BD"}, flat("(Gulshan)")):
         assert locate(BANGLADESH, record) == "Bangladesh"
     assert locate(BANGLADESH, nested(None, "ZX", "Freedonia")) == "Freedonia"  # only the file has this name
+    assert len(locate(BANGLADESH, nested(None, "ZX", "F" * 500))) == LONGEST
 
 
-def test_district_in_parentheses_is_cut(locate):
+def test_name_of_a_city_is_one_line_of_bounded_length_without_its_district(locate):
     for city in ("Dhaka (Gulshan)", "Dhaka (Bandra (w))", "Dhaka (a) (b)", " Dhaka  (Gulshan) "):
         assert [locate(BANGLADESH, schema(city)) for schema in (flat, nested)] == ["Dhaka, BD"] * 2, city
     assert locate(BANGLADESH, flat("Freiburg (Elbe) Flecken", "DE")) == "Freiburg (Elbe) Flecken, DE"
-
-
-def test_name_is_one_line_of_bounded_length(locate):
     assert locate(BANGLADESH, flat("Dha\nka\x00\x1b[1m\u202e  City")) == "Dha ka [1m City, BD"
     place = locate(BANGLADESH, flat("D" * 500))
     assert (len(place), place[-4:]) == (LONGEST, ", BD")
-    assert len(locate(BANGLADESH, nested(None, "ZX", "F" * 500))) == LONGEST
 
 
 NO_PLACES = [

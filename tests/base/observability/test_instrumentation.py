@@ -1,13 +1,20 @@
-"""How late a worker is for its once-a-second work, and who reconnected within a minute."""
+"""How late a worker is, who reconnected within a minute, and what was dropped within a day."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
+from support.application.site import Time
 
+from koyjabo.base.cluster.workers import Drop
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.observability import services as observability
 from koyjabo.base.observability import socket_log
+from koyjabo.base.observability.dropped import Dropped
+from koyjabo.base.observability.gauges import Gauges
+from koyjabo.base.observability.metrics import Metrics
 from koyjabo.base.observability.services import Lag
 from koyjabo.base.observability.socket_log import Reconnections
 
@@ -46,3 +53,18 @@ def test_visitor_who_lost_the_connection_is_back_once_and_within_a_minute(pair, 
     now = socket_log.time.time()
     monkeypatch.setattr(socket_log, "time", SimpleNamespace(time=lambda: now + socket_log.WITHIN_S + 1))
     assert not there.is_back("ayesha")
+
+
+def test_drops_are_added_up_until_a_day_has_passed_without_one():
+    time = Time()
+    metrics = Metrics(Gauges(None, None, dict))
+    dropped, began_ms = Dropped(Clock(ZoneInfo("Asia/Dhaka"), time, time.elapsed_ms), metrics), time.ms
+    for _ in range(3):
+        dropped.add("inputs", 2)
+        time.pass_(hours=23)
+    assert dropped.lately() == (Drop("inputs", 6, began_ms),)
+    time.pass_(hours=1)
+    assert dropped.lately() == ()
+    dropped.add("inputs")
+    assert dropped.lately() == (Drop("inputs", 1, time.ms),)
+    assert b'koyjabo_dropped_total{kind="inputs"} 7.0' in metrics.text()

@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from support.application.site import Site, Time, assert_error
+from support.application.site import Site, Time, assert_error, site_fixture
 from support.assertions.openapi import assert_described
 from support.people.accounts import Person, promote, sign_up
 from support.people.communities import PATH
@@ -38,11 +38,7 @@ UNUSABLE = {
 }
 
 
-@pytest.fixture(scope="module")
-def site(module_database):
-    time = Time.at("2025-10-08T10:30:00+06:00")
-    with Site(module_database.url, time) as site:
-        yield site
+site = site_fixture("2025-10-08T10:30:00+06:00", is_shared=True)
 
 
 @pytest.fixture(scope="module")

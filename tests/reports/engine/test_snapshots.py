@@ -1,11 +1,13 @@
-"""A page of reports uses one snapshot of the database, and reads its visits once."""
+"""A page of reports uses one snapshot of the database, reads its visits once, and is charged to its reader."""
 
 from __future__ import annotations
 
 import pytest
 from support.application.site import Site
 
+from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.engine.requests import BreakdownRequest, HoursRequest, SummaryRequest, TimelineRequest
+from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.live.visit_sums import VisitSums
 from koyjabo.reports.query.report_query import Filter, Question
@@ -47,3 +49,29 @@ def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
     assert [(row.value, row.sums.visits) for row in breakdowns[0].rows] == [("/", 2), (None, 1), ("/fares", 1)]
     asked_alone = [site.services[ReportServices].reports.read([request])[0] for request in requests]
     assert asked_alone == [summary, hours, week, *breakdowns]
+
+
+MIRPUR = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
+
+
+@pytest.fixture
+def readers(site, monkeypatch) -> list[Reader]:
+    """The readers of the reports so far."""
+    readers, read = [], ScanQueue.read
+    monkeypatch.setattr(ScanQueue, "read", lambda queue, asked, by: readers.append(by) or read(queue, asked, by))
+    return readers
+
+
+def test_reports_are_charged_to_user_and_community_and_the_panel_is_first(site, readers):
+    services, today = site.services[ReportServices], site.services.clock.today()
+    shared, live = services.shared_reports, services.reports.for_reader("admin", is_live=True)
+    for insights, scope, *expected in (
+        (services.reports.for_reader("admin"), SITE, ("admin",), True, False),
+        (live, SITE, ("admin",), True, True),
+        (services.reports.for_reader("ayesha"), MIRPUR, ("ayesha", MIRPUR), False, True),
+        (shared.for_reader("share 1"), SITE, ("share 1",), False, True),
+        (shared.for_reader("share 1"), MIRPUR, ("share 1", f"shared {MIRPUR}"), False, True),
+        (services.reports, SITE, (), True, False),
+    ):
+        insights.summary(Question(today, today, scope))
+        assert [*readers[-1][:3]] == expected

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 
-import pytest
-from support.application.site import Site, assert_error
+from support.application.site import Site, assert_error, site_fixture
 
 HUGE = int("9" * 400)
 
 
-@pytest.fixture(scope="module")
-def site(module_database):
-    with Site(module_database.url) as site:
-        yield site
+site = site_fixture(is_shared=True)
 
 
 def send(site: Site, *events: object, **fields: object):

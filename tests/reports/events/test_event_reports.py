@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from support.application.site import Site, Time
+from support.application.site import Site, site_fixture
 
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
@@ -15,11 +15,7 @@ FIRST, LAST = "2025-12-14", "2025-12-17"
 numbers = count()
 
 
-@pytest.fixture
-def site(database):
-    time = Time.at(f"{FIRST}T09:00:00+06:00")
-    with Site(database.url, time) as site:
-        yield site
+site = site_fixture(f"{FIRST}T09:00:00+06:00")
 
 
 def send(site: Site, visitor: str, *events: dict[str, Any]) -> None:
@@ -58,14 +54,14 @@ def used(site):
 
 
 def test_figures_have_page_views_and_events(used):
-    figures = used.services[ReportServices].reports.summary(question()).figures
-    assert (figures.visits, figures.page_views, figures.events) == (2, 5, 3)
-    figures = used.services[ReportServices].reports.summary(question(first="2025-12-15")).figures
-    assert (figures.visits, figures.page_views, figures.events) == (0, 0, 1)
-    figures = used.services[ReportServices].reports.summary(question(source="google.com")).figures
-    assert (figures.visits, figures.page_views, figures.events) == (1, 3, 2)
-    figures = used.services[ReportServices].reports.summary(question(source=None)).figures
-    assert (figures.visits, figures.page_views, figures.events) == (1, 2, 1)
+    for asked, expected in (
+        (question(), (2, 5, 3)),
+        (question(first="2025-12-15"), (0, 0, 1)),
+        (question(source="google.com"), (1, 3, 2)),
+        (question(source=None), (1, 2, 1)),
+    ):
+        figures = used.services[ReportServices].reports.summary(asked).figures
+        assert (figures.visits, figures.page_views, figures.events) == expected
 
 
 @pytest.mark.both_kinds

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.application.site import Site, Time
 from support.sites.full_site import in_context, quiet, use_small_blocks
 
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.blocks import Block
-from koyjabo.reports.log.row_queries import EVENTS
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
@@ -165,30 +160,3 @@ def test_blocks_that_rows_changed_under_are_not_stored(site, change):
     assert unsaved
     storing._database.write(block_queries.save, state, storing._live.rules, unsaved)
     assert rows_of(site, "visit_blocks") == []
-
-
-texts = st.one_of(st.none(), st.text(st.characters(codec="utf-8"), max_size=5))
-rows = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2**50), st.integers(0, 9), texts, texts), max_size=60)
-
-
-def block_of(rows: list[tuple]) -> Block:
-    made, id = Block.after(EVENTS, 0), 0
-    for gap, at_ms, visit_id, page, props in rows:
-        id += gap
-        made.append((id, at_ms, visit_id), ("2025-10-08", at_ms // 3_600_000, "site", "search", page, props))
-    return made
-
-
-@given(rows, st.integers(0, 2**32))
-def test_block_survives_packing_and_changing_rows(block_rows, seed):
-    made = block_of(block_rows)
-    read = Block.unpack(EVENTS, made.first, made.last, made.pack())
-    assert (read.columns, read.values) == (made.columns, made.values)
-    choose, changed = Random(seed), list(block_rows)
-    new = {}
-    for at in choose.sample(range(len(block_rows)), len(block_rows) // 3):
-        changed[at] = (*block_rows[at][:2], 7, "/new", None)
-        coded = ("2025-10-08", block_rows[at][1] // 3_600_000, "site", "search", "/new", None)
-        new[made.columns["id"][at]] = (made.columns["id"][at], *block_rows[at][1:2], 7), coded
-    read.replace(new)
-    assert read.pack() == block_of(changed).pack()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -12,12 +10,10 @@ from support.people.accounts import Person, promote, sign_up
 from support.people.communities import found
 from support.people.page_readers import Reader, words
 from support.people.share_links import PASSWORD, share, shared, visits
-from support.programs.patience import PATIENCE_S
 
 from koyjabo.base.network import rate_limiter
 from koyjabo.people.accounts.throttle.login_throttle import LOGIN, PLANS
-from koyjabo.reports.engine import insights
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.engine import insights, scan_queue
 from koyjabo.reports.shares import PASS_S
 
 WRONG = "launch at noon"
@@ -174,29 +170,11 @@ def test_right_password_leads_back_to_the_address_as_it_was(site, boss):
         assert (answer.status_code, answer.headers["Location"]) == (303, path + query)
 
 
-def test_reader_of_a_link_waits_briefly_for_one_report_at_a_time(site, boss, monkeypatch):
-    token, database = share(boss)["token"], site.services[ReportServices].reports._database
-    scan, begun, may_end = database.scan, Event(), Event()
-
-    def slow(*args):
-        monkeypatch.setattr(database, "scan", scan)
-        begun.set()
-        assert may_end.wait(PATIENCE_S)
-        return scan(*args)
-
-    monkeypatch.setattr(database, "scan", slow)
-    with ThreadPoolExecutor(1) as visitor:
-        try:
-            first = visitor.submit(shared, site, token)
-            assert begun.wait(PATIENCE_S)
-            with monkeypatch.context() as patch:
-                patch.setattr(insights, "PATIENCE_S", 0)
-                refused = shared(site, token)
-                assert_error(refused, 503, "too_busy")
-                assert refused.headers["Retry-After"] == "5"
-                page = words(Reader(site).get(f"/share/{token}", 503))
-            assert "Many people are viewing shared reports right now." in page
-        finally:
-            may_end.set()
-        assert first.result().status_code == 200
-    assert shared(site, token).status_code == 200
+def test_reader_of_a_link_is_asked_to_come_back_while_too_many_wait(site, boss, monkeypatch):
+    token = share(boss)["token"]
+    monkeypatch.setattr(insights, "PATIENCE_S", 0)
+    monkeypatch.setattr(scan_queue, "MAX_WAITING_OF_OTHERS", 0)
+    refused = shared(site, token)
+    assert_error(refused, 503, "too_busy")
+    assert refused.headers["Retry-After"] == "5"
+    assert "Many people are viewing shared reports right now." in words(Reader(site).get(f"/share/{token}", 503))

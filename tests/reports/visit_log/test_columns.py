@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import BigInteger, Text
 
-from koyjabo.base.models import Visit
+from koyjabo.base.models import Event, Visit, Visitor
 from koyjabo.base.models.ledger import LOST
 from koyjabo.counting import visits
-from koyjabo.counting.batch_plan import SENT
+from koyjabo.counting.batch_plan import SENT, VISIT_COLUMNS, FirstVisit
+from koyjabo.reports.events.records import EVENT_COLUMNS
 from koyjabo.reports.visit_log import import_file, queries
 from koyjabo.reports.visit_log.visit_log import COLUMNS
 from koyjabo.upkeep.retention import erasure_queries
@@ -36,3 +38,11 @@ def test_every_column_that_is_sent_is_imported():
 def test_every_text_of_any_length_that_a_client_chooses_is_charged():
     unbounded = {column.name for column in TABLE if isinstance(column.type, Text)}
     assert unbounded - {"place"} == set(visits.TEXTS)  # the server itself sets this value
+
+
+WRITTEN = {Visit: VISIT_COLUMNS, Visitor: FirstVisit._fields, Event: EVENT_COLUMNS}
+
+
+@pytest.mark.parametrize("model", WRITTEN)
+def test_a_ledger_writes_every_column_of_its_tables(model):
+    assert sorted(WRITTEN[model]) == sorted(model.__table__.columns.keys())

@@ -107,19 +107,6 @@ def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
     check_nothing_counted_twice(site)
 
 
-def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, imported):
-    def killed() -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        prune(site, when_folded(site, killed))
-    assert site.rows("SELECT count(*) FROM visits") == [(LINES - 2,)]
-    with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were rolled up"):
-        bring(site, imported)
-    check_nothing_counted_twice(site)
-    assert bring(site, rows("new,1,2024-05-02T10:00:00Z")) == Imported(1, 0)  # the day had no rows
-
-
 def test_import_waits_for_what_is_being_folded(site, imported, database, monkeypatch):
     """It reports neither another import nor earlier visits."""
     monkeypatch.setattr(lease, "LOCK_LIMIT", "SET LOCAL lock_timeout = '1h';")

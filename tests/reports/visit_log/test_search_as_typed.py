@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.application.site import Site
+from support.application.site import site_fixture
 from support.people.accounts import bearer, sign_up
 from support.people.communities import account_of, found
 
@@ -35,10 +35,7 @@ VISITS = {
 OF_USER, OF_COMMUNITY = 22307, 22308
 
 
-@pytest.fixture(scope="module")
-def site(module_database):
-    with Site(module_database.url, STARTING_TOTAL=22300) as site:
-        yield site
+site = site_fixture(is_shared=True, STARTING_TOTAL=22300)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from sqlalchemy import text
 
 from koyjabo import create_app
@@ -21,6 +22,7 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.recounts.total import TotalAdjuster
 from support.application import app_pool as kept_apps
+from support.databases.database import Database
 from support.programs.processes import METRICS_TOKEN, NO_LIMITS
 
 SECRET = "a secret for tests, and for nothing but tests"
@@ -163,6 +165,19 @@ class Site:
 
     def recount(self) -> list[str]:
         return self.services[Recounts].run(lambda rows, label: nullcontext(lambda done: None)).problems
+
+
+def site_fixture(moment: str = "", is_shared: bool = False, **settings: Any) -> Any:
+    """A fixture for a site with these settings, whose clock begins at `moment`. A module's tests may share it."""
+
+    def new_site(database: Database) -> Iterator[Site]:
+        with Site(database.url, Time.at(moment) if moment else None, **settings) as site:
+            yield site
+
+    def shared_site(module_database: Database) -> Iterator[Site]:
+        yield from new_site(module_database)
+
+    return pytest.fixture(scope="module")(shared_site) if is_shared else pytest.fixture(new_site)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.application.site import Site, Time
+from support.application.site import Time, site_fixture
 from support.people.accounts import bearer, sign_up
 from support.people.communities import found
 
@@ -22,11 +22,7 @@ SECRET = "visitor_1702757318000_a1b2c3d4e"
 WINDOW_S = 300
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url, ACTIVE_WINDOW_SECONDS=WINDOW_S) as site:
-        site.time.go_to("2025-12-16T10:30:30+06:00")
-        yield site
+site = site_fixture("2025-12-16T10:30:30+06:00", ACTIVE_WINDOW_SECONDS=WINDOW_S)
 
 
 @pytest.fixture
