@@ -66,25 +66,12 @@ def test_figures_sums_and_lists_of_each_answer_agree_while_visits_come(site):
     assert seen == sorted(seen)
 
 
-class Clock:
-    """A monotonic time in seconds, which moves only when a test moves it."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def pass_(self, seconds: float) -> None:
-        self.now_s += seconds
-
-
 class Gate:
-    """A read that waits until it is released, and then takes `seconds` of a clock."""
+    """A read that waits until it is released, and then takes `seconds`."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error  # raised by the read of "wrong"
-        self.clock, self.seconds = Clock(), 0.0
+        self.now_s, self.seconds = 1_000.0, 0.0
         self.reads: list[str] = []
         self.begun, self.open = threading.Semaphore(0), threading.Semaphore(0)
         self.now = self.most = 0
@@ -96,10 +83,14 @@ class Gate:
         self.begun.release()
         assert self.open.acquire(timeout=PATIENCE_S)
         self.now -= 1
-        self.clock.pass_(self.seconds)
+        self.now_s += self.seconds
         if "wrong" in requests:
             raise self.error
         return [f"{request} of {len(self.reads)}" for request in requests]
+
+    def clock(self) -> float:
+        """A monotonic time in seconds, which moves only when a test or a read moves it."""
+        return self.now_s
 
 
 def of(*payers: str) -> Reader:
@@ -161,7 +152,7 @@ def test_panel_goes_first_and_has_no_pause():
     assert calls[-1].result(PATIENCE_S) == ["panel of 2"]
     calls.append(begin(queue, gate, "page", PANEL))
     assert gate.reads == ["mirpur", "panel", "page"]
-    gate.clock.pass_(5)
+    gate.now_s += 5
     calls.append(wait(queue, "another page", PANEL))
     gate.open.release(3)
     assert calls[-1].result(PATIENCE_S) == ["another page of 4"]
@@ -174,7 +165,7 @@ def test_reader_who_has_used_the_least_time_goes_first():
     gate.seconds = 5
     gate.open.release()
     queue.read(["mirpur"], of("mirpur"))
-    gate.clock.pass_(5)
+    gate.now_s += 5
     calls = [begin(queue, gate, "panel", PANEL), *(wait(queue, name, of(name)) for name in ("mirpur", "uttara"))]
     gate.open.release(3)
     gate.seconds = 0
@@ -190,13 +181,13 @@ def test_reader_who_has_used_up_a_minute_waits_and_others_do_not():
     gate.seconds = 8
     for number in range(4):
         queue.read([f"long {number}"], of("mirpur", "ayesha"))
-        gate.clock.pass_(8)  # the pause of all communities
+        gate.now_s += 8  # the pause of all communities
     gate.seconds = 0
     late = [wait(queue, "community", of("mirpur", "babul")), wait(queue, "user", of("uttara", "ayesha"))]
     assert queue.read(["other"], of("uttara", "babul")) == ["other of 5"]
     assert queue.read(["panel"], PANEL._replace(payers=("ayesha",))) == ["panel of 6"]
     assert not any(call.done() for call in late)
-    gate.clock.pass_(2)  # it rests for 10 s
+    gate.now_s += 2  # it rests for 10 s
     queue.read(["another"], of("uttara", "babul"))
     assert sorted(call.result(PATIENCE_S)[0].split()[0] for call in late) == ["community", "user"]
 
@@ -227,7 +218,7 @@ def test_report_that_was_refused_shortens_no_pause():
     with pytest.raises(TooBusy):
         queue.read(["impatient"], of("uttara")._replace(patience_s=0))
     late = wait(queue, "uttara", of("uttara"))
-    gate.clock.pass_(4)
+    gate.now_s += 4
     queue.read(["panel"], PANEL)  # the queue looks at all that wait
     assert late.result(PATIENCE_S) == ["uttara of 3"]
     assert gate.reads == ["mirpur", "panel", "uttara"]
@@ -241,7 +232,7 @@ def test_address_of_a_reader_uses_up_its_time_before_the_link_does(monkeypatch):
     link, flood = Reader(("link",), address="203.0.113.7"), Reader(("link",), address="198.51.100.1")
     for name in ("first", "second"):
         queue.read([name], flood)
-        gate.clock.pass_(8)  # the pause of all links
+        gate.now_s += 8  # the pause of all links
     gate.seconds = 0
     late = wait(queue, "third", flood)
     assert queue.read(["other"], link) == ["other of 3"]
@@ -249,7 +240,7 @@ def test_address_of_a_reader_uses_up_its_time_before_the_link_does(monkeypatch):
     monkeypatch.setattr(scan_queue, "MAX_WAITING_OF_ADDRESS", 1)
     with pytest.raises(TooBusy):
         queue.read(["fourth"], flood)
-    gate.clock.pass_(2)
+    gate.now_s += 2
     queue.read(["another"], link)
     assert late.result(PATIENCE_S)[0].startswith("third")
 

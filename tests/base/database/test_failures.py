@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -17,14 +17,6 @@ from support.programs.processes import wait_until
 from support.servers.server import Server
 
 VISITS = 40
-SOON_S = PATIENCE_S
-"""Limit on a busy machine. The failure lasts until the test ends it."""
-
-
-def register_apart(server: Server, visitor: str, visit: int = 1) -> Callable[[], requests.Response]:
-    """Register on a new connection, for use in a thread."""
-    body = {"visitorId": visitor, "visitId": f"{visit}"}
-    return lambda: requests.post(f"{server.url}/api/visitor/register", json=body, timeout=SOON_S)
 
 
 def assert_refused(answer: requests.Response) -> None:
@@ -41,7 +33,8 @@ def assert_read(server: Server, total: int) -> None:
 def assert_refused_until_released(server: Server, hold) -> None:
     before = server.register("ayesha").ordinal
     with ThreadPoolExecutor(1) as clients, hold():
-        answer = clients.submit(register_apart(server, "karim", before))
+        body = {"visitorId": "karim", "visitId": f"{before}"}  # on a new connection
+        answer = clients.submit(requests.post, f"{server.url}/api/visitor/register", json=body, timeout=PATIENCE_S)
         assert_read(server, before)
         assert_refused(answer.result())
         assert_read(server, before)

@@ -228,12 +228,3 @@ def test_a_visit_on_postgres_takes_two_round_trips(filled, monkeypatch):
         messages.clear()
         site.stats()
         assert len(messages) == 1
-
-
-@pytest.mark.both_kinds
-def test_visit_of_the_site_costs_nothing_for_people(database, kind, monkeypatch):
-    recorded = recorded_on_sqlite if kind == "sqlite" else recorded_on_postgres
-    with Site(database.url) as site, recorded(monkeypatch) as statements:
-        site.register("new")
-        assert statements
-        assert not [statement for statement in statements for table in PEOPLE if table in statement]

@@ -67,7 +67,11 @@ def reader(server):
 
 
 def test_login_waits_for_keys_that_are_missing_old_or_unknown(reader, server):
-    find = partial(reader.keys.find_or_read, algorithm="ES256")
+    find, right, server.answer = partial(reader.keys.find_or_read, algorithm="ES256"), server.answer, b""
+    with pytest.raises(KeysUnavailable):
+        find("first")
+    server.answer = right
+    server.requests.clear()
     assert find("first") is not None
     server.answer = answer(document("second"))
     assert (find("second"), len(server.requests)) == (None, 1)
@@ -94,14 +98,6 @@ def test_login_reads_a_new_key_itself_while_another_one_reads():
         time.pass_(seconds=FRESH_S)
         keys.tick()
     assert [key is not None for key in answers] == [True]
-
-
-def test_login_without_any_keys_is_refused_and_fetches_them_again(reader, server):
-    right, server.answer = server.answer, b""
-    with pytest.raises(KeysUnavailable):
-        reader.keys.find_or_read("first", "ES256")
-    server.answer = right
-    assert reader.keys.find_or_read("first", "ES256") is not None
 
 
 def test_unknown_key_is_looked_for_once_in_a_while(reader, server):

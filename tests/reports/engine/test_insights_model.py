@@ -196,9 +196,6 @@ class History:
         (before,) = self.site.rows("SELECT coalesce(max(day), '') FROM nightly_work WHERE name = 'folded'")
         self.folded |= {visit.day for visit in self.model.visits if visit.day < before[0]}
 
-    def rebuild(self) -> None:
-        rebuild(self.site)
-
     def bring(self) -> None:
         """Import visits from the past 12 days, except days that are already rolled up."""
         folded = {day for (day,) in self.site.rows("SELECT DISTINCT day FROM folded_visits")}
@@ -209,9 +206,6 @@ class History:
         assert bring(self.site, written(rows)).new == len(rows)
         for new_visit in imported:
             self.model.count(new_visit)
-
-    def recount(self) -> None:
-        assert self.site.recount() == []
 
     def forget(self) -> None:
         visitor = self.choose.choice(VISITORS)
@@ -321,8 +315,8 @@ def live_through(url: str, seed: int, changes: Sequence[str] = ()) -> None:
         use_small_blocks(patch)
         history.register()
         for change in changes or history.choose.choices(CHANGES, k=8):
-            getattr(history, change)()
-            history.recount()
+            rebuild(history.site) if change == "rebuild" else getattr(history, change)()
+            assert history.site.recount() == []
             history.ask()
 
 

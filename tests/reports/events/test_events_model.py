@@ -120,13 +120,9 @@ class History:
 
     def send(self) -> None:
         who = self.choose.choice(VISITORS)
+        kinds = {"name": NAMES, "page": PAGES, "props": PROPS}
         sent = [
-            {
-                "id": str(self.choose.randrange(30)),
-                "name": self.choose.choice(NAMES),
-                "page": self.choose.choice(PAGES),
-                "props": self.choose.choice(PROPS),
-            }
+            {"id": str(self.choose.randrange(30)), **{key: self.choose.choice(kind) for key, kind in kinds.items()}}
             for _ in range(self.choose.randint(1, 8))
         ]
         bucket = self.site.services.clock.bucket(self.time.ms)
@@ -148,9 +144,6 @@ class History:
         """Roll up all days."""
         self.time.pass_(days=5)
         self.prune()
-
-    def restart(self) -> None:
-        self.site.restart()
 
     def store(self) -> None:
         """Store the blocks of visits and events."""
@@ -216,7 +209,7 @@ def live_through(url: str, seed: int, compare_sums: Callable[[History], None] = 
     with history.site, pytest.MonkeyPatch.context() as patch:
         use_small_blocks(patch)
         often = [history.send] * 4 + [history.register, history.pass_time, history.store]
-        changes = [*often, history.forget, history.prune, history.restart]
+        changes = [*often, history.forget, history.prune, history.site.restart]
         chosen = [history.register, *history.choose.choices(changes, k=20), history.roll_up]
         for step, change in enumerate(chosen):
             change()

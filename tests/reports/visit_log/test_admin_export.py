@@ -1,0 +1,89 @@
+"""Downloads: everything that a filter matches, as files for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from support.people.admins import ExampleCommunity, last_line, panel
+
+from koyjabo.base.core.errors import Forbidden
+from koyjabo.reports.visit_log import visit_log
+
+
+@pytest.fixture(scope="module")
+def example(site):
+    site.time.go_to("2025-12-16T12:00:00+06:00")
+    example = ExampleCommunity(site, name="=Mirpur")
+    for number in range(120):
+        if number == 70:
+            site.time.pass_(days=1)
+        community = {"communityId": example.community} if number % 10 == 0 else {}
+        site.register(f"visitor{number}", userAgent='=cmd|"calc"', **community)
+    return example
+
+
+@pytest.fixture(scope="module")
+def admin(site, example):
+    return panel(site)
+
+
+def download(admin, **fields):
+    """Download an export. Returns the response."""
+    form = {"csrf_token": admin.csrf, "what": "visits", "kind": "csv", **fields}
+    answer = admin.client.post("/admin/data/export", data=form, headers=admin.headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.is_streamed
+    return answer
+
+
+def table(admin, **fields):
+    return list(csv.DictReader(io.StringIO(download(admin, **fields).text)))
+
+
+def test_all_visits_are_in_the_file_from_the_first(site, admin):
+    answer = download(admin)
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="visits-2025-12-17.csv"'
+    assert [int(row["ordinal"]) for row in csv.DictReader(io.StringIO(answer.text))] == list(range(1, 121))
+    assert last_line(site)[:2] == ("Rani", "visits.export")
+
+
+@pytest.mark.parametrize("loss", ["is_admin = false", "disabled_ms = 1"])
+def test_export_breaks_off_when_the_right_to_it_is_lost(site, example, monkeypatch, loss):
+    monkeypatch.setattr(visit_log, "PIECE", 50)
+    reader = panel(site, f"late{loss[:2]}")
+    pieces = iter(download(reader).response)
+    next(pieces), next(pieces)
+    site.rows(f"UPDATE users SET {loss} WHERE email = :email", email=f"late{loss[:2]}@example.com")
+    with pytest.raises(Forbidden):
+        list(pieces)
+
+
+def test_numbers_of_days_are_those_of_the_rollups(site, admin, example):
+    days = [{"day": "2025-12-16", "visits": "70", "new_visitors": "70"}]
+    days.append({"day": "2025-12-17", "visits": "50", "new_visitors": "50"})
+    assert table(admin, what="days") == days
+    assert last_line(site)[:2] == ("Rani", "visits.export")
+    assert table(admin, what="days", first_day="20251217") == days[1:]
+    assert table(admin, what="days", last_day="2025-12-16") == days[:1]
+    assert [day["visits"] for day in table(admin, what="days", community_id=example.community)] == ["7", "5"]
+    assert json.loads(download(admin, what="days", kind="jsonl").text.splitlines()[0])["visits"] == 70
+
+
+def test_what_cannot_be_exported_is_said_at_the_field_and_nothing_is_noted(site, admin):
+    before = site.rows("SELECT count(*) FROM audit_log")
+    for what in ("visits", "days"):
+        page = admin.send("/admin/data/export", 422, what=what, kind="csv", first_day="x")
+        assert 'id="first_day-error"' in page
+        assert f'<option value="{what}" selected>' in page
+    assert site.rows("SELECT count(*) FROM audit_log") == before
+
+
+def test_form_begins_with_what_was_looked_at(admin, example):
+    page = admin.get(f"/admin/data?place=Dhaka&community_id={example.community}")
+    assert 'value="Dhaka"' in page
+    assert f'<option value="{example.community}" selected>' in page
