@@ -1,7 +1,5 @@
 """A community's conversions are counted by the first page that each visitor opened there."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy.orm import Session
 from support.application.site import Site, site_fixture
@@ -14,7 +12,6 @@ from koyjabo.base.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import ConversionReport
 from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.upkeep.retention.retention import Retention
 
 FIRST, SECOND = "2025-12-16", "2025-12-17"
 HOUR_MS = 3_600_000
@@ -92,8 +89,7 @@ def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site,
     open_and_sign_up(site, metro, "karim", "/fares")
     site.time.pass_(days=31)
     open_and_sign_up(site, metro, "salma", "/fares")
-    retention = site.services[Retention]
-    retention.prune(retention.past())
+    site.roll_up()
     page = words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=all"))
     assert "/fares 2 ≥ 1 –" in page
     assert "are rolled up, without the visitors who signed up later" in page

@@ -1,7 +1,5 @@
 """Yesterday in one sentence: each number equals a visit-by-visit count."""
 
-from __future__ import annotations
-
 import re
 from itertools import count
 
@@ -17,7 +15,6 @@ from koyjabo.base.core.clock import shifted
 from koyjabo.reports import differences
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.services import ReportServices
 
 SOURCES = {None: "", "google.com": "https://www.google.com/", "facebook.com": "https://m.facebook.com/"}
 PAGES = ("/", "/metro", "/fares")
@@ -39,7 +36,7 @@ def test_what_values_gained_and_lost_adds_up_to_the_difference(site, before, now
     visit_on(site, shifted(day, -7), before)
     visit_on(site, day, now)
     asked = Question(day, day), Question(shifted(day, -7), shifted(day, -7))
-    insights = site.services[ReportServices].reports
+    insights = site.reports
     result = differences.difference(insights, *asked, "en")
     assert (result.visits, result.before) == (len(now), len(before))
     for place, dimension in enumerate(("source", "page")):

@@ -1,7 +1,5 @@
 """Insights in the panel without scripts: links and forms reach every view, and each shows the right numbers."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from itertools import count
@@ -16,7 +14,6 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.reports.log import log
 from koyjabo.reports.query.dimensions import DIMENSIONS
-from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns, choices, view, view_plan
 from koyjabo.reports.ui.base import SHOWN
 from koyjabo.reports.ui.view_plan import SENT
@@ -68,7 +65,7 @@ def link(page, key):
 
 
 def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatch):
-    site.services[ReportServices].reports.live.forget()  # cached by other tests
+    site.reports.live.forget()  # cached by other tests
     monkeypatch.setattr(log, "MAX_UNREAD", 0)
     for path in ("/admin/", "/admin/"):
         assert "are being counted for reports" in words(admin.get(path))
@@ -148,12 +145,6 @@ def test_chosen_figure_is_the_chart_and_periods_lead_to_their_views(admin):
     assert figures(admin.get(unescape(period[1]))) == figures(day)
     assert "Thursday, 09:00" in words(day)
     assert "<small>so far" not in day[day.index("insights-periods-rows") : day.index("</tbody>")]
-
-
-def test_a_chart_of_very_many_days_has_the_shortest_period_that_is_possible(admin):
-    page = admin.get("/admin/?start=2025-06-01&granularity=hour")
-    assert 'id="insights-periods" data-chart data-step="day"' in page
-    admin.get("/admin/?start=1971-01-01&granularity=hour&part=chart")
 
 
 def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):

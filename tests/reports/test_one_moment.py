@@ -1,7 +1,5 @@
 """All figures of a page come from one snapshot while visits arrive, and the page shows its last visit."""
 
-from __future__ import annotations
-
 import re
 import threading
 from concurrent.futures import Future

@@ -1,7 +1,5 @@
 """Pushed views of reports: on every worker, sockets receive the same numbers as the pages and the API."""
 
-from __future__ import annotations
-
 import re
 from contextlib import ExitStack
 from typing import Any
@@ -39,7 +37,7 @@ class Shown:
     def __init__(self, socket: PlainMember) -> None:
         self.socket = socket
 
-    def ask(self, query: str = VIEW) -> Shown:
+    def ask(self, query: str = VIEW) -> "Shown":
         self.socket.say({"type": "view", "query": query})
         return self
 

@@ -1,7 +1,5 @@
 """Reports about people use calendar ranges, weeks and hours. They are cached only as long as they are valid."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import pytest
@@ -154,10 +152,7 @@ RANGES = {
 }
 UNUSABLE = {
     "?start=yesterday": ("start", "date such as"),
-    "?start=": ("start", "date such as"),
     "?end=2025-02-29": ("end", "date such as"),
-    "?end=20251010": ("end", "date such as"),
-    "?end=2025-10-10T00:00:00Z": ("end", "date such as"),
     "?start=1969-12-31&end=1970-01-01": ("start", "years 1970"),
     "?end=9999-12-31": ("end", "years 1970"),
     "?start=٢٠٢٥-10-10": ("start", "date such as"),
@@ -165,8 +160,6 @@ UNUSABLE = {
     "?start=2025-10-11": ("start", "not be after"),
     "?start=2020-10-10&end=2025-10-10": ("start", "5 years"),
     "?start=2024-02-29&end=2029-03-01": ("start", "5 years"),
-    "/trends?start=2020-10-10": ("start", "5 years"),
-    "/trends?granularity=weekly&end=x": ("end", "date such as"),
     "/trends?granularity=hourly&start=2025-09-09": ("start", "31 days"),
     "/trends?granularity=monthly": ("granularity", "hourly, daily or weekly"),
     **{f"/growth?days={bad}": ("days", "1 to 1826") for bad in ("0", "1827", "-7", "seven", "²")},

@@ -1,7 +1,5 @@
 """Share links: what they show, who can open them, and for how long."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import bare, disable, promote

@@ -1,7 +1,5 @@
 """Two spellings of an address are one page, and one source, everywhere that people read them."""
 
-from __future__ import annotations
-
 import csv
 import io
 
@@ -14,10 +12,8 @@ from support.people.share_links import share, shared
 from support.sites.full_site import bring, rebuild
 
 from koyjabo.reports.query.report_query import Filter, Question
-from koyjabo.reports.services import ReportServices
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.visit_log import VisitFilter
-from koyjabo.upkeep.retention.retention import Retention
 
 BUS = "/%E0%A6%AC%E0%A6%BE%E0%A6%B8"
 SPELLINGS = (BUS, BUS.lower(), "/বাস", "/~u", "/%7Eu")
@@ -35,7 +31,7 @@ def open_all(site: Site) -> None:
 
 def rows(site: Site, first: str = EARLIER, by: str = "page", **filters: str):
     asked = Question(first, TODAY, filters={name: Filter(frozenset([value])) for name, value in filters.items()})
-    breakdown = site.services[ReportServices].reports.breakdown(asked, by)
+    breakdown = site.reports.breakdown(asked, by)
     return [(row.value, row.label, row.sums.visits) for row in breakdown.rows]
 
 
@@ -88,8 +84,7 @@ def test_days_that_earlier_versions_stored_are_read_in_one_spelling(site, is_rol
     site.time.pass_(days=2)
     site.register("today", page="/বাস")
     if is_rolled_up:
-        retention = site.services[Retention]
-        assert retention.prune(retention.past(), lambda ids: None).visits == len(SPELLINGS)
+        assert site.roll_up().visits == len(SPELLINGS)
     for table, column in (("insight_sums", "value"), ("visits", "page")):
         site.rows(f"UPDATE {table} SET {column} = :old WHERE {column} = :new", old=BUS.lower(), new=BUS)
     if not is_rolled_up:

@@ -1,7 +1,5 @@
 """The weekly report: recipients, time and content. It is sent once, by any worker."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, Time
 from support.people.accounts import disable, sign_up

@@ -1,7 +1,5 @@
 """Messages between workers: their pace and order, and scripts for a Redis that has restarted."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

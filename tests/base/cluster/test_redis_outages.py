@@ -1,7 +1,5 @@
 """A Redis that was replaced, that refuses the server, or whose name is not resolved."""
 
-from __future__ import annotations
-
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -102,10 +100,7 @@ QUICK = "base/cluster/test_redis_outages.py::test_refusal_is_named_until_the_rig
 
 @pytest.mark.parametrize(
     ("password", "rights"),
-    [
-        ("secret", "resetchannels &koyjabo:*"),
-        pytest.param("wrong", "&*", marks=pytest.mark.long(proved_by=QUICK)),
-    ],
+    [("secret", "resetchannels &koyjabo:*"), pytest.param("wrong", "&*", marks=pytest.mark.long(proved_by=QUICK))],
 )
 def test_refusal_is_named_until_the_rights_are_given(new_server, sqlite_database, disposable_redis, password, rights):
     """The log has one line, although the worker tries again every second. Visits are counted."""

@@ -1,7 +1,5 @@
 """The list of workers, in memory and in Redis (koyjabo.workers)."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

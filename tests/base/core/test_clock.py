@@ -1,7 +1,5 @@
 """The days and hours that visits are counted in."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
 

@@ -1,7 +1,5 @@
 """Codes of errors and of closed sockets, which programs read."""
 
-from __future__ import annotations
-
 import re
 
 from support.programs.processes import ROOT

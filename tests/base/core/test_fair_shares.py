@@ -1,7 +1,5 @@
 """Fair shares of what waits: a flood from one network displaces nothing of another network."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """Names that people enter must contain something visible, and cannot reverse the text around them."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import assert_error
 from support.people.accounts import PASSWORD, sign_up

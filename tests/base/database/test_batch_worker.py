@@ -1,7 +1,5 @@
 """Jobs and lookups that are done in groups: which of them wait, and for how long."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial

@@ -1,7 +1,5 @@
 """The previous version keeps counting on the new schema, so migrations only add to it (decision 99)."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

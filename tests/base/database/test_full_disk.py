@@ -1,7 +1,5 @@
 """A full disk: nothing is acknowledged, and everything works again as soon as there is space."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import suppress

@@ -3,8 +3,6 @@
 The databases are copies of one that the migrations have made (`support.databases.database`).
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 import shutil

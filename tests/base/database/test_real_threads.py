@@ -1,7 +1,5 @@
 """Locks that the loop shares with real threads must be real ones: a green lock can block a thread forever."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """SQLite files: who may read them, copies, and files that are replaced while connections are opened and closed."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import sqlite3

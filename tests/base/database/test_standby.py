@@ -1,42 +1,30 @@
 """PostgreSQL with a promoted standby, and an old primary that returns."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
-import psycopg2
 import pytest
-from sqlalchemy.engine import make_url
 from support.application.site import Site
-from support.clients.worker_connections import flat, pages, two_workers
 from support.databases.database import PostgresDatabase
 from support.databases.pgbouncer import PgBouncer
 from support.databases.replication import Replication, replication
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.threads import in_thread
-from support.programs.zone import ZONE
 from support.servers.server import Server
 
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.workers_redis import RedisWorkers
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.batch_worker import STUCK_S, WATCH_INTERVAL_S
 from koyjabo.base.database.outage_causes import STANDBY, cause_of
 from koyjabo.base.database.postgres import SHORT_TIMEOUT_S, Unreachable, connect, was_committed
 from koyjabo.base.database.timelines import ServerTimeline, Timelines
-from koyjabo.base.models import SITE
-from koyjabo.base.settings.database_url import normal
 from koyjabo.counting import high_water_redis
-from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
+from koyjabo.counting.high_water import HighWater
 from koyjabo.counting.high_water_redis import RedisHighWater
-from koyjabo.counting.ledger import open_store
-from koyjabo.counting.records import NewVisit
 from koyjabo.upkeep.health.queries import Standbys
 from koyjabo.upkeep.health.system import System
 
@@ -100,35 +88,6 @@ def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, datab
 
 
 @pytest.mark.long(proved_by=TAKES_OVER)
-def test_promoted_standby_that_was_behind_continues_above_acknowledged_numbers(
-    pair, database, new_server, disposable_redis
-):
-    settings = {"DATABASE_URL": pair.url_of(database.name), "REDIS_URL": disposable_redis.url}
-    server = two_workers(new_server(database, **settings))
-    with pages(server) as open_pages:
-        server.register("ayesha", "1")
-        pair.wait_until_in_step()
-        pair.standby.follow(None)
-        lost = [server.register("ayesha", visit).ordinal for visit in "234"]
-        for page in flat(open_pages):
-            page.wait_for_total(lost[-1])
-        pair.primary.kill()
-        pair.standby.promote()
-        counts_again(server, "5")
-        again = [server.register("ayesha", visit).ordinal for visit in "1234"]
-        for page in flat(open_pages):
-            page.wait_for_total(again[-1])
-            totals = [stats.total for stats in page.updates]
-            assert totals == sorted(totals)
-    promoted = pair.standby.database(database.name)
-    assert again == [1, 6, 7, 8]
-    assert promoted.rows(LOST) == [("site", 1, 4)]
-    assert promoted.rows("SELECT count(DISTINCT epoch), max(total) FROM counters") == [(1, 8)]
-    verified = server.koyjabo("verify")
-    assert verified.returncode == 0, verified.stdout
-
-
-@pytest.mark.long(proved_by=TAKES_OVER)
 def test_pooler_that_moves_its_connections(pair, database, new_server):
     """It points to the promoted standby, to the old primary, and to a former primary that became a standby. Only the
     first is used.
@@ -181,44 +140,6 @@ def test_number_of_a_transaction_is_only_looked_up_on_its_own_server(pair, datab
         cursor.execute("SELECT txid_status(%s)", (number,))
         assert cursor.fetchone() == ("committed",)
         assert not was_committed(cursor, number, before.server)
-
-
-@pytest.mark.long(
-    proved_by="base/database/test_standby.py::test_number_of_a_transaction_is_only_looked_up_on_its_own_server"
-)
-def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby(pair, database, monkeypatch):
-    """There, the transaction's number belongs to another, committed transaction."""
-
-    def lose(cursor) -> None:
-        if lost:
-            return
-        lost.append(True)
-        pair.standby.promote()
-        for _ in range(9):
-            pair.standby.database(database.name).rows("SELECT txid_current()")
-        pair.primary.kill()
-        raise psycopg2.OperationalError("server closed the connection unexpectedly")
-
-    lost: list[bool] = []
-    clock = Clock(ZONE)
-    url = make_url(normal(pair.url_of(database.name), Path()))
-    with closing(open_store(url, clock, lose)) as ledger:
-        lost.append(True)
-        ledger.commit(visits("1"))
-        pair.wait_until_in_step()
-        pair.standby.follow(None)
-        ledger.commit(visits("2"))
-        lost.clear()
-        with pytest.raises(DatabaseRolledBack) as refused:  # other servers may have acknowledged what is missing
-            ledger.commit(visits("3"))
-        ledger._high_water.server = refused.value.server
-        (receipt,) = ledger.commit(visits("3"))
-    stored = pair.standby.database(database.name).rows("SELECT ordinal FROM visits WHERE visit_id = '3'")
-    assert stored == [(receipt.ordinal,)]
-
-
-def visits(*names: str) -> list[tuple[NewVisit, str]]:
-    return [(NewVisit("ayesha", name, SITE, at_ms=1), name) for name in names]
 
 
 def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):

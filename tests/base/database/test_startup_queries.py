@@ -1,7 +1,5 @@
 """A startup that has nothing to prepare detects this with only the database driver."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager

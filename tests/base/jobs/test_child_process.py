@@ -1,7 +1,5 @@
 """A job's process, as seen by its worker."""
 
-from __future__ import annotations
-
 import signal
 
 from koyjabo.base.core.runtime import ThreadRuntime

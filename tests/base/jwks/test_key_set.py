@@ -1,7 +1,5 @@
 """Public key sets: which keys are read, and which key verifies a token."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

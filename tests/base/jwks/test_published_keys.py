@@ -1,7 +1,5 @@
 """Another server's keys: read in the background, kept when that server fails, and read again for a new key id."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Owners of addresses: data centres or other networks by AS number, and the operators by OWN_ADDRESSES."""
 
-from __future__ import annotations
-
 from array import array
 from ipaddress import ip_address, ip_network
 

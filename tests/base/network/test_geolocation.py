@@ -1,7 +1,5 @@
 """Location names for addresses, from databases that the tests create."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Rate limits: what they count, what that costs, and how much each network of an IPv6 customer may use."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product, repeat

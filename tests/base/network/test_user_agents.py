@@ -16,14 +16,11 @@ WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 ANDROID = f"Mozilla/5.0 (Linux; Android 10; K) {WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36"
 TABLET = f"Mozilla/5.0 (Linux; Android 14; SM-X700) {WEBKIT} Chrome/142.0.0.0 Safari/537.36"
 WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {WEBKIT} Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0"
-MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:144.0) Gecko/20100101 Firefox/144.0"
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
     "Version/26.0 Mobile/15E148 Safari/604.1"
 )
 IPAD = IPHONE.replace("iPhone;", "iPad;").replace("CPU iPhone", "CPU")
-CHROMEBOOK = f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {WEBKIT} Chrome/142.0.0.0 Safari/537.36"
-FACEBOOK = ANDROID + " [FB_IAB/FB4A;FBAV/530.0.0.48;]"
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 INSTAGRAM = " Instagram 361.0.0.46.88 Android (34/14; 450dpi; 1080x2340; samsung; SM-A155F; a15; mt6789; bn_BD)"
@@ -32,11 +29,8 @@ KNOWN = {
     ANDROID: ("Chrome", "Android", "phone"),
     TABLET: ("Chrome", "Android", "tablet"),
     WINDOWS: ("Edge", "Windows", "desktop"),
-    MAC: ("Firefox", "macOS", "desktop"),
     IPHONE: ("Safari", "iOS", "phone"),
     IPAD: ("Safari", "iOS", "tablet"),
-    CHROMEBOOK: ("Chrome", "ChromeOS", "desktop"),
-    FACEBOOK: ("Facebook", "Android", "phone"),
     GOOGLEBOT: ("Googlebot", "", "desktop"),
     ANDROID + INSTAGRAM: ("Instagram", "Android", "phone"),
     TABLET + INSTAGRAM: ("Instagram", "Android", "tablet"),
@@ -144,12 +138,9 @@ PEOPLE = {
     "UC Browser on feature phones": "UCWEB/2.0 (MIDP-2.0; U; Adr 9; en-US; vivo 1904) U2/1.0.0 UCBrowser/12.12.9.1226",
     "Facebook Lite": ON_ANDROID.format("12; wv", "Chrome/118.0 Mobile Safari/537.36[FBAN/EMA;FBLC/bn_IN;FBAV/374.0.0]"),
     "imo": ON_ANDROID.format("12; wv", "Version/4.0 Chrome/118.0 Mobile Safari/537.36 imoAndroid/2023.10.1051"),
-    "a phone whose maker ends in bot": ON_ANDROID.format("9; CUBOT_X19", "Chrome/100.0.0.0 Mobile Safari/537.36"),
     "a phone whose model is two words": ON_ANDROID.format("7.0; M bot 60", "Chrome/67.0.3396.87 Mobile Safari/537.36"),
     "a model in brackets": ON_ANDROID.format("11; Butterfly Bot (2022)", "Chrome/109.0.0.0 Mobile Safari/537.36"),
-    "an app on Android": "okhttp/4.12.0",
     "an app with its own name": "KoyJabo/3.1 (Flutter)",
-    "an app of Flutter": "Dart/3.2 (dart:io)",
     "a stored browser": "Facebook on iOS",
     "curl, as the manual shows it": "curl/8.4.0",
     "nothing": "",

@@ -1,14 +1,11 @@
 """Where a server's workers add up their metrics, and what happens when there is no space for them."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 import pytest
@@ -50,16 +47,6 @@ def test_without_a_folder_each_worker_shows_its_own_metrics(monkeypatch):
     monkeypatch.setenv(FOLDER, "/somebody/elses")
     with new_folder():
         assert FOLDER not in os.environ
-
-
-def test_folder_is_in_memory_where_it_can_be(monkeypatch, tmp_path):
-    monkeypatch.delenv("TMPDIR", raising=False)
-    monkeypatch.setattr(metrics_folder, "IN_MEMORY", str(tmp_path))
-    with new_folder():
-        assert Path(os.environ[FOLDER]).parent == tmp_path
-    monkeypatch.setattr(metrics_folder, "IN_MEMORY", str(tmp_path / "nowhere"))
-    with new_folder():
-        assert Path(os.environ[FOLDER]).parent == Path(tempfile.gettempdir())
 
 
 def test_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(monkeypatch, tmp_path):

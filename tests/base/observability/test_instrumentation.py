@@ -1,7 +1,5 @@
 """How late a worker is, who reconnected within a minute, and what was dropped within a day."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """Log lines: enough to trace a visit to its broadcast, and nothing personal."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

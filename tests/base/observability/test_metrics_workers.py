@@ -1,7 +1,5 @@
 """Metrics of a server with several workers, and what remains when workers come and go."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Addresses that a user's URL may connect to, and lookups of names that hang."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from ipaddress import ip_network

@@ -1,7 +1,5 @@
 """Settings of other services: databases, Redis, mail servers, login providers and backup stores."""
 
-from __future__ import annotations
-
 import importlib.util
 
 import pytest

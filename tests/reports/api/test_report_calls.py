@@ -1,7 +1,5 @@
 """GET /api/reports/… and /api/communities/{id}/reports/…: permissions, responses and refusals."""
 
-from __future__ import annotations
-
 import csv
 import io
 
@@ -13,7 +11,6 @@ from support.people.communities import PATH
 
 from koyjabo.reports.live import live
 from koyjabo.reports.query.dimensions import DIMENSIONS
-from koyjabo.reports.services import ReportServices
 
 REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page", "hours": ""}
 SAME_WEEKDAYS = {
@@ -47,7 +44,7 @@ def community(site, cast):
     community = cast.community(open=True)
     site.register("ayesha", page="/fares", referrer="https://www.google.com/search")
     site.register("babul", page="/", communityId=community)
-    site.services[ReportServices].storing.catch_up()
+    site.store_blocks()
     site.time.pass_(days=2)
     site.register("ayesha", page="/", communityId=community)
     site.register("ayesha", page="/=cmd", communityId=community)
@@ -209,6 +206,6 @@ def test_every_dimension_filters(ask):
 
 
 def test_a_report_that_takes_too_long_ends(site, ask, monkeypatch):
-    site.services[ReportServices].reports.live.forget()
+    site.reports.live.forget()
     monkeypatch.setattr(live, "REPORT_LIMIT_S", -1)
     assert_error(ask("/api/reports/summary?page=/"), 503, "ledger_unavailable")

@@ -1,7 +1,5 @@
 """Random visits and questions: reports agree with a model that counts visit by visit, and add up."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -30,7 +28,6 @@ from koyjabo.reports.log import block_queries
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.ranges import GRANULARITIES, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
-from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Retention
 
@@ -140,7 +137,7 @@ class History:
         self.folded: set[str] = set()
         self.numbers = count()
         self.asked: list[Question] = []
-        self.insights = self.site.services[ReportServices].reports
+        self.insights = self.site.reports
 
     def register(self) -> None:
         for _ in range(12):
@@ -172,7 +169,7 @@ class History:
             self.insights._database.write(drop)
 
     def project(self) -> None:
-        self.site.services[ReportServices].storing.catch_up()
+        self.site.store_blocks()
 
     def pass_time(self) -> None:
         self.time.pass_(hours=self.choose.choice([1, 5, 24, 50, -3]))

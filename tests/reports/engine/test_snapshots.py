@@ -1,7 +1,5 @@
 """A page of reports uses one snapshot of the database, reads its visits once, and is charged to its reader."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 
@@ -24,7 +22,7 @@ def site(database):
         for number, page in enumerate(PAGES):
             site.register(f"v{number}", page=page, referrer="https://www.google.com/search")
             if number == 1:
-                site.services[ReportServices].storing.catch_up()
+                site.store_blocks()
         yield site
 
 
@@ -41,13 +39,13 @@ def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
     snapshots, scans = count_calls(monkeypatch, Snapshot, "__init__"), count_calls(monkeypatch, VisitSums, "_follow")
     requests = [SummaryRequest(question), TimelineRequest(question, "hour"), HoursRequest(question)]
     requests += [BreakdownRequest(question, dimension) for dimension in DIMENSIONS]
-    summary, hours, week, *breakdowns = site.services[ReportServices].reports.read(requests)
+    summary, hours, week, *breakdowns = site.reports.read(requests)
     assert (len(snapshots), len(scans)) == (1, 1)
     assert summary.figures[2:8] == (4, 4, 4, 0, 3, 0)
     assert sum(hour.visits for hour in hours) == sum(map(sum, week.rows)) == 4
     assert all(breakdown.total.visits == 4 for breakdown in breakdowns)
     assert [(row.value, row.sums.visits) for row in breakdowns[0].rows] == [("/", 2), (None, 1), ("/fares", 1)]
-    asked_alone = [site.services[ReportServices].reports.read([request])[0] for request in requests]
+    asked_alone = [site.reports.read([request])[0] for request in requests]
     assert asked_alone == [summary, hours, week, *breakdowns]
 
 

@@ -1,7 +1,5 @@
 """POST /api/events, field by field: what is refused, and what is stored for accepted values."""
 
-from __future__ import annotations
-
 import json
 
 from support.application.site import Site, assert_error, site_fixture

@@ -1,7 +1,5 @@
 """Limits on what events may store: bytes per address, and a disk that is almost full."""
 
-from __future__ import annotations
-
 from itertools import count
 from random import Random
 from types import SimpleNamespace
@@ -12,7 +10,6 @@ from support.application.site import Site, assert_error
 
 from koyjabo.base.network import rate_limiter
 from koyjabo.reports.events.records import MAX_EVENTS, USE_BYTES
-from koyjabo.reports.services import ReportServices
 from koyjabo.web.limits.limits import MAX_USES
 from koyjabo.web.schemas.bodies import LARGEST_BODY
 
@@ -92,7 +89,7 @@ def test_visits_are_counted_without_texts_beyond_what_their_address_may_store(sq
             now[0] += MINUTE_S
             site.register("ayesha", page=f"/{number}" + "\u0995" * 400, userAgent=f"{number}" + "x" * 500)
         site.register("ayesha", **known)
-        site.services[ReportServices].storing.catch_up()
+        site.store_blocks()
         counts = "SELECT count(*), count(page), count(user_agent), count(*) FILTER (WHERE page = '/known') FROM visits"
         ((visits, pages, agents, same),) = site.rows(counts)
         assert (visits, same) == (152, 2)

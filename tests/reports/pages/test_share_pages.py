@@ -1,7 +1,5 @@
 """A share link's page: headers and password."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

@@ -1,7 +1,5 @@
 """The query grammar: questions round-trip through URLs, and any input is answered or refused."""
 
-from __future__ import annotations
-
 from urllib.parse import parse_qsl
 
 import pytest
@@ -13,9 +11,7 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.query.dimensions import ADDRESSES, DIMENSIONS, SOURCE
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.ranges import (
-    RANGES,
-)
+from koyjabo.reports.query.ranges import RANGES
 from koyjabo.reports.query.report_query import Filter, Question
 
 TODAY = "2026-11-22"

@@ -1,7 +1,5 @@
 """A rolled up day keeps its number of visitors and the largest values of each dimension, but no visitor."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re
@@ -19,8 +17,6 @@ from koyjabo.reports.engine.results import FOLDED, FOLDED_VALUE
 from koyjabo.reports.log import block_queries, blocks
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.rolled_up import day_sums
-from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.retention.retention import Retention
 
 FOLDED_AND_NOT = "2025-10-08", "2025-10-09"
 PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
@@ -57,15 +53,12 @@ def prune(site: Site, transactions: int = 1000) -> int:
         if next(left, None) is None:
             raise InterruptedError
 
-    retention = site.services[Retention]
-    return retention.prune(retention.past(), advance).visits
+    return site.roll_up(advance=advance).visits
 
 
 def ask(site: Site, first: str, last: str, by: str = "page"):
     question = Question(first, last)
-    return site.services[ReportServices].reports.summary(question), site.services[ReportServices].reports.breakdown(
-        question, by, 10
-    )
+    return site.reports.summary(question), site.reports.breakdown(question, by, 10)
 
 
 @pytest.mark.both_kinds
@@ -108,20 +101,19 @@ def test_a_filter_by_one_value_has_the_visits_of_folded_days(site):
     site.time.put_right(days=-2)
     site.register("late", page="/")
     site.time.pass_(days=2)
-    reports = site.services[ReportServices].reports
     for _ in range(2):
         asked = of_page("/")
-        summary, pages = reports.summary(asked, "previous"), reports.breakdown(asked, "page")
+        summary, pages = site.reports.summary(asked, "previous"), site.reports.breakdown(asked, "page")
         assert (summary.figures[2:7], summary.compared.visits, summary.reason) == ((7, *[None] * 4), 0, FOLDED)
         assert [(row.value, row.sums[:3], row.share) for row in pages.rows] == [("/", (7, None, None), 1.0)]
         assert (pages.total.visits, pages.other.visits, pages.values, pages.reason) == (7, 0, 1, FOLDED)
-        other = reports.breakdown(asked, "device")
+        other = site.reports.breakdown(asked, "device")
         assert (other.rows, other.other.visits, other.total.visits) == ([], 7, 7)
-        days, weeks, hours = (reports.timeline(asked, unit) for unit in ("day", "week", "hour"))
+        days, weeks, hours = (site.reports.timeline(asked, unit) for unit in ("day", "week", "hour"))
         assert [day[1:5] for day in days] == [(4, None, None, None), (3, 3, 1, 3)]
         assert [week[1:3] for week in weeks] == [(7, None)]
         assert {hour.visits for hour in hours} == {None, 0, 3}
-        site.services[ReportServices].storing.catch_up()
+        site.store_blocks()
 
 
 def test_a_list_compares_no_number_that_may_be_incomplete(site):
@@ -140,16 +132,15 @@ def test_a_value_that_a_folded_day_has_merged_is_unknown(site):
     """A value that never occurred is unknown as well, because it cannot be distinguished from merged ones. The same
     goes for two values or two filters.
     """
-    reports = site.services[ReportServices].reports
     for asked in (of_page("/b"), of_page("/never")):
-        assert reports.summary(asked).figures.visits is None
-        assert reports.summary(asked).reason == reports.breakdown(asked, "page").reason == FOLDED_VALUE
-        assert reports.breakdown(asked, "page").total.visits is None
-    assert [period.visits for period in reports.timeline(of_page("/b"), "day")] == [None, 1]
+        assert site.reports.summary(asked).figures.visits is None
+        assert site.reports.summary(asked).reason == site.reports.breakdown(asked, "page").reason == FOLDED_VALUE
+        assert site.reports.breakdown(asked, "page").total.visits is None
+    assert [period.visits for period in site.reports.timeline(of_page("/b"), "day")] == [None, 1]
     nowhere = {"country": Filter(frozenset(["ZZ"]))}
-    assert reports.summary(Question(*FOLDED_AND_NOT, filters=nowhere)).figures.visits == 0
+    assert site.reports.summary(Question(*FOLDED_AND_NOT, filters=nowhere)).figures.visits == 0
     for filters in (of_page("/").filters | nowhere, {"page": Filter(frozenset(["/", "/a"]))}):
-        summary = reports.summary(Question(*FOLDED_AND_NOT, filters=filters))
+        summary = site.reports.summary(Question(*FOLDED_AND_NOT, filters=filters))
         assert (summary.figures.visits, summary.reason) == (None, FOLDED)
 
 
@@ -205,8 +196,7 @@ def test_fold_that_was_interrupted_ends_before_another_day_is_begun(unfolded):
     with pytest.raises(InterruptedError):
         prune(unfolded, 1)
     bring(unfolded, "visitor_id,visit_id,at,page\nw,1,2025-09-01T12:00:00+06:00,/\n")
-    retention = unfolded.services[Retention]
-    retention.prune(retention.past(30), lambda visits: check_first_day(unfolded) and None)
+    unfolded.roll_up(30, advance=lambda visits: check_first_day(unfolded) and None)
     assert check_first_day(unfolded) == 2
     assert unfolded.rows("SELECT count(*) FROM visits WHERE day = '2025-10-08'") == [(0,)]
     assert unfolded.recount() == []
@@ -214,7 +204,7 @@ def test_fold_that_was_interrupted_ends_before_another_day_is_begun(unfolded):
 
 def test_day_is_rolled_up_again_if_its_rows_changed_during_the_read(unfolded, monkeypatch):
     """After the sums were read, a visit is imported and another one changes."""
-    reports, calls = unfolded.services[ReportServices].reports, []
+    reports, calls = unfolded.reports, []
     read = reports.day_sums
 
     def day_sums_(day: str):
@@ -268,13 +258,13 @@ def test_rows_that_an_earlier_version_derived_are_removed_and_count_nowhere(unfo
 def test_rows_that_another_version_has_changed_are_read_again(unfolded, monkeypatch):
     """The other version counts a change, but does not know about blocks."""
     monkeypatch.setattr(blocks, "SIZE", 2)
-    unfolded.services[ReportServices].storing.catch_up()
+    unfolded.store_blocks()
     unfolded.rows("UPDATE visits SET page = '/other' WHERE page = '/b'")
     unfolded.rows("UPDATE watermarks SET upto = upto + 1 WHERE name = 'changes'")
     for _ in range(2):
         _, pages = ask(unfolded, "2025-10-08", "2025-10-09")
         assert {row.value for row in pages.rows} == {"/", "/a", "/other", "/c"}
-        unfolded.services[ReportServices].storing.catch_up()
+        unfolded.store_blocks()
 
 
 def check_first_day_of_rows(site: Site) -> None:
@@ -315,11 +305,10 @@ def test_visit_in_a_repeated_hour_is_in_that_hour_of_every_report(database):
     with Site(database.url, time, TIMEZONE="Pacific/Chatham", RETENTION_DAYS=1) as site:
         assert site.register("ayesha").stats["todayVisits"] == 1
         time.pass_(days=2)
-        reports = site.services[ReportServices].reports
-        before = all_figures(reports, Question(day, day))
+        before = all_figures(site.reports, Question(day, day))
         assert [period.period for period in before["hour"] if period.visits] == [hour]
         assert before["hours"].rows[date.fromisoformat(day).weekday()][int(hour[11:13])] == 1
         assert site.rows("SELECT day, visits FROM daily_visits") == [(day, 1)]
         assert prune(site) == 1
-        assert_kept(before, all_figures(reports, Question(day, day)))
+        assert_kept(before, all_figures(site.reports, Question(day, day)))
         assert site.recount() == []

@@ -2,8 +2,6 @@
 other.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 
@@ -16,7 +14,6 @@ from koyjabo.reports.engine.results import FOLDED, FOLDED_EVENTS
 from koyjabo.reports.query.ranges import DAY, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.rolled_up import day_sums
-from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.retention import Retention
 
 FIRST, SECOND, THIRD = "2025-12-16", "2025-12-17", "2025-12-18"
@@ -51,8 +48,7 @@ def send_all(site: Site) -> None:
 
 def fold(site: Site) -> None:
     site.time.pass_(days=1)
-    retention = site.services[Retention]
-    retention.prune(retention.past())
+    site.roll_up()
 
 
 def sums(site: Site) -> dict[str, int]:
@@ -64,7 +60,7 @@ def sums(site: Site) -> dict[str, int]:
 
 
 def ask(site: Site, by: str, last: str = FIRST):
-    breakdown = site.services[ReportServices].reports.breakdown(Question(FIRST, last), by)
+    breakdown = site.reports.breakdown(Question(FIRST, last), by)
     return (
         {row.value: (row.sums.count, row.at_least) for row in breakdown.rows},
         breakdown.other.count,
@@ -86,7 +82,7 @@ def test_a_folded_day_keeps_the_largest_values_and_every_count(site):
     assert ask(site, "viewed_page") == ({"/": (2, False), "/a": (1, False)}, 1, 4)
     assert ask(site, "event", SECOND)[1:] == (0 + 2, 16)
     assert ask(site, "event", SECOND)[0]["bang"] == (1, True)
-    figures = site.services[ReportServices].reports.summary(Question(FIRST, SECOND)).figures
+    figures = site.reports.summary(Question(FIRST, SECOND)).figures
     assert (figures.page_views, figures.events) == (8, 16)
 
 
@@ -152,7 +148,7 @@ def test_filtered_events_of_folded_visits_are_unknown_and_not_missing(site):
     send(site, {"name": "search"}, {"name": "pageview", "page": "/"})
     site.time.pass_(hours=2)
     send(site, {"name": "search"}, {"name": "pageview", "page": "/a"}, visitor="babul")
-    insights = site.services[ReportServices].reports
+    insights = site.reports
     asked = Question(SECOND, SECOND, filters=WITHOUT_COUNTRY)
     assert insights.summary(asked).figures[2:8] == (1, 1, 1, 0, 3, 2)
     assert insights.summary(asked).exact
@@ -180,7 +176,7 @@ def test_filtered_page_views_are_unknown_if_first_pages_are(site):
     send(site, {"name": "pageview", "page": "/a"}, visitor="v0")
     landed = {"page": Filter(frozenset(["/a"]))}
     for filters, rows in ((WITHOUT_COUNTRY, {}), ({**landed, **WITHOUT_COUNTRY}, {}), (landed, {"/a": 6})):
-        views = site.services[ReportServices].reports.breakdown(Question(FIRST, THIRD, filters=filters), "viewed_page")
+        views = site.reports.breakdown(Question(FIRST, THIRD, filters=filters), "viewed_page")
         assert {row.value: row.sums.count for row in views.rows} == rows
         assert (views.total.count, views.other.count, views.reason) == (None, None, FOLDED)
 
@@ -196,8 +192,7 @@ def test_events_find_their_visit_among_imported_ones(site, is_followed):
         site.register("d")
     send(site, {"name": "search"}, visitor="a")
     send(site, {"name": "search"}, visitor="babul")
-    today, insights = site.services.clock.today(), site.services[ReportServices].reports
+    today, insights = site.services.clock.today(), site.reports
     assert insights.summary(Question(today, today, filters=WITHOUT_COUNTRY)).figures.events == 2
-    retention = site.services[Retention]
-    assert retention.prune(retention.past()).visits == 1
+    assert site.roll_up().visits == 1
     assert insights.summary(Question("2025-12-17", today, filters=WITHOUT_COUNTRY)).reason == FOLDED_EVENTS

@@ -1,7 +1,5 @@
 """Parts of Insights: compared ranges, periods with their notes, changes, maps."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Downloads: everything that a filter matches, as files for other programs."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

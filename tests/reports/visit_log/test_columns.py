@@ -1,7 +1,5 @@
 """The columns of a visit are declared once, and used wherever visits are written or read."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import BigInteger, Text
 

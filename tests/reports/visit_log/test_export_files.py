@@ -1,7 +1,5 @@
 """Export files: an interrupted export is resumed, and the result is the same as without interruption."""
 
-from __future__ import annotations
-
 import io
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Imports and other work: one import runs at a time, and days are not rolled up until it ends or its lease expires."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import threading
@@ -17,7 +15,6 @@ from support.sites.full_site import DAY_MS, bring, rows
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable
 from koyjabo.base.database import lease, throttle
-from koyjabo.reports.services import ReportServices
 from koyjabo.reports.visit_log import import_queries, importing
 from koyjabo.reports.visit_log.import_file import BadLine
 from koyjabo.reports.visit_log.import_queries import ImportUnderWay
@@ -49,7 +46,7 @@ def imported(site, monkeypatch) -> str:
         monkeypatch.setattr(throttle, name, 2)
     file = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
     assert bring(site, file) == Imported(LINES, 0)
-    site.services[ReportServices].storing.catch_up()  # only visits that reports have read are rolled up
+    site.store_blocks()  # only visits that reports have read are rolled up
     return file
 
 
@@ -65,8 +62,7 @@ def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
 
 
 def prune(site: Site, advance: Callable[[int], None] = lambda ids: None) -> Pruned:
-    retention = site.services[Retention]
-    return retention.prune(retention.past(), advance)
+    return site.roll_up(advance=advance)
 
 
 @only_postgres  # SQLite does not even start

@@ -1,7 +1,5 @@
 """The visit search finds what people type as the list shows it, in any letter case and any script of digits."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import site_fixture
 from support.people.accounts import bearer, sign_up

@@ -1,7 +1,5 @@
 """Imported visits: each counts once, at its time, despite interruptions."""
 
-from __future__ import annotations
-
 import io
 import json
 from zoneinfo import ZoneInfo
@@ -22,7 +20,6 @@ from koyjabo.reports.visit_log.importing import Imported
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.visit_log import VisitFilter, VisitLog
 from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.upkeep.retention.retention import Retention
 
 KINDS = tuple(spreadsheet.MIMETYPES)
 NOT_SAME = {"id", "ordinal", "community", "user"}
@@ -164,8 +161,7 @@ def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
     first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
     file = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
     bring(site, file)
-    retention = site.services[Retention]
-    assert retention.prune(retention.past()).visits == 1
+    assert site.roll_up().visits == 1
     site.services[Erasure].forget("c")
     with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were rolled up"):
         bring(site, file)

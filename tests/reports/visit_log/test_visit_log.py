@@ -1,7 +1,5 @@
 """The visit log: filters find all matching visits, in pages without gaps or repeats."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import pytest
@@ -18,7 +16,6 @@ from koyjabo.reports.visit_log import condition_queries, queries, visit_log
 from koyjabo.reports.visit_log.queries import Count
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.visit_log import LoggedVisit, VisitFilter
-from koyjabo.upkeep.retention.retention import Retention
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +121,7 @@ def test_folded_visits_are_counted_in_no_log(own):
     site.time.pass_(days=2)
     site.register("new")
     assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(2, True)
-    retention = site.services[Retention]
-    retention.prune(retention.past(1))
+    site.roll_up(1)
     assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(1, True)
 
 

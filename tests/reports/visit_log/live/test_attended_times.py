@@ -1,7 +1,5 @@
 """Time on page in the panel's feed: for open pages, for closed pages, and without an event every second."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 

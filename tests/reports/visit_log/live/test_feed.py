@@ -1,7 +1,5 @@
 """The panel's feed: every visit once, in order, with bounded size and no data for tracking visitors."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -11,7 +9,6 @@ from support.people.communities import found
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import Scope
-from koyjabo.communities.services import CommunityServices
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices
@@ -115,24 +112,6 @@ def test_visitor_counts_once_at_the_page_opened_last_for_the_active_window(site,
     assert events(feed)[-1]["pages"] == {"/fares": 1}
     time.pass_(seconds=60)
     assert events(feed)[-1]["pages"] == {"/map": None}
-
-
-def test_community_has_its_minutes_by_account(site, time):
-    ayesha = sign_up(site, "ayesha")
-    community, other = found(ayesha, is_open=True)["id"], found(ayesha, name="Uttara", is_open=True)["id"]
-    dashboards = site.services[CommunityServices].dashboards
-    assert dashboards.current(community).data["minutes"] == {}
-    site.register("a", communityId=community)
-    site.post(json={"visitorId": "b", "communityId": community}, headers=bearer(ayesha.access))
-    site.register("c", communityId=other)
-    site.register("d")
-    assert dashboards.current(community).data["minutes"] == {minute(time): [1, 1]}
-    time.pass_(minutes=1)
-    site.register("e", communityId=community)
-    before = str(time.ms // 60_000 - 1)
-    assert dashboards.current(community).data["minutes"] == {before: [1, 1], minute(time): [0, 1]}
-    time.pass_(minutes=60)
-    assert dashboards.current(community).data["minutes"] == {}
 
 
 def test_communities_are_named_where_people_came_and_left(site, feed):
