@@ -85,7 +85,7 @@ def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
     assert "/map 1 1 100%" in words(ayesha.get(f"{path}?start={FIRST}&end={FIRST}"))
 
 
-def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site, metro):
+def test_rolled_up_days_show_a_minimum_of_conversions(site, metro):
     open_and_sign_up(site, metro, "karim", "/fares")
     site.time.pass_(days=31)
     open_and_sign_up(site, metro, "salma", "/fares")

@@ -31,7 +31,7 @@ def visit_on(site: Site, day: str, visits: list[tuple[str | None, str]]) -> None
 
 @given(before=VISITS, now=VISITS)
 @effort(40)
-def test_what_values_gained_and_lost_adds_up_to_the_difference(site, before, now):
+def test_gains_and_losses_of_values_add_up_to_the_difference(site, before, now):
     day = shifted("2026-01-01", 14 * next(weeks))
     visit_on(site, shifted(day, -7), before)
     visit_on(site, day, now)
@@ -59,7 +59,7 @@ def sentence_on(page: str) -> str:
     return re.sub(r" (?=[.,:])", "", words(YESTERDAY.search(page)[1]))  # removes the spaces left by the links' marks
 
 
-def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):
+def test_overview_describes_yesterday_in_one_sentence_with_links(site):
     day = shifted("2026-01-01", 14 * next(weeks))
     visit_on(site, shifted(day, -7), [(None, "/metro")] * 12 + [("google.com", "/")] * 8)
     visit_on(site, day, [(None, "/metro")] * 3 + [("google.com", "/")] * 20 + [("facebook.com", "/fares")] * 2)

@@ -93,7 +93,7 @@ def listed(cells: dict[str, Any], part: str) -> int:
     return sum(row[1] for row in rows) + cells[f"{part}.other"][-1]
 
 
-def test_each_update_adds_up_and_the_last_is_what_the_api_answers(server, admin):
+def test_every_update_adds_up_and_the_last_equals_the_api(server, admin):
     """Visits on both workers are in both workers' views. `make bench NAME=reports` measures delay and cost."""
     with ExitStack() as stack:
         both, views = stack.enter_context(worker_connections(server)), on_each_worker(stack, server, admin)
@@ -174,7 +174,7 @@ def test_moderator_follows_the_reports_of_a_community_and_a_member_nothing(serve
         assert "message type 'view'" in socket.next_of_type("error")["error"]
 
 
-def test_views_are_no_connections_of_their_own_and_end_with_their_pages(server, admin):
+def test_views_are_not_counted_as_connections_and_end_with_their_pages(server, admin):
     """The next update would fail if a closed view were still subscribed."""
     with ExitStack() as stack:
         views = on_each_worker(stack, server, admin)

@@ -84,7 +84,7 @@ def test_weeks_begin_on_monday_and_end_where_the_range_does(dhaka):
         ("Pacific/Chatham", "2026-04-05", 26, "2026-04-05T02:45:00+12:45"),
     ],
 )
-def test_hours_are_those_of_the_clock_on_the_wall(sqlite_database, zone, day, hours, some):
+def test_hours_follow_the_local_clock(sqlite_database, zone, day, hours, some):
     world = World(sqlite_database.url, zone, some)
     world.time.pass_(minutes=10)
     world.visit("a")
@@ -198,7 +198,7 @@ def report(site, cast):
     return tell
 
 
-def test_who_came_before_signing_up_is_one_visitor_with_an_account(report):
+def test_visitor_who_signs_up_later_is_one_visitor_with_an_account(report):
     for path, (start, end) in RANGES.items():
         answer = report(path)
         assert answer.json == {
@@ -251,6 +251,6 @@ def test_range_that_cannot_be_used_is_400_with_the_reason(report):
 
 
 @pytest.mark.parametrize("report", REPORTS)
-def test_community_that_is_none_is_404(cast, report):
+def test_unknown_community_has_no_report(cast, report):
     for community in ("00000000-0000-4000-8000-000000000000", "site", "1' OR '1'='1"):
         assert_error(cast.call("admin", "GET", f"{PATH}/{community}/visitors{report}"), 404, "unknown_community")

@@ -44,7 +44,7 @@ def test_token_is_shown_once_and_stored_as_a_hash(site, cast):
     assert (listed["name"], listed["has_password"], listed["created_by"]) == ("Traffic", True, "Site_admin")
 
 
-def test_filters_of_the_link_and_of_the_request_hold_both(site, cast):
+def test_filters_of_the_link_and_of_the_request_apply_together(site, cast):
     for visitor, page in (("v1", "/metro"), ("v2", "/metro"), ("v3", "/fares"), ("v4", "/map")):
         site.register(visitor, page=page)
     metro = share(boss(cast), filters={"page": ["/metro"]})["token"]
@@ -86,7 +86,7 @@ def test_link_of_one_community_shows_what_its_moderators_see(site, cast, communi
     assert_error(shared(site, token, "summary", f"community={community}"), 400, "invalid_input", "community")
 
 
-def test_who_may_make_a_link_of_what(site, cast, community):
+def test_link_may_only_show_reports_that_its_maker_may_see(site, cast, community):
     other = found(cast["admin"], name="Banani")["id"]
     bodies = {
         "without": {"filters": {"page": ["/"]}},

@@ -171,7 +171,7 @@ def written(site: Site) -> int:
     return site.rows("SELECT count(*) FROM outbox WHERE kind = 'weekly'")[0][0]
 
 
-def test_without_smtp_there_is_none(database):
+def test_no_report_is_written_without_smtp(database):
     with Site(database.url, Time.at(MORNING)) as site:
         sign_up(site)
         site.rows("UPDATE users SET weekly_report = true, verified_ms = 1")

@@ -87,7 +87,6 @@ FOLLOWING = (
     "tests/integrations",
     "tests/people",
     "tests/presence",
-    "tests/reports",
     "tests/server",
     "tests/site",
     "tests/sockets",

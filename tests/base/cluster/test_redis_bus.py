@@ -32,7 +32,7 @@ class Timers:
             call()
 
 
-def test_first_call_is_made_at_once_then_one_an_interval_and_always_the_last():
+def test_first_call_runs_at_once_then_one_an_interval_and_always_the_last():
     timers, made = Timers(), []
     pace = Pace(timers, 0.25)
 

@@ -80,7 +80,7 @@ def test_rows_have_the_attended_time_of_their_visits(used):
 
 
 @pytest.mark.both_kinds
-def test_filters_mean_visits_to_which_such_an_event_belongs(used):
+def test_filter_by_an_event_finds_the_visits_that_have_one(used):
     def visits(**filters: str | None) -> int | None:
         return used.reports.summary(question(**filters)).figures.visits
 

@@ -94,7 +94,7 @@ def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(sit
     assert compared() == 0
 
 
-def test_what_is_kept_is_bounded(site, monkeypatch):
+def test_cached_sums_have_a_limited_size(site, monkeypatch):
     live = site.reports.live
     monkeypatch.setattr(live_module, "MAX_KEPT", 4_000)
     for page in range(20):

@@ -95,7 +95,7 @@ def test_rows_whose_block_is_gone_are_read(site, rows):
         assert stored(other) == right
 
 
-def test_blocks_of_other_rules_are_made_again(site):
+def test_blocks_of_other_rules_are_written_again(site):
     right = stored(site)
     with Site(site.database_url, site.time, PUBLIC_URL="https://www.google.com") as other:
         others = stored(other)

@@ -34,7 +34,7 @@ def listed(page: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("two_days")
-def test_numbers_are_those_of_the_day(new_site, reader, community):
+def test_room_shows_the_numbers_of_the_day(new_site, reader, community):
     new_site.services[PresenceServices].peaks.record(Scope(community), 7)
     page = words(reader.get(f"/communities/{community}"))
     for shown in ("Online now 0", "People with an account today 1", "Anonymous visitors today 2"):
@@ -146,7 +146,7 @@ def rows(page: str, chart: str) -> list[list[str]]:
 
 
 @pytest.mark.usefixtures("two_days")
-def test_numbers_are_those_of_the_reports(reader, community):
+def test_page_shows_the_numbers_of_the_reports(reader, community):
     page = words(reader.get(f"/communities/{community}/reports"))
     for shown in ("Conversion rate 25%", "Last 7 days 4 Previous 7 days 0 Difference +4 (new) Last 30 days 4"):
         assert shown in page
@@ -168,7 +168,7 @@ def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(new_site, 
     assert [row[1:] for row in by_day[:3]] == [["1", "0", "1"], ["0", "1", "1"], ["0", "0", "0"]]
 
 
-def test_growth_is_a_percentage_only_of_what_was_counted_in_full(new_site, time, reader, community):
+def test_growth_is_a_percentage_only_of_days_that_were_counted_in_full(new_site, time, reader, community):
     """The community was founded on 15 December, so the seven days before the 22nd are the first full week."""
     path = f"/communities/{community}/reports"
     for visitor in ("a", "b"):

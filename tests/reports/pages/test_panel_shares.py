@@ -48,7 +48,7 @@ def test_view_of_insights_becomes_a_link_that_is_shown_once(site, rani):
     assert "Expired" in words(rani.get(PAGE))
 
 
-def test_end_is_asked_for_and_tells_its_name(site, rani):
+def test_revoking_a_link_needs_a_confirmation_and_names_the_link(site, rani):
     made = rani.send(NEW, 200, name="100% <b>mine</b>", **EMPTY)
     path = url_in(made).removeprefix("http://localhost")
     share_id = site.rows("SELECT id FROM shares WHERE name LIKE '100%'")[0][0]
@@ -61,7 +61,7 @@ def test_end_is_asked_for_and_tells_its_name(site, rani):
     assert "Share link revoked Share link: 100% <b>mine</b> Rani" in line
 
 
-def test_fields_that_cannot_be_are_said_beside_them_and_filters_above(rani):
+def test_invalid_fields_have_a_reason_next_to_them_and_filters_above(rani):
     for fields, sentence in (
         ({"name": " "}, "must have 1 to 200 characters"),
         ({"password": "short"}, "must have 8 to 128 characters"),

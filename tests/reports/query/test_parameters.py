@@ -36,7 +36,7 @@ def read(*pairs: tuple[str, str], scope: Scope = SITE, first_day: str | None = "
 
 @effort(200)
 @given(question=questions, compare=st.sampled_from([None, "year"]), limit=st.sampled_from([{}, {"limit": "5"}]))
-def test_what_was_asked_can_be_asked_again(question, compare, limit):
+def test_parameters_survive_a_round_trip(question, compare, limit):
     typed = Parameters(question, None, compare, limit)
     asked = read(*typed.pairs())
     assert read(*asked.pairs()) == asked
@@ -51,7 +51,7 @@ def with_one_spelling(question: Question) -> dict[str, Filter]:
 
 @effort(300)
 @given(pairs=st.lists(st.tuples(names, texts), max_size=4), scope=st.sampled_from([SITE, COMMUNITY]))
-def test_whatever_is_typed_is_bounded_or_refused(pairs, scope):
+def test_any_parameter_is_limited_or_refused(pairs, scope):
     refused: dict[str, str] = {}
     try:
         question = read(*pairs, scope=scope).question

@@ -62,7 +62,7 @@ def ask(site: Site, first: str, last: str, by: str = "page"):
 
 
 @pytest.mark.both_kinds
-def test_a_folded_day_has_its_visitors_and_its_largest_values(site):
+def test_rolled_up_day_has_its_visitors_and_its_largest_values(site):
     assert check_first_day(site) == 2
     check_second_day(site)
 
@@ -86,7 +86,7 @@ def check_second_day(site: Site) -> None:
     assert (summary.figures.visitors, summary.reason, len(pages.rows)) == (3, None, 4)
 
 
-def test_visitors_of_several_days_are_unknown_when_one_is_folded(site):
+def test_visitors_of_several_days_are_unknown_when_one_is_rolled_up(site):
     summary, pages = ask(site, "2025-10-08", "2025-10-09")
     assert summary.figures[2:7] == (14, None, 4, None, 14)
     assert summary.reason
@@ -96,7 +96,7 @@ def test_visitors_of_several_days_are_unknown_when_one_is_folded(site):
 
 
 @pytest.mark.both_kinds
-def test_a_filter_by_one_value_has_the_visits_of_folded_days(site):
+def test_filter_by_one_value_finds_the_visits_of_rolled_up_days(site):
     """The first day is rolled up. Its last visit arrived after the day's sums had been read."""
     site.time.put_right(days=-2)
     site.register("late", page="/")
@@ -128,7 +128,7 @@ def test_a_list_compares_no_number_that_may_be_incomplete(site):
         assert changes == {"/": '<span class="change"', "/b": "–"}
 
 
-def test_a_value_that_a_folded_day_has_merged_is_unknown(site):
+def test_value_that_a_rolled_up_day_has_merged_is_unknown(site):
     """A value that never occurred is unknown as well, because it cannot be distinguished from merged ones. The same
     goes for two values or two filters.
     """
@@ -176,7 +176,7 @@ def test_files_mark_what_they_may_lack(site):
 
 @pytest.mark.both_kinds
 @pytest.mark.parametrize("transactions", [1, 2, 3])
-def test_fold_that_was_interrupted_counts_nothing_twice(unfolded, transactions):
+def test_interrupted_roll_up_counts_no_visit_twice(unfolded, transactions):
     """The sums are stored before the first row is removed."""
     with pytest.raises(InterruptedError):
         prune(unfolded, transactions)
@@ -191,7 +191,7 @@ def test_fold_that_was_interrupted_counts_nothing_twice(unfolded, transactions):
     assert check_first_day(unfolded) == 2
 
 
-def test_fold_that_was_interrupted_ends_before_another_day_is_begun(unfolded):
+def test_interrupted_roll_up_ends_before_another_day_begins(unfolded):
     """This holds even if visits on an earlier day are imported, or visits must be kept longer from now on."""
     with pytest.raises(InterruptedError):
         prune(unfolded, 1)
@@ -284,7 +284,7 @@ def test_counts_that_are_not_known_are_null(site):
 
 
 @pytest.mark.both_kinds
-def test_values_that_a_folded_day_has_lost_stay_lost(site):
+def test_values_that_a_rolled_up_day_has_lost_stay_lost(site):
     """Visits imported into a rolled up day keep their values until it is rolled up again; then they count as other."""
     lines = [f"w{number},{number},2025-10-08T12:00:00+06:00,{page}" for number, page in enumerate(("/", "/b", "/d"))]
     bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines), even_folded=True)

@@ -69,7 +69,7 @@ def ask(site: Site, by: str, last: str = FIRST):
 
 
 @pytest.mark.both_kinds
-def test_a_folded_day_keeps_the_largest_values_and_every_count(site):
+def test_rolled_up_day_keeps_the_largest_values_and_every_count_of_events(site):
     send_all(site)
     site.time.pass_(days=1)
     send_all(site)
@@ -120,7 +120,7 @@ def test_properties_that_a_day_has_lost_are_not_called_unrecorded(site):
 
 @pytest.mark.both_kinds
 @pytest.mark.parametrize("transactions", [1, 2])
-def test_fold_that_was_interrupted_counts_no_event_twice(site, monkeypatch, transactions):
+def test_interrupted_roll_up_counts_no_event_twice(site, monkeypatch, transactions):
     for limit in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, limit, 2)
     send_all(site)
@@ -140,7 +140,7 @@ def test_fold_that_was_interrupted_counts_no_event_twice(site, monkeypatch, tran
     assert site.rows("SELECT count(*) FROM events") == [(0,)]
 
 
-def test_filtered_events_of_folded_visits_are_unknown_and_not_missing(site):
+def test_filtered_events_of_rolled_up_visits_are_unknown_and_not_missing(site):
     site.register("ayesha", page="/")
     site.time.pass_(days=1)
     site.add_community(COMMUNITY)

@@ -30,7 +30,7 @@ BESIDE = [
 ]
 
 
-def test_days_beside_a_range_are_as_many_and_those_of_a_month_a_month():
+def test_days_before_and_after_a_range_have_its_length_or_are_a_month():
     for days, before, after in BESIDE:
         picker = ranges.picker(HERE, Question(*days), TODAY, "30d")
         assert days_of(picker.before) == before
@@ -66,7 +66,7 @@ def test_periods_are_compared_in_their_order_and_have_their_notes():
         ("hour", ("2025-12-15T23:00:00+06:00",), ("2025-12-15", "2025-12-15"), [False]),
     ],
 )
-def test_periods_of_which_the_range_has_a_part_are_marked(step, starts, days, expected):
+def test_periods_that_the_range_cuts_are_marked(step, starts, days, expected):
     """The current period is marked as current. Each period links to its counted days."""
     is_running = days[1] == TODAY
     periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1], 0, 0) for start in starts]

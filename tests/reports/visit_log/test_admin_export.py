@@ -61,7 +61,7 @@ def test_export_breaks_off_when_the_right_to_it_is_lost(site, example, monkeypat
         list(pieces)
 
 
-def test_numbers_of_days_are_those_of_the_rollups(site, admin, example):
+def test_numbers_of_days_come_from_the_rollups(site, admin, example):
     days = [{"day": "2025-12-16", "visits": "70", "new_visitors": "70"}]
     days.append({"day": "2025-12-17", "visits": "50", "new_visitors": "50"})
     assert table(admin, what="days") == days
@@ -72,7 +72,7 @@ def test_numbers_of_days_are_those_of_the_rollups(site, admin, example):
     assert json.loads(download(admin, what="days", kind="jsonl").text.splitlines()[0])["visits"] == 70
 
 
-def test_what_cannot_be_exported_is_said_at_the_field_and_nothing_is_noted(site, admin):
+def test_invalid_export_has_a_reason_at_the_field_and_leaves_no_line(site, admin):
     before = site.rows("SELECT count(*) FROM audit_log")
     for what in ("visits", "days"):
         page = admin.send("/admin/data/export", 422, what=what, kind="csv", first_day="x")
@@ -81,7 +81,7 @@ def test_what_cannot_be_exported_is_said_at_the_field_and_nothing_is_noted(site,
     assert site.rows("SELECT count(*) FROM audit_log") == before
 
 
-def test_form_begins_with_what_was_looked_at(admin, example):
+def test_form_begins_with_the_filters_of_the_list(admin, example):
     page = admin.get(f"/admin/data?place=Dhaka&community_id={example.community}")
     assert 'value="Dhaka"' in page
     assert f'<option value="{example.community}" selected>' in page

@@ -15,7 +15,7 @@ from koyjabo.upkeep.retention import erasure_queries
 TABLE = Visit.__table__.columns
 
 
-def test_whatever_is_not_declared_as_kept_is_reduced_or_lost_with_its_visitor():
+def test_columns_are_reduced_or_lost_with_their_visitor_unless_declared_as_kept():
     reduced = {column.name for column in TABLE if column.info.get("forgotten") == "reduced"}
     assert reduced == set(erasure_queries.REPLACED)
     assert [name for name in LOST if not TABLE[name].nullable] == []

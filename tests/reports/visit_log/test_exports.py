@@ -97,7 +97,7 @@ def test_no_list_separator_makes_a_formula_of_a_text():
 
 @effort(100)
 @given(st.text(st.sampled_from([*SIGNS, "'", ";", ",", " ", "a", "ক", "া", '"', "1"]), max_size=12))
-def test_what_was_exported_comes_back_unchanged(said):
+def test_exported_text_is_read_back_unchanged(said):
     (row,) = csv.reader(io.StringIO(exported(said), newline=""))
     assert [spreadsheet.plain(cell) for cell in row].count(said) >= 7
     for separator in ";|":

@@ -89,7 +89,7 @@ def when_folded(site: Site, do: Callable[[], None]) -> Callable[[int], None]:
     return advance
 
 
-def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
+def test_roll_up_goes_on_after_an_import_that_came_into_it(site, imported):
     def begin_to_import() -> None:
         during = once(1, try_to_prune)
         with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were rolled up"):
@@ -103,7 +103,7 @@ def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
     check_nothing_counted_twice(site)
 
 
-def test_import_waits_for_what_is_being_folded(site, imported, database, monkeypatch):
+def test_import_waits_for_days_that_are_being_rolled_up(site, imported, database, monkeypatch):
     """It reports neither another import nor earlier visits."""
     monkeypatch.setattr(lease, "LOCK_LIMIT", "SET LOCAL lock_timeout = '1h';")
     retention = site.services[Retention]

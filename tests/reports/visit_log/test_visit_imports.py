@@ -50,7 +50,7 @@ def visits(site: Site) -> list[dict]:
 
 
 @pytest.mark.both_kinds
-def test_what_was_exported_is_the_same_when_it_is_imported(full, site):
+def test_exported_visits_are_the_same_when_they_are_imported(full, site):
     for row in everything(full)["communities"]:
         site.add_community(row["id"])
     file = export(full, "csv")
@@ -64,7 +64,7 @@ def test_what_was_exported_is_the_same_when_it_is_imported(full, site):
 
 
 @pytest.mark.both_kinds
-def test_imported_visits_are_numbered_after_those_there_are(site):
+def test_imported_visits_get_the_next_numbers(site):
     site.set_total(4000)
     site.register("here")
     assert bring(site, rows("a,1,2024-05-01T10:00:00Z", "b,2,2024-05-01T11:00:00+06:00")) == Imported(2, 0)
@@ -156,7 +156,7 @@ def test_values_in_values_are_read_or_refused_however_deep_they_are():
         assert len(read) + len(refused) == 1
 
 
-def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
+def test_visit_of_a_rolled_up_day_is_imported_only_on_request(site):
     """It is unknown whether the visit was already counted. A day with a remaining row is not rolled up."""
     first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
     file = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")

@@ -35,7 +35,7 @@ def test_pages_fit_together(log):
     assert log.log.page(log.admin, VisitFilter(), before=3, **asked).visits == pages[0].visits
 
 
-def test_days_are_those_of_the_time_zone_both_included(log):
+def test_days_follow_the_time_zone_and_include_both_ends(log):
     clock = log.site.services.clock
     for first, last in ((DAYS[1], DAYS[1]), (DAYS[1], ""), ("", DAYS[1]), (DAYS[0], DAYS[2]), ("2025-12-20", "")):
         visits = [visit for visit in log.everything if (first or "0") <= clock.bucket(visit.at_ms).day <= (last or "9")]
@@ -115,7 +115,7 @@ def test_number_finds_the_visit_of_every_count(own):
     assert [of("2–101"), of("2-2"), of("4-99")] == [["f", "e", "c", "b"], ["e", "b"], []]
 
 
-def test_folded_visits_are_counted_in_no_log(own):
+def test_rolled_up_visits_are_not_counted_in_the_log(own):
     site, admin = own
     site.register("old")
     site.time.pass_(days=2)
@@ -137,7 +137,7 @@ def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
     assert {visit.visitor_id for visit in found_in(own, last_day=day_before)} == {"v0", "v2", "v4", "v6"}
 
 
-def test_names_of_users_and_communities_are_those_of_now(own):
+def test_log_shows_the_current_names_of_users_and_communities(own):
     site, admin = own
     karim = sign_up(site, "karim")
     community = found(karim, name="Ours")["id"]

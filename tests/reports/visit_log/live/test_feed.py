@@ -65,7 +65,7 @@ def test_first_event_is_the_present_state(site, time):
 
 
 @pytest.mark.both_kinds
-def test_event_has_what_is_new_and_the_whole_value_of_what_changed(site, feed, time):
+def test_event_has_new_visits_and_the_full_value_of_changed_numbers(site, feed, time):
     assert events(feed) == []
     site.register("a", page="/fares")
     (event,) = events(feed)
@@ -137,7 +137,7 @@ def test_ledger_that_is_away_is_said_and_no_visit_is_missed(site, feed, monkeypa
     assert [visit["ordinal"] for visit in event["visits"]] == [1]
 
 
-def test_visits_of_who_was_erased_or_deleted_are_read_again(site, feed):
+def test_visits_of_erased_visitors_and_deleted_users_are_read_again(site, feed):
     """The visits remain, but their visitor is removed from the ledger and from open pages."""
     site.services[RealtimeServices].rooms.open("panel", feed)  # as while a panel page is open
     site.register("a", page="/first")

@@ -77,7 +77,7 @@ def latest_time(panel: PanelSocket, visit: int) -> list:
     return [event["attended"][str(visit)] for event in panel.events if str(visit) in event.get("attended", {})][-1]
 
 
-def test_page_that_is_open_at_one_worker_is_attended_on_the_panels_of_both(server, admin):
+def test_page_that_is_open_at_one_worker_is_attended_on_all_panels(server, admin):
     visit = server.register("bina", "attended").ordinal  # nothing was imported, so it is the id as well
     with ExitStack() as stack:
         panels = open_on_each(stack, server, admin)
@@ -131,7 +131,7 @@ def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
             )
 
 
-def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
+def test_panels_close_everywhere_when_a_user_loses_the_right_or_the_session(server, admin):
     viewer, logged_out = Member(server), Member(server)
     for client in (viewer, logged_out):
         admin.send_form(f"/people/{client.id}/viewer")
