@@ -29,11 +29,6 @@ def site(shared_site) -> Site:
     return shared_site
 
 
-@pytest.fixture(scope="module")
-def rani(shared_site):
-    return panel(shared_site)
-
-
 def texts(site: Site, first: str, last: str, scope: Scope = SITE) -> list[tuple[str, str]]:
     annotations = site.services[ReportServices].annotations.between(scope, first, last)
     return [(annotation.day, annotation.text or annotation.action) for annotation in annotations]
@@ -87,7 +82,8 @@ def test_version_is_recorded_once_by_all_workers_and_again_when_it_changes(site)
     assert annotation.details["version"] == "1.2.0"  # the first one changed nothing
 
 
-def test_page_adds_and_removes_and_takes_a_removal_back(site, rani):
+def test_page_adds_and_removes_and_takes_a_removal_back(site):
+    rani = panel(site)
     site.set_total(site.stats()["totalVisits"] + 1)
     rani.send("/admin/annotations", day=TODAY, text="<b>Rain</b>", next="/admin/?range=7d")
     assert rani.location == "/admin/?range=7d"

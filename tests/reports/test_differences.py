@@ -17,8 +17,7 @@ from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.query.report_query import Question
 
 SOURCES = {None: "", "google.com": "https://www.google.com/", "facebook.com": "https://m.facebook.com/"}
-PAGES = ("/", "/metro", "/fares")
-VISITS = st.lists(st.tuples(st.sampled_from([*SOURCES]), st.sampled_from(PAGES)), max_size=25)
+VISITS = st.lists(st.tuples(st.sampled_from([*SOURCES]), st.sampled_from(("/", "/metro", "/fares"))), max_size=25)
 YESTERDAY = re.compile(r'(?s)<p class="yesterday">(.*?)</p>')
 weeks, admins = count(2), count()
 

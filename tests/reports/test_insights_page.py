@@ -37,13 +37,9 @@ def admin(site):
         site.time.go_to(f"{day}T09:30:00+06:00")
         for page, visits in PAGES.items():
             for _ in range(visits * times):
-                visit(site, page)
+                number = next(numbers)
+                site.register(f"visitor{number % 9}", visitId=str(number), page=page)
     return panel(site)
-
-
-def visit(site, page, **fields):
-    number = next(numbers)
-    site.register(f"visitor{number % 9}", visitId=str(number), page=page, **fields)
 
 
 def figures(page):

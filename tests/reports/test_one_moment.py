@@ -16,12 +16,6 @@ from koyjabo.reports.engine import scan_queue
 from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
 
 LINE = re.compile(r"Exact up to visit no\. ([\d,]+) · (\d\d:\d\d:\d\d) · Asia/Dhaka")
-ANSWERS = 8
-
-
-def numbers_of(page: str) -> dict[str, int]:
-    matches = re.findall(r'data-stat="(\w+)" data-value="(\d+)"', page)
-    return {name: int(value) for name, value in matches}
 
 
 def cells(page: str, start: str, end: str, pattern: str) -> int:
@@ -31,7 +25,8 @@ def cells(page: str, start: str, end: str, pattern: str) -> int:
 
 def check(page: str) -> int:
     """Assert that the figures agree. Returns the latest visit number they include."""
-    numbers, lines = numbers_of(page), LINE.findall(words(page))
+    numbers = {name: int(value) for name, value in re.findall(r'data-stat="(\w+)" data-value="(\d+)"', page)}
+    lines = LINE.findall(words(page))
     assert len(lines) == 1
     upto = int(lines[0][0].replace(",", ""))
     assert numbers["upto"] == numbers["visits"] == upto
@@ -52,7 +47,7 @@ def test_figures_sums_and_lists_of_each_answer_agree_while_visits_come(site):
     visits = in_thread(register)
     try:
         seen = []
-        for number in range(ANSWERS):
+        for number in range(8):
             known = max(acknowledged, default=0)
             page = admin.get("/admin/?range=today" + "&part=figures,chart,pages" * (number % 2))
             seen.append(check(page))

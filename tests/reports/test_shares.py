@@ -11,8 +11,6 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.reports import shares
 from koyjabo.upkeep.retention.retention import Retention
 
-LINK = ["id", "token", "url", "filters"]
-
 
 @pytest.fixture
 def site(sqlite_database):
@@ -32,7 +30,7 @@ def community(cast) -> str:
 
 def test_token_is_shown_once_and_stored_as_a_hash(site, cast):
     made = share(boss(cast), filters={"page": ["/metro"]}, password=PASSWORD)
-    assert list(made) == LINK
+    assert list(made) == ["id", "token", "url", "filters"]
     assert made["url"] == f"https://live.example.com/share/{made['token']}"
     assert made["filters"] == {"page": ["/metro"]}
     assert len(made["token"]) == 43

@@ -91,7 +91,6 @@ def test_changes_that_could_not_be_sent_are_put_back():
 
 SUBJECT = "said"
 TOGETHER = 30
-LONG_S = PATIENCE_S
 
 
 @contextmanager
@@ -110,7 +109,7 @@ def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
 @pytest.mark.usefixtures("patient_with_redis")
 def test_messages_have_the_order_of_the_calls_on_every_worker(disposable_redis, monkeypatch):
     with worker(disposable_redis) as (one, first), worker(disposable_redis) as (other, second):
-        monkeypatch.setattr(redis_bus, "ECHO_S", LONG_S)
+        monkeypatch.setattr(redis_bus, "ECHO_S", PATIENCE_S)
         messages = list(range(TOGETHER))
         for n in messages:
             assert (one, other)[n % 2].broadcast(SUBJECT, n)
@@ -129,12 +128,9 @@ def test_message_that_did_not_come_back_never_does(disposable_redis):
         assert received == ["found"]
 
 
-ADD = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
-
-
 def test_server_that_does_not_know_a_script_is_taught_it(redis_server):
     client = connect(redis_server.url)
-    add = Script(client, ADD)
+    add = Script(client, "return redis.call('INCRBY', KEYS[1], ARGV[1])")
     assert [add(["a"], [1]), add(["a"], [1])] == [1, 2]
     client.run("SCRIPT", "FLUSH")
     assert [add.call_all([(["a"], [1]), (["b"], [5])]), add.call_all([(["b"], [5])])] == [[3, 5], [10]]

@@ -15,9 +15,6 @@ from support.servers.server import Server
 
 from koyjabo.server.process.metrics_folder import PREFIX
 
-DISK = "size=4m"
-
-
 VISITORS = 60
 """Enough visitors to reach all parts of the table of lost connections."""
 
@@ -26,22 +23,15 @@ LONG = "x" * 500
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    with small_disk(tmp_path / "disk", DISK) as folder:
+    with small_disk(tmp_path / "disk", "size=4m") as folder:
         if folder is None:
             pytest.skip("a full disk: this user may not mount one")
         yield folder
 
 
-@pytest.fixture
-def server_on_it(disk, new_server):
-    server = new_server(SqliteDatabase(disk / "koyjabo.db"), TMPDIR=disk).start()
-    yield server
-    server.kill()  # the disk is unmounted afterwards
-
-
-def test_full_disk_refuses_visits_and_heals(server_on_it, disk):
+def test_full_disk_refuses_visits_and_heals(disk, new_server):
     """Workers survive, even when their metrics cannot be written."""
-    server, filler = server_on_it, disk / "filler"
+    server, filler = new_server(SqliteDatabase(disk / "koyjabo.db"), TMPDIR=disk).start(), disk / "filler"
     fill(filler)
     assert server.stats().total == 0
     filler.unlink()
@@ -69,19 +59,16 @@ def test_the_last_of_a_disk_is_kept_for_visits(disk, new_server):
     database = SqliteDatabase.migrated(disk / "koyjabo.db")
     fill(disk / "filler", but=180 * 1024)
     server = new_server(database).start()
-    try:
-        event = {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]}
-        refused = server.post("/api/events", json=event)
-        assert (refused.status_code, refused.json()["code"]) == (503, "disk_almost_full")
-        assert refused.headers["Retry-After"] == "60"
-        assert server.register("ayesha").ordinal == 1
-        assert "disk_almost_full free=" in server.log
-        assert 'koyjabo_errors_total{kind="disk_almost_full"} 1.0' in server.metrics()
-        (disk / "filler").unlink()
-        wait_until(lambda: server.post("/api/events", json=event).status_code == 200, "events are recorded")
-        assert "disk_has_room" in server.log
-    finally:
-        server.kill()
+    event = {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]}
+    refused = server.post("/api/events", json=event)
+    assert (refused.status_code, refused.json()["code"]) == (503, "disk_almost_full")
+    assert refused.headers["Retry-After"] == "60"
+    assert server.register("ayesha").ordinal == 1
+    assert "disk_almost_full free=" in server.log
+    assert 'koyjabo_errors_total{kind="disk_almost_full"} 1.0' in server.metrics()
+    (disk / "filler").unlink()
+    wait_until(lambda: server.post("/api/events", json=event).status_code == 200, "events are recorded")
+    assert "disk_has_room" in server.log
 
 
 def assert_counts_lost_lines(server: Server) -> None:

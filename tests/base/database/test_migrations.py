@@ -45,12 +45,9 @@ def downgrade(revision: str) -> None:
         command.downgrade(Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection}), revision)
 
 
-def is_declared(item: object, name: str, kind: str, *reflected: object) -> bool:
-    return kind != "table" or name not in REMOVED_TABLES
-
-
 def differences(site: Site) -> list:
-    options = {"compare_type": True, "compare_server_default": True, "include_object": is_declared}
+    options = {"compare_type": True, "compare_server_default": True}
+    options["include_object"] = lambda item, name, kind, *reflected: kind != "table" or name not in REMOVED_TABLES
     with site.app.app_context(), db.engine.connect() as connection:
         return compare_metadata(MigrationContext.configure(connection, opts=options), db.metadata)
 

@@ -197,7 +197,6 @@ def test_visits_are_refused_and_stats_are_stale_while_the_record_cannot_be_opene
         assert site.register("karim", visitId="1").ordinal == 2
 
 
-WRITES = 20
 FILL = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) INSERT INTO visits SELECT i, hex(i) FROM n
 """
@@ -210,7 +209,7 @@ def test_copy_is_as_of_one_moment(tmp_path, monkeypatch):
         written = []
 
         def write_meanwhile(_: float) -> None:
-            if len(written) < WRITES:
+            if len(written) < 20:
                 live.execute("UPDATE visits SET page = 'changed'")
                 written.append(live.execute("INSERT INTO visits (page) VALUES ('new')").lastrowid)
 

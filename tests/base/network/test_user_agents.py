@@ -21,7 +21,6 @@ IPHONE = (
     "Version/26.0 Mobile/15E148 Safari/604.1"
 )
 IPAD = IPHONE.replace("iPhone;", "iPad;").replace("CPU iPhone", "CPU")
-GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 INSTAGRAM = " Instagram 361.0.0.46.88 Android (34/14; 450dpi; 1080x2340; samsung; SM-A155F; a15; mt6789; bn_BD)"
 
@@ -31,7 +30,7 @@ KNOWN = {
     WINDOWS: ("Edge", "Windows", "desktop"),
     IPHONE: ("Safari", "iOS", "phone"),
     IPAD: ("Safari", "iOS", "tablet"),
-    GOOGLEBOT: ("Googlebot", "", "desktop"),
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)": ("Googlebot", "", "desktop"),
     ANDROID + INSTAGRAM: ("Instagram", "Android", "phone"),
     TABLET + INSTAGRAM: ("Instagram", "Android", "tablet"),
     ANDROID + " Telegram-Android/11.5.3 (Samsung SM-A155F; Android 14; SDK 34)": ("Telegram", "Android", "phone"),

@@ -17,16 +17,9 @@ from koyjabo.base.observability.services import Lag
 from koyjabo.base.observability.socket_log import Reconnections
 
 
-@pytest.fixture
-def now(monkeypatch) -> list[float]:
-    """The monotonic clock in seconds, set by the tests."""
-    seconds = [100.0]
-    monkeypatch.setattr(observability, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
-    return seconds
-
-
-def test_late_is_what_passes_beyond_the_interval_and_the_first_beat_never(now):
-    lag = Lag(1.0)
+def test_late_is_what_passes_beyond_the_interval_and_the_first_beat_never(monkeypatch):
+    now, lag = [100.0], Lag(1.0)
+    monkeypatch.setattr(observability, "time", SimpleNamespace(monotonic=lambda: now[0]))
     for passed_s, late_s in ((3600, 0), (1.0, 0), (3.5, 2.5), (0.5, 0)):
         now[0] += passed_s
         lag.measure()

@@ -88,10 +88,6 @@ def test_broadcast_without_a_visit_has_no_commit(site):
     assert (second.stats.active, measured) == (0, before + 1)
 
 
-def values_of(metrics: Metrics) -> dict[tuple[str, str], float]:
-    return values(text_string_to_metric_families(metrics.text().decode()))
-
-
 @pytest.fixture
 def metrics():
     return Metrics(Gauges(None, None, dict))
@@ -104,7 +100,7 @@ def test_kinds_of_errors_and_messages_have_an_end(metrics):
     metrics.error("kind_0")
     for made_up in ("one", "two", "x" * 1000):
         metrics.received(made_up)
-    numbers = values_of(metrics)
+    numbers = values(text_string_to_metric_families(metrics.text().decode()))
     assert numbers["koyjabo_errors_total", "kind_0"] == 2
     assert numbers["koyjabo_errors_total", "other"] == 5 + 30
     assert sum(name == "koyjabo_errors_total" for name, _ in numbers) == MAX_KINDS + 1

@@ -6,7 +6,8 @@ import io
 import pytest
 from support.application.site import Site, Time, assert_error, site_fixture
 from support.assertions.openapi import assert_described
-from support.people.accounts import Person, promote, sign_up
+from support.people.accounts import Person
+from support.people.api_keys import boss as new_admin
 from support.people.communities import PATH
 
 from koyjabo.reports.live import live
@@ -125,33 +126,24 @@ def test_every_report_is_a_file_for_spreadsheets(cast, community, name):
     assert name == "timeline" or {row["exact"] for row in rows} == {"true"}
 
 
-@pytest.fixture
-def own(sqlite_database):
-    """A site with one visit that tests can add to, and its admin."""
-    time = Time.at("2025-10-10T10:30:00+06:00")
-    with Site(sqlite_database.url, time) as site:
-        site.register("ayesha", page="/")
-        boss = sign_up(site, "boss")
-        promote(site, boss.email)
-        yield site, boss
-
-
 def tags(boss: Person, prefix: str) -> set[str]:
     return {boss.get(f"{prefix}/reports/{name}{query}").headers["ETag"] for name, query in REPORTS.items()}
 
 
-def test_every_tag_changes_with_a_visit_in_scope_and_when_an_hour_begins(own):
-    site, boss = own
-    of = ("/api", f"{PATH}/{boss.post(PATH, json={'name': 'Mirpur 10', 'open': True}).json['id']}")
-    first, again = ([tags(boss, path) for path in of] for _ in range(2))
-    assert again == first
-    site.register("babul", page="/fares")
-    site.time.pass_(minutes=29)
-    second = [tags(boss, path) for path in of]
-    assert (second[0] & first[0], second[1]) == (set(), first[1])
-    site.time.pass_(minutes=1)
-    third = [tags(boss, path) for path in of]
-    assert [new & old for new, old in zip(third, second, strict=True)] == [set(), set()]
+def test_every_tag_changes_with_a_visit_in_scope_and_when_an_hour_begins(sqlite_database):
+    with Site(sqlite_database.url, Time.at("2025-10-10T10:30:00+06:00")) as site:
+        site.register("ayesha", page="/")
+        boss = new_admin(site)
+        of = ("/api", f"{PATH}/{boss.post(PATH, json={'name': 'Mirpur 10', 'open': True}).json['id']}")
+        first, again = ([tags(boss, path) for path in of] for _ in range(2))
+        assert again == first
+        site.register("babul", page="/fares")
+        site.time.pass_(minutes=29)
+        second = [tags(boss, path) for path in of]
+        assert (second[0] & first[0], second[1]) == (set(), first[1])
+        site.time.pass_(minutes=1)
+        third = [tags(boss, path) for path in of]
+        assert [new & old for new, old in zip(third, second, strict=True)] == [set(), set()]
 
 
 def test_response_with_names_changes_with_them_and_with_the_language(site, cast, community, ask):

@@ -63,7 +63,6 @@ ATTEND = (
        ON CONFLICT (visit_id) DO UPDATE SET seq = excluded.seq""",
 )
 SEEN = "UPDATE visits SET network = '{network}', own = {own}, automated = {automated} WHERE id = {id}"
-LAST = 2**62
 FOLDED = """
 SELECT day FROM folded_visits WHERE scope = '{scope}'
 UNION SELECT period FROM insight_sums WHERE scope = '{scope}' AND dimension = 'total' AND people IS NULL
@@ -93,12 +92,6 @@ def new_visit(choose: Random, at_ms: int) -> NewVisit:
         language=choose.choice(VALUES["language"]),
         campaign=choose.choice([None, "utm_source=poster"]),
     )
-
-
-def imported_visit(choose: Random, at_ms: int, number: int) -> NewVisit:
-    """A visit as it appears in a file with five columns."""
-    page, referrer = (choose.choice(VALUES[name]) for name in ("page", "referrer"))
-    return NewVisit(choose.choice(VISITORS), f"i{number}", SITE, at_ms=at_ms, page=page, referrer=referrer)
 
 
 def written(rows: Iterable[Sequence[str | None]]) -> str:
@@ -198,7 +191,11 @@ class History:
         folded = {day for (day,) in self.site.rows("SELECT DISTINCT day FROM folded_visits")}
         times_ms = [self.time.ms - self.choose.randint(1, 12) * DAY_MS for _ in range(6)]
         kept = [at_ms for at_ms in times_ms if self.site.services.clock.bucket(at_ms).day not in folded]
-        imported = [imported_visit(self.choose, at_ms, next(self.numbers)) for at_ms in kept]
+        imported = []
+        for at_ms in kept:
+            page, referrer = (self.choose.choice(VALUES[name]) for name in ("page", "referrer"))
+            visitor, visit = self.choose.choice(VISITORS), f"i{next(self.numbers)}"
+            imported.append(NewVisit(visitor, visit, SITE, at_ms=at_ms, page=page, referrer=referrer))
         rows = [(visit.visitor_id, visit.visit_id, iso(visit.at_ms), visit.page, visit.referrer) for visit in imported]
         assert bring(self.site, written(rows)).new == len(rows)
         for new_visit in imported:
@@ -287,7 +284,7 @@ class History:
 
 def drop(session: Session) -> None:
     """Remove all attended-time rows, as the server does once they are old."""
-    attendance_queries.drop(session, LAST, block_queries.correct_attended)
+    attendance_queries.drop(session, 2**62, block_queries.correct_attended)
 
 
 def plain(sums: Sums) -> tuple[int | None, ...]:

@@ -5,21 +5,20 @@ from support.application.site import Site
 
 from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.engine.requests import BreakdownRequest, HoursRequest, SummaryRequest, TimelineRequest
-from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
+from koyjabo.reports.engine.scan_queue import ScanQueue
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.live.visit_sums import VisitSums
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
 
 DIMENSIONS = ("page", "viewed_page", "referrer", "source", "browser", "visitor_kind", "community", "event")
-PAGES = ("/", "/", "/fares", None)
 
 
 @pytest.fixture
 def site(database):
     """A site with visits today."""
     with Site(database.url) as site:
-        for number, page in enumerate(PAGES):
+        for number, page in enumerate(("/", "/", "/fares", None)):
             site.register(f"v{number}", page=page, referrer="https://www.google.com/search")
             if number == 1:
                 site.store_blocks()
@@ -52,15 +51,9 @@ def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
 MIRPUR = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
 
 
-@pytest.fixture
-def readers(site, monkeypatch) -> list[Reader]:
-    """The readers of the reports so far."""
+def test_reports_are_charged_to_user_and_community_and_the_panel_is_first(site, monkeypatch):
     readers, read = [], ScanQueue.read
-    monkeypatch.setattr(ScanQueue, "read", lambda queue, asked, by: readers.append(by) or read(queue, asked, by))
-    return readers
-
-
-def test_reports_are_charged_to_user_and_community_and_the_panel_is_first(site, readers):
+    monkeypatch.setattr(ScanQueue, "read", lambda queue, requests, by: readers.append(by) or read(queue, requests, by))
     services, today = site.services[ReportServices], site.services.clock.today()
     shared, live = services.shared_reports, services.reports.for_reader("admin", is_live=True)
     for insights, scope, *expected in (

@@ -25,12 +25,9 @@ def view(page: str | None) -> dict[str, Any]:
     return {"name": "pageview", "page": page}
 
 
-def filtered(**filters: str | None) -> dict[str, Filter]:
-    return {name.replace("__", ":"): Filter(frozenset([value])) for name, value in filters.items()}
-
-
 def question(first: str = FIRST, last: str = LAST, **filters: str | None) -> Question:
-    return Question(first, last, filters=filtered(**filters))
+    values = {name.replace("__", ":"): Filter(frozenset([value])) for name, value in filters.items()}
+    return Question(first, last, filters=values)
 
 
 def rows(site: Site, dimension: str, asked: Question | None = None) -> dict[Any, tuple]:

@@ -13,7 +13,6 @@ from koyjabo.reports.log.log import Log
 from koyjabo.reports.query.report_query import Filter, Question
 
 FRIDAY, SATURDAY = "2025-10-10", "2025-10-11"
-AT_HOME = {"page": Filter(frozenset(["/"]))}
 MIRPUR, UTTARA = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a12")
 
 ATTEND = (
@@ -49,7 +48,7 @@ def test_report_reads_only_new_rows(site, monkeypatch):
 
     live = site.reports.live
     monkeypatch.setattr(Log, "rows", rows)
-    question = Question(FRIDAY, SATURDAY, filters=AT_HOME)
+    question = Question(FRIDAY, SATURDAY, filters={"page": Filter(frozenset(["/"]))})
     assert [visits(site, question), visits(site, question)] == [1, 1]
     assert spans == [(True, (0, 0), (0, 2))]
     site.register("babul", page="/")

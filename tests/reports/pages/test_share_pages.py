@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 from support.application.site import Site, assert_error
-from support.people.accounts import Person, promote, sign_up
+from support.people.accounts import Person
+from support.people.api_keys import boss as new_admin
 from support.people.communities import found
 from support.people.page_readers import Reader, words
 from support.people.share_links import PASSWORD, share, shared, visits
@@ -26,9 +27,7 @@ def site(module_sqlite_database):
 
 @pytest.fixture(scope="module")
 def boss(site) -> Person:
-    person = sign_up(site, "boss")
-    promote(site, person.email)
-    return person
+    return new_admin(site)
 
 
 def test_shared_page_starts_with_its_days_and_never_exceeds_its_filters(site, boss):

@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 from support.application.site import Site, Time
 from support.assertions.rolled_up import all_figures, assert_kept
-from support.people.accounts import promote, sign_up
 from support.people.admins import panel
+from support.people.api_keys import boss as new_admin
 from support.sites.full_site import bring, rebuild
 
 from koyjabo.base.database import throttle
@@ -149,8 +149,7 @@ def of_page(page: str) -> Question:
 
 
 def test_files_mark_what_they_may_lack(site):
-    admin = sign_up(site, "boss")
-    promote(site, admin.email)
+    admin = new_admin(site)
 
     def file(report: str, query: str = "") -> list[dict[str, str]]:
         days = "start=2025-10-08&end=2025-10-09"
@@ -241,7 +240,8 @@ def test_rows_that_an_earlier_version_derived_are_removed_and_count_nowhere(unfo
     people = "x'2e01'" if database_kind == "sqlite" else "'\\x2e01'::bytea"
     for statement in OLD:
         unfolded.rows(statement.format(people=people))
-    check_first_day_of_rows(unfolded)
+    summary, pages = ask(unfolded, "2025-10-08", "2025-10-08")
+    assert (summary.figures[2:7], len(pages.rows)) == ((7, 3, 3, 0, 7), 4)
     prune(unfolded)
     check_first_day(unfolded)
     check_second_day(unfolded)
@@ -267,14 +267,8 @@ def test_rows_that_another_version_has_changed_are_read_again(unfolded, monkeypa
         unfolded.store_blocks()
 
 
-def check_first_day_of_rows(site: Site) -> None:
-    summary, pages = ask(site, "2025-10-08", "2025-10-08")
-    assert (summary.figures[2:7], len(pages.rows)) == ((7, 3, 3, 0, 7), 4)
-
-
 def test_counts_that_are_not_known_are_null(site):
-    admin = sign_up(site, "boss")
-    promote(site, admin.email)
+    admin = new_admin(site)
     days = "start=2025-10-08&end=2025-10-09"
     views = admin.get(f"/api/reports/breakdown?{days}&by=viewed_page&page=/").json
     assert [(row["value"], row["count"], row["share"]) for row in views["rows"]] == [("/", 6, None)]

@@ -5,15 +5,14 @@ from html import unescape
 
 import pytest
 from support.application.site import Site
-from support.people.accounts import promote, sign_up
 from support.people.admins import panel
+from support.people.api_keys import boss as new_admin
 from support.people.page_readers import Reader, words
 from support.people.share_links import share, shared
 
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.evidence.queries import Shown
 
-LENGTHS_S = {"short": 0, "glance": 3, "read": 130, "study": 400, "work": 400}
 SWITCH = re.compile(r'<a data-key="switch \d" href="([^"]*)"( aria-current="true")?>([^<]*)<')
 LABEL = re.compile(r'data-key="value attended [^>]*>([^<]*)</a>')
 
@@ -36,7 +35,7 @@ def admin(site):
     site.time.go_to("2025-12-10T10:00:00+06:00")
     site.register("pixel", visitId="1", page="/", waitedMs=61_000)
     site.time.go_to("2025-12-16T10:00:00+06:00")
-    for visitor, seconds in LENGTHS_S.items():
+    for visitor, seconds in {"short": 0, "glance": 3, "read": 130, "study": 400, "work": 400}.items():
         attend(site, visitor, seconds)
     site.rows("UPDATE visits SET own = true WHERE visitor_id = 'work'")
     return panel(site)
@@ -93,8 +92,7 @@ def test_switches_are_remembered_and_other_links_are_not(admin):
 
 
 def test_share_link_has_the_filters_of_its_view_and_offers_the_other_switch(site, admin):
-    boss = sign_up(site, "boss")
-    promote(site, boss.email)
+    boss = new_admin(site)
     page = admin.get("/admin/?attended=!none&compare=none")
     assert "attended=%21none" in re.search(r'data-key="share" href="([^"]*)"', page)[1]
     token = share(boss, filters={"attended": ["!none"]}, range="7d")["token"]

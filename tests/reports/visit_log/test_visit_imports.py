@@ -21,16 +21,8 @@ from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.visit_log import VisitFilter, VisitLog
 from koyjabo.upkeep.retention.erasure import Erasure
 
-KINDS = tuple(spreadsheet.MIMETYPES)
 NOT_SAME = {"id", "ordinal", "community", "user"}
 """Ordinals are assigned again, and names are from this site."""
-
-
-@pytest.fixture(scope="module")
-def full(module_database):
-    with Site(module_database.url, STARTING_TOTAL=4000) as site:
-        fill(site)
-        yield site
 
 
 @pytest.fixture
@@ -50,14 +42,16 @@ def visits(site: Site) -> list[dict]:
 
 
 @pytest.mark.both_kinds
-def test_exported_visits_are_the_same_when_they_are_imported(full, site):
-    for row in everything(full)["communities"]:
+def test_exported_visits_are_the_same_when_they_are_imported(module_database, site):
+    with Site(module_database.url, STARTING_TOTAL=4000) as full:
+        fill(full)
+        file, before, stored = export(full, "csv"), visits(full), everything(full)
+    for row in stored["communities"]:
         site.add_community(row["id"])
-    file = export(full, "csv")
     assert bring(site, file) == Imported(41, 0)
-    assert visits(site) == visits(full)
+    assert visits(site) == before
     for table in ("daily_visits", "hourly_visits"):
-        assert everything(site)[table] == everything(full)[table]
+        assert everything(site)[table] == stored[table]
     assert site.recount() == []
     assert bring(site, file) == Imported(0, 41)
     assert site.stats()["totalVisits"] == 41
@@ -267,7 +261,7 @@ def test_evidence_is_imported_and_a_stored_visit_keeps_its_own(site):
     assert site.rows(EVIDENCE) == [SENT_EVIDENCE[-1][1]]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", tuple(spreadsheet.MIMETYPES))
 def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
     """This includes the campaign channel of a visit that had only a term, which was erased."""
     page, stored = "/?utm_source=mail&utm_campaign=%E0%A6%95", "SELECT {} FROM visits ORDER BY id"
