@@ -97,20 +97,6 @@ def test_hours_follow_the_local_clock(sqlite_database, zone, day, hours, some):
     world.site.close()
 
 
-def test_answers_are_kept_until_the_next_change(dhaka, monkeypatch):
-    database, asked = dhaka.reports._database, []
-    report = database.report
-    monkeypatch.setattr(database, "report", lambda *said, **named: asked.append(1) or report(*said, **named))
-    dhaka.visit("a")
-    for _ in range(3):
-        assert dhaka.reports.weekly(HERE).people == (0, 1)
-        assert dhaka.reports.growth(HERE, 7).current == 1
-    assert len(asked) == 3  # one for the week, two for the growth
-    dhaka.site.services[CountingServices].visits.register(NewVisit("a", None, ELSEWHERE, at_ms=dhaka.time.ms))
-    assert dhaka.reports.weekly(HERE).people == (0, 1)
-    assert len(asked) == 3
-
-
 @pytest.mark.parametrize("change", ["visit", "attend", "convert"])
 def test_change_on_another_server_is_seen_at_once(dhaka, change):
     dhaka.visit("a")

@@ -192,6 +192,8 @@ def test_overrides_beat_the_environment_and_that_beats_the_file(load, monkeypatc
     settings = load(PORT=3333)
     assert (settings.port, settings.starting_total, settings.active_window_seconds) == (3333, 2, 11)
     assert (settings.timezone, load(**PRODUCTION).timezone) == ("UTC", "Asia/Dhaka"), "only in development"
+    settings = load(PORT="", DATABASE_URL="", REDIS_URL=None)  # as if they were not set
+    assert (settings.port, settings.database.database) == (2222, str(tmp_path / "instance" / "koyjabo.db"))
 
 
 def test_file_that_cannot_be_read_stops_with_its_name(load, tmp_path):
@@ -215,13 +217,6 @@ def test_processes_started_later_keep_the_file_of_the_start(load, monkeypatch, t
     (tmp_path / ".env").write_text("PORT=2222\nTIMEZONE=Asia/Kolkata\n")
     settings = load()
     assert (settings.port, settings.starting_total, settings.timezone) == (1111, 2, "Asia/Dhaka")
-
-
-def test_empty_is_not_set(load, monkeypatch, tmp_path):
-    monkeypatch.setenv("STARTING_TOTAL", "")
-    settings = load(PORT="", TIMEZONE="", DATABASE_URL="", REDIS_URL=None)
-    assert (settings.port, settings.timezone, settings.starting_total) == (8000, "Asia/Dhaka", 0)
-    assert settings.database.database == str(tmp_path / "instance" / "koyjabo.db")
 
 
 def test_file_that_render_deletes_is_refused_unless_allowed_or_on_a_mounted_disk(load):

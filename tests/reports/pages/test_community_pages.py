@@ -65,17 +65,6 @@ def test_all_words_of_a_search_are_found_without_case_or_accents(reader, communi
     assert "Nothing found." in words(reader.get(f"{path}ইসলামপুর"))
 
 
-def test_page_has_as_many_as_fit_and_says_so(reader, community, come, monkeypatch):
-    monkeypatch.setattr("koyjabo.communities.pages.SHOWN", 2)
-    come("Karim", "Salma", "Nasrin")
-    first = reader.get(f"/communities/{community}")
-    assert listed(first) == ["Nasrin", "Salma"]
-    assert "Showing 1–2 of 3." in words(first)
-    second = reader.get(f"/communities/{community}?page=2")
-    assert listed(second) == ["Karim"]
-    assert "Showing 3–3 of 3." in words(second)
-
-
 def test_admins_change_roles_and_remove_people_where_they_see_them(new_site, reader, community, come):
     path, (karim, _) = f"/communities/{community}", come("Karim", "Salma")
     member = f"/communities/{community}/members/{karim}"

@@ -9,7 +9,6 @@ from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui import breakdowns, cards, ranges, timelines
 from koyjabo.reports.ui.address import PageAddress
-from koyjabo.reports.ui.figures import change
 
 TODAY = "2025-12-16"
 HERE = PageAddress("/admin/", (("page", "/"), ("range", "7d"), ("offset", "50")))
@@ -74,11 +73,6 @@ def test_periods_that_the_range_cuts_are_marked(step, starts, days, expected):
     assert [period.is_partial for period in rows] == expected
     assert step == "hour" or f"start={max(days[0], starts[0])}&" in rows[0].url
     assert step == "hour" or rows[-1].url.endswith(f"&end={days[1]}")
-
-
-def test_changes_are_in_percent_new_or_not_known():
-    assert [change(*pair) for pair in ((3, 2), (2, 3), (1001, 1000), (0, 0), (3, 3))] == [50, -33, 0.1, 0, 0]
-    assert (change(3, 0), change(None, 2), change(2, None)) == ("new", None, None)
 
 
 def test_values_change_only_where_the_other_days_are_known_and_gone_ones_are_listed():

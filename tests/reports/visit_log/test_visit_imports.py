@@ -25,6 +25,13 @@ NOT_SAME = {"id", "ordinal", "community", "user"}
 """Ordinals are assigned again, and names are from this site."""
 
 
+@pytest.fixture(scope="module")
+def full(module_database):
+    with Site(module_database.url, STARTING_TOTAL=4000) as site:
+        fill(site)
+        yield site
+
+
 @pytest.fixture
 def site(database):
     with Site(database.url) as site:
@@ -42,14 +49,12 @@ def visits(site: Site) -> list[dict]:
 
 
 @pytest.mark.both_kinds
-def test_exported_visits_are_the_same_when_they_are_imported(module_database, site):
-    with Site(module_database.url, STARTING_TOTAL=4000) as full:
-        fill(full)
-        file, before, stored = export(full, "csv"), visits(full), everything(full)
+def test_exported_visits_are_the_same_when_they_are_imported(full, site):
+    file, stored = export(full, "csv"), everything(full)
     for row in stored["communities"]:
         site.add_community(row["id"])
     assert bring(site, file) == Imported(41, 0)
-    assert visits(site) == before
+    assert visits(site) == visits(full)
     for table in ("daily_visits", "hourly_visits"):
         assert everything(site)[table] == stored[table]
     assert site.recount() == []
@@ -210,19 +215,14 @@ NEWEST = "SELECT user_agent, referrer, language, campaign, page, is_bot FROM vis
 
 PARSED = [
     (
-        {"user_agent": PHONE, "page": "/map?utm_source=mail&x=1", "language": "bn-BD"},
+        {"user_agent": PHONE, "page": "/map?utm_source=mail&x=1", "language": "bn-BD", "browser": "Firefox"},
         (PHONE, None, "bn", "utm_source=mail", "/map", 0),
     ),
     (
-        {"browser": "Chrome", "system": "Android", "device": "phone", "source": "facebook.com"},
-        ("Chrome on Android (phone)", "facebook.com", None, None, None, 0),
+        {"browser": "Chrome", "system": "Android", "device": "phone", "source": "facebook.com", "utm_term": "x" * 200},
+        ("Chrome on Android (phone)", "facebook.com", None, "utm_term=" + "x" * 120, None, 0),
     ),
-    (
-        {"browser": "curl", "device": "toaster", "utm_term": "x" * 200, "page": "/?utm_term=other"},
-        ("curl", None, None, "utm_term=" + "x" * 120, "/", 0),
-    ),
-    ({"device": "bot", "browser": "Googlebot"}, ("Googlebot", None, None, None, None, 1)),
-    ({"browser": "a(b)", "system": "c/d on e", "channel": "ai"}, ("a b on c d e", None, None, None, None, 0)),
+    ({"device": "bot", "browser": "a(b)", "system": "c/d on e"}, ("a b on c d e", None, None, None, None, 1)),
 ]
 
 
@@ -240,10 +240,7 @@ SENT_EVIDENCE = [
         {"attended_ms": "2592000000", "acted": "true", "automated": "TRUE", "network": "datacentre", "own": "true"},
         (30 * DAY_MS, True, True, "datacentre", True),
     ),
-    (
-        {"attended_ms": 0, "acted": False, "automated": "false", "network": "other", "own": ""},
-        (0, False, False, "other", False),
-    ),
+    ({"attended_ms": 0, "acted": False, "network": "other", "own": ""}, (0, False, False, "other", False)),
     ({"attended_ms": "", "acted": "", "automated": "", "network": ""}, (None, False, False, None, False)),
     ({"is_bot": True, "automated": False}, (None, False, True, None, False)),
     ({"user_agent": "Googlebot/2.1"}, (None, False, True, None, False)),
