@@ -13,7 +13,6 @@ from support.clients.listener import PlainListener
 from support.databases.database import SqliteDatabase
 from support.databases.redis import Redis
 from support.databases.redis_groups import RedisWithSentinels
-from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.service import Service
 from support.servers.changed_server import ChangedServer
@@ -23,7 +22,6 @@ from koyjabo.base.cluster.redis_client import RedisClient, connect
 from koyjabo.base.core.runtime import ThreadRuntime
 
 CHANNEL = "koyjabo:workers"
-SOON_S = PATIENCE_S
 
 
 class OneSentinel(Service):
@@ -65,9 +63,9 @@ def test_master_that_was_replaced_is_left_though_it_goes_on_serving(tmp_path):
             Thread(target=task, daemon=True).start()
         write(client, "before")
         origin = client.origin()
-        wait_until(lambda: hears(old), "the listener is there", SOON_S)
+        wait_until(lambda: hears(old), "the listener is there")
         sentinel.name(new)
-        wait_until(lambda: hears(new), "the listener is at the other one", SOON_S)
+        wait_until(lambda: hears(new), "the listener is at the other one")
         write(client, "after")
         assert (value_at(old), value_at(new), hears(old)) == ("before", "after", False)
         assert client.origin() != origin, "leases are written again"
@@ -90,7 +88,7 @@ def test_passwords_and_tls():
                 return True
             return False
 
-        wait_until(is_written, "another server answers", SOON_S, 0.1)
+        wait_until(is_written, "another server answers", every_s=0.1)
         client.close()
 
 
@@ -136,7 +134,6 @@ def commands(operator) -> int:
 
 AWAY_S = 3.0
 """Long enough for a worker to try everything that it does regularly."""
-BACK_S = PATIENCE_S
 
 
 @pytest.fixture
@@ -170,7 +167,7 @@ def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_
         for _ in range(5):
             visit()
         silent.unlink()
-        wait_until(lambda: ready(server), "Redis is found", BACK_S)
+        wait_until(lambda: ready(server), "Redis is found")
         silent.touch()
         before = server.log.count("redis_unreachable")
         disposable_redis.restart()  # so that its name is resolved again
@@ -180,7 +177,7 @@ def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_
         assert not ready(server)
         assert server.worker.num_threads() < 12, "look-ups pile up"
         silent.unlink()
-        wait_until(lambda: ready(server), "Redis is found again", BACK_S)
+        wait_until(lambda: ready(server), "Redis is found again")
 
 
 def test_only_a_response_from_redis_ends_an_outage_and_only_once(disposable_redis):

@@ -6,20 +6,6 @@ from collections import Counter
 from koyjabo.base.core.fair_shares import FairShares
 
 
-def test_network_with_the_most_entries_loses_its_own():
-    dropped: list[str] = []
-    shares: FairShares[int] = FairShares(10, 10, lambda owner, _: dropped.append(owner))
-    for number in range(3):
-        shares.add("honest", f"honest {number}", None, number)
-    for number in range(100):
-        shares.add("flood", f"flood {number}", None, number)
-    shares.add("another", "another", None, 0)
-    assert len(shares) == 10
-    assert dropped == [f"flood {number}" for number in range(94)]
-    kept = {kept.owner for kept in shares.take(10, 10)}
-    assert kept == {"honest 0", "honest 1", "honest 2", "another", *(f"flood {number}" for number in range(94, 100))}
-
-
 def test_memory_of_an_owner_keeps_the_newest_entries():
     memory: FairShares[int] = FairShares(100, 2, lambda *_: None, keeps_newest=True)
     for number in range(5):
