@@ -5,8 +5,8 @@ from html import unescape
 
 import pytest
 from support.application.site import Site
+from support.people.accounts import promote, sign_up
 from support.people.admins import panel
-from support.people.api_keys import boss as new_admin
 from support.people.page_readers import Reader, words
 from support.people.share_links import share, shared
 
@@ -92,7 +92,8 @@ def test_switches_are_remembered_and_other_links_are_not(admin):
 
 
 def test_share_link_has_the_filters_of_its_view_and_offers_the_other_switch(site, admin):
-    boss = new_admin(site)
+    boss = sign_up(site, "boss")
+    promote(site, boss.email)
     page = admin.get("/admin/?attended=!none&compare=none")
     assert "attended=%21none" in re.search(r'data-key="share" href="([^"]*)"', page)[1]
     token = share(boss, filters={"attended": ["!none"]}, range="7d")["token"]
