@@ -13,9 +13,8 @@ from pathlib import Path
 import click
 from test_imports import PACKAGES, ROOMS
 
-from koyjabo.base.core import socket_errors
-from koyjabo.base.core.errors import KoyJaboError
-from koyjabo.base.core.socket_errors import CLOSE_CODES
+from koyjabo.base.core import errors
+from koyjabo.base.core.errors import CLOSE_CODES, KoyJaboError
 from koyjabo.base.settings.catalogue import BASICS, written
 from koyjabo.base.settings.schema import Settings
 from koyjabo.cli import main
@@ -155,7 +154,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
         events.panel_state: (None, 0),
         events.analytics_update: ("community", "conversion_rate", 14.5, 0),
         events.community_message: ("community", [], 0),
-        events.kicked: ("visitors", "community", socket_errors.FORBIDDEN),
+        events.kicked: ("visitors", "community", errors.FORBIDDEN),
         events.pong: (0,),
         events.error: ("No.", "no"),
     }
@@ -173,7 +172,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
 def test_realtime_lists_every_close_code_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## Close codes")[2].partition("\n## ")[0]
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
-    ours = {socket_errors.GOING_AWAY, socket_errors.ABUSE, socket_errors.UNEXPECTED, socket_errors.TOO_MANY}
+    ours = {errors.GOING_AWAY, errors.ABUSE, errors.UNEXPECTED, errors.TOO_MANY}
     assert listed == ours | {*CLOSE_CODES.values(), 1002, 1007, 1009}  # the last three come from wsproto
 
 

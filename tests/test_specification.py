@@ -17,10 +17,10 @@ from koyjabo.presence import CommunityVisitorTracker
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.broadcaster import LARGEST_EVENT
 from koyjabo.realtime.room import REST, SHARED_REST, SHORTEST_INTERVAL_S
-from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.query.report_query import DIMENSIONS
 from koyjabo.server.websockets.buffered_connection import MAX_UNSENT
 from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
-from koyjabo.web.login.jwt import ACCESS_S, REFRESH_S
+from koyjabo.web.login.tokens import ACCESS_S, REFRESH_S
 from koyjabo.web.schemas.paging import MAX_PER_PAGE
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,9 +14,9 @@ from koyjabo.base.core import credential_rules, errors
 from koyjabo.base.settings.checks import LARGEST_TOTAL
 from koyjabo.communities import schemas as community_requests
 from koyjabo.site.receipts import pages as receipts
-from koyjabo.upkeep.recounts import total
+from koyjabo.upkeep.recounts import recounts
 from koyjabo.web.i18n import LANGUAGES
-from koyjabo.web.schemas import fields
+from koyjabo.web.schemas import bodies
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "koyjabo"
@@ -66,11 +66,11 @@ def test_catalogues_know_what_errors_say(messages_of_pages):
 LIMITS = [
     (credential_rules.EMAIL_TOO_LONG, [credential_rules.LONGEST_EMAIL, credential_rules.LONGEST_LOCAL_PART]),
     (credential_rules.PASSWORD_LENGTH, [credential_rules.SHORTEST_PASSWORD, credential_rules.LONGEST_PASSWORD]),
-    (fields.NAME_LENGTH, [1, fields.LONGEST_NAME]),
-    (fields.NAME_TOO_LONG, [fields.LONGEST_NAME]),
+    (bodies.NAME_LENGTH, [1, bodies.LONGEST_NAME]),
+    (bodies.NAME_TOO_LONG, [bodies.LONGEST_NAME]),
     (community_requests.DESCRIPTION_TOO_LONG, [community_requests.MAX_DESCRIPTION]),
     (receipts.REASON_LENGTH, [1, receipts.LONGEST_REASON]),
-    (total.TOTAL_RANGE, [0, LARGEST_TOTAL]),
+    (recounts.TOTAL_RANGE, [0, LARGEST_TOTAL]),
 ]
 
 

@@ -38,7 +38,7 @@ from support.people.second_factor import first_step, turn_on
 from werkzeug.routing import Rule
 
 from koyjabo.base.core.identity import KEY_PREFIX
-from koyjabo.web.http import body_sizes
+from koyjabo.web.http import paths
 
 PARTS = {"user": "outsider"}
 """Names of cast members that differ from their role."""
@@ -144,7 +144,7 @@ SAID_BY_BODY = {("admin", "api.create_share")}
 
 def broken(site: Site, rule: Rule) -> bytes:
     """An unparsable body of the largest size that the route accepts."""
-    return b"[" * body_sizes.of(site.app).largest_at(rule.rule.replace("<", "").replace(">", ""))
+    return b"[" * paths.of(site.app).largest_at(rule.rule.replace("<", "").replace(">", ""))
 
 
 @pytest.mark.parametrize("least", REFUSED)

@@ -24,8 +24,8 @@ from koyjabo.people.accounts.login import authentication, login_limits, provider
 from koyjabo.reports.pages import share_links
 from koyjabo.reports.ui import choices
 from koyjabo.web.i18n import LANGUAGE_COOKIE
-from koyjabo.web.login import jwt, tokens
-from koyjabo.web.pages import flash, preferences
+from koyjabo.web.login import tokens
+from koyjabo.web.pages import preferences, redirects
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -195,7 +195,7 @@ COOKIES: dict[str, Callable[[Reader], None]] = {
 }
 """How the cookies of each row are set."""
 
-OF_LOGINS = {*jwt.COOKIES.values(), *tokens.CSRF_COOKIES.values(), login_limits.FAMILIAR_COOKIE}
+OF_LOGINS = {*tokens.COOKIES.values(), *tokens.CSRF_COOKIES.values(), login_limits.FAMILIAR_COOKIE}
 KEPT_FOR = {name.strip("`"): kept for names, _, kept in table("cookie") for name in re.findall("`[^`]+`", names)}
 
 
@@ -230,11 +230,11 @@ def test_cookies_are_set_and_kept_as_the_table_says(browser, site_with_provider,
 
 SET_BY = {
     preferences: [LANGUAGE_COOKIE, preferences.THEME_COOKIE],
-    tokens: [*jwt.COOKIES.values(), *tokens.CSRF_COOKIES.values()],
+    tokens: [*tokens.COOKIES.values(), *tokens.CSRF_COOKIES.values()],
     login_limits: [login_limits.FAMILIAR_COOKIE],
     authentication: [authentication.REMEMBERED_COOKIE],
     provider_login: [provider_login.COOKIE],
-    flash: [flash.COOKIE],
+    redirects: [redirects.COOKIE],
     choices: [choices.COMPARISON, choices.SWITCHES],
     share_links: ["share_"],
 }

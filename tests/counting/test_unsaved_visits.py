@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.counting.outage import LATE_S, UnsavedVisits, Writer
+from koyjabo.counting.ledger import LATE_S, UnsavedVisits, Writer
 
 WELL = Writer(0, 0.0, False, None, 0.0)
 BEGAN_MS = 1_765_860_518_000

@@ -10,7 +10,7 @@ from support.application.statements import recorded
 
 from koyjabo.base.core.extensions import db
 from koyjabo.base.database import engine
-from koyjabo.upkeep.recounts.total_queries import add_to_total
+from koyjabo.upkeep.recounts.recount_queries import add_to_total
 
 BANGLA = {"Accept-Language": "bn"}
 

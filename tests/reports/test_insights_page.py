@@ -13,9 +13,9 @@ from support.people.page_readers import words
 from support.runs.fuzz_effort import effort
 
 from koyjabo.reports.log import log
-from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.query.report_query import DIMENSIONS
 from koyjabo.reports.ui import breakdowns, choices, view, view_plan
-from koyjabo.reports.ui.base import SHOWN
+from koyjabo.reports.ui.choices import SHOWN
 from koyjabo.reports.ui.view_plan import SENT
 
 THURSDAY = "2025-12-11"

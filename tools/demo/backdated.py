@@ -21,8 +21,8 @@ from koyjabo.communities.communities import Communities
 from koyjabo.communities.memberships import CommunityScope, Memberships
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
+from koyjabo.people.accounts.login_sessions import PendingSteps
 from koyjabo.people.accounts.passwords import Passwords
-from koyjabo.people.accounts.pending_steps import PendingSteps
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.accounts.users.invitations import Invitations
 from koyjabo.people.mail.link_tokens import LinkTokens

@@ -15,7 +15,7 @@ from demo.founding import Founding
 from demo.openings import Opening
 from demo.stays import actions
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.network import campaigns, languages
+from koyjabo.base.network import campaigns, user_agents
 from koyjabo.base.network.address_owners import AddressOwners
 from koyjabo.base.network.user_agents import is_bot
 from koyjabo.counting.records import NewVisit
@@ -118,7 +118,7 @@ class Population:
             acted=stay.acted,
             network=self._owners.network(home.address),
             own=home.kind is Kind.OPERATOR,
-            language=languages.first_of(home.languages),
+            language=user_agents.first_of(home.languages),
             campaign=campaigns.of_page(opening.address),
         )
 

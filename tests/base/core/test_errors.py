@@ -4,7 +4,7 @@ import re
 
 from support.programs.processes import ROOT
 
-from koyjabo.base.core import socket_errors
+from koyjabo.base.core import errors
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, TooManyRequests, WrongCsrfToken
 from koyjabo.counting.high_water import DatabaseRolledBack
 
@@ -19,7 +19,7 @@ def test_error_without_a_status_has_the_code_of_the_error_it_refines():
 
 
 REFUSALS = {
-    value for name, value in vars(socket_errors).items() if name.isupper() and isinstance(value, int) and value >= 4000
+    value for name, value in vars(errors).items() if name.isupper() and isinstance(value, int) and value >= 4000
 }
 
 
@@ -31,4 +31,4 @@ def test_react_package_knows_every_code_of_a_refusal():
 
 def test_page_of_a_community_knows_the_code_of_a_lost_permission():
     source = (ROOT / "koyjabo/static/communities/inside.js").read_text()
-    assert f"const FORBIDDEN = {socket_errors.FORBIDDEN};" in source
+    assert f"const FORBIDDEN = {errors.FORBIDDEN};" in source

@@ -12,8 +12,7 @@ from support.programs.threads import SOON_S, in_thread
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database import batch_worker
-from koyjabo.base.database.batch_worker import BatchWorker
-from koyjabo.base.database.shared_lookups import SharedLookups
+from koyjabo.base.database.batch_worker import BatchWorker, SharedLookups
 
 PATIENCE_S, LIMIT_S = 100.0, 300.0
 

@@ -22,7 +22,7 @@ from koyjabo.base.models.columns import Model
 from koyjabo.base.settings.database_url import normal
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.queries import AuditEntry
-from koyjabo.upkeep.recounts.total import TotalAdjuster
+from koyjabo.upkeep.recounts.recounts import TotalAdjuster
 
 ENTRY = Actor(None, "", "", 1).entry("failed", Subject("total", "site", ""))
 

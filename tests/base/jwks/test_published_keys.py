@@ -15,8 +15,7 @@ from support.servers.odd_server import OddServer
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KeysUnavailable
 from koyjabo.base.jwks import key_set
-from koyjabo.base.jwks.key_set import KeySet
-from koyjabo.base.jwks.published_keys import FRESH_S, PAUSE_S, PublishedKeys
+from koyjabo.base.jwks.key_set import FRESH_S, PAUSE_S, KeySet, PublishedKeys
 from koyjabo.base.outbound.client import HttpClient
 from koyjabo.integrations.trusted_tokens import external_logins
 from koyjabo.integrations.trusted_tokens.external_logins import read_keys

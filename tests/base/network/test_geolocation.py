@@ -14,8 +14,7 @@ from support.runs.fuzz_effort import effort
 
 import config
 from koyjabo.base.network import geolocation
-from koyjabo.base.network.geolocation import DB_IP, LONGEST, MAXMIND, NAMES, LocationFinder, largest
-from koyjabo.base.network.place_names import in_language
+from koyjabo.base.network.geolocation import DB_IP, LONGEST, MAXMIND, NAMES, LocationFinder, in_language, largest
 
 BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
 BANGLADESH_V6 = "2400:c600::1"

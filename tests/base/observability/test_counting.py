@@ -16,7 +16,7 @@ from koyjabo.server.process.metrics_folder import SIZE, keep_if_there
 
 FOLDER, WORKER = "PROMETHEUS_MULTIPROC_DIR", "KOYJABO_WORKER"
 COUNT_ALL_THERE_IS = """
-from koyjabo.base.observability.gauges import Gauges
+from koyjabo.base.observability.metrics import Gauges
 from koyjabo.base.observability.metrics import MAX_KINDS, Metrics
 
 metrics = Metrics(Gauges(None, None, dict))

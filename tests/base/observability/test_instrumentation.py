@@ -11,8 +11,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.observability import services as observability
 from koyjabo.base.observability import socket_log
 from koyjabo.base.observability.dropped import Dropped
-from koyjabo.base.observability.gauges import Gauges
-from koyjabo.base.observability.metrics import Metrics
+from koyjabo.base.observability.metrics import Gauges, Metrics
 from koyjabo.base.observability.services import Lag
 from koyjabo.base.observability.socket_log import Reconnections
 

@@ -16,9 +16,8 @@ from support.programs.processes import METRICS_TOKEN, wait_until
 from support.servers.changed_server import changed_server
 
 from koyjabo.application.assembly import MAX_COMMUNITIES, _largest
-from koyjabo.base.observability import gauges
-from koyjabo.base.observability.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
-from koyjabo.base.observability.metrics import MAX_KINDS, Metrics, all_names
+from koyjabo.base.observability import metrics
+from koyjabo.base.observability.metrics import COMMUNITIES, DATABASE, MAX_KINDS, OLDEST, Gauges, Metrics, all_names
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
@@ -138,7 +137,7 @@ def names(folder: Path, place: int, look: dict) -> Gauges:
 
 
 def test_gauges_of_live_workers_are_combined_as_each_metric_requires(tmp_path, monkeypatch):
-    monkeypatch.setattr(gauges, "FRESH_S", 3600)
+    monkeypatch.setattr(metrics, "FRESH_S", 3600)
     names(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
     second = names(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})
     numbers = values(second.collect())
@@ -158,7 +157,7 @@ def test_communities_are_bounded_in_number():
 MOST = 2
 FORWARDED = "X-Forwarded-For: 203.0.113.7"
 OPENED, ENDED = 'koyjabo_connections_opened_total{kind="socketio"}', "koyjabo_connection_duration_seconds_count"
-CHANGES = {"koyjabo.realtime.client_rooms.CONNECT_PAUSE_S": 3.0}
+CHANGES = {"koyjabo.realtime.strict_packets.CONNECT_PAUSE_S": 3.0}
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from support.programs.processes import wait_until
 
 from koyjabo.base.models import SITE
 from koyjabo.counting.evidence import queries
-from koyjabo.reports.log import row_queries
+from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import correct_attended
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention import erasure_queries
@@ -26,7 +26,7 @@ def test_erasing_a_visitor_does_not_deadlock_with_the_removal_of_old_spans(new_w
     worker.time.pass_(seconds=5)
     worker.close("a")
     worker.write()
-    read = row_queries.visits(worker.site.services[ReportServices].parser)
+    read = block_queries.visits(worker.site.services[ReportServices].parser)
     fold, has_locked, may_go_on = erasure_queries.fold_of_visitor, threading.Event(), threading.Event()
 
     def fold_and_wait(session, visitor_id):

@@ -8,7 +8,7 @@ from support.people.communities import found
 from support.people.webhooks import ADD
 from support.programs.processes import wait_until
 
-from koyjabo.base.database import throttle
+from koyjabo.base.database import executor
 from koyjabo.communities import queries as community_queries
 from koyjabo.integrations.webhooks import delivery_queries, queries
 
@@ -50,7 +50,7 @@ def sqlite_steps(hooked):
 @pytest.fixture(autouse=True)
 def two_at_a_time(monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(throttle, name, 2)
+        monkeypatch.setattr(executor, name, 2)
     monkeypatch.setattr(queries, "AT_ONCE", 2)
     monkeypatch.setattr(community_queries, "EVENTS_PER_DELETION", 2)
 

@@ -13,7 +13,7 @@ from support.programs.processes import wait_until
 from koyjabo.base.cluster.workers import Worker
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import Scope
-from koyjabo.integrations.webhooks.event_queries import WebhookFact, record_all
+from koyjabo.integrations.webhooks.delivery_queries import WebhookFact, record_all
 from koyjabo.integrations.webhooks.events import MemberEvents, WebhookEvents
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.presence.members.online_members import Online

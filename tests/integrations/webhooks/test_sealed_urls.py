@@ -12,7 +12,7 @@ from support.people.admins import panel
 from support.sites.backups import back_up
 from support.sites.full_site import everything, in_context
 
-from koyjabo.integrations.webhooks.security import WebhookSealer, new_secret, shortened
+from koyjabo.integrations.webhooks.sender import WebhookSealer, new_secret, shortened
 from koyjabo.upkeep.backups import cli
 
 PART = "/services/T00/B00/SLACKsecretXYZ?token=QUERYsecret123"

@@ -14,7 +14,7 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
-from koyjabo.integrations.webhooks import event_queries
+from koyjabo.integrations.webhooks import delivery_queries
 from koyjabo.integrations.webhooks.events import WebhookEvents
 from koyjabo.integrations.webhooks.services import WebhookServices
 
@@ -74,7 +74,7 @@ def test_event_is_stored_with_its_transaction_or_not_at_all(site):
     database = DatabaseExecutor(make_url(site.database_url), ThreadRuntime())
 
     def operation(session, fails: bool) -> None:
-        event_queries.record(session, "total.set", f"total:{fails}", SITE, 5, {"to": 7})
+        delivery_queries.record(session, "total.set", f"total:{fails}", SITE, 5, {"to": 7})
         if fails:
             raise InvalidInput
 

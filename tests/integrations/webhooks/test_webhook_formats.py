@@ -7,9 +7,8 @@ from email.header import decode_header
 
 import pytest
 
-from koyjabo.integrations.webhooks import formats, messages
-from koyjabo.integrations.webhooks.formats import FORMATS
-from koyjabo.integrations.webhooks.messages import EVENT_TYPES, TEST, Occurrence
+from koyjabo.integrations.webhooks import messages
+from koyjabo.integrations.webhooks.messages import EVENT_TYPES, FORMATS, TEST, Occurrence
 
 PANEL = "https://live.example.com"
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
@@ -21,7 +20,7 @@ def occurrence(type: str = "milestone.reached", community: str | None = None, **
 
 
 def written(format: str, event: Occurrence, url: str = TELEGRAM) -> tuple[dict[str, str], str]:
-    headers, body = formats.write(format, url, event, PANEL)
+    headers, body = messages.write(format, url, event, PANEL)
     return headers, body.decode()
 
 
@@ -89,7 +88,7 @@ def test_name_of_a_community_is_only_text():
     ],
 )
 def test_format_is_that_of_the_host(url, format):
-    assert formats.suggested(url) == format
+    assert messages.suggested(url) == format
 
 
 @pytest.mark.parametrize(
@@ -102,5 +101,5 @@ def test_format_is_that_of_the_host(url, format):
     ],
 )
 def test_url_that_cannot_be_of_a_format_is_refused(url, format):
-    assert formats.problem(url, format)
-    assert formats.problem(url, "json") is None
+    assert messages.problem(url, format)
+    assert messages.problem(url, "json") is None

@@ -19,7 +19,7 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import BY_OPERATOR, Actor, Audit, Subject
 from koyjabo.people.audit.queries import AuditEntry, AuditRecord
-from koyjabo.web.login.jwt import Tokens
+from koyjabo.web.login.tokens import Tokens
 
 ADDRESS = "103.48.16.1"  # an address in Bangladesh
 

@@ -11,7 +11,7 @@ from support.people.api_keys import boss as new_admin
 from support.people.communities import PATH
 
 from koyjabo.reports.live import live
-from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.query.report_query import DIMENSIONS
 
 REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page", "hours": ""}
 SAME_WEEKDAYS = {

@@ -18,7 +18,7 @@ from support.runs.fuzz_effort import effort
 from support.sites.full_site import bring, rebuild, use_small_blocks
 
 from koyjabo.base.core.clock import iso, shifted
-from koyjabo.base.database import throttle
+from koyjabo.base.database import executor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.evidence import queries as attendance_queries
@@ -26,8 +26,7 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.query.groups import Sums
-from koyjabo.reports.query.ranges import GRANULARITIES, HOUR
-from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.query.report_query import GRANULARITIES, HOUR, Filter, Question
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Retention
 
@@ -305,7 +304,7 @@ def live_through(url: str, seed: int, changes: Sequence[str] = ()) -> None:
     history = History(url, Random(seed))
     with history.site, pytest.MonkeyPatch.context() as patch:
         for limit in ("FIRST", "FEWEST", "MOST"):
-            patch.setattr(throttle, limit, 5)
+            patch.setattr(executor, limit, 5)
         use_small_blocks(patch)
         history.register()
         for change in changes or history.choose.choices(CHANGES, k=8):

@@ -17,9 +17,7 @@ from support.sites.full_site import use_small_blocks
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.reports.engine.results import Breakdown
-from koyjabo.reports.query.dimensions import VIEWED_PAGE
-from koyjabo.reports.query.ranges import HOUR
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import HOUR, VIEWED_PAGE, Question
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.rolled_up.day_sums import encoded
 from koyjabo.upkeep.retention.retention import Retention

@@ -6,9 +6,9 @@ from support.corpora import sources
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.urls import origin_of
-from koyjabo.base.network import campaigns, languages, user_agents
+from koyjabo.base.network import campaigns, user_agents
 from koyjabo.reports.log.trait_parser import PARSED_FROM, RULES, ParsedTraits, Sources, TraitParser
-from koyjabo.reports.query.dimensions import TRAITS
+from koyjabo.reports.query.report_query import TRAITS
 
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari/537.36"
 PARSER = TraitParser(["live.koyjabo.com"])
@@ -46,7 +46,7 @@ def test_other_traits_are_another_version_of_the_rules():
 def test_language_of_a_visit_is_the_first_of_the_header():
     expected = {"bn-BD,bn;q=0.9,en;q=0.8": "bn", " fil;q=0.5": "fil", "zh-Hant-TW": "zh"}
     expected |= dict.fromkeys(("*", "", None, "english"))
-    assert {text: languages.first_of(text) for text in expected} == expected
+    assert {text: user_agents.first_of(text) for text in expected} == expected
 
 
 def test_a_campaign_is_taken_from_the_query_of_the_page():

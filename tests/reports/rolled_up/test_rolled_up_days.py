@@ -12,7 +12,7 @@ from support.people.admins import panel
 from support.people.api_keys import boss as new_admin
 from support.sites.full_site import bring, rebuild
 
-from koyjabo.base.database import throttle
+from koyjabo.base.database import executor
 from koyjabo.reports.engine.results import FOLDED, FOLDED_VALUE
 from koyjabo.reports.log import block_queries, blocks
 from koyjabo.reports.query.report_query import Filter, Question
@@ -27,7 +27,7 @@ def unfolded(database, monkeypatch):
     """Two days of visits. A rolled up day keeps two values, and each transaction rolls up two rows."""
     monkeypatch.setattr(day_sums, "MAX_VALUES", 2)
     for limit in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(throttle, limit, 2)
+        monkeypatch.setattr(executor, limit, 2)
     time = Time.at("2025-10-08T10:30:00+06:00")
     with Site(database.url, time, RETENTION_DAYS=1) as site:
         for day in range(2):

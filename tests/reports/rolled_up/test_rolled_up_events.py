@@ -9,10 +9,9 @@ import pytest
 from support.application.site import Site
 from support.sites.full_site import bring
 
-from koyjabo.base.database import throttle
+from koyjabo.base.database import executor
 from koyjabo.reports.engine.results import FOLDED, FOLDED_EVENTS
-from koyjabo.reports.query.ranges import DAY, HOUR
-from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.query.report_query import DAY, HOUR, Filter, Question
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.upkeep.retention.retention import Retention
 
@@ -122,7 +121,7 @@ def test_properties_that_a_day_has_lost_are_not_called_unrecorded(site):
 @pytest.mark.parametrize("transactions", [1, 2])
 def test_interrupted_roll_up_counts_no_event_twice(site, monkeypatch, transactions):
     for limit in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(throttle, limit, 2)
+        monkeypatch.setattr(executor, limit, 2)
     send_all(site)
     site.time.pass_(days=2)
     left, retention = iter(range(transactions)), site.services[Retention]

@@ -5,10 +5,9 @@ import re
 import pytest
 
 from koyjabo.reports.engine.results import Breakdown, Period, Row, Sums
-from koyjabo.reports.query.dimensions import DIMENSIONS
-from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.ui import breakdowns, cards, ranges, timelines
-from koyjabo.reports.ui.address import PageAddress
+from koyjabo.reports.query.report_query import DIMENSIONS, Question
+from koyjabo.reports.ui import breakdowns, figures, ranges
+from koyjabo.reports.ui.ranges import PageAddress
 
 TODAY = "2025-12-16"
 HERE = PageAddress("/admin/", (("page", "/"), ("range", "7d"), ("offset", "50")))
@@ -48,11 +47,11 @@ def test_periods_are_compared_in_their_order_and_have_their_notes():
     past = [Period("2024-12-09", 5, 5, 5, 5, False, 0, 0)]
     notes = [("2025-12-08", "Fares changed"), ("2025-12-14", "Strike"), ("2025-12-15", "Deployed")]
     days = Question("2025-12-08", TODAY)
-    first, second = timelines.rows(days, weeks, past, "", "returning_visitors", "week", HERE, notes)
+    first, second = figures.rows(days, weeks, past, "", "returning_visitors", "week", HERE, notes)
     assert (first.value, first.compared, first.before, first.notes) == (2, "2024-12-09", 0, ["Fares changed", "Strike"])
     assert (second.so_far, second.compared, second.before, second.notes) == (True, "", None, ["Deployed"])
     assert first.url.endswith("start=2025-12-08&end=2025-12-14")
-    assert [row.value for row in timelines.rows(days, weeks, [], "", "page_views", "week", HERE, [])] == [None, None]
+    assert [row.value for row in figures.rows(days, weeks, [], "", "page_views", "week", HERE, [])] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +68,7 @@ def test_periods_that_the_range_cuts_are_marked(step, starts, days, expected):
     """The current period is marked as current. Each period links to its counted days."""
     is_running = days[1] == TODAY
     periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1], 0, 0) for start in starts]
-    rows = timelines.rows(Question(*days), periods, [], "", "visits", step, HERE, [])
+    rows = figures.rows(Question(*days), periods, [], "", "visits", step, HERE, [])
     assert [period.is_partial for period in rows] == expected
     assert step == "hour" or f"start={max(days[0], starts[0])}&" in rows[0].url
     assert step == "hour" or rows[-1].url.endswith(f"&end={days[1]}")
@@ -91,9 +90,9 @@ def test_values_change_only_where_the_other_days_are_known_and_gone_ones_are_lis
 
 
 def test_every_dimension_has_a_tab_with_a_label():
-    tabs = [tab for card in cards.ALL for tab in card.tabs]
-    assert sorted(tabs) == sorted([*DIMENSIONS, *cards.MAPS])
-    assert set(tabs) == set(cards.LABELS)
+    tabs = [tab for card in breakdowns.ALL for tab in card.tabs]
+    assert sorted(tabs) == sorted([*DIMENSIONS, *breakdowns.MAPS])
+    assert set(tabs) == set(breakdowns.LABELS)
 
 
 def row(value, visits=5):

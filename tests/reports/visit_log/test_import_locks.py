@@ -14,7 +14,7 @@ from support.sites.full_site import DAY_MS, bring, rows
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable
-from koyjabo.base.database import lease, throttle
+from koyjabo.base.database import executor, lease
 from koyjabo.reports.visit_log import import_queries, importing
 from koyjabo.reports.visit_log.import_file import BadLine
 from koyjabo.reports.visit_log.import_queries import ImportUnderWay
@@ -43,7 +43,7 @@ def imported(site, monkeypatch) -> str:
     """An imported file of old visits. From now on, only a few lines are imported or rolled up at a time."""
     monkeypatch.setattr(importing, "BATCH", 2)
     for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(throttle, name, 2)
+        monkeypatch.setattr(executor, name, 2)
     file = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
     assert bring(site, file) == Imported(LINES, 0)
     site.store_blocks()  # only visits that reports have read are rolled up

@@ -21,8 +21,7 @@ from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.recounts.recounts import Recounts
-from koyjabo.upkeep.recounts.total import TotalAdjuster
+from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
 from koyjabo.upkeep.retention.retention import Pruned, Retention
 from support.application import app_pool as kept_apps
 from support.databases.database import Database

@@ -9,10 +9,8 @@ from koyjabo.base.models import SITE
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, HoursRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.results import MAX_ROWS, Breakdown
-from koyjabo.reports.query.dimensions import DIMENSIONS, has_many
 from koyjabo.reports.query.parameters import COMMUNITY
-from koyjabo.reports.query.ranges import GRANULARITIES
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import DIMENSIONS, GRANULARITIES, Question, has_many
 
 PROPERTY = "event:search:to"
 KNOWN_FIGURES = ("visits", "new_visitors", "page_views", "events", "attended", "attended_s")

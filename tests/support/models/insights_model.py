@@ -12,8 +12,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE
 from koyjabo.counting.records import NewVisit
 from koyjabo.reports.log.trait_parser import PARSED_FROM, TraitParser
-from koyjabo.reports.query.dimensions import NEW, RETURNING
-from koyjabo.reports.query.report_query import Filter, Question, Value
+from koyjabo.reports.query.report_query import NEW, RETURNING, Filter, Question, Value
 
 Figures = tuple[int, int, int, int, int, int]
 """(visits, visitors, new visitors, page views, attended visits, their total length in s)"""

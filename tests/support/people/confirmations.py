@@ -8,7 +8,7 @@ from typing import NamedTuple
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.integrations.api_keys.api_keys import ApiKeys
 from koyjabo.integrations.webhooks.services import WebhookServices
-from koyjabo.web.login.jwt import Tokens
+from koyjabo.web.login.tokens import Tokens
 from support.application.site import Site
 from support.people.accounts import promote
 from support.people.admins import ExampleCommunity, address, panel

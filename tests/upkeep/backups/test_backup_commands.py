@@ -20,7 +20,7 @@ from support.sites.backup_names import nights
 from support.sites.full_site import in_context
 
 from koyjabo.cli import errors_as_sentences
-from koyjabo.upkeep.backups import backup, cli, transfers
+from koyjabo.upkeep.backups import backup, cli
 from koyjabo.upkeep.backups.backup_file import UnusableBackup
 from koyjabo.upkeep.backups.stores import FOLDER_PREFIX, NAME
 
@@ -152,7 +152,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(visited, s3, folder, scratch)
 
 def test_restore_without_room_fails_before_it_fetches_anything(visited, s3, scratch, monkeypatch):
     s3.objects["live/a.backup"] = bytes(3_000_000)
-    monkeypatch.setattr(transfers.shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
+    monkeypatch.setattr(backup.shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
     message = refused(visited, "restore", s3.url("live/a.backup"))
     assert f"The backup is 3.0 MB, which is 2.0 MB more than {scratch} has room for." in message
     assert s3.calls == ["HEAD"]

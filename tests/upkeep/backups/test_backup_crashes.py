@@ -17,8 +17,8 @@ from support.programs.processes import wait_until
 
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.jobs.child_process import ChildProcess
+from koyjabo.upkeep.backups.backup_queries import KEEPING, RESTORING, ROTATING, VERIFYING, WRITING
 from koyjabo.upkeep.backups.backups import Backups, BackupState
-from koyjabo.upkeep.backups.run_queries import KEEPING, RESTORING, ROTATING, VERIFYING, WRITING
 from koyjabo.upkeep.backups.stores import Folder
 
 VISITS = 200

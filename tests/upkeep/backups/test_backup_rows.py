@@ -20,7 +20,7 @@ from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.jobs.child_process import Report
 from koyjabo.base.models import Backup
 from koyjabo.people.audit import log as audit
-from koyjabo.upkeep.backups import run_queries
+from koyjabo.upkeep.backups import backup_queries
 from koyjabo.upkeep.backups.backups import STOPPED, Backups, store_end
 
 MAIL = {"SMTP_URL": "smtp://127.0.0.1:1?from=live@example.com", "PUBLIC_URL": "https://example.com"}
@@ -165,8 +165,8 @@ def test_worker_considered_dead_cannot_end_a_backup(site):
 def test_one_of_two_workers_that_see_a_dead_backup_logs_its_end(site, monkeypatch, caplog):
     begun(site)
     site.time.pass_(minutes=3)
-    dead = backups(site)._database.read(run_queries.running)
-    monkeypatch.setattr(run_queries, "running", lambda session: dead)
+    dead = backups(site)._database.read(backup_queries.running)
+    monkeypatch.setattr(backup_queries, "running", lambda session: dead)
     with Site(site.database_url, site.time) as second:
         backups(site)._end_dead()
         backups(second)._end_dead()

@@ -15,9 +15,9 @@ from support.sites.backup_names import nights, others
 
 from koyjabo.base.settings.backup_stores import s3_url
 from koyjabo.upkeep.backups import bucket_store
+from koyjabo.upkeep.backups.backup import store_of
 from koyjabo.upkeep.backups.bucket_store import REQUEST, TRANSFER, BucketStore, CallLimits
 from koyjabo.upkeep.backups.stores import BackupStoreError
-from koyjabo.upkeep.backups.transfers import store_of
 
 LONG = CallLimits(60, 60)
 SHORT = CallLimits(0.3, 1.0)

@@ -10,8 +10,8 @@ from support.application.site import Time
 
 from koyjabo.base.core.clock import Clock, iso
 from koyjabo.base.models import Backup
+from koyjabo.upkeep.backups.backup_queries import FAILED, PROVEN
 from koyjabo.upkeep.backups.backups import PAUSE_MS, STOPPED, TRIES, Schedule
-from koyjabo.upkeep.backups.run_queries import FAILED, PROVEN
 
 TIME = Time()
 SCHEDULE = Schedule(Clock(ZoneInfo("Asia/Dhaka"), now_ms=TIME), "03:30")

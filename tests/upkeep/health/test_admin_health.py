@@ -18,7 +18,7 @@ from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.timelines import TIMELINES
 from koyjabo.base.network import geolocation
-from koyjabo.counting.outage import Unsaved
+from koyjabo.counting.ledger import Unsaved
 from koyjabo.counting.services import CountingServices
 from koyjabo.upkeep.health.findings import CAUSES, CHECKS, DANGER, FINDINGS, WARNING, HealthCheck
 from koyjabo.upkeep.health.health import Health

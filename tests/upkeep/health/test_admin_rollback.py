@@ -11,7 +11,7 @@ from support.people.page_readers import Reader, words
 
 from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui.annotation_texts import text
+from koyjabo.reports.ui.figures import text
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 TODAY = "2025-12-16"

@@ -11,7 +11,7 @@ from koyjabo.base.cluster.workers import Drop, Progress, Worker
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
 from koyjabo.base.models import Backup
-from koyjabo.counting.outage import Unsaved
+from koyjabo.counting.ledger import Unsaved
 from koyjabo.integrations.webhooks.queries import Standing
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox_queries import Status

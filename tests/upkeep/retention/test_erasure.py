@@ -17,7 +17,7 @@ from support.people.second_factor import first_step, turn_on
 from support.programs.processes import wait_until
 
 from koyjabo.base.core.errors import UnknownVisitor
-from koyjabo.base.database import throttle
+from koyjabo.base.database import executor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
@@ -148,7 +148,7 @@ def old_names(site: Site) -> list[tuple[int, str]]:
 @pytest.fixture
 def small_pieces(monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(throttle, name, 3)
+        monkeypatch.setattr(executor, name, 3)
 
 
 def many_visits(site: Site, count: int) -> None:

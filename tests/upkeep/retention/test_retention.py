@@ -8,7 +8,7 @@ from support.application.site import Site
 from support.people.communities import site_admin
 
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.database import throttle
+from koyjabo.base.database import executor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
@@ -83,7 +83,7 @@ def test_counting_continues_after_everything_is_rolled_up(site):
 @pytest.mark.both_kinds
 def test_interrupted_prune_continues_where_it_stopped(site, monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(throttle, name, 2)
+        monkeypatch.setattr(executor, name, 2)
     visit_on(site, *["2025-10-16T12:00:00+06:00"] * 7)
     site.time.go_to("2025-12-16T12:00:00+06:00")
     real, times = retention_queries.fold_old, []
@@ -158,7 +158,7 @@ def summaries(site: Site) -> list:
 
 def test_old_user_agents_are_replaced_by_their_parsed_values(site, monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(throttle, name, 2)
+        monkeypatch.setattr(executor, name, 2)
     site.time.go_to("2025-12-22T12:00:00+06:00")
     for number, day in enumerate(DAYS):
         at_ms = site.services.clock.began_s(day) * 1000

@@ -28,7 +28,7 @@ from koyjabo.base.jwks import key_set
 from koyjabo.base.jwks.key_set import InvalidKeySet
 from koyjabo.people.accounts.oidc import provider
 from koyjabo.server.process.worker import GARBAGE
-from koyjabo.web.http import body_sizes
+from koyjabo.web.http import paths
 
 MAX_MS, TRIES = 100.0, 10
 REFERENCE, MOST = b"[" + b",".join([b"[]"] * 350_000) + b"]", 12
@@ -110,7 +110,7 @@ def test_no_body_of_the_api_holds_the_loop(site, cast):
             continue
         path, method = path_of(site, cast, rule, cast.kept_community()), method_of(rule)
         read.add(endpoint)
-        for kind, body in bodies(body_sizes.of(site.app).largest_at(path), list(operation.body.model_fields)):
+        for kind, body in bodies(paths.of(site.app).largest_at(path), list(operation.body.model_fields)):
 
             def send(path: str = path, method: str = method, body: bytes = body) -> Any:
                 request = {"content_type": "application/json", "headers": {**headers, "If-Match": '"x"'}}

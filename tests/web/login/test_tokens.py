@@ -11,7 +11,7 @@ import pytest
 from support.application.site import SECRET, Site, assert_error
 from support.people.accounts import bare, bearer, sign_up
 
-from koyjabo.web.login.jwt import ACCESS, ACCESS_S, LEEWAY_S, REFRESH, REFRESH_S
+from koyjabo.web.login.tokens import ACCESS, ACCESS_S, LEEWAY_S, REFRESH, REFRESH_S
 
 ME, REFRESHED, LOGOUT = "/api/auth/me", "/api/auth/refresh", "/api/auth/logout"
 

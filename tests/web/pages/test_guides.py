@@ -11,8 +11,7 @@ from support.people.admins import panel
 from support.people.page_readers import Reader
 from support.programs.processes import ROOT
 
-from koyjabo.web.pages.guide_search import MAX_RESULTS
-from koyjabo.web.pages.guides import NAME, guide, index, linked, paths
+from koyjabo.web.pages.guides import MAX_RESULTS, NAME, guide, index, linked, paths
 
 SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
 CALL = re.compile(r"'docs\.guide', name='([a-z-]+)', _anchor='([\w-]+)'")

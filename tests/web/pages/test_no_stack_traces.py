@@ -27,7 +27,7 @@ TAKEN_AWAY = {
     "koyjabo.sockets.stream.parse": None,  # a message of a plain socket
     "koyjabo.realtime.events.pong": None,  # an event of Socket.IO
     "koyjabo.sockets.socketio_handlers.identify": None,  # joining
-    "koyjabo.sockets.permitted_streams.identify": None,  # opening a plain socket of a community
+    "koyjabo.sockets.stream.identify": None,  # opening a plain socket of a community
     "koyjabo.reports.visit_log.visit_log._row": None,  # an export, after its header
 }
 
