@@ -53,8 +53,8 @@ def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
 
 
 def replace_login_link(database: Path | str, purpose: str, link_id: str, expires_ms: int) -> bool:
-    """Store a link that logs the first admin in, and void those of earlier starts. Returns False without an admin, and
-    after any failure.
+    """Store a link that logs the first admin in, and void the links of earlier starts. Returns False without an admin,
+    and after any failure.
     """
     try:
         with _transaction(database) as execute:
