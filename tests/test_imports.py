@@ -96,14 +96,14 @@ sibling.
 MAX_ARGUMENTS = 7
 
 PATH_OF_A_VISIT = """
-api incoming visits ledger live_stats batch_plan records outage rollback high_water ledger_sqlite
+api incoming visits ledger live_stats batch_plan records rollback high_water ledger_sqlite
 ledger_postgres schemas.requests
 """
 REACHED_BY_A_VISIT = """
-base.network: campaigns client_address geolocation languages origins rate_limiter services user_agents
+base.network: campaigns client_address geolocation origins rate_limiter services user_agents
 base.database: batch_worker executor json_rows lease outage_causes postgres sqlite timelines
-web: blueprints current http.paths http.responses fast_path.request_context limits.limits login.tokens
- openapi.describe schemas.bodies schemas.fields
+web: current http.paths http.responses fast_path.fast_path limits.limits login.tokens
+ openapi.describe schemas.bodies
 people.audit: log
 presence: services visitors.active_visitors
 """

@@ -25,7 +25,7 @@ from koyjabo.base.network.address_owners import AddressOwners
 from koyjabo.base.network.geolocation import LocationFinder
 from koyjabo.base.network.origins import Origins
 from koyjabo.base.network.services import NetworkServices
-from koyjabo.base.observability import gauges, logs
+from koyjabo.base.observability import logs, metrics
 from koyjabo.base.observability import services as observability
 from koyjabo.base.observability.metrics import OTHER
 from koyjabo.base.observability.services import ObservabilityServices
@@ -80,19 +80,18 @@ from koyjabo.upkeep.health.system import Readiness, System
 from koyjabo.upkeep.importers.file_imports import FileImports
 from koyjabo.upkeep.personal_data.personal_data import PersonalData
 from koyjabo.upkeep.recounts import recounts
-from koyjabo.upkeep.recounts.recounts import Recounts
-from koyjabo.upkeep.recounts.total import TotalAdjuster
+from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
 from koyjabo.upkeep.retention import retention
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Nightly, Retention
 from koyjabo.web.current import EXTENSION
-from koyjabo.web.login.jwt import Tokens
-from koyjabo.web.login.remembered_logins import RememberedLogins
+from koyjabo.web.login.page_login import RememberedLogins
+from koyjabo.web.login.tokens import Tokens
 
 MAX_COMMUNITIES = 50
 
 
-def values_of(services: Services) -> gauges.Values:
+def values_of(services: Services) -> metrics.Values:
     visits, observability, reports = (
         services[CountingServices].visits,
         services[ObservabilityServices],
@@ -100,21 +99,21 @@ def values_of(services: Services) -> gauges.Values:
     )
     writer, redis_responds = visits.writer(), observability.redis_responds
     disk = reports.events.space.disk()
-    redis = {} if redis_responds is None else {gauges.REDIS.name: {"": float(redis_responds())}}
+    redis = {} if redis_responds is None else {metrics.REDIS.name: {"": float(redis_responds())}}
     return {
-        gauges.WORKERS.name: {"": 1},
-        gauges.CONNECTIONS.name: socket_counts(services[RealtimeServices].fanout),
-        gauges.ACTIVE.name: {"": visits.newest().active},
-        gauges.COMMUNITIES.name: _largest(services[CommunityServices].participants.counts()),
-        gauges.WAITING.name: {"": writer.waiting},
-        gauges.OLDEST.name: {"": writer.oldest_s},
-        gauges.UNPROJECTED.name: {"": reports.storing.last_behind},
-        gauges.LAG.name: {"": observability.lag_s()},
-        gauges.DATABASE.name: {"": float(not visits.newest().stale)},
-        **({gauges.FREE.name: {"": disk.free}} if disk else {}),
+        metrics.WORKERS.name: {"": 1},
+        metrics.CONNECTIONS.name: socket_counts(services[RealtimeServices].fanout),
+        metrics.ACTIVE.name: {"": visits.newest().active},
+        metrics.COMMUNITIES.name: _largest(services[CommunityServices].participants.counts()),
+        metrics.WAITING.name: {"": writer.waiting},
+        metrics.OLDEST.name: {"": writer.oldest_s},
+        metrics.UNPROJECTED.name: {"": reports.storing.last_behind},
+        metrics.LAG.name: {"": observability.lag_s()},
+        metrics.DATABASE.name: {"": float(not visits.newest().stale)},
+        **({metrics.FREE.name: {"": disk.free}} if disk else {}),
         **redis,
         **_of_backups(services[Backups].figures),
-        gauges.BUILD.name: {gauges.build(): 1},
+        metrics.BUILD.name: {metrics.build(): 1},
     }
 
 
@@ -129,9 +128,9 @@ def _of_backups(figures: tuple[Backup | None, int] | None) -> dict[str, dict[str
         return {}
     proven, failures = figures
     values = {
-        gauges.BACKUP: None if proven is None or proven.proven_ms is None else proven.proven_ms / 1000,
-        gauges.BACKUP_BYTES: None if proven is None else proven.bytes,
-        gauges.BACKUP_FAILURES: failures,
+        metrics.BACKUP: None if proven is None or proven.proven_ms is None else proven.proven_ms / 1000,
+        metrics.BACKUP_BYTES: None if proven is None else proven.bytes,
+        metrics.BACKUP_FAILURES: failures,
     }
     return {gauge.name: {"": value} for gauge, value in values.items() if value is not None}
 

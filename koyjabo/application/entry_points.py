@@ -48,12 +48,12 @@ PARTS = (
     "web.pages.missing_attributes",
     "web.pages.links",
     "web.pages.preferences",
-    "web.pages.flash",
-    "web.forms.confirmation",
+    "web.pages.redirects",
+    "web.forms.forms",
     "web.assets.asset_tags",
     "communities.ui",
     "reports.visit_log.ui",
-    "reports.ui.annotation_texts",
+    "reports.ui.figures",
     "people.accounts.login.provider_login",
 )
 """Modules that add something to every application, whatever its settings."""
@@ -104,7 +104,7 @@ def blueprints(settings: Settings) -> list[Blueprint]:
     from koyjabo.counting import api as counting
     from koyjabo.site.badges import api as badges
     from koyjabo.upkeep.health import api as health
-    from koyjabo.web import blueprints as shared
+    from koyjabo.web import current as shared
     from koyjabo.web import development
     from koyjabo.web.assets import static_files
     from koyjabo.web.openapi import docs_page, document

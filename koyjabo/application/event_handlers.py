@@ -13,7 +13,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.services import Services
 from koyjabo.base.models import SITE, Scope
 from koyjabo.communities.live.messages import ENDED, MESSAGES
-from koyjabo.communities.live.revocation import ACCESS_REVOKED
+from koyjabo.communities.live.participant import ACCESS_REVOKED
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.live_stats import newest_credible
@@ -30,7 +30,7 @@ from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.site.getting_started.getting_started import GettingStarted
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.retention.retention import Nightly
-from koyjabo.web.login.remembered_logins import RememberedLogins
+from koyjabo.web.login.page_login import RememberedLogins
 
 log = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.communities import ui
 from koyjabo.communities.queries import PANEL_ORDERS
 from koyjabo.communities.services import CommunityServices
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
-from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Confirmation, confirm
 from koyjabo.web.i18n import count
 from koyjabo.web.pages import pagination, redirects
-from koyjabo.web.pages.flash import done
 from koyjabo.web.pages.pagination import Sorting
+from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
 

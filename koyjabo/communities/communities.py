@@ -14,8 +14,8 @@ from typing import Any
 from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
+from koyjabo.base.database.executor import Throttle
 from koyjabo.base.database.rows import Page
-from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.models import Community, Scope
 from koyjabo.communities import member_queries, memberships, queries
 from koyjabo.communities.errors import TooManyCommunities

@@ -13,8 +13,7 @@ from sqlalchemy import Row, Select, Text, and_, cast, delete, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from koyjabo.base.core.identity import site_role
-from koyjabo.base.database.rows import Page, length
-from koyjabo.base.database.text_search import has, sought
+from koyjabo.base.database.rows import Page, has, length, sought
 from koyjabo.base.models import Community, Invitation, LoginSession, Membership, User
 from koyjabo.base.settings.schema import Policy
 from koyjabo.communities.queries import IDS_PER_QUERY, NOT_ARCHIVED

@@ -25,22 +25,21 @@ from koyjabo.communities.schemas import InvitationBody, JoinBody, RoleBody, colu
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import columns as hour_columns
 from koyjabo.counting.services import CountingServices
-from koyjabo.people.accounts.login.invitations import flash_sentence, link, sent
-from koyjabo.people.accounts.second_factor.one_time_codes import svg
+from koyjabo.people.accounts.login.schemas import flash_sentence, link, sent
+from koyjabo.people.accounts.second_factor.codes import svg
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
-from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
-from koyjabo.web.forms import confirmation
-from koyjabo.web.forms.confirmation import Confirmation, confirm
-from koyjabo.web.forms.forms import Form
+from koyjabo.web.current import pages as bp
+from koyjabo.web.forms import forms
+from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.i18n import count, language, translated
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import pagination, redirects
-from koyjabo.web.pages.flash import Undo, done
+from koyjabo.web.pages.redirects import Undo, done
 
 ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
 
@@ -361,13 +360,13 @@ def change_community(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/delete")
 def confirm_deletion(community_id: str) -> Response:
     """Ask for confirmation before the community is deleted."""
-    return confirmation.page(_deletion(ui.enter(community_id, ADMIN)))
+    return forms.page(_deletion(ui.enter(community_id, ADMIN)))
 
 
 @bp.post("/communities/<community_id>/delete")
 def delete_community(community_id: str) -> Response:
     at = ui.enter(community_id, ADMIN)
-    confirmation.confirm(_deletion(at))
+    forms.confirm(_deletion(at))
     current()[CommunityServices].directory.delete(at.account, community_id)
     return done(N_("%(name)s was deleted."), "pages.list_communities", at.community.name)
 

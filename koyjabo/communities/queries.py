@@ -16,8 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo.base.core.identity import Account
-from koyjabo.base.database.rows import Page, changed_rows, length, ordered_by
-from koyjabo.base.database.text_search import has, has_words, sought
+from koyjabo.base.database.rows import Page, changed_rows, has, has_words, length, ordered_by, sought
 from koyjabo.base.models import (
     SITE,
     Adjustment,

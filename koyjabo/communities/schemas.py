@@ -18,8 +18,18 @@ from koyjabo.base.models import Community, Membership
 from koyjabo.communities.roles import ROLES, Access
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.web.http.responses import Time
-from koyjabo.web.schemas.bodies import JSON, LARGER_BODY, Body
-from koyjabo.web.schemas.fields import NULL, Email, Flag, Name, OptionalVisitorId, refuse, text_up_to
+from koyjabo.web.schemas.bodies import (
+    JSON,
+    LARGER_BODY,
+    NULL,
+    Body,
+    Email,
+    Flag,
+    Name,
+    OptionalVisitorId,
+    refuse,
+    text_up_to,
+)
 
 MAX_DESCRIPTION = 2000
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")

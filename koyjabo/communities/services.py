@@ -10,12 +10,10 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.identity import Account
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.live.community_rooms import CommunityRooms, RoomUpdates
-from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader, ReportRooms
-from koyjabo.communities.live.member_room import MemberRoom
+from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader, MemberRoom, ReportRooms
 from koyjabo.communities.live.messages import CommunityMessages
 from koyjabo.communities.live.online_people import AttendanceLog, OnlinePeople
-from koyjabo.communities.live.participant import Participants
-from koyjabo.communities.live.revocation import Revocation
+from koyjabo.communities.live.participant import Participants, Revocation
 from koyjabo.communities.memberships import CommunityScope, Joined, Memberships, ReceivedInvitations
 from koyjabo.communities.permissions import Permissions
 from koyjabo.communities.refs import CommunitiesByRef, CommunityRefs

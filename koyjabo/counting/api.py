@@ -16,7 +16,7 @@ from werkzeug.http import parse_etags
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.sanitize import truncate
 from koyjabo.base.core.urls import is_on_disk, page_path
-from koyjabo.base.network import campaigns, languages
+from koyjabo.base.network import campaigns, user_agents
 from koyjabo.base.network.client_address import neighbourhood
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.network.user_agents import is_bot
@@ -33,9 +33,9 @@ from koyjabo.counting.schemas.responses import (
 )
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
-from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import api as bp
 from koyjabo.web.current import current
-from koyjabo.web.fast_path.request_context import FlaskContext, RequestContext, fast_path
+from koyjabo.web.fast_path.fast_path import FlaskContext, RequestContext, fast_path
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, PlainResponse, json_response, revalidated
 from koyjabo.web.limits import limits
@@ -205,7 +205,7 @@ def _count_pixel() -> None:
             automated=is_crawler,
             network=network.owners.network(address),
             own=network.owners.is_own(address) or is_operator(request.environ, context.caller()),
-            language=languages.first_of(request.headers.get("Accept-Language")),
+            language=user_agents.first_of(request.headers.get("Accept-Language")),
             campaign=campaigns.of_page(page),
         )
     )

@@ -10,14 +10,14 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.core.services import Services
 from koyjabo.base.core.urls import is_on_disk
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.network import languages
+from koyjabo.base.network import user_agents
 from koyjabo.base.network.origins import is_sender
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.records import NewVisit, Receipt, is_late
 from koyjabo.counting.schemas.requests import NewVisitBody, SentVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
-from koyjabo.web.fast_path.request_context import RequestContext
+from koyjabo.web.fast_path.fast_path import RequestContext
 
 VISITS_PER_COMMIT = 100
 """Maximum number of listed visits per commit. A page's visit may have to wait for one such commit, but not for the
@@ -73,7 +73,7 @@ def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
         fingerprint=services[PresenceServices].visitor_sockets.fingerprint(environ),
         user_id=user_id,
         member_id=user_id,
-        language=languages.first_of(environ.get("HTTP_ACCEPT_LANGUAGE")),
+        language=user_agents.first_of(environ.get("HTTP_ACCEPT_LANGUAGE")),
         is_public=not is_member,
         attended_ms=0 if is_measured and not is_late(body.waitedMs) else None,
         network=network.owners.network(address),

@@ -14,8 +14,8 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
-from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
+from koyjabo.web.current import pages as bp
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import chosen_language, count, language, speaking
 from koyjabo.web.limits import limits

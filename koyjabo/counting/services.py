@@ -14,10 +14,9 @@ from koyjabo.counting import milestones, rollback_queries
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.high_water import NOT_ASKED, HighWater, SharedHighWater
 from koyjabo.counting.last_hour import History, Pulse
-from koyjabo.counting.ledger import Ledger, open_store
+from koyjabo.counting.ledger import Ledger, UnsavedVisits, open_store
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones
-from koyjabo.counting.outage import UnsavedVisits
 from koyjabo.counting.queries import recent_visits
 from koyjabo.counting.records import CounterSnapshot, Receipt
 from koyjabo.counting.rollback import RollbackRecovery

@@ -15,9 +15,8 @@ from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, TooManyReq
 from koyjabo.base.database.json_rows import reader
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.rate_limiter import DAY_S
-from koyjabo.counting.ledger import Ledger, OnCommit
+from koyjabo.counting.ledger import Ledger, OnCommit, Writer
 from koyjabo.counting.live_stats import LiveStats
-from koyjabo.counting.outage import Writer
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.counting.stats import Stats
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors

@@ -15,8 +15,7 @@ from koyjabo.presence.members.online_members import ChangeListener, OnlineMember
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.active_visitors import ActivePeak, ActiveVisitors
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.unmatched_visits import VisitMatcher
-from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
+from koyjabo.presence.visitors.visitor_sockets import VisitMatcher, VisitorSockets
 
 if TYPE_CHECKING:
     from koyjabo.base.cluster.outbox import SharedRedis

@@ -17,7 +17,7 @@ from koyjabo.counting.stats import base36
 from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.fanout import LocalFanout, MemoryFanout
-from koyjabo.realtime.rooms import Rooms
+from koyjabo.realtime.room import Rooms
 from koyjabo.realtime.site_room import MilestoneNews, SiteRoom
 
 

@@ -9,13 +9,13 @@ from koyjabo.base.database.rows import Page
 from koyjabo.base.models import SITE
 from koyjabo.reports.annotation_queries import AnnotationEntry
 from koyjabo.reports.annotations import MAX_LENGTH
-from koyjabo.reports.pages.share_desk import ShareDesk
+from koyjabo.reports.pages.share_links import ShareDesk
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import management, pagination, redirects
-from koyjabo.web.pages.flash import Undo, say
+from koyjabo.web.pages.redirects import Undo, say
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Body

@@ -21,7 +21,7 @@ ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", V
 
 MAX_ANNOTATIONS = 2_400
 """Maximum number of annotations, the same as the maximum number of periods in a chart
-(`koyjabo.reports.query.ranges`).
+(`koyjabo.reports.query.report_query`).
 """
 
 

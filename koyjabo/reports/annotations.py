@@ -13,7 +13,7 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.text_search import typed
+from koyjabo.base.database.rows import typed
 from koyjabo.base.models import SITE, Annotation, Scope
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import AnnouncedEvent, events_within

@@ -17,7 +17,7 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import People, Period, VisitorConversion
-from koyjabo.reports.query import ranges
+from koyjabo.reports.query import report_query
 
 __all__ = ["GRANULARITIES", "Growth", "People", "Reports", "SnapshotReports", "Trend", "VisitorConversion", "Visitors"]
 
@@ -175,7 +175,7 @@ class Reports:
         """
         if granularity == HOURLY:
             return self._cached((community_id, HOURLY, start, end), _by_hour, self._clock, start, end)
-        spans = ranges.spans(start, end, ranges.DAY if granularity == DAILY else ranges.WEEK)
+        spans = report_query.spans(start, end, report_query.DAY if granularity == DAILY else report_query.WEEK)
         people = self._people_in(community_id, list(spans.values()))
         return [Trend(*pair) for pair in zip(spans, people, strict=True)]
 

@@ -17,7 +17,7 @@ from koyjabo.base.core.urls import page_path
 from koyjabo.base.models import Conversion, Counter, Scope, Visit, Visitor
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import SLOT_S, DailyPeople, Day, user, visitor
-from koyjabo.integrations.webhooks import event_queries
+from koyjabo.integrations.webhooks import delivery_queries
 
 # In the ledger's locking order. Deleted and archived communities have no row.
 SCOPES_OF = text("""
@@ -107,7 +107,7 @@ def _convert(
     _advance_revision(session, scope, now_ms)
     conversion = VisitorConversion(scope, conversion_id, now_ms, conversion_rate(session, scope))
     data = {"community": scope, "id": conversion_id, "rate": conversion.rate, "at": iso(now_ms)}
-    event_queries.record(session, "conversion.made", f"conversion.made:{conversion_id}", scope, now_ms, data)
+    delivery_queries.record(session, "conversion.made", f"conversion.made:{conversion_id}", scope, now_ms, data)
     return conversion
 
 

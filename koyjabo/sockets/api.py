@@ -11,9 +11,8 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 from flask import Flask, Request, Response, current_app, request
 from pydantic import BaseModel, Field
 
-from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.errors import CLOSE_CODES, TOO_MANY, UNEXPECTED, KoyJaboError, NoStreams
 from koyjabo.base.core.services import Services
-from koyjabo.base.core.socket_errors import CLOSE_CODES, TOO_MANY, UNEXPECTED, NoStreams
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.socket_log import NOWHERE
 from koyjabo.communities.services import CommunityServices
@@ -24,10 +23,9 @@ from koyjabo.realtime import events
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import identify
-from koyjabo.sockets.permitted_streams import CommunityStream
-from koyjabo.sockets.site_stream import StatsStream
-from koyjabo.sockets.stream import Connection, Stream
-from koyjabo.web.blueprints import api as bp
+from koyjabo.sockets.routes import StatsStream
+from koyjabo.sockets.stream import CommunityStream, Connection, Stream
+from koyjabo.web.current import api as bp
 from koyjabo.web.current import services_of
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.openapi.describe import INSIDE, ResponseSpec, StreamOf, describe

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from koyjabo.base.core.errors import InvalidMessage
 from koyjabo.base.core.identity import VISIT_NAME, VISITOR_ID
-from koyjabo.base.core.socket_errors import InvalidMessage
 
 LARGEST_MESSAGE = 4096
 """Maximum size of a message, bytes (docs/limits.md)."""

@@ -1,19 +1,136 @@
-"""Routes for plain WebSockets. The site's stream is at `/`, like the home page (specification: Real time)."""
+"""Routes for plain WebSockets. The site's stream is at `/`, like the home page (specification: Real time).
+
+Admits both kinds of sockets to the site's stats (specification: Real time), and handles the plain WebSockets.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
 
+from koyjabo.base.core.errors import InvalidMessage, LedgerUnavailable, NoWebSockets, TooManyRequests, close_code
 from koyjabo.base.core.services import Services
-from koyjabo.base.core.socket_errors import NoWebSockets
+from koyjabo.base.network import client_address
+from koyjabo.base.network.geolocation import UNKNOWN
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.services import CountingServices
+from koyjabo.presence.services import PresenceServices
+from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import sub_protocols
-from koyjabo.sockets.permitted_streams import CommunityStream
-from koyjabo.sockets.site_stream import StatsStream
-from koyjabo.sockets.stream import Stream
+from koyjabo.sockets.messages import VisibleMessage, is_true, visit_id, visitor_id
+from koyjabo.sockets.stream import CommunityStream, Connection, Stream
 from koyjabo.web.current import services_of
+
+NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters from A–Z a–z 0–9 _ - . :'
+
+
+def admit(
+    services: Services, member: Any, source: Any, request: Request, sent: tuple[object, str | None], is_said: bool
+) -> bool:
+    """Match a socket with its visitor, and admit it to the room `stats`. `sent` contains the `visitorId` and `visitId`.
+
+    `source` knows when the connection was last heard from. `is_said` means that the client declared its visit
+    anonymous. The first event includes the effect of opening the socket. Returns False if the client disconnected
+    before it was admitted. Raises TooManyRequests if its visitor has too many sockets.
+    """
+    sockets = services[PresenceServices].visitor_sockets
+    is_anonymous = services[CountingServices].anonymity.is_asked(request.environ, is_said)
+    place = services[NetworkServices].places.locate(request.remote_addr, has_city=not is_anonymous)
+    (sent_id, visit), address = sent, client_address.limit_key(request.environ)
+    visitor = visitor_id(sent_id)
+    if visitor is not None and is_anonymous:
+        visitor, visit = _hashed(services, visitor, visit)
+    registered = visitor is not None and services[CountingServices].visits.arrive(visitor, place)
+    sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, address, place, is_anonymous)
+    services[AttendanceWriter].pages.opened(member, source, visit if visitor is not None else None)
+    # Read the current state: another worker's message may not have arrived yet.
+    services[CountingServices].visits.stats()
+    return services[RealtimeServices].rooms.get(STATS_ROOM).admit(member) is not None
+
+
+def name_visitor(services: Services, member: Any, message: dict[str, Any]) -> str:
+    """Match an admitted socket with the visitor named in its message, and return the visitor. The handshake determines
+    whether the visit was anonymous. Raises InvalidMessage for an invalid `visitorId` or `visitId`, or if the socket has
+    already named a visitor, and TooManyRequests like `admit`.
+    """
+    visitor, sockets = visitor_id(message.get("visitorId")), services[PresenceServices].visitor_sockets
+    visit, known = visit_id(message.get("visitId")), sockets.known(member)
+    if visitor is None:
+        raise InvalidMessage(NO_VISITOR)
+    if known.is_anonymous:
+        visitor, visit = _hashed(services, visitor, visit)
+    if visitor is None:
+        return ""
+    registered = services[CountingServices].visits.arrive(visitor, known.place or UNKNOWN)
+    sockets.named(member, visitor, registered)
+    services[AttendanceWriter].pages.named(member, visit)
+    return visitor
+
+
+def show(services: Services, member: Any, message: VisibleMessage) -> None:
+    """Record that a page was shown or hidden, or that there was user input. Never waits.
+
+    A visitId cannot be hashed without the visitorId, so an anonymous page's message applies to the visit of its span.
+    """
+    is_anonymous = services[PresenceServices].visitor_sockets.known(member).is_anonymous
+    named = None if is_anonymous else message.visit_id
+    services[AttendanceWriter].pages.show(member, message.visible, message.acted, named)
+
+
+def _hashed(services: Services, visitor: str, visit: str | None) -> tuple[str | None, str | None]:
+    """The hashed visitor and visit. While the ledger is unavailable, both are None, and the socket has no visitor."""
+    try:
+        return services[CountingServices].anonymity.key_of(visitor, visit)
+    except LedgerUnavailable:
+        return None, None
+
+
+def send_stats(services: Services, member: Any) -> dict[str, Any]:
+    """Send the current stats to one member, and return them."""
+    services[CountingServices].visits.stats()
+    return services[RealtimeServices].rooms.get(STATS_ROOM).send_present(member) or {}
+
+
+class StatsStream(Stream):
+    kind = "site"
+
+    def person_of(self, connection: Connection) -> str | None:
+        return self._services[PresenceServices].visitor_sockets.visitor_of(connection)
+
+    def admit(self, connection: Connection, request: Request) -> None:
+        sent_id, is_said = request.args.get("visitorId"), is_true(request.args.get("anonymous"))
+        admit(self._services, connection, connection, request, (sent_id, None), is_said)
+
+    def send_present(self, connection: Connection) -> None:
+        send_stats(self._services, connection)
+
+    def _respond(self, connection: Connection, message: dict[str, Any]) -> None:
+        if message["type"] == "visitor":
+            connection.run_in_order(partial(self._name, connection, message))
+        elif message["type"] == "visible":
+            show(self._services, connection, VisibleMessage.of(message))
+        else:
+            super()._respond(connection, message)
+
+    def _name(self, connection: Connection, message: dict[str, Any]) -> None:
+        """Handle a `visitor` message. May block."""
+        try:
+            self._socket_log.named(name_visitor(self._services, connection, message))
+        except InvalidMessage as error:
+            self._refuse(connection, error)
+        except TooManyRequests as error:
+            connection.close(close_code(error), str(error))
+
+    def disconnected(self, connection: Connection, code: int) -> None:
+        self._services[RealtimeServices].rooms.get(STATS_ROOM).dismiss(connection)
+        self._services[AttendanceWriter].pages.closed(connection)
+        self._services[PresenceServices].visitor_sockets.closed(connection)
+
 
 bp = Blueprint("sockets", __name__)
 

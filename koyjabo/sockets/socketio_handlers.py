@@ -14,11 +14,10 @@ from flask import Request, current_app, request
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import emit
 
-from koyjabo.base.core.errors import KoyJaboError, TooManyRequests
+from koyjabo.base.core.errors import ABUSE, NORMAL, InvalidMessage, KoyJaboError, TooManyRequests, close_code
 from koyjabo.base.core.extensions import socketio
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.core.services import Services
-from koyjabo.base.core.socket_errors import ABUSE, NORMAL, InvalidMessage, close_code
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.observability.socket_log import NOWHERE, SocketLog
@@ -28,10 +27,9 @@ from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime import events
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.credentials import identify
+from koyjabo.sockets.credentials import KINDS, identify, participant_for
 from koyjabo.sockets.messages import MAX_ERRORS, VisibleMessage, is_true, unknown, visit_id
-from koyjabo.sockets.room_kinds import KINDS, participant_for
-from koyjabo.sockets.site_stream import admit, send_stats, show
+from koyjabo.sockets.routes import admit, send_stats, show
 from koyjabo.web.current import services_of
 
 MAX_ROOMS = 50

@@ -1,10 +1,19 @@
-"""The services of the application that handles the current request."""
+"""What every route needs: blueprints for the API, pages and the panel, and the services of the application that handles
+the current request.
+"""
 
 from __future__ import annotations
 
-from flask import Flask, current_app
+from flask import Blueprint, Flask, current_app
 
 from koyjabo.base.core.services import Services
+from koyjabo.web.http.responses import private
+
+api = Blueprint("api", __name__, url_prefix="/api")
+pages = Blueprint("pages", __name__)
+pages.after_request(private)
+admin = Blueprint("admin", __name__, url_prefix="/admin")
+
 
 EXTENSION = "koyjabo"
 

@@ -22,7 +22,7 @@ from markupsafe import Markup
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.i18n import DIGITS, LANGUAGES
-from koyjabo.base.network import place_names
+from koyjabo.base.network import geolocation
 from koyjabo.base.network.geolocation import OTHER, UNKNOWN
 from koyjabo.base.network.user_agents import Browser
 from koyjabo.base.settings.schema import Settings
@@ -97,7 +97,7 @@ def translated(text: object) -> str:
 
 def place(name: str) -> str:
     """The location of a visit, a session or an action; "" if unknown."""
-    return translated(name) if name in (UNKNOWN, OTHER) else place_names.in_language(name, language())
+    return translated(name) if name in (UNKNOWN, OTHER) else geolocation.in_language(name, language())
 
 
 def browser_name(browser: Browser) -> str:
@@ -110,7 +110,7 @@ def browser_name(browser: Browser) -> str:
 
 def place_words() -> dict[str, str]:
     """The words that webkit/places.js needs in addition to country names (browsers know these), by English name."""
-    return {UNKNOWN: _("Unknown"), OTHER: _("Other"), **place_names.words(language())}
+    return {UNKNOWN: _("Unknown"), OTHER: _("Other"), **geolocation.words(language())}
 
 
 def count(number: int) -> str:

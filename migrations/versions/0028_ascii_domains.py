@@ -10,7 +10,7 @@ Revises: 0027
 
 from alembic import op
 
-from koyjabo.people.accounts.email_key_queries import rekey
+from koyjabo.people.accounts.email_link_queries import rekey
 
 revision = "0028"
 down_revision = "0027"

@@ -24,9 +24,14 @@ TIMEZONE.
 from koyjabo.base.models.accounts import (
     AccessVersion,
     Community,
+    EmailLink,
+    Invitation,
     LoginFailures,
     LoginSession,
+    MailBudget,
     Membership,
+    OutboxMail,
+    PanelInvitation,
     Passkey,
     PendingStep,
     RecoveryCode,
@@ -49,18 +54,22 @@ from koyjabo.base.models.integrations import ApiKey, OidcIdentity, Webhook, Webh
 from koyjabo.base.models.ledger import (
     Adjustment,
     Attendance,
+    Conversion,
     Counter,
     DailyVisits,
     ForgottenVisitors,
+    HourlyPeople,
     HourlyVisits,
     ImportedDay,
     ImportedVisits,
+    Peak,
+    Person,
+    PersonDay,
+    Return,
     RolledUpVisits,
     Visit,
     Visitor,
 )
-from koyjabo.base.models.mail import EmailLink, Invitation, MailBudget, OutboxMail, PanelInvitation
-from koyjabo.base.models.people import Conversion, HourlyPeople, Peak, Person, PersonDay, Return
 from koyjabo.base.models.upkeep import (
     AuditLine,
     Backup,

@@ -5,6 +5,8 @@ Also parses the texts that are stored in place of user agents: "Chrome on Androi
 on Android (phone)" after 30 days.
 
 A crawler that does not declare itself counts as a visitor, because no person may be mistaken for a crawler.
+
+A visit's language: the first one in the Accept-Language header, without country or script.
 """
 
 from __future__ import annotations
@@ -19,6 +21,17 @@ from typing import Any, NamedTuple
 
 from ua_parser.loaders import load_lazy_builtins
 from ua_parser.regex import Resolver
+
+FIRST = re.compile(r"\s*([A-Za-z]{2,3})(?![A-Za-z0-9*])")
+MAX_LANGUAGES = 1024
+
+
+@lru_cache(maxsize=MAX_LANGUAGES)
+def first_of(header: str | None) -> str | None:
+    """`bn` for `bn-BD,en;q=0.8`; None without a valid language (RFC 9110, 12.5.4)."""
+    match = FIRST.match(header) if header else None
+    return match[1].lower() if match else None
+
 
 BROWSERS, OPERATING_SYSTEMS, _ = load_lazy_builtins()
 """The rules of ua-parser, compiled on first use. Its rules for devices would take another 14 MB, so they

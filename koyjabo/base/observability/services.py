@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.observability.dropped import Dropped
-from koyjabo.base.observability.gauges import Gauges, Values
-from koyjabo.base.observability.metrics import Metrics, shared_folder, worker_place
+from koyjabo.base.observability.metrics import Gauges, Metrics, Values, shared_folder, worker_place
 from koyjabo.base.observability.socket_log import Reconnections, SocketLog
 
 

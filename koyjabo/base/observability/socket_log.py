@@ -15,7 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from struct import Struct
 
-from koyjabo.base.core.socket_errors import CLEAN_CLOSES, GOING_AWAY
+from koyjabo.base.core.errors import CLEAN_CLOSES, GOING_AWAY
 from koyjabo.base.network.rate_limiter import Rate
 from koyjabo.base.observability.metrics import Metrics
 

@@ -27,7 +27,7 @@ from koyjabo.communities.schemas import (
     columns,
 )
 from koyjabo.communities.services import CommunityServices
-from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.responses import PRIVATE, json_response, no_content
 from koyjabo.web.login import tokens

@@ -29,9 +29,9 @@ from koyjabo.communities.schemas import (
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.schemas.responses import StatsResponse, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
-from koyjabo.people.accounts.login.invitations import InvitedResponse, PanelRoleResponse
+from koyjabo.people.accounts.login.schemas import InvitedResponse, PanelRoleResponse
 from koyjabo.people.accounts.users.invitations import PanelRole
-from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import as_response, json_response, list_response, no_content

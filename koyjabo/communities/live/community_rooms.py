@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any
 
 from koyjabo.base.models import SITE, Scope
-from koyjabo.communities.live.dashboard_room import Dashboards
-from koyjabo.communities.live.member_room import ONLINE, STATS, MemberRoom
+from koyjabo.communities.live.dashboard_room import ONLINE, STATS, Dashboards, MemberRoom
 from koyjabo.communities.live.online_people import OnlinePeople
 from koyjabo.communities.live.participant import Participant, Participants
 from koyjabo.communities.permissions import Permissions
@@ -18,7 +17,7 @@ from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, dashboard_room, visitors_room
-from koyjabo.realtime.rooms import Rooms
+from koyjabo.realtime.room import Rooms
 
 
 class CommunityRooms:

@@ -19,8 +19,7 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.models import Scope
 from koyjabo.communities.errors import MessageTooLarge
-from koyjabo.communities.live.participant import Participants
-from koyjabo.communities.live.revocation import Revocation
+from koyjabo.communities.live.participant import Participants, Revocation
 from koyjabo.realtime.events import MESSAGE, community_message, visitors_room
 from koyjabo.realtime.fanout import LocalFanout
 

@@ -13,8 +13,7 @@ from koyjabo.base.core.clock import Clock, iso
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import ASCII_DIGITS
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.database.rows import Page
-from koyjabo.base.database.text_search import sought
+from koyjabo.base.database.rows import Page, sought
 from koyjabo.base.models import Scope
 from koyjabo.communities.live.participant import Participant
 from koyjabo.counting.visits import Visits

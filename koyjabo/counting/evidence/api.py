@@ -10,12 +10,11 @@ from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.schemas.requests import REFUSALS
 from koyjabo.counting.services import CountingServices
-from koyjabo.web.blueprints import api as bp
-from koyjabo.web.fast_path.request_context import RequestContext, fast_path
+from koyjabo.web.current import api as bp
+from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.schemas.bodies import Body
-from koyjabo.web.schemas.fields import Flag, OptionalFlag, VisitId, VisitorId
+from koyjabo.web.schemas.bodies import Body, Flag, OptionalFlag, VisitId, VisitorId
 
 
 class HeartbeatBody(Body):

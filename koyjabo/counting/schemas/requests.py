@@ -10,12 +10,14 @@ from pydantic_core import PydanticCustomError
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.urls import page_path, referrer_path
-from koyjabo.base.network import campaigns, languages
+from koyjabo.base.network import campaigns, user_agents
 from koyjabo.base.network.user_agents import is_bot
 from koyjabo.counting.records import NewVisit
-from koyjabo.web.schemas.bodies import JSON, LARGER_BODY, Body, sentence
-from koyjabo.web.schemas.fields import (
+from koyjabo.web.schemas.bodies import (
+    JSON,
+    LARGER_BODY,
     Address,
+    Body,
     Milliseconds,
     Moment,
     OptionalFlag,
@@ -24,6 +26,7 @@ from koyjabo.web.schemas.fields import (
     VisitorId,
     Waited,
     refuse,
+    sentence,
     text,
     visit_id,
 )
@@ -182,4 +185,4 @@ class SentVisit(BaseModel):
             visitId=self.visitId,
             page=self.page,
         )
-        return body.as_visit(at_ms, language=languages.first_of(self.language), **known)
+        return body.as_visit(at_ms, language=user_agents.first_of(self.language), **known)

@@ -14,14 +14,13 @@ from koyjabo.base.models import ApiKey
 from koyjabo.communities.ui import all_choices
 from koyjabo.integrations.api_keys.api import NewKeyBody
 from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import management
-from koyjabo.web.pages.flash import done
+from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me, page
-from koyjabo.web.schemas.bodies import Body
-from koyjabo.web.schemas.fields import TypedDay
+from koyjabo.web.schemas.bodies import Body, TypedDay
 
 GRACES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
 """How long the previous secret can stay valid, s, with labels."""

@@ -12,14 +12,13 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import Webhook
 from koyjabo.communities.ui import all_choices
 from koyjabo.integrations.webhooks.api import NewWebhookBody, WebhookChangesBody, service
-from koyjabo.integrations.webhooks.formats import FORMAT_NAMES
-from koyjabo.integrations.webhooks.messages import EVENT_TYPES, types_for
+from koyjabo.integrations.webhooks.messages import EVENT_TYPES, FORMAT_NAMES, types_for
 from koyjabo.integrations.webhooks.queries import STATES
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.forms.forms import Form, declare_text
 from koyjabo.web.limits import limits
 from koyjabo.web.pages import management, pagination
-from koyjabo.web.pages.flash import done
+from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me, page
 
 declare_text("community", N_("Community"))

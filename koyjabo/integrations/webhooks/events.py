@@ -23,8 +23,8 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Scope
-from koyjabo.integrations.webhooks import event_queries
-from koyjabo.integrations.webhooks.event_queries import WebhookFact
+from koyjabo.integrations.webhooks import delivery_queries
+from koyjabo.integrations.webhooks.delivery_queries import WebhookFact
 from koyjabo.presence.members.online_members import ChangeKind, PresenceChange
 from koyjabo.presence.services import PresenceServices
 
@@ -75,7 +75,7 @@ class WebhookEvents:
 
     def refresh(self) -> None:
         """Read the subscriptions. Raises LedgerUnavailable."""
-        subscriptions = self._database.read(event_queries.subscriptions)
+        subscriptions = self._database.read(delivery_queries.subscriptions)
         self._subscribed = frozenset(
             (type, webhook.community_id) for webhook in subscriptions for type in webhook.events.split()
         )
@@ -87,7 +87,7 @@ class WebhookEvents:
         while self._waiting:
             events = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
             try:
-                self._database.write(event_queries.record_all, events)
+                self._database.write(delivery_queries.record_all, events)
             except LedgerUnavailable:
                 self._waiting.extendleft(reversed(events[: MAX_WAITING - len(self._waiting)]))
                 raise
@@ -174,7 +174,7 @@ class MemberEvents:
         second later, so very recent ones are found through their rows.
         """
         since_ms = self._clock.now_ms() - RECENT_MS
-        recent = self._database.read(event_queries.scopes_since, [*TYPES.values()], since_ms)
+        recent = self._database.read(delivery_queries.scopes_since, [*TYPES.values()], since_ms)
         for scope in filter(self.wants, {*self._arrivals.occupied(), *recent}):
             self._members.online(scope)
 
@@ -214,8 +214,8 @@ class MemberEvents:
 
 
 def _record(session: Any, changes: Sequence[tuple[Scope, PresenceChange]]) -> None:
-    users = event_queries.known_users(session, {change.person for _, change in changes})
-    event_queries.record_all(session, [_fact(scope, change, users) for scope, change in changes])
+    users = delivery_queries.known_users(session, {change.person for _, change in changes})
+    delivery_queries.record_all(session, [_fact(scope, change, users) for scope, change in changes])
 
 
 def _fact(scope: Scope, change: PresenceChange, users: Mapping[str, str | None]) -> WebhookFact:

@@ -9,8 +9,7 @@ from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.outbound.client import HttpClient
 from koyjabo.base.outbound.messages import Destinations
 from koyjabo.integrations.webhooks.events import MemberEvents, WebhookEvents
-from koyjabo.integrations.webhooks.security import UrlRules, WebhookSealer
-from koyjabo.integrations.webhooks.sender import Sender
+from koyjabo.integrations.webhooks.sender import Sender, UrlRules, WebhookSealer
 from koyjabo.integrations.webhooks.webhooks import Webhooks
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices

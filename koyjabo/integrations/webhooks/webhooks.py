@@ -13,16 +13,15 @@ from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailab
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.executor import DatabaseExecutor, Throttle
 from koyjabo.base.database.rows import Page
-from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.models import Webhook, WebhookDelivery
 from koyjabo.communities import memberships
-from koyjabo.integrations.webhooks import delivery_queries, formats, queries, security
+from koyjabo.integrations.webhooks import delivery_queries, messages, queries, sender
 from koyjabo.integrations.webhooks.events import WebhookEvents
 from koyjabo.integrations.webhooks.messages import types_for
 from koyjabo.integrations.webhooks.queries import DAY_MS, TURNED_OFF
-from koyjabo.integrations.webhooks.security import UrlRules, WebhookSealer
+from koyjabo.integrations.webhooks.sender import UrlRules, WebhookSealer
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 
@@ -97,10 +96,10 @@ class Webhooks:
         account.require_site_admin()
         by = log.actor(account, self._clock)
         community_id = self._database.read(_community_id, account, community_id)  # before the host name is looked up
-        format = format or formats.suggested(url)
+        format = format or messages.suggested(url)
         types = _checked_events(events, community_id)
         self._require_url(url, format)
-        webhook_id, secret = str(uuid.uuid4()), security.new_secret()
+        webhook_id, secret = str(uuid.uuid4()), sender.new_secret()
 
         def operation(session: Any) -> Webhook:
             _community_id(session, account, community_id)
@@ -177,7 +176,7 @@ class Webhooks:
     def rotate(self, account: Account, webhook_id: str) -> tuple[Webhook, str]:
         """Replace the secret. Returns the webhook and the new secret. The old one stays in use for BOTH_SIGN_MS."""
         account.require_site_admin()
-        secret, by = security.new_secret(), log.actor(account, self._clock)
+        secret, by = sender.new_secret(), log.actor(account, self._clock)
 
         def operation(session: Any) -> Webhook:
             webhook = queries.find(session, webhook_id, lock=True)
@@ -241,7 +240,7 @@ class Webhooks:
         self._database.write(operation)
 
     def _require_url(self, url: str, format: str) -> None:
-        problem = self._urls.problem(url) or formats.problem(url, format)
+        problem = self._urls.problem(url) or messages.problem(url, format)
         if problem is not None:
             raise UrlRefused(details={"url": problem})
 

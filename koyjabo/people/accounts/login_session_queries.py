@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from koyjabo.base.database.rows import Page, length
-from koyjabo.base.database.text_search import usable
+from koyjabo.base.database.rows import Page, length, usable
 from koyjabo.base.models import LoginSession
 from koyjabo.people.accounts.queries import revoke
 

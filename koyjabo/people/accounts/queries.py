@@ -13,8 +13,7 @@ from koyjabo.base.core import credential_rules
 from koyjabo.base.core.credential_rules import email_key, written_key
 from koyjabo.base.core.errors import EmailTaken, WrongCredentials
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.database.text_search import usable
+from koyjabo.base.database.rows import changed_rows, usable
 from koyjabo.base.models import (
     AccessVersion,
     EmailLink,

@@ -9,12 +9,10 @@ from functools import partial
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.outbound.client import HttpClient
 from koyjabo.people.accounts.email_links import EmailLinks
-from koyjabo.people.accounts.login_sessions import Sessions
-from koyjabo.people.accounts.oidc.authorization import Authorizations
-from koyjabo.people.accounts.oidc.provider import Provider
+from koyjabo.people.accounts.login_sessions import PendingSteps, Sessions
+from koyjabo.people.accounts.oidc.provider import Authorizations, Provider
 from koyjabo.people.accounts.oidc.provider_logins import ProviderLogins
 from koyjabo.people.accounts.passwords import Passwords
-from koyjabo.people.accounts.pending_steps import PendingSteps
 from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.second_factor.enrolment import SecondFactors
 from koyjabo.people.accounts.second_factor.second_step import SecondStep

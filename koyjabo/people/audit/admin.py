@@ -21,10 +21,10 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import DELETED
 from koyjabo.people.audit.log import BY_OPERATOR, FILTERS, KINDS, Audit, AuditPage
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
-from koyjabo.web.http.downloads import download
+from koyjabo.web.http.responses import download
 from koyjabo.web.i18n import count, translated
 from koyjabo.web.pages import pagination
 from koyjabo.web.panel import for_viewers

@@ -10,8 +10,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, func, insert, select, unio
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from koyjabo.base.database.rows import ids_between
-from koyjabo.base.database.text_search import usable
+from koyjabo.base.database.rows import ids_between, usable
 from koyjabo.base.models import SITE, AuditLine, Counter
 
 MAX_DETAIL = 200

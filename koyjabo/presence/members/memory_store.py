@@ -9,13 +9,13 @@ from itertools import islice
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import (
     MAX_CHANGES,
     MAX_LISTED,
     VACANT_MS,
     ChangeKind,
     ChangeListener,
+    ConnectionsWithGrace,
     Online,
     OnlineMember,
     PresenceChange,

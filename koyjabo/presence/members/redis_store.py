@@ -22,8 +22,14 @@ from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
-from koyjabo.presence.members.online_members import MAX_LISTED, ChangeListener, Online, OnlineMember, PresenceChange
+from koyjabo.presence.members.online_members import (
+    MAX_LISTED,
+    ChangeListener,
+    ConnectionsWithGrace,
+    Online,
+    OnlineMember,
+    PresenceChange,
+)
 from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent
 from koyjabo.presence.members.redis_script import BATCH, GONE, MemberScript, SyncReply, SyncRequest
 

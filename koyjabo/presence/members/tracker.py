@@ -13,7 +13,7 @@ from uuid import UUID
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.models import Scope
-from koyjabo.base.network.place_names import division_of
+from koyjabo.base.network.geolocation import division_of
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 

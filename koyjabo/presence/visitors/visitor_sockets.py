@@ -4,13 +4,15 @@ time).
 A socket that sends a visitorId belongs to that visitor. The original client sends none, so its socket is matched with a
 visit from the same address and browser, if there is one. A wrong match can keep a visitor active a little longer, but
 never changes a total.
+
+Visits whose visitors have no socket yet, by client fingerprint. Not thread-safe.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -19,12 +21,102 @@ from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import TooManyRequests
-from koyjabo.base.core.socket_errors import InvalidMessage
+from koyjabo.base.core.errors import InvalidMessage, TooManyRequests
 from koyjabo.base.models import SITE
 from koyjabo.base.network.client_address import customer, limit_key
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
-from koyjabo.presence.visitors.unmatched_visits import NETWORK_BYTES, Fingerprint, UnmatchedVisits, VisitMatcher
+
+MAX_UNMATCHED = 10_000
+"""Maximum number of visits waiting for a socket."""
+
+Fingerprint = bytes
+"""A salted hash of a client's network (NETWORK_BYTES), then one of its address and User-Agent."""
+
+NETWORK_BYTES = 8
+
+
+class UnmatchedVisits:
+    """Keeps each visitor's latest visit for `window_ms`. `on_dropped` is called with the number of visits that were
+    dropped earlier.
+    """
+
+    def __init__(self, clock: Clock, window_ms: int, on_dropped: Callable[[int], object]) -> None:
+        self._clock = clock
+        self._window_ms = window_ms
+        self._visits: OrderedDict[str, tuple[Fingerprint, int]] = OrderedDict()  # with its time, elapsed ms
+        self._by_fingerprint: dict[Fingerprint, dict[str, bool]] = {}  # whether the visit's page was closed
+        self._sizes: Counter[bytes] = Counter()  # visits by network
+        self._on_dropped = on_dropped
+
+    def __len__(self) -> int:
+        return max(len(self._visits), len(self._by_fingerprint), len(self._sizes))
+
+    def add(self, fingerprint: Fingerprint, visitor_id: str, is_closed: bool = False) -> None:
+        self.drop(visitor_id)
+        self._visits[visitor_id] = (fingerprint, self._clock.elapsed_ms())
+        self._by_fingerprint.setdefault(fingerprint, {})[visitor_id] = is_closed
+        self._sizes[fingerprint[:NETWORK_BYTES]] += 1
+        if len(self._visits) > MAX_UNMATCHED:
+            self._drop_excess()
+
+    def newest(self, fingerprint: Fingerprint) -> tuple[str | None, bool]:
+        """Return the visitor who made a client's latest visit, and whether its page was closed."""
+        self.drop_expired()
+        return next(reversed(self._by_fingerprint.get(fingerprint, {}).items()), (None, False))
+
+    def drop_expired(self) -> None:
+        expired_ms = self._clock.elapsed_ms() - self._window_ms
+        while self._visits and next(iter(self._visits.values()))[1] <= expired_ms:
+            self.drop(next(iter(self._visits)))
+
+    def drop(self, visitor_id: str) -> None:
+        """Remove a visitor's visit. Idempotent."""
+        if (visit := self._visits.pop(visitor_id, None)) is None:
+            return
+        fingerprint, _ = visit
+        visitors = self._by_fingerprint.get(fingerprint, {})
+        visitors.pop(visitor_id, None)
+        if not visitors:
+            self._by_fingerprint.pop(fingerprint, None)
+        network = fingerprint[:NETWORK_BYTES]
+        self._sizes[network] -= 1
+        if not self._sizes[network]:
+            del self._sizes[network]
+
+    def _drop_excess(self) -> None:
+        """Drop a fifth of the visits, the oldest ones of networks with more than an equal share. It drops so many at
+        once, because sorting ten thousand networks takes a millisecond.
+        """
+        sizes = self._sizes.copy()
+        left, share = MAX_UNMATCHED * 4 // 5, 0
+        excess = len(self._visits) - left
+        for position, size in enumerate(sorted(sizes.values())):  # small networks leave their share to others
+            share = left // (len(sizes) - position)
+            if size > share:
+                break
+            left -= size
+        dropped: list[str] = []
+        for visitor_id, (fingerprint, _) in self._visits.items():
+            network = fingerprint[:NETWORK_BYTES]
+            if sizes[network] > share:
+                sizes[network] -= 1
+                dropped.append(visitor_id)
+            if len(dropped) == excess:
+                break
+        for visitor_id in dropped:
+            self.drop(visitor_id)
+        self._on_dropped(len(dropped))
+
+
+class VisitMatcher:
+    """Matches visits with sockets on other workers. This class matches nothing, for a server without other workers."""
+
+    def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
+        """Publish that a visit with this fingerprint has no socket yet."""
+
+    def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
+        """Call `matched` once with the visitor last offered for `fingerprint`, if any."""
+
 
 SECOND_ASK_MS = 3000
 """Delay before other workers are asked a second time, ms: a visit may reach them after its socket has opened here."""

@@ -14,7 +14,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.reports.community_people import DAILY, GRANULARITIES, HOURLY, MONTH, Growth, Trend, Visitors
 from koyjabo.reports.query.parameters import NOT_A_DAY, read_day
 from koyjabo.reports.services import PeopleServices
-from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.responses import PRIVATE, json_response
 from koyjabo.web.limits import limits

@@ -29,15 +29,15 @@ from koyjabo.reports.events.records import (
     size_of,
 )
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.blueprints import api as bp
-from koyjabo.web.fast_path.request_context import RequestContext, fast_path
+from koyjabo.web.current import api as bp
+from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, PlainResponse
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.schemas.bodies import Body
-from koyjabo.web.schemas.fields import (
+from koyjabo.web.schemas.bodies import (
     Address,
+    Body,
     Milliseconds,
     OptionalFlag,
     VisitorId,

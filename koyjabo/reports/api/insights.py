@@ -25,13 +25,11 @@ from koyjabo.reports.api.responses import BreakdownResponse, HoursResponse, Peri
 from koyjabo.reports.api.shares import require_pass
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.results import MAX_ROWS, Figures, Period, as_json, csv_rows
-from koyjabo.reports.query import labels
-from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.query import parameters
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.ranges import COMPARISONS, DAY, DEFAULT, RANGES
-from koyjabo.reports.query.report_query import Filters
+from koyjabo.reports.query.report_query import COMPARISONS, DAY, DEFAULT, DIMENSIONS, RANGES, Filters
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import language
@@ -159,7 +157,7 @@ def respond(
     asked = replace(asked, question=asked.question.within(filters))
     kind = _format(asked.others.get("format"))
     tag = _tag(insights.version(asked.question, bool(asked.compare)), name, repr(asked), kind, language(), VERSION)
-    response, has_names = Response(mimetype=MIMETYPES[kind]), labels.names_communities(asked.others.get("by", ""))
+    response, has_names = Response(mimetype=MIMETYPES[kind]), parameters.names_communities(asked.others.get("by", ""))
     if has_names or not request.if_none_match.contains_weak(tag):
         _write(response, name, report, asked, kind, report.find(insights, asked))
     response.set_etag(_tag(tag, response.get_data(as_text=True)) if has_names else tag)

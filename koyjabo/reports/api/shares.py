@@ -13,9 +13,9 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import Share
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.reports.query.parameters import is_interval
-from koyjabo.reports.query.ranges import RANGES
+from koyjabo.reports.query.report_query import RANGES
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -23,8 +23,7 @@ from koyjabo.web.http.responses import Time, json_response, list_response, no_co
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ListOf, ResponseSpec, describe
 from koyjabo.web.pages import links
-from koyjabo.web.schemas.bodies import JSON, Body
-from koyjabo.web.schemas.fields import NULL, Moment, Name, NewPassword, refuse
+from koyjabo.web.schemas.bodies import JSON, NULL, Body, Moment, Name, NewPassword, refuse
 from koyjabo.web.schemas.paging import QUERY, Paging
 
 declare(bp, "/api/shares", PathPolicy.ALLOWED_ORIGINS, tag="reports")

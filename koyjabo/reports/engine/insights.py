@@ -27,10 +27,9 @@ from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
 from koyjabo.reports.engine.snapshot_queries import read_all
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.reports.query import labels
+from koyjabo.reports.query import parameters
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
-from koyjabo.reports.query.ranges import DEFAULT, check, compared, whole_days
-from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.query.report_query import DEFAULT, Question, Value, check, compared, whole_days
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.rolled_up.day_sums import SumsOfDay
 
@@ -142,9 +141,11 @@ class Insights:
 
     def label(self, dimension: str, value: Value, language: str) -> str:
         names = self._names(dimension, [value] if value else [])
-        key = labels.community_of(dimension, value) if value and self._is_public else None
+        key = parameters.community_of(dimension, value) if value and self._is_public else None
         return (
-            labels.unlisted(language) if key and key not in names else labels.label(dimension, value, language, names)
+            parameters.unlisted(language)
+            if key and key not in names
+            else parameters.label(dimension, value, language, names)
         )
 
     def version(self, question: Question, is_compared: bool = False) -> str:
@@ -189,11 +190,11 @@ class Insights:
             return result._replace(figures=result.figures._replace(peak_active=peak))
         if isinstance(request, BreakdownRequest) and language:
             names = self._names(request.dimension, [row.value for row in result.rows if row.value])
-            label = partial(labels.label, request.dimension, language=language, names=names)
+            label = partial(parameters.label, request.dimension, language=language, names=names)
             return result._replace(rows=[row._replace(label=label(row.value)) for row in result.rows])
         return result
 
     def _names(self, dimension: str, values: list[str]) -> dict[str, str]:
         """Return the names of the communities among the values, by the keys that `labels.community_of` returns."""
-        keys = {key for value in values if (key := labels.community_of(dimension, value))}
+        keys = {key for value in values if (key := parameters.community_of(dimension, value))}
         return self._database.read(snapshot_queries.community_names, keys, self._is_public) if keys else {}

@@ -25,7 +25,6 @@ from koyjabo.reports.engine.results import (
     reason_of_folded,
 )
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.query.dimensions import VIEWED_PAGE, has_many
 from koyjabo.reports.query.groups import (
     EVERYTHING,
     LENGTHS,
@@ -43,9 +42,8 @@ from koyjabo.reports.query.groups import (
     union,
 )
 from koyjabo.reports.query.groups import total as sum_of
-from koyjabo.reports.query.labels import community_of
-from koyjabo.reports.query.ranges import periods, running
-from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.query.parameters import community_of
+from koyjabo.reports.query.report_query import VIEWED_PAGE, Question, Value, has_many, periods, running
 
 
 @dataclass(frozen=True, slots=True)

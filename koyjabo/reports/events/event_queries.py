@@ -6,8 +6,8 @@ from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.models import Event
-from koyjabo.reports.log import block_queries, row_queries
-from koyjabo.reports.log.row_queries import EVENTS
+from koyjabo.reports.log import block_queries
+from koyjabo.reports.log.block_queries import EVENTS
 
 EVENTS_LOCK = 0x6B6F7965  # "koye", one of PostgreSQL's advisory locks
 
@@ -58,5 +58,5 @@ def rename(session: Session, visitor_id: str, name: str, size: int) -> int:
     rows = session.execute(select(*columns).where(Event.visitor_id == visitor_id).limit(size)).all()
     if rows:
         session.execute(RENAME, {"name": name, "ids": [row.id for row in rows]})
-    block_queries.follow(session, EVENTS, [row.id for row in rows if row.props], row_queries.events)
+    block_queries.follow(session, EVENTS, [row.id for row in rows if row.props], block_queries.events)
     return len(rows)

@@ -18,14 +18,24 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.models import SITE
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.visit_sums import KINDS, MARGIN_DAYS, Followed, VisitSums
+from koyjabo.reports.log.block_queries import NO_VISIT
 from koyjabo.reports.log.blocks import Rows
 from koyjabo.reports.log.log import BEGINNING, Log, Position
-from koyjabo.reports.log.row_queries import NO_VISIT
-from koyjabo.reports.query.dimensions import EVENT, NEW, VIEWED_PAGE, VISITOR_KIND, has_many, property_of
 from koyjabo.reports.query.groups import VALUE, VisitSet
 from koyjabo.reports.query.parameters import LAST_DAY
-from koyjabo.reports.query.ranges import DAY
-from koyjabo.reports.query.report_query import Filter, Question, Value, passes_none
+from koyjabo.reports.query.report_query import (
+    DAY,
+    EVENT,
+    NEW,
+    VIEWED_PAGE,
+    VISITOR_KIND,
+    Filter,
+    Question,
+    Value,
+    has_many,
+    passes_none,
+    property_of,
+)
 
 MAX_KNOWN = 50
 """Maximum number of sets of visits in memory."""

@@ -25,16 +25,13 @@ from koyjabo.reports.live.event_sums import (
     visits_of_values,
 )
 from koyjabo.reports.live.visit_sums import AttendedSets, Followed, LengthCounts, VisitSums, check
-from koyjabo.reports.log import block_queries, row_queries
-from koyjabo.reports.log.block_queries import LogState, Reading
+from koyjabo.reports.log import block_queries
+from koyjabo.reports.log.block_queries import EVENTS, VISITS, LogState, Reading
 from koyjabo.reports.log.blocks import Block, Rows
 from koyjabo.reports.log.log import BEGINNING, Log
-from koyjabo.reports.log.row_queries import EVENTS, VISITS
 from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.reports.query.dimensions import EVENT, VIEWED_PAGE, has_many
 from koyjabo.reports.query.groups import LENGTHS, VALUE, Attended, Groups
-from koyjabo.reports.query.ranges import DAY
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import DAY, EVENT, VIEWED_PAGE, Question, has_many
 
 MAX_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
 """Maximum bytes for all sums, and the bytes that a question takes up even without sums."""
@@ -64,7 +61,7 @@ class Live:
 
     def __init__(self, parser: TraitParser, clock: Clock) -> None:
         self._clock, self.rules = clock, parser.rules
-        self.visits, self.events = Log(VISITS, row_queries.visits(parser)), Log(EVENTS, row_queries.events)
+        self.visits, self.events = Log(VISITS, block_queries.visits(parser)), Log(EVENTS, block_queries.events)
         self.forget()
 
     def forget(self) -> None:
@@ -185,7 +182,7 @@ class Live:
     def _follow_attendance(self, session: Reading, state: LogState) -> None:
         self._version = None  # if reading fails, no sums may remain
         moved = set()  # questions whose visits may now pass their filters, or no longer pass them
-        for changed in self.visits.change(row_queries.changed_since(session, self._attendance)):
+        for changed in self.visits.change(block_queries.changed_since(session, self._attendance)):
             places = changed.places()
             scopes = {SITE, *(scope for _, scope in places)}
             for key, sums in self._sums.items():
@@ -200,7 +197,7 @@ class Live:
         for key in moved:
             del self._sums[key]
         if state.attendance_dropped != self._attendance_dropped:
-            self.visits.keep_patches(row_queries.waiting(session))
+            self.visits.keep_patches(block_queries.waiting(session))
         self._attendance, self._attendance_dropped = state.attendance, state.attendance_dropped
         self._version = state.version
 

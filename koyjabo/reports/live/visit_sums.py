@@ -18,11 +18,23 @@ from koyjabo.base.models import SITE
 from koyjabo.counting.evidence.facts import ARE_ATTENDED, ARE_MEASURED, CHANGING, VALUES
 from koyjabo.reports.log.blocks import Block, Rows, Seen
 from koyjabo.reports.log.log import BEGINNING, AttendedRows, Changes, Log, Position
-from koyjabo.reports.query.dimensions import NEW, RETURNING, TRAITS, VISITOR_KIND, has_many
 from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, PERIODS, WEEKDAY, Attended, Group
 from koyjabo.reports.query.parameters import COMMUNITY
-from koyjabo.reports.query.ranges import DAY, HOUR, MONTH, WEEK, period_of, weekday_of
-from koyjabo.reports.query.report_query import Question, passes_none
+from koyjabo.reports.query.report_query import (
+    DAY,
+    HOUR,
+    MONTH,
+    NEW,
+    RETURNING,
+    TRAITS,
+    VISITOR_KIND,
+    WEEK,
+    Question,
+    has_many,
+    passes_none,
+    period_of,
+    weekday_of,
+)
 
 MARGIN_DAYS = 2
 """Maximum difference between the starts of a day in two time zones, in days."""

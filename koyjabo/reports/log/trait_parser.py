@@ -15,9 +15,9 @@ from zlib import crc32
 from publicsuffixlist import PublicSuffixList
 
 from koyjabo.base.core.urls import bare_host, shown_host, without_query
-from koyjabo.base.network import languages, place_names, user_agents
+from koyjabo.base.network import geolocation, user_agents
 from koyjabo.base.network.campaigns import Campaign
-from koyjabo.reports.query.dimensions import AI, BOT, CAMPAIGN, DIRECT, REFERRAL, SEARCH, SOCIAL
+from koyjabo.reports.query.report_query import AI, BOT, CAMPAIGN, DIRECT, REFERRAL, SEARCH, SOCIAL
 
 DATA = Path(__file__).parent / "data"
 LISTS = (DATA / "sources.json", DATA / "more_sources.json")
@@ -145,7 +145,7 @@ class TraitParser:
             agent.name or None,
             agent.system or None,
             BOT if is_bot else agent.device or None,
-            languages.first_of(language),
+            user_agents.first_of(language),
             source.domain,
             CAMPAIGN if campaign else source.channel,
             *_campaign(campaign),
@@ -161,5 +161,5 @@ def _campaign(text: str | None) -> Campaign:
 @lru_cache(maxsize=CACHE_SIZE)
 def _place(place: str) -> tuple[str | None, str | None]:
     """Return the country code and the city."""
-    code = place_names.country_of(place)
-    return code, place if code and place not in place_names.CODES else None
+    code = geolocation.country_of(place)
+    return code, place if code and place not in geolocation.CODES else None

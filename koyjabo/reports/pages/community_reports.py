@@ -9,13 +9,13 @@ from flask import Response, make_response, render_template, request, url_for
 from koyjabo.base.models import Scope
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
-from koyjabo.reports.pages.share_desk import ShareDesk
-from koyjabo.reports.ui import annotation_texts, choices, community
-from koyjabo.reports.ui.base import ReportContext, of_community
+from koyjabo.reports.pages.share_links import ShareDesk
+from koyjabo.reports.ui import choices, community, figures
+from koyjabo.reports.ui.choices import ReportContext, of_community
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
-from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
+from koyjabo.web.current import pages as bp
 from koyjabo.web.limits import limits
 
 
@@ -70,6 +70,6 @@ def community_reports(community_id: str) -> Response:
 
 def _base(scope: Scope, reader: str) -> ReportContext:
     path = url_for("pages.community_reports", community_id=scope)
-    notes, share = partial(annotation_texts.notes, scope), url_for("pages.new_share", community_id=scope)
+    notes, share = partial(figures.notes, scope), url_for("pages.new_share", community_id=scope)
     base = of_community(scope, reader)._replace(path=path, notes=notes, share=share, extra=community.of_moment)
     return choices.remembered(base)

@@ -1,40 +1,172 @@
-"""/share/…: the reports of a share link, for anyone who has the link, and the WebSocket that pushes their numbers."""
+"""/share/…: the reports of a share link, for anyone who has the link, and the WebSocket that pushes their numbers.
+
+The pages that manage share links, in the panel and in communities.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 from flask import Request, Response, make_response, render_template, request, url_for
+from flask_babel import gettext as _
+from pydantic import BeforeValidator
 
+from koyjabo.base.core.clock import Days
+from koyjabo.base.core.errors import InvalidInput, close_code
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
 from koyjabo.base.core.services import Services
-from koyjabo.base.core.socket_errors import close_code
 from koyjabo.base.models import Share
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.people.accounts.throttle.login_throttle import LOGIN
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
-from koyjabo.reports.api.shares import pass_cookie, require_pass
-from koyjabo.reports.query.parameters import COMMUNITY
+from koyjabo.reports.api.shares import NewShareBody, Range, pass_cookie, require_pass
+from koyjabo.reports.query.parameters import COMMUNITY, is_dimension, is_interval
+from koyjabo.reports.query.report_query import DEFAULT
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.shares import PASS_S, ShareLocked, UnknownShare, WrongPassword
-from koyjabo.reports.ui.base import of_link
-from koyjabo.reports.ui.filters import words
+from koyjabo.reports.ui import breakdowns
+from koyjabo.reports.ui.choices import filters_in_words, of_link
 from koyjabo.reports.ui.live_views import LiveViews
+from koyjabo.reports.ui.ranges import PRESETS, days_in_words
 from koyjabo.reports.ui.view import view_of
 from koyjabo.sockets import routes
 from koyjabo.sockets.stream import Connection, Stream
-from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
+from koyjabo.web.current import pages as bp
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http import cookies
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
-from koyjabo.web.pages import redirects
-from koyjabo.web.schemas.bodies import Body
-from koyjabo.web.schemas.fields import Typed
+from koyjabo.web.pages import links, management, pagination, redirects
+from koyjabo.web.pages.redirects import done
+from koyjabo.web.schemas.bodies import Body, NewPassword, Typed, TypedDay
+
+EMPTY = BeforeValidator(lambda value: value or None)
+TEMPLATE = "reports/shares"
+
+
+class ShareFormBody(NewShareBody):
+    """The form for a new link. `until` is its last valid day. Empty fields are None."""
+
+    range: Annotated[Range, EMPTY] = None
+    password: Annotated[NewPassword | None, EMPTY] = None
+    until: TypedDay = None
+
+
+class ShareDesk(NamedTuple):
+    """The share link pages, in the panel or in a community. `show` renders a page. `args` are the arguments for all
+    their URLs.
+    """
+
+    account: Account
+    show: Callable[..., Response]
+    endpoint: str  # the list's endpoint
+    args: dict[str, Any] = {}
+
+    @property
+    def community_id(self) -> str | None:
+        return self.args.get("community_id")
+
+    def overview(self) -> Response:
+        read = partial(current()[ReportServices].shares.page, self.account, community_id=self.community_id)
+        return self.show(
+            TEMPLATE,
+            share_page=pagination.list_page(read),
+            chips_of=self._chips_of,
+            now_ms=current().clock.now_ms(),
+            args=self.args,
+        )
+
+    def new(self) -> Response:
+        return self._form(Form(ShareFormBody, {"range": _own_days() or request.args.get("range", "")}))
+
+    def create(self) -> Response:
+        """Create a link and show it once, because its token is not stored."""
+        filters = _filters()
+        if self.community_id is not None:
+            filters[COMMUNITY] = [self.community_id]
+
+        def create(body: ShareFormBody) -> str:
+            _began, expires_ms = current().clock.range_ms(Days(None, body.until))
+            _share, token = current()[ReportServices].shares.create(
+                self.account,
+                body.name,
+                filters,
+                body.range,
+                body.password,
+                expires_ms,
+                login_limits.client(is_familiar=True),
+            )
+            return links.to("pages.share", token=token)
+
+        form = Form(ShareFormBody)
+        url = management.carry_out(form, create)
+        return self._form(form) if url is None else self.show(TEMPLATE, url=url, back=self._path())
+
+    def end(self, share_id: str) -> Response:
+        """Revoke a link. Raises Unconfirmed, UnknownShare, Forbidden."""
+        shares = current()[ReportServices].shares
+        link = shares.find(self.account, share_id)
+        effect = _("The link stops working at once, for everyone. This cannot be undone.")
+        management.ask(_("Revoke the share link %(name)s?", name=link.name), effect, _("Revoke the link"), self._path())
+        return done(
+            N_("The share link %(name)s was revoked."),
+            self.endpoint,
+            shares.end(self.account, share_id).name,
+            **self.args,
+        )
+
+    def _form(self, form: Form[ShareFormBody]) -> Response:
+        problems = {breakdowns.label(name): reason for name, reason in form.errors.items() if is_dimension(name)}
+        values = {"form": form, "chips": _chips(_filters()), "problems": problems, "ranges": _ranges()}
+        return self.show(TEMPLATE, status=management.status(form), back=self._path(), **values)
+
+    def _chips_of(self, link: Share) -> list[str]:
+        filters = json.loads(link.filters)
+        if self.community_id is not None:
+            filters.pop(COMMUNITY, None)
+        return _chips(filters)
+
+    def _path(self) -> str:
+        return url_for(self.endpoint, **self.args)
+
+
+def _ranges() -> list[tuple[str, str]]:
+    """Return the form's choices: the two days in the URL, if any, and the presets."""
+    own = _own_days()
+    others = [(name, str(label)) for name, (label, _key) in PRESETS.items() if name != DEFAULT]
+    return [*([(own, days_in_words(*own.split("/")))] if own else []), ("", str(PRESETS[DEFAULT][0])), *others]
+
+
+def _own_days() -> str:
+    """Return the two days in the URL, or "" if there are none."""
+    own_days = f"{request.args.get('start', '')}/{request.args.get('end', '')}"
+    return own_days if is_interval(own_days) else ""
+
+
+def _filters() -> dict[str, list[str]]:
+    """Return the filters in the URL, in the grammar of reports, because Insights views link here with their own
+    filters.
+    """
+    return {name: values for name, values in request.args.lists() if is_dimension(name)}
+
+
+def _chips(filters: dict[str, list[str]]) -> list[str]:
+    """Return the filters in words. The list is empty for invalid filters, which the form reports when it is sent."""
+    pairs = [(name, value) for name, values in filters.items() for value in values]
+    insights = current()[ReportServices].reports
+    try:
+        return filters_in_words(insights.asked(pairs).question.filters, insights.label)
+    except InvalidInput:
+        return []
+
 
 declare(bp, "/share/", PathPolicy.SECRET)
 
@@ -89,7 +221,7 @@ def _show(link: Share, token: str) -> Response:
 def _shown(link: Share) -> list[str]:
     """Return a link's filters in words, for its visitors. Communities are left out, because their names are hidden."""
     filters = {name: kept for name, kept in current()[ReportServices].shares.filters(link).items() if name != COMMUNITY}
-    return words(filters, current()[ReportServices].shared_reports.label)
+    return filters_in_words(filters, current()[ReportServices].shared_reports.label)
 
 
 def _unlock(link: Share, password: str) -> str:

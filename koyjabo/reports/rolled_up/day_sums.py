@@ -11,11 +11,20 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.block_queries import LogState, Reading
-from koyjabo.reports.query import ranges
-from koyjabo.reports.query.dimensions import ADDRESSES, EVENT, FACTS, PROPERTIES, TRAITS, VIEWED_PAGE, VISITOR_KIND
+from koyjabo.reports.query import report_query
 from koyjabo.reports.query.groups import EVERYTHING, VALUE, Group, merged
 from koyjabo.reports.query.parameters import COMMUNITY
-from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.query.report_query import (
+    ADDRESSES,
+    EVENT,
+    FACTS,
+    PROPERTIES,
+    TRAITS,
+    VIEWED_PAGE,
+    VISITOR_KIND,
+    Question,
+    Value,
+)
 
 TOTAL, HOUR = "total", "hour"
 """Dimensions whose only value is ALL: visits by day and by hour, and page views by hour. `count` is the number of
@@ -79,10 +88,10 @@ def of_day(session: Reading, live: Live, day: str) -> SumsOfDay:
 
 
 def _visits(live: Live, question: Question) -> Iterator[DaySum]:
-    keys = (EVERYTHING, ranges.HOUR, *DIMENSIONS)
+    keys = (EVERYTHING, report_query.HOUR, *DIMENSIONS)
     for group in live.by(question, EVERYTHING, keys).values():
         yield _sum(TOTAL, question.first, ALL, group)
-    for local, group in live.by(question, ranges.HOUR).items():
+    for local, group in live.by(question, report_query.HOUR).items():
         yield _sum(HOUR, hour(int(datetime.fromisoformat(local).timestamp())), ALL, group)
     for dimension in DIMENSIONS:
         if dimension == COMMUNITY and question.scope != SITE:
@@ -103,7 +112,7 @@ def _sum(dimension: str, period: str, value: str, group: Group) -> DaySum:
 
 def _events(live: Live, question: Question) -> Iterator[EventCount]:
     day = question.first
-    for hour_s, count in live.events_by(question, VIEWED_PAGE, ranges.HOUR).items():
+    for hour_s, count in live.events_by(question, VIEWED_PAGE, report_query.HOUR).items():
         yield EventCount(HOUR, str(hour_s), ALL, count)
     kept = {}
     for dimension in (VIEWED_PAGE, EVENT):

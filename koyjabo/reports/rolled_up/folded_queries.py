@@ -20,11 +20,22 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.models import EventSum, InsightSum, RolledUpVisits, Scope
 from koyjabo.counting.queries import visits_by_day, visits_by_hour
 from koyjabo.reports.events.records import PAGEVIEW
-from koyjabo.reports.query.dimensions import EVENT, PROPERTIES, VIEWED_PAGE, property_of
 from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, REST, WEEKDAY, Group, Groups, merged, merged_by, minus
 from koyjabo.reports.query.groups import total as sum_of
-from koyjabo.reports.query.ranges import DAY, GRANULARITIES, HOUR, period_of, weekday_of
-from koyjabo.reports.query.report_query import Question, Value, one_value
+from koyjabo.reports.query.report_query import (
+    DAY,
+    EVENT,
+    GRANULARITIES,
+    HOUR,
+    PROPERTIES,
+    VIEWED_PAGE,
+    Question,
+    Value,
+    one_value,
+    period_of,
+    property_of,
+    weekday_of,
+)
 from koyjabo.reports.rolled_up.day_sums import ALL, OTHER, TOTAL, hour, named, texts_of
 from koyjabo.reports.rolled_up.day_sums import HOUR as STORED_HOUR
 from koyjabo.reports.rolled_up.day_sums import REST as PROPERTY_REST

@@ -16,7 +16,7 @@ from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import EventSum, InsightSum, Scope
 from koyjabo.base.models.columns import Model
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.row_queries import EVENTS
+from koyjabo.reports.log.block_queries import EVENTS
 from koyjabo.reports.rolled_up.day_sums import OTHER, TOTAL, DaySum, EventCount, SumsOfDay, hour
 
 FOLD_LOCK = 0x6B6F7966  # "koyf", a PostgreSQL advisory lock

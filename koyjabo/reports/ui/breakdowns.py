@@ -1,4 +1,7 @@
-"""A dimension's list: its values and their numbers, also on a map. Each value is a link that adds it to the filters."""
+"""A dimension's list: its values and their numbers, also on a map. Each value is a link that adds it to the filters.
+
+The cards of reports and their tabs. A tab is a dimension or a map.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,89 @@ from functools import lru_cache
 from math import sqrt
 from typing import NamedTuple
 
-from flask_babel import gettext as _
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
 
-from koyjabo.base.network import place_names
+from koyjabo.base.network import geolocation
 from koyjabo.counting.evidence.facts import LENGTHS
 from koyjabo.reports.engine.results import Breakdown, Row
-from koyjabo.reports.query.dimensions import ATTENDED, EVIDENCE, has_many
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import escaped
-from koyjabo.reports.query.report_query import Filter, Question, Value
-from koyjabo.reports.ui import cards
-from koyjabo.reports.ui.address import PageAddress, Pairs
+from koyjabo.reports.query.report_query import ATTENDED, EVIDENCE, Filter, Question, Value, has_many
 from koyjabo.reports.ui.figures import change
+from koyjabo.reports.ui.ranges import PageAddress, Pairs
 from koyjabo.web.assets.static_files import FOLDER
 from koyjabo.web.i18n import count
+
+BANGLADESH = "bangladesh"
+MAPS = {BANGLADESH: "city"}
+"""The tab with a map, and the dimension whose rows it shows."""
+
+EVIDENCE_CARD = "evidence"
+"""The card that also has a sentence about attended visits."""
+
+LABELS: dict[str, LazyString] = {
+    "page": _("Landing page"),
+    "viewed_page": _("Viewed page"),
+    "source": _("Source"),
+    "channel": _("Channel"),
+    "referrer": _("Referrer"),
+    "utm_campaign": _("Campaign"),
+    "utm_source": _("Campaign source"),
+    "utm_medium": _("Medium"),
+    "utm_term": _("Term"),
+    "utm_content": _("Content"),
+    "country": _("Country"),
+    "city": _("City"),
+    BANGLADESH: _("Bangladesh"),
+    "browser": _("Browser"),
+    "system": _("System"),
+    "device": _("Device"),
+    "language": _("Language"),
+    "visitor_kind": _("New or returning visit"),
+    "attended": _("Time on page"),
+    "evidence": _("Evidence"),
+    "network": _("Network"),
+    "own": _("Own visits"),
+    "community": _("Community"),
+    "event": _("Event"),
+}
+
+
+class Card(NamedTuple):
+    name: str
+    label: LazyString
+    tabs: tuple[str, ...]
+
+
+SOURCES = (
+    "source",
+    "channel",
+    "referrer",
+    *(f"utm_{part}" for part in ("campaign", "source", "medium", "term", "content")),
+)
+
+ALL = (
+    Card("pages", _("Pages"), ("page", "viewed_page", "event", "community")),
+    Card("sources", _("Sources"), SOURCES),
+    Card("places", _("Locations"), ("country", "city", BANGLADESH)),
+    Card("devices", _("Devices"), ("browser", "system", "device", "language", "visitor_kind")),
+    Card(EVIDENCE_CARD, _("Was anybody there?"), ("evidence", "network", "own")),
+    Card("attended", _("Time on page"), ("attended",)),
+)
+
+
+OF_A_COMMUNITY = tuple(card._replace(tabs=tuple(tab for tab in card.tabs if tab != "community")) for card in ALL)
+"""The cards without the community tab, because all of a community's visits have the same community."""
+
+
+def label(dimension: str) -> str:
+    """Return the name of a dimension. `event:search:route` is the property `route` of the event `search`."""
+    if dimension in LABELS:
+        return str(LABELS[dimension])
+    return " · ".join(dimension.removeprefix("event:").split(":"))
+
 
 IN_A_CARD, IN_A_LIST = 8, 50
 GONE, NOTHING = 5, Sums(0, 0, 0, 0)
@@ -55,7 +127,7 @@ class Values(NamedTuple):
 
     @property
     def label(self) -> str:
-        return cards.label(self.dimension)
+        return label(self.dimension)
 
     @property
     def has_others(self) -> bool:
@@ -135,12 +207,12 @@ def pages(listed: Values, text: str, address: PageAddress) -> Pages:
     before = str(at.having({"offset": str(max(listed.offset - IN_A_LIST, 0))})) if listed.offset else ""
     end = min(listed.offset + len(listed.lines), listed.values)
     after = str(at.having({"offset": str(end)})) if end < listed.values else ""
-    words = _("Nothing found.")
+    words = gettext("Nothing found.")
     if listed.lines:
         numbers = {"first": count(listed.offset + 1), "last": count(end), "all": count(listed.values)}
-        words = _("%(first)s to %(last)s of %(all)s", **numbers)
+        words = gettext("%(first)s to %(last)s of %(all)s", **numbers)
     if listed.searched is not None and listed.other_values:
-        words = " · ".join((words, _("searched in the %(count)s largest", count=count(listed.searched))))
+        words = " · ".join((words, gettext("searched in the %(count)s largest", count=count(listed.searched))))
     return Pages(listed, text, before, after, words, kept.pairs)
 
 
@@ -172,7 +244,7 @@ class Dot(NamedTuple):
 
 def dots(values: Values) -> list[Dot]:
     """Return the dots of a map of Bangladesh, largest first, so that smaller ones are drawn on top."""
-    cities = ((line, place_names.city_of_bangladesh(line.value or "")) for line in values.lines)
+    cities = ((line, geolocation.city_of_bangladesh(line.value or "")) for line in values.lines)
     placed = ((line, _positions().get(city or "")) for line, city in cities)
     return [
         Dot(*position, round(max(LARGEST_DOT * sqrt(line.number / values.largest), SMALLEST_DOT), 1), line)

@@ -1,17 +1,109 @@
-"""The comparisons and the switches that a view offers, and the choices that a browser remembers for panel pages."""
+"""Where reports are shown, which of their parts are shown, and what a view offers: comparisons, switches (a browser
+remembers both for panel pages), and its active filters as chips.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
 from flask import Response, after_this_request, request
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from koyjabo.reports.query.ranges import NO_COMPARISON, PREVIOUS, WEEKDAY, YEAR
-from koyjabo.reports.query.report_query import Filters
-from koyjabo.reports.ui.address import PageAddress
-from koyjabo.reports.ui.base import ReportContext
-from koyjabo.reports.ui.ranges import Choice
+from koyjabo.base.models import SITE, Scope, Share
+from koyjabo.reports.engine.snapshot_queries import Snapshot
+from koyjabo.reports.query.parameters import escaped
+from koyjabo.reports.query.report_query import DEFAULT, NO_COMPARISON, PREVIOUS, WEEKDAY, YEAR, Filters, Question, Value
+from koyjabo.reports.ui import breakdowns
+from koyjabo.reports.ui.breakdowns import Card
+from koyjabo.reports.ui.figures import Note
+from koyjabo.reports.ui.ranges import Choice, PageAddress, Pairs
 from koyjabo.web.http import cookies
+from koyjabo.web.i18n import language
+
+SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
+"""Parameters that select the shown parts of a view, in addition to the question's parameters."""
+
+
+class ReportContext(NamedTuple):
+    """The place where reports are shown. Pages set `path`, `annotate`, `share`, `notes` and `extra`, which do not
+    affect reports.
+    """
+
+    name: str  # the kind of page; unique for each share link
+    path: str
+    reports: str  # the path of the API's reports
+    scope: Scope = SITE
+    reader: str = ""  # the user or share link that is charged for the reports
+    cards: tuple[Card, ...] = breakdowns.ALL
+    filters: Filters = {}  # apply in addition to the URL's filters
+    # Returns the notes of the days from first to last.
+    notes: Callable[[str, str], Iterable[Note]] = lambda first, last: ()
+    annotate: str = ""  # the path of the page where notes are added
+    range: str = DEFAULT  # used if the URL has no range
+    share: str = ""  # the path of the page that creates a share link for a view
+    is_shared: bool = False  # for readers of a share link
+    # Reads the page's other data from the same snapshot, without filters.
+    extra: Callable[[Snapshot, Question], Any] | None = None
+    compare: str = NO_COMPARISON  # used if the URL has no comparison
+    switches: Pairs = ()  # filters used if the URL has no comparison
+
+
+OVERVIEW = ReportContext("overview", "", "/api/reports")
+
+
+def of_community(scope: Scope, reader: str) -> ReportContext:
+    return ReportContext("community", "", f"/api/communities/{scope}/reports", scope, reader, breakdowns.OF_A_COMMUNITY)
+
+
+def of_link(link: Share, scope: Scope, filters: Filters) -> ReportContext:
+    base = ReportContext(f"share {link.id}", "", "", scope, f"share {link.id}", breakdowns.OF_A_COMMUNITY, filters)
+    return base._replace(range=link.range or DEFAULT, is_shared=True)
+
+
+Label = Callable[[str, Value, str], str]
+
+
+class Chip(NamedTuple):
+    words: str  # "Page is /fares"
+    opposite: str  # "Page is not /fares"
+    turned: str  # the URL of the view with the opposite filter
+    without: str
+
+
+def filters_in_words(filters: Filters, label: Label) -> list[str]:
+    """Return the filters in words, for a list of views."""
+    return [_words(dimension, value, label)[not is_included] for dimension, value, is_included in _parts(filters)]
+
+
+def chips(filters: Filters, address: PageAddress, label: Label) -> list[Chip]:
+    parts = []
+    for dimension, value, is_included in _parts(filters):
+        included, excluded = escaped(value), f"!{escaped(value)}"
+        said, opposite = _words(dimension, value, label)
+        own, other = included, excluded
+        if not is_included:
+            said, opposite, own, other = opposite, said, excluded, included
+        without = address.removing(dimension, own)
+        parts.append(Chip(said, opposite, str(without.adding(dimension, other)), str(without)))
+    return parts
+
+
+def _parts(filters: Filters) -> Iterator[tuple[str, Value, bool]]:
+    """Yield each value in the filters, with its dimension, and whether it is included or excluded."""
+    for dimension, filter_ in filters.items():
+        for values, is_included in ((filter_.any_of, True), (filter_.none_of, False)):
+            for value in sorted(values, key=lambda value: value or ""):
+                yield dimension, value, is_included
+
+
+def _words(dimension: str, value: Value, label: Label) -> tuple[str, str]:
+    """Return the wording of the filter that includes a value, and of the filter that excludes it."""
+    named = {"dimension": breakdowns.label(dimension), "value": label(dimension, value, language())}
+    return gettext("%(dimension)s is %(value)s", **named), gettext("%(dimension)s is not %(value)s", **named)
+
 
 COMPARISON, SWITCHES, COOKIE_S = "comparison", "switches", 365 * 86400
 KEEP = "keep"

@@ -1,15 +1,68 @@
-"""A range's figures, each with its change. The selected figure is drawn as a chart."""
+"""A range's figures, each with its change. The selected figure is drawn as a chart.
+
+Chart annotations as text.
+
+A figure's chart (its periods, the compared periods, and their notes), and the table of hours.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
+from typing import Literal, NamedTuple
 
+from babel.dates import get_day_names
+from flask import Flask
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
+from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import N_
-from koyjabo.reports.engine.results import FOLDED_MEDIAN, Breakdown, Period, Summary
-from koyjabo.reports.ui.address import PageAddress
+from koyjabo.base.models import Scope
+from koyjabo.counting.milestones import REACHED
+from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
+from koyjabo.reports.annotation_queries import AnnotationEntry
+from koyjabo.reports.engine.results import FOLDED_MEDIAN, Breakdown, Hours, Period, Summary
+from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MONTH, WEEK, Question, length
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.ui import ranges
+from koyjabo.reports.ui.ranges import Choice, PageAddress
+from koyjabo.web.current import current
+from koyjabo.web.i18n import count, digits, language
+
+SENTENCES: Mapping[str, LazyString] = {
+    "total.set": _("The total was changed from %(before)s to %(after)s"),
+    "visits.import": _("New visits were imported: %(new)s"),
+    "ledger.restore": _("A backup was restored"),
+    "ledger.repair": _("The numbers were repaired"),
+    "server.version": _("Version %(version)s started"),
+    REACHED: _("%(milestone)s visits reached"),
+    ROLLED_BACK: _("The database was rolled back: %(lost)s visits lost"),
+}
+"""Sentences by audit log action or event type."""
+
+ONE_LOST = _("The database was rolled back: 1 visit lost")
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters["annotation"] = text
+
+
+def notes(scope: Scope, first: str, last: str) -> list[tuple[str, str]]:
+    """Return the day and text of each annotation on the days `first` to `last` (inclusive)."""
+    entries = current()[ReportServices].annotations.between(scope, first, last)
+    return [(entry.day, text(entry)) for entry in entries]
+
+
+def text(annotation: AnnotationEntry) -> str:
+    """Return the text in the current request's language. An admin's text is returned unchanged."""
+    if not annotation.action:
+        return annotation.text
+    values = {name: count(value) if type(value) is int else value for name, value in annotation.details.items()}
+    is_one_lost = annotation.action == ROLLED_BACK and annotation.details["lost"] == 1
+    return str(ONE_LOST if is_one_lost else SENTENCES[annotation.action]) % values
+
 
 LABELS: dict[str, LazyString] = {
     "visits": _("Visits"),
@@ -144,3 +197,139 @@ def change(now: int | None, before: int | None, per_day: float = 1.0) -> float |
         return NEW if now else 0.0
     percent = 100 * (now / (before * per_day) - 1)
     return round(percent, 0 if abs(percent) >= PRECISE else 1)
+
+
+STEP_LABELS: dict[str, LazyString] = {HOUR: _("Hour"), DAY: _("Day"), WEEK: _("Week"), MONTH: _("Month")}
+DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
+"""Default granularities for ranges of at most this many days."""
+
+OFFERED = {HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
+"""The range lengths, in days, that give a legible chart at each granularity."""
+
+Note = tuple[str, str]
+"""A day and its note."""
+
+
+class TimelineRow(NamedTuple):
+    period: str
+    value: int | None
+    so_far: bool
+    is_partial: bool  # the range includes only some of its days
+    compared: str  # the compared period; "" if there is none
+    before: int | None
+    change: float | str | None
+    url: str  # of the view limited to its days; "" for an hour
+    notes: list[str]
+
+
+class Chart(NamedTuple):
+    caption: str
+    step: str  # one of GRANULARITIES
+    first: str  # the name of its periods
+    rows: list[TimelineRow]  # oldest first
+    compared: str  # the compared days; "" if there are none
+    metric: str = ""
+    lines: str = ""  # the URL of the timeline that draws a line per row of a list; "" if there is none
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self.rows) and self.rows[-1].so_far
+
+
+def granularity(question: Question) -> str:
+    days = length(question)
+    return next((name for most, name in DEFAULTS if days <= most), MONTH)
+
+
+def granularities(address: PageAddress, question: Question, chosen: str) -> list[Choice]:
+    days = length(question)
+    return [
+        Choice(str(address.having({"granularity": name})), str(STEP_LABELS[name]), name == chosen)
+        for name in GRANULARITIES
+        if days in OFFERED[name] or name == chosen
+    ]
+
+
+def rows(
+    question: Question,
+    periods: Sequence[Period],
+    before: Iterable[Period],
+    began: str,
+    name: str,
+    step: str,
+    address: PageAddress,
+    notes: Iterable[Note],
+) -> list[TimelineRow]:
+    """Return a row for each period of the question, oldest first, compared with the period at the same position in
+    `before`. For `began`, see `ViewPlan`.
+    """
+    return [
+        TimelineRow(
+            now.period,
+            value(now, name),
+            now.so_far,
+            not now.so_far and _days(now.period, step) != _within_range(now.period, step, question),
+            earlier.period if earlier else "",
+            past,
+            change(value(now, name), past),
+            "" if step == HOUR else ranges.of_days(address, *_within_range(now.period, step, question)),
+            texts,
+        )
+        for (now, earlier), texts in zip(pairs(periods, before, began), _noted(periods, notes), strict=True)
+        for past in [value(earlier, name) if earlier else None]
+    ]
+
+
+def pairs(periods: Sequence[Period], before: Iterable[Period], began: str) -> list[tuple[Period, Period | None]]:
+    """Pair each period with the compared period, or with None if the compared period begins before the data."""
+    known = (period if period.period >= began else None for period in before)
+    return list(zip_longest(periods, known))[: len(periods)]
+
+
+def _noted(periods: Sequence[Period], notes: Iterable[Note]) -> list[list[str]]:
+    """Return each period's notes. In a chart of hours, a day's notes are at its first hour."""
+    days = [period.period[:10] for period in periods]
+    starts = [day if at == 0 or day != days[at - 1] else "9999" for at, day in enumerate(days)]
+    ends = [next((later for later in days[at + 1 :] if later != day), "9999") for at, day in enumerate(days)]
+    return [[text for day, text in notes if first <= day < end] for first, end in zip(starts, ends, strict=True)]
+
+
+def _days(period: str, step: str) -> tuple[str, str]:
+    first = period[:10]
+    return first, {WEEK: shifted(first, 6), MONTH: ranges.month_of(first)}.get(step, first)
+
+
+def _within_range(period: str, step: str, question: Question) -> tuple[str, str]:
+    first, last = _days(period, step)
+    return max(first, question.first), min(last, question.last)
+
+
+class HourTable(NamedTuple):
+    days: list[str]
+    hours: list[str]
+    rows: list[list[int]]  # empty if they are not known
+    busiest: str  # in words; "" if there are no visits
+    reason: str | None
+
+
+def hour_table(report: Hours) -> HourTable:
+    hours = [digits(f"{hour:02}") for hour in range(24)]
+    cell, words = busiest(report.rows), ""
+    if cell:
+        day, hour = cell
+        words = gettext("Busiest: %(day)s, %(hour)s", day=_weekdays("wide")[day], hour=digits(f"{hour:02}:00"))
+    return HourTable(_weekdays("abbreviated"), hours, report.rows, words, report.reason)
+
+
+def _weekdays(width: Literal["abbreviated", "wide"]) -> list[str]:
+    names = get_day_names(width, context="stand-alone", locale=language())
+    return [names[day] for day in range(7)]
+
+
+def busiest(rows: list[list[int]]) -> tuple[int, int] | None:
+    """Return the weekday (from 0) and hour with the most visits, or the first of several with equally many; None if
+    there are no visits.
+    """
+    cells = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
+    most, day, hour = max(cells, default=(0, 0, 0))
+    return (-day, -hour) if most else None

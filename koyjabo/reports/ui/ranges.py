@@ -1,19 +1,66 @@
-"""The ranges that a view offers: presets with their keys, the days before and after, and two freely chosen days."""
+"""A view's URL: its parameters, its variants, and the ranges it offers: presets with their keys, the days before and
+after, and two freely chosen days.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
-from koyjabo.reports.query.ranges import length, preset
-from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.ui.address import PageAddress, Pairs
+from koyjabo.reports.query.report_query import Question, length, preset
 from koyjabo.web.i18n import day
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageAddress:
+    """A URL with parameters. Templates use it as a string."""
+
+    path: str
+    pairs: Pairs
+
+    def __str__(self) -> str:
+        return self.path + (f"?{urlencode(self.pairs)}" if self.pairs else "")
+
+    def first(self, name: str) -> str:
+        """Return the first value of a parameter, or "" if it is missing."""
+        return next((value for key, value in self.pairs if key == name), "")
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.pairs if key == name]
+
+    def having(self, changes: Mapping[str, str | None]) -> PageAddress:
+        """Return the URL with these parameters replaced; None removes a parameter. Lists restart at their first
+        page.
+        """
+        added = [(name, value) for name, value in changes.items() if value is not None]
+        return replace(self, pairs=(*self._but({"offset", *changes}), *added))
+
+    def adding(self, name: str, value: str) -> PageAddress:
+        kept = self.removing(name, value)
+        return replace(kept, pairs=(*kept.pairs, (name, value)))
+
+    def removing(self, name: str, value: str) -> PageAddress:
+        return replace(self, pairs=tuple(pair for pair in self._but({"offset"}) if pair != (name, value)))
+
+    def without(self, names: Collection[str]) -> PageAddress:
+        return replace(self, pairs=tuple(self._but(names)))
+
+    def at(self, path: str) -> PageAddress:
+        return replace(self, path=path)
+
+    def _but(self, names: Collection[str]) -> Iterable[tuple[str, str]]:
+        return (pair for pair in self.pairs if pair[0] not in names)
+
 
 PRESETS: dict[str, tuple[LazyString, str]] = {
     "today": (_("Today"), "D"),
@@ -48,7 +95,7 @@ def picker(address: PageAddress, question: Question, today: str, default: str) -
     """Return the picker. `default` is the range used if the URL has none, which may be two days."""
     presets = _presets(address, question, today, default)
     return Picker(
-        next((preset.label for preset in presets if preset.is_chosen), words(question.first, question.last)),
+        next((preset.label for preset in presets if preset.is_chosen), days_in_words(question.first, question.last)),
         presets,
         _adjacent(address, question, -1, gettext("Days before")),
         None if question.last >= today else _adjacent(address, question, 1, gettext("Days after")),
@@ -65,7 +112,7 @@ def _presets(address: PageAddress, question: Question, today: str, default: str)
     ]
     choices.insert(-1, _last_month(address, question, today))  # before "all days"
     if default not in PRESETS:
-        days_of_default = words(*default.split("/"))
+        days_of_default = days_in_words(*default.split("/"))
         choices.insert(0, Choice(_ranged(address, default, default), days_of_default, chosen == default))
     return choices
 
@@ -74,15 +121,17 @@ def _last_month(address: PageAddress, question: Question, today: str) -> Choice:
     last = shifted(f"{today[:8]}01", -1)
     days = f"{last[:8]}01", last
     is_chosen = (question.first, question.last) == days
-    return Choice(of_days(address, *days), gettext("Last month"), is_chosen, "L", words(*days, has_weekdays=True))
+    return Choice(
+        of_days(address, *days), gettext("Last month"), is_chosen, "L", days_in_words(*days, has_weekdays=True)
+    )
 
 
 def _about(name: str, today: str) -> str:
     """Return the days of a preset, or "" for "all", because the first day is not known here."""
-    return "" if name == "all" else words(*preset(name, today, lambda: None), has_weekdays=True)
+    return "" if name == "all" else days_in_words(*preset(name, today, lambda: None), has_weekdays=True)
 
 
-def words(first: str, last: str, *, has_weekdays: bool = False) -> str:
+def days_in_words(first: str, last: str, *, has_weekdays: bool = False) -> str:
     """Return `21 Nov 2026`, or `15 Nov 2026 – 21 Nov 2026`."""
     return " – ".join(day(name, has_weekdays) for name in dict.fromkeys((first, last)))
 
@@ -110,4 +159,4 @@ def _adjacent(address: PageAddress, question: Question, steps: int, label: str) 
     else:
         ago = steps * length(question)
         days = shifted(first, ago), shifted(last, ago)
-    return Choice(of_days(address, *days), label, about=words(*days, has_weekdays=True))
+    return Choice(of_days(address, *days), label, about=days_in_words(*days, has_weekdays=True))

@@ -15,26 +15,13 @@ from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.network import client_address
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.engine.results import MAX_ROWS, Breakdown, SnapshotTotals, Summary
-from koyjabo.reports.query.ranges import NO_COMPARISON, whole_days
+from koyjabo.reports.query.report_query import NO_COMPARISON, whole_days
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import (
-    breakdowns,
-    cards,
-    choices,
-    figures,
-    filters,
-    numbers,
-    ranges,
-    timelines,
-)
-from koyjabo.reports.ui.address import PageAddress
-from koyjabo.reports.ui.base import SHOWN, ReportContext
-from koyjabo.reports.ui.breakdowns import Dot, Pages, Values
-from koyjabo.reports.ui.cards import Card
-from koyjabo.reports.ui.figures import Figure
-from koyjabo.reports.ui.filters import Chip
-from koyjabo.reports.ui.ranges import Choice, Picker
-from koyjabo.reports.ui.timelines import Chart, HourTable, hour_table
+from koyjabo.reports.ui import breakdowns, choices, figures, live_views, ranges
+from koyjabo.reports.ui.breakdowns import Card, Dot, Pages, Values
+from koyjabo.reports.ui.choices import SHOWN, Chip, ReportContext
+from koyjabo.reports.ui.figures import Chart, Figure, HourTable, hour_table
+from koyjabo.reports.ui.ranges import Choice, PageAddress, Picker
 from koyjabo.reports.ui.view_plan import ON_MAPS, SENT, ViewPlan
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
@@ -63,7 +50,7 @@ class View:
         self.plan = ViewPlan(base, pairs, self._insights, self.today)
         self.question, self.by, self.parts = self.plan.question, self.plan.by, self.plan.parts
         self.is_running = self.question.last == self.today  # whether the last day is today
-        self.days = ranges.words(self.question.first, self.question.last)
+        self.days = ranges.days_in_words(self.question.first, self.question.last)
         self.address = PageAddress(base.path, self.plan.pairs).without(SENT)
         if self.parts:
             self._insights = reports.for_reader(base.reader, is_live=True, address=address)
@@ -93,7 +80,7 @@ class View:
 
     @cached_property
     def chips(self) -> list[Chip]:
-        return filters.chips(self.plan.parameters.question.filters, self.address, self._insights.label)
+        return choices.chips(self.plan.parameters.question.filters, self.address, self._insights.label)
 
     # The snapshot of all parts
 
@@ -152,7 +139,7 @@ class View:
         if compared is None:
             return days
         until = self.summary.until
-        before = Markup(ranges.words(compared.start, compared.end))
+        before = Markup(ranges.days_in_words(compared.start, compared.end))
         if until:
             before += Markup(', <span data-cell="until" data-as="time">{}</span>').format(time_of_day(until))
         return Markup(_("%(days)s, compared with %(before)s")) % {"days": days, "before": before}
@@ -164,7 +151,7 @@ class View:
         if not (plan.began and plan.compared and plan.before and self._draws("figures")):
             return ""
         some, of = count(whole_days(plan.compared)), count(whole_days(plan.before))
-        day = ranges.words(plan.began, plan.began)
+        day = ranges.days_in_words(plan.began, plan.began)
         return str(_("Data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=of))
 
     @cached_property
@@ -172,10 +159,10 @@ class View:
         plan, step = self.plan, self.plan.granularity
         now, before = ([*(self._results[request] for request in plan.timeline_requests), ()])[:2]
         notes = list(self.base.notes(self.question.first, self.question.last))
-        rows = timelines.rows(self.question, now, before, plan.began, plan.metric, step, self.address, notes)
+        rows = figures.rows(self.question, now, before, plan.began, plan.metric, step, self.address, notes)
         label, compared = str(figures.LABELS[plan.metric]), plan.compared
-        days = ranges.words(compared.first, compared.last) if compared and before else ""
-        return Chart(label, step, str(timelines.LABELS[step]), rows, days, plan.metric, self._lines_of_rows)
+        days = ranges.days_in_words(compared.first, compared.last) if compared and before else ""
+        return Chart(label, step, str(figures.STEP_LABELS[step]), rows, days, plan.metric, self._lines_of_rows)
 
     @property
     def _lines_of_rows(self) -> str:
@@ -196,7 +183,7 @@ class View:
 
     @property
     def granularities(self) -> list[Choice]:
-        return timelines.choices(self.address, self.question, self.plan.granularity)
+        return figures.granularities(self.address, self.question, self.plan.granularity)
 
     def tabs(self, card: Card) -> list[Choice]:
         others = [tab for tab in self.plan.tabs if tab and tab not in card.tabs]
@@ -204,15 +191,15 @@ class View:
         for tab in card.tabs:
             names = [*others, tab] if tab != card.tabs[0] else others
             url = str(self.address.having({"tabs": ",".join(names) or None}))
-            choices.append(Choice(url, cards.label(tab), tab == self.plan.tab(card)))
+            choices.append(Choice(url, breakdowns.label(tab), tab == self.plan.tab(card)))
         return choices
 
     def values(self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
-        return numbers.values(self.plan, self._results, self.address, dimension, limit, offset)
+        return live_views.values(self.plan, self._results, self.address, dimension, limit, offset)
 
     @property
     def dots(self) -> list[Dot]:
-        return breakdowns.dots(self.values(*ON_MAPS[cards.BANGLADESH]))
+        return breakdowns.dots(self.values(*ON_MAPS[breakdowns.BANGLADESH]))
 
     @cached_property
     def pages(self) -> Pages:
@@ -228,7 +215,7 @@ class View:
     @cached_property
     def versions(self) -> dict[str, str]:
         """A checksum of each rendered part, excluding the numbers in its cells."""
-        return numbers.numbers(self.plan, self._results, self._draws).versions
+        return live_views.numbers(self.plan, self._results, self._draws).versions
 
     # The data for all parts, read at once
 

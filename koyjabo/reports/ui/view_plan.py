@@ -22,21 +22,27 @@ from koyjabo.reports.engine.requests import (
 )
 from koyjabo.reports.engine.results import MAX_ROWS, SnapshotTotals
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.query.dimensions import ATTENDED
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
-from koyjabo.reports.query.ranges import GRANULARITIES, NO_COMPARISON, NOT_A_GRANULARITY, possible, since
-from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.ui import breakdowns, cards, choices, figures, timelines
-from koyjabo.reports.ui.address import Pairs
-from koyjabo.reports.ui.base import SHOWN, ReportContext
-from koyjabo.reports.ui.cards import Card
+from koyjabo.reports.query.report_query import (
+    ATTENDED,
+    GRANULARITIES,
+    NO_COMPARISON,
+    NOT_A_GRANULARITY,
+    Question,
+    possible,
+    since,
+)
+from koyjabo.reports.ui import breakdowns, choices, figures
+from koyjabo.reports.ui.breakdowns import Card
+from koyjabo.reports.ui.choices import SHOWN, ReportContext
+from koyjabo.reports.ui.ranges import Pairs
 
 Results = Mapping[ReportRequest, Any]
 
 SENT = ("part", "whole", choices.KEEP)
 """Parameters that control how a page is sent: only these parts, all parts however long they take, and with a cookie."""
 
-ON_MAPS = {cards.BANGLADESH: ("city", MAX_ROWS)}
+ON_MAPS = {breakdowns.BANGLADESH: ("city", MAX_ROWS)}
 """A map's contents: a dimension, and how many of its values are shown."""
 
 
@@ -122,7 +128,7 @@ class ViewPlan:
     @property
     def granularity(self) -> str:
         """The requested granularity, or the next coarser one if there are too many days."""
-        return possible(self.question, self.other("granularity") or timelines.granularity(self.question))
+        return possible(self.question, self.other("granularity") or figures.granularity(self.question))
 
     def tab(self, card: Card) -> str:
         return next((tab for tab in self.tabs if tab in card.tabs), card.tabs[0])
@@ -143,10 +149,10 @@ class ViewPlan:
         if self.by:
             yield from self.breakdown_requests(*self.whole_list) if draws("list") else ()
             return
-        if draws(cards.EVIDENCE):
+        if draws(breakdowns.EVIDENCE_CARD):
             yield self.lengths_request
         for tab in (self.tab(card) for card in self.base.cards if draws(card.name)):
-            yield from self.breakdown_requests(cards.MAPS.get(tab, tab))
+            yield from self.breakdown_requests(breakdowns.MAPS.get(tab, tab))
             yield from self.breakdown_requests(*ON_MAPS[tab]) if tab in ON_MAPS else ()
         if draws("hours"):
             yield self.hours_request

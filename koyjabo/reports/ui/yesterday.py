@@ -16,10 +16,9 @@ from koyjabo.base.models import Scope
 from koyjabo.people.mail.contents import Localizer
 from koyjabo.reports import differences
 from koyjabo.reports.query.parameters import escaped
-from koyjabo.reports.query.ranges import WEEKDAY
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import WEEKDAY, Question
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui.address import PageAddress
+from koyjabo.reports.ui.ranges import PageAddress
 from koyjabo.web.current import current
 from koyjabo.web.i18n import language
 

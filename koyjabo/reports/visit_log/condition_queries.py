@@ -14,7 +14,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import ascii_host, spellings
-from koyjabo.base.database.text_search import has, has_words
+from koyjabo.base.database.rows import has, has_words
 from koyjabo.base.models import Community, User, Visit
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.geolocation import NAMES

@@ -25,8 +25,7 @@ from koyjabo.counting.records import NewVisit, Outcome, Receipt
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.reports.visit_log import import_file, import_queries
-from koyjabo.reports.visit_log.file_lines import BadLine, Refuse
-from koyjabo.reports.visit_log.import_file import NumberedVisit
+from koyjabo.reports.visit_log.import_file import BadLine, NumberedVisit, Refuse
 
 __all__ = ["BadLine", "Imported", "import_lines", "import_visits"]
 

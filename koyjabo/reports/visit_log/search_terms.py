@@ -10,9 +10,8 @@ from functools import cache
 from typing import NamedTuple
 
 from koyjabo.base.core.i18n import ASCII_DIGITS, LANGUAGES
-from koyjabo.base.database.text_search import LONGEST_SEARCH
-from koyjabo.base.network.geolocation import NAMES
-from koyjabo.base.network.place_names import CITIES, in_language
+from koyjabo.base.database.rows import LONGEST_SEARCH
+from koyjabo.base.network.geolocation import CITIES, NAMES, in_language
 
 LABEL = r"(?:(?:no\.?|number|visit|নং|নম্বর|ভিজিট)\s*)*(?:[#№]\s*)?"
 GROUPED = r"[0-9]{1,3}(?:[,. \u00a0\u202f][0-9]{2,3})+|[0-9]+"

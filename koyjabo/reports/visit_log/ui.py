@@ -17,9 +17,9 @@ from koyjabo.base.core.urls import host_of, shown
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.campaigns import Campaign
 from koyjabo.counting.evidence.facts import ATTENDED_MS
-from koyjabo.reports.query.dimensions import EVIDENCE, NETWORK, OWN
-from koyjabo.reports.query.labels import WORDS, label
-from koyjabo.reports.ui import cards
+from koyjabo.reports.query.parameters import WORDS, label
+from koyjabo.reports.query.report_query import EVIDENCE, NETWORK, OWN
+from koyjabo.reports.ui import breakdowns
 from koyjabo.reports.visit_log.condition_queries import DIRECT
 from koyjabo.reports.visit_log.live.attended_times import LiveTime, evidence_of
 from koyjabo.reports.visit_log.queries import LABELS, LoggedVisit
@@ -144,7 +144,7 @@ def facts() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     """Yield the name, label and choices of each filter in FACTS."""
     for name in FACTS:
         values = [(value, _fact(name, value)) for value in WORDS[name]]
-        yield name, cards.label(name), [("", str(_("All"))), *values]
+        yield name, breakdowns.label(name), [("", str(_("All"))), *values]
 
 
 def _fact(dimension: str, value: str | None) -> str:
@@ -152,7 +152,7 @@ def _fact(dimension: str, value: str | None) -> str:
 
 
 def _fact_chip(dimension: str, value: str) -> str:
-    return f"{cards.label(dimension)}: {_fact(dimension, value)}"
+    return f"{breakdowns.label(dimension)}: {_fact(dimension, value)}"
 
 
 def with_counts(

@@ -15,13 +15,13 @@ from koyjabo.base.core.runtime import ReportProgress, unreported
 from koyjabo.base.core.sanitize import LONGEST_TEXT
 from koyjabo.base.core.urls import shown
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.text_search import LONGEST_SEARCH
+from koyjabo.base.database.rows import LONGEST_SEARCH
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.queries import Visited, visits_by_day
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
 from koyjabo.reports.log.trait_parser import PARSED_FROM, TraitParser
-from koyjabo.reports.query.dimensions import UTM
+from koyjabo.reports.query.report_query import UTM
 from koyjabo.reports.visit_log import queries, search_terms
 from koyjabo.reports.visit_log.condition_queries import SearchFilter
 from koyjabo.reports.visit_log.queries import OTHERS, Count, Frequent, LoggedVisit, Search

@@ -34,7 +34,7 @@ from koyjabo.server.process.listening_socket import ListeningSocket
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
 from koyjabo.server.websockets.websockets import Sockets
 from koyjabo.web.current import services_of
-from koyjabo.web.http import body_sizes
+from koyjabo.web.http import paths
 from koyjabo.web.schemas.bodies import LARGEST_BODY
 
 Application: TypeAlias = tuple[Settings, Flask]
@@ -212,7 +212,7 @@ class _Server:
         fair_queue = FairQueue(runtime, poller)
         self._sockets = _make_sockets(runtime, poller, fair_queue, settings, most_sockets)
         self._services.start()
-        sizes = body_sizes.of(app)
+        sizes = paths.body_sizes_of(app)
         bodies = BodyLimits(
             LARGEST_BODY + 1, lambda path: sizes.largest_at(path) + 1, settings.trusted_proxies, sizes.largest_file_at
         )

@@ -1,4 +1,7 @@
-"""One WebSocket after its handshake."""
+"""One WebSocket after its handshake.
+
+A queue of items that are due after the same delay, instead of a timer for each.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from struct import unpack_from
-from typing import Any, NamedTuple, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from wsproto.frame_protocol import (
     LOCAL_ONLY_CLOSE_REASONS,
@@ -19,10 +23,47 @@ from wsproto.frame_protocol import (
     ParseFailed,
 )
 
-from koyjabo.base.core.socket_errors import ABUSE
+from koyjabo.base.core.errors import ABUSE
 from koyjabo.realtime.frames import FINAL, MASKED, PING, PONG, close_frame, frame
 from koyjabo.server.loop.poller import Poller, receive
 from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+CALLS_IN_A_ROW = 256
+
+
+class DelayLine(Generic[Item]):
+    """Calls `act` with each item, in order, `delay_s` after the item was added."""
+
+    def __init__(self, delay_s: float, act: Callable[[Item], None]) -> None:
+        self.delay_s = delay_s
+        self._act = act
+        self._queue: deque[tuple[float, Item]] = deque()
+
+    def put(self, item: Item) -> None:
+        self._queue.append((time.monotonic() + self.delay_s, item))
+
+    @property
+    def due_in_s(self) -> float:
+        """Time until the first item is due, s; infinity if there are no items."""
+        return self._queue[0][0] - time.monotonic() if self._queue else inf
+
+    def run_due(self) -> None:
+        """Call `act` with all items that are due. Yields to other tasks after every CALLS_IN_A_ROW items."""
+        now, count = time.monotonic(), 0
+        while self._queue and self._queue[0][0] <= now:
+            _, item = self._queue.popleft()
+            try:
+                self._act(item)
+            except Exception:
+                log.exception("delayed_act_failed")
+            count += 1
+            if count % CALLS_IN_A_ROW == 0:
+                time.sleep(0)
+
 
 __all__ = ["CloseFrame", "FrameReader", "ParseFailed", "Part", "PingFrame", "PongFrame"]
 
@@ -140,8 +181,6 @@ def _close_code(payload: bytes) -> int:
         raise ParseFailed("invalid close code")
     return code
 
-
-log = logging.getLogger("koyjabo.websockets")
 
 MAX_FRAMES = 500
 """Maximum number of frames from a client between two of our pings. Beyond this, the connection is closed with 1008."""

@@ -14,14 +14,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
+from koyjabo.base.core.errors import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.core.socket_errors import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.base.network.client_address import AddressCounter, Level, customer, levels
 from koyjabo.base.network.rate_limiter import Rate
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller
 from koyjabo.server.websockets.buffered_connection import LOST, NO_OWNER, BufferedConnection, ConnectionOwner
-from koyjabo.server.websockets.connection import BYTES_AT_ONCE, WebSocketConnection
-from koyjabo.server.websockets.delay_line import DelayLine
+from koyjabo.server.websockets.connection import BYTES_AT_ONCE, DelayLine, WebSocketConnection
 from koyjabo.server.websockets.event_stream import TICK_S, EventStream
 
 FRAMES_A_SECOND = 1_000

@@ -13,8 +13,7 @@ from engineio.exceptions import EngineIOError, SocketIsClosedError
 from engineio.packet import Packet
 from engineio.socket import Socket
 
-from koyjabo.base.core.errors import KoyJaboError
-from koyjabo.base.core.socket_errors import ABUSE, CLEAN_CLOSES, NORMAL, BadHandshake
+from koyjabo.base.core.errors import ABUSE, CLEAN_CLOSES, NORMAL, BadHandshake, KoyJaboError
 from koyjabo.realtime.frames import BINARY, TEXT, frame
 from koyjabo.server.websockets.connection import WebSocketConnection
 

@@ -25,16 +25,14 @@ from engineio import packet
 from engineio.packet import Packet
 from socketio import Server
 
-from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.errors import ABUSE, GOING_AWAY, NORMAL, BadHandshake, KoyJaboError, UnsupportedWebSocket
 from koyjabo.base.core.extensions import socketio
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.core.socket_errors import ABUSE, GOING_AWAY, NORMAL, BadHandshake, UnsupportedWebSocket
 from koyjabo.base.network import client_address
 from koyjabo.realtime.strict_packets import InvalidPacket
 from koyjabo.server.websockets.buffered_connection import ConnectionOwner
-from koyjabo.server.websockets.connection import WebSocketConnection
+from koyjabo.server.websockets.connection import DelayLine, WebSocketConnection
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop, is_old
-from koyjabo.server.websockets.delay_line import DelayLine
 from koyjabo.server.websockets.engineio_socket import EngineSocket
 from koyjabo.server.websockets.event_stream import EventStreams
 

@@ -18,7 +18,7 @@ from koyjabo.counting.stats import base36, encode
 from koyjabo.site.badges import drawing, values
 from koyjabo.site.badges.drawing import PROBLEM, STYLES
 from koyjabo.site.badges.values import PARAMETERS, Badge, Number, badge_of, cleaned, query_of
-from koyjabo.web.fast_path.request_context import RequestContext, fast_path, with_query
+from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, with_query
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
 from koyjabo.web.i18n import number_in

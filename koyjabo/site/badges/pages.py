@@ -16,9 +16,8 @@ from koyjabo.base.network.campaigns import Campaign
 from koyjabo.counting.services import CountingServices
 from koyjabo.site.badges import values
 from koyjabo.site.badges.values import ACCENT
-from koyjabo.web.blueprints import admin
-from koyjabo.web.blueprints import pages as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin, current
+from koyjabo.web.current import pages as bp
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import language, speaking
 from koyjabo.web.pages.links import sample_site

@@ -20,8 +20,8 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.site.home.days import DayByHour, DaysByHour
-from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
+from koyjabo.web.current import pages as bp
 from koyjabo.web.i18n import count, language, site_name
 
 DAYS = 7

@@ -22,17 +22,15 @@ from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.health.system import System
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Nightly
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
-from koyjabo.web.forms.confirmation import Confirmation, confirm
-from koyjabo.web.forms.forms import Form, declare_text
-from koyjabo.web.http.downloads import download
+from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_text
+from koyjabo.web.http.responses import download
 from koyjabo.web.i18n import count
-from koyjabo.web.pages.flash import done
+from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page, while_admin
-from koyjabo.web.schemas.bodies import Body
-from koyjabo.web.schemas.fields import VisitorId
+from koyjabo.web.schemas.bodies import Body, VisitorId
 
 VISITS, DAYS = "visits", "days"
 NARROWING = ("community_id", "who", "evidence", "network", "own", "place")

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from koyjabo.base.core.errors import EmailTaken
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.web.assets.static_files import FOLDER
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import language, speaking
 from koyjabo.web.pages.preferences import THEMES

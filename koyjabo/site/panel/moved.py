@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from flask import Response, url_for
 
-from koyjabo.web.blueprints import pages as bp
+from koyjabo.web.current import pages as bp
 from koyjabo.web.pages import redirects
 
 HEALTH, DATA = "admin.health", "admin.data"

@@ -14,10 +14,10 @@ from flask_babel.speaklater import LazyString
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.stats import encode
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.reports.ui.cards import ALL
+from koyjabo.reports.ui.breakdowns import ALL
 from koyjabo.reports.visit_log import search_terms
 from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, place, speaking
 from koyjabo.web.limits import limits

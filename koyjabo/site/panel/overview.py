@@ -8,12 +8,12 @@ from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.base.models import SITE
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.ui import annotation_texts, choices
-from koyjabo.reports.ui.base import OVERVIEW
+from koyjabo.reports.ui import choices, figures
+from koyjabo.reports.ui.choices import OVERVIEW
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.site.getting_started.getting_started import GettingStarted
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
@@ -24,7 +24,7 @@ from koyjabo.web.panel.pages import me, page
 def overview() -> Response:
     share = url_for("admin.new_share") if me().is_admin else ""
     path, annotate = url_for("admin.overview"), url_for("admin.list_annotations")
-    notes = partial(annotation_texts.notes, SITE)
+    notes = partial(figures.notes, SITE)
     base = OVERVIEW._replace(reader=me().id, path=path, share=share, notes=notes, annotate=annotate)
     view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
     if view.parts:

@@ -13,10 +13,9 @@ from koyjabo.counting.stats import encode
 from koyjabo.realtime.events import panel_state
 from koyjabo.sockets import routes
 from koyjabo.sockets.credentials import sub_protocols, token_to_verify
-from koyjabo.sockets.permitted_streams import PermittedStream
-from koyjabo.sockets.stream import Connection
+from koyjabo.sockets.stream import Connection, PermittedStream
 from koyjabo.upkeep.health.system import System
-from koyjabo.web.login.jwt import Claims
+from koyjabo.web.login.tokens import Claims
 
 PANEL = "panel"
 

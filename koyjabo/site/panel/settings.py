@@ -15,7 +15,7 @@ from koyjabo.base.settings.catalogue import BASICS, Setting, catalogue
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.guides import linked

@@ -17,15 +17,12 @@ from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import whole
 from koyjabo.site.receipts.receipts import ADJUSTED, VISITS, ReceiptPart, Receipts
-from koyjabo.upkeep.recounts.recounts import Recounts
-from koyjabo.upkeep.recounts.total import Preview, TotalAdjuster
-from koyjabo.web.blueprints import admin, pages
-from koyjabo.web.current import current
-from koyjabo.web.forms.confirmation import Confirmation, confirm
-from koyjabo.web.forms.forms import Form, declare_text
+from koyjabo.upkeep.recounts.recounts import Preview, Recounts, TotalAdjuster
+from koyjabo.web.current import admin, current, pages
+from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_text
 from koyjabo.web.i18n import count
 from koyjabo.web.login import page_login
-from koyjabo.web.pages.flash import done
+from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me
 from koyjabo.web.schemas.bodies import Body
 

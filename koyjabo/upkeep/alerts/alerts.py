@@ -18,7 +18,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.jobs.claims import WorkLease
 from koyjabo.base.models import SITE
-from koyjabo.integrations.webhooks import event_queries
+from koyjabo.integrations.webhooks import delivery_queries
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.reports.log import block_queries
@@ -215,7 +215,7 @@ class TrafficAlerts:
         def store(session: Any) -> None:
             if queries.was_sent(session, type, SITE, ended_ms - REST_MS):
                 return
-            event_queries.record(session, type, f"{type}:{ended_ms}", SITE, ended_ms, data)
+            delivery_queries.record(session, type, f"{type}:{ended_ms}", SITE, ended_ms, data)
             for email in emails:
                 if email is not None:
                     email.store(session)

@@ -23,16 +23,15 @@ from koyjabo.base.jobs.claims import is_stored
 from koyjabo.base.jobs.job_queries import SILENT_MS, is_dead
 from koyjabo.base.models import SITE, Backup
 from koyjabo.counting.stats import base36
-from koyjabo.integrations.webhooks import event_queries
+from koyjabo.integrations.webhooks import delivery_queries
 from koyjabo.integrations.webhooks.queries import recipients
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Actor
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.upkeep.backups import run, run_queries
-from koyjabo.upkeep.backups.backup import BACKUP
-from koyjabo.upkeep.backups.run_queries import FAILED, PROVEN, RUNNING
+from koyjabo.upkeep.backups import backup_queries, run
+from koyjabo.upkeep.backups.backup import BACKUP, temporary_folder
+from koyjabo.upkeep.backups.backup_queries import FAILED, PROVEN, RUNNING
 from koyjabo.upkeep.backups.stores import new_name
-from koyjabo.upkeep.backups.transfers import temporary_folder
 from koyjabo.upkeep.recounts.recounts import LEDGER, store_recount
 from koyjabo.upkeep.row_jobs import RowJobs
 
@@ -142,7 +141,7 @@ class Backups(RowJobs):
         """Read `figures` from the database, which all servers share. Call this every READ_S."""
         if self.is_on:
             with suppress(LedgerUnavailable):
-                self.figures = self._database.read(run_queries.figures)
+                self.figures = self._database.read(backup_queries.figures)
 
     def begin(self, account: Account) -> None:
         """Begin a backup in the background now. Raises Forbidden unless the account is a site admin, BackupsOff, and
@@ -171,7 +170,7 @@ class Backups(RowJobs):
     def state(self, account: Account) -> BackupState:
         """The state, for site viewers and admins. Raises Forbidden for others."""
         account.require_site_viewer()
-        rows, on_since_ms = self._database.read(run_queries.newest), self._database.read(run_queries.on_since_ms)
+        rows, on_since_ms = self._database.read(backup_queries.newest), self._database.read(backup_queries.on_since_ms)
         for row in rows:
             if self._is_dead(row):  # no worker has recorded its end yet
                 row.state, row.ended_ms, row.error = FAILED, row.seen_ms, STOPPED
@@ -190,21 +189,21 @@ class Backups(RowJobs):
 
     def _end_dead(self) -> None:
         """Mark the backups of dead workers as failed."""
-        for row in self._database.read(run_queries.running):
+        for row in self._database.read(backup_queries.running):
             if self._is_dead(row):
                 self._store_end(row, {"error": STOPPED}, audit.actor(OPERATOR, self._clock))
 
     def _begin_due(self) -> Backup | None:
         if not self._is_on_stored:
-            self._database.write(run_queries.turn_on, self._clock.now_ms())
+            self._database.write(backup_queries.turn_on, self._clock.now_ms())
             self._is_on_stored = True
-        is_due = partial(run_queries.is_due, since_ms=self._schedule.newest_ms(), due=self._schedule.is_due)
+        is_due = partial(backup_queries.is_due, since_ms=self._schedule.newest_ms(), due=self._schedule.is_due)
         return self._begin("", is_due=is_due) if self._database.read(is_due) else None
 
     def _begin(self, by: str, **conditions: Any) -> Backup | None:
         now_ms = self._clock.now_ms()
         new = Backup(name=new_name(now_ms), begun_by=by, worker=self._worker)
-        row: Backup | None = self._database.write(run_queries.begin, new, now_ms, **conditions)
+        row: Backup | None = self._database.write(backup_queries.begin, new, now_ms, **conditions)
         return row
 
     def _start(self, row: Backup, by: Actor) -> None:
@@ -226,7 +225,7 @@ class Backups(RowJobs):
 
     def _renewed(self, row: Backup, report: Report) -> bool:
         """Store the process's report. Returns False if another worker considers this worker dead."""
-        return self._renew(row, **run_queries.in_report(report, self._clock.now_ms())) is not None
+        return self._renew(row, **backup_queries.in_report(report, self._clock.now_ms())) is not None
 
     def _store_end(self, row: Backup, report: Report, by: Actor) -> None:
         """Store and log the end of a backup, unless another worker has already stored it."""
@@ -290,10 +289,10 @@ def store_end(session: Any, row: Backup, report: Report, by: Actor, mails: MailO
     """
 
     def record(type: str, data: dict[str, Any]) -> None:
-        event_queries.record(session, type, f"{type}:{row.name}", SITE, by.at_ms, data)
+        delivery_queries.record(session, type, f"{type}:{row.name}", SITE, by.at_ms, data)
 
-    is_first = not run_queries.was_failing(session, row)
-    ended = run_queries.end(session, row, report, by.at_ms)
+    is_first = not backup_queries.was_failing(session, row)
+    ended = backup_queries.end(session, row, report, by.at_ms)
     if ended is None:
         return None
     seconds = _seconds(row, by)

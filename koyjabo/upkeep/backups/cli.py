@@ -21,8 +21,8 @@ def backup(file: Path | None, url: str | None, force: bool) -> None:
     Safe to run while the server is busy. A SQLite backup can be restored into PostgreSQL, and vice versa. The file
     contains password hashes, so only its owner can read it.
     """
+    from koyjabo.upkeep.backups import backup
     from koyjabo.upkeep.backups import backup as backups
-    from koyjabo.upkeep.backups import transfers
 
     if (file is None) == (url is None):
         raise click.UsageError("Give either FILE or --to URL.")
@@ -30,7 +30,7 @@ def backup(file: Path | None, url: str | None, force: bool) -> None:
         if file is not None:
             name, head = None, backups.back_up(file, force, services.clock, progress)
         else:
-            name, head = transfers.send(cast(str, url), services.clock, progress)
+            name, head = backup.send(cast(str, url), services.clock, progress)
     click.echo(f"Backed up {sum(head.rows.values()):,} rows ({head.rows['visits']:,} visits) to {file or url}.")
     if name is not None:
         click.echo(name)
@@ -46,10 +46,10 @@ def restore(source: str, force: bool) -> None:
     are recounted, so the restore either succeeds completely or changes nothing. A running server waits for the restore,
     then continues from the restored numbers in a new epoch. Open pages follow. All users have to log in again.
     """
+    from koyjabo.upkeep.backups import backup
     from koyjabo.upkeep.backups import backup as backups
-    from koyjabo.upkeep.backups import transfers
 
-    with application() as services, ended_by_signals(), transfers.fetched(source, progress) as (path, name):
+    with application() as services, ended_by_signals(), backup.fetched(source, progress) as (path, name):
         if name != source:
             click.echo(f"Restoring {name}.")
         head = backups.restore(path, force, services.clock, progress)

@@ -22,8 +22,9 @@ from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.base.jobs.child_process import INHERITED, Reporter, read_plan
 from koyjabo.base.settings.schema import Settings
 from koyjabo.upkeep.backups import backup, backup_file, backup_queries
+from koyjabo.upkeep.backups.backup import store_of, temporary_folder, work_in
 from koyjabo.upkeep.backups.backup_file import Head
-from koyjabo.upkeep.backups.run_queries import (
+from koyjabo.upkeep.backups.backup_queries import (
     FETCHING,
     KEEPING,
     RESTORING,
@@ -33,7 +34,6 @@ from koyjabo.upkeep.backups.run_queries import (
     WRITING,
 )
 from koyjabo.upkeep.backups.stores import BackupStoreError, rotate
-from koyjabo.upkeep.backups.transfers import store_of, temporary_folder, work_in
 from koyjabo.upkeep.recounts.recount_queries import RecountResult, newest_id, recount
 
 PLAN = ("database_url", "backup_dir", "backup_to", "backup_keep")

@@ -23,12 +23,12 @@ from koyjabo.upkeep.backups.ui import reason
 from koyjabo.upkeep.health.findings import CAUSES, DANGER, GOOD, WARNING, HealthCheck
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.system import Readiness, System
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.proxy_hops import hops, in_force
 from koyjabo.web.i18n import clock_time, count, digits, size, translated
 from koyjabo.web.limits import limits
-from koyjabo.web.pages.flash import done
+from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import for_viewers, without_database
 from koyjabo.web.panel.pages import me, page
 

@@ -15,7 +15,7 @@ from koyjabo.base.observability.metrics import CONTENT_TYPE
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.upkeep.health.system import Readiness
 from koyjabo.web.current import current
-from koyjabo.web.fast_path.request_context import RequestContext, fast_path
+from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.limits import limits

@@ -8,7 +8,7 @@ from typing import Any
 
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
-from koyjabo.counting.outage import LATE_S
+from koyjabo.counting.ledger import LATE_S
 from koyjabo.reports.log.log import MAX_UNREAD
 from koyjabo.upkeep.health.findings import DANGER, FINDINGS, GOOD, LEVELS, OFF, UNREAD, HealthCheck
 from koyjabo.upkeep.health.system import SystemFacts

@@ -23,7 +23,7 @@ from koyjabo.base.jobs.running_jobs import RunningJobs
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.database_url import file_of, is_ephemeral
 from koyjabo.base.settings.schema import Settings
-from koyjabo.counting.outage import LATE_S, Unsaved
+from koyjabo.counting.ledger import LATE_S, Unsaved
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.queries import AuditRecord

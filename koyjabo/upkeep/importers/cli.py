@@ -14,7 +14,7 @@ import click
 
 from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.command_line import application, progress
-from koyjabo.reports.visit_log.file_lines import BadLine
+from koyjabo.reports.visit_log.import_file import BadLine
 from koyjabo.reports.visit_log.ui import kind, kind_of
 
 VISITS, SUMS = ("umami", "goatcounter"), ("plausible", "ga4")

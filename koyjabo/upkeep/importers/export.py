@@ -23,10 +23,10 @@ from typing import IO, Any, NamedTuple, cast
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.file_lines import SupportsReadline
 from koyjabo.base.core.runtime import Advance
-from koyjabo.reports.visit_log.file_lines import BadLine, Refuse, csv_records
+from koyjabo.reports.visit_log.import_file import BadLine, Refuse, csv_records
 from koyjabo.reports.visit_log.importing import Imported
 from koyjabo.upkeep.importers.queries import Difference
-from koyjabo.upkeep.recounts.total_queries import Totals
+from koyjabo.upkeep.recounts.recount_queries import Totals
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")

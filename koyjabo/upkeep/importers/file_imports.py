@@ -23,7 +23,7 @@ from koyjabo.base.jobs.claims import is_stored
 from koyjabo.base.jobs.job_queries import is_dead
 from koyjabo.base.models import FileImport
 from koyjabo.people.audit import log as audit
-from koyjabo.upkeep.backups.transfers import temporary_folder
+from koyjabo.upkeep.backups.backup import temporary_folder
 from koyjabo.upkeep.importers import queries, run
 from koyjabo.upkeep.importers.importing import ImportSource
 from koyjabo.upkeep.importers.queries import (

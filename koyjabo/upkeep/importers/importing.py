@@ -35,15 +35,14 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor
 from koyjabo.reports.visit_log import import_file, import_queries, importing
-from koyjabo.reports.visit_log.file_lines import BadLine
-from koyjabo.reports.visit_log.import_file import NumberedVisit
+from koyjabo.reports.visit_log.import_file import BadLine, NumberedVisit
 from koyjabo.reports.visit_log.importing import Imported
 from koyjabo.upkeep.importers import queries, visit_exports
 from koyjabo.upkeep.importers.export import NAMES, OWN, Export, ImportReport, Record, UnusableExport, unusable
 from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, PageView
 from koyjabo.upkeep.importers.queries import Difference
-from koyjabo.upkeep.recounts.total import TOTAL
-from koyjabo.upkeep.recounts.total_queries import Totals, read_count
+from koyjabo.upkeep.recounts.recount_queries import Totals, read_count
+from koyjabo.upkeep.recounts.recounts import TOTAL
 
 DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
 GROUPED = re.compile(r"\d{1,3}(?:([,.\u00a0\u202f ’'])\d{3})(?:\1\d{3})*|\d{1,15}", re.ASCII)

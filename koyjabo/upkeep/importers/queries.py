@@ -17,7 +17,7 @@ from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.database.rows import changed_rows, lock_limit
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.models import FileImport, ImportedDay
-from koyjabo.upkeep.recounts.total_queries import Totals, add_to_total
+from koyjabo.upkeep.recounts.recount_queries import Totals, add_to_total
 
 CHECKING, CHECKED, IMPORTING = "checking", "checked", "importing"
 DONE, FAILED, CANCELLED = "done", "failed", "cancelled"

@@ -18,7 +18,7 @@ from functools import partial
 
 from koyjabo.base.core.sanitize import truncate, whole
 from koyjabo.base.core.urls import page_path, referrer_path
-from koyjabo.base.network import geolocation, languages, user_agents
+from koyjabo.base.network import geolocation, user_agents
 from koyjabo.base.network.campaigns import NAMELESS, Campaign, of_page
 from koyjabo.base.network.user_agents import DESKTOP, PHONE, UserAgent
 from koyjabo.reports.visit_log import import_file
@@ -158,7 +158,7 @@ def _umami_traits(row: Values) -> dict[str, str | None]:
     return {
         "user_agent": _user_agent(row.get("browser"), row.get("os"), row.get("device")),
         "place": _place(row.get("country"), row.get("city")),
-        "language": languages.first_of(row.get("language")),
+        "language": user_agents.first_of(row.get("language")),
         "host": row.get("hostname"),
     }
 

@@ -10,10 +10,9 @@ from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import ProofBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.upkeep.personal_data.personal_data import PersonalData
-from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import api as bp
 from koyjabo.web.current import current
-from koyjabo.web.http.downloads import download
-from koyjabo.web.http.responses import JSON
+from koyjabo.web.http.responses import JSON, download
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, File, describe

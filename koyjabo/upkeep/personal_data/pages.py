@@ -22,15 +22,14 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.personal_data import api
 from koyjabo.upkeep.personal_data.personal_data import PersonalData
-from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
+from koyjabo.web.current import pages as bp
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import browser_name
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import pagination
-from koyjabo.web.pages.flash import done
-from koyjabo.web.schemas.bodies import Body
-from koyjabo.web.schemas.fields import NewPassword, Typed
+from koyjabo.web.pages.redirects import done
+from koyjabo.web.schemas.bodies import Body, NewPassword, Typed
 
 
 class FirstPasswordBody(Body):

@@ -12,7 +12,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidToken, NotYetForgotten
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.base.database.throttle import Throttle
+from koyjabo.base.database.executor import Throttle
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject

@@ -7,8 +7,7 @@ import click
 from koyjabo.base.core.command_line import application, progress
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.recounts.recounts import Recounts
-from koyjabo.upkeep.recounts.total import TotalAdjuster
+from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
 
 
 @click.group()
@@ -27,6 +26,16 @@ def set_total(number: int, new_epoch: bool) -> None:
     with application() as services:
         before, after = services[TotalAdjuster].set_total(OPERATOR, number, "koyjabo total set", new_epoch)
     click.echo(f"The total was {before:,} and is now {after:,}.")
+
+
+def begin_with(number: int) -> None:
+    """Set the total of a counter without visits. Raises ClickException if it has some."""
+    with application() as services:
+        if not services[TotalAdjuster].begin_with(number):
+            raise click.ClickException(
+                "This counter has visits, and --total is only for a new one. To change its total, use: "
+                f"koyjabo total set {number}"
+            )
 
 
 REPAIR_IS_NOT_ENOUGH = (

@@ -1,6 +1,9 @@
 """Recounts the ledger, compares every derived table with it, and rebuilds tables that do not agree.
 
 A recount reads pieces of bounded size from one snapshot, so it can run while the server is busy.
+
+Sets the total or adds to it, with a row in `adjustments`. This creates the only permitted gap between visit
+numbers.
 """
 
 from __future__ import annotations
@@ -18,14 +21,63 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.runtime import Advance
-from koyjabo.base.models import SITE, Counter
+from koyjabo.base.models import SITE, Adjustment, Counter
+from koyjabo.base.models.ledger import IMPORTED
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.upkeep.recounts import derived_tables_queries as derived
 from koyjabo.upkeep.recounts.derived_tables_queries import Invariant, Rollup
-from koyjabo.upkeep.recounts.total_queries import record_epoch
+
+
+class Totals(NamedTuple):
+    before: int
+    after: int
+
+
+def read_count(session: Session) -> Counter:
+    """The site's counter."""
+    return session.scalars(select(Counter).where(Counter.scope == SITE)).one()
+
+
+def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:
+    """Set the site's total, in the session's transaction, with the counter row locked."""
+    counter = session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()
+    epoch = max(counter.epoch + 1, now_ms) if new_epoch else counter.epoch
+    totals = Totals(counter.total, total)
+    values = {"after_visit": counter.visits, "total_before": totals.before, "total_after": totals.after, "epoch": epoch}
+    session.add(Adjustment(scope=SITE, at_ms=now_ms, reason=reason, **values))
+    counter.total = total
+    for other in session.scalars(select(Counter).order_by(Counter.scope).with_for_update()):  # in the ledger's order
+        other.epoch = epoch
+        other.revision = max(other.revision + 1, now_ms)
+    return totals
+
+
+def add_to_total(session: Session, additions: Iterable[tuple[int, str]], now_ms: int) -> Totals:
+    """Add visits that were counted elsewhere to the site's total. Each number has its own reason and adjustment. Runs
+    in the session's transaction, with the counter row locked.
+    """
+    counter = session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()
+    before, rows = counter.total, []
+    for visits, reason in additions:
+        totals = {"total_before": counter.total, "total_after": counter.total + visits}
+        rows.append({"reason": reason, "kind": IMPORTED, **totals})
+        counter.total += visits
+    session.execute(
+        insert(Adjustment).values(scope=SITE, at_ms=now_ms, after_visit=counter.visits, epoch=counter.epoch), rows
+    )
+    counter.revision = max(counter.revision + 1, now_ms)
+    return Totals(before, counter.total)
+
+
+def record_epoch(connection: Connection, epoch: int, now_ms: int, reason: str) -> None:
+    """Record that a new epoch has begun with the counter's total."""
+    visits, total = connection.execute(select(Counter.visits, Counter.total).where(Counter.scope == SITE)).one()
+    values = {"after_visit": visits, "total_before": total, "total_after": total, "epoch": epoch}
+    connection.execute(insert(Adjustment).values(scope=SITE, at_ms=now_ms, reason=reason, **values))
+
 
 MAX_PROBLEMS = 1_000
 """Maximum number of wrong blocks that are listed. A repair rebuilds all blocks if one is wrong."""

@@ -1,10 +1,13 @@
 """Runs recounts of the ledger, one at a time: in the background (every night, or for an admin), and for the command
 line, which can also repair derived tables (in an application context).
+
+Sets the total by hand, to continue an older counter. This creates the only permitted gap between visit numbers.
 """
 
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,24 +16,109 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.cluster.workers import Progress
-from koyjabo.base.core.clock import iso
-from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, TotalWouldFall
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.core.runtime import Advance, ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
+from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.base.models import SITE
-from koyjabo.integrations.webhooks import event_queries
+from koyjabo.base.settings.checks import LARGEST_TOTAL
+from koyjabo.integrations.webhooks import delivery_queries
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit import queries
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord, Selection
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts import recount_queries
-from koyjabo.upkeep.recounts.recount_queries import MAX_SHOWN, RecountResult, newest_id, recount
+from koyjabo.upkeep.recounts.recount_queries import (
+    MAX_SHOWN,
+    RecountResult,
+    Totals,
+    adjust_total,
+    newest_id,
+    read_count,
+    recount,
+)
+
+TOTAL = Subject("total", "site", "")
+TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
+
+CHANGES["total.set"] = N_("Total changed")
+
+
+class Preview(NamedTuple):
+    """What a change to the total would do. `version` changes only when the total is set, not when visits
+    are counted.
+    """
+
+    totals: Totals
+    version: str
+
+
+class TotalAdjuster:
+    """Changes the total, for admins of the site and OPERATOR. Raises Forbidden for other accounts, and
+    LedgerUnavailable.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def preview(self, account: Account, total: int, new_epoch: bool = False) -> Preview:
+        """Return what `set_total` would do now, without changing anything. Raises the same errors."""
+        account.require_site_admin()
+        _require_in_range(total)
+        count = self._database.read(read_count)
+        _require_new_epoch(Totals(count.total, total), new_epoch)
+        return Preview(Totals(count.total, total), f"{count.epoch} {count.total - count.visits}")
+
+    def set_total(self, account: Account, total: int, reason: str, new_epoch: bool = False) -> Totals:
+        """Set the total, so that the next visit number is `total` + 1. `reason` is stored. Raises InvalidInput.
+
+        A lower total needs `new_epoch`, because open pages ignore totals that fall within an epoch. Without it, raises
+        TotalWouldFall.
+        """
+        account.require_site_admin()
+        _require_in_range(total)
+        by = audit.actor(account, self._clock)
+
+        def operation(session: Any) -> Totals:
+            totals = adjust_total(session, total, new_epoch, by.at_ms, reason)
+            _require_new_epoch(totals, new_epoch)
+            data = {"from": totals.before, "to": totals.after, "new_epoch": new_epoch, "at": iso(by.at_ms)}
+            delivery_queries.record(session, "total.set", f"total.set:{uuid.uuid4()}", SITE, by.at_ms, data)
+            by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason).store(session)
+            return totals
+
+        return self._database.write(operation)
+
+    def begin_with(self, total: int) -> bool:
+        """Set the total of a counter without visits, for the operator. Returns False if it has some."""
+        count = self._database.read(read_count)
+        if count.total != total and not count.visits:
+            self.set_total(OPERATOR, total, "koyjabo --total", new_epoch=total < count.total)
+        return not count.visits
+
+
+def _require_in_range(total: int) -> None:
+    """Check the range. Raises InvalidInput."""
+    if not 0 <= total <= LARGEST_TOTAL:
+        raise InvalidInput(details={"total": TOTAL_RANGE})
+
+
+def _require_new_epoch(totals: Totals, new_epoch: bool) -> None:
+    """Raise TotalWouldFall if the total would fall without a new epoch."""
+    if totals.after < totals.before and not new_epoch:
+        raise TotalWouldFall(
+            f"The total is {totals.before:,}, and open pages would ignore a lower total ({totals.after:,}). "
+            "Start a new count, which they accept (on the command line: --new-epoch)."
+        )
+
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +164,7 @@ def store_recount(session: Any, by: Actor, began_ms: int, details: dict[str, Any
     by.entry(ENDED, LEDGER, **details).store(session)
     if not details.get("agrees"):
         data = {"problems": details.get("problem_count"), "error": details.get("error"), "at": iso(by.at_ms)}
-        event_queries.record(session, "recount.failed", f"recount.failed:{began_ms}", SITE, by.at_ms, data)
+        delivery_queries.record(session, "recount.failed", f"recount.failed:{began_ms}", SITE, by.at_ms, data)
 
 
 class Recounts:

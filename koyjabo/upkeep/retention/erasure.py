@@ -13,13 +13,13 @@ from koyjabo.base.core.errors import LedgerUnavailable, NotYetForgotten, Unknown
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.core.runtime import Advance
-from koyjabo.base.database.throttle import Throttle
+from koyjabo.base.database.executor import Throttle
 from koyjabo.base.jobs.running_jobs import ERASURE, RunningJobs
 from koyjabo.base.models import SITE
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditEntry
-from koyjabo.reports.log import row_queries
+from koyjabo.reports.log import block_queries
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention import erasure_queries
 from koyjabo.upkeep.retention.erasure_queries import Renamed
@@ -49,7 +49,7 @@ class Erasure:
         self._drain = base.cluster.drain
         self._on_forgotten = base.signals.visitor_forgotten.send
         self._jobs = base.services[RunningJobs]
-        self._read = row_queries.visits(base.services[ReportServices].parser)
+        self._read = block_queries.visits(base.services[ReportServices].parser)
 
     def count(self, visitor_id: str) -> int:
         """Number of the visitor's stored visits."""

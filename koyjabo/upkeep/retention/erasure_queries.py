@@ -24,7 +24,7 @@ from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.reports.events import event_queries
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.row_queries import VISITS, ReadRows
+from koyjabo.reports.log.block_queries import VISITS, ReadRows
 from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.upkeep.retention.retention_queries import fold_of_visitor
 

@@ -15,11 +15,10 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock, Days, shifted
 from koyjabo.base.core.errors import StillCounting
 from koyjabo.base.core.runtime import Advance, Runtime
-from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.throttle import Throttle
+from koyjabo.base.database.executor import DatabaseExecutor, Throttle
 from koyjabo.base.jobs.claims import DailyWork
 from koyjabo.counting.queries import id_range
-from koyjabo.reports.query.ranges import MARGIN
+from koyjabo.reports.query.report_query import MARGIN
 from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.visit_log import import_queries

@@ -39,11 +39,11 @@ from koyjabo.base.network import user_agents
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import id_range
 from koyjabo.integrations.webhooks import queries as webhook_queries
-from koyjabo.people.accounts.second_factor.one_time_codes import STEP_MS
+from koyjabo.people.accounts.second_factor.codes import STEP_MS
 from koyjabo.people.accounts.second_factor.queries import KEPT_STEPS
 from koyjabo.people.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.row_queries import VISITS
+from koyjabo.reports.log.block_queries import VISITS
 from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.reports.rolled_up.day_sums import SumsOfDay
 from koyjabo.reports.visit_log import import_queries

@@ -3,27 +3,121 @@
 A handler on the fast path takes a `RequestContext` and returns a `PlainResponse`. Each path has one handler: `FastPath`
 calls it for ordinary requests, and a Flask route for all others. All layers around Flask are also around `FastPath`, so
 headers, ids and addresses are the same (decision 48).
+
+The argument of handlers that serve both the fast path and a Flask route.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 from wsgiref.types import StartResponse
 
-from flask import Flask, Request
+from flask import Flask, Request, Response, request
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.identity import Account
+from koyjabo.base.core.services import Services
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.web.current import services_of
-from koyjabo.web.fast_path.request_context import Handler, Model, RequestContext
+from koyjabo.web.current import current, services_of
 from koyjabo.web.http.middleware import log_request
-from koyjabo.web.http.responses import PlainResponse
+from koyjabo.web.http.responses import PlainResponse, as_response
 from koyjabo.web.limits import limits
-from koyjabo.web.limits.limits import Usage
+from koyjabo.web.limits.limits import RateLimits, Usage
+from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import errors
 from koyjabo.web.schemas.bodies import LARGEST_BODY
+
+if TYPE_CHECKING:
+    from koyjabo.web.schemas.bodies import Body
+
+Model = TypeVar("Model", bound="Body")
+
+
+class RequestContext(ABC):
+    """A request, from Flask or the fast path, with its WSGI environment. The `count_…` methods raise
+    TooManyRequests.
+    """
+
+    services: Services
+    environ: dict[str, Any]
+    usage: Usage
+    _limits: RateLimits
+
+    def count_address(self, kind: str, uses: int = 1) -> None:
+        """Count uses for the request's address."""
+        self._limits.count_address(kind, self.environ, self.usage, uses)
+
+    def count_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
+        """Count uses for a visitor."""
+        self._limits.count_visitor(kind, self.environ, self.usage, visitor_id, uses)
+
+    def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
+        """Undo `count_visitor`, or some of its uses, because the request did nothing."""
+        self._limits.uncount_visitor(kind, self.environ, visitor_id, uses)
+
+    @property
+    def limits_storage(self) -> bool:
+        """Whether there is a limit on what the counted address may store per day."""
+        return self._limits.limits_storage(self.usage)
+
+    def count_stored(self, stored: int) -> None:
+        """Count bytes that the request stores, for the counted address."""
+        self._limits.count_stored(self.usage, stored)
+
+    def uncount_stored(self, stored: int) -> None:
+        """Undo `count_stored` for bytes that were not stored."""
+        self._limits.uncount_stored(self.usage, stored)
+
+    @abstractmethod
+    def body(self, model: type[Model]) -> Model:
+        """The validated body. Raises UnsupportedBody, InvalidJson, InvalidInput."""
+
+    @abstractmethod
+    def caller(self) -> Account | None:
+        """The account that the request's credentials belong to, if they are valid. Raises LedgerUnavailable."""
+
+
+Handler = Callable[[RequestContext], PlainResponse]
+
+
+class FlaskContext(RequestContext):
+    """The current Flask request."""
+
+    def __init__(self) -> None:
+        self.services = current()
+        self.environ = request.environ
+        self.usage = limits.usage()
+        self._limits = limits.limits()
+
+    def body(self, model: type[Model]) -> Model:
+        return model.of(request)
+
+    def caller(self) -> Account | None:
+        login = tokens.optional()
+        if login is None and "HTTP_AUTHORIZATION" not in self.environ:
+            login = page_login.login()  # its access token may have expired, as on pages
+        return login.account if login else None
+
+
+def fast_path(handler: Handler) -> Callable[[], Response]:
+    """Turn a handler into a Flask view, and put it on the fast path."""
+
+    @wraps(handler)
+    def view() -> Response:
+        return as_response(handler(FlaskContext()))
+
+    view.handler = handler  # type: ignore[attr-defined]
+    return view
+
+
+def with_query(handler: Handler) -> Handler:
+    """Put requests with a query on the fast path as well; otherwise, they are left to Flask."""
+    handler.takes_query = True  # type: ignore[attr-defined]
+    return handler
+
 
 UNUSUAL = (
     "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE",

@@ -1,17 +1,27 @@
 """Forms: validated by the API's models, and shown again with errors. Also repeats the current form's fields after a
 question or a refusal.
+
+Confirmation of destructive actions. Before the action, a question shows who or what is affected, and how.
+
+The question's page is the response to the action's form. Its own form sends the same fields again, with a digest of the
+question. The action is carried out if the question is still the same.
 """
 
 from __future__ import annotations
 
+import json
+import re
+import unicodedata
+from hashlib import sha256
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from flask import request
+from flask import Flask, Response, make_response, render_template, request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from pydantic import ValidationError
 
 from koyjabo.base.core.i18n import N_
+from koyjabo.web.current import admin
 from koyjabo.web.login.page_login import CSRF_FIELD
 from koyjabo.web.schemas.bodies import Body, sentence
 
@@ -116,3 +126,89 @@ def _field(name: str, value: str, is_editable: bool) -> SentField:
         label, kind = TEXTS[name]
         return SentField(name, value, gettext(label), kind)
     return SentField(name, value)
+
+
+CONFIRMED, TYPED = "confirmed", "typed"
+NOT_ASKED = {CSRF_FIELD, CONFIRMED, TYPED, *SECRETS}
+GROUPING = re.compile(r"(?<=\d),(?=\d)")
+
+
+class Confirmation(NamedTuple):
+    """A question, in the language of the current request. If any part of it except `figures` has changed when the
+    confirmation arrives, it is asked again.
+    """
+
+    title: str
+    effects: tuple[str, ...]  # sentences
+    label: str  # label of the button that confirms
+    back: str  # path of the Cancel link
+    typed: str = ""  # text to type for confirmation, if given
+    secrets: tuple[str, ...] = ()  # names of SECRETS to ask for; the caller verifies them
+    figures: tuple[tuple[str, str], ...] = ()  # names and values that change on their own
+    version: str = ""  # version of `figures`; changes only if a person changes them
+
+
+class Unconfirmed(Exception):
+    """The current request does not confirm the question. The response to the request is the question."""
+
+    def __init__(self, question: Confirmation, status: int = 200, errors: dict[str, str] | None = None) -> None:
+        """Create the error. `errors` has the errors of the typed values, by field."""
+        self.question = question
+        self.status = status
+        self.errors = errors or {}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(Unconfirmed, _ask)
+
+
+def confirm(question: Confirmation) -> None:
+    """Ask for confirmation. Call this after an action's checks, before the action. Raises Unconfirmed."""
+    sent = request.form.get(CONFIRMED)
+    if sent is None:
+        raise Unconfirmed(question)
+    if sent != _digest(question):
+        raise Unconfirmed(question, 409)
+    if question.typed and _plain(request.form.get(TYPED, "")) != _plain(question.typed):
+        raise Unconfirmed(question, 422, {TYPED: N_("does not match")})
+
+
+def page(question: Confirmation, status: int = 200, errors: dict[str, str] | None = None) -> Response:
+    """A question's page. Its status is 409 if the question has changed, and 422 if a typed value is wrong."""
+    sent = sent_form(without=(CONFIRMED, TYPED, *question.secrets))
+    if status == 422:
+        sent.form.values[TYPED] = request.form.get(TYPED, "")
+        sent.form.errors.update(errors or {})
+    is_panel = request.blueprint == admin.name
+    html = render_template(
+        "webkit/panel/question.html" if is_panel else "webkit/question.html",
+        question=question,
+        sent=sent,
+        digest=_digest(question),
+        has_changed=status == 409,
+        is_panel=is_panel,
+        may_change=is_panel,  # viewers are not asked
+    )
+    return make_response(html, status)
+
+
+def _ask(error: Unconfirmed) -> Response:
+    return page(error.question, error.status, error.errors)
+
+
+def _digest(question: Confirmation) -> str:
+    """The digest of the question and the action's fields. Passwords are left out, because they could be guessed from
+    it.
+    """
+    fields = {name: value for name, value in request.form.items() if name not in NOT_ASKED}
+    content = [request.path, fields, question._replace(figures=())]
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(text: str) -> str:
+    """A typed text with irrelevant differences removed: capitals, extra spaces, invisible characters, and the script
+    and grouping of digits.
+    """
+    seen = "".join(character for character in text if unicodedata.category(character) != "Cf")
+    words = " ".join(unicodedata.normalize("NFC", seen.casefold()).split())
+    return re.sub(r"\d", lambda digit: str(unicodedata.digit(digit[0])), GROUPING.sub("", words))

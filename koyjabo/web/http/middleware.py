@@ -19,7 +19,7 @@ from werkzeug.routing import UnicodeConverter
 
 from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import customer
-from koyjabo.web.http.body_sizes import EXTENSION, BodySizes
+from koyjabo.web.http.paths import SIZES, BodySizes
 from koyjabo.web.http.proxy_hops import PEER
 
 log = logging.getLogger("koyjabo.requests")
@@ -46,7 +46,7 @@ def init_app(app: Flask) -> None:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.policies["json.dumps_kwargs"] = {}  # nor in templates
-    sizes = app.extensions[EXTENSION] = BodySizes(app)
+    sizes = app.extensions[SIZES] = BodySizes(app)
     app.request_class = cast(Any, partial(RequestOfAnyBytes, sizes))
 
 

@@ -3,6 +3,10 @@
 Pages cannot renew an access token without JavaScript, so an expired one is accepted together with the refresh token of
 the same session. Every request looks up the session, so revoked sessions and replaced tokens are refused
 (specification: Credentials).
+
+Remembers who used the panel recently, by session, so that Health can be opened while sessions cannot be looked up.
+Logins are only kept in this worker's memory. Nothing can be revoked while the database is unavailable, and earlier
+revocations have cleared it.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from typing import IO, Any, NamedTuple, cast
 
 from flask import Flask, g, request
 
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import (
     InvalidToken,
     LedgerUnavailable,
@@ -32,8 +37,37 @@ from koyjabo.web.current import current
 from koyjabo.web.http.middleware import RequestOfAnyBytes
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
-from koyjabo.web.login.jwt import ACCESS, REFRESH, Claims, Tokens
-from koyjabo.web.login.remembered_logins import RememberedLogins
+from koyjabo.web.login.tokens import ACCESS, REFRESH, Claims, Tokens
+
+KEPT_MS = 3_600_000
+"""How long a login is remembered after its last page view, ms."""
+
+MAX_LOGINS = 200
+
+
+class RememberedLogins:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._by_session: dict[str, tuple[Login, int]] = {}  # most recently used last
+
+    def remember(self, login: Login) -> None:
+        self._by_session.pop(login.session_id, None)
+        self._by_session[login.session_id] = login, self._clock.elapsed_ms()
+        if len(self._by_session) > MAX_LOGINS:
+            del self._by_session[next(iter(self._by_session))]
+
+    def of_session(self, session_id: str) -> Login | None:
+        """The login of a session that has used the panel within KEPT_MS. This counts as a use."""
+        login, at_ms = self._by_session.get(session_id, (None, 0))
+        if login is None or self._clock.elapsed_ms() - at_ms > KEPT_MS:
+            return None
+        self.remember(login)
+        return login
+
+    def clear(self) -> None:
+        """Forget all logins, because one was revoked or an account has changed."""
+        self._by_session.clear()
+
 
 log = logging.getLogger(__name__)
 

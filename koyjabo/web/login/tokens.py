@@ -1,15 +1,21 @@
-"""Authenticates API requests by bearer token, API key or cookies, and issues tokens and cookies at login."""
+"""Authenticates API requests by bearer token, API key or cookies, and issues tokens and cookies at login.
+
+Reads JSON Web Tokens (RFC 7519): user, session and expiry. `Identities` finds out whether the session is live.
+"""
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from datetime import timedelta
 from hmac import compare_digest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jwt
 from flask import Flask, Response, current_app, request
 from flask_jwt_extended import create_access_token, create_refresh_token, get_csrf_token
 
+from koyjabo.base.core import extensions
 from koyjabo.base.core.errors import (
     Forbidden,
     InvalidKey,
@@ -20,14 +26,89 @@ from koyjabo.base.core.errors import (
     Unauthenticated,
     WrongCsrfToken,
 )
-from koyjabo.base.core.extensions import jwt
-from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, Login
+from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, Login, RolesByToken
 from koyjabo.base.network import client_address
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 from koyjabo.web.limits import limits
-from koyjabo.web.login.jwt import ACCESS, ACCESS_S, ALGORITHM, COOKIES, REFRESH, REFRESH_S, Claims, Tokens
+
+ALGORITHM = "HS256"
+ACCESS, REFRESH = "access", "refresh"
+COOKIES = {ACCESS: "access_token_cookie", REFRESH: "refresh_token_cookie"}
+ACCESS_S, REFRESH_S = 15 * 60, 30 * 86400
+LEEWAY_S = 5
+"""Tolerated difference between the clocks of two servers, s."""
+
+LONGEST_TOKEN = 4096
+REQUIRED = ["sub", "sid", "jti", "type", "exp"]
+
+
+class Claims(NamedTuple):
+    user_id: str
+    session_id: str
+    token_id: str
+    kind: str
+    csrf: str
+    """The CSRF token that has to be sent as a header if this token comes in a cookie."""
+
+    expires_s: float  # since 1970
+    by_token: RolesByToken | None = None  # of a person from another system, whose token has no session
+
+    @classmethod
+    def of_other_system(cls, login: Login) -> Claims:
+        """The claims of a token that `Identities.token_login_of` has verified."""
+        return cls(login.account.id, login.session_id, "", ACCESS, "", float("inf"), login.account.by_token)
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_s + LEEWAY_S <= time.time()
+
+
+class Tokens:
+    """Reads tokens. `koyjabo.web.login.tokens` issues them."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def read(self, text: str, kind: str = ACCESS) -> Claims:
+        """Read a token. Raises InvalidToken for a wrong signature or another kind, and TokenExpired."""
+        claims = self.read_any(text)
+        if claims.kind != kind:
+            raise InvalidToken
+        if claims.has_expired:
+            raise TokenExpired
+        return claims
+
+    def read_any(self, text: str) -> Claims:
+        """Read a token of either kind, expired or not. Raises InvalidToken."""
+        if len(text) > LONGEST_TOKEN:
+            raise InvalidToken
+        options: Any = {"require": REQUIRED, "verify_exp": False}
+        try:
+            claims = jwt.decode(text, self._secret, [ALGORITHM], options, leeway=LEEWAY_S)
+            return _claims(claims)
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise InvalidToken from None
+
+
+def _claims(claims: dict[str, Any]) -> Claims:
+    return Claims(
+        user_id=_text(claims, "sub"),
+        session_id=_text(claims, "sid"),
+        token_id=_text(claims, "jti"),
+        kind=_text(claims, "type"),
+        csrf=_text(claims, "csrf"),
+        expires_s=float(claims["exp"]),
+    )
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    text = claims.get(name, "")
+    if not isinstance(text, str):
+        raise InvalidToken
+    return text
+
 
 CSRF_HEADER = "X-CSRF-TOKEN"
 CSRF_COOKIES = {ACCESS: "csrf_access_token", REFRESH: "csrf_refresh_token"}
@@ -38,7 +119,7 @@ NOT_FOR_KEYS = "No scope lets an API key make this call. Log in instead."
 
 
 def init_app(app: Flask) -> None:
-    """Set up Flask-JWT-Extended, which issues tokens. `koyjabo.web.login.jwt` reads them with the same secret, also
+    """Set up Flask-JWT-Extended, which issues tokens. `koyjabo.web.login.tokens` reads them with the same secret, also
     for sockets.
     """
     app.config.update(
@@ -50,7 +131,7 @@ def init_app(app: Flask) -> None:
         JWT_TOKEN_LOCATION=["headers", "cookies"],
         JWT_COOKIE_CSRF_PROTECT=True,
     )
-    jwt.init_app(app)
+    extensions.jwt.init_app(app)
 
 
 def require() -> Login:

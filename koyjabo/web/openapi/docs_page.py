@@ -17,7 +17,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from koyjabo.web.assets import static_files
 from koyjabo.web.http import packing
 from koyjabo.web.http.responses import private
-from koyjabo.web.pages import guide_search, guides
+from koyjabo.web.pages import guides
 
 FILES = Path(flask_swagger_ui.__file__).parent / "dist"
 
@@ -44,8 +44,8 @@ def guide_page(name: str) -> Response:
 
 @bp.get("/search")
 def search() -> Response:
-    query = request.args.get("q", "")[: guide_search.MAX_QUERY]
-    results, total = guide_search.search(query)
+    query = request.args.get("q", "")[: guides.MAX_QUERY]
+    results, total = guides.search(query)
     return _page("guide_search", query=query, results=results, total=total)
 
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from koyjabo.base.core.errors import InvalidInput, TooManyKeys, UnknownCommunity, UrlRefused
-from koyjabo.web.forms.confirmation import Confirmation, confirm
-from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.schemas.bodies import Body
 
 Checked = TypeVar("Checked", bound=Body)

@@ -23,8 +23,8 @@ DOCUMENT = json.dumps({"keys": [{**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk
 OK = b"HTTP/1.1 200 OK\r\n"
 ANSWER = OK + f"Content-Length: {len(DOCUMENT)}\r\n\r\n{DOCUMENT}".encode()
 OFTEN = {
-    "base.jwks.published_keys.FRESH_S": 0.2,
-    "base.jwks.published_keys.PAUSE_S": 0.2,
+    "base.jwks.key_set.FRESH_S": 0.2,
+    "base.jwks.key_set.PAUSE_S": 0.2,
     "integrations.trusted_tokens.external_logins.TIMEOUT_S": 3600,
     "integrations.trusted_tokens.external_logins.POLL_S": 0.1,
 }

@@ -31,7 +31,7 @@ LEAVES_WITHIN_S = 10
 """The limit promised to operators in the documents."""
 
 CONNECTIONS = """http.connection http.server websockets.buffered_connection
-websockets.connection websockets.connection_loop websockets.delay_line websockets.engineio_socket
+websockets.connection websockets.connection_loop websockets.engineio_socket
 websockets.websockets"""
 """Modules that read the clock to limit connections."""
 

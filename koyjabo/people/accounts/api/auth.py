@@ -12,10 +12,11 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidToken
 from koyjabo.base.models import LoginSession
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login.invitations import InvitedResponse, PanelInvitationBody
 from koyjabo.people.accounts.login.schemas import (
     EnrolledResponse,
+    InvitedResponse,
     LoginBody,
+    PanelInvitationBody,
     PasswordBody,
     PasswordResetBody,
     ProfileBody,
@@ -24,17 +25,16 @@ from koyjabo.people.accounts.login.schemas import (
     TokensResponse,
     UserResponse,
 )
-from koyjabo.people.accounts.login_sessions import Grant
-from koyjabo.people.accounts.pending_steps import SecondFactorDue
+from koyjabo.people.accounts.login_sessions import Grant, SecondFactorDue
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import json_response, list_response
 from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
-from koyjabo.web.login.jwt import REFRESH
+from koyjabo.web.login.tokens import REFRESH
 from koyjabo.web.openapi.describe import (
     CHANGE,
     CSRF,

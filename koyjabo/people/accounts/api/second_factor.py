@@ -27,7 +27,7 @@ from koyjabo.people.accounts.login.schemas import (
     TotpResponse,
 )
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.web.blueprints import api as bp
+from koyjabo.web.current import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.responses import json_response, list_response
 from koyjabo.web.login import tokens

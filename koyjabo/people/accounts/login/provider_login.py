@@ -13,11 +13,9 @@ from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.login_providers import LoginProvider
 from koyjabo.people.accounts.errors import ProviderLoginRefused, UnknownProvider
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login_sessions import Grant
-from koyjabo.people.accounts.oidc.authorization import OVER
-from koyjabo.people.accounts.oidc.provider import Provider, ProviderUser
+from koyjabo.people.accounts.login_sessions import PENDING_S, Grant, SecondFactorDue
+from koyjabo.people.accounts.oidc.provider import OVER, Provider, ProviderUser
 from koyjabo.people.accounts.oidc.provider_logins import NewLogin
-from koyjabo.people.accounts.pending_steps import PENDING_S, SecondFactorDue
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.web.current import current
 from koyjabo.web.http import cookies

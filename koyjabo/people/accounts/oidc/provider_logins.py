@@ -21,11 +21,10 @@ from koyjabo.people.accounts import email_links, passwords
 from koyjabo.people.accounts import queries as account_queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.errors import ProviderLoginRefused
-from koyjabo.people.accounts.login_sessions import Grant, Proof
+from koyjabo.people.accounts.login_sessions import Grant, PendingSteps, Proof, SecondFactorDue
 from koyjabo.people.accounts.oidc import queries
 from koyjabo.people.accounts.oidc.provider import ProviderUser
 from koyjabo.people.accounts.oidc.queries import WaysToLogIn
-from koyjabo.people.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.users import user_admin_queries
 from koyjabo.people.accounts.users.accounts import Accounts

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from koyjabo.people.accounts.pages import account, login, provider_login, second_factor, users  # noqa: F401  (they add routes)
+from koyjabo.people.accounts.pages import account, login, second_factor, users  # noqa: F401  (they add routes)

@@ -17,16 +17,15 @@ from koyjabo.people.accounts.pages.form_fields import NewPasswordBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.contents import TAKEOVER
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.blueprints import pages as bp
 from koyjabo.web.current import current
-from koyjabo.web.forms.confirmation import Confirmation, confirm
-from koyjabo.web.forms.forms import Form
+from koyjabo.web.current import pages as bp
+from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
 from koyjabo.web.i18n import browser_name, count, language, place
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
-from koyjabo.web.pages.flash import done
+from koyjabo.web.pages.redirects import done
 
 declare(bp, "/reset-password/", PathPolicy.SECRET)
 

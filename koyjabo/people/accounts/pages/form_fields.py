@@ -8,8 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from koyjabo.people.accounts.login.schemas import CodeBody, PasskeyName, SecondFactorBody, object_only
-from koyjabo.web.schemas.bodies import Body
-from koyjabo.web.schemas.fields import NewPassword, Typed, refuse
+from koyjabo.web.schemas.bodies import Body, NewPassword, Typed, refuse
 
 
 def _from_text(value: Any) -> dict[str, Any] | None:

@@ -13,20 +13,18 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.base.models import User
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login.invitations import PanelInvitationBody, flash_sentence, sent
-from koyjabo.people.accounts.login.schemas import ProofBody
+from koyjabo.people.accounts.login.schemas import PanelInvitationBody, ProofBody, flash_sentence, sent
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.user_admin import USER_ORDERS
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.blueprints import admin as bp
+from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
-from koyjabo.web.forms.confirmation import Confirmation, Unconfirmed, confirm
-from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms.forms import Confirmation, Form, Unconfirmed, confirm
 from koyjabo.web.i18n import count, language
 from koyjabo.web.limits import limits
 from koyjabo.web.pages import pagination
-from koyjabo.web.pages.flash import done
 from koyjabo.web.pages.pagination import Sorting
+from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, my_login, page
 

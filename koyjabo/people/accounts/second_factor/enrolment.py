@@ -13,8 +13,8 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Passkey
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.errors import EmailUnconfirmed, NoSecondFactor, SecondFactorExpired, WrongPasskey
-from koyjabo.people.accounts.pending_steps import PASSKEY_REGISTRATION, TOTP_SETUP, PendingSteps, of_session
-from koyjabo.people.accounts.second_factor import ceremonies, one_time_codes, queries
+from koyjabo.people.accounts.login_sessions import PASSKEY_REGISTRATION, TOTP_SETUP, PendingSteps, of_session
+from koyjabo.people.accounts.second_factor import ceremonies, codes, queries
 from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.second_factor.queries import SecondFactorState
@@ -192,5 +192,5 @@ class SecondFactors:
             self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._pending.policy)
 
     def _setup(self, secret: str, email: str) -> TotpSetup:
-        uri = one_time_codes.uri(secret, email, self._site_name())
-        return TotpSetup(secret, uri, one_time_codes.svg(uri))
+        uri = codes.uri(secret, email, self._site_name())
+        return TotpSetup(secret, uri, codes.svg(uri))

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.errors import TooManyRequests, WrongCode
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.database.text_search import usable
+from koyjabo.base.database.rows import changed_rows, usable
 from koyjabo.base.models import LoginSession, Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret, User
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.accounts import pending_step_queries

@@ -14,9 +14,8 @@ from koyjabo.people.accounts import pending_step_queries
 from koyjabo.people.accounts import queries as account_queries
 from koyjabo.people.accounts.audit_entries import own_entry
 from koyjabo.people.accounts.errors import SecondFactorExpired, WrongPasskey
-from koyjabo.people.accounts.login_sessions import Grant, Proof
+from koyjabo.people.accounts.login_sessions import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, Grant, PendingSteps, Proof
 from koyjabo.people.accounts.pending_step_queries import PASSKEY
-from koyjabo.people.accounts.pending_steps import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
 from koyjabo.people.accounts.second_factor import ceremonies, queries
 from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.codes import Codes

@@ -14,17 +14,23 @@ from koyjabo.base.core.errors import EmailTaken, InvalidToken, UnknownUser, Wron
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.text_search import usable
+from koyjabo.base.database.rows import usable
 from koyjabo.base.models import LoginSession, User
 from koyjabo.base.network import client_address, user_agents
 from koyjabo.people.accounts import email_links, login_session_queries, queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
-from koyjabo.people.accounts.login_sessions import Grant, Proof, browser_mark_of, grant_of
+from koyjabo.people.accounts.login_sessions import (
+    Grant,
+    PendingSteps,
+    Proof,
+    SecondFactorDue,
+    browser_mark_of,
+    grant_of,
+)
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated, is_usable
-from koyjabo.people.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.people.audit import log
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.login.jwt import REFRESH_S, Claims
+from koyjabo.web.login.tokens import REFRESH_S, Claims
 
 logger = logging.getLogger(__name__)
 
@@ -102,11 +108,19 @@ class Accounts:
         """
         for _ in range(2):  # retry once if the password hash or two-step login was changed concurrently
             user = self._verified(email, password, client)
-            due = self._pending.begin_if_due(user, cookie, visitor_id)
-            outcome = due or self.open_session(user, user_agent, client.is_familiar)
+            outcome = self.begin(user, user_agent, client.is_familiar, cookie, visitor_id)
             if outcome is not None:
                 return outcome
         raise WrongCredentials
+
+    def begin(
+        self, user: User, user_agent: str, is_familiar: bool, cookie: str = "", visitor_id: str | None = None
+    ) -> Grant | SecondFactorDue | None:
+        """Begin a session or a two-step login, as in `log_in`, once the password or a link has proved who the user is.
+        None if the user was changed in the meantime.
+        """
+        due = self._pending.begin_if_due(user, cookie, visitor_id)
+        return due or self.open_session(user, user_agent, is_familiar)
 
     def open_session(self, user: User, user_agent: str, is_familiar: bool, proof: Proof | None = None) -> Grant | None:
         """Begin a session after all steps were verified. None if the user was changed or `proof` was used in the

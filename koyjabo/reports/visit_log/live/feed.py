@@ -23,8 +23,7 @@ from koyjabo.counting.queries import ids_before
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.realtime.events import PANEL_ROOM, PanelUpdate
-from koyjabo.realtime.room import RoomEvent, changes
-from koyjabo.realtime.rooms import Rooms
+from koyjabo.realtime.room import RoomEvent, Rooms, changes
 from koyjabo.reports.visit_log.live import feed_queries
 from koyjabo.reports.visit_log.live.attended_times import AttendedTimes
 from koyjabo.reports.visit_log.live.feed_queries import LiveRow, Opened
