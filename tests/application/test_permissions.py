@@ -144,7 +144,7 @@ SAID_BY_BODY = {("admin", "api.create_share")}
 
 def broken(site: Site, rule: Rule) -> bytes:
     """An unparsable body of the largest size that the route accepts."""
-    return b"[" * paths.of(site.app).largest_at(rule.rule.replace("<", "").replace(">", ""))
+    return b"[" * paths.body_sizes_of(site.app).largest_at(rule.rule.replace("<", "").replace(">", ""))
 
 
 @pytest.mark.parametrize("least", REFUSED)

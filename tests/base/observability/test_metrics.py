@@ -16,7 +16,6 @@ from support.programs.processes import METRICS_TOKEN, wait_until
 from support.servers.changed_server import changed_server
 
 from koyjabo.application.assembly import MAX_COMMUNITIES, _largest
-from koyjabo.base.observability import metrics
 from koyjabo.base.observability.metrics import COMMUNITIES, DATABASE, MAX_KINDS, OLDEST, Gauges, Metrics, all_names
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.presence.services import PresenceServices
@@ -137,7 +136,7 @@ def names(folder: Path, place: int, look: dict) -> Gauges:
 
 
 def test_gauges_of_live_workers_are_combined_as_each_metric_requires(tmp_path, monkeypatch):
-    monkeypatch.setattr(metrics, "FRESH_S", 3600)
+    monkeypatch.setattr("koyjabo.base.observability.metrics.FRESH_S", 3600)
     names(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
     second = names(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})
     numbers = values(second.collect())
