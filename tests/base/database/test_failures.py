@@ -1,15 +1,30 @@
 """When the database fails, no visit is acknowledged, reads continue, and everything recovers by itself."""
 
+from __future__ import annotations
+
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import pytest
 import requests
+from support.assertions.ledger import assert_exact, assert_verified
+from support.clients.concurrent_registrations import Crowd
 from support.databases.database import CUT
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
+
+VISITS = 40
+SOON_S = PATIENCE_S
+"""Limit on a busy machine. The failure lasts until the test ends it."""
+
+
+def register_apart(server: Server, visitor: str, visit: int = 1) -> Callable[[], requests.Response]:
+    """Register on a new connection, for use in a thread."""
+    body = {"visitorId": visitor, "visitId": f"{visit}"}
+    return lambda: requests.post(f"{server.url}/api/visitor/register", json=body, timeout=SOON_S)
 
 
 def assert_refused(answer: requests.Response) -> None:
@@ -26,8 +41,7 @@ def assert_read(server: Server, total: int) -> None:
 def assert_refused_until_released(server: Server, hold) -> None:
     before = server.register("ayesha").ordinal
     with ThreadPoolExecutor(1) as clients, hold():
-        body = {"visitorId": "karim", "visitId": f"{before}"}  # on a new connection
-        answer = clients.submit(requests.post, f"{server.url}/api/visitor/register", json=body, timeout=PATIENCE_S)
+        answer = clients.submit(register_apart(server, "karim", before))
         assert_read(server, before)
         assert_refused(answer.result())
         assert_read(server, before)
@@ -60,9 +74,14 @@ def held(path: str) -> Iterator[None]:
         yield
 
 
-def test_without_postgres_the_last_known_stats_are_shown_as_stale(new_server, disposable_postgres):
+@pytest.fixture
+def postgres_server(disposable_postgres, new_server):
+    return new_server(disposable_postgres.new_database()).start()
+
+
+def test_without_postgres_the_last_known_stats_are_shown_as_stale(postgres_server, disposable_postgres):
     """Includes an outage before the first request."""
-    server = new_server(disposable_postgres.new_database()).start()
+    server = postgres_server
     disposable_postgres.kill()
     try:
         shown = server.stats()
@@ -101,3 +120,49 @@ def test_database_that_is_read_only_because_its_disk_is_full_is_still_read(postg
     postgres.execute(f"ALTER DATABASE {database.name} RESET default_transaction_read_only")
     database.rows(f"SET default_transaction_read_only = off; {CUT}")
     assert wait_until(lambda: server.post_visit("karim").ok, "visits are stored")
+
+
+def test_server_waits_for_a_database_that_comes_up_later(disposable_postgres, new_server):
+    database = disposable_postgres.new_database()
+    disposable_postgres.kill()
+    server = new_server(database).launch()
+    wait_until(lambda: "database_unreachable" in server.log, "it says what it waits for")
+    disposable_postgres.start()
+    assert server.wait_until_serving().register("ayesha").ordinal == 1
+    assert server.log.count("database_unreachable") == 1
+    assert "worker_died" not in server.log
+
+
+def test_no_acknowledged_visit_is_lost_when_postgres_and_server_are_killed(postgres_server, disposable_postgres):
+    server = postgres_server
+    with Crowd([server], VISITS, goes_on=True) as crowd:
+        crowd.wait_for(VISITS)
+        disposable_postgres.kill()
+        wait_until(lambda: crowd.refusals, "visits are refused while there is no database")
+        disposable_postgres.start()
+        wait_until(lambda: "ledger_recovered" in server.log, "a visit is committed again")
+        assert_said(server)
+        server.kill()
+        server.start()
+    assert set(crowd.refusals) == {("2", "ledger_unavailable")}
+    assert_exact(crowd, server)
+
+
+PROVED_BY = "base/database/test_failures.py::test_without_postgres_the_last_known_stats_are_shown_as_stale"
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
+def test_frozen_postgres_keeps_no_request_waiting(postgres_server, disposable_postgres):
+    """Its connections stay open, so the server can only notice by a timeout."""
+    server = postgres_server
+    before = server.register("ayesha").stats
+    with ThreadPoolExecutor(1) as clients, disposable_postgres.frozen():
+        answer = clients.submit(register_apart(server, "karim"))
+        assert server.get("/healthz").ok
+        shown = server.stats()
+        assert (shown.stale, shown.total) == (True, before.total)
+        assert_refused(answer.result())
+    assert wait_until(lambda: server.post_visit("karim", visit="1").ok, "visits are stored again")
+    assert server.stats().total == before.total + 1
+    assert_said(server)
+    assert_verified(server)

@@ -1,5 +1,7 @@
 """The cost of a visit and of reading the stats does not depend on the number of stored visits."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -47,6 +49,7 @@ BIG = ("visits", "visitors", "daily_visits", "hourly_visits", *PEOPLE)
 USER = "e2a61b9c-7d3f-4b2a-8a55-0c9f6f0d1b22"
 ADMIN = Account(USER, "boss@example.com", "Boss", True)
 MANY = 10_000
+MAX_STATEMENTS = 14
 
 
 def fill(site: Site, kind: str, rows: int, analyze: bool) -> None:
@@ -167,6 +170,15 @@ def test_log_of_visits_is_looked_through_in_stretches(filled, kind):
             assert "ix_visits_community" in plans[-1] or what != "a community"
 
 
+def test_a_visit_and_a_look_on_sqlite_take_few_statements(filled, monkeypatch):
+    with Site(filled("sqlite")) as site, recorded_on_sqlite(monkeypatch) as statements:
+        site.stats()
+        statements.clear()
+        site.register()
+        site.stats()
+        assert 0 < len([s for s in statements if "PRAGMA" not in s and not s.startswith("--")]) <= MAX_STATEMENTS
+
+
 @contextmanager
 def recorded_on_postgres(monkeypatch) -> Iterator[list[str]]:
     """Record one entry per message to the server, however many statements it contains. Leaves out the query for the
@@ -226,3 +238,12 @@ def test_a_visit_on_postgres_takes_two_round_trips(filled, monkeypatch):
         messages.clear()
         site.stats()
         assert len(messages) == 1
+
+
+@pytest.mark.both_kinds
+def test_visit_of_the_site_costs_nothing_for_people(database, kind, monkeypatch):
+    recorded = recorded_on_sqlite if kind == "sqlite" else recorded_on_postgres
+    with Site(database.url) as site, recorded(monkeypatch) as statements:
+        site.register("new")
+        assert statements
+        assert not [statement for statement in statements for table in PEOPLE if table in statement]

@@ -1,32 +1,47 @@
 """PostgreSQL with a promoted standby, and an old primary that returns."""
 
-from collections.abc import Iterator
-from contextlib import closing
+from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import psycopg2
 import pytest
+from sqlalchemy.engine import make_url
 from support.application.site import Site
+from support.clients.worker_connections import flat, pages, two_workers
 from support.databases.database import PostgresDatabase
 from support.databases.pgbouncer import PgBouncer
-from support.databases.replication import Replication, replication
+from support.databases.replication import PostgresNode, Replication, replication
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.threads import in_thread
+from support.programs.zone import ZONE
 from support.servers.server import Server
 
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.workers_redis import RedisWorkers
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.batch_worker import STUCK_S, WATCH_INTERVAL_S
 from koyjabo.base.database.outage_causes import STANDBY, cause_of
 from koyjabo.base.database.postgres import SHORT_TIMEOUT_S, Unreachable, connect, was_committed
 from koyjabo.base.database.timelines import ServerTimeline, Timelines
+from koyjabo.base.models import SITE
+from koyjabo.base.settings.database_url import normal
 from koyjabo.counting import high_water_redis
-from koyjabo.counting.high_water import HighWater
+from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
 from koyjabo.counting.high_water_redis import RedisHighWater
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.records import NewVisit
 from koyjabo.upkeep.health.queries import Standbys
 from koyjabo.upkeep.health.system import System
+
+AGAIN_S = PATIENCE_S
+"""Limit on a busy machine."""
 
 PROMISED_S = 10
 """Promised time from when the promoted server accepts writes until our server counts."""
@@ -55,7 +70,7 @@ TAKES_OVER = "base/database/test_standby.py::test_promoted_standby_takes_over_an
 
 def counts_again(server: Server, visit: str) -> None:
     """Retry a visit until it is acknowledged."""
-    wait_until(lambda: server.post_visit("ayesha", visit).ok, "a visit is acknowledged", every_s=0.05)
+    wait_until(lambda: server.post_visit("ayesha", visit).ok, "a visit is acknowledged", AGAIN_S, 0.05)
 
 
 def readiness(server: Server) -> str:
@@ -85,6 +100,65 @@ def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, datab
 
 
 @pytest.mark.long(proved_by=TAKES_OVER)
+@pytest.mark.parametrize(("workers", "how"), [(1, "killed"), (2, "killed"), (1, "frozen"), (2, "frozen")])
+def test_promoted_standby_that_was_behind_continues_above_acknowledged_numbers(
+    pair, database, new_server, disposable_redis, workers, how
+):
+    settings = {"DATABASE_URL": pair.url_of(database.name)}
+    if workers == 2:
+        server = two_workers(new_server(database, REDIS_URL=disposable_redis.url, **settings))
+    else:
+        server = new_server(database, **settings).start()
+    with pages(server) as open_pages, ExitStack() as stack:
+        server.register("ayesha", "1")
+        pair.wait_until_in_step()
+        pair.standby.follow(None)
+        lost = [server.register("ayesha", visit).ordinal for visit in "234"]
+        for page in flat(open_pages):
+            page.wait_for_total(lost[-1])
+        harm(pair.primary, how, stack)
+        pair.standby.promote()
+        counts_again(server, "5")
+        again = [server.register("ayesha", visit).ordinal for visit in "1234"]
+        for page in flat(open_pages):
+            page.wait_for_total(again[-1])
+            totals = [stats.total for stats in page.updates]
+            assert totals == sorted(totals)
+    promoted = pair.standby.database(database.name)
+    assert again == [1, 6, 7, 8]
+    assert promoted.rows(LOST) == [("site", 1, 4)]
+    assert promoted.rows("SELECT count(DISTINCT epoch), max(total) FROM counters") == [(1, 8)]
+    verified = server.koyjabo("verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def harm(primary: PostgresNode, how: str, stack: ExitStack) -> None:
+    """Kill, stop or freeze the primary. A frozen one resumes when `stack` is closed."""
+    if how == "frozen":
+        stack.enter_context(primary.frozen())
+    else:
+        {"killed": primary.kill, "stopped": primary.stop}[how]()
+
+
+@pytest.mark.long(proved_by=TAKES_OVER)
+def test_old_primary_is_refused_by_workers_that_did_not_see_the_promotion(pair, database, new_server, disposable_redis):
+    """They learn of the promotion from Redis, as a starting server does."""
+    settings = {"REDIS_URL": disposable_redis.url}
+    one = new_server(database, DATABASE_URL=pair.url_of(database.name), **settings).start()
+    other = new_server(database, DATABASE_URL=pair.primary.url_of(database.name), **settings).start()
+    assert other.register("ayesha", "1").ordinal == 1
+    pair.wait_until_in_step()
+    pair.standby.promote()  # the old primary is not notified
+    database.cut_connections()
+    pair.primary.set_("default_transaction_read_only", "on")
+    counts_again(one, "2")
+    pair.primary.set_("default_transaction_read_only", "off")
+    wait_until(lambda: "timeline 2 was seen" in readiness(other), "it does not use the old primary")
+    assert other.post_visit("ayesha", "3").status_code == 503
+    assert one.register("ayesha", "3").ordinal == 3
+
+
+@pytest.mark.long(proved_by=TAKES_OVER)
 def test_pooler_that_moves_its_connections(pair, database, new_server):
     """It points to the promoted standby, to the old primary, and to a former primary that became a standby. Only the
     first is used.
@@ -106,16 +180,23 @@ def test_pooler_that_moves_its_connections(pair, database, new_server):
         assert server.register("ayesha", "3").ordinal == 3
 
 
-def test_server_counts_again_within_10_s_of_a_promotion(pair, server):
+AGAIN = "base/database/test_standby.py::test_server_counts_again_within_10_s_of_a_promotion"
+
+
+@pytest.mark.parametrize(
+    "how", ["frozen", *(pytest.param(how, marks=pytest.mark.long(proved_by=AGAIN)) for how in ("killed", "stopped"))]
+)
+def test_server_counts_again_within_10_s_of_a_promotion(pair, server, how):
     """The sum of all timeouts for the old primary is shorter."""
     assert STUCK_S + WATCH_INTERVAL_S + SHORT_TIMEOUT_S < PROMISED_S
-    assert server.register("ayesha", "1").ordinal == 1
-    pair.wait_until_in_step()
-    with pair.primary.frozen():
+    with ExitStack() as stack:
+        assert server.register("ayesha", "1").ordinal == 1
+        pair.wait_until_in_step()
+        harm(pair.primary, how, stack)
         first = in_thread(lambda: server.post_visit("ayesha", "2").status_code)
         pair.standby.promote()
         counts_again(server, "3")
-        assert first.result(PATIENCE_S) in (200, 503)
+        assert first.result(AGAIN_S) in (200, 503)
     wait_until(lambda: not server.stats().stale, "it reads again")
     assert server.log.count("Traceback") == 0
 
@@ -137,6 +218,44 @@ def test_number_of_a_transaction_is_only_looked_up_on_its_own_server(pair, datab
         cursor.execute("SELECT txid_status(%s)", (number,))
         assert cursor.fetchone() == ("committed",)
         assert not was_committed(cursor, number, before.server)
+
+
+@pytest.mark.long(
+    proved_by="base/database/test_standby.py::test_number_of_a_transaction_is_only_looked_up_on_its_own_server"
+)
+def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby(pair, database, monkeypatch):
+    """There, the transaction's number belongs to another, committed transaction."""
+
+    def lose(cursor) -> None:
+        if lost:
+            return
+        lost.append(True)
+        pair.standby.promote()
+        for _ in range(9):
+            pair.standby.database(database.name).rows("SELECT txid_current()")
+        pair.primary.kill()
+        raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    lost: list[bool] = []
+    clock = Clock(ZONE)
+    url = make_url(normal(pair.url_of(database.name), Path()))
+    with closing(open_store(url, clock, lose)) as ledger:
+        lost.append(True)
+        ledger.commit(visits("1"))
+        pair.wait_until_in_step()
+        pair.standby.follow(None)
+        ledger.commit(visits("2"))
+        lost.clear()
+        with pytest.raises(DatabaseRolledBack) as refused:  # other servers may have acknowledged what is missing
+            ledger.commit(visits("3"))
+        ledger._high_water.server = refused.value.server
+        (receipt,) = ledger.commit(visits("3"))
+    stored = pair.standby.database(database.name).rows("SELECT ordinal FROM visits WHERE visit_id = '3'")
+    assert stored == [(receipt.ordinal,)]
+
+
+def visits(*names: str) -> list[tuple[NewVisit, str]]:
+    return [(NewVisit("ayesha", name, SITE, at_ms=1), name) for name in names]
 
 
 def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
@@ -171,3 +290,19 @@ def test_health_sees_whether_a_standby_is_synchronous(pair, database):
 
 def standbys(site: Site) -> Standbys:
     return site.services[System].facts(OPERATOR).database.standbys
+
+
+@pytest.mark.long(proved_by=AGAIN)
+def test_killed_primary_with_a_synchronous_standby_loses_nothing(pair, database, server):
+    pair.primary.set_("synchronous_standby_names", "standby")
+    ordinals = [server.register("ayesha", str(visit)).ordinal for visit in range(50)]
+    pair.standby.follow(None)
+    waiting = in_thread(lambda: server.post_visit("ayesha", "50").status_code)
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    wait_until(lambda: pair.primary.rows(waits), "the visit waits for the standby")
+    pair.primary.kill()
+    pair.standby.promote()
+    assert waiting.result(AGAIN_S) in (200, 503)
+    counts_again(server, "50")
+    stored = pair.standby.database(database.name).rows("SELECT ordinal, visit_id FROM visits ORDER BY id")
+    assert stored == [*zip(ordinals, map(str, range(50)), strict=True), (51, "50")]
