@@ -84,7 +84,6 @@ FOLLOWING = (
     "tests/browser",
     "tests/cli",
     "tests/counting",
-    "tests/reports",
     "tests/server",
     "tests/site",
     "tests/sockets",
