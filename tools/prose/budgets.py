@@ -80,10 +80,6 @@ NAME_HABITS = (
 """Habits that only names of tests are searched for."""
 
 FOLLOWING = (
-    "tests/integrations",
-    "tests/people",
-    "tests/presence",
-    "tests/reports",
     "tests/server",
     "tests/sockets",
 )
