@@ -40,7 +40,7 @@ def pages(site):
 
 
 @pytest.mark.both_kinds
-def test_reports_are_those_of_the_visits_that_are_left(site, database):
+def test_reports_have_only_the_remaining_visits(site, database):
     """This holds even on a worker that has not noticed the new epoch, and for visits whose ids were reused."""
     clock: Clock = site.services.clock
     hours = LastHours(site.services[ReportServices].reports._database, clock)
@@ -58,7 +58,7 @@ def test_reports_are_those_of_the_visits_that_are_left(site, database):
     assert pages(site) == {"/kept": 1, "/next": 1}
 
 
-def test_a_number_by_which_workers_notice_a_change_is_not_used_twice(site, database):
+def test_number_that_signals_a_change_to_workers_is_never_reused(site, database):
     numbers = "SELECT a.version, w.upto FROM access_version a, watermarks w WHERE w.name = 'changes'"
     write = site.services[ReportServices].reports._database.write
     write(block_queries.changed)
@@ -97,7 +97,7 @@ def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypat
     assert site.recount() == []
 
 
-def test_what_is_remembered_under_no_version_is_forgotten(site, database):
+def test_values_cached_without_a_version_are_forgotten(site, database):
     counting, nightly = site.services[CountingServices], site.services[Nightly]
     presence = site.services[PresenceServices]
     remembered = database.remember()

@@ -17,7 +17,7 @@ def field(page):
     return page.locator("#command-menu input")
 
 
-def test_command_menu_is_used_by_keyboard_alone(admin_tab):
+def test_command_menu_works_by_keyboard(admin_tab):
     page = admin_tab
     visit(page, "/admin/settings")
     page.keyboard.press("Control+k")

@@ -204,7 +204,7 @@ def test_login_with_a_signal_is_no_conversion(site, headers, conversions):
     assert len(everything(site)["conversions"]) == conversions
 
 
-def test_secrets_are_in_no_backup_and_a_restore_keeps_those_of_the_day(site, tmp_path):
+def test_secrets_are_in_no_backup_and_a_restore_keeps_the_secrets_of_the_day(site, tmp_path):
     register(site)
     secrets = everything(site)["day_secrets"]
     path = tmp_path / "koyjabo.backup"

@@ -21,7 +21,7 @@ from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login_sessions import browser_mark_of
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.people.audit import log
-from koyjabo.people.mail.link_tokens import RESET, VERIFY, LinkTokens
+from koyjabo.people.mail.link_tokens import LOGIN, RESET, VERIFY, LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 
@@ -99,6 +99,10 @@ class EmailLinks:
         with suppress(LedgerUnavailable):  # the password is already changed, and the limit recovers by itself
             self._unlock(credential_rules.email_key(user.email))
         return NewPassword(user.email, browser_mark_of(user))
+
+    def use_login(self, token: str) -> User:
+        """Use up the link that a start printed for the first admin. Raises UnknownLink."""
+        return self._database.write(email_link_queries.use_login, self._id(LOGIN, token), self._clock.now_ms())
 
     def request_verification(self, account: Account) -> bool:
         """Email the link again. Returns False if today's limit on emails to strangers is used up. Raises

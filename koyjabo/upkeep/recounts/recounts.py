@@ -97,6 +97,13 @@ class TotalAdjuster:
 
         return self._database.write(operation)
 
+    def begin_with(self, total: int) -> bool:
+        """Set the total of a counter without visits, for the operator. Returns False if it has some."""
+        count = self._database.read(read_count)
+        if count.total != total and not count.visits:
+            self.set_total(OPERATOR, total, "koyjabo --total", new_epoch=total < count.total)
+        return not count.visits
+
 
 def _require_in_range(total: int) -> None:
     """Check the range. Raises InvalidInput."""

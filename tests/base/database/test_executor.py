@@ -1,7 +1,5 @@
 """A change to the database and its entry in the audit log are one transaction."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from pathlib import Path

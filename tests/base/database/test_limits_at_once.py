@@ -1,7 +1,5 @@
 """Limits on the rows of a table, when two workers add a row at the same time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 

@@ -73,14 +73,6 @@ def test_renewed_refresh_token_opens_no_socket(strict):
         leave(client)
 
 
-def test_previous_refresh_token_stays_valid_for_some_seconds(sqlite_server):
-    """A page opens its socket while another tab renews the tokens."""
-    browser = Browser(sqlite_server)
-    for _ in range(2):
-        browser.renew()
-    assert [browser.code(refresh) for refresh in browser.refresh] == [INVALID, None, None]
-
-
 def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
     """It stays even when the online members are checked again."""
     browser = Browser(strict)

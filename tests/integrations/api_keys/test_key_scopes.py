@@ -62,7 +62,7 @@ def test_scopes_of_all_calls_are_these(calls):
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_key_makes_the_calls_of_its_scope_alone(site, cast, calls, scope):
+def test_key_makes_only_the_calls_of_its_scope(site, cast, calls, scope):
     text, before = key(cast["site_admin"], scope), stored(site)
     for endpoint, (method, path, needed) in calls.items():
         answer = call(site, text, path, method, json={} if method != "GET" else None)
@@ -77,7 +77,7 @@ def test_key_makes_the_calls_of_its_scope_alone(site, cast, calls, scope):
         assert stored(site) == before
 
 
-def test_key_of_a_community_is_good_there_alone(site, cast, calls):
+def test_community_key_is_valid_only_for_its_community(site, cast, calls):
     own, other = cast.kept_community(), cast.community(name="Other", listed=True)
     text = key(cast["site_admin"], *OF_COMMUNITY, community=own)
     for endpoint, (method, path, needed) in calls.items():

@@ -61,7 +61,7 @@ def ask(server, kid: str = "a"):
     return server.get("/api/communities", headers={"Authorization": f"Bearer {token}"})
 
 
-def test_nobody_notices_what_the_server_of_the_keys_does(server, keys):
+def test_faulty_key_server_disturbs_no_other_request(server, keys):
     server.start()
     assert (ask(server).status_code, ask(server).json()["code"]) == (503, "keys_unavailable")
     keys.answer = ANSWER

@@ -32,7 +32,7 @@ def written(site: Site) -> list[tuple[str, str, dict]]:
     return events
 
 
-def test_total_that_is_set_is_an_event_and_one_that_is_refused_is_none(site):
+def test_setting_the_total_is_an_event_unless_it_is_refused(site):
     site.set_total(4000)
     with pytest.raises(TotalWouldFall):
         site.set_total(3000)

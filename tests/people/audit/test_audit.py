@@ -80,7 +80,7 @@ COMMUNITY_ACTIONS = {
 
 
 @pytest.mark.parametrize("action", COMMUNITY_ACTIONS)
-def test_what_is_done_to_a_community_leaves_a_line(panel, action):
+def test_change_of_a_community_writes_an_audit_entry(panel, action):
     who, method, path, body, details = COMMUNITY_ACTIONS[action]
     community = found(panel.ayesha, name="Before")["id"]
     give(panel.ayesha, community, panel.karim, "moderator")
@@ -158,7 +158,7 @@ def test_own_password_is_changed_in_ones_own_name_and_not_logged(panel):
     assert "argon2" not in stored
 
 
-def test_what_changes_nothing_leaves_no_line(panel):
+def test_change_without_effect_writes_no_audit_entry(panel):
     panel.ayesha.patch(f"{PATH}/{panel.community}", json={"name": "Mirpur 10"})
     panel.ayesha.patch(f"{PATH}/{panel.community}", json={})
     give(panel.ayesha, panel.community, panel.karim, "moderator")
@@ -170,7 +170,7 @@ def test_what_changes_nothing_leaves_no_line(panel):
     assert panel.lines() == ()
 
 
-def test_what_is_refused_leaves_no_line(panel):
+def test_refused_change_writes_no_audit_entry(panel):
     assert panel.karim.patch(f"{PATH}/{panel.community}", json={"name": "Ours"}).status_code == 403
     assert panel.ayesha.post(f"{PATH}/{panel.community}/leave").status_code == 409
     with pytest.raises(LastAdmin):

@@ -138,7 +138,7 @@ def test_two_workers_never_both_send_the_last_email_of_a_budget(postgres, mailbo
 
 
 @pytest.mark.both_kinds
-def test_who_waits_is_served_before_thousands_of_invitations_and_these_are_not_read(site, mailbox, kind):
+def test_urgent_emails_are_sent_before_thousands_of_invitations_without_reading_these(site, mailbox, kind):
     sign_up(site)
     for waiting, due in (("invitation", 2), ("weekly", 1)):
         site.rows(BACKLOG.format(kind=waiting, rows=MANY, due=due))

@@ -77,7 +77,7 @@ def test_touches_from_while_redis_was_frozen_reach_all_workers_afterwards(world,
 
 
 @pytest.mark.parametrize("is_noticed", [True, False])
-def test_everybody_is_there_again_after_redis_lost_its_data(world, two, is_noticed):
+def test_all_visitors_are_active_again_after_redis_lost_its_data(world, two, is_noticed):
     """The loss may go unnoticed: a restart between two calls looks like an ordinary reconnect."""
     here, _ = two
     newest = here.visitors.count(SITE).version

@@ -78,7 +78,7 @@ def test_backups_and_imports_are_said(site, admin):
     assert "New visits: 1,200, known ones: 3" in page
 
 
-def test_page_says_what_tonight_folds(site, admin):
+def test_page_shows_how_many_visits_are_rolled_up_tonight(site, admin):
     assert "Tonight, no visits will be rolled up." in words(admin.get("/admin/data"))
     site.time.pass_(days=-365)
     site.register("ayesha")

@@ -86,7 +86,3 @@ def test_viewers_read_what_admins_read_and_strangers_see_neither(site, admin):
     pages = {who: reader.get("/receipt") for who, reader in readers.items()}
     assert [who for who, page in pages.items() if 'id="recount-label"' in page] == ["admin", "viewer"]
     assert [who for who, page in pages.items() if "/admin/receipt/" in page] == ["admin"]
-
-
-def test_the_former_page_about_the_status_is_gone(admin):
-    admin.get("/status", 404)

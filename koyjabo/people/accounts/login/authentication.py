@@ -17,7 +17,7 @@ from koyjabo.base.core.errors import EmailTaken, InvalidInput, WrongCode, WrongC
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.models import User
 from koyjabo.base.network.services import NetworkServices
-from koyjabo.people.accounts.errors import WrongPasskey
+from koyjabo.people.accounts.errors import UnknownLink, WrongPasskey
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.people.accounts.login.schemas import (
     LoginBody,
@@ -60,6 +60,16 @@ def log_in(body: LoginBody) -> Grant | SecondFactorDue:
     with login_limits.login_attempt(email_key(body.email), body.email) as client:
         outcome = accounts.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
     return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
+
+
+def log_in_by_link(token: str) -> Grant | SecondFactorDue:
+    """Log in with the link that a start printed, which replaces the password only. Raises UnknownLink."""
+    tokens.record_request_place()
+    accounts, user = current()[AccountServices].credentials, current()[AccountServices].email_links.use_login(token)
+    outcome = accounts.begin(user, request.user_agent.string, is_familiar=True, cookie=remembered_cookie())
+    if outcome is None:
+        raise UnknownLink
+    return welcome(outcome, None) if isinstance(outcome, Grant) else outcome
 
 
 def complete_login(body: SecondFactorBody) -> Grant:

@@ -24,6 +24,7 @@ from koyjabo.people.accounts.errors import (
     ProviderLoginRefused,
     ProviderUnavailable,
     SecondFactorExpired,
+    UnknownLink,
     WrongPasskey,
 )
 from koyjabo.people.accounts.login import authentication, provider_login
@@ -36,6 +37,7 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.web.current import current
 from koyjabo.web.current import pages as bp
 from koyjabo.web.forms.forms import Form
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import redirects
@@ -57,6 +59,21 @@ def do_log_in() -> Response:
             outcome = authentication.log_in(body)
             return redirected(outcome) if isinstance(outcome, Grant) else show(outcome)
     return _form("accounts/login.html", form, 422)
+
+
+@bp.get("/login/link/<token>")
+def log_in_by_link(token: str) -> Response:
+    """Log in with the link that a start printed. HEAD changes nothing."""
+    if request.method == "HEAD":
+        return redirects.to("pages.log_in")
+    try:
+        outcome = authentication.log_in_by_link(token)
+    except UnknownLink as error:
+        return _over(error)
+    return redirected(outcome) if isinstance(outcome, Grant) else show(outcome)
+
+
+declare(bp, "/login/link/", PathPolicy.SECRET)
 
 
 @bp.get("/signup")

@@ -108,11 +108,19 @@ class Accounts:
         """
         for _ in range(2):  # retry once if the password hash or two-step login was changed concurrently
             user = self._verified(email, password, client)
-            due = self._pending.begin_if_due(user, cookie, visitor_id)
-            outcome = due or self.open_session(user, user_agent, client.is_familiar)
+            outcome = self.begin(user, user_agent, client.is_familiar, cookie, visitor_id)
             if outcome is not None:
                 return outcome
         raise WrongCredentials
+
+    def begin(
+        self, user: User, user_agent: str, is_familiar: bool, cookie: str = "", visitor_id: str | None = None
+    ) -> Grant | SecondFactorDue | None:
+        """Begin a session or a two-step login, as in `log_in`, once the password or a link has proved who the user is.
+        None if the user was changed in the meantime.
+        """
+        due = self._pending.begin_if_due(user, cookie, visitor_id)
+        return due or self.open_session(user, user_agent, is_familiar)
 
     def open_session(self, user: User, user_agent: str, is_familiar: bool, proof: Proof | None = None) -> Grant | None:
         """Begin a session after all steps were verified. None if the user was changed or `proof` was used in the
