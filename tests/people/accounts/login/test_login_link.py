@@ -61,7 +61,7 @@ def test_link_works_for_an_hour_and_until_the_next_start(site, boss):
     assert refused(site, second)
 
 
-def test_link_replaces_the_password_but_not_the_second_step(site, boss):
+def test_link_does_not_replace_the_two_step_login(site, boss):
     app = turn_on(boss)
     reader, link = Reader(site), stored(site)
     page = reader.get(link)
@@ -72,7 +72,7 @@ def test_link_replaces_the_password_but_not_the_second_step(site, boss):
     assert reader.location == "/admin/"
 
 
-def test_nobody_gets_a_link_without_an_active_admin(site, boss):
+def test_only_an_active_admin_gets_a_link(site, boss):
     link = stored(site)
     disable(site, "boss@example.com")
     assert refused(site, link)
