@@ -74,9 +74,18 @@ class Annotations:
         text = " ".join(typed(text).split())
         if not 1 <= len(text) <= MAX_LENGTH:
             raise InvalidInput(details={"text": TEXT_LENGTH})
-        by, note_id, day = log.actor(account, self._clock), str(uuid.uuid4()), self._checked(day)
+        try:
+            typed_day, _ = typed_days(day, "")
+        except InvalidInput:
+            typed_day = None
+        if typed_day is None:
+            raise InvalidInput(details={"day": NOT_A_DAY})
+        day = typed_day.isoformat()
+        if day > self._clock.today():
+            raise InvalidInput(details={"day": LATER})
+        by, note_id = log.actor(account, self._clock), str(uuid.uuid4())
         note = Annotation(id=note_id, scope=scope, day=day, text=text, created_ms=by.at_ms)
-        self._database.write(annotation_queries.add, note, audit=_entry("annotation.add", by, note))
+        self._database.write(lambda session: session.add(note), audit=_entry("annotation.add", by, note))
         return note_id
 
     def remove(self, account: Account, annotation_id: str) -> Annotation:
@@ -89,18 +98,6 @@ class Annotations:
 
     def _annotate(self, at_ms: int, action: str, details: dict[str, Any]) -> AnnotationEntry:
         return AnnotationEntry(self._clock.bucket(at_ms).day, at_ms, action=action, details=details)
-
-    def _checked(self, day: str) -> str:
-        """Parse a typed day. Raises InvalidInput."""
-        try:
-            typed_day, _ = typed_days(day, "")
-        except InvalidInput:
-            typed_day = None
-        if typed_day is None:
-            raise InvalidInput(details={"day": NOT_A_DAY})
-        if typed_day.isoformat() > self._clock.today():
-            raise InvalidInput(details={"day": LATER})
-        return typed_day.isoformat()
 
 
 def _entry(action: str, by: Actor, note: Annotation) -> AuditEntry:

@@ -13,8 +13,6 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.base.settings.database_url import file_of
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
-from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.annotations import Annotations
 from koyjabo.reports.community_people import Reports, Visitors
@@ -97,10 +95,10 @@ def build(base: Base) -> ReportServices:
         shared_reports=reports.for_share_links(),
         events=Events(open_store(settings.database, clock), base.runtime, settings.bot_policy == "ignore", space),
         annotations=Annotations(database, clock),
-        storing=Storing(database, clock, base.runtime, reports.live),
-        shares=Shares(database, clock, base.services[AccountServices].passwords, settings.secret_key),
+        storing=Storing(base, reports.live),
+        shares=Shares(base),
         parser=parser,
-        weekly_report=WeeklyReport(database, clock, base.runtime, base.services[MailOutbox], reports),
+        weekly_report=WeeklyReport(base, reports),
     )
 
 

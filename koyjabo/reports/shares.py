@@ -16,7 +16,8 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
-from koyjabo.base.core.clock import MINUTE_MS, Clock
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.core.errors import (
     Forbidden,
     InvalidInput,
@@ -27,12 +28,12 @@ from koyjabo.base.core.errors import (
 )
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import SITE, Scope, Share
 from koyjabo.communities import memberships
 from koyjabo.communities.roles import MODERATOR
-from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
+from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient
+from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
 from koyjabo.reports import share_queries as queries
@@ -80,11 +81,10 @@ class Shares:
     moderators; they raise Forbidden for other accounts. All methods raise LedgerUnavailable.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, passwords: Passwords, secret: str) -> None:
-        self._database = database
-        self._clock = clock
-        self._passwords = passwords
-        self._secret = secret.encode()
+    def __init__(self, base: Base) -> None:
+        self._database, self._clock = base.database, base.clock
+        self._passwords = base.services[AccountServices].passwords
+        self._secret = base.settings.secret_key.encode()
 
     def require_some(self, account: Account) -> None:
         """Raise Forbidden unless `account` may create share links for the site or for at least one community."""
@@ -140,8 +140,7 @@ class Shares:
                 _require(session, account, uuid_of(community_id) or community_id)
                 return queries.page(session, queries.of_community(uuid_of(community_id)), start, count)
             _require_some(session, account)
-            which = queries.EVERYTHING if account.is_admin else queries.of_moderator(account.id)
-            return queries.page(session, which, start, count)
+            return queries.page(session, queries.of_account(account), start, count)
 
         return self._database.read(operation)
 

@@ -15,7 +15,7 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 
 from koyjabo.realtime import fanout as module
-from koyjabo.realtime.fanout import MemoryFanout
+from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.frames import BINARY, TEXT, frame
 
 ROOM, UPDATE = "stats", "visitor_update"
@@ -62,7 +62,8 @@ class World:
     """A fanout on python-socketio's server. Messages for polling clients are in `packets`."""
 
     def __init__(self):
-        self.fanout = MemoryFanout(lambda *sent: None, lambda event: None, lambda: "0")
+        self.fanout = LocalFanout()
+        self.fanout.set_up(lambda *sent: None, lambda event: None, lambda: "0")
         self.server = socketio.Server(client_manager=self.fanout, async_mode="threading")
         self.fanout.set_server(self.server)
         self.packets: list[tuple[str, EnginePacket]] = []

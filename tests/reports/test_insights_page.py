@@ -147,7 +147,7 @@ def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):
     monkeypatch.setattr(view, "MANY", 10)
     page = admin.get("/admin/?page=/fares&range=all")
     pending = re.findall(r'data-part="(\w+)"[^>]* data-pending', page)
-    assert pending == ["figures", "chart", *(card.name for card in view.breakdowns.ALL), "hours"]
+    assert pending == ["figures", "chart", *(card.name for card in breakdowns.ALL), "hours"]
     assert (figures(page)["upto"], "visits" in figures(page)) == (56, False)
     for name in pending:
         assert PART.findall(admin.get(f"/admin/?page=/fares&range=all&part={name}")) == [name]

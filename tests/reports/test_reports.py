@@ -1,4 +1,4 @@
-"""Reports about people use calendar ranges, weeks and hours. They are cached only as long as they are valid."""
+"""Reports use calendar ranges, weeks and hours, and include each change at once."""
 
 from datetime import datetime
 

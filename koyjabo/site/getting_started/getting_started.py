@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.core.urls import shown_host
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.network.origins import host_of, other_host
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.services import CountingServices
@@ -39,28 +35,17 @@ CHANGES["setup.step"] = N_("Getting started changed")
 
 class GettingStarted:
     """The setup steps for site admins. Raises LedgerUnavailable. Listens to visits that pages register until one of
-    them is on another host. Calls `on_first_page` after storing the first such page.
-
-    `settings_for` says whether the time zone, mail and backups are set up.
+    them is on another host. Sends `first_page_stored` after storing the first such page.
     """
 
-    def __init__(
-        self,
-        database: DatabaseExecutor,
-        clock: Clock,
-        runtime: Runtime,
-        settings_for: Mapping[str, bool],
-        own_host: str,
-        listeners: list[Callable[[Receipt, Mapping[str, Any]], object]],
-        on_first_page: Callable[[], object],
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._runtime = runtime
-        self._settings_for = settings_for
-        self._own_host = own_host
-        self._listeners = listeners
-        self._on_first_page = on_first_page
+    def __init__(self, base: Base) -> None:
+        settings, services = base.settings, base.services
+        self._database, self._clock, self._runtime = base.database, base.clock, base.runtime
+        self._has_zone = settings.timezone != type(settings).model_fields["timezone"].default
+        self._has_mail, self._has_backups = services[MailOutbox].is_on, services[Backups].is_on
+        self._own_host = host_of(settings.public_url)
+        self._listeners = services[CountingServices].listeners
+        self._on_first_page = base.signals.first_page_stored.send
         self.listen()
 
     def first_page(self, account: Account, total: int) -> StoredStep | None:
@@ -87,12 +72,12 @@ class GettingStarted:
             return ()
         facts = self._facts(account)
         has = {
-            "zone": self._settings_for["zone"] or facts.is_in_use,  # visits stay on the days they were counted for
+            "zone": self._has_zone or facts.is_in_use,  # visits stay on the days they were counted for
             "total": facts.has_total or facts.is_in_use,
-            "mail": self._settings_for["mail"],
+            "mail": self._has_mail,
             "person": facts.has_second_person,
             "second_factor": facts.has_second_factor,
-            "backups": self._settings_for["backups"],
+            "backups": self._has_backups,
         }
         return tuple(name for name, is_there in has.items() if not is_there)
 
@@ -102,9 +87,9 @@ class GettingStarted:
         if step not in (PAGE, LIST):
             raise InvalidInput(details={"step": UNKNOWN})
         by = log.actor(account, self._clock)
-        change = queries.reopen if not is_hidden else queries.skip if step == PAGE else queries.finish
+        hide = queries.skip if step == PAGE else queries.finish
         entry = by.entry("setup.step", SETUP, step=step, state="hidden" if is_hidden else "shown")
-        self._database.write(change, step, by.at_ms, audit=entry)
+        self._database.write(hide if is_hidden else queries.reopen, step, by.at_ms, audit=entry)
 
     def listen(self) -> None:
         """Wait for a visit from another host, because the database may not have one."""
@@ -116,37 +101,20 @@ class GettingStarted:
         host = other_host(environ)
         if host in ("", self._own_host):
             return
+
+        def store_page() -> None:
+            try:
+                if self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, receipt.ordinal):
+                    self._on_first_page()
+            except LedgerUnavailable:
+                self.listen()
+
         with suppress(ValueError):  # another thread has just noticed a page
             self._listeners.remove(self._registered)
-            self._runtime.start_task(partial(self._store_page, host, receipt.ordinal))
-
-    def _store_page(self, host: str, ordinal: int) -> None:
-        try:
-            if self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, ordinal):
-                self._on_first_page()
-        except LedgerUnavailable:
-            self.listen()
+            self._runtime.start_task(store_page)
 
     def _step(self, name: str) -> StoredStep:
         return self._database.read(queries.step, name)
 
     def _facts(self, account: Account) -> SiteFacts:
         return self._database.read(queries.site_facts, account.id, self._clock.today())
-
-
-def build(base: Base) -> GettingStarted:
-    settings, services = base.settings, base.services
-    settings_for = {
-        "zone": settings.timezone != type(settings).model_fields["timezone"].default,
-        "mail": services[MailOutbox].is_on,
-        "backups": services[Backups].is_on,
-    }
-    return GettingStarted(
-        base.database,
-        base.clock,
-        base.runtime,
-        settings_for,
-        host_of(settings.public_url),
-        services[CountingServices].listeners,
-        base.signals.first_page_stored.send,
-    )
