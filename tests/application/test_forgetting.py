@@ -13,8 +13,8 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.counting.services import CountingServices
-from koyjabo.people.accounts import queries as account_queries
 from koyjabo.people.audit.log import VersionLog
+from koyjabo.people.audit.queries import record_revocation
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.log import block_queries, blocks
@@ -66,7 +66,7 @@ def test_number_that_signals_a_change_to_workers_is_never_reused(site, database)
     with suppress(LedgerUnavailable):  # PostgreSQL copies a database only without connections
         write(block_queries.changed)
     write(block_queries.changed)
-    write(account_queries.record_revocation)
+    write(record_revocation)
     site.register("badal")
     ((access, changes),) = site.rows(numbers)
     database.go_back(remembered)

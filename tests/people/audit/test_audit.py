@@ -18,7 +18,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import BY_OPERATOR, Actor, Audit, Subject
-from koyjabo.people.audit.queries import AuditEntry, AuditRecord
+from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.web.login.tokens import Tokens
 
 ADDRESS = "103.48.16.1"  # an address in Bangladesh
@@ -183,7 +183,7 @@ def test_line_and_action_are_there_together_or_not_at_all(panel, monkeypatch):
         session.execute(text("INSERT INTO nowhere VALUES (1)"))
 
     before = panel.site.rows("SELECT * FROM memberships ORDER BY user_id")
-    monkeypatch.setattr(AuditEntry, "store", broken)
+    monkeypatch.setattr(AuditRecord, "store", broken)
     answer = panel.ayesha.delete(f"{PATH}/{panel.community}/members/{panel.karim.id}")
     assert answer.status_code in (500, 503)
     monkeypatch.undo()

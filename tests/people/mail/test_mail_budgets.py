@@ -46,8 +46,8 @@ def asked(person, community: str, email: str) -> str:
 
 
 def test_only_users_with_a_confirmed_email_send_invitations_at_most_50_a_day(site, monkeypatch):
-    assert outbox.OF_AN_ACCOUNT == 50
-    monkeypatch.setattr(outbox, "OF_AN_ACCOUNT", 8)
+    assert outbox.MAX_PER_ACCOUNT == 50
+    monkeypatch.setattr(outbox, "MAX_PER_ACCOUNT", 8)
     founder = sign_up(site, "founder")
     community, reader = found(founder)["id"], Reader(site).log_in("founder")
     path = f"/communities/{community}/members"

@@ -53,7 +53,7 @@ def test_no_caller_waits_for_redis(world, two, failure):
         here.members.online(HIKERS)
         here.members.apply_remote(HIKERS, Online(0, 7))
         here.members.refresh()
-        here.members.resend()
+        here.members.refresh()
 
     getattr(world.redis, failure)()
     assert_none_waits(here.outbox, one_more_comes)
