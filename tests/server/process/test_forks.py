@@ -98,6 +98,100 @@ def is_signalled(process: psutil.Process) -> bool:
     return bool(pending & 1 << signal.SIGTERM - 1)
 
 
+SIGNALLED_BEFORE = f"""
+import os, signal
+set_mask = signal.pthread_sigmask
+
+def set_mask_after_a_signal(*arguments):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return set_mask(*arguments)
+
+signal.pthread_sigmask = set_mask_after_a_signal
+{SERVE}
+"""
+
+
+def test_signal_just_before_the_parent_executes_its_program_stops_the_server(sqlite_database, new_server, tmp_path):
+    server = new_server(sqlite_database)
+    server.program = written(tmp_path, SIGNALLED_BEFORE.replace("parent.PROGRAM = __file__", ""))
+    assert server.launch().wait().status == 0
+
+
+def with_worker(folder: Path, body: str) -> tuple[str, ...]:
+    """A program whose worker runs `body` in place of `serve(listener, parent, writer, …)`. The path `note` is in
+    `folder`.
+    """
+    return written(
+        folder,
+        f"""
+import os, signal
+from pathlib import Path
+from koyjabo.server.process import parent
+note = Path({str(folder / "note")!r})
+leave_signals = parent.leave_signals_to_the_parent
+
+def begin_as_worker():
+    leave_signals()
+    from koyjabo.server.process import worker
+    serve = worker.work
+
+    def work(listener, parent, writer, *others):
+{body}
+    worker.work = work
+
+parent.leave_signals_to_the_parent = begin_as_worker
+{SERVE}
+""",
+    )
+
+
+DIES_ONCE_READY = """
+        if note.exists():
+            return serve(listener, parent, writer, *others)
+        os.kill(parent, signal.SIGSTOP)
+        while Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            pass
+        os.write(writer, b"ready")
+        note.write_text(str(os.getpid()))
+        return 3
+"""
+"""The parent is frozen, so that it reads the report when the worker has already ended."""
+
+
+def test_only_worker_that_dies_once_it_is_ready_is_replaced(sqlite_database, new_server, tmp_path):
+    server, note = new_server(sqlite_database), tmp_path / "note"
+    server.program = with_worker(tmp_path, DIES_ONCE_READY)
+    server.launch()
+    pid = wait_until(lambda: note.exists() and note.read_text(), "the worker has reported", START_S)
+    wait_until(lambda: is_gone(psutil.Process(int(pid))), "it has ended")
+    psutil.Process(server.pid).resume()
+    assert server.wait_until_serving().register("ayesha").ordinal == 1
+    assert f"worker_died pid={pid} status=3" in server.log
+
+
+REPORTS_LATE = """
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        os.kill(parent, signal.SIGTERM)
+        signal.sigwait([signal.SIGTERM])
+        os.write(writer, b"ready")
+        note.write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGSTOP)
+"""
+"""The parent is stopping when it passes the signal on."""
+
+
+def test_stopping_parent_sleeps_although_its_worker_has_reported_late(sqlite_database, new_server, tmp_path):
+    """Otherwise the unread report would end each of its waits at once."""
+    server, note = new_server(sqlite_database), tmp_path / "note"
+    server.program = with_worker(tmp_path, REPORTS_LATE)
+    server.launch()
+    pid = wait_until(lambda: note.exists() and note.read_text(), "the worker has reported", START_S)
+    process = psutil.Process(server.pid)
+    wait_until(lambda: process.status() == psutil.STATUS_SLEEPING, "the parent sleeps", every_s=0.01)
+    psutil.Process(int(pid)).kill()
+    assert server.wait().status == 0
+
+
 def test_parent_that_cannot_execute_its_program_goes_on(sqlite_database, new_server, tmp_path):
     server = new_server(sqlite_database)
     (flag := tmp_path / "flag").touch()
