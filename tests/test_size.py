@@ -3,8 +3,6 @@
 To raise one, write a comment on its line that says why, and what was removed for it.
 """
 
-from __future__ import annotations
-
 import ast
 import io
 import re

@@ -1,7 +1,5 @@
 """A worker forgets what it knew about a database that was rolled back (specification: A rolled-back database)."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from functools import partial
 

@@ -5,8 +5,6 @@ Disabled accounts, revoked sessions and logins that still need a code have no pe
 admins.
 """
 
-from __future__ import annotations
-
 import io
 from typing import Any
 from urllib.parse import urlencode

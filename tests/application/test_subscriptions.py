@@ -1,7 +1,5 @@
 """Every signal has a publisher and a receiver, and an application closes what it uses."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from pathlib import Path
 

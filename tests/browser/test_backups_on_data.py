@@ -1,7 +1,5 @@
 """Backups on the Data page: an admin watches one being made and verified, also on a narrow phone."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import check_accessible, expect, visit
 from support.programs.patience import BEHIND_S

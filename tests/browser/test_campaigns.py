@@ -1,7 +1,5 @@
 """What the clients send of a page's address: its path and its campaign, in real pages of another site and on a disk."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

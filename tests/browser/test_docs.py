@@ -1,7 +1,5 @@
 """The interactive API page."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import expect, visit
 

@@ -1,7 +1,5 @@
 """From "visits fell on Thursday" to the page and the source that caused it, by mouse and by keyboard."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime, timedelta
 

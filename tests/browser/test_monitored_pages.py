@@ -1,7 +1,5 @@
 """Pages whose monitoring script adds headers to every request: their visits and events are counted."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The header of every panel page: the command menu by keyboard and touch, and whether visits are saved."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Pages with pushed numbers, which request the HTML of lists for other views."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """A total links to its receipt: with scripts in a sheet next to it, without them on a separate page."""
 
-from __future__ import annotations
-
 from support.browser.pages import expect
 
 QUESTION = "Is this number right?"

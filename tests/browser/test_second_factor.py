@@ -1,7 +1,5 @@
 """Two-step login in a real browser: a passkey, and recovery codes after it is lost."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from support.browser.pages import check_accessible, expect, visit

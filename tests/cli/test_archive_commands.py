@@ -1,7 +1,5 @@
 """`koyjabo backup`, `restore`, `export`, `import` and `verify --repair` while servers are busy or killed."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

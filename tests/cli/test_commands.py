@@ -1,7 +1,5 @@
 """`koyjabo verify`, `total set`, `stats` and `import --program`, with running servers and on damaged ledgers."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

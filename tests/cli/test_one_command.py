@@ -1,7 +1,5 @@
 """`koyjabo` without arguments serves on this machine, with data that belongs to the user."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

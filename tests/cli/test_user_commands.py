@@ -1,7 +1,5 @@
 """`koyjabo user …` while a server runs, and the admin that ADMIN_EMAIL names."""
 
-from __future__ import annotations
-
 import pyotp
 import pytest
 import requests

@@ -1,7 +1,5 @@
 """The React package by itself: its tests, types and documentation."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -2,8 +2,6 @@
 do what.
 """
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Community and member pages without scripts: founding, joining, inviting, roles, leaving and deleting."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 

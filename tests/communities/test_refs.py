@@ -1,7 +1,5 @@
 """A community's external id can be used wherever its id can."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error
 from support.assertions.openapi import assert_described

@@ -1,7 +1,5 @@
 """Anonymous visits count like any other, and stored data cannot link one day to another."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

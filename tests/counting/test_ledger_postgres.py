@@ -1,7 +1,5 @@
 """PostgreSQL connection failures, and the visit that is being stored at that moment."""
 
-from __future__ import annotations
-
 from contextlib import closing, suppress
 
 import psycopg2

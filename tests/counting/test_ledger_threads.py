@@ -2,8 +2,6 @@
 visits.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 

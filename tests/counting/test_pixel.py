@@ -1,7 +1,5 @@
 """GET /v.gif counts visitors without scripts."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error, nothing_counted
 

@@ -1,7 +1,5 @@
 """POST /api/visitor/register: which bodies and fields are refused, and what is stored of accepted values."""
 
-from __future__ import annotations
-
 import gzip
 from io import BytesIO
 

@@ -1,7 +1,5 @@
 """Servers whose database is rolled back while pages are open, or between two starts."""
 
-from __future__ import annotations
-
 import pytest
 from support.assertions.ledger import assert_verified
 from support.clients.concurrent_registrations import Crowd

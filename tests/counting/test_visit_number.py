@@ -1,7 +1,5 @@
 """A visit number's page. Only the visitor can share it."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

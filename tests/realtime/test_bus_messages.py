@@ -2,8 +2,6 @@
 unchanged, and invalid messages are ignored.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from decimal import Decimal

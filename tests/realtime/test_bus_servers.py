@@ -1,7 +1,5 @@
 """Several servers on one database, with and without a shared Redis."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack, contextmanager
 
 import pytest

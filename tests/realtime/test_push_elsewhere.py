@@ -1,7 +1,5 @@
 """Push in one process: on any WSGI server, to the test client, and triggered by the clock."""
 
-from __future__ import annotations
-
 import threading
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Events that a connected page receives: on connecting and at every change, never out of order."""
 
-from __future__ import annotations
-
 import time
 from contextlib import ExitStack, contextmanager
 

@@ -1,7 +1,5 @@
 """Server-Sent Events: the events of a plain socket in an endless HTTP response."""
 
-from __future__ import annotations
-
 import socket
 import time
 from contextlib import ExitStack, suppress

@@ -1,7 +1,5 @@
 """Socket.IO's JavaScript client under Node, loaded as a page would load it."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 See server/websockets/test_connections_abuse.py for invalid packets, and test_connections_half_open.py there for pings.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator

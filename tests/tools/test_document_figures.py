@@ -1,7 +1,5 @@
 """Figures in documents match bench/results, and name the machine."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """`make check` checks prose: habits, long sentences, word counts of documents, and documents that code names."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

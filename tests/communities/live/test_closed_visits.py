@@ -1,7 +1,5 @@
 """Visits that a community counts, and the people they belong to."""
 
-from __future__ import annotations
-
 import time
 
 from support.application.site import Site

@@ -1,7 +1,5 @@
 """Communities in one process, on real threads and any WSGI server, with timing that sockets hit only by chance."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import UPGRADE, Site, assert_error
 from support.people.communities import found

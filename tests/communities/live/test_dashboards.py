@@ -1,7 +1,5 @@
 """The moderators' dashboard is sent when it is opened, when it changes, and every 10 s. One worker computes it."""
 
-from __future__ import annotations
-
 import re
 import time
 from contextlib import closing

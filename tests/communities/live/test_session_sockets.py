@@ -2,8 +2,6 @@
 token opens a socket.
 """
 
-from __future__ import annotations
-
 import jwt
 import pytest
 import socketio

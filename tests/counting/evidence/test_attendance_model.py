@@ -4,8 +4,6 @@ The model counts in real time. A schedule with `kill -9` may lose time, and one 
 much as it was set back. Neither adds any. A kill also loses the inputs whose spans are not yet written.
 """
 
-from __future__ import annotations
-
 import random
 from collections import defaultdict
 from contextlib import contextmanager, suppress

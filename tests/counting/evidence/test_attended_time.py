@@ -1,7 +1,5 @@
 """Attended time: the spans that count, and the visits they belong to (specification: Attended time)."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 

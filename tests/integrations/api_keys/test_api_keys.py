@@ -1,7 +1,5 @@
 """API keys: who creates them, when they are valid, and what is stored about them (specification: API keys)."""
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -1,7 +1,5 @@
 """`koyjabo key …` while a server runs."""
 
-from __future__ import annotations
-
 import pytest
 import requests
 from support.programs.patience import PATIENCE_S

@@ -1,7 +1,5 @@
 """Every scope with every API call: a key may only make the calls that its scopes allow."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error
 from support.people.api_keys import call, key

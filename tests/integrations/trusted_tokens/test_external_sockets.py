@@ -1,7 +1,5 @@
 """Users of another system connect to sockets and streams with its tokens."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """A worker whose key server hangs, is slow, lies or never stops sending: no one else is affected."""
 
-from __future__ import annotations
-
 import json
 import time
 

@@ -1,7 +1,5 @@
 """Ids of other systems may contain any printable ASCII characters."""
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 import pytest

@@ -1,7 +1,5 @@
 """Accepting tokens from another system, by algorithm, key and claims. Their header decides nothing."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """Changes to very many deliveries and events use small transactions, and eventually complete."""
 
-from __future__ import annotations
-
 import pytest
 from support.people.accounts import sign_up
 from support.people.communities import found

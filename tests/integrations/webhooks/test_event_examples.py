@@ -1,7 +1,5 @@
 """The table of events in docs/webhooks.md has every type, with the fields of its events."""
 
-from __future__ import annotations
-
 import json
 import re
 from functools import cache

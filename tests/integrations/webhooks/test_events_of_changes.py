@@ -1,7 +1,5 @@
 """Events are written in the transaction of their change, once, without data about visitors."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Events about online members of communities: one for each change, and none without a subscriber."""
 
-from __future__ import annotations
-
 import json
 
 from integrations.webhooks.test_event_examples import assert_as_documented

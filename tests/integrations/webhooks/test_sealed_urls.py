@@ -1,7 +1,5 @@
 """A webhook's URL is a credential: it is encrypted in the database, backups and exports, and shown shortened."""
 
-from __future__ import annotations
-
 import gzip
 import logging
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Waiting deliveries per endpoint are limited, and Health reports when the oldest were dropped."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

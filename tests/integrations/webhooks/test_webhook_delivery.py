@@ -1,7 +1,5 @@
 """Deliveries: what is sent, when it is retried, and when not."""
 
-from __future__ import annotations
-
 import copy
 import threading
 from itertools import pairwise

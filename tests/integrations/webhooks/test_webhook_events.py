@@ -1,7 +1,5 @@
 """Webhook events: which have subscribers, and that each is stored once."""
 
-from __future__ import annotations
-
 import uuid
 
 import pytest

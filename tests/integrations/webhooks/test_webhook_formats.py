@@ -1,7 +1,5 @@
 """The format for each service, with every type of event."""
 
-from __future__ import annotations
-
 import json
 from email.header import decode_header
 

@@ -1,7 +1,5 @@
 """A running server that sends webhooks: repeats after a crash, and delays caused by a slow endpoint."""
 
-from __future__ import annotations
-
 import threading
 import uuid
 from collections.abc import Iterator

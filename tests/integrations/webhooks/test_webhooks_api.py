@@ -1,7 +1,5 @@
 """/api/webhooks: permissions, input, and what remains after deletion."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Limits on the changes an account makes, and on the reports it reads."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import log_in, sign_up

@@ -1,7 +1,5 @@
 """Accounts: signing up, logging in, and refusals."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """Password hashing, and the order of its queue."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from threading import Event, Thread
 from types import SimpleNamespace

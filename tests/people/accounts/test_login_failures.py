@@ -2,8 +2,6 @@
 tests/people/accounts/throttle/test_guess_budget.py tests how the remaining attempts are shared.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Limits on login attempts. Other people's attempts never lock users out of their account."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pytest

@@ -1,7 +1,5 @@
 """Hashing is slow on purpose, but does not delay other logins or requests."""
 
-from __future__ import annotations
-
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 

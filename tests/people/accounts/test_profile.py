@@ -1,7 +1,5 @@
 """Changing a user's name and email."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The audit log: each action writes an entry in its own transaction, and a failed action writes none."""
 
-from __future__ import annotations
-
 import json
 from datetime import datetime
 

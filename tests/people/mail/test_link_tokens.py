@@ -1,7 +1,5 @@
 """Tokens in links: each is valid for one purpose, one row and one SECRET_KEY."""
 
-from __future__ import annotations
-
 import uuid
 
 from hypothesis import given

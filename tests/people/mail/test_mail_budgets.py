@@ -1,7 +1,5 @@
 """Emails to unconfirmed addresses: who causes them, how many are sent a day, and which names they may contain."""
 
-from __future__ import annotations
-
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing

@@ -1,7 +1,5 @@
 """The outbox: entries are written with their action, sent by one worker, retried, and removed."""
 
-from __future__ import annotations
-
 from support.application.site import Site, Time, assert_error
 from support.people.accounts import bare, confirm, log_in, sign_up
 from support.people.admins import panel

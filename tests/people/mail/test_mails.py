@@ -1,7 +1,5 @@
 """Emails: when they are sent, who receives them, and their language and content."""
 
-from __future__ import annotations
-
 from email import message_from_bytes
 from email.policy import default
 

@@ -1,7 +1,5 @@
 """A forgotten password: the email, its link, the page, and what strangers can learn."""
 
-from __future__ import annotations
-
 import logging
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """The test email from the Settings page is sent like any other email, and the page shows the mail server's response."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 from support.people.admins import panel

@@ -1,7 +1,5 @@
 """Arrivals and departures, derived from counts that this worker or another worker changes."""
 
-from __future__ import annotations
-
 from zoneinfo import ZoneInfo
 
 import pytest

@@ -1,7 +1,5 @@
 """Changes of online members for subscribers: each is delivered once, whichever worker saw it."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 

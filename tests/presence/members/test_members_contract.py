@@ -1,7 +1,5 @@
 """The contract of online members, in memory and in Redis (koyjabo.presence.members.online_members)."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

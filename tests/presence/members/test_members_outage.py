@@ -1,7 +1,5 @@
 """Online members while Redis is down or frozen, and after it returns (specification: Failures)."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -3,8 +3,6 @@
 test_members_model tests random sequences. These tests produce rare timings.
 """
 
-from __future__ import annotations
-
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS, counts, redis_world
 

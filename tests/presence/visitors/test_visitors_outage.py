@@ -1,7 +1,5 @@
 """Presence while Redis is down or frozen, and after it returns (specification: Failures)."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, assert_none_waits, redis_world
 from support.programs.processes import wait_until

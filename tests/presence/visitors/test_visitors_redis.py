@@ -1,7 +1,5 @@
 """Presence shared by workers: all show the same numbers, at low cost."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

@@ -1,7 +1,5 @@
 """A server behind a real nginx and a real Caddy with the delivered configurations (deploy/)."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

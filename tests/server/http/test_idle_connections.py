@@ -2,8 +2,6 @@
 request is late.
 """
 
-from __future__ import annotations
-
 import resource
 import select
 import socket

@@ -2,8 +2,6 @@
 stops reading is disconnected after the time allowed for any other request.
 """
 
-from __future__ import annotations
-
 import http.client
 import json
 import socket

@@ -1,7 +1,5 @@
 """Requests that are too big, too deep, too many or compressed are refused quickly and with little memory."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import zlib

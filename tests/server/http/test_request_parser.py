@@ -1,7 +1,5 @@
 """Requests are parsed the same however the network splits them, and end where their length says."""
 
-from __future__ import annotations
-
 import gc
 import sys
 from contextlib import suppress

@@ -2,8 +2,6 @@
 nothing after it is read.
 """
 
-from __future__ import annotations
-
 import json
 
 from support.clients.connection import Connection, chunked, head

@@ -2,8 +2,6 @@
 Greenlets are reused, and a stray switch harms none of them.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import time

@@ -1,7 +1,5 @@
 """Requests are queued fairly by network, so that a client with many requests delays only itself (decision 80)."""
 
-from __future__ import annotations
-
 import os
 import socket
 from contextlib import ExitStack

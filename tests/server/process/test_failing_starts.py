@@ -2,8 +2,6 @@
 the setting and has the system's reason. Other problems are waited for.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import uuid

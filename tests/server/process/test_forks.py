@@ -1,7 +1,5 @@
 """The parent has loaded the application. Workers are its forks, and share only its memory and the listening socket."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

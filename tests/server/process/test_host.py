@@ -1,7 +1,5 @@
 """HOST: the address that the server listens on."""
 
-from __future__ import annotations
-
 import re
 import socket
 

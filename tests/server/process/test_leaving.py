@@ -3,8 +3,6 @@
 Draining may take an hour here, so that tests notice when a server waits for the limit.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """Processes import only what they need: of backends, drivers and bridges, only what the settings name."""
 
-from __future__ import annotations
-
 import pytest
 from support.programs.processes import run
 

@@ -1,7 +1,5 @@
 """The parent process: started by a shell with child processes, signalled at any moment, left without a log."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """With a listening socket from the service manager, a restart refuses no connection."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -1,7 +1,5 @@
 """An unusable setting stops the server at once with one sentence that names it."""
 
-from __future__ import annotations
-
 import socket
 
 import psutil

@@ -1,7 +1,5 @@
 """The last release and this version on one database: both count, and an upgrade loses nothing (decision 99)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import pairwise

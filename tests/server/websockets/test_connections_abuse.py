@@ -2,8 +2,6 @@
 neither do clients that vanish. Nothing is leaked.
 """
 
-from __future__ import annotations
-
 import random
 import socket
 import threading

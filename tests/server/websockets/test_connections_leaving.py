@@ -1,7 +1,5 @@
 """SIGTERM closes each open page with 1001 and ends the process. Clients that do not respond delay nothing."""
 
-from __future__ import annotations
-
 import signal
 import threading
 

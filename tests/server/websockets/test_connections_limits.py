@@ -2,8 +2,6 @@
 see.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """WebSockets and streams as time passes on the loop's clock: pings, comments, and the end after a day."""
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Iterator

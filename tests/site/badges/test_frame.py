@@ -1,7 +1,5 @@
 """/embed is the only page that any site may frame. It shows the current number without scripts."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, nothing_counted
 from support.people.page_readers import words

@@ -2,8 +2,6 @@
 (docs/bridges.md).
 """
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Today's hours on the home page compared with a usual day, at midnight and when clocks change."""
 
-from __future__ import annotations
-
 import re
 from types import SimpleNamespace
 

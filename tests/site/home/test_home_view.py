@@ -1,7 +1,5 @@
 """The home page's texts about the next milestone, where visitors are, and busy communities."""
 
-from __future__ import annotations
-
 import re
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """Actions of site admins in the panel: each writes an audit log entry and shows its result."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 from support.people.accounts import try_login

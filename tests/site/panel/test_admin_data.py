@@ -1,7 +1,5 @@
 """The Data page: erasing, imports, backups, and running jobs."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 from support.people.admins import last_line, panel

@@ -1,7 +1,5 @@
 """The panel's lists: searching, hidden columns and paging."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -2,8 +2,6 @@
 secrets.
 """
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Texts written by others appear as text in the panel and on community pages, even if they contain markup."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import quote
 

@@ -1,7 +1,5 @@
 """Old panel addresses lead to the current ones, so that bookmarks and links in emails keep working."""
 
-from __future__ import annotations
-
 from support.clients.members import Member
 from support.programs.processes import wait_until
 

@@ -1,7 +1,5 @@
 """A viewer of the site sees the panel without personal data, and cannot change anything there."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """/receipt for admins: the recount, and setting the total. Viewers can read the same; strangers see neither."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 from support.people.admins import last_line, panel

@@ -1,7 +1,5 @@
 """/api/receipt and its pages: the parts add up to the total, and only the panel shows who changed it and why."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

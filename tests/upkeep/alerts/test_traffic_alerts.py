@@ -1,7 +1,5 @@
 """Traffic alerts: when they are sent, who receives them, and that each alert is sent once."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Usual traffic, compared with a plain recount of every visit; window edges, and days that do not have 24 hours."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import datetime, timedelta
 from statistics import median

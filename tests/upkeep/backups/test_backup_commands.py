@@ -1,7 +1,5 @@
 """`koyjabo backup --to URL` and `koyjabo restore URL`."""
 
-from __future__ import annotations
-
 import os
 import signal
 import tempfile

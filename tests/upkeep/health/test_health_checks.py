@@ -1,7 +1,5 @@
 """Health's rules, one by one: what makes a check amber or red."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

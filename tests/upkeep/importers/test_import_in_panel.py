@@ -1,7 +1,5 @@
 """Imports in the panel: a file is checked, and then imported the way `koyjabo import` does it."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import re

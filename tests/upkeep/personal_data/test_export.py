@@ -1,7 +1,5 @@
 """The export of an account: everything stored about it, in pieces, only for its owner, without secrets."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

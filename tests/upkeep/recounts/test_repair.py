@@ -1,7 +1,5 @@
 """Repairing data derived from the ledger: each kind of damage is repaired, or reported as irreparable."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """Static files: cached forever under a name with their hash, briefly under their own name."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib

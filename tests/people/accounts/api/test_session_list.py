@@ -2,8 +2,6 @@
 an expired one together with a live session's refresh token.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

@@ -1,7 +1,5 @@
 """A start in development prints a link that logs the first admin in once."""
 
-from __future__ import annotations
-
 import re
 import uuid
 

@@ -1,7 +1,5 @@
 """Sessions in a browser: cookies, the header that proves that a page could read a cookie, and other origins."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, bare, bearer

@@ -1,7 +1,5 @@
 """Accounts connected to an OpenID provider: connecting, disconnecting, and setting the first password."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

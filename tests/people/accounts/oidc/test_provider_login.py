@@ -1,7 +1,5 @@
 """Login with an OpenID provider: who may log in, and to what account."""
 
-from __future__ import annotations
-
 import json
 import re
 from urllib.parse import parse_qs, urlsplit

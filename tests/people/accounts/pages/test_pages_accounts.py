@@ -2,8 +2,6 @@
 deleting the account.
 """
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Pages of two-step login without scripts: turning it on, entering codes, recovery codes, turning it off."""
 
-from __future__ import annotations
-
 import json
 import re
 from html import unescape

@@ -1,7 +1,5 @@
 """Turning an authenticator app on and off, new recovery codes, and REQUIRE_TWO_FACTOR."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from xml.etree import ElementTree

@@ -2,8 +2,6 @@
 the browser's part.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 from support.application.site import Site, assert_error

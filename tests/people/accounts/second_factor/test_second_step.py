@@ -1,7 +1,5 @@
 """Two-step login codes: what they are valid for, how often and for how long, and the password entered before them."""
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """People from other systems are members without an account: no login, no email, and no entry in account lists."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import Person, promote, sign_up, try_login

@@ -1,7 +1,5 @@
 """A site's first admin is created once, by the first process that tries, and never changed by the others."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Invitations to the panel: the first account to accept gets the role, provided the inviter may still grant it."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
