@@ -237,7 +237,7 @@ OTHERWISE = {
         admin.upload_import
         pages.set_first_password
         pages.do_sign_up pages.do_log_in pages.do_forgot_password pages.do_reset_password pages.second_factor
-        pages.enrol pages.change_details pages.change_password pages.delete_account
+        pages.enrol pages.log_in_by_link pages.change_details pages.change_password pages.delete_account
         pages.begin_totp pages.remove_totp pages.renew_recovery_codes
         pages.begin_passkey pages.add_passkey pages.remove_passkey
     """,

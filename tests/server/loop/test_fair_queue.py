@@ -16,7 +16,6 @@ from support.servers.changed_server import changed_server
 
 from koyjabo.base.core.runtime import ThreadRuntime, await_slot
 from koyjabo.people.accounts.passwords import Passwords
-from koyjabo.reports.community_people import Reports
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop import fair_queue
@@ -185,18 +184,7 @@ def test_line_of_one_network_leaves_room_for_others(busy):
     assert busy.has_turn == [True, False], "the newest of the crowd has given its place"
 
 
-def verify_a_password(wait) -> None:
-    passwords = Passwords(ThreadRuntime())
-    passwords._group = SimpleNamespace(do=wait)
-    passwords.hash("a secret")
-
-
-def read_a_report(wait) -> None:
-    Reports(SimpleNamespace(read=lambda *_: 1, report=wait), None, None).conversion_rate("a community")
-
-
-@pytest.mark.parametrize("use", [verify_a_password, read_a_report])
-def test_request_gives_back_a_shared_place_before_its_next_turn(use):
+def test_request_gives_back_a_shared_place_before_its_next_turn():
     done = []
 
     def wait(*_: object) -> dict[int, float]:
@@ -207,7 +195,9 @@ def test_request_gives_back_a_shared_place_before_its_next_turn(use):
 
     def request() -> None:
         await_slot.set(lambda: done.append("turn"))
-        use(wait)
+        passwords = Passwords(ThreadRuntime())
+        passwords._group = SimpleNamespace(do=wait)
+        passwords.hash("a secret")
 
     copy_context().run(request)
     assert done == ["given back", "turn"]
