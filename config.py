@@ -118,9 +118,10 @@ def keep_file() -> None:
 
 def _given(overrides: Mapping[str, Any]) -> dict[str, Any]:
     given = _set(os.environ) | _set(overrides)
+    defaults = {"HOST": "127.0.0.1"} if installation.HOME in os.environ else {}
     if _environment(given) == "development" and FILE_KEPT not in given:
         given = _set(_read_file(ROOT / ".env")) | given
-    return given
+    return defaults | given
 
 
 def _text(name: str, value: Any) -> Any:

@@ -38,13 +38,9 @@ WORDS = {
 
 @click.command(help=__doc__)
 @click.option("--stay", default=Load.stay_s, show_default=True, help="how long a page is open, s")
-@click.option(
-    "--members", default=Load.members, show_default=True, help="share of pages that belong to members of a community"
-)
-@click.option("--mean", default=Load.mean, show_default=True, help="daily mean relative to the peak")
-def main(stay: float, members: float, mean: float) -> None:
+def main(stay: float) -> None:
     costs, report = Costs(**json.loads((RESULTS / "costs.json").read_text())), Report("scale")
-    load = Load(0, stay, members=members, mean=mean)
+    load = Load(0, stay)
     say_head(report, load)
     report.table(("what one costs", ""), [[name, f"{value:,.2f}"] for name, value in asdict(costs).items()])
     say_worker(report, costs, load)

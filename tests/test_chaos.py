@@ -1,7 +1,5 @@
 """The fault campaign detects broken promises. `make chaos` runs the campaign itself."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

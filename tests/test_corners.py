@@ -1,7 +1,5 @@
 """Rare combinations of failures: a lock, a log, a version, another server."""
 
-from __future__ import annotations
-
 import logging
 from contextlib import suppress
 from pathlib import Path

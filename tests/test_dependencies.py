@@ -1,7 +1,5 @@
 """Imported packages are declared, and a tool lists the installed ones."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Settings in the compose files and `render.yaml` exist, and no secret has a default."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The documents and `.env.example` agree with the code."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

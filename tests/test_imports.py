@@ -1,7 +1,5 @@
 """Rooms and packages may only import what comes before them in ORDER (docs/design.md)."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import Counter, defaultdict

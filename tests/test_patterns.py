@@ -2,8 +2,6 @@
 requests.
 """
 
-from __future__ import annotations
-
 import ast
 import pkgutil
 import re

@@ -1,7 +1,5 @@
 """Every command in the README, and in the first pages it links to, works as described."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Test runs: their order, skipped tests, and what remains afterwards."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """`make test` leaves out tests marked `long`, but still has a test for every promise."""
 
-from __future__ import annotations
-
 from support.runs.short_run import promises
 
 

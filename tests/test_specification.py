@@ -1,7 +1,5 @@
 """docs/specification/ agrees with the code, and every citation of it names something that exists."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from importlib import import_module

@@ -1,7 +1,5 @@
 """Test folders mirror the package, and the folders of `support` have a fixed order (tests/support/README.md)."""
 
-from __future__ import annotations
-
 import ast
 import os
 import re

@@ -1,7 +1,5 @@
 """The units in deploy/, checked with systemd itself."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

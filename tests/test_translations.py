@@ -1,7 +1,5 @@
 """Every page is fully translated into every language."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

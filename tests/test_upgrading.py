@@ -1,7 +1,5 @@
 """The commands of docs/upgrading.md work in a clone with release tags and in one without."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path

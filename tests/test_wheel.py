@@ -1,7 +1,5 @@
 """The wheel that `make wheel` builds works without a checkout."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -285,15 +285,13 @@ def parts(costs: Costs, load: Load, plant: Plant) -> list[Part]:
     return sorted(all_parts, key=lambda part: -part.share)
 
 
-def full_at(costs: Costs, plant: Plant, name: str, load: Load, most: float = 1e9) -> float:
-    """The number of open pages that fill a part, with as many workers as they need; infinite if even `most` pages do
-    not fill it.
-    """
+def full_at(costs: Costs, plant: Plant, name: str, load: Load) -> float:
+    """The number of open pages that fill a part, with as many workers as they need; infinite above a billion."""
 
     def is_full(pages: float) -> bool:
         return any(part.share >= 1 for part in parts(costs, replace(load, pages=pages), plant) if part.name == name)
 
-    low, high = 1.0, most
+    low, high = 1.0, 1e9
     if not is_full(high):
         return math.inf
     while high / low > 1.001:

@@ -1,7 +1,7 @@
 // Many WebSocket or stream clients in one cheap process. It opens them, keeps them alive, and counts what they
 // receive.
 //
-//   wsload PORT PATH plain|socketio|stream N [deflate] [log=FILE]
+//   wsload PORT PATH plain|socketio|stream N [deflate]
 //
 // It prints a line of JSON when all N are open and after each command. Commands, one a line on standard input:
 //
@@ -9,13 +9,11 @@
 //   emit K    GET /emit?n=K at the same port, wait for its response ("t0=<monotonic ns>;") and, if K is not 0, until
 //             every client has received an update; then listen a little longer for unexpected ones
 //   report    counts so far
-//   again     reopen all N after the server's end has closed them, and wait until each has received an
-//             update
 //   return    from now on, open each connection again as soon as it is lost
 //   until T   wait until every connection shows a total of T or more, or has been closed for good
 //   closed    wait until the server has closed all connections
 //
-// It ends at the end of its input. With log=FILE every update is appended there as `struct entry` below.
+// It ends at the end of its input.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -48,16 +46,8 @@ struct connection {
     enum state state;
     int have;       // bytes in `rest`
     unsigned round; // the round of the last update
-    int is_updated; // whether it has received an update since it was opened
     int64_t total;  // of the last update
     char *rest;     // the beginning of an incomplete frame; usually NULL
-};
-
-struct entry {
-    int64_t at_ns; // wall clock
-    int64_t socket;
-    int64_t total;
-    int64_t revision;
 };
 
 // Special values for epoll events. All others are numbers of connections.
@@ -69,7 +59,6 @@ static int socketio, streams, offers_deflate;
 static char buffer[BUFFER];        // shared by all reads, so that a connection fits into one cache line
 static int have;
 static const char *path;
-static FILE *journal;
 
 static unsigned round_now;
 static int reached;                // connections that received an update in this round
@@ -82,8 +71,6 @@ static int wanted_behind;          // connections that do not show `wanted_total
 static int64_t wanted_total;
 static int returns;                // whether lost connections are opened again
 static int first_gone;             // where to start looking for one
-static int64_t longest_batch;
-static int updated;                  // connections that have received an update since they were last opened
 
 static int answer_fd = -1, answered;
 static char answer[2048];
@@ -96,13 +83,11 @@ static void fail(const char *what) {
     exit(1);
 }
 
-static int64_t clock_ns(clockid_t clock) {
+static int64_t now_ns(void) {
     struct timespec now;
-    clock_gettime(clock, &now);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
-
-static int64_t now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 
 // ---- connections
 
@@ -151,7 +136,7 @@ static void open_one(int number) {
     if (one->state == GONE) gone--;
     one->fd = dial(number);
     one->state = UPGRADING;
-    one->is_updated = one->total = 0;
+    one->total = 0;
     watch(one->fd, number);
     send_all(one->fd, request, length);
 }
@@ -170,8 +155,7 @@ static void lose(struct connection *one) {
     lost++;
     lost_at = now_ns();
     if (one->total >= wanted_total) wanted_behind++;
-    if (one->is_updated) updated--;
-    one->is_updated = one->total = 0;
+    one->total = 0;
     close(one->fd);
     free(one->rest);
     one->rest = NULL;
@@ -186,16 +170,6 @@ static int64_t number_after(const char *text, size_t length, const char *key) {
     return found ? strtoll(found + strlen(key), NULL, 10) : -1; // a bracket follows, so the number ends
 }
 
-static void log_update(struct connection *one, const char *payload, size_t length) {
-    struct entry entry = {
-        .at_ns = clock_ns(CLOCK_REALTIME),
-        .socket = one - crowd,
-        .total = number_after(payload, length, "\"totalVisitors\":"),
-        .revision = number_after(payload, length, "\"revision\":"),
-    };
-    if (fwrite(&entry, sizeof entry, 1, journal) != 1) fail("log");
-}
-
 static void take_total(struct connection *one, int64_t total) {
     if (one->total < wanted_total && total >= wanted_total) {
         wanted_behind--;
@@ -208,9 +182,6 @@ static void take_update(struct connection *one, const char *payload, size_t leng
     updates++;
     last_update_at = now_ns();
     update_bytes = length;
-    if (journal) log_update(one, payload, length);
-    if (!one->is_updated) updated++;
-    one->is_updated = 1;
     if (wanted_total) take_total(one, number_after(payload, length, "\"totalVisitors\":"));
     if (one->round == round_now) return;
     one->round = round_now;
@@ -348,15 +319,12 @@ static void hear_answer(void) {
 static int pump(int wait_ms) {
     struct epoll_event events[EVENTS];
     int count = epoll_wait(epoll, events, EVENTS, wait_ms);
-    int64_t began = now_ns();
     for (int i = 0; i < count; i++) {
         uint64_t what = events[i].data.u64;
         if (what == COMMANDS) command_waits = 1;
         else if (what == ANSWER) hear_answer();
         else receive(&crowd[what]);
     }
-    int64_t took = now_ns() - began;
-    if (took > longest_batch) longest_batch = took;
     return count;
 }
 
@@ -374,19 +342,6 @@ static void open_all(void) {
         errno = ETIMEDOUT;
         if (now_ns() > deadline) fail("opening");
     }
-}
-
-static void open_again(void) {
-    int64_t began, deadline = now_ns() + PATIENCE_MS * 1000000LL;
-    while (lost < size && now_ns() < deadline) pump(100);
-    errno = ETIMEDOUT;
-    if (lost < size) fail("the server did not close all connections");
-    began = now_ns();
-    opened = updated = lost = 0;
-    open_all();
-    deadline = now_ns() + PATIENCE_MS * 1000000LL;
-    while (updated < size && now_ns() < deadline) pump(100);
-    printf("{\"took_ms\": %.0f, \"updated\": %d, \"lost\": %ld}\n", (now_ns() - began) / 1e6, updated, lost);
 }
 
 static void settle(void) {
@@ -417,9 +372,7 @@ static void emit(int times) {
 }
 
 static void report(void) {
-    if (journal) fflush(journal);
-    printf("{\"updates\": %ld, \"lost\": %ld, \"deflated\": %ld, \"update_bytes\": %zu, \"longest_batch_us\": %ld}\n",
-           updates, lost, deflated, update_bytes, (long)(longest_batch / 1000));
+    printf("{\"updates\": %ld, \"lost\": %ld, \"deflated\": %ld, \"update_bytes\": %zu}\n", updates, lost, deflated, update_bytes);
 }
 
 // Read everything, then sleep briefly: waking a client in epoll_wait for each frame counts as the server's CPU time, and
@@ -464,7 +417,6 @@ static int obey(void) {
     if (!strncmp(line, "settle", 6)) settle();
     else if (!strncmp(line, "emit ", 5)) emit(atoi(line + 5));
     else if (!strncmp(line, "report", 6)) report();
-    else if (!strncmp(line, "again", 5)) open_again();
     else if (!strncmp(line, "return", 6)) returns = 1, printf("{}\n");
     else if (!strncmp(line, "until ", 6)) until(atoll(line + 6));
     else if (!strncmp(line, "closed", 6)) closed();
@@ -474,16 +426,13 @@ static int obey(void) {
 }
 
 int main(int count, char **words) {
-    if (count < 5) fail("usage: wsload PORT PATH plain|socketio|stream N [deflate] [log=FILE]");
+    if (count < 5) fail("usage: wsload PORT PATH plain|socketio|stream N [deflate]");
     port = atoi(words[1]);
     path = words[2];
     socketio = !strcmp(words[3], "socketio");
     streams = !strcmp(words[3], "stream");
     size = atoi(words[4]);
-    for (int i = 5; i < count; i++) {
-        if (!strcmp(words[i], "deflate")) offers_deflate = 1;
-        if (!strncmp(words[i], "log=", 4) && !(journal = fopen(words[i] + 4, "w"))) fail(words[i]);
-    }
+    offers_deflate = count > 5 && !strcmp(words[5], "deflate");
     crowd = calloc(size, sizeof *crowd);
     epoll = epoll_create1(0);
     if (!crowd || epoll < 0) fail("start");
@@ -495,6 +444,5 @@ int main(int count, char **words) {
     do {
         pump(-1);
     } while (!command_waits || obey());
-    if (journal) fclose(journal);
     return 0;
 }

@@ -68,9 +68,9 @@ from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.visit_log import services as visit_log
 from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.site.getting_started import getting_started
+from koyjabo.site.getting_started.getting_started import GettingStarted
 from koyjabo.site.home.days import DaysByHour
-from koyjabo.site.receipts import receipts
+from koyjabo.site.receipts.receipts import Receipts
 from koyjabo.upkeep.alerts import alerts
 from koyjabo.upkeep.alerts.alerts import Alerts
 from koyjabo.upkeep.backups import backups
@@ -186,9 +186,9 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(_report_rooms(services))
     add(PersonalData(base))
     _build_upkeep(base)
-    add(receipts.build(base))
+    add(Receipts(base))
     add(Alerts(base))
-    add(getting_started.build(base))
+    add(GettingStarted(base))
     add(DaysByHour(base.database, base.clock))
     add(FileImports(base))
 

@@ -66,7 +66,7 @@ def connect(services: Services) -> None:
     _on(signals.epoch_began, handlers.forget_database)
     _on(signals.high_water_asked, handlers.ask_high_water)
     _on(signals.message_received, handlers.answer_high_water, of=HIGH_WATER)
-    _on(signals.language_chosen, services[AccountServices].email_links.choose_language)
+    _on(signals.language_chosen, services[AccountServices].email_links.choose)
     _on(signals.visitor_identified, handlers.convert)
     _on(signals.visitor_converted, handlers.announce_conversion)
     _on(signals.message_received, handlers.receive_revocation, of=ACCESS_REVOKED)

@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 
+from koyjabo.base.core import installation
 from koyjabo.base.core.installation import VERSION
 
 if TYPE_CHECKING:
@@ -50,15 +53,68 @@ class Commands(click.Group):
         return cast(click.Command, getattr(import_module(f"koyjabo.{module}"), name))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Without a command: the port to serve on (8000).")
+@click.option("--total", type=click.IntRange(0, 10**15), help="Without a command: the total of a new counter.")
 @click.version_option(VERSION)
 @click.pass_context
-def main(context: click.Context) -> None:
-    """Koy Jabo Live: exact visitor counts, updated at once. Every command reads its settings from the environment (and
-    from .env in development). DATABASE_URL names the database; the default is instance/koyjabo.db.
+def main(context: click.Context, port: int | None, total: int | None) -> None:
+    """Koy Jabo Live: exact visitor counts, updated at once. Without a command, it serves on this machine, with its data
+    in your folder for user data (or in KOYJABO_HOME).
+
+    Every command reads its settings from the environment (and from .env in development). DATABASE_URL names the
+    database; the default is instance/koyjabo.db.
     """
     # The backup replaces all users, so a password printed before would not work.
-    context.obj = partial(_application, creates_admin=context.invoked_subcommand != "restore")
+    context.obj = partial(_application, creates_admin=context.invoked_subcommand not in ("restore", None))
+    if context.invoked_subcommand is None:
+        _serve_this_machine(port, total)
+    elif port is not None or total is not None:
+        raise click.UsageError("--port and --total are only for serving without a command.")
+
+
+def _serve_this_machine(port: int | None, total: int | None) -> None:
+    """Serve on 127.0.0.1 unless HOST says otherwise, with data that only this user can read."""
+    home = Path(os.environ.setdefault(installation.HOME, str(installation.user_data())))
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"The folder {home} cannot be created: {error.strerror}.") from None
+    if port is not None:
+        os.environ["PORT"] = str(port)
+    if total is not None:
+        _begin_with(total)
+    click.echo(f"The data is in {home}. Other commands find it with {installation.HOME}={home}")
+    from koyjabo.server import serve
+
+    sys.exit(serve())
+
+
+def _begin_with(total: int) -> None:
+    """Set the total of a new counter, in another process: a server must patch the standard library before it loads
+    anything.
+    """
+    os.environ["STARTING_TOTAL"] = str(total)
+    if pid := os.fork():
+        if status := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+            sys.exit(status)
+        return
+    status = 1
+    try:
+        from koyjabo.upkeep.recounts.cli import begin_with
+
+        begin_with(total)
+        status = 0
+    except click.ClickException as error:
+        error.show()
+    except SystemExit as ending:
+        status = int(str(ending.code))
+    finally:
+        os._exit(status)
 
 
 @contextmanager

@@ -10,9 +10,8 @@ from flask_babel import gettext as _
 from koyjabo.base.core.i18n import N_
 from koyjabo.communities import ui
 from koyjabo.communities.queries import PANEL_ORDERS
-from koyjabo.communities.services import CommunityServices
+from koyjabo.communities.services import community_services
 from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Confirmation, confirm
 from koyjabo.web.i18n import count
 from koyjabo.web.pages import pagination, redirects
@@ -26,7 +25,7 @@ from koyjabo.web.panel.pages import me, page
 @for_viewers
 def communities() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, PANEL_ORDERS, "name")
-    directory = current()[CommunityServices].directory
+    directory = community_services().directory
     listed = pagination.list_page(partial(directory.all, me(), query, order=sorting.order))
     return page(
         "communities/panel_list",
@@ -47,7 +46,7 @@ def new_community() -> Response:
 @for_viewers
 def community(community_id: str) -> Response:
     """Redirect to the community, or to its row in the list if it is archived. Not with 301, because this changes."""
-    community = current()[CommunityServices].directory.find(me(), community_id)
+    community = community_services().directory.find(me(), community_id)
     if community.archived_ms is not None:
         return redirects.to("admin.communities", query=community.id)
     return redirects.to("pages.community", community_id=community.id)
@@ -55,7 +54,7 @@ def community(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/archive")
 def archive_community(community_id: str) -> Response:
-    directory = current()[CommunityServices].directory
+    directory = community_services().directory
     community = directory.find(me(), community_id)
     members = directory.sizes([community])[community.id]
     explanation = _(
@@ -71,5 +70,5 @@ def archive_community(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/restore")
 def restore_community(community_id: str) -> Response:
-    community = current()[CommunityServices].directory.restore(me(), community_id)
+    community = community_services().directory.restore(me(), community_id)
     return done(N_("%(name)s was restored."), "pages.community", community.name, community_id=community.id)

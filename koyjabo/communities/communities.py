@@ -20,8 +20,8 @@ from koyjabo.base.models import Community, Scope
 from koyjabo.communities import member_queries, memberships, queries
 from koyjabo.communities.errors import TooManyCommunities
 from koyjabo.communities.roles import ADMIN, MEMBER, Access
-from koyjabo.communities.transactions import Changes, Transaction, transaction
-from koyjabo.people.audit.log import CHANGES
+from koyjabo.people.audit.log import CHANGES, community_subject
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 
 MAX_FOUNDED = 20
 """Maximum number of communities that one user may found, not counting archived ones. Site admins have no limit."""
@@ -123,7 +123,7 @@ class Communities(Changes):
     @transaction
     def _delete(self, tx: Transaction, account: Account, community_id: str) -> None:
         community = memberships.allowed(tx.session, account, community_id, ADMIN, locked=True).community
-        tx.log("community.delete", community)
+        tx.log("community.delete", community_subject(community))
         queries.remove(tx.session, community.id)
         tx.revoke(community.id)
 
@@ -164,7 +164,7 @@ def new_community(tx: Transaction, **values: Any) -> Community:
 def announce(tx: Transaction, community: Community) -> None:
     """Start counting a new community's visits, and write the audit entry. Call this last in the transaction."""
     ref = {"ref": community.ref} if community.ref else {}
-    tx.log("community.create", community, open=community.is_open, listed=community.is_listed, **ref)
+    tx.log("community.create", community_subject(community), open=community.is_open, listed=community.is_listed, **ref)
     queries.open_counter(tx.session, community.id, tx.at_ms)
 
 
@@ -186,7 +186,7 @@ def set_values(tx: Transaction, community: Community, values: Mapping[str, Any])
     if not changed:
         return
     was = {name: before[name] for name in changed}
-    tx.log("community.change", community, was=was, now=changed)  # with the name before the change
+    tx.log("community.change", community_subject(community), was=was, now=changed)  # with the name before the change
     for name, value in changed.items():
         setattr(community, name, value)
     if changed.get("public_count") is False:
@@ -196,7 +196,7 @@ def set_values(tx: Transaction, community: Community, values: Mapping[str, Any])
 def archive(tx: Transaction, community: Community) -> None:
     """Archive a locked community, unless it is archived."""
     if community.archived_ms is None:
-        tx.log("community.archive", community)
+        tx.log("community.archive", community_subject(community))
         queries.archive(tx.session, community, tx.at_ms)
         tx.revoke(community.id)
 
@@ -204,6 +204,6 @@ def archive(tx: Transaction, community: Community) -> None:
 def restore(tx: Transaction, community: Community) -> Community:
     """Restore a locked community, if it is archived."""
     if community.archived_ms is not None:
-        tx.log("community.restore", community)
+        tx.log("community.restore", community_subject(community))
         queries.restore(tx.session, community, tx.at_ms)
     return community

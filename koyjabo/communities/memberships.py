@@ -12,11 +12,11 @@ from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Community, Membership
 from koyjabo.communities import member_queries, queries, roles
 from koyjabo.communities.roles import ADMIN, MEMBER, Access
-from koyjabo.communities.transactions import Changes, Transaction, subject, transaction
 from koyjabo.people.accounts.users import invitation_queries
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.people.accounts.users.invitations import Invitations, InvitationScope, PanelRole
-from koyjabo.people.audit.log import ARRIVALS, CHANGES, Actor, Subject
+from koyjabo.people.audit.log import ARRIVALS, CHANGES, Subject, community_subject
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 from koyjabo.people.mail.link_tokens import INVITATION
 
 NOT_A_MEMBER = N_("This person is not a member of this community.")
@@ -48,6 +48,11 @@ def visible(session: Any, account: Account, community_id: str, locked: bool = Fa
     if access is not None and access.is_visible:
         return access
     raise Forbidden(roles.OTHER_COMMUNITY) if account.moderates else UnknownCommunity
+
+
+def visible_id(session: Any, account: Account, community_id: str | None) -> str | None:
+    """The stored id of a community; None for the site. Raises UnknownCommunity if the account may not see it."""
+    return None if community_id is None else visible(session, account, community_id).community.id
 
 
 def allowed(session: Any, account: Account, community_id: str, role: str, locked: bool = False) -> Access:
@@ -100,7 +105,7 @@ class Memberships(Changes):
         if is_new:
             _check_open(access)
             member_queries.enrol(tx.session, row_id, account.id, MEMBER, tx.at_ms)
-            tx.log("member.join", access.community)
+            tx.log("member.join", community_subject(access.community))
         return _member(tx.session, row_id, account.id), is_new
 
     @transaction
@@ -111,7 +116,7 @@ class Memberships(Changes):
         if membership is None:
             raise Forbidden(N_("You are not a member of this community."))
         _end(tx, membership)
-        tx.log("member.leave", access.community, role=membership.role)
+        tx.log("member.leave", community_subject(access.community), role=membership.role)
 
     @transaction
     def set_role(
@@ -172,7 +177,7 @@ def give_role(tx: Transaction, community: Community, user_id: str, role: str) ->
     if membership is None:
         member_queries.enrol(tx.session, community.id, user_id, role, tx.at_ms)
         membership = _member(tx.session, community.id, user_id)
-        tx.log("member.add", community, **details(membership), role=role)
+        tx.log("member.add", community_subject(community), **details(membership), role=role)
         return membership, None
     before = membership.role
     if role != before:
@@ -182,7 +187,7 @@ def give_role(tx: Transaction, community: Community, user_id: str, role: str) ->
         membership.role = role
         if is_lower:
             tx.revoke(user_id)
-        tx.log("member.role", community, **details(membership), role=role, before=before)
+        tx.log("member.role", community_subject(community), **details(membership), role=role, before=before)
     return membership, before
 
 
@@ -191,7 +196,7 @@ def remove(tx: Transaction, community: Community, user_id: str) -> None:
     membership = _member(tx.session, community.id, user_id)
     _end(tx, membership)
     member_queries.end_invitations(tx.session, community.id, user_id)
-    tx.log("member.remove", community, **details(membership), role=membership.role)
+    tx.log("member.remove", community_subject(community), **details(membership), role=membership.role)
 
 
 def _end(tx: Transaction, membership: Membership) -> None:
@@ -234,25 +239,26 @@ class CommunityScope(InvitationScope[Joined]):
     rows, purpose, action = member_queries.invitations_by(ADMIN), INVITATION, "member"
 
     def managed(self, session: Any, account: Account, community_id: str | None, lock: bool) -> Subject:
-        return subject(allowed(session, account, community_id or "", ADMIN, lock).community)
+        return community_subject(allowed(session, account, community_id or "", ADMIN, lock).community)
 
-    def accept(self, session: Any, by: Actor, account: Account, invitation_id: str) -> Joined:
+    def accept(self, tx: Transaction, account: Account, invitation_id: str) -> Joined:
         """Accept an invitation. Locks the community before reading the invitation again, because a concurrent change
         may have revoked it.
         """
-        offer = invitation_queries.valid(session, self.rows, invitation_id, by.at_ms)
+        session = tx.session
+        offer = invitation_queries.valid(session, self.rows, invitation_id, tx.at_ms)
         community_id = invitation_queries.place_of(offer).id
         queries.lock(session, community_id)
-        offer = invitation_queries.use_up(session, self.rows, invitation_id, by.at_ms)
+        offer = invitation_queries.use_up(session, self.rows, invitation_id, tx.at_ms)
         membership = member_queries.find(session, community_id, account.id)
         is_new = membership is None
         if membership is None:
-            member_queries.enrol(session, community_id, account.id, offer.role, by.at_ms)
+            member_queries.enrol(session, community_id, account.id, offer.role, tx.at_ms)
             membership = _member(session, community_id, account.id)
         elif roles.is_lower(membership.role, offer.role):
             membership.role = offer.role
         place, inviter = invitation_queries.place_of(offer), offer.inviter.name
-        by.entry("member.accept", place, role=membership.role, invited_by=inviter).store(session)
+        tx.log("member.accept", place, role=membership.role, invited_by=inviter)
         return membership, is_new
 
 

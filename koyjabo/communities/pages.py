@@ -22,12 +22,12 @@ from koyjabo.communities.live.online_people import NEWEST
 from koyjabo.communities.queries import ORDERS
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, ROLES, STRANGER, Access
 from koyjabo.communities.schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
-from koyjabo.communities.services import CommunityServices
+from koyjabo.communities.services import community_services
 from koyjabo.counting.last_hour import columns as hour_columns
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.login.schemas import flash_sentence, link, sent
 from koyjabo.people.accounts.second_factor.codes import svg
-from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
@@ -80,7 +80,7 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
         "hours": [hour.visits for hour in current()[CountingServices].history.last_hours(at.scope)],
     }
     if at.may(MODERATOR):
-        data = current()[CommunityServices].dashboards.current(at.scope).data
+        data = community_services().dashboards.current(at.scope).data
         values |= _people(at) | {"today": data["today_visitors"], "arrivals": data["arrivals"]}
         values["minutes"] = hour_columns(current().clock, data["minutes"], series=2)
     else:
@@ -90,7 +90,7 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
 
 def _people(at: Access) -> dict[str, Any]:
     """The list of people, and the number of all people online. Raises InvalidInput."""
-    communities, search = current()[CommunityServices], _search("order", online_people.ORDERS, NEWEST)
+    communities, search = community_services(), _search("order", online_people.ORDERS, NEWEST)
     (online,) = communities.people.online(at.scope)
     people = pagination.list_page(partial(communities.people.page, at.scope, **search), per_page=SHOWN)
     shown = [person.user_id for person in people.items] if at.may(ADMIN) else []
@@ -114,7 +114,7 @@ def list_communities() -> str:
     """
     login = page_login.login()
     account, search = login.account if login else STRANGER, _search("order", ORDERS, "mine")
-    directory = current()[CommunityServices].directory
+    directory = community_services().directory
     listed = pagination.list_page(partial(directory.list, account, **search))
     shown = [access.community.id for access in listed.items if access.role or access.community.public_count]
     return render_template(
@@ -140,7 +140,7 @@ def create_community() -> Response:
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
     limits.count_action(account.id)
-    created = current()[CommunityServices].directory.create(account, columns(body))
+    created = community_services().directory.create(account, columns(body))
     return done(
         N_("%(name)s was created."), "pages.community", created.community.name, community_id=created.community.id
     )
@@ -150,7 +150,7 @@ def create_community() -> Response:
 def join_community(community_id: str) -> Response:
     account, body = page_login.require(), Form(JoinBody).read()
     try:
-        membership, _is_new = current()[CommunityServices].members.join(account, community_id)
+        membership, _is_new = community_services().members.join(account, community_id)
     except Forbidden as error:
         return show(ui.enter(community_id), error)
     if body is not None and body.visitorId is not None:
@@ -163,7 +163,7 @@ def join_community(community_id: str) -> Response:
 @bp.post("/communities/<community_id>/leave")
 def leave_community(community_id: str) -> Response:
     """Leave the community, and redirect to the list, because an unlisted community's page is no longer accessible."""
-    account, members = page_login.require(), current()[CommunityServices].members
+    account, members = page_login.require(), community_services().members
     try:
         membership = members.removable(account, community_id, account.id)
         confirm(_removal(account, membership, url_for("pages.community", community_id=community_id)))
@@ -185,7 +185,7 @@ def invite_member(community_id: str) -> Response:
     if body is None:
         return _show_members(ui.enter(community_id, ADMIN), 422, form)
     limits.count_action(account.id)
-    invited = current()[CommunityServices].invitations.invite(account, body.email, body.role, language(), community_id)
+    invited = community_services().invitations.invite(account, body.email, body.role, language(), community_id)
     return _done(flash_sentence(invited), community_id, body.email)
 
 
@@ -195,7 +195,7 @@ def set_role(community_id: str, user_id: str) -> Response:
     if body is None:
         return _show_members(ui.enter(community_id, ADMIN), 422)
     try:
-        member, before = current()[CommunityServices].members.set_role(account, community_id, user_id, body.role)
+        member, before = community_services().members.set_role(account, community_id, user_id, body.role)
     except (UnknownUser, LastAdmin) as error:
         return _show_members(ui.enter(community_id, ADMIN), error.status, refused=(user_id, error))
     undo = Undo(request.full_path.rstrip("?"), {"role": before}) if before else None
@@ -205,7 +205,7 @@ def set_role(community_id: str, user_id: str) -> Response:
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
 def remove_member(community_id: str, user_id: str) -> Response:
     """Remove a member. Users who remove themselves are redirected to the list of communities."""
-    account, members = page_login.require(), current()[CommunityServices].members
+    account, members = page_login.require(), community_services().members
     try:
         member = members.removable(account, community_id, user_id)
         confirm(_removal(account, member, url_for(_list_of_people(), **_member_list(community_id))))
@@ -259,7 +259,7 @@ def _show_members(
 ) -> Response:
     """Show the members. `refused` is the id of a member who was not changed, with the error."""
     community_id, search = at.community.id, _search("role", ROLES)
-    services = current()[CommunityServices]
+    services = community_services()
     read = partial(services.members.page, at.account, community_id, **search)
     listed = pagination.list_page(read, "pages.members", community_id=community_id)
     values: dict[str, Any] = {"found": listed, "search": search, "refused": refused}
@@ -270,7 +270,7 @@ def _show_members(
             "form": form or Form(InvitationBody, {"role": MEMBER}),
             "invitations": [sent(invitation, token, title) for invitation, token in pending],
             "sends_mails": current()[MailOutbox].is_on,
-            "is_confirmed": current()[AccountServices].email_links.state(at.account).is_verified,
+            "is_confirmed": account_services().email_links.state(at.account).is_verified,
         }
     return ui.page("communities/members", at, status, **values)
 
@@ -278,8 +278,8 @@ def _show_members(
 @bp.get("/invitations/<token>")
 def invitation(token: str) -> Response:
     """Show who invited the reader, and to what. The reader can accept or decline after logging in."""
-    offer = current()[CommunityServices].received.of(token).get(token)
-    accounts = current()[AccountServices]
+    offer = community_services().received.of(token).get(token)
+    accounts = account_services()
     is_to_panel = accounts.panel_invitations.owns(token)
     is_admin = is_to_panel and offer.role == SITE_ADMIN
     values = {
@@ -297,7 +297,7 @@ def invitation_code(token: str) -> Response:
     by this server.
     """
     page_login.require()
-    current()[CommunityServices].received.of(token)
+    community_services().received.of(token)
     response = Response(svg(link(token)), mimetype="image/svg+xml")
     response.headers["Cache-Control"] = "private, max-age=86400"
     return response
@@ -307,7 +307,7 @@ def invitation_code(token: str) -> Response:
 def accept_invitation(token: str) -> Response:
     """Accept the invitation. Redirects to the community or the panel, or to the login if two-step login is required."""
     account = page_login.require()
-    accepted = current()[CommunityServices].received.of(token).accept(account, token)
+    accepted = community_services().received.of(token).accept(account, token)
     if isinstance(accepted, PanelRole):
         if accepted.is_logged_out:
             return done(
@@ -325,13 +325,13 @@ def accept_invitation(token: str) -> Response:
 @bp.post("/invitations/<token>/decline")
 def decline_invitation(token: str) -> Response:
     account = page_login.require()
-    current()[CommunityServices].received.of(token).decline(account, token)
+    community_services().received.of(token).decline(account, token)
     return done(N_("You have declined the invitation."), "pages.account")
 
 
 @bp.post("/communities/<community_id>/invitations/<invitation_id>/withdraw")
 def withdraw_invitation(community_id: str, invitation_id: str) -> Response:
-    current()[CommunityServices].invitations.revoke(page_login.require(), invitation_id, community_id)
+    community_services().invitations.revoke(page_login.require(), invitation_id, community_id)
     return done(N_("The invitation was revoked."), "pages.members", community_id=community_id)
 
 
@@ -348,7 +348,7 @@ def change_community(community_id: str) -> Response:
     body = form.read()
     if body is None:
         return ui.page("communities/settings", ui.enter(community_id, ADMIN), 422, form=form)
-    changed = current()[CommunityServices].directory.change(account, community_id, columns(body))
+    changed = community_services().directory.change(account, community_id, columns(body))
     return done(
         N_("The settings of %(name)s were saved."),
         "pages.community_settings",
@@ -367,12 +367,12 @@ def confirm_deletion(community_id: str) -> Response:
 def delete_community(community_id: str) -> Response:
     at = ui.enter(community_id, ADMIN)
     forms.confirm(_deletion(at))
-    current()[CommunityServices].directory.delete(at.account, community_id)
+    community_services().directory.delete(at.account, community_id)
     return done(N_("%(name)s was deleted."), "pages.list_communities", at.community.name)
 
 
 def _deletion(at: Access) -> Confirmation:
-    members = current()[CommunityServices].directory.sizes([at.community])[at.community.id]
+    members = community_services().directory.sizes([at.community])[at.community.id]
     effects = (
         _("All memberships and reports of this community are deleted. This cannot be undone."),
         _("Members: %(count)s", count=count(members)),

@@ -21,8 +21,9 @@ from koyjabo.communities import communities, member_queries, memberships, querie
 from koyjabo.communities.errors import ChangedMeanwhile, RefTaken
 from koyjabo.communities.queries import IDS_PER_QUERY
 from koyjabo.communities.roles import MODERATOR, Access
-from koyjabo.communities.transactions import Changes, Transaction, transaction
 from koyjabo.people.accounts.users.external_people import ExternalPeople
+from koyjabo.people.audit.log import community_subject
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 
 REFRESH_S = 0.5
 """Interval between reads of the external ids in use, s. After a community has been deleted, its external id may belong
@@ -248,7 +249,7 @@ class CommunitiesByRef(Changes):
         for user_id in parts["removed"]:
             tx.session.delete(current[user_id])
         if any(parts.values()):
-            tx.log("member.sync", community, **_sync_details(parts, refs))
+            tx.log("member.sync", community_subject(community), **_sync_details(parts, refs))
         if parts["removed"] or any(roles.is_lower(after[user_id][0], before[user_id][0]) for user_id in kept):
             tx.revoke(community.id)
         return parts, member_queries.tag(tx.session, community.id)

@@ -25,6 +25,7 @@ from koyjabo.people.mail.link_tokens import LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices, milestone_news
+from koyjabo.web.current import current
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class CommunityServices:
     people: OnlinePeople
     revocation: Revocation
     messages: CommunityMessages
+
+
+def community_services() -> CommunityServices:
+    """The services of the application that handles the current request."""
+    return current()[CommunityServices]
 
 
 def build(base: Base) -> CommunityServices:
@@ -64,7 +70,7 @@ def build(base: Base) -> CommunityServices:
     on_revoked, tokens = base.signals.access_revoked.send, LinkTokens(base.settings.secret_key)
     directory = Communities(database, clock, on_revoked)
     services.identities.provide(community_id=refs.resolve, destination_of=partial(_destination, directory))
-    invitations = Invitations(CommunityScope(), database, clock, services[MailOutbox], tokens)
+    invitations = Invitations(CommunityScope(), database, clock, on_revoked, services[MailOutbox], tokens)
     return CommunityServices(
         directory=directory,
         members=Memberships(database, clock, on_revoked),

@@ -11,7 +11,7 @@ from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Community
 from koyjabo.communities.roles import STRANGER, Access
 from koyjabo.communities.schemas import CommunityChangesBody, NewCommunityBody
-from koyjabo.communities.services import CommunityServices
+from koyjabo.communities.services import community_services
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.login import page_login
@@ -50,7 +50,7 @@ def look_at(community_id: str) -> Access:
     other id, so that it does not reveal which communities exist.
     """
     try:
-        return current()[CommunityServices].directory.visible(STRANGER, community_id)
+        return community_services().directory.visible(STRANGER, community_id)
     except UnknownCommunity:
         raise Unauthenticated from None
 
@@ -60,7 +60,7 @@ def enter(community_id: str, role: str | None = None) -> Access:
 
     Raises Unauthenticated, UnknownCommunity, Forbidden, LedgerUnavailable; for forms, WrongCsrfToken.
     """
-    account, directory = page_login.require(), current()[CommunityServices].directory
+    account, directory = page_login.require(), community_services().directory
     return directory.require(account, community_id, role) if role else directory.visible(account, community_id)
 
 
@@ -71,7 +71,7 @@ def page(name: str, at: Access, status: int = 200, **values: Any) -> Response:
 
 def online(communities: list[str]) -> dict[str, int]:
     """The number of people online by community id. Callers check the permission."""
-    return dict(zip(communities, current()[CommunityServices].people.online(*communities), strict=True))
+    return dict(zip(communities, community_services().people.online(*communities), strict=True))
 
 
 def choices(chosen: str = "") -> list[tuple[str, str]]:
@@ -91,4 +91,4 @@ def all_choices() -> list[tuple[str, str]] | None:
 
 
 def _by_name() -> Page[Community]:
-    return current()[CommunityServices].directory.all(me(), count=MAX_CHOICES)
+    return community_services().directory.all(me(), count=MAX_CHOICES)

@@ -75,5 +75,5 @@ def _in_redis(base: Base, redis: SharedRedis, listener: ChangeListener) -> Store
     window_s, grace_s = base.settings.active_window_seconds, base.settings.leave_grace_seconds
     active_visitors = RedisActiveVisitors(base.clock, window_s, *redis, base.signals.active_changed.send)
     members = RedisOnlineMembers(base.clock, grace_s, *redis, base.signals.online_changed.send, listener)
-    resend = (active_visitors.resend, members.resend)
+    resend = (active_visitors.resend, members.refresh)
     return active_visitors, members, RedisVisitMatcher(*redis, window_s), resend

@@ -92,10 +92,6 @@ class VisitorBroadcaster:
     def _publish(self, event: str, data: dict[str, Any], room: str) -> None:
         from koyjabo.base.cluster.redis_bus import QUEUE
 
-        message = {"method": "emit", "event": event, "data": data, "namespace": "/", "room": room}
-        self._redis().run("PUBLISH", QUEUE, json.dumps(message))
-
-    def _redis(self) -> RedisClient:
         url = os.environ.get("REDIS_URL", "")
         if not url:
             raise NowhereToBroadcast(
@@ -109,7 +105,9 @@ class VisitorBroadcaster:
                 if self._client is not None:
                     self._client[1].close()
                 self._client = (url, connect(url))
-            return self._client[1]
+            client = self._client[1]
+        message = {"method": "emit", "event": event, "data": data, "namespace": "/", "room": room}
+        client.run("PUBLISH", QUEUE, json.dumps(message))
 
 
 def _community(community_id: object) -> str:

@@ -20,7 +20,7 @@ from socketio.packet import EVENT
 from koyjabo.base.cluster.workers import SOCKET_KINDS
 from koyjabo.realtime.events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, dashboard_room, visitors_room
 from koyjabo.realtime.frames import frame, stream_frame
-from koyjabo.realtime.sinks import NOTHING, Member, Members, Sinks
+from koyjabo.realtime.sinks import NOTHING, Member, Members, Sink
 from koyjabo.realtime.strict_packets import ClientRooms
 
 NAMESPACE = "/"
@@ -29,8 +29,8 @@ NAMESPACE = "/"
 
 class EncodedEvent:
     """An event as bytes for each kind of client, made from a single JSON encoding. `revision` orders the event among
-    the room's values. It defaults to the revision of the event's stats, or None if it has no stats. `epoch` (base
-    36) is used for events without stats.
+    the room's values. If it is None, the revision of the event's stats is used, if it has any. `epoch` (base 36) is
+    used for events without stats.
     """
 
     __slots__ = ("packet", "plain", "revision", "socketio", "stream")
@@ -41,8 +41,8 @@ class EncodedEvent:
         event: str,
         data: tuple[Any, ...],
         namespace: str,
-        revision: int | None = None,
-        epoch: str = "0",
+        revision: int | None,
+        epoch: str,
     ) -> None:
         text = packet_class(EVENT, namespace=namespace, data=[event, *data]).encode()
         assert isinstance(text, str)
@@ -55,26 +55,13 @@ class EncodedEvent:
             before = len(f"{EVENT}[,") + len(packet_class.json.dumps(event))
             json = text[before:-1]
             self.plain = frame(json)
-            if revision is None:
-                self.revision = revision_of(data[0])
-            event_id = None if self.revision is None else f"{_epoch_of(data[0]) or epoch}-{self.revision}"
-            self.stream = stream_frame(json, event_id)
-
-
-def revision_of(data: Any) -> int | None:
-    """The revision of the stats in an event, or None if it has none."""
-    revision = _stats(data).get("revision")
-    return revision if isinstance(revision, int) else None
-
-
-def _epoch_of(data: Any) -> str | None:
-    epoch = _stats(data).get("epoch")
-    return epoch if isinstance(epoch, str) and epoch.isalnum() else None
-
-
-def _stats(data: Any) -> dict[str, Any]:
-    stats = data.get("stats") if isinstance(data, dict) else None
-    return stats if isinstance(stats, dict) else {}
+            stats = data[0].get("stats") if isinstance(data[0], dict) else None
+            if isinstance(stats, dict):
+                if revision is None and isinstance(stats.get("revision"), int):
+                    self.revision = stats["revision"]
+                if isinstance(stats.get("epoch"), str) and stats["epoch"].isalnum():
+                    epoch = stats["epoch"]
+            self.stream = stream_frame(json, None if self.revision is None else f"{epoch}-{self.revision}")
 
 
 Each = TypeVar("Each")
@@ -124,11 +111,9 @@ class LocalFanout(ClientRooms):
     _epoch: Epoch
 
     def __init__(self, **options: Any) -> None:
-        """Create the fan-out. Subclasses set the attributes above, because python-socketio's managers do not pass
-        arguments on.
-        """
         super().__init__(**options)
-        self._sinks = Sinks()
+        self._plain: dict[str, Members] = {}
+        self._streams: dict[str, Members] = {}
         self._sent: dict[str, dict[str, int]] = {}  # the latest revision sent, by room and Socket.IO client
         self._broadcast_locks: dict[str, threading.Lock] = {}
         self._encoded: tuple[dict[str, Any], EncodedEvent] | None = None  # the value last encoded for a single member
@@ -138,6 +123,10 @@ class LocalFanout(ClientRooms):
         self.paused = Effort(0.0, 0.0)
         """Total time that broadcasts have yielded to other tasks."""
 
+    def set_up(self, on_sent: OnSent, on_sent_to_one: OnSentToOne, epoch: Epoch) -> None:
+        """Finish the construction, because python-socketio's managers do not pass arguments on."""
+        self._on_sent, self._on_sent_to_one, self._epoch = on_sent, on_sent_to_one, epoch
+
     # Members of a room
 
     def admit(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> bool:
@@ -146,7 +135,7 @@ class LocalFanout(ClientRooms):
         """
         with self.lock:
             if not isinstance(member, str):
-                self._sinks.add(room, member)
+                self._sinks(member).setdefault(room, {}).setdefault(member, NOTHING)
             elif self.is_connected(member, NAMESPACE):
                 self.basic_enter_room(member, NAMESPACE, room)
             else:
@@ -158,10 +147,14 @@ class LocalFanout(ClientRooms):
         """Remove a member that has left or disconnected. Idempotent."""
         with self.lock:
             if isinstance(member, str):
-                if member in self._participants(room):
+                if member in self._participants().get(room, ()):
                     self.basic_leave_room(member, NAMESPACE, room)
                 return
-            self._sinks.discard(room, member)
+            rooms = self._sinks(member)
+            members = rooms.get(room, {})
+            members.pop(member, None)
+            if not members:
+                rooms.pop(room, None)
             self._forget_broadcasts(room)
 
     def send_to(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> None:
@@ -169,26 +162,25 @@ class LocalFanout(ClientRooms):
         sent again. Does nothing for a client that is not in the room.
         """
         with self.lock:
-            ready = self._encode(event, data, revision)
+            if self._encoded is None or self._encoded[0] is not data:
+                self._encoded = (data, self._encode(event, (data,), NAMESPACE, revision))
+            ready = self._encoded[1]
             if isinstance(member, str):
-                engine_sid = self._participants(room).get(member)
+                engine_sid = self._participants().get(room, {}).get(member)
                 if engine_sid is None or not _take(self._sent.setdefault(room, {}), member, ready.revision):
                     return
                 self.server._send_eio_packet(engine_sid, ready.packet)
             else:
-                members = self._sinks.members_with(room, member)
+                members = self._sinks(member).get(room, {})
                 if member not in members or not _take(members, member, ready.revision):
                     return
                 member.write((ready.stream if member.is_stream else ready.plain) or b"")
         self._on_sent_to_one(event)
 
-    def _encode(self, event: str, data: dict[str, Any], revision: int | None) -> EncodedEvent:
-        """Encode a value, or reuse the last encoding if it is the same object."""
-        if self._encoded is None or self._encoded[0] is not data:
-            self._encoded = (data, self._encoded_event(event, (data,), NAMESPACE, revision))
-        return self._encoded[1]
+    def _sinks(self, member: Sink) -> dict[str, Members]:
+        return self._streams if member.is_stream else self._plain
 
-    def _encoded_event(self, event: str, data: tuple[Any, ...], namespace: str, revision: int | None) -> EncodedEvent:
+    def _encode(self, event: str, data: tuple[Any, ...], namespace: str, revision: int | None) -> EncodedEvent:
         return EncodedEvent(self.server.packet_class, event, data, namespace, revision, self._epoch())
 
     def disconnect_client(self, sid: str, code: int, why: str) -> None:
@@ -202,25 +194,25 @@ class LocalFanout(ClientRooms):
 
     def member_count(self, room: str) -> int:
         """The number of members of the room on this worker."""
-        members = self._sinks.plain(room), self._sinks.streams(room), self._participants(room)
-        return sum(map(len, members))
+        return sum(len(members.get(room, ())) for members in (self._plain, self._streams, self._participants()))
 
     def plain_sockets(self) -> dict[str, int]:
         """The number of plain WebSockets in each room on this worker."""
         with self.lock:
-            return self._sinks.plain_counts()
+            return {room: len(members) for room, members in self._plain.items()}
 
     def streams(self) -> int:
         """The number of open streams on this worker."""
         with self.lock:
-            return self._sinks.stream_count()
+            return sum(map(len, self._streams.values()))
 
     def clients(self) -> int:
         """The number of connected Socket.IO clients on this worker."""
-        return len(self._participants(None))
+        return len(self._participants().get(None, ()))
 
-    def _participants(self, room: str | None) -> Any:
-        return self.rooms.get(NAMESPACE, {}).get(room, {})
+    def _participants(self) -> Any:
+        """Return the Socket.IO clients by room. They are all in the room None."""
+        return self.rooms.get(NAMESPACE, {})
 
     # Methods that python-socketio calls
 
@@ -242,13 +234,17 @@ class LocalFanout(ClientRooms):
         if callback or not isinstance(room, str) or self.server.packet_class.data_is_binary(list(values)):
             super().emit(event, data, namespace, room=room, skip_sid=skip_sid, callback=callback, **options)
             return
-        ready = self._encoded_event(event, values, namespace, revision)
+        ready = self._encode(event, values, namespace, revision)
         began = time.monotonic()
-        with self._broadcast_lock(room):
+        guard: Any = nullcontext()
+        if self.member_count(room) >= WRITES_IN_A_ROW:
+            # Broadcasts follow one another, even though other tasks run between the batches of each.
+            guard = self._broadcast_locks.setdefault(room, threading.Lock())
+        with guard:
             written = 0
             if ready.plain is not None and ready.stream is not None:
-                written += self._send_to_sinks(ready.plain, ready.revision, self._sinks.plain(room))
-                written += self._send_to_sinks(ready.stream, ready.revision, self._sinks.streams(room))
+                written += self._send_to_sinks(ready.plain, ready.revision, self._plain.get(room, {}))
+                written += self._send_to_sinks(ready.stream, ready.revision, self._streams.get(room, {}))
             written += self._send_socketio(ready, namespace, room, skip_sid)
         if written:
             took_s = time.monotonic() - began
@@ -259,7 +255,12 @@ class LocalFanout(ClientRooms):
 
     def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
         super().basic_leave_room(sid, namespace, room)
-        self._forget(room, sid)
+        sent = self._sent.get(room)
+        if sent is not None:
+            sent.pop(sid, None)
+            if not sent:
+                del self._sent[room]
+        self._forget_broadcasts(room)
 
     # Writing to members
 
@@ -303,30 +304,11 @@ class LocalFanout(ClientRooms):
         """Yield members in batches, and hold the lock while each batch is written. Other tasks run between batches."""
         for start in range(0, len(members), WRITES_IN_A_ROW):
             if start:
-                self._pause()
+                began = Effort.so_far()
+                time.sleep(0)
+                self.paused = self.paused.plus(Effort.so_far().minus(began))
             with self.lock:
                 yield members[start : start + WRITES_IN_A_ROW]
-
-    def _pause(self) -> None:
-        began = Effort.so_far()
-        time.sleep(0)
-        self.paused = self.paused.plus(Effort.so_far().minus(began))
-
-    def _broadcast_lock(self, room: str) -> Any:
-        """Return a lock for a room's broadcasts if they need several batches, so that broadcasts follow one another
-        even though other tasks run between batches.
-        """
-        if self.member_count(room) < WRITES_IN_A_ROW:
-            return nullcontext()
-        return self._broadcast_locks.setdefault(room, threading.Lock())
-
-    def _forget(self, room: Any, sid: str) -> None:
-        sent = self._sent.get(room)
-        if sent is not None:
-            sent.pop(sid, None)
-            if not sent:
-                del self._sent[room]
-        self._forget_broadcasts(room)
 
     def _forget_broadcasts(self, room: str) -> None:
         if not self.member_count(room):
@@ -342,16 +324,6 @@ def _take(sent: dict[Any, int], member: Member, revision: int | None) -> bool:
             return False
         sent[member] = revision
     return True
-
-
-class MemoryFanout(LocalFanout):
-    """The fan-out for a server with one worker, without a bus."""
-
-    def __init__(self, on_sent: OnSent, on_sent_to_one: OnSentToOne, epoch: Epoch) -> None:
-        self._on_sent = on_sent
-        self._on_sent_to_one = on_sent_to_one
-        self._epoch = epoch
-        super().__init__()
 
 
 SITE, COMMUNITIES, DASHBOARDS, PANEL, SHARES, SOCKETIO, STREAMS = SOCKET_KINDS

@@ -13,7 +13,7 @@ from typing import Any
 from socketio import PubSubManager
 
 from koyjabo.base.cluster.redis_bus import QUEUE, RedisBus
-from koyjabo.realtime.fanout import Epoch, LocalFanout, OnSent, OnSentToOne
+from koyjabo.realtime.fanout import LocalFanout
 
 MAX_WAITING = 1000
 """Maximum number of messages that have been read but not yet handled. Beyond this, reading from the bus pauses."""
@@ -30,10 +30,7 @@ class RoomManager(PubSubManager, LocalFanout):
 
     name = "koyjabo"
 
-    def __init__(self, bus: RedisBus, on_sent: OnSent, on_sent_to_one: OnSentToOne, epoch: Epoch) -> None:
-        self._on_sent = on_sent
-        self._on_sent_to_one = on_sent_to_one
-        self._epoch = epoch
+    def __init__(self, bus: RedisBus) -> None:
         super().__init__(channel=QUEUE, logger=logging.getLogger("koyjabo.socketio"))
         self._bus = bus
         self._listening = False

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -75,14 +76,14 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]
     return {key: value for key, value in now.items() if key not in before or before[key] != value}
 
 
+@dataclass(eq=False, slots=True)
 class Ticket:
     """A member waiting in a room's queue. The code that removes it from the queue also wakes its waiter."""
 
-    def __init__(self, member: Member, is_new: bool, waiter: Waiter) -> None:
-        self.member = member
-        self.is_new = is_new
-        self.waiter = waiter
-        self.value: dict[str, Any] | None = None
+    member: Member
+    is_new: bool
+    waiter: Waiter
+    value: dict[str, Any] | None = None
 
 
 class Closed(Exception):
@@ -188,7 +189,12 @@ class Room:
         return self._present
 
     def _broadcast_while_changing(self) -> None:
-        while self._take_change():
+        while True:
+            with self._lock:
+                self._sending = self._changed and not self._closed
+                self._changed = False
+                if not self._sending:
+                    return
             tickets = list(self._queue)
             try:
                 rest_s = self._broadcast()
@@ -198,12 +204,6 @@ class Room:
             for ticket in tickets:
                 self._serve(ticket)
             time.sleep(rest_s)
-
-    def _take_change(self) -> bool:
-        with self._lock:
-            self._sending = self._changed and not self._closed
-            self._changed = False
-            return self._sending
 
     def _broadcast(self) -> float:
         """Broadcast the new events. Returns how long to pause afterwards, s. The time spent reading them does not
@@ -316,10 +316,6 @@ class Rooms:
                 if self._rooms.get(name) is room:
                     del self._rooms[name]
                     self._of_panel.discard(name)
-
-    def disconnect(self, sid: str, code: int, why: str) -> None:
-        """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""
-        self._fanout.disconnect_client(sid, code, why)
 
     def send_to(self, sid: str, event: dict[str, Any]) -> None:
         """Send an event to one Socket.IO client."""

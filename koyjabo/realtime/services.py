@@ -16,7 +16,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
 from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
 from koyjabo.realtime.events import STATS_ROOM
-from koyjabo.realtime.fanout import LocalFanout, MemoryFanout
+from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.room import Rooms
 from koyjabo.realtime.site_room import MilestoneNews, SiteRoom
 
@@ -31,7 +31,14 @@ class RealtimeServices:
 
 def build(base: Base) -> RealtimeServices:
     counting, broadcaster = base.services[CountingServices], VisitorBroadcaster()
-    fanout = _fanout(base)
+    site, socket_log = counting.visits.site, base.services[ObservabilityServices].socket_log
+    if base.cluster.queue is None:
+        fanout = LocalFanout()
+    else:
+        from koyjabo.realtime.message_bus import RoomManager  # imported late: the Redis client takes 15 MB
+
+        fanout = RoomManager(base.cluster.queue)
+    fanout.set_up(socket_log.sent, socket_log.sent_to_one, lambda: base36(site.snapshot.epoch))
 
     def emit(event: str, data: dict[str, Any], room: str) -> None:
         fanout.emit(event, data, room=room)
@@ -39,21 +46,8 @@ def build(base: Base) -> RealtimeServices:
     for target in (broadcaster, visitor_broadcaster):  # the second one is global, for host programs
         target.bind(emit)
     rooms, interval_s = Rooms(fanout, base.runtime, base.cluster.bus), base.settings.update_interval_ms / 1000
-    rooms.open(STATS_ROOM, SiteRoom(counting.visits, milestone_news(base, counting.visits.site), interval_s))
+    rooms.open(STATS_ROOM, SiteRoom(counting.visits, milestone_news(base, site), interval_s))
     return RealtimeServices(fanout, rooms, broadcaster, base.cluster.bus)
-
-
-def _fanout(base: Base) -> LocalFanout:
-    site, socket_log = base.services[CountingServices].visits.site, base.services[ObservabilityServices].socket_log
-
-    def epoch() -> str:
-        return base36(site.snapshot.epoch)
-
-    if base.cluster.queue is None:
-        return MemoryFanout(socket_log.sent, socket_log.sent_to_one, epoch)
-    from koyjabo.realtime.message_bus import RoomManager  # imported late: the Redis client takes 15 MB
-
-    return RoomManager(base.cluster.queue, socket_log.sent, socket_log.sent_to_one, epoch)
 
 
 def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:

@@ -9,7 +9,7 @@ from koyjabo.base.database.rows import Page
 from koyjabo.base.models import SITE
 from koyjabo.reports.annotation_queries import AnnotationEntry
 from koyjabo.reports.annotations import MAX_LENGTH
-from koyjabo.reports.pages.share_links import ShareDesk
+from koyjabo.reports.pages.share_links import ShareDesk, add_desk
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
@@ -69,25 +69,8 @@ def _newest(start: int, number: int) -> Page[AnnotationEntry]:
     return Page(tuple(entries[start : start + number]), len(entries))
 
 
-@bp.get("/shares")
-def shares() -> Response:
-    return _desk().overview()
-
-
-@bp.get("/shares/new")
-def new_share() -> Response:
-    return _desk().new()
-
-
-@bp.post("/shares/new")
-def create_share() -> Response:
-    return _desk().create()
-
-
-@bp.post("/shares/<share_id>/end")
-def end_share(share_id: str) -> Response:
-    return _desk().end(share_id)
-
-
 def _desk() -> ShareDesk:
     return ShareDesk(me(), page, "admin.shares")
+
+
+add_desk(bp, "/shares", "shares", _desk)

@@ -55,10 +55,6 @@ def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tu
     return audit_queries.newest(session, audit_queries.within_days(session, which), MAX_ANNOTATIONS)
 
 
-def add(session: Session, note: Annotation) -> None:
-    session.add(note)
-
-
 def remove(session: Session, annotation_id: str) -> Annotation:
     """Remove a note and return it. Raises UnknownAnnotation."""
     note = session.get(Annotation, annotation_id)

@@ -8,19 +8,17 @@ import uuid
 from datetime import date
 from typing import Any
 
-from koyjabo.base.core.clock import NOT_A_DAY, Clock, Days, typed_days
+from koyjabo.base.core.clock import NOT_A_DAY, Days, typed_days
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import typed
 from koyjabo.base.models import SITE, Annotation, Scope
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import AnnouncedEvent, events_within
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.people.audit import log
-from koyjabo.people.audit.log import CHANGES, Actor, Subject
-from koyjabo.people.audit.queries import AuditEntry
+from koyjabo.people.audit.log import CHANGES, Subject
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 from koyjabo.reports import annotation_queries
 from koyjabo.reports.annotation_queries import MAX_ANNOTATIONS, VERSION_STARTED, AnnotationEntry
 
@@ -40,14 +38,10 @@ CHANGES |= {
 }
 
 
-class Annotations:
+class Annotations(Changes):
     """The annotations of a scope. Only site admins may change them: raises Forbidden for other accounts. Also raises
     LedgerUnavailable.
     """
-
-    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
 
     def between(self, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
         """Return the annotations on the days `first` to `last` (inclusive), oldest first, but only the newest
@@ -68,40 +62,39 @@ class Annotations:
         """The event of the last milestone, with the number as `data["milestone"]`."""
         return next(iter(self._database.read(events_within, SITE, (REACHED,), None, None, 1)), None)
 
-    def add(self, account: Account, scope: Scope, day: str, text: str) -> str:
+    @transaction
+    def add(self, tx: Transaction, account: Account, scope: Scope, day: str, text: str) -> str:
         """Add an annotation and return its id. `day` is as typed. Raises InvalidInput by field."""
         account.require_site_admin()
         text = " ".join(typed(text).split())
         if not 1 <= len(text) <= MAX_LENGTH:
             raise InvalidInput(details={"text": TEXT_LENGTH})
-        by, note_id, day = log.actor(account, self._clock), str(uuid.uuid4()), self._checked(day)
-        note = Annotation(id=note_id, scope=scope, day=day, text=text, created_ms=by.at_ms)
-        self._database.write(annotation_queries.add, note, audit=_entry("annotation.add", by, note))
-        return note_id
-
-    def remove(self, account: Account, annotation_id: str) -> Annotation:
-        """Remove an annotation and return it. Raises UnknownAnnotation."""
-        account.require_site_admin()
-        by = log.actor(account, self._clock)
-        return self._database.write(
-            annotation_queries.remove, annotation_id, audit=lambda removed: _entry("annotation.remove", by, removed)
-        )
-
-    def _annotate(self, at_ms: int, action: str, details: dict[str, Any]) -> AnnotationEntry:
-        return AnnotationEntry(self._clock.bucket(at_ms).day, at_ms, action=action, details=details)
-
-    def _checked(self, day: str) -> str:
-        """Parse a typed day. Raises InvalidInput."""
         try:
             typed_day, _ = typed_days(day, "")
         except InvalidInput:
             typed_day = None
         if typed_day is None:
             raise InvalidInput(details={"day": NOT_A_DAY})
-        if typed_day.isoformat() > self._clock.today():
+        day = typed_day.isoformat()
+        if day > self._clock.today():
             raise InvalidInput(details={"day": LATER})
-        return typed_day.isoformat()
+        note_id = str(uuid.uuid4())
+        note = Annotation(id=note_id, scope=scope, day=day, text=text, created_ms=tx.at_ms)
+        tx.session.add(note)
+        _log(tx, "annotation.add", note)
+        return note_id
+
+    @transaction
+    def remove(self, tx: Transaction, account: Account, annotation_id: str) -> Annotation:
+        """Remove an annotation and return it. Raises UnknownAnnotation."""
+        account.require_site_admin()
+        removed = annotation_queries.remove(tx.session, annotation_id)
+        _log(tx, "annotation.remove", removed)
+        return removed
+
+    def _annotate(self, at_ms: int, action: str, details: dict[str, Any]) -> AnnotationEntry:
+        return AnnotationEntry(self._clock.bucket(at_ms).day, at_ms, action=action, details=details)
 
 
-def _entry(action: str, by: Actor, note: Annotation) -> AuditEntry:
-    return by.entry(action, Subject("annotation", note.id, ""), day=note.day, note=note.text)
+def _log(tx: Transaction, action: str, note: Annotation) -> None:
+    tx.log(action, Subject("annotation", note.id, ""), day=note.day, note=note.text)

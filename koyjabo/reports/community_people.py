@@ -6,13 +6,11 @@ who came as both counts as a user. Days are in TIMEZONE, and ranges include thei
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from koyjabo.base.core.clock import Clock, shifted
-from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
-from koyjabo.base.core.runtime import out_of_turn
+from koyjabo.base.core.errors import UnknownCommunity
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Scope
 from koyjabo.reports import people_queries
@@ -27,11 +25,7 @@ GRANULARITIES = (HOURLY, DAILY, "weekly")
 WEEK, MONTH = 7, 30
 """Number of days in the weekly and the monthly report, including today."""
 
-MAX_CACHED = 10_000
-"""Maximum number of cached rows, 2 MB. Each period of a trend, and each single number, is a row."""
-
-
-Row = TypeVar("Row")
+Result = TypeVar("Result")
 
 
 class Visitors(NamedTuple):
@@ -65,50 +59,9 @@ class Trend(NamedTuple):
     people: People
 
 
-class _Lookup:
-    """A running query, which all callers with the same key wait for."""
-
-    def __init__(self) -> None:
-        self.done = threading.Event()
-        self.rows: list[Any] | None = None
-
-
-class ResultCache:
-    """Keeps at most `most` rows of results and evicts the least recently used. Not thread-safe: the owner has a
-    lock.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._rows = 0
-        self._results: dict[Hashable, tuple[Hashable, list[Any]]] = {}  # the most recently used is last
-
-    def get(self, key: Hashable, version: Hashable) -> list[Any] | None:
-        """Return the result stored for `key` with the same `version`, if any."""
-        kept = self._results.get(key)
-        if kept is None or kept[0] != version:
-            return None
-        self._results[key] = self._results.pop(key)
-        return kept[1]
-
-    def store(self, key: Hashable, version: Hashable, rows: list[Any]) -> None:
-        self._drop(key)
-        self._results[key] = version, rows
-        self._rows += len(rows)
-        while self._rows > self._most:
-            self._drop(next(iter(self._results)))
-
-    def _drop(self, key: Hashable) -> None:
-        _, rows = self._results.pop(key, (None, []))
-        self._rows -= len(rows)
-
-
 class Reports:
     """Reports on the people in communities. Methods raise UnknownCommunity for a deleted or archived community, and
-    LedgerUnavailable.
-
-    Results are cached until the community's next change on any server. `on_conversion` is called with each conversion
-    once it is committed.
+    LedgerUnavailable. `on_conversion` is called with each conversion once it is committed.
     """
 
     def __init__(
@@ -117,9 +70,6 @@ class Reports:
         self._on_conversion = on_conversion
         self._database = database
         self._clock = clock
-        self._cache = ResultCache(MAX_CACHED)
-        self._lookups: dict[Hashable, _Lookup] = {}
-        self._lock = threading.Lock()  # guards both; must not be held while waiting
 
     def convert(self, user_id: str, visitor_id: str) -> None:
         """Identify a visitor as the user who just signed up, logged in or joined in the same browser.
@@ -141,7 +91,7 @@ class Reports:
 
     def visitors(self, community_id: str, start: str, end: str) -> Visitors:
         """Return the people who visited on the days `start` to `end`, inclusive."""
-        (people,) = self._people_in(community_id, [(start, end)])
+        (people,) = self._read(people_queries.people_in, community_id, [(start, end)])
         return Visitors(people, start, end)
 
     def today(self, community_id: str) -> Visitors:
@@ -159,14 +109,14 @@ class Reports:
         """Compare the last `days` days, including today, with the `days` days before that."""
         start, end = _days_until(days, self._clock.today())
         before = _days_until(days, shifted(start, -1))
-        previous, current = self._people_in(community_id, [before, (start, end)])
-        (first_day,) = self._cached((community_id, "first_day"), people_queries.first_day)
+        previous, current = self._read(people_queries.people_in, community_id, [before, (start, end)])
+        first_day = self._read(people_queries.first_day, community_id)
         is_comparable = sum(previous) > 0 and first_day is not None and first_day <= before[0]
         return Growth(sum(current), sum(previous), days, is_comparable)
 
     def conversion_rate(self, community_id: str) -> float:
         """Return the percentage of anonymous visitors who were later identified as users, to one decimal."""
-        return self._cached((community_id, "conversion_rate"), _conversion_rate)[0]
+        return self._read(people_queries.conversion_rate, community_id)
 
     def trend(self, community_id: str, granularity: str, start: str, end: str) -> list[Trend]:
         """Return each hour, day or ISO week of a range (`GRANULARITIES`), including those without visitors.
@@ -174,77 +124,36 @@ class Reports:
         A week that begins or ends outside the range counts only its days inside the range.
         """
         if granularity == HOURLY:
-            return self._cached((community_id, HOURLY, start, end), _by_hour, self._clock, start, end)
+            hours = self._read(people_queries.people_by_hour, community_id, self._clock.hours(start, end))
+            return [Trend(self._clock.local(hour_s), people) for hour_s, people in hours]
         spans = report_query.spans(start, end, report_query.DAY if granularity == DAILY else report_query.WEEK)
-        people = self._people_in(community_id, list(spans.values()))
+        people = self._read(people_queries.people_in, community_id, list(spans.values()))
         return [Trend(*pair) for pair in zip(spans, people, strict=True)]
 
     def _last(self, community_id: str, days: int) -> Visitors:
         return self.visitors(community_id, *_days_until(days, self._clock.today()))
 
-    def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
-        """Return the people in each period. In the cache key, the first period, the last period and the number of
-        periods identify them.
-        """
-        key = (community_id, periods[0], periods[-1], len(periods))
-        return self._cached(key, people_queries.people_in, periods)
+    def _read(self, operation: Callable[..., Result], community_id: str, *args: Any) -> Result:
+        """Return the result of `operation`, which is called with a session, the scope and `args`."""
+        scope = Scope(community_id)
 
-    def _cached(self, key: tuple[Any, ...], operation: Callable[..., list[Row]], *args: Any) -> list[Row]:
-        """Return the cached rows, or the rows from `operation`, which is called with a session, the scope (`key[0]`)
-        and `args`.
+        def read(session: Any) -> Result:
+            if not people_queries.exists(session, scope):
+                raise UnknownCommunity
+            return operation(session, scope, *args)
 
-        The version is read first, so that rows are never older than their version.
-        """
-        scope = Scope(key[0])
-        version = self._database.read(people_queries.version, scope)
-        if version is None:
-            raise UnknownCommunity
-        with self._lock:
-            rows = self._cache.get(key, version)
-        if rows is None:
-            with out_of_turn():
-                rows = self._shared((key, version), lambda: self._database.report(operation, scope, *args))
-            with self._lock:
-                self._cache.store(key, version, rows)
-        return rows
-
-    def _shared(self, key: Hashable, look_up: Callable[[], list[Row]]) -> list[Row]:
-        """Let concurrent calls with the same key share one lookup."""
-        with self._lock:
-            lookup = self._lookups.get(key)
-            is_first = lookup is None
-            if lookup is None:
-                lookup = self._lookups[key] = _Lookup()
-        if is_first:
-            try:
-                lookup.rows = look_up()
-            finally:
-                del self._lookups[key]
-                lookup.done.set()
-        lookup.done.wait()
-        if lookup.rows is None:  # it failed, and the caller that ran it gets the error
-            raise LedgerUnavailable
-        return lookup.rows
+        return self._database.report(read)
 
 
 class SnapshotReports(Reports):
-    """Reports from a session's snapshot, on the session's thread and without a cache."""
+    """Reports from a session's snapshot, on the session's thread."""
 
     def __init__(self, session: Any, clock: Clock) -> None:
         self._session = session
         self._clock = clock
 
-    def _cached(self, key: tuple[Any, ...], operation: Callable[..., list[Row]], *args: Any) -> list[Row]:
-        return operation(self._session, Scope(key[0]), *args)
-
-
-def _by_hour(session: Any, scope: Scope, clock: Clock, start: str, end: str) -> list[Trend]:
-    hours = people_queries.people_by_hour(session, scope, clock.hours(start, end))
-    return [Trend(clock.local(hour_s), people) for hour_s, people in hours]
-
-
-def _conversion_rate(session: Any, scope: Scope) -> list[float]:
-    return [people_queries.conversion_rate(session, scope)]
+    def _read(self, operation: Callable[..., Result], community_id: str, *args: Any) -> Result:
+        return operation(self._session, Scope(community_id), *args)
 
 
 def _days_until(days: int, last: str) -> Period:

@@ -112,33 +112,26 @@ CHANGE, LAST_CHANGE = N_("%(change)s,"), N_("%(change)s.")
 COMPARED, EXPLAINED = N_("%(visits)s, %(comparison)s."), N_("%(visits)s, %(comparison)s:")
 
 
-def compared(speech: Localizer, explanation: Explanation, lead: str, range_: str) -> str:
-    """Return the sentence up to the named values. `range_` is the range compared with, such as "the Sunday before"."""
-    if not explanation.before:
-        comparison = NONE_BEFORE if explanation.visits else AS_MANY
-    else:
-        comparison = AS_MANY if not explanation.more else MORE if explanation.more > 0 else FEWER
-    percent = speech.count(round(100 * abs(explanation.more) / explanation.before)) + "%" if explanation.before else ""
-    sentence = EXPLAINED if explanation.changes else COMPARED
-    return speech.say(sentence, visits=lead, comparison=speech.say(comparison, percent=percent, range=range_))
-
-
-def explained(speech: Localizer, explanation: Explanation) -> list[str]:
-    """Return each named value and its change, such as "google.com +337", with its punctuation."""
-    changes = [
-        f"{change.label} {'+' if change.more > 0 else '−'}{speech.count(abs(change.more))}"
-        for change in explanation.changes
-    ]
-    marks = [CHANGE] * (len(changes) - 1) + [LAST_CHANGE]
-    return [speech.say(mark, change=change) for mark, change in zip(marks, changes, strict=False)]
-
-
 LEADS: Mapping[str, tuple[str, str, str]] = {
     "day": (N_("No visits yesterday"), N_("1 visit yesterday"), N_("%(count)s visits yesterday")),
     "week": (N_("No visits last week"), N_("1 visit last week"), N_("%(count)s visits last week")),
 }
 
 
-def lead(speech: Localizer, explanation: Explanation, range_: str) -> str:
-    """Return the start of the sentence. `range_` is a key of LEADS."""
-    return speech.say(LEADS[range_][min(explanation.visits, 2)], count=speech.count(explanation.visits))
+def described(speech: Localizer, explanation: Explanation, length: str, range_: str) -> list[str]:
+    """Return the sentence up to the named values, and each named value with its change, such as "google.com +337".
+    `length` is a key of LEADS, and `range_` is the range compared with, such as "the Sunday before".
+    """
+    visits, before, more = explanation.visits, explanation.before, explanation.more
+    comparison, percent = NONE_BEFORE if more and not before else AS_MANY, ""
+    if before:
+        percent = speech.count(round(100 * abs(more) / before)) + "%"
+    if before and more:
+        comparison = MORE if more > 0 else FEWER
+    lead = speech.say(LEADS[length][min(visits, 2)], count=speech.count(visits))
+    words = speech.say(comparison, percent=percent, range=range_)
+    parts = [speech.say(EXPLAINED if explanation.changes else COMPARED, visits=lead, comparison=words)]
+    for change in explanation.changes:
+        text = f"{change.label} {'+' if change.more > 0 else '−'}{speech.count(abs(change.more))}"
+        parts.append(speech.say(LAST_CHANGE if change == explanation.changes[-1] else CHANGE, change=text))
+    return parts

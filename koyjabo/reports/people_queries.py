@@ -82,33 +82,27 @@ def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock:
     """Identify a visitor as a user in every community where the visitor has been anonymous so far. Their future visits
     belong to that user, even if another user logs in later. Visits to deleted communities do not change.
     """
-    scopes = _lock(session, anonymous_in(session, visitor_id))
-    return [
-        _convert(session, scope, user_id, visitor_id, now_ms, clock)
-        for scope in scopes
-        if _days(session, scope, visitor(visitor_id))  # otherwise a concurrent call has already converted them
-    ]
-
-
-def _convert(
-    session: Session, scope: Scope, user_id: str, visitor_id: str, now_ms: int, clock: Clock
-) -> VisitorConversion:
-    anonymous, known = visitor(visitor_id), user(user_id)
-    people = DailyPeople((), clock)
-    people.merge(scope, anonymous, known, _days(session, scope, anonymous), _days(session, scope, known))
-    for statement in (REMOVE_DAYS, REMOVE_PERSON):
-        session.execute(statement, {"scope": scope, "person": anonymous})
+    anonymous, identified, conversions = visitor(visitor_id), user(user_id), []
     database, execute = _database(session)
-    database.write(execute, people)
-    values = {"scope": scope, "visitor_id": visitor_id, "user_id": user_id}
-    session.execute(SET_USER, values)
-    conversion_id = str(uuid.uuid4())
-    session.execute(ADD_CONVERSION, {**values, "id": conversion_id, "at_ms": now_ms})
-    _advance_revision(session, scope, now_ms)
-    conversion = VisitorConversion(scope, conversion_id, now_ms, conversion_rate(session, scope))
-    data = {"community": scope, "id": conversion_id, "rate": conversion.rate, "at": iso(now_ms)}
-    delivery_queries.record(session, "conversion.made", f"conversion.made:{conversion_id}", scope, now_ms, data)
-    return conversion
+    for scope in _lock(session, anonymous_in(session, visitor_id)):
+        days = _days(session, scope, anonymous)
+        if not days:  # a concurrent call has already converted them
+            continue
+        people = DailyPeople((), clock)
+        people.merge(scope, anonymous, identified, days, _days(session, scope, identified))
+        for statement in (REMOVE_DAYS, REMOVE_PERSON):
+            session.execute(statement, {"scope": scope, "person": anonymous})
+        database.write(execute, people)
+        values = {"scope": scope, "visitor_id": visitor_id, "user_id": user_id}
+        session.execute(SET_USER, values)
+        conversion_id = str(uuid.uuid4())
+        session.execute(ADD_CONVERSION, {**values, "id": conversion_id, "at_ms": now_ms})
+        _advance_revision(session, scope, now_ms)
+        rate, event = conversion_rate(session, scope), "conversion.made"
+        conversions.append(VisitorConversion(scope, conversion_id, now_ms, rate))
+        data = {"community": scope, "id": conversion_id, "rate": rate, "at": iso(now_ms)}
+        delivery_queries.record(session, event, f"{event}:{conversion_id}", scope, now_ms, data)
+    return conversions
 
 
 def conversion_rate(session: Session, scope: Scope) -> float:
@@ -160,7 +154,7 @@ SELECT hour_s, authenticated, anonymous FROM hourly_people
 WHERE scope = :scope AND hour_s >= :first_s AND hour_s <= :last_s ORDER BY hour_s
 """)
 FIRST_DAY = text("SELECT min(day) FROM returns WHERE scope = :scope")
-VERSION = text("SELECT epoch, revision FROM counters WHERE scope = :scope")
+EXISTS = text("SELECT 1 FROM counters WHERE scope = :scope")
 
 Period = tuple[str, str]
 """First and last day, inclusive, YYYY-MM-DD."""
@@ -192,17 +186,15 @@ def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tup
     return [(hour_s, by_hour.get(hour_s, People())) for hour_s in sorted({*hours, *by_hour})]
 
 
-def first_day(session: Session, scope: Scope) -> list[str | None]:
-    """Return the first day with people in the scope, as a single row; None if there are none."""
-    return [session.scalar(FIRST_DAY, {"scope": scope})]
+def first_day(session: Session, scope: Scope) -> str | None:
+    """Return the first day with people in the scope; None if there are none."""
+    day: str | None = session.scalar(FIRST_DAY, {"scope": scope})
+    return day
 
 
-def version(session: Session, scope: Scope) -> tuple[int, int] | None:
-    """Return (epoch, revision), which changes with every visit, recorded presence and conversion; None if the scope
-    does not exist.
-    """
-    counter = session.execute(VERSION, {"scope": scope}).first()
-    return (counter.epoch, counter.revision) if counter else None
+def exists(session: Session, scope: Scope) -> bool:
+    """Return whether the scope exists. Deleted and archived communities do not."""
+    return session.scalar(EXISTS, {"scope": scope}) is not None
 
 
 class ConversionReport(NamedTuple):

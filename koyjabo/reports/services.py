@@ -14,8 +14,6 @@ from koyjabo.base.settings.database_url import file_of
 from koyjabo.base.settings.schema import Settings
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
-from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.annotations import Annotations
 from koyjabo.reports.community_people import Reports, Visitors
@@ -104,10 +102,10 @@ def build(base: Base) -> ReportServices:
             open_store(settings.database, clock), base.runtime, lambda: settings.bot_policy == "ignore", space
         ),
         annotations=Annotations(database, clock),
-        storing=Storing(database, clock, base.runtime, reports.live),
-        shares=Shares(database, clock, base.services[AccountServices].passwords, settings.secret_key),
+        storing=Storing(base, reports.live),
+        shares=Shares(base),
         parser=parser,
-        weekly_report=WeeklyReport(database, clock, base.runtime, base.services[MailOutbox], reports),
+        weekly_report=WeeklyReport(base, reports),
     )
 
 

@@ -16,7 +16,8 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
-from koyjabo.base.core.clock import MINUTE_MS, Clock
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.core.errors import (
     Forbidden,
     InvalidInput,
@@ -27,14 +28,14 @@ from koyjabo.base.core.errors import (
 )
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import SITE, Scope, Share
 from koyjabo.communities import memberships
 from koyjabo.communities.roles import MODERATOR
-from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
-from koyjabo.people.audit import log
+from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient
+from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit.log import CHANGES, Subject
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 from koyjabo.reports import share_queries as queries
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.report_query import Filters
@@ -75,16 +76,15 @@ class TooManyShares(KoyJaboError):
     sentence = N_("You have 200 share links, the maximum for one account. Revoke one first.")
 
 
-class Shares:
+class Shares(Changes):
     """Manages share links. Methods with an `account` are for site admins and, for links that show one community, its
     moderators; they raise Forbidden for other accounts. All methods raise LedgerUnavailable.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, passwords: Passwords, secret: str) -> None:
-        self._database = database
-        self._clock = clock
-        self._passwords = passwords
-        self._secret = secret.encode()
+    def __init__(self, base: Base) -> None:
+        super().__init__(base.database, base.clock)
+        self._passwords = base.services[AccountServices].passwords
+        self._secret = base.settings.secret_key.encode()
 
     def require_some(self, account: Account) -> None:
         """Raise Forbidden unless `account` may create share links for the site or for at least one community."""
@@ -103,7 +103,7 @@ class Shares:
         """Create a link. Returns the link and its token. `filters` has values as written in a query string; `days` is
         the default range. Raises InvalidInput with a reason per field, TooManyShares, TooBusy.
         """
-        by, stored = log.actor(account, self._clock), self._checked(filters, expires_ms)
+        stored = self._checked(filters, expires_ms)
         values = stored.get(COMMUNITY, [])
         community_id = uuid_of(values[0]) if len(values) == 1 else None  # the only community that the link shows
         self._database.read(_require, account, community_id)  # before the password is hashed
@@ -115,52 +115,47 @@ class Shares:
             filters=json.dumps(stored, ensure_ascii=False),
             range=days,
             password=self._passwords.hash(password, client) if password else None,
-            created_ms=by.at_ms,
             created_by=account.id,
             expires_ms=expires_ms,
             community_id=community_id,
         )
+        return self._add(account, share), token
 
-        def operation(session: Any) -> Share:
-            _require(session, account, community_id)
-            if queries.count_of(session, account.id) >= MAX_LINKS:
-                raise TooManyShares
-            by.entry("share.create", _subject(share), has_password=share.password is not None).store(session)
-            return queries.add(session, share)
-
-        return self._database.write(operation), token
+    @transaction
+    def _add(self, tx: Transaction, account: Account, share: Share) -> Share:
+        _require(tx.session, account, share.community_id)
+        if queries.count_of(tx.session, account.id) >= MAX_LINKS:
+            raise TooManyShares
+        share.created_ms = tx.at_ms
+        tx.log("share.create", _subject(share), has_password=share.password is not None)
+        return queries.add(tx.session, share)
 
     def page(self, account: Account, start: int, count: int, community_id: str | None = None) -> Page[Share]:
         """Return `count` links from the offset `start`, newest first: a community's links, or all links that `account`
         may revoke.
         """
 
-        def operation(session: Any) -> Page[Share]:
+        def read(session: Any) -> Page[Share]:
             if community_id is not None:
                 _require(session, account, uuid_of(community_id) or community_id)
                 return queries.page(session, queries.of_community(uuid_of(community_id)), start, count)
             _require_some(session, account)
-            which = queries.EVERYTHING if account.is_admin else queries.of_moderator(account.id)
-            return queries.page(session, which, start, count)
+            return queries.page(session, queries.of_account(account), start, count)
 
-        return self._database.read(operation)
+        return self._database.read(read)
 
     def find(self, account: Account, share_id: str) -> Share:
         """Return a link that `account` may revoke. Raises UnknownShare."""
         return self._database.read(_managed, account, share_id)
 
-    def end(self, account: Account, share_id: str) -> Share:
+    @transaction
+    def end(self, tx: Transaction, account: Account, share_id: str) -> Share:
         """Revoke a link and return it. Raises UnknownShare."""
-        by = log.actor(account, self._clock)
-
-        def operation(session: Any) -> Share:
-            share = _managed(session, account, share_id)
-            if not queries.remove(session, share.id):
-                raise UnknownShare
-            by.entry("share.end", _subject(share)).store(session)
-            return share
-
-        return self._database.write(operation)
+        share = _managed(tx.session, account, share_id)
+        if not queries.remove(tx.session, share.id):
+            raise UnknownShare
+        tx.log("share.end", _subject(share))
+        return share
 
     def open(self, token: str) -> Share:
         """Return the link with this token. Raises UnknownShare."""

@@ -10,11 +10,11 @@ import logging
 from collections.abc import Callable
 from datetime import date
 
-from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import StillCounting
 from koyjabo.base.core.i18n import LANGUAGES, N_
-from koyjabo.base.core.runtime import Advance, Runtime
-from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import DailyWork
 from koyjabo.people.mail.contents import Localizer
 from koyjabo.people.mail.outbox import MailOutbox
@@ -22,9 +22,9 @@ from koyjabo.reports import differences
 from koyjabo.reports import weekly_report_queries as queries
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
-from koyjabo.reports.engine.results import MAX_ROWS, Breakdown
+from koyjabo.reports.engine.results import MAX_ROWS
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.weekly_report_queries import Week
+from koyjabo.reports.weekly_report_queries import week_before
 
 log = logging.getLogger(__name__)
 
@@ -46,33 +46,25 @@ DEFAULT = next(iter(LANGUAGES))
 class WeeklyReport:
     """The weekly report. Call `tick` regularly, at least once a minute."""
 
-    def __init__(
-        self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, outbox: MailOutbox, insights: Insights
-    ) -> None:
-        self._database = database
-        self._insights = insights
-        self._clock = clock
-        self._outbox = outbox
-        self._work = DailyWork(database, clock, runtime, WORK, "weekly_report")
+    def __init__(self, base: Base, insights: Insights) -> None:
+        self._database, self._clock, self._insights = base.database, base.clock, insights
+        self._outbox = base.services[MailOutbox]
+        self._work = DailyWork(base.database, base.clock, base.runtime, WORK, "weekly_report")
 
     def tick(self) -> None:
         """Start the work in a task if it is due, unless another worker has claimed it."""
         if self._outbox.is_on:
-            self._work.begin(self._sunday(), self._do)
+            today = self._clock.today()
+            sunday = shifted(today, -((date.fromisoformat(today).weekday() - SUNDAY) % 7))
+            has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(sunday) + MORNING_S)
+            self._work.begin(sunday if has_come else shifted(sunday, -7), self._do)
 
     def forget(self) -> None:
         """Make the next `tick` check in the database whether the week's report was written."""
         self._work.forget()
 
-    def _sunday(self) -> str:
-        """Return the latest Sunday whose morning has come."""
-        today = self._clock.today()
-        sunday = shifted(today, -((date.fromisoformat(today).weekday() - SUNDAY) % 7))
-        has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(sunday) + MORNING_S)
-        return sunday if has_come else shifted(sunday, -7)
-
     def _do(self, sunday: str, renew: Advance) -> Callable[[], None] | None:
-        week = Week(shifted(sunday, -7), shifted(sunday, -1))
+        week = Question(shifted(sunday, -7), shifted(sunday, -1))
         site = self._database.read(queries.of_site, week)
         try:
             lists = {
@@ -89,7 +81,7 @@ class WeeklyReport:
             for to in recipients:
                 communities = self._database.read(queries.of_communities, to.id, week)
                 top = lists.get(to.language or DEFAULT, lists[DEFAULT]) if to.sees_panel else {}
-                figures = {**site, **top, "communities": communities, **week._asdict()}
+                figures = {**site, **top, "communities": communities, "first": week.first, "last": week.last}
                 email = self._outbox.email("weekly", to.email, to.language, f"weekly {sunday} {to.id}", **figures)
                 self._database.write(lambda session: None, mail=email)
                 renew(1)
@@ -97,32 +89,28 @@ class WeeklyReport:
         return lambda: log.info("weekly_report_done day=%s mails=%d", sunday, count)
 
 
-def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[Line]]:
+def top_values(insights: Insights, week: Question, language: str) -> dict[str, list[Line]]:
     """Return the pages, sources and locations with the most visits in a week. Waits.
 
     Raises LedgerUnavailable, and StillCounting after an update.
     """
-    requests = [BreakdownRequest(Question(*week), dimension, TOP) for dimension in LISTS.values()]
-    requests += [BreakdownRequest(Question(*week.before), dimension, MAX_ROWS) for dimension in LISTS.values()]
+    requests = [BreakdownRequest(week, dimension, TOP) for dimension in LISTS.values()]
+    requests += [BreakdownRequest(week_before(week), dimension, MAX_ROWS) for dimension in LISTS.values()]
     results = insights.read(requests, language)
-    lists = dict(zip(LISTS, map(_lines, results[: len(LISTS)], results[len(LISTS) :]), strict=True))
+    lists: dict[str, list[Line]] = {}
+    for name, now, before in zip(LISTS, results[: len(LISTS)], results[len(LISTS) :], strict=True):
+        past = {row.value: row.sums.visits or 0 for row in before.rows}
+        lists[name] = [(row.label, row.sums.visits or 0, past.get(row.value, 0)) for row in now.rows]
     cities, countries = lists.pop("cities"), lists.pop("countries")
     knows_cities = any(row.value is not None for row in results[2].rows)  # the server needs a file for cities (GEOIP)
     return {**lists, "places": cities if knows_cities else countries}
 
 
-def explained_difference(insights: Insights, week: Week, speech: Localizer) -> str:
+def explained_difference(insights: Insights, week: Question, speech: Localizer) -> str:
     """Return an explanation of the difference from the week before, in one language; "" if there is none. Waits, and
     raises the same errors as `top_values`.
     """
-    explanation = differences.difference(insights, Question(*week), Question(*week.before), speech.language)
+    explanation = differences.difference(insights, week, week_before(week), speech.language)
     if explanation is None:
         return ""
-    lead, range_ = differences.lead(speech, explanation, "week"), speech.say(THE_WEEK_BEFORE)
-    compared = differences.compared(speech, explanation, lead, range_)
-    return " ".join([compared, *differences.explained(speech, explanation)])
-
-
-def _lines(now: Breakdown, before: Breakdown) -> list[Line]:
-    past = {row.value: row.sums.visits or 0 for row in before.rows}
-    return [(row.label, row.sums.visits or 0, past.get(row.value, 0)) for row in now.rows]
+    return " ".join(differences.described(speech, explanation, "week", speech.say(THE_WEEK_BEFORE)))

@@ -9,20 +9,14 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.models import SITE, Community, Counter, DailyVisits, Membership, Peak, User
+from koyjabo.reports.query.report_query import Question
 
 RECIPIENTS_AT_ONCE = 20
 MAX_COMMUNITIES = 20
 
 
-class Week(NamedTuple):
-    """Seven days, inclusive."""
-
-    first: str
-    last: str
-
-    @property
-    def before(self) -> Week:
-        return Week(shifted(self.first, -7), shifted(self.last, -7))
+def week_before(week: Question) -> Question:
+    return Question(shifted(week.first, -7), shifted(week.last, -7))
 
 
 class Recipient(NamedTuple):
@@ -40,28 +34,29 @@ def recipients(session: Session, after_id: str) -> list[Recipient]:
     return [Recipient._make(row) for row in session.execute(query.order_by(User.id).limit(RECIPIENTS_AT_ONCE))]
 
 
-def of_site(session: Session, week: Week) -> dict[str, Any]:
+def of_site(session: Session, week: Question) -> dict[str, Any]:
     total = session.scalar(select(Counter.total).where(Counter.scope == SITE)) or 0
     visits, new = _sums(session, SITE, week)
-    visits_before, new_before = _sums(session, SITE, week.before)
+    visits_before, new_before = _sums(session, SITE, week_before(week))
     return {"total": total, "visits": visits, "visits_before": visits_before, "new": new, "new_before": new_before}
 
 
-def of_communities(session: Session, user_id: str, week: Week) -> list[dict[str, Any]]:
+def of_communities(session: Session, user_id: str, week: Question) -> list[dict[str, Any]]:
     """Return a user's communities, in order of name, with their figures for the week."""
     query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
     query = query.where(Membership.user_id == user_id, Community.archived_ms.is_(None))
     rows = session.execute(query.order_by(func.lower(Community.name), Community.id).limit(MAX_COMMUNITIES))
     communities = []
     for scope, name in rows.all():
-        (visits, _), (before, _) = (_sums(session, scope, days) for days in (week, week.before))
-        most = session.scalar(select(func.max(Peak.people)).where(Peak.scope == scope, Peak.day.between(*week))) or 0
+        (visits, _), (before, _) = (_sums(session, scope, days) for days in (week, week_before(week)))
+        days = Peak.day.between(week.first, week.last)
+        most = session.scalar(select(func.max(Peak.people)).where(Peak.scope == scope, days)) or 0
         communities.append({"name": " ".join(name.split()), "visits": visits, "visits_before": before, "most": most})
     return communities
 
 
-def _sums(session: Session, scope: str, week: Week) -> tuple[int, int]:
+def _sums(session: Session, scope: str, week: Question) -> tuple[int, int]:
     """Return visits and new visitors."""
     sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))
-    row = session.execute(sums.where(DailyVisits.scope == scope, DailyVisits.day.between(*week))).one()
+    row = session.execute(sums.where(DailyVisits.scope == scope, DailyVisits.day.between(week.first, week.last))).one()
     return int(row[0] or 0), int(row[1] or 0)

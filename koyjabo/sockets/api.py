@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, cast
 
-from flask import Flask, Request, Response, current_app, request
+from flask import Request, Response, current_app, request
 from pydantic import BaseModel, Field
 
 from koyjabo.base.core.errors import CLOSE_CODES, TOO_MANY, UNEXPECTED, KoyJaboError, NoStreams
@@ -23,10 +23,9 @@ from koyjabo.realtime import events
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import identify
-from koyjabo.sockets.routes import StatsStream
+from koyjabo.sockets.routes import STREAMS, StatsStream, stream_of
 from koyjabo.sockets.stream import CommunityStream, Connection, Stream
 from koyjabo.web.current import api as bp
-from koyjabo.web.current import services_of
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.openapi.describe import INSIDE, ResponseSpec, StreamOf, describe
 
@@ -35,17 +34,7 @@ declare(bp, "/ws/", PathPolicy.OWN)
 declare(bp, "/api/stream", PathPolicy.ANYONE, tag="visits")
 declare(bp, "/api/communities/<community_id>/stream", PathPolicy.ANYONE_OR_ALLOWED)
 
-EXTENSION = "koyjabo.event_streams"
 KIND = "streams"
-
-
-class EventConnection(Connection, Protocol):
-    """A stream, as implemented in a higher layer by `koyjabo.server.websockets.event_stream`."""
-
-    @property
-    def body(self) -> Iterable[bytes]: ...
-
-    def abandon(self) -> None: ...
 
 
 class ServerSentEvents(Stream):
@@ -70,7 +59,7 @@ class ServerSentEvents(Stream):
             self.check(request)
             raise NoStreams
         try:
-            connection = cast(EventConnection, streams.open(request.environ, self))
+            connection: Any = streams.open(request.environ, self)  # a `koyjabo.server.websockets.event_stream`
         except KoyJaboError:
             address = client_address.limit_key(request.environ)
             self._socket_log.refused(self.kind, address, NOWHERE, TOO_MANY, "no_room")
@@ -83,7 +72,8 @@ class ServerSentEvents(Stream):
             connection.abandon()
             raise
         self._record_opening(connection)
-        return connection.body
+        body: Iterable[bytes] = connection.body
+        return body
 
 
 class SiteEvents(ServerSentEvents, StatsStream):
@@ -112,16 +102,8 @@ class CommunityEvents(ServerSentEvents, CommunityStream):
         super()._end(connection, problem)
 
 
-Owner = TypeVar("Owner", bound=ServerSentEvents)
-
-
-def streams_of(app: Flask, kind: type[Owner]) -> Owner:
-    """The owner of all streams of this kind."""
-    owners: dict[type[ServerSentEvents], Any] = app.extensions.setdefault(EXTENSION, {})
-    if kind not in owners:
-        owners[kind] = kind(services_of(app))
-    return cast(Owner, owners[kind])
-
+OF_SITE, OF_COMMUNITY = "site events", "community events"
+STREAMS |= {OF_SITE: SiteEvents, OF_COMMUNITY: CommunityEvents}
 
 STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
 STREAM_LIMITS: dict[int, ResponseSpec] = {
@@ -199,40 +181,40 @@ class LostRightEvent(BaseModel):
     code: str = Field(description="for programs; stable", examples=["forbidden"])
 
 
-OF_SITE = (SiteUpdateEvent,)
-OF_COMMUNITY = (
+SITE_EVENTS = (SiteUpdateEvent,)
+COMMUNITY_EVENTS = (
     *(VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, CommunityUpdateEvent),
     *(MessageEvent, LostRightEvent),
 )
 
 
 @bp.get("/stream")
-@describe("Stream the stats of the site", {200: StreamOf(OF_SITE), **STREAM_LIMITS})
+@describe("Stream the stats of the site", {200: StreamOf(SITE_EVENTS), **STREAM_LIMITS})
 def stream() -> Response:
     """Open a stream of Server-Sent Events with everything that a WebSocket at `/` receives. The stream belongs to no
     visitor.
     """
-    return _open(SiteEvents)
+    return _open(OF_SITE)
 
 
 @bp.get("/communities/<community_id>/stream")
 @describe(
     "Stream a community's events",
-    {200: StreamOf(OF_COMMUNITY), **INSIDE, **STREAM_LIMITS},
+    {200: StreamOf(COMMUNITY_EVENTS), **INSIDE, **STREAM_LIMITS},
     query={"token": "an access token, if no header or cookie contains it"},
 )
 def community_stream(community_id: str) -> Response:
     """Open a community's stream of Server-Sent Events. Members count as online while it is open. If `public_count` is
     true, anyone may open it.
     """
-    return _open(CommunityEvents)
+    return _open(OF_COMMUNITY)
 
 
-def _open(kind: type[ServerSentEvents]) -> Response:
+def _open(name: str) -> Response:
     """Open a stream for the current request. For HEAD, only check the request. Raises the same errors as
     `open_stream`.
     """
-    streams = streams_of(current_app._get_current_object(), kind)  # type: ignore[attr-defined]
+    streams: Any = stream_of(current_app._get_current_object(), name)  # type: ignore[attr-defined]
     body: Iterable[bytes] = ()
     if request.method == "HEAD":
         streams.check(request)

@@ -54,11 +54,18 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
     cookie = request.cookies.get(name) if services[NetworkServices].origins.trusts(request) else None
     if token and token.startswith(KEY_PREFIX):
         raise InvalidKey(InvalidKey.misplaced)
-    if token:
-        return _by_token(services, token, cookie, admitted_by)
-    if cookie:
-        return services[Tokens].read(cookie, REFRESH)
-    return None
+    if not token:
+        return services[Tokens].read(cookie, REFRESH) if cookie else None
+    try:
+        return services[Tokens].read(token, ACCESS)
+    except InvalidToken:
+        return Claims.of_other_system(services.identities.token_login_of(token))
+    except TokenExpired:  # accepted together with a live session
+        with suppress(InvalidToken, TokenExpired):
+            claims = services[Tokens].read(cookie or "", REFRESH)
+            if services[CommunityServices].permissions.is_live(claims.session_id, token_to_verify(claims, admitted_by)):
+                return claims
+        raise
 
 
 def token_to_verify(claims: Claims, admitted_by: str | None = None) -> str | None:
@@ -67,22 +74,6 @@ def token_to_verify(claims: Claims, admitted_by: str | None = None) -> str | Non
     renewed it since.
     """
     return claims.token_id if claims.kind == REFRESH and claims.token_id != admitted_by else None
-
-
-def _by_token(services: Services, token: str, cookie: str | None, admitted_by: str | None) -> Claims:
-    """The claims of `token`, issued by this server or by another system. An expired token from this server is accepted
-    together with a live session.
-    """
-    try:
-        return services[Tokens].read(token, ACCESS)
-    except InvalidToken:
-        return Claims.of_other_system(services.identities.token_login_of(token))
-    except TokenExpired:
-        with suppress(InvalidToken, TokenExpired):
-            claims = services[Tokens].read(cookie or "", REFRESH)
-            if services[CommunityServices].permissions.is_live(claims.session_id, token_to_verify(claims, admitted_by)):
-                return claims
-        raise
 
 
 def _without_scheme(credentials: str, needs_scheme: bool = False) -> str | None:

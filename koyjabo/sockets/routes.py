@@ -178,7 +178,12 @@ def open_stream(app: Flask, name: str, request: Request, protocol: str | None = 
     websockets = request.environ.get("koyjabo.websockets")
     if websockets is None:
         raise NoWebSockets
+    stream_of(app, name).open(websockets, request, protocol)
+
+
+def stream_of(app: Flask, name: str) -> Stream:
+    """The owner of all connections of one kind, a key of STREAMS."""
     streams: dict[str, Stream] = app.extensions.setdefault(EXTENSION, {})
     if name not in streams:
         streams[name] = STREAMS[name](services_of(app))
-    streams[name].open(websockets, request, protocol)
+    return streams[name]

@@ -112,7 +112,14 @@ class JoinedRooms:
                 claims = identify(self._services, request, token, client.admitted_by)
                 kind, end = KINDS[requested.room], partial(self._end, sid, requested, message["communityId"])
                 participant = participant_for(kind, sid, claims, requested.community_id, end, client.admitted_by)
-                value = self._take(client, requested, participant)
+                client.participants[requested] = participant
+                try:
+                    value = self._services[CommunityServices].rooms.join(participant)
+                finally:
+                    if value is None:
+                        client.participants.pop(requested, None)
+                if value is None:
+                    raise InvalidMessage(DISCONNECTED)
                 client.named[message["communityId"]] = requested.community_id
                 client.admitted_by = participant.refresh_id or client.admitted_by
             return value
@@ -151,18 +158,6 @@ class JoinedRooms:
             if self._clients.get(sid) is not client:
                 raise InvalidMessage(DISCONNECTED)
             yield client
-
-    def _take(self, client: Client, requested: RequestedRoom, participant: Participant) -> dict[str, Any]:
-        client.participants[requested] = participant
-        try:
-            value = self._services[CommunityServices].rooms.join(participant)
-        except Exception:
-            client.participants.pop(requested, None)
-            raise
-        if value is None:
-            client.participants.pop(requested, None)
-            raise InvalidMessage(DISCONNECTED)
-        return value
 
     def _joined(self, client: Client, message: Any) -> RequestedRoom:
         """The room named in a message, whether or not the client has joined it. Does not read the database. Raises
@@ -217,13 +212,16 @@ def connect(auth: Any = None) -> None:
     _joined_rooms().connected(_sid(), sent.get("token"))
     try:
         is_said = is_true(sent.get("anonymous")) or is_true(request.args.get("anonymous"))
-        sent_id = sent.get("visitorId") or request.args.get("visitorId")
-        named = sent_id, _named_visit(sent)
-        is_admitted = admit(services, _sid(), _engine_client(), request, named, is_said)
+        sent_id, sent_visit = sent.get("visitorId") or request.args.get("visitorId"), None
+        with suppress(InvalidMessage):  # an invalid visitId is treated as missing, like an invalid visitorId
+            sent_visit = visit_id(sent.get("visitId"))
+        engine_sid = socketio.server.manager.eio_sid_from_sid(_sid(), "/")
+        client = socketio.server.eio.sockets.get(engine_sid)  # knows when it was last heard from
+        is_admitted = admit(services, _sid(), client, request, (sent_id, sent_visit), is_said)
     except TooManyRequests as error:
         code = close_code(error)
         _socket_log().refused(KIND, _address(), NOWHERE, code, error.code)
-        services[RealtimeServices].rooms.disconnect(_sid(), code, str(error))
+        services[RealtimeServices].fanout.disconnect_client(_sid(), code, str(error))
         return
     if not is_admitted:
         disconnect()  # the client disconnected before it was admitted
@@ -330,20 +328,8 @@ def _refuse(error: InvalidMessage) -> dict[str, Any]:
         session: dict[str, int] = socketio.server.get_session(_sid())
         session[ERRORS] = session.get(ERRORS, 0) + 1
         if session[ERRORS] >= MAX_ERRORS:
-            _services()[RealtimeServices].rooms.disconnect(_sid(), ABUSE, "too many invalid messages")
+            _services()[RealtimeServices].fanout.disconnect_client(_sid(), ABUSE, "too many invalid messages")
     return {"ok": False, "error": str(error), "code": error.code}
-
-
-def _named_visit(auth: dict[str, Any]) -> str | None:
-    """The visitId of a connecting client. An invalid one is treated as missing, like an invalid visitorId."""
-    with suppress(InvalidMessage):
-        return visit_id(auth.get("visitId"))
-    return None
-
-
-def _engine_client() -> Any:
-    """Return this request's Engine.IO client, which knows when it was last heard from."""
-    return socketio.server.eio.sockets.get(socketio.server.manager.eio_sid_from_sid(_sid(), "/"))
 
 
 def _joined_rooms() -> JoinedRooms:

@@ -45,16 +45,12 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
         logger=log,
         engineio_logger=log,
     )
-    _refuse_jsonp(app)
-
-
-def _refuse_jsonp(app: Flask) -> None:
-    """Refuse JSONP polling, which python-engineio cannot turn off. A script request has no `Origin`, so a page on
-    another origin of the same site could read the response with its visitor's cookies.
-    """
     layer = app.wsgi_app
 
     def without_jsonp(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Refuse JSONP polling, which python-engineio cannot turn off. A script request has no `Origin`, so a page on
+        another origin of the same site could read the response with its visitor's cookies.
+        """
         if environ["PATH_INFO"].startswith(PATH) and "j" in parse_qs(environ.get("QUERY_STRING", ""), True):
             start_response("400 Bad Request", [("Content-Type", "text/plain")])
             return [b"JSONP is not available; poll with requests."]

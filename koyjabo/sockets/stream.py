@@ -180,21 +180,16 @@ class Stream(ABC):
         elif kind == "request_count":
             connection.run_in_order(partial(self.send_present, connection))
         elif kind == "view" and self.shows_views:
-            self._request_view(connection, message)
+            view = self._views.setdefault(connection, _NextView())
+            is_waiting, view.message = view.message is not None, message
+            wait_s = view.due_s - time.monotonic()
+            show = partial(connection.run_in_order, partial(self._show_next, connection, view))
+            if wait_s > 0 and not is_waiting:
+                self._services.lifetime.runtime.later(wait_s, show)
+            elif not is_waiting:
+                show()
         else:
             raise unknown(kind)
-
-    def _request_view(self, connection: Connection, message: dict[str, Any]) -> None:
-        view = self._views.setdefault(connection, _NextView())
-        is_waiting, view.message = view.message is not None, message
-        if is_waiting:
-            return
-        show = partial(connection.run_in_order, partial(self._show_next, connection, view))
-        wait_s = view.due_s - time.monotonic()
-        if wait_s > 0:
-            self._services.lifetime.runtime.later(wait_s, show)
-        else:
-            show()
 
     def _show_next(self, connection: Connection, view: _NextView) -> None:
         message, view.message, view.due_s = view.message, None, time.monotonic() + VIEW_INTERVAL_S

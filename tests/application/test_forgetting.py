@@ -1,7 +1,5 @@
 """A worker forgets what it knew about a database that was rolled back (specification: A rolled-back database)."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from functools import partial
 
@@ -13,8 +11,8 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.counting.services import CountingServices
-from koyjabo.people.accounts import queries as account_queries
 from koyjabo.people.audit.log import VersionLog
+from koyjabo.people.audit.queries import record_revocation
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.log import block_queries, blocks
@@ -40,7 +38,7 @@ def pages(site):
 
 
 @pytest.mark.both_kinds
-def test_reports_are_those_of_the_visits_that_are_left(site, database):
+def test_reports_have_only_the_remaining_visits(site, database):
     """This holds even on a worker that has not noticed the new epoch, and for visits whose ids were reused."""
     clock: Clock = site.services.clock
     hours = LastHours(site.services[ReportServices].reports._database, clock)
@@ -58,7 +56,7 @@ def test_reports_are_those_of_the_visits_that_are_left(site, database):
     assert pages(site) == {"/kept": 1, "/next": 1}
 
 
-def test_a_number_by_which_workers_notice_a_change_is_not_used_twice(site, database):
+def test_number_that_signals_a_change_to_workers_is_never_reused(site, database):
     numbers = "SELECT a.version, w.upto FROM access_version a, watermarks w WHERE w.name = 'changes'"
     write = site.services[ReportServices].reports._database.write
     write(block_queries.changed)
@@ -66,7 +64,7 @@ def test_a_number_by_which_workers_notice_a_change_is_not_used_twice(site, datab
     with suppress(LedgerUnavailable):  # PostgreSQL copies a database only without connections
         write(block_queries.changed)
     write(block_queries.changed)
-    write(account_queries.record_revocation)
+    write(record_revocation)
     site.register("badal")
     ((access, changes),) = site.rows(numbers)
     database.go_back(remembered)
@@ -97,7 +95,7 @@ def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypat
     assert site.recount() == []
 
 
-def test_what_is_remembered_under_no_version_is_forgotten(site, database):
+def test_values_cached_without_a_version_are_forgotten(site, database):
     counting, nightly = site.services[CountingServices], site.services[Nightly]
     presence = site.services[PresenceServices]
     remembered = database.remember()

@@ -5,8 +5,6 @@ Disabled accounts, revoked sessions and logins that still need a code have no pe
 admins.
 """
 
-from __future__ import annotations
-
 import io
 from typing import Any
 from urllib.parse import urlencode
@@ -148,7 +146,7 @@ def broken(site: Site, rule: Rule) -> bytes:
 
 
 @pytest.mark.parametrize("least", REFUSED)
-def test_who_may_not_is_sent_away_and_changes_nothing(site, cast, callers, least):
+def test_people_without_the_right_are_refused_and_change_nothing(site, cast, callers, least):
     """Permissions are checked first, even if the body cannot be parsed."""
     before, wrong = stored(site), {}
     for endpoint in endpoints(least):
@@ -196,7 +194,7 @@ ENDS_SESSIONS = ("api.log_out", "pages.log_out", "api.refresh", "api.end_other_s
 
 
 @pytest.mark.parametrize("endpoint", ENDS_SESSIONS)
-def test_everybody_ends_their_own_sessions(site, endpoint):
+def test_all_people_may_revoke_their_own_sessions(site, endpoint):
     name = endpoint.replace("_", "-")
     person = sign_up(site, name)
     caller = Caller(site, name)
@@ -239,7 +237,7 @@ OTHERWISE = {
         admin.upload_import
         pages.set_first_password
         pages.do_sign_up pages.do_log_in pages.do_forgot_password pages.do_reset_password pages.second_factor
-        pages.enrol pages.change_details pages.change_password pages.delete_account
+        pages.enrol pages.log_in_by_link pages.change_details pages.change_password pages.delete_account
         pages.begin_totp pages.remove_totp pages.renew_recovery_codes
         pages.begin_passkey pages.add_passkey pages.remove_passkey
     """,
@@ -256,7 +254,7 @@ NO_MEMBER = {(role, f"{kind}.leave_community") for role in ("viewer", "site_admi
 
 
 @pytest.mark.parametrize("least", LET_IN)
-def test_who_may_is_let_in(site, cast, callers, least):
+def test_people_with_the_right_are_let_in(site, cast, callers, least):
     wrong = {}
     for endpoint in endpoints(least):
         if endpoint in ENDS_SESSIONS:
@@ -283,7 +281,7 @@ PAGES = {
 """A community's pages, and the lowest role that may open each."""
 
 
-def test_hidden_community_is_there_for_its_members_alone(cast, readers):
+def test_only_members_see_a_hidden_community(cast, readers):
     hidden = cast.kept_community(listed=False)
     for page, least in PAGES.items():
         readers["outsider"].get(f"/communities/{hidden}{page}", 404)

@@ -1,7 +1,5 @@
 """Every signal has a publisher and a receiver, and an application closes what it uses."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from pathlib import Path
 
@@ -21,7 +19,7 @@ def test_every_signal_has_a_publisher_and_a_receiver(site):
     assert [name for name in SIGNALS if f"signals.{name}.send" not in SOURCE] == []
 
 
-def test_what_was_begun_last_is_left_first_even_if_it_fails():
+def test_resources_close_in_reverse_order_even_if_one_fails():
     left = []
 
     def fail():

@@ -1,7 +1,5 @@
 """Accessibility of every kind of page, in each theme: axe-core finds nothing serious, and nothing overflows."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import check_accessible, expect, open_as, visit
 from support.clients.members import PlainMember

@@ -1,7 +1,5 @@
 """The panel for an admin of the site: by keyboard only, without scripts, and on a tablet."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import expect, sent_by, stat, visit, wait_for
 

@@ -1,7 +1,5 @@
 """Backups on the Data page: an admin watches one being made and verified, also on a narrow phone."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import check_accessible, expect, visit
 from support.programs.patience import BEHIND_S
@@ -26,7 +24,7 @@ def site(new_site, tmp_path_factory):
     return new_site(BACKUP_DIR=str(folder))
 
 
-def test_backup_is_proven_before_the_eyes_of_an_admin(admin_tab):
+def test_admin_watches_a_backup_until_it_is_verified(admin_tab):
     visit(admin_tab, "/admin/data")
     admin_tab.get_by_role("button", name="Back up now").click()
     expect(admin_tab.get_by_role("progressbar", name="Backup")).to_be_visible()

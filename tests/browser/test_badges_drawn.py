@@ -1,7 +1,5 @@
 """Badges in a real browser: each text fits its shape in both scripts, and is neither squeezed nor stretched."""
 
-from __future__ import annotations
-
 import pytest
 
 from koyjabo.site.badges import drawing

@@ -1,7 +1,5 @@
 """The element on a site that passes one of its paths to the server, with the configuration in docs/ad-blockers.md."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

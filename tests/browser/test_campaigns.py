@@ -1,7 +1,5 @@
 """What the clients send of a page's address: its path and its campaign, in real pages of another site and on a disk."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -66,7 +64,7 @@ def test_module_sends_the_campaign(host_page, site, other_site, options):
 
 
 @long
-def test_page_views_carry_the_campaign_of_their_own_address(host_page, site):
+def test_page_views_have_the_campaign_in_their_address(host_page, site):
     bodies = sent_by(host_page, "/api/events")
     begin_live(host_page, site, pageViews=True)
     host_page.evaluate("history.pushState({}, '', '/next?token=secret&utm_source=inside')")

@@ -1,7 +1,5 @@
 """Charts that people view, point at and have read aloud: stacked bars, and a hatched current period."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The first real input of a visit, which counting/koyjabo.js reports."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.host_pages import FakeServer, begin_on, stats_of
 from support.browser.pages import wait_for

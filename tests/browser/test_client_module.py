@@ -1,7 +1,5 @@
 """counting/koyjabo.js on other sites: what it counts and stores, and that any page can use it."""
 
-from __future__ import annotations
-
 from support.browser.host_pages import begin_live, wait_for_state
 from support.browser.pages import sent_by, wait_for
 

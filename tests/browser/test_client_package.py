@@ -1,7 +1,5 @@
 """The npm packages in an application built with esbuild, against a real server."""
 
-from __future__ import annotations
-
 import subprocess
 
 import pytest

@@ -1,7 +1,5 @@
 """Streams in counting/koyjabo.js: pages whose policy or network blocks sockets are live and lose no visits."""
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 import pytest

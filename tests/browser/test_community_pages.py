@@ -1,7 +1,5 @@
 """Community and account pages in a browser: live, usable with only the keyboard, and safe from hostile texts."""
 
-from __future__ import annotations
-
 import re
 from contextlib import ExitStack
 

@@ -2,8 +2,6 @@
 page's data, and disappears afterwards.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The tables of docs/personal-data.md about consent agree with what Chromium stores and sends on another site."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple

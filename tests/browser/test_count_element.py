@@ -1,7 +1,5 @@
 """/install, <koyjabo-count> and /embed on another site: they count once or not at all, and stay live."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import quote
 

@@ -1,7 +1,5 @@
 """The button of a refused form shows how long to wait, and works again afterwards."""
 
-from __future__ import annotations
-
 from support.browser.pages import expect, freeze
 
 BEGIN = """

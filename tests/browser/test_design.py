@@ -1,7 +1,5 @@
 """Components on the design page: by mouse, keyboard and touch, without scripts, in both themes."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import PHONE, check_accessible, expect, visit
 

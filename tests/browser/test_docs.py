@@ -1,7 +1,5 @@
 """The interactive API page."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import expect, visit
 
@@ -33,7 +31,7 @@ def test_call_is_opened_by_its_address_and_made(page):
     execute(page, "200", "totalVisitors")
 
 
-@pytest.mark.long(proved_by="integrations/api_keys/test_key_scopes.py::test_key_makes_the_calls_of_its_scope_alone")
+@pytest.mark.long(proved_by="integrations/api_keys/test_key_scopes.py::test_key_makes_only_the_calls_of_its_scope")
 def test_key_can_be_tried_there(page, site):
     key = site.koyjabo("key", "create", "Docs", "--scope", "reports:read").stdout.strip()
     visit(page, "/docs#/reports/api_report_summary")

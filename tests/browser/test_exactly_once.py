@@ -1,7 +1,5 @@
 """Visits and events over an unreliable network: in the end, the database contains each exactly once."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections import Counter

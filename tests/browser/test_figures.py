@@ -1,7 +1,5 @@
 """Changing numbers are readable under load, and fit at any length."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import MOVES, expect, freeze, live, over, visit, wait_for
 

@@ -1,7 +1,5 @@
 """Tabs that a real Chromium hides, and pages that it keeps in its back/forward cache."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 

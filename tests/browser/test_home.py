@@ -2,8 +2,6 @@
 tests, about the panel, is in test_realtime_page.py.
 """
 
-from __future__ import annotations
-
 import re
 
 import pytest

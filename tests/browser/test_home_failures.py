@@ -1,7 +1,5 @@
 """When something fails, the page reports it, keeps its numbers, and recovers by itself."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

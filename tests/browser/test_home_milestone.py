@@ -1,7 +1,5 @@
 """A milestone is celebrated once on every open page, without motion for people who prefer none."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import expect, live, wait_for
 

@@ -1,7 +1,5 @@
 """The visitor's own number, and what a visit changes on another visitor's page: number, light, hour and locations."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """From "visits fell on Thursday" to the page and the source that caused it, by mouse and by keyboard."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime, timedelta
 
@@ -252,7 +250,7 @@ def without_parts(route) -> str:
 @pytest.mark.long(
     proved_by="reports/pages/test_share_pages.py::test_nothing_is_shown_before_the_password_is_typed",
 )
-def test_a_shared_view_is_seen_with_its_password_alone(new_device, session):
+def test_shared_view_opens_with_only_its_password(new_device, session):
     admin = new_device(storage_state=session).open("/admin/?source=google.com&range=7d")
     admin.locator("[data-key=share]").click()
     admin.locator("#name").fill("From Google")

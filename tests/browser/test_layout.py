@@ -1,7 +1,5 @@
 """Pages stay short, and nothing moves while a page loads."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

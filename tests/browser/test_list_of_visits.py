@@ -1,7 +1,5 @@
 """The panel's lists in a browser: searched by part of a name on a phone, by keyboard, and with chosen columns."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

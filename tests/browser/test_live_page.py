@@ -1,7 +1,5 @@
 """webkit/live.js updates parts of a page to what the server would render, without moving the reader."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import wait_for
 

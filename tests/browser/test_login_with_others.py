@@ -1,7 +1,5 @@
 """Login with an OpenID provider in a real browser with a real provider: the button, the way there and back."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

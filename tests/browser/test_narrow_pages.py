@@ -2,8 +2,6 @@
 smaller than 12 px.
 """
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import log_in
 

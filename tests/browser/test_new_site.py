@@ -1,7 +1,5 @@
 """An admin's first run: they copy the line into a page of another site, and Overview shows its visit."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 import pytest

@@ -1,7 +1,5 @@
 """Visitors who do not want to be remembered or counted, and visitors whose data is erased."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser.pages import expect, live, log_in, visit, wait_for
 

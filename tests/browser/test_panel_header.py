@@ -1,7 +1,5 @@
 """The header of every panel page: the command menu by keyboard and touch, and whether visits are saved."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -17,7 +15,7 @@ def field(page):
     return page.locator("#command-menu input")
 
 
-def test_command_menu_is_used_by_keyboard_alone(admin_tab):
+def test_command_menu_works_by_keyboard(admin_tab):
     page = admin_tab
     visit(page, "/admin/server")
     page.keyboard.press("Control+k")

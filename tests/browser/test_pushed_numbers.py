@@ -1,7 +1,5 @@
 """Pages with pushed numbers, which request the HTML of lists for other views."""
 
-from __future__ import annotations
-
 import json
 import re
 
@@ -122,7 +120,7 @@ def test_part_that_changes_without_a_visit_is_asked_for_once(admin_tab, line, he
     assert held[0].request.url.endswith("part=pages"), "the chart has come"
 
 
-def test_numbers_of_late_html_are_those_that_were_pushed_meanwhile(admin_tab, line, held):
+def test_late_html_does_not_replace_newer_pushed_numbers(admin_tab, line, held):
     page, moment = admin_tab, line.moment
     line.push(moment - 1)
     wait_for(page, lambda: held, "all is asked for: the database may have been restored")

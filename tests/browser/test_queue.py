@@ -1,7 +1,5 @@
 """koyjabo-queue.js in a browser: entries wait in its database, and are sent once (for its rules: clients/modules)."""
 
-from __future__ import annotations
-
 import time
 from itertools import count
 from typing import Any

@@ -1,7 +1,5 @@
 """Overview and Live for an admin: rows arrive over the socket, wait while they are read, and cost little."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """Two-step login in a real browser: a passkey, and recovery codes after it is lost."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from support.browser.pages import check_accessible, expect, visit
@@ -24,7 +22,7 @@ def log_in(page, member: Member) -> None:
     page.get_by_role("button", name="Log in", exact=True).click()
 
 
-def test_passkey_logs_in_alone_and_as_a_second_step(new_device, site):
+def test_passkey_replaces_the_password_or_confirms_a_two_step_login(new_device, site):
     member, page = Member(site), new_device(permissions=["clipboard-read", "clipboard-write"]).context.new_page()
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")

@@ -1,21 +1,17 @@
-"""Checks of the running server: recovery, presence, agreement, resources, group commit, exit and log."""
+"""Checks of the running server: presence, agreement, resources, exit and log."""
 
 from __future__ import annotations
 
 import re
-import secrets
-import select
 import signal
 import time
 from collections import Counter
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
-from support.clients.connection import Connection
 from support.clients.worker_connections import all_ready, worker_connections
-from support.faults.shared_numbers import HELD, SharedNumber
 from support.programs.processes import wait_until
 from support.servers.server import Exit
 
@@ -39,32 +35,9 @@ SERVE_WITHIN_S = 60.0
 ERROR_OF_TRACEBACK = re.compile(r"^( *)Traceback.*\n(?:\1\s.*\n)*\1(\S.*)", re.MULTILINE)
 """Matches a traceback up to its last line: the next line that is not indented further."""
 
-CLIENTS = 64
-ATTEMPTS = 5
-COMMITS_PER_WORKER = 2
-"""The commit that the disk delays, and one for everything that arrived in the meantime."""
 
-NOTE_COMMITS = (
-    "CREATE TABLE noted (visit_id, revision)",
-    """
-    CREATE TRIGGER note AFTER INSERT ON visits BEGIN
-        INSERT INTO noted SELECT NEW.visit_id, revision FROM counters WHERE scope = 'site';
-    END
-    """,
-)
-"""Stores the revision of each visit. SQLite's rows do not show which transaction wrote them, and each commit has a
-different revision.
-"""
-
-COMMITS = {
-    "sqlite": "SELECT count(DISTINCT revision) FROM noted WHERE visit_id = '{run}'",
-    "postgres": "SELECT count(DISTINCT xmin::text) FROM visits WHERE visit_id = '{run}'",
-}
-WAITING = re.compile(r"^koyjabo_visits_waiting (\d+)", re.MULTILINE)
-
-
-def check_presence(world: World) -> float:
-    """Make people stay still, and wait until presence is right. Returns the seconds since all were connected."""
+def check_presence(world: World) -> None:
+    """Make people stay still, and wait until presence is right."""
     world.still.set()
     world.journal.expect(
         lambda: all(tab.is_seated for tab in _tabs(world)), "every tab of a member is seated", SEATED_WITHIN_S
@@ -75,7 +48,6 @@ def check_presence(world: World) -> float:
     if wrong:
         within = f"after {AGREED_WITHIN_S:.0f} s"
         world.journal.breach(f"presence is wrong {within}: {wrong[:3]} and {len(wrong)} in all")
-    return time.monotonic() - began
 
 
 def _tabs(world: World) -> list[Tab]:
@@ -121,7 +93,6 @@ def check_agreement(world: World) -> None:
 class Held(NamedTuple):
     """Resources of one process. `files` excludes client connections."""
 
-    age_s: float
     megabytes: float
     files: int
     clients: int
@@ -135,9 +106,8 @@ def measure(world: World) -> list[Held]:
         with suppress(psutil.Error):
             lines = process.net_connections("tcp")
             clients = sum(1 for line in lines if line.laddr.port == world.server.port and line.raddr)
-            megabytes, age_s = process.memory_info().rss / 1e6, time.time() - process.create_time()
             names = _open_names(process.pid)
-            usages.append(Held(age_s, megabytes, names.total() - clients, clients, names))
+            usages.append(Held(process.memory_info().rss / 1e6, names.total() - clients, clients, names))
     return usages
 
 
@@ -150,7 +120,7 @@ def _open_names(pid: int) -> Counter[str]:
     return names
 
 
-def check_resources(world: World, before: list[Held]) -> list[Held]:
+def check_resources(world: World, before: list[Held]) -> None:
     """Check that workers keep nothing after all clients have left, and that memory and files are back to what they were
     after the warm-up.
     """
@@ -159,9 +129,9 @@ def check_resources(world: World, before: list[Held]) -> list[Held]:
     no_client = "no process has a connection of a client"
     world.journal.expect(lambda: not any(usage.clients for usage in measure(world)), no_client, LET_GO_WITHIN_S, 0.2)
     # A worker that just started opens and closes many files; `_compare` reports what stays.
-    most_files = max_files(before[1:]) + MAX_MORE_FILES
+    most_files = _max_files(before[1:]) + MAX_MORE_FILES
     with suppress(AssertionError):
-        wait_until(lambda: max_files(measure(world)[1:]) <= most_files, "", LET_GO_WITHIN_S, 0.2)
+        wait_until(lambda: _max_files(measure(world)[1:]) <= most_files, "", LET_GO_WITHIN_S, 0.2)
     after = measure(world)
     _compare(world, "the parent", before[:1], after[:1])
     _compare(world, "a worker", before[1:], after[1:])
@@ -170,11 +140,10 @@ def check_resources(world: World, before: list[Held]) -> list[Held]:
             _, kept = connection.ask("GET", "/test/held")
             if any(kept.values()):
                 world.journal.breach(f"a worker still keeps {kept} when all clients are gone")
-    return after
 
 
 def _compare(world: World, who: str, before: list[Held], after: list[Held]) -> None:
-    most_mb, most_files = max(usage.megabytes for usage in before), max_files(before)
+    most_mb, most_files = max(usage.megabytes for usage in before), _max_files(before)
     for process in after:
         if process.megabytes > most_mb + MAX_GROWTH_MB:
             world.journal.breach(f"{who} has {process.megabytes:.0f} MB, and had {most_mb:.0f}")
@@ -183,51 +152,8 @@ def _compare(world: World, who: str, before: list[Held], after: list[Held]) -> N
             world.journal.breach(f"{who} has {process.files} files open, and had {most_files}: {dict(more)} more")
 
 
-def max_files(held: list[Held]) -> int:
+def _max_files(held: list[Held]) -> int:
     return max((usage.files for usage in held), default=0)
-
-
-def check_group_commit(world: World) -> int | None:
-    """Hold the disk until visits from all clients are waiting, and count the commits that store them.
-
-    Returns None if the disk cannot be held, or if a visit was refused on a busy machine before all had arrived. The
-    journal does not contain these visits.
-    """
-    if world.sync_delay is None:
-        return None
-    for statement in NOTE_COMMITS if world.database.kind == "sqlite" else ():
-        world.rows(statement)
-    for _ in range(ATTEMPTS):
-        if (commits := _commits_of_all(world, world.sync_delay)) is not None:
-            if commits > COMMITS_PER_WORKER * world.workers:
-                world.journal.breach(f"{CLIENTS} visits that waited together took {commits} commits")
-            return commits
-    return None
-
-
-def _commits_of_all(world: World, sync_delay: SharedNumber) -> int | None:
-    run = secrets.token_hex(4)
-    with ExitStack() as stack:
-        stack.callback(sync_delay.set, 0)
-        clients = [stack.enter_context(Connection(world.server.port)) for _ in range(CLIENTS)]
-        sync_delay.set(HELD)
-        for number, client in enumerate(clients):
-            client.send_visit(f"waiting-{number}", run)
-        wait_until(
-            lambda: _count_waiting(world) >= CLIENTS or select.select(clients, [], [], 0)[0],
-            "the visits of all clients wait, or one has a response",
-        )
-        sync_delay.set(0)
-        responses = [client.answer() for client in clients]
-    if any(response.status != 200 for response in responses):
-        return None
-    ((commits,),) = world.rows(COMMITS[world.database.kind].format(run=run))
-    return int(commits)
-
-
-def _count_waiting(world: World) -> int:
-    match = WAITING.search(world.server.metrics())
-    return int(match[1]) if match else 0
 
 
 def check_exit(world: World, left: Exit) -> None:

@@ -16,7 +16,7 @@ import psycopg2
 import redis as redis_client
 from support.databases.database import SqliteDatabase
 from support.databases.redis_groups import RedisNode
-from support.databases.replication import PostgresNode
+from support.databases.replication import STREAM, PostgresNode
 from support.programs.processes import is_gone, kill_all, suspended, wait_until
 
 from chaos.checks import check_exit
@@ -202,7 +202,7 @@ def full_disk(world: World, chance: random.Random) -> Iterator[None]:
     finally:
         filler.unlink()
         time.sleep(0.2)
-        if world.postgres is not None and not world.postgres.running:  # it exits when it cannot write its log
+        if world.primary is not None and not world.primary.running:  # it exits when it cannot write its log
             world.journal.note("PostgreSQL ended by a full disk")
             start_postgres(world)
 
@@ -210,9 +210,9 @@ def full_disk(world: World, chance: random.Random) -> Iterator[None]:
 def start_postgres(world: World) -> None:
     """Start PostgreSQL. The first attempt may time out in pg_ctl during recovery; by the second, recovery is done."""
     with suppress(subprocess.TimeoutExpired):
-        world.postgres.start()
+        world.primary.start()
         return
-    world.postgres.start()
+    world.primary.start()
 
 
 @contextmanager
@@ -243,7 +243,7 @@ def _expect_rollback(world: World, before: int, within_s: float) -> None:
 @contextmanager
 def promote_in_step(world: World, chance: random.Random) -> Iterator[None]:
     """Promote a synchronous standby, so that nothing acknowledged is lost."""
-    primary = world.postgres.primary
+    primary = world.primary
     primary.set_(NAMES, "standby")
     world.journal.expect(lambda: primary.rows(SYNCHRONOUS), "the standby is synchronous", FOUND_WITHIN_S)
     with _promoted(world, chance):
@@ -255,7 +255,7 @@ def promote_in_step(world: World, chance: random.Random) -> Iterator[None]:
 def promote_behind(world: World, chance: random.Random) -> Iterator[None]:
     """Promote a standby that lacks the last acknowledged visits."""
     journal, rollbacks = world.journal, len(world.rows(ROLLBACKS))
-    world.postgres.wait_until_streaming()
+    wait_until(lambda: world.postgres.standby.rows(STREAM), "the standby streams")
     with journal.losing():
         world.postgres.standby.follow(None)
         newest = journal.newest + LOST_AT_LEAST
@@ -337,8 +337,8 @@ OF_POSTGRES = (
     Fault("kill -9 of all workers", SERVER, lambda world, _: kill_all(_workers(world))),
     Fault("SIGSTOP of all workers", SERVER, lambda world, _: suspended(world.supervisor.workers()), lasts_s=FROZEN),
     Fault("SIGSTOP of the parent, kill -9 of a worker", SERVER, freeze_parent, lasts_s=FROZEN),
-    Fault("kill -9 of PostgreSQL", DATABASE, lambda world, _: world.postgres.kill(), start_postgres, AWAY),
-    Fault("SIGSTOP of PostgreSQL", DATABASE, lambda world, _: world.postgres.frozen(), lasts_s=FROZEN),
+    Fault("kill -9 of PostgreSQL", DATABASE, lambda world, _: world.primary.kill(), start_postgres, AWAY),
+    Fault("SIGSTOP of PostgreSQL", DATABASE, lambda world, _: world.primary.frozen(), lasts_s=FROZEN),
     Fault("connections to PostgreSQL cut", DATABASE, lambda world, _: world.database.cut_connections()),
 )
 OF_STANDBYS = (

@@ -16,7 +16,7 @@ from support.databases.database import Database, Postgres, SqliteDatabase
 from support.databases.pgbouncer import PgBouncer
 from support.databases.redis import Redis
 from support.databases.redis_groups import RedisWithSentinels
-from support.databases.replication import replicated
+from support.databases.replication import Replication
 from support.faults.disks import slow_disk, small_disk
 from support.faults.shared_numbers import SharedNumber
 from support.programs.ports import free_port
@@ -148,6 +148,11 @@ class World:
         assert given.returncode == 0, given.stderr
         self.reader = Reader(viewer, port, self.journal)
 
+    @property
+    def primary(self) -> Any:
+        """The PostgreSQL server that faults harm, or None."""
+        return self.postgres.primary if self.kind.has_standby else self.postgres
+
     def _start_databases(self, stack: ExitStack, preload: dict[str, str]) -> dict[str, Any]:
         """Start what the kind needs, and return the server's settings for it."""
         if not self.kind.is_postgres:
@@ -156,7 +161,7 @@ class World:
         environment = stack.enter_context(pytest.MonkeyPatch.context())  # PostgreSQL inherits ours
         for name, value in preload.items():
             environment.setenv(name, value)
-        self.postgres = replicated() if self.kind.has_standby else Postgres(self.disk and self.disk / "postgres")
+        self.postgres = Replication() if self.kind.has_standby else Postgres(self.disk and self.disk / "postgres")
         stack.callback(self.postgres.close)
         self.redis = stack.enter_context(RedisWithSentinels() if self.kind.has_sentinels else Redis())
         if self.kind.has_sentinels:

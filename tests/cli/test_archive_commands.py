@@ -1,7 +1,5 @@
 """`koyjabo backup`, `restore`, `export`, `import` and `verify --repair` while servers are busy or killed."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
@@ -171,7 +169,7 @@ REFUSED = {
 }
 
 
-def test_what_cannot_be_done_is_said_in_a_sentence(new_server, sqlite_database):
+def test_archive_command_explains_a_refusal_in_a_sentence(new_server, sqlite_database):
     server = new_server(sqlite_database)
     for arguments, sentence in REFUSED.items():
         done = server.koyjabo(*arguments)
@@ -180,7 +178,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(new_server, sqlite_database):
         assert "Traceback" not in done.stderr
 
 
-def test_repair_beside_a_running_server(server):
+def test_repair_works_while_a_server_runs(server):
     for visitor in ("ayesha", "karim"):
         server.register(visitor)
     rows(server, "UPDATE daily_visits SET visits = 7")

@@ -1,7 +1,5 @@
 """`koyjabo verify`, `total set`, `stats` and `import --program`, with running servers and on damaged ledgers."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -145,7 +143,7 @@ def test_options_that_do_not_fit_are_refused(tmp_path):
         assert (refused.exit_code, sentence in refused.output) == (2, True), (name, refused.output)
 
 
-def test_exports_are_imported_beside_a_server_from_a_pipe_and_from_a_file(server, tmp_path):
+def test_exports_are_imported_from_a_pipe_or_a_file_while_a_server_runs(server, tmp_path):
     settings = server.settings
     sums = zipped(imported_visitors=table(PLAUSIBLE, "2025-11-01,1,1,1,40,1", "2025-11-02,1,1,1,?,1"))
     command = [sys.executable, "-m", "koyjabo", "import", "-", "--program", "plausible"]

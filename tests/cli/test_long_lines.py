@@ -1,7 +1,5 @@
 """A line longer than any that we write stops a command before it fills the memory."""
 
-from __future__ import annotations
-
 import gzip
 import tracemalloc
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`koyjabo user …` while a server runs, and the admin that ADMIN_EMAIL names."""
 
-from __future__ import annotations
-
 import pyotp
 import pytest
 import requests
@@ -85,7 +83,7 @@ def test_operator_takes_failed_logins_back_while_the_server_runs(new_server, sql
     assert server.database.rows("SELECT action FROM audit_log WHERE action = 'user.unlock'") == [("user.unlock",)]
 
 
-def test_operator_resets_a_second_factor_while_the_server_runs(server):
+def test_operator_resets_a_two_step_login_while_the_server_runs(server):
     create(server)
     token = log_in(server).json()["access_token"]
     secret = call(server, "totp", token, password=PASSWORD).json()["secret"]
@@ -98,7 +96,7 @@ def test_operator_resets_a_second_factor_while_the_server_runs(server):
     assert "User not found." in server.koyjabo("user", "second-factor", "reset", "nobody@example.com").stderr
 
 
-def test_what_cannot_be_done_is_said_in_a_sentence(server):
+def test_user_command_explains_a_refusal_in_a_sentence(server):
     assert create(server, "--admin").stdout == "Created site admin ayesha@example.com.\n"
     nobody = "nobody@example.com"
     for arguments, typed, why in (

@@ -1,7 +1,5 @@
 """The client module's npm package, once installed: types, size, and that it counts."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import re

@@ -3,8 +3,6 @@
 tests/browser has what only a browser can show: real input, policies, storage, navigation and a real server.
 """
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`koyjabo_client` with a real server over a faulty network: each visit counts once, and streams reconnect."""
 
-from __future__ import annotations
-
 import json
 from collections import deque
 from collections.abc import Iterator

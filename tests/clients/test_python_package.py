@@ -1,7 +1,5 @@
 """The built Python client, installed without other packages."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

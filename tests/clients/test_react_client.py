@@ -1,7 +1,5 @@
 """The installed React package with a real server."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from pathlib import Path

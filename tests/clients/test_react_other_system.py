@@ -1,7 +1,5 @@
 """The React package on Citinfos pages with Citinfos tokens. Citinfos users have no account here."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,15 +1,11 @@
 """The React package by itself: its tests, types and documentation."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
 from support.programs.processes import ROOT
 
-pytestmark = pytest.mark.long(
-    proved_by="base/core/test_close_codes.py::test_react_package_knows_every_code_of_a_refusal"
-)
+pytestmark = pytest.mark.long(proved_by="base/core/test_errors.py::test_react_package_knows_every_code_of_a_refusal")
 
 REACT = ROOT / "clients" / "react"
 README = (REACT / "README.md").read_text()

@@ -1,7 +1,5 @@
 """An archived community seems to be gone, and is unchanged when it is restored."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

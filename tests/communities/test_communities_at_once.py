@@ -1,7 +1,5 @@
 """Invariants when several people change a community at the same time, on one server or on two."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

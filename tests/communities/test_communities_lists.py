@@ -1,7 +1,5 @@
 """Lists of communities and members: content, order and paging."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import parse_qsl, urlsplit
 

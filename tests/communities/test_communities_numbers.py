@@ -1,7 +1,5 @@
 """A community is a scope of the ledger from founding to deletion, and its counts stay valid."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 

@@ -1,7 +1,5 @@
 """The limit on communities that one account may found."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

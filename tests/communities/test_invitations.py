@@ -1,7 +1,5 @@
 """Invitations: who may create and accept them, and when they become invalid."""
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ThreadPoolExecutor
 

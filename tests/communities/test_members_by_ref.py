@@ -1,7 +1,5 @@
 """Members that another system adds under its own ids, one by one or as a whole list."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count

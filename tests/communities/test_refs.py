@@ -1,14 +1,11 @@
 """A community's external id can be used wherever its id can."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error
 from support.assertions.openapi import assert_described
 from support.people.accounts import Person
 from support.people.communities import PATH, found
 
-from koyjabo.base.core.identity import OPERATOR
 from koyjabo.communities.services import CommunityServices
 
 REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"
@@ -140,8 +137,3 @@ def test_deleted_id_is_forgotten(site, boss):
     assert boss.delete(f"{PATH}/badda").status_code == 204
     assert refs_of(site).known("badda") is refs_of(site).known(gone) is None
     assert put(boss, "badda").status_code == 201
-
-
-def test_operator_can_put_a_community(site):
-    access, is_new = site.services[CommunityServices].by_ref.put(OPERATOR, "motijheel", {"name": "Motijheel"})
-    assert (is_new, access.community.ref) == (True, "motijheel")

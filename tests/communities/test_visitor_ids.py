@@ -5,8 +5,6 @@ Visitors with recognisable ids visit, join and are converted. Then the test read
 or an admin may read, and every event.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

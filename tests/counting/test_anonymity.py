@@ -1,7 +1,5 @@
 """Anonymous visits count like any other, and stored data cannot link one day to another."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -204,7 +202,7 @@ def test_login_with_a_signal_is_no_conversion(site, headers, conversions):
     assert len(everything(site)["conversions"]) == conversions
 
 
-def test_secrets_are_in_no_backup_and_a_restore_keeps_those_of_the_day(site, tmp_path):
+def test_secrets_are_in_no_backup_and_a_restore_keeps_the_secrets_of_the_day(site, tmp_path):
     register(site)
     secrets = everything(site)["day_secrets"]
     path = tmp_path / "koyjabo.backup"

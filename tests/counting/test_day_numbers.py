@@ -1,7 +1,5 @@
 """Visits are numbered within each day: 1, 2, 3, in the order they were counted."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise

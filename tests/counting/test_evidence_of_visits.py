@@ -1,7 +1,5 @@
 """What is stored with a visit so that reports can separate people from programs: time, automation, network, own."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 from support.people.accounts import bearer, log_in

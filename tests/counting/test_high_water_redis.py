@@ -1,7 +1,5 @@
 """Highest values that workers share in Redis, which may lose them at any time."""
 
-from __future__ import annotations
-
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import connect
 from koyjabo.base.cluster.workers_redis import RedisWorkers

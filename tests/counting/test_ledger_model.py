@@ -1,7 +1,5 @@
 """Random actions in random order: the counter agrees with a one-page Python model."""
 
-from __future__ import annotations
-
 from functools import partial
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """PostgreSQL connection failures, and the visit that is being stored at that moment."""
 
-from __future__ import annotations
-
 from contextlib import closing, suppress
 
 import psycopg2
@@ -108,7 +106,7 @@ def test_visit_is_counted_once_when_its_commit_goes_unconfirmed_and_stays_a_retr
         assert site.recount() == []
 
 
-def test_visit_that_another_server_stored_meanwhile_is_new_only_there(site):
+def test_visit_that_another_server_stored_first_is_new_only_there(site):
     """A client without a response retries on another server, which gives the visit the ordinal planned here."""
 
     def lose(cursor) -> None:

@@ -2,8 +2,6 @@
 visits.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
@@ -113,7 +111,7 @@ class Poisoned:
 
 
 @pytest.mark.both_kinds
-def test_visit_that_cannot_be_stored_fails_alone(database, monkeypatch):
+def test_visit_that_cannot_be_stored_fails_no_other_visit(database, monkeypatch):
     monkeypatch.setattr("koyjabo.counting.ledger_sqlite.SqliteStore", type("S", (Poisoned, SqliteStore), {}))
     monkeypatch.setattr("koyjabo.counting.ledger_postgres.PostgresStore", type("P", (Poisoned, PostgresStore), {}))
     monkeypatch.setattr(Poisoned, "together", [])

@@ -1,7 +1,5 @@
 """`todayVisits` resets at midnight in TIMEZONE by itself. A clock that was moved forward does no lasting harm."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 

@@ -1,7 +1,5 @@
 """A visit that reaches a milestone stores it once, and each room receives it once."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

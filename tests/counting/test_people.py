@@ -1,7 +1,5 @@
 """In communities, each person counts once under their final identity, in any order of visits."""
 
-from __future__ import annotations
-
 import random
 from concurrent.futures import ThreadPoolExecutor
 

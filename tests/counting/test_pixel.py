@@ -1,7 +1,5 @@
 """GET /v.gif counts visitors without scripts."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error, nothing_counted
 
@@ -78,7 +76,7 @@ def test_page_is_cut_and_cleaned_as_other_texts(site):
         assert newest(site, "page") == stored
 
 
-def test_limit_is_that_of_registrations(sqlite_database):
+def test_pixel_shares_the_limit_of_registrations(sqlite_database):
     with Site(sqlite_database.url, RATE_LIMIT_REGISTRATIONS=2) as site:
         site.post(json={"visitorId": "ayesha"}, environ_overrides={"REMOTE_ADDR": SOMEWHERE})
         ask(site)

@@ -1,7 +1,5 @@
 """GET /api/pulse: what every page may show of the last hour."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 

@@ -1,7 +1,5 @@
 """The database is rolled back while in use: no ordinal is given twice, no total falls, and the loss is reported."""
 
-from __future__ import annotations
-
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor

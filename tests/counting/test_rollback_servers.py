@@ -1,7 +1,5 @@
 """Servers whose database is rolled back while pages are open, or between two starts."""
 
-from __future__ import annotations
-
 import pytest
 from support.assertions.ledger import assert_verified
 from support.clients.concurrent_registrations import Crowd
@@ -26,7 +24,7 @@ def assert_totals_never_fell(page):
     assert totals == sorted(totals)
 
 
-def test_all_workers_go_on_from_what_one_of_them_acknowledged(sqlite_database, new_server, disposable_redis):
+def test_all_workers_continue_after_the_last_acknowledged_visit(sqlite_database, new_server, disposable_redis):
     server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url))
     with worker_connections(server) as (one, other), pages(server) as open_pages:
         epoch = one.register("ayesha").stats.epoch
@@ -69,7 +67,7 @@ def test_worker_that_commits_on_another_server_collects_all_marks_first(
 
 
 @pytest.mark.long(
-    proved_by="counting/test_rollback_servers.py::test_all_workers_go_on_from_what_one_of_them_acknowledged"
+    proved_by="counting/test_rollback_servers.py::test_all_workers_continue_after_the_last_acknowledged_visit"
 )
 @pytest.mark.both_kinds
 def test_no_visit_number_is_used_twice_when_many_register_during_a_rollback(database, new_server, disposable_redis):

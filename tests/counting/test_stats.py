@@ -3,8 +3,6 @@
 Includes an unreadable ledger and a restore.
 """
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Separate servers on one database act as one, and kill -9 under load loses nothing."""
 
-from __future__ import annotations
-
 import pytest
 from support.assertions.ledger import assert_exact, assert_retries_have_the_same_answer, assert_verified
 from support.clients.concurrent_registrations import Crowd

@@ -1,7 +1,5 @@
 """When visits stopped being saved, as one worker knows it from its own commits and from the counter."""
 
-from __future__ import annotations
-
 import time
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo

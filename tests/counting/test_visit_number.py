@@ -1,7 +1,5 @@
 """A visit number's page. Only the visitor can share it."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -61,7 +59,7 @@ def test_language_of_the_address_holds_for_readers_who_have_chosen_none(site):
     assert '<html lang="en"' in site.client.get(named).text
 
 
-def test_it_is_shared_by_plain_links_that_tell_other_sites_nothing(site):
+def test_visit_is_shared_by_plain_links_that_reveal_nothing_to_other_sites(site):
     page = site.client.get(site.register("ayesha").share).text
     links = re.findall(r'<a [^>]*href="(https://(?:wa\.me|www\.facebook\.com)/[^"]+)"([^>]*)>', page)
     assert [(address.count("live.example.com%2Fn%2F4001%3Fs%3D"), rest) for address, rest in links] == [

@@ -1,7 +1,5 @@
 """Rules for everything whose secret is shown once: API keys and webhooks. Each test runs for all KINDS."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape

@@ -1,27 +1,35 @@
-"""Messages that other processes publish on the channel: events reach every page unchanged, and invalid messages are
-ignored.
+"""Messages that other processes publish on the channel, also with `visitor_broadcaster`: events reach every page
+unchanged, and invalid messages are ignored.
 """
 
-from __future__ import annotations
-
 import json
+import uuid
+from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import pytest
 from flask_socketio import SocketIO
+from redis import exceptions as redis_errors
+from support.clients.members import CommunityListener, Member, PlainMember, SocketioMember
 from support.clients.worker_connections import (
     assert_never_fell,
     assert_received,
     flat,
+    only,
     pages,
     two_workers,
     wait_until_same,
     worker_connections,
 )
 from support.programs.patience import PATIENCE_S
-from support.programs.processes import wait_until
+from support.programs.ports import free_port
+from support.programs.processes import run, wait_until
+
+from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
+from koyjabo.realtime.broadcaster import NowhereToBroadcast
 
 QUEUE, WORKERS, STATS = CHANNELS = "flask-socketio", "koyjabo:workers", "koyjabo:room:stats"
-SOON_S = PATIENCE_S
 HUGE = 10**18
 
 RUBBISH = {
@@ -96,7 +104,7 @@ def outside(server, redis):
 def publish(redis, message, channel):
     data = message if isinstance(message, bytes) else json.dumps(message)
     with redis.client() as client:  # a worker that could not read the last message subscribes again
-        wait_until(lambda: client.publish(channel, data) == 2, "both workers listen", SOON_S)
+        wait_until(lambda: client.publish(channel, data) == 2, "both workers listen", PATIENCE_S)
 
 
 def value(state):
@@ -108,7 +116,7 @@ def capture_state(server, redis):
     with redis.client() as client, client.pubsub(ignore_subscribe_messages=True) as line:
         line.subscribe(STATS)
         total = server.register("ayesha").ordinal
-        return wait_until(lambda: _state_with(total, line.get_message()), "the state is said", SOON_S)
+        return wait_until(lambda: _state_with(total, line.get_message()), "the state is said", PATIENCE_S)
 
 
 def _state_with(total, message):
@@ -125,7 +133,7 @@ def assert_works(server, redis, *messages, channels=CHANNELS):
             for message in messages:
                 publish(redis, message, channel)
         assert_received(each_worker, flat(open_pages), visits=6)
-        wait_until_same(flat(open_pages), each_worker, SOON_S, lambda stats: stats.total == before + 6)
+        wait_until_same(flat(open_pages), each_worker, PATIENCE_S, lambda stats: stats.total == before + 6)
         for page in flat(open_pages):
             assert_never_fell(page)
 
@@ -168,5 +176,96 @@ def test_state_from_a_clock_far_ahead_is_refused_and_logged(server, redis):
     before = len(server.log)
     with pages(server):  # workers subscribe to a room only while it has members
         publish(redis, value(changed(revision=HUGE)(good)), STATS)
-    wait_until(lambda: "an hour ahead" in server.log[before:], "the refusal is in the log", SOON_S)
+    wait_until(lambda: "an hour ahead" in server.log[before:], "the refusal is in the log", PATIENCE_S)
     assert "Traceback" not in server.log[before:]
+
+
+IMPORT = "from koyjabo.realtime import visitor_broadcaster as b\n"
+NOTHING_ELSE = "import sys; assert not {'flask', 'sqlalchemy', 'eventlet'} & set(sys.modules), sys.modules\n"
+Sockets = tuple[list[CommunityListener], list[CommunityListener]]
+COMMUNITY = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
+
+
+@pytest.fixture
+def sockets(server, founder, community):
+    """A socket of each kind on different workers, in both rooms."""
+    left, right = server.workers()
+    with only(server, left):
+        plain = [PlainMember(server.port, community, founder.token, path) for path in ("visitors", "visitor-dashboard")]
+    with only(server, right):
+        client = SocketioMember(server.port, community, founder.token)
+        client.ask("join", {**client.where, "room": "visitor_dashboard", "token": founder.token})
+    for socket, kind in ((plain[0], "visitor_count"), (plain[1], "dashboard_update"), (client, "visitor_count")):
+        socket.next_of_type(kind)
+    yield [plain[0], client], [plain[1], client]
+    for socket in (*plain, client):
+        socket.close()
+
+
+DATA = {"today_visitors": {"total_unique_visitors": 7}, "realtime_count": 42}
+CALLS: dict[str, dict[str, Any]] = {
+    "broadcast_visitor_count(c, count=42, change=1)": {"type": "visitor_count", "count": 42, "change": 1},
+    "broadcast_visitor_joined(c, count=43)": {"type": "visitor_joined", "count": 43, "change": 1},
+    "broadcast_visitor_left(c, count=42)": {"type": "visitor_left", "count": 42, "change": -1},
+    f"broadcast_dashboard_update(c, {DATA})": {"type": "dashboard_update"},
+    "broadcast_analytics_metric(c, metric='load', value=14.5)": {
+        "type": "analytics_update",
+        "metric": "load",
+        "value": 14.5,
+    },
+}
+
+
+def assert_all_received(sockets: Sockets, community: str, program: str, **settings: Any) -> None:
+    """Run `program`, which makes all CALLS, and assert that both sockets in each call's room receive its event."""
+    before = {listener: len(listener.received) for listeners in sockets for listener in listeners}
+    done = run("-c", program.replace("CALLS", "\n".join(f"b.{call}" for call in CALLS)), **settings)
+    assert done.returncode == 0, done.stderr
+    for call, event in CALLS.items():
+        is_dashboard = event["type"] == "dashboard_update"  # the server sends dashboard updates as well
+        expected = {**event, **({"data": {**DATA, "community_id": community}} if is_dashboard else {})}
+        for listener in sockets[0 if "count" in event else 1]:
+            wait_until(partial(has_received, listener, before[listener], expected, community), call)
+
+
+def has_received(listener: CommunityListener, after: int, expected: dict[str, Any], community: str) -> bool:
+    events = [
+        received.event for received in listener.received[after:] if {**received.event, **expected} == received.event
+    ]
+    return any(event["timestamp"].endswith("Z") and community in json.dumps(event) for event in events)
+
+
+def test_broadcast_needs_only_redis_and_the_next_change_corrects_it(server, redis, founder, community, sockets):
+    wait_until(lambda: redis.heard_by("flask-socketio") == 2, "both workers hear the queue")
+    program = f"{IMPORT}c = {community!r}\nCALLS\n{NOTHING_ELSE}"
+    assert_all_received(sockets, community, program, REDIS_URL=redis.url)
+    other = Member(server).join(community)
+    with PlainMember(server.port, community, other.token) as joiner:
+        assert joiner.wait_for_count(2)
+        for listener in sockets[0]:
+            assert listener.wait_for_count(2)["type"] == "visitor_joined"
+
+
+def test_bad_arguments_are_refused_before_anything_else():
+    broadcast = VisitorBroadcaster()
+    for community_id in (None, "", "42", 42, "' OR 1=1", COMMUNITY[:-1]):
+        with pytest.raises(ValueError, match="community_id"):
+            broadcast.broadcast_visitor_joined(community_id, count=1)
+    for count in (None, -1, 1.5, "42", True):
+        with pytest.raises(ValueError, match="count"):
+            broadcast.broadcast_visitor_count(COMMUNITY, count=count, change=0)
+    for value in (Decimal(1), float("nan"), {1, 2}, "x" * 3000):  # not JSON, or too large
+        with pytest.raises(ValueError, match=r"JSON|bytes"):
+            broadcast.broadcast_analytics_metric(COMMUNITY, "metric", value)
+    with pytest.raises(ValueError, match="mapping"):
+        broadcast.broadcast_dashboard_update(COMMUNITY, [1, 2])
+
+
+def test_error_is_clear_without_application_and_redis(monkeypatch):
+    assert isinstance(visitor_broadcaster, VisitorBroadcaster)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    with pytest.raises(NowhereToBroadcast, match="REDIS_URL"):
+        VisitorBroadcaster().broadcast_visitor_joined(uuid.UUID(COMMUNITY), count=1)
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    with pytest.raises(redis_errors.ConnectionError):
+        VisitorBroadcaster().broadcast_visitor_joined(COMMUNITY, count=1)

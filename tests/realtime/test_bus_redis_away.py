@@ -1,7 +1,5 @@
 """Redis is down or frozen: visits continue, and soon after it returns, all pages show the same numbers."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """A worker subscribes only to rooms where it has members."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections import Counter

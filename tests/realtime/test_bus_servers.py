@@ -1,8 +1,5 @@
 """Several servers on one database, with and without a shared Redis."""
 
-from __future__ import annotations
-
-from collections import Counter
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -20,7 +17,6 @@ from support.clients.worker_connections import (
     two_workers,
     wait_until_same,
     worker_connections,
-    worker_of,
 )
 from support.databases.database import SqliteDatabase
 from support.databases.redis import Redis
@@ -129,22 +125,6 @@ def test_visit_by_an_active_visitor_sends_one_identical_event_to_each_socket(ser
             receipt = connection.register("ayesha")
         wait_until_same(all_pages, each_worker, SOON_S, lambda stats: stats.total == receipt.ordinal)
         wait_until(lambda: ten_visits_are_ten_events(each_worker, all_pages), "ten visits are ten events", SOON_S)
-
-
-@pytest.mark.long(proved_by="server/process/test_workers.py::test_no_worker_shows_less_than_another_acknowledged")
-def test_new_connection_never_shows_less_than_any_worker_acknowledged(server):
-    """This holds while many visits arrive, whichever worker accepts the connection."""
-    before, workers = server.stats().total, server.workers()
-    answered = Counter()
-    with worker_connections(server) as each_worker, Crowd([server], visits=150, clients=4, seed=21) as crowd:
-        for number in range(50):
-            ordinal = each_worker[number % 2].register("reader", visit=f"read-{number}").ordinal
-            with WorkerConnection(server) as asked:
-                assert asked.stats().total >= ordinal
-                answered[worker_of(workers, asked.address)] += 1
-    assert crowd.surprises == []
-    assert server.stats().total == before + 200
-    assert len(answered) == 2, f"all came to one worker: {answered}"
 
 
 # Refused and replaced connections, and how all of them end.

@@ -2,8 +2,6 @@
 nothing behind.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections import Counter
@@ -15,7 +13,7 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 
 from koyjabo.realtime import fanout as module
-from koyjabo.realtime.fanout import MemoryFanout
+from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.frames import BINARY, TEXT, frame
 
 ROOM, UPDATE = "stats", "visitor_update"
@@ -62,7 +60,8 @@ class World:
     """A fanout on python-socketio's server. Messages for polling clients are in `packets`."""
 
     def __init__(self):
-        self.fanout = MemoryFanout(lambda *sent: None, lambda event: None, lambda: "0")
+        self.fanout = LocalFanout()
+        self.fanout.set_up(lambda *sent: None, lambda event: None, lambda: "0")
         self.server = socketio.Server(client_manager=self.fanout, async_mode="threading")
         self.fanout.set_server(self.server)
         self.packets: list[tuple[str, EnginePacket]] = []
@@ -85,10 +84,6 @@ class World:
         if room:
             self.fanout.enter_room(sid, "/", room)
         return sid
-
-    def kept(self):
-        own = {name: value for name, value in vars(self.fanout).items() if isinstance(value, (dict, set, list))}
-        return {name: dict(value) if isinstance(value, dict) else value for name, value in own.items() if value}
 
 
 @pytest.fixture
@@ -133,25 +128,6 @@ def test_broadcast_is_encoded_once_for_any_number_of_clients(world, members, mon
     monkeypatch.setattr(world.server.packet_class.json, "dumps", counted)
     world.fanout.emit(UPDATE, update(2), room=ROOM)
     assert calls["encodings"] == 1
-
-
-def test_fanout_forgets_members_that_left(world, monkeypatch):
-    monkeypatch.setattr(module, "WRITES_IN_A_ROW", 4)  # so that the room counts as large
-    before, rooms = world.kept(), (ROOM, "another room")
-    plain = [Plain() for _ in range(5)]
-    sids = [world.join(f"e{number}", Connected(), room=None) for number in range(6)]
-    for room in rooms:
-        for member in (*plain, *sids):
-            world.fanout.admit(room, member, UPDATE, update(1))
-    world.fanout.emit(UPDATE, update(2), room=ROOM)
-    for room in rooms:
-        for sink in plain:
-            world.fanout.dismiss(room, sink)
-    for sid in sids[:3]:
-        world.fanout.leave_room(sid, "/", ROOM)
-    for sid in sids:
-        world.fanout.disconnect(sid, "/")
-    assert world.kept() == before
 
 
 def test_broadcast_in_a_large_room_lets_other_tasks_run(world, monkeypatch):

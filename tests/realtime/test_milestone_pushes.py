@@ -1,7 +1,5 @@
 """Every open page on every worker receives a milestone once, with the first push whose total reaches it."""
 
-from __future__ import annotations
-
 import time
 from contextlib import ExitStack
 from itertools import cycle

@@ -1,9 +1,6 @@
 """Push in one process: on any WSGI server, to the test client, and triggered by the clock."""
 
-from __future__ import annotations
-
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -15,7 +12,6 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from werkzeug.serving import make_server
 
-from koyjabo.base.cluster import redis_client
 from koyjabo.base.core.extensions import socketio
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
@@ -65,20 +61,6 @@ def test_midnight_and_the_end_of_the_active_window_are_pushed(site):
     assert b'"totalVisits":4001,"todayVisits":0,"activeUsers":1' in member.wait_for(2)
     site.time.pass_(seconds=300)
     assert b'"totalVisits":4001,"todayVisits":0,"activeUsers":0' in member.wait_for(3)
-
-
-def test_visits_and_pushes_do_not_wait_for_a_hanging_redis(sqlite_database, disposable_redis, monkeypatch):
-    monkeypatch.setattr(redis_client, "PATIENCE_S", 3600)  # messages for Redis wait until it thaws
-    with Site(sqlite_database.url, REDIS_URL=disposable_redis.url) as site, ThreadPoolExecutor(1) as visitors:
-        site.services.start()
-        member = Member(site)
-        disposable_redis.freeze()
-        try:
-            for number in range(1, 4):
-                assert visitors.submit(site.register, f"visitor{number}").result(PATIENCE_S).ordinal == number
-                wait_until(lambda n=number: b'"totalVisits":%d' % n in member.last(), "the visit is pushed")
-        finally:
-            disposable_redis.thaw()
 
 
 # Flask-SocketIO's test client.

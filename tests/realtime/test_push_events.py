@@ -1,7 +1,5 @@
 """Events that a connected page receives: on connecting and at every change, never out of order."""
 
-from __future__ import annotations
-
 import time
 from contextlib import ExitStack, contextmanager
 
@@ -115,17 +113,6 @@ def test_plain_messages_get_current_values_in_order(sqlite_server):
         assert totals == sorted(totals)
 
 
-def test_plain_ping_returns_the_time_and_unknown_messages_are_refused(sqlite_server):
-    with PlainListener(sqlite_server.port) as page:
-        page.say({"type": "no_such_type"})
-        refused = page.next_of_type("error")
-        assert refused.keys() == {"type", "error", "message", "code"}
-        assert "no_such_type" in refused["error"]
-        page.say({"type": "ping"})
-        assert page.next_of_type("pong").keys() == {"type", "timestamp"}
-        assert page.next_of_type("pong")["timestamp"].endswith("Z")
-
-
 def test_socketio_events_are_answered_and_acknowledged(sqlite_server):
     with SocketioListener(sqlite_server.port) as page:
         acknowledged = page.ask("ping")
@@ -149,3 +136,23 @@ def test_setting_limits_how_often_pages_are_updated(new_server, sqlite_database)
             _, *later = (received.at for received in page.of_type("visitor_update")[1:])
             assert later
             assert later[0] - began > 10 * INTERVAL_S, "since before the first, which a busy machine may show late"
+
+
+POLLING, WEBSOCKET, BOTH = ["polling"], ["websocket"], ["polling", "websocket"]
+
+
+@pytest.mark.parametrize("transports", [POLLING, WEBSOCKET, BOTH], ids="+".join)
+def test_updates_and_acknowledgements_arrive_by_every_transport(sqlite_server, transports):
+    """This also holds after a reconnect."""
+    for _ in range(2):
+        with SocketioListener(sqlite_server.port, transports=transports) as page:
+            before = page.first()
+            assert before == sqlite_server.stats()
+            assert page.transport == transports[-1]
+            assert page.ask("ping")["ok"] is True
+            for number in range(3):
+                stats = sqlite_server.register(f"v{number}").stats
+                assert page.wait_for_total(stats.total) == stats
+            assert page.ask("request_count")["stats"] == sqlite_server.stats().raw
+            revisions = [stats.revision for stats in page.updates[:4]]
+            assert revisions == sorted({before.revision, *revisions})

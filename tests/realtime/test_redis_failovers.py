@@ -2,8 +2,6 @@
 over.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -51,16 +49,15 @@ def kill(group: RedisWithSentinels) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize(
-    ("fail", "returns", "is_secure"),
+    ("fail", "returns"),
     [
-        (kill, False, False),
-        pytest.param(kill, True, False, marks=LONG),
-        pytest.param(freeze, True, False, marks=LONG),
-        pytest.param(kill, True, True, marks=LONG, id="tls"),
+        (kill, False),
+        pytest.param(kill, True, marks=LONG),
+        pytest.param(freeze, True, marks=LONG),
     ],
 )
-def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_database, fail, returns, is_secure):
-    with RedisWithSentinels(is_secure) as group:
+def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_database, fail, returns):
+    with RedisWithSentinels() as group:
         server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
         with worker_connections(server) as each_worker, pages(server) as open_pages:
             visit_each_in_turn(each_worker, open_pages, BEFORE, "before")
@@ -80,7 +77,7 @@ def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_data
 
 
 @pytest.mark.long(
-    proved_by="base/cluster/test_redis_sentinels.py::test_master_that_was_replaced_is_left_though_it_goes_on_serving"
+    proved_by="base/cluster/test_redis_outages.py::test_master_that_was_replaced_is_left_though_it_goes_on_serving"
 )
 def test_replaced_master_that_resumes_is_not_used(new_server, sqlite_database):
     with RedisWithSentinels() as group:

@@ -1,7 +1,5 @@
 """Pacing: the first change is sent at once, then one event per interval, and the last value always."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field

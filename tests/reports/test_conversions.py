@@ -1,12 +1,8 @@
 """A community's conversions are counted by the first page that each visitor opened there."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy.orm import Session
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.people.accounts import sign_up
 from support.people.communities import found
 from support.people.page_readers import Reader, words
@@ -16,16 +12,12 @@ from koyjabo.base.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import ConversionReport
 from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.upkeep.retention.retention import Retention
 
 FIRST, SECOND = "2025-12-16", "2025-12-17"
 HOUR_MS = 3_600_000
 
 
-@pytest.fixture
-def site(database) -> Iterator[Site]:
-    with Site(database.url, RETENTION_DAYS=30) as site:
-        yield site
+site = site_fixture(RETENTION_DAYS=30)
 
 
 @pytest.fixture
@@ -93,12 +85,11 @@ def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
     assert "/map 1 1 100%" in words(ayesha.get(f"{path}?start={FIRST}&end={FIRST}"))
 
 
-def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site, metro):
+def test_rolled_up_days_show_a_minimum_of_conversions(site, metro):
     open_and_sign_up(site, metro, "karim", "/fares")
     site.time.pass_(days=31)
     open_and_sign_up(site, metro, "salma", "/fares")
-    retention = site.services[Retention]
-    retention.prune(retention.past())
+    site.roll_up()
     page = words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=all"))
     assert "/fares 2 ≥ 1 –" in page
     assert "are rolled up, without the visitors who signed up later" in page

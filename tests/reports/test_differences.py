@@ -1,7 +1,5 @@
 """Yesterday in one sentence: each number equals a visit-by-visit count."""
 
-from __future__ import annotations
-
 import re
 from itertools import count
 
@@ -17,11 +15,9 @@ from koyjabo.base.core.clock import shifted
 from koyjabo.reports import differences
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.services import ReportServices
 
 SOURCES = {None: "", "google.com": "https://www.google.com/", "facebook.com": "https://m.facebook.com/"}
-PAGES = ("/", "/metro", "/fares")
-VISITS = st.lists(st.tuples(st.sampled_from([*SOURCES]), st.sampled_from(PAGES)), max_size=25)
+VISITS = st.lists(st.tuples(st.sampled_from([*SOURCES]), st.sampled_from(("/", "/metro", "/fares"))), max_size=25)
 YESTERDAY = re.compile(r'(?s)<p class="yesterday">(.*?)</p>')
 weeks, admins = count(2), count()
 
@@ -34,12 +30,12 @@ def visit_on(site: Site, day: str, visits: list[tuple[str | None, str]]) -> None
 
 @given(before=VISITS, now=VISITS)
 @effort(40)
-def test_what_values_gained_and_lost_adds_up_to_the_difference(site, before, now):
+def test_gains_and_losses_of_values_add_up_to_the_difference(site, before, now):
     day = shifted("2026-01-01", 14 * next(weeks))
     visit_on(site, shifted(day, -7), before)
     visit_on(site, day, now)
     asked = Question(day, day), Question(shifted(day, -7), shifted(day, -7))
-    insights = site.services[ReportServices].reports
+    insights = site.reports
     result = differences.difference(insights, *asked, "en")
     assert (result.visits, result.before) == (len(now), len(before))
     for place, dimension in enumerate(("source", "page")):
@@ -62,7 +58,7 @@ def sentence_on(page: str) -> str:
     return re.sub(r" (?=[.,:])", "", words(YESTERDAY.search(page)[1]))  # removes the spaces left by the links' marks
 
 
-def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):
+def test_overview_describes_yesterday_in_one_sentence_with_links(site):
     day = shifted("2026-01-01", 14 * next(weeks))
     visit_on(site, shifted(day, -7), [(None, "/metro")] * 12 + [("google.com", "/")] * 8)
     visit_on(site, day, [(None, "/metro")] * 3 + [("google.com", "/")] * 20 + [("facebook.com", "/fares")] * 2)

@@ -1,7 +1,5 @@
 """Insights in the panel without scripts: links and forms reach every view, and each shows the right numbers."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from itertools import count
@@ -9,14 +7,13 @@ from itertools import count
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.application.site import Site
+from support.application.site import Site, assert_error
 from support.people.admins import panel
 from support.people.page_readers import words
 from support.runs.fuzz_effort import effort
 
 from koyjabo.reports.log import log
 from koyjabo.reports.query.report_query import DIMENSIONS
-from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns, choices, view, view_plan
 from koyjabo.reports.ui.choices import SHOWN
 from koyjabo.reports.ui.view_plan import SENT
@@ -40,13 +37,9 @@ def admin(site):
         site.time.go_to(f"{day}T09:30:00+06:00")
         for page, visits in PAGES.items():
             for _ in range(visits * times):
-                visit(site, page)
+                number = next(numbers)
+                site.register(f"visitor{number % 9}", visitId=str(number), page=page)
     return panel(site)
-
-
-def visit(site, page, **fields):
-    number = next(numbers)
-    site.register(f"visitor{number % 9}", visitId=str(number), page=page, **fields)
 
 
 def figures(page):
@@ -68,29 +61,13 @@ def link(page, key):
 
 
 def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatch):
-    site.services[ReportServices].reports.live.forget()  # cached by other tests
+    site.reports.live.forget()  # cached by other tests
     monkeypatch.setattr(log, "MAX_UNREAD", 0)
     for path in ("/admin/", "/admin/"):
         assert "are being counted for reports" in words(admin.get(path))
-    assert admin.client.get("/api/reports/summary").status_code == 503
-
-
-def test_figures_and_rows_are_what_was_counted(admin):
-    page = admin.get(f"/admin/?start={THURSDAY}&end={THURSDAY}")
-    assert figures(page)["visits"] == 14
-    assert figures(page)["page_views"] == 14
-    assert {label: number for label, (_, number) in rows(page, "page").items()} == PAGES
-    assert words(page).count("Exact up to visit no. 56 · ") == words(page).count("Exact") == 1
-    assert "Asia/Dhaka" in page
-
-
-def test_comparison_says_how_much_each_row_changed(admin):
-    page = admin.get(f"/admin/?start={THURSDAY}&end={THURSDAY}&compare=previous")
-    assert "down by 50% from 28" in words(page)
-    assert "down by 50%" in words(page[page.index("/fares") :])
-    after = admin.get("/admin/?start=2025-12-12&end=2025-12-12&compare=previous")
-    assert {number for _, number in rows(after, "page").values()} == {0}
-    assert "/fares 0 down by 100%" in words(after)
+    answer = admin.client.get("/api/reports/summary")
+    assert_error(answer, 503, "still_counting")
+    assert answer.headers["Retry-After"] == "10"
 
 
 def test_days_in_words_come_with_the_figures_and_are_said_as_text(admin):
@@ -166,17 +143,11 @@ def test_chosen_figure_is_the_chart_and_periods_lead_to_their_views(admin):
     assert "<small>so far" not in day[day.index("insights-periods-rows") : day.index("</tbody>")]
 
 
-def test_a_chart_of_very_many_days_has_the_shortest_period_that_is_possible(admin):
-    page = admin.get("/admin/?start=2025-06-01&granularity=hour")
-    assert 'id="insights-periods" data-chart data-step="day"' in page
-    admin.get("/admin/?start=1971-01-01&granularity=hour&part=chart")
-
-
 def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):
     monkeypatch.setattr(view, "MANY", 10)
     page = admin.get("/admin/?page=/fares&range=all")
     pending = re.findall(r'data-part="(\w+)"[^>]* data-pending', page)
-    assert pending == ["figures", "chart", *(card.name for card in view.breakdowns.ALL), "hours"]
+    assert pending == ["figures", "chart", *(card.name for card in breakdowns.ALL), "hours"]
     assert (figures(page)["upto"], "visits" in figures(page)) == (56, False)
     for name in pending:
         assert PART.findall(admin.get(f"/admin/?page=/fares&range=all&part={name}")) == [name]
@@ -196,12 +167,6 @@ def test_an_address_that_is_not_valid_says_why_and_shows_the_view_without_it(adm
         page = admin.get(f"/admin/?{query}", 400)
         assert reason in words(page)
         assert figures(page)["visits"] == 56
-
-
-def test_what_cannot_be_known_is_a_dash_with_the_reason(admin):
-    page = words(admin.get("/admin/?page=/fares"))
-    assert "Most at once – Not measured with filters" in page
-    assert re.search(r"Returning visitors [\d,]+ .*?had visited before", page)
 
 
 def test_an_empty_site_says_so(sqlite_database):

@@ -1,7 +1,5 @@
 """All figures of a page come from one snapshot while visits arrive, and the page shows its last visit."""
 
-from __future__ import annotations
-
 import re
 import threading
 from concurrent.futures import Future
@@ -17,14 +15,7 @@ from koyjabo.base.core.errors import TooBusy
 from koyjabo.reports.engine import scan_queue
 from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
 
-TODAY = "2025-12-16"
 LINE = re.compile(r"Exact up to visit no\. ([\d,]+) · (\d\d:\d\d:\d\d) · Asia/Dhaka")
-ANSWERS = 8
-
-
-def numbers_of(page: str) -> dict[str, int]:
-    matches = re.findall(r'data-stat="(\w+)" data-value="(\d+)"', page)
-    return {name: int(value) for name, value in matches}
 
 
 def cells(page: str, start: str, end: str, pattern: str) -> int:
@@ -34,7 +25,8 @@ def cells(page: str, start: str, end: str, pattern: str) -> int:
 
 def check(page: str) -> int:
     """Assert that the figures agree. Returns the latest visit number they include."""
-    numbers, lines = numbers_of(page), LINE.findall(words(page))
+    numbers = {name: int(value) for name, value in re.findall(r'data-stat="(\w+)" data-value="(\d+)"', page)}
+    lines = LINE.findall(words(page))
     assert len(lines) == 1
     upto = int(lines[0][0].replace(",", ""))
     assert numbers["upto"] == numbers["visits"] == upto
@@ -55,7 +47,7 @@ def test_figures_sums_and_lists_of_each_answer_agree_while_visits_come(site):
     visits = in_thread(register)
     try:
         seen = []
-        for number in range(ANSWERS):
+        for number in range(8):
             known = max(acknowledged, default=0)
             page = admin.get("/admin/?range=today" + "&part=figures,chart,pages" * (number % 2))
             seen.append(check(page))
@@ -67,25 +59,12 @@ def test_figures_sums_and_lists_of_each_answer_agree_while_visits_come(site):
     assert seen == sorted(seen)
 
 
-class Clock:
-    """A monotonic time in seconds, which moves only when a test moves it."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def pass_(self, seconds: float) -> None:
-        self.now_s += seconds
-
-
 class Gate:
-    """A read that waits until it is released, and then takes `seconds` of a clock."""
+    """A read that waits until it is released, and then takes `seconds`."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error  # raised by the read of "wrong"
-        self.clock, self.seconds = Clock(), 0.0
+        self.now_s, self.seconds = 1_000.0, 0.0
         self.reads: list[str] = []
         self.begun, self.open = threading.Semaphore(0), threading.Semaphore(0)
         self.now = self.most = 0
@@ -97,10 +76,14 @@ class Gate:
         self.begun.release()
         assert self.open.acquire(timeout=PATIENCE_S)
         self.now -= 1
-        self.clock.pass_(self.seconds)
+        self.now_s += self.seconds
         if "wrong" in requests:
             raise self.error
         return [f"{request} of {len(self.reads)}" for request in requests]
+
+    def clock(self) -> float:
+        """A monotonic time in seconds, which moves only when a test or a read moves it."""
+        return self.now_s
 
 
 def of(*payers: str) -> Reader:
@@ -162,7 +145,7 @@ def test_panel_goes_first_and_has_no_pause():
     assert calls[-1].result(PATIENCE_S) == ["panel of 2"]
     calls.append(begin(queue, gate, "page", PANEL))
     assert gate.reads == ["mirpur", "panel", "page"]
-    gate.clock.pass_(5)
+    gate.now_s += 5
     calls.append(wait(queue, "another page", PANEL))
     gate.open.release(3)
     assert calls[-1].result(PATIENCE_S) == ["another page of 4"]
@@ -175,7 +158,7 @@ def test_reader_who_has_used_the_least_time_goes_first():
     gate.seconds = 5
     gate.open.release()
     queue.read(["mirpur"], of("mirpur"))
-    gate.clock.pass_(5)
+    gate.now_s += 5
     calls = [begin(queue, gate, "panel", PANEL), *(wait(queue, name, of(name)) for name in ("mirpur", "uttara"))]
     gate.open.release(3)
     gate.seconds = 0
@@ -191,13 +174,13 @@ def test_reader_who_has_used_up_a_minute_waits_and_others_do_not():
     gate.seconds = 8
     for number in range(4):
         queue.read([f"long {number}"], of("mirpur", "ayesha"))
-        gate.clock.pass_(8)  # the pause of all communities
+        gate.now_s += 8  # the pause of all communities
     gate.seconds = 0
     late = [wait(queue, "community", of("mirpur", "babul")), wait(queue, "user", of("uttara", "ayesha"))]
     assert queue.read(["other"], of("uttara", "babul")) == ["other of 5"]
     assert queue.read(["panel"], PANEL._replace(payers=("ayesha",))) == ["panel of 6"]
     assert not any(call.done() for call in late)
-    gate.clock.pass_(2)  # it rests for 10 s
+    gate.now_s += 2  # it rests for 10 s
     queue.read(["another"], of("uttara", "babul"))
     assert sorted(call.result(PATIENCE_S)[0].split()[0] for call in late) == ["community", "user"]
 
@@ -228,7 +211,7 @@ def test_report_that_was_refused_shortens_no_pause():
     with pytest.raises(TooBusy):
         queue.read(["impatient"], of("uttara")._replace(patience_s=0))
     late = wait(queue, "uttara", of("uttara"))
-    gate.clock.pass_(4)
+    gate.now_s += 4
     queue.read(["panel"], PANEL)  # the queue looks at all that wait
     assert late.result(PATIENCE_S) == ["uttara of 3"]
     assert gate.reads == ["mirpur", "panel", "uttara"]
@@ -242,7 +225,7 @@ def test_address_of_a_reader_uses_up_its_time_before_the_link_does(monkeypatch):
     link, flood = Reader(("link",), address="203.0.113.7"), Reader(("link",), address="198.51.100.1")
     for name in ("first", "second"):
         queue.read([name], flood)
-        gate.clock.pass_(8)  # the pause of all links
+        gate.now_s += 8  # the pause of all links
     gate.seconds = 0
     late = wait(queue, "third", flood)
     assert queue.read(["other"], link) == ["other of 3"]
@@ -250,7 +233,7 @@ def test_address_of_a_reader_uses_up_its_time_before_the_link_does(monkeypatch):
     monkeypatch.setattr(scan_queue, "MAX_WAITING_OF_ADDRESS", 1)
     with pytest.raises(TooBusy):
         queue.read(["fourth"], flood)
-    gate.clock.pass_(2)
+    gate.now_s += 2
     queue.read(["another"], link)
     assert late.result(PATIENCE_S)[0].startswith("third")
 
@@ -266,14 +249,3 @@ def test_reports_that_are_not_for_the_panel_share_the_room_that_waits(monkeypatc
     gate.open.release(3)
     for call in calls:
         call.result(PATIENCE_S)
-
-
-def test_report_without_a_waiting_reader_is_not_read():
-    gate = Gate()
-    queue = ScanQueue(gate)
-    first, left = begin(queue, gate, "a"), wait(queue, "b", Reader(is_wanted=lambda: False))
-    gate.open.release(2)
-    first.result(PATIENCE_S)
-    with pytest.raises(TooBusy):
-        left.result(PATIENCE_S)
-    assert gate.reads == ["a"]

@@ -1,7 +1,5 @@
 """Pushed views of reports: on every worker, sockets receive the same numbers as the pages and the API."""
 
-from __future__ import annotations
-
 import re
 from contextlib import ExitStack
 from typing import Any
@@ -17,7 +15,6 @@ from support.servers.server import Server
 VIEW = "?range=7d&compare=weekday"
 FIGURES = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views")
 FORBIDDEN = 4003
-LISTS = ("pages", "sources", "places", "devices")
 VERSION = re.compile(r'data-part="(\w+)"[^>]*data-version="(\w+)"')
 
 
@@ -39,7 +36,7 @@ class Shown:
     def __init__(self, socket: PlainMember) -> None:
         self.socket = socket
 
-    def ask(self, query: str = VIEW) -> Shown:
+    def ask(self, query: str = VIEW) -> "Shown":
         self.socket.say({"type": "view", "query": query})
         return self
 
@@ -95,7 +92,7 @@ def listed(cells: dict[str, Any], part: str) -> int:
     return sum(row[1] for row in rows) + cells[f"{part}.other"][-1]
 
 
-def test_each_update_adds_up_and_the_last_is_what_the_api_answers(server, admin):
+def test_every_update_adds_up_and_the_last_equals_the_api(server, admin):
     """Visits on both workers are in both workers' views. `make bench NAME=reports` measures delay and cost."""
     with ExitStack() as stack:
         both, views = stack.enter_context(worker_connections(server)), on_each_worker(stack, server, admin)
@@ -110,7 +107,7 @@ def test_each_update_adds_up_and_the_last_is_what_the_api_answers(server, admin)
             for shown in (cells for _, cells, _ in view.states if cells):
                 visits = shown["figures.visits"][0]
                 assert visits == sum(cell[0] for name, cell in shown.items() if name.startswith("chart."))
-                assert {listed(shown, part) for part in LISTS} == {visits}
+                assert {listed(shown, part) for part in ("pages", "sources", "places", "devices")} == {visits}
         with only(server, server.workers()[0]):
             later = Shown(stack.enter_context(PanelSocket(server.port, admin.token))).ask()
             wait_until(lambda: later.updates, "another page of the same view is let in")
@@ -176,7 +173,7 @@ def test_moderator_follows_the_reports_of_a_community_and_a_member_nothing(serve
         assert "message type 'view'" in socket.next_of_type("error")["error"]
 
 
-def test_views_are_no_connections_of_their_own_and_end_with_their_pages(server, admin):
+def test_views_are_not_counted_as_connections_and_end_with_their_pages(server, admin):
     """The next update would fail if a closed view were still subscribed."""
     with ExitStack() as stack:
         views = on_each_worker(stack, server, admin)

@@ -1,7 +1,5 @@
 """The weekly report: recipients, time and content. It is sent once, by any worker."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, Time
 from support.people.accounts import disable, sign_up
@@ -29,12 +27,8 @@ def mailbox():
 @pytest.fixture
 def site(database, mailbox):
     mailbox.mails.clear()
-    with Site(database.url, at(FRIDAY), RATE_LIMIT_LOGINS="0", **mailbox.settings()) as site:
+    with Site(database.url, Time.at(FRIDAY), RATE_LIMIT_LOGINS="0", **mailbox.settings()) as site:
         yield site
-
-
-def at(moment: str) -> Time:
-    return Time.at(moment)
 
 
 def wants(site: Site, mailbox: Mailbox, name: str, language: str = "en") -> Reader:
@@ -139,7 +133,7 @@ def test_it_is_for_those_who_want_it_and_have_confirmed_their_email(site, mailbo
 
 
 def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_began(database, mailbox, monkeypatch):
-    time = at(FRIDAY)
+    time = Time.at(FRIDAY)
     with Site(database.url, time, **mailbox.settings()) as one, Site(database.url, time, **mailbox.settings()) as two:
         for name in ("ayesha", "karim"):
             wants(one, mailbox, name)
@@ -177,8 +171,8 @@ def written(site: Site) -> int:
     return site.rows("SELECT count(*) FROM outbox WHERE kind = 'weekly'")[0][0]
 
 
-def test_without_smtp_there_is_none(database):
-    with Site(database.url, at(MORNING)) as site:
+def test_no_report_is_written_without_smtp(database):
+    with Site(database.url, Time.at(MORNING)) as site:
         sign_up(site)
         site.rows("UPDATE users SET weekly_report = true, verified_ms = 1")
         found(sign_up(site, "karim"))

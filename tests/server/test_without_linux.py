@@ -1,7 +1,5 @@
 """The server without epoll and other Linux calls, as on macOS."""
 
-from __future__ import annotations
-
 import pytest
 from support.clients.websocket import KINDS
 from support.servers.mac_server import MacServer

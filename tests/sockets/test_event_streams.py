@@ -1,7 +1,5 @@
 """Server-Sent Events: the events of a plain socket in an endless HTTP response."""
 
-from __future__ import annotations
-
 import socket
 import time
 from contextlib import ExitStack, suppress
@@ -200,24 +198,6 @@ def test_every_event_matches_its_model(server):
                 Draft202012Validator({**answer, "components": described["components"]}).validate(event)
 
 
-def test_streams_count_towards_the_limits_of_sockets(tmp_path):
-    own, other = {"X_Forwarded_For": "203.0.113.7"}, {"X_Forwarded_For": "203.0.113.8"}
-    settings = {"TRUSTED_PROXIES": 1, "RATE_LIMIT_SOCKETS": 2, "MAX_CONNECTIONS": 12}
-    with changed_server(tmp_path, **settings) as server:
-        sources = [EventSource(server.port, **own) for _ in range(2)]
-        assert [source.event()["type"] for source in sources] == ["visitor_update"] * 2
-        with EventSource(server.port, **own) as refused:
-            assert refused.error == (429, "rate_limited")
-            assert int(refused.answer.headers["Retry-After"]) > 0
-        sources.append(EventSource(server.port, **other))
-        with EventSource(server.port, **other) as refused:
-            assert refused.error == (503, "too_many_connections")
-            assert int(refused.answer.headers["Retry-After"]) > 0
-        assert server.log.count("socket_refused kind=streams") == 2
-        for source in sources:
-            source.close()
-
-
 def test_reader_that_does_not_read_or_acknowledge_is_dropped(tmp_path):
     """A reader is dropped at once when over 64 KB are waiting for it. A client that acknowledges nothing is on a
     machine that is gone.
@@ -246,19 +226,3 @@ def test_stream_under_another_wsgi_server_gets_501(site, cast):
         assert (answer.status_code, answer.json["code"]) == (501, "streams_unavailable")
     assert cast.call("outsider", "GET", path).status_code == 403
     assert site.client.head(SITE).status_code == 200
-
-
-def test_shutdown_ends_the_stream(tmp_path):
-    """The server would wait an hour for the clients, and the clients for the server."""
-    changes = {f"{LOOP}.CLOSE_TIMEOUT_S": 3600, "koyjabo.server.websockets.websockets.GOODBYE_S": 3600}
-    with changed_server(tmp_path, changes) as server:
-        sources = [EventSource(server.port) for _ in range(20)]
-        late = EventSource(server.port, receive_buffer=2048)
-        for source in sources:
-            source.event()
-        late.event()
-        (revision,) = server.emit(1, size=60_000)
-        server.tell(15)
-        for source in [*sources, late]:
-            assert [event["stats"]["revision"] for event in source.rest()] == [revision]
-        assert server.wait().status == 0

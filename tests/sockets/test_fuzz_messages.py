@@ -1,7 +1,5 @@
 """Any message from a connected client is answered or refused with a reason, and disturbs no other client."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Socket.IO's JavaScript client under Node, loaded as a page would load it."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from support.programs.processes import ROOT
 from support.servers.responses import Stats
 
 pytestmark = pytest.mark.long(
-    proved_by="sockets/test_socketio_protocol.py::test_updates_and_acknowledgements_arrive_by_every_transport"
+    proved_by="realtime/test_push_events.py::test_updates_and_acknowledgements_arrive_by_every_transport"
 )
 
 SCRIPT = Path(__file__).resolve().parents[1] / "support" / "clients" / "socketio_page.mjs"

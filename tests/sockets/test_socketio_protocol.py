@@ -3,8 +3,6 @@
 See server/websockets/test_connections_abuse.py for invalid packets, and test_connections_half_open.py there for pings.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +12,6 @@ import pytest
 import requests
 import websocket
 from support.clients.engine_client import CLOSE, NOOP, PING, PONG, UPGRADE, Polling, Socket, url
-from support.clients.listener import SocketioListener
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import ROOT
 from support.servers.echo_app import MAX_BYTES
@@ -165,7 +162,7 @@ def test_upgrade_ends_the_waiting_poll_with_noop(port, session, while_it_polls):
         assert socket.send(UPGRADE, SAID).receive() == HEARD
 
 
-def test_what_was_sent_before_the_upgrade_is_not_lost(port, session):
+def test_message_that_was_sent_before_the_upgrade_is_not_lost(port, session):
     """A waiting poll ends at once during the upgrade."""
     session.post('42["message","before"]')
     with Socket(port, session.sid) as socket:
@@ -241,23 +238,3 @@ def test_event_with_attachments_is_acknowledged_with_them(socket):
     ):
         socket.send(sent, b"\1\2\3", b"\4\5\6")
         assert [socket.receive() for _ in range(3)] == [received, b"\1\2\3", b"\4\5\6"]
-
-
-POLLING, WEBSOCKET, BOTH = ["polling"], ["websocket"], ["polling", "websocket"]
-
-
-@pytest.mark.parametrize("transports", [POLLING, WEBSOCKET, BOTH], ids="+".join)
-def test_updates_and_acknowledgements_arrive_by_every_transport(sqlite_server, transports):
-    """This also holds after a reconnect."""
-    for _ in range(2):
-        with SocketioListener(sqlite_server.port, transports=transports) as page:
-            before = page.first()
-            assert before == sqlite_server.stats()
-            assert page.transport == transports[-1]
-            assert page.ask("ping")["ok"] is True
-            for number in range(3):
-                stats = sqlite_server.register(f"v{number}").stats
-                assert page.wait_for_total(stats.total) == stats
-            assert page.ask("request_count")["stats"] == sqlite_server.stats().raw
-            revisions = [stats.revision for stats in page.updates[:4]]
-            assert revisions == sorted({before.revision, *revisions})

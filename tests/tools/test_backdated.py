@@ -1,7 +1,5 @@
 """Backdated visits and accounts count like any other, without active or online visitors."""
 
-from __future__ import annotations
-
 from zoneinfo import ZoneInfo
 
 import pytest

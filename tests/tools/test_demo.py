@@ -1,7 +1,5 @@
 """`make demo`: which servers it accepts, what it writes, and what it leaves behind."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

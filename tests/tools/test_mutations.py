@@ -1,7 +1,5 @@
 """Every mutation can be applied, and names existing tests. `make mutations` checks that they fail."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from support.programs.processes import ROOT

@@ -1,7 +1,5 @@
 """`make check` checks prose: habits, long sentences, word counts of documents, and documents that code names."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,7 +116,7 @@ def test_names_of_tests_are_read_as_sentences():
         passages_of_python("tests/test_a.py", "def test_rule_that_stands_alone(): pass\ndef helper(): pass\n")
     )
     assert passages == [Passage("test", "tests/test_a.py:1", "rule that stands alone")]
-    assert sorted(line.split(": ")[2].partition(";")[0] for line in complaints_of_test_names(passages, ())) == [
+    assert sorted(line.split(": ")[2].partition(";")[0] for line in complaints_of_test_names(passages)) == [
         "alone",
         "stands",
     ]
@@ -139,15 +137,8 @@ def test_names_of_tests_are_read_as_sentences():
     ],
 )
 def test_habits_of_test_names_are_found(name, habit):
-    found_habits = list(complaints_of_test_names([Passage("test", "tests/a/test_b.py:1", name)], ()))
+    found_habits = list(complaints_of_test_names([Passage("test", "tests/a/test_b.py:1", name)]))
     assert [habit in line for line in found_habits] == ([True] if habit else [])
-
-
-def test_folders_whose_test_names_still_have_habits_are_listed_until_they_have_none():
-    names = [Passage("test", "tests/a/b/test_c.py:1", "what is left"), Passage("test", "tests/ab/test_c.py:1", "rest")]
-    assert list(complaints_of_test_names(names, ("tests/a",))) == []
-    (line,) = complaints_of_test_names(names, ("tests/a", "tests/ab"))
-    assert line.startswith("names of tests in tests/ab have no habits now")
 
 
 def test_name_of_a_test_has_at_most_14_words():

@@ -1,7 +1,5 @@
 """`make release`: one version everywhere, from a clean checkout, reproducible, and without publishing."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

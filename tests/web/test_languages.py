@@ -1,7 +1,5 @@
 """Pages in the visitor's language and theme: words, digits, and the format of numbers and times."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 from support.databases.database import SqliteDatabase

@@ -56,7 +56,8 @@ class Backdated:
         self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished, pending, unsent)
         self.communities = Communities(self._database, self.clock, _unpublished)
         self.memberships = Memberships(self._database, self.clock, _unpublished)
-        self.invitations = Invitations(CommunityScope(), self._database, self.clock, unsent, LinkTokens(""))
+        scope, tokens = CommunityScope(), LinkTokens("")
+        self.invitations = Invitations(scope, self._database, self.clock, _unpublished, unsent, tokens)
         self.reports = Reports(self._database, self.clock, _unpublished)
         self.peaks = Peaks(self._database, self.clock, runtime, lambda scope: 0)
 

@@ -34,7 +34,7 @@ class Habit:
     code: int = 0
     pages: int = 0
     kinds: tuple[str, ...] = tuple(GROUPS)
-    """Kinds of passages that are searched. Names of tests are searched where they follow (see `FOLLOWING`)."""
+    """Kinds of passages that are searched. Names of tests are also searched."""
 
 
 HABITS = (
@@ -78,22 +78,6 @@ NAME_HABITS = (
     Habit("is none", r"\b(is|are|was|were) none\b", "say what is missing or refused"),
 )
 """Habits that only names of tests are searched for."""
-
-FOLLOWING = (
-    "tests/application",
-    "tests/browser",
-    "tests/cli",
-    "tests/counting",
-    "tests/integrations",
-    "tests/people",
-    "tests/presence",
-    "tests/reports",
-    "tests/server",
-    "tests/site",
-    "tests/sockets",
-    "tests/upkeep",
-)
-"""Folders with names of tests that have such habits. This list only becomes shorter."""
 
 LONGEST_SENTENCE = 30
 LONG_SENTENCES = 1
@@ -176,20 +160,12 @@ def complaints_of_long_tests(passages: list[Passage], budget: int = LONG_TEST_NA
     yield from over("long names of tests", f"at most {MAX_WORDS_OF_A_TEST} words", long, budget)
 
 
-def complaints_of_test_names(passages: list[Passage], following: tuple[str, ...] = FOLLOWING) -> Iterator[str]:
-    habits = {habit.name: habit for habit in (*HABITS, *NAME_HABITS) if len(habit.kinds) > 1}
-    behind: set[str] = set()
+def complaints_of_test_names(passages: list[Passage]) -> Iterator[str]:
+    habits = [habit for habit in (*HABITS, *NAME_HABITS) if len(habit.kinds) > 1]
     for passage in passages:
-        if passage.kind != "test":
-            continue
-        for habit in habits.values():
-            if re.search(habit.pattern, passage.text, re.IGNORECASE):
-                folder = next((name for name in following if passage.place.startswith(f"{name}/")), "")
-                behind.add(folder)
-                if not folder:
-                    yield f"{passage.place}: {passage.text!r}: {habit.name}; {habit.advice}"
-    for folder in sorted(set(following) - behind):
-        yield f"names of tests in {folder} have no habits now; remove it from FOLLOWING in tools/prose/budgets.py"
+        for habit in habits:
+            if passage.kind == "test" and re.search(habit.pattern, passage.text, re.IGNORECASE):
+                yield f"{passage.place}: {passage.text!r}: {habit.name}; {habit.advice}"
 
 
 def complaints_of_words(texts: dict[str, str]) -> Iterator[str]:

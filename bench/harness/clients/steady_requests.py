@@ -48,14 +48,14 @@ class Connection:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
-        self.due_ns = self.sent_ns = 0
+        self.due_ns = 0
 
     def ask(self, due_ns: int, text: bytes) -> None:
-        self.due_ns, self.sent_ns, self._received = due_ns, time.time_ns(), b""
+        self.due_ns, self._received = due_ns, b""
         self.socket.sendall(text)
 
-    def receive(self) -> tuple[int, str] | None:
-        """The status and body once the response is complete; None until then."""
+    def receive(self) -> int | None:
+        """The status once the response is complete; None until then."""
         got = self.socket.recv(CHUNK)
         if not got:
             raise ConnectionError("the server closed a connection")
@@ -64,7 +64,7 @@ class Connection:
         length = LENGTH.search(head)
         if b"\r\n\r\n" not in self._received or (length and len(body) < int(length[1])):
             return None
-        return int(head.split(b" ", 2)[1]), body.decode()
+        return int(head.split(b" ", 2)[1])
 
 
 class Client:
@@ -92,24 +92,18 @@ class Client:
     def _receive(self, timeout_s: float) -> None:
         for key, _ in self._busy.select(timeout_s):
             connection = key.data
-            answer = connection.receive()
-            if answer is None:
-                continue
-            status, body = answer
-            kept = body if self._kind == "register" else ""
-            self.answers.append((connection.due_ns, connection.sent_ns, time.time_ns(), status, kept))
-            self._idle.append(connection)
+            if (status := connection.receive()) is not None:
+                self.answers.append((connection.due_ns, time.time_ns(), status))
+                self._idle.append(connection)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A response. Times are wall clock, in ns. `body` is only kept for registrations."""
+    """A response. Times are wall clock, in ns."""
 
     due_ns: int
-    sent_ns: int
     answered_ns: int
     status: int
-    body: str
 
     @property
     def took_ms(self) -> float:

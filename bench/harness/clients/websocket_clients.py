@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
@@ -42,25 +41,15 @@ class Broadcast:
 
 
 @dataclass(frozen=True)
-class Reconnected:
-    """The result of a reconnect. `updated` is the number of clients that have received an update since."""
-
-    took_ms: float
-    updated: int
-    lost: int
-
-
-@dataclass(frozen=True)
 class Counts:
     """Counts since the start. `deflated` is the number of compressed connections, `update_bytes` the size of the last
-    update. `longest_batch_us` is the client process's own delay.
+    update.
     """
 
     updates: int
     lost: int
     deflated: int
     update_bytes: int
-    longest_batch_us: int
 
 
 class WebSocketClients:
@@ -78,10 +67,6 @@ class WebSocketClients:
     def emit(self, times: int) -> Broadcast:
         """Trigger one broadcast and wait for it to end. If `times` is 0, only the trigger request is sent."""
         return Broadcast(**self.tell(f"emit {times}"))
-
-    def reconnect(self) -> Reconnected:
-        """Reopen all connections after their server has stopped, and wait until each has received an update."""
-        return Reconnected(**self.tell("again"))
 
     def counts(self) -> Counts:
         return Counts(**self.tell("report"))
@@ -107,22 +92,18 @@ class WebSocketClients:
 
 
 @contextmanager
-def connect(
-    port: int, endpoint: Endpoint, size: int, core: int | None, log: Path | None = None
-) -> Iterator[WebSocketClients]:
-    """Open `size` connections for the duration of the block. Writes every update to `log`, if given."""
-    with opening(port, endpoint, size, core, log) as clients:
+def connect(port: int, endpoint: Endpoint, size: int, core: int | None) -> Iterator[WebSocketClients]:
+    """Open `size` connections for the duration of the block."""
+    with opening(port, endpoint, size, core) as clients:
         clients.answer()
         yield clients
 
 
 @contextmanager
-def opening(
-    port: int, endpoint: Endpoint, size: int, core: int | None, log: Path | None = None
-) -> Iterator[WebSocketClients]:
+def opening(port: int, endpoint: Endpoint, size: int, core: int | None) -> Iterator[WebSocketClients]:
     """Like `connect`, but without waiting. The first `answer` reports that all connections are open."""
     pinned = [] if core is None else ["taskset", "-c", str(core)]
-    options = [*(["deflate"] if endpoint.deflate else []), *([f"log={log}"] if log else [])]
+    options = ["deflate"] if endpoint.deflate else []
     process = subprocess.Popen(
         [*pinned, compiled("wsload"), str(port), endpoint.path, endpoint.kind, str(size), *options],
         stdin=subprocess.PIPE,
@@ -132,7 +113,7 @@ def opening(
     )
     try:
         yield WebSocketClients(process, size)
-    finally:  # when their input closes, the clients write the log and exit
+    finally:  # when their input closes, the clients exit
         try:
             process.communicate(timeout=STOP_S)
         except subprocess.TimeoutExpired:

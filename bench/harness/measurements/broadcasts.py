@@ -43,15 +43,7 @@ PLAIN_ENDPOINT = Endpoint("/", PLAIN)
 
 def with_trigger(version: Version) -> tuple[Candidate, Candidate]:
     """The version with Socket.IO clients and with plain ones."""
-    return _of(version, (version.python, str(version.folder / TRIGGER)))
-
-
-def deployed(version: Version) -> tuple[Candidate, Candidate]:
-    """The same candidates, but with the server as deployed."""
-    return _of(version, version.server)
-
-
-def _of(version: Version, command: tuple[str, ...]) -> tuple[Candidate, Candidate]:
+    command = version.python, str(version.folder / TRIGGER)
     return (
         Candidate(f"{version.name}, Socket.IO", command, SOCKET_IO_ENDPOINT, version.folder),
         Candidate(f"{version.name}, plain", command, PLAIN_ENDPOINT, version.folder),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -24,11 +25,24 @@ def documents() -> Path:
     return _PACKAGE if _is_wheel() else _CHECKOUT
 
 
+HOME = "KOYJABO_HOME"
+"""Environment variable with the folder that contains `instance/` and `.env`, set by `koyjabo` without arguments."""
+
+
 def home() -> Path:
-    """The folder that contains `instance/` and `.env`: the checkout, or the working directory if the program is
-    installed.
+    """The folder that contains `instance/` and `.env`: HOME, or the checkout, or the working directory if the program
+    is installed.
     """
+    if folder := os.environ.get(HOME):
+        return Path(folder)
     return Path.cwd() if _is_wheel() else _CHECKOUT
+
+
+def user_data() -> Path:
+    """The folder for this user's data (https://specifications.freedesktop.org/basedir-spec; macOS has another one)."""
+    given = Path(os.environ.get("XDG_DATA_HOME", ""))
+    default = "Library/Application Support" if sys.platform == "darwin" else ".local/share"
+    return (given if given.is_absolute() else Path.home() / default) / "koyjabo"
 
 
 def _is_wheel() -> bool:

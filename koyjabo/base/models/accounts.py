@@ -251,7 +251,9 @@ class MailBudget(Model):
 
 
 class EmailLink(Model):
-    """A link that was emailed to a user; `purpose` is `reset` or `verify`. Using the link deletes the row."""
+    """A link that was emailed to a user, or printed at a start; `purpose` is `reset`, `verify` or `login`. Using the
+    link deletes the row.
+    """
 
     __tablename__ = "email_links"
 

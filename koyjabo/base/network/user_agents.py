@@ -205,8 +205,10 @@ def _usual_device(system: str) -> str:
 def _of_user_agent(user_agent: str) -> UserAgent:
     rules = _rules()
     browser, system = _first(rules.browsers, user_agent), _first(rules.systems, user_agent)
-    name = _tidy(QUALIFIERS.sub("", browser)) if browser else _product(user_agent)
-    return UserAgent(name, SYSTEMS.get(system) or _tidy(system), _device(user_agent))
+    name = QUALIFIERS.sub("", browser)
+    if not browser and (product := PRODUCT.match(user_agent)) and product[0] != "Mozilla":
+        name = product[0]
+    return UserAgent(_tidy(name), SYSTEMS.get(system) or _tidy(system), _device(user_agent))
 
 
 def _first(extractors: list[Any], user_agent: str) -> str:
@@ -224,11 +226,6 @@ def _device(user_agent: str) -> str:
     if "Android" not in user_agent or "TV" in user_agent or NOTEBOOKS.search(user_agent):
         return DESKTOP
     return TABLET if WHOLE.search(user_agent) else PHONE
-
-
-def _product(user_agent: str) -> str:
-    product = PRODUCT.match(user_agent)
-    return _tidy(product[0]) if product and product[0] != "Mozilla" else ""
 
 
 def _tidy(name: str) -> str:

@@ -26,9 +26,8 @@ from koyjabo.communities.schemas import (
     checked_ref,
     columns,
 )
-from koyjabo.communities.services import CommunityServices
+from koyjabo.communities.services import community_services
 from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
 from koyjabo.web.http.responses import PRIVATE, json_response, no_content
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, INSIDE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
@@ -58,7 +57,7 @@ def put_community(ref: str) -> Response:
     """
     account = tokens.require_site_admin()
     body = CommunityByRefBody.of(request)
-    access, is_new = current()[CommunityServices].by_ref.put(account, checked_ref("ref", ref), columns(body))
+    access, is_new = community_services().by_ref.put(account, checked_ref("ref", ref), columns(body))
     return json_response(community_response(access), 201 if is_new else 200)
 
 
@@ -70,7 +69,7 @@ def archive_community(ref: str) -> Response:
     """Archive a community. Only site admins and API keys can do this. Members, visits and reports are kept, and a PUT
     restores the community.
     """
-    current()[CommunityServices].by_ref.archive(tokens.require_site_admin(), checked_ref("ref", ref))
+    community_services().by_ref.archive(tokens.require_site_admin(), checked_ref("ref", ref))
     return no_content()
 
 
@@ -87,7 +86,7 @@ def put_member(community_id: str, user_ref: str) -> Response:
     """
     account = tokens.require_site_admin()
     body = MemberByRefBody.of(request)
-    by_ref, ref = current()[CommunityServices].by_ref, checked_ref("userRef", user_ref)
+    by_ref, ref = community_services().by_ref, checked_ref("userRef", user_ref)
     return enrolled(account, *by_ref.put_member(account, community_id, ref, body.role, body.name))
 
 
@@ -97,7 +96,7 @@ def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
     """Remove a member. Only site admins and API keys can do this. The person's sockets, streams and rooms in the
     community are closed with 4003.
     """
-    account, services = tokens.require_site_admin(), current()[CommunityServices]
+    account, services = tokens.require_site_admin(), community_services()
     person = services.by_ref.remove_member(account, community_id, checked_ref("userRef", user_ref))
     services.messages.disconnect(Scope(community_id.lower()), person)  # even if their token gives them a role
     return no_content()
@@ -127,7 +126,7 @@ def sync_members(community_id: str) -> Response:
     # Compare weakly, because proxies that compress responses make tags weak, and these tags depend only on the content.
     is_current = request.if_match.contains_weak if "If-Match" in request.headers else _missing
     members = {member.ref: (member.role, member.name) for member in body.members}
-    services = current()[CommunityServices]
+    services = community_services()
     people, tag = services.by_ref.sync(account, community_id, members, is_current)
     for person in people["removed"]:
         services.messages.disconnect(Scope(community_id.lower()), person)  # as in `remove_member_by_ref`
@@ -155,7 +154,7 @@ def broadcast(community_id: str) -> Response:
     this `data`, on every connection. Messages are never merged, and arrive in the order of the calls.
     """
     permitted(community_id, MODERATOR)
-    current()[CommunityServices].messages.send(Scope(community_id.lower()), BroadcastBody.of(request).data)
+    community_services().messages.send(Scope(community_id.lower()), BroadcastBody.of(request).data)
     return _accepted()
 
 
@@ -170,7 +169,7 @@ def disconnect(community_id: str) -> Response:
     """Close a member's sockets, streams and rooms in the community with 4003. Only moderators can do this. It is not an
     error if there are none. The person stays a member and can reconnect.
     """
-    account, services = permitted(community_id, MODERATOR), current()[CommunityServices]
+    account, services = permitted(community_id, MODERATOR), community_services()
     body = DisconnectBody.of(request)
     person = services.by_ref.person(account, community_id, body.userRef)
     if person is not None:
@@ -191,7 +190,7 @@ def _accepted() -> Response:
 )
 def online() -> Response:
     """Count the people online in each of the given communities. Communities that you may not see are left out."""
-    account, services = tokens.require().account, current()[CommunityServices]
+    account, services = tokens.require().account, community_services()
     names = list(dict.fromkeys(unquote(name) for name in request.args.get("ids", "").split(",") if name))
     if len(names) > MAX_IDS:
         raise InvalidInput(details={"ids": "must contain at most 200 ids"})

@@ -26,7 +26,7 @@ from koyjabo.communities.schemas import (
     RoleBody,
     columns,
 )
-from koyjabo.communities.services import CommunityServices
+from koyjabo.communities.services import community_services
 from koyjabo.counting.schemas.responses import StatsResponse, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.login.schemas import InvitedResponse, PanelRoleResponse
@@ -63,7 +63,7 @@ def community_response(access: Access) -> CommunityResponse:
 
 def community_responses(accesses: Sequence[Access]) -> Iterator[CommunityResponse]:
     """Add the number of people online to each community."""
-    online = current()[CommunityServices].people.online(*(access.community.id for access in accesses))
+    online = community_services().people.online(*(access.community.id for access in accesses))
     return map(CommunityResponse.of, accesses, online)
 
 
@@ -78,7 +78,7 @@ def list_communities() -> Response:
     `X-Total-Count` has the total.
     """
     account, paging = tokens.require().account, Paging.of(request)
-    page = current()[CommunityServices].directory.list(account, paging.start, paging.per_page)
+    page = community_services().directory.list(account, paging.start, paging.per_page)
     return list_response(community_responses(page.items), paging.headers(page.total))
 
 
@@ -99,7 +99,7 @@ def create_community() -> Response:
     """Create a community. You become its admin."""
     account, body = tokens.require_account().account, NewCommunityBody.of(request)
     limits.count_action(account.id)
-    access = current()[CommunityServices].directory.create(account, columns(body))
+    access = community_services().directory.create(account, columns(body))
     return json_response(community_response(access), 201)
 
 
@@ -107,7 +107,7 @@ def create_community() -> Response:
 @describe("Get a community", {200: CommunityResponse, **INSIDE}, scope="communities:manage")
 def get_community(community_id: str) -> Response:
     """Get a community. Only members can do this."""
-    access = current()[CommunityServices].directory.require(tokens.require().account, community_id)
+    access = community_services().directory.require(tokens.require().account, community_id)
     return json_response(community_response(access))
 
 
@@ -117,7 +117,7 @@ def change_community(community_id: str) -> Response:
     """Change a community. Only admins of the community can do this."""
     account = permitted(community_id, ADMIN)
     body = CommunityChangesBody.of(request)
-    access = current()[CommunityServices].directory.change(account, community_id, columns(body))
+    access = community_services().directory.change(account, community_id, columns(body))
     return json_response(community_response(access))
 
 
@@ -127,7 +127,7 @@ def delete_community(community_id: str) -> Response:
     """Delete a community. Only its admins can do this. All memberships end. The community's visits still count for the
     site.
     """
-    current()[CommunityServices].directory.delete(tokens.require_account().account, community_id)
+    community_services().directory.delete(tokens.require_account().account, community_id)
     return no_content()
 
 
@@ -151,7 +151,7 @@ ENROLLED: dict[int, ResponseSpec] = {
 def join_community(community_id: str) -> Response:
     """Join an open community. Returns 201, or 200 if you are already a member; your role stays the same."""
     account, body = tokens.require_account().account, JoinBody.of(request)
-    membership, is_new = current()[CommunityServices].members.join(account, community_id)
+    membership, is_new = community_services().members.join(account, community_id)
     if body.visitorId is not None:
         current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
     return json_response(MembershipResponse.model_validate(membership), 201 if is_new else 200)
@@ -161,7 +161,7 @@ def join_community(community_id: str) -> Response:
 @describe("Leave a community", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def leave_community(community_id: str) -> Response:
     """Leave a community. Returns 403 or 404 if you are not a member."""
-    current()[CommunityServices].members.leave(tokens.require_account().account, community_id)
+    community_services().members.leave(tokens.require_account().account, community_id)
     return no_content()
 
 
@@ -176,7 +176,7 @@ def list_members(community_id: str) -> Response:
     """List the members in the order they joined. Only members can do this. `X-Total-Count` has the total. The ETag is
     the tag of the whole list; send it in the If-Match header of a sync.
     """
-    account, paging, members = tokens.require().account, Paging.of(request), current()[CommunityServices].members
+    account, paging, members = tokens.require().account, Paging.of(request), community_services().members
     tag = members.list_tag(account, community_id)  # read first, so that a later change makes it outdated, not wrong
     page = members.page(account, community_id, paging.start, paging.per_page)
     headers = [*paging.headers(page.total), ("ETag", members_tag(tag))]
@@ -197,7 +197,7 @@ def invite_member(community_id: str) -> Response:
     account = permitted(community_id, ADMIN)
     body = InvitationBody.of(request)
     limits.count_action(account.id)
-    invited = current()[CommunityServices].invitations.invite(account, body.email, body.role, language(), community_id)
+    invited = community_services().invitations.invite(account, body.email, body.role, language(), community_id)
     return json_response(InvitedResponse.of(invited), 202)
 
 
@@ -209,14 +209,14 @@ def set_role(community_id: str, user_id: str) -> Response:
     """
     account = permitted(community_id, ADMIN)
     body = RoleBody.of(request)
-    return enrolled(account, *current()[CommunityServices].members.set_role(account, community_id, user_id, body.role))
+    return enrolled(account, *community_services().members.set_role(account, community_id, user_id, body.role))
 
 
 @bp.delete("/communities/<community_id>/members/<user_id>")
 @describe("Remove a member", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def remove_member(community_id: str, user_id: str) -> Response:
     """Remove a member. Only admins of the community can remove others; any member can leave."""
-    current()[CommunityServices].members.remove(tokens.require_account().account, community_id, user_id)
+    community_services().members.remove(tokens.require_account().account, community_id, user_id)
     return no_content()
 
 
@@ -234,7 +234,7 @@ def list_invitations() -> Response:
     confirmed your email.
     """
     account, paging = tokens.require_account().account, Paging.of(request)
-    invitations = current()[CommunityServices].received.page(account, paging.start, paging.per_page)
+    invitations = community_services().received.page(account, paging.start, paging.per_page)
     return list_response(
         (InvitationResponse.of(*offer) for offer in invitations.items), paging.headers(invitations.total)
     )
@@ -251,7 +251,7 @@ def accept_invitation(token: str) -> Response:
     admins, a new admin who has not set it up has to log in again.
     """
     account = tokens.require_account().account
-    accepted = current()[CommunityServices].received.of(token).accept(account, token)
+    accepted = community_services().received.of(token).accept(account, token)
     if isinstance(accepted, PanelRole):
         return json_response(PanelRoleResponse(user_id=accepted.user_id, role=accepted.role))
     membership, is_new = accepted
@@ -263,7 +263,7 @@ def accept_invitation(token: str) -> Response:
 def decline_invitation(token: str) -> Response:
     """Decline an invitation. Its link stops working."""
     account = tokens.require_account().account
-    current()[CommunityServices].received.of(token).decline(account, token)
+    community_services().received.of(token).decline(account, token)
     return no_content()
 
 
@@ -306,9 +306,14 @@ def realtime(community_id: str) -> Response:
     """The number of people with an open socket in the community. Each person counts once. Only members can read it,
     unless `public_count` is true.
     """
-    scope, services = _entered_to_count(community_id), current()
-    (online,) = services[CommunityServices].people.online(scope)
-    at = iso(services.clock.now_ms())
+    with suppress(Unauthenticated):
+        tokens.require()  # any credentials sent must be valid
+    try:
+        scope = Scope(community_services().directory.with_public_count(community_id).id)
+    except UnknownCommunity:
+        scope = _entered(community_id, MEMBER)
+    (online,) = community_services().people.online(scope)
+    at = iso(current().clock.now_ms())
     return json_response(RealtimeResponse(community_id=scope, current_online=online, timestamp=at))
 
 
@@ -327,7 +332,7 @@ def who_is_online(community_id: str) -> Response:
     if order not in ORDERS:
         raise InvalidInput(details={"order": f"must be one of {', '.join(ORDERS)}"})
     text = request.args.get("query", "").strip()
-    page = current()[CommunityServices].people.page(scope, paging.start, paging.per_page, text, order)
+    page = community_services().people.page(scope, paging.start, paging.per_page, text, order)
     return list_response(
         (OnlineResponse.model_validate(person.as_object()) for person in page.items), paging.headers(page.total)
     )
@@ -338,22 +343,10 @@ def permitted(community_id: str, role: str) -> Account:
     Errors).
     """
     account = tokens.require_account().account
-    current()[CommunityServices].directory.require(account, community_id, role)
+    community_services().directory.require(account, community_id, role)
     return account
-
-
-def _entered_to_count(community_id: str) -> Scope:
-    """The scope of a community, for its members or, if its numbers are public, for everyone. Any credentials sent must
-    be valid in both cases.
-    """
-    with suppress(Unauthenticated):
-        tokens.require()
-    try:
-        return Scope(current()[CommunityServices].directory.with_public_count(community_id).id)
-    except UnknownCommunity:
-        return _entered(community_id, MEMBER)
 
 
 def _entered(community_id: str, role: str) -> Scope:
     """The scope of a community, if the user has at least `role` there."""
-    return current()[CommunityServices].directory.require(tokens.require().account, community_id, role).scope
+    return community_services().directory.require(tokens.require().account, community_id, role).scope

@@ -83,16 +83,13 @@ class AttendanceLog:
             raise
         except Exception:  # this batch must not block all others
             log.exception("arrivals_not_written community=%s", community_id)
-        self._mark_written(batch)
-        return True
-
-    def _mark_written(self, batch: list[Arrival]) -> None:
         with self._lock:
             for arrival in batch:
                 self._unwritten.pop(arrival, None)
                 self._written[arrival] = None
             while len(self._written) > MAX_REMEMBERED:
                 self._written.popitem(last=False)
+        return True
 
 
 SETTLE_S = 0.5

@@ -17,19 +17,19 @@ import uuid
 from binascii import crc32
 from collections.abc import Collection
 from hashlib import sha256
-from typing import Any
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, KoyJaboError, LedgerUnavailable, TooManyKeys
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, uuid_of
+from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import ApiKey
 from koyjabo.communities import memberships
 from koyjabo.integrations.api_keys import queries
-from koyjabo.people.audit import log
-from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.accounts.queries import add_made_by
+from koyjabo.people.audit.log import CHANGES, Subject
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 
 SCOPES = {
     "stats:read": N_("Read the numbers of communities"),
@@ -67,19 +67,20 @@ class RotatedMeanwhile(KoyJaboError):
     sentence = N_("This key was rotated a moment ago. Rotate it again if its new secret is lost.")
 
 
-class ApiKeys:
+class ApiKeys(Changes):
     """API keys, managed by site admins. Methods that take an account raise Forbidden for anyone else, and
     LedgerUnavailable.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
+        super().__init__(database, clock)
         self._used_ms: dict[str, int] = {}  # last uses that have not been written yet, by id
         self._lock = threading.Lock()  # guards `_used_ms`; never wait while holding it
 
+    @transaction
     def create(
         self,
+        tx: Transaction,
         account: Account,
         name: str,
         scopes: Collection[str],
@@ -90,36 +91,32 @@ class ApiKeys:
         stored. Raises InvalidInput by field, UnknownCommunity, TooManyKeys.
         """
         account.require_site_admin()
-        by, key_id = log.actor(account, self._clock), str(uuid.uuid4())
         problems = {"scopes": wrong_scopes(scopes, community_id)}
-        if expires_ms is not None and expires_ms <= by.at_ms:
+        if expires_ms is not None and expires_ms <= tx.at_ms:
             problems["expires_at"] = N_("must be in the future")
         if problems := {name: problem for name, problem in problems.items() if problem}:
             raise InvalidInput(details=problems)
+        community_id = memberships.visible_id(tx.session, account, community_id)
+        if queries.count_live(tx.session, tx.at_ms) >= MAX_KEYS:
+            raise TooManyKeys
+        key_id = str(uuid.uuid4())
         text = new_text(key_id)
-
-        def operation(session: Any) -> ApiKey:
-            if community_id is not None:
-                memberships.visible(session, account, community_id)
-            if queries.count_live(session, by.at_ms) >= MAX_KEYS:
-                raise TooManyKeys
-            row = ApiKey(
-                id=key_id,
-                name=name,
-                scopes=" ".join(sorted(set(scopes))),
-                community_id=community_id and uuid_of(community_id),
-                prefix=KEY_PREFIX + key_id[:8],
-                digest=digest_of(text),
-                created_ms=by.at_ms,
-                created_by=by.id,
-                expires_ms=expires_ms,
-            )
-            key = queries.add(session, row)
-            community = key.community and key.community.name
-            _log(session, "key.create", by, key, scopes=key.scopes.split(), community=community)
-            return key
-
-        return self._database.write(operation), text
+        key = ApiKey(
+            id=key_id,
+            name=name,
+            scopes=" ".join(sorted(set(scopes))),
+            community_id=community_id,
+            prefix=KEY_PREFIX + key_id[:8],
+            digest=digest_of(text),
+            created_ms=tx.at_ms,
+            created_by=tx.by.id,
+            expires_ms=expires_ms,
+        )
+        add_made_by(tx.session, key)
+        key = queries.find(tx.session, key_id)
+        community = key.community and key.community.name
+        tx.log("key.create", _subject(key), scopes=key.scopes.split(), community=community)
+        return key, text
 
     def all(self, account: Account) -> list[ApiKey]:
         """All keys except revoked ones, newest first."""
@@ -131,18 +128,14 @@ class ApiKeys:
         account.require_site_admin()
         return self._database.read(queries.find, key_id)
 
-    def revoke(self, account: Account, key_id: str) -> ApiKey:
+    @transaction
+    def revoke(self, tx: Transaction, account: Account, key_id: str) -> ApiKey:
         """Revoke a key at once. Raises UnknownKey."""
         account.require_site_admin()
-        by = log.actor(account, self._clock)
-
-        def operation(session: Any) -> ApiKey:
-            key = queries.find(session, key_id)
-            queries.revoke(session, key, by.at_ms)
-            _log(session, "key.revoke", by, key)
-            return key
-
-        return self._database.write(operation)
+        key = queries.find(tx.session, key_id)
+        queries.revoke(tx.session, key, tx.at_ms)
+        tx.log("key.revoke", _subject(key))
+        return key
 
     def rotate(self, account: Account, key_id: str, grace_s: int) -> tuple[ApiKey, str]:
         """Give a key a new secret. The previous secret stays valid for `grace_s`. Raises UnknownKey, InvalidInput.
@@ -150,19 +143,19 @@ class ApiKeys:
         Of several calls at once, one succeeds and the others raise RotatedMeanwhile. Otherwise they would all return
         a secret, and only the last one would work.
         """
-        key, by = self.find(account, key_id), log.actor(account, self._clock)
+        key = self.find(account, key_id)
         if not 0 <= grace_s <= MAX_GRACE_S:
             raise InvalidInput(details={"grace_s": GRACE})
-        text, until_ms = new_text(key.id), by.at_ms + 1000 * grace_s
+        return key, self._rotate(account, key, grace_s)
 
-        def operation(session: Any) -> None:
-            if not queries.rotate(session, key, digest_of(text), until_ms):
-                queries.find(session, key.id)
-                raise RotatedMeanwhile
-            _log(session, "key.rotate", by, key, grace_s=grace_s)
-
-        self._database.write(operation)
-        return key, text
+    @transaction
+    def _rotate(self, tx: Transaction, account: Account, key: ApiKey, grace_s: int) -> str:
+        text = new_text(key.id)
+        if not queries.rotate(tx.session, key, digest_of(text), tx.at_ms + 1000 * grace_s):
+            queries.find(tx.session, key.id)
+            raise RotatedMeanwhile
+        tx.log("key.rotate", _subject(key), grace_s=grace_s)
+        return text
 
     def holder_of(self, text: str) -> KeyHolder:
         """The holder of a key. Raises InvalidKey, KeyExpired."""
@@ -202,8 +195,8 @@ def wrong_scopes(scopes: Collection[str], community_id: str | None = None) -> st
     return None
 
 
-def _log(session: Any, action: str, by: Actor, key: ApiKey, **details: Any) -> None:
-    by.entry(action, Subject("key", key.id, key.name), **details).store(session)
+def _subject(key: ApiKey) -> Subject:
+    return Subject("key", key.id, key.name)
 
 
 def new_text(key_id: str) -> str:

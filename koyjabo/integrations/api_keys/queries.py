@@ -10,16 +10,9 @@ from sqlalchemy.orm import Session, joinedload
 from koyjabo.base.core.errors import UnknownKey
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.database.rows import changed_rows, lock_limit
-from koyjabo.base.models import ApiKey, User
+from koyjabo.base.models import ApiKey
 
 NOT_REVOKED = ApiKey.revoked_ms.is_(None)
-
-
-def add(session: Session, key: ApiKey) -> ApiKey:
-    """Add a key. `created_by` is stored only if it is the id of a user."""
-    key.created_by = session.scalar(select(User.id).where(User.id == key.created_by))
-    session.add(key)
-    return find(session, key.id)
 
 
 def count_live(session: Session, now_ms: int) -> int:

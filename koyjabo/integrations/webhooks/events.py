@@ -162,21 +162,16 @@ class MemberEvents:
         possibly no other worker reads these communities. Call this every second.
         """
         live = {worker.id for worker in self._workers.live()}
-        try:
-            if self._live - live:
-                self._read_occupied()
-        except LedgerUnavailable:
-            return  # the next tick tries again
+        if self._live - live:
+            since_ms = self._clock.now_ms() - RECENT_MS
+            # Arrivals reach other workers about a second later, so very recent ones are found through their rows.
+            try:
+                recent = self._database.read(delivery_queries.scopes_since, [*TYPES.values()], since_ms)
+            except LedgerUnavailable:
+                return  # the next tick tries again
+            for scope in filter(self.wants, {*self._arrivals.occupied(), *recent}):
+                self._members.online(scope)
         self._live = live
-
-    def _read_occupied(self) -> None:
-        """Read the communities with people online. Raises LedgerUnavailable. Arrivals reach other workers about a
-        second later, so very recent ones are found through their rows.
-        """
-        since_ms = self._clock.now_ms() - RECENT_MS
-        recent = self._database.read(delivery_queries.scopes_since, [*TYPES.values()], since_ms)
-        for scope in filter(self.wants, {*self._arrivals.occupied(), *recent}):
-            self._members.online(scope)
 
     def wants(self, scope: Scope) -> bool:
         """Whether a webhook wants the changes of a scope. Does not wait."""

@@ -151,7 +151,9 @@ WORDS: dict[str, Message | Callable[[Data], Message]] = {
     "ledger.rolled_back": Message(
         "The database was rolled back",
         "{Place}: the database was rolled back, and {lost} visits are missing. A new epoch has begun.",
-        *("/admin/server", URGENT, "rotating_light"),
+        "/admin/server",
+        URGENT,
+        "rotating_light",
     ),
     "backup.verified": Message(
         "A backup is verified", "It was restored, and its figures match.", "/admin/data", QUIET, "lock"

@@ -49,13 +49,6 @@ class Standing(NamedTuple):
     dropped_host: str = ""  # of their endpoint
 
 
-def add(session: Session, webhook: Webhook) -> Webhook:
-    """Add a webhook. `created_by` is only stored if it is the id of a user; it may also be an API key."""
-    webhook.created_by = session.scalar(select(User.id).where(User.id == webhook.created_by))
-    session.add(webhook)
-    return find(session, webhook.id)
-
-
 def count(session: Session) -> int:
     """Number of webhooks. Locks the count until the commit, so that only one transaction at a time can add
     a webhook.

@@ -146,7 +146,12 @@ class UrlRules:
     def post(self, url: str, headers: dict[str, str], body: bytes) -> OutboundResponse:
         """Send a request. Raises OutboundError, also for a refused address."""
         request = Request(
-            *("POST", url, headers, body, ATTEMPT_S, MAX_BYTES),
+            "POST",
+            url,
+            headers,
+            body,
+            timeout_s=ATTEMPT_S,
+            most_bytes=MAX_BYTES,
             only_status=True,
             destinations=self._allowed,
         )

@@ -22,8 +22,9 @@ from koyjabo.integrations.webhooks.events import WebhookEvents
 from koyjabo.integrations.webhooks.messages import types_for
 from koyjabo.integrations.webhooks.queries import DAY_MS, TURNED_OFF
 from koyjabo.integrations.webhooks.sender import UrlRules, WebhookSealer
-from koyjabo.people.audit import log
-from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.accounts.queries import add_made_by
+from koyjabo.people.audit.log import CHANGES, Subject
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class TooManyWebhooks(KoyJaboError):
     sentence = N_("This server already has 50 webhooks, the maximum. Delete one first.")
 
 
-class Webhooks:
+class Webhooks(Changes):
     """Webhooks, managed by admins of the site and by API keys with the same rights.
 
     All methods raise LedgerUnavailable, and Forbidden for other accounts. Methods with a `webhook_id` raise
@@ -76,7 +77,8 @@ class Webhooks:
         urls: UrlRules,
         events: WebhookEvents,
     ) -> None:
-        self._database, self._clock, self._runtime = base
+        database, clock, self._runtime = base
+        super().__init__(database, clock)
         self._sealer = sealer
         self._urls = urls
         self._events = events
@@ -94,47 +96,46 @@ class Webhooks:
         Raises InvalidInput, UrlRefused, UnknownCommunity, TooManyWebhooks.
         """
         account.require_site_admin()
-        by = log.actor(account, self._clock)
-        community_id = self._database.read(_community_id, account, community_id)  # before the host name is looked up
+        # Before the host name is looked up.
+        community_id = self._database.read(memberships.visible_id, account, community_id)
         format = format or messages.suggested(url)
         types = _checked_events(events, community_id)
         self._require_url(url, format)
         webhook_id, secret = str(uuid.uuid4()), sender.new_secret()
-
-        def operation(session: Any) -> Webhook:
-            _community_id(session, account, community_id)
-            if queries.count(session) >= MAX_WEBHOOKS:
-                raise TooManyWebhooks
-            row = Webhook(
-                id=webhook_id,
-                **self._sealer.url_columns(url, webhook_id),
-                events=types,
-                community_id=community_id,
-                format=format,
-                description=description,
-                secret=self._sealer.seal_secret(secret, webhook_id),
-                enabled=True,
-                created_ms=by.at_ms,
-                created_by=by.id,
-            )
-            webhook = queries.add(session, row)
-            _log(session, "webhook.create", by, webhook, events=types.split())
-            return webhook
-
-        webhook = self._database.write(operation)
+        webhook = Webhook(
+            id=webhook_id,
+            **self._sealer.url_columns(url, webhook_id),
+            events=types,
+            community_id=community_id,
+            format=format,
+            description=description,
+            secret=self._sealer.seal_secret(secret, webhook_id),
+            enabled=True,
+        )
+        webhook = self._add(account, webhook)
         self._refresh()
         return webhook, secret
+
+    @transaction
+    def _add(self, tx: Transaction, account: Account, webhook: Webhook) -> Webhook:
+        memberships.visible_id(tx.session, account, webhook.community_id)
+        if queries.count(tx.session) >= MAX_WEBHOOKS:
+            raise TooManyWebhooks
+        webhook.created_ms, webhook.created_by = tx.at_ms, tx.by.id
+        add_made_by(tx.session, webhook)
+        tx.log("webhook.create", _subject(webhook), events=webhook.events.split())
+        return queries.find(tx.session, webhook.id)
 
     def all(self, account: Account, community_id: str | None = None) -> list[Webhook]:
         """A community's webhooks, or all webhooks. Raises UnknownCommunity."""
         account.require_site_admin()
 
-        def operation(session: Any) -> list[Webhook]:
-            of_community = _community_id(session, account, community_id)
+        def read(session: Any) -> list[Webhook]:
+            of_community = memberships.visible_id(session, account, community_id)
             which = () if of_community is None else (Webhook.community_id == of_community,)
             return queries.everything(session, *which)
 
-        return self._database.read(operation)
+        return self._database.read(read)
 
     def find(self, account: Account, webhook_id: str) -> Webhook:
         account.require_site_admin()
@@ -144,63 +145,59 @@ class Webhooks:
         """Change url, events, format, description or enabled. If the URL is sent back in the shortened form that is
         shown, it is not changed. Raises InvalidInput, UrlRefused.
         """
-        before, by = self.find(account, webhook_id), log.actor(account, self._clock)
+        before, now_ms = self.find(account, webhook_id), self._clock.now_ms()
         if "events" in changes:
             changes["events"] = _checked_events(changes["events"], before.community_id)
         changes |= self._changed_url(before, changes.pop("url", before.url), changes.get("format", before.format))
-        enabled = changes.pop("enabled", None)
-        if enabled and not before.enabled:
-            Throttle(self._database).repeat(queries.give_up, before.id, by.at_ms)  # deliveries left by an interruption
-
-        def operation(session: Any) -> Webhook:
-            webhook = queries.find(session, webhook_id, lock=True)
-            old = {name: getattr(webhook, name) for name in LOGGED}
-            for name, value in changes.items():
-                setattr(webhook, name, value)
-            if enabled:
-                webhook.enabled, webhook.disabled_reason, webhook.failing_since_ms = True, None, None
-            elif enabled is False and webhook.enabled:
-                queries.disable(session, webhook, TURNED_OFF, by.at_ms)
-            changed = ["url"] if "sealed_url" in changes else []
-            changed += [label for name, label in LOGGED.items() if getattr(webhook, name) != old[name]]
-            if changed:
-                _log(session, "webhook.change", by, webhook, changed=changed, enabled=webhook.enabled)
-            return webhook
-
-        webhook = self._database.write(operation)
+        if changes.get("enabled") and not before.enabled:
+            Throttle(self._database).repeat(queries.give_up, before.id, now_ms)  # deliveries left by an interruption
+        webhook = self._change(account, webhook_id, changes.pop("enabled", None), changes)
         if not webhook.enabled:
-            self._repeat_in_task(queries.give_up, webhook.id, by.at_ms)
+            self._repeat_in_task(queries.give_up, webhook.id, now_ms)
         self._refresh()
         return webhook
 
-    def rotate(self, account: Account, webhook_id: str) -> tuple[Webhook, str]:
+    @transaction
+    def _change(
+        self, tx: Transaction, account: Account, webhook_id: str, enabled: bool | None, columns: dict[str, Any]
+    ) -> Webhook:
+        webhook = queries.find(tx.session, webhook_id, lock=True)
+        old = {name: getattr(webhook, name) for name in LOGGED}
+        for name, value in columns.items():
+            setattr(webhook, name, value)
+        if enabled:
+            webhook.enabled, webhook.disabled_reason, webhook.failing_since_ms = True, None, None
+        elif enabled is False and webhook.enabled:
+            queries.disable(tx.session, webhook, TURNED_OFF, tx.at_ms)
+        changed = ["url"] if "sealed_url" in columns else []
+        changed += [label for name, label in LOGGED.items() if getattr(webhook, name) != old[name]]
+        if changed:
+            tx.log("webhook.change", _subject(webhook), changed=changed, enabled=webhook.enabled)
+        return webhook
+
+    @transaction
+    def rotate(self, tx: Transaction, account: Account, webhook_id: str) -> tuple[Webhook, str]:
         """Replace the secret. Returns the webhook and the new secret. The old one stays in use for BOTH_SIGN_MS."""
         account.require_site_admin()
-        secret, by = sender.new_secret(), log.actor(account, self._clock)
-
-        def operation(session: Any) -> Webhook:
-            webhook = queries.find(session, webhook_id, lock=True)
-            webhook.old_secret, webhook.old_until_ms = webhook.secret, by.at_ms + BOTH_SIGN_MS
-            webhook.secret = self._sealer.seal_secret(secret, webhook.id)
-            _log(session, "webhook.rotate", by, webhook)
-            return webhook
-
-        return self._database.write(operation), secret
+        secret, webhook = sender.new_secret(), queries.find(tx.session, webhook_id, lock=True)
+        webhook.old_secret, webhook.old_until_ms = webhook.secret, tx.at_ms + BOTH_SIGN_MS
+        webhook.secret = self._sealer.seal_secret(secret, webhook.id)
+        tx.log("webhook.rotate", _subject(webhook))
+        return webhook, secret
 
     def remove(self, account: Account, webhook_id: str) -> Webhook:
         """Remove a webhook. Its deliveries are no longer shown; a task deletes them."""
-        account.require_site_admin()
-        by = log.actor(account, self._clock)
-
-        def operation(session: Any) -> Webhook:
-            webhook = queries.find(session, webhook_id, lock=True)
-            session.delete(webhook)
-            _log(session, "webhook.delete", by, webhook)
-            return webhook
-
-        webhook = self._database.write(operation)
+        webhook = self._remove(account, webhook_id)
         self._repeat_in_task(queries.remove_deliveries, webhook.id)
         self._refresh()
+        return webhook
+
+    @transaction
+    def _remove(self, tx: Transaction, account: Account, webhook_id: str) -> Webhook:
+        account.require_site_admin()
+        webhook = queries.find(tx.session, webhook_id, lock=True)
+        tx.session.delete(webhook)
+        tx.log("webhook.delete", _subject(webhook))
         return webhook
 
     def deliveries(
@@ -211,33 +208,24 @@ class Webhooks:
         """
         account.require_site_admin()
 
-        def operation(session: Any) -> Page[WebhookDelivery]:
+        def read(session: Any) -> Page[WebhookDelivery]:
             return delivery_queries.page(session, queries.find(session, webhook_id).id, state, start, count)
 
-        return self._database.report(operation)
+        return self._database.report(read)
 
-    def test(self, account: Account, webhook_id: str) -> None:
+    @transaction
+    def test(self, tx: Transaction, account: Account, webhook_id: str) -> None:
         """Send an event of type `test` at once. Raises WebhookDisabled."""
-        account.require_site_admin()
-        now_ms = self._clock.now_ms()
+        webhook = _enabled(tx.session, account, webhook_id)
+        data = {"webhook": webhook.id, "description": webhook.description}
+        delivery_queries.send_test(tx.session, webhook.id, tx.at_ms, data)
 
-        def operation(session: Any) -> None:
-            webhook = _enabled(session, webhook_id)
-            data = {"webhook": webhook.id, "description": webhook.description}
-            delivery_queries.send_test(session, webhook.id, now_ms, data)
-
-        self._database.write(operation)
-
-    def resend(self, account: Account, webhook_id: str, n: int) -> None:
+    @transaction
+    def resend(self, tx: Transaction, account: Account, webhook_id: str, n: int) -> None:
         """Send a delivery again, at once and with the same id. Raises UnknownDelivery, WebhookDisabled."""
-        account.require_site_admin()
-        now_ms = self._clock.now_ms()
-
-        def operation(session: Any) -> None:
-            if not delivery_queries.resend(session, _enabled(session, webhook_id).id, n, now_ms):
-                raise UnknownDelivery
-
-        self._database.write(operation)
+        webhook = _enabled(tx.session, account, webhook_id)
+        if not delivery_queries.resend(tx.session, webhook.id, n, tx.at_ms):
+            raise UnknownDelivery
 
     def _require_url(self, url: str, format: str) -> None:
         problem = self._urls.problem(url) or messages.problem(url, format)
@@ -282,19 +270,13 @@ def _checked_events(types: Collection[str], community_id: str | None) -> str:
     return " ".join(sorted(set(types)))
 
 
-def _community_id(session: Any, account: Account, community_id: str | None) -> str | None:
-    """The stored id of a community; None for the site. Raises UnknownCommunity if the account may not see it."""
-    if community_id is None:
-        return None
-    return memberships.visible(session, account, community_id).community.id
-
-
-def _enabled(session: Any, webhook_id: str) -> Webhook:
+def _enabled(session: Any, account: Account, webhook_id: str) -> Webhook:
+    account.require_site_admin()
     webhook = queries.find(session, webhook_id)
     if not webhook.enabled:
         raise WebhookDisabled
     return webhook
 
 
-def _log(session: Any, action: str, by: Actor, webhook: Webhook, **details: Any) -> None:
-    by.entry(action, Subject("webhook", webhook.id, webhook.host), **details).store(session)
+def _subject(webhook: Webhook) -> Subject:
+    return Subject("webhook", webhook.id, webhook.host)

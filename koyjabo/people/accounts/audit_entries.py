@@ -8,7 +8,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import User
 from koyjabo.people.audit.log import ARRIVALS, CHANGES, SIGN_INS, Actor, Subject
-from koyjabo.people.audit.queries import AuditEntry
+from koyjabo.people.audit.queries import AuditRecord
 
 CHANGES |= {
     "user.create": N_("User created"),
@@ -51,6 +51,6 @@ def subject(user: User | Account) -> Subject:
     return Subject("user", user.id, user.email)
 
 
-def own_entry(client: Actor, action: str, user: User, **details: Any) -> AuditEntry:
+def own_entry(client: Actor, action: str, user: User, **details: Any) -> AuditRecord:
     """An audit entry for an action that `user` took on their own account."""
     return client._replace(id=user.id, name=user.name).entry(action, subject(user), **details)

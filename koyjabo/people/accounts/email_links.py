@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.clock import Clock
@@ -15,23 +15,18 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import LoginSession, User
 from koyjabo.people.accounts import email_link_queries, queries
-from koyjabo.people.accounts.audit_entries import own_entry
+from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.email_link_queries import EmailState
 from koyjabo.people.accounts.errors import UnknownLink
-from koyjabo.people.accounts.login_sessions import browser_mark_of
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.people.audit import log
-from koyjabo.people.mail.link_tokens import RESET, VERIFY, LinkTokens
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.mail.link_tokens import LOGIN, RESET, VERIFY, LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 
 
-class NewPassword(NamedTuple):
-    email: str
-    browser_mark: str
-
-
-class EmailLinks:
+class EmailLinks(Changes):
     """Sends and redeems emailed links. All methods raise LedgerUnavailable.
 
     After a password reset, `on_revoked` is called with the user's id, and `unlock` with their email key, to clear
@@ -48,12 +43,10 @@ class EmailLinks:
         on_revoked: Callable[[str], object],
         unlock: Callable[[str], object],
     ) -> None:
-        self._database = database
-        self._clock = clock
+        super().__init__(database, clock, on_revoked)
         self._passwords = passwords
         self._outbox = outbox
         self._tokens = tokens
-        self._on_revoked = on_revoked
         self._unlock = unlock
         outbox.prepare(
             {
@@ -77,8 +70,9 @@ class EmailLinks:
         user = self._database.read(email_link_queries.find, self._id(RESET, token), RESET, self._clock.now_ms())
         return email_link_queries.is_takeover(user)
 
-    def reset_password(self, token: str, password: str, client: PasswordClient = OPERATOR_CLIENT) -> NewPassword:
-        """Replace the password, end all sessions, and make all browsers unfamiliar. Raises UnknownLink, TooBusy.
+    def reset_password(self, token: str, password: str, client: PasswordClient = OPERATOR_CLIENT) -> User:
+        """Replace the password, end all sessions, and make all browsers unfamiliar. Returns the changed user. Raises
+        UnknownLink, TooBusy.
 
         If the email was confirmed before, two-step login stays on. Otherwise the account is taken over, which removes
         its two-step login, share links and invitations (specification: Unconfirmed emails).
@@ -98,7 +92,11 @@ class EmailLinks:
         self._on_revoked(user.id)
         with suppress(LedgerUnavailable):  # the password is already changed, and the limit recovers by itself
             self._unlock(credential_rules.email_key(user.email))
-        return NewPassword(user.email, browser_mark_of(user))
+        return user
+
+    def use_login(self, token: str) -> User:
+        """Use up the link that a start printed for the first admin. Raises UnknownLink."""
+        return self._database.write(email_link_queries.use_login, self._id(LOGIN, token), self._clock.now_ms())
 
     def request_verification(self, account: Account) -> bool:
         """Email the link again. Returns False if today's limit on emails to strangers is used up. Raises
@@ -110,32 +108,24 @@ class EmailLinks:
         queued_email = verification(self._outbox, account.id, account.email, language)
         return queued_email is None or self._database.write(queued_email.store)
 
-    def verify(self, account: Account, token: str) -> None:
+    @transaction
+    def verify(self, tx: Transaction, account: Account, token: str) -> None:
         """Verify the email of this account. Raises UnknownLink. Requires a login, because the link only proves that
         someone can read the email, not that they use the account.
         """
-        by, link_id = log.actor(account, self._clock), self._id(VERIFY, token)
-
-        def operation(session: Any) -> None:
-            user = email_link_queries.find(session, link_id, VERIFY, by.at_ms)
-            if user.id != account.id:
-                raise UnknownLink
-            email_link_queries.use(session, link_id, user, VERIFY, by.at_ms)
-            own_entry(by, "user.verify", user).store(session)
-
-        self._database.write(operation)
+        link_id = self._id(VERIFY, token)
+        user = email_link_queries.find(tx.session, link_id, VERIFY, tx.at_ms)
+        if user.id != account.id:
+            raise UnknownLink
+        email_link_queries.use(tx.session, link_id, user, VERIFY, tx.at_ms)
+        tx.log("user.verify", subject(user))
 
     def state(self, account: Account) -> EmailState:
         return self._database.read(email_link_queries.state, account.id)
 
-    def choose_mails(self, account: Account, weekly_report: bool, traffic_alerts: bool) -> None:
-        """Choose which emails the user gets."""
-        choose = email_link_queries.choose
-        self._database.write(choose, account.id, weekly_report=weekly_report, traffic_alerts=traffic_alerts)
-
-    def choose_language(self, account: Account, language: str) -> None:
-        """Choose the language of the user's emails."""
-        self._database.write(email_link_queries.choose, account.id, language=language)
+    def choose(self, account: Account, **values: Any) -> None:
+        """Choose the emails that the user gets (`weekly_report`, `traffic_alerts`), or their `language`."""
+        self._database.write(email_link_queries.choose, account.id, **values)
 
     def _id(self, purpose: str, token: str) -> str:
         return self._tokens.row_id(purpose, token) or ""

@@ -25,6 +25,7 @@ from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.errors import SecondFactorExpired, UnknownSession
 from koyjabo.people.accounts.queries import revoke_session
 from koyjabo.people.audit import log
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 
 VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN = "verify", "enrol", "sign up", "passkey"
 """Purposes of login steps: complete a two-step login; set up two-step login to log in, or to sign up; log in with only
@@ -181,15 +182,10 @@ def _remembered(secret: bytes, user: User, expires_ms: int) -> str:
     return f"{expires_ms}.{hmac.digest(secret, parts.encode(), 'sha256').hex()}"
 
 
-class Sessions:
+class Sessions(Changes):
     """The logged-in user's own sessions, and locations of users. All methods raise LedgerUnavailable. After a commit,
     `on_revoked` is called with the id of the ended session, or with the user's id if several have ended.
     """
-
-    def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
-        self._on_revoked = on_revoked
-        self._database = database
-        self._clock = clock
 
     def page(self, login: Login, start: int = 0, count: int = 20) -> Page[LoginSession]:
         """`count` live sessions from the offset `start`, the most recently used first."""
@@ -207,33 +203,23 @@ class Sessions:
         """The location of each user's most recently used session; users without a known location are missing."""
         return self._database.read(login_session_queries.places, user_ids, self._clock.now_ms())
 
-    def end(self, login: Login, session_id: str) -> None:
+    @transaction
+    def end(self, tx: Transaction, login: Login, session_id: str) -> None:
         """End a session, with its tokens and sockets. Raises UnknownSession."""
-        by = log.actor(login.account, self._clock)
+        ended = login_session_queries.find(tx.session, login.account.id, session_id, tx.at_ms)
+        if ended is None or not revoke_session(tx.session, ended.id, tx.at_ms):
+            raise UnknownSession
+        details = {"browser": " ".join(filter(None, ended.browser)), "from": ended.place or ""}
+        tx.log("session.revoke", subject(login.account), **details)
+        tx.revoked.append(ended.id)
 
-        def operation(session: Any) -> LoginSession:
-            ended = login_session_queries.find(session, login.account.id, session_id, by.at_ms)
-            if ended is None or not revoke_session(session, ended.id, by.at_ms):
-                raise UnknownSession
-            details = {"browser": " ".join(filter(None, ended.browser)), "from": ended.place or ""}
-            by.entry("session.revoke", subject(login.account), **details).store(session)
-            return ended
-
-        self._on_revoked(self._database.write(operation).id)
-
-    def end_others(self, login: Login) -> int:
+    @transaction
+    def end_others(self, tx: Transaction, login: Login) -> int:
         """End all sessions except the login's own. Returns how many ended."""
-        by = log.actor(login.account, self._clock)
-
-        def operation(session: Any) -> int:
-            count = login_session_queries.end_others(session, login.account.id, login.session_id, by.at_ms)
-            if count:
-                by.entry("session.revoke", subject(login.account), sessions=count).store(session)
-            return count
-
-        count = self._database.write(operation)
+        count = login_session_queries.end_others(tx.session, login.account.id, login.session_id, tx.at_ms)
         if count:
-            self._on_revoked(login.account.id)
+            tx.log("session.revoke", subject(login.account), sessions=count)
+            tx.revoked.append(login.account.id)
         return count
 
 

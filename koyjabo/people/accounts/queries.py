@@ -16,6 +16,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.rows import changed_rows, usable
 from koyjabo.base.models import (
     AccessVersion,
+    ApiKey,
     EmailLink,
     LoginSession,
     Passkey,
@@ -23,8 +24,10 @@ from koyjabo.base.models import (
     RecoveryCode,
     TotpSecret,
     User,
+    Webhook,
 )
 from koyjabo.base.settings.schema import Policy
+from koyjabo.people.audit.queries import record_revocation
 from koyjabo.people.mail.link_tokens import RESET
 
 OVERTAKEN = N_("Your account was changed in another window. Nothing was saved; please try again.")
@@ -81,6 +84,13 @@ def new_user(
         created_ms=now_ms,
         language=language,
     )
+
+
+def add_made_by(session: Session, row: ApiKey | Webhook) -> None:
+    """Add a row. `created_by` is only stored if it is the id of a user; it may also be an API key."""
+    row.created_by = session.scalar(select(User.id).where(User.id == row.created_by))
+    session.add(row)
+    session.flush()
 
 
 def add_user(session: Session, user: User) -> None:
@@ -193,13 +203,6 @@ def revoke_session(session: Session, session_id: str, now_ms: int) -> bool:
 def revoke_all(session: Session, user_id: str, now_ms: int, kept_session_id: str = "") -> bool:
     """End all sessions of a user, except one."""
     return revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != kept_session_id)
-
-
-def record_revocation(session: Session) -> None:
-    """Record that access was revoked. Call it in every transaction that ends a session or a membership, lowers a role,
-    or disables an account.
-    """
-    session.execute(update(AccessVersion).values(version=AccessVersion.version + 1))
 
 
 def access_version(session: Session) -> int:

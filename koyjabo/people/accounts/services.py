@@ -23,6 +23,7 @@ from koyjabo.people.accounts.users.invitations import Invitations, PanelRole, Pa
 from koyjabo.people.accounts.users.user_admin import Users
 from koyjabo.people.mail.link_tokens import LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.web.current import current
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class AccountServices:
     provider_logins: ProviderLogins
 
 
+def account_services() -> AccountServices:
+    """The services of the application that handles the current request."""
+    return current()[AccountServices]
+
+
 def build(base: Base) -> AccountServices:
     settings, database, clock, on_revoked = base.settings, base.database, base.clock, base.signals.access_revoked.send
     secret, outbox = settings.secret_key, base.services[MailOutbox]
@@ -58,7 +64,7 @@ def build(base: Base) -> AccountServices:
         credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
         users=Users(database, clock, on_revoked, failures.unlock, settings),
-        panel_invitations=Invitations(PanelScope(on_revoked, settings), database, clock, outbox, links),
+        panel_invitations=Invitations(PanelScope(settings), database, clock, on_revoked, outbox, links),
         login_throttle=failures,
         pending=pending,
         email_links=email_links,

@@ -16,12 +16,13 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import MASKED, OPERATOR
 from koyjabo.base.network import client_address
 from koyjabo.people.audit import queries
-from koyjabo.people.audit.queries import AuditEntry, AuditRecord, Selection
+from koyjabo.people.audit.queries import AuditRecord, Selection
 
 if TYPE_CHECKING:
     from koyjabo.base.core.clock import Clock
     from koyjabo.base.core.identity import Account
     from koyjabo.base.database.executor import DatabaseExecutor
+    from koyjabo.base.models import Community
 
 BY_OPERATOR = "operator"
 """Value of the `actor` filter for the operator."""
@@ -44,6 +45,10 @@ class Subject(NamedTuple):
     name: str
 
 
+def community_subject(community: Community) -> Subject:
+    return Subject("community", community.id, community.name)
+
+
 class Actor(NamedTuple):
     """The author of an entry. `id` is None for the operator, and "" for an unknown client. `at_ms` is UTC."""
 
@@ -52,9 +57,9 @@ class Actor(NamedTuple):
     place: str
     at_ms: int
 
-    def entry(self, action: str, subject: Subject, **details: Any) -> AuditEntry:
+    def entry(self, action: str, subject: Subject, **details: Any) -> AuditRecord:
         """Make an entry. `details` become JSON and contain no secrets."""
-        return AuditEntry(self.at_ms, self.id, self.name, action, *subject, details, self.place)
+        return AuditRecord(0, self.at_ms, self.id, self.name, action, *subject, details, self.place)
 
 
 def actor(account: Account, clock: Clock) -> Actor:

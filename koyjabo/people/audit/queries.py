@@ -1,4 +1,4 @@
-"""Queries for the audit log: store an entry, and read records by actor, action and time."""
+"""Queries for the audit log: store an entry, and read records by actor, action and time. Also records revocations."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, CompoundSelect, func, insert, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, func, insert, select, union_all, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from koyjabo.base.database.rows import ids_between, usable
-from koyjabo.base.models import SITE, AuditLine, Counter
+from koyjabo.base.models import SITE, AccessVersion, AuditLine, Counter
 
 MAX_DETAIL = 200
 """Maximum length of a text in an entry's details, characters."""
 
 
-class AuditEntry(NamedTuple):
-    """An action, with the names that the actor and the target had at that time."""
+class AuditRecord(NamedTuple):
+    """An action, with the names that the actor and the target had at that time. Ids increase over time."""
 
+    id: int  # 0 until it is stored
     at_ms: int
     actor_id: str | None  # None for the operator, on the command line
     actor: str
@@ -31,8 +32,9 @@ class AuditEntry(NamedTuple):
     place: str  # the client's location; "" if unknown
 
     def store(self, session: Session | Connection) -> None:
-        """Insert the entry in the same transaction as the change. Long texts are truncated."""
+        """Insert the record in the same transaction as the change. Long texts are truncated."""
         values = {**self._asdict(), "details": json.dumps(_shortened(self.details), ensure_ascii=False)}
+        del values["id"]
         session.execute(insert(AuditLine).values(**values))
 
 
@@ -43,21 +45,6 @@ def _shortened(value: Any) -> Any:
     if isinstance(value, str) and len(value) > MAX_DETAIL:
         return f"{value[:MAX_DETAIL]}… ({len(value):,} characters)"
     return value
-
-
-class AuditRecord(NamedTuple):
-    """A stored entry. Ids increase over time."""
-
-    id: int
-    at_ms: int
-    actor_id: str | None
-    actor: str
-    action: str
-    target_kind: str
-    target_id: str
-    target: str
-    details: dict[str, Any]
-    place: str
 
 
 COLUMNS = [getattr(AuditLine, name) for name in AuditRecord._fields]
@@ -136,3 +123,10 @@ def lock_newest_version(session: Session) -> str:
     """The most recently recorded version, locked until the end of the transaction."""
     session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
     return newest_version(session)
+
+
+def record_revocation(session: Session) -> None:
+    """Record that access was revoked. Call it in every transaction that ends a session or a membership, lowers a role,
+    or disables an account.
+    """
+    session.execute(update(AccessVersion).values(version=AccessVersion.version + 1))

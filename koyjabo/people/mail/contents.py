@@ -148,8 +148,10 @@ def verify(speech: Localizer, data: Mapping[str, Any]) -> Contents:
             say(N_("Someone, probably you, used this email for an account. Please confirm that it is yours.")),
             say(AFTER_LOGIN),
         ],
-        *(say(N_("Confirm this email")), "/verify-email/", VERIFY),
-        say(IGNORE),
+        say(N_("Confirm this email")),
+        "/verify-email/",
+        VERIFY,
+        closing=say(IGNORE),
     )
 
 
@@ -162,8 +164,10 @@ def reset(speech: Localizer, data: Mapping[str, Any]) -> Contents:
             say(N_("This link works once, for 30 minutes. A new password logs you out everywhere.")),
             *([say(TAKEOVER)] if data.get("is_takeover") else []),
         ],
-        *(say(N_("Choose a new password")), "/reset-password/", RESET),
-        say(IGNORE),
+        say(N_("Choose a new password")),
+        "/reset-password/",
+        RESET,
+        closing=say(IGNORE),
     )
 
 
@@ -181,8 +185,10 @@ def invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
             say(N_("Your role: %(role)s"), role=say(ROLES[data["role"]])),
             say(N_("You become a member only if you accept. The link works once, for a week.")),
         ],
-        *(say(N_("See the invitation")), "/invitations/", INVITATION),
-        say(N_("If you do not know this person, you can ignore this email.")),
+        say(N_("See the invitation")),
+        "/invitations/",
+        INVITATION,
+        closing=say(N_("If you do not know this person, you can ignore this email.")),
     )
 
 
@@ -198,8 +204,10 @@ def panel_invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
             say(N_("Your role: %(role)s"), role=say(PANEL_ROLES[data["role"]])),
             say(N_("You get access only if you accept. The link works once, for a week.")),
         ],
-        *(say(N_("See the invitation")), "/invitations/", PANEL_INVITATION),
-        say(N_("If you do not know this person, you can ignore this email.")),
+        say(N_("See the invitation")),
+        "/invitations/",
+        PANEL_INVITATION,
+        closing=say(N_("If you do not know this person, you can ignore this email.")),
     )
 
 
@@ -222,8 +230,10 @@ def email_new(speech: Localizer, data: Mapping[str, Any]) -> Contents:
             say(N_("Your account uses this email from now on. Please confirm that it is yours.")),
             say(AFTER_LOGIN),
         ],
-        *(say(N_("Confirm this email")), "/verify-email/", VERIFY),
-        say(IGNORE),
+        say(N_("Confirm this email")),
+        "/verify-email/",
+        VERIFY,
+        closing=say(IGNORE),
     )
 
 
@@ -238,7 +248,8 @@ def sign_in(speech: Localizer, data: Mapping[str, Any]) -> Contents:
             f"{browser}\n{place}\n{speech.moment(data['at_ms'])}",
             say(N_("If that was you, you can ignore this. If not, change your password at once.")),
         ],
-        *(say(N_("Your account")), "/account"),
+        say(N_("Your account")),
+        "/account",
     )
 
 
@@ -254,11 +265,13 @@ def weekly(speech: Localizer, data: Mapping[str, Any]) -> Contents:
         say(N_("Weekly report: %(count)s visits"), count=count(data["visits"])),
         [
             *([data["difference"]] if data.get("difference") else []),
-            *(f"{first} – {last}", "\n".join(site)),
+            f"{first} – {last}",
+            "\n".join(site),
             *(_top(speech, title, data[name]) for name, title in TOP_LISTS.items() if data.get(name)),
             *(_community(speech, community) for community in data["communities"]),
         ],
-        *(say(N_("Open the site")), "/"),
+        say(N_("Open the site")),
+        "/",
         closing=say(ON_REQUEST),
     )
 
@@ -276,7 +289,8 @@ def traffic(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     return Contents(
         say(subject, count=count(data["visits"])),
         ["\n".join(lines)],
-        *(say(N_("Open the site")), "/"),
+        say(N_("Open the site")),
+        "/",
         closing=say(ON_REQUEST),
     )
 
@@ -296,7 +310,8 @@ def webhook(speech: Localizer, data: Mapping[str, Any]) -> Contents:
             say(why[data["reason"]]),
             say(N_("Events are not queued until it is turned on again.")),
         ],
-        *(say(N_("See the webhooks")), data["path"]),
+        say(N_("See the webhooks")),
+        data["path"],
     )
 
 
@@ -309,7 +324,8 @@ def backup_failed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
             say(N_("Earlier verified backups are kept.")),
             say(N_("You will get no more email about failures until a backup succeeds again.")),
         ],
-        *(say(N_("See the backups")), "/admin/data"),
+        say(N_("See the backups")),
+        "/admin/data",
     )
 
 
@@ -318,7 +334,8 @@ def test(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     return Contents(
         say(N_("A test email")),
         [say(N_("Email from this server works. An admin sent this test from the Settings page."))],
-        *(say(N_("See the settings")), "/admin/server"),
+        say(N_("See the settings")),
+        "/admin/server",
     )
 
 

@@ -9,7 +9,7 @@ import hmac
 import re
 import uuid
 
-RESET, VERIFY, INVITATION, PANEL_INVITATION = "reset", "verify", "invitation", "panel_invitation"
+RESET, VERIFY, LOGIN, INVITATION, PANEL_INVITATION = "reset", "verify", "login", "invitation", "panel_invitation"
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 MAC_LENGTH = 16

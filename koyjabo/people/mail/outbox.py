@@ -90,7 +90,7 @@ def mail_host(public_url: str) -> str:
         return host
 
 
-OF_AN_ACCOUNT = 50
+MAX_PER_ACCOUNT = 50
 
 ADDRESS_SHARE, NETWORK_SHARE = 10, 2
 """An address may use a tenth of the server's daily emails. Larger networks may use 4 or 16 times that, but no more than
@@ -166,15 +166,25 @@ class MailOutbox:
         does not accept this address. `language` is the recipient's, if known. If several emails have the same
         `once`, only the first is stored.
 
-        An email uses the budgets for strangers if it has a `sender`, or an `owner` whose email may be unconfirmed. Both
-        are user ids.
+        An email uses today's budgets for strangers if it has a `sender`, or an `owner` whose email may be unconfirmed.
+        Both are user ids. The budgets belong to that account, the networks of the request's address, and the server.
         """
         if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
             return None
-        fields = kind, email, self._hash(email_key(email)), language, data, self._clock.now_ms()
-        charges = self._charges(owner or sender)
-        once = self._hash(once) if once else None
-        return QueuedEmail(*fields, once, owner=owner, charges=charges)
+        charges: tuple[Charge, ...] = ()
+        if account_id := owner or sender:
+            charges = self._charge("account", account_id, MAX_PER_ACCOUNT), *self._shared()
+        return QueuedEmail(
+            kind=kind,
+            email=email,
+            recipient=self._hash(email_key(email)),
+            language=language,
+            data=data,
+            at_ms=self._clock.now_ms(),
+            once=self._hash(once) if once else None,
+            owner=owner,
+            charges=charges,
+        )
 
     def email_to_unknown(self, kind: str, email: str, language: str | None) -> QueuedEmail | None:
         """Make an email to the user with this address, if there is one, which is checked only just before the email is
@@ -230,7 +240,16 @@ class MailOutbox:
     def send_all(self) -> None:
         """Send all due emails, one after the other, unless the mail server is removed. Raises LedgerUnavailable."""
         while self.is_on and (queued_email := self._take()) is not None:
-            self._send(queued_email)
+            try:
+                self._deliver(queued_email)
+            except NotDelivered as error:
+                self._fail(queued_email, str(error))
+            except Exception as error:  # an email that cannot be composed must not block the others
+                log.exception("mail_not_composed kind=%s", queued_email.kind)
+                self._fail(queued_email, type(error).__name__)
+            else:
+                self._database.write(outbox_queries.sent, queued_email.id, self._clock.now_ms())
+                log.info("mail_sent kind=%s", queued_email.kind)
 
     def close(self) -> None:
         """Let another worker send at once. Does not wait for a delivery."""
@@ -252,29 +271,9 @@ class MailOutbox:
         hello = mail_host(self._settings.public_url)
         self._transport.send(server, hello, *self._composer.compose(queued_email, server))
 
-    def _send(self, queued_email: QueuedEmail) -> None:
-        try:
-            self._deliver(queued_email)
-        except NotDelivered as error:
-            self._fail(queued_email, str(error))
-        except Exception as error:  # an email that cannot be composed must not block the others
-            log.exception("mail_not_composed kind=%s", queued_email.kind)
-            self._fail(queued_email, type(error).__name__)
-        else:
-            self._database.write(outbox_queries.sent, queued_email.id, self._clock.now_ms())
-            log.info("mail_sent kind=%s", queued_email.kind)
-
     def _fail(self, queued_email: QueuedEmail, reason: str) -> None:
         is_given_up = self._database.write(outbox_queries.failed, queued_email.id, reason, self._clock.now_ms())
         log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", queued_email.kind, reason)
-
-    def _charges(self, account_id: str | None) -> tuple[Charge, ...]:
-        """The budgets that an email to a stranger uses today. They belong to the account that causes the email, the
-        networks of the request's address, and the server. Empty if no account causes it.
-        """
-        if account_id is None:
-            return ()
-        return self._charge("account", account_id, OF_AN_ACCOUNT), *self._shared()
 
     def _shared(self, pool: str = "") -> tuple[Charge, ...]:
         """The budgets of the networks and the server. All pools have the same size."""

@@ -22,8 +22,18 @@ stranger's mailbox.
 """
 
 ORDER = (
-    *("reset", "email_changed", "sign_in", "email_new", "verify", "traffic"),
-    *("backup_failed", "invitation", "panel_invitation", "webhook", "weekly", "test"),
+    "reset",
+    "email_changed",
+    "sign_in",
+    "email_new",
+    "verify",
+    "traffic",
+    "backup_failed",
+    "invitation",
+    "panel_invitation",
+    "webhook",
+    "weekly",
+    "test",
 )
 """Kinds by priority, starting with the emails that people wait for or should see at once."""
 

@@ -54,7 +54,7 @@ class ArrivalLog:
         self.started_ms = clock.now_ms()
         self._clock = clock
         self._scopes: OrderedDict[Scope, _Scope] = OrderedDict()
-        self._unsent: dict[Scope, Online] = {}
+        self._unsent: dict[Scope, tuple[int, int]] = {}  # version and count
         self._lock = threading.Lock()  # must not be held while waiting
 
     def take_unsent(self) -> dict[Scope, tuple[int, int]]:
@@ -62,13 +62,13 @@ class ArrivalLog:
         sent it."""
         with self._lock:
             unsent, self._unsent = self._unsent, {}
-        return {scope: (online.version, online.count) for scope, online in unsent.items()}
+        return unsent
 
     def put_back(self, unsent: dict[Scope, tuple[int, int]]) -> None:
         """Put back counts that could not be sent."""
         with self._lock:
             for scope in unsent.keys() & self._scopes.keys():
-                self._unsent.setdefault(scope, Online(*unsent[scope]))  # an existing entry is newer
+                self._unsent.setdefault(scope, unsent[scope])  # an existing entry is newer
 
     def record(self, scope: Scope, online: Online, is_sent: bool = False) -> None:
         """Record a count. Ignores estimates and counts that are not newer. Set `is_sent` if all workers already have
@@ -77,14 +77,14 @@ class ArrivalLog:
         if online.is_estimate:
             return
         with self._lock:
-            if is_sent and scope in self._unsent and self._unsent[scope].version <= online.version:
+            if is_sent and scope in self._unsent and self._unsent[scope][0] <= online.version:
                 del self._unsent[scope]
             # Before the first count that this worker receives, no one was online if it is 1. Otherwise it is unknown.
             known = self._scopes.get(scope) or _Scope(0, 0 if online.count == 1 else online.count)
             if online.version <= known.version:
                 return
             if not is_sent:
-                self._unsent[scope] = online
+                self._unsent[scope] = online.version, online.count
             change, known.version, known.online = online.count - known.online, online.version, online.count
             self._add(known, change)
             self._scopes[scope] = known

@@ -145,9 +145,6 @@ class MemoryOnlineMembers:
         for scope in unsent:
             self._listener.wait(scope)
 
-    def resend(self) -> None:
-        """Do nothing: there are no other workers."""
-
     def _version(self, scope: Scope) -> int:
         return self._versions.get(scope, self._forgotten)
 

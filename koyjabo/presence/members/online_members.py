@@ -127,11 +127,8 @@ class OnlineMembers(Protocol):
 
     def refresh(self) -> None:
         """End grace periods and the leases of dead workers, renew this worker's leases, and read other workers'
-        changes. Call this every second.
+        changes. Call this every second, and when Redis is available again.
         """
-
-    def resend(self) -> None:
-        """Send all of this worker's leases again, after Redis was unavailable."""
 
 
 @dataclass(slots=True)

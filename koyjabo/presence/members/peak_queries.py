@@ -33,11 +33,9 @@ def store_all(session: Session, by_day: ByDay) -> None:
 
 def read(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
     """The peaks of today, of the last 7 days and of the last 30 days, all including today; 0 if none is stored."""
-    day, week, month = (_greatest(session, scope, today, days) for days in (1, WEEK_DAYS, MONTH_DAYS))
-    return day, week, month
 
+    def greatest(days: int) -> int:
+        is_recent = Peak.day.between(shifted(today, 1 - days), today)
+        return session.scalar(select(func.max(Peak.people)).where(Peak.scope == scope, is_recent)) or 0
 
-def _greatest(session: Session, scope: Scope, today: str, days: int) -> int:
-    first = shifted(today, 1 - days)
-    greatest = select(func.max(Peak.people)).where(Peak.scope == scope, Peak.day.between(first, today))
-    return session.execute(greatest).scalar() or 0
+    return greatest(1), greatest(WEEK_DAYS), greatest(MONTH_DAYS)

@@ -117,7 +117,10 @@ class MemberMirror:
         """
         shown = self._count + self._estimated
         self._confirm(sent)
-        self._check_for_loss(reply, has_lost)
+        now_ms = self._clock.elapsed_ms()
+        if has_lost or self._was_away() or (self.born and reply.born != self.born):
+            self._rejoin_until_ms = now_ms + REJOIN_MS
+        self.last_reply_ms, self.born = now_ms, reply.born
         if self._is_rejoining() and reply.people < shown:
             self._count = shown - self._estimated
             self.is_estimating = True
@@ -135,12 +138,6 @@ class MemberMirror:
         if online.version > max(self._version, self.online.version):
             self._count, self._version = online.count, online.version
             self._show()
-
-    def _check_for_loss(self, reply: SyncReply, has_lost: bool) -> None:
-        now_ms = self._clock.elapsed_ms()
-        if has_lost or self._was_away() or (self.born and reply.born != self.born):
-            self._rejoin_until_ms = now_ms + REJOIN_MS
-        self.last_reply_ms, self.born = now_ms, reply.born
 
     def _was_away(self) -> bool:
         return self.was_answered and self._clock.elapsed_ms() - self.last_reply_ms > RENEW_MS

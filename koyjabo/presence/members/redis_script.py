@@ -55,7 +55,10 @@ class MemberScript:
 
     def ask(self, requests: Sequence[SyncRequest]) -> list[SyncReply]:
         """Run the requests. Each is atomic, and all share one round trip."""
-        calls = [(_keys(request), self._arguments(request)) for request in requests]
+        calls = []
+        for request in requests:
+            names = ALL_KEYS if request.news is None else ALL_KEYS + CHANGE_KEYS
+            calls.append((keys_of(request.scope, names), self._arguments(request)))
         return [SyncReply(*reply) for reply in self._hold.call_all(calls)]
 
     def people(self, scope: Scope, most: int, newest_first: bool) -> list[OnlineMember]:
@@ -99,10 +102,6 @@ ALL_KEYS = ("leases", "people", "lines", "workers", "tabs", "state")
 
 
 CHANGE_KEYS = ("departing", "changes")
-
-
-def _keys(request: SyncRequest) -> list[str]:
-    return keys_of(request.scope, ALL_KEYS if request.news is None else ALL_KEYS + CHANGE_KEYS)
 
 
 def _change(text: str) -> PresenceChange:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TypeVar
@@ -38,94 +38,6 @@ Exchange = Generator[SyncRequest, SyncReply, None]
 last one.
 """
 
-Ask = Callable[[list[SyncRequest]], Sequence[SyncReply]]
-TakeIn = Callable[[list[Sent], SyncReply, bool], None]
-"""Called with everything sent, the last response, and whether Redis had lost some of this worker's leases."""
-
-
-def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
-    """Run all exchanges to the end. Requests at the same step share a round trip."""
-    pending: dict[Exchange, SyncRequest] = {}
-    for exchange in exchanges:
-        with suppress(StopIteration):
-            pending[exchange] = next(exchange)
-    while pending:
-        batch = _next_batch(pending)
-        replies = ask([pending.pop(exchange) for exchange in batch])
-        for exchange, reply in zip(batch, replies, strict=True):
-            with suppress(StopIteration):
-                pending[exchange] = exchange.send(reply)
-
-
-def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
-    """Return the exchanges whose requests fit into one batch, but at least one."""
-    batch: list[Exchange] = []
-    cost = 0
-    for exchange, request in pending.items():
-        cost += 1 + len(request.reports)
-        if batch and cost > BATCH:
-            break
-        batch.append(exchange)
-    return batch
-
-
-class SyncPlanner:
-    """Plans which of this worker's leases to send: changes at once, and each lease again after half its time.
-
-    Redis returns how many of this worker's leases it has. If it has lost some, all are sent again before its count is
-    adopted. A count taken partway through this, or through an expiry, is therefore never shown.
-    """
-
-    def __init__(self, own: ConnectionsWithGrace, clock: Clock, lock: threading.Lock, listener: ChangeListener) -> None:
-        self._listener = listener
-        self._own = own
-        self._clock = clock
-        self._lock = lock  # guards this worker's connections and the mirrors
-
-    def plan(self, scope: Scope, mirror: MemberMirror, take_in: TakeIn) -> Exchange:
-        now_ms = self._clock.elapsed_ms()
-        sent: list[Sent] = []
-        renews = now_ms - mirror.renewed_ms >= RENEW_MS
-        has_lost = False
-        with self._lock:
-            names = dict.fromkeys([*mirror.unconfirmed, *(self._own.names(scope) if renews else ())])
-        while True:
-            batch = self._batch(scope, mirror, names)
-            reply = yield self._request(scope, mirror, batch)
-            for (report, change), elsewhere in zip(batch, reply.elsewhere, strict=True):
-                sent.append((report, change, bool(elsewhere)))
-            if names or reply.unswept:
-                continue
-            if renews or reply.leases == mirror.leases_after(sent):
-                break
-            renews = has_lost = True
-            with self._lock:
-                names = dict.fromkeys(self._own.names(scope))
-        if renews:
-            mirror.renewed_ms = now_ms
-        take_in(sent, reply, has_lost)
-
-    def _request(
-        self, scope: Scope, mirror: MemberMirror, batch: list[tuple[OnlineMember, Change | None]]
-    ) -> SyncRequest:
-        """Build a request. If the scope's changes are kept, new arrivals come first in the batch."""
-        news = None
-        if self._listener.wants(scope):
-            batch.sort(key=lambda item: not mirror.is_news(*item))
-            news = sum(mirror.is_news(*sent) for sent in batch)
-        return SyncRequest(scope, mirror.seen_version, [report for report, _ in batch], mirror.occupied_born, news)
-
-    def _batch(
-        self, scope: Scope, mirror: MemberMirror, names: dict[str, None]
-    ) -> list[tuple[OnlineMember, Change | None]]:
-        taken = list(names)[:BATCH]
-        for name in taken:
-            del names[name]
-        with self._lock:
-            reports = [self._own.here(scope, name) or OnlineMember(name, 0, GONE) for name in taken]
-            return [(report, mirror.unconfirmed.get(report.person)) for report in reports]
-
-
 Result = TypeVar("Result")
 
 SILENCE_MS = 300
@@ -138,7 +50,9 @@ FORGET_MS = 30_000
 
 
 class RedisOnlineMembers:
-    """Online members in Redis. Call `refresh` every second, and `resend` when Redis is back."""
+    """Online members in Redis. Call `refresh` every second, and when Redis is back: it returns how many of this
+    worker's leases it still has, and lost ones are sent again.
+    """
 
     def __init__(
         self,
@@ -160,7 +74,6 @@ class RedisOnlineMembers:
         self._forgotten = 0  # the highest version of any scope that was dropped
         self._answered_ms = clock.elapsed_ms()
         self._lock = threading.Lock()  # guards all of these; must not be held while waiting
-        self._planner = SyncPlanner(self._own, clock, self._lock, listener)
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> None:
         self._apply(self._own.connect, scope, person, connection_id)
@@ -270,12 +183,6 @@ class RedisOnlineMembers:
             scopes = list(self._mirrors)
         self._sync_soon(*scopes)
 
-    def resend(self) -> None:
-        """Send leases again. A refresh is enough, because Redis returns how many of this worker's leases it
-        still has.
-        """
-        self.refresh()
-
     def _apply(
         self, change: Callable[[Scope, str, str], object], scope: Scope, person: str, connection_id: str
     ) -> None:
@@ -341,18 +248,76 @@ class RedisOnlineMembers:
         self._outbox.send_newest("holds", self._sync)
 
     def _sync(self) -> None:
+        """Run the exchanges of all scopes that are due. Requests at the same step share a round trip."""
         with self._lock:
             due = {scope: self._mirrors[scope] for scope in self._due if scope in self._mirrors}
             self._due = {}
-        run_all(
-            (self._planner.plan(scope, mirror, partial(self._take_in, scope, mirror)) for scope, mirror in due.items()),
-            self._ask,
-        )
+        pending: dict[Exchange, SyncRequest] = {}
+        for scope, mirror in due.items():
+            exchange = self._plan(scope, mirror)
+            with suppress(StopIteration):
+                pending[exchange] = next(exchange)
+        while pending:
+            batch: list[Exchange] = []
+            cost = 0
+            for exchange, request in pending.items():  # those that fit, but at least one
+                cost += 1 + len(request.reports)
+                if batch and cost > BATCH:
+                    break
+                batch.append(exchange)
+            replies = self._script.ask([pending.pop(exchange) for exchange in batch])
+            self._answered_ms = self._clock.elapsed_ms()
+            for exchange, reply in zip(batch, replies, strict=True):
+                with suppress(StopIteration):
+                    pending[exchange] = exchange.send(reply)
 
-    def _ask(self, requests: list[SyncRequest]) -> list[SyncReply]:
-        replies = self._script.ask(requests)
-        self._answered_ms = self._clock.elapsed_ms()
-        return replies
+    def _plan(self, scope: Scope, mirror: MemberMirror) -> Exchange:
+        """Plan which of this worker's leases to send: changes at once, and each lease again after half its time.
+
+        Redis returns how many of this worker's leases it has. If it has lost some, all are sent again before its count
+        is adopted. A count taken partway through this, or through an expiry, is therefore never shown.
+        """
+        now_ms = self._clock.elapsed_ms()
+        sent: list[Sent] = []
+        renews = now_ms - mirror.renewed_ms >= RENEW_MS
+        has_lost = False
+        with self._lock:
+            names = dict.fromkeys([*mirror.unconfirmed, *(self._own.names(scope) if renews else ())])
+        while True:
+            batch = self._batch(scope, mirror, names)
+            reply = yield self._request(scope, mirror, batch)
+            for (report, change), elsewhere in zip(batch, reply.elsewhere, strict=True):
+                sent.append((report, change, bool(elsewhere)))
+            if names or reply.unswept:
+                continue
+            if renews or reply.leases == mirror.leases_after(sent):
+                break
+            renews = has_lost = True
+            with self._lock:
+                names = dict.fromkeys(self._own.names(scope))
+        if renews:
+            mirror.renewed_ms = now_ms
+        self._take_in(scope, mirror, sent, reply, has_lost)
+
+    def _request(
+        self, scope: Scope, mirror: MemberMirror, batch: list[tuple[OnlineMember, Change | None]]
+    ) -> SyncRequest:
+        """Build a request. If the scope's changes are kept, new arrivals come first in the batch."""
+        news = None
+        if self._listener.wants(scope):
+            batch.sort(key=lambda item: not mirror.is_news(*item))
+            news = sum(mirror.is_news(*sent) for sent in batch)
+        return SyncRequest(scope, mirror.seen_version, [report for report, _ in batch], mirror.occupied_born, news)
+
+    def _batch(
+        self, scope: Scope, mirror: MemberMirror, names: dict[str, None]
+    ) -> list[tuple[OnlineMember, Change | None]]:
+        taken = list(names)[:BATCH]
+        for name in taken:
+            del names[name]
+        with self._lock:
+            reports = [self._own.here(scope, name) or OnlineMember(name, 0, GONE) for name in taken]
+            return [(report, mirror.unconfirmed.get(report.person)) for report in reports]
 
     def _take_in(self, scope: Scope, mirror: MemberMirror, sent: list[Sent], reply: SyncReply, has_lost: bool) -> None:
         with self._lock:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from flask import Request, Response, json, request
+from flask import Response, json, request
 from pydantic import BaseModel, Field
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.communities.services import CommunityServices
-from koyjabo.reports.community_people import DAILY, GRANULARITIES, HOURLY, MONTH, Growth, Trend, Visitors
+from koyjabo.reports.community_people import DAILY, GRANULARITIES, HOURLY, MONTH, Growth, Reports, Visitors
 from koyjabo.reports.query.parameters import NOT_A_DAY, read_day
-from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.services import PeopleServices, people
 from koyjabo.web.current import api as bp
 from koyjabo.web.current import current
 from koyjabo.web.http.responses import PRIVATE, json_response
@@ -45,10 +46,10 @@ class Range(NamedTuple):
     end: str
 
     @classmethod
-    def of(cls, request: Request, today: str, by_hour: bool = False) -> Range:
-        """Parse the range. Raises InvalidInput with a reason per field."""
-        end = _day(request, "end") or date.fromisoformat(today)
-        start = _day(request, "start") or end - timedelta(days=0 if by_hour else MONTH - 1)
+    def of(cls, by_hour: bool = False) -> Range:
+        """Parse the range in the request. Raises InvalidInput with a reason per field."""
+        end = _day("end") or date.fromisoformat(current().clock.today())
+        start = _day("start") or end - timedelta(days=0 if by_hour else MONTH - 1)
         if start > end:
             _refuse("start", f"must not be after the last day, {end}")
         if by_hour and (end - start).days >= MAX_DAYS_BY_HOUR:
@@ -58,22 +59,7 @@ class Range(NamedTuple):
         return cls(start.isoformat(), end.isoformat())
 
 
-def trend_of(request: Request, today: str) -> tuple[str, Range]:
-    """Parse the granularity, and the range, whose maximum length depends on the granularity."""
-    granularity = request.args.get("granularity", DAILY)
-    if granularity not in GRANULARITIES:
-        _refuse("granularity", "must be hourly, daily or weekly")
-    return granularity, Range.of(request, today, by_hour=granularity == HOURLY)
-
-
-def growth_days_of(request: Request) -> int:
-    value = request.args.get("days", str(GROWTH_DAYS))
-    if not NUMBER.fullmatch(value) or not 1 <= int(value) <= MAX_DAYS_TO_GROW:
-        _refuse("days", f"must be a whole number from 1 to {MAX_DAYS_TO_GROW}")
-    return int(value)
-
-
-def _day(request: Request, name: str) -> date | None:
+def _day(name: str) -> date | None:
     value = request.args.get(name)
     day = None if value is None else read_day(value)
     if value is not None and day is None:
@@ -111,11 +97,7 @@ class VisitorsResponse(BaseModel):
     @classmethod
     def of(cls, community_id: str, counted: Visitors) -> VisitorsResponse:
         return cls(
-            community_id=community_id,
-            authenticated_visitors=counted.people.authenticated,
-            anonymous_visitors=counted.people.anonymous,
-            total_unique_visitors=sum(counted.people),
-            date_range=DateRange(start=counted.start, end=counted.end),
+            community_id=community_id, date_range=DateRange(start=counted.start, end=counted.end), **people(counted)
         )
 
 
@@ -150,13 +132,6 @@ class TrendResponse(BaseModel):
     total_count: int
 
 
-def _trend(trend: Trend) -> dict[str, Any]:
-    """Return a TrendResponse, built without pydantic because a report can have a thousand of them."""
-    authenticated, anonymous = trend.people
-    counts = {"authenticated_count": authenticated, "anonymous_count": anonymous}
-    return {"period": trend.period, **counts, "total_count": authenticated + anonymous}
-
-
 def _community(community_id: str) -> str:
     """Return the id of a community that the user is a member of. Counts towards the report limit."""
     account = tokens.require().account
@@ -173,40 +148,34 @@ def _community(community_id: str) -> str:
 )
 def visitors(community_id: str) -> Response:
     """Get the unique visitors in a range of days in TIMEZONE. The last day is included."""
-    scope, days = _community(community_id), Range.of(request, current().clock.today())
+    scope, days = _community(community_id), Range.of()
     return json_response(VisitorsResponse.of(scope, current()[PeopleServices].reports.visitors(scope, *days)))
 
 
-@bp.get("/communities/<community_id>/visitors/today")
-@describe("Unique visitors today", {200: VisitorsResponse, **REPORT}, scope="stats:read")
-def visitors_today(community_id: str) -> Response:
-    """Get today's unique visitors, since midnight in TIMEZONE."""
-    scope = _community(community_id)
-    return json_response(VisitorsResponse.of(scope, current()[PeopleServices].reports.today(scope)))
+def _add(name: str, which: str, about: str, read: Callable[[Reports, str], Visitors]) -> None:
+    def view(community_id: str) -> Response:
+        scope = _community(community_id)
+        return json_response(VisitorsResponse.of(scope, read(current()[PeopleServices].reports, scope)))
+
+    view.__name__, view.__doc__ = f"visitors_{name}", about
+    described = describe(f"Unique visitors {which}", {200: VisitorsResponse, **REPORT}, scope="stats:read")
+    bp.get(f"/communities/<community_id>/visitors/{name}")(described(view))
 
 
-@bp.get("/communities/<community_id>/visitors/weekly")
-@describe("Unique visitors in the last 7 days", {200: VisitorsResponse, **REPORT}, scope="stats:read")
-def visitors_weekly(community_id: str) -> Response:
-    """Get the unique visitors in the last 7 days, including today."""
-    scope = _community(community_id)
-    return json_response(VisitorsResponse.of(scope, current()[PeopleServices].reports.weekly(scope)))
-
-
-@bp.get("/communities/<community_id>/visitors/monthly")
-@describe("Unique visitors in the last 30 days", {200: VisitorsResponse, **REPORT}, scope="stats:read")
-def visitors_monthly(community_id: str) -> Response:
-    """Get the unique visitors in the last 30 days, including today."""
-    scope = _community(community_id)
-    return json_response(VisitorsResponse.of(scope, current()[PeopleServices].reports.monthly(scope)))
+_add("today", "today", "Get today's unique visitors, since midnight in TIMEZONE.", Reports.today)
+for report, days, read_report in (("weekly", 7, Reports.weekly), ("monthly", 30, Reports.monthly)):
+    last_days = f"in the last {days} days"
+    _add(report, last_days, f"Get the unique visitors {last_days}, including today.", read_report)
 
 
 @bp.get("/communities/<community_id>/visitors/growth")
 @describe("Growth of unique visitors", {200: GrowthResponse, **WITH_RANGE}, query=GROWTH, scope="stats:read")
 def visitors_growth(community_id: str) -> Response:
     """Compare the last days, including today, with the same number of days before them."""
-    scope, days = _community(community_id), growth_days_of(request)
-    return json_response(GrowthResponse.of(scope, current()[PeopleServices].reports.growth(scope, days)))
+    scope, days = _community(community_id), request.args.get("days", str(GROWTH_DAYS))
+    if not NUMBER.fullmatch(days) or not 1 <= int(days) <= MAX_DAYS_TO_GROW:
+        _refuse("days", f"must be a whole number from 1 to {MAX_DAYS_TO_GROW}")
+    return json_response(GrowthResponse.of(scope, current()[PeopleServices].reports.growth(scope, int(days))))
 
 
 @bp.get("/communities/<community_id>/visitors/trends")
@@ -220,6 +189,12 @@ def visitors_trends(community_id: str) -> Response:
     """Get unique visitors by hour, day or week. Periods without visitors are included, with zeros. A week that is only
     partly in the range counts only the days in the range.
     """
-    scope, (granularity, days) = _community(community_id), trend_of(request, current().clock.today())
-    rows = [_trend(entry) for entry in current()[PeopleServices].reports.trend(scope, granularity, *days)]
+    scope, granularity = _community(community_id), request.args.get("granularity", DAILY)
+    if granularity not in GRANULARITIES:
+        _refuse("granularity", "must be hourly, daily or weekly")
+    days = Range.of(by_hour=granularity == HOURLY)
+    rows = []  # built without pydantic, because a report can have a thousand of them
+    for period, (authenticated, anonymous) in current()[PeopleServices].reports.trend(scope, granularity, *days):
+        counts = {"authenticated_count": authenticated, "anonymous_count": anonymous}
+        rows.append({"period": period, **counts, "total_count": authenticated + anonymous})
     return Response(json.dumps(rows), headers=[PRIVATE], mimetype="application/json")

@@ -8,9 +8,10 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 from flask import Response, request
+from pydantic import BaseModel, Field, create_model
 
 from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.errors import InvalidInput
@@ -21,11 +22,11 @@ from koyjabo.base.network import client_address
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.reports import shares
-from koyjabo.reports.api.responses import BreakdownResponse, HoursResponse, PeriodResponse, SummaryResponse
 from koyjabo.reports.api.shares import require_pass
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.results import MAX_ROWS, Figures, Period, as_json, csv_rows
 from koyjabo.reports.query import parameters
+from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import Parameters
 from koyjabo.reports.query.report_query import COMPARISONS, DAY, DEFAULT, DIMENSIONS, RANGES, Filters
 from koyjabo.reports.services import ReportServices
@@ -78,6 +79,65 @@ BY = {
     "offset": f"0 to {FURTHEST:,}",
 }
 IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier response"}
+
+
+# The JSON of reports, for OpenAPI. The fields of results are described there.
+
+
+def _model(name: str, about: str, result: type | None = None, **more: Any) -> type[BaseModel]:
+    """Return a model with the fields of a result, then `more`. Fields whose type has a default may be absent."""
+    fields: dict[str, Any] = get_type_hints(result, include_extras=True) if result else {}
+    return create_model(name, __doc__=about, **{field: (hint, Field()) for field, hint in fields.items()} | more)
+
+
+REASON: dict[str, Any] = {
+    "exact": (bool, ...),
+    "reason": (str | None, Field(None, description="why a number is null; absent if all are known")),
+}
+
+ComparedResponse = _model(
+    "ComparedResponse",
+    "The figures for the other range.",
+    Figures,
+    until=(str | None, Field(description="the local time when it ends, if the range ends today")),
+)
+SummaryResponse: Any = _model(
+    "SummaryResponse",
+    "The figures for a range, and for the range it is compared with.",
+    Figures,
+    compared=(ComparedResponse | None, ...),
+    **REASON,
+)
+PeriodResponse = _model("PeriodResponse", "The figures for one period.", Period)
+TotalResponse = _model(
+    "TotalResponse",
+    "The sums for several values.",
+    Sums,
+    values=(int, Field(description="number of values; rolled-up days keep their 1,000 largest")),
+)
+RowResponse = _model(
+    "RowResponse",
+    "The sums for one value.",
+    Sums,
+    value=(str | None, Field(description="null: not recorded")),
+    label=(str, Field(description="display text, in the language of Accept-Language")),
+    share=(float | None, Field(description="share of all visits, 0 to 1")),
+    at_least=(bool | None, Field(None, description="true if rolled-up days may lack some of its visits")),
+)
+BreakdownResponse = _model(
+    "BreakdownResponse",
+    "The values with the most visits. `other` is everything that is not in `rows`.",
+    rows=(list[RowResponse], ...),  # type: ignore[valid-type]
+    other=(TotalResponse, ...),
+    total=(TotalResponse, ...),
+    **REASON,
+)
+HoursResponse = _model(
+    "HoursResponse",
+    "Visits by weekday, Monday first, and hour.",
+    rows=(list[list[int]], Field(description="7 rows of 24 numbers; empty if they cannot be known exactly")),
+    **REASON,
+)
 
 
 class Report(NamedTuple):
@@ -157,24 +217,23 @@ def respond(
     asked = replace(asked, question=asked.question.within(filters))
     kind = _format(asked.others.get("format"))
     tag = _tag(insights.version(asked.question, bool(asked.compare)), name, repr(asked), kind, language(), VERSION)
-    response, has_names = Response(mimetype=MIMETYPES[kind]), parameters.names_communities(asked.others.get("by", ""))
+    response, by = Response(mimetype=MIMETYPES[kind]), asked.others.get("by", "")
+    # Labels with the names of communities can change without a visit.
+    has_names = by == parameters.COMMUNITY or parameters.has_addresses(by)
     if has_names or not request.if_none_match.contains_weak(tag):
-        _write(response, name, report, asked, kind, report.find(insights, asked))
+        result = report.find(insights, asked)
+        if kind == JSON:
+            response.set_data(json.dumps(as_json(result), ensure_ascii=False))
+        else:
+            rows = [{column: row.get(column) for column in report.columns} for row in csv_rows(result)]
+            response.set_data(spreadsheet.head(CSV, report.columns) + spreadsheet.lines(CSV, rows))
+            file = f"{name}-{asked.question.first}-{asked.question.last}.csv"
+            response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     response.set_etag(_tag(tag, response.get_data(as_text=True)) if has_names else tag)
     response.headers["Cache-Control"] = "private, no-cache"
     response.vary.update(("Accept", "Accept-Language", "Authorization", "Cookie"))
     response.make_conditional(request)
     return response
-
-
-def _write(response: Response, name: str, report: Report, asked: Parameters, kind: str, result: Any) -> None:
-    if kind == JSON:
-        response.set_data(json.dumps(as_json(result), ensure_ascii=False))
-        return
-    rows = [{column: row.get(column) for column in report.columns} for row in csv_rows(result)]
-    response.set_data(spreadsheet.head(CSV, report.columns) + spreadsheet.lines(CSV, rows))
-    file = f"{name}-{asked.question.first}-{asked.question.last}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
 
 
 def _format(given: str | None) -> str:

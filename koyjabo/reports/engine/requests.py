@@ -245,23 +245,21 @@ class VisitValues:
 
     def figures(self, shown: Sequence[Value]) -> list[Sums]:
         """Return the sums of each of these values, and of all other values together."""
-        own = [self._groups[value] for value in shown]
-        return [*(group.sums for group in own), self._rest(merged(own), self._groups.keys() - set(shown))]
-
-    def _rest(self, shown: Group, others: Collection[Value]) -> Sums:
+        own, others = [self._groups[value] for value in shown], self._groups.keys() - set(shown)
+        listed, sums = merged(own), [group.sums for group in own]
+        visits = minus(self._all.visits, listed.visits)
         if not self._groups:
-            return self.total
-        visits = minus(self._all.visits, shown.visits)
-        if visits == 0:
-            return NO_VISITS.sums
-        rest = Group(
-            visits=visits,
-            new=minus(self._all.new, shown.new),
-            people=union([self._groups[value].people for value in others]),
-            attended=minus(self._all.attended, shown.attended),
-            attended_ms=minus(self._all.attended_ms, shown.attended_ms),
-        )
-        return rest.sums
+            return [*sums, self.total]
+        rest = NO_VISITS
+        if visits != 0:
+            rest = Group(
+                visits=visits,
+                new=minus(self._all.new, listed.new),
+                people=union([self._groups[value].people for value in others]),
+                attended=minus(self._all.attended, listed.attended),
+                attended_ms=minus(self._all.attended_ms, listed.attended_ms),
+            )
+        return [*sums, rest.sums]
 
     def complete(self, shown: Collection[Value]) -> set[Value]:
         """Return the values whose sums are complete."""

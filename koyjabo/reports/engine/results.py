@@ -157,11 +157,9 @@ class Hours(NamedTuple):
 
 
 class SnapshotTotals(NamedTuple):
-    """A scope's figures in a snapshot that includes every visit up to `at_ms`."""
+    """A scope's latest visit number in a snapshot that includes every visit up to `at_ms`."""
 
-    total: int  # the latest visit number
-    today: int
-    unique_visitors: int
+    total: int
     at_ms: int
 
 

@@ -115,18 +115,16 @@ class ScanQueue:
 
     def _wait(self, scan: _Scan) -> None:
         """Wait until this scan may run. Raises TooBusy."""
-        while not self._has_begun(scan):
+        self._begin_next(scan)
+        while self._running is not scan:
             now_s, due_s, refused_s = self._now_s(), self._due_s(scan), scan.refused_s
             if now_s >= refused_s:
                 raise TooBusy(scan.reader.sentence)
             scan.changed.wait(min(refused_s, due_s if due_s > now_s else refused_s) - now_s)
             scan.changed.clear()
+            self._begin_next(scan)
         if scan.calls == 1 and not scan.reader.is_wanted():
             raise TooBusy(scan.reader.sentence)
-
-    def _has_begun(self, scan: _Scan) -> bool:
-        self._begin_next(scan)
-        return self._running is scan
 
     def _begin_next(self, caller: _Scan | None = None) -> None:
         """Begin the next scan, unless one is running. If all of them have to wait, the first one due wakes up then."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -64,14 +64,7 @@ class Snapshot:
 
     def events(self, question: Question) -> EventCounts:
         if question not in self._events:
-            self._events[question] = EventCounts(
-                session=self.session,
-                clock=self.clock,
-                question=question,
-                folded_before=self.live.folded_before,
-                ask=partial(self.live.events_by, question),
-                hours_without_visits=partial(self.live.unknown_hours, question),
-            )
+            self._events[question] = EventCounts(self.session, self.clock, self.live, question)
         return self._events[question]
 
     def median_s(self, question: Question) -> int | None:
@@ -104,10 +97,7 @@ PEAKS = text("""
 SELECT max(people), max(CASE WHEN at_ms < coalesce(CAST(:until_ms AS BIGINT), at_ms + 1) THEN people END) FROM peaks
 WHERE scope = :scope AND day BETWEEN :first AND :last
 """)
-TOTALS = text("""
-SELECT c.total, coalesce(d.visits, 0), c.unique_visitors
-FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = :today WHERE c.scope = :scope
-""")
+TOTAL = text("SELECT total FROM counters WHERE scope = :scope")
 
 
 def batched(keys: Collection[str], most: int) -> Iterator[list[str]]:
@@ -133,10 +123,9 @@ def peak(session: Session, question: Question) -> int | None:
     return most_in_time if most_in_time == most else None
 
 
-def totals(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
-    """Return a scope's latest visit number, its visits today, and its unique visitors."""
-    row = session.execute(TOTALS, {"scope": scope, "today": today}).first()
-    return tuple(row) if row else (0, 0, 0)
+def total(session: Session, scope: Scope) -> int:
+    """Return a scope's latest visit number."""
+    return session.scalar(TOTAL, {"scope": scope}) or 0
 
 
 def community_names(session: Session, keys: Collection[str], is_public: bool = False) -> dict[str, str]:

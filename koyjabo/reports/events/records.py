@@ -94,16 +94,6 @@ def size_of(events: NewEvents) -> Size:
     return Size(min(max(len(events), -(-(texts + ids) // USE_BYTES)), MAX_USES), of_rows)
 
 
-def props_text(event: NewEvent) -> str | None:
-    """Return the properties as they are stored."""
-    return ENCODER.encode(dict(event.props)) if event.props else None
-
-
-def of_row(event: NewEvent, props: str | None) -> int:
-    ids = len(event.visitor_id) + len(event.event_id)
-    return ROW_BYTES + OF_IDS * ids + len(event.name) + int(OF_TEXTS * (_bytes(event.page) + _bytes(props)))
-
-
 def _bytes(text: str | None) -> int:
     if not text:
         return 0
@@ -180,7 +170,9 @@ def _find(result: EventPlan, event: NewEvent, known: KnownEvents, clock: Clock) 
     known.ids[key] = known.newest
     visit_id, scope = known.visits.get(event.visitor_id, (None, SITE))
     day, hour_s = clock.bucket(event.at_ms)
-    props = props_text(event)
+    props = ENCODER.encode(dict(event.props)) if event.props else None
     result.rows.append((known.newest, visit_id, scope, day, hour_s, props, *_sent(event)))
-    result.grown[-1] += of_row(event, props)
+    ids = len(event.visitor_id) + len(event.event_id)
+    texts = _bytes(event.page) + _bytes(props)
+    result.grown[-1] += ROW_BYTES + OF_IDS * ids + len(event.name) + int(OF_TEXTS * texts)
     return known.newest, False

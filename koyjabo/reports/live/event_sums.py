@@ -14,7 +14,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.clock import shifted
 from koyjabo.base.models import SITE
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.visit_sums import KINDS, MARGIN_DAYS, Followed, VisitSums
@@ -181,18 +181,6 @@ class CountedEvents(Counter[Any]):
     def size(self) -> int:
         """Approximate bytes in memory."""
         return 200 * len(self)
-
-
-def event_sums(question: Question, clock: Clock, log: Log, passing: PassingVisits | None) -> Followed:
-    """Return sums of events by dimension and key. `passing` is None for a question without filters."""
-
-    def keep(rows: Rows) -> None:
-        if question.scope != SITE:
-            rows.check("scope", [scope == question.scope for scope in rows.block.values["scope"]])
-        if passing:
-            passing.keep(rows)
-
-    return Followed(question, clock, log, CountedEvents, keep)
 
 
 def passes_without_visit(question: Question) -> bool:

@@ -15,11 +15,11 @@ from koyjabo.base.database.executor import REPORT_LIMIT_S
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.evidence.facts import CHANGING
 from koyjabo.reports.live.event_sums import (
+    CountedEvents,
     PassingVisits,
     ValueVisits,
     VisitsWithEvents,
     drop_largest,
-    event_sums,
     passes_without_visit,
     properties_of,
     visits_of_values,
@@ -230,10 +230,17 @@ class Live:
         passing = None
         if question.filters:
             passing = PassingVisits(self.visits, question.scope, passes, passes_without_visit(question))
+
+        def keep(events: Rows) -> None:
+            if question.scope != SITE:
+                events.check("scope", [scope == question.scope for scope in events.block.values["scope"]])
+            if passing:
+                passing.keep(events)
+
         visits = VisitSums(question, self._clock, self.visits, passes)
         return _QuestionSums(
             visits=visits,
-            events=event_sums(question, self._clock, self.events, passing),
+            events=Followed(question, self._clock, self.events, CountedEvents, keep),
             values=visits_of_values(visits, self.events),
             attended=AttendedSets(self.visits, question.scope),
             passing=passing,

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from koyjabo.base.core.clock import Clock
+from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.core.runtime import Advance, Runtime
-from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import LeasedTasks
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
@@ -25,9 +24,9 @@ RENEW_MS = 20_000
 class Storing:
     """Stores blocks. All methods wait, and raise LedgerUnavailable. `live` belongs to the thread for scans."""
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, live: Live) -> None:
-        self._database, self._clock, self._live = database, clock, live
-        self._tasks = LeasedTasks(database, clock, runtime, LEASE, "blocks_interrupted", "blocks_failed")
+    def __init__(self, base: Base, live: Live) -> None:
+        self._database, self._clock, self._live = base.database, base.clock, live
+        self._tasks = LeasedTasks(base.database, base.clock, base.runtime, LEASE, "blocks_interrupted", "blocks_failed")
         # Blocks made with other rules are replaced only once, because two servers may run different rules for a long
         # time.
         self._has_begun = False

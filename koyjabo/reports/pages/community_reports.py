@@ -6,37 +6,16 @@ from functools import partial
 
 from flask import Response, make_response, render_template, request, url_for
 
-from koyjabo.base.models import Scope
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
-from koyjabo.reports.pages.share_links import ShareDesk
+from koyjabo.reports.pages.share_links import ShareDesk, add_desk
 from koyjabo.reports.ui import choices, community, figures
-from koyjabo.reports.ui.choices import ReportContext, of_community
+from koyjabo.reports.ui.choices import of_community
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.web.current import current
 from koyjabo.web.current import pages as bp
 from koyjabo.web.limits import limits
-
-
-@bp.get("/communities/<community_id>/shares")
-def community_shares(community_id: str) -> Response:
-    return _desk(community_id).overview()
-
-
-@bp.get("/communities/<community_id>/shares/new")
-def new_share(community_id: str) -> Response:
-    return _desk(community_id).new()
-
-
-@bp.post("/communities/<community_id>/shares/new")
-def create_share(community_id: str) -> Response:
-    return _desk(community_id).create()
-
-
-@bp.post("/communities/<community_id>/shares/<share_id>/end")
-def end_share(community_id: str, share_id: str) -> Response:
-    return _desk(community_id).end(share_id)
 
 
 def _desk(community_id: str) -> ShareDesk:
@@ -45,16 +24,22 @@ def _desk(community_id: str) -> ShareDesk:
     return ShareDesk(at.account, show, "pages.community_shares", {"community_id": at.community.id})
 
 
+add_desk(bp, "/communities/<community_id>/shares", "community_shares", _desk)
+
+
 @bp.get("/communities/<community_id>/reports")
 def community_reports(community_id: str) -> Response:
     """Show the reports for the range in the URL."""
     at = member_forms.enter(community_id, MODERATOR)
     limits.count_report(at.account.id)
-    view, problems = view_of(_base(at.scope, at.account.id), request.args.items(multi=True))
+    path, share = (url_for(name, community_id=at.scope) for name in ("pages.community_reports", "pages.new_share"))
+    notes, extra = partial(figures.notes, at.scope), community.of_moment
+    base = of_community(at.scope, at.account.id)._replace(path=path, notes=notes, share=share, extra=extra)
+    view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))
-    figures = view.extra._asdict()
-    conversions = community.conversions(figures.pop("conversions"), figures.pop("pages"))
+    numbers = view.extra._asdict()
+    conversions = community.conversions(numbers.pop("conversions"), numbers.pop("pages"))
     return member_forms.page(
         "reports/community_reports",
         at,
@@ -64,12 +49,5 @@ def community_reports(community_id: str) -> Response:
         yesterday=yesterday(at.scope, request.path),
         conversions=conversions,
         now_ms=current().clock.now_ms(),
-        **figures,
+        **numbers,
     )
-
-
-def _base(scope: Scope, reader: str) -> ReportContext:
-    path = url_for("pages.community_reports", community_id=scope)
-    notes, share = partial(figures.notes, scope), url_for("pages.new_share", community_id=scope)
-    base = of_community(scope, reader)._replace(path=path, notes=notes, share=share, extra=community.of_moment)
-    return choices.remembered(base)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
-from flask import Request, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Request, Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
@@ -138,6 +138,14 @@ class ShareDesk(NamedTuple):
         return url_for(self.endpoint, **self.args)
 
 
+def add_desk(bp: Blueprint, path: str, overview: str, desk: Callable[..., ShareDesk]) -> None:
+    """Add the pages of a desk. `overview` is the list's endpoint. `desk` is called with the arguments of `path`."""
+    bp.get(path, endpoint=overview)(lambda **args: desk(**args).overview())
+    bp.get(f"{path}/new", endpoint="new_share")(lambda **args: desk(**args).new())
+    bp.post(f"{path}/new", endpoint="create_share")(lambda **args: desk(**args).create())
+    bp.post(f"{path}/<share_id>/end", endpoint="end_share")(lambda share_id, **args: desk(**args).end(share_id))
+
+
 def _ranges() -> list[tuple[str, str]]:
     """Return the form's choices: the two days in the URL, if any, and the presets."""
     own = _own_days()
@@ -213,15 +221,10 @@ def _show(link: Share, token: str) -> Response:
     base = base._replace(path=url_for("pages.share", token=token), reports=f"/api/shares/{token}/reports")
     view, problems = view_of(base, request.args.items(multi=True))
     template = "reports/parts.html" if view.parts else "reports/share.html"
-    filters = _shown(link)
-    page = render_template(template, link=link, token=token, filters=filters, view=view, problems=problems)
+    filters = {name: kept for name, kept in base.filters.items() if name != COMMUNITY}  # its names are hidden
+    chips = filters_in_words(filters, current()[ReportServices].shared_reports.label)
+    page = render_template(template, link=link, token=token, filters=chips, view=view, problems=problems)
     return no_store(make_response(page, 400 if problems else 200))
-
-
-def _shown(link: Share) -> list[str]:
-    """Return a link's filters in words, for its visitors. Communities are left out, because their names are hidden."""
-    filters = {name: kept for name, kept in current()[ReportServices].shares.filters(link).items() if name != COMMUNITY}
-    return filters_in_words(filters, current()[ReportServices].shared_reports.label)
 
 
 def _unlock(link: Share, password: str) -> str:

@@ -7,9 +7,10 @@ Labels for dimension values, in the page's language.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from operator import itemgetter
 
 from babel import Locale, UnknownLocaleError
 
@@ -75,7 +76,7 @@ class Parameters:
         today: str,
         first_day: Callable[[], str | None],
         scope: Scope = SITE,
-        others: Iterable[str] = (),
+        others: Collection[str] = (),
         default: str = DEFAULT,
     ) -> Parameters:
         """Parse parameters. Raises InvalidInput with a reason per parameter.
@@ -83,7 +84,29 @@ class Parameters:
         `first_day` returns the first day with visits, for the range `all`. `others` names additional parameters that
         may each be given once.
         """
-        return _Reader(pairs, scope, frozenset(others), default).read(today, first_day)
+        problems: dict[str, str] = {}
+        single, filters = _sorted(pairs, scope, frozenset(others), problems)
+        range_, compare = single.get("range"), single.get("compare")
+        has_days = "start" in single or "end" in single
+        if has_days and range_ is not None:
+            problems["range"] = N_("must not be given together with start or end")
+        elif range_ is not None and range_ not in RANGES:
+            problems["range"] = NOT_A_RANGE
+        if compare is not None and compare not in (*COMPARISONS, NO_COMPARISON):
+            problems["compare"] = NOT_A_COMPARISON
+        first, last = _days(single, today, problems) if has_days else ("", "")
+        if problems:
+            raise InvalidInput(details=problems)
+        if not has_days:
+            range_ = range_ or default
+            first, last = preset(range_, today, first_day)
+        return cls(
+            question=Question(first, last, scope, filters),
+            range=range_,
+            compare=None if compare == NO_COMPARISON else compare,
+            others={name: value for name, value in single.items() if name in others},
+            default=default,
+        )
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return this question's parameters in a fixed order."""
@@ -94,8 +117,10 @@ class Parameters:
             pairs = [("range", self.range)]
         if self.compare:
             pairs.append(("compare", self.compare))
-        filters = [(name, text) for name in sorted(question.filters) for text in _written(question.filters[name])]
-        return [*pairs, *filters, *sorted(self.others.items())]
+        for name, filter_ in sorted(question.filters.items(), key=itemgetter(0)):
+            pairs += sorted((name, escaped(value)) for value in filter_.any_of)
+            pairs += sorted((name, f"!{escaped(value)}") for value in filter_.none_of)
+        return pairs + sorted(self.others.items())
 
 
 def read_day(text: str) -> date | None:
@@ -121,13 +146,6 @@ def is_interval(text: str) -> bool:
     return text.isascii()
 
 
-def _written(filter_: Filter) -> list[str]:
-    return [
-        *sorted(escaped(value) for value in filter_.any_of),
-        *sorted(f"!{escaped(value)}" for value in filter_.none_of),
-    ]
-
-
 def escaped(value: Value) -> str:
     """Return a value as written in a positive filter. Prefix the result with `!` for a negative filter."""
     return f"\\{value}" if value and NEEDS_ESCAPE.match(value) else value or ""
@@ -143,88 +161,48 @@ def _value(name: str, text: str) -> Value:
     return text or None
 
 
-class _Reader:
-    """Reads a list of parameters and collects their errors."""
-
-    def __init__(self, pairs: Pairs, scope: Scope, others: frozenset[str], default: str) -> None:
-        self._scope = scope
-        self._default = default
-        self._others = others
-        self._single: dict[str, str] = {}
-        self._filters: dict[str, Filter] = {}
-        self._problems: dict[str, str] = {}
-        for name, value in pairs:
-            self._take(name, value)
-
-    def read(self, today: str, first_day: Callable[[], str | None]) -> Parameters:
-        range_, compare = self._range(), self._compare()
-        first, last = self._days(today) if range_ is None else (today, today)
-        if self._problems:
-            raise InvalidInput(details=self._problems)
-        if range_ is not None:
-            first, last = preset(range_, today, first_day)
-        question = Question(first, last, self._scope, self._filters)
-        others = {name: value for name, value in self._single.items() if name in self._others}
-        return Parameters(question, range_, compare, others, self._default)
-
-    def _take(self, name: str, value: str) -> None:
+def _sorted(
+    pairs: Pairs, scope: Scope, others: Collection[str], problems: dict[str, str]
+) -> tuple[dict[str, str], dict[str, Filter]]:
+    """Return the parameters that are given once, and the filters."""
+    single: dict[str, str] = {}
+    filters: dict[str, Filter] = {}
+    for name, text in pairs:
         if is_dimension(name):
-            self._filter(name, value)
-        elif name not in {"range", "start", "end", "compare", *self._others}:
-            self._problems[name] = UNKNOWN_PARAMETER
-        elif name in self._single:
-            self._problems[name] = ONCE
+            before = filters.get(name, Filter())
+            if name == COMMUNITY and scope != SITE:
+                problems[name] = N_("must not be given for one community")
+            elif sum(len(filter_.any_of) + len(filter_.none_of) for filter_ in filters.values()) >= MAX_VALUES:
+                problems[name] = N_("There are more than 200 values to filter by; leave some out")
+            elif text.startswith("!"):
+                filters[name] = replace(before, none_of=before.none_of | {_value(name, text[1:])})
+            else:
+                filters[name] = replace(before, any_of=before.any_of | {_value(name, text)})
+            if len(text) > LONGEST_TEXT + 2:
+                problems[name] = N_("must not be longer than 512 characters")
+        elif name not in {"range", "start", "end", "compare", *others}:
+            problems[name] = UNKNOWN_PARAMETER
+        elif name in single:
+            problems[name] = ONCE
         else:
-            self._single[name] = value
+            single[name] = text
+    return single, filters
 
-    def _filter(self, name: str, text: str) -> None:
-        before = self._filters.get(name, Filter())
-        if name == COMMUNITY and self._scope != SITE:
-            self._problems[name] = N_("must not be given for one community")
-        elif sum(len(filter_.any_of) + len(filter_.none_of) for filter_ in self._filters.values()) >= MAX_VALUES:
-            self._problems[name] = N_("There are more than 200 values to filter by; leave some out")
-        elif text.startswith("!"):
-            self._filters[name] = replace(before, none_of=before.none_of | {_value(name, text[1:])})
-        else:
-            self._filters[name] = replace(before, any_of=before.any_of | {_value(name, text)})
-        if len(text) > LONGEST_TEXT + 2:
-            self._problems[name] = N_("must not be longer than 512 characters")
 
-    def _range(self) -> str | None:
-        """Return the range, or None if days are given."""
-        given = self._single.get("range")
-        if {"start", "end"} & self._single.keys():
-            if given is not None:
-                self._problems["range"] = N_("must not be given together with start or end")
-            return None
-        if given is not None and given not in RANGES:
-            self._problems["range"] = NOT_A_RANGE
-        return given or self._default
-
-    def _compare(self) -> str | None:
-        given = self._single.get("compare")
-        if given is not None and given not in (*COMPARISONS, NO_COMPARISON):
-            self._problems["compare"] = NOT_A_COMPARISON
-        return None if given == NO_COMPARISON else given
-
-    def _days(self, today: str) -> tuple[str, str]:
-        """Return `start` and `end`, not later than today."""
-        end = min(self._day("end") or today, today)
-        start = self._day("start")
-        if start is None:
-            start = shifted(end, 1 - DAYS_OF[DEFAULT])
-        elif "end" in self._single and start > self._single["end"].translate(ASCII_DIGITS):
-            self._problems.setdefault("start", N_("must not be after the last day"))
-        return min(start, today), end
-
-    def _day(self, name: str) -> str | None:
-        text = self._single.get(name)
-        if text is None:
-            return None
-        day = read_day(text.translate(ASCII_DIGITS))
-        if day is None:
-            self._problems[name] = NOT_A_DAY
-        return None if day is None else day.isoformat()
+def _days(single: Mapping[str, str], today: str, problems: dict[str, str]) -> tuple[str, str]:
+    """Return `start` and `end`, not later than today."""
+    given = {}
+    for name in ("end", "start"):
+        if name in single:
+            day = read_day(single[name].translate(ASCII_DIGITS))
+            given[name] = day.isoformat() if day else ""
+            if day is None:
+                problems[name] = NOT_A_DAY
+    end = min(given.get("end") or today, today)
+    start = given.get("start") or shifted(end, 1 - DAYS_OF[DEFAULT])
+    if "start" in given and "end" in single and start > single["end"].translate(ASCII_DIGITS):
+        problems.setdefault("start", N_("must not be after the last day"))
+    return min(start, today), end
 
 
 WORDS = {
@@ -277,10 +255,16 @@ def label(dimension: str, value: Value, language: str, names: Mapping[str, str])
     if dimension in ("country", "city"):
         return geolocation.in_language(NAMES.get(value, value), language)
     if dimension == "language":
-        return _language(value, language)
+        try:
+            return Locale.parse(value).get_display_name(language) or value
+        except (UnknownLocaleError, ValueError):
+            return value
     key = community_of(dimension, value)
     value = shown(value) if dimension in ADDRESSES else value
-    return _named(value, key, names[key]) if key and key in names else value
+    if not key or key not in names:
+        return value
+    page = PATH + key  # a community's page becomes its name, followed by the rest of the path
+    return value.replace(page if value.startswith(page) else key, names[key], 1)
 
 
 def unlisted(language: str) -> str:
@@ -292,11 +276,6 @@ def has_addresses(dimension: str) -> bool:
     return dimension in ADDRESSES or dimension.startswith("event:")
 
 
-def names_communities(dimension: str) -> bool:
-    """Return whether labels may contain community names, which can change without a visit."""
-    return dimension == COMMUNITY or has_addresses(dimension)
-
-
 def community_of(dimension: str, value: str) -> str | None:
     """Return the id or external id of the community that a value refers to. The value is an id, an external id or a
     community's page.
@@ -305,16 +284,3 @@ def community_of(dimension: str, value: str) -> str | None:
         return value
     match = IN_ADDRESS.search(value) if has_addresses(dimension) and PATH in value else None
     return match[1] if match and match[1] != "new" else None
-
-
-def _named(value: str, key: str, name: str) -> str:
-    """Replace the key with the name: a community's page becomes its name, followed by the rest of the path."""
-    page = PATH + key
-    return name + value.removeprefix(page) if value.startswith(page) else value.replace(key, name, 1)
-
-
-def _language(code: str, language: str) -> str:
-    try:
-        return Locale.parse(code).get_display_name(language) or code
-    except (UnknownLocaleError, ValueError):
-        return code

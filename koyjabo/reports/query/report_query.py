@@ -124,14 +124,15 @@ class Question:
         the same dimension by different values and a visit may have several values for it, because no single filter
         can express that.
         """
-        if conflicts := [name for name in filters.keys() & self.filters.keys() if self._conflicts(name, filters[name])]:
-            raise InvalidInput(details=dict.fromkeys(conflicts, CONFLICT))
-        both = {name: filter_.both(self.filters.get(name, Filter())) for name, filter_ in filters.items()}
-        return replace(self, filters={**self.filters, **both})
-
-    def _conflicts(self, dimension: str, other: Filter) -> bool:
-        any_of = self.filters[dimension].any_of
-        return has_many(dimension) and bool(any_of and other.any_of) and any_of != other.any_of
+        both, conflicts = dict(self.filters), {}
+        for name, filter_ in filters.items():
+            own = self.filters.get(name, Filter())
+            if has_many(name) and own.any_of and filter_.any_of and own.any_of != filter_.any_of:
+                conflicts[name] = CONFLICT
+            both[name] = filter_.both(own)
+        if conflicts:
+            raise InvalidInput(details=conflicts)
+        return replace(self, filters=both)
 
 
 def one_value(question: Question) -> tuple[str, Collection[Value]] | None:

@@ -20,6 +20,7 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.models import EventSum, InsightSum, RolledUpVisits, Scope
 from koyjabo.counting.queries import visits_by_day, visits_by_hour
 from koyjabo.reports.events.records import PAGEVIEW
+from koyjabo.reports.live.live import Live
 from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, REST, WEEKDAY, Group, Groups, merged, merged_by, minus
 from koyjabo.reports.query.groups import total as sum_of
 from koyjabo.reports.query.report_query import (
@@ -54,9 +55,6 @@ IS_KEPT = EventSum.value != OTHER
 Ask = Callable[[Question, str], Groups]
 """Returns a question's groups by a key, from stored rows."""
 
-AskEvents = Callable[[str, str], Mapping[Any, int]]
-"""Returns the number of events by dimension and key, from stored rows."""
-
 
 def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
     """Return all days that have rolled-up visits or sums."""
@@ -85,7 +83,13 @@ class RolledUpDays:
             return self._by_hour(key)
         if key == EVERYTHING or key in GRANULARITIES:
             return merged_by(self._by_day.items(), lambda day: None if key == EVERYTHING else period_of(day, key))
-        return self._by_value(key) if self.knows_sums else self._one_value(key)
+        if self.knows_sums:
+            return self._by_value(key)
+        filtered = one_value(self._question)
+        if filtered is None or filtered[0] != key or len(filtered[1]) != 1:
+            return {}
+        visits = merged(list(self._by_day.values())).visits  # in the filter's dimension, all visits have its value
+        return dict.fromkeys(filtered[1], Group.with_visits(visits)) if visits else {}
 
     @property
     def knows_hours(self) -> bool:
@@ -165,14 +169,6 @@ class RolledUpDays:
             groups.append((REST, Group(people=None, attended=None, attended_ms=None)))
         return merged_by(groups)
 
-    def _one_value(self, dimension: str) -> Groups:
-        """Return the groups for a single-value filter. In the filter's dimension, all visits have that value."""
-        filtered = one_value(self._question)
-        if filtered is None or filtered[0] != dimension or len(filtered[1]) != 1:
-            return {}
-        visits = merged(list(self._by_day.values())).visits
-        return dict.fromkeys(filtered[1], Group.with_visits(visits)) if visits else {}
-
     def _visits_of_days(self) -> dict[str, int | None]:
         """Return visits by rolled-up day; None for a day that `until_ms` cuts short, or whose merged values may include
         the filter's value.
@@ -236,22 +232,11 @@ class RolledUpDays:
 
 
 class EventCounts:
-    """Counts page views and events for one question, from stored rows and from the sums of days before `folded_before`.
-    `ask` returns the counts of stored rows by dimension and key, and `hours_without_visits` the starts of hours (s)
-    with events whose visits have no rows.
-    """
+    """Counts page views and events for one question, from stored rows and from the sums of rolled-up days."""
 
-    def __init__(
-        self,
-        session: Session,
-        clock: Clock,
-        question: Question,
-        folded_before: str,
-        ask: AskEvents,
-        hours_without_visits: Callable[[], set[int]],
-    ) -> None:
-        self._session, self._clock, self._question, self._ask = session, clock, question, ask
-        self._hours_without_visits = hours_without_visits
+    def __init__(self, session: Session, clock: Clock, live: Live, question: Question) -> None:
+        self._session, self._clock, self._live, self._question = session, clock, live, question
+        folded_before = live.folded_before
         self._last = min(question.last, shifted(folded_before, -1)) if folded_before else ""
         is_cut = question.until_ms is not None and clock.bucket(question.until_ms).day < folded_before
         self._has_sums = question.first <= self._last
@@ -261,7 +246,9 @@ class EventCounts:
         """Count the events of a dimension by DAY, by the start of the hour in s (page views only), or by VALUE,
         excluding `other`.
         """
-        counts = Counter(self._ask(dimension, key))  # a copy, because the counts of stored rows are reused
+        counts = Counter(
+            self._live.events_by(self._question, dimension, key)
+        )  # a copy, because the counts of stored rows are reused
         if not self._adds_sums:
             return counts
         if key == DAY:
@@ -298,7 +285,7 @@ class EventCounts:
         """Starts of hours (s) with an unknown number of events: they, or their visits, have no rows, so the filters and
         `until_ms` cannot be evaluated.
         """
-        hours = self._hours_without_visits()
+        hours = self._live.unknown_hours(self._question)
         if self._has_sums and not self._adds_sums:
             for day in {day for dimension in (VIEWED_PAGE, EVENT) for day in self._days(dimension, EventSum.period)}:
                 hours = hours.union(self._clock.hours(day, day))

@@ -142,8 +142,11 @@ def _new_sums(
     if before == whole or (before and before + visits != whole):
         return
     summed: dict[tuple[str, str, str], list[int]] = {}
-    kept = _kept_values(session, day, scope, rows) if before else {}
+    kept: dict[str, set[str]] = {}  # values by dimension; empty for a dimension without OTHER, which keeps all values
+    these = {"scope": scope, "day": day, "other": OTHER}
     for row in rows:
+        if before and row.dimension not in kept:
+            kept[row.dimension] = set(session.scalars(WITH_OTHER, {**these, "dimension": row.dimension}))
         values = kept.get(row.dimension)
         value = row.value if not values or row.value in values else OTHER
         numbers = summed.setdefault((row.dimension, row.period, value), [0] * len(NUMBERS))
@@ -151,15 +154,6 @@ def _new_sums(
     visitors = {row[:3]: row.visitors for row in rows} if visits == whole else {}
     for key, numbers in summed.items():
         yield (scope, *key, *numbers, visitors.get(key))
-
-
-def _kept_values(session: Session, day: str, scope: Scope, rows: Sequence[DaySum]) -> dict[str, set[str]]:
-    """Return the day's values by dimension. A dimension without OTHER has an empty set, because it keeps all values."""
-    these = {"scope": scope, "day": day, "other": OTHER}
-    return {
-        dimension: set(session.scalars(WITH_OTHER, {**these, "dimension": dimension}))
-        for dimension in {row.dimension for row in rows}
-    }
 
 
 def _insert(

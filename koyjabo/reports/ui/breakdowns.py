@@ -134,8 +134,11 @@ class Values(NamedTuple):
         """Whether there are, or may be, visits with other values. Those values may not be shown (specification: Share
         links).
         """
-        number = self.other.count if self.is_counted else self.other.visits
-        return self.searched is None and (self.other_values > 0 or bool(number))
+        return self.searched is None and (self.other_values > 0 or bool(self.other_number))
+
+    @property
+    def other_number(self) -> int | None:
+        return self.other.count if self.is_counted else self.other.visits
 
     @property
     def largest(self) -> int:
@@ -182,8 +185,11 @@ def values(
     """
     past = {row.value: _known(row, dimension) for row in before.rows} if before else {}
     others_before = 0 if before and before.is_whole else None
-    gone = _gone(now, before.rows) if before and now.is_whole else []
-    rows = [*now.rows, *gone]
+    rows = list(now.rows)
+    if before and now.is_whole:  # add the largest values that only the compared days have
+        present = {row.value for row in rows}
+        gone = [row for row in before.rows if row.value not in present]
+        rows += [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]
     if dimension == ATTENDED:  # lengths from short to long, then visits that were not measured
         rows.sort(key=lambda row: LENGTHS.index(row.value) or len(LENGTHS))
     chosen = question.filters.get(dimension, Filter()).any_of
@@ -214,13 +220,6 @@ def pages(listed: Values, text: str, address: PageAddress) -> Pages:
     if listed.searched is not None and listed.other_values:
         words = " · ".join((words, gettext("searched in the %(count)s largest", count=count(listed.searched))))
     return Pages(listed, text, before, after, words, kept.pairs)
-
-
-def _gone(breakdown: Breakdown, before: list[Row]) -> list[Row]:
-    """Return the largest values that only the compared days have."""
-    present = {row.value for row in breakdown.rows}
-    gone = [row for row in before if row.value not in present]
-    return [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]
 
 
 def _number(sums: Sums, dimension: str) -> int | None:

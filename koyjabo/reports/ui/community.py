@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
 
-from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import StillCounting
-from koyjabo.base.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.community_people import DAILY, HOURLY, MONTH, WEEK, Growth, People, SnapshotReports, Trend
 from koyjabo.reports.engine.requests import BreakdownRequest
@@ -71,6 +70,9 @@ def of_moment(snapshot: Snapshot, question: Question) -> CommunitySnapshot:
     """Read a dashboard's contents from a snapshot. Raises NeedsScan and LedgerUnavailable."""
     scope, clock, session = question.scope, snapshot.clock, snapshot.session
     reports, today, pages = SnapshotReports(session, clock), clock.today(), None
+    by_hour = reports.trend(scope, HOURLY, shifted(today, -1), today)
+    hour = clock.local(clock.bucket(clock.now_ms()).hour_s)
+    last = next((at for at, entry in enumerate(by_hour) if entry.period == hour), len(by_hour))
     with suppress(StillCounting):
         pages = BreakdownRequest(question, "page", MAX_ROWS).read(snapshot)
     return CommunitySnapshot(
@@ -78,18 +80,11 @@ def of_moment(snapshot: Snapshot, question: Question) -> CommunitySnapshot:
         monthly=reports.monthly(scope).people,
         growth=reports.growth(scope, WEEK),
         conversion_rate=reports.conversion_rate(scope),
-        by_hour=_by_hour(reports, scope, clock),
+        by_hour=_rows(by_hour[: last + 1]),
         by_day=_rows(reports.trend(scope, DAILY, shifted(today, 1 - MONTH), today)),
         conversions=people_queries.conversions_between(session, scope, question.first, question.last),
         pages=pages,
     )
-
-
-def _by_hour(reports: SnapshotReports, scope: Scope, clock: Clock) -> list[Row]:
-    today, now = clock.today(), clock.local(clock.bucket(clock.now_ms()).hour_s)
-    trend = reports.trend(scope, HOURLY, shifted(today, -1), today)
-    last = next((at for at, entry in enumerate(trend) if entry.period == now), len(trend))
-    return _rows(trend[: last + 1])
 
 
 def _rows(trend: list[Trend]) -> list[Row]:

@@ -155,12 +155,13 @@ def figures(
     for name in LABELS:
         value, past = getattr(now, name), getattr(before, name, None)
         is_share = name == "attended" and of and value is not None
+        is_comparable = per_day == 1 or name not in DISTINCT
         shown.append(
             Figure(
                 name=name,
                 value=value,
                 before=past,
-                change=change_of(name, value, past, per_day),
+                change=change(value, past, 1.0 if name in NOT_SUMS else per_day) if is_comparable else None,
                 url=str(address.having({"metric": name})) if address and name in CHARTED else "",
                 is_chosen=name == chosen,
                 reason=reasons[name],
@@ -178,13 +179,6 @@ def value(period: Period, name: str) -> int | None:
         return figure
     known = period.visitors is not None and period.new_visitors is not None
     return period.visitors - period.new_visitors if known else None  # type: ignore[operator]
-
-
-def change_of(name: str, now: int | None, before: int | None, per_day: float) -> float | str | None:
-    """Return a figure's `change`. For `per_day`, see `ViewPlan`."""
-    if per_day != 1 and name in DISTINCT:
-        return None
-    return change(now, before, 1.0 if name in NOT_SUMS else per_day)
 
 
 def change(now: int | None, before: int | None, per_day: float = 1.0) -> float | str | None:
@@ -263,21 +257,25 @@ def rows(
     """Return a row for each period of the question, oldest first, compared with the period at the same position in
     `before`. For `began`, see `ViewPlan`.
     """
-    return [
-        TimelineRow(
-            now.period,
-            value(now, name),
-            now.so_far,
-            not now.so_far and _days(now.period, step) != _within_range(now.period, step, question),
-            earlier.period if earlier else "",
-            past,
-            change(value(now, name), past),
-            "" if step == HOUR else ranges.of_days(address, *_within_range(now.period, step, question)),
-            texts,
+    shown = []
+    for (now, earlier), texts in zip(pairs(periods, before, began), _noted(periods, notes), strict=True):
+        first = now.period[:10]
+        last = {WEEK: shifted(first, 6), MONTH: ranges.month_of(first)}.get(step, first)
+        days = max(first, question.first), min(last, question.last)
+        number, past = value(now, name), value(earlier, name) if earlier else None
+        row = TimelineRow(
+            period=now.period,
+            value=number,
+            so_far=now.so_far,
+            is_partial=not now.so_far and days != (first, last),
+            compared=earlier.period if earlier else "",
+            before=past,
+            change=change(number, past),
+            url="" if step == HOUR else ranges.of_days(address, *days),
+            notes=texts,
         )
-        for (now, earlier), texts in zip(pairs(periods, before, began), _noted(periods, notes), strict=True)
-        for past in [value(earlier, name) if earlier else None]
-    ]
+        shown.append(row)
+    return shown
 
 
 def pairs(periods: Sequence[Period], before: Iterable[Period], began: str) -> list[tuple[Period, Period | None]]:
@@ -292,16 +290,6 @@ def _noted(periods: Sequence[Period], notes: Iterable[Note]) -> list[list[str]]:
     starts = [day if at == 0 or day != days[at - 1] else "9999" for at, day in enumerate(days)]
     ends = [next((later for later in days[at + 1 :] if later != day), "9999") for at, day in enumerate(days)]
     return [[text for day, text in notes if first <= day < end] for first, end in zip(starts, ends, strict=True)]
-
-
-def _days(period: str, step: str) -> tuple[str, str]:
-    first = period[:10]
-    return first, {WEEK: shifted(first, 6), MONTH: ranges.month_of(first)}.get(step, first)
-
-
-def _within_range(period: str, step: str, question: Question) -> tuple[str, str]:
-    first, last = _days(period, step)
-    return max(first, question.first), min(last, question.last)
 
 
 class HourTable(NamedTuple):

@@ -8,7 +8,6 @@ part only if something else in the part has changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 from zlib import crc32
@@ -21,13 +20,11 @@ from koyjabo.realtime.events import ViewUpdate, view_room
 from koyjabo.realtime.room import RoomEvent, RoomSource, changes
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
-from koyjabo.reports.engine.results import Breakdown, Hours, Period, Summary
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.engine.results import Breakdown, Hours
 from koyjabo.reports.ui import breakdowns, figures
-from koyjabo.reports.ui.breakdowns import Card, Values
+from koyjabo.reports.ui.breakdowns import Card
 from koyjabo.reports.ui.choices import OVERVIEW, ReportContext, of_community
-from koyjabo.reports.ui.ranges import PageAddress
-from koyjabo.reports.ui.view_plan import ON_MAPS, Results, ViewPlan
+from koyjabo.reports.ui.view_plan import ON_MAPS, ViewPlan
 
 Cell = Sequence[int | float | str | None]
 """The contents of a cell's elements, in order."""
@@ -45,60 +42,38 @@ class Numbers(NamedTuple):
     versions: dict[str, str]
 
 
-def values(
-    plan: ViewPlan,
-    results: Results,
-    address: PageAddress | None,
-    tab: str,
-    limit: int = breakdowns.IN_A_CARD,
-    offset: int = 0,
-) -> Values:
-    """Return the lines of a tab: a dimension, or the places of a map. They have links based on `address`, unless it is
-    None.
-    """
-    dimension = breakdowns.MAPS.get(tab, tab)
-    now, *before = (results[request] for request in plan.breakdown_requests(dimension, limit, offset))
-    return breakdowns.values(now, next(iter(before), None), plan.question, dimension, address, offset, plan.per_day)
-
-
-def numbers(plan: ViewPlan, results: Results, draws: Callable[[str], bool]) -> Numbers:
-    """Return the numbers of the parts whose names `draws` accepts."""
+def numbers(plan: ViewPlan) -> Numbers:
+    """Return the numbers of the parts that are shown."""
     cells: dict[str, Cell] = {}
     rest: dict[str, Any] = {}  # by part: everything that no cell shows
-    if draws("figures"):
+    if plan.draws("figures"):
+        summary = plan.summary
         days = [(question.first, question.last) for question in (plan.question, plan.compared) if question]
-        rest["figures"] = days, _figures(plan, results, cells)
-    if draws("chart"):
-        rest["chart"] = _chart(plan, [results[request] for request in plan.timeline_requests], cells)
+        rest["figures"] = [summary.reason, days]
+        for figure in plan.figures:
+            compared = [figure.change, figure.before] if summary.compared else []
+            cells[f"figures.{figure.name}"] = [*figure.numbers, *compared]
+            rest["figures"].append((figure.value is None, figure.change is None))
+        if summary.until:
+            cells["until"] = [summary.until[11:16]]
+    if plan.draws("chart"):
+        rest["chart"] = _chart(plan, cells)
     if plan.by:
-        if draws("list"):
-            rest["list"] = _whole(plan, results, plan.whole_list)
+        if plan.draws("list"):
+            rest["list"] = _whole(plan, *plan.whole_list)
     else:
         for card in plan.base.cards:
-            if draws(card.name):
-                rest[card.name] = _card(plan, results, card, cells)
-        if draws("hours"):
-            hours: Hours = results[plan.hours_request]
+            if plan.draws(card.name):
+                rest[card.name] = _card(plan, card, cells)
+        if plan.draws("hours"):
+            hours: Hours = plan.results[plan.hours_request]
             cells.update({f"hours.{day}": row for day, row in enumerate(hours.rows)})
             rest["hours"] = figures.busiest(hours.rows), hours.reason
     return Numbers(cells, {name: f"{crc32(repr(value).encode()):x}" for name, value in rest.items()})
 
 
-def _figures(plan: ViewPlan, results: Results, cells: dict[str, Cell]) -> Any:
-    summary: Summary = results[plan.summary_request]
-    rest: list[Any] = [summary.reason]
-    is_filtered = bool(plan.question.filters)
-    for figure in figures.figures(summary, results[plan.lengths_request], None, plan.metric, is_filtered, plan.per_day):
-        compared = [figure.change, figure.before] if summary.compared else []
-        cells[f"figures.{figure.name}"] = [*figure.numbers, *compared]
-        rest.append((figure.value is None, figure.change is None))
-    if summary.until:
-        cells["until"] = [summary.until[11:16]]
-    return rest
-
-
-def _chart(plan: ViewPlan, periods: list[list[Period]], cells: dict[str, Cell]) -> Any:
-    now, *others = periods
+def _chart(plan: ViewPlan, cells: dict[str, Cell]) -> Any:
+    now, *others = periods = [plan.results[request] for request in plan.timeline_requests]
     if len(now) > MAX_CELLS:
         return periods
     rest = []
@@ -110,44 +85,39 @@ def _chart(plan: ViewPlan, periods: list[list[Period]], cells: dict[str, Cell]) 
     return rest
 
 
-def _card(plan: ViewPlan, results: Results, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
+def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     """Add a card's numbers. Returns what else its template depends on (`card` in reports/macros.html)."""
     tab = plan.tab(card)
-    shown = values(plan, results, None, tab)
-    largest = shown.largest
+    shown = plan.values(tab)
     for at, line in enumerate(shown.lines):
         compared = [line.change] if plan.compared else []
-        bar = round(100 * (line.number or 0) / largest, 1)
+        bar = round(100 * (line.number or 0) / shown.largest, 1)
         percent = None if line.percent is None else round(line.percent, 1)
         cells[f"{card.name}.{at}"] = [bar, line.number, *compared, percent]
     counts_others = shown.other_values > 0
     others = [shown.other_values] if counts_others else []
-    cells[f"{card.name}.other"] = [*others, shown.other.count if shown.is_counted else shown.other.visits]
+    cells[f"{card.name}.other"] = [*others, shown.other_number]
     cells[f"{card.name}.all"] = [shown.values]
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
-    return {
+    rest = {
         "has_lines": bool(shown.lines),
         "is_unmeasured": shown.is_unmeasured,
         "at_least": sorted(line.value or "" for line in shown.lines if line.at_least),
         "has_others": shown.has_others,
         "counts_others": counts_others,
         "reason": shown.reason,
-        "map": _whole(plan, results, ON_MAPS[tab]) if tab in ON_MAPS else [],
-        "attended": _attended(results[plan.lengths_request], cells) if card.name == breakdowns.EVIDENCE_CARD else [],
+        "map": _whole(plan, *ON_MAPS[tab]) if tab in ON_MAPS else [],
     }
+    if card.name == breakdowns.EVIDENCE_CARD:  # the sentence about attended visits
+        # Two cells, because their order depends on the language.
+        cells["attended.visits"], cells["attended.of"] = [plan.lengths.total.attended], [plan.measured]
+        rest["attended"] = bool(plan.measured), plan.measured == plan.lengths.total.visits
+    return rest
 
 
-def _attended(lengths: Breakdown, cells: dict[str, Cell]) -> list[bool]:
-    """Add the numbers in the sentence about attended visits. Returns flags that determine which sentence is shown."""
-    measured = figures.measured(lengths)
-    # Two cells, because their order depends on the language.
-    cells["attended.visits"], cells["attended.of"] = [lengths.total.attended], [measured]
-    return [bool(measured), measured == lengths.total.visits]
-
-
-def _whole(plan: ViewPlan, results: Results, listed: tuple[str, int, int] | tuple[str, int]) -> list[Breakdown]:
+def _whole(plan: ViewPlan, *listed: Any) -> list[Breakdown]:
     """Return a list without cells, and without labels, which depend on the language."""
-    shown: list[Breakdown] = [results[request] for request in plan.breakdown_requests(*listed)]
+    shown: list[Breakdown] = [plan.results[request] for request in plan.breakdown_requests(*listed)]
     return [table._replace(rows=[row._replace(label="") for row in table.rows]) for table in shown]
 
 
@@ -179,22 +149,20 @@ class LiveView:
     def __init__(
         self,
         services: Services,
-        key: str,
-        base: ReportContext,
+        plan: ViewPlan,
         pairs: Sequence[tuple[str, str]],
         check: Callable[[], object],
         name: str,
     ) -> None:
-        reports, rooms = services[ReportServices], services[RealtimeServices].rooms
+        rooms = services[RealtimeServices].rooms
 
         def is_open() -> bool:
             room = rooms.find(name)
             return room is not None and room.source is self
 
-        insights = reports.shared_reports if base.is_shared else reports.reports
-        self._insights = insights.for_reader(base.reader, is_live=True, is_wanted=is_open)
-        self._site, self._clock = services[CountingServices].visits.site, services.clock
-        self._key, self.base, self._pairs, self._check = key, base, pairs, check
+        self._insights = plan.insights.for_reader(plan.base.reader, is_live=True, is_wanted=is_open)
+        self._services, self._site, self._clock = services, services[CountingServices].visits.site, services.clock
+        self._key, self.base, self._pairs, self._check = plan.key, plan.base, pairs, check
         self._sent, self._moment, self._upto, self._at = Numbers({}, {}), 0, 0, ""
         self._read_at: tuple[int, int, int] | None = None  # epoch, visits, ms
         self._is_over = False  # whether all days of the view are in the past
@@ -226,13 +194,10 @@ class LiveView:
         """Do nothing, because workers do not publish the state of this room."""
 
     def _read(self) -> None:
-        plan = ViewPlan(self.base, self._pairs, self._insights, self._clock.today())
-        requests = list(dict.fromkeys(plan.requests(lambda part: True)))
-        results = dict(zip(requests, self._insights.read(requests, None), strict=True))
-        totals = results[plan.totals_request]
-        current = numbers(plan, results, lambda part: True)
-        self._sent, self._moment, self._upto = current, plan.moment(totals), plan.upto(totals) or 0
-        self._at = self._clock.local(totals.at_ms // 1000)[11:19]
+        plan = ViewPlan(self._services, self.base, self._pairs)
+        plan.insights = self._insights
+        self._sent, self._moment, self._upto = numbers(plan), plan.moment, plan.upto or 0
+        self._at = self._clock.local(plan.totals.at_ms // 1000)[11:19]
         self._is_over = plan.question.last < plan.today
 
     def _event(self, shown: Numbers, is_whole: bool = False) -> ViewUpdate:
@@ -258,15 +223,18 @@ class LiveViews:
         return self._opening(base, message, check)
 
     def _opening(self, base: ReportContext, message: Message, check: Callable[[], object]) -> Opening:
-        services, pairs = self._services, _pairs(message)
-        reports = services[ReportServices]
-        insights = reports.shared_reports if base.is_shared else reports.reports
-        plan = ViewPlan(base, pairs, insights, services.clock.today())
+        pairs = _pairs(message)
+        plan = ViewPlan(self._services, base, pairs)
         name = view_room(plan.view, base.is_shared)
-        return name, partial(self._open, base, partial(LiveView, services, plan.key, base, pairs, check, name))
 
-    def _open(self, base: ReportContext, make: Callable[[], LiveView]) -> LiveView:
-        """Open a view. Raises TooBusy."""
+        def open_view() -> LiveView:
+            self._require_room(base)
+            return LiveView(self._services, plan, pairs, check, name)
+
+        return name, open_view
+
+    def _require_room(self, base: ReportContext) -> None:
+        """Raise TooBusy if too many views are open."""
         if base.name != OVERVIEW.name:
             views = self._services[RealtimeServices].rooms.with_source(LiveView)
             others = [view.base for _, view in views if view.base.name != OVERVIEW.name]
@@ -274,7 +242,6 @@ class LiveViews:
             of_reader = sum(other.reader == base.reader for other in others)
             if max(of_one, of_reader) >= MAX_VIEWS or len(others) >= MAX_VIEWS_OF_OTHERS:
                 raise TooBusy
-        return make()
 
 
 def _pairs(message: Message) -> list[tuple[str, str]]:

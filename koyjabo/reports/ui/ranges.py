@@ -75,6 +75,9 @@ PRESETS: dict[str, tuple[LazyString, str]] = {
 """Names by value of the `range` parameter, and their shortcut keys."""
 
 
+NO_RANGE = dict.fromkeys(("range", "start", "end", "granularity"))
+
+
 class Choice(NamedTuple):
     url: str
     label: str
@@ -99,36 +102,29 @@ def picker(address: PageAddress, question: Question, today: str, default: str) -
         presets,
         _adjacent(address, question, -1, gettext("Days before")),
         None if question.last >= today else _adjacent(address, question, 1, gettext("Days after")),
-        address.having({"range": None, "start": None, "end": None, "granularity": None}).pairs,
+        address.having(NO_RANGE).pairs,
     )
 
 
 def _presets(address: PageAddress, question: Question, today: str, default: str) -> list[Choice]:
     is_own = bool(address.first("start") or address.first("end"))
     chosen = "" if is_own else address.first("range") or default
-    choices = [
-        Choice(_ranged(address, name, default), str(label), name == chosen, key, _about(name, today))
-        for name, (label, key) in PRESETS.items()
-    ]
-    choices.insert(-1, _last_month(address, question, today))  # before "all days"
+    choices = []
+    for name, (label, key) in PRESETS.items():
+        about = ""
+        if name == "all":  # its first day is not known here
+            last = shifted(f"{today[:8]}01", -1)
+            days = f"{last[:8]}01", last
+            words, is_chosen = days_in_words(*days, has_weekdays=True), (question.first, question.last) == days
+            choices.append(Choice(of_days(address, *days), gettext("Last month"), is_chosen, "L", words))
+        else:
+            about = days_in_words(*preset(name, today, lambda: None), has_weekdays=True)
+        url = _ranged(address, range=None if name == default else name)
+        choices.append(Choice(url, str(label), name == chosen, key, about))
     if default not in PRESETS:
         days_of_default = days_in_words(*default.split("/"))
-        choices.insert(0, Choice(_ranged(address, default, default), days_of_default, chosen == default))
+        choices.insert(0, Choice(_ranged(address), days_of_default, chosen == default))
     return choices
-
-
-def _last_month(address: PageAddress, question: Question, today: str) -> Choice:
-    last = shifted(f"{today[:8]}01", -1)
-    days = f"{last[:8]}01", last
-    is_chosen = (question.first, question.last) == days
-    return Choice(
-        of_days(address, *days), gettext("Last month"), is_chosen, "L", days_in_words(*days, has_weekdays=True)
-    )
-
-
-def _about(name: str, today: str) -> str:
-    """Return the days of a preset, or "" for "all", because the first day is not known here."""
-    return "" if name == "all" else days_in_words(*preset(name, today, lambda: None), has_weekdays=True)
 
 
 def days_in_words(first: str, last: str, *, has_weekdays: bool = False) -> str:
@@ -137,7 +133,7 @@ def days_in_words(first: str, last: str, *, has_weekdays: bool = False) -> str:
 
 
 def of_days(address: PageAddress, first: str, last: str) -> str:
-    return str(address.having({"range": None, "start": first, "end": last, "granularity": None}))
+    return _ranged(address, start=first, end=last)
 
 
 def month_of(first: str) -> str:
@@ -145,9 +141,8 @@ def month_of(first: str) -> str:
     return ((date.fromisoformat(first) + timedelta(days=31)).replace(day=1) - timedelta(days=1)).isoformat()
 
 
-def _ranged(address: PageAddress, name: str, default: str) -> str:
-    only = None if name == default else name
-    return str(address.having({"range": only, "start": None, "end": None, "granularity": None}))
+def _ranged(address: PageAddress, **range_: str | None) -> str:
+    return str(address.having({**NO_RANGE, **range_}))
 
 
 def _adjacent(address: PageAddress, question: Question, steps: int, label: str) -> Choice:

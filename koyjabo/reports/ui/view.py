@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -14,15 +14,14 @@ from markupsafe import Markup
 from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.network import client_address
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
-from koyjabo.reports.engine.results import MAX_ROWS, Breakdown, SnapshotTotals, Summary
+from koyjabo.reports.engine.results import MAX_ROWS, SnapshotTotals
 from koyjabo.reports.query.report_query import NO_COMPARISON, whole_days
-from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns, choices, figures, live_views, ranges
-from koyjabo.reports.ui.breakdowns import Card, Dot, Pages, Values
+from koyjabo.reports.ui.breakdowns import Card, Dot, Pages
 from koyjabo.reports.ui.choices import SHOWN, Chip, ReportContext
-from koyjabo.reports.ui.figures import Chart, Figure, HourTable, hour_table
+from koyjabo.reports.ui.figures import Chart, HourTable, hour_table
 from koyjabo.reports.ui.ranges import Choice, PageAddress, Picker
-from koyjabo.reports.ui.view_plan import ON_MAPS, SENT, ViewPlan
+from koyjabo.reports.ui.view_plan import ON_MAPS, SENT, Results, ViewPlan
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
 
@@ -37,29 +36,27 @@ the pointer rests on a row.
 """
 
 
-class View:
-    """A view. Raises InvalidInput for an invalid URL, and LedgerUnavailable when a part is read."""
+class View(ViewPlan):
+    """A view for the current request. Raises InvalidInput for an invalid URL, and LedgerUnavailable when a part is
+    read.
+    """
+
+    address: PageAddress
 
     def __init__(self, base: ReportContext, pairs: Iterable[tuple[str, str]]) -> None:
-        self.base = base
-        services = current()[ReportServices]
-        reports = services.shared_reports if base.is_shared else services.reports
-        address = client_address.limit_key(request.environ) if base.is_shared else ""
-        self._insights = reports.for_reader(base.reader, address=address)
-        self.today = current().clock.today()
-        self.plan = ViewPlan(base, pairs, self._insights, self.today)
-        self.question, self.by, self.parts = self.plan.question, self.plan.by, self.plan.parts
+        super().__init__(current(), base, pairs)
+        self.language = language()
+        network = client_address.limit_key(request.environ) if base.is_shared else ""
+        self.insights = self.insights.for_reader(base.reader, is_live=bool(self.parts), address=network)
         self.is_running = self.question.last == self.today  # whether the last day is today
         self.days = ranges.days_in_words(self.question.first, self.question.last)
-        self.address = PageAddress(base.path, self.plan.pairs).without(SENT)
-        if self.parts:
-            self._insights = reports.for_reader(base.reader, is_live=True, address=address)
+        self.address = PageAddress(base.path, self.pairs).without(SENT)
 
     @cached_property
     def is_counting(self) -> bool:
         """Whether reports cannot be computed yet."""
         try:
-            return self._results is None
+            return self.results is None
         except StillCounting:
             return True
 
@@ -71,7 +68,7 @@ class View:
 
     @property
     def comparisons(self) -> list[Choice]:
-        chosen = self.plan.parameters.compare or NO_COMPARISON
+        chosen = self.parameters.compare or NO_COMPARISON
         return choices.comparisons(self.address, chosen, not self.base.is_shared)
 
     @property
@@ -80,24 +77,14 @@ class View:
 
     @cached_property
     def chips(self) -> list[Chip]:
-        return choices.chips(self.plan.parameters.question.filters, self.address, self._insights.label)
+        return choices.chips(self.parameters.question.filters, self.address, self.insights.label)
 
     # The snapshot of all parts
 
-    @cached_property
+    @property
     def totals(self) -> SnapshotTotals:
-        totals: SnapshotTotals = self._known[self.plan.totals_request]
+        totals: SnapshotTotals = self._known[self.totals_request]
         return totals
-
-    @property
-    def moment(self) -> int:
-        """A number that orders the view's states by time."""
-        return self.plan.moment(self.totals)
-
-    @property
-    def upto(self) -> int | None:
-        """The latest visit number that the view contains; None if its reader may not know it."""
-        return self.plan.upto(self.totals)
 
     @cached_property
     def extra(self) -> Any:
@@ -107,35 +94,14 @@ class View:
     @property
     def reason(self) -> str | None:
         """Why the figures are not exact; None if they are, or are sent separately."""
-        return self.summary.reason if self._draws("figures") else None
+        return self.summary.reason if self.draws("figures") else None
 
     # The parts
-
-    @cached_property
-    def summary(self) -> Summary:
-        summary: Summary = self._results[self.plan.summary_request]
-        return summary
-
-    @cached_property
-    def figures(self) -> list[Figure]:
-        plan, is_filtered = self.plan, bool(self.question.filters)
-        return figures.figures(self.summary, self.lengths, self.address, plan.metric, is_filtered, plan.per_day)
-
-    @property
-    def lengths(self) -> Breakdown:
-        """Visits by their attended time."""
-        lengths: Breakdown = self._results[self.plan.lengths_request]
-        return lengths
-
-    @property
-    def measured(self) -> int | None:
-        """The number of measured visits; None if it is not known."""
-        return figures.measured(self.lengths)
 
     @property
     def words(self) -> str | Markup:
         """The days, and the days they are compared with."""
-        days, compared = self.days, self.summary.compared if self._draws("figures") else None
+        days, compared = self.days, self.summary.compared if self.draws("figures") else None
         if compared is None:
             return days
         until = self.summary.until
@@ -147,31 +113,29 @@ class View:
     @property
     def data_begins(self) -> str:
         """A text about the compared days that have data; "" if all of them do."""
-        plan = self.plan
-        if not (plan.began and plan.compared and plan.before and self._draws("figures")):
+        if not (self.began and self.compared and self.before and self.draws("figures")):
             return ""
-        some, of = count(whole_days(plan.compared)), count(whole_days(plan.before))
-        day = ranges.days_in_words(plan.began, plan.began)
+        some, of = count(whole_days(self.compared)), count(whole_days(self.before))
+        day = ranges.days_in_words(self.began, self.began)
         return str(_("Data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=of))
 
     @cached_property
     def chart(self) -> Chart:
-        plan, step = self.plan, self.plan.granularity
-        now, before = ([*(self._results[request] for request in plan.timeline_requests), ()])[:2]
+        step, compared = self.granularity, self.compared
+        now, before = ([*(self.results[request] for request in self.timeline_requests), ()])[:2]
         notes = list(self.base.notes(self.question.first, self.question.last))
-        rows = figures.rows(self.question, now, before, plan.began, plan.metric, step, self.address, notes)
-        label, compared = str(figures.LABELS[plan.metric]), plan.compared
-        days = ranges.days_in_words(compared.first, compared.last) if compared and before else ""
-        return Chart(label, step, str(figures.STEP_LABELS[step]), rows, days, plan.metric, self._lines_of_rows)
-
-    @property
-    def _lines_of_rows(self) -> str:
-        """The URL for the rows' lines. Each line is a filtered report, so no lines are offered if that would
-        take long.
-        """
-        visits = self.summary.figures.visits if self._draws("figures") else None
-        is_quick = visits is not None and visits <= FEW
-        return self.report("timeline", granularity=self.plan.granularity) if is_quick else ""
+        # Each row's line is a filtered report, so no lines are offered if that would take long.
+        visits = self.summary.figures.visits if self.draws("figures") else None
+        has_lines = visits is not None and visits <= FEW
+        return Chart(
+            caption=str(figures.LABELS[self.metric]),
+            step=step,
+            first=str(figures.STEP_LABELS[step]),
+            rows=figures.rows(self.question, now, before, self.began, self.metric, step, self.address, notes),
+            compared=ranges.days_in_words(compared.first, compared.last) if compared and before else "",
+            metric=self.metric,
+            lines=self.report("timeline", granularity=step) if has_lines else "",
+        )
 
     @property
     def annotate(self) -> str:
@@ -183,19 +147,16 @@ class View:
 
     @property
     def granularities(self) -> list[Choice]:
-        return figures.granularities(self.address, self.question, self.plan.granularity)
+        return figures.granularities(self.address, self.question, self.granularity)
 
     def tabs(self, card: Card) -> list[Choice]:
-        others = [tab for tab in self.plan.tabs if tab and tab not in card.tabs]
+        others = [tab for tab in self.open_tabs if tab and tab not in card.tabs]
         choices = []
         for tab in card.tabs:
             names = [*others, tab] if tab != card.tabs[0] else others
             url = str(self.address.having({"tabs": ",".join(names) or None}))
-            choices.append(Choice(url, breakdowns.label(tab), tab == self.plan.tab(card)))
+            choices.append(Choice(url, breakdowns.label(tab), tab == self.tab(card)))
         return choices
-
-    def values(self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
-        return live_views.values(self.plan, self._results, self.address, dimension, limit, offset)
 
     @property
     def dots(self) -> list[Dot]:
@@ -203,39 +164,36 @@ class View:
 
     @cached_property
     def pages(self) -> Pages:
-        values = self.values(*self.plan.whole_list)
-        if self.plan.find:
-            values = values.matching(self.plan.find).page(self.plan.offset)
-        return breakdowns.pages(values, self.plan.find, self.address)
+        values = self.values(*self.whole_list)
+        if self.find:
+            values = values.matching(self.find).page(self.offset)
+        return breakdowns.pages(values, self.find, self.address)
 
     @cached_property
     def hours(self) -> HourTable:
-        return hour_table(self._results[self.plan.hours_request])
+        return hour_table(self.results[self.hours_request])
 
     @cached_property
     def versions(self) -> dict[str, str]:
         """A checksum of each rendered part, excluding the numbers in its cells."""
-        return live_views.numbers(self.plan, self._results, self._draws).versions
+        return live_views.numbers(self).versions
 
     # The data for all parts, read at once
 
-    @cached_property
-    def _results(self) -> dict[ReportRequest, Any]:
-        """The results for the parts that templates render, and for the page's other data."""
-        requests = [*self.plan.requests(self._draws), *([self._extra] if self._extra else [])]
-        return self._read(list(dict.fromkeys(requests)))
+    def requests(self) -> Iterator[ReportRequest]:
+        """Yield the requests for the parts that templates render, and for the page's other data."""
+        yield from super().requests()
+        if self._extra:
+            yield self._extra
 
     @cached_property
-    def _known(self) -> dict[ReportRequest, Any]:
+    def _known(self) -> Results:
         """The values that are known even while visits are being counted for reports."""
         if not self.is_counting:
-            return self._results
-        return self._read([request for request in (self.plan.totals_request, self._extra) if request])
+            return self.results
+        return self.read([request for request in (self.totals_request, self._extra) if request])
 
-    def _read(self, requests: list[ReportRequest]) -> dict[ReportRequest, Any]:
-        return dict(zip(requests, self._insights.read(requests, language()), strict=True))
-
-    def _draws(self, part: str) -> bool:
+    def draws(self, part: str) -> bool:
         return part in self.parts if self.parts else not self.is_apart
 
     @cached_property
@@ -262,9 +220,9 @@ class View:
     @cached_property
     def is_apart(self) -> bool:
         """Whether the parts are sent separately from the page, because they take a long time."""
-        if self.parts or self.plan.other("whole") or not self.question.filters:
+        if self.parts or self.other("whole") or not self.question.filters:
             return False
-        visits = self._insights.summary(replace(self.question, filters={})).figures.visits
+        visits = self.insights.summary(replace(self.question, filters={})).figures.visits
         return visits is None or visits > MANY
 
 

@@ -1,17 +1,17 @@
-"""Reads from a view's URL what the view shows, and which requests its parts need."""
+"""Reads from a view's URL what the view shows, and the results that its parts need."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 from zlib import crc32
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.services import Services
 from koyjabo.reports.engine import snapshot_queries
-from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
     HoursRequest,
@@ -20,7 +20,7 @@ from koyjabo.reports.engine.requests import (
     SummaryRequest,
     TimelineRequest,
 )
-from koyjabo.reports.engine.results import MAX_ROWS, SnapshotTotals
+from koyjabo.reports.engine.results import MAX_ROWS, Breakdown, SnapshotTotals, Summary
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.report_query import (
@@ -32,10 +32,12 @@ from koyjabo.reports.query.report_query import (
     possible,
     since,
 )
+from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns, choices, figures
-from koyjabo.reports.ui.breakdowns import Card
+from koyjabo.reports.ui.breakdowns import Card, Values
 from koyjabo.reports.ui.choices import SHOWN, ReportContext
-from koyjabo.reports.ui.ranges import Pairs
+from koyjabo.reports.ui.figures import Figure
+from koyjabo.reports.ui.ranges import PageAddress, Pairs
 
 Results = Mapping[ReportRequest, Any]
 
@@ -47,24 +49,41 @@ ON_MAPS = {breakdowns.BANGLADESH: ("city", MAX_ROWS)}
 
 
 def totals(snapshot: Snapshot, question: Question) -> SnapshotTotals:
-    return SnapshotTotals(*snapshot_queries.totals(snapshot.session, question.scope, question.last), snapshot.at_ms)
+    return SnapshotTotals(snapshot_queries.total(snapshot.session, question.scope), snapshot.at_ms)
 
 
 class ViewPlan:
-    """A view's contents. `today` is a day (YYYY-MM-DD). Raises InvalidInput for an invalid URL, and
-    LedgerUnavailable.
+    """A view's contents. The first use of a result reads all results at once. Raises InvalidInput for an invalid URL,
+    and LedgerUnavailable.
     """
 
-    def __init__(self, base: ReportContext, pairs: Iterable[tuple[str, str]], insights: Insights, today: str) -> None:
-        self.base, self.insights, self.today = base, insights, today
-        self.parameters = insights.asked(_with_defaults(pairs, base), base.scope, (*SHOWN, *SENT), base.range)
+    address: PageAddress | None = None  # links are based on it
+    language: str | None = None  # labels are missing without a language
+
+    def __init__(self, services: Services, base: ReportContext, pairs: Iterable[tuple[str, str]]) -> None:
+        self.base, self.today = base, services.clock.today()
+        reports = services[ReportServices]
+        self.insights = reports.shared_reports if base.is_shared else reports.reports
+        given = list(pairs)
+        names = {name for name, _ in given}
+        if "compare" not in names:
+            given += [("compare", base.compare), *(pair for pair in base.switches if pair[0] not in names)]
+        self.parameters = self.insights.asked(given, base.scope, (*SHOWN, *SENT), base.range)
         self.question = self.parameters.question.within(base.filters)
         self.parts = frozenset(filter(None, self.other("part").split(",")))  # the requested parts; empty for all
         self.by = self.other("by")  # the dimension whose whole list is shown; "" if the cards are shown
-        self.find, self.tabs = self.other("find").strip(), self.other("tabs").split(",")
-        self._check()
+        self.find, self.open_tabs = self.other("find").strip(), self.other("tabs").split(",")
+        problems: dict[str, Any] = {}
+        if self.other("granularity") not in ("", *GRANULARITIES):
+            problems["granularity"] = NOT_A_GRANULARITY
+        if self.by and not is_dimension(self.by):
+            problems["by"] = NOT_A_DIMENSION
+        if not re.fullmatch(r"[0-9]{0,6}", self.other("offset")):
+            problems["offset"] = N_("must be a number")
+        if problems:
+            raise InvalidInput(details=problems)
         self.offset = int(self.other("offset") or 0)
-        self.totals_request = LedgerRequest(Question(today, today, base.scope), totals)
+        self.totals_request = LedgerRequest(Question(self.today, self.today, base.scope), totals)
         self.lengths_request = BreakdownRequest(self.question, ATTENDED, breakdowns.IN_A_CARD)
         self.hours_request = HoursRequest(self.question)
 
@@ -109,14 +128,15 @@ class ViewPlan:
         days = self.insights.days
         return days(self.before) / days(self.compared) if self.began and self.before and self.compared else 1.0
 
-    def upto(self, known: SnapshotTotals) -> int | None:
-        """Return the latest visit number in the scope, or None for readers of a share link with filters."""
-        return None if self.base.is_shared and self.base.filters else known.total
+    @property
+    def upto(self) -> int | None:
+        """The latest visit number that the view contains; None for readers of a share link with filters."""
+        return None if self.base.is_shared and self.base.filters else self.totals.total
 
-    def moment(self, known: SnapshotTotals) -> int:
-        """Return a number that orders reports of one view by time."""
-        upto = self.upto(known)
-        return known.at_ms if upto is None else upto
+    @property
+    def moment(self) -> int:
+        """A number that orders the view's states by time."""
+        return self.totals.at_ms if self.upto is None else self.upto
 
     # Choices
 
@@ -131,30 +151,77 @@ class ViewPlan:
         return possible(self.question, self.other("granularity") or figures.granularity(self.question))
 
     def tab(self, card: Card) -> str:
-        return next((tab for tab in self.tabs if tab in card.tabs), card.tabs[0])
+        return next((tab for tab in self.open_tabs if tab in card.tabs), card.tabs[0])
 
     def other(self, name: str) -> str:
         return self.parameters.others.get(name, "")
 
+    # The results of all parts
+
+    @cached_property
+    def results(self) -> Results:
+        return self.read(self.requests())
+
+    def read(self, requests: Iterable[ReportRequest]) -> Results:
+        different = list(dict.fromkeys(requests))
+        return dict(zip(different, self.insights.read(different, self.language), strict=True))
+
+    @property
+    def totals(self) -> SnapshotTotals:
+        totals: SnapshotTotals = self.results[self.totals_request]
+        return totals
+
+    @property
+    def summary(self) -> Summary:
+        summary: Summary = self.results[self.summary_request]
+        return summary
+
+    @property
+    def lengths(self) -> Breakdown:
+        """Visits by their attended time."""
+        lengths: Breakdown = self.results[self.lengths_request]
+        return lengths
+
+    @property
+    def measured(self) -> int | None:
+        """The number of measured visits; None if it is not known."""
+        return figures.measured(self.lengths)
+
+    @cached_property
+    def figures(self) -> list[Figure]:
+        is_filtered = bool(self.question.filters)
+        return figures.figures(self.summary, self.lengths, self.address, self.metric, is_filtered, self.per_day)
+
+    def values(self, tab: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
+        """Return the lines of a tab: a dimension, or the places of a map."""
+        dimension = breakdowns.MAPS.get(tab, tab)
+        now, *before = (self.results[request] for request in self.breakdown_requests(dimension, limit, offset))
+        compared = before[0] if before else None
+        return breakdowns.values(now, compared, self.question, dimension, self.address, offset, self.per_day)
+
     # Requests for its parts
 
-    def requests(self, draws: Callable[[str], bool]) -> Iterator[ReportRequest]:
-        """Yield the requests for the parts whose names `draws` accepts."""
+    def draws(self, part: str) -> bool:
+        """Return whether this part is shown."""
+        return True
+
+    def requests(self) -> Iterator[ReportRequest]:
+        """Yield the requests for the parts that are shown."""
         yield self.totals_request
-        if draws("figures"):
+        if self.draws("figures"):
             yield self.summary_request
             yield self.lengths_request
-        if draws("chart"):
+        if self.draws("chart"):
             yield from self.timeline_requests
         if self.by:
-            yield from self.breakdown_requests(*self.whole_list) if draws("list") else ()
+            yield from self.breakdown_requests(*self.whole_list) if self.draws("list") else ()
             return
-        if draws(breakdowns.EVIDENCE_CARD):
+        if self.draws(breakdowns.EVIDENCE_CARD):
             yield self.lengths_request
-        for tab in (self.tab(card) for card in self.base.cards if draws(card.name)):
+        for tab in (self.tab(card) for card in self.base.cards if self.draws(card.name)):
             yield from self.breakdown_requests(breakdowns.MAPS.get(tab, tab))
             yield from self.breakdown_requests(*ON_MAPS[tab]) if tab in ON_MAPS else ()
-        if draws("hours"):
+        if self.draws("hours"):
             yield self.hours_request
 
     @property
@@ -178,22 +245,3 @@ class ViewPlan:
     def whole_list(self) -> tuple[str, int, int]:
         """Dimension, limit and offset of the whole list. A search reads as many values as one report can have."""
         return (self.by, MAX_ROWS, 0) if self.find else (self.by, breakdowns.IN_A_LIST, self.offset)
-
-    def _check(self) -> None:
-        problems: dict[str, Any] = {}
-        if self.other("granularity") not in ("", *GRANULARITIES):
-            problems["granularity"] = NOT_A_GRANULARITY
-        if self.by and not is_dimension(self.by):
-            problems["by"] = NOT_A_DIMENSION
-        if not re.fullmatch(r"[0-9]{0,6}", self.other("offset")):
-            problems["offset"] = N_("must be a number")
-        if problems:
-            raise InvalidInput(details=problems)
-
-
-def _with_defaults(pairs: Iterable[tuple[str, str]], base: ReportContext) -> list[tuple[str, str]]:
-    given = list(pairs)
-    names = {name for name, _ in given}
-    if "compare" in names:
-        return given
-    return [*given, ("compare", base.compare), *(pair for pair in base.switches if pair[0] not in names)]

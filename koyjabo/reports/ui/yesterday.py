@@ -57,6 +57,5 @@ def yesterday(scope: Scope, path: str) -> Yesterday | None:
     range_ = speech.say(THE_WEEKDAY_BEFORE, weekday=weekday)
     address = PageAddress(path, (("start", day), ("end", day), ("compare", WEEKDAY)))
     urls = (str(address.adding(change.dimension, escaped(change.value))) for change in explanation.changes)
-    clauses = [Clause(*pair) for pair in zip(differences.explained(speech, explanation), urls, strict=True)]
-    text = differences.compared(speech, explanation, differences.lead(speech, explanation, "day"), range_)
-    return Yesterday(text, str(address), clauses)
+    text, *texts = differences.described(speech, explanation, "day", range_)
+    return Yesterday(text, str(address), [Clause(*pair) for pair in zip(texts, urls, strict=True)])

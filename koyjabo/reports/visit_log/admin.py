@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response, abort, request
 from flask_babel import gettext as _
 
@@ -50,10 +48,9 @@ def visits() -> Response:
     form = filter_form(request.args.to_dict())
     log, which = current()[VisitLogServices].log, VisitFilter(**form.values)
     sorting = Sorting.of(request, (NUMBER,), f"-{NUMBER}", CURSORS)
-    if unknown := request.args.keys() - PARAMETERS:
-        form.errors.update(dict.fromkeys(sorted(unknown), UNKNOWN))
-        return _show(form, VisitPage(), "", sorting, 400)
     try:
+        if unknown := request.args.keys() - PARAMETERS:
+            raise InvalidInput(details=dict.fromkeys(sorted(unknown), UNKNOWN))
         is_newest_first = sorting.order != NUMBER
         visit_page = log.page(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)
         counted = log.count(me(), which)
@@ -83,6 +80,9 @@ def _show(
     """Show the log. `total` is the site's total, if the number of visits in the log differs from it."""
     communities = choices(form.values["community_id"])
     days = VisitFilter() if form.errors else VisitFilter(form.values["first_day"], form.values["last_day"])
+    frequent, browser = current()[VisitLogServices].log.frequent(me(), days), form.values["browser"]
+    browsers = {"": _("All"), **{name: name for name, _count in frequent.browsers}}
+    browsers.setdefault(browser, browser)
     return page(
         "visit_log/visits",
         status,
@@ -98,20 +98,11 @@ def _show(
         chips=visit_filters.chips(form, communities),
         facts=visit_filters.facts(),
         presets=visit_filters.presets(form, current().clock.today()),
-        **_lists(form, days),
+        pages=with_counts(frequent.pages, form.values["page"], shown),
+        places=with_counts(frequent.places, form.values["place"], i18n.place),
+        sources=with_counts(frequent.sources, form.values["source"], visit_filters.source),
+        browsers=[*browsers.items()],
     )
-
-
-def _lists(form: Form[Body], days: VisitFilter) -> dict[str, Any]:
-    frequent = current()[VisitLogServices].log.frequent(me(), days)
-    names = [("", _("All")), *((name, name) for name, _count in frequent.browsers)]
-    chosen = form.values["browser"]
-    return {
-        "pages": with_counts(frequent.pages, form.values["page"], shown),
-        "places": with_counts(frequent.places, form.values["place"], i18n.place),
-        "sources": with_counts(frequent.sources, form.values["source"], visit_filters.source),
-        "browsers": names if chosen in dict(names) else [*names, (chosen, chosen)],
-    }
 
 
 @bp.get("/live")

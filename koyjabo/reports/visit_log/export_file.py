@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.errors import KoyJaboError
@@ -20,13 +20,6 @@ class UnusableFile(KoyJaboError):
     """The export cannot be written to this path. The message gives the reason."""
 
 
-class _Written(NamedTuple):
-    """The complete part of a file: its length in bytes, and the (visitorId, visitId) of its last visit."""
-
-    upto: int
-    last: tuple[str, str] | None
-
-
 def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool, progress: ReportProgress) -> None:
     """Export to a file that only its owner may read (mode 0600). With `resume`, keep the complete part of an existing
     file, and append the visits after it.
@@ -35,27 +28,32 @@ def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool
     resumed.
     """
     try:
-        written = _complete_part(path, kind) if resume and path.exists() else _Written(0, None)
+        upto, last = _complete_part(path, kind) if resume and path.exists() else (0, None)
         with _opened(path, resume) as file:
-            file.truncate(written.upto)
-            file.seek(written.upto)
-            _add(log, file, which, kind, written, progress)
+            file.truncate(upto)
+            file.seek(upto)
+            stream(log, file, which, kind, progress, last=last, has_head=upto > 0)
     except FileExistsError:
         raise UnusableFile(f"{path} already exists. Choose another name, or use --resume to continue it.") from None
     except OSError as error:
         raise UnusableFile(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
-def stream(log: VisitLog, file: IO[bytes], which: VisitFilter, kind: str, progress: ReportProgress) -> None:
-    """Export to a pipe. Raises InvalidInput and LedgerUnavailable."""
-    _add(log, file, which, kind, _Written(0, None), progress)
-
-
-def _add(
-    log: VisitLog, file: IO[bytes], which: VisitFilter, kind: str, written: _Written, progress: ReportProgress
+def stream(
+    log: VisitLog,
+    file: IO[bytes],
+    which: VisitFilter,
+    kind: str,
+    progress: ReportProgress,
+    *,
+    last: tuple[str, str] | None = None,
+    has_head: bool = False,
 ) -> None:
-    extract = log.extract(which, kind, written.last)
-    if written.upto == 0:
+    """Export to a pipe or file: all visits, or those after the visit `last`. Raises InvalidInput and
+    LedgerUnavailable.
+    """
+    extract = log.extract(which, kind, last)
+    if not has_head:
         file.write(spreadsheet.head(kind, COLUMNS).encode())
     with progress(extract.ids, "Exporting") as advance:
         for text, ids in extract.pieces:
@@ -72,9 +70,9 @@ def _opened(path: Path, resume: bool) -> Iterator[IO[bytes]]:
         os.fsync(file.fileno())
 
 
-def _complete_part(path: Path, kind: str) -> _Written:
-    """The complete part of a file. In CSV, a line break inside quotation marks does not end a record, and texts from
-    visitors may contain line breaks.
+def _complete_part(path: Path, kind: str) -> tuple[int, tuple[str, str] | None]:
+    """The length in bytes of the complete part of a file, and the (visitorId, visitId) of its last visit. In CSV, a
+    line break inside quotation marks does not end a record, and texts from visitors may contain line breaks.
     """
     head, record, last, upto = b"", b"", b"", 0
     with path.open("rb") as file:
@@ -84,7 +82,7 @@ def _complete_part(path: Path, kind: str) -> _Written:
                 continue
             head, last = head or record, record
             upto, record = upto + len(record), b""
-    return _Written(upto, _last_visit(head.decode(), last.decode(), kind, path))
+    return upto, _last_visit(head.decode(), last.decode(), kind, path)
 
 
 def _last_visit(head: str, last: str, kind: str, path: Path) -> tuple[str, str] | None:

@@ -12,8 +12,8 @@ import csv
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -80,16 +80,13 @@ class DecodedLines:
         self.number += 1
         self._left -= len(line)
         if self._left < 0:
-            self._skip(line)
+            while line and not line.endswith(b"\n"):
+                line = self._lines.readline(LONGEST_LINE)
             raise BadLine(self.number, TOO_LONG)
         try:
             return line.decode("utf-8-sig" if self.number == 1 else "utf-8")
         except UnicodeDecodeError:
             raise BadLine(self.number, "is not in UTF-8") from None
-
-    def _skip(self, line: bytes) -> None:
-        while line and not line.endswith(b"\n"):
-            line = self._lines.readline(LONGEST_LINE)
 
 
 def csv_records(lines: SupportsReadline, refuse: Refuse) -> Iterator[CsvRecord]:
@@ -201,32 +198,29 @@ def _json_lines(lines: SupportsReadline, refuse: Refuse) -> Iterator[tuple[int, 
             return
         if line.isspace():
             continue
-        values = _json_object(line)
-        if isinstance(values, str):
-            refuse(BadLine(decoded.number, values))
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            refuse(BadLine(decoded.number, "is not valid JSON"))
+            continue
+        if isinstance(values, dict):
+            yield decoded.number, {name: value for name, value in values.items() if value is not None}
         else:
-            yield decoded.number, values
-
-
-def _json_object(line: str) -> Values | str:
-    """The values of an object, or a text that describes what is wrong with the line."""
-    try:
-        values = json.loads(line)
-    except (ValueError, RecursionError):
-        return "is not valid JSON"
-    if not isinstance(values, dict):
-        return "must be a JSON object"
-    return {name: value for name, value in values.items() if value is not None}
+            refuse(BadLine(decoded.number, "must be a JSON object"))
 
 
 def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
-    user_agent = _text(values, "user_agent") or _described(values)
+    parsed = UserAgent(*(_text(values, name) or "" for name in ("browser", "system", "device")))
+    user_agent = _text(values, "user_agent") or user_agents.written(parsed) or None
     referrer = referrer_path(_address(values, "referrer")) or _text(values, "source")
+    if "visit_id" in values:
+        visit_id = _id(values, "visit_id", STORED_VISIT_ID, "A–Z a–z 0–9 _ - . : + / =")
+    else:
+        contents = json.dumps([number, values], sort_keys=True).encode()
+        visit_id = f"~{hashlib.sha256(contents).hexdigest()[:32]}"
     visit = NewVisit(
         visitor_id=_id(values, "visitor_id", STORED_VISITOR_ID, "A–Z a–z 0–9 _ - . :"),
-        visit_id=_id(values, "visit_id", STORED_VISIT_ID, "A–Z a–z 0–9 _ - . : + / =")
-        if "visit_id" in values
-        else _derived_id(values, number),
+        visit_id=visit_id,
         scope=Scope(_uuid(values["community_id"], "community_id")) if "community_id" in values else SITE,
         place=_text(values, "place") or UNKNOWN,
         at_ms=moment(values.get("at"), zone),
@@ -239,12 +233,6 @@ def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
         campaign=_campaign(values),
     )._replace(**{name: read(values, name) for name, read in PLAIN.items() if name in values})
     return visit._replace(automated=visit.is_bot or visit.automated)
-
-
-def _described(values: Values) -> str | None:
-    """A replacement for a missing user agent, built from an export's parsed columns."""
-    names = (_text(values, name) or "" for name in ("browser", "system", "device"))
-    return user_agents.written(UserAgent(*names)) or None
 
 
 def _campaign(values: Values) -> str | None:
@@ -261,11 +249,6 @@ def _id(values: Values, name: str, pattern: re.Pattern[str], characters: str) ->
     return value
 
 
-def _derived_id(values: Mapping[str, Any], number: int) -> str:
-    contents = json.dumps([number, values], sort_keys=True).encode()
-    return f"~{hashlib.sha256(contents).hexdigest()[:32]}"
-
-
 def _uuid(value: Any, name: str) -> str:
     uuid = uuid_of(value) if isinstance(value, str) else None
     if uuid is None:
@@ -280,20 +263,15 @@ def moment(value: Any, zone: tzinfo) -> int:
         if EARLIEST_MS < at_ms < IN_SECONDS:
             raise ValueError("at must be in ms since 1970, not in s")
     else:
-        at_ms = _parsed(value, zone)
+        try:
+            at = datetime.fromisoformat(UTC_NAME.sub("+00:00", value))
+            since = (at if at.tzinfo else at.replace(tzinfo=zone)) - datetime.fromtimestamp(0, UTC)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError("at must be a time, such as 2025-12-16T04:48:38.412Z, or ms since 1970") from None
+        at_ms = since // timedelta(milliseconds=1)
     if not EARLIEST_MS < at_ms <= LARGEST_INT64:
         raise ValueError("at must be a time after 1970")
     return at_ms
-
-
-def _parsed(value: Any, zone: tzinfo) -> int:
-    try:
-        moment = datetime.fromisoformat(UTC_NAME.sub("+00:00", value))
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-        since = moment - datetime.fromtimestamp(0, UTC)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError("at must be a time, such as 2025-12-16T04:48:38.412Z, or ms since 1970") from None
-    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 def _number(values: Values, name: str) -> int:

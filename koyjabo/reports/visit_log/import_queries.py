@@ -7,10 +7,10 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
-from sqlalchemy import delete, func, insert, select, text, tuple_, update
+from sqlalchemy import Select, delete, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
@@ -57,8 +57,11 @@ def only_one(where: URL) -> Iterator[Fence | None]:
     the lock is released when the process exits.
     """
     if where.get_backend_name() == "sqlite":
+        until = time.monotonic() + PATIENCE_S
         with _opened_beside(str(where.database)) as file:
-            yield (lambda cursor: None) if _retried(lambda: _locked(file, fcntl.LOCK_EX)) else None
+            while not (is_locked := _locked(file, fcntl.LOCK_EX)) and time.monotonic() <= until:
+                time.sleep(POLL_S)
+            yield (lambda cursor: None) if is_locked else None
         return
     with lease.held(db.engine) as held:
         yield held.fence if held else None
@@ -79,15 +82,6 @@ def exclude_imports(session: Session) -> None:
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     if is_going_on(session) if is_sqlite else not lease.keep_free(session.connection()):
         raise ImportUnderWay
-
-
-def _retried(lock: Callable[[], bool]) -> bool:
-    until = time.monotonic() + PATIENCE_S
-    while not lock():
-        if time.monotonic() > until:
-            return False
-        time.sleep(POLL_S)
-    return True
 
 
 @contextmanager
@@ -155,16 +149,19 @@ def exclusive(fence: Fence) -> Iterator[Session]:
         yield session
 
 
+def _number(query: Select[int]) -> int:
+    with engine.snapshot() as connection:
+        return connection.scalar(query) or 0
+
+
 def count() -> int:
     """Number of visits ever counted for the site."""
-    with engine.snapshot() as connection:
-        return connection.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
+    return _number(select(Counter.visits).where(Counter.scope == SITE))
 
 
 def newest_ms() -> int:
     """Time of the newest visit, ms; 0 if there are no visits."""
-    with engine.snapshot() as connection:
-        return connection.execute(select(Visit.at_ms).order_by(Visit.id.desc()).limit(1)).scalar() or 0
+    return _number(select(Visit.at_ms).order_by(Visit.id.desc()).limit(1))
 
 
 def communities() -> set[Scope]:
@@ -195,5 +192,4 @@ def known(keys: Collection[VisitKey]) -> set[VisitKey]:
 
 
 def total() -> int:
-    with engine.snapshot() as connection:
-        return connection.execute(select(Counter.total).where(Counter.scope == SITE)).scalar_one()
+    return _number(select(Counter.total).where(Counter.scope == SITE))

@@ -21,7 +21,7 @@ from koyjabo.base.database.rows import DISORDER_MS
 from koyjabo.base.models import SITE
 from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
 from koyjabo.counting.ledger import LedgerStore, open_store
-from koyjabo.counting.records import NewVisit, Outcome, Receipt
+from koyjabo.counting.records import Outcome, Receipt
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.reports.visit_log import import_file, import_queries
@@ -56,30 +56,19 @@ class Imported(NamedTuple):
     known: int  # already in the ledger
 
 
-class ImportRules:
-    """Decides which visits can be imported now, by community and day."""
-
-    def __init__(self, clock: Clock, even_folded: bool) -> None:
-        self._now_ms = clock.now_ms
-        self._day_of = clock.bucket
-        self._communities = import_queries.communities()
-        self._folded_days = set() if even_folded else import_queries.folded_days()
-
-    def usable(self, lines: Iterable[NumberedVisit], refuse: Refuse) -> Iterator[NumberedVisit]:
-        """Yield the lines that can be imported. Calls `refuse` for the other lines."""
-        for number, visit in lines:
-            problem = self._problem(visit)
-            if problem:
-                refuse(BadLine(number, problem))
-            else:
-                yield number, visit
-
-    def _problem(self, visit: NewVisit) -> str | None:
-        if visit.scope != SITE and visit.scope not in self._communities:
-            return UNKNOWN_COMMUNITY
-        if visit.at_ms > self._now_ms():
-            return "at is in the future"
-        return FOLDED_DAY if self._day_of(visit.at_ms).day in self._folded_days else None
+def usable(lines: Iterable[NumberedVisit], clock: Clock, even_folded: bool, refuse: Refuse) -> Iterator[NumberedVisit]:
+    """Yield the lines that can be imported now. Calls `refuse` for the other lines."""
+    communities = import_queries.communities()
+    folded_days = set() if even_folded else import_queries.folded_days()
+    for number, visit in lines:
+        if visit.scope != SITE and visit.scope not in communities:
+            refuse(BadLine(number, UNKNOWN_COMMUNITY))
+        elif visit.at_ms > clock.now_ms():
+            refuse(BadLine(number, "at is in the future"))
+        elif clock.bucket(visit.at_ms).day in folded_days:
+            refuse(BadLine(number, FOLDED_DAY))
+        else:
+            yield number, visit
 
 
 def import_visits(
@@ -108,9 +97,9 @@ def import_lines(
     `details` are for the audit log. After each commit, `on_commit` is called with the result so far.
     """
     with alone() as fence:
-        importing = _Importing(clock, even_folded, fence, refuse, on_commit)
+        importing = _Importing(clock, fence, on_commit)
         try:
-            importing.write(lines)
+            importing.write(usable(lines, clock, even_folded, refuse))
         finally:
             importing.end(by or log.actor(OPERATOR, clock), details)
     return importing.imported
@@ -134,26 +123,30 @@ def _fail(error: BadLine) -> None:
 class _Importing:
     """An import. `imported` is the result so far."""
 
-    def __init__(
-        self, clock: Clock, even_folded: bool, fence: Fence, refuse: Refuse, on_commit: Callable[[Imported], object]
-    ) -> None:
+    def __init__(self, clock: Clock, fence: Fence, on_commit: Callable[[Imported], object]) -> None:
         self.imported = Imported(0, 0)
         self._on_commit = on_commit
         self._high_water = HighWater()
         self._store: LedgerStore = open_store(db.engine.url, clock, fence, high_water=self._high_water)
         self._clock = clock
         self._fence = fence
-        self._refuse = refuse
         self._visits = import_queries.count()  # in the ledger after this import's last commit
         self._newest_ms = import_queries.newest_ms()
         self._in_order = True
         import_queries.begin(fence)
-        self._rules = ImportRules(clock, even_folded)
 
     def write(self, lines: Iterator[NumberedVisit]) -> None:
+        """Commit the lines. If reading them raises BadLine, the lines before it are committed first."""
         bad: list[BadLine] = []
-        usable = self._usable(lines, bad)
-        while batch := list(islice(usable, BATCH)):
+
+        def read() -> Iterator[NumberedVisit]:
+            try:
+                yield from lines
+            except BadLine as error:
+                bad.append(error)
+
+        reading = read()
+        while batch := list(islice(reading, BATCH)):
             began = time.monotonic()
             has_others = self._commit(batch)
             self._on_commit(self.imported)
@@ -162,19 +155,17 @@ class _Importing:
         if bad:
             raise bad[0]
 
-    def _usable(self, lines: Iterator[NumberedVisit], bad: list[BadLine]) -> Iterator[NumberedVisit]:
-        """Yield the usable lines. If reading raises BadLine, append it to `bad` and end."""
-        try:
-            yield from self._rules.usable(lines, self._refuse)
-        except BadLine as error:
-            bad.append(error)
-
     def _commit(self, batch: list[NumberedVisit]) -> bool:
         """Commit a batch. Returns whether other visits were registered since the last commit."""
         try:
             outcomes = self._stored(batch)
         except DatabaseRolledBack as error:
-            self._continue_lower(error)
+            # If the total was lowered on purpose and no server has committed since, the import continues from it.
+            # Otherwise, a server must first decide which number to continue counting from.
+            standing = import_queries.lowered(error.mark)
+            if standing is None:
+                raise LedgerUnavailable from error
+            self._high_water.replace((), {SITE: standing})
             outcomes = self._stored(batch)
         receipts = [receipt for receipt in outcomes if isinstance(receipt, Receipt)]
         new = sum(not receipt.duplicate for receipt in receipts)
@@ -191,15 +182,6 @@ class _Importing:
                 return self._store.commit([(visit, str(visit.visit_id)) for _, visit in batch])
         except self._store.unavailable as error:
             raise LedgerUnavailable from error
-
-    def _continue_lower(self, error: DatabaseRolledBack) -> None:
-        """Continue if the total was lowered on purpose and no server has committed since. Otherwise raises
-        LedgerUnavailable, because a server must first decide which number to continue counting from.
-        """
-        standing = import_queries.lowered(error.mark)
-        if standing is None:
-            raise LedgerUnavailable from error
-        self._high_water.replace((), {SITE: standing})
 
     def _check_order(self, written: Iterable[tuple[NumberedVisit, Any]], new: int) -> bool:
         expected = self._visits + new

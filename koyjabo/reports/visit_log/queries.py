@@ -198,20 +198,20 @@ def _stretches(query: Search, newest_first: bool) -> Iterator[tuple[int, int]]:
 def _with_names(session: Session, rows: list[Any]) -> tuple[LoggedVisit, ...]:
     communities = _names(session, Community, {row.scope for row in rows} - {SITE})
     users = _names(session, User, {row.user_id for row in rows} - {None})
-    return tuple(_visit(row, communities, users) for row in rows)
-
-
-def _visit(row: Any, communities: dict[str, str], users: dict[str, str]) -> LoggedVisit:
-    values = dict(row._mapping)
-    scope, user_id = values.pop("scope"), values.pop("user_id")
-    return LoggedVisit(
-        community_id=None if scope == SITE else scope,
-        community=communities.get(scope),
-        user_id=None if user_id == DELETED else user_id,
-        user=users.get(user_id),
-        others={name: values.pop(name) for name in OTHERS},
-        **values,
-    )
+    visits = []
+    for row in rows:
+        values = dict(row._mapping)
+        scope, user_id = values.pop("scope"), values.pop("user_id")
+        visit = LoggedVisit(
+            community_id=None if scope == SITE else scope,
+            community=communities.get(scope),
+            user_id=None if user_id == DELETED else user_id,
+            user=users.get(user_id),
+            others={name: values.pop(name) for name in OTHERS},
+            **values,
+        )
+        visits.append(visit)
+    return tuple(visits)
 
 
 def _names(session: Session, table: Any, ids: set[str]) -> dict[str, str]:
@@ -230,24 +230,17 @@ class Frequent(NamedTuple):
 
 def frequent(session: Session, began_ms: int | None, ended_ms: int | None) -> Frequent:
     after, upto = id_range(session, began_ms, ended_ms)
-    newest = max(after, upto - NEWEST), upto
-    columns = (Visit.place, Visit.page, Visit.referrer, Visit.user_agent)
-    places, pages, referrers, agents = (_counts(session, column, newest) for column in columns)
+    newest = Visit.id > max(after, upto - NEWEST), Visit.id <= upto
+    columns: Any = (Visit.place, Visit.page, Visit.referrer, Visit.user_agent)
+    places, pages, referrers, agents = (
+        [*session.execute(select(column, func.count()).where(*newest).group_by(column)).tuples()] for column in columns
+    )
     sources = ((host_of(referrer) if referrer else DIRECT, count) for referrer, count in referrers)
     pages = [(page and normal(page), count) for page, count in pages]
     names = ((name, count) for agent, count in agents for name in user_agents.of(agent or ""))
-    return Frequent(*map(_largest, (_with_countries(places), pages, sources, names)))
-
-
-def _counts(session: Session, column: Any, ids: tuple[int, int]) -> list[tuple[Any, int]]:
-    query = select(column, func.count()).where(Visit.id > ids[0], Visit.id <= ids[1]).group_by(column)
-    return [(value, count) for value, count in session.execute(query)]
-
-
-def _with_countries(places: list[tuple[str, int]]) -> Iterable[tuple[str, int]]:
-    yield from places
     cities = ((place.rpartition(", "), count) for place, count in places)
-    yield from ((NAMES[code], count) for (city, _, code), count in cities if city and code in NAMES)
+    places += [(NAMES[code], count) for (city, _, code), count in cities if city and code in NAMES]
+    return Frequent(*map(_largest, (places, pages, sources, names)))
 
 
 def _largest(counts: Iterable[tuple[str | None, int]]) -> Counts:

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.counting.evidence.attendance import AttendanceWriter
-from koyjabo.counting.services import CountingServices
-from koyjabo.presence.services import PresenceServices
-from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.visit_log.live import feed_queries
-from koyjabo.reports.visit_log.live.attended_times import AttendedTimes, LiveTime, times_of
-from koyjabo.reports.visit_log.live.feed import MAX_ROWS, Feed, LivePanel
+from koyjabo.reports.visit_log.live.attended_times import LiveTime, times_of
+from koyjabo.reports.visit_log.live.feed import MAX_ROWS, LivePanel
 from koyjabo.reports.visit_log.visit_log import VisitLog
 
 
@@ -26,15 +23,10 @@ class VisitLogServices:
 
 
 def build(base: Base) -> VisitLogServices:
-    services, window_s = base.services, base.settings.active_window_seconds
-    visits, arrivals = services[CountingServices].visits, services[PresenceServices].arrivals
-    attendance = services[AttendanceWriter]
-
-    def new_feed() -> Feed:
-        return Feed(base.database, base.clock, visits, arrivals, window_s, AttendedTimes(base.clock, attendance))
+    services = base.services
 
     def live_times() -> Mapping[str, LiveTime]:
-        return times_of(base.database.read(feed_queries.measured_newest, MAX_ROWS), attendance)
+        return times_of(base.database.read(feed_queries.measured_newest, MAX_ROWS), services[AttendanceWriter])
 
-    panel = LivePanel(services[RealtimeServices].rooms, new_feed)
-    return VisitLogServices(VisitLog(base.database, base.clock, services[ReportServices].parser), panel, live_times)
+    log = VisitLog(base.database, base.clock, services[ReportServices].parser)
+    return VisitLogServices(log, LivePanel(base), live_times)

@@ -51,12 +51,8 @@ def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
     """Yield the label and text of each column that has both (`base.models.ledger.LABEL`)."""
     written: dict[str, Callable[[Any], str]] = {"language": partial(_fact, "language"), "campaign": campaign}
     for name, text in LABELS.items():
-        if visit.others[name]:
-            yield gettext(text), written.get(name, _plain)(visit.others[name])
-
-
-def _plain(value: Any) -> str:
-    return i18n.count(value) if isinstance(value, int) else str(value)
+        if value := visit.others[name]:
+            yield gettext(text), written.get(name, count if isinstance(value, int) else str)(value)
 
 
 def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
@@ -135,9 +131,12 @@ def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Filt
         "community_id": lambda value: _("Community: %(name)s", name=named.get(value, value)),
         "who": lambda value: _("Traffic: %(name)s", name=traffic.get(value, value)),
     }
-    words |= {name: partial(_fact_chip, name) for name in FACTS}
-    chosen = {name: form.values[name] for name in words if form.values[name]}
-    return [FilterChip(str(words[name](value)), _first_page(**{name: None})) for name, value in chosen.items()]
+    chips = []
+    for name in (*words, *FACTS):
+        if value := form.values[name]:
+            text = words[name](value) if name in words else f"{breakdowns.label(name)}: {_fact(name, value)}"
+            chips.append(FilterChip(text, _first_page(**{name: None})))
+    return chips
 
 
 def facts() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
@@ -149,10 +148,6 @@ def facts() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
 
 def _fact(dimension: str, value: str | None) -> str:
     return label(dimension, value, i18n.language(), {})
-
-
-def _fact_chip(dimension: str, value: str) -> str:
-    return f"{breakdowns.label(dimension)}: {_fact(dimension, value)}"
 
 
 def with_counts(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import Any, NamedTuple
 
 from koyjabo.base.core import spreadsheet
@@ -156,7 +155,15 @@ class VisitLog:
         account.require_site_admin()
         search = self._database.report(queries.search, self._search_filter(which))
         self._record_export(account, which, kind=kind)
-        return chain((spreadsheet.head(kind, COLUMNS),), self._reported(kind, search, progress))
+
+        def read() -> Iterator[str]:
+            yield spreadsheet.head(kind, COLUMNS)
+            with progress(search.upto - search.after, "Exporting") as advance:
+                for text, ids in self._pieces(kind, search, PIECE):
+                    advance(ids)
+                    yield text
+
+        return read()
 
     def extract(self, which: VisitFilter, kind: str, last: tuple[str, str] | None = None) -> Extract:
         """Like `export`, for the operator. With `last`, a (visitorId, visitId), only later visits are exported. Raises
@@ -185,12 +192,6 @@ class VisitLog:
         subject = Subject("visits", "", "")
         entry = log.actor(account, self._clock).entry("visits.export", subject, **details, **conditions)
         self._database.write(entry.store)
-
-    def _reported(self, kind: str, search: Search, progress: ReportProgress) -> Iterator[str]:
-        with progress(search.upto - search.after, "Exporting") as advance:
-            for text, ids in self._pieces(kind, search, PIECE):
-                advance(ids)
-                yield text
 
     def _pieces(self, kind: str, search: Search, size: int) -> Iterator[tuple[str, int]]:
         """Yield texts, each with the number of ids read for it."""

@@ -8,6 +8,8 @@ import gc
 import logging
 import os
 import sys
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -18,6 +20,8 @@ from koyjabo.server.process.children import die_with, leave_signals_to_the_paren
 from koyjabo.server.process.metrics_folder import VARIABLE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from koyjabo.base.settings.schema import Settings
     from koyjabo.server.process.worker import Application
 
@@ -25,6 +29,9 @@ log = logging.getLogger(__name__)
 
 PACKAGES = ("koyjabo.web", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets", "koyjabo.site.badges")
 """Packages whose modules are all loaded, because some would otherwise be imported late."""
+
+LOGIN_LINK_MS = 3_600_000
+"""How long a login link is valid, ms."""
 
 IN_REDIS = (
     "koyjabo.base.cluster.redis_bus",
@@ -153,11 +160,30 @@ def is_prepared(settings: Settings) -> bool:
     """Whether the database is prepared, so that creating the application would change nothing."""
     from koyjabo.base.core.credential_rules import email_key
     from koyjabo.base.database import startup_queries
+
+    makes_one_up = settings.environment == "development" and not settings.admin_email
+    return startup_queries.is_prepared(_database(settings), email_key(settings.admin_email), makes_one_up)
+
+
+def new_login_token(settings: Settings) -> str | None:
+    """A token that logs the first admin in once, within LOGIN_LINK_MS, and voids the tokens of earlier starts. Only in
+    development. None without an admin, or if the database cannot be written.
+    """
+    from koyjabo.base.database import startup_queries
+    from koyjabo.people.mail.link_tokens import LOGIN, LinkTokens
+
+    if settings.environment != "development":
+        return None
+    link_id, expires_ms = str(uuid.uuid4()), int(time.time() * 1000) + LOGIN_LINK_MS
+    is_stored = startup_queries.replace_login_link(_database(settings), LOGIN, link_id, expires_ms)
+    return LinkTokens(settings.secret_key).token(LOGIN, link_id) if is_stored else None
+
+
+def _database(settings: Settings) -> Path | str:
+    """The SQLite file, or the libpq URL for PostgreSQL."""
     from koyjabo.base.settings import database_url
 
-    where = database_url.file_of(settings.database_url) or database_url.for_libpq(settings.database_url)
-    makes_one_up = settings.environment == "development" and not settings.admin_email
-    return startup_queries.is_prepared(where, email_key(settings.admin_email), makes_one_up)
+    return database_url.file_of(settings.database_url) or database_url.for_libpq(settings.database_url)
 
 
 def _migrate(parent: int) -> None:

@@ -42,22 +42,26 @@ def start() -> int:
         parent.log().exception("start_failed")
         return BAD_SETTINGS
     else:
-        words = announcement(listener.url, settings.environment == "development")
+        is_development = settings.environment == "development"
+        words = announcement(listener.url, is_development, loading.new_login_token(settings))
         return parent.serve(application, listener, lock, words)
     finally:
         metrics_folder.remove()
 
 
-def announcement(site: str, is_development: bool) -> str:
+def announcement(site: str, is_development: bool, login_token: str | None = None) -> str:
     """The text to print when the server responds. In development, it mentions the panel before the home page, because
-    opening the home page counts a visit.
+    opening the home page counts a visit. The link that logs in is printed and never logged.
     """
     if not is_development:
         return f"Koy Jabo Live is serving on {site} (stop it with Ctrl+C)"
-    return (
+    words = (
         f"Koy Jabo Live is serving. Open the panel: {site}/admin (stop the server with Ctrl+C)\n"
         f"What visitors see: {site} (your visit is counted when you open it)"
     )
+    if login_token is None:
+        return words
+    return f"{words}\nLog in without a password, once and within an hour: {site}/login/link/{login_token}"
 
 
 def _may_open_files() -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import NamedTuple
 from zlib import crc32
 
 from flask import Blueprint
@@ -57,13 +55,8 @@ class BadgeResponse(BaseModel):
     style: str = Field(examples=["flat"])
 
 
-class Kept(NamedTuple):
-    number: Number
-    tag: str
-    body: str
-
-
-_kept: dict[tuple[str, Badge], Kept] = {}  # by media type and badge, because a query may be long
+_kept: dict[tuple[str, Badge], tuple[Number, str, str]] = {}
+"""The number, tag and body by media type and badge. The query is not the key, because it may be long."""
 
 
 @bp.get("/badge.svg")
@@ -84,10 +77,16 @@ _kept: dict[tuple[str, Badge], Kept] = {}  # by media type and badge, because a 
 def badge_svg(context: RequestContext) -> PlainResponse:
     """A badge as SVG. Does not count a visit. The number is never older than the request."""
     try:
-        return _response(context, SVG, _drawn)
+        return _response(context, SVG)
     except KoyJaboError as error:
         context.services[ObservabilityServices].metrics.error(error.code)
-        return _refusal(error, context.services[Settings].name_in("en"))
+        # It has room for only one reason.
+        reasons = {**error.details} or {context.services[Settings].name_in("en"): str(error)}
+        label, reason = next(iter(reasons.items()))
+        _, headers, _ = errors.error_response(error)
+        kept = [(name, value) for name, value in headers if name != "Content-Type"]
+        body = drawing.badge(cleaned(label), reason, PROBLEM, "flat", "en")
+        return PlainResponse(HTTPStatus(error.status), [("Content-Type", SVG), *kept], body)
 
 
 @bp.get("/badge.json")
@@ -109,35 +108,26 @@ def badge_json(context: RequestContext) -> PlainResponse:
     """A badge in the JSON schema of shields.io endpoints. Does not count a visit. The number is never older than the
     request.
     """
-    return _response(context, JSON, _described)
+    return _response(context, JSON)
 
 
-def _response(context: RequestContext, media: str, write: Callable[[Badge, str], str]) -> PlainResponse:
+def _response(context: RequestContext, media: str) -> PlainResponse:
     badge = badge_of(query_of(context.environ))
     number = values.read(context.services, badge.value, badge.community)
     kept = _kept.get((media, badge))
-    if kept is None or kept.number != number:
-        body = write(badge, number_in(badge.language, number.number))
-        kept = Kept(number, f"{base36(number.epoch)}-{number.revision}-{base36(crc32(body.encode()))}", body)
+    if kept is None or kept[0] != number:
+        written = {
+            "label": badge.label,
+            "message": number_in(badge.language, number.number),
+            "color": badge.color,
+            "style": badge.style,
+        }
+        body = encode({"schemaVersion": 1, **written})
+        if media == SVG:
+            body = drawing.badge(**written, language=badge.language)
+        kept = number, f"{base36(number.epoch)}-{number.revision}-{base36(crc32(body.encode()))}", body
         if len(_kept) >= MAX_CACHED:
             _kept.clear()
         _kept[media, badge] = kept
-    return response_or_304(context.environ, kept.tag, media, kept.body)
-
-
-def _drawn(badge: Badge, message: str) -> str:
-    return drawing.badge(badge.label, message, badge.color, badge.style, badge.language)
-
-
-def _described(badge: Badge, message: str) -> str:
-    written = {"label": badge.label, "message": message, "color": badge.color, "style": badge.style}
-    return encode({"schemaVersion": 1, **written})
-
-
-def _refusal(error: KoyJaboError, site: str) -> PlainResponse:
-    """A badge that shows an error. It has room for only one reason."""
-    label, message = next(iter(error.details.items()), (site, str(error)))
-    _, headers, _ = errors.error_response(error)
-    kept = [(name, value) for name, value in headers if name != "Content-Type"]
-    body = drawing.badge(cleaned(label), message, PROBLEM, "flat", "en")
-    return PlainResponse(HTTPStatus(error.status), [("Content-Type", SVG), *kept], body)
+    _number, tag, body = kept
+    return response_or_304(context.environ, tag, media, body)

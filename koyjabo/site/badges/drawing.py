@@ -118,15 +118,16 @@ def badge(label: str, message: str, color: str, style: str, language: str) -> st
         width = ceil(length) + 2 * PADDING_PX
         shapes += SHAPE.format(left=left, width=width, height=look.height, fill=fill)
         middle = left + (width - length) / 2
-        ink = {"left": f"{middle:.1f}", "baseline": look.baseline, "fill": _ink(fill)}
-        texts += TEXT.format(**ink, length=length, text=escape(text))
+        texts += TEXT.format(
+            left=f"{middle:.1f}", baseline=look.baseline, fill=_ink(fill), length=length, text=escape(text)
+        )
         left += width
     if look.stops:
         shapes += SHAPE.format(left=0, width=left, height=look.height, fill="url(#g)")
     name = escape(": ".join(text for text, _, _ in parts))
     gradient = GRADIENT.format(stops=look.stops) if look.stops else ""
-    known = {"width": left, "height": look.height, "corner": look.corner, "fonts": FONTS, "size": FONT_PX}
-    return IMAGE.format(name=name, language=language, gradient=gradient, shapes=shapes, texts=texts, **known)
+    size = {"width": left, "height": look.height, "corner": look.corner, "fonts": FONTS, "size": FONT_PX}
+    return IMAGE.format(name=name, language=language, gradient=gradient, shapes=shapes, texts=texts, **size)
 
 
 def _ink(background: str) -> str:

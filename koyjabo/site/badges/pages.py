@@ -43,22 +43,24 @@ class Frame(NamedTuple):
 
 @bp.get("/embed")
 def embed() -> str:
-    """Show the current number, which a script updates. Counts the visit only with `counts=1`."""
-    frame = _frame()
-    number = values.read(current(), frame.value, frame.community).number
-    with speaking(frame.language):
-        label = values.LABELS[frame.language][frame.value]
-        return render_template("badges/embed.html", frame=frame, number=number, label=label)
-
-
-def _frame() -> Frame:
-    """The frame that the request describes. Raises InvalidInput with the reason by parameter."""
+    """Show the current number, which a script updates. Counts the visit only with `counts=1`. Raises InvalidInput with
+    the reason by parameter.
+    """
     query = {name: value for name, value in request.args.items() if name not in Campaign._fields}
     problems = values.problems(query, PARAMETERS, {"lang": LANGUAGES, "theme": THEMES})
     if problems:
         raise InvalidInput("; ".join(f"{name}: {reason}" for name, reason in problems.items()) + ".", problems)
-    value, theme = query.get("value", values.TOTAL), THEMES[query.get("theme", "auto")]
-    return Frame(value, query.get("community", ""), query.get("lang", language()), theme, query.get("counts") == "1")
+    frame = Frame(
+        value=query.get("value", values.TOTAL),
+        community=query.get("community", ""),
+        language=query.get("lang", language()),
+        theme=THEMES[query.get("theme", "auto")],
+        counts=query.get("counts") == "1",
+    )
+    number = values.read(current(), frame.value, frame.community).number
+    with speaking(frame.language):
+        label = values.LABELS[frame.language][frame.value]
+        return render_template("badges/embed.html", frame=frame, number=number, label=label)
 
 
 class Appearance(NamedTuple):
@@ -90,17 +92,13 @@ def panel_install() -> Response:
 
 
 def _known() -> dict[str, Any]:
-    site, stats = sample_site(), current()[CountingServices].visits.stats().as_object()
-    socket_site = site.replace("http", "ws", 1)
-    return {"site": site, "socket_site": socket_site, "look": _appearance(), "choices": values.FIELDS, "stats": stats}
-
-
-def _appearance() -> Appearance:
-    """The builder's settings, from the query string. Unknown settings are ignored."""
-    query = request.args
-    value, lang, color = query.get("value", ""), query.get("lang", ""), query.get("color", "")
-    return Appearance(
+    """The template's values. Unknown settings in the query string are ignored."""
+    value, lang, color = (request.args.get(name, "") for name in Appearance._fields)
+    look = Appearance(
         value if value in values.FIELDS else values.TOTAL,
         lang if lang in LANGUAGES else language(),
         color.lower() if COLOR.fullmatch(color) else ACCENT,
     )
+    site, stats = sample_site(), current()[CountingServices].visits.stats().as_object()
+    socket_site = site.replace("http", "ws", 1)
+    return {"site": site, "socket_site": socket_site, "look": look, "choices": values.FIELDS, "stats": stats}

@@ -93,20 +93,15 @@ def problems(
 ) -> dict[str, str]:
     """Why a query is invalid, by parameter. `choices` are the allowed values of optional parameters."""
     reasons = {name: f"use {', '.join(parameters)}" for name in query if name not in parameters}
-    reasons |= _check(query.get("value", TOTAL), query.get("community", ""))
-    wrong = {name: allowed for name, allowed in choices.items() if name in query and query[name] not in allowed}
-    return reasons | {name: f"use {', '.join(allowed)}" for name, allowed in wrong.items()}
-
-
-def _check(value: str, community: str) -> dict[str, str]:
-    """Check that the value exists for the site (`community` is "") or for a community."""
-    if value not in VALUES:
-        return {"value": f"use {', '.join(VALUES)}"}
+    value, community = query.get("value", TOTAL), query.get("community", "")
     if value == ONLINE and not community:
-        return {"community": "is required for the value online"}
-    if value != ONLINE and community:
-        return {"community": "the only value for a community is online"}
-    return {}
+        reasons["community"] = "is required for the value online"
+    if value in FIELDS and community:
+        reasons["community"] = "the only value for a community is online"
+    for name, allowed in {"value": VALUES, **choices}.items():
+        if name in query and query[name] not in allowed:
+            reasons[name] = f"use {', '.join(allowed)}"
+    return reasons
 
 
 def read(services: Services, value: str, community: str) -> Number:
@@ -141,7 +136,13 @@ def query_of(environ: dict[str, Any]) -> str:
 @lru_cache(maxsize=CACHE_SIZE)
 def badge_of(query: str) -> Badge:
     """The badge that a query describes. Raises InvalidInput with the reason by parameter."""
-    given = _once(query)
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise InvalidInput(details={"query": "too many parameters"}) from None
+    given, names = dict(pairs), [name for name, _ in pairs]
+    if len(given) < len(pairs):
+        raise InvalidInput(details={name: "say it once" for name in given if names.count(name) > 1})
     reasons = problems(given, PARAMETERS, {"lang": LANGUAGES, "style": STYLES})
     fill = color(given["color"]) if "color" in given else ACCENT
     if reasons or fill is None:
@@ -149,18 +150,6 @@ def badge_of(query: str) -> Badge:
     value, language = given.get("value", TOTAL), given.get("lang", "en")
     label = cleaned(given["label"]) if "label" in given else LABELS[language][value]
     return Badge(value, given.get("community", ""), label, fill, language, given.get("style", "flat"))
-
-
-def _once(query: str) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_FIELDS)
-    except ValueError:
-        raise InvalidInput(details={"query": "too many parameters"}) from None
-    parameters = dict(pairs)
-    if len(parameters) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise InvalidInput(details={name: "say it once" for name in parameters if names.count(name) > 1})
-    return parameters
 
 
 def cleaned(label: str) -> str:

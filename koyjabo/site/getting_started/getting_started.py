@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.core.urls import shown_host
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.network.origins import host_of, other_host
-from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit import log
@@ -41,28 +36,14 @@ CHANGES["setup.step"] = N_("Getting started changed")
 
 class GettingStarted:
     """The setup steps for site admins. Raises LedgerUnavailable. Listens to visits that pages register until one of
-    them is on another host. Calls `on_first_page` after storing the first such page.
-
-    `has` says whether the time zone, mail and backups are set up.
+    them is on another host. Sends `first_page_stored` after storing the first such page.
     """
 
-    def __init__(
-        self,
-        database: DatabaseExecutor,
-        clock: Clock,
-        runtime: Runtime,
-        has: Callable[[], Mapping[str, bool]],
-        settings: Settings,
-        listeners: list[Callable[[Receipt, Mapping[str, Any]], object]],
-        on_first_page: Callable[[], object],
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._runtime = runtime
-        self._has = has
-        self._settings = settings
-        self._listeners = listeners
-        self._on_first_page = on_first_page
+    def __init__(self, base: Base) -> None:
+        self._services, self._settings = base.services, base.settings
+        self._database, self._clock, self._runtime = base.database, base.clock, base.runtime
+        self._listeners = self._services[CountingServices].listeners
+        self._on_first_page = base.signals.first_page_stored.send
         self.listen()
 
     def first_page(self, account: Account, total: int) -> StoredStep | None:
@@ -87,14 +68,14 @@ class GettingStarted:
         """
         if not account.is_admin or self._step(LIST).done_ms is not None:
             return ()
-        facts, settings_for = self._facts(account), self._has()
+        facts, has_zone = self._facts(account), self._services[StoredSettings].source("TIMEZONE") != "default"
         has = {
-            "zone": settings_for["zone"] or facts.is_in_use,  # visits stay on the days they were counted for
+            "zone": has_zone or facts.is_in_use,  # visits stay on the days they were counted for
             "total": facts.has_total or facts.is_in_use,
-            "mail": settings_for["mail"],
+            "mail": self._services[MailOutbox].is_on,
             "person": facts.has_second_person,
             "second_factor": facts.has_second_factor,
-            "backups": settings_for["backups"],
+            "backups": self._services[Backups].is_on,
         }
         return tuple(name for name, is_there in has.items() if not is_there)
 
@@ -104,9 +85,9 @@ class GettingStarted:
         if step not in (PAGE, LIST):
             raise InvalidInput(details={"step": UNKNOWN})
         by = log.actor(account, self._clock)
-        change = queries.reopen if not is_hidden else queries.skip if step == PAGE else queries.finish
+        hide = queries.skip if step == PAGE else queries.finish
         entry = by.entry("setup.step", SETUP, step=step, state="hidden" if is_hidden else "shown")
-        self._database.write(change, step, by.at_ms, audit=entry)
+        self._database.write(hide if is_hidden else queries.reopen, step, by.at_ms, audit=entry)
 
     def listen(self) -> None:
         """Wait for a visit from another host, because the database may not have one."""
@@ -118,40 +99,20 @@ class GettingStarted:
         host = other_host(environ)
         if host in ("", host_of(self._settings.public_url)):
             return
+
+        def store_page() -> None:
+            try:
+                if self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, receipt.ordinal):
+                    self._on_first_page()
+            except LedgerUnavailable:
+                self.listen()
+
         with suppress(ValueError):  # another thread has just noticed a page
             self._listeners.remove(self._registered)
-            self._runtime.start_task(partial(self._store_page, host, receipt.ordinal))
-
-    def _store_page(self, host: str, ordinal: int) -> None:
-        try:
-            if self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, ordinal):
-                self._on_first_page()
-        except LedgerUnavailable:
-            self.listen()
+            self._runtime.start_task(store_page)
 
     def _step(self, name: str) -> StoredStep:
         return self._database.read(queries.step, name)
 
     def _facts(self, account: Account) -> SiteFacts:
         return self._database.read(queries.site_facts, account.id, self._clock.today())
-
-
-def build(base: Base) -> GettingStarted:
-    services = base.services
-
-    def has() -> dict[str, bool]:
-        return {
-            "zone": services[StoredSettings].source("TIMEZONE") != "default",
-            "mail": services[MailOutbox].is_on,
-            "backups": services[Backups].is_on,
-        }
-
-    return GettingStarted(
-        base.database,
-        base.clock,
-        base.runtime,
-        has,
-        base.settings,
-        services[CountingServices].listeners,
-        base.signals.first_page_stored.send,
-    )

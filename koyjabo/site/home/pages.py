@@ -40,24 +40,20 @@ def at_this_pace(visits: int, days: Sequence[int], clock: Clock) -> str:
     last = days[-DAYS:]
     if sum(day_visits > 0 for day_visits in last) < MIN_DAYS:
         return ""
-    return _words(clock.now_ms() + visits * DAY_MS * len(last) // sum(last), clock)
-
-
-def _words(at_ms: int, clock: Clock) -> str:
-    today = date.fromisoformat(clock.today())
-    if at_ms - clock.now_ms() > LONGEST * DAY_MS:
+    wait_ms = visits * DAY_MS * len(last) // sum(last)
+    if wait_ms > LONGEST * DAY_MS:
         return ""
-    reached = date.fromisoformat(clock.bucket(at_ms).day)
-    days = (reached - today).days
-    if days < 2:
-        return str(_("Expected tomorrow") if days else _("Expected today"))
-    if days < WEEK:
+    reached = date.fromisoformat(clock.bucket(clock.now_ms() + wait_ms).day)
+    ahead = (reached - date.fromisoformat(clock.today())).days
+    if ahead < 2:
+        return str(_("Expected tomorrow") if ahead else _("Expected today"))
+    if ahead < WEEK:
         weekday = format_date(reached, "EEEE", locale=language())
         return str(_("Expected on %(weekday)s", weekday=weekday))
-    if days < 2 * MONTH:
-        weeks = round(days / WEEK)
+    if ahead < 2 * MONTH:
+        weeks = round(ahead / WEEK)
         return str(ngettext("Expected in about a week", "Expected in about %(count)s weeks", weeks, count=count(weeks)))
-    return str(_("Expected in about %(count)s months", count=count(round(days / MONTH))))
+    return str(_("Expected in about %(count)s months", count=count(round(ahead / MONTH))))
 
 
 AHEAD = 3
@@ -116,21 +112,15 @@ def home_view() -> HomeView:
 
 
 def _goal(total: int) -> Goal | None:
-    ahead = _milestones_after(total)
+    counting, milestone = current()[CountingServices], total
+    ahead: list[int] = []
+    while len(ahead) < AHEAD and (following := counting.milestones.after(milestone)) is not None:
+        milestone = following
+        ahead.append(milestone)
     if not ahead:
         return None
-    days = [day.visits for day in current()[CountingServices].history.last_days()]
+    days = [day.visits for day in counting.history.last_days()]
     return Goal(ahead, at_this_pace(ahead[0] - total, days[:-1], current().clock))
-
-
-def _milestones_after(total: int) -> list[int]:
-    milestones: list[int] = []
-    while len(milestones) < AHEAD:
-        following = current()[CountingServices].milestones.after(milestones[-1] if milestones else total)
-        if following is None:
-            break
-        milestones.append(following)
-    return milestones
 
 
 def _busy_communities() -> list[tuple[Community, int]]:

@@ -35,34 +35,22 @@ def design() -> Response:
     combinations, switch the language.
     """
     halves = tuple(zip(THEMES, sorted(LANGUAGES, key=lambda code: code != language()), strict=True))
-    return page("panel/design", sections={name: [_half(name, *half) for half in halves] for name in SECTIONS})
+    sprite = FOLDER / "vendor" / "icons.svg"
+    icons = re.findall(r'id="([^"]+)"', sprite.read_text(encoding="utf-8")) if sprite.is_file() else []
+    return page("panel/design", sections={name: [_half(name, icons, *half) for half in halves] for name in SECTIONS})
 
 
-def _half(name: str, theme: str, code: str) -> dict[str, Any]:
+def _half(name: str, icons: list[str], theme: str, code: str) -> dict[str, Any]:
     """A section's specimens. They get unique ids, because the page shows each specimen twice."""
     specimens = current_app.jinja_env.get_template("panel/specimens.html").module
+    place = {"bn": "ঢাকা"}.get(code, "Dhaka")
+
+    def with_theme(match: re.Match[str]) -> str:
+        references = " ".join(f"{token}-{theme}" for token in match[2].split())
+        return f' {match[1]}="{references}"'
+
     with speaking(code):
-        html = str(getattr(specimens, name)(_form(), _icons())).replace(" autofocus", "")
-    return {
-        "theme": theme,
-        "language": code,
-        "html": Markup(REFERENCES.sub(lambda pair: _with_theme(pair, theme), html)),
-    }
-
-
-def _with_theme(match: re.Match[str], theme: str) -> str:
-    references = " ".join(f"{token}-{theme}" for token in match[2].split())
-    return f' {match[1]}="{references}"'
-
-
-def _form() -> Form[Body]:
-    """A form with an error."""
-    place = {"bn": "ঢাকা"}.get(language(), "Dhaka")
-    form = Form(Body, {"name": "Mirpur 10", "email": "ayesha@", "place": place})
-    form.errors["email"] = EmailTaken.sentence
-    return form
-
-
-def _icons() -> list[str]:
-    sprite = FOLDER / "vendor" / "icons.svg"
-    return re.findall(r'id="([^"]+)"', sprite.read_text(encoding="utf-8")) if sprite.is_file() else []
+        form = Form(Body, {"name": "Mirpur 10", "email": "ayesha@", "place": place})
+        form.errors["email"] = EmailTaken.sentence
+        html = str(getattr(specimens, name)(form, icons)).replace(" autofocus", "")
+    return {"theme": theme, "language": code, "html": Markup(REFERENCES.sub(with_theme, html))}

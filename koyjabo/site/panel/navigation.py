@@ -167,46 +167,35 @@ def _query() -> str:
 
 
 def _results(query: str) -> list[Result]:
-    """All results; without a query, the sections and their parts."""
-    results = _pages(query.casefold())
-    if query:
-        results += [*_visit(query), *_communities(query), *_users(query)]
-    return results
-
-
-def _pages(query: str) -> list[Result]:
-    """Search the names in the page's language and in English. Names that begin with `query` come first."""
-    results, entries = [], shortcuts(me().is_admin)
+    """All results; without a query, the sections and their parts. Searches their names in the page's language and in
+    English. Names that begin with `query` come first.
+    """
+    pages, entries, start = [], shortcuts(me().is_admin), query.casefold()
     with speaking("en"):
         names = [str(shortcut.label).casefold() for shortcut in entries]
     for shortcut, english in zip(entries, names, strict=True):
         label = str(shortcut.label)
-        if query in label.casefold() or query in english:
+        if start in label.casefold() or start in english:
             endpoint = shortcut.endpoint if "." in shortcut.endpoint else f"admin.{shortcut.endpoint}"
             url = url_for(endpoint, _anchor=shortcut.anchor or None)
-            results.append(Result(FOUND_PAGES, label, "", url))
-    return sorted(results, key=lambda result: not result.label.casefold().startswith(query))
+            pages.append(Result(FOUND_PAGES, label, "", url))
+    pages.sort(key=lambda page: not page.label.casefold().startswith(start))
+    return [*pages, *_rows(query)] if query else pages
 
 
-def _visit(query: str) -> Iterator[Result]:
+def _rows(query: str) -> Iterator[Result]:
+    """Search visits, communities and users."""
     number = search_terms.ordinal(query)
-    if number is None:
-        return
-    for visit in current()[VisitLogServices].log.visits_of(me(), number)[:1]:
+    visits = () if number is None else current()[VisitLogServices].log.visits_of(me(), number)[:1]
+    for visit in visits:
         label = str(_("Visit %(number)s", number=count(visit.ordinal)))
         yield Result(FOUND_VISITS, label, place(visit.place), url_for("admin.visit", ordinal=number))
-
-
-def _communities(query: str) -> Iterator[Result]:
     directory = current()[CommunityServices].directory
     communities = directory.all(me(), query, count=MAX_RESULTS).items
     sizes = directory.sizes(communities)
     for community in communities:
         members = str(_("Members: %(count)s", count=count(sizes[community.id])))
         yield Result(FOUND_COMMUNITIES, community.name, members, url_for("admin.community", community_id=community.id))
-
-
-def _users(query: str) -> Iterator[Result]:
     for item in current()[AccountServices].users.page(me(), query, count=MAX_RESULTS).items:
         email = item.email if me().is_admin else ""
         yield Result(FOUND_USERS, item.name, email, url_for("admin.user", user_id=item.id))

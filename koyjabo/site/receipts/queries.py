@@ -57,17 +57,12 @@ def history(session: Session) -> TotalHistory:
     counter = select(Counter.epoch, Counter.visits, Counter.total, changes).outerjoin(changes, true())
     ordered = counter.where(Counter.scope == SITE).order_by(changes.c.after_visit, changes.c.newest)
     rows = session.execute(ordered).all()
-    entries = (
-        TotalChange(row.kind, row.at_ms, row.after_visit, int(row.amount), _cause(row.kind, row.reason))
-        for row in rows
-        if row.newest
-    )
+    entries = []
+    for kind, at_ms, after_visit, amount, reason in (row[3:-1] for row in rows if row.newest):
+        if kind == IMPORTED:  # its reason ends with the day
+            reason = reason.rpartition(", ")[0] or reason
+        entries.append(TotalChange(kind, at_ms, after_visit, int(amount), reason))
     return TotalHistory(rows[0].epoch, rows[0].visits, rows[0].total, tuple(entries))
-
-
-def _cause(kind: str, reason: str) -> str:
-    """The reason for a change. The day at the end of an import's reason is left out."""
-    return reason.rpartition(", ")[0] or reason if kind == IMPORTED else reason
 
 
 def imports(session: Session) -> list[AuditRecord]:

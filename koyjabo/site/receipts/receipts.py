@@ -8,14 +8,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import Account
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models.ledger import IMPORTED, ROLLED_BACK, SET, START
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
-from koyjabo.counting.visits import Visits
 from koyjabo.people.audit.log import masked
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.site.receipts import queries
@@ -159,10 +156,8 @@ class Receipts:
     new one has been made. All methods raise LedgerUnavailable.
     """
 
-    def __init__(self, visits: Visits, database: DatabaseExecutor, clock: Clock) -> None:
-        self._visits = visits
-        self._database = database
-        self._clock = clock
+    def __init__(self, base: Base) -> None:
+        self._visits, self._database, self._clock = base.services[CountingServices].visits, base.database, base.clock
         self._history = NEVER
         self._verification = Verification()
         self._verification_read_ms = -VERIFICATION_KEPT_MS  # by `elapsed_ms`
@@ -194,9 +189,17 @@ class Receipts:
 
     def _read(self) -> TotalReceipt:
         snapshot, changes = self._explained_snapshot()
-        parts, last = parts_of(changes, snapshot.visits, snapshot.total), self._visits.newest().last
-        newest_ms = last.at_ms if last else None
-        return TotalReceipt(snapshot.total, snapshot.revision, newest_ms, parts, *self._last_verification())
+        if self._clock.elapsed_ms() - self._verification_read_ms >= VERIFICATION_KEPT_MS:
+            self._verification = self._database.read(verification)
+            self._verification_read_ms = self._clock.elapsed_ms()
+        last = self._visits.newest().last
+        return TotalReceipt(
+            total=snapshot.total,
+            revision=snapshot.revision,
+            newest_ms=last.at_ms if last else None,
+            parts=parts_of(changes, snapshot.visits, snapshot.total),
+            **self._verification._asdict(),
+        )
 
     def _explained_snapshot(self) -> tuple[CounterSnapshot, tuple[TotalChange, ...]]:
         """Return the latest counter, with the changes that explain its total. Apart from these changes, the total grows
@@ -210,16 +213,6 @@ class Receipts:
                 return snapshot, history.changes
             self._history = self._database.read(queries.history)
         raise LedgerUnavailable
-
-    def _last_verification(self) -> Verification:
-        if self._clock.elapsed_ms() - self._verification_read_ms >= VERIFICATION_KEPT_MS:
-            self._verification = self._database.read(verification)
-            self._verification_read_ms = self._clock.elapsed_ms()
-        return self._verification
-
-
-def build(base: Base) -> Receipts:
-    return Receipts(base.services[CountingServices].visits, base.database, base.clock)
 
 
 def _name(record: AuditRecord | None) -> str | None:

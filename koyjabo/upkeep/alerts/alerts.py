@@ -59,12 +59,6 @@ class Window(NamedTuple):
     usual: Usual
 
 
-def usual_of(counts: Sequence[int]) -> Usual:
-    """The usual number of visits and its spread, from the counts of one or more windows."""
-    middle = float(median(counts))
-    return Usual(middle, float(median(abs(count - middle) for count in counts)))
-
-
 def is_spike(windows: Sequence[Window]) -> bool:
     """Whether each of the last SPIKE_WINDOWS windows had far more visits than usual. `windows` are in chronological
     order.
@@ -105,7 +99,9 @@ def usual_at(counts: Mapping[int, int], hours: Sequence[int]) -> Usual:
     """The usual number of visits per window in the hours that start at `hours` (ms). `counts` maps the start of each
     window to its visits, without empty windows.
     """
-    return usual_of([counts.get(window, 0) for hour in hours for window in range(hour, hour + HOUR_MS, WINDOW_MS)])
+    visits = [counts.get(window, 0) for hour in hours for window in range(hour, hour + HOUR_MS, WINDOW_MS)]
+    middle = float(median(visits))
+    return Usual(middle, float(median(abs(count - middle) for count in visits)))
 
 
 def _local(clock: Clock, at_s: int) -> tuple[str, str]:

@@ -120,7 +120,7 @@ class BucketStore:
                 return
             part = max(MIN_PART_BYTES, size // MAX_PARTS)
             try:  # use the blocking call, because it aborts the upload if `advance` raises an error
-                obstore.put(self._transfers, key, _counted(path, part, advance), chunk_size=part, max_concurrency=1)
+                obstore.put(self._transfers, key, pieces(path, part, advance), chunk_size=part, max_concurrency=1)
             except FileNotFoundError as error:
                 if StoreFailure.of(error).code != UPLOAD_IS_OVER or not self._has(name, size):
                     raise
@@ -226,9 +226,3 @@ def _store(url: S3Url, limits: CallLimits) -> S3Store:
         )
     except (BaseError, ValueError) as error:
         raise BackupStoreError(f"s3://{url.bucket} cannot be used: {StoreFailure.of(error).text}.") from None
-
-
-def _counted(path: Path, size: int, advance: Advance) -> Iterator[bytes]:
-    for piece in pieces(path, size):
-        yield piece
-        advance(len(piece))

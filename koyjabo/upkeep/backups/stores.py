@@ -160,16 +160,16 @@ def translated_errors(folder: Path) -> Iterator[None]:
 
 
 def _copy(path: Path, to: BinaryIO, advance: Advance) -> None:
-    for piece in pieces(path, COPY_BYTES):
+    for piece in pieces(path, COPY_BYTES, advance):
         to.write(piece)
-        advance(len(piece))
 
 
-def pieces(path: Path, size: int) -> Iterator[bytes]:
+def pieces(path: Path, size: int, advance: Advance) -> Iterator[bytes]:
     """Yield the contents of a file, `size` bytes at a time. Raises BackupStoreError."""
     with translated_errors(path.parent), path.open("rb") as file:
         while piece := file.read(size):
             yield piece
+            advance(len(piece))
 
 
 FOLDER_PREFIX = ".koyjabo-backup-"

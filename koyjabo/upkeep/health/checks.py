@@ -70,7 +70,7 @@ def worst(results: list[HealthCheck]) -> str:
     return max((check.level for check in results), key=LEVELS.index)
 
 
-def _database(facts: SystemFacts) -> Result:
+def database(facts: SystemFacts) -> Result:
     ms = facts.database_ms
     values = {"kind": facts.installation.kind, "ms": ms, "size": facts.database.bytes}
     if not facts.ready["database"].ok:
@@ -86,7 +86,7 @@ def _database(facts: SystemFacts) -> Result:
     return "answers", values
 
 
-def _standby(facts: SystemFacts) -> Result:
+def standby(facts: SystemFacts) -> Result:
     standbys = facts.database.standbys
     values = {"count": standbys.connected}
     if not standbys.connected:
@@ -96,7 +96,7 @@ def _standby(facts: SystemFacts) -> Result:
     return "unknown" if standbys.hidden else "asynchronous", values
 
 
-def _rollback(facts: SystemFacts) -> Result:
+def rollback(facts: SystemFacts) -> Result:
     rollback = facts.database.rollback
     if rollback is None:
         return "never", {}
@@ -105,7 +105,7 @@ def _rollback(facts: SystemFacts) -> Result:
     return "lost", {"at": rollback.at_ms, "count": rollback.lost}
 
 
-def _writer(facts: SystemFacts) -> Result:
+def writer(facts: SystemFacts) -> Result:
     unsaved = facts.unsaved
     if unsaved is not None:
         values = {"since": unsaved.since_ms, "cause": unsaved.cause, "refused": unsaved.refused}
@@ -117,7 +117,7 @@ def _writer(facts: SystemFacts) -> Result:
     return "saves", {"visits": facts.database.visits}
 
 
-def _redis(facts: SystemFacts) -> Result:
+def redis(facts: SystemFacts) -> Result:
     ms = facts.redis_ms or 0.0
     if not facts.installation.has_redis:
         return "unused", {}
@@ -133,7 +133,7 @@ def _is_redis_silent(facts: SystemFacts) -> bool:
     return has_redis and (facts.redis_ms is None or not facts.ready["redis"].ok)
 
 
-def _disk(facts: SystemFacts) -> Result:
+def disk(facts: SystemFacts) -> Result:
     disk = facts.disk
     if disk is None:
         return "unknown", {}
@@ -147,7 +147,7 @@ def _disk(facts: SystemFacts) -> Result:
     return "room", values
 
 
-def _clock(facts: SystemFacts) -> Result:
+def clock(facts: SystemFacts) -> Result:
     """Compare our clock with the database's; SQLite has none, so compare it with the newest commit, which cannot be in
     the future.
     """
@@ -165,13 +165,13 @@ def _wrong_clock(ms: int) -> dict[str, Any]:
     return {"seconds": round(ms / 1000), **({"level": DANGER} if ms > CLOCK_WRONG_MS else {})}
 
 
-def _proxies(facts: SystemFacts) -> Result:
+def proxies(facts: SystemFacts) -> Result:
     if facts.is_behind_local_proxy:
         return "hidden", {}
     return "trusted", {"count": facts.installation.trusted_proxies}
 
 
-def _workers(facts: SystemFacts) -> Result:
+def workers(facts: SystemFacts) -> Result:
     workers, expected = facts.workers, facts.installation.workers
     slowest = max(workers, key=lambda worker: worker.lag_ms)
     values = {"count": len(workers), "wanted": expected, "ms": round(slowest.lag_ms), "worker": str(slowest.pid)}
@@ -186,7 +186,7 @@ def _workers(facts: SystemFacts) -> Result:
     return "live", values
 
 
-def _dropped(facts: SystemFacts) -> Result:
+def dropped(facts: SystemFacts) -> Result:
     drops = [drop for worker in facts.workers for drop in worker.drops]
     if not drops:
         return "nothing", {}
@@ -197,7 +197,7 @@ def _dropped(facts: SystemFacts) -> Result:
     return "some", values
 
 
-def _backups(facts: SystemFacts) -> Result:
+def backups(facts: SystemFacts) -> Result:
     """Red after a failure, until the next verified backup. Amber if none was verified for LATE_PROOF_MS, or since
     backups were turned on.
     """
@@ -230,7 +230,7 @@ def _manual_backups(facts: SystemFacts) -> Result:
     return "old" if is_old else "recent", {"at": backup.at_ms}
 
 
-def _recount(facts: SystemFacts) -> Result:
+def recount(facts: SystemFacts) -> Result:
     running, last = facts.recounts
     if running is not None:
         return "running", {}
@@ -246,7 +246,7 @@ def _recount(facts: SystemFacts) -> Result:
     return "agrees", {**values, "count": last.details["rows"]}
 
 
-def _mails(facts: SystemFacts) -> Result:
+def mails(facts: SystemFacts) -> Result:
     mail = facts.mail
     if mail is None:
         return "off", {}
@@ -259,13 +259,13 @@ def _mails(facts: SystemFacts) -> Result:
     return "sent", {"count": mail.waiting}
 
 
-def _version(facts: SystemFacts) -> Result:
+def version(facts: SystemFacts) -> Result:
     values = {"version": VERSION, "schema": facts.database.schema}
     is_newer = facts.database.schema > NEWEST_REVISION
     return "newer" if is_newer else "current", values
 
 
-def _retention(facts: SystemFacts) -> Result:
+def retention(facts: SystemFacts) -> Result:
     ended_ms, days = facts.database.retention_ms, facts.installation.retention_days
     if ended_ms is None:
         return "never", {"days": days}
@@ -273,13 +273,13 @@ def _retention(facts: SystemFacts) -> Result:
     return "late" if is_late else "ran", {"at": ended_ms, "days": days}
 
 
-def _reports(facts: SystemFacts) -> Result:
+def reports(facts: SystemFacts) -> Result:
     """Reports return 503 while more than MAX_UNREAD visits have no block."""
     unread = facts.database.unread
     return "late" if unread > MAX_UNREAD else "ready", {"count": unread}
 
 
-def _webhooks(facts: SystemFacts) -> Result:
+def webhooks(facts: SystemFacts) -> Result:
     count, disabled, since_ms, dropped_ms, dropped_host = facts.database.webhooks
     if dropped_ms is not None and facts.now_ms - dropped_ms < DAY_MS:
         return "dropped", {"host": dropped_host, "at": dropped_ms}
@@ -290,29 +290,32 @@ def _webhooks(facts: SystemFacts) -> Result:
     return "sent" if count else "none", {"count": count}
 
 
-def _places(facts: SystemFacts) -> Result:
+def places(facts: SystemFacts) -> Result:
     return "known" if facts.has_countries else "missing", {}
 
 
 RULES: dict[str, Callable[[SystemFacts], Result]] = {
-    "writer": _writer,
-    "database": _database,
-    "disk": _disk,
-    "redis": _redis,
-    "workers": _workers,
-    "dropped": _dropped,
-    "rollback": _rollback,
-    "clock": _clock,
-    "standby": _standby,
-    "proxies": _proxies,
-    "backups": _backups,
-    "recount": _recount,
-    "retention": _retention,
-    "reports": _reports,
-    "mails": _mails,
-    "webhooks": _webhooks,
-    "places": _places,
-    "version": _version,
+    rule.__name__: rule
+    for rule in (
+        writer,
+        database,
+        disk,
+        redis,
+        workers,
+        dropped,
+        rollback,
+        clock,
+        standby,
+        proxies,
+        backups,
+        recount,
+        retention,
+        reports,
+        mails,
+        webhooks,
+        places,
+        version,
+    )
 }
 """All rules, the most harmful problems first. Checks with the same level are shown in this order."""
 

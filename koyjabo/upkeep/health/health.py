@@ -8,9 +8,10 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.network.services import NetworkServices
+from koyjabo.people.audit import log as audit
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.backups.backups import Backups
-from koyjabo.upkeep.health import checks
+from koyjabo.upkeep.health import checks, queries
 from koyjabo.upkeep.health.findings import DANGER, HealthCheck
 from koyjabo.upkeep.health.system import Readiness, Ready, System, SystemFacts
 
@@ -37,6 +38,7 @@ class Health:
     """
 
     def __init__(self, base: Base) -> None:
+        self._database = base.database
         self._clock = base.clock
         self._system = base.services[System]
         self._readiness = base.services[Readiness]
@@ -77,7 +79,8 @@ class Health:
         """Acknowledge the rollback of the database at `at_ms` (UTC), which must be the latest one. Raises Forbidden
         unless the account is a site admin, and LedgerUnavailable.
         """
-        self._system.mark_rollback_seen(account, at_ms)
+        account.require_site_admin()
+        self._database.write(queries.mark_rollback_seen, audit.actor(account, self._clock), at_ms)
         self.invalidate()  # so that this worker's next page reads the facts again
 
     def level(self, is_behind_local_proxy: bool) -> str:

@@ -25,7 +25,6 @@ from koyjabo.base.settings.database_url import file_of, is_ephemeral
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.ledger import LATE_S, Unsaved
 from koyjabo.counting.services import CountingServices
-from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox_queries import Status
 from koyjabo.realtime.fanout import socket_counts
@@ -156,11 +155,6 @@ class System:
             last_import=last_import,
             backup=database.backup,
         )
-
-    def mark_rollback_seen(self, account: Account, at_ms: int) -> None:
-        """See `Health.mark_rollback_seen`."""
-        account.require_site_admin()
-        self._database.write(queries.mark_rollback_seen, audit.actor(account, self._clock), at_ms)
 
     def unsaved(self) -> Unsaved | None:
         """Visits that live workers could not save; None while visits are being saved. Does not wait."""

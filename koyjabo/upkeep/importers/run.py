@@ -24,7 +24,7 @@ from koyjabo.base.jobs.child_process import INHERITED, Reporter, read_plan
 from koyjabo.people.audit.log import Actor
 from koyjabo.reports.visit_log import import_queries
 from koyjabo.reports.visit_log.import_file import NumberedVisit
-from koyjabo.reports.visit_log.importing import BATCH, Imported, ImportRules
+from koyjabo.reports.visit_log.importing import BATCH, Imported, usable
 from koyjabo.upkeep.importers.export import ImportReport
 from koyjabo.upkeep.importers.first_views_sqlite import SeenKeys
 from koyjabo.upkeep.importers.importing import SUMS, FileImporter, ImportSource
@@ -59,8 +59,8 @@ def _preview(importer: FileImporter, clock: Clock) -> dict[str, Any]:
             difference = importer.compare(session, days)
         return _figures(report) | {"days": len(difference.more), **report.totals._asdict()}
     with importer.visits() as lines:
-        usable = ImportRules(clock, importer.source.even_folded).usable(lines, report.refuse)
-        report.imported, count = _counted(usable, clock)
+        new_lines = usable(lines, clock, importer.source.even_folded, report.refuse)
+        report.imported, count = _counted(new_lines, clock)
     before = import_queries.total()
     return _figures(report) | {"days": count, "before": before, "after": before + report.imported.new}
 

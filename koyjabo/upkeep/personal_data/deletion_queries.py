@@ -38,8 +38,8 @@ from koyjabo.base.models import (
 )
 from koyjabo.communities.roles import ADMIN
 from koyjabo.counting.daily_people import user
-from koyjabo.people.accounts.queries import record_revocation
 from koyjabo.people.accounts.users.user_admin_queries import require_another_admin
+from koyjabo.people.audit.queries import record_revocation
 from koyjabo.upkeep.personal_data.export_queries import (
     about_member,
     accepted_from,

@@ -28,6 +28,16 @@ def set_total(number: int, new_epoch: bool) -> None:
     click.echo(f"The total was {before:,} and is now {after:,}.")
 
 
+def begin_with(number: int) -> None:
+    """Set the total of a counter without visits. Raises ClickException if it has some."""
+    with application() as services:
+        if not services[TotalAdjuster].begin_with(number):
+            raise click.ClickException(
+                "This counter has visits, and --total is only for a new one. To change its total, use: "
+                f"koyjabo total set {number}"
+            )
+
+
 REPAIR_IS_NOT_ENOUGH = (
     "The remaining differences cannot be repaired from the stored visits. Restore a backup (koyjabo restore), or leave "
     "them: visits are still counted."

@@ -74,8 +74,9 @@ class TotalAdjuster:
         account.require_site_admin()
         _require_in_range(total)
         count = self._database.read(read_count)
-        _require_new_epoch(Totals(count.total, total), new_epoch)
-        return Preview(Totals(count.total, total), f"{count.epoch} {count.total - count.visits}")
+        totals = Totals(count.total, total)
+        _require_new_epoch(totals, new_epoch)
+        return Preview(totals, f"{count.epoch} {count.total - count.visits}")
 
     def set_total(self, account: Account, total: int, reason: str, new_epoch: bool = False) -> Totals:
         """Set the total, so that the next visit number is `total` + 1. `reason` is stored. Raises InvalidInput.
@@ -96,6 +97,13 @@ class TotalAdjuster:
             return totals
 
         return self._database.write(operation)
+
+    def begin_with(self, total: int) -> bool:
+        """Set the total of a counter without visits, for the operator. Returns False if it has some."""
+        count = self._database.read(read_count)
+        if count.total != total and not count.visits:
+            self.set_total(OPERATOR, total, "koyjabo --total", new_epoch=total < count.total)
+        return not count.visits
 
 
 def _require_in_range(total: int) -> None:

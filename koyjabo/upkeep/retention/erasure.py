@@ -18,7 +18,7 @@ from koyjabo.base.jobs.running_jobs import ERASURE, RunningJobs
 from koyjabo.base.models import SITE
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
-from koyjabo.people.audit.queries import AuditEntry
+from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention import erasure_queries
@@ -120,7 +120,7 @@ class Erasure:
                 advance(0)
             raise UnknownVisitor
 
-        def entry(piece: Renamed) -> AuditEntry | None:
+        def entry(piece: Renamed) -> AuditRecord | None:
             return None if piece.has_more else by.entry("visitor.forget", VISITOR)
 
         while (piece := throttle.do(erasure_queries.erase, self._read, visitor_id, scopes, audit=entry)).has_more:

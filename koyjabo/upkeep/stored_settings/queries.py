@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from koyjabo.base.models import SITE, Counter, StoredSetting
-from koyjabo.people.audit.queries import AuditEntry
+from koyjabo.people.audit.queries import AuditRecord
 
 
 def stored(session: Session | Connection) -> dict[str, str]:
@@ -30,7 +30,7 @@ def locked(session: Session) -> dict[str, str]:
     return stored(session)
 
 
-def store(session: Session, values: Mapping[str, str], entry: AuditEntry) -> None:
+def store(session: Session, values: Mapping[str, str], entry: AuditRecord) -> None:
     """Store values by name, with an audit entry. A setting whose value is empty is removed."""
     session.execute(delete(StoredSetting).where(StoredSetting.name.in_(values)))
     session.flush()

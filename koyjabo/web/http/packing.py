@@ -55,7 +55,10 @@ def pack(response: Response) -> Response:
         return response
     response.vary.add("Accept-Encoding")
     if request.accept_encodings["gzip"] > 0:
-        response.set_data(_gzip(response.get_data(), randbelow(MAX_PADDING) if request.cookies else 0))
+        packed, padding = BytesIO(), randbelow(MAX_PADDING) if request.cookies else 0
+        with GzipFile("a" * padding, "wb", LEVEL, packed, mtime=0) as file:
+            file.write(response.get_data())
+        response.set_data(packed.getvalue())
         response.headers["Content-Encoding"] = "gzip"
     return response
 
@@ -63,18 +66,9 @@ def pack(response: Response) -> Response:
 def _is_worth_packing(response: Response) -> bool:
     if request.method not in METHODS or response.mimetype not in TYPES or not response.is_sequence:
         return False
-    if {"Content-Encoding", "ETag"} & set(response.headers.keys()) or _may_be_fast():
+    if {"Content-Encoding", "ETag"} & set(response.headers.keys()):
+        return False
+    # The fast path does not have this layer (decision 48).
+    if hasattr(current_app.view_functions.get(request.endpoint or ""), "handler"):
         return False
     return (response.calculate_content_length() or 0) >= SMALLEST
-
-
-def _may_be_fast() -> bool:
-    """Whether the fast path, which does not have this layer (decision 48), could have handled the request."""
-    return hasattr(current_app.view_functions.get(request.endpoint or ""), "handler")
-
-
-def _gzip(data: bytes, padding: int) -> bytes:
-    packed = BytesIO()
-    with GzipFile("a" * padding, "wb", LEVEL, packed, mtime=0) as file:
-        file.write(data)
-    return packed.getvalue()

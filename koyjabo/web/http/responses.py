@@ -26,7 +26,7 @@ def download(pieces: Iterator[Piece], name: str, content_type: str, require: Cal
     """Send a file. `require` is called before each piece, outside the request. If it raises an error, the file ends
     there.
     """
-    checked = _log_errors(_while_allowed(pieces, require))
+    checked = _checked(pieces, require)
     unhurried = request.environ.get("koyjabo.unhurried")
     if unhurried is not None:  # missing under other WSGI servers
         checked = unhurried(request.environ, checked)
@@ -34,16 +34,12 @@ def download(pieces: Iterator[Piece], name: str, content_type: str, require: Cal
     return Response(checked, headers=attached, content_type=content_type)
 
 
-def _while_allowed(pieces: Iterator[Piece], require: Callable[[], object]) -> Iterator[Piece]:
-    for piece in pieces:
-        require()
-        yield piece
-
-
-def _log_errors(pieces: Iterator[Piece]) -> Iterator[Piece]:
+def _checked(pieces: Iterator[Piece], require: Callable[[], object]) -> Iterator[Piece]:
     """Log errors here, because the response has already started and cannot report them."""
     try:
-        yield from pieces
+        for piece in pieces:
+            require()
+            yield piece
     except KoyJaboError as error:
         log.warning("export_broken_off code=%s", error.code)
         raise

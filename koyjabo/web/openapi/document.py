@@ -130,8 +130,10 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "operationId": rule.endpoint.replace(".", "_"),
         "description": cleandoc(app.view_functions[rule.endpoint].__doc__ or ""),
-        "responses": {str(status): _response(status, response) for status, response in operation.responses.items()},
+        "responses": {str(status): _body(response) for status, response in operation.responses.items()},
     }
+    for status in COME_BACK_LATER & operation.responses.keys():
+        described["responses"][str(status)]["headers"] = RETRY_AFTER
     parameters = _parameters(rule, operation)
     if parameters:
         described["parameters"] = parameters
@@ -154,10 +156,6 @@ def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:
         *({"in": "path", "name": name, "required": True, **text} for name in sorted(rule.arguments)),
         *({"in": place, "name": name, "description": d, **text} for place, of in optional for name, d in of.items()),
     ]
-
-
-def _response(status: int, response: ResponseSpec) -> dict[str, Any]:
-    return _body(response) | ({"headers": RETRY_AFTER} if status in COME_BACK_LATER else {})
 
 
 def _body(response: ResponseSpec) -> dict[str, Any]:

@@ -33,8 +33,11 @@ def list_page(
     """
     paging = Paging.of(request, per_page)
     page = read(paging.start, paging.per_page)
-    last, url = paging.last(page.total), _numbered(endpoint, path)
-    return ListPage(page.items, page.total, paging.page, paging.start + 1, last, url)
+
+    def url(number: int) -> str:
+        return _address(endpoint, path, {"page": number}) if endpoint else this_page(page=number)
+
+    return ListPage(page.items, page.total, paging.page, paging.start + 1, paging.last(page.total), url)
 
 
 class Sorting(NamedTuple):
@@ -64,12 +67,6 @@ def this_page(**changes: Any) -> str:
     """The URL of this page with other arguments; None removes one."""
     assert request.endpoint is not None
     return _address(request.endpoint, request.view_args or {}, changes)
-
-
-def _numbered(endpoint: str | None, path: dict[str, Any]) -> Callable[[int], str]:
-    if endpoint is None:
-        return lambda number: this_page(page=number)
-    return lambda number: _address(endpoint, path, {"page": number})
 
 
 def _address(endpoint: str, path: dict[str, Any], changes: dict[str, Any]) -> str:

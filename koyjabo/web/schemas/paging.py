@@ -47,12 +47,12 @@ class Paging(NamedTuple):
     def headers(self, total: int) -> list[tuple[str, str]]:
         last = self.last(total)
         pages = {"first": 1, "prev": min(self.page - 1, last), "next": self.page + 1, "last": last}
-        links = ", ".join(self._link(name, page) for name, page in pages.items() if 1 <= page <= last)
-        return [("Link", links), ("X-Total-Count", str(total))]
-
-    def _link(self, name: str, page: int) -> str:
-        query = urlencode([*self.others, ("page", page), ("per_page", self.per_page)])
-        return f'<{self.path}?{query}>; rel="{name}"'
+        links = []
+        for name, page in pages.items():
+            if 1 <= page <= last:
+                query = urlencode([*self.others, ("page", page), ("per_page", self.per_page)])
+                links.append(f'<{self.path}?{query}>; rel="{name}"')
+        return [("Link", ", ".join(links)), ("X-Total-Count", str(total))]
 
 
 def _number(text: str | None, default: int, most: int) -> int:

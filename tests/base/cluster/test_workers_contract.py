@@ -1,7 +1,5 @@
 """The list of workers, in memory and in Redis (koyjabo.workers)."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -59,18 +57,13 @@ def test_state_of_a_worker_is_its_last_report(known):
     assert workers.live() == [now]
 
 
-def test_workers_know_of_each_other(reporting, redis_server):
+def test_workers_know_of_each_other_until_the_lease_ends(reporting, redis_server):
     other = ReportingWorker(redis_server)
     reporting.report(worker("a"))
     other.report(worker("b", pid=6))
     assert other.workers.live() == [worker("b", pid=6), worker("a")]
     reporting.report(worker("a"))
     assert reporting.workers.live() == other.workers.live()
-
-
-def test_worker_that_is_silent_is_gone_when_its_lease_ends(reporting, redis_server):
-    other = ReportingWorker(redis_server)
-    reporting.report(worker("a"))
     with redis_server.client() as client:
         client.zincrby(KEYS[1], -LEASE_S * 1000, "a")
         other.report(worker("b"))

@@ -1,7 +1,5 @@
 """The operator's command as pages show it."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 

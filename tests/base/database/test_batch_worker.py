@@ -1,9 +1,7 @@
-"""Jobs that a separate thread does in groups: which jobs wait, and for how long."""
-
-from __future__ import annotations
+"""Jobs and lookups that are done in groups: which of them wait, and for how long."""
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from types import SimpleNamespace
 
@@ -14,7 +12,7 @@ from support.programs.threads import SOON_S, in_thread
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database import batch_worker
-from koyjabo.base.database.batch_worker import BatchWorker
+from koyjabo.base.database.batch_worker import BatchWorker, SharedLookups
 
 PATIENCE_S, LIMIT_S = 100.0, 300.0
 
@@ -132,3 +130,32 @@ def test_close_does_what_waits_and_takes_nothing_new(patient, worker):
     closed.result(SOON_S)
     with pytest.raises(LedgerUnavailable):
         patient.do(4)
+
+
+OTHERS = 20
+
+
+def test_requests_share_the_lookup_after_the_running_one():
+    may_answer, sizes = threading.Event(), []
+
+    def answer(jobs) -> None:
+        sizes.append(len(jobs))
+        assert may_answer.wait(SOON_S)
+        for job in jobs:
+            if job.item == 13:
+                raise ValueError("unlucky")
+            job.result = job.item * 2
+
+    lookups = SharedLookups(ThreadRuntime(), answer)
+    with ThreadPoolExecutor(OTHERS + 1) as clients:
+        first = clients.submit(lookups.ask, 100)
+        wait_until(lambda: sizes == [1], "it is being answered")
+        others = [clients.submit(lookups.ask, number) for number in range(OTHERS)]
+        wait_until(lambda: len(lookups._pending) == OTHERS, "the others have come")
+        may_answer.set()
+        assert first.result(SOON_S) == 200
+        for other in others:
+            with pytest.raises(ValueError, match="unlucky"):
+                other.result(SOON_S)
+    assert sizes == [1, OTHERS]
+    assert lookups.ask(1) == 2, "it goes on after an error"

@@ -1,7 +1,5 @@
 """A change to the database and its entry in the audit log are one transaction."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +21,7 @@ from koyjabo.base.models import ApiKey
 from koyjabo.base.models.columns import Model
 from koyjabo.base.settings.database_url import normal
 from koyjabo.people.audit.log import Actor, Subject
-from koyjabo.people.audit.queries import AuditEntry
+from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.upkeep.recounts.recounts import TotalAdjuster
 
 ENTRY = Actor(None, "", "", 1).entry("failed", Subject("total", "site", ""))
@@ -33,7 +31,7 @@ def test_change_and_its_entry_are_stored_together_or_not_at_all(database):
     def set_total(session) -> None:
         session.execute(text("UPDATE counters SET total = 5"))
 
-    def has_no_entry(result: object) -> AuditEntry:
+    def has_no_entry(result: object) -> AuditRecord:
         raise ValueError("no entry")
 
     def fails(session) -> None:

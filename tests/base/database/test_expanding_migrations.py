@@ -1,7 +1,5 @@
 """The previous version keeps counting on the new schema, so migrations only add to it (decision 99)."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator
@@ -83,32 +81,19 @@ def test_migration_only_adds(file: Path):
     assert breaches(file.read_text()) == []
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        'op.drop_column("users", "language")',
-        'op.drop_table("shares")',
-        'op.rename_table("shares", "links")',
-        'op.alter_column("users", "language", nullable=False)',
-        'op.alter_column("users", "language", existing_type=sa.String(8), type_=sa.String(7))',
-        'op.add_column("users", sa.Column("age", BIG, nullable=False))',
-        'op.create_index("uq_users_age", "users", ["age"], unique=True)',
-        'op.create_index("ix_visits_page", "visits", ["page"])',
-        'op.execute("DELETE FROM login_failures")',
-    ],
-)
-def test_step_that_the_version_before_may_not_survive_is_found(step: str):
-    assert len(breaches(f"def upgrade():\n    {step}")) == 1
+BREAKING = """
+op.drop_column("users", "language")
+op.drop_table("shares")
+op.rename_table("shares", "links")
+op.alter_column("users", "language", nullable=False)
+op.alter_column("users", "language", existing_type=sa.String(8), type_=sa.String(7))
+op.add_column("users", sa.Column("age", BIG, nullable=False))
+op.create_index("uq_users_age", "users", ["age"], unique=True)
+op.create_index("ix_visits_page", "visits", ["page"])
+op.execute("DELETE FROM login_failures")
+"""
 
 
-def test_additions_are_allowed():
-    steps = (
-        'op.create_table("pets", sa.Column("name", sa.Text(), nullable=False))',
-        'op.create_index("uq_pets_name", "pets", ["name"], unique=True)',
-        'op.add_column("users", sa.Column("pet", sa.Text()))',
-        'op.add_column("users", sa.Column("pets", BIG, nullable=False, server_default="0"))',
-        'op.create_index("ix_users_pet", "users", ["pet"])',
-        'op.execute("UPDATE users SET pets = 1")',
-        'op.alter_column("users", "pet", existing_type=sa.String(8), type_=sa.String(9))',
-    )
-    assert breaches("def upgrade():\n" + "".join(f"    {step}\n" for step in steps)) == []
+def test_step_that_the_version_before_may_not_survive_is_found():
+    for step in BREAKING.strip().splitlines():
+        assert len(breaches(f"def upgrade():\n    {step}")) == 1, step

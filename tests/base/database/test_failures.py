@@ -1,7 +1,5 @@
 """When the database fails, no visit is acknowledged, reads continue, and everything recovers by itself."""
 
-from __future__ import annotations
-
 import fcntl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

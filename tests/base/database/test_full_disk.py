@@ -1,14 +1,11 @@
 """A full disk: nothing is acknowledged, and everything works again as soon as there is space."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.application.site import Site, assert_error
 from support.assertions.ledger import assert_verified
 from support.clients.websocket import WebSocket
 from support.databases.database import SqliteDatabase
@@ -16,13 +13,7 @@ from support.faults.disks import small_disk
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
-from koyjabo.counting.services import CountingServices
 from koyjabo.server.process.metrics_folder import PREFIX
-
-DISK = "size=4m"
-
-SOME = 16 * 1024
-"""Free space (bytes) that is too small for counting visits."""
 
 VISITORS = 60
 """Enough visitors to reach all parts of the table of lost connections."""
@@ -30,40 +21,17 @@ VISITORS = 60
 LONG = "x" * 500
 
 
-def test_database_without_room_refuses_visits_and_heals(sqlite_database):
-    """SQLite itself reports that it is full, as on a full disk."""
-    with Site(sqlite_database.url) as site:
-        acknowledged = site.register("ayesha").ordinal
-        database = site.services[CountingServices].visits._ledger._store._writing
-        ((pages,),) = database.execute("PRAGMA page_count").fetchall()
-        database.execute(f"PRAGMA max_page_count = {pages}")
-        while (answer := site.post(json={"visitorId": "ayesha", "page": LONG})).status_code == 200:
-            acknowledged = answer.json["visit"]["ordinal"]  # as long as there are free pages
-        assert_error(answer, 503, "ledger_unavailable")
-        assert site.stats()["totalVisits"] == acknowledged
-        database.execute(f"PRAGMA max_page_count = {2 * pages}")
-        assert site.register("ayesha").ordinal == acknowledged + 1
-        assert site.recount() == []
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    with small_disk(tmp_path / "disk", DISK) as folder:
+    with small_disk(tmp_path / "disk", "size=4m") as folder:
         if folder is None:
             pytest.skip("a full disk: this user may not mount one")
         yield folder
 
 
-@pytest.fixture
-def server_on_it(disk, new_server):
-    server = new_server(SqliteDatabase(disk / "koyjabo.db"), TMPDIR=disk).start()
-    yield server
-    server.kill()  # the disk is unmounted afterwards
-
-
-def test_full_disk_refuses_visits_and_heals(server_on_it, disk):
+def test_full_disk_refuses_visits_and_heals(disk, new_server):
     """Workers survive, even when their metrics cannot be written."""
-    server, filler = server_on_it, disk / "filler"
+    server, filler = new_server(SqliteDatabase(disk / "koyjabo.db"), TMPDIR=disk).start(), disk / "filler"
     fill(filler)
     assert server.stats().total == 0
     filler.unlink()
@@ -91,34 +59,16 @@ def test_the_last_of_a_disk_is_kept_for_visits(disk, new_server):
     database = SqliteDatabase.migrated(disk / "koyjabo.db")
     fill(disk / "filler", but=180 * 1024)
     server = new_server(database).start()
-    try:
-        event = {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]}
-        refused = server.post("/api/events", json=event)
-        assert (refused.status_code, refused.json()["code"]) == (503, "disk_almost_full")
-        assert refused.headers["Retry-After"] == "60"
-        assert server.register("ayesha").ordinal == 1
-        assert "disk_almost_full free=" in server.log
-        assert 'koyjabo_errors_total{kind="disk_almost_full"} 1.0' in server.metrics()
-        (disk / "filler").unlink()
-        wait_until(lambda: server.post("/api/events", json=event).status_code == 200, "events are recorded")
-        assert "disk_has_room" in server.log
-    finally:
-        server.kill()
-
-
-@pytest.mark.long(proved_by="base/database/test_full_disk.py::test_full_disk_refuses_visits_and_heals")
-def test_worker_that_finds_no_room_to_count_in_counts_by_itself(disk, new_server, sqlite_database):
-    fill(disk / "filler", but=SOME)
-    server = new_server(sqlite_database, TMPDIR=disk).start()
-    try:
-        fill(disk / "rest")
-        server.register("ayesha")
-        assert_counts_lost_lines(server)
-        assert server.register("karim").ordinal == 2
-        (folder,) = disk.glob(f"{PREFIX}*")
-        assert [file.name for file in folder.iterdir()] == ["lock"]
-    finally:
-        server.kill()
+    event = {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]}
+    refused = server.post("/api/events", json=event)
+    assert (refused.status_code, refused.json()["code"]) == (503, "disk_almost_full")
+    assert refused.headers["Retry-After"] == "60"
+    assert server.register("ayesha").ordinal == 1
+    assert "disk_almost_full free=" in server.log
+    assert 'koyjabo_errors_total{kind="disk_almost_full"} 1.0' in server.metrics()
+    (disk / "filler").unlink()
+    wait_until(lambda: server.post("/api/events", json=event).status_code == 200, "events are recorded")
+    assert "disk_has_room" in server.log
 
 
 def assert_counts_lost_lines(server: Server) -> None:

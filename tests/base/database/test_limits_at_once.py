@@ -1,7 +1,5 @@
 """Limits on the rows of a table, when two workers add a row at the same time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,9 +9,9 @@ from support.databases.at_once import hold_for_two
 
 from koyjabo.base.core.errors import KoyJaboError, TooManyKeys
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.integrations.api_keys import queries as keys
+from koyjabo.integrations.api_keys import api_keys as keys
 from koyjabo.integrations.api_keys.api_keys import ApiKeys
-from koyjabo.integrations.webhooks import queries as webhooks
+from koyjabo.integrations.webhooks import webhooks
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.integrations.webhooks.webhooks import TooManyWebhooks
 
@@ -36,17 +34,17 @@ def workers(module_database):
 
 
 @pytest.mark.parametrize(
-    ("make", "queries", "limit", "refusal"),
+    ("make", "module", "limit", "refusal"),
     [
         (make_key, keys, "koyjabo.integrations.api_keys.api_keys.MAX_KEYS", TooManyKeys),
         (make_webhook, webhooks, "koyjabo.integrations.webhooks.webhooks.MAX_WEBHOOKS", TooManyWebhooks),
     ],
     ids=["keys", "webhooks"],
 )
-def test_two_workers_at_once_do_not_exceed_it(workers, module_database, monkeypatch, make, queries, limit, refusal):
+def test_two_workers_at_once_do_not_exceed_it(workers, module_database, monkeypatch, make, module, limit, refusal):
     """The first to count inserts only after the other has counted, or is waiting for it."""
     monkeypatch.setattr(limit, 1)
-    hold_for_two(monkeypatch, queries, "add", module_database)
+    hold_for_two(monkeypatch, module, "add_made_by", module_database)
     with ThreadPoolExecutor(2) as threads:
         outcomes = list(threads.map(lambda worker: outcome(make, worker), workers))
     assert sorted(outcomes, key=str) == sorted([None, refusal], key=str)

@@ -1,7 +1,5 @@
 """The reason why writes fail, derived from the driver's error."""
 
-from __future__ import annotations
-
 import sqlite3
 from contextlib import closing
 

@@ -1,7 +1,5 @@
 """A server behind a real PgBouncer in transaction mode, where each transaction may use a different connection."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager

@@ -1,7 +1,5 @@
 """The cost of a visit and of reading the stats does not depend on the number of stored visits."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache

@@ -1,7 +1,5 @@
 """PostgreSQL with a promoted standby, and an old primary that returns."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path

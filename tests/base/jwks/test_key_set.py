@@ -1,7 +1,5 @@
 """Public key sets: which keys are read, and which key verifies a token."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 
@@ -14,13 +12,11 @@ from koyjabo.base.jwks.key_set import InvalidKeySet, KeySet
 
 RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())
-P384 = ec.generate_private_key(ec.SECP384R1())
-ED = ed25519.Ed25519PrivateKey.generate()
 MAKERS = {
     "RS256": (RSA, jwt.algorithms.RSAAlgorithm),
     "ES256": (EC, jwt.algorithms.ECAlgorithm),
-    "ES384": (P384, jwt.algorithms.ECAlgorithm),
-    "EdDSA": (ED, jwt.algorithms.OKPAlgorithm),
+    "ES384": (ec.generate_private_key(ec.SECP384R1()), jwt.algorithms.ECAlgorithm),
+    "EdDSA": (ed25519.Ed25519PrivateKey.generate(), jwt.algorithms.OKPAlgorithm),
 }
 OCT = {"kty": "oct", "kid": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"}
 
@@ -36,17 +32,14 @@ def read(*keys: Any) -> KeySet:
 
 def test_key_only_verifies_by_algorithms_of_its_kind():
     keys = read(*map(public, MAKERS), OCT)
+    of_rsa = {name for name, (kind, _) in key_set.KINDS.items() if kind == "RSA"}
     for name, (private, _) in MAKERS.items():
         token = jwt.encode({"sub": "x"}, private, name)
         assert jwt.decode(token, keys.find(name, name), [name]) == {"sub": "x"}
-        others = {*key_set.KINDS, "HS256", "none", "ES256K"} - ({name} if name != "RS256" else _rsa())
+        others = {*key_set.KINDS, "HS256", "none", "ES256K"} - ({name} if name != "RS256" else of_rsa)
         assert [other for other in others if keys.find(name, other) is not None] == []
     assert keys.find("oct", "HS256") is None
     assert keys.find("another", "RS256") is None
-
-
-def _rsa() -> set[str]:
-    return {name for name, (kind, _) in key_set.KINDS.items() if kind == "RSA"}
 
 
 def test_without_an_id_exactly_one_key_has_to_fit():

@@ -1,7 +1,5 @@
 """Another server's keys: read in the background, kept when that server fails, and read again for a new key id."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from typing import Any
@@ -65,14 +63,12 @@ def reader(server):
         yield Reader(runtime, server)
 
 
-def test_no_request_waits_for_the_first_keys(reader):
-    assert reader.has("first") is None
-    reader.settle()
-    assert reader.has("first") is True
-
-
 def test_login_waits_for_keys_that_are_missing_old_or_unknown(reader, server):
-    find = partial(reader.keys.find_or_read, algorithm="ES256")
+    find, right, server.answer = partial(reader.keys.find_or_read, algorithm="ES256"), server.answer, b""
+    with pytest.raises(KeysUnavailable):
+        find("first")
+    server.answer = right
+    server.requests.clear()
     assert find("first") is not None
     server.answer = answer(document("second"))
     assert (find("second"), len(server.requests)) == (None, 1)
@@ -101,14 +97,6 @@ def test_login_reads_a_new_key_itself_while_another_one_reads():
     assert [key is not None for key in answers] == [True]
 
 
-def test_login_without_any_keys_is_refused_and_fetches_them_again(reader, server):
-    right, server.answer = server.answer, b""
-    with pytest.raises(KeysUnavailable):
-        reader.keys.find_or_read("first", "ES256")
-    server.answer = right
-    assert reader.keys.find_or_read("first", "ES256") is not None
-
-
 def test_unknown_key_is_looked_for_once_in_a_while(reader, server):
     reader.keys.tick()
     server.answer = answer(document("second"))
@@ -124,7 +112,8 @@ def test_unknown_key_is_looked_for_once_in_a_while(reader, server):
 
 
 def test_keys_are_read_again_in_time_and_no_sooner(reader, server):
-    reader.keys.tick()
+    assert reader.has("first") is None, "no request waits for the first keys"
+    reader.settle()
     server.answer = answer(document("second"))
     reader.time.pass_(seconds=FRESH_S - 1)
     reader.keys.tick()

@@ -1,7 +1,5 @@
 """Location databases made for a test."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Owners of addresses: data centres or other networks by AS number, and the operators by OWN_ADDRESSES."""
 
-from __future__ import annotations
-
 from array import array
 from ipaddress import ip_address, ip_network
 
@@ -23,21 +21,11 @@ def test_built_in_list_knows_data_centres():
     assert [network(address) for address in (None, "", "localhost", "1.2.3", "3.5.140.1\n")] == [None] * 5
 
 
-@pytest.fixture
-def ranges(monkeypatch, tmp_path):
-    """`ranges((first, after), …)` writes these ranges to the file of the built-in list."""
+def test_range_ends_before_its_second_bound(monkeypatch, tmp_path):
     monkeypatch.setattr(address_owners, "RANGES", tmp_path / "hosting.bin")
-
-    def write(*pairs: tuple[int, int]) -> AddressOwners:
-        address_owners.RANGES.write_bytes(array("Q", [bound for pair in pairs for bound in pair]).tobytes())
-        return AddressOwners()
-
-    return write
-
-
-def test_range_ends_before_its_second_bound(ranges):
-    first, after = int(ip_address("198.51.100.8")), int(ip_address("198.51.100.12"))
-    network = ranges((first, after)).network
+    bounds = array("Q", [int(ip_address("198.51.100.8")), int(ip_address("198.51.100.12"))])
+    address_owners.RANGES.write_bytes(bounds.tobytes())
+    network = AddressOwners().network
     assert [network(f"198.51.100.{n}") for n in (7, 8, 11, 12)] == ["other", "datacentre", "datacentre", "other"]
 
 

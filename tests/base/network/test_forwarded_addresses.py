@@ -1,7 +1,5 @@
 """The address that determines a visitor's location: the one our outermost proxy saw."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 
 import pytest
@@ -67,14 +65,10 @@ SCHEMES = {
     (1, "HTTPS"): SECURE,
     (1, "wss"): SECURE,  # Traefik, for a WebSocket
     (1, "https, http"): PLAIN,  # a client made up the first entry
-    (1, "http,https"): SECURE,
     (2, "https"): SECURE,  # Cloudflare and Render, or two of nginx, Caddy and Traefik: one entry, which is kept
-    (2, "http"): PLAIN,
     (2, "https, http"): SECURE,  # proxies that append, such as Node's http-proxy; the inner connection has no TLS
     (2, "http, https"): PLAIN,
     (2, "https, http, http"): PLAIN,
-    (2, "http, https, http"): SECURE,
-    (3, "https, http"): SECURE,
     (2, ""): PLAIN,
 }
 """X-Forwarded-Proto as it arrives behind a number of our proxies, and what the connection of a client was."""
@@ -93,11 +87,9 @@ def test_scheme_is_of_the_same_proxy_as_the_address(behind):
 HOSTS = {
     (2, "live.example, inner.example"): "live.example",  # Apache appends
     (2, "evil.example, live.example:8443, inner.example"): "live.example:8443",
-    (3, "live.example, a.example, b.example"): "live.example",
     (2, "[2001:db8::1]:8443, inner.example"): "[2001:db8::1]:8443",
     (2, "evil.example"): "localhost",  # most proxies pass on what a client made up
     (1, "evil.example"): "localhost",
-    (1, "evil.example, live.example"): "localhost",
     (2, "<script>, inner.example"): "localhost",
     (2, ", inner.example"): "localhost",
 }
@@ -118,10 +110,7 @@ def test_host_is_of_the_same_proxy_as_the_address(behind):
 
 def test_header_with_fewer_hops_than_are_ours_is_not_believed(behind):
     assert register(behind(2), PROXY, AMERICA) == {"Unknown": 1}
-
-
-def test_hop_that_is_empty_is_the_proxy_itself(behind):
-    assert register(behind(1), BANGLADESH, f"{AMERICA},") == {"Bangladesh": 1}
+    assert register(behind(1), BANGLADESH, f"{AMERICA},") == {"Bangladesh": 1}, "an empty hop is the proxy itself"
 
 
 def test_place_is_kept_and_the_address_is_not(behind, caplog):

@@ -1,18 +1,15 @@
 """Location names for addresses, from databases that the tests create."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys
 from typing import Any
 
-import maxminddb
 import pytest
 from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
-from support.programs.processes import ROOT, run
+from support.programs.processes import ROOT
 from support.runs.fuzz_effort import effort
 
 import config
@@ -62,19 +59,16 @@ def test_country_without_a_city_is_named_in_english(locate):
     for record in (flat(""), nested(None), {"country_code": "BD"}, flat("(Gulshan)")):
         assert locate(BANGLADESH, record) == "Bangladesh"
     assert locate(BANGLADESH, nested(None, "ZX", "Freedonia")) == "Freedonia"  # only the file has this name
+    assert len(locate(BANGLADESH, nested(None, "ZX", "F" * 500))) == LONGEST
 
 
-def test_district_in_parentheses_is_cut(locate):
+def test_name_of_a_city_is_one_line_of_bounded_length_without_its_district(locate):
     for city in ("Dhaka (Gulshan)", "Dhaka (Bandra (w))", "Dhaka (a) (b)", " Dhaka  (Gulshan) "):
         assert [locate(BANGLADESH, schema(city)) for schema in (flat, nested)] == ["Dhaka, BD"] * 2, city
     assert locate(BANGLADESH, flat("Freiburg (Elbe) Flecken", "DE")) == "Freiburg (Elbe) Flecken, DE"
-
-
-def test_name_is_one_line_of_bounded_length(locate):
     assert locate(BANGLADESH, flat("Dha\nka\x00\x1b[1m\u202e  City")) == "Dha ka [1m City, BD"
     place = locate(BANGLADESH, flat("D" * 500))
     assert (len(place), place[-4:]) == (LONGEST, ", BD")
-    assert len(locate(BANGLADESH, nested(None, "ZX", "F" * 500))) == LONGEST
 
 
 NO_PLACES = [
@@ -97,11 +91,12 @@ def test_files_are_asked_in_their_order(place_database):
     assert places == ["Dhaka, BD", "Sylhet, BD", "Khulna, BD"]
 
 
-def test_damaged_file_is_no_error(place_database):
+def test_damaged_files_are_no_error(place_database, monkeypatch, unusable):
     path = place_database({"103.4.0.0/16": flat("Dhaka")})
-    content = path.read_bytes()
-    path.write_bytes(content.replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
+    path.write_bytes(path.read_bytes().replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
     assert LocationFinder([path]).locate(BANGLADESH) == "Bangladesh"
+    monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
+    assert LocationFinder().locate(BANGLADESH) == "Unknown"
 
 
 KNOWN = {
@@ -147,40 +142,25 @@ THANKED = [
 ]
 
 
-def test_those_whose_data_it_is_are_thanked(place_database, no_countries):
+def test_makers_of_the_data_are_thanked(place_database, monkeypatch, tmp_path):
+    maxmind = place_database({"103.4.0.0/16": flat("Dhaka")}, "max.mmdb", database_type="GeoLite2-City")
+    assert LocationFinder().attributions == [DB_IP]
+    assert LocationFinder([maxmind]).attributions == [DB_IP, MAXMIND]
+    monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
     for name, metadata, thanked in THANKED:
         path = place_database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)
         assert LocationFinder([path]).attributions == thanked, (name, metadata)
 
 
-def test_countries_are_thanked_for(place_database):
-    assert LocationFinder().attributions == [DB_IP]
-    maxmind = place_database({"103.4.0.0/16": flat("Dhaka")}, database_type="GeoLite2-City")
-    assert LocationFinder([maxmind]).attributions == [DB_IP, MAXMIND]
-
-
 # Without `make assets`
 
 
-@pytest.fixture
-def no_countries(monkeypatch, tmp_path):
+def test_without_countries_only_a_file_of_cities_has_locations(monkeypatch, tmp_path, locate):
     monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
-
-
-def test_without_countries_places_are_unknown_but_in_a_file_of_cities(no_countries, locate):
     places = LocationFinder()
     assert (places.locate(BANGLADESH), places.has_countries, places.attributions) == ("Unknown", False, [])
     assert locate(BANGLADESH, flat("Dhaka")) == "Dhaka, BD"
     assert locate(AMERICA, flat("Dhaka")) == "Unknown"
-
-
-@pytest.mark.long(
-    proved_by="base/network/test_geolocation.py::test_countries_are_built_in_and_what_is_nowhere_is_unknown"
-)
-def test_every_country_of_the_file_has_a_name():
-    with maxminddb.open_database(geolocation.COUNTRIES) as countries:
-        codes = {record["country_code"] for _, record in countries}
-    assert codes - set(geolocation.NAMES) == set()
 
 
 # The files that GEOIP_DATABASE names.
@@ -194,21 +174,6 @@ def unusable(tmp_path):
     return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}
 
 
-def test_damaged_countries_are_no_error(monkeypatch, unusable):
-    monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
-    assert LocationFinder().locate(BANGLADESH) == "Unknown"
-
-
-def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp_path):
-    path = unusable["text"]
-    ended = run("wsgi.py", DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", GEOIP_DATABASE=path)
-    sentence = (
-        f"GEOIP_DATABASE names '{path}', which cannot be read as a MaxMind database; "
-        "run make geoip to get one, or unset it to locate visitors by country.\n"
-    )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", sentence)
-
-
 def test_every_file_of_several_is_checked(place_database, unusable, tmp_path):
     good = place_database({"103.4.0.0/16": flat("Dhaka")})
     for path in unusable.values():
@@ -216,35 +181,12 @@ def test_every_file_of_several_is_checked(place_database, unusable, tmp_path):
             config.load({"GEOIP_DATABASE": f"{good}:{path}"}, instance=tmp_path)
 
 
-def test_names_without_a_folder_are_in_the_instance_folder(place_database, tmp_path):
-    good = place_database({"103.4.0.0/16": flat("Dhaka")})
-    load = lambda files: config.load({"GEOIP_DATABASE": files}, instance=tmp_path).geoip_files  # noqa: E731
-    assert load(f"{good.name}:{good}") == [good, good]
-    assert load("") == []
-
-
-def test_file_in_use_may_be_replaced(place_database):
-    """`make geoip` replaces the file: processes that have the old one open keep reading it."""
-    path = place_database({"103.4.0.0/16": flat("Dhaka")})
-    gazetteer = LocationFinder([path])
-    place_database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
-    assert (gazetteer.locate(BANGLADESH), LocationFinder([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
-
-
 # Which locations are shown.
-
-
-def test_the_twenty_largest_are_named_and_the_rest_is_other():
-    places = {f"Place {n:02}, BD": n for n in range(1, 26)} | {"Unknown": 1000}
-    shown = largest(places)
-    assert list(shown) == [f"Place {n:02}, BD" for n in range(25, 5, -1)] + ["Other", "Unknown"]
-    assert (shown["Other"], shown["Unknown"]) == (1 + 2 + 3 + 4 + 5, 1000)
 
 
 @effort(100)
 @given(
-    st.dictionaries(st.sampled_from(["Other", "Unknown", *map(str, range(40))]), st.integers(1, 5)),
-    st.integers(1, 30),
+    st.dictionaries(st.sampled_from(["Other", "Unknown", *map(str, range(40))]), st.integers(1, 5)), st.integers(1, 30)
 )
 def test_sum_is_kept_and_nothing_larger_is_left_out(places, most):
     shown = largest(places, most)

@@ -1,14 +1,11 @@
 """Where a server's workers add up their metrics, and what happens when there is no space for them."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 import pytest
@@ -52,16 +49,6 @@ def test_without_a_folder_each_worker_shows_its_own_metrics(monkeypatch):
         assert FOLDER not in os.environ
 
 
-def test_folder_is_in_memory_where_it_can_be(monkeypatch, tmp_path):
-    monkeypatch.delenv("TMPDIR", raising=False)
-    monkeypatch.setattr(metrics_folder, "IN_MEMORY", str(tmp_path))
-    with new_folder():
-        assert Path(os.environ[FOLDER]).parent == tmp_path
-    monkeypatch.setattr(metrics_folder, "IN_MEMORY", str(tmp_path / "nowhere"))
-    with new_folder():
-        assert Path(os.environ[FOLDER]).parent == Path(tempfile.gettempdir())
-
-
 def test_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(monkeypatch, tmp_path):
     """Another server, which starts at the same time, removes it."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -93,14 +80,3 @@ def test_files_have_all_the_room_that_is_ever_counted_in(monkeypatch, tmp_path):
     for path in tmp_path.iterdir():
         assert path.stat().st_size == SIZE
         assert path.stat().st_blocks * 512 >= SIZE
-
-
-def test_replaced_worker_counts_on(monkeypatch, tmp_path):
-    monkeypatch.setenv(FOLDER, str(tmp_path))
-    monkeypatch.setenv(WORKER, "7")
-    keep_if_there()
-    (file, *_) = tmp_path.glob("counter_*")
-    file.write_bytes(b"counted".ljust(SIZE))
-    keep_if_there()
-    assert file.read_bytes().startswith(b"counted")
-    assert os.environ[FOLDER] == str(tmp_path)

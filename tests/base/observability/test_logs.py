@@ -1,7 +1,5 @@
 """Each event is one line in the log, even if its values contain line breaks."""
 
-from __future__ import annotations
-
 import io
 import json
 import logging

@@ -1,7 +1,5 @@
 """Closed clients leave nothing for the garbage collector, which rarely looks at old objects."""
 
-from __future__ import annotations
-
 import pytest
 from support.clients.connection import Connection, head
 from support.clients.event_source import EventSource, of_community

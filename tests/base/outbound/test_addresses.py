@@ -1,13 +1,14 @@
-"""Addresses that a user's URL may connect to: global ones, and networks that the operator allows."""
+"""Addresses that a user's URL may connect to, and lookups of names that hang."""
 
-from __future__ import annotations
-
+import threading
+from collections import Counter
 from ipaddress import ip_network
 
 import pytest
+from support.application.runtimes import loop_on, pause, pause_until
 
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.base.outbound.client import HttpClient, kind_of
+from koyjabo.base.outbound.client import MAX_AT_ONCE, MAX_CHECKED, HttpClient, kind_of
 from koyjabo.base.outbound.messages import PUBLIC, Destinations, FailureKind, OutboundError, Request
 
 INSIDE = """
@@ -35,37 +36,29 @@ def client_that_resolves(*addresses: str) -> HttpClient:
     return HttpClient(ThreadRuntime(), lambda host, port: list(addresses))
 
 
-@pytest.mark.parametrize("address", INSIDE.split())
-def test_address_inside_is_refused(address):
-    assert kind_of(address)
+def test_only_global_addresses_are_accepted(monkeypatch):
+    assert [address for address in INSIDE.split() if not kind_of(address)] == []
+    assert [address for address in GLOBAL.split() if kind_of(address)] == []
+    monkeypatch.setattr("koyjabo.base.outbound.client.REFUSED", ())
+    assert kind_of("127.0.0.1") == "an address of this machine"
 
 
-@pytest.mark.parametrize("address", GLOBAL.split())
-def test_global_address_is_taken(address):
-    assert kind_of(address) is None
+def test_url_that_programs_read_in_different_ways_is_refused(client):
+    for url in (*UNREADABLE.split(), *OTHER):
+        assert client.check(url, PUBLIC), url
+        with pytest.raises(OutboundError) as caught:
+            client.fetch(Request("GET", url))
+        assert caught.value.kind == FailureKind.REFUSED, url
 
 
-@pytest.mark.parametrize("url", [*UNREADABLE.split(), *OTHER])
-def test_url_that_programs_read_in_different_ways_is_refused(client, url):
-    assert client.check(url, PUBLIC)
-    with pytest.raises(OutboundError) as caught:
-        client.fetch(Request("GET", url))
-    assert caught.value.kind == FailureKind.REFUSED
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "LOCALHOST"])
-def test_loopback_is_refused_at_once(client, host):
-    assert client.check(f"https://{host}:8443/hook", PUBLIC)
+def test_loopback_is_refused_at_once(client):
+    for host in ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "LOCALHOST"):
+        assert client.check(f"https://{host}:8443/hook", PUBLIC), host
 
 
 def test_one_address_inside_refuses_a_name_and_the_reason_says_which():
     reason = client_that_resolves("1.1.1.1", "169.254.169.254").check("https://hooks.example/", PUBLIC)
     assert reason == "hooks.example resolves to 169.254.169.254, which is link-local"
-
-
-def test_own_address_of_this_machine_is_refused(monkeypatch):
-    monkeypatch.setattr("koyjabo.base.outbound.client.REFUSED", ())
-    assert kind_of("127.0.0.1") == "an address of this machine"
 
 
 def test_networks_of_the_operator_are_open_and_no_others():
@@ -94,3 +87,69 @@ def test_name_is_resolved_once_and_the_checked_address_is_dialled(new_odd):
     with pytest.raises(OutboundError) as caught:
         client.fetch(request)
     assert (caught.value.kind, len(server.requests)) == (FailureKind.REFUSED, 1)
+
+
+NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+HERE = Destinations((ip_network("127.0.0.1/32"),))
+
+
+class Resolver:
+    """Names that start with `slow` do not resolve until `go` is set."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.asked: Counter[str] = Counter()
+
+    def __call__(self, host: str, port: int) -> list[str]:
+        self.asked[host] += 1
+        if host.startswith("slow"):
+            self.go.wait()
+        return ["127.0.0.1"]
+
+
+@pytest.fixture
+def resolver():
+    resolver = Resolver()
+    yield resolver
+    resolver.go.set()
+
+
+def request(url: str, **changes) -> Request:
+    return Request("GET", url, **{"timeout_s": 60.0, "destinations": HERE, **changes})
+
+
+def test_names_that_hang_keep_no_other_name_waiting(new_odd, resolver):
+    """The hostnames of all webhooks and of all URLs being saved hang."""
+    server = new_odd(NO_CONTENT)
+    with loop_on() as runtime:
+        client = HttpClient(runtime, resolver)
+        for n in range(MAX_AT_ONCE - 1):
+            runtime.start_task(lambda n=n: client.fetch(request(f"http://slow{n}.example:{server.port}/")))
+        for n in range(70):
+            runtime.start_task(lambda n=n: client.check(f"https://slow-set{n}.example/", PUBLIC))
+        pause_until(runtime, lambda: len(resolver.asked) == MAX_AT_ONCE - 1 + MAX_CHECKED)
+        assert client.fetch(request(f"http://quick.example:{server.port}/")).status == 204
+        assert len(resolver.asked) == MAX_AT_ONCE + MAX_CHECKED
+        resolver.go.set()
+        pause_until(runtime, lambda: len(server.requests) == MAX_AT_ONCE)
+
+
+def test_slow_lookup_uses_one_thread_and_each_caller_checks_the_address(new_odd, resolver):
+    server, ended = new_odd(NO_CONTENT), []
+
+    def ask(**changes) -> None:
+        try:
+            ended.append(client.fetch(request(f"http://slow.example:{server.port}/", **changes)).status)
+        except OutboundError as error:
+            ended.append(error.kind)
+
+    with loop_on() as runtime:
+        client = HttpClient(runtime, resolver)
+        ask(timeout_s=0.05)  # this caller gives up, and the next ones find its thread still running
+        for destinations in (HERE, HERE, PUBLIC):
+            runtime.start_task(lambda destinations=destinations: ask(destinations=destinations))
+        pause(runtime)
+        resolver.go.set()
+        pause_until(runtime, lambda: len(ended) == 4)
+    assert Counter(ended) == {FailureKind.TIMEOUT: 1, 204: 2, FailureKind.REFUSED: 1}
+    assert resolver.asked == {"slow.example": 1}

@@ -1,7 +1,5 @@
 """HTTP servers that hang, are slow, lie, send too much, or are not who they claim to be."""
 
-from __future__ import annotations
-
 import gzip
 import socket
 import ssl
@@ -60,21 +58,13 @@ def test_answers_are_read_as_http_says(client, new_odd, answer, body):
     assert client.fetch(get(new_odd(answer).url)).body[:1000] == body[:1000]
 
 
-def test_redirect_is_an_answer(client, new_odd):
-    elsewhere = new_odd(OK + b"\r\n")
-    server = new_odd(f"HTTP/1.1 302 Found\r\nLocation: {elsewhere.url}\r\nContent-Length: 0\r\n\r\n".encode())
-    assert (client.fetch(get(server.url)).status, elsewhere.requests) == (302, [])
-
-
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
         (b"", FailureKind.CONNECTION),
         (b"HTTP/1.1 200 OK\r\n", FailureKind.CONNECTION),
-        (OK + b"Content-Length: 10\r\n\r\nshort", FailureKind.CONNECTION),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab", FailureKind.CONNECTION),
         (b"SSH-2.0-OpenSSH_9.6\r\n", FailureKind.BAD_RESPONSE),
-        (b"<html>", FailureKind.BAD_RESPONSE),
         (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", FailureKind.BAD_RESPONSE),
         (UPGRADED, FailureKind.BAD_RESPONSE),
         (OK + b"Content-Length: 1001\r\n\r\n", FailureKind.TOO_LARGE),
@@ -95,17 +85,13 @@ def test_server_that_lies_or_sends_too_much_is_an_error(client, new_odd, answer,
 CARELESS = {
     "line feeds": (b"HTTP/1.1 200 OK\nContent-Length: 2\nRetry-After: 5\n\nok", "5", b"ok"),
     "a line feed after the status": (b"HTTP/1.1 200 OK\nRetry-After: 5\r\n\r\nok", "5", b"ok"),
-    "line feeds in an interim response": (b"HTTP/1.1 103 Early\nRetry-After: 9\n\nHTTP/1.1 200 OK\n\n", None, b""),
     "two equal lengths": (OK + b"Content-Length: 2\r\nContent-Length: 2\r\nRetry-After: 5\r\n\r\nok", "5", b"ok"),
     "two lengths": (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nok", None, b"ok"),
     "a length and chunks": (OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nok", None, None),
-    "a length that is no number": (OK + b"Content-Length: two\r\n\r\nok", None, b"ok"),
     "a bad chunk": (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n", None, b"ok"),
     "an unknown encoding": (OK + b"Transfer-Encoding: brotli\r\n\r\nok", None, b"ok"),
     "a space before a colon": (OK + b"Retry-After : 5\r\n\r\nok", "5", b"ok"),
     "a header without a colon": (OK + b"Retry-After: 5\r\nX\r\n\r\n", "5", None),
-    "no reason": (b"HTTP/1.1 200\r\nRetry-After: 5\r\n\r\nok", "5", b"ok"),
-    "an older version": (b"HTTP/1.0 200 OK\r\n\r\nok", None, b"ok"),
     "a newer version": (b"HTTP/2 200\r\nRetry-After: 5\r\n\r\nok", "5", b"ok"),
     "an empty line first": (b"\r\n" + OK + b"Content-Length: 2\r\n\r\nok", None, b"ok"),
     "only a status line": (b"HTTP/1.1 200 OK\r\n", None, b""),
@@ -139,13 +125,6 @@ def test_response_without_a_status_is_an_error_even_where_only_the_status_matter
     assert kind in (FailureKind.CONNECTION, FailureKind.BAD_RESPONSE)
 
 
-@pytest.mark.parametrize(
-    "what", ["line feeds", "two equal lengths", "a bad chunk", "an unknown encoding", "a newer version"]
-)
-def test_malformed_response_is_an_error_where_its_body_matters(client, new_odd, what):
-    assert failure(client, get(new_odd(CARELESS[what][0]).url)) in (FailureKind.BAD_RESPONSE, FailureKind.CONNECTION)
-
-
 def test_body_may_be_cut_where_only_its_beginning_matters(client, new_odd):
     for framing in (b"Content-Length: 10000000\r\n", b""):
         server = new_odd(OK + framing + b"\r\n" + b"a" * 10_000_000)
@@ -153,18 +132,10 @@ def test_body_may_be_cut_where_only_its_beginning_matters(client, new_odd):
         assert (answer.status, answer.body) == (200, b"a" * 1000)
 
 
-@pytest.mark.parametrize(
-    ("answer", "pause_s"),
-    [(b"", None), (OK + b"X: " + b"a" * 1000, 0.01), (OK + b"Content-Length: 900\r\n\r\n" + b"a" * 900, 0.01)],
-    ids=["silent", "head byte by byte", "body byte by byte"],
-)
-def test_time_is_for_everything_together(client, new_odd, answer, pause_s):
-    assert failure(client, get(new_odd(answer, pause_s).url, timeout_s=TIME_S)) == FailureKind.TIMEOUT
-
-
 def test_threads_of_slow_answers_end_with_their_time(client, new_odd):
     server = new_odd(OK + b"X: " + b"a" * 100_000, 0.01)  # sending all would take over a quarter of an hour
-    assert failure(client, get(server.url, timeout_s=TIME_S)) == FailureKind.TIMEOUT
+    for url in (server.url, new_odd(b"", None).url):
+        assert failure(client, get(url, timeout_s=TIME_S)) == FailureKind.TIMEOUT
     wait_until(lambda: client._requests.running == 0, "its thread has ended")
 
 
@@ -176,14 +147,11 @@ def test_resolver_that_hangs_is_a_timeout():
         is_over.set()
 
 
-def test_no_connection_is_an_error(client):
-    assert failure(client, get(f"http://127.0.0.1:{free_port()}/")) == FailureKind.CONNECTION
-
-
-def test_name_without_an_address_is_an_error():
+def test_server_without_a_connection_or_an_address_is_an_error(client):
     def resolve(host: str, port: int) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
+    assert failure(client, get(f"http://127.0.0.1:{free_port()}/")) == FailureKind.CONNECTION
     with loop_on() as runtime:
         assert failure(HttpClient(runtime, resolve), get("http://nowhere.invalid/")) == FailureKind.CONNECTION
 

@@ -1,7 +1,5 @@
 """Settings that are loaded without the environment of the machine."""
 
-from __future__ import annotations
-
 import pytest
 
 import config

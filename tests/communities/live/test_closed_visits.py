@@ -1,7 +1,5 @@
 """Visits that a community counts, and the people they belong to."""
 
-from __future__ import annotations
-
 import time
 
 from support.application.site import Site
@@ -112,13 +110,6 @@ def test_count_anonymous_makes_a_closed_community_count_everyone(site, cast):
         visit(site, community, f"visitor-{community}-{expected}-{turned_on}")
         assert counted(site, cast, community)[0] == expected
     assert found(cast["admin"], open=False, count_anonymous=True)["count_anonymous"] is True
-
-
-def test_visits_to_archived_and_unknown_communities_are_refused(site, cast):
-    community = cast.community(open=False)
-    site.rows("DELETE FROM counters WHERE scope = :id", id=community)  # as archiving does
-    body = {"visitorId": "ghost", "communityId": community}
-    assert site.post(json=body).status_code == 404
 
 
 def test_member_on_a_page_counts_after_their_access_token_has_expired(site, monkeypatch):

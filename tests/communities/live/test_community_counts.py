@@ -1,7 +1,5 @@
 """The online count of a community: a person counts once, and all clients receive every change (promise 4)."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -3,8 +3,6 @@
 test_socket_permissions tests the roles.
 """
 
-from __future__ import annotations
-
 import time
 import uuid
 from typing import Any

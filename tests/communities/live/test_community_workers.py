@@ -1,7 +1,5 @@
 """Communities across two workers: a person counts once, wherever their sockets are, and whichever worker dies."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """The moderators' dashboard is sent when it is opened, when it changes, and every 10 s. One worker computes it."""
 
-from __future__ import annotations
-
 import re
 import time
 from contextlib import closing
@@ -55,17 +53,6 @@ def test_first_update_contains_the_current_state(server, founder, community):
         "total_unique_visitors": 1,
         "realtime_count": 0,
     }
-
-
-def test_visits_and_online_members_appear_at_once(server, founder, community):
-    member = Member(server).join(community)
-    with PlainMember(server.port, community, founder.token, DASHBOARD) as dashboard:
-        dashboard.next_of_type("dashboard_update")
-        server.register("anonymous-1", communityId=community)
-        wait_for(dashboard, anonymous_visitors=1, realtime_count=0)
-        with PlainMember(server.port, community, member.token):
-            wait_for(dashboard, authenticated_visitors=1, total_unique_visitors=2, realtime_count=1)
-        wait_for(dashboard, authenticated_visitors=1, realtime_count=0)
 
 
 def test_dashboard_shows_tabs_arrivals_and_departures(server, founder, community):

@@ -2,8 +2,6 @@
 tests this on two workers.
 """
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """A community with public numbers: calls and sockets. Watchers do not count as online."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 
 import pytest

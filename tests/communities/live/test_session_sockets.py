@@ -2,8 +2,6 @@
 token opens a socket.
 """
 
-from __future__ import annotations
-
 import jwt
 import pytest
 import socketio
@@ -71,14 +69,6 @@ def test_renewed_refresh_token_opens_no_socket(strict):
         client = browser.connect(refresh)
         assert join(client, browser.community) == code
         leave(client)
-
-
-def test_previous_refresh_token_stays_valid_for_some_seconds(sqlite_server):
-    """A page opens its socket while another tab renews the tokens."""
-    browser = Browser(sqlite_server)
-    for _ in range(2):
-        browser.renew()
-    assert [browser.code(refresh) for refresh in browser.refresh] == [INVALID, None, None]
 
 
 def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):

@@ -2,8 +2,6 @@
 client. Also tests cookies sent from another site's page.
 """
 
-from __future__ import annotations
-
 import pyotp
 import pytest
 import socketio

@@ -4,8 +4,6 @@ The model counts in real time. A schedule with `kill -9` may lose time, and one 
 much as it was set back. Neither adds any. A kill also loses the inputs whose spans are not yet written.
 """
 
-from __future__ import annotations
-
 import random
 from collections import defaultdict
 from contextlib import contextmanager, suppress
@@ -202,7 +200,9 @@ def replaced(database, write):
             del database.write
 
 
-def check(new_worker, kind: str, seed: int) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_attended_time_is_the_union_of_visible_times(new_worker, kind, seed):
     schedule = Schedule(new_worker, seed, kind)
     schedule.run()
     for visit in VISITS:
@@ -212,18 +212,3 @@ def check(new_worker, kind: str, seed: int) -> None:
         assert kept_ms - schedule.set_back_ms <= attended_ms <= expected_ms, (kind, seed, visit)
         assert (visit in schedule.kept_inputs) <= acted <= (visit in schedule.acted), (kind, seed, visit)
         assert schedule.is_killed or acted == (visit in schedule.acted), (kind, seed, visit)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("seed", range(3))
-def test_attended_time_is_the_union_of_visible_times(new_worker, kind, seed):
-    check(new_worker, kind, seed)
-
-
-@pytest.mark.long(
-    proved_by="counting/evidence/test_attendance_model.py::test_attended_time_is_the_union_of_visible_times"
-)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("seed", range(3, 30))
-def test_attended_time_is_the_union_in_more_schedules(new_worker, kind, seed):
-    check(new_worker, kind, seed)

@@ -1,7 +1,5 @@
 """Attended time: the spans that count, and the visits they belong to (specification: Attended time)."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -276,25 +274,6 @@ def test_nothing_is_lost_while_the_database_is_unavailable(worker, monkeypatch):
             worker.attendance.drop(correct_attended)
     worker.write()
     assert [worker.visit(visit)[0] for visit in "12"] == [5 * 60_000, 25 * 60_000]
-
-
-def test_commit_whose_outcome_is_unknown_is_repeated_without_effect(worker, monkeypatch):
-    worker.site.register(visitId="1")
-    worker.open("socket", visit="1")
-    write = worker.attendance._database.write
-
-    def commit_and_fail(*arguments):
-        write(*arguments)
-        raise LedgerUnavailable
-
-    for _ in range(3):
-        worker.time.pass_(minutes=5)
-        with monkeypatch.context() as unknown:
-            unknown.setattr(worker.attendance._database, "write", commit_and_fail)
-            worker.write()
-        worker.write()
-    worker.close("socket")
-    assert worker.attended_s("1") == 900
 
 
 def test_time_that_is_written_again_after_its_row_was_dropped_adds_nothing(new_worker, monkeypatch):

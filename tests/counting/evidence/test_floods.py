@@ -1,7 +1,5 @@
 """A stranger who sends as much as one address may takes nothing from the visitors of other addresses."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from contextlib import ExitStack

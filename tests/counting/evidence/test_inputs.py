@@ -1,7 +1,5 @@
 """A visitor's inputs: the visit they belong to, even if they arrive before it."""
 
-from __future__ import annotations
-
 import pytest
 
 from koyjabo.counting.evidence.attendance import BATCH, _newest

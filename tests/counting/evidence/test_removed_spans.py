@@ -1,7 +1,5 @@
 """Old spans are removed while other work goes on."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 

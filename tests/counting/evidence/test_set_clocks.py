@@ -1,7 +1,5 @@
 """Attended time while a clock is set forward or back (specification: Attended time)."""
 
-from __future__ import annotations
-
 import pytest
 
 from koyjabo.reports.log.block_queries import correct_attended

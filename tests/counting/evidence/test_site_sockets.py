@@ -1,7 +1,5 @@
 """Attended time on a real server: sockets of both kinds, heartbeats, and a client, server or database that stops."""
 
-from __future__ import annotations
-
 import json
 import signal
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """API keys: who creates them, when they are valid, and what is stored about them (specification: API keys)."""
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -129,19 +127,9 @@ def test_mistyped_key_costs_no_query(site, boss, monkeypatch):
     assert len(asked) == 1
 
 
-def test_checksum_is_that_of_the_specification():
+def test_checksum_follows_the_specification():
     assert is_key("kj_00000000_" + "0" * 43 + "3NhPmf")
     assert not is_key("kj_00000000_" + "0" * 43 + "3NhPma")
-
-
-def test_no_other_text_is_taken_for_a_key():
-    text = new_text(UNKNOWN)
-    assert is_key(text)
-    for at in range(len(text)):
-        for character in ("0", "a", "_", "é", "\n", "\0", "১", ""):
-            changed = text[:at] + character + text[at + 1 :]
-            assert is_key(changed) == (changed == text), changed
-    assert not is_key(text + "\n")
 
 
 def test_key_of_a_community_may_only_read_it(site, boss):
@@ -184,7 +172,7 @@ def test_key_is_refused_wherever_it_could_be_seen(site, boss):
     assert_error(call(site, text, "/api/auth/logout", "POST"), 403, "forbidden")
 
 
-def test_each_key_has_a_limit_of_its_own(database):
+def test_keys_have_separate_limits(database):
     with Site(database.url, RATE_LIMIT_KEYS="3") as site:
         boss = admin(site)
         first, second = key(boss, "reports:read"), key(boss, "reports:read")

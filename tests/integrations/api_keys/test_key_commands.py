@@ -1,7 +1,5 @@
 """`koyjabo key …` while a server runs."""
 
-from __future__ import annotations
-
 import pytest
 import requests
 from support.programs.patience import PATIENCE_S
@@ -36,17 +34,3 @@ def test_operator_makes_lists_and_revokes_a_key_while_the_server_runs(server):
     assert server.koyjabo("key", "list").stdout == ""
     again = server.koyjabo("key", "revoke", key_id)
     assert (again.returncode, "Key not found" in again.stderr) == (1, True)
-
-
-@pytest.mark.long(proved_by="integrations/test_shown_once.py::test_wrong_field_is_named_by_the_call_and_in_the_form")
-def test_wrong_options_are_said(server):
-    wrong = {
-        ("--scope", "reports:read", "--expires", "tomorrow"): "must be a time with its offset",
-        ("--scope", "reports:read", "--expires", "1"): "must be in the future",
-        ("--scope", "reports:write"): "reports:write",
-        (): "--scope",
-    }
-    for options, message in wrong.items():
-        answer = server.koyjabo("key", "create", "Grafana", *options)
-        assert answer.returncode in (1, 2)
-        assert message in answer.stderr

@@ -1,7 +1,5 @@
 """The panel's pages for keys: site admins create, rotate and revoke them."""
 
-from __future__ import annotations
-
 from html import unescape
 
 import pytest

@@ -1,7 +1,5 @@
 """Every scope with every API call: a key may only make the calls that its scopes allow."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error
 from support.people.api_keys import call, key
@@ -62,7 +60,7 @@ def test_scopes_of_all_calls_are_these(calls):
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_key_makes_the_calls_of_its_scope_alone(site, cast, calls, scope):
+def test_key_makes_only_the_calls_of_its_scope(site, cast, calls, scope):
     text, before = key(cast["site_admin"], scope), stored(site)
     for endpoint, (method, path, needed) in calls.items():
         answer = call(site, text, path, method, json={} if method != "GET" else None)
@@ -77,7 +75,7 @@ def test_key_makes_the_calls_of_its_scope_alone(site, cast, calls, scope):
         assert stored(site) == before
 
 
-def test_key_of_a_community_is_good_there_alone(site, cast, calls):
+def test_community_key_is_valid_only_for_its_community(site, cast, calls):
     own, other = cast.kept_community(), cast.community(name="Other", listed=True)
     text = key(cast["site_admin"], *OF_COMMUNITY, community=own)
     for endpoint, (method, path, needed) in calls.items():

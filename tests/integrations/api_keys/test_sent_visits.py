@@ -2,8 +2,6 @@
 position.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 
@@ -85,7 +83,7 @@ def test_bad_visit_is_an_error_in_its_place_and_the_others_count(site, text):
     assert site.stats()["totalVisits"] == 2
 
 
-def test_visit_is_stored_as_that_of_a_page(site, text):
+def test_visit_is_stored_like_a_visit_from_a_page(site, text):
     """The sending server's own address, languages and headers are not the visitor's, and are not stored."""
     environ = {"REMOTE_ADDR": BERLIN}
     site.post(json={**PAGE, "visitorId": "v1", "visitId": "r1", "timestamp": 1}, headers={"Accept-Language": "bn-BD"})

@@ -1,7 +1,5 @@
 """Users of another system call with its tokens: they have a role in communities, but no account."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

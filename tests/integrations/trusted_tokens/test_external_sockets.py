@@ -1,7 +1,5 @@
 """Users of another system connect to sockets and streams with its tokens."""
 
-from __future__ import annotations
-
 import time
 
 import pytest
@@ -75,7 +73,7 @@ def test_refusals_have_the_codes_of_our_own_tokens(server, admin, text, code):
         assert (plain.wait_for_code(), socketio.joined["code"]) == (code, code)
 
 
-def test_dashboard_is_for_moderators_and_the_panel_for_nobody(server, admin):
+def test_token_opens_dashboards_to_moderators_but_never_the_panel(server, admin):
     path = f"/ws/communities/{REF}/visitor-dashboard/"
     with PlainMember(server.port, REF, member(), "visitor-dashboard/") as refused:
         assert refused.wait_for_code() == FORBIDDEN
@@ -118,11 +116,3 @@ def test_list_without_a_member_closes_the_socket_that_a_claim_has_opened(server,
         headers = {**admin.bearer, "If-Match": "*"}
         answer = requests.put(f"{server.url}{members}", json={"members": []}, headers=headers, timeout=PATIENCE_S)
         assert (answer.json()["removed"], socket.wait_for_code()) == (1, FORBIDDEN)
-
-
-def test_archived_community_closes_the_sockets_of_everybody(server, admin):
-    admin.call("PUT", "/api/communities/by-ref/short", {"name": "Short"})
-    with PlainMember(server.port, "short", token(communities={"short": "admin"})) as socket:
-        socket.next_of_type("visitor_count")
-        admin.call("DELETE", "/api/communities/by-ref/short")
-        assert socket.wait_for_code() == FORBIDDEN

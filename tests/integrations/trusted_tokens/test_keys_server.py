@@ -1,7 +1,5 @@
 """A worker whose key server hangs, is slow, lies or never stops sending: no one else is affected."""
 
-from __future__ import annotations
-
 import json
 import time
 
@@ -61,7 +59,7 @@ def ask(server, kid: str = "a"):
     return server.get("/api/communities", headers={"Authorization": f"Bearer {token}"})
 
 
-def test_nobody_notices_what_the_server_of_the_keys_does(server, keys):
+def test_faulty_key_server_disturbs_no_other_request(server, keys):
     server.start()
     assert (ask(server).status_code, ask(server).json()["code"]) == (503, "keys_unavailable")
     keys.answer = ANSWER

@@ -1,7 +1,5 @@
 """Accepting tokens from another system, by algorithm, key and claims. Their header decides nothing."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac
@@ -15,8 +13,6 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from koyjabo.base.core.errors import InvalidToken, TokenExpired
 from koyjabo.base.jwks import key_set
@@ -130,7 +126,7 @@ def test_key_in_the_token_itself_is_not_used(by_keys):
         assert not is_accepted(by_keys, jwt.encode(claims(), PRIVATE["other rsa"], "RS256", header))
 
 
-def test_shared_secret_accepts_access_tokens_alone(by_secret):
+def test_shared_secret_accepts_only_access_tokens(by_secret):
     person = by_secret.read(shared())
     assert (person.ref, person.name, person.roles.claimed) == ("u1", None, None)
     assert is_accepted(by_secret, shared(aud="anyone"))
@@ -140,7 +136,7 @@ def test_shared_secret_accepts_access_tokens_alone(by_secret):
     assert not is_accepted(by_secret, signed())
 
 
-def test_what_cannot_be_read_is_refused(by_secret):
+def test_unreadable_token_is_refused(by_secret):
     right = {"alg": "HS256"}
     assert is_accepted(by_secret, by_hand(right, claims(), SECRET.encode()))
     bodies = [b"", b"[]", b"null", b"{", b"\xff", b'{"exp": NaN}', b"[" * 2000, b'{"exp": Infinity, "user_id": "u1"}']
@@ -152,12 +148,6 @@ def test_what_cannot_be_read_is_refused(by_secret):
     assert not is_accepted(by_secret, shared(padding="x" * LONGEST))
     for text in ("", ".", "..", "a.b.c", shared() + "x", shared() + ".", " " + shared(), shared().replace(".", "。")):
         assert not is_accepted(by_secret, text)
-
-
-@settings(max_examples=30)
-@given(st.text(max_size=200))
-def test_any_text_is_refused(text):
-    assert not is_accepted(TokenVerifier(BY_SECRET, SharedSecret(SECRET)), text)
 
 
 def test_times_have_a_leeway_and_expiry_is_said(by_secret):
@@ -189,7 +179,7 @@ def test_audience_may_be_a_list_and_required_claims_too(by_keys):
         ("mirpur", ()),
     ],
 )
-def test_roles_are_those_of_the_claim_if_it_is_there(by_secret, communities, claimed):
+def test_roles_come_from_the_claim_if_present(by_secret, communities, claimed):
     assert by_secret.read(shared(communities=communities)).roles.claimed == claimed
 
 

@@ -1,7 +1,5 @@
 """Changes to very many deliveries and events use small transactions, and eventually complete."""
 
-from __future__ import annotations
-
 import pytest
 from support.people.accounts import sign_up
 from support.people.communities import found
@@ -79,7 +77,7 @@ def test_deliveries_of_new_events_are_made_in_small_steps(hooked, monkeypatch):
     assert steps == [{"size": 2}] * 4
 
 
-def test_what_is_pending_for_a_disabled_webhook_is_given_up_and_never_sent(hooked):
+def test_pending_deliveries_of_a_disabled_webhook_are_never_sent(hooked):
     webhook = deliver_seven(hooked)
     hooked.site.rows("UPDATE webhook_deliveries SET state = 'pending', done_ms = NULL")
     hooked.call("PATCH", webhook, enabled=False)

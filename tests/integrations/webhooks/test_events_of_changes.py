@@ -1,7 +1,5 @@
 """Events are written in the transaction of their change, once, without data about visitors."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -32,7 +30,7 @@ def written(site: Site) -> list[tuple[str, str, dict]]:
     return events
 
 
-def test_total_that_is_set_is_an_event_and_one_that_is_refused_is_none(site):
+def test_setting_the_total_is_an_event_unless_it_is_refused(site):
     site.set_total(4000)
     with pytest.raises(TotalWouldFall):
         site.set_total(3000)

@@ -1,7 +1,5 @@
 """Events about online members of communities: one for each change, and none without a subscriber."""
 
-from __future__ import annotations
-
 import json
 
 from integrations.webhooks.test_event_examples import assert_as_documented
@@ -104,7 +102,7 @@ def test_changes_wait_for_the_database(site, monkeypatch):
     assert [type for type, _ in written(site)] == ["member.joined"]
 
 
-def test_who_leaves_because_their_account_is_deleted_leaves_as_nobody(site):
+def test_event_after_the_deletion_of_an_account_does_not_name_it(site):
     ayesha = sign_up(site)
     members = services(site)[2].members
     subscribe(site, *ALL)
@@ -119,7 +117,7 @@ def test_who_leaves_because_their_account_is_deleted_leaves_as_nobody(site):
     assert ayesha.id not in str(stored)
 
 
-def test_end_of_a_worker_lets_others_look_where_somebody_was_online(site, monkeypatch):
+def test_other_workers_check_recent_communities_when_a_worker_ends(site, monkeypatch):
     _, changes, presence = services(site)
     subscribe(site, "member.left")
     for scope, count in ((HERE, 2), ("empty", 0)):

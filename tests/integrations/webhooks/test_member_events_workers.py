@@ -2,8 +2,6 @@
 event.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections import Counter
@@ -68,9 +66,9 @@ def test_each_change_is_one_event_though_a_worker_is_killed(database, new_server
 
 
 @pytest.mark.long(
-    proved_by="integrations/webhooks/test_member_events.py::test_end_of_a_worker_lets_others_look_where_somebody_was_online"
+    proved_by="integrations/webhooks/test_member_events.py::test_other_workers_check_recent_communities_when_a_worker_ends"
 )
-def test_people_of_a_worker_that_was_alone_with_them_have_left(database, new_server, disposable_redis):
+def test_people_seen_only_by_a_killed_worker_have_left(database, new_server, disposable_redis):
     """No other worker has a reason to read that community."""
     server = two_workers(new_server(database, REDIS_URL=disposable_redis.url, LEAVE_GRACE_SECONDS=1))
     community = Member(server).found()

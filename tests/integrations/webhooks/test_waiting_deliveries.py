@@ -1,7 +1,5 @@
 """Waiting deliveries per endpoint are limited, and Health reports when the oldest were dropped."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -67,20 +65,3 @@ def test_oldest_deliveries_to_an_endpoint_are_dropped_counted_and_shown(
     assert health(hooked) == (WARNING, "dropped", "127.0.0.1")
     hooked.site.time.pass_(days=1)
     assert health(hooked)[1] != "dropped"
-
-
-@pytest.mark.long(
-    proved_by="integrations/webhooks/test_waiting_deliveries.py::test_oldest_deliveries_to_an_endpoint_are_dropped_counted_and_shown"
-)
-def test_deliveries_that_are_sent_again_count_as_well(hooked, monkeypatch):
-    webhook = hooked.add()
-    happen(hooked, 0, 5)
-    hooked.deliver(5)
-    monkeypatch.setattr(delivery_queries, "MAX_ROWS", 3)
-    for delivery in hooked.deliveries(webhook):
-        assert hooked.post(webhook, f"deliveries/{delivery['n']}/resend").status_code == 202
-    assert len(waiting(hooked, webhook)) == 5
-    hooked.site.rows("UPDATE webhook_deliveries SET bytes = NULL")  # as the previous version does
-    before = dropped(hooked)
-    hooked.tick()
-    assert dropped(hooked) - before == 2

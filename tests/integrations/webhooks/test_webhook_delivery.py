@@ -1,7 +1,5 @@
 """Deliveries: what is sent, when it is retried, and when not."""
 
-from __future__ import annotations
-
 import copy
 import threading
 from itertools import pairwise
@@ -95,7 +93,7 @@ def test_retry_after_is_obeyed_up_to_an_hour(hooked, receiver, asked, wait_s):
     hooked.deliver(2)
 
 
-def test_410_disables_and_patch_opens_and_nothing_is_kept_meanwhile(hooked, receiver):
+def test_410_disables_a_webhook_until_a_patch_and_drops_its_deliveries(hooked, receiver):
     webhook = hooked.add()
     hooked.happen()
     receiver.refuse(410)
@@ -149,12 +147,6 @@ def test_both_secrets_sign_for_a_day_after_a_rotation(hooked, receiver):
         receiver.received[-1].verified(webhook["secret"])
 
 
-def test_secrets_are_sealed_at_rest(hooked):
-    webhook = hooked.add()
-    assert webhook["secret"].removeprefix("whsec_") not in str(hooked.site.rows("SELECT * FROM webhooks"))
-    assert "secret" not in hooked.get(webhook)
-
-
 def test_delivery_is_sent_again_under_the_same_id(hooked, receiver):
     webhook = hooked.add("total.set", "recount.failed")
     hooked.happen("1")
@@ -168,7 +160,7 @@ def test_delivery_is_sent_again_under_the_same_id(hooked, receiver):
     assert hooked.post(webhook, "deliveries/99/resend").json["code"] == "unknown_delivery"
 
 
-def test_test_goes_to_its_webhook_alone_whatever_it_asks_for(hooked, receiver):
+def test_test_event_is_sent_only_to_its_webhook(hooked, receiver):
     webhook, _other = hooked.add("recount.failed", description="the deploy bot"), hooked.add("total.set")
     assert hooked.post(webhook, "test").status_code == 202
     (one,) = hooked.deliver(1)
@@ -176,7 +168,7 @@ def test_test_goes_to_its_webhook_alone_whatever_it_asks_for(hooked, receiver):
     one.verified(webhook["secret"])
 
 
-def test_event_of_a_community_goes_to_its_webhooks_and_to_those_of_the_site(hooked, receiver):
+def test_community_event_goes_to_webhooks_of_the_community_and_the_site(hooked, receiver):
     cast = Cast(hooked.site)
     here, there = cast.community(), cast.community()
     for community in (here, there, None):
@@ -261,7 +253,7 @@ def test_batch_ends_when_its_webhook_is_changed(hooked, receiver, monkeypatch, c
     assert urls == [old, *([f"{old}new"] * 2 if "url" in change else [])]
 
 
-def test_event_that_cannot_be_told_stops_none_after_it(hooked, receiver):
+def test_unreadable_event_does_not_stop_later_events(hooked, receiver):
     webhook = hooked.add()
     hooked.happen("1")
     hooked.site.rows("UPDATE webhook_events SET data = '{'")

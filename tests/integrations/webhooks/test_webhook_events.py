@@ -1,7 +1,5 @@
 """Webhook events: which have subscribers, and that each is stored once."""
 
-from __future__ import annotations
-
 import uuid
 
 import pytest
@@ -39,7 +37,7 @@ def stored(site: Site) -> list[tuple]:
     return site.rows("SELECT type, key, scope, at_ms, data FROM webhook_events ORDER BY key")
 
 
-def test_event_is_wanted_by_webhooks_of_its_scope_and_by_those_of_the_site(site, events):
+def test_event_is_wanted_by_webhooks_of_its_scope_and_of_the_site(site, events):
     assert events.wants("member.joined", HERE), "nothing is known yet"
     events.refresh()
     assert not events.wants("member.joined", HERE)

@@ -1,7 +1,5 @@
 """The format for each service, with every type of event."""
 
-from __future__ import annotations
-
 import json
 from email.header import decode_header
 
@@ -87,7 +85,7 @@ def test_name_of_a_community_is_only_text():
         ("https://[", "json"),
     ],
 )
-def test_format_is_that_of_the_host(url, format):
+def test_format_depends_on_the_host(url, format):
     assert messages.suggested(url) == format
 
 

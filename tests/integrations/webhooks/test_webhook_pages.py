@@ -1,7 +1,5 @@
 """The webhook pages in the panel."""
 
-from __future__ import annotations
-
 import pytest
 from support.people.accounts import sign_up
 from support.people.admins import panel

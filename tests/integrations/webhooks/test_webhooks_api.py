@@ -1,7 +1,5 @@
 """/api/webhooks: permissions, input, and what remains after deletion."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -32,7 +30,7 @@ def ids(answer) -> list[str]:
     return [webhook["id"] for webhook in answer.json["webhooks"]]
 
 
-def test_webhooks_are_for_admins_of_the_site_also_those_of_a_community(site, cast):
+def test_only_site_admins_manage_webhooks_even_for_a_community(site, cast):
     """Therefore other users cannot store webhook rows."""
     here, boss, admin = cast.community(), cast["site_admin"], cast["admin"]
     own = {**NEW, "events": ["member.joined"], "community": here}
@@ -89,7 +87,7 @@ def test_changed_fields_are_in_the_audit_log(site, cast):
     assert "a-token" not in str(details)
 
 
-def test_disabled_webhook_is_told_to_the_admins_by_mail_without_its_url(sqlite_database, receiver):
+def test_email_to_admins_about_a_disabled_webhook_hides_its_url(sqlite_database, receiver):
     mailbox = Mailbox().start()
     settings = {**mailbox.settings(), "ENVIRONMENT": "development", "WEBHOOK_ALLOW": LOOPBACK}
     with Site(sqlite_database.url, **settings) as site:

@@ -1,14 +1,10 @@
 """Limits on the changes an account makes, and on the reports it reads."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import log_in, sign_up
 from support.people.communities import PATH, found
 from support.people.page_readers import Reader, words
-
-from koyjabo.base.settings.schema import Settings
 
 MOST = 10
 
@@ -18,11 +14,6 @@ def site(sqlite_database):
     limits = {"RATE_LIMIT_CHANGES": MOST, "RATE_LIMIT_REPORTS": MOST}
     with Site(sqlite_database.url, **limits) as site:
         yield site
-
-
-def test_defaults_are_120_changes_and_600_reports():
-    settings = Settings()
-    assert (settings.rate_limit_changes, settings.rate_limit_reports) == (120, 600)
 
 
 def test_changes_of_all_kinds_are_counted_together(site):

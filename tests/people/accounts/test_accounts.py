@@ -1,16 +1,14 @@
 """Accounts: signing up, logging in, and refusals."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from sqlalchemy.exc import OperationalError
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, bare, disable, log_in, send, sign_up, try_login
+from support.people.communities import found
 
 from koyjabo.people.accounts import queries
-from koyjabo.reports.services import PeopleServices
 
 SIGNUP, LOGIN, ME = "/api/auth/signup", "/api/auth/login", "/api/auth/me"
 SQL = "x'); DROP TABLE users; --"
@@ -140,11 +138,9 @@ def test_disabled_user_gets_the_answer_of_a_stranger(site):
     assert_error(person.renew(), 401, "invalid_token")
 
 
-def test_who_signs_up_or_logs_in_with_a_visitor_id_is_a_conversion(site, monkeypatch):
-    linked = []
-    monkeypatch.setattr(type(site.services[PeopleServices].reports), "convert", lambda self, *what: linked.append(what))
-    person = sign_up(site, visitorId="visitor_1")
-    log_in(site, visitorId="visitor_2")
-    log_in(site)
-    try_login(site, password="something else", visitorId="visitor_3")
-    assert linked == [(person.id, "visitor_1"), (person.id, "visitor_2")]
+def test_login_with_a_visitor_id_is_a_conversion_unless_it_fails(site):
+    site.register("visitor_1", communityId=found(sign_up(site))["id"])
+    try_login(site, password="something else", visitorId="visitor_1")
+    assert site.rows("SELECT count(*) FROM conversions") == [(0,)]
+    log_in(site, visitorId="visitor_1")
+    assert site.rows("SELECT count(*) FROM conversions") == [(1,)]

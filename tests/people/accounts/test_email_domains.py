@@ -1,7 +1,5 @@
 """An address at a domain in any script: which account it finds, now and after an earlier version."""
 
-from __future__ import annotations
-
 import pytest
 from alembic import command
 from alembic.config import Config

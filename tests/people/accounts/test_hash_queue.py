@@ -1,7 +1,5 @@
 """Password hashing, and the order of its queue."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from threading import Event, Thread
 from types import SimpleNamespace
@@ -143,7 +141,7 @@ def test_hash_of_old_parameters_is_replaced_at_login(site, monkeypatch):
     assert kept() == renewed, "once"
 
 
-def test_hash_that_is_none_matches_nothing(site):
+def test_invalid_hash_matches_no_password(site):
     sign_up(site)
     site.rows("UPDATE users SET password = 'not a hash'")
     assert_error(try_login(site), 401, "wrong_credentials")

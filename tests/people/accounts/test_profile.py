@@ -1,7 +1,5 @@
 """Changing a user's name and email."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -22,12 +20,7 @@ def change(person, **fields):
 def test_name_is_changed_and_nothing_else(site, ayesha):
     answer = change(ayesha, name="  Ayesha   Siddiqua ", email=None)
     assert answer.status_code == 200
-    assert answer.json == {
-        "id": ayesha.id,
-        "email": "ayesha@example.com",
-        "name": "Ayesha Siddiqua",
-        "is_admin": False,
-    }
+    assert answer.json == {"id": ayesha.id, "email": "ayesha@example.com", "name": "Ayesha Siddiqua", "is_admin": False}
     assert ayesha.get(ME).json == answer.json
     assert site.rows("SELECT action, details FROM audit_log ORDER BY id DESC LIMIT 1") == [
         ("user.change", '{"fields": "name"}')

@@ -1,7 +1,5 @@
 """Sessions: renewal, and everything that ends them."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

@@ -1,7 +1,5 @@
 """The audit log page: an entry has a label, a person, and labelled details, without internal names."""
 
-from __future__ import annotations
-
 import csv
 import re
 

@@ -1,7 +1,5 @@
 """Emails to unconfirmed addresses: who causes them, how many are sent a day, and which names they may contain."""
 
-from __future__ import annotations
-
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -46,8 +44,8 @@ def asked(person, community: str, email: str) -> str:
 
 
 def test_only_users_with_a_confirmed_email_send_invitations_at_most_50_a_day(site, monkeypatch):
-    assert outbox.OF_AN_ACCOUNT == 50
-    monkeypatch.setattr(outbox, "OF_AN_ACCOUNT", 8)
+    assert outbox.MAX_PER_ACCOUNT == 50
+    monkeypatch.setattr(outbox, "MAX_PER_ACCOUNT", 8)
     founder = sign_up(site, "founder")
     community, reader = found(founder)["id"], Reader(site).log_in("founder")
     path = f"/communities/{community}/members"
@@ -138,7 +136,7 @@ def test_two_workers_never_both_send_the_last_email_of_a_budget(postgres, mailbo
 
 
 @pytest.mark.both_kinds
-def test_who_waits_is_served_before_thousands_of_invitations_and_these_are_not_read(site, mailbox, kind):
+def test_urgent_emails_are_sent_before_thousands_of_invitations_without_reading_these(site, mailbox, kind):
     sign_up(site)
     for waiting, due in (("invitation", 2), ("weekly", 1)):
         site.rows(BACKLOG.format(kind=waiting, rows=MANY, due=due))

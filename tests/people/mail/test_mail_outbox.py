@@ -1,7 +1,5 @@
 """The outbox: entries are written with their action, sent by one worker, retried, and removed."""
 
-from __future__ import annotations
-
 from support.application.site import Site, Time, assert_error
 from support.people.accounts import bare, confirm, log_in, sign_up
 from support.people.admins import panel
@@ -108,7 +106,7 @@ def test_one_address_gets_few_mails_of_one_kind(site, mailbox):
     assert mailbox.subjects().count("Choose a new password") == 6
 
 
-def test_address_in_other_letters_is_reached_but_not_one_that_headers_read_otherwise(site, mailbox):
+def test_addresses_in_any_script_are_reached_but_ambiguous_ones_are_not(site, mailbox):
     refused = ("x<victim@example.com", "x,y@example.com")
     reached = {
         "josé@example.com": "josé@example.com",

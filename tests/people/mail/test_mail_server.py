@@ -1,7 +1,5 @@
 """A server in its own processes and real mail servers: with TLS, with passwords, slow, and down."""
 
-from __future__ import annotations
-
 import re
 import ssl
 import subprocess

@@ -1,7 +1,5 @@
 """Emails: when they are sent, who receives them, and their language and content."""
 
-from __future__ import annotations
-
 from email import message_from_bytes
 from email.policy import default
 
@@ -178,7 +176,7 @@ def test_changed_email_is_mailed_to_both_and_the_new_one_is_to_be_confirmed(site
     assert news(site, mailbox) == [], "mails to a deleted account are not sent"
 
 
-def test_language_is_that_of_the_signup_until_one_is_chosen_on_a_page(site, mailbox):
+def test_emails_use_the_language_of_the_signup_until_another_is_chosen(site, mailbox):
     answer = bare(site).post("/api/auth/signup", json=LOGIN, headers={"Accept-Language": "bn-BD,bn;q=0.9"})
     assert answer.status_code == 201
     send(site)
@@ -241,7 +239,7 @@ def test_signup_that_has_to_set_up_an_app_is_no_login_from_elsewhere(database, m
         assert news(site, mailbox) == ["New login to your account"]
 
 
-def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site, mailbox, app):
+def test_password_reset_keeps_two_step_login_and_forgets_browsers(site, mailbox, app):
     browser = site.app.test_client()
     assert second_step(site, first_step(site).token, app.code(), browser, remember=True).status_code == 200
     waiting = first_step(site).token

@@ -1,7 +1,5 @@
 """A forgotten password: the email, its link, the page, and what strangers can learn."""
 
-from __future__ import annotations
-
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
@@ -147,7 +145,7 @@ def test_link_ends_after_30_minutes_from_the_mail(site, mailbox):
     assert log_in(site)
 
 
-def test_link_ends_with_what_it_was_for(site, mailbox):
+def test_link_ends_when_the_email_changes_or_the_account_is_disabled(site, mailbox):
     sign_up(site)
     path = mailed(site, mailbox, " AYESHA@example.com")
     site.rows("UPDATE users SET email = 'a@example.com', email_key = 'a@example.com'")
@@ -253,26 +251,11 @@ def test_same_work_is_done_for_emails_without_an_account(site):
     assert asked[0] == asked[1] != []
 
 
-def test_what_is_no_email_is_refused(site):
-    for email in ("", "nobody", None, 5, "a\0@example.com"):
-        assert_error(ask(site, email), 400, "invalid_input", "email")
-
-
 def test_asking_is_limited_by_address(database, mailbox):
     with Site(database.url, RATE_LIMIT_LOGINS="20", **mailbox.settings()) as site:
         peer = {"REMOTE_ADDR": "203.0.113.9"}
         statuses = [ask(site, f"{n}@example.com", environ_overrides=peer).status_code for n in range(11)]
         assert statuses == [202] * 10 + [429]
-
-
-def test_what_is_no_token_opens_nothing(site, mailbox):
-    sign_up(site)
-    site.services[MailOutbox].send_all()
-    use(site, path_in(mailbox.mails[0]).replace("verify-email", "reset-password"), 404)  # for another purpose
-    for token in ("", "x", "x" * 43, "A" * 43, "%00" * 43, "../login", "x" * 5000):
-        path = f"/reset-password/{token}"
-        assert site.client.get(path, headers={"Accept": "text/html"}).status_code == 404, token
-        assert site.client.post(path, data={"new_password": NEW}).status_code in (404, 405), token
 
 
 def test_nothing_secret_or_personal_is_logged(site, mailbox, caplog):

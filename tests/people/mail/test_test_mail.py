@@ -1,7 +1,5 @@
 """The test email from the page Server is sent like any other email, and the page shows the mail server's response."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 from support.people.admins import panel
@@ -12,7 +10,7 @@ from support.servers.mailbox import text_of
 PATH = "/admin/server/test-mail"
 
 
-def test_admin_gets_a_mail_or_reads_why_there_is_none(site, mailbox):
+def test_admin_gets_a_test_email_or_reads_the_reason(site, mailbox):
     admin = panel(site)
     mailbox.mails.clear()
     page = words(admin.send(PATH, 200))
@@ -27,7 +25,7 @@ def test_admin_gets_a_mail_or_reads_why_there_is_none(site, mailbox):
     admin.send(PATH, 403)
 
 
-@pytest.mark.long(proved_by="people/mail/test_test_mail.py::test_admin_gets_a_mail_or_reads_why_there_is_none")
+@pytest.mark.long(proved_by="people/mail/test_test_mail.py::test_admin_gets_a_test_email_or_reads_the_reason")
 @pytest.mark.parametrize(
     ("host", "answer"),
     [

@@ -1,14 +1,12 @@
 """The contract of online members, in memory and in Redis (koyjabo.presence.members.online_members)."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 import pytest
-from support.application.member_workers import GRACE_S, HIKERS, RIDERS, MemoryWorld, counts, redis_world
+from support.application.member_workers import GRACE_S, HIKERS, MemoryWorld, counts, redis_world
 
 from koyjabo.presence.members.online_members import MAX_LISTED, Online, OnlineMember
 
@@ -31,20 +29,6 @@ def count(world, scope=HIKERS) -> int:
     published = [published for where, published in world.news if where == scope]
     assert published[-1:] in ([], [online.count])
     return online.count
-
-
-def test_people_are_counted_and_found_where_they_are_online(world):
-    for scope, person in ((HIKERS, "ayesha"), (RIDERS, "ayesha"), (RIDERS, "babul")):
-        world.members.connect(scope, person, "1")
-    assert (count(world), count(world, RIDERS)) == (1, 2)
-    both = [HIKERS, RIDERS]
-    for person, where in {"ayesha": {HIKERS, RIDERS}, "babul": {RIDERS}, "chanda": set()}.items():
-        assert world.members.online_in(person, both) == where
-    assert world.members.online_in("ayesha", [RIDERS]) == {RIDERS}
-    assert world.members.online_in("ayesha", []) == set()
-    world.members.disconnect(RIDERS, "ayesha", "1")
-    assert world.members.online_in("ayesha", both) == {HIKERS}
-    assert (count(world), count(world, RIDERS)) == (1, 1)
 
 
 def test_lost_line_lasts_for_one_grace_however_often_it_is_lost(world):

@@ -1,7 +1,5 @@
 """Random arrivals and departures: every worker agrees with a plain set."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from itertools import count

@@ -1,7 +1,5 @@
 """Online members while Redis is down or frozen, and after it returns (specification: Failures)."""
 
-from __future__ import annotations
-
 import time
 
 import pytest
@@ -53,7 +51,7 @@ def test_no_caller_waits_for_redis(world, two, failure):
         here.members.online(HIKERS)
         here.members.apply_remote(HIKERS, Online(0, 7))
         here.members.refresh()
-        here.members.resend()
+        here.members.refresh()
 
     getattr(world.redis, failure)()
     assert_none_waits(here.outbox, one_more_comes)

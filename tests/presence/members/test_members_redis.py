@@ -3,8 +3,6 @@
 test_members_model tests random sequences. These tests produce rare timings.
 """
 
-from __future__ import annotations
-
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS, counts, redis_world
 
@@ -77,23 +75,6 @@ def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
     assert two[1].members.people(HIKERS) == [OnlineMember("ayesha", world.time.ms - (LEASE_S - 4) * 1000, 1)]
 
 
-def test_worker_whose_leases_expired_sends_them_again_at_once(world, two):
-    """Redis's clock was moved forward, or the machine slept. The members were not away, and need not renew anything."""
-    here, there = two
-    for worker in two:
-        worker.members.connect(HIKERS, "ayesha", "1")
-    here.members.connect(HIKERS, "babul", "1")
-    there.members.connect(HIKERS, "chandra", "1")
-    world.settle()
-    here.news.clear(), there.news.clear()
-    world.let_leases_end(2 * LEASE_S * 1000)
-    for worker in (there, here, there):
-        worker.look()
-        assert counts(*two) == [3, 3]
-    assert (here.news, there.news) == ([], [])
-    assert sorted(person.connections for person in here.members.people(HIKERS)) == [1, 1, 2]
-
-
 def test_newer_count_of_another_worker_is_adopted_but_its_estimate_is_not(world, two):
     here, there = two
     here.members.connect(HIKERS, "ayesha", "1")
@@ -105,7 +86,7 @@ def test_newer_count_of_another_worker_is_adopted_but_its_estimate_is_not(world,
         assert there.members.online(HIKERS) == online
 
 
-def test_answer_that_was_overtaken_changes_nothing(world, two):
+def test_late_response_changes_nothing(world, two):
     here, there = two
     ask = here.members._script.ask
 

@@ -1,7 +1,5 @@
 """The most people online at once (koyjabo.presence.members.peaks)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from zoneinfo import ZoneInfo
 

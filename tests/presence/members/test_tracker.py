@@ -2,8 +2,6 @@
 program).
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -86,13 +84,7 @@ def test_one_with_a_socket_is_not_counted_twice(tracker, world):
     assert tracker.remove_visitor(AYESHA, HIKERS) == 1
 
 
-def test_peaks_and_visitors_of_today_are_the_applications(tracker, peaks):
-    peaks.record(Scope(HIKERS), 7)
-    assert tracker.get_peak_counts(HIKERS) == {"day": 7, "week": 7, "month": 7}
-    assert tracker.get_today_visitors(HIKERS) == TODAY
-
-
-def test_what_trackers_of_citinfos_tell(tracker, world):
+def test_tracker_returns_the_figures_that_citinfos_expects(tracker, world):
     nobody = {"total_visitors": 0, "authenticated_visitors": 0, "anonymous_visitors": 0}
     assert tracker.get_visitor_stats(HIKERS) == {
         **nobody, "authenticated_percentage": 0, "anonymous_percentage": 0
@@ -146,7 +138,7 @@ def test_id_may_be_written_in_any_usual_way(tracker):
 
 
 @pytest.mark.parametrize("wrong", ["", "42", 42, None, "x" * 10_000, AYESHA[:-1], f"{{{AYESHA}}}", f" {AYESHA}"])
-def test_what_is_no_id_is_refused(tracker, wrong):
+def test_invalid_id_is_refused(tracker, wrong):
     of_two = {"add_visitor", "remove_visitor", "is_user_visiting", "update_visitor_activity"}
     of_one = {name for name in dir(tracker) if not name.startswith("_")} - of_two - {"get_user_visiting_communities"}
     assert len(of_one) == 12

@@ -1,7 +1,5 @@
 """The day's highest number of active visitors is measured, and stored once a minute."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 

@@ -3,8 +3,6 @@
 test_visitor_sockets covers how sockets are matched to visitors, with a clock that tests set.
 """
 
-from __future__ import annotations
-
 import time
 from contextlib import ExitStack
 

@@ -1,7 +1,5 @@
 """Matching open sockets to visitors, with a clock that tests set, and the cost of open sockets."""
 
-from __future__ import annotations
-
 from collections import Counter
 from zoneinfo import ZoneInfo
 

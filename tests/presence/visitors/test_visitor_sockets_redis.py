@@ -1,7 +1,5 @@
 """A visit and a socket on different workers are matched."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """The contract of presence, in memory and in Redis (koyjabo.presence.visitors.active_visitors)."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from itertools import count

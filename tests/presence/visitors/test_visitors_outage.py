@@ -1,7 +1,5 @@
 """Presence while Redis is down or frozen, and after it returns (specification: Failures)."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, assert_none_waits, redis_world
 from support.programs.processes import wait_until
@@ -77,7 +75,7 @@ def test_touches_from_while_redis_was_frozen_reach_all_workers_afterwards(world,
 
 
 @pytest.mark.parametrize("is_noticed", [True, False])
-def test_everybody_is_there_again_after_redis_lost_its_data(world, two, is_noticed):
+def test_all_visitors_are_active_again_after_redis_lost_its_data(world, two, is_noticed):
     """The loss may go unnoticed: a restart between two calls looks like an ordinary reconnect."""
     here, _ = two
     newest = here.visitors.count(SITE).version

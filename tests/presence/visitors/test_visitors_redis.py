@@ -1,7 +1,5 @@
 """Presence shared by workers: all show the same numbers, at low cost."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -66,7 +64,7 @@ def test_wrong_estimate_is_corrected_and_other_workers_do_not_adopt_it(world, tw
     assert there.news[-1][1].places == {DHAKA: 1}
 
 
-def test_answer_that_was_overtaken_changes_nothing(world, two):
+def test_late_response_changes_nothing(world, two):
     here, there = two
     call = here.visitors._script
 
@@ -128,7 +126,7 @@ def test_expired_visitors_are_swept_once(world):
         assert client.keys("koyjabo:active:{hikers}:*") == ["koyjabo:active:{hikers}:state"]
 
 
-def test_what_is_kept_goes_by_itself(redis_server):
+def test_stored_data_expires_without_a_sweep(redis_server):
     with redis_world(redis_server, window_s=60) as world, redis_server.client() as client:
         for scope in (SITE, HIKERS):
             world.visitors.touch(scope, "ayesha", DHAKA)

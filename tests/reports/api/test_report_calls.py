@@ -1,23 +1,19 @@
 """GET /api/reports/… and /api/communities/{id}/reports/…: permissions, responses and refusals."""
 
-from __future__ import annotations
-
 import csv
 import io
 
 import pytest
-from support.application.site import Site, Time, assert_error
+from support.application.site import Site, Time, assert_error, site_fixture
 from support.assertions.openapi import assert_described
-from support.people.accounts import Person, promote, sign_up
+from support.people.accounts import Person
+from support.people.api_keys import boss as new_admin
 from support.people.communities import PATH
 
 from koyjabo.reports.live import live
-from koyjabo.reports.log import log
 from koyjabo.reports.query.report_query import DIMENSIONS
-from koyjabo.reports.services import ReportServices
 
 REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page", "hours": ""}
-CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 SAME_WEEKDAYS = {
     "today": ("2025-10-03", "2025-10-03"),
     "7d": ("2025-09-27", "2025-10-03"),
@@ -40,11 +36,7 @@ UNUSABLE = {
 }
 
 
-@pytest.fixture(scope="module")
-def site(module_database):
-    time = Time.at("2025-10-08T10:30:00+06:00")
-    with Site(module_database.url, time) as site:
-        yield site
+site = site_fixture("2025-10-08T10:30:00+06:00", is_shared=True)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +45,7 @@ def community(site, cast):
     community = cast.community(open=True)
     site.register("ayesha", page="/fares", referrer="https://www.google.com/search")
     site.register("babul", page="/", communityId=community)
-    site.services[ReportServices].storing.catch_up()
+    site.store_blocks()
     site.time.pass_(days=2)
     site.register("ayesha", page="/", communityId=community)
     site.register("ayesha", page="/=cmd", communityId=community)
@@ -120,26 +112,6 @@ def test_a_breakdown_has_the_largest_values_and_the_rest(ask):
     assert ask("/api/reports/breakdown?by=page&offset=9").json["total"]["values"] == 3
 
 
-def test_labels_are_in_the_language_of_the_reader(ask):
-    def labels(by: str) -> list[str]:
-        answer = ask(f"/api/reports/breakdown?by={by}", headers={"Accept-Language": "bn"})
-        return [row["label"] for row in answer.json["rows"]]
-
-    assert labels("country") == ["অজানা"]
-    assert labels("community") == ["Mirpur 10", "নেই"]
-
-
-def test_hours_begin_on_monday(ask):
-    rows = ask("/api/reports/hours").json["rows"]
-    assert [[sum(row), row[10]] for row in rows] == [[0, 0], [0, 0], [2, 2], [0, 0], [2, 2], [0, 0], [0, 0]]
-
-
-def test_a_community_has_its_own_figures(ask):
-    summary = ask(f"{PATH}/{{id}}/reports/summary", "moderator").json
-    assert (summary["visits"], summary["visitors"], summary["new_visitors"]) == (3, 2, 2)
-    assert_error(ask(f"{PATH}/{{id}}/reports/summary?community=x", "moderator"), 400, "invalid_input", "community")
-
-
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_report_is_a_file_for_spreadsheets(cast, community, name):
     answer = cast["site_admin"].get(f"/api/reports/{name}{REPORTS[name]}", headers={"Accept": "text/csv"})
@@ -154,56 +126,32 @@ def test_every_report_is_a_file_for_spreadsheets(cast, community, name):
     assert name == "timeline" or {row["exact"] for row in rows} == {"true"}
 
 
-def test_an_answer_is_sent_once_until_something_changes(ask):
-    for name, query in REPORTS.items():
-        path = f"/api/reports/{name}{query}"
-        tag = ask(path).headers["ETag"]
-        assert ask(path, headers={"If-None-Match": tag}).status_code == 304
-        other = ask(f"{path}{'&' if query else '?'}range=7d", headers={"If-None-Match": tag})
-        assert other.status_code == 200
-        assert ask(path, headers={"If-None-Match": tag, "Accept-Language": "bn"}).status_code == 200
-
-
-@pytest.fixture
-def own(sqlite_database):
-    """A site with one visit that tests can add to, and its admin."""
-    time = Time.at("2025-10-10T10:30:00+06:00")
-    with Site(sqlite_database.url, time) as site:
-        site.register("ayesha", page="/")
-        boss = sign_up(site, "boss")
-        promote(site, boss.email)
-        yield site, boss
-
-
 def tags(boss: Person, prefix: str) -> set[str]:
     return {boss.get(f"{prefix}/reports/{name}{query}").headers["ETag"] for name, query in REPORTS.items()}
 
 
-def test_every_tag_changes_with_a_visit_in_scope_and_when_an_hour_begins(own):
-    site, boss = own
-    of = ("/api", f"{PATH}/{boss.post(PATH, json={'name': 'Mirpur 10', 'open': True}).json['id']}")
-    first, again = ([tags(boss, path) for path in of] for _ in range(2))
-    assert again == first
-    site.register("babul", page="/fares")
-    site.time.pass_(minutes=29)
-    second = [tags(boss, path) for path in of]
-    assert (second[0] & first[0], second[1]) == (set(), first[1])
-    site.time.pass_(minutes=1)
-    third = [tags(boss, path) for path in of]
-    assert [new & old for new, old in zip(third, second, strict=True)] == [set(), set()]
+def test_every_tag_changes_with_a_visit_in_scope_and_when_an_hour_begins(sqlite_database):
+    with Site(sqlite_database.url, Time.at("2025-10-10T10:30:00+06:00")) as site:
+        site.register("ayesha", page="/")
+        boss = new_admin(site)
+        of = ("/api", f"{PATH}/{boss.post(PATH, json={'name': 'Mirpur 10', 'open': True}).json['id']}")
+        first, again = ([tags(boss, path) for path in of] for _ in range(2))
+        assert again == first
+        site.register("babul", page="/fares")
+        site.time.pass_(minutes=29)
+        second = [tags(boss, path) for path in of]
+        assert (second[0] & first[0], second[1]) == (set(), first[1])
+        site.time.pass_(minutes=1)
+        third = [tags(boss, path) for path in of]
+        assert [new & old for new, old in zip(third, second, strict=True)] == [set(), set()]
 
 
-def test_declared_crawlers_are_visits_and_can_be_left_out(own):
-    site, boss = own
-    site.register("bot", userAgent=CRAWLER)
-    queries = ("", "device=!bot", "device=bot")
-    assert [boss.get(f"/api/reports/summary?{query}").json["visits"] for query in queries] == [2, 1, 1]
-
-
-def test_an_answer_with_names_changes_with_them(site, cast, community, ask):
+def test_response_with_names_changes_with_them_and_with_the_language(site, cast, community, ask):
     path = "/api/reports/breakdown?by=community"
     tag = ask(path).headers["ETag"]
     assert ask(path, headers={"If-None-Match": tag}).status_code == 304
+    bangla = ask(path, headers={"If-None-Match": tag, "Accept-Language": "bn"})
+    assert [row["label"] for row in bangla.json["rows"]] == ["Mirpur 10", "নেই"]
     assert cast["admin"].patch(f"{PATH}/{community}", json={"name": "Mirpur 11"}).status_code == 200
     renamed = ask(path, headers={"If-None-Match": tag})
     assert [row["label"] for row in renamed.json["rows"]] == ["Mirpur 11", "None"]
@@ -249,15 +197,7 @@ def test_every_dimension_filters(ask):
     assert ask("/api/reports/summary?referrer=!https://www.google.com/search").json["visits"] == 3
 
 
-def test_reports_wait_until_the_visits_of_before_are_counted(site, ask, monkeypatch):
-    site.services[ReportServices].reports.live.forget()
-    monkeypatch.setattr(log, "MAX_UNREAD", 1)
-    answer = ask("/api/reports/summary?page=/")
-    assert_error(answer, 503, "still_counting")
-    assert answer.headers["Retry-After"] == "10"
-
-
 def test_a_report_that_takes_too_long_ends(site, ask, monkeypatch):
-    site.services[ReportServices].reports.live.forget()
+    site.reports.live.forget()
     monkeypatch.setattr(live, "REPORT_LIMIT_S", -1)
     assert_error(ask("/api/reports/summary?page=/"), 503, "ledger_unavailable")

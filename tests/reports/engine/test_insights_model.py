@@ -1,7 +1,5 @@
 """Random visits and questions: reports agree with a model that counts visit by visit, and add up."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -29,7 +27,6 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.report_query import GRANULARITIES, HOUR, Filter, Question
-from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Retention
 
@@ -65,7 +62,6 @@ ATTEND = (
        ON CONFLICT (visit_id) DO UPDATE SET seq = excluded.seq""",
 )
 SEEN = "UPDATE visits SET network = '{network}', own = {own}, automated = {automated} WHERE id = {id}"
-LAST = 2**62
 FOLDED = """
 SELECT day FROM folded_visits WHERE scope = '{scope}'
 UNION SELECT period FROM insight_sums WHERE scope = '{scope}' AND dimension = 'total' AND people IS NULL
@@ -95,12 +91,6 @@ def new_visit(choose: Random, at_ms: int) -> NewVisit:
         language=choose.choice(VALUES["language"]),
         campaign=choose.choice([None, "utm_source=poster"]),
     )
-
-
-def imported_visit(choose: Random, at_ms: int, number: int) -> NewVisit:
-    """A visit as it appears in a file with five columns."""
-    page, referrer = (choose.choice(VALUES[name]) for name in ("page", "referrer"))
-    return NewVisit(choose.choice(VISITORS), f"i{number}", SITE, at_ms=at_ms, page=page, referrer=referrer)
 
 
 def written(rows: Iterable[Sequence[str | None]]) -> str:
@@ -139,7 +129,7 @@ class History:
         self.folded: set[str] = set()
         self.numbers = count()
         self.asked: list[Question] = []
-        self.insights = self.site.services[ReportServices].reports
+        self.insights = self.site.reports
 
     def register(self) -> None:
         for _ in range(12):
@@ -171,7 +161,7 @@ class History:
             self.insights._database.write(drop)
 
     def project(self) -> None:
-        self.site.services[ReportServices].storing.catch_up()
+        self.site.store_blocks()
 
     def pass_time(self) -> None:
         self.time.pass_(hours=self.choose.choice([1, 5, 24, 50, -3]))
@@ -195,22 +185,20 @@ class History:
         (before,) = self.site.rows("SELECT coalesce(max(day), '') FROM nightly_work WHERE name = 'folded'")
         self.folded |= {visit.day for visit in self.model.visits if visit.day < before[0]}
 
-    def rebuild(self) -> None:
-        rebuild(self.site)
-
     def bring(self) -> None:
         """Import visits from the past 12 days, except days that are already rolled up."""
         folded = {day for (day,) in self.site.rows("SELECT DISTINCT day FROM folded_visits")}
         times_ms = [self.time.ms - self.choose.randint(1, 12) * DAY_MS for _ in range(6)]
         kept = [at_ms for at_ms in times_ms if self.site.services.clock.bucket(at_ms).day not in folded]
-        imported = [imported_visit(self.choose, at_ms, next(self.numbers)) for at_ms in kept]
+        imported = []
+        for at_ms in kept:
+            page, referrer = (self.choose.choice(VALUES[name]) for name in ("page", "referrer"))
+            visitor, visit = self.choose.choice(VISITORS), f"i{next(self.numbers)}"
+            imported.append(NewVisit(visitor, visit, SITE, at_ms=at_ms, page=page, referrer=referrer))
         rows = [(visit.visitor_id, visit.visit_id, iso(visit.at_ms), visit.page, visit.referrer) for visit in imported]
         assert bring(self.site, written(rows)).new == len(rows)
         for new_visit in imported:
             self.model.count(new_visit)
-
-    def recount(self) -> None:
-        assert self.site.recount() == []
 
     def forget(self) -> None:
         visitor = self.choose.choice(VISITORS)
@@ -295,7 +283,7 @@ class History:
 
 def drop(session: Session) -> None:
     """Remove all attended-time rows, as the server does once they are old."""
-    attendance_queries.drop(session, LAST, block_queries.correct_attended)
+    attendance_queries.drop(session, 2**62, block_queries.correct_attended)
 
 
 def plain(sums: Sums) -> tuple[int | None, ...]:
@@ -320,8 +308,8 @@ def live_through(url: str, seed: int, changes: Sequence[str] = ()) -> None:
         use_small_blocks(patch)
         history.register()
         for change in changes or history.choose.choices(CHANGES, k=8):
-            getattr(history, change)()
-            history.recount()
+            rebuild(history.site) if change == "rebuild" else getattr(history, change)()
+            assert history.site.recount() == []
             history.ask()
 
 

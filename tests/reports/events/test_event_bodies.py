@@ -1,20 +1,13 @@
 """POST /api/events, field by field: what is refused, and what is stored for accepted values."""
 
-from __future__ import annotations
-
 import json
 
-import pytest
-from support.application.site import Site, assert_error
+from support.application.site import Site, assert_error, site_fixture
 
 HUGE = int("9" * 400)
-COLUMNS = "visitor_id, event_id, name, page, props, client_ms"
 
 
-@pytest.fixture(scope="module")
-def site(module_database):
-    with Site(module_database.url) as site:
-        yield site
+site = site_fixture(is_shared=True)
 
 
 def send(site: Site, *events: object, **fields: object):
@@ -100,24 +93,6 @@ def test_properties_are_kept_as_texts(site):
 def test_page_is_stored_without_its_query_and_the_time_as_the_client_sent_it(site):
     assert {sent: kept(site, "page", page=sent) for sent in PAGES} == PAGES
     assert {sent: kept(site, "client_ms", at=sent) for sent in MOMENTS} == MOMENTS
-
-
-def test_days_go_by_the_servers_clock(site):
-    assert kept(site, "at_ms", at=5) == site.time.ms
-    assert kept(site, "day", at=5) == "2025-12-16"
-
-
-def test_beacons_are_accepted(site):
-    site.rows("DELETE FROM events")
-    body = json.dumps({"visitorId": "ayesha", "events": [event()], "unknown": 1})
-    answer = site.post("/api/events", data=body, content_type="text/plain;charset=UTF-8")
-    assert (answer.status_code, answer.json) == (200, {"accepted": 1, "duplicates": 0})
-    assert answer.headers["Cache-Control"] == "no-store"
-
-
-def test_any_origin_may_send_events(site):
-    answer = site.client.options("/api/events", headers={"Origin": "https://elsewhere.example"})
-    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, "*")
 
 
 def test_other_bodies_are_refused(site):

@@ -1,7 +1,5 @@
 """Limits on what events may store: bytes per address, and a disk that is almost full."""
 
-from __future__ import annotations
-
 from itertools import count
 from random import Random
 from types import SimpleNamespace
@@ -12,7 +10,6 @@ from support.application.site import Site, assert_error
 
 from koyjabo.base.network import rate_limiter
 from koyjabo.reports.events.records import MAX_EVENTS, USE_BYTES
-from koyjabo.reports.services import ReportServices
 from koyjabo.web.limits.limits import MAX_USES
 from koyjabo.web.schemas.bodies import LARGEST_BODY
 
@@ -26,7 +23,6 @@ def send(site: Site, name: str, *props: dict[str, Any], visitor: str = "ayesha",
 
 PHONE = {"REMOTE_ADDR": "203.0.113.7"}
 MINUTE_S, DAY_S = 60, 86_400
-BANGLA = {"to": "\u0995" * 120}
 LETTERS = [chr(0x0985 + number) for number in range(50)]
 """Letters of 3 bytes each. Random texts made of them do not compress well."""
 
@@ -43,7 +39,7 @@ def now(monkeypatch):
 def test_long_texts_are_several_events_of_the_limits_a_minute(sqlite_database):
     """60 uses a minute: at 360 bytes an event, a visitor may send 49."""
     with Site(sqlite_database.url, RATE_LIMIT_VISITOR=6) as site:
-        answers = [send(site, "search", *[BANGLA] * 7).status_code for _ in range(7)]
+        answers = [send(site, "search", *[{"to": "\u0995" * 120}] * 7).status_code for _ in range(7)]
         assert answers == [200] * 6 + [429]
 
 
@@ -92,7 +88,7 @@ def test_visits_are_counted_without_texts_beyond_what_their_address_may_store(sq
             now[0] += MINUTE_S
             site.register("ayesha", page=f"/{number}" + "\u0995" * 400, userAgent=f"{number}" + "x" * 500)
         site.register("ayesha", **known)
-        site.services[ReportServices].storing.catch_up()
+        site.store_blocks()
         counts = "SELECT count(*), count(page), count(user_agent), count(*) FILTER (WHERE page = '/known') FROM visits"
         ((visits, pages, agents, same),) = site.rows(counts)
         assert (visits, same) == (152, 2)

@@ -1,25 +1,21 @@
 """Events count once, belong to their visitor's latest visit, and never change a total of visits."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.application.site import Site, assert_error, nothing_counted
+from support.application.site import Site, assert_error, nothing_counted, site_fixture
+from support.people.accounts import sign_up
 
 from koyjabo.reports.events.events_postgres import PostgresEventStore
 from koyjabo.reports.events.events_sqlite import SqliteEventStore
+from koyjabo.reports.query.report_query import Question
 
 THREADS = 16
-COMMUNITY = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        yield site
+site = site_fixture()
 
 
 def send(site: Site, *ids: str, visitor: str = "ayesha", headers: dict | None = None, **fields: object):
@@ -47,17 +43,6 @@ def test_a_retry_counts_once(site):
     assert result_of(send(site, "1", "2", "3")) == (0, 3)
     assert result_of(send(site, "1", visitor="babul")) == (1, 0)
     assert stored(site) == [("ayesha", "1"), ("ayesha", "2"), ("ayesha", "3"), ("babul", "1")]
-
-
-def test_an_event_belongs_to_the_newest_visit_of_its_visitor(site):
-    site.add_community(COMMUNITY)
-    assert result_of(send(site, "0")) == (1, 0)
-    site.register()
-    site.register("babul")
-    send(site, "1")
-    site.register(communityId=COMMUNITY)
-    send(site, "2")
-    assert stored(site, "visit_id, scope") == [(None, "site"), (1, "site"), (3, COMMUNITY)]
 
 
 @pytest.mark.both_kinds
@@ -162,3 +147,48 @@ def test_anonymous_retry_across_midnight_counts_once(site):
     site.post(json={"visitorId": "ayesha", "visitId": "2"}, headers=GPC)
     assert result_of(send(site, "1", "2", "3", headers=GPC)) == (1, 2)
     assert stored(site, "visit_id") == [(1,), (1,), (2,)]
+
+
+def send_searches(site: Site, visitor: str, *ids: str, **fields: object) -> None:
+    events = [{"id": event, "name": "search", "props": {"to": "Mirpur"}, **fields} for event in ids]
+    assert site.post("/api/events", json={"visitorId": visitor, "events": events}).status_code == 200
+
+
+def figures(site: Site) -> tuple:
+    insights, day = site.reports, "2025-12-16"
+    breakdown = insights.breakdown(Question(day, day), "event:search:to")
+    return insights.summary(Question(day, day)).figures, [(row.value, row.sums) for row in breakdown.rows]
+
+
+@pytest.mark.both_kinds
+def test_forgetting_renames_events_and_changes_no_figure(site):
+    site.register("ayesha")
+    site.register("babul")
+    for begin in range(0, 120, 40):
+        send_searches(site, "ayesha", *map(str, range(begin, begin + 40)), at=5)
+    send_searches(site, "babul", "1", at=5)
+    summary, (row,) = figures(site)
+    assert (row[0], row[1].count) == ("Mirpur", 121)
+    version = site.reports.version(Question("2025-12-16", "2025-12-16"))
+    site.forget("ayesha")
+    assert site.reports.version(Question("2025-12-16", "2025-12-16")) != version
+    after, rows = figures(site)
+    assert (after, {value: sums.count for value, sums in rows}) == (summary, {None: 120, "Mirpur": 1})
+    assert site.rows("SELECT count(*) FROM events WHERE props IS NOT NULL") == [(1,)]
+    assert site.rows("SELECT visitor_id, event_id, client_ms FROM events WHERE visitor_id NOT LIKE '~%'") == [
+        ("babul", "1", 5)
+    ]
+    assert site.rows("SELECT count(*) FROM events WHERE client_ms IS NULL") == [(120,)]
+    send_searches(site, "ayesha", "1")
+    assert site.rows("SELECT count(*) FROM events WHERE visitor_id = 'ayesha'") == [(1,)]
+
+
+def test_an_account_exports_the_events_of_its_visits(site):
+    person = sign_up(site)
+    person.post("/api/visitor/register", json={"visitorId": "ayesha"})
+    send_searches(site, "ayesha", "1", page="/a", at=5)
+    site.register("babul")
+    send_searches(site, "babul", "1")
+    (event,) = person.get("/api/auth/me/export").json["events"]
+    assert (event["name"], event["page"], event["props"]) == ("search", "/a", {"to": "Mirpur"})
+    assert (event["visitor_id"], event["client_at"]) == ("ayesha", "1970-01-01T00:00:00.005Z")

@@ -1,7 +1,5 @@
 """Random events, retries, erasures and roll-ups: sums of events equal a naive recount."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +20,6 @@ from koyjabo.reports.engine.results import Breakdown
 from koyjabo.reports.query.report_query import HOUR, VIEWED_PAGE, Question
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.rolled_up.day_sums import encoded
-from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.retention import Retention
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
@@ -118,13 +115,9 @@ class History:
 
     def send(self) -> None:
         who = self.choose.choice(VISITORS)
+        kinds = {"name": NAMES, "page": PAGES, "props": PROPS}
         sent = [
-            {
-                "id": str(self.choose.randrange(30)),
-                "name": self.choose.choice(NAMES),
-                "page": self.choose.choice(PAGES),
-                "props": self.choose.choice(PROPS),
-            }
+            {"id": str(self.choose.randrange(30)), **{key: self.choose.choice(kind) for key, kind in kinds.items()}}
             for _ in range(self.choose.randint(1, 8))
         ]
         bucket = self.site.services.clock.bucket(self.time.ms)
@@ -147,19 +140,15 @@ class History:
         self.time.pass_(days=5)
         self.prune()
 
-    def restart(self) -> None:
-        self.site.restart()
-
     def store(self) -> None:
         """Store the blocks of visits and events."""
-        self.site.services[ReportServices].storing.catch_up()
+        self.site.store_blocks()
 
     def pass_time(self) -> None:
         self.time.pass_(hours=self.choose.choice([1, 7, 24, 50]))
 
     def compare_today(self) -> None:
         """Compare event reports for the current day, which still has all its rows."""
-        reports = self.site.services[ReportServices].reports
         events = [event for event in self.model.events if event["day"] == self.day]
         for scope in ("site", HERE):
             self.compare_visits(scope)
@@ -170,14 +159,14 @@ class History:
             if name is None:
                 values = Counter(event["name"] for event in here if event["name"] != "pageview")
             question = Question(self.day, self.day, scope=scope)
-            breakdown = reports.breakdown(question, f"event:{name}:{key}" if name else "event", limit=100)
+            breakdown = self.site.reports.breakdown(question, f"event:{name}:{key}" if name else "event", limit=100)
             assert {row.value: row.sums.count for row in breakdown.rows if row.sums.count} == +values
             assert not any(row.at_least for row in breakdown.rows)
             assert (breakdown.other.count, breakdown.total.count) == (0, values.total())
 
     def compare_visits(self, scope: str) -> None:
         """Compare the visits of the current day by viewed page, in rows and in `other`."""
-        reports, expected = self.site.services[ReportServices].reports, self.model.visits_by_page(scope, self.day)
+        reports, expected = self.site.reports, self.model.visits_by_page(scope, self.day)
         views = reports.breakdown(Question(self.day, self.day, scope=scope), VIEWED_PAGE, limit=1)
         shown = {row.value for row in views.rows}
         others = {visit["number"]: visit for page, own in expected.items() if page not in shown for visit in own}
@@ -192,7 +181,7 @@ class History:
     def compare(self) -> None:
         kept = sum(event["has_row"] for event in self.model.events)
         assert self.site.rows("SELECT count(*) FROM events") == [(kept,)]
-        reports, question = self.site.services[ReportServices].reports, Question("2025-12-01", self.day)
+        reports, question = self.site.reports, Question("2025-12-01", self.day)
         events = sum(event["name"] != "pageview" for event in self.model.events)
         views = self.model.views("site").total()
         assert reports.summary(question).figures[6:8] == (views, events)
@@ -214,7 +203,7 @@ def live_through(url: str, seed: int, compare_sums: Callable[[History], None] = 
     with history.site, pytest.MonkeyPatch.context() as patch:
         use_small_blocks(patch)
         often = [history.send] * 4 + [history.register, history.pass_time, history.store]
-        changes = [*often, history.forget, history.prune, history.restart]
+        changes = [*often, history.forget, history.prune, history.site.restart]
         chosen = [history.register, *history.choose.choices(changes, k=20), history.roll_up]
         for step, change in enumerate(chosen):
             change()

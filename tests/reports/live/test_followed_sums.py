@@ -1,7 +1,5 @@
 """A question's cached sums follow the log: nothing is read twice or missed."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, Time
 from support.sites.full_site import rebuild, use_small_blocks
@@ -13,10 +11,8 @@ from koyjabo.reports.log import log as log_module
 from koyjabo.reports.log.blocks import Block
 from koyjabo.reports.log.log import Log
 from koyjabo.reports.query.report_query import Filter, Question
-from koyjabo.reports.services import ReportServices
 
 FRIDAY, SATURDAY = "2025-10-10", "2025-10-11"
-AT_HOME = {"page": Filter(frozenset(["/"]))}
 MIRPUR, UTTARA = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a12")
 
 ATTEND = (
@@ -34,18 +30,12 @@ def site(sqlite_database):
         site.register("ayesha", page="/")
         time.pass_(days=1)
         site.register("ayesha", page="/fares")
-        site.services[ReportServices].storing.catch_up()
+        site.store_blocks()
         yield site
 
 
 def visits(site: Site, question: Question) -> int | None:
-    return site.services[ReportServices].reports.summary(question).figures.visits
-
-
-def site_pages(site: Site, question: Question) -> dict[str | None, int | None]:
-    return {
-        row.value: row.sums.visits for row in site.services[ReportServices].reports.breakdown(question, "page").rows
-    }
+    return site.reports.summary(question).figures.visits
 
 
 def test_report_reads_only_new_rows(site, monkeypatch):
@@ -56,9 +46,9 @@ def test_report_reads_only_new_rows(site, monkeypatch):
             spans.append((log is live.visits, start, end))
             yield batch
 
-    live = site.services[ReportServices].reports.live
+    live = site.reports.live
     monkeypatch.setattr(Log, "rows", rows)
-    question = Question(FRIDAY, SATURDAY, filters=AT_HOME)
+    question = Question(FRIDAY, SATURDAY, filters={"page": Filter(frozenset(["/"]))})
     assert [visits(site, question), visits(site, question)] == [1, 1]
     assert spans == [(True, (0, 0), (0, 2))]
     site.register("babul", page="/")
@@ -72,7 +62,7 @@ def test_a_breakdown_reads_all_visits_once(site, monkeypatch):
     """A breakdown by viewed page also reads the events: once to count them, and once for their visits."""
     view = {"id": "1", "name": "pageview", "page": "/"}
     assert site.post("/api/events", json={"visitorId": "ayesha", "events": [view]}).json["accepted"] == 1
-    reports, read, spans = site.services[ReportServices].reports, Log.rows, []
+    reports, read, spans = site.reports, Log.rows, []
 
     def rows(log, *span):
         spans.append("visits" if log is reports.live.visits else "events")
@@ -89,7 +79,7 @@ def test_a_breakdown_reads_all_visits_once(site, monkeypatch):
 
 def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(site):
     """The compared day's visits count up to the current time of day."""
-    asked = site.services[ReportServices].reports
+    asked = site.reports
 
     def compared() -> int | None:
         question = Question(SATURDAY, SATURDAY)
@@ -103,8 +93,8 @@ def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(sit
     assert compared() == 0
 
 
-def test_what_is_kept_is_bounded(site, monkeypatch):
-    live = site.services[ReportServices].reports.live
+def test_cached_sums_have_a_limited_size(site, monkeypatch):
+    live = site.reports.live
     monkeypatch.setattr(live_module, "MAX_KEPT", 4_000)
     for page in range(20):
         visits(site, Question(FRIDAY, SATURDAY, filters={"page": Filter(frozenset([f"/{page}"]))}))
@@ -112,25 +102,11 @@ def test_what_is_kept_is_bounded(site, monkeypatch):
     assert 0 < len(live._sums) < 20
 
 
-def test_late_visits_and_events_of_a_closed_day_count_at_once(site):
-    question, unfiltered = Question(FRIDAY, FRIDAY, filters=AT_HOME), Question(FRIDAY, SATURDAY)
-    assert [visits(site, question), site_pages(site, unfiltered)] == [1, {"/": 1, "/fares": 1}]
-    site.time.put_right(days=-1)
-    site.register("babul", page="/")
-    assert visits(site, question) == 2
-    site.services[ReportServices].storing.catch_up()
-    assert site_pages(site, unfiltered) == {"/": 2, "/fares": 1}
-    assert site.services[ReportServices].reports.summary(question).figures[6:8] == (2, 0)
-    event = {"id": "1", "name": "search"}
-    assert site.post("/api/events", json={"visitorId": "babul", "events": [event]}).status_code == 200
-    assert site.services[ReportServices].reports.summary(question).figures[6:8] == (2, 1)
-
-
 def test_a_visit_that_was_not_measured_is_not_attended(site):
     site.rows("UPDATE visits SET attended_ms = NULL WHERE id = 1")
     site.rows("UPDATE visits SET attended_ms = 1000 WHERE id = 2")
     attended = {"attended": Filter(none_of=frozenset(["none"]))}
-    site.services[ReportServices].reports._database.write(block_queries.remove_all)
+    site.reports._database.write(block_queries.remove_all)
     assert visits(site, Question(FRIDAY, SATURDAY, filters=attended)) == 1
 
 
@@ -159,7 +135,7 @@ def test_report_of_a_community_reads_only_its_rows(site, monkeypatch):
             rows.clear()
             unpacked.clear()
             question = Question(FRIDAY, SATURDAY, MIRPUR, {"page": Filter(none_of=frozenset([page]))})
-            figures = other.services[ReportServices].reports.summary(question).figures
+            figures = other.reports.summary(question).figures
             assert (figures.visits, figures.events) == (3, 3)
             assert len(unpacked) <= blocks
             assert sum(rows) == 2 * 3, "its three visits and its three events"
@@ -174,7 +150,7 @@ def test_rows_that_were_copied_follow_attended_times(site, monkeypatch):
 
     def attended(page: str) -> int | None:
         question = Question(FRIDAY, SATURDAY, MIRPUR, {"page": Filter(none_of=frozenset([page]))})
-        return site.services[ReportServices].reports.summary(question).figures.attended
+        return site.reports.summary(question).figures.attended
 
     assert attended("/one") == 0
     ((id,),) = site.rows(f"SELECT id FROM visits WHERE scope = '{MIRPUR}'")
@@ -184,7 +160,7 @@ def test_rows_that_were_copied_follow_attended_times(site, monkeypatch):
 
 
 def test_questions_of_one_community_leave_the_sums_of_others(site, monkeypatch):
-    live, days = site.services[ReportServices].reports.live, (FRIDAY, SATURDAY)
+    live, days = site.reports.live, (FRIDAY, SATURDAY)
     monkeypatch.setattr(live_module, "MAX_QUESTIONS", 12)
 
     def ask() -> list[str]:

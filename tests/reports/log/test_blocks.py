@@ -1,20 +1,13 @@
 """Blocks of visits and events: all workers store the same, without duplicates or losses, and a recount finds errors."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.application.site import Site, Time
 from support.sites.full_site import in_context, quiet, use_small_blocks
 
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.block_queries import EVENTS
-from koyjabo.reports.log.blocks import Block
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
@@ -52,7 +45,7 @@ def visit(site: Site, count: int = 30) -> None:
 
 
 def stored(site: Site) -> list[tuple]:
-    site.services[ReportServices].storing.catch_up()
+    site.store_blocks()
     assert site.recount() == []
     return [(*row[:4], bytes(row[4])) for table in ("visit_blocks", "event_blocks") for row in rows_of(site, table)]
 
@@ -62,7 +55,7 @@ def rows_of(site: Site, table: str) -> list[tuple]:
 
 
 def counted(site: Site) -> tuple:
-    reports, question = site.services[ReportServices].reports, Question("2025-10-08", site.services.clock.today())
+    reports, question = site.reports, Question("2025-10-08", site.services.clock.today())
     return reports.summary(question).figures[2:8]
 
 
@@ -85,21 +78,12 @@ def test_two_workers_that_store_at_once_store_each_block_once(site):
 
         def store(server: Site) -> None:
             begin.wait()
-            server.services[ReportServices].storing.catch_up()
+            server.store_blocks()
 
         list(threads.map(store, (site, other)))
         firsts = [(row[0], row[1]) for row in rows_of(site, "visit_blocks")]
         assert [first for first, _ in firsts[1:]] == [last + 1 for _, last in firsts[:-1]]
         assert counted(site) == counted(other) == (30, 5, 5, 0, 30, 30)
-
-
-def test_another_worker_waits_until_the_lease_is_free(site):
-    with Site(site.database_url, site.time) as other:
-        first, second = site.services[ReportServices].storing, other.services[ReportServices].storing
-        assert first._tasks.take()
-        assert not second._tasks.take()
-        site.time.pass_(seconds=61)
-        assert second._tasks.take()
 
 
 @pytest.mark.parametrize("rows", ["first < 3", "first = 14", "first > 20"])
@@ -111,12 +95,12 @@ def test_rows_whose_block_is_gone_are_read(site, rows):
         assert stored(other) == right
 
 
-def test_blocks_of_other_rules_are_made_again(site):
+def test_blocks_of_other_rules_are_written_again(site):
     right = stored(site)
     with Site(site.database_url, site.time, PUBLIC_URL="https://www.google.com") as other:
         others = stored(other)
         assert others != right
-        sources = other.services[ReportServices].reports.breakdown(Question("2025-10-08", "2025-10-08"), "source")
+        sources = other.reports.breakdown(Question("2025-10-08", "2025-10-08"), "source")
         assert [row.value for row in sources.rows] == [None]
         assert stored(site) == right
         assert stored(other) == right  # each recreates them once, rather than forever in turn
@@ -138,7 +122,7 @@ def test_blocks_do_not_overlap_after_the_first_ones_are_gone(site):
 
 
 def stored_ids(site: Site) -> None:
-    site.services[ReportServices].storing.catch_up()
+    site.store_blocks()
     for table in ("visit_blocks", "event_blocks"):
         rows = rows_of(site, table)
         assert [row[0] for row in rows[1:]] == [row[1] + 1 for row in rows[:-1]]
@@ -174,30 +158,3 @@ def test_blocks_that_rows_changed_under_are_not_stored(site, change):
     assert unsaved
     storing._database.write(block_queries.save, state, storing._live.rules, unsaved)
     assert rows_of(site, "visit_blocks") == []
-
-
-texts = st.one_of(st.none(), st.text(st.characters(codec="utf-8"), max_size=5))
-rows = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2**50), st.integers(0, 9), texts, texts), max_size=60)
-
-
-def block_of(rows: list[tuple]) -> Block:
-    made, id = Block.after(EVENTS, 0), 0
-    for gap, at_ms, visit_id, page, props in rows:
-        id += gap
-        made.append((id, at_ms, visit_id), ("2025-10-08", at_ms // 3_600_000, "site", "search", page, props))
-    return made
-
-
-@given(rows, st.integers(0, 2**32))
-def test_block_survives_packing_and_changing_rows(block_rows, seed):
-    made = block_of(block_rows)
-    read = Block.unpack(EVENTS, made.first, made.last, made.pack())
-    assert (read.columns, read.values) == (made.columns, made.values)
-    choose, changed = Random(seed), list(block_rows)
-    new = {}
-    for at in choose.sample(range(len(block_rows)), len(block_rows) // 3):
-        changed[at] = (*block_rows[at][:2], 7, "/new", None)
-        coded = ("2025-10-08", block_rows[at][1] // 3_600_000, "site", "search", "/new", None)
-        new[made.columns["id"][at]] = (made.columns["id"][at], *block_rows[at][1:2], 7), coded
-    read.replace(new)
-    assert read.pack() == block_of(changed).pack()

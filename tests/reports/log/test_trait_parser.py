@@ -1,10 +1,13 @@
+"""Traits and sources of visits."""
+
 from hypothesis import given
 from hypothesis import strategies as st
+from support.corpora import sources
 from support.runs.fuzz_effort import effort
 
+from koyjabo.base.core.urls import origin_of
 from koyjabo.base.network import campaigns, user_agents
-from koyjabo.base.network.campaigns import Campaign
-from koyjabo.reports.log.trait_parser import PARSED_FROM, RULES, ParsedTraits, TraitParser
+from koyjabo.reports.log.trait_parser import PARSED_FROM, RULES, ParsedTraits, Sources, TraitParser
 from koyjabo.reports.query.report_query import TRAITS
 
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari/537.36"
@@ -17,12 +20,7 @@ def parse(**columns):
     return PARSER.parse(**{**EMPTY, **columns})
 
 
-def test_what_was_not_recorded_is_none():
-    traits = PARSER.parse(**EMPTY)._asdict()
-    assert {name: value for name, value in traits.items() if value is not None} == {"channel": "direct"}
-
-
-def test_a_whole_visit():
+def test_traits_are_read_from_a_visit_and_none_where_nothing_was_recorded():
     row = (PHONE, "https://l.facebook.com/l.php", "Dhaka, BD", "bn", "utm_source=fb&utm_term=bus", False)
     assert PARSER.parse(*row)._asdict() == {
         **dict.fromkeys(ParsedTraits._fields),
@@ -30,23 +28,11 @@ def test_a_whole_visit():
         **{"source": "facebook.com", "channel": "campaign", "utm_source": "fb", "utm_term": "bus"},
         **{"country": "BD", "city": "Dhaka, BD"},
     }
-
-
-def test_the_device_of_a_crawler_is_bot():
-    assert parse(user_agent=PHONE, is_bot=True).device == "bot"
-    assert parse(is_bot=True).device == "bot"
-
-
-def test_a_place_is_a_country_and_perhaps_a_city():
-    expected = {
-        "Dhaka, BD": ("BD", "Dhaka, BD"),
-        "Bangladesh": ("BD", None),
-        "Unknown": (None, None),
-        "Nowhere, ZZ": (None, None),
-        "": (None, None),
-    }
-    places = {place: parse(place=place) for place in expected}
-    assert {place: (traits.country, traits.city) for place, traits in places.items()} == expected
+    traits = PARSER.parse(**EMPTY)._asdict()
+    assert {name: value for name, value in traits.items() if value is not None} == {"channel": "direct"}
+    assert parse(user_agent=PHONE, is_bot=True).device == parse(is_bot=True).device == "bot"
+    for place, country in {"Bangladesh": "BD", "Nowhere, ZZ": None, "": None}.items():
+        assert (parse(place=place).country, parse(place=place).city) == (country, None)
 
 
 def test_other_traits_are_another_version_of_the_rules():
@@ -57,27 +43,18 @@ def test_other_traits_are_another_version_of_the_rules():
     assert ParsedTraits._fields == TRAITS
 
 
-def test_the_language_is_the_first_of_the_header():
-    expected = {
-        "bn-BD,bn;q=0.9,en;q=0.8": "bn",
-        " fil;q=0.5": "fil",
-        "zh-Hant-TW": "zh",
-        "*": None,
-        "": None,
-        None: None,
-        "english": None,
-    }
+def test_language_of_a_visit_is_the_first_of_the_header():
+    expected = {"bn-BD,bn;q=0.9,en;q=0.8": "bn", " fil;q=0.5": "fil", "zh-Hant-TW": "zh"}
+    expected |= dict.fromkeys(("*", "", None, "english"))
     assert {text: user_agents.first_of(text) for text in expected} == expected
 
 
 def test_a_campaign_is_taken_from_the_query_of_the_page():
     expected = {
         "/": None,
-        "/utm_source=x": None,
         "/?a=1&utm_medium=cpc&utm_source=Face+Book": "utm_source=Face+Book&utm_medium=cpc",
         "https://koyjabo.com/a?utm_campaign=%E0%A6%88%E0%A6%A6#x": "utm_campaign=%E0%A6%88%E0%A6%A6",
         "/?utm_source=&utm_source=a&utm_source=b": "utm_source=a",
-        "/?utm_source=%20": None,
         "/?utm%5Fsource=a": "utm_source=a",
         "/?a=utm_source": None,
         "/#utm_source=a": "utm_source=a",
@@ -88,16 +65,95 @@ def test_a_campaign_is_taken_from_the_query_of_the_page():
 
 
 @effort(100)
-@given(st.text(max_size=60), st.text(max_size=300), st.text(max_size=30))
-def test_a_stored_campaign_is_read_as_it_was_sent(source, term, rest):
-    stored = campaigns.of_page(
-        f"/{rest}?" + campaigns.urlencode({"utm_source": source, "utm_term": term}, errors="replace")
-    )
-    assert Campaign.read(stored).written() == stored
-
-
-@effort(100)
 @given(st.text(max_size=50), st.text(max_size=50), st.text(max_size=50), st.text(max_size=20), st.text(max_size=50))
 def test_no_text_breaks_the_parser(user_agent, referrer, place, language, campaign):
     traits = parse(user_agent=user_agent, referrer=referrer, place=place, language=language, campaign=campaign)
     assert traits.channel in ("direct", "campaign", "search", "social", "ai", "referral")
+
+
+OWN = Sources(["live.koyjabo.com", "www.koyjabo.com"])
+
+
+def test_another_referrer_is_named_by_its_registrable_domain():
+    expected = {
+        "https://blog.example.co.uk:8443/a": "example.co.uk",
+        "https://someone.github.io/": "someone.github.io",
+        "example.com": "example.com",
+        "android-app://com.example.reader/": "com.example.reader",
+        "http://[::1]:3000/": "::1",
+    }
+    assert {referrer: OWN.of(referrer) for referrer in expected} == {
+        referrer: (name, "referral") for referrer, name in expected.items()
+    }
+
+
+def test_listed_host_has_its_entrys_channel_and_not_its_parent_domains():
+    expected = {
+        "search google.com": ["images.google.com", "www.google.com.bd", "scholar.google.com", "google.co.uk"],
+        "search duckduckgo.com": ["duckduckgo.com"],
+        "social x.com": ["t.co", "x.com"],
+        "social telegram.org": ["t.me"],
+        "ai chatgpt.com": ["chatgpt.com"],
+        "search yahoo.com": ["r.search.yahoo.com", "in.search.yahoo.com", "yahoo.com"],
+        "search yandex.com": ["ya.ru", "yandex.kz"],
+        "social pinterest.com": ["www.pinterest.co.uk", "www.pinterest.de", "in.pinterest.com"],
+        "social whatsapp.com": ["l.wl.co"],
+        "social facebook.com": ["m.facebook.com", "fb.me", "web.facebook.com", "bn-in.facebook.com"],
+        "social tumblr.com": ["ayesha.tumblr.com"],
+        "ai aistudio.google.com": ["aistudio.google.com"],
+        "ai deepseek.com": ["chat.deepseek.com"],
+    }
+    parts = ["classroom.google.com", "calendar.google.com", "play.google.com", "login.yahoo.com", "login.live.com"]
+    parts += ["business.facebook.com", "news.google.com", "platform.deepseek.com", "pages.github.com"]
+    sources = {host: f"{OWN.of(f'https://{host}/').channel} {OWN.of(f'https://{host}/').domain}" for host in parts}
+    assert sources == {host: f"referral {host}" for host in parts}
+    assert OWN.of("android-app://com.facebook.katana/") == ("facebook.com", "social")
+    assert expected == {
+        name: [host for host in hosts if OWN.of(f"https://{host}/") == tuple(reversed(name.split()))]
+        for name, hosts in expected.items()
+    }
+
+
+PORTALS = {
+    *("brisbane.t-online.de", "cercato.it", "cnn.com", "darkoogle.com", "dizionario.it.msn.com", "fastweb.it"),
+    *("gooofullsearch.com", "hledani.tiscali.cz", "lemoteur.orange.fr", "meta.rrzn.uni-hannover.de", "msnbc.msn.com"),
+    *("navigationshilfe.t-online.de", "qbyrd.com", "s2.metacrawler.de", "s3.metacrawler.de", "serach.centrum.cz"),
+    *("sougou.com", "start.facemoods.com", "verden.abcsok.no", "web.gougou.com", "webfetch.com", "www2.austronaut.at"),
+    "ys.mirostart.com",
+}
+"""Hosts that the list names after another company's search engine, and that are not for searches."""
+
+NO_SEARCH = {"amazon.com", "login.live.com"}
+"""A shop, and a login that once belonged to a social network."""
+
+
+def test_every_entry_of_the_list_has_its_class():
+    listed, _ = sources.agreements()
+    assert listed.wrong.keys() == PORTALS | NO_SEARCH
+    assert listed.right > 1500
+
+
+def test_no_site_own_pages_and_invalid_addresses_are_no_source():
+    addresses = ["null", "about:blank", "data:text/html,<p>", "blob:https://example.com/1", "file:///C:/a", None, ""]
+    addresses += ["https://live.koyjabo.com/", "https://koyjabo.com/map", "https://www.koyjabo.com", "//", "http://[/"]
+    assert {OWN.of(address) for address in addresses} == {(None, "direct")}
+
+
+def test_both_spellings_of_a_name_are_one_source_in_its_own_script():
+    expected = {
+        "https://xn--54b7fta0cc.xn--54b7fta0cc/": "বাংলা.বাংলা",
+        "https://www.বাংলা.বাংলা/খবর": "বাংলা.বাংলা",
+        "https://XN--FA-HIA.example": "faß.example",
+        "https://a.xn--80aswg.xn--p1ai/": "сайт.рф",
+        "https://xn--a.example/": "xn--a.example",  # not Punycode
+    }
+    assert {referrer: OWN.of(referrer).domain for referrer in expected} == expected
+    assert Sources(["বাংলা.বাংলা"]).of("https://xn--54b7fta0cc.xn--54b7fta0cc/") == (None, "direct")
+
+
+@effort(100)
+@given(st.text(max_size=60) | st.from_regex(r"[a-z-]{0,12}:?//[a-z.@:0-9]{0,20}[/a-z?#]{0,9}", fullmatch=True))
+def test_the_source_stays_when_the_path_is_taken_away(referrer):
+    kept = origin_of(referrer)
+    assert OWN.of(kept) == OWN.of(referrer)
+    assert origin_of(kept) == kept

@@ -1,25 +1,18 @@
 """A share link's page: headers and password."""
 
-from __future__ import annotations
-
-import re
-from concurrent.futures import ThreadPoolExecutor
-from html import unescape
-from threading import Event
 from types import SimpleNamespace
 
 import pytest
 from support.application.site import Site, assert_error
-from support.people.accounts import Person, promote, sign_up
+from support.people.accounts import Person
+from support.people.api_keys import boss as new_admin
 from support.people.communities import found
 from support.people.page_readers import Reader, words
 from support.people.share_links import PASSWORD, share, shared, visits
-from support.programs.patience import PATIENCE_S
 
 from koyjabo.base.network import rate_limiter
 from koyjabo.people.accounts.throttle.login_throttle import LOGIN, PLANS
-from koyjabo.reports.engine import insights
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.engine import insights, scan_queue
 from koyjabo.reports.shares import PASS_S
 
 WRONG = "launch at noon"
@@ -34,9 +27,7 @@ def site(module_sqlite_database):
 
 @pytest.fixture(scope="module")
 def boss(site) -> Person:
-    person = sign_up(site, "boss")
-    promote(site, person.email)
-    return person
+    return new_admin(site)
 
 
 def test_shared_page_starts_with_its_days_and_never_exceeds_its_filters(site, boss):
@@ -97,16 +88,6 @@ def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss
     boss.patch(f"/api/communities/{listed['id']}", json={"listed": False})
     assert shared(site, token, "breakdown", "by=page").json["rows"] == []
     assert "Secret society/members" in boss.get("/api/reports/breakdown?by=page").text
-
-
-def test_files_of_the_page_can_be_had(site, boss):
-    """This includes files with a comparison, which only the summary has."""
-    reader = Reader(site)
-    page = reader.get(f"/share/{share(boss)['token']}?compare=previous")
-    files = [unescape(url) for url in re.findall(r'href="(/api/shares/[^"]*)" download', page)]
-    assert len(files) > 5
-    answers = {file: reader.client.get(file) for file in files}
-    assert {url: answer.mimetype for url, answer in answers.items()} == dict.fromkeys(files, "text/csv")
 
 
 def test_no_search_engine_and_no_other_site_learns_of_a_link(site, boss):
@@ -186,36 +167,11 @@ def test_right_password_leads_back_to_the_address_as_it_was(site, boss):
         assert (answer.status_code, answer.headers["Location"]) == (303, path + query)
 
 
-def test_form_of_another_site_is_refused(site, boss):
-    token = share(boss, password=PASSWORD)["token"]
-    foreign = {"Origin": "https://evil.example", "Accept": "text/html"}
-    answer = site.app.test_client().post(f"/share/{token}", data={"password": PASSWORD}, headers=foreign)
-    assert answer.status_code == 403
-
-
-def test_reader_of_a_link_waits_briefly_for_one_report_at_a_time(site, boss, monkeypatch):
-    token, database = share(boss)["token"], site.services[ReportServices].reports._database
-    scan, begun, may_end = database.scan, Event(), Event()
-
-    def slow(*args):
-        monkeypatch.setattr(database, "scan", scan)
-        begun.set()
-        assert may_end.wait(PATIENCE_S)
-        return scan(*args)
-
-    monkeypatch.setattr(database, "scan", slow)
-    with ThreadPoolExecutor(1) as visitor:
-        try:
-            first = visitor.submit(shared, site, token)
-            assert begun.wait(PATIENCE_S)
-            with monkeypatch.context() as patch:
-                patch.setattr(insights, "PATIENCE_S", 0)
-                refused = shared(site, token)
-                assert_error(refused, 503, "too_busy")
-                assert refused.headers["Retry-After"] == "5"
-                page = words(Reader(site).get(f"/share/{token}", 503))
-            assert "Many people are viewing shared reports right now." in page
-        finally:
-            may_end.set()
-        assert first.result().status_code == 200
-    assert shared(site, token).status_code == 200
+def test_reader_of_a_link_is_asked_to_come_back_while_too_many_wait(site, boss, monkeypatch):
+    token = share(boss)["token"]
+    monkeypatch.setattr(insights, "PATIENCE_S", 0)
+    monkeypatch.setattr(scan_queue, "MAX_WAITING_OF_OTHERS", 0)
+    refused = shared(site, token)
+    assert_error(refused, 503, "too_busy")
+    assert refused.headers["Retry-After"] == "5"
+    assert "Many people are viewing shared reports right now." in words(Reader(site).get(f"/share/{token}", 503))

@@ -1,7 +1,5 @@
 """A rolled up day keeps its number of visitors and the largest values of each dimension, but no visitor."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re
@@ -10,10 +8,8 @@ from datetime import date
 import pytest
 from support.application.site import Site, Time
 from support.assertions.rolled_up import all_figures, assert_kept
-from support.people.accounts import promote, sign_up
 from support.people.admins import panel
-from support.people.page_readers import words
-from support.people.share_links import share
+from support.people.api_keys import boss as new_admin
 from support.sites.full_site import bring, rebuild
 
 from koyjabo.base.database import executor
@@ -21,12 +17,8 @@ from koyjabo.reports.engine.results import FOLDED, FOLDED_VALUE
 from koyjabo.reports.log import block_queries, blocks
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.rolled_up import day_sums
-from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.upkeep.retention.retention import Retention
 
 FOLDED_AND_NOT = "2025-10-08", "2025-10-09"
-OF_CHATHAM = "reports/rolled_up/test_rolled_up_days.py::test_visit_in_a_repeated_hour_is_in_that_hour_of_every_report"
 PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
 
 
@@ -61,19 +53,16 @@ def prune(site: Site, transactions: int = 1000) -> int:
         if next(left, None) is None:
             raise InterruptedError
 
-    retention = site.services[Retention]
-    return retention.prune(retention.past(), advance).visits
+    return site.roll_up(advance=advance).visits
 
 
 def ask(site: Site, first: str, last: str, by: str = "page"):
     question = Question(first, last)
-    return site.services[ReportServices].reports.summary(question), site.services[ReportServices].reports.breakdown(
-        question, by, 10
-    )
+    return site.reports.summary(question), site.reports.breakdown(question, by, 10)
 
 
 @pytest.mark.both_kinds
-def test_a_folded_day_has_its_visitors_and_its_largest_values(site):
+def test_rolled_up_day_has_its_visitors_and_its_largest_values(site):
     assert check_first_day(site) == 2
     check_second_day(site)
 
@@ -97,7 +86,7 @@ def check_second_day(site: Site) -> None:
     assert (summary.figures.visitors, summary.reason, len(pages.rows)) == (3, None, 4)
 
 
-def test_visitors_of_several_days_are_unknown_when_one_is_folded(site):
+def test_visitors_of_several_days_are_unknown_when_one_is_rolled_up(site):
     summary, pages = ask(site, "2025-10-08", "2025-10-09")
     assert summary.figures[2:7] == (14, None, 4, None, 14)
     assert summary.reason
@@ -107,25 +96,24 @@ def test_visitors_of_several_days_are_unknown_when_one_is_folded(site):
 
 
 @pytest.mark.both_kinds
-def test_a_filter_by_one_value_has_the_visits_of_folded_days(site):
+def test_filter_by_one_value_finds_the_visits_of_rolled_up_days(site):
     """The first day is rolled up. Its last visit arrived after the day's sums had been read."""
     site.time.put_right(days=-2)
     site.register("late", page="/")
     site.time.pass_(days=2)
-    reports = site.services[ReportServices].reports
     for _ in range(2):
         asked = of_page("/")
-        summary, pages = reports.summary(asked, "previous"), reports.breakdown(asked, "page")
+        summary, pages = site.reports.summary(asked, "previous"), site.reports.breakdown(asked, "page")
         assert (summary.figures[2:7], summary.compared.visits, summary.reason) == ((7, *[None] * 4), 0, FOLDED)
         assert [(row.value, row.sums[:3], row.share) for row in pages.rows] == [("/", (7, None, None), 1.0)]
         assert (pages.total.visits, pages.other.visits, pages.values, pages.reason) == (7, 0, 1, FOLDED)
-        other = reports.breakdown(asked, "device")
+        other = site.reports.breakdown(asked, "device")
         assert (other.rows, other.other.visits, other.total.visits) == ([], 7, 7)
-        days, weeks, hours = (reports.timeline(asked, unit) for unit in ("day", "week", "hour"))
+        days, weeks, hours = (site.reports.timeline(asked, unit) for unit in ("day", "week", "hour"))
         assert [day[1:5] for day in days] == [(4, None, None, None), (3, 3, 1, 3)]
         assert [week[1:3] for week in weeks] == [(7, None)]
         assert {hour.visits for hour in hours} == {None, 0, 3}
-        site.services[ReportServices].storing.catch_up()
+        site.store_blocks()
 
 
 def test_a_list_compares_no_number_that_may_be_incomplete(site):
@@ -140,33 +128,19 @@ def test_a_list_compares_no_number_that_may_be_incomplete(site):
         assert changes == {"/": '<span class="change"', "/b": "–"}
 
 
-def test_page_and_share_links_have_the_visits_of_one_value(site):
-    days = "start=2025-10-08&end=2025-10-09"
-    page = panel(site).get(f"/admin/?{days}&page=/&granularity=day")
-    assert re.search(r'data-stat="visits" data-value="6"', page)
-    assert re.findall(r'<td class="number" data-value="(\d*)"', page) == ["3", "3"]
-    assert FOLDED in words(page)
-    boss = sign_up(site, "boss")
-    promote(site, boss.email)
-    link = share(boss, filters={"page": ["/"]})["token"]
-    summary = site.client.get(f"/api/shares/{link}/reports/summary?{days}").json
-    assert (summary["visits"], summary["visitors"], summary["exact"], summary["reason"]) == (6, None, False, FOLDED)
-
-
-def test_a_value_that_a_folded_day_has_merged_is_unknown(site):
+def test_value_that_a_rolled_up_day_has_merged_is_unknown(site):
     """A value that never occurred is unknown as well, because it cannot be distinguished from merged ones. The same
     goes for two values or two filters.
     """
-    reports = site.services[ReportServices].reports
     for asked in (of_page("/b"), of_page("/never")):
-        assert reports.summary(asked).figures.visits is None
-        assert reports.summary(asked).reason == reports.breakdown(asked, "page").reason == FOLDED_VALUE
-        assert reports.breakdown(asked, "page").total.visits is None
-    assert [period.visits for period in reports.timeline(of_page("/b"), "day")] == [None, 1]
+        assert site.reports.summary(asked).figures.visits is None
+        assert site.reports.summary(asked).reason == site.reports.breakdown(asked, "page").reason == FOLDED_VALUE
+        assert site.reports.breakdown(asked, "page").total.visits is None
+    assert [period.visits for period in site.reports.timeline(of_page("/b"), "day")] == [None, 1]
     nowhere = {"country": Filter(frozenset(["ZZ"]))}
-    assert reports.summary(Question(*FOLDED_AND_NOT, filters=nowhere)).figures.visits == 0
+    assert site.reports.summary(Question(*FOLDED_AND_NOT, filters=nowhere)).figures.visits == 0
     for filters in (of_page("/").filters | nowhere, {"page": Filter(frozenset(["/", "/a"]))}):
-        summary = reports.summary(Question(*FOLDED_AND_NOT, filters=filters))
+        summary = site.reports.summary(Question(*FOLDED_AND_NOT, filters=filters))
         assert (summary.figures.visits, summary.reason) == (None, FOLDED)
 
 
@@ -175,8 +149,7 @@ def of_page(page: str) -> Question:
 
 
 def test_files_mark_what_they_may_lack(site):
-    admin = sign_up(site, "boss")
-    promote(site, admin.email)
+    admin = new_admin(site)
 
     def file(report: str, query: str = "") -> list[dict[str, str]]:
         days = "start=2025-10-08&end=2025-10-09"
@@ -202,7 +175,7 @@ def test_files_mark_what_they_may_lack(site):
 
 @pytest.mark.both_kinds
 @pytest.mark.parametrize("transactions", [1, 2, 3])
-def test_fold_that_was_interrupted_counts_nothing_twice(unfolded, transactions):
+def test_interrupted_roll_up_counts_no_visit_twice(unfolded, transactions):
     """The sums are stored before the first row is removed."""
     with pytest.raises(InterruptedError):
         prune(unfolded, transactions)
@@ -217,13 +190,12 @@ def test_fold_that_was_interrupted_counts_nothing_twice(unfolded, transactions):
     assert check_first_day(unfolded) == 2
 
 
-def test_fold_that_was_interrupted_ends_before_another_day_is_begun(unfolded):
+def test_interrupted_roll_up_ends_before_another_day_begins(unfolded):
     """This holds even if visits on an earlier day are imported, or visits must be kept longer from now on."""
     with pytest.raises(InterruptedError):
         prune(unfolded, 1)
     bring(unfolded, "visitor_id,visit_id,at,page\nw,1,2025-09-01T12:00:00+06:00,/\n")
-    retention = unfolded.services[Retention]
-    retention.prune(retention.past(30), lambda visits: check_first_day(unfolded) and None)
+    unfolded.roll_up(30, advance=lambda visits: check_first_day(unfolded) and None)
     assert check_first_day(unfolded) == 2
     assert unfolded.rows("SELECT count(*) FROM visits WHERE day = '2025-10-08'") == [(0,)]
     assert unfolded.recount() == []
@@ -231,7 +203,7 @@ def test_fold_that_was_interrupted_ends_before_another_day_is_begun(unfolded):
 
 def test_day_is_rolled_up_again_if_its_rows_changed_during_the_read(unfolded, monkeypatch):
     """After the sums were read, a visit is imported and another one changes."""
-    reports, calls = unfolded.services[ReportServices].reports, []
+    reports, calls = unfolded.reports, []
     read = reports.day_sums
 
     def day_sums_(day: str):
@@ -248,19 +220,6 @@ def test_day_is_rolled_up_again_if_its_rows_changed_during_the_read(unfolded, mo
     assert unfolded.recount() == []
     summary, pages = ask(unfolded, "2025-10-08", "2025-10-08")
     assert (summary.figures[2:5], pages.rows[0].sums.visits) == ((8, 4, 4), 4)
-
-
-@pytest.mark.both_kinds
-def test_visitor_who_is_erased_during_a_roll_up_counts_once(unfolded):
-    with pytest.raises(InterruptedError):
-        prune(unfolded, 1)
-    unfolded.services[Erasure].forget("v0")
-    assert unfolded.recount() == []
-    check_first_day(unfolded)
-    assert unfolded.rows("SELECT count(*) FROM visits WHERE day = '2025-10-08' AND visitor_id LIKE '~%'") == [(0,)]
-    prune(unfolded)
-    assert unfolded.recount() == []
-    check_first_day(unfolded)
 
 
 OLD = (
@@ -281,7 +240,8 @@ def test_rows_that_an_earlier_version_derived_are_removed_and_count_nowhere(unfo
     people = "x'2e01'" if database_kind == "sqlite" else "'\\x2e01'::bytea"
     for statement in OLD:
         unfolded.rows(statement.format(people=people))
-    check_first_day_of_rows(unfolded)
+    summary, pages = ask(unfolded, "2025-10-08", "2025-10-08")
+    assert (summary.figures[2:7], len(pages.rows)) == ((7, 3, 3, 0, 7), 4)
     prune(unfolded)
     check_first_day(unfolded)
     check_second_day(unfolded)
@@ -298,23 +258,17 @@ def test_rows_that_an_earlier_version_derived_are_removed_and_count_nowhere(unfo
 def test_rows_that_another_version_has_changed_are_read_again(unfolded, monkeypatch):
     """The other version counts a change, but does not know about blocks."""
     monkeypatch.setattr(blocks, "SIZE", 2)
-    unfolded.services[ReportServices].storing.catch_up()
+    unfolded.store_blocks()
     unfolded.rows("UPDATE visits SET page = '/other' WHERE page = '/b'")
     unfolded.rows("UPDATE watermarks SET upto = upto + 1 WHERE name = 'changes'")
     for _ in range(2):
         _, pages = ask(unfolded, "2025-10-08", "2025-10-09")
         assert {row.value for row in pages.rows} == {"/", "/a", "/other", "/c"}
-        unfolded.services[ReportServices].storing.catch_up()
-
-
-def check_first_day_of_rows(site: Site) -> None:
-    summary, pages = ask(site, "2025-10-08", "2025-10-08")
-    assert (summary.figures[2:7], len(pages.rows)) == ((7, 3, 3, 0, 7), 4)
+        unfolded.store_blocks()
 
 
 def test_counts_that_are_not_known_are_null(site):
-    admin = sign_up(site, "boss")
-    promote(site, admin.email)
+    admin = new_admin(site)
     days = "start=2025-10-08&end=2025-10-09"
     views = admin.get(f"/api/reports/breakdown?{days}&by=viewed_page&page=/").json
     assert [(row["value"], row["count"], row["share"]) for row in views["rows"]] == [("/", 6, None)]
@@ -324,7 +278,7 @@ def test_counts_that_are_not_known_are_null(site):
 
 
 @pytest.mark.both_kinds
-def test_values_that_a_folded_day_has_lost_stay_lost(site):
+def test_values_that_a_rolled_up_day_has_lost_stay_lost(site):
     """Visits imported into a rolled up day keep their values until it is rolled up again; then they count as other."""
     lines = [f"w{number},{number},2025-10-08T12:00:00+06:00,{page}" for number, page in enumerate(("/", "/b", "/d"))]
     bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines), even_folded=True)
@@ -339,26 +293,16 @@ def test_values_that_a_folded_day_has_lost_stay_lost(site):
 
 
 @pytest.mark.both_kinds
-@pytest.mark.parametrize(
-    ("zone", "moment", "hour"),
-    [
-        ("Pacific/Chatham", "2026-04-05T02:50:00+12:45", "2026-04-05T02:45:00+12:45"),
-        pytest.param(
-            *("America/St_Johns", "2006-10-28T23:30:00-03:30", "2006-10-28T23:01:00-03:30"),
-            marks=pytest.mark.long(proved_by=OF_CHATHAM),
-        ),
-    ],
-)
-def test_visit_in_a_repeated_hour_is_in_that_hour_of_every_report(database, zone, moment, hour):
-    time, day = Time.at(moment), hour[:10]
-    with Site(database.url, time, TIMEZONE=zone, RETENTION_DAYS=1) as site:
+def test_visit_in_a_repeated_hour_is_in_that_hour_of_every_report(database):
+    time, hour = Time.at("2026-04-05T02:50:00+12:45"), "2026-04-05T02:45:00+12:45"
+    day = hour[:10]
+    with Site(database.url, time, TIMEZONE="Pacific/Chatham", RETENTION_DAYS=1) as site:
         assert site.register("ayesha").stats["todayVisits"] == 1
         time.pass_(days=2)
-        reports = site.services[ReportServices].reports
-        before = all_figures(reports, Question(day, day))
+        before = all_figures(site.reports, Question(day, day))
         assert [period.period for period in before["hour"] if period.visits] == [hour]
         assert before["hours"].rows[date.fromisoformat(day).weekday()][int(hour[11:13])] == 1
         assert site.rows("SELECT day, visits FROM daily_visits") == [(day, 1)]
         assert prune(site) == 1
-        assert_kept(before, all_figures(reports, Question(day, day)))
+        assert_kept(before, all_figures(site.reports, Question(day, day)))
         assert site.recount() == []

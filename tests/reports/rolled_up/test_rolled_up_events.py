@@ -2,8 +2,6 @@
 other.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 
@@ -15,7 +13,6 @@ from koyjabo.base.database import executor
 from koyjabo.reports.engine.results import FOLDED, FOLDED_EVENTS
 from koyjabo.reports.query.report_query import DAY, HOUR, Filter, Question
 from koyjabo.reports.rolled_up import day_sums
-from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.retention import Retention
 
 FIRST, SECOND, THIRD = "2025-12-16", "2025-12-17", "2025-12-18"
@@ -50,8 +47,7 @@ def send_all(site: Site) -> None:
 
 def fold(site: Site) -> None:
     site.time.pass_(days=1)
-    retention = site.services[Retention]
-    retention.prune(retention.past())
+    site.roll_up()
 
 
 def sums(site: Site) -> dict[str, int]:
@@ -63,7 +59,7 @@ def sums(site: Site) -> dict[str, int]:
 
 
 def ask(site: Site, by: str, last: str = FIRST):
-    breakdown = site.services[ReportServices].reports.breakdown(Question(FIRST, last), by)
+    breakdown = site.reports.breakdown(Question(FIRST, last), by)
     return (
         {row.value: (row.sums.count, row.at_least) for row in breakdown.rows},
         breakdown.other.count,
@@ -72,7 +68,7 @@ def ask(site: Site, by: str, last: str = FIRST):
 
 
 @pytest.mark.both_kinds
-def test_a_folded_day_keeps_the_largest_values_and_every_count(site):
+def test_rolled_up_day_keeps_the_largest_values_and_every_count_of_events(site):
     send_all(site)
     site.time.pass_(days=1)
     send_all(site)
@@ -85,7 +81,7 @@ def test_a_folded_day_keeps_the_largest_values_and_every_count(site):
     assert ask(site, "viewed_page") == ({"/": (2, False), "/a": (1, False)}, 1, 4)
     assert ask(site, "event", SECOND)[1:] == (0 + 2, 16)
     assert ask(site, "event", SECOND)[0]["bang"] == (1, True)
-    figures = site.services[ReportServices].reports.summary(Question(FIRST, SECOND)).figures
+    figures = site.reports.summary(Question(FIRST, SECOND)).figures
     assert (figures.page_views, figures.events) == (8, 16)
 
 
@@ -121,16 +117,9 @@ def test_properties_that_a_day_has_lost_are_not_called_unrecorded(site):
     assert ask(site, "event:bang:from") == ({}, 0, 0)
 
 
-def test_values_beyond_the_largest_are_other_and_one_called_so_is_itself(site):
-    send(site, *({"name": "search", "props": {"to": to}} for to in ["~other"] * 3 + ["other"] * 2 + ["a", "b", "c"]))
-    site.time.pass_(days=1)
-    fold(site)
-    assert ask(site, "event:search:to") == ({"~other": (3, False), "other": (2, False)}, 3, 8)
-
-
 @pytest.mark.both_kinds
 @pytest.mark.parametrize("transactions", [1, 2])
-def test_fold_that_was_interrupted_counts_no_event_twice(site, monkeypatch, transactions):
+def test_interrupted_roll_up_counts_no_event_twice(site, monkeypatch, transactions):
     for limit in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(executor, limit, 2)
     send_all(site)
@@ -150,7 +139,7 @@ def test_fold_that_was_interrupted_counts_no_event_twice(site, monkeypatch, tran
     assert site.rows("SELECT count(*) FROM events") == [(0,)]
 
 
-def test_filtered_events_of_folded_visits_are_unknown_and_not_missing(site):
+def test_filtered_events_of_rolled_up_visits_are_unknown_and_not_missing(site):
     site.register("ayesha", page="/")
     site.time.pass_(days=1)
     site.add_community(COMMUNITY)
@@ -158,7 +147,7 @@ def test_filtered_events_of_folded_visits_are_unknown_and_not_missing(site):
     send(site, {"name": "search"}, {"name": "pageview", "page": "/"})
     site.time.pass_(hours=2)
     send(site, {"name": "search"}, {"name": "pageview", "page": "/a"}, visitor="babul")
-    insights = site.services[ReportServices].reports
+    insights = site.reports
     asked = Question(SECOND, SECOND, filters=WITHOUT_COUNTRY)
     assert insights.summary(asked).figures[2:8] == (1, 1, 1, 0, 3, 2)
     assert insights.summary(asked).exact
@@ -186,7 +175,7 @@ def test_filtered_page_views_are_unknown_if_first_pages_are(site):
     send(site, {"name": "pageview", "page": "/a"}, visitor="v0")
     landed = {"page": Filter(frozenset(["/a"]))}
     for filters, rows in ((WITHOUT_COUNTRY, {}), ({**landed, **WITHOUT_COUNTRY}, {}), (landed, {"/a": 6})):
-        views = site.services[ReportServices].reports.breakdown(Question(FIRST, THIRD, filters=filters), "viewed_page")
+        views = site.reports.breakdown(Question(FIRST, THIRD, filters=filters), "viewed_page")
         assert {row.value: row.sums.count for row in views.rows} == rows
         assert (views.total.count, views.other.count, views.reason) == (None, None, FOLDED)
 
@@ -202,8 +191,7 @@ def test_events_find_their_visit_among_imported_ones(site, is_followed):
         site.register("d")
     send(site, {"name": "search"}, visitor="a")
     send(site, {"name": "search"}, visitor="babul")
-    today, insights = site.services.clock.today(), site.services[ReportServices].reports
+    today, insights = site.services.clock.today(), site.reports
     assert insights.summary(Question(today, today, filters=WITHOUT_COUNTRY)).figures.events == 2
-    retention = site.services[Retention]
-    assert retention.prune(retention.past()).visits == 1
+    assert site.roll_up().visits == 1
     assert insights.summary(Question("2025-12-17", today, filters=WITHOUT_COUNTRY)).reason == FOLDED_EVENTS

@@ -1,7 +1,5 @@
 """Every figure of every report, before and after days are rolled up."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import product
 
@@ -15,8 +13,6 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.query.report_query import IS_ATTENDED, Filter, Filters, Question
 from koyjabo.reports.rolled_up import day_sums
-from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.retention.retention import Retention
 
 FIRST, SECOND, LAST = "2025-10-07", "2025-10-08", "2025-10-09"
 COMMUNITY = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
@@ -86,7 +82,7 @@ def register(site: Site, number: int) -> None:
 
 def questions(site: Site, filtered: Sequence[Filters]) -> tuple[list[Question], list[Question]]:
     """Questions without filters about whole days, and others."""
-    reports, scopes = site.services[ReportServices].reports, (SITE, COMMUNITY)
+    reports, scopes = site.reports, (SITE, COMMUNITY)
     ranges = ((FIRST, FIRST), (FIRST, SECOND), (SECOND, LAST), (FIRST, LAST))
     whole = [Question(*range_, scope) for range_, scope in product(ranges, scopes)]
     cut = [reports.compared(Question(LAST, LAST, scope), "previous") for scope in scopes]
@@ -95,15 +91,13 @@ def questions(site: Site, filtered: Sequence[Filters]) -> tuple[list[Question], 
 
 def assert_pruning_keeps_figures(site: Site, filters: Sequence[Filters]) -> None:
     whole, others = questions(site, filters)
-    reports = site.services[ReportServices].reports
-    before = {question: all_figures(reports, question) for question in whole + others}
-    retention = site.services[Retention]
-    assert retention.prune(retention.past(0)).visits == 24 + 2
+    before = {question: all_figures(site.reports, question) for question in whole + others}
+    assert site.roll_up(0).visits == 24 + 2
     assert site.rows("SELECT DISTINCT day FROM visits") == [(LAST,)]
     for question, figures in before.items():
-        assert_kept(figures, all_figures(reports, question))
+        assert_kept(figures, all_figures(site.reports, question))
     for question in whole:
-        assert_known(all_figures(reports, question))
+        assert_known(all_figures(site.reports, question))
 
 
 def test_a_rolled_up_day_has_the_same_figures_in_every_report(site):

@@ -1,7 +1,5 @@
 """Comparisons on panel pages: with the same weekdays, or with the reader's choice from the menu."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

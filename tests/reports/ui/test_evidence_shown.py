@@ -1,7 +1,5 @@
 """Evidence in the panel without scripts: figures, the sentence, the order of lengths, and switches."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 
@@ -14,10 +12,7 @@ from support.people.share_links import share, shared
 
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.evidence.queries import Shown
-from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.retention.retention import Retention
 
-LENGTHS_S = {"short": 0, "glance": 3, "read": 130, "study": 400, "work": 400}
 SWITCH = re.compile(r'<a data-key="switch \d" href="([^"]*)"( aria-current="true")?>([^<]*)<')
 LABEL = re.compile(r'data-key="value attended [^>]*>([^<]*)</a>')
 
@@ -40,7 +35,7 @@ def admin(site):
     site.time.go_to("2025-12-10T10:00:00+06:00")
     site.register("pixel", visitId="1", page="/", waitedMs=61_000)
     site.time.go_to("2025-12-16T10:00:00+06:00")
-    for visitor, seconds in LENGTHS_S.items():
+    for visitor, seconds in {"short": 0, "glance": 3, "read": 130, "study": 400, "work": 400}.items():
         attend(site, visitor, seconds)
     site.rows("UPDATE visits SET own = true WHERE visitor_id = 'work'")
     return panel(site)
@@ -114,8 +109,7 @@ def test_rolled_up_days_say_why_the_median_or_two_switches_have_no_number(databa
         site.time.go_to("2025-12-01T10:00:00+06:00")
         attend(site, "early", 20)
         site.time.go_to("2025-12-16T10:00:00+06:00")
-        retention = site.services[Retention]
-        assert retention.prune(retention.past(), lambda ids: None).visits == 1
+        assert site.roll_up().visits == 1
         attend(site, "late", 20)
         admin = panel(site)
         page = words(admin.get("/admin/?range=all"))
@@ -126,6 +120,6 @@ def test_rolled_up_days_say_why_the_median_or_two_switches_have_no_number(databa
         assert "Nothing was measured" not in page
         site.rows("DELETE FROM insight_sums WHERE dimension IN ('attended', 'evidence')")  # as before the feature
         site.rows("UPDATE insight_sums SET attended = NULL, attended_ms = NULL")
-        site.services[ReportServices].reports.live.forget()
+        site.reports.live.forget()
         page = words(admin.get("/admin/?start=2025-12-01&end=2025-12-01"))
         assert page.count("Nothing was measured in this range") == 4

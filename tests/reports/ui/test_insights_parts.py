@@ -1,7 +1,5 @@
 """Parts of Insights: compared ranges, periods with their notes, changes, maps."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -9,7 +7,6 @@ import pytest
 from koyjabo.reports.engine.results import Breakdown, Period, Row, Sums
 from koyjabo.reports.query.report_query import DIMENSIONS, Question
 from koyjabo.reports.ui import breakdowns, figures, ranges
-from koyjabo.reports.ui.figures import change
 from koyjabo.reports.ui.ranges import PageAddress
 
 TODAY = "2025-12-16"
@@ -31,7 +28,7 @@ BESIDE = [
 ]
 
 
-def test_days_beside_a_range_are_as_many_and_those_of_a_month_a_month():
+def test_days_before_and_after_a_range_have_its_length_or_are_a_month():
     for days, before, after in BESIDE:
         picker = ranges.picker(HERE, Question(*days), TODAY, "30d")
         assert days_of(picker.before) == before
@@ -67,7 +64,7 @@ def test_periods_are_compared_in_their_order_and_have_their_notes():
         ("hour", ("2025-12-15T23:00:00+06:00",), ("2025-12-15", "2025-12-15"), [False]),
     ],
 )
-def test_periods_of_which_the_range_has_a_part_are_marked(step, starts, days, expected):
+def test_periods_that_the_range_cuts_are_marked(step, starts, days, expected):
     """The current period is marked as current. Each period links to its counted days."""
     is_running = days[1] == TODAY
     periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1], 0, 0) for start in starts]
@@ -77,27 +74,19 @@ def test_periods_of_which_the_range_has_a_part_are_marked(step, starts, days, ex
     assert step == "hour" or rows[-1].url.endswith(f"&end={days[1]}")
 
 
-def test_changes_are_in_percent_new_or_not_known():
-    assert [change(*pair) for pair in ((3, 2), (2, 3), (1001, 1000), (0, 0), (3, 3))] == [50, -33, 0.1, 0, 0]
-    assert (change(3, 0), change(None, 2), change(2, None)) == ("new", None, None)
-
-
-def test_a_value_that_the_other_days_may_have_among_the_rest_has_no_change():
+def test_values_change_only_where_the_other_days_are_known_and_gone_ones_are_listed():
     now = Breakdown([row("/"), row("/new")], Sums(0, 0, 0), Sums(10, 5, 5), 2, None)
-    whole = Breakdown([row("/")], Sums(0, 0, 0), Sums(5, 5, 5), 1, None)
-    for before, expected in ((whole, [0, "new"]), (whole._replace(values=2), [0, None]), (None, [None, None])):
-        values = breakdowns.values(now, before, Question(TODAY, TODAY), "page", HERE, 0)
-        assert [line.change for line in values.lines] == expected
-
-
-def test_values_that_only_the_other_days_have_are_said_to_be_gone():
-    now = Breakdown([row("/")], Sums(0, 0, 0), Sums(5, 5, 5), 1, None)
     before = Breakdown([row("/old", 9), row("/")], Sums(0, 0, 0), Sums(14, 9, 9), 2, None)
-    for breakdown, expected in ((now, [("/", 0), ("/old", -100)]), (now._replace(values=3), [("/", 0)])):
-        lines = breakdowns.values(breakdown, before, Question(TODAY, TODAY), "page", HERE, 0).lines
+    same, gone = [("/", 0), ("/new", "new")], [("/old", -100)]
+    for breakdown, other, expected in (
+        (now, before, same + gone),
+        (now._replace(values=3), before, same),
+        (now._replace(reason="folded"), before, same),
+        (now, before._replace(values=3), [("/", 0), ("/new", None), *gone]),
+        (now, None, [("/", None), ("/new", None)]),
+    ):
+        lines = breakdowns.values(breakdown, other, Question(TODAY, TODAY), "page", HERE, 0).lines
         assert [(line.label, line.change) for line in lines] == expected
-    folded = now._replace(reason="folded")
-    assert len(breakdowns.values(folded, before, Question(TODAY, TODAY), "page", HERE, 0).lines) == 1
 
 
 def test_every_dimension_has_a_tab_with_a_label():

@@ -1,7 +1,5 @@
 """When a worker sends to the pages of a view, and how many views it serves."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The version of a part changes whenever its HTML changes outside of the cells that pages fill with pushed numbers."""
 
-from __future__ import annotations
-
 import re
 from html.parser import HTMLParser
 

@@ -1,7 +1,5 @@
 """Downloads: everything that a filter matches, as files for other programs."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -63,23 +61,7 @@ def test_export_breaks_off_when_the_right_to_it_is_lost(site, example, monkeypat
         list(pieces)
 
 
-def test_file_has_what_the_filter_finds(admin, example):
-    assert len(table(admin, first_day="2025-12-17")) == 50
-    assert len(table(admin, first_day="2025-12-16", last_day="2025-12-16", place="Unknown")) == 70
-    assert [row["community"] for row in table(admin, community_id=example.community)] == ["'=Mirpur"] * 12
-    assert table(admin, place="Dhaka") == []
-
-
-def test_json_lines_have_the_same_visits(admin, example):
-    answer = download(admin, kind="jsonl", community_id=example.community)
-    assert answer.content_type == "application/x-ndjson"
-    assert answer.headers["Content-Disposition"].endswith('.jsonl"')
-    rows = [json.loads(line) for line in answer.text.splitlines()]
-    assert [row["ordinal"] for row in rows] == list(range(1, 120, 10))
-    assert rows[0]["user_agent"] == '=cmd|"calc"'
-
-
-def test_numbers_of_days_are_those_of_the_rollups(site, admin, example):
+def test_numbers_of_days_come_from_the_rollups(site, admin, example):
     days = [{"day": "2025-12-16", "visits": "70", "new_visitors": "70"}]
     days.append({"day": "2025-12-17", "visits": "50", "new_visitors": "50"})
     assert table(admin, what="days") == days
@@ -90,7 +72,7 @@ def test_numbers_of_days_are_those_of_the_rollups(site, admin, example):
     assert json.loads(download(admin, what="days", kind="jsonl").text.splitlines()[0])["visits"] == 70
 
 
-def test_what_cannot_be_exported_is_said_at_the_field_and_nothing_is_noted(site, admin):
+def test_invalid_export_has_a_reason_at_the_field_and_leaves_no_line(site, admin):
     before = site.rows("SELECT count(*) FROM audit_log")
     for what in ("visits", "days"):
         page = admin.send("/admin/data/export", 422, what=what, kind="csv", first_day="x")
@@ -99,7 +81,7 @@ def test_what_cannot_be_exported_is_said_at_the_field_and_nothing_is_noted(site,
     assert site.rows("SELECT count(*) FROM audit_log") == before
 
 
-def test_form_begins_with_what_was_looked_at(admin, example):
+def test_form_begins_with_the_filters_of_the_list(admin, example):
     page = admin.get(f"/admin/data?place=Dhaka&community_id={example.community}")
     assert 'value="Dhaka"' in page
     assert f'<option value="{example.community}" selected>' in page

@@ -1,7 +1,5 @@
 """Evidence of a person at a visit: how the log describes it, and its filters."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Export files: an interrupted export is resumed, and the result is the same as without interruption."""
 
-from __future__ import annotations
-
 import io
 import os
 from pathlib import Path
@@ -90,18 +88,12 @@ def test_resume_begins_where_there_is_nothing(site, file, kind):
     assert export(site, file, kind, resume=True).count(b"visit-") == 41
 
 
-def test_file_that_is_there_is_not_touched(site, file, kind):
-    file.write_text("precious")
-    with pytest.raises(UnusableFile, match="--resume"):
-        export(site, file, kind)
-    assert file.read_text() == "precious"
-
-
 @each_kind
-def test_file_that_is_no_export_is_not_gone_on_with(site, file, kind):
+def test_other_file_is_not_touched(site, file, kind):
     file.write_text("one\ntwo\n")
-    with pytest.raises(UnusableFile, match=r"is not a (CSV|JSON Lines) export of visits"):
-        export(site, file, kind, resume=True)
+    for resume, why in ((False, "--resume"), (True, r"is not a (CSV|JSON Lines) export of visits")):
+        with pytest.raises(UnusableFile, match=why):
+            export(site, file, kind, resume)
     assert file.read_text() == "one\ntwo\n"
 
 

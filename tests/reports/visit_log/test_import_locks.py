@@ -1,7 +1,5 @@
 """Imports and other work: one import runs at a time, and days are not rolled up until it ends or its lease expires."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import threading
@@ -17,7 +15,6 @@ from support.sites.full_site import DAY_MS, bring, rows
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable
 from koyjabo.base.database import executor, lease
-from koyjabo.reports.services import ReportServices
 from koyjabo.reports.visit_log import import_queries, importing
 from koyjabo.reports.visit_log.import_file import BadLine
 from koyjabo.reports.visit_log.import_queries import ImportUnderWay
@@ -49,7 +46,7 @@ def imported(site, monkeypatch) -> str:
         monkeypatch.setattr(executor, name, 2)
     file = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
     assert bring(site, file) == Imported(LINES, 0)
-    site.services[ReportServices].storing.catch_up()  # only visits that reports have read are rolled up
+    site.store_blocks()  # only visits that reports have read are rolled up
     return file
 
 
@@ -65,8 +62,7 @@ def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
 
 
 def prune(site: Site, advance: Callable[[int], None] = lambda ids: None) -> Pruned:
-    retention = site.services[Retention]
-    return retention.prune(retention.past(), advance)
+    return site.roll_up(advance=advance)
 
 
 @only_postgres  # SQLite does not even start
@@ -93,7 +89,7 @@ def when_folded(site: Site, do: Callable[[], None]) -> Callable[[int], None]:
     return advance
 
 
-def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
+def test_roll_up_goes_on_after_an_import_that_came_into_it(site, imported):
     def begin_to_import() -> None:
         during = once(1, try_to_prune)
         with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were rolled up"):
@@ -107,20 +103,7 @@ def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
     check_nothing_counted_twice(site)
 
 
-def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, imported):
-    def killed() -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        prune(site, when_folded(site, killed))
-    assert site.rows("SELECT count(*) FROM visits") == [(LINES - 2,)]
-    with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were rolled up"):
-        bring(site, imported)
-    check_nothing_counted_twice(site)
-    assert bring(site, rows("new,1,2024-05-02T10:00:00Z")) == Imported(1, 0)  # the day had no rows
-
-
-def test_import_waits_for_what_is_being_folded(site, imported, database, monkeypatch):
+def test_import_waits_for_days_that_are_being_rolled_up(site, imported, database, monkeypatch):
     """It reports neither another import nor earlier visits."""
     monkeypatch.setattr(lease, "LOCK_LIMIT", "SET LOCAL lock_timeout = '1h';")
     retention = site.services[Retention]

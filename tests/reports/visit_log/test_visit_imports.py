@@ -1,7 +1,5 @@
 """Imported visits: each counts once, at its time, despite interruptions."""
 
-from __future__ import annotations
-
 import io
 import json
 from zoneinfo import ZoneInfo
@@ -22,9 +20,7 @@ from koyjabo.reports.visit_log.importing import Imported
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.visit_log import VisitFilter, VisitLog
 from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.upkeep.retention.retention import Retention
 
-KINDS = tuple(spreadsheet.MIMETYPES)
 NOT_SAME = {"id", "ordinal", "community", "user"}
 """Ordinals are assigned again, and names are from this site."""
 
@@ -53,22 +49,21 @@ def visits(site: Site) -> list[dict]:
 
 
 @pytest.mark.both_kinds
-@pytest.mark.parametrize("export_kind", [spreadsheet.CSV, pytest.param(spreadsheet.JSON_LINES, marks=pytest.mark.long)])
-def test_what_was_exported_is_the_same_when_it_is_imported(full, site, export_kind):
-    for row in everything(full)["communities"]:
+def test_exported_visits_are_the_same_when_they_are_imported(full, site):
+    file, stored = export(full, "csv"), everything(full)
+    for row in stored["communities"]:
         site.add_community(row["id"])
-    file = export(full, export_kind)
-    assert bring(site, file, export_kind) == Imported(41, 0)
+    assert bring(site, file) == Imported(41, 0)
     assert visits(site) == visits(full)
     for table in ("daily_visits", "hourly_visits"):
-        assert everything(site)[table] == everything(full)[table]
+        assert everything(site)[table] == stored[table]
     assert site.recount() == []
-    assert bring(site, file, export_kind) == Imported(0, 41)
+    assert bring(site, file) == Imported(0, 41)
     assert site.stats()["totalVisits"] == 41
 
 
 @pytest.mark.both_kinds
-def test_imported_visits_are_numbered_after_those_there_are(site):
+def test_imported_visits_get_the_next_numbers(site):
     site.set_total(4000)
     site.register("here")
     assert bring(site, rows("a,1,2024-05-01T10:00:00Z", "b,2,2024-05-01T11:00:00+06:00")) == Imported(2, 0)
@@ -126,10 +121,7 @@ BAD_JSON = {
     "a truth for a moment": ('{"visitor_id": "a", "at": true}\n', "Line 1: at must be"),
     "a truth": ('{"visitor_id": "a", "at": 1714585000000, "is_bot": "maybe"}\n', "Line 1: is_bot"),
     **{
-        f"{name} {value!r}": (
-            json.dumps({"visitor_id": "a", "at": 1714585000000, name: value}) + "\n",
-            f"Line 1: {name}",
-        )
+        f"{name} {value!r}": (json.dumps({"visitor_id": "a", "at": 1714585000000, name: value}), f"Line 1: {name}")
         for name, values in {
             "attended_ms": (-1, 1.5, True, "1e3", "1_000", 30 * DAY_MS + 1),
             "waited_ms": (-1, "soon", 365 * DAY_MS + 1),
@@ -163,13 +155,12 @@ def test_values_in_values_are_read_or_refused_however_deep_they_are():
         assert len(read) + len(refused) == 1
 
 
-def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
+def test_visit_of_a_rolled_up_day_is_imported_only_on_request(site):
     """It is unknown whether the visit was already counted. A day with a remaining row is not rolled up."""
     first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
     file = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
     bring(site, file)
-    retention = site.services[Retention]
-    assert retention.prune(retention.past()).visits == 1
+    assert site.roll_up().visits == 1
     site.services[Erasure].forget("c")
     with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were rolled up"):
         bring(site, file)
@@ -224,19 +215,14 @@ NEWEST = "SELECT user_agent, referrer, language, campaign, page, is_bot FROM vis
 
 PARSED = [
     (
-        {"user_agent": PHONE, "page": "/map?utm_source=mail&x=1", "language": "bn-BD"},
+        {"user_agent": PHONE, "page": "/map?utm_source=mail&x=1", "language": "bn-BD", "browser": "Firefox"},
         (PHONE, None, "bn", "utm_source=mail", "/map", 0),
     ),
     (
-        {"browser": "Chrome", "system": "Android", "device": "phone", "source": "facebook.com"},
-        ("Chrome on Android (phone)", "facebook.com", None, None, None, 0),
+        {"browser": "Chrome", "system": "Android", "device": "phone", "source": "facebook.com", "utm_term": "x" * 200},
+        ("Chrome on Android (phone)", "facebook.com", None, "utm_term=" + "x" * 120, None, 0),
     ),
-    (
-        {"browser": "curl", "device": "toaster", "utm_term": "x" * 200, "page": "/?utm_term=other"},
-        ("curl", None, None, "utm_term=" + "x" * 120, "/", 0),
-    ),
-    ({"device": "bot", "browser": "Googlebot"}, ("Googlebot", None, None, None, None, 1)),
-    ({"browser": "a(b)", "system": "c/d on e", "channel": "ai"}, ("a b on c d e", None, None, None, None, 0)),
+    ({"device": "bot", "browser": "a(b)", "system": "c/d on e"}, ("a b on c d e", None, None, None, None, 1)),
 ]
 
 
@@ -254,10 +240,7 @@ SENT_EVIDENCE = [
         {"attended_ms": "2592000000", "acted": "true", "automated": "TRUE", "network": "datacentre", "own": "true"},
         (30 * DAY_MS, True, True, "datacentre", True),
     ),
-    (
-        {"attended_ms": 0, "acted": False, "automated": "false", "network": "other", "own": ""},
-        (0, False, False, "other", False),
-    ),
+    ({"attended_ms": 0, "acted": False, "network": "other", "own": ""}, (0, False, False, "other", False)),
     ({"attended_ms": "", "acted": "", "automated": "", "network": ""}, (None, False, False, None, False)),
     ({"is_bot": True, "automated": False}, (None, False, True, None, False)),
     ({"user_agent": "Googlebot/2.1"}, (None, False, True, None, False)),
@@ -275,34 +258,19 @@ def test_evidence_is_imported_and_a_stored_visit_keeps_its_own(site):
     assert site.rows(EVIDENCE) == [SENT_EVIDENCE[-1][1]]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", tuple(spreadsheet.MIMETYPES))
 def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
     """This includes the campaign channel of a visit that had only a term, which was erased."""
-    site.register(
-        "a",
-        userAgent=PHONE,
-        referrer="https://m.facebook.com/x",
-        page="/?utm_source=mail&utm_campaign=%E0%A6%95",
-        waitedMs=365 * DAY_MS,
-    )
+    page, stored = "/?utm_source=mail&utm_campaign=%E0%A6%95", "SELECT {} FROM visits ORDER BY id"
+    site.register("a", userAgent=PHONE, referrer="https://m.facebook.com/x", page=page, waitedMs=365 * DAY_MS)
     site.register("a", page="/?utm_term=a")
     site.services[Erasure].forget("a")
     text = export(site, kind).decode()
-    for fragment in (
-        "Chrome on Android (phone)",
-        "Chrome",
-        "Android",
-        "phone",
-        "facebook.com",
-        "campaign",
-        "mail",
-        "ক",
-    ):
+    for fragment in ("Chrome on Android (phone)", "facebook.com", "campaign", "mail", "ক"):
         assert fragment in text
     columns = "visitor_id, visit_id, user_agent, referrer, language, campaign, page, waited_ms"
-    columns = f"SELECT {columns} FROM visits ORDER BY id"
-    before = site.rows(columns)
+    before = site.rows(stored.format(columns))
     assert (before[1][5] is not None, before[0][7]) == (True, 365 * DAY_MS)
     site.rows("DELETE FROM visits")
     assert bring(site, text, kind) == Imported(2, 0)
-    assert site.rows(columns) == before
+    assert site.rows(stored.format(columns)) == before

@@ -1,7 +1,5 @@
 """Workers share one listening socket. A worker with few free places lets the others accept first."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial

@@ -1,7 +1,5 @@
 """Requests and handshakes with bytes missing, added or changed get an HTTP response or a close."""
 
-from __future__ import annotations
-
 import json
 import socket
 from collections.abc import Iterator

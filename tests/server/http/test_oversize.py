@@ -1,7 +1,5 @@
 """Requests that are too big, too deep, too many or compressed are refused quickly and with little memory."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import zlib
@@ -104,7 +102,7 @@ FORMS = {
 }
 
 
-def test_form_that_is_none_is_refused_and_registers_nothing(server):
+def test_invalid_form_is_refused_and_registers_nothing(server):
     for what, (kind, body) in FORMS.items():
         with Connection(server.port) as connection:
             assert connection.send(post("/login", body, kind=kind)).answer().status in (400, 413, 422), what

@@ -1,7 +1,5 @@
 """Requests are parsed the same however the network splits them, and end where their length says."""
 
-from __future__ import annotations
-
 import gc
 import sys
 from contextlib import suppress
@@ -13,7 +11,7 @@ from hypothesis import strategies as st
 from support.clients.connection import chunked, head
 from support.runs.fuzz_effort import effort
 
-from koyjabo.server.http.body_limits import MAX_LARGER, NETWORK_DIVISOR, BodyLimits
+from koyjabo.server.http.body_limits import MAX_LARGER, BodyLimits
 from koyjabo.server.http.request_parser import Refused, RequestParser, wsgi_name
 
 LARGEST_BODY = 100
@@ -80,7 +78,7 @@ def test_body_is_kept_up_to_one_piece_over_the_limit():
     assert len(parser.body) == 1000
 
 
-def test_larger_bodies_are_read_at_their_path_alone_and_32_at_once():
+def test_larger_bodies_are_read_only_at_their_path_and_32_at_once():
     limits = BodyLimits(LARGEST_BODY, lambda path: 1000 if path == "/list" else LARGEST_BODY)
     parsers = [RequestParser(limits) for _ in range(MAX_LARGER + 1)]
     for parser in parsers[:-1]:
@@ -98,27 +96,6 @@ def test_larger_bodies_are_read_at_their_path_alone_and_32_at_once():
         assert other.is_too_large
     parsers[0].feed(head("POST", "/list", "Content-Length: 1000"))
     assert not parsers[0].is_too_large
-
-
-def test_one_network_gets_at_most_a_quarter_of_the_slots_for_larger_bodies():
-    limits = BodyLimits(LARGEST_BODY, lambda path: 1000, proxies=1)
-    parsers = [RequestParser(limits) for _ in range(MAX_LARGER + 1)]
-
-    def begin(parser: RequestParser, *addresses: str) -> None:
-        parser.peer = "127.0.0.1"
-        forwarded = (f"X-Forwarded-For: made-up, {address}" for address in addresses)
-        parser.feed(head("POST", "/list", "Content-Length: 1000", *forwarded))
-
-    for number, parser in enumerate(parsers[: MAX_LARGER // NETWORK_DIVISOR]):
-        begin(parser, f"203.0.113.{number}")
-    with pytest.raises(Refused):
-        begin(parsers[-1], "203.0.113.99")
-    parsers[-1] = RequestParser(limits)
-    begin(parsers[-1], "198.51.100.1")
-    parsers[0].begin()
-    begin(parsers[0], "203.0.113.99")
-    for parser in parsers[MAX_LARGER // NETWORK_DIVISOR : -2]:
-        begin(parser)
 
 
 def work(request: bytes) -> int:

@@ -1,7 +1,5 @@
 """Responses of any WSGI application are sent as HTTP requires, and never faster than the client reads (PEP 3333)."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.http_server import CLOSE, GET, all_of, answering, eventlet, served, until
 

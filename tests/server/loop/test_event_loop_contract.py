@@ -1,8 +1,6 @@
-"""The contract of `EventLoop` beyond `Runtime`, on eventlet's loop with each of its hubs. Greenlets are reused, and a
-stray switch harms none of them.
+"""The contracts of `Runtime`, on real threads and on eventlet's loop, and of `EventLoop`, on each of its hubs.
+Greenlets are reused, and a stray switch harms none of them.
 """
-
-from __future__ import annotations
 
 import os
 import socket
@@ -11,15 +9,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from contextvars import ContextVar
-from threading import get_ident
+from threading import Event, get_ident
 from unittest.mock import Mock
 
 import greenlet
 import pytest
 from support.application.runtimes import ERRORS, HUBS, loop_on, pause, pause_until
+from support.programs.processes import run
 from support.programs.threads import SOON_S
 
-from koyjabo.base.core.runtime import EventLoop
+from koyjabo.base.core.runtime import EventLoop, Runtime, ThreadRuntime
 from koyjabo.server.loop.eventlet_loop import GreenWaiter
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller
 
@@ -119,7 +118,7 @@ def test_request_runs_at_once_until_it_first_waits(loop):
     assert done == ["begun", "called", "ended"]
 
 
-def test_requests_run_beside_each_other_with_context_variables_of_their_own(loop):
+def test_requests_run_at_once_with_their_own_context_variables(loop):
     seen = []
 
     def request(number: int) -> None:
@@ -236,52 +235,33 @@ def test_request_that_fails_leaves_a_greenlet_for_the_next(loop, error, caplog):
     assert "request_failed" in caplog.text
 
 
-def test_timer_that_a_request_left_behind_repeats_no_request(loop, caplog):
+def test_timer_or_time_out_that_a_request_left_behind_harms_no_later_request(loop):
     done = []
 
     def request() -> None:
         done.append(1)
         switch_later(loop, greenlet.getcurrent().switch)
-
-    run_in_turn(loop, request)
-    assert done == [1]
-    assert "request_failed" not in caplog.text
-
-
-def test_time_out_that_a_request_left_behind_ends_no_greenlet(loop):
-    ran_in = []
-
-    def request() -> None:
-        ran_in.append(greenlet.getcurrent())
         switch_later(loop, greenlet.getcurrent().throw, eventlet.Timeout())
 
-    for _ in range(2):
+    for times in (1, 2):
         run_in_turn(loop, request)
-    assert len(ran_in) == 2
+        assert done == [1] * times
 
 
-def test_stray_switch_does_not_end_a_wait():
-    waiter = GreenWaiter(greenlet.getcurrent())
-    owner = greenlet.greenlet(waiter.wait)
-    owner.switch()
-    owner.switch()
-    assert not owner.dead
-    waiter.wake()
-    assert owner.dead
-
-
-def test_second_wake_does_not_resume_an_owner_that_waits_for_something_else():
-    waiter = GreenWaiter(greenlet.getcurrent())
+def test_stray_switch_or_second_wake_does_not_end_a_wait():
+    waiter, ended = GreenWaiter(greenlet.getcurrent()), []
 
     def wait_for_two_things() -> None:
-        waiter.wait()
-        greenlet.getcurrent().parent.switch()
+        ended.append(waiter.wait())
+        ended.append(greenlet.getcurrent().parent.switch())
 
     owner = greenlet.greenlet(wait_for_two_things)
     owner.switch()
+    owner.switch()
+    assert ended == []
     waiter.wake()
     waiter.wake()
-    assert not owner.dead
+    assert len(ended) == 1, "it waits for the second thing"
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), eventlet.Timeout()], ids=["error", "time-out"])
@@ -305,3 +285,106 @@ def test_watcher_that_fails_is_logged_and_others_are_called(error, caplog):
             poller.remove(our.fileno())
     failing.failed.assert_called_once()
     assert "connection_failed" in caplog.text
+
+
+LEAVE = """
+import time
+from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.server.loop.eventlet_loop import EventletRuntime
+runtime = {}()
+runtime.start_thread(lambda: time.sleep(3600))
+"""
+
+
+@pytest.fixture(params=["threads", *HUBS])
+def runtime(request) -> Iterator[Runtime]:
+    if request.param == "threads":
+        yield ThreadRuntime()
+        return
+    with loop_on(request.param) as loop:
+        yield loop
+
+
+# Waiters.
+
+
+def test_wait_after_wake_returns_at_once_and_waking_twice_is_waking(runtime):
+    waiter = runtime.waiter()
+    waiter.wake()
+    waiter.wake()
+    waiter.wait()
+    waiter.wait()
+
+
+@ERRORS
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_task_that_fails_when_woken_keeps_no_other_from_being_woken(runtime, error):
+    failing, calm, done = runtime.waiter(), runtime.waiter(), []
+
+    def wait_and_fail() -> None:
+        failing.wait()
+        raise error
+
+    def wait() -> None:
+        calm.wait()
+        done.append(1)
+
+    def wake_both() -> None:
+        failing.wake()
+        calm.wake()
+
+    runtime.start_task(wait_and_fail)
+    runtime.start_task(wait)
+    pause(runtime)
+    runtime.soon(wake_both)
+    pause_until(runtime, lambda: done == [1])
+
+
+# Tasks and threads.
+
+
+def test_thread_is_one_of_the_system_and_stops_no_one_else(runtime):
+    ran_in, may_end = [], Event()  # nothing is patched here
+
+    def block() -> None:
+        may_end.wait(SOON_S)
+        ran_in.append(get_ident())
+
+    runtime.start_thread(block)
+    pause(runtime)
+    assert ran_in == []
+    may_end.set()
+    pause_until(runtime, lambda: len(ran_in) == 1)
+    assert ran_in != [get_ident()]
+
+
+@pytest.mark.parametrize("name", ["ThreadRuntime", "EventletRuntime"])
+def test_thread_does_not_keep_the_process_alive(name):
+    """The thread would run for an hour."""
+    assert run("-c", LEAVE.format(name)).returncode == 0
+
+
+# Calls.
+
+
+def test_later_is_once_and_not_before_its_time(runtime):
+    began, called = time.monotonic(), []
+    runtime.later(0.05, lambda: called.append(time.monotonic() - began))
+    pause_until(runtime, lambda: called)
+    pause(runtime, 0.1)
+    assert len(called) == 1
+    assert called[0] >= 0.05
+
+
+def test_calls_from_a_thread_keep_their_order(runtime):
+    called, most = [], 2000
+
+    def call_many() -> None:
+        for number in range(most):
+            runtime.from_thread(lambda number=number: called.append(number))
+        runtime.from_thread(finished.wake)
+
+    finished = runtime.waiter()
+    runtime.start_thread(call_many)
+    finished.wait()
+    assert called == list(range(most))

@@ -1,7 +1,5 @@
 """Requests are queued fairly by network, so that a client with many requests delays only itself (decision 80)."""
 
-from __future__ import annotations
-
 import os
 import socket
 from contextlib import ExitStack
@@ -17,9 +15,7 @@ from support.programs.processes import open_sockets, suspended, wait_until
 from support.servers.changed_server import changed_server
 
 from koyjabo.base.core.runtime import ThreadRuntime, await_slot
-from koyjabo.counting.last_hour import Pulse, PulseSample
 from koyjabo.people.accounts.passwords import Passwords
-from koyjabo.reports.community_people import Reports
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop import fair_queue
@@ -144,14 +140,6 @@ def test_waiting_request_continues_before_new_ones_of_its_network(loop, done):
     assert done[1::2] == [b"."] * 4
 
 
-def test_every_connection_is_served_at_once_when_the_loop_is_free(loop):
-    order, done = FairQueue(loop, Poller(loop)), []
-    for name in "ab":
-        run(loop, lambda name=name: (order.begin(name), done.append(name)), until=lambda: done)
-        assert done.pop() == name
-    assert not order._queues
-
-
 @pytest.fixture
 def busy(loop, is_long):
     """A worker with 8 places and long slots."""
@@ -196,25 +184,7 @@ def test_line_of_one_network_leaves_room_for_others(busy):
     assert busy.has_turn == [True, False], "the newest of the crowd has given its place"
 
 
-def verify_a_password(wait) -> None:
-    passwords = Passwords(ThreadRuntime())
-    passwords._group = SimpleNamespace(do=wait)
-    passwords.hash("a secret")
-
-
-HELD = {
-    "the place of a hash": verify_a_password,
-    "the read of the last hour": lambda wait: Pulse(SimpleNamespace(read=wait, report=wait), None, None).hour(
-        PulseSample(SimpleNamespace(epoch=1, total=1), 100)
-    ),
-    "the read of a report": lambda wait: Reports(
-        SimpleNamespace(read=lambda *_: 1, report=wait), None, None
-    ).conversion_rate("a community"),
-}
-
-
-@pytest.mark.parametrize("use", HELD.values(), ids=HELD)
-def test_request_gives_back_what_others_wait_for_before_its_next_turn(use):
+def test_request_gives_back_a_shared_place_before_its_next_turn():
     done = []
 
     def wait(*_: object) -> dict[int, float]:
@@ -225,7 +195,9 @@ def test_request_gives_back_what_others_wait_for_before_its_next_turn(use):
 
     def request() -> None:
         await_slot.set(lambda: done.append("turn"))
-        use(wait)
+        passwords = Passwords(ThreadRuntime())
+        passwords._group = SimpleNamespace(do=wait)
+        passwords.hash("a secret")
 
     copy_context().run(request)
     assert done == ["given back", "turn"]

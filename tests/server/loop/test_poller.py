@@ -1,7 +1,5 @@
 """One pass serves sockets for a limited time, and the next one continues with the others, in rotation by network."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack

@@ -1,85 +1,18 @@
 """The parent has loaded the application. Workers are its forks, and share only its memory and the listening socket."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
 import sys
 import time
-from contextlib import suppress
-from itertools import combinations
 from pathlib import Path
 
 import psutil
-import pytest
 from support.faults.failing_programs import SERVE, failing, written
-from support.programs.processes import is_gone, listens, wait_until
+from support.programs.processes import is_gone, wait_until
 from support.servers.server import START_S, Server
 
 from koyjabo.server.process import parent
-
-PLACES = 3
-ONE_FOR_ALL = ("0", "1", "2")
-"""Standard input, output and error."""
-
-
-@pytest.fixture(scope="module")
-def server(module_servers, module_sqlite_database, redis):
-    server = module_servers(module_sqlite_database, WEB_CONCURRENCY=PLACES, REDIS_URL=redis.url).start()
-    wait_until(lambda: [listens(worker.pid) for worker in server.workers()] == [True] * PLACES, "all serve")
-    return server
-
-
-def descriptors(process: psutil.Process) -> dict[str, str]:
-    """The process's open files by descriptor, without the standard streams."""
-    files = {}
-    for number in os.listdir(f"/proc/{process.pid}/fd"):
-        with suppress(FileNotFoundError):
-            files[number] = os.readlink(f"/proc/{process.pid}/fd/{number}")
-    inherited = {files.get(number) for number in ONE_FOR_ALL}
-    return {number: what for number, what in files.items() if what not in inherited}
-
-
-def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
-    """Sockets, pipes and the like, which have unique numbers. A file may be opened several times."""
-    return {what for what in descriptors(process).values() if what.partition(":")[2]} - of_tests
-
-
-def has_loop(process: psutil.Process) -> bool:
-    return "anon_inode:[eventpoll]" in descriptors(process).values()
-
-
-def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
-    """A worker also has a private pipe to the parent."""
-    of_tests = set(descriptors(psutil.Process()).values())
-    wait_until(lambda: all(has_loop(worker) for worker in server.workers()), "each worker has its loop")
-    parent, *workers = (
-        private(process, of_tests) - {"anon_inode:[eventpoll]"}
-        for process in (psutil.Process(server.pid), *server.workers())
-    )
-    (listener,) = set.intersection(*workers)
-    for first, other in combinations(workers, 2):
-        assert first & other == {listener}
-    for worker in workers:
-        assert {what.partition(":")[0] for what in (worker & parent) - {listener}} == {"pipe"}
-
-
-def test_dead_worker_is_replaced_by_a_fork(server):
-    """The parent does not load the application again."""
-    before = server.worker_pids()
-    killed = server.kill_worker()
-    (new,) = wait_until(lambda: server.worker_pids() - before, "there is another one", START_S)
-    wait_until(lambda: has_loop(psutil.Process(new)), "it serves", START_S)
-    assert server.worker_pids() == before - {killed} | {new}
-    assert f"worker_died pid={killed} status=-9" in server.log
-
-
-def test_workers_leave_when_the_parent_is_killed(sqlite_database, new_server, redis):
-    server = new_server(sqlite_database, WEB_CONCURRENCY=2, REDIS_URL=redis.url).start()
-    workers = server.workers()
-    os.kill(server.pid, signal.SIGKILL)
-    wait_until(lambda: all(map(is_gone, workers)), "all are gone", START_S)
 
 
 def test_failed_forks_are_logged_once_a_second(sqlite_database, new_server, redis, tmp_path):
@@ -161,6 +94,100 @@ def is_signalled(process: psutil.Process) -> bool:
     status = Path(f"/proc/{process.pid}/status").read_text()
     pending = int(status.partition("ShdPnd:")[2].split()[0], 16)
     return bool(pending & 1 << signal.SIGTERM - 1)
+
+
+SIGNALLED_BEFORE = f"""
+import os, signal
+set_mask = signal.pthread_sigmask
+
+def set_mask_after_a_signal(*arguments):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return set_mask(*arguments)
+
+signal.pthread_sigmask = set_mask_after_a_signal
+{SERVE}
+"""
+
+
+def test_signal_just_before_the_parent_executes_its_program_stops_the_server(sqlite_database, new_server, tmp_path):
+    server = new_server(sqlite_database)
+    server.program = written(tmp_path, SIGNALLED_BEFORE.replace("parent.PROGRAM = __file__", ""))
+    assert server.launch().wait().status == 0
+
+
+def with_worker(folder: Path, body: str) -> tuple[str, ...]:
+    """A program whose worker runs `body` in place of `serve(listener, parent, writer, …)`. The path `note` is in
+    `folder`.
+    """
+    return written(
+        folder,
+        f"""
+import os, signal
+from pathlib import Path
+from koyjabo.server.process import parent
+note = Path({str(folder / "note")!r})
+leave_signals = parent.leave_signals_to_the_parent
+
+def begin_as_worker():
+    leave_signals()
+    from koyjabo.server.process import worker
+    serve = worker.work
+
+    def work(listener, parent, writer, *others):
+{body}
+    worker.work = work
+
+parent.leave_signals_to_the_parent = begin_as_worker
+{SERVE}
+""",
+    )
+
+
+DIES_ONCE_READY = """
+        if note.exists():
+            return serve(listener, parent, writer, *others)
+        os.kill(parent, signal.SIGSTOP)
+        while Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            pass
+        os.write(writer, b"ready")
+        note.write_text(str(os.getpid()))
+        return 3
+"""
+"""The parent is frozen, so that it reads the report when the worker has already ended."""
+
+
+def test_only_worker_that_dies_once_it_is_ready_is_replaced(sqlite_database, new_server, tmp_path):
+    server, note = new_server(sqlite_database), tmp_path / "note"
+    server.program = with_worker(tmp_path, DIES_ONCE_READY)
+    server.launch()
+    pid = wait_until(lambda: note.exists() and note.read_text(), "the worker has reported", START_S)
+    wait_until(lambda: is_gone(psutil.Process(int(pid))), "it has ended")
+    psutil.Process(server.pid).resume()
+    assert server.wait_until_serving().register("ayesha").ordinal == 1
+    assert f"worker_died pid={pid} status=3" in server.log
+
+
+REPORTS_LATE = """
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        os.kill(parent, signal.SIGTERM)
+        signal.sigwait([signal.SIGTERM])
+        os.write(writer, b"ready")
+        note.write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGSTOP)
+"""
+"""The parent is stopping when it passes the signal on."""
+
+
+def test_stopping_parent_sleeps_although_its_worker_has_reported_late(sqlite_database, new_server, tmp_path):
+    """Otherwise the unread report would end each of its waits at once."""
+    server, note = new_server(sqlite_database), tmp_path / "note"
+    server.program = with_worker(tmp_path, REPORTS_LATE)
+    server.launch()
+    pid = wait_until(lambda: note.exists() and note.read_text(), "the worker has reported", START_S)
+    process = psutil.Process(server.pid)
+    wait_until(lambda: process.status() == psutil.STATUS_SLEEPING, "the parent sleeps", every_s=0.01)
+    psutil.Process(int(pid)).kill()
+    assert server.wait().status == 0
 
 
 def test_parent_that_cannot_execute_its_program_goes_on(sqlite_database, new_server, tmp_path):

@@ -1,7 +1,5 @@
 """HOST: the address that the server listens on."""
 
-from __future__ import annotations
-
 import re
 import socket
 
@@ -31,7 +29,7 @@ def test_server_listens_on_no_other_address(new_server, sqlite_database):
     assert {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN} == {"127.0.0.2"}
 
 
-def test_server_on_all_addresses_of_ipv6_listens_on_those_of_ipv4_as_well(new_server, sqlite_database):
+def test_server_on_all_ipv6_addresses_listens_on_all_ipv4_addresses_as_well(new_server, sqlite_database):
     port = announced(new_server(sqlite_database, HOST="::").launch())
     assert is_alive("::1", port)
     assert is_alive("127.0.0.1", port)

@@ -3,19 +3,19 @@
 Draining may take an hour here, so that tests notice when a server waits for the limit.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from http.client import HTTPException
+from itertools import count
 from typing import Any
 
 import pytest
 from support.assertions.ledger import assert_verified
 from support.clients.connection import Connection, head
-from support.clients.continuous_registrations import RegistrationLoad
 from support.databases.database import Database, SqliteDatabase
 from support.faults.failing_programs import PATIENT, written
 from support.programs.patience import PATIENCE_S
@@ -68,16 +68,27 @@ def test_request_whose_body_is_still_coming_is_answered(sqlite_database, new_pat
 def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sqlite_database, new_patient):
     """A client gets the responses to its requests so far, and must send the next one to another server."""
     server = new_patient(sqlite_database).start()
+
+    def register_until_closed(client: int) -> int:
+        """Register visits without pause. Returns their number."""
+        with Connection(server.port) as connection:
+            for number in count():
+                try:
+                    answer = connection.send_visit(f"asker-{client}", str(number)).answer()
+                except (OSError, HTTPException):
+                    return number
+                assert answer.status == 200
+
     with (
-        RegistrationLoad(server.port, clients=100) as load,
+        ThreadPoolExecutor(20) as askers,
         Connection(server.port) as silent,
         Connection(server.port) as idle,
     ):
         assert idle.ask("GET", "/api/stats").status == 200
-        load.run_for(0.5)
+        registered = [askers.submit(register_until_closed, client) for client in range(20)]
+        wait_until(lambda: server.stats().total > 100, "the askers register visits")
         server.tell(signal.SIGTERM)
-        load.run_for(PATIENCE_S)
-        assert load.open == 0
+        assert all(future.result(PATIENCE_S) for future in registered)
         assert silent.is_closed()
         assert idle.is_closed()
     assert server.wait().status == 0

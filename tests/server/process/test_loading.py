@@ -1,7 +1,5 @@
 """Processes import only what they need: of backends, drivers and bridges, only what the settings name."""
 
-from __future__ import annotations
-
 import pytest
 from support.programs.processes import run
 
@@ -46,31 +44,9 @@ shared = [item for item in files if "event" in item or "socket" in item]
 print(type(hubs.get_hub()).__module__, len(os.listdir("/proc/self/task")), shared)
 """
 RANDOM = """
-import gc, os, random, uuid
+import gc, random
 states = [item for item in gc.get_objects() if isinstance(item, random.Random)]
 print(all(item is random._inst or isinstance(item, random.SystemRandom) for item in states), len(states) > 1)
-
-def drawn():
-    return repr([random.random(), random.SystemRandom().random(), uuid.uuid4()])
-
-def drawn_by_a_fork():
-    reader, writer = os.pipe()
-    if os.fork() == 0:
-        os.write(writer, drawn().encode())
-        os._exit(0)
-    return os.read(reader, 1000).decode()
-
-print(len({drawn_by_a_fork(), drawn_by_a_fork(), drawn()}))
-"""
-GROUPS = """
-import koyjabo
-from koyjabo.web.openapi.document import specification
-paths = specification(koyjabo.make_routes(settings, {}))["paths"].values()
-print(*dict.fromkeys(call["tags"][0] for calls in paths for call in calls.values()))
-"""
-PREPARE = """
-from koyjabo.server.process.loading import prepare
-print(prepare(settings), "alembic" in sys.modules)
 """
 
 
@@ -94,37 +70,15 @@ def output_of(module_sqlite_database):
 def with_redis(output_of) -> list[str]:
     keys = {"AUTH_JWKS_URL": "http://127.0.0.1:1/", "AUTH_ISSUER": "x", "AUTH_AUDIENCE": "x"}
     settings = {"REDIS_URL": ANY_REDIS, "WEB_CONCURRENCY": 2, **keys}
-    return output_of(NOTHING_SHARED + RANDOM, HEAVY, RULES, LATE, PUBLIC_KEYS, GROUPS, **settings)
+    return output_of(NOTHING_SHARED + RANDOM, HEAVY, RULES, LATE, PUBLIC_KEYS, **settings)
 
 
-def test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load(output_of, with_redis):
-    _, with_sqlite, rules, late, verifies, _ = with_redis
+def test_only_backends_that_settings_name_are_loaded_and_nothing_is_loaded_later(output_of, with_redis):
+    _, with_sqlite, rules, late, verifies = with_redis
     assert (with_sqlite, rules, late, verifies) == ("redis sqlite3", "1", "", "True")
     assert output_of(HEAVY, RULES, LATE, PUBLIC_KEYS) == ["sqlite3", "1", "", "False"]
 
 
-@pytest.mark.long(
-    proved_by="server/process/test_loading.py::test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load"
-)
-def test_driver_of_postgres_is_loaded_where_it_is_used(output_of):
-    assert output_of(HEAVY, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing") == [
-        "psycopg2 sqlalchemy.dialects.postgresql sqlite3"
-    ]
-
-
 def test_forks_share_no_hub_thread_file_or_random_state(with_redis):
     """Python reseeds its random state in each fork. All other random numbers come from the system."""
-    alone, *drawn = with_redis[0].splitlines()
-    assert alone == "eventlet.hubs.selects 1 []"
-    assert drawn == ["True True", "3"]
-
-
-def test_api_description_lists_calls_in_the_order_of_the_features(with_redis):
-    assert with_redis[-1] == "accounts communities webhooks keys visits reports operation"
-
-
-@pytest.mark.empty_database
-def test_child_process_migrates(sqlite_database):
-    done = run("-c", LOAD + PREPARE, DATABASE_URL=sqlite_database.url, STARTING_TOTAL=4000)
-    assert (done.stdout.strip(), done.stderr) == ("True False", "")
-    assert sqlite_database.rows("SELECT total FROM counters") == [(4000,)]
+    assert with_redis[0].splitlines() == ["eventlet.hubs.selects 1 []", "True True"]

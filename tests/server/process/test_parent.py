@@ -1,7 +1,5 @@
 """The parent process: started by a shell with child processes, signalled at any moment, left without a log."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from collections.abc import Callable
@@ -95,14 +93,9 @@ MOMENTS: dict[str, Callable[[psutil.Process, Server], object]] = {
 }
 
 
-BY_TERM = [signal.SIGTERM, signal.SIGINT, signal.SIGTERM]
-BY_INTERRUPT = [signal.SIGINT, signal.SIGTERM, signal.SIGINT]
-
-
-@pytest.mark.parametrize("signals", [BY_TERM, pytest.param(BY_INTERRUPT, marks=pytest.mark.long)])
-def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server, signals):
+def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server):
     """SIGTERM and Ctrl+C end a server as soon as it can handle them. It could take an hour to drain."""
-    cases = list(zip(MOMENTS, signals, strict=True))
+    cases = list(zip(MOMENTS, (signal.SIGTERM, signal.SIGINT, signal.SIGTERM), strict=True))
     servers = [new_server(SqliteDatabase(tmp_path / f"{number}.db")) for number in range(len(cases))]
 
     program = written(tmp_path, PATIENT)  # written once, because a server would read a half-written file

@@ -1,7 +1,5 @@
 """With a listening socket from the service manager, a restart refuses no connection."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal
@@ -95,7 +93,7 @@ def test_restart_refuses_no_connection_and_loses_no_visit(sqlite_database, tmp_p
 
 
 @insurance
-def test_restart_of_several_workers_is_not_noticed_either(database, tmp_path, listener, redis):
+def test_restart_of_several_workers_is_not_noticed(database, tmp_path, listener, redis):
     server = ActivatedServer(database, tmp_path, listener, WEB_CONCURRENCY=2, REDIS_URL=redis.url)
     try:
         assert_restarts_are_not_noticed(server.start(), times=3)
@@ -139,7 +137,7 @@ def test_systemd_passes_its_socket_to_the_server(sqlite_database, tmp_path):
 
 
 @pytest.mark.empty_database
-def test_what_cannot_be_served_is_refused_in_a_sentence(sqlite_database, tmp_path):
+def test_unusable_socket_is_refused_in_a_sentence(sqlite_database, tmp_path):
     """The cases are two sockets, one that does not listen, and two that are not TCP."""
     with (
         socket.create_server(("127.0.0.1", 0)) as two,
@@ -160,7 +158,7 @@ def test_what_cannot_be_served_is_refused_in_a_sentence(sqlite_database, tmp_pat
             assert re.fullmatch(rf"{re.escape(message)}[^\n]+\.\n", server.log), server.log
 
 
-def test_socket_for_another_process_is_left_alone_and_no_child_hears_of_any(monkeypatch):
+def test_socket_for_another_process_is_ignored_and_no_child_inherits_its_variables(monkeypatch):
     for name in VARIABLES:
         monkeypatch.setenv(name, "1")
     assert passed() is None

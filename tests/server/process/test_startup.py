@@ -1,7 +1,5 @@
 """An unusable setting stops the server at once with one sentence that names it."""
 
-from __future__ import annotations
-
 import socket
 
 import psutil
@@ -54,12 +52,6 @@ def test_port_in_use_or_foreign_host_ends_the_start_with_one_sentence(refused):
         for message, begin in ((refused(PORT=port), f"PORT {port} "), (refused(HOST="192.0.2.1"), "HOST 192.0.2.1 ")):
             assert message.startswith(begin)
             assert len(message.splitlines()) == 1, message
-
-
-def test_command_line_refuses_the_same_settings(sqlite_database):
-    ended = run("-m", "koyjabo", "stats", DATABASE_URL=sqlite_database.url, TIMEZONE="Mars/One")
-    assert ended.returncode == BAD_SETTINGS
-    assert "TIMEZONE" in ended.stderr
 
 
 @pytest.fixture

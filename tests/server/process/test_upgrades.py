@@ -1,9 +1,6 @@
 """The last release and this version on one database: both count, and an upgrade loses nothing (decision 99)."""
 
-from __future__ import annotations
-
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -30,52 +27,11 @@ SETUPS = pytest.mark.parametrize(
     ids=["sqlite", "postgres", "postgres and redis"],
 )
 VISITS = 1200
+KINDS = (PlainListener, lambda port: SocketioListener(port, transports=["websocket"]))
 
 
-class Page:
-    """An open page that reconnects when its server leaves."""
-
-    def __init__(self, connect: Callable[[], PlainListener | SocketioListener]) -> None:
-        self._connect = connect
-        self._pages = [connect()]
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._keep_connected, daemon=True)
-
-    def __enter__(self) -> Page:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._thread.join()
-        self._pages[-1].close()
-
-    @property
-    def connections(self) -> int:
-        return len(self._pages)
-
-    @property
-    def shown(self) -> list[Stats]:
-        """Stats from all its connections, in order."""
-        return [stats for page in self._pages for stats in page.updates]
-
-    def assert_shown(self, total: int) -> None:
-        """Assert that the last total is `total`, and that none fell."""
-        self._pages[-1].wait_for_total(total)
-        fallen = [totals for totals in pairwise(stats.total for stats in self.shown) if totals[0] > totals[1]]
-        assert fallen == []
-
-    def _keep_connected(self) -> None:
-        while not self._closing.wait(0.01):
-            if self._pages[-1].has_ended:
-                self._pages.append(self._connect())
-
-
-def pages_of(port: int) -> list[Page]:
-    return [
-        Page(lambda: PlainListener(port)),
-        Page(lambda: SocketioListener(port, transports=["websocket"])),
-    ]
+def assert_never_fell(shown: list[Stats]) -> None:
+    assert [pair for pair in pairwise(stats.total for stats in shown) if pair[0] > pair[1]] == []
 
 
 @pytest.fixture
@@ -97,14 +53,14 @@ def test_last_release_and_this_version_count_at_once(released, database, setting
     """Both recognise retries, and pages of both show every visit."""
     begun = released.register("ayesha", "first")
     with ExitStack() as stack:
-        pages = [stack.enter_context(page) for page in pages_of(released.port)]
         server = new_server(database, **settings).start()
-        pages += [stack.enter_context(page) for page in pages_of(server.port)]
+        pages = [stack.enter_context(kind(at.port)) for at in (released, server) for kind in KINDS]
         with Crowd([released, server], visits=VISITS) as crowd:
             pass
         again = [version.register("ayesha", "first") for version in (server, released)]
         for page in pages:
-            page.assert_shown(VISITS + 1)
+            page.wait_for_total(VISITS + 1)
+            assert_never_fell(page.updates)
     assert [(receipt.ordinal, receipt.duplicate) for receipt in again] == [(1, True)] * 2
     assert {receipt.stats.epoch for receipt in again} == {begun.stats.epoch}, "it was taken for a rollback"
     assert_exact(crowd, server, before=1)
@@ -113,16 +69,18 @@ def test_last_release_and_this_version_count_at_once(released, database, setting
 @SETUPS
 def test_upgrade_under_load_loses_nothing_and_no_page_sees_a_total_fall(released, database, settings, new_server):
     with SwitchingFront(released) as front, ExitStack() as stack:
-        pages = [stack.enter_context(page) for page in pages_of(front.port)]
+        pages = [stack.enter_context(kind(front.port)) for kind in KINDS]
         with Crowd([front], VISITS // 10, goes_on=True) as crowd:
             crowd.wait_for(VISITS // 10)
             front.server = server = new_server(database, **settings).start()
             crowd.wait_for_later()
             assert released.stop().status == 0
+            later = [stack.enter_context(kind(front.port)) for kind in KINDS]
             crowd.wait_for_later()
-        for page in pages:
-            page.assert_shown(crowd.acknowledged)
-            assert page.connections == 2
+        for page, again in zip(pages, later, strict=True):
+            again.wait_for_total(crowd.acknowledged)
+            assert page.has_ended
+            assert_never_fell([*page.updates, *again.updates])
     assert crowd.refusals == [], released.log
     assert_exact(crowd, server)
 

@@ -1,7 +1,5 @@
 """Workers die and are replaced. Several share one port and one ledger."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 

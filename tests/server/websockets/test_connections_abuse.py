@@ -1,13 +1,33 @@
-"""Clients that send nonsense or too much get an error, are then closed with 1008, and disturb no other clients."""
+"""Clients that send nonsense or too much get an error and are then closed with 1008. They disturb no other clients, and
+neither do clients that vanish. Nothing is leaked.
+"""
 
-from __future__ import annotations
-
+import random
+import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-from support.clients.websocket import BINARY, PING, PONG, SocketIO, WebSocket, close, frame, say
-from support.programs.processes import wait_until
+from support.clients.websocket import (
+    BINARY,
+    FINAL,
+    KINDS,
+    MORE,
+    PING,
+    PONG,
+    TEXT,
+    CloseFrame,
+    SocketIO,
+    WebSocket,
+    announce,
+    close,
+    frame,
+    say,
+    upgrade,
+)
+from support.clients.websocket_pool import Listeners
+from support.programs.processes import open_sockets, wait_until
 
 ABUSE = 1008
 MAX_ERRORS = 10
@@ -45,7 +65,7 @@ def test_nonsense_is_answered_with_an_error_and_the_socket_stays_open(server):
             assert client.is_answered(), what
 
 
-def test_client_that_repeats_it_gets_an_error_each_time_and_then_is_closed_alone(server, kind):
+def test_client_that_repeats_nonsense_gets_errors_and_then_is_closed(server, kind):
     wrong = frame('42["subscribe"]') if kind is SocketIO else frame("hello")
     with kind(server.port) as client, kind(server.port) as other:
         assert {client.event()["type"], other.event()["type"]} == {"visitor_update"}
@@ -81,14 +101,9 @@ NO_PACKETS = {
     "an event for every handler": '42["*","ping"]',
     "a binary event in no namespace": '451-/nowhere,["x",{"_placeholder":true,"num":0}]',
 }
-HARMLESS = {
-    "an acknowledgement of nothing": "43",
-    "a binary event without its binary": '451-["x",{"_placeholder":true,"num":0}]',
-    "an event in no namespace": '42/nowhere,["ping"]',
-}
 
 
-def test_what_is_no_engineio_or_socketio_is_closed_and_fills_no_log(server):
+def test_client_that_speaks_no_socketio_is_closed_and_fills_no_log(server):
     """The protocol's own test suite expects the close. A traceback for each packet would fill a disk."""
     log_size, codes = len(server.log), {}
     for what, nonsense in NO_PACKETS.items():
@@ -101,22 +116,11 @@ def test_what_is_no_engineio_or_socketio_is_closed_and_fills_no_log(server):
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
 
 
-def test_useless_packets_on_socketio_disturb_no_other_client(server):
-    with SocketIO(server.port) as other, WebSocket(server.port) as plain:
-        for nonsense in HARMLESS.values():
-            with SocketIO(server.port) as client:
-                client.event()
-                client.send(*[frame(nonsense)] * 3)
-                assert other.is_answered()
-                assert plain.is_answered()
-    wait_until(lambda: not any(server.held().values()), "nothing is left of them")
-
-
 QUESTIONS = {WebSocket: say(type="request_count"), SocketIO: frame('420["request_count"]')}
 
 
 @pytest.mark.parametrize("asks", [False, True], ids=["tiny pings", "questions"])
-def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kind, asks):
+def test_flood_is_closed_while_others_get_their_answers(server, kind, asks):
     """The loop answers pings, and a task answers questions."""
     sent = QUESTIONS[kind] if asks else frame("", PING)
     with (
@@ -138,15 +142,143 @@ def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kin
     server.wait_until_held(sockets=0)
 
 
-def test_as_many_frames_as_are_allowed_are_all_answered(server):
-    with WebSocket(server.port) as client:
-        client.event()
-        client.send(frame("x", PING) * (MAX_FRAMES - 1))
-        assert all(client.frame().opcode == PONG for _ in range(MAX_FRAMES - 1))
-        assert client.is_answered()
-
-
 def send_until_closed(client: WebSocket, sent: bytes) -> None:
     with suppress(ConnectionError):
         for _ in range(ENOUGH // 100):
             client.send(sent * 100)
+
+
+RESETS = 100
+EVENTS = 100
+
+
+def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
+    """Clients reset in the middle of a frame or a handshake, or with unread events. The remaining clients receive every
+    event.
+    """
+    assert not any(server.held().values())
+    sockets = open_sockets(server.worker)
+    stop, chance = threading.Event(), random.Random(5)
+    goners = threading.Thread(target=come_and_go, args=(server.port, stop, chance))
+    with Listeners(server.port, 100) as crowd:
+        crowd.wait_for_first()
+        goners.start()
+        sent = []
+        for _ in range(EVENTS // 10):
+            sent += server.emit(10, size=500)
+            crowd.wait_for_revision(sent[-1])
+        stop.set()
+        goners.join()
+        assert all(listener.revisions[-EVENTS:] == sent for listener in crowd.all)
+        server.wait_until_held(sockets=100)
+    wait_until(lambda: not any(server.held().values()), "nothing is left of them")
+    wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
+    assert "Traceback" not in server.log, server.log
+    assert "failed" not in server.log
+
+
+def come_and_go(port: int, stop: threading.Event, chance: random.Random) -> None:
+    """Connect clients that break off at random points, until stopped."""
+    ping = say(type="ping")
+    gone = 0
+    while not stop.is_set() or gone < RESETS:
+        with KINDS[chance.choice(tuple(KINDS))](port, receive_buffer=2048) as client:
+            client.send(ping[: chance.randrange(len(ping))] if type(client) is WebSocket else frame("42[", final=False))
+            client.reset()
+        raw = HalfOpened(port)
+        raw.send(upgrade()[: chance.randrange(300)])
+        raw.reset()
+        gone += 2
+
+
+class HalfOpened(WebSocket):
+    """A connection that never finishes its handshake."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), 15)
+
+
+PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
+LARGEST = 4096
+ASKED = {WebSocket: '{"type": "ping"}', SocketIO: '42["ping"]'}
+
+
+@pytest.fixture
+def client(kind, server):
+    """A client of each kind, after its first event."""
+    with kind(server.port) as client:
+        client.event()
+        yield client
+
+
+def fragments(text: str | bytes, size: int) -> list[bytes]:
+    data = text.encode() if isinstance(text, str) else text
+    parts = [data[start : start + size] for start in range(0, len(data), size)]
+    last = len(parts) - 1
+    return [frame(part, MORE if number else TEXT, final=number == last) for number, part in enumerate(parts)]
+
+
+def is_pong(client: WebSocket) -> bool:
+    return client.event()["type"] == "pong"
+
+
+def test_messages_of_the_largest_size_are_read(client):
+    """An unrequested pong is ignored."""
+    largest = ASKED[type(client)].ljust(LARGEST)
+    client.send(frame("unasked", PONG), frame(largest) * 5, *fragments(largest, 100))
+    client.send(frame(ASKED[type(client)]) * 300)  # one message after the other in each read
+    assert all(is_pong(client) for _ in range(306))
+
+
+# The cases of the public suite (test_public_suite.py) are not repeated here.
+
+WRONG = {
+    "not masked": (PROTOCOL_ERROR, frame("hello", masked=False)),
+    "first reserved bit": (PROTOCOL_ERROR, frame("hello", reserved=0b100)),
+    "reserved opcode": (PROTOCOL_ERROR, frame("hello", 0x3)),
+    "length with too many bytes": (PROTOCOL_ERROR, bytes((FINAL | TEXT, 0x80 | 126, 0, 5)) + b"\0" * 9),
+    "negative length": (PROTOCOL_ERROR, bytes((FINAL | TEXT, 0x80 | 127)) + b"\xff" * 8 + b"\0" * 9),
+    "fragments that end in mid-character": (NOT_UTF8, b"".join(fragments("ঢাকা".encode()[:-1], 2))),
+    "large message": (TOO_BIG, frame("x" * (LARGEST + 1))),
+    "large message that is only announced": (TOO_BIG, announce(FINAL | TEXT, LARGEST + 1) + b"mask"),
+    "enormous message that is only announced": (TOO_BIG, announce(FINAL | TEXT, 1 << 40) + b"mask"),
+    "large binary message": (TOO_BIG, frame(b"\0" * (LARGEST + 1), BINARY)),
+    "large message in fragments": (TOO_BIG, b"".join(fragments("x" * (LARGEST + 1), 500))),
+    "large message, its last fragment only announced": (
+        TOO_BIG,
+        frame("x" * LARGEST, final=False) + announce(FINAL, 1) + b"mask",
+    ),
+}
+
+
+def test_invalid_frame_closes_the_connection_with_a_code(server, kind):
+    codes = {}
+    for what, (code, sent) in WRONG.items():
+        with kind(server.port) as client:
+            client.event()
+            codes[what] = client.send(sent).close_frame().code
+            client.send(close(code))
+            assert client.is_lost(), what
+    assert codes == {what: code for what, (code, _) in WRONG.items()}
+
+
+def test_after_our_close_frame_nothing_else_is_said(server, client):
+    client.send(frame("hello", 0x3))
+    assert client.close_frame().code == PROTOCOL_ERROR
+    client.send(say(type="ping"), frame("x", PING), frame("", masked=False))
+    server.emit()
+    client.send(close(PROTOCOL_ERROR))
+    assert client.rest() == b""
+
+
+WELCOME = [1000, 1003, 1007, 1011, 1014, 3000, 4999]
+
+
+def test_close_is_answered_with_its_code_and_what_comes_after_it_is_not(server, kind):
+    for code in (*WELCOME, None):
+        with kind(server.port) as client:
+            client.event()
+            sent = close(None) if code is None else close(code, "অবসর".encode())
+            client.send(sent + frame(ASKED[kind]) + frame("x", PING))
+            assert client.close_frame() == CloseFrame(code, "")
+            assert client.rest() == b""

@@ -1,7 +1,5 @@
 """An address with many WebSockets delays only itself: sockets are served in rotation, and its frames have a budget."""
 
-from __future__ import annotations
-
 import re
 import socket
 from contextlib import ExitStack

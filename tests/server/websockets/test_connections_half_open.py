@@ -1,7 +1,5 @@
 """Clients of every kind that vanish without a close. The tests move the clock; test_silence.py has the limits."""
 
-from __future__ import annotations
-
 import pytest
 from support.clients.engine_client import CLOSE, PING, PONG, Polling
 from support.clients.websocket import KINDS, SOCKETIO, WebSocket, answer

@@ -1,12 +1,11 @@
 """SIGTERM closes each open page with 1001 and ends the process. Clients that do not respond delay nothing."""
 
-from __future__ import annotations
-
 import signal
 import threading
 
 import pytest
 from support.clients.engine_client import Polling
+from support.clients.event_source import EventSource
 from support.clients.websocket import KINDS, SOCKETIO, CloseFrame, WebSocket, close
 from support.clients.websocket_pool import Listeners
 from support.programs.processes import open_sockets, wait_until
@@ -41,6 +40,8 @@ def test_every_kind_of_client_is_notified_and_the_server_leaves_promptly(server)
         pass
     upgrading = WebSocket(server.port, path=f"{SOCKETIO}&sid={session.sid}")
     clients = [kind(server.port) for kind in list(KINDS.values()) * 10]
+    stream = EventSource(server.port)
+    stream.event()
     answers, before = [], open_sockets(server.worker)
     poll = threading.Thread(target=lambda: answers.append(session.get()))
     poll.start()
@@ -51,6 +52,7 @@ def test_every_kind_of_client_is_notified_and_the_server_leaves_promptly(server)
         assert client.close_frame() == GOODBYE
         client.send(close(GOING_AWAY))
         assert client.rest() == b""
+    assert stream.rest() == []
     poll.join()
     assert [answer.status_code for answer in answers] == [200]
     assert server.wait().status == 0

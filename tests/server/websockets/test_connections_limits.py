@@ -2,8 +2,6 @@
 see.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -99,6 +97,9 @@ def test_one_too_many_of_an_address_is_closed_and_another_address_is_not(limited
     limited.server.emit()
     refused.send(close(TOO_MANY))
     assert refused.rest() == b""
+    with EventSource(limited.server.port, X_Forwarded_For=limited.address) as stream:
+        assert stream.error == (429, "rate_limited")
+        assert int(stream.answer.headers["Retry-After"]) > 0
     assert limited.server.held()["members"] == MOST
     assert limited.connect(limited.another).is_answered()
 
@@ -148,6 +149,7 @@ def test_network_may_have_a_quarter_of_all_places(limited, address):
     assert polling.status_code == 401
     with EventSource(limited.server.port, X_Forwarded_For=late) as refused:
         assert refused.error == (503, "too_many_connections")
+        assert int(refused.answer.headers["Retry-After"]) > 0
     stranger = {"X_Forwarded_For": "198.51.100.1"}
     with EventSource(limited.server.port, **stranger) as stream:
         assert stream.event()["type"] == "visitor_update"
@@ -284,7 +286,7 @@ def test_request_that_asks_for_no_upgrade_gets_the_page(connection):
         assert (answer.status, answer.headers.get_content_type()) == (200, "text/html")
 
 
-def test_upgrade_may_stand_among_other_tokens_in_any_case_and_follow_a_request(server):
+def test_upgrade_may_be_among_other_tokens_in_any_case_and_follow_a_request(server):
     for tokens in ("upgrade", "keep-alive, Upgrade", "UPGRADE"):
         with Connection(server.port) as connection:
             assert connection.ask("GET", "/healthz").status == 200
@@ -292,7 +294,7 @@ def test_upgrade_may_stand_among_other_tokens_in_any_case_and_follow_a_request(s
             assert connection._socket.recv(12) == b"HTTP/1.1 101"
 
 
-def test_handshake_is_answered_as_the_rfc_says_and_chooses_neither_compression_nor_a_subprotocol(server, kind):
+def test_handshake_follows_the_rfc_without_compression_or_subprotocol(server, kind):
     asked = ("Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Protocol: Authorization, chat")
     with kind(server.port, *asked) as client:
         assert f"Sec-WebSocket-Accept: {ACCEPT}\r\n" in client.handshake

@@ -1,7 +1,5 @@
 """Clients that read slowly or never cost a bounded amount, slow down no other clients, and are dropped."""
 
-from __future__ import annotations
-
 import random
 from contextlib import ExitStack
 

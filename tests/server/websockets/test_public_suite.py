@@ -1,7 +1,5 @@
 """The cases that other people wrote for WebSocket servers."""
 
-from __future__ import annotations
-
 from support.corpora import websocket_suite
 
 

@@ -1,7 +1,5 @@
 """WebSockets and streams as time passes on the loop's clock: pings, comments, and the end after a day."""
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Iterator
@@ -134,7 +132,7 @@ def test_client_may_send_as_much_again_after_each_ping(world):
     assert not connection.is_open
 
 
-def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
+def test_pongs_without_a_ping_are_counted_as_well(world):
     """Single pongs from an idle page are not parsed."""
     connection = world.connect()
     for _ in range(MAX_FRAMES):
@@ -144,7 +142,7 @@ def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
     assert not connection.is_open
 
 
-def test_owners_of_thousands_that_end_together_are_told_by_a_few_tasks(world):
+def test_few_tasks_notify_the_owners_of_thousands_of_ended_connections(world):
     """All owners are notified even if one of them fails. A task may wait; the others go on."""
     tasks, owners = [], []
 

@@ -1,7 +1,5 @@
 """/badge.svg and /badge.json: current numbers, in shapes that fit their text."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import quote
 from xml.etree import ElementTree

@@ -1,7 +1,5 @@
 """/embed is the only page that any site may frame. It shows the current number without scripts."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, nothing_counted
 from support.people.page_readers import words
@@ -58,12 +56,12 @@ def test_it_shows_the_number_of_the_moment_and_counts_nothing(site):
         assert len(page) < 2000
 
 
-def test_language_is_that_of_the_address_else_of_the_browser(site):
+def test_frame_uses_the_language_of_the_address_or_of_the_browser(site):
     assert '<html lang="bn">' in ask(site, Accept_Language="bn").text
     assert '<html lang="en">' in ask(site, "?lang=en", Accept_Language="bn").text
 
 
-def test_theme_is_that_of_the_system_unless_the_address_says_another(site):
+def test_frame_follows_the_theme_of_the_system_unless_the_address_names_another(site):
     assert '<html lang="en" data-theme="dark">' in ask(site, "?theme=dark").text
     assert "data-theme" not in ask(site, "?theme=auto").text
 

@@ -1,7 +1,5 @@
 """/install shows every snippet to copy, with this server's address. The panel of a new site links to it."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

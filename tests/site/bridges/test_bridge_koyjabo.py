@@ -2,8 +2,6 @@
 (docs/bridges.md).
 """
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -98,7 +96,7 @@ def test_privacy_signal_is_honoured(site):
     assert visit != "private"
 
 
-def test_limits_are_those_of_registrations(sqlite_database):
+def test_bridge_shares_the_limits_of_registrations(sqlite_database):
     with Site(sqlite_database.url, BRIDGES="koyjabo", RATE_LIMIT_REGISTRATIONS=2) as site:
         caller = {"environ_overrides": {"REMOTE_ADDR": "103.4.147.9"}}
         answers = [site.post("/gh", json=sent(requestId=str(number)), **caller) for number in range(2)]

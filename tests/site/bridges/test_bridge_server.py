@@ -1,7 +1,5 @@
 """koyjabo.com's Cloudflare worker with the code from docs/bridges.md, and a server behind it."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The first run of a site: the line to paste, its first visit, and what the server lacks."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

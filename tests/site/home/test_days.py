@@ -1,7 +1,5 @@
 """Today's hours on the home page compared with a usual day, at midnight and when clocks change."""
 
-from __future__ import annotations
-
 import re
 from types import SimpleNamespace
 
@@ -75,7 +73,7 @@ def test_page_that_is_made_at_midnight_has_the_stats_of_its_day(site, monkeypatc
 
 
 @pytest.mark.long(proved_by="site/home/test_days.py::test_at_midnight_today_is_yesterday")
-def test_hour_that_comes_twice_has_the_visits_of_both(sqlite_database):
+def test_repeated_hour_has_all_visits_of_both_times(sqlite_database):
     with Site(sqlite_database.url, TIMEZONE="Europe/Berlin") as site:
         come(site, "2025-10-26T00:30:00+00:00", "2025-10-26T01:30:00+00:00")  # both at 02:30
         assert (day_of(site).hour, day_of(site).today) == (2, of_hours(h2=2))

@@ -1,7 +1,5 @@
 """The home page's texts about the next milestone, where visitors are, and busy communities."""
 
-from __future__ import annotations
-
 import re
 from zoneinfo import ZoneInfo
 
@@ -91,7 +89,7 @@ def test_way_to_the_milestone_knows_the_next_ones(sqlite_database):
         assert 'data-goal="4003 4010"' in page
 
 
-def test_places_are_four_lines_of_which_the_last_has_the_others():
+def test_fourth_line_of_places_sums_up_all_others():
     people = {"Bangladesh": 9, "India": 4, "Japan": 2, "Nepal": 1}
     assert Places.of(people) == ([*people.items()], 0, 0)
     more = {**people, "Other": 1}
@@ -103,7 +101,7 @@ def test_site_without_milestones_shows_no_way_to_one(sqlite_database):
         assert "data-goal" not in Reader(site).get("/").partition("<main")[2].partition("<template")[0]
 
 
-def test_busy_communities_are_those_that_show_it_to_everybody(site, cast):
+def test_only_communities_with_public_numbers_are_listed_as_busy(site, cast):
     communities = {
         "Busy metro": cast.community(name="Busy metro", public_count=True),
         "Busier ferry": cast.community(name="Busier ferry", public_count=True),

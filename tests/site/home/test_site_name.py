@@ -1,7 +1,5 @@
 """The site's own name and sentence: SITE_NAME, SITE_NAME_BN, SITE_SENTENCE, SITE_SENTENCE_BN."""
 
-from __future__ import annotations
-
 import re
 from email import message_from_bytes
 from email.policy import default

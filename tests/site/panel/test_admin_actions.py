@@ -1,7 +1,5 @@
 """Actions of site admins in the panel: each writes an audit log entry and shows its result."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 from support.people.accounts import try_login
@@ -38,7 +36,7 @@ def test_community_is_created_and_changed(site, admin):
     assert site.rows("SELECT name, is_open, is_listed FROM communities") == [("Mirpur 11", 0, 1)]
 
 
-def test_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(site, admin, example):
+def test_form_shows_errors_next_to_their_fields_and_keeps_typed_values(site, admin, example):
     for path in ("/communities/new", f"/communities/{example.community}/settings"):
         page = admin.send(path, 422, name=" ", description="kept <b>")
         assert "must have 1 to 200 characters" in page

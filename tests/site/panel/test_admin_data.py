@@ -1,7 +1,5 @@
 """The Data page: erasing, imports, backups, and running jobs."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 from support.people.admins import last_line, panel
@@ -78,7 +76,7 @@ def test_backups_and_imports_are_said(site, admin):
     assert "New visits: 1,200, known ones: 3" in words(admin.get("/admin/server"))
 
 
-def test_page_says_what_tonight_folds(site, admin):
+def test_page_shows_how_many_visits_are_rolled_up_tonight(site, admin):
     assert "Tonight, no visits will be rolled up." in words(admin.get("/admin/server"))
     site.time.pass_(days=-365)
     site.register("ayesha")

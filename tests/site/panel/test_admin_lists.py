@@ -1,7 +1,5 @@
 """The panel's lists: searching, hidden columns and paging."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re
@@ -101,7 +99,7 @@ def test_newer_visits_are_a_link_away(admin):
     assert ordinals(follow(admin, NEWER, back)) == ordinals(first)
 
 
-def test_visits_are_sorted_by_number_alone_and_other_columns_say_why_not(admin):
+def test_visits_are_sorted_only_by_number_and_other_columns_say_why(admin):
     page = admin.get("/admin/visits?page=%2Fstop%2F3&before=99")
     assert 'aria-sort="descending"><a href="/admin/visits?page=%2Fstop%2F3&amp;sort=number">Visit' in page
     assert len(WHY_NOT_SORTED.findall(page)) == 8
@@ -119,7 +117,7 @@ def test_filter_that_visits_do_not_have_is_refused_by_name(admin):
     assert ordinals(page) == []
 
 
-def test_results_and_filters_are_said_and_each_can_be_removed(admin, example):
+def test_results_and_filters_are_shown_and_every_filter_can_be_removed(admin, example):
     page = admin.get("/admin/visits?text=stop/3&first_day=2025-12-16&last_day=2025-12-16&who=people&before=999")
     text = words(page)
     for part in ("11 visits", "“stop/3”", "From 16 Dec 2025", "To 16 Dec 2025", "Traffic: People", "Clear"):
@@ -167,7 +165,7 @@ def test_visit_that_waited_says_when_it_was_opened_and_when_it_was_counted(other
     assert words(admin.get("/admin/visits")).count("Opened 17 Dec 2025, 11:08") == 1
 
 
-def test_what_cannot_be_searched_for_is_said_at_the_field(admin, example):
+def test_invalid_search_is_explained_at_its_field(admin, example):
     page = admin.get("/admin/visits?first_day=2025-02-30&last_day=x&community_id=x&place=%3Cb%3E", 400)
     assert page.count("must be a date, such as 2025-12-16") == 2
     assert 'aria-describedby="community_id-error"' in page
@@ -175,7 +173,7 @@ def test_what_cannot_be_searched_for_is_said_at_the_field(admin, example):
     admin.get("/admin/visits?first_day=2025-12-17&last_day=2025-12-16", 400)
 
 
-def test_page_or_cursor_that_is_none_is_refused(admin):
+def test_invalid_page_or_cursor_is_refused(admin):
     for path in ("/admin/visits", "/admin/audit"):
         for cursor in ("x", "-1", "1.5", "9" * 40, "২"):
             assert "Start again from the first page." in admin.get(f"{path}?before={cursor}", 400), cursor
@@ -217,7 +215,7 @@ def test_communities_and_users_are_found_by_part_of_their_names(site, admin, exa
     assert "Line 19" in admin.get(f"/admin/communities?query=line+19{'+' * 193}{'x' * 5000}")
 
 
-def test_user_is_shown_with_what_they_belong_to(site, admin, example):
+def test_user_is_shown_with_their_communities(site, admin, example):
     page = words(admin.get(f"/admin/people/{example.member.id}"))
     assert "Babul" in page
     assert "Mirpur 10 Member" in page
@@ -229,7 +227,7 @@ def entries(page):
     return [words(entry) for entry in ENTRY.findall(page)]
 
 
-def test_lists_are_sorted_by_what_is_clicked(site, admin, example):
+def test_lists_are_sorted_by_the_clicked_column(site, admin, example):
     def names(path):
         return re.findall(r"data-row><bdi>(.*?)</bdi>", admin.get(path))
 
@@ -264,7 +262,7 @@ def test_audit_log_is_shown_by_kind(site, admin, example):
     assert {"Logged in Rani", "Community created Community: Mirpur 10 Ayesha"} <= set(both)
 
 
-def test_audit_log_is_filtered_by_who_what_and_when(site, admin, example):
+def test_audit_log_is_filtered_by_actor_action_and_time(site, admin, example):
     theirs = entries(admin.get(f"/admin/audit?kind=all&actor={id_of(site, 'rani')}"))
     assert theirs[-1] == "Signed up Rani"
     assert all(person.endswith(" Rani") for person in theirs)

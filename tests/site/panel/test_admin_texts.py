@@ -1,7 +1,5 @@
 """Texts written by others appear as text in the panel and on community pages, even if they contain markup."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import quote
 
@@ -55,7 +53,7 @@ def test_texts_of_others_are_text(admin, example):
         assert all('src="/static/' in tag or 'type="application/json"' in tag for tag in tags), path
 
 
-def test_places_are_text_in_what_scripts_read(site, admin, example):
+def test_places_are_text_in_data_for_scripts(site, admin, example):
     site.register("babul")
     site.services[CountingServices].visits.keep_active("babul", HOSTILE)
     for path in ("/", "/admin/"):

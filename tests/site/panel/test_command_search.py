@@ -1,7 +1,5 @@
 """Results of the command menu, for admins and for viewers."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 from support.people.admins import ExampleCommunity, id_of, panel

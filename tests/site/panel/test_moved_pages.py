@@ -1,13 +1,6 @@
 """Old panel addresses lead to the current ones, so that bookmarks and links in emails keep working."""
 
-from __future__ import annotations
-
-from html import escape
-
-import pytest
-from support.application.site import Site
 from support.clients.members import Member
-from support.people.admins import panel
 from support.programs.processes import wait_until
 
 ADDRESSES = {
@@ -22,13 +15,6 @@ ADDRESSES = {
     "/admin/export": "/admin/data",
     "/admin/receipt": "/receipt",
 }
-
-
-@pytest.mark.parametrize(("earlier", "now"), ADDRESSES.items())
-def test_an_earlier_address_redirects_with_its_query(sqlite_database, earlier, now):
-    with Site(sqlite_database.url) as site:
-        answer = panel(site).get(earlier, 301)
-        assert f'href="{escape(now)}"' in answer
 
 
 def test_earlier_addresses_redirect_while_the_database_is_away(sqlite_server):

@@ -2,8 +2,6 @@
 page when visits stopped being saved.
 """
 
-from __future__ import annotations
-
 import http.client
 import json
 import re

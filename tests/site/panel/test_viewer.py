@@ -1,7 +1,5 @@
 """A viewer of the site sees the panel without personal data, and cannot change anything there."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -89,7 +87,7 @@ def test_viewer_sees_the_room_and_the_members_of_each_community_without_emails(s
     viewer.get(f"{path}/settings", 403)
 
 
-def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, example, viewer):
+def test_no_search_reveals_an_email_or_visitor_id_to_a_viewer(site, example, viewer):
     assert "Nothing found." in viewer.get("/admin/people?query=babul@")
     assert "Babul" in viewer.get("/admin/people?query=bab")
     for text in (VISITOR, VISITOR[:9], "visitor", "40004", "babul@"):

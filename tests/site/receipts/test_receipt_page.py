@@ -1,7 +1,5 @@
 """/receipt for admins: the recount, and setting the total. Viewers can read the same; strangers see neither."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 from support.people.admins import last_line, panel
@@ -86,7 +84,3 @@ def test_viewers_read_what_admins_read_and_strangers_see_neither(site, admin):
     pages = {who: reader.get("/receipt") for who, reader in readers.items()}
     assert [who for who, page in pages.items() if 'id="recount-label"' in page] == ["admin", "viewer"]
     assert [who for who, page in pages.items() if "/admin/receipt/" in page] == ["admin"]
-
-
-def test_the_former_page_about_the_status_is_gone(admin):
-    admin.get("/status", 404)

@@ -1,7 +1,5 @@
 """/api/receipt and its pages: the parts add up to the total, and only the panel shows who changed it and why."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 
@@ -68,7 +66,7 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
     assert parts["parts"][2]["at"] == iso(began_ms)
 
 
-def test_folded_visits_keep_their_numbers(site):
+def test_rolled_up_visits_keep_their_numbers(site):
     site.register()
     site.set_total(5000)
     site.register(visitId="2")
@@ -128,7 +126,7 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
     assert "Before: 4,003 After: 5,000" in words(boss.get(of_total))
 
 
-def test_the_newest_recount_and_backup_are_told(site):
+def test_receipt_shows_the_newest_recount_and_backup(site):
     """They come from `koyjabo verify`, a restore, or a verified backup."""
     recounts, by_operator = site.services[Recounts], audit.actor(OPERATOR, site.services.clock)
     assert receipt(site)["recounted"] is None

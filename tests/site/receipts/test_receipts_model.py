@@ -1,7 +1,5 @@
 """Random histories: a total's receipt adds up and lists exactly the visit numbers it counts."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial

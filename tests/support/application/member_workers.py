@@ -58,7 +58,7 @@ class Worker(RedisLink):
     """One worker's online members."""
 
     def __init__(self, url: str, clock: Clock) -> None:
-        super().__init__(url, lambda: self.members.resend())
+        super().__init__(url, lambda: self.members.refresh())
         self.listener = ChangeListener(lambda scope: False, lambda scope: None)
         self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outbox, self._note, self.listener)
 

@@ -5,21 +5,26 @@ Everything else is real: routing, ledger, threads, and both databases.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from sqlalchemy import text
 
 from koyjabo import create_app
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
+from koyjabo.reports.engine.insights import Insights
+from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
+from koyjabo.upkeep.retention.retention import Pruned, Retention
 from support.application import app_pool as kept_apps
+from support.databases.database import Database
 from support.programs.processes import METRICS_TOKEN, NO_LIMITS
 
 SECRET = "a secret for tests, and for nothing but tests"
@@ -162,8 +167,34 @@ class Site:
         """Set the total, as the operator does."""
         return self.services[TotalAdjuster].set_total(OPERATOR, total, "koyjabo total set", new_epoch)
 
+    @property
+    def reports(self) -> Insights:
+        return self.services[ReportServices].reports
+
+    def store_blocks(self) -> None:
+        """Store the blocks of visits and events that reports read."""
+        self.services[ReportServices].storing.catch_up()
+
+    def roll_up(self, days: int | None = None, advance: Callable[[int], None] = lambda ids: None) -> Pruned:
+        """Roll up what is older than this many days, or than RETENTION_DAYS."""
+        retention = self.services[Retention]
+        return retention.prune(retention.past(days), advance)
+
     def recount(self) -> list[str]:
         return self.services[Recounts].run(lambda rows, label: nullcontext(lambda done: None)).problems
+
+
+def site_fixture(moment: str = "", is_shared: bool = False, **settings: Any) -> Any:
+    """A fixture for a site with these settings, whose clock begins at `moment`. A module's tests may share it."""
+
+    def new_site(database: Database) -> Iterator[Site]:
+        with Site(database.url, Time.at(moment) if moment else None, **settings) as site:
+            yield site
+
+    def shared_site(module_database: Database) -> Iterator[Site]:
+        yield from new_site(module_database)
+
+    return pytest.fixture(scope="module")(shared_site) if is_shared else pytest.fixture(new_site)
 
 
 @contextmanager

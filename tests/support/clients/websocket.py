@@ -202,10 +202,6 @@ class WebSocket:
             return True
         return False
 
-    def send_no_more(self) -> None:
-        """Close our sending side, and keep reading."""
-        self._socket.shutdown(socket.SHUT_WR)
-
     def reset(self) -> None:
         """Close with a RST, as a machine that lost power does."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))

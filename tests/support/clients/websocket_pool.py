@@ -76,7 +76,7 @@ class Listener:
 
 
 class Listeners:
-    """The WebSockets of a pool. They read only while `run` or `run_for` waits."""
+    """The WebSockets of a pool. They read only while `run` waits."""
 
     def __init__(self, port: int, count: int, *headers: str) -> None:
         _allow_files()
@@ -122,13 +122,6 @@ class Listeners:
                     waiting.discard(ready)
                 else:
                     assert not ready.over, f"one was closed ({ready.code}) before: {what}"
-        return self
-
-    def run_for(self, seconds: float) -> Self:
-        """Read for this long."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self._turn()
         return self
 
     def _turn(self) -> list[Listener]:

@@ -104,18 +104,6 @@ class WorkerConnection:
         assert status == 200, answer
         return Registered.of(answer)
 
-    @property
-    def address(self) -> tuple[str, int]:
-        return self._connection.sock.getsockname()
-
-
-def worker_of(workers: list[psutil.Process], address: tuple[str, int]) -> int:
-    """The pid of the worker that holds the other end of a connection from `address`. Takes a few milliseconds."""
-    for worker in workers:
-        if any(connection.raddr == address for connection in worker.net_connections("tcp")):
-            return worker.pid
-    raise AssertionError(f"no worker has {address}")
-
 
 @contextmanager
 def worker_connections(server: Server) -> Iterator[list[WorkerConnection]]:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 import psycopg2
@@ -40,40 +40,6 @@ OFF = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum")
 """Settings that tests turn off: durability, and maintenance for databases that live longer."""
 
 
-class Database(Protocol):
-    """A test's own database, seen from outside the product."""
-
-    kind: str
-    url: str
-
-    def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        """Run one statement, commit it, and return its rows if it has any."""
-
-    def locked(self) -> Any:
-        """Lock the database, so that no visit can be registered inside the block."""
-
-    def is_free(self) -> bool:
-        """Whether a registration would succeed without waiting."""
-
-    def may_be_opened(self) -> bool:
-        """Whether a new connection would not wait for another process."""
-
-    def copy(self) -> Database:
-        """Another database with the same content. This one must not be in use."""
-
-    def remember(self) -> Database:
-        """A copy for `go_back`. The database may be in use."""
-
-    def remove(self) -> None:
-        """Delete the database."""
-
-    def go_back(self, remembered: Database) -> None:
-        """Return to an earlier copy, even while in use, like a promoted standby that had fallen behind."""
-
-    def begin(self) -> None:
-        """Start counting at 0 now, if the database has tables but no row."""
-
-
 class SqliteDatabase:
     kind = "sqlite"
 
@@ -91,6 +57,7 @@ class SqliteDatabase:
         return database
 
     def begin(self) -> None:
+        """Start counting at 0 now, if the database has tables but no row."""
         if self._is_new:
             self._is_new = False
             Path(f"{self.path}.lock").touch(
@@ -100,20 +67,24 @@ class SqliteDatabase:
                 self.rows(statement)
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run one statement, commit it, and return its rows if it has any."""
         with closing(sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None)) as connection:
             return connection.execute(statement).fetchall()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
+        """Lock the database, so that no visit can be registered inside the block."""
         with closing(sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield
             connection.rollback()
 
     def is_free(self) -> bool:
+        """Whether a registration would succeed without waiting."""
         return self._may_lock("lock")  # writers queue for it
 
     def may_be_opened(self) -> bool:
+        """Whether a new connection would not wait for another process."""
         return self._may_lock("opened")
 
     def _may_lock(self, name: str) -> bool:
@@ -125,12 +96,14 @@ class SqliteDatabase:
         return True
 
     def copy(self) -> SqliteDatabase:
+        """Another database with the same content. This one must not be in use."""
         copy = self.path.with_name(f"copy-{time.monotonic_ns()}.db")
         with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)  # copying the file could miss what is in the write-ahead log
         return SqliteDatabase(copy)
 
     def remember(self) -> SqliteDatabase:
+        """A copy for `go_back`. The database may be in use."""
         return self.copy()
 
     def put_in_place(self, path: Path) -> None:
@@ -144,8 +117,8 @@ class SqliteDatabase:
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
 
-    def go_back(self, remembered: Database) -> None:
-        assert isinstance(remembered, SqliteDatabase)
+    def go_back(self, remembered: SqliteDatabase) -> None:
+        """Return to an earlier copy, even while in use, like a promoted standby that had fallen behind."""
         with (
             closing(sqlite3.connect(remembered.path)) as source,
             closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as target,
@@ -195,8 +168,7 @@ class PostgresDatabase:
     def remove(self) -> None:
         self._server.drop(self)
 
-    def go_back(self, remembered: Database) -> None:
-        assert isinstance(remembered, PostgresDatabase)
+    def go_back(self, remembered: PostgresDatabase) -> None:
         with self._alone():
             lost = f"{self.name}_{time.monotonic_ns()}"
             self._server.execute(
@@ -241,6 +213,10 @@ class PostgresDatabase:
 
     def may_be_opened(self) -> bool:
         return True
+
+
+Database = SqliteDatabase | PostgresDatabase
+"""A test's own database, seen from outside the product."""
 
 
 def _first_rows() -> list[str]:

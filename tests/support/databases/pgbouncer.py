@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from support.databases.database import PostgresDatabases
 from support.programs.installed import program
@@ -26,19 +24,11 @@ default_pool_size = {pool_size}
 """
 
 
-NOTHING: Mapping[str, object] = MappingProxyType({})
-
-
 class PgBouncer(Service):
-    """A PgBouncer for all databases of `postgres`, with at most `pool_size` connections to each. `lines` are added to
-    its configuration.
-    """
+    """A PgBouncer for all databases of `postgres`, with at most `pool_size` connections to each."""
 
-    def __init__(
-        self, folder: Path, postgres: PostgresDatabases, pool_size: int, lines: Mapping[str, object] = NOTHING
-    ) -> None:
+    def __init__(self, folder: Path, postgres: PostgresDatabases, pool_size: int) -> None:
         super().__init__(folder)
-        self._lines = lines
         self.pool_size = pool_size
         self._postgres = postgres
 
@@ -55,7 +45,6 @@ class PgBouncer(Service):
 
     def _configure(self) -> Path:
         written = CONFIGURATION.format(server=self._postgres.address, port=self.port, pool_size=self.pool_size)
-        written += "".join(f"{name} = {value}\n" for name, value in self._lines.items())
         configuration = self.folder / "pgbouncer.ini"
         configuration.write_text(written)
         return configuration

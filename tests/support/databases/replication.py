@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -93,12 +93,6 @@ class PostgresNode(PostgresServer):
         """A database that was copied from the primary."""
         return PostgresDatabase(self, name)
 
-    def make_template_of(self, tables: str) -> None:
-        """Create the template from a `dump`, which is faster than migrations."""
-        self.execute(f"CREATE DATABASE {MIGRATED}")
-        self.database(MIGRATED).rows(tables)
-        self._has_template = True
-
     def promote(self) -> None:
         """Promote this standby, and return when it accepts writes."""
         self.execute(f"SELECT pg_promote(true, {LIMIT_S})")
@@ -128,13 +122,15 @@ class PostgresNode(PostgresServer):
 class Replication:
     """A primary and its standby. Both have every database, and the server under test knows both hosts."""
 
-    def __init__(self, tables: str | None) -> None:
-        """`tables` is the SQL from `dump`. Without it, migrations create the tables."""
+    def __init__(self, like: PostgresDatabases | None = None) -> None:
+        """With the tables of `like`, which is faster than migrations."""
         self.primary = PostgresNode().start()
-        if tables is None:
+        if like is None:
             self.primary.make_template()
         else:
-            self.primary.make_template_of(tables)
+            self.primary.execute(f"CREATE DATABASE {MIGRATED}")
+            self.primary.database(MIGRATED).rows(_dump(like))
+            self.primary._has_template = True
         self.standby = PostgresNode(self.primary).start()
         self._hosts = f"127.0.0.1:{self.primary.port},127.0.0.1:{self.standby.port}"
 
@@ -152,24 +148,6 @@ class Replication:
         self.standby.promote()
         self.primary, self.standby = self.standby, self.primary
 
-    # The faults that chaos runs inject into the primary.
-
-    @property
-    def running(self) -> bool:
-        return self.primary.running
-
-    def start(self) -> None:
-        self.primary.start()
-
-    def kill(self) -> None:
-        self.primary.kill()
-
-    def frozen(self) -> AbstractContextManager[None]:
-        return self.primary.frozen()
-
-    def wait_until_streaming(self) -> None:
-        wait_until(lambda: self.standby.rows(STREAM), "the standby streams")
-
     def wait_until_in_step(self) -> None:
         """Wait until the standby has replayed everything. Asks the standby itself, which reports to its primary only
         every 10 s.
@@ -182,22 +160,17 @@ class Replication:
         self.primary.close()
 
 
-def replicated() -> Replication:
-    """A primary and a standby whose tables were created by migrations."""
-    return Replication(None)
-
-
 @contextmanager
 def replication(postgres: PostgresDatabases) -> Iterator[Replication]:
     """A primary and a standby with the tables of `postgres`."""
-    made = Replication(dump(postgres))
+    made = Replication(postgres)
     try:
         yield made
     finally:
         made.close()
 
 
-def dump(postgres: PostgresDatabases) -> str:
+def _dump(postgres: PostgresDatabases) -> str:
     """The tables of a new database, as SQL."""
     done = subprocess.run(
         [installed_postgres.program("pg_dump"), "--inserts", "--no-owner", postgres.new_database().url],

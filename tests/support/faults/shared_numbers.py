@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from struct import calcsize, pack, unpack
 
-HELD = -1
-"""Value that blocks a sync until the number changes."""
-
 FORMAT = "=q"
 SIZE = calcsize(FORMAT)
 

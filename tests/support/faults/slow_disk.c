@@ -1,5 +1,4 @@
-/* Delays each sync of a file by the microseconds in the file named by SLOW_DISK. While that number is negative, syncs
- * wait. */
+/* Delays each sync of a file by the microseconds in the file named by SLOW_DISK. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -21,8 +20,6 @@ __attribute__((constructor)) static void map_delay(void) {
 }
 
 static int late(const char *name, int file) {
-    struct timespec turn = {0, 1000000};
-    while (delay_us && *delay_us < 0) nanosleep(&turn, NULL);
     int64_t us = delay_us ? *delay_us : 0;
     if (us > 0) {
         struct timespec rest = {us / 1000000, us % 1000000 * 1000};

@@ -28,7 +28,7 @@ LEAST = {
         pages.receipt pages.moved
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
-        pages.log_in_with_provider pages.take_provider_answer
+        pages.log_in_with_provider pages.take_provider_answer pages.log_in_by_link
         pages.invitation pages.community pages.dashboard
         pages.share pages.unlock_share pages.visit_number
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours

@@ -1,7 +1,5 @@
 """Events about Health changes: what changed and from what, at most once a minute for a flapping check."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """Traffic alerts: when they are sent, who receives them, and that each alert is sent once."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 
@@ -136,7 +134,7 @@ def test_drop_is_sent_if_this_worker_was_always_ready(site, monkeypatch):
     assert (type, data["visits"], data["usual"], len(data["windows"])) == ("traffic.drop", 0, 300.0, 6)
 
 
-def test_one_worker_polls_unless_nobody_wants_alerts(site, monkeypatch):
+def test_only_one_worker_polls_and_only_if_alerts_are_wanted(site, monkeypatch):
     history(site, visits=2)
     visits_at(site, (0, 60), (5, 60))
     assert tick_at(site, 10) == []

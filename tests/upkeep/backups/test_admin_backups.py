@@ -1,7 +1,5 @@
 """Automatic backups on the Data page."""
 
-from __future__ import annotations
-
 import shlex
 from collections import Counter
 from functools import partial

@@ -1,7 +1,5 @@
 """Backups restore exactly what was there, on either kind of database, or change nothing."""
 
-from __future__ import annotations
-
 import gzip
 
 import pytest

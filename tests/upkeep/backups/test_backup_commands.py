@@ -1,7 +1,5 @@
 """`koyjabo backup --to URL` and `koyjabo restore URL`."""
 
-from __future__ import annotations
-
 import os
 import signal
 import tempfile
@@ -129,7 +127,7 @@ def test_store_that_does_not_work_is_noticed_before_the_backup(visited, s3, tmp_
     assert "does not exist. Create it" in refused(visited, "backup", "--to", str(tmp_path / "nowhere"))
 
 
-def test_what_cannot_be_done_is_said_in_a_sentence(visited, s3, folder, scratch):
+def test_backup_command_explains_a_refusal_in_a_sentence(visited, s3, folder, scratch):
     done(visited, "backup", "--to", s3.url("live"))
     (whole,) = s3.objects.values()
     name, broken, cut_off, before = *nights(3), visited.stats()["totalVisits"]

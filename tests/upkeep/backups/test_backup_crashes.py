@@ -2,8 +2,6 @@
 verified backups remain, and the next backup is verified.
 """
 
-from __future__ import annotations
-
 import os
 import resource
 import signal

@@ -1,7 +1,5 @@
 """Invalid backup files and files from other versions are refused or restored correctly."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json

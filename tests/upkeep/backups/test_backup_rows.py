@@ -1,7 +1,5 @@
 """Database changes at the start and end of a backup, without the process that makes it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

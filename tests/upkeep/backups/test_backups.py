@@ -1,7 +1,5 @@
 """Automatic backups: each in a real process, with a clock set by the tests."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -2,8 +2,6 @@
 its server.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import psutil

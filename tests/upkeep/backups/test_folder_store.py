@@ -1,7 +1,5 @@
 """Backups in a folder: leftovers of a killed process are removed, and failed writes are reported."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """When a backup is due: at BACKUP_AT, later if the server was down then, and again after a failure."""
 
-from __future__ import annotations
-
 from typing import Any
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """The contract of backup stores, for a folder and a bucket."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The checks on the page Server, their advice, and the address that the server sees for a visitor."""
 
-from __future__ import annotations
-
 import json
 import re
 

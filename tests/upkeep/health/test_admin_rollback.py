@@ -1,7 +1,5 @@
 """The panel's report about visits lost in a database rollback."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """`/readyz` is red when visitors should go to another server, before they get an error."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

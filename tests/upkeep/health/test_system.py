@@ -1,7 +1,5 @@
 """Facts about the server that the Health and Data pages show."""
 
-from __future__ import annotations
-
 import json
 import time
 

@@ -1,7 +1,5 @@
 """Damaged, malicious or partly unusable exports: the import reports what is wrong, and imports the rest or nothing."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import re

@@ -1,7 +1,5 @@
 """Imports in the panel: a file is checked, and then imported the way `koyjabo import` does it."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import re
@@ -13,7 +11,6 @@ from support.application.site import SPEC_MOMENT, Site
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
-from support.sites.exports import PLAUSIBLE, UMAMI_CLOUD, table, zipped
 from support.sites.full_site import DAY_MS
 
 from koyjabo.base.core.clock import iso
@@ -87,43 +84,6 @@ def test_check_predicts_the_import_and_the_same_file_adds_nothing(site):
     admin.send(f"{PATH}/{again.id}/cancel")
     settled(site, "cancelled")
     assert site.recount() == []
-
-
-UMAMI = table(
-    UMAMI_CLOUD,
-    *(
-        {
-            "session_id": f"s{n % 3}",
-            "visit_id": f"v{n // 2}",
-            "event_type": "1",
-            "created_at": f"2025-03-0{1 + n % 4} 10:05:00",
-        }
-        for n in range(12)
-    ),
-    {"session_id": "s", "visit_id": "", "event_type": "1", "created_at": "2025-03-01 10:05:00"},
-)
-SUMS = table(PLAUSIBLE, "2025-03-01,5,9,1,7,60", "2025-03-02,5,9,1,8,60", "never,5,9,1,8,60")
-
-
-@pytest.mark.long(proved_by=PROVED_BY)
-@pytest.mark.parametrize(
-    ("program", "file", "new", "days"),
-    [
-        ("umami", zipped(website_event=UMAMI), 6, 2),
-        ("plausible", zipped(imported_visitors_20250301=SUMS), 15, 2),
-    ],
-)
-def test_check_of_other_programs_predicts_the_import(site, program, file, new, days):
-    admin = panel(site)
-    site.set_total(1000)
-    upload = check(site, admin, file, program)
-    assert (upload.error, upload.preview["new"], upload.preview["days"], upload.preview["bad"]) == (None, new, days, 1)
-    assert (upload.preview["before"], upload.preview["after"]) == (1000, 1000 + new)
-    done = confirm(site, admin, upload)
-    assert {name: done.result[name] for name in ("new", "known", "bad")} == {"new": new, "known": 0, "bad": 1}
-    assert site.stats()["totalVisits"] == 1000 + new
-    again = check(site, admin, file, program)
-    assert (again.preview["new"], again.preview["after"]) == (0, 1000 + new)
 
 
 def begin_elsewhere(site: Site) -> None:

@@ -1,7 +1,5 @@
 """Uploads to a real server: files are read as they arrive, only admins may upload, and visits continue."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterator

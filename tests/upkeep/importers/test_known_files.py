@@ -1,7 +1,5 @@
 """A file that cannot be imported is named, with the way to one that can."""
 
-from __future__ import annotations
-
 import io
 import tarfile
 import zipfile

@@ -1,7 +1,5 @@
 """Daily sums from Plausible and Google Analytics: one adjustment per day, made only once."""
 
-from __future__ import annotations
-
 from threading import Thread
 
 import pytest

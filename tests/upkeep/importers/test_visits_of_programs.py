@@ -1,7 +1,5 @@
 """Exports from Umami and GoatCounter: each of their visits becomes one visit here, however often it is imported."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import SPEC_MOMENT, Site
 from support.sites.exports import (

@@ -1,7 +1,5 @@
 """Exporting or deleting an account never reads other people's rows, however many there are."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """A deleted account is gone at once and completely, and all numbers stay the same."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 

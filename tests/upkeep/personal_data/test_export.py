@@ -1,7 +1,5 @@
 """The export of an account: everything stored about it, in pieces, only for its owner, without secrets."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -54,7 +52,7 @@ def test_every_table_of_users_has_a_section():
     }
 
 
-def test_rows_are_those_of_the_account(site, history, exported):
+def test_export_has_only_rows_of_the_account(site, history, exported):
     assert list(exported) == ["exported_at", "account", *(section.name for section in SECTIONS)]
     assert [name for name, rows in exported.items() if not rows] == []
     account = exported["account"]

@@ -1,7 +1,5 @@
 """Recounts started in the panel."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from contextlib import contextmanager

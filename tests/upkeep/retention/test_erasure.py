@@ -1,7 +1,5 @@
 """Erasing visitors: over HTTP, on the command line, in pieces, and in all places."""
 
-from __future__ import annotations
-
 import json
 import logging
 from itertools import count

@@ -2,8 +2,6 @@
 `base.models.ledger`.
 """
 
-from __future__ import annotations
-
 import re
 
 from support.people.admins import panel

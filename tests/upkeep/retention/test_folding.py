@@ -1,7 +1,5 @@
 """Old visits are rolled up while a real server runs."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy.engine import make_url
 from support.application.site import Site

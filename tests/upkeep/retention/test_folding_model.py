@@ -1,7 +1,5 @@
 """Random orders of rolling up days and erasing visitors never change a number."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from functools import partial
 from itertools import count

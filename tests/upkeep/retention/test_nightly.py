@@ -1,7 +1,5 @@
 """Nightly work runs once a day on one worker, even if workers die and the clock is set."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Old visits are rolled up into sums: which ones, and what the ledger returns afterwards."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy.exc import OperationalError
 from support.application.site import Site

@@ -1,7 +1,5 @@
 """Colours have enough contrast (WCAG 2.2, 1.4.3, 1.4.11), and the built files are up to date."""
 
-from __future__ import annotations
-
 import gzip
 import re
 from itertools import combinations, pairwise

@@ -1,7 +1,5 @@
 """Static files: cached forever under a name with their hash, briefly under their own name."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib
@@ -185,12 +183,6 @@ def test_templates_name_files_that_are_there():
     named = {name for path in templates for _, name in ASSET.findall(path.read_text())}
     assert len(named) > 40
     assert named - set(MANIFEST["names"]) == set()
-
-
-def test_unknown_file_is_an_error_of_the_page_that_names_it(site):
-    page = site.app.jinja_env.from_string("{{ module('webkit/no.js') }}")
-    with site.app.test_request_context("/"), pytest.raises(LookupError, match=r"There is no file webkit/no\.js in "):
-        page.render()
 
 
 def test_module_for_other_sites_is_small(client):

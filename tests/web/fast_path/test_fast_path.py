@@ -2,8 +2,6 @@
 Flask.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 from collections import Counter

@@ -3,8 +3,6 @@
 Only the confirmed action is done, only by people who may do it, and only if nothing has changed since.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -3,8 +3,6 @@
 After a 503 nothing was changed.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Iterator

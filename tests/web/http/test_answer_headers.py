@@ -2,8 +2,6 @@
 response has an id.
 """
 
-from __future__ import annotations
-
 import re
 
 import pytest

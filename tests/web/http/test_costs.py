@@ -1,7 +1,5 @@
 """The cost of requests without a login: no page may block its worker for long (docs/limits.md)."""
 
-from __future__ import annotations
-
 import sys
 import time
 from typing import NamedTuple

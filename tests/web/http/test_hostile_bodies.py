@@ -5,8 +5,6 @@ as long, so a slow attempt is compared with known work right after it. The garba
 worker: otherwise many lists take eight times as long.
 """
 
-from __future__ import annotations
-
 import base64
 import gc
 import json

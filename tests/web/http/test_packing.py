@@ -1,7 +1,5 @@
 """Pages and data are compressed if that is worthwhile, and their length reveals nothing about a secret."""
 
-from __future__ import annotations
-
 import gzip
 
 import pytest

@@ -1,7 +1,5 @@
 """All public paths: any origin may read them, and no spelling of them redirects."""
 
-from __future__ import annotations
-
 import sqlite3
 
 import pytest

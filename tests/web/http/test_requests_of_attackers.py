@@ -1,7 +1,5 @@
 """Attacks with redirects, injected headers, file paths and host names."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import quote
 

@@ -1,7 +1,5 @@
 """Limits on registrations and heartbeats per address and per visitor."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

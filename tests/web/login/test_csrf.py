@@ -3,8 +3,6 @@
 Tests every route that changes something, as a user who may do it: an admin of the site.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Valid tokens: signed by us, of the right kind, unexpired, and with a live session."""
 
-from __future__ import annotations
-
 import base64
 import json
 import time

@@ -1,7 +1,5 @@
 """`/openapi.json` describes the real routes, and `/docs` shows it without requests to other servers."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Calls return exactly the statuses and bodies that `/openapi.json` documents."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial

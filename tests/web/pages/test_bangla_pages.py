@@ -3,8 +3,6 @@
 Exceptions are marked `translate="no"` or `lang="en"`, or are the same in every language, such as paths.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

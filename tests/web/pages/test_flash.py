@@ -2,8 +2,6 @@
 it.
 """
 
-from __future__ import annotations
-
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 from support.people.communities import roles_in

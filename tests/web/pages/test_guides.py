@@ -1,7 +1,5 @@
 """Documents that texts link to are pages of the server, with the headings and links they need."""
 
-from __future__ import annotations
-
 import posixpath
 import re
 from html import unescape

@@ -1,7 +1,5 @@
 """The head of a page: descriptions for browsers, searches and previews, and the files and modules it loads."""
 
-from __future__ import annotations
-
 import json
 import re
 from html import unescape

@@ -1,7 +1,5 @@
 """Paging through lists: the link to the next page."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Templates fail on attributes that an object does not have."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import pytest

@@ -3,8 +3,6 @@
 The failures are real: the server's process lacks functions that handlers need.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """People get error pages, programs get JSON. In Bangla, the reason is in Bangla."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

@@ -26,9 +26,8 @@ from koyjabo.people.accounts.login.schemas import (
     UserResponse,
 )
 from koyjabo.people.accounts.login_sessions import Grant, SecondFactorDue
-from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.services import account_services
 from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import json_response, list_response
 from koyjabo.web.i18n import language
@@ -89,7 +88,7 @@ def refresh() -> Response:
     the token must have been copied.
     """
     tokens.record_request_place()
-    claims, credentials = tokens.claims_of(REFRESH), current()[AccountServices].credentials
+    claims, credentials = tokens.claims_of(REFRESH), account_services().credentials
     if credentials.login_of(claims.session_id) is not None:  # otherwise an old token could use up the limit
         limits.count_change(claims.user_id)
     return tokens_response(credentials.refresh(claims), 200)
@@ -105,7 +104,7 @@ def log_out() -> Response:
         after_this_request(tokens.without_cookies)  # deletes the invalid cookies
         raise
     tokens.record_request_place()
-    current()[AccountServices].credentials.log_out(claims.session_id)
+    account_services().credentials.log_out(claims.session_id)
     return tokens.without_cookies(empty())
 
 
@@ -153,7 +152,7 @@ def request_password_reset() -> Response:
     body = PasswordResetBody.of(request)
     limits.count_address("resets")
     tokens.record_request_place()
-    current()[AccountServices].email_links.request_reset(body.email, language())
+    account_services().email_links.request_reset(body.email, language())
     return Response(status=202, headers={"Cache-Control": "no-store"})
 
 
@@ -214,7 +213,7 @@ class SessionResponse(BaseModel):
 def list_sessions() -> Response:
     """Your active sessions, most recently used first."""
     login, paging = tokens.require_account(), Paging.of(request)
-    page = current()[AccountServices].sessions.page(login, paging.start, paging.per_page)
+    page = account_services().sessions.page(login, paging.start, paging.per_page)
     return list_response(
         (SessionResponse.of(session, login.session_id) for session in page.items), paging.headers(page.total)
     )
@@ -224,7 +223,7 @@ def list_sessions() -> Response:
 @describe("Log out everywhere else", {204: None, **CHANGE, **TOKEN, **CSRF})
 def end_other_sessions() -> Response:
     """End all your other sessions, with their tokens and sockets."""
-    current()[AccountServices].sessions.end_others(tokens.require_account())
+    account_services().sessions.end_others(tokens.require_account())
     return empty()
 
 
@@ -232,7 +231,7 @@ def end_other_sessions() -> Response:
 @describe("End a session", {204: None, 404: "no such session", **CHANGE, **TOKEN, **CSRF})
 def end_session(session_id: str) -> Response:
     """End one of your sessions, with its tokens and sockets."""
-    current()[AccountServices].sessions.end(tokens.require_account(), session_id)
+    account_services().sessions.end(tokens.require_account(), session_id)
     return empty()
 
 
@@ -260,5 +259,5 @@ def invite_to_panel() -> Response:
     body = PanelInvitationBody.of(request)
     authentication.confirm(login, body)
     limits.count_action(account.id)
-    invited = current()[AccountServices].panel_invitations.invite(account, body.email, body.role, language())
+    invited = account_services().panel_invitations.invite(account, body.email, body.role, language())
     return json_response(InvitedResponse.of(invited), 202)

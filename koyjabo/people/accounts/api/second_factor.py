@@ -26,9 +26,8 @@ from koyjabo.people.accounts.login.schemas import (
     TokensResponse,
     TotpResponse,
 )
-from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.services import account_services
 from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
 from koyjabo.web.http.responses import json_response, list_response
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import (
@@ -82,7 +81,7 @@ def second_factor_options() -> Response:
 @describe("Get the state of your two-step login", {200: StateResponse, **TOKEN})
 def second_factor_state() -> Response:
     """The state of your two-step login."""
-    account, services = tokens.require_account().account, current()[AccountServices]
+    account, services = tokens.require_account().account, account_services()
     state, passkeys = services.second_factors.state(account), services.second_factors.passkeys(account)
     has_totp = state.totp_ms is not None
     return json_response(StateResponse(totp=has_totp, passkeys=len(passkeys), recovery_codes=state.recovery_codes))
@@ -104,11 +103,11 @@ def begin_totp() -> Response:
     token = authentication.enrolment_token()
     if token is not None:
         user = authentication.enrolling(token)
-        setup = current()[AccountServices].second_factors.begin_totp(user.id, user.email)
+        setup = account_services().second_factors.begin_totp(user.id, user.email)
     else:
         login = tokens.require_account()
         authentication.confirm_password(login, ProofBody.of(request).required_password())
-        setup = current()[AccountServices].second_factors.begin_totp(login.account.id, login.account.email)
+        setup = account_services().second_factors.begin_totp(login.account.id, login.account.email)
     return json_response(TotpResponse(**setup._asdict()))
 
 
@@ -129,11 +128,11 @@ def confirm_totp() -> Response:
     token = authentication.enrolment_token()
     if token is not None:
         # Check the token before reading the body, so that an invalid token gets no hints.
-        current()[AccountServices].second_step.enrolling(token)
+        account_services().second_step.enrolling(token)
         grant, codes = authentication.enrol(token, CodeBody.of(request).code)
         return tokens_response(grant, recovery_codes=codes)
     login = tokens.require_account()
-    codes = current()[AccountServices].second_factors.confirm_totp(login, CodeBody.of(request).code)
+    codes = account_services().second_factors.confirm_totp(login, CodeBody.of(request).code)
     return json_response(RecoveryCodesResponse(recovery_codes=codes))
 
 
@@ -147,7 +146,7 @@ def remove_totp() -> Response:
     """Requires the password and a code. If you have no passkeys, this turns two-step login off and deletes your
     recovery codes. If this site requires two-step login, it also ends all your sessions.
     """
-    current()[AccountServices].second_factors.remove_totp(_confirmed())
+    account_services().second_factors.remove_totp(_confirmed())
     return empty()
 
 
@@ -161,7 +160,7 @@ def renew_recovery_codes() -> Response:
     """Replace your recovery codes with ten new ones. Requires the password and, while an authenticator app is on, a
     code.
     """
-    codes = current()[AccountServices].second_factors.renew_recovery_codes(_confirmed())
+    codes = account_services().second_factors.renew_recovery_codes(_confirmed())
     return json_response(RecoveryCodesResponse(recovery_codes=codes))
 
 
@@ -169,7 +168,7 @@ def renew_recovery_codes() -> Response:
 @describe("List your passkeys", {200: ListOf(PasskeyResponse), **TOKEN})
 def list_passkeys() -> Response:
     """Your passkeys, oldest first. You can have at most 20."""
-    passkeys = current()[AccountServices].second_factors.passkeys(tokens.require_account().account)
+    passkeys = account_services().second_factors.passkeys(tokens.require_account().account)
     return list_response(map(PasskeyResponse.model_validate, passkeys), [])
 
 
@@ -184,7 +183,7 @@ def passkey_options() -> Response:
     a server that sends emails, your email has to be confirmed first.
     """
     login = _confirmed()
-    options = current()[AccountServices].second_factors.passkey_options(login, authentication.relying_party())
+    options = account_services().second_factors.passkey_options(login, authentication.relying_party())
     return json_response(CreationResponse(options=options))
 
 
@@ -204,7 +203,7 @@ def add_passkey() -> Response:
     """
     login = tokens.require_account()
     body, site = PasskeyBody.of(request), authentication.relying_party()
-    passkey, codes = current()[AccountServices].second_factors.add_passkey(login, site, body.credential, body.name)
+    passkey, codes = account_services().second_factors.add_passkey(login, site, body.credential, body.name)
     response = PasskeyResponse.model_validate(passkey)
     if codes is not None:
         response.recovery_codes = codes
@@ -221,7 +220,7 @@ def remove_passkey(passkey_id: str) -> Response:
     """Requires the password and, while an authenticator app is on, a code. If you have no authenticator app, removing
     the last passkey turns two-step login off, as DELETE /api/auth/totp does.
     """
-    current()[AccountServices].second_factors.remove_passkey(_confirmed(), passkey_id)
+    account_services().second_factors.remove_passkey(_confirmed(), passkey_id)
     return empty()
 
 

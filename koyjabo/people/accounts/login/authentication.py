@@ -18,7 +18,7 @@ from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.models import User
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
-from koyjabo.people.accounts.errors import SignUpClosed, WrongPasskey
+from koyjabo.people.accounts.errors import SignUpClosed, UnknownLink, WrongPasskey
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.people.accounts.login.schemas import (
     LoginBody,
@@ -31,7 +31,7 @@ from koyjabo.people.accounts.login.schemas import (
 from koyjabo.people.accounts.login_sessions import REMEMBERED_S, Grant, SecondFactorDue, browser_mark_of
 from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
-from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.services import account_services
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http import cookies
@@ -47,7 +47,7 @@ def may_sign_up() -> bool:
     """Whether the current request may create an account: SIGN_UP is `open`, or an invitation follows."""
     token = request.args.get("next", "").partition("/invitations/")[2]
     is_open = current()[Settings].sign_up == "open"
-    return is_open or bool(token and current()[AccountServices].panel_invitations.is_any(token))
+    return is_open or bool(token and account_services().panel_invitations.is_any(token))
 
 
 def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
@@ -56,7 +56,7 @@ def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
         raise SignUpClosed
     limits.count_address("signups")
     tokens.record_request_place()
-    accounts, client = current()[AccountServices].credentials, login_limits.client()
+    accounts, client = account_services().credentials, login_limits.client()
     origin = request.user_agent.string, client, body.visitorId, language()
     outcome = accounts.sign_up(body.email, body.password, body.name, *origin)
     return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
@@ -65,17 +65,27 @@ def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
 def log_in(body: LoginBody) -> Grant | SecondFactorDue:
     """Begin a session, unless the user has to complete a two-step login. Raises WrongCredentials."""
     tokens.record_request_place()
-    accounts = current()[AccountServices].credentials
+    accounts = account_services().credentials
     user_agent, cookie = request.user_agent.string, remembered_cookie()
     with login_limits.login_attempt(email_key(body.email), body.email) as client:
         outcome = accounts.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
     return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
 
 
+def log_in_by_link(token: str) -> Grant | SecondFactorDue:
+    """Log in with the link that a start printed, which replaces the password only. Raises UnknownLink."""
+    tokens.record_request_place()
+    accounts, user = account_services().credentials, account_services().email_links.use_login(token)
+    outcome = accounts.begin(user, request.user_agent.string, is_familiar=True, cookie=remembered_cookie())
+    if outcome is None:
+        raise UnknownLink
+    return welcome(outcome, None) if isinstance(outcome, Grant) else outcome
+
+
 def complete_login(body: SecondFactorBody) -> Grant:
     """Complete a two-step login. Raises WrongCode, WrongPasskey, SecondFactorExpired."""
     _begin()
-    steps, from_browser = current()[AccountServices].second_step, browser()
+    steps, from_browser = account_services().second_step, browser()
     if body.credential is not None:
         completed = steps.by_passkey(body.token, body.credential, relying_party(), from_browser)
     else:
@@ -93,13 +103,13 @@ def complete_login(body: SecondFactorBody) -> Grant:
 def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
     """The pending step's token, and the WebAuthn options. Raises SecondFactorExpired."""
     _begin()
-    return current()[AccountServices].second_step.options(token, relying_party())
+    return account_services().second_step.options(token, relying_party())
 
 
 def enrolling(token: str) -> User:
     """The user who may set up two-step login with this token. Raises SecondFactorExpired."""
     limits.count_address("second_steps")
-    return current()[AccountServices].second_step.enrolling(token)
+    return account_services().second_step.enrolling(token)
 
 
 def enrol(token: str, code: str) -> tuple[Grant, list[str]]:
@@ -107,7 +117,7 @@ def enrol(token: str, code: str) -> tuple[Grant, list[str]]:
     SecondFactorExpired.
     """
     _begin()
-    completed, codes = current()[AccountServices].second_step.enrol(token, code, browser())
+    completed, codes = account_services().second_step.enrol(token, code, browser())
     return welcome(completed.grant, completed.visitor_id), codes
 
 
@@ -134,16 +144,14 @@ def change_password(login: Login, body: PasswordBody) -> None:
     key, client = email_key(login.account.email), login_limits.client(is_familiar=True)
     # Counted even on a familiar browser, which may be stolen together with its session.
     with login_limits.password_attempt(key):
-        mark = current()[AccountServices].credentials.change_password(
-            login, body.current_password, body.new_password, client
-        )
+        mark = account_services().credentials.change_password(login, body.current_password, body.new_password, client)
     login_limits.remember_login(key, mark)
 
 
 def set_first_password(login: Login, new: str) -> None:
     """Set the password of an account without one, and end all other sessions. Raises WrongCredentials."""
     client = login_limits.client(is_familiar=True)
-    mark = current()[AccountServices].credentials.set_first_password(login, new, client)
+    mark = account_services().credentials.set_first_password(login, new, client)
     login_limits.remember_login(email_key(login.account.email), mark)
 
 
@@ -155,10 +163,10 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
     """
     user = confirm_password(login, body.password)
     if email_key(body.email or user.email) != email_key(user.email):
-        current()[AccountServices].second_factors.require_code(login, body.code)
-    account = current()[AccountServices].credentials.change_profile(user, body.name, body.email)
+        account_services().second_factors.require_code(login, body.code)
+    account = account_services().credentials.change_profile(user, body.name, body.email)
     if account.email != user.email:
-        mark = current()[AccountServices].credentials.browser_mark(account.email)
+        mark = account_services().credentials.browser_mark(account.email)
         login_limits.remember_login(email_key(account.email), mark)
     return account
 
@@ -168,7 +176,7 @@ def confirm(login: Login, body: ProofBody) -> None:
     WrongCode.
     """
     confirm_password(login, body.required_password())
-    current()[AccountServices].second_factors.require_code(login, body.code)
+    account_services().second_factors.require_code(login, body.code)
 
 
 @contextmanager
@@ -187,7 +195,7 @@ def confirm_password(login: Login, password: str) -> User:
     """Verify the password before a change that a stolen session must not make. Raises WrongCredentials."""
     client = login_limits.client(is_familiar=True)
     with login_limits.password_attempt(email_key(login.account.email)):
-        return current()[AccountServices].credentials.verify_password(login, password, client)
+        return account_services().credentials.verify_password(login, password, client)
 
 
 def welcome(grant: Grant, visitor_id: str | None) -> Grant:

@@ -13,9 +13,8 @@ from flask import Response, after_this_request, current_app, request
 from koyjabo.base.core.errors import KoyJaboError, TooManyRequests, WrongCredentials
 from koyjabo.base.network import client_address
 from koyjabo.people.accounts.passwords import PasswordClient
-from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, account_key
-from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 from koyjabo.web.limits import limits
 
@@ -31,7 +30,7 @@ def login_attempt(email_key: str, email: str) -> Iterator[PasswordClient]:
     browser has used up its own limit.
     """
     attempt = None
-    if is_familiar(email_key, lambda: current()[AccountServices].credentials.browser_mark(email)):
+    if is_familiar(email_key, lambda: account_services().credentials.browser_mark(email)):
         with suppress(TooManyRequests):
             limits.limits().count_account("familiar_logins", limits.usage(), email_key)
             attempt = _guess(email_key, FAMILIAR)
@@ -55,7 +54,7 @@ def password_attempt(email_key: str, purpose: str = PASSWORD) -> Iterator[None]:
     try:
         own.count_login_attempt(request.environ, usage, email_key)
     except TooManyRequests:
-        unlocked_ms = current()[AccountServices].login_throttle.unlocked_ms(email_key)
+        unlocked_ms = account_services().login_throttle.unlocked_ms(email_key)
         if not unlocked_ms:
             raise
         # Failures from before the account was unlocked do not count.
@@ -72,7 +71,7 @@ def password_attempt(email_key: str, purpose: str = PASSWORD) -> Iterator[None]:
 
 
 def _guess(email_key: str, purpose: str) -> AbstractContextManager[None]:
-    accounts = current()[AccountServices]
+    accounts = account_services()
     accounts.passwords.require_room(client(is_familiar=purpose != LOGIN))  # first, because it costs nothing
     return accounts.login_throttle.begin(email_key, client_address.guess_key(request.environ), purpose)
 

@@ -16,7 +16,7 @@ from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login_sessions import PENDING_S, Grant, SecondFactorDue
 from koyjabo.people.accounts.oidc.provider import OVER, Provider, ProviderUser
 from koyjabo.people.accounts.oidc.provider_logins import NewLogin
-from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.services import account_services
 from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 from koyjabo.web.i18n import language
@@ -36,10 +36,10 @@ FAILED = N_("The other server has refused the login. Start again, or log in anot
 
 def init_app(app: Flask) -> None:
     def shown() -> list[LoginProvider]:
-        return [provider.settings for provider in current()[AccountServices].providers.values()]
+        return [provider.settings for provider in account_services().providers.values()]
 
     def with_providers() -> bool:
-        return current()[AccountServices].provider_logins.may_sign_up
+        return account_services().provider_logins.may_sign_up
 
     app.jinja_env.globals.update(
         login_providers=shown, may_sign_up_with_providers=with_providers, may_sign_up=authentication.may_sign_up
@@ -49,7 +49,7 @@ def init_app(app: Flask) -> None:
 def provider_of(name: str) -> Provider:
     """The provider with this name. Raises UnknownProvider."""
     try:
-        return current()[AccountServices].providers[name]
+        return account_services().providers[name]
     except KeyError:
         raise UnknownProvider from None
 
@@ -62,7 +62,7 @@ def begin(provider: Provider, path: str = "", login: Login | None = None) -> str
     limits.count_address("logins")
     issuer, redirect_uri = provider.settings.issuer, _redirect_uri(provider)
     provider.require_available()
-    browser_secret, begun = current()[AccountServices].authorizations.begin(issuer, login)
+    browser_secret, begun = account_services().authorizations.begin(issuer, login)
     kept = path if len(path.encode("utf-8", "surrogatepass")) <= LONGEST_PATH else ""
 
     @after_this_request
@@ -95,7 +95,7 @@ def take_answer(provider: Provider) -> tuple[ProviderUser, Login | None]:
         raise ProviderLoginRefused(OVER)
     parameters, login = request.args, page_login.login()
     issuer, session_id = provider.settings.issuer, login.session_id if login else ""
-    finish = current()[AccountServices].authorizations.finish
+    finish = account_services().authorizations.finish
     begun, is_connection = finish(browser_secret, issuer, parameters.get("state", ""), session_id)
     provider.require_issuer(parameters.get("iss"))
     code = parameters.get("code", "")
@@ -107,7 +107,7 @@ def take_answer(provider: Provider) -> tuple[ProviderUser, Login | None]:
 
 def log_in(provider: Provider, user: ProviderUser) -> Grant | SecondFactorDue:
     """Log in, or sign up. Raises ProviderLoginRefused, AccountDisabled."""
-    logins, browser = current()[AccountServices].provider_logins, authentication.browser()
+    logins, browser = account_services().provider_logins, authentication.browser()
     new = NewLogin(provider.settings.name, user, browser, authentication.remembered_cookie(), language())
     if logins.may_sign_up and not logins.is_known(user):
         limits.count_address("signups")

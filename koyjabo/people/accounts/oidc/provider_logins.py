@@ -29,6 +29,7 @@ from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.users import user_admin_queries
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.audit import log
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import MailOutbox
 
 UNCONNECTED = N_(
@@ -52,7 +53,7 @@ class NewLogin(NamedTuple):
     language: str | None
 
 
-class ProviderLogins:
+class ProviderLogins(Changes):
     """All methods raise LedgerUnavailable."""
 
     def __init__(
@@ -64,8 +65,7 @@ class ProviderLogins:
         outbox: MailOutbox,
         settings: Settings,
     ) -> None:
-        self._database = database
-        self._clock = clock
+        super().__init__(database, clock)
         self._accounts = accounts
         self._pending = pending
         self._outbox = outbox
@@ -92,27 +92,21 @@ class ProviderLogins:
                 return outcome
         raise ProviderLoginRefused
 
-    def connect(self, account: Account, provider: str, user: ProviderUser) -> None:
+    @transaction
+    def connect(self, tx: Transaction, account: Account, provider: str, user: ProviderUser) -> None:
         """Allow this user of the provider to log in to this account. Idempotent. Raises ProviderConnected."""
-        by = log.actor(account, self._clock)
+        if queries.connect(tx.session, account.id, user, tx.at_ms):
+            tx.log("user.connect", subject(account), provider=provider)
 
-        def operation(session: Any) -> None:
-            if queries.connect(session, account.id, user, by.at_ms):
-                by.entry("user.connect", subject(account), provider=provider).store(session)
-
-        self._database.write(operation)
-
-    def disconnect(self, account: Account, provider: str, issuer: str, issuers: Collection[str]) -> None:
+    @transaction
+    def disconnect(
+        self, tx: Transaction, account: Account, provider: str, issuer: str, issuers: Collection[str]
+    ) -> None:
         """Disconnect a provider. Idempotent. `issuers` are the providers that users can log in with. Raises
         LastWayToLogIn.
         """
-        by = log.actor(account, self._clock)
-
-        def operation(session: Any) -> None:
-            if queries.disconnect(session, account.id, issuer, issuers):
-                by.entry("user.disconnect", subject(account), provider=provider).store(session)
-
-        self._database.write(operation)
+        if queries.disconnect(tx.session, account.id, issuer, issuers):
+            tx.log("user.disconnect", subject(account), provider=provider)
 
     def ways(self, account: Account) -> WaysToLogIn:
         return self._database.read(queries.ways, account.id)

@@ -13,8 +13,9 @@ from koyjabo.base.core.identity import Account
 from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.people.accounts.login.schemas import PasswordResetBody, ProfileBody
+from koyjabo.people.accounts.login_sessions import browser_mark_of
 from koyjabo.people.accounts.pages.form_fields import NewPasswordBody
-from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.contents import TAKEOVER
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.current import current
@@ -32,7 +33,7 @@ declare(bp, "/reset-password/", PathPolicy.SECRET)
 
 @bp.post("/account/sessions/<session_id>/end")
 def end_session(session_id: str) -> Response:
-    login, sessions = page_login.require_login(), current()[AccountServices].sessions
+    login, sessions = page_login.require_login(), account_services().sessions
     session = sessions.get(login, session_id)
     name = browser_name(session.browser)
     effects = [_("It ends at once. To continue there, you have to log in again.")]
@@ -48,7 +49,7 @@ def end_session(session_id: str) -> Response:
 
 @bp.post("/account/sessions/end")
 def end_other_sessions() -> Response:
-    login, sessions = page_login.require_login(), current()[AccountServices].sessions
+    login, sessions = page_login.require_login(), account_services().sessions
     others = sessions.page(login, count=1).total - 1
     effects = (
         _("You will have to log in again everywhere else."),
@@ -81,7 +82,7 @@ def change_details() -> Response:
 def send_verification() -> Response:
     account = page_login.require()
     limits.count_address("resets")
-    is_sent = current()[AccountServices].email_links.request_verification(account)
+    is_sent = account_services().email_links.request_verification(account)
     return done(
         N_("The email is on its way. It can take a few minutes.")
         if is_sent
@@ -94,12 +95,12 @@ def send_verification() -> Response:
 def choose_mails() -> Response:
     account = page_login.require()
     choices = {name: name in request.form for name in ("weekly_report", "traffic_alerts")}
-    current()[AccountServices].email_links.choose_mails(account, **choices)
+    account_services().email_links.choose(account, **choices)
     return done(N_("Your changes were saved."), "pages.account")
 
 
 def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) -> Response:
-    needs_code = current()[AccountServices].second_factors.state(account).totp_ms is not None
+    needs_code = account_services().second_factors.state(account).totp_ms is not None
     page = render_template("accounts/details.html", account=account, form=form, needs_code=needs_code)
     return make_response(page, status)
 
@@ -119,7 +120,7 @@ def do_forgot_password() -> Response:
         return _ask(form, 422)
     limits.count_address("resets")
     tokens.record_request_place()
-    current()[AccountServices].email_links.request_reset(body.email, language())
+    account_services().email_links.request_reset(body.email, language())
     return done(
         N_(
             "If there is an account with this email, we have sent it a link. It can take a few minutes; check your "
@@ -133,7 +134,7 @@ def do_forgot_password() -> Response:
 def reset_password(token: str) -> Response:
     """Show the form. Changes nothing, because programs that scan emails open their links."""
     try:
-        is_takeover = current()[AccountServices].email_links.check_reset(token)
+        is_takeover = account_services().email_links.check_reset(token)
     except UnknownLink as error:
         return _reset(None, 404, error)
     return _reset(Form(NewPasswordBody), is_takeover=is_takeover)
@@ -148,10 +149,10 @@ def do_reset_password(token: str) -> Response:
         return _reset(form, 422)
     tokens.record_request_place()
     try:
-        new = current()[AccountServices].email_links.reset_password(token, body.new_password, login_limits.client())
+        user = account_services().email_links.reset_password(token, body.new_password, login_limits.client())
     except UnknownLink as error:
         return _reset(None, 404, error)
-    login_limits.remember_login(email_key(new.email), new.browser_mark)
+    login_limits.remember_login(email_key(user.email), browser_mark_of(user))
     return tokens.without_cookies(
         done(
             N_("Your password was changed, and you are logged out everywhere. Log in with the new password."),
@@ -171,7 +172,7 @@ def verify_email(token: str) -> Response:
 def do_verify_email(token: str) -> Response:
     account = page_login.require()
     try:
-        current()[AccountServices].email_links.verify(account, token)
+        account_services().email_links.verify(account, token)
     except UnknownLink as error:
         return no_store(make_response(render_template("accounts/verify_email.html", problem=error), 404))
     return done(N_("Your email is confirmed."), "pages.account")

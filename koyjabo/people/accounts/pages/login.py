@@ -24,6 +24,7 @@ from koyjabo.people.accounts.errors import (
     ProviderLoginRefused,
     ProviderUnavailable,
     SecondFactorExpired,
+    UnknownLink,
     WrongPasskey,
 )
 from koyjabo.people.accounts.login import authentication, provider_login
@@ -32,10 +33,11 @@ from koyjabo.people.accounts.login_sessions import Grant, SecondFactorDue
 from koyjabo.people.accounts.oidc.provider import Provider
 from koyjabo.people.accounts.pages.form_fields import EnrolBody, SecondStepBody
 from koyjabo.people.accounts.pages.second_factor import SecurityChange, carry_out
-from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.services import account_services
 from koyjabo.web.current import current
 from koyjabo.web.current import pages as bp
 from koyjabo.web.forms.forms import Form
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import redirects
@@ -57,6 +59,21 @@ def do_log_in() -> Response:
             outcome = authentication.log_in(body)
             return redirected(outcome) if isinstance(outcome, Grant) else show(outcome)
     return _form("accounts/login.html", form, 422)
+
+
+@bp.get("/login/link/<token>")
+def log_in_by_link(token: str) -> Response:
+    """Log in with the link that a start printed. HEAD changes nothing."""
+    if request.method == "HEAD":
+        return redirects.to("pages.log_in")
+    try:
+        outcome = authentication.log_in_by_link(token)
+    except UnknownLink as error:
+        return _over(error)
+    return redirected(outcome) if isinstance(outcome, Grant) else show(outcome)
+
+
+declare(bp, "/login/link/", PathPolicy.SECRET)
 
 
 @bp.get("/signup")
@@ -86,7 +103,7 @@ def do_sign_up() -> Response:
 
 @bp.post("/logout")
 def log_out() -> Response:
-    current()[AccountServices].credentials.log_out(page_login.require_login().session_id)
+    account_services().credentials.log_out(page_login.require_login().session_id)
     return tokens.without_cookies(redirects.to("pages.index"))
 
 
@@ -164,8 +181,8 @@ def show(due: SecondFactorDue, onwards: str = "") -> Response:
     to the form's `next`.
     """
     if due.must_enrol:
-        user = current()[AccountServices].second_step.enrolling(due.token)
-        current()[AccountServices].second_factors.begin_totp(user.id, user.email)
+        user = account_services().second_step.enrolling(due.token)
+        account_services().second_factors.begin_totp(user.id, user.email)
         return _enrolment(Form(EnrolBody, {"token": due.token}), onwards=onwards)
     return _ask(Form(SecondStepBody, {"token": due.token}, ("remember",)), onwards=onwards)
 
@@ -177,21 +194,21 @@ def logged_in(grant: Grant, response: Response) -> Response:
     with suppress(LedgerUnavailable):
         before = page_login.login()
         if before is not None:
-            current()[AccountServices].credentials.log_out(before.session_id)
+            account_services().credentials.log_out(before.session_id)
     tokens.set_cookies(response, tokens.tokens_for(grant.login, grant.refresh_id))
     return response
 
 
 def _ask(form: Form[SecondStepBody], status: int = 200, onwards: str = "") -> Response:
     """Show the form that completes a two-step login. Raises SecondFactorExpired."""
-    methods = current()[AccountServices].second_step.methods(str(form.values.get("token", "")))
+    methods = account_services().second_step.methods(str(form.values.get("token", "")))
     return secret_page("second_step", status, form=form, methods=methods, onwards=onwards)
 
 
 def _enrolment(form: Form[EnrolBody], status: int = 200, onwards: str = "") -> Response:
     """Show the form that sets up two-step login. Raises SecondFactorExpired, NoSecondFactor."""
-    user = current()[AccountServices].second_step.enrolling(str(form.values.get("token", "")))
-    setup = current()[AccountServices].second_factors.setup(user.id, user.email)
+    user = account_services().second_step.enrolling(str(form.values.get("token", "")))
+    setup = account_services().second_factors.setup(user.id, user.email)
     return secret_page("totp", status, form=form, setup=setup, action=url_for("pages.enrol"), onwards=onwards)
 
 
@@ -235,7 +252,7 @@ def take_provider_answer(provider_name: str) -> Response:
         user, login = provider_login.take_answer(provider)
         if login is not None:
             settings = provider.settings
-            current()[AccountServices].provider_logins.connect(login.account, settings.name, user)
+            account_services().provider_logins.connect(login.account, settings.name, user)
             return done(N_("Your account is connected to %(name)s."), "pages.account", settings.label)
         outcome = provider_login.log_in(provider, user)
     except PROBLEMS as error:
@@ -284,7 +301,7 @@ def disconnect_provider(provider_name: str) -> Response:
     )
 
     def disconnect(login: Login) -> Response:
-        services = current()[AccountServices]
+        services = account_services()
         issuers = {provider.settings.issuer for provider in services.providers.values()}
         services.provider_logins.disconnect(login.account, settings.name, settings.issuer, issuers)
         return done(N_("Your account is no longer connected to %(name)s."), "pages.account", settings.label)

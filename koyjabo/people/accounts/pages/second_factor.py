@@ -30,7 +30,7 @@ from koyjabo.people.accounts.errors import (
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import CodeBody, ProofBody
 from koyjabo.people.accounts.pages.form_fields import NewPasskeyBody
-from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.current import current
 from koyjabo.web.current import pages as bp
@@ -63,7 +63,7 @@ def ask(
         account=login.account,
         change=change,
         form=form or Form(ProofBody),
-        needs_code=current()[AccountServices].second_factors.state(login.account).totp_ms is not None,
+        needs_code=account_services().second_factors.state(login.account).totp_ms is not None,
         action=request.path,
         problem=problem,
     )
@@ -123,7 +123,7 @@ PASSKEY_OFF = SecurityChange(
 
 @bp.get("/account/second-factor")
 def second_factors() -> Response:
-    login, services = page_login.require_login(), current()[AccountServices]
+    login, services = page_login.require_login(), account_services()
     state, passkeys = services.second_factors.state(login.account), services.second_factors.passkeys(login.account)
     is_unconfirmed = current()[MailOutbox].is_on and not services.email_links.state(login.account).is_verified
     page = render_template("accounts/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
@@ -136,7 +136,7 @@ def begin_totp() -> Response:
     """Show the QR code and the secret."""
 
     def begin(login: Login) -> Response:
-        current()[AccountServices].second_factors.begin_totp_in(login)
+        account_services().second_factors.begin_totp_in(login)
         return _show_totp(login, Form(CodeBody))
 
     return carry_out(TOTP, begin)
@@ -149,7 +149,7 @@ def confirm_totp() -> Response:
     try:
         with authentication.errors_in(form):
             if body is not None:
-                return _show_codes(current()[AccountServices].second_factors.confirm_totp(login, body.code))
+                return _show_codes(account_services().second_factors.confirm_totp(login, body.code))
         return _show_totp(login, form, 422)
     except NoSecondFactor:  # the setup took too long, or was begun in another session
         return redirects.to("pages.set_up_totp")
@@ -159,7 +159,7 @@ def confirm_totp() -> Response:
 @bp.post("/account/second-factor/totp/off")
 def remove_totp() -> Response:
     def remove(login: Login) -> Response:
-        current()[AccountServices].second_factors.remove_totp(login)
+        account_services().second_factors.remove_totp(login)
         return done(N_("The authenticator app was turned off."), "pages.second_factors")
 
     return carry_out(TOTP_OFF, remove)
@@ -168,7 +168,7 @@ def remove_totp() -> Response:
 @bp.get("/account/second-factor/recovery-codes", endpoint="ask_recovery_codes")
 @bp.post("/account/second-factor/recovery-codes")
 def renew_recovery_codes() -> Response:
-    renew = current()[AccountServices].second_factors.renew_recovery_codes
+    renew = account_services().second_factors.renew_recovery_codes
     return carry_out(CODES, lambda login: _show_codes(renew(login)))
 
 
@@ -178,7 +178,7 @@ def begin_passkey() -> Response:
     """Show the button that creates the passkey."""
 
     def begin(login: Login) -> Response:
-        options = current()[AccountServices].second_factors.passkey_options(login, authentication.relying_party())
+        options = account_services().second_factors.passkey_options(login, authentication.relying_party())
         return make_response(render_template("accounts/passkey.html", options=options, form=Form(NewPasskeyBody)))
 
     return carry_out(PASSKEY, begin)
@@ -192,7 +192,7 @@ def add_passkey() -> Response:
         if body is None or body.credential is None:
             raise WrongPasskey
         site = authentication.relying_party()
-        _, codes = current()[AccountServices].second_factors.add_passkey(login, site, body.credential, body.name)
+        _, codes = account_services().second_factors.add_passkey(login, site, body.credential, body.name)
     except (WrongPasskey, SecondFactorExpired, TooManyPasskeys, EmailUnconfirmed) as error:
         return ask(login, PASSKEY, status=422, problem=error)
     return _show_codes(codes) if codes else done(N_("The passkey was added."), "pages.second_factors")
@@ -202,7 +202,7 @@ def add_passkey() -> Response:
 @bp.post("/account/second-factor/passkeys/<passkey_id>/remove")
 def remove_passkey(passkey_id: str) -> Response:
     def remove(login: Login) -> Response:
-        current()[AccountServices].second_factors.remove_passkey(login, passkey_id)
+        account_services().second_factors.remove_passkey(login, passkey_id)
         return done(N_("The passkey was removed."), "pages.second_factors")
 
     return carry_out(PASSKEY_OFF, remove)
@@ -215,6 +215,6 @@ def _show_codes(codes: list[str]) -> Response:
 
 def _show_totp(login: Login, form: Form[CodeBody], status: int = 200) -> Response:
     """Show the QR code and the secret. Raises NoSecondFactor."""
-    setup = current()[AccountServices].second_factors.setup_in(login)
+    setup = account_services().second_factors.setup_in(login)
     action = url_for("pages.confirm_totp")
     return make_response(render_template("accounts/totp.html", form=form, setup=setup, action=action), status)

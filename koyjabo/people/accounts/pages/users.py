@@ -14,7 +14,7 @@ from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.base.models import User
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import PanelInvitationBody, ProofBody, flash_sentence, sent
-from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.user_admin import USER_ORDERS
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.current import admin as bp
@@ -33,9 +33,9 @@ from koyjabo.web.panel.pages import me, my_login, page
 @for_viewers
 def users() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, USER_ORDERS, "-created")
-    users_page = pagination.list_page(partial(current()[AccountServices].users.page, me(), query, order=sorting.order))
+    users_page = pagination.list_page(partial(account_services().users.page, me(), query, order=sorting.order))
     # Viewers see no invitations, because an invitation shows an email and a link that gives rights.
-    pending = current()[AccountServices].panel_invitations.pending(me()) if me().is_admin else []
+    pending = account_services().panel_invitations.pending(me()) if me().is_admin else []
     invitations = [sent(invitation, token, _("Invitation to the panel")) for invitation, token in pending]
     return page("accounts/users", found=users_page, query=query, sorting=sorting, invitations=invitations)
 
@@ -66,18 +66,18 @@ def invite_to_panel() -> Response:
     effects = (rights, _("The link works once, for a week. Send it only to this person."))
     _confirm_giving(Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation")))
     limits.count_action(me().id)
-    invited = current()[AccountServices].panel_invitations.invite(me(), body.email, body.role, language())
+    invited = account_services().panel_invitations.invite(me(), body.email, body.role, language())
     return done(flash_sentence(invited), "admin.users", body.email)
 
 
 @bp.post("/people/invitations/<invitation_id>/withdraw")
 def withdraw_panel_invitation(invitation_id: str) -> Response:
-    current()[AccountServices].panel_invitations.revoke(me(), invitation_id)
+    account_services().panel_invitations.revoke(me(), invitation_id)
     return done(N_("The invitation was revoked."), "admin.users")
 
 
 def _show_form(form: Form[PanelInvitationBody], status: int = 200) -> Response:
-    is_confirmed = current()[AccountServices].email_links.state(me()).is_verified
+    is_confirmed = account_services().email_links.state(me()).is_verified
     sends_mails = current()[MailOutbox].is_on
     return page("accounts/invite", status, form=form, sends_mails=sends_mails, is_confirmed=is_confirmed)
 
@@ -94,7 +94,7 @@ def promote(user_id: str) -> Response:
     effects = (_rights_of_admins(), *_unproved(user))
     title = _("Make %(name)s a site admin?", name=_name(user))
     _confirm_giving(Confirmation(title, effects, _("Give admin rights"), _page_of(user), typed=user.email))
-    return _do(N_("This user is now a site admin."), current()[AccountServices].users.set_role, user_id, SITE_ADMIN)
+    return _do(N_("This user is now a site admin."), account_services().users.set_role, user_id, SITE_ADMIN)
 
 
 @bp.post("/people/<user_id>/demote")
@@ -108,7 +108,7 @@ def demote(user_id: str) -> Response:
     confirm(Confirmation(title, effects + _about_oneself(user), label, _page_of(user)))
     return _do(
         N_("This user no longer has rights in the panel."),
-        current()[AccountServices].users.set_role,
+        account_services().users.set_role,
         user_id,
         SITE_MEMBER,
     )
@@ -123,9 +123,7 @@ def make_viewer(user_id: str) -> Response:
     effects += _unproved(user) + _about_oneself(user)
     title = _("Give %(name)s read-only access?", name=_name(user))
     _confirm_giving(Confirmation(title, tuple(effects), _("Give read-only access"), _page_of(user)))
-    return _do(
-        N_("This user is now a viewer of the panel."), current()[AccountServices].users.set_role, user_id, SITE_VIEWER
-    )
+    return _do(N_("This user is now a viewer of the panel."), account_services().users.set_role, user_id, SITE_VIEWER)
 
 
 @bp.post("/people/<user_id>/disable")
@@ -134,7 +132,7 @@ def disable(user_id: str) -> Response:
     explanation = _("This user is logged out everywhere and cannot log in until you enable the account again.")
     title = _("Disable the account of %(name)s?", name=_name(user))
     confirm(Confirmation(title, (explanation, _ending(user)), _("Disable"), _page_of(user)))
-    return _do(N_("The account was disabled."), current()[AccountServices].users.disable, user_id)
+    return _do(N_("The account was disabled."), account_services().users.disable, user_id)
 
 
 @bp.post("/people/<user_id>/enable")
@@ -145,7 +143,7 @@ def enable(user_id: str) -> Response:
         title = _("Enable the account of %(name)s?", name=_name(user))
         rights = _rights_of_admins() if user.is_admin else _rights_of_viewers()
         _confirm_giving(Confirmation(title, (rights,), _("Enable"), _page_of(user)))
-    return _do(N_("The account was enabled."), current()[AccountServices].users.enable, user_id)
+    return _do(N_("The account was enabled."), account_services().users.enable, user_id)
 
 
 @bp.post("/people/<user_id>/second-factor/reset")
@@ -159,7 +157,7 @@ def reset_second_factor(user_id: str) -> Response:
     confirm(Confirmation(title, (explanation, _ending(user)), _("Reset two-step login"), _page_of(user)))
     return _do(
         N_("Two-step login was reset. This user was logged out everywhere."),
-        current()[AccountServices].users.reset_second_factor,
+        account_services().users.reset_second_factor,
         user_id,
     )
 
@@ -170,11 +168,11 @@ def log_out(user_id: str) -> Response:
     effects = (_("This user has to log in again in every browser."), _ending(user), *_about_oneself(user))
     title = _("Log %(name)s out everywhere?", name=_name(user))
     confirm(Confirmation(title, effects, _("Log out everywhere"), _page_of(user)))
-    return _do(N_("The user was logged out everywhere."), current()[AccountServices].users.log_out, user_id)
+    return _do(N_("The user was logged out everywhere."), account_services().users.log_out, user_id)
 
 
 def _user(user_id: str) -> User:
-    return current()[AccountServices].users.get(me(), user_id)
+    return account_services().users.get(me(), user_id)
 
 
 def _confirm_giving(question: Confirmation) -> None:
@@ -182,7 +180,7 @@ def _confirm_giving(question: Confirmation) -> None:
     rights in the panel. Raises Unconfirmed.
     """
     login = my_login()
-    has_totp = current()[AccountServices].second_factors.state(login.account).totp_ms is not None
+    has_totp = account_services().second_factors.state(login.account).totp_ms is not None
     question = question._replace(secrets=("password", "code") if has_totp else ("password",))
     confirm(question)
     form = Form(ProofBody)
@@ -202,7 +200,7 @@ def _do(sentence: str, operation: Callable[..., User], user_id: str, *role: str)
 
 
 def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) -> Response:
-    account, users = me(), current()[AccountServices].users
+    account, users = me(), account_services().users
     line = users.get(account, user_id)
     belongings = pagination.list_page(partial(users.communities_of, account, line.id), "admin.user", user_id=line.id)
     return page("accounts/user", status, user=line, is_me=line.id == account.id, belongings=belongings, problem=problem)

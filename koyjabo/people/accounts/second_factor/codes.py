@@ -26,7 +26,7 @@ from koyjabo.people.accounts.errors import NoSecondFactor
 from koyjabo.people.accounts.login_sessions import PENDING_S, Proof
 from koyjabo.people.accounts.pending_step_queries import RECOVERY, TOTP
 from koyjabo.people.accounts.second_factor import queries
-from koyjabo.people.audit.queries import AuditEntry
+from koyjabo.people.audit.queries import AuditRecord
 
 STEP_MS = 30_000
 STEPS_EITHER_SIDE = 1
@@ -145,7 +145,7 @@ class Codes:
         return self._open(self._unconfirmed(secret).sealed, user_id)
 
     def confirmation(
-        self, user_id: str, typed: str, entry: AuditEntry, kept_session_id: str = ""
+        self, user_id: str, typed: str, entry: AuditRecord, kept_session_id: str = ""
     ) -> tuple[Proof, list[str]]:
         """New recovery codes, and a proof that turns the authenticator app on when it is settled, and stores them and
         the audit entry (see `queries.confirm_totp`). Raises NoSecondFactor, WrongCode, TooManyRequests.

@@ -19,6 +19,7 @@ from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.second_factor.queries import SecondFactorState
 from koyjabo.people.audit import log
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 
 MAX_PASSKEYS = 20
 
@@ -31,7 +32,7 @@ class TotpSetup(NamedTuple):
     svg: str
 
 
-class SecondFactors:
+class SecondFactors(Changes):
     """Two-step login of a user. All methods raise LedgerUnavailable.
 
     After a commit that ends sessions, `on_revoked` is called with the user's id. With `needs_email`, only users with a
@@ -49,11 +50,9 @@ class SecondFactors:
         needs_email: Callable[[], bool],
         site_name: Callable[[], str],
     ) -> None:
-        self._database = database
-        self._clock = clock
+        super().__init__(database, clock, on_revoked)
         self._pending = pending
         self._codes = codes
-        self._on_revoked = on_revoked
         self._needs_email = needs_email
         self._site_name = site_name
 
@@ -108,28 +107,29 @@ class SecondFactors:
         if not self._database.write(self._codes.prove(login.account.id, code or "").settle):
             raise WrongCode
 
-    def remove_totp(self, login: Login) -> None:
+    @transaction
+    def remove_totp(self, tx: Transaction, login: Login) -> None:
         """Remove the authenticator app. Raises NoSecondFactor.
 
         If no passkey is left, this turns two-step login off and, if REQUIRE_TWO_FACTOR requires it of this user, ends
         all their sessions.
         """
-        account, by = login.account, log.actor(login.account, self._clock)
-        if self.state(account).totp_ms is None:
+        account = login.account
+        if queries.state(tx.session, account.id).totp_ms is None:
             raise NoSecondFactor
-        ends_sessions = self._pending.is_required(account)
-        entry = by.entry("second_factor.remove", subject(account), method="totp")
-        self._database.write(queries.remove_totp, account.id, by.at_ms, ends_sessions, audit=entry)
-        self._on_revoked(account.id)
+        queries.remove_totp(tx.session, account.id, tx.at_ms, self._pending.is_required(account))
+        tx.log("second_factor.remove", subject(account), method="totp")
+        tx.revoked.append(account.id)
 
-    def renew_recovery_codes(self, login: Login) -> list[str]:
+    @transaction
+    def renew_recovery_codes(self, tx: Transaction, login: Login) -> list[str]:
         """Replace the recovery codes with ten new ones. Raises NoSecondFactor."""
-        account, by = login.account, log.actor(login.account, self._clock)
-        if self.state(account).second_factor_ms is None:
+        account = login.account
+        if queries.state(tx.session, account.id).second_factor_ms is None:
             raise NoSecondFactor
         codes, digests = self._codes.new_recovery_codes(account.id)
-        entry = by.entry("second_factor.codes", subject(account))
-        self._database.write(queries.replace_recovery_codes, account.id, digests, audit=entry)
+        queries.replace_recovery_codes(tx.session, account.id, digests)
+        tx.log("second_factor.codes", subject(account))
         return codes
 
     def passkeys(self, account: Account) -> list[Passkey]:
@@ -165,26 +165,27 @@ class SecondFactors:
         passkey.id, passkey.name, passkey.created_ms = str(uuid.uuid4()), name, by.at_ms
         is_first = self._database.write(
             queries.add_passkey,
-            *(pending, passkey, digests, MAX_PASSKEYS, login.session_id, self._needs_email()),
+            pending,
+            passkey,
+            digests,
+            most=MAX_PASSKEYS,
+            kept_session_id=login.session_id,
+            needs_email=self._needs_email(),
             audit=by.entry("second_factor.add", subject(user), method="passkey", name=name),
         )
         if is_first:
             self._on_revoked(user.id)
         return passkey, codes if is_first else None
 
-    def remove_passkey(self, login: Login, passkey_id: str) -> None:
+    @transaction
+    def remove_passkey(self, tx: Transaction, login: Login, passkey_id: str) -> None:
         """Remove a passkey. If it was the last one and there is no app, this turns two-step login off. Raises
         UnknownPasskey.
         """
-        account, by = login.account, log.actor(login.account, self._clock)
-
-        def operation(session: Any) -> None:
-            ends_sessions = self._pending.is_required(account)
-            removed = queries.remove_passkey(session, account.id, passkey_id, by.at_ms, ends_sessions)
-            by.entry("second_factor.remove", subject(account), method="passkey", name=removed.name).store(session)
-
-        self._database.write(operation)
-        self._on_revoked(account.id)
+        account, ends_sessions = login.account, self._pending.is_required(login.account)
+        removed = queries.remove_passkey(tx.session, account.id, passkey_id, tx.at_ms, ends_sessions)
+        tx.log("second_factor.remove", subject(account), method="passkey", name=removed.name)
+        tx.revoked.append(account.id)
 
     def end_sessions_without(self) -> None:
         """End the sessions of users who lack the two-step login that REQUIRE_TWO_FACTOR requires."""

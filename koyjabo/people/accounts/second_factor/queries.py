@@ -23,7 +23,7 @@ from koyjabo.people.accounts.errors import (
     WrongPasskey,
 )
 from koyjabo.people.accounts.queries import permitted, remove_second_factors, revoke, revoke_all
-from koyjabo.people.audit.queries import AuditEntry
+from koyjabo.people.audit.queries import AuditRecord
 
 KEPT_STEPS = 120
 """Number of 30 s steps that a used code is remembered for: an hour, in case the clock is set back."""
@@ -111,7 +111,7 @@ def confirm_totp(
     sealed: str,
     step: int,
     digests: Collection[str],
-    entry: AuditEntry,
+    entry: AuditRecord,
     now_ms: int,
     kept_session_id: str = "",
 ) -> bool:

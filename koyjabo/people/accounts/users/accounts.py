@@ -29,6 +29,7 @@ from koyjabo.people.accounts.login_sessions import (
 )
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated, is_usable
 from koyjabo.people.audit import log
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.login.tokens import REFRESH_S, Claims
 
@@ -38,7 +39,7 @@ RECENT_MS = 10 * 60_000
 MADE_UP_ADMIN = "admin@koyjabo.example"
 
 
-class Accounts:
+class Accounts(Changes):
     """Accounts of users. Normalises emails, passwords and names with `credential_rules`.
 
     After a commit, `on_revoked` is called with the id of an ended session, or of a user whose sessions have ended.
@@ -57,11 +58,9 @@ class Accounts:
         pending: PendingSteps,
         outbox: MailOutbox,
     ) -> None:
-        self._on_revoked = on_revoked
+        super().__init__(database, clock, on_revoked)
         self._unlock = unlock
         self._pending = pending
-        self._database = database
-        self._clock = clock
         self._passwords = passwords
         self._outbox = outbox
 
@@ -108,11 +107,19 @@ class Accounts:
         """
         for _ in range(2):  # retry once if the password hash or two-step login was changed concurrently
             user = self._verified(email, password, client)
-            due = self._pending.begin_if_due(user, cookie, visitor_id)
-            outcome = due or self.open_session(user, user_agent, client.is_familiar)
+            outcome = self.begin(user, user_agent, client.is_familiar, cookie, visitor_id)
             if outcome is not None:
                 return outcome
         raise WrongCredentials
+
+    def begin(
+        self, user: User, user_agent: str, is_familiar: bool, cookie: str = "", visitor_id: str | None = None
+    ) -> Grant | SecondFactorDue | None:
+        """Begin a session or a two-step login, as in `log_in`, once the password or a link has proved who the user is.
+        None if the user was changed in the meantime.
+        """
+        due = self._pending.begin_if_due(user, cookie, visitor_id)
+        return due or self.open_session(user, user_agent, is_familiar)
 
     def open_session(self, user: User, user_agent: str, is_familiar: bool, proof: Proof | None = None) -> Grant | None:
         """Begin a session after all steps were verified. None if the user was changed or `proof` was used in the
@@ -232,9 +239,9 @@ class Accounts:
         fields = [field for field in ("name", "email") if getattr(changed, field) != getattr(user, field)]
         if not fields:
             return changed
-        entry = log.actor(user.account, self._clock).entry("user.change", subject(user), fields=", ".join(fields))
         is_new = credential_rules.email_key(email) != credential_rules.email_key(user.email)
         to_old, to_new = email_links.email_changed(self._outbox, user, email) if is_new else (None, None)
+        entry = log.actor(user.account, self._clock).entry("user.change", subject(user), fields=", ".join(fields))
 
         def operation(session: Any) -> None:
             now = queries.require_unchanged(session, user)
@@ -242,10 +249,8 @@ class Accounts:
             if to_old is not None:
                 to_old.store(session)
             queries.change_profile(session, now, name, email)
-            if to_new is not None:
-                to_new.store(session)
 
-        self._database.write(operation, audit=entry)
+        self._database.write(operation, audit=entry, mail=to_new)
         return changed
 
     def verify_password(self, login: Login, password: str, client: PasswordClient = OPERATOR_CLIENT) -> User:
@@ -302,18 +307,17 @@ class Accounts:
         if user is None:
             raise UnknownUser
         hashed = self._passwords.hash(credential_rules.password(password))
-        by, mark = log.actor(OPERATOR, self._clock), browser_mark_of(user)
-
-        def operation(session: Any) -> None:
-            changed = queries.locked(session, user.id)
-            if changed is not None:
-                queries.change_password(session, changed, hashed, by.at_ms, mark)
-                by.entry("user.password", subject(changed)).store(session)
-
-        self._database.write(operation)
-        self._on_revoked(user.id)
+        self._set_hash(OPERATOR, user, hashed)
         self._unlock(credential_rules.email_key(user.email))
         return user.account
+
+    @transaction
+    def _set_hash(self, tx: Transaction, operator: Account, user: User, hashed: str) -> None:
+        changed = queries.locked(tx.session, user.id)
+        if changed is not None:
+            queries.change_password(tx.session, changed, hashed, tx.at_ms, browser_mark_of(user))
+            tx.log("user.password", subject(changed))
+        tx.revoked.append(user.id)
 
     def _new_user(
         self,
@@ -358,17 +362,14 @@ class Accounts:
         """Replace the password that `user` has, and end all other sessions. Returns the new mark of familiar browsers.
         Raises WrongCredentials, with the sentence `overtaken`, if the password has changed since.
         """
-        hashed = self._passwords.hash(credential_rules.password(new), client)
-        by = log.actor(login.account, self._clock)
+        return self._replace_hash(login, user, self._passwords.hash(credential_rules.password(new), client), overtaken)
 
-        def operation(session: Any) -> User:
-            changed = queries.locked(session, user.id)
-            if changed is None or changed.password != user.password:
-                raise WrongCredentials(overtaken)
-            queries.change_password(session, changed, hashed, by.at_ms, kept_session_id=login.session_id)
-            by.entry("user.password", subject(changed)).store(session)
-            return changed
-
-        changed = self._database.write(operation)
-        self._on_revoked(user.id)
+    @transaction
+    def _replace_hash(self, tx: Transaction, login: Login, user: User, hashed: str, overtaken: str) -> str:
+        changed = queries.locked(tx.session, user.id)
+        if changed is None or changed.password != user.password:
+            raise WrongCredentials(overtaken)
+        queries.change_password(tx.session, changed, hashed, tx.at_ms, kept_session_id=login.session_id)
+        tx.log("user.password", subject(changed))
+        tx.revoked.append(user.id)
         return browser_mark_of(changed)

@@ -12,7 +12,7 @@ from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import UnknownInvitation
 from koyjabo.base.database.rows import Page, changed_rows, length
 from koyjabo.base.models import Invitation, PanelInvitation, User
-from koyjabo.people.audit.log import Subject
+from koyjabo.people.audit.log import Subject, community_subject
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 
 WEEK_MS = 7 * 86_400_000
@@ -37,8 +37,7 @@ PANEL_ROWS = InvitationRows(PanelInvitation, lambda query: query.where(INVITER.i
 
 def place_of(invitation: AnyInvitation) -> Subject:
     """What the invitation leads to: a community, or PANEL."""
-    community = invitation.community
-    return Subject("community", community.id, community.name) if community else PANEL
+    return community_subject(invitation.community) if invitation.community else PANEL
 
 
 def add(session: Session, rows: InvitationRows, place: Subject, invitation: AnyInvitation) -> None:

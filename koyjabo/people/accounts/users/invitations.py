@@ -23,11 +23,11 @@ from koyjabo.people.accounts.users.invitation_queries import (
     InvitationRows,
     place_of,
 )
-from koyjabo.people.audit import log
-from koyjabo.people.audit.log import Actor, Subject
+from koyjabo.people.audit.log import Subject
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 from koyjabo.people.mail.link_tokens import INVITATION, PANEL_INVITATION, LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.people.mail.outbox_queries import is_confirmed
+from koyjabo.people.mail.outbox_queries import QueuedEmail, is_confirmed
 
 Accepted = TypeVar("Accepted")
 
@@ -61,15 +61,11 @@ class InvitationScope(ABC, Generic[Accepted]):
         """
 
     @abstractmethod
-    def accept(self, session: Any, by: Actor, account: Account, invitation_id: str) -> Accepted:
+    def accept(self, tx: Transaction, account: Account, invitation_id: str) -> Accepted:
         """Use up the invitation and give the role, unless the account has a higher one. Raises UnknownInvitation."""
 
-    def accepted(self, account: Account) -> None:
-        """Called after the commit."""
-        return
 
-
-class Invitations(Generic[Accepted]):
+class Invitations(Changes, Generic[Accepted]):
     """Invitations of one kind (`scope`). All methods raise LedgerUnavailable.
 
     People who may invite can create, list and revoke invitations. These methods raise what `InvitationScope.managed`
@@ -84,12 +80,12 @@ class Invitations(Generic[Accepted]):
         scope: InvitationScope[Accepted],
         database: DatabaseExecutor,
         clock: Clock,
+        on_revoked: Callable[[str], object],
         outbox: MailOutbox,
         tokens: LinkTokens,
     ) -> None:
+        super().__init__(database, clock, on_revoked)
         self._scope = scope
-        self._database = database
-        self._clock = clock
         self._outbox = outbox
         self._tokens = tokens
         outbox.prepare({scope.purpose: partial(invitation_queries.prepare, scope.rows)})
@@ -103,7 +99,7 @@ class Invitations(Generic[Accepted]):
         account's language if there is an account, otherwise in `language`. Revokes an earlier invitation for this email
         to the same community or panel.
         """
-        by, invitation_id = log.actor(account, self._clock), str(uuid.uuid4())
+        invitation_id = str(uuid.uuid4())
         data = {"link": invitation_id, "role": role, "by": account.name}
         queued_email = self._outbox.email(self._scope.purpose, email, language, sender=account.id, **data)
         invitation = self._scope.rows.table(
@@ -112,23 +108,30 @@ class Invitations(Generic[Accepted]):
             email_key=email_key(email),
             role=role,
             invited_by=account.id,
-            created_ms=by.at_ms,
-            expires_ms=by.at_ms + WEEK_MS,
         )
-
-        def operation(session: Any) -> Mailed:
-            place = self._scope.managed(session, account, community_id, lock=True)
-            invitation_queries.add(session, self._scope.rows, place, invitation)
-            by.entry(f"{self._scope.action}.invite", place, role=role).store(session)
-            if queued_email is None:
-                return "unavailable"
-            if not is_confirmed(session, account.id):
-                return "unconfirmed"
-            data = {**queued_email.data, "community": place.name} if place.name else queued_email.data
-            return "queued" if queued_email._replace(data=data).store(session) else "limited"
-
-        mail = self._database.write(operation)
+        mail = self._add(account, invitation, queued_email, community_id)
         return Invited(self._token(invitation_id), mail)
+
+    @transaction
+    def _add(
+        self,
+        tx: Transaction,
+        account: Account,
+        invitation: AnyInvitation,
+        queued_email: QueuedEmail | None,
+        community_id: str | None,
+    ) -> Mailed:
+        place = self._scope.managed(tx.session, account, community_id, lock=True)
+        invitation.created_ms, invitation.expires_ms = tx.at_ms, tx.at_ms + WEEK_MS
+        invitation_queries.add(tx.session, self._scope.rows, place, invitation)
+        tx.log(f"{self._scope.action}.invite", place, role=invitation.role)
+        if queued_email is None:
+            return "unavailable"
+        if not is_confirmed(tx.session, account.id):
+            return "unconfirmed"
+        if place.name:
+            queued_email = queued_email._replace(data={**queued_email.data, "community": place.name})
+        return "queued" if queued_email.store(tx.session) else "limited"
 
     def pending(self, account: Account, community_id: str | None = None) -> list[tuple[AnyInvitation, str]]:
         """Pending invitations, newest first, each with its token."""
@@ -140,15 +143,11 @@ class Invitations(Generic[Accepted]):
 
         return [(invitation, self._token(invitation.id)) for invitation in self._database.read(operation)]
 
-    def revoke(self, account: Account, invitation_id: str, community_id: str | None = None) -> None:
-        by = log.actor(account, self._clock)
-
-        def operation(session: Any) -> None:
-            place = self._scope.managed(session, account, community_id, lock=True)
-            invitation_queries.take(session, self._scope.rows, invitation_id, place)
-            by.entry(f"{self._scope.action}.withdraw", place).store(session)
-
-        self._database.write(operation)
+    @transaction
+    def revoke(self, tx: Transaction, account: Account, invitation_id: str, community_id: str | None = None) -> None:
+        place = self._scope.managed(tx.session, account, community_id, lock=True)
+        invitation_queries.take(tx.session, self._scope.rows, invitation_id, place)
+        tx.log(f"{self._scope.action}.withdraw", place)
 
     def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[AnyInvitation, str]]:
         """An account's invitations, newest first, each with its token. Empty if the account's email is not verified."""
@@ -169,21 +168,16 @@ class Invitations(Generic[Accepted]):
     def get(self, token: str) -> AnyInvitation:
         return self._database.read(invitation_queries.valid, self._scope.rows, self._id(token), self._clock.now_ms())
 
-    def accept(self, account: Account, token: str) -> Accepted:
+    @transaction
+    def accept(self, tx: Transaction, account: Account, token: str) -> Accepted:
         """Accept the offered role, unless the account has a higher one."""
-        accepted = self._database.write(self._scope.accept, log.actor(account, self._clock), account, self._id(token))
-        self._scope.accepted(account)
-        return accepted
+        return self._scope.accept(tx, account, self._id(token))
 
-    def decline(self, account: Account, token: str) -> None:
+    @transaction
+    def decline(self, tx: Transaction, account: Account, token: str) -> None:
         """Decline the invitation. Its link stops working."""
-        by = log.actor(account, self._clock)
-
-        def operation(session: Any) -> None:
-            invitation = invitation_queries.use_up(session, self._scope.rows, self._id(token), by.at_ms)
-            by.entry(f"{self._scope.action}.decline", place_of(invitation)).store(session)
-
-        self._database.write(operation)
+        invitation = invitation_queries.use_up(tx.session, self._scope.rows, self._id(token), tx.at_ms)
+        tx.log(f"{self._scope.action}.decline", place_of(invitation))
 
     def _id(self, token: str) -> str:
         return self._tokens.row_id(self._scope.purpose, token) or ""
@@ -201,29 +195,26 @@ class PanelRole(NamedTuple):
 
 
 class PanelScope(InvitationScope[PanelRole]):
-    """Invitations to the panel by site admins. `on_revoked` is called with the id of a user whose role has changed."""
+    """Invitations to the panel by site admins."""
 
     rows, purpose, action = PANEL_ROWS, PANEL_INVITATION, "panel"
 
-    def __init__(self, on_revoked: Callable[[str], object], settings: Settings) -> None:
-        self._on_revoked = on_revoked
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def managed(self, session: Any, account: Account, community_id: str | None, lock: bool) -> Subject:
         account.require_site_admin()
         return PANEL
 
-    def accept(self, session: Any, by: Actor, account: Account, invitation_id: str) -> PanelRole:
+    def accept(self, tx: Transaction, account: Account, invitation_id: str) -> PanelRole:
         """Accept, locking the user before the invitation, as role changes do. A new admin who needs two-step login and
         has not set it up is logged out.
         """
-        user = user_admin_queries.locked(session, account.id)
-        invitation = invitation_queries.use_up(session, PANEL_ROWS, invitation_id, by.at_ms)
+        user = user_admin_queries.locked(tx.session, account.id)
+        invitation = invitation_queries.use_up(tx.session, PANEL_ROWS, invitation_id, tx.at_ms)
         role = max(invitation.role, user.site_role, key=SITE_ROLES.index)
-        user_admin_queries.set_role(session, user, role, self._settings.require_two_factor, by.at_ms)
-        by.entry("panel.accept", PANEL, role=role, invited_by=invitation.inviter.name).store(session)
+        user_admin_queries.set_role(tx.session, user, role, self._settings.require_two_factor, tx.at_ms)
+        tx.log("panel.accept", PANEL, role=role, invited_by=invitation.inviter.name)
+        tx.revoked.append(user.id)
         needs_second_factor = requires(self._settings.require_two_factor, role == SITE_ADMIN)
         return PanelRole(user.id, role, needs_second_factor and user.second_factor_ms is None)
-
-    def accepted(self, account: Account) -> None:
-        self._on_revoked(account.id)

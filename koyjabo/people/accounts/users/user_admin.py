@@ -19,13 +19,12 @@ from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.queries import remove_second_factors, revoke_all
 from koyjabo.people.accounts.users import user_admin_queries
-from koyjabo.people.audit import log
-from koyjabo.people.audit.log import Actor
+from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 
 USER_ORDERS = tuple(user_admin_queries.ORDERS)
 
 
-class Users:
+class Users(Changes):
     """Administration of users, for site admins and OPERATOR. Viewers may use `page`, `get` and `communities_of`, and
     get masked emails. Raises Forbidden for other accounts, UnknownUser, LedgerUnavailable.
 
@@ -41,11 +40,9 @@ class Users:
         unlock: Callable[[str], object],
         settings: Settings,
     ) -> None:
-        self._on_revoked = on_revoked
+        super().__init__(database, clock, on_revoked)
         self._unlock = unlock
         self._settings = settings
-        self._database = database
-        self._clock = clock
 
     def page(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "-created"
@@ -75,105 +72,97 @@ class Users:
         account.require_site_viewer()
         return self._database.report(user_admin_queries.communities_of, uuid_of(user_id) or "", start, count)
 
-    def set_role(self, account: Account, user_id: str, role: str) -> User:
+    @transaction
+    def set_role(self, tx: Transaction, account: Account, user_id: str, role: str) -> User:
         """Give a user one of SITE_ROLES.
 
         A new admin who needs two-step login but has not set it up is logged out. Raises LastAdmin for the last admin
         who can log in, unless `account` is OPERATOR, who can always create another admin.
         """
+        user = _locked(tx, account, user_id, needs_another_admin=role != SITE_ADMIN)
+        before = user_admin_queries.set_role(tx.session, user, role, self._settings.require_two_factor, tx.at_ms)
+        if role != before:
+            action = "user.promote" if role == SITE_ADMIN else "user.role"
+            action = "user.demote" if before == SITE_ADMIN else action
+            tx.log(action, subject(user), role=role, before=before)
+        return _changed(tx, user)
 
-        def change(session: Any, user: User, by: Actor) -> None:
-            before = user_admin_queries.set_role(session, user, role, self._settings.require_two_factor, by.at_ms)
-            if role != before:
-                action = "user.promote" if role == SITE_ADMIN else "user.role"
-                action = "user.demote" if before == SITE_ADMIN else action
-                by.entry(action, subject(user), role=role, before=before).store(session)
-
-        return self._change(account, user_id, change, needs_another_admin=role != SITE_ADMIN)
-
-    def disable(self, account: Account, user_id: str) -> User:
+    @transaction
+    def disable(self, tx: Transaction, account: Account, user_id: str) -> User:
         """Disable a user, which ends all their sessions and refuses new ones. Raises LastAdmin like `set_role`, and
         Forbidden for the caller's own account.
         """
         if uuid_of(user_id) == account.id:
             raise Forbidden(N_("You cannot disable your own account. Ask another site admin."))
-
-        def change(session: Any, user: User, by: Actor) -> None:
-            if user.disabled_ms is None:
-                user_admin_queries.disable(session, user, by.at_ms)
-                by.entry("user.disable", subject(user)).store(session)
-
-        return self._change(account, user_id, change, needs_another_admin=True)
+        user = _locked(tx, account, user_id, needs_another_admin=True)
+        if user.disabled_ms is None:
+            user_admin_queries.disable(tx.session, user, tx.at_ms)
+            tx.log("user.disable", subject(user))
+        return _changed(tx, user)
 
     def enable(self, account: Account, user_id: str) -> User:
         """Enable a user, and clear all failed logins."""
-
-        def change(session: Any, user: User, by: Actor) -> None:
-            if user.disabled_ms is not None:
-                user.disabled_ms = None
-                by.entry("user.enable", subject(user)).store(session)
-
-        user = self._change(account, user_id, change)
+        user = self._enable(account, user_id)
         self._unlock(email_key(user.email))
         return user
+
+    @transaction
+    def _enable(self, tx: Transaction, account: Account, user_id: str) -> User:
+        user = _locked(tx, account, user_id)
+        if user.disabled_ms is not None:
+            user.disabled_ms = None
+            tx.log("user.enable", subject(user))
+        return _changed(tx, user)
 
     def unlock(self, account: Account, user_id: str) -> User:
         """Clear an account's failed logins, so that its logins are no longer limited."""
-
-        def change(session: Any, user: User, by: Actor) -> None:
-            by.entry("user.unlock", subject(user)).store(session)
-
-        user = self._change(account, user_id, change)
+        user = self._log_unlock(account, user_id)
         self._unlock(email_key(user.email))
         return user
 
-    def log_out(self, account: Account, user_id: str) -> User:
+    @transaction
+    def _log_unlock(self, tx: Transaction, account: Account, user_id: str) -> User:
+        user = _locked(tx, account, user_id)
+        tx.log("user.unlock", subject(user))
+        return _changed(tx, user)
+
+    @transaction
+    def log_out(self, tx: Transaction, account: Account, user_id: str) -> User:
         """End all sessions of a user."""
+        user = _locked(tx, account, user_id)
+        if revoke_all(tx.session, user.id, tx.at_ms):
+            tx.log("user.log_out", subject(user))
+        return _changed(tx, user)
 
-        def change(session: Any, user: User, by: Actor) -> None:
-            if revoke_all(session, user.id, by.at_ms):
-                by.entry("user.log_out", subject(user)).store(session)
-
-        return self._change(account, user_id, change)
-
-    def reset_second_factor(self, account: Account, user_id: str) -> User:
+    @transaction
+    def reset_second_factor(self, tx: Transaction, account: Account, user_id: str) -> User:
         """Remove a user's two-step login when they have lost access to it, and end all their sessions. Raises Forbidden
         for the caller's own account.
         """
         if uuid_of(user_id) == account.id:
             raise Forbidden(N_("You cannot reset your own two-step login. Ask another site admin."))
+        user = _locked(tx, account, user_id)
+        if user.second_factor_ms is not None:
+            tx.log("second_factor.reset", subject(user))
+        remove_second_factors(tx.session, user.id)
+        revoke_all(tx.session, user.id, tx.at_ms)
+        return _changed(tx, user)
 
-        def change(session: Any, user: User, by: Actor) -> None:
-            if user.second_factor_ms is not None:
-                by.entry("second_factor.reset", subject(user)).store(session)
-            remove_second_factors(session, user.id)
-            revoke_all(session, user.id, by.at_ms)
 
-        return self._change(account, user_id, change)
+def _locked(tx: Transaction, account: Account, user_id: str, needs_another_admin: bool = False) -> User:
+    """The user to change, locked. Raises Forbidden, LastAdmin, UnknownUser."""
+    account.require_site_admin()
+    row_id = uuid_of(user_id) or ""
+    if needs_another_admin and account is not OPERATOR:
+        user_admin_queries.require_another_admin(tx.session, row_id)
+    return user_admin_queries.locked(tx.session, row_id)
 
-    def _change(
-        self,
-        account: Account,
-        user_id: str,
-        change: Callable[[Any, User, Actor], None],
-        needs_another_admin: bool = False,
-    ) -> User:
-        """Change a locked user, and return them. The changed user is read before the commit: a later read could fail,
-        as if nothing had changed.
-        """
-        account.require_site_admin()
-        by, key = log.actor(account, self._clock), uuid_of(user_id) or ""
 
-        def operation(session: Any) -> User:
-            if needs_another_admin and account is not OPERATOR:
-                user_admin_queries.require_another_admin(session, key)
-            change(session, user_admin_queries.locked(session, key), by)
-            session.flush()
-            return user_admin_queries.find(session, key, by.at_ms)
-
-        user = self._database.write(operation)
-        self._on_revoked(user.id)
-        return user
+def _changed(tx: Transaction, user: User) -> User:
+    """The changed user, read before the commit: a later read could fail, as if nothing had changed."""
+    tx.session.flush()
+    tx.revoked.append(user.id)
+    return user_admin_queries.find(tx.session, user.id, tx.at_ms)
 
 
 def _mask(user: User, account: Account) -> None:

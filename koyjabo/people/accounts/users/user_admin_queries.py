@@ -14,7 +14,8 @@ from koyjabo.base.database.rows import Page, has_words, length, ordered_by, soug
 from koyjabo.base.models import Community, LoginSession, Membership, PanelInvitation, User
 from koyjabo.base.settings.schema import Policy, requires
 from koyjabo.people.accounts import queries
-from koyjabo.people.accounts.queries import HAS_ACCOUNT, record_revocation, revoke_all
+from koyjabo.people.accounts.queries import HAS_ACCOUNT, revoke_all
+from koyjabo.people.audit.queries import record_revocation
 
 MEMBERSHIP = (
     Membership.community_id,

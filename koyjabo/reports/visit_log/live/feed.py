@@ -7,26 +7,28 @@ again. If it is lost, visits appear a second later, with the next regular read.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice, takewhile
-from typing import Any, NamedTuple
+from typing import Any
 
+from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.urls import shown
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.geolocation import largest
+from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.last_hour import LastHour, Minute
 from koyjabo.counting.queries import ids_before
-from koyjabo.counting.visits import Visits
-from koyjabo.presence.members.arrivals import ArrivalLog
+from koyjabo.counting.services import CountingServices
+from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import PANEL_ROOM, PanelUpdate
-from koyjabo.realtime.room import RoomEvent, Rooms, changes
+from koyjabo.realtime.room import RoomEvent, changes
+from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.visit_log.live import feed_queries
-from koyjabo.reports.visit_log.live.attended_times import AttendedTimes
-from koyjabo.reports.visit_log.live.feed_queries import LiveRow, Opened
+from koyjabo.reports.visit_log.live.attended_times import READ_MS, LiveTime, times_of
+from koyjabo.reports.visit_log.live.feed_queries import LiveRow, Measured, Opened
 
 MAX_VISITORS = 10_000
 """Maximum number of visitors in memory, about 3 MB. If the active window has more, only the newest count."""
@@ -41,47 +43,18 @@ NEWEST = 50
 """Maximum number of visits kept for a new member and sent in one event. Below 500 visits a second, none is left out."""
 
 
-class OpenedPages:
-    """The page that each recent visitor opened last. It is read from the ledger, because presence does not track pages.
-    A visitor counts once, for the page of their last visit, until the active window after that visit has passed.
-    """
-
-    def __init__(self, window_ms: int) -> None:
-        self._window_ms = window_ms
-        self._last: OrderedDict[str, tuple[str | None, int]] = OrderedDict()  # (page, time) by visitor, oldest first
-
-    def add(self, opened: Iterable[Opened]) -> None:
-        """Add pages in the order of their visits."""
-        for visitor_id, page, at_ms in opened:
-            self._last[visitor_id] = page, at_ms
-            self._last.move_to_end(visitor_id)
-        while len(self._last) > MAX_VISITORS:
-            self._last.popitem(last=False)
-
-    def count(self, now_ms: int) -> dict[str, int]:
-        """Number of visitors by page: the MAX_NAMED pages with the most visitors, then the rest as OTHER. Visits
-        without a page are NO_PAGE.
-        """
-        while self._last and next(iter(self._last.values()))[1] <= now_ms - self._window_ms:
-            self._last.popitem(last=False)
-        visitors = Counter(shown(page or NO_PAGE) for page, _ in self._last.values())
-        named = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MAX_NAMED])
-        rest = visitors.total() - sum(named.values())
-        return {**named, OTHER: rest} if rest else named
-
-
-class News(NamedTuple):
-    newest: Sequence[LiveRow]  # newest first
-    opened: list[Opened]
-    minutes: Mapping[int, Minute]  # all minutes of the last hour
+News = tuple[Sequence[LiveRow], list[Opened], Mapping[int, Minute]]
+"""New visits, newest first, the pages that were opened, and all minutes of the last hour."""
 
 
 class Recent:
     def __init__(self, clock: Clock, window_ms: int) -> None:
         self.after: int | None = None  # the newest id read; None before the first read
         self.newest: deque[LiveRow] = deque(maxlen=NEWEST)
-        self.pages = OpenedPages(window_ms)
         self.minutes: Mapping[int, Minute] = {}
+        # The page that each recent visitor opened last, with its time, oldest first. It is read from the ledger,
+        # because presence does not track pages.
+        self._opened: OrderedDict[str, tuple[str | None, int]] = OrderedDict()
         self._clock = clock
         self._window_ms = window_ms
         self._hour = LastHour(SITE)
@@ -92,17 +65,31 @@ class Recent:
         since_ms = now_ms - self._window_ms
         # The first read does not start at the beginning of the ledger.
         opened_after = after or ids_before(session, since_ms)
-        return News(
-            feed_queries.newest(session, after, NEWEST),
-            feed_queries.pages(session, opened_after, since_ms, MAX_VISITORS),
-            self._hour.read(session, now_ms),
-        )
+        opened = feed_queries.pages(session, opened_after, since_ms, MAX_VISITORS)
+        return feed_queries.newest(session, after, NEWEST), opened, self._hour.read(session, now_ms)
 
     def take(self, news: News) -> None:
-        self.newest.extendleft(reversed(news.newest))
-        self.pages.add(news.opened)
-        self.minutes = news.minutes
-        self.after = news.newest[0].id if news.newest else self.after or 0
+        newest, opened, self.minutes = news
+        self.newest.extendleft(reversed(newest))
+        for visitor_id, page, at_ms in opened:
+            self._opened[visitor_id] = page, at_ms
+            self._opened.move_to_end(visitor_id)
+        while len(self._opened) > MAX_VISITORS:
+            self._opened.popitem(last=False)
+        self.after = newest[0].id if newest else self.after or 0
+
+    def pages(self) -> dict[str, int]:
+        """Number of visitors by page: the MAX_NAMED pages with the most visitors, then the rest as OTHER. Visits
+        without a page are NO_PAGE. A visitor counts once, for the page of their last visit, until the active window
+        after that visit has passed.
+        """
+        since_ms = self._clock.now_ms() - self._window_ms
+        while self._opened and next(iter(self._opened.values()))[1] <= since_ms:
+            self._opened.popitem(last=False)
+        visitors = Counter(shown(page or NO_PAGE) for page, _ in self._opened.values())
+        named = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MAX_NAMED])
+        rest = visitors.total() - sum(named.values())
+        return {**named, OTHER: rest} if rest else named
 
 
 LONGEST_PAGE, LONGEST_NAME = 300, 150
@@ -127,29 +114,22 @@ class Feed:
     caused_by_visits = False
     is_relative = False
 
-    def __init__(
-        self,
-        database: DatabaseExecutor,
-        clock: Clock,
-        visits: Visits,
-        arrivals: ArrivalLog,
-        window_s: int,
-        times: AttendedTimes,
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._visits = visits
-        self._arrivals = arrivals
-        self.window_ms = window_s * 1000
-        self._recent = Recent(clock, self.window_ms)
-        self._times = times
+    def __init__(self, base: Base) -> None:
+        self._database, self._clock = base.database, base.clock
+        self._visits, self._arrivals = base.services[CountingServices].visits, base.services[PresenceServices].arrivals
+        self._attendance = base.services[AttendanceWriter]
+        self.window_ms = base.settings.active_window_seconds * 1000
+        self._recent = Recent(self._clock, self.window_ms)
+        self._times: Mapping[str, LiveTime] = {}
+        self._times_read_ms: int | None = None  # from `Clock.elapsed_ms`
+        self._measured: list[Measured] = []
         self._communities: dict[str, Any] = {}
         self._names: dict[str, str | None] = {}  # names of communities as sent; None: deleted
         self._reloads = self._reloaded = 0
         self._sent: dict[str, Mapping[str, Any]] = {}  # the parts as of the last event
         self._sent_id = 0
         self._is_whole_due = False
-        self._revision = clock.now_ms()
+        self._revision = self._clock.now_ms()
 
     def open(self) -> None:
         """Read the current state for the first member. Raises LedgerUnavailable."""
@@ -174,9 +154,12 @@ class Feed:
             recent.take(read(recent.read))
         if is_old:
             self._names = {}
-        self._communities = self._read_communities()
-        ids = [visit.id for visit in islice(recent.newest, MAX_ROWS)]
-        self._times.refresh(lambda: self._database.read(feed_queries.measured, ids))
+        self._read_communities()
+        now_ms = self._clock.elapsed_ms()
+        if self._times_read_ms is None or now_ms - self._times_read_ms >= READ_MS:
+            ids = [visit.id for visit in islice(recent.newest, MAX_ROWS)]
+            self._measured, self._times_read_ms = self._database.read(feed_queries.measured, ids), now_ms
+            self._times = times_of(self._measured, self._attendance)
         self._recent, self._reloaded, self._is_whole_due = recent, reloads, self._is_whole_due or is_old
 
     def first_event(self) -> RoomEvent:
@@ -187,7 +170,8 @@ class Feed:
         try:
             self.read()
         except LedgerUnavailable:  # the stats are then marked stale
-            self._times.follow()  # otherwise, the time of a page that was hidden since then would run on
+            # Otherwise, the time of a page that was hidden since then would run on.
+            self._times = times_of(self._measured, self._attendance)
         is_whole, self._is_whole_due = self._is_whole_due, False
         sent = {} if is_whole else self._sent
         visits = list(takewhile(lambda visit: is_whole or visit.id > self._sent_id, self._recent.newest))
@@ -216,14 +200,14 @@ class Feed:
     def _newest_id(self) -> int:
         return self._recent.newest[0].id if self._recent.newest else 0
 
-    def _read_communities(self) -> dict[str, Any]:
+    def _read_communities(self) -> None:
         scopes = self._arrivals.last_hour(MAX_COMMUNITIES)
         names = {scope: name for scope, name in self._names.items() if scope in scopes}
         if unknown := [scope for scope in scopes if scope not in names]:
             read = self._database.read(feed_queries.names, unknown)
             names |= {scope: _short(read[scope], LONGEST_NAME) if scope in read else None for scope in unknown}
         self._names = names
-        return {
+        self._communities = {
             scope: {"name": names[scope], **traffic._asdict()}
             for scope, traffic in scopes.items()
             if names[scope] is not None
@@ -232,15 +216,14 @@ class Feed:
     def parts(self) -> dict[str, Mapping[str, Any]]:
         """The current values by key, for each part of the event."""
         recent, stats = self._recent, self._visits.newest().as_object()
-        pages = recent.pages.count(self._clock.now_ms())
         places = {place: active["count"] for place, active in stats["locations"].items()}
         return {
             "stats": {name: stats[name] for name in STATS if name in stats},
             "minutes": {str(minute): sum(visits) for minute, visits in recent.minutes.items()},
             "places": {_short(place, LONGEST_NAME): active for place, active in largest(places, MAX_NAMED).items()},
-            "pages": {_short(page, LONGEST_PAGE): visitors for page, visitors in pages.items()},
+            "pages": {_short(page, LONGEST_PAGE): visitors for page, visitors in recent.pages().items()},
             "communities": self._communities,
-            "attended": self._times.by_visit,
+            "attended": self._times,
         }
 
 
@@ -249,15 +232,14 @@ class LivePanel:
     permission.
     """
 
-    def __init__(self, rooms: Rooms, new_feed: Callable[[], Feed]) -> None:
-        self._rooms = rooms
-        self._new_feed = new_feed
+    def __init__(self, base: Base) -> None:
+        self._base, self._rooms = base, base.services[RealtimeServices].rooms
 
     def current(self) -> Feed:
         """This worker's open feed, or a new one after its first read. Raises LedgerUnavailable."""
         feed = self._feed
         if feed is None:
-            feed = self._new_feed()
+            feed = Feed(self._base)
             feed.open()
         return feed
 
@@ -302,7 +284,10 @@ def _short(text: str, most: int) -> str:
     """Truncate a text to `most` bytes of JSON, with … at the end."""
     size = 0
     for at, character in enumerate(text):
-        size += _size(character)
+        if " " <= character <= "~":
+            size += 2 if character in '"\\' else 1
+        else:
+            size += ESCAPED if character <= "\uffff" else ESCAPED_PAIR
         if size > most:
             return text[:at] + "…"
     return text
@@ -310,9 +295,3 @@ def _short(text: str, most: int) -> str:
 
 def _named(kind: str, its_id: str | None, name: str | None) -> dict[str, dict[str, str]]:
     return {kind: {"id": its_id, "name": _short(name or "", LONGEST_NAME)}} if its_id else {}
-
-
-def _size(character: str) -> int:
-    if " " <= character <= "~":
-        return 2 if character in '"\\' else 1
-    return ESCAPED if character <= "\uffff" else ESCAPED_PAIR

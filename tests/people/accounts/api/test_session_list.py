@@ -2,8 +2,6 @@
 an expired one together with a live session's refresh token.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any
@@ -146,7 +144,7 @@ def test_page_shows_them_and_ends_them(site):
     reader.send(f"/account/sessions/{ids[1]}/end", 404)
 
 
-def test_what_browsers_say_of_themselves_is_a_text(site):
+def test_user_agent_is_escaped_and_shortened(site):
     reader = Reader(site).sign_up("ayesha")
     log_in_from(site, "<b>x</b>/1 <script>alert(1)</script>")
     log_in_from(site, "a\u00e9\u00ff" * 400)

@@ -1,7 +1,5 @@
 """Sessions in a browser: cookies, the header that proves that a page could read a cookie, and other origins."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, bare, bearer
@@ -76,7 +74,7 @@ def ayesha(proxied):
     return client
 
 
-def test_cookies_over_https_are_of_this_host_alone(ayesha):
+def test_cookies_over_https_are_valid_only_for_this_host(ayesha):
     """Browser requirements for cookie names with this prefix (RFC 6265bis, 4.1.3.2)."""
     cookies = cookies_of(ayesha.signed_up)
     assert set(cookies) == {f"__Host-{name}" for name in NAMES}
@@ -126,7 +124,7 @@ def test_client_that_says_https_without_a_proxy_of_ours_changes_nothing(site):
     assert set(cookies_of(answer)) == NAMES
 
 
-def test_whatever_changes_something_needs_the_header(browser):
+def test_changes_need_the_csrf_header(browser):
     for headers in ({}, {"X-CSRF-TOKEN": ""}, {"X-CSRF-TOKEN": "é"}, csrf(browser, REFRESH_CSRF)):
         assert_error(browser.post("/api/auth/password", headers=headers, json={}), 403, "wrong_csrf_token")
         assert_error(browser.post(LOGOUT, headers=headers), 403, "wrong_csrf_token")
@@ -164,7 +162,7 @@ def test_token_comes_before_the_cookie(site, browser):
     assert_error(answer, 400, "invalid_input", *PASSWORDS)  # a bearer token needs no proof: browsers never add it
 
 
-def test_cookie_from_a_page_elsewhere_is_none(browser):
+def test_cookie_from_another_site_is_ignored(browser):
     for origin in ELSEWHERE:
         for path, method in ((ME, "GET"), (LOGOUT, "POST"), (REFRESH, "POST"), ("/api/auth/password", "POST")):
             answer = browser.open(path, method=method, headers={"Origin": origin, **csrf(browser)})
@@ -177,7 +175,7 @@ def test_cookie_from_our_pages_and_those_allowed_counts(browser):
         assert browser.get(ME, headers={"Origin": origin}).status_code == 200, origin
 
 
-def test_origin_is_compared_with_what_our_proxy_says(sqlite_database):
+def test_origin_is_compared_with_the_address_from_our_proxy(sqlite_database):
     with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
         site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, headers=HTTPS)
         assert site.client.get(ME, headers={"Origin": HOST, **HTTPS}).status_code == 200

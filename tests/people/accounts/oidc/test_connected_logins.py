@@ -1,23 +1,18 @@
 """Accounts connected to an OpenID provider: connecting, disconnecting, and setting the first password."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 
-import pytest
 from support.application.site import Site
 from support.people.accounts import PASSWORD
 from support.people.accounts import log_in as log_in_by_api
 from support.people.admins import last_line
 from support.people.page_readers import Reader, words
-from support.people.provider_logins import begin, end, log_in
+from support.people.provider_logins import end, log_in
 from support.servers.openid_provider import OpenidProvider
 
 CONNECT, DISCONNECT = "/account/logins/work/connect", "/account/logins/work/disconnect"
 FIRST = "/account/password/first"
-
-HERE_IN_TESTS = "people/accounts/oidc/test_connected_logins.py"
 
 
 def link(page: str) -> str:
@@ -74,29 +69,11 @@ def test_connection_is_bound_to_the_session_that_began_it(site, work):
     assert identities(site, "c2") == []
 
 
-@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_connection_is_bound_to_the_session_that_began_it")
-def test_login_does_not_connect_who_is_logged_in(site, work):
-    """A login that was started earlier, or by another site, completes as a login and does not change the account."""
-    work.know("c3", email="elora@work.example")
-    reader = Reader(site)
-    back = work.approve(begin(reader), "c3")
-    reader.sign_up("farid")
-    end(reader, back)
-    assert identities(site, "c3") == ["elora@work.example"]
-    assert "elora@work.example" in words(reader.get("/account"))
-
-
 def test_identity_belongs_to_one_account(site, work):
     gita, hena = Reader(site).sign_up("gita"), Reader(site).sign_up("hena")
     connect(gita, work, "c4")
     assert "connected to another account here" in words(connect(hena, work, "c4", 422))
     assert identities(site, "c4") == ["gita@example.com"]
-
-
-def test_connection_needs_the_form_of_this_site(site, work):
-    iqbal = Reader(site).sign_up("iqbal")
-    for path in (CONNECT, DISCONNECT, FIRST):
-        iqbal.send(path, 403, password=PASSWORD, new_password=PASSWORD, csrf_token="wrong")
 
 
 def test_account_without_a_password_keeps_its_last_way_in(site, work):

@@ -1,7 +1,5 @@
 """ID tokens are only accepted with the right key, algorithm, client, issuer, time and nonce."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Responses of an OpenID provider, real or forged, that must be refused (RFC 9700)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,7 +1,5 @@
 """Login with an OpenID provider: who may log in, and to what account."""
 
-from __future__ import annotations
-
 import json
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -100,7 +98,7 @@ def test_email_from_userinfo_must_be_about_the_same_user(site, work):
     assert "mitu@work.example Confirmed" in who(log_in(site, work, "w14"))
 
 
-def test_nobody_signs_up_without_the_setting(site, work):
+def test_sign_up_with_a_provider_needs_the_setting(site, work):
     work.know("w6", email="elora@work.example", email_verified=True)
     with changed(site, OIDC_SIGNUP="0") as closed:
         refused = log_in(closed, work, "w6", status=422)

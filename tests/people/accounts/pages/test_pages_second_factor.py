@@ -1,7 +1,5 @@
 """Pages of two-step login without scripts: turning it on, entering codes, recovery codes, turning it off."""
 
-from __future__ import annotations
-
 import json
 import re
 from html import unescape
@@ -84,7 +82,7 @@ def test_secret_is_shown_only_in_the_session_that_sent_the_password(site, ayesha
     assert secret_in(ayesha.send(f"{TOTP}/confirm", 422, code="000000")) == secret
 
 
-def test_second_step_leads_on_to_where_the_browser_was_going(site, ayesha):
+def test_login_with_a_code_leads_to_the_requested_page(site, ayesha):
     app, reader = turn_on(log_in(site)), Reader(site)
     page = login(reader, next="/communities/new")
     assert 'autocomplete="one-time-code"' in page
@@ -166,7 +164,7 @@ def test_passkey_is_made_and_removed_by_forms(site, ayesha):
     reader.send("/login", **LOGIN)
 
 
-def test_wrong_passkey_alone_leads_back_to_the_login(site, ayesha):
+def test_wrong_passkey_without_a_password_leads_back_to_the_login(site, ayesha):
     asked, reader = site.client.post("/api/auth/second-factor/options", json={}).json, Reader(site)
     credential = text(Authenticator().get(asked["options"]))
     assert "could not be verified" in words(reader.send(STEP, 422, token=asked["token"], credential=credential))

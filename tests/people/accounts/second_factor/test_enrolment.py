@@ -1,7 +1,5 @@
 """Turning an authenticator app on and off, new recovery codes, and REQUIRE_TWO_FACTOR."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from xml.etree import ElementTree
@@ -105,7 +103,7 @@ def test_turning_off_and_new_recovery_codes_take_password_and_code(site, ayesha)
     assert_error(ayesha.delete(TOTP, json={"password": PASSWORD}), 409, "no_second_factor")
 
 
-def test_admin_resets_the_second_factor_of_others_only(database):
+def test_admin_resets_two_step_login_only_for_others(database):
     with Site(database.url) as site:
         ayesha, admin = sign_up(site), site_admin(site)
         turn_on(ayesha)
@@ -214,7 +212,7 @@ def test_requiring_two_step_login_of_admins_ends_only_their_sessions(new_site):
         assert ("access_token" in try_login(site).json) == (policy == "admins")
 
 
-def test_new_admin_without_a_second_factor_is_logged_out_and_has_to_enrol(new_site, monkeypatch):
+def test_new_admin_without_two_step_login_is_logged_out_and_has_to_enrol(new_site, monkeypatch):
     """Includes a user who becomes an admin while logging in."""
     site = new_site("admins")
     ayesha, karim = sign_up(site), sign_up(site, "karim")

@@ -2,8 +2,6 @@
 the browser's part.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 from support.application.site import Site, assert_error
@@ -48,7 +46,7 @@ def test_first_passkey_brings_recovery_codes_and_ends_other_sessions(site, ayesh
     assert details == [('{"method": "passkey", "name": "Phone"}',)]
 
 
-def test_passkey_is_a_second_step(database):
+def test_passkey_completes_a_two_step_login(database):
     with Site(database.url) as site:
         key = Authenticator(verifies=False)
         add(sign_up(site), key)

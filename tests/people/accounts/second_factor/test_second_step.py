@@ -1,7 +1,5 @@
 """Two-step login codes: what they are valid for, how often and for how long, and the password entered before them."""
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -34,7 +32,7 @@ def wrong(app) -> str:
     return next(code for code in (WRONG, "111111", "222222", "333333") if code not in near)
 
 
-def test_second_step_answers_what_login_would_have(site, app, ayesha):
+def test_code_gets_the_response_of_a_login(site, app, ayesha):
     due = first_step(site)
     assert due.methods == ["totp", "recovery"]
     answer = second_step(site, due.token, app.code())
@@ -130,7 +128,7 @@ def test_wrong_codes_of_an_hour_are_limited_but_recovery_codes_go_on(site, app):
     assert log_in_with(site, app.code()).status_code == 200
 
 
-def test_remembered_browser_needs_no_second_step_for_30_days(site, app):
+def test_remembered_browser_needs_no_code_for_30_days(site, app):
     browser = site.app.test_client()
     login = {"email": "ayesha@example.com", "password": PASSWORD}
     assert second_step(site, first_step(site).token, app.code(), browser, remember=True).status_code == 200

@@ -2,8 +2,6 @@
 day.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
@@ -97,30 +95,6 @@ def exact(account: Account, networks: list[Networks]) -> Iterator[None]:
         for number in [number for number, at_ms in due.items() if at_ms <= account.now_ms]:
             due[number] = account.now_ms + account.guess(networks[number])
         yield
-
-
-def at_midnight(account: Account, networks: list[Networks]) -> Iterator[None]:
-    """A few networks use up the budget. The others guess just before and just after their keys change."""
-    few, midnight_ms = exact(account, networks[:6]), account.now_ms + DAY_MS
-    while True:
-        next(few)
-        if abs(account.now_ms - midnight_ms) < MINUTE_MS:
-            for stranger in networks[6:]:
-                account.guess(stranger)
-        yield
-
-
-def test_60_guessing_networks_do_not_delay_the_owner():
-    """Simulate 30 hours. The owner logs in hourly, on a new browser and on a familiar one."""
-    account = Account()
-    strangers = at_midnight(account, STRANGERS)
-    for _ in range(30):
-        for _ in range(180):
-            next(strangers)
-            account.now_ms += 20_000
-        assert account.wait_of_owner(lambda: next(strangers)) == 0
-        account.log_in_on_a_familiar_browser()
-    assert 900 < account.of_last_day() <= 1_340
 
 
 @pytest.mark.parametrize("purpose", [FAMILIAR, PASSWORD])
@@ -248,6 +222,6 @@ class Strangers(RuleBasedStateMachine):
         assert len(self.account.state.marks) <= MAX_NETWORKS
 
 
-def test_whatever_strangers_do_both_promises_hold():
+def test_strangers_neither_lock_out_the_owner_nor_exceed_the_budget():
     """The state machine's rules assert the number of guesses after every guess."""
     run_state_machine_as_test(Strangers, settings=settings(effort(16), stateful_step_count=30))

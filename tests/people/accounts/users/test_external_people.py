@@ -1,7 +1,5 @@
 """People from other systems are members without an account: no login, no email, and no entry in account lists."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import Person, promote, sign_up, try_login
@@ -84,7 +82,7 @@ def test_list_of_members_says_who_is_of_another_system(site, community, boss):
 
 
 @pytest.mark.parametrize("password", ["!", "rickshaw at dawn", ""])
-def test_nobody_logs_in_as_them(site, people, community, password):
+def test_login_as_an_external_person_is_refused(site, people, community, password):
     people.external.find_or_make({"first": None})
     ((email_key,),) = site.rows("SELECT email_key FROM users WHERE external_ref = 'first'")
     for email in (email_key, "", f"{email_key}@example.com"):
@@ -94,7 +92,7 @@ def test_nobody_logs_in_as_them(site, people, community, password):
     assert_error(site.client.get(f"{PATH}/dhaka/members"), 401, "unauthenticated")
 
 
-def test_external_admin_is_nobody_whom_a_community_could_rely_on(site, boss):
+def test_external_admin_does_not_count_as_the_last_admin(site, boss):
     """An admin with an account must remain, because only they can log in."""
     founder = sign_up(site, "founder")
     own = founder.post(PATH, json={"name": "Ours"}).json["id"]

@@ -1,7 +1,5 @@
 """A site's first admin is created once, by the first process that tries, and never changed by the others."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -48,7 +46,7 @@ def test_first_admin_is_added_to_existing_users_and_changes_none(database):
         assert_error(try_login(site, password=ADMIN["ADMIN_PASSWORD"]), 401, "wrong_credentials")
 
 
-def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
+def test_server_that_looked_too_early_creates_no_second_admin(database, monkeypatch):
     """Two servers start at once, and both find no account."""
     with Site(database.url, **ADMIN) as site:
         monkeypatch.setattr(Accounts, "find", lambda *_: None)

@@ -1,7 +1,5 @@
 """Invitations to the panel: the first account to accept gets the role, provided the inviter may still grant it."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -95,7 +93,7 @@ def test_list_has_it_first_for_the_owner_of_the_email(site, boss, karim):
 @pytest.mark.parametrize(
     "end", ["demoted", *(pytest.param(end, marks=pytest.mark.long) for end in ("disabled", "deleted"))]
 )
-def test_invitation_ends_with_the_rights_of_who_made_it(site, boss, karim, end):
+def test_invitation_ends_when_its_maker_loses_their_rights(site, boss, karim, end):
     """Regaining the right does not restore the invitation."""
     salma = site_admin(site, "salma")
     token = invite(salma, role="admin")
@@ -118,7 +116,7 @@ def test_invitation_by_a_demoted_admin_is_invalid_even_if_stored_later(site, bos
     assert_error(accept(karim, token), 404, "unknown_invitation")
 
 
-def test_who_loses_a_role_cannot_take_it_back_by_an_older_invitation(site, boss, karim):
+def test_older_invitation_does_not_give_a_lost_role_back(site, boss, karim):
     promote(site, karim.email)
     token = invite(boss, role="admin")
     promote(site, karim.email, is_admin=False)
@@ -131,7 +129,7 @@ def test_invitation_is_good_for_a_week(site, boss, karim):
     assert_error(accept(log_in(site, "karim"), token), 404, "unknown_invitation")
 
 
-def test_new_admin_needs_the_second_factor_that_the_site_asks_of_admins(database):
+def test_invited_admin_needs_two_step_login_if_the_site_requires_it(database):
     with Site(database.url) as site:
         boss = site_admin(site, "boss")
         karim, salma = sign_up(site, "karim"), sign_up(site, "salma")
@@ -162,7 +160,7 @@ def test_one_of_two_at_the_same_time_gets_the_role(site, database, boss, karim, 
 # Pages
 
 
-def test_admin_invites_an_admin_after_a_question_and_withdraws_it(site, boss):
+def test_admin_invites_an_admin_after_confirming_and_revokes_it(site, boss):
     reader = Reader(site).log_in("boss")
     question = words(reader.send("/admin/people/invite", 200, email="karim@example.com", role="admin"))
     assert "Invite karim@example.com as an admin?" in question

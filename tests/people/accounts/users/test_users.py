@@ -1,7 +1,5 @@
 """Users as site admins see and manage them."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 

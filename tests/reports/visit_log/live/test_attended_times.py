@@ -1,7 +1,5 @@
 """Time on page in the panel's feed: for open pages, for closed pages, and without an event every second."""
 
-from __future__ import annotations
-
 import pytest
 from support.application.site import Site
 
@@ -115,7 +113,7 @@ def test_span_that_another_worker_has_written_since_its_answer_counts_once(pages
     assert pages.attended() == {"1": (3_000, None, "")}
 
 
-def test_spans_of_another_worker_that_are_none_are_refused(pages):
+def test_invalid_spans_of_another_worker_are_refused(pages):
     unwritten = pages.attendance.unwritten
     for span in (["ayesha"], ["ayesha", None, "soon", 0, False, None, False]):
         with pytest.raises(ValueError, match=r"span|argument"):

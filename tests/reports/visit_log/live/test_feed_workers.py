@@ -2,12 +2,10 @@
 access.
 """
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 
 import pytest
-from support.clients.members import PASSWORD, Member, PanelSocket, promote
+from support.clients.members import Member, PanelSocket, promote
 from support.clients.websocket import WebSocket, say
 from support.clients.worker_connections import WorkerConnection, only, two_workers, worker_connections
 from support.programs.processes import wait_until
@@ -79,7 +77,7 @@ def latest_time(panel: PanelSocket, visit: int) -> list:
     return [event["attended"][str(visit)] for event in panel.events if str(visit) in event.get("attended", {})][-1]
 
 
-def test_page_that_is_open_at_one_worker_is_attended_on_the_panels_of_both(server, admin):
+def test_page_that_is_open_at_one_worker_is_attended_on_all_panels(server, admin):
     visit = server.register("bina", "attended").ordinal  # nothing was imported, so it is the id as well
     with ExitStack() as stack:
         panels = open_on_each(stack, server, admin)
@@ -133,7 +131,7 @@ def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
             )
 
 
-def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
+def test_panels_close_everywhere_when_a_user_loses_the_right_or_the_session(server, admin):
     viewer, logged_out = Member(server), Member(server)
     for client in (viewer, logged_out):
         admin.send_form(f"/people/{client.id}/viewer")
@@ -150,21 +148,3 @@ def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
             for other in others:
                 wait_for(other, registered.ordinal)  # other panels are not affected
             assert all(registered.ordinal not in ordinals(panel) for panel in panels)
-
-
-def test_panels_are_counted_and_get_their_state_in_few_bytes(server, admin):
-    """Visible pages ask every 3 s."""
-    with PanelSocket(server.port, admin.token) as panel:
-        wait_until(lambda: 'koyjabo_connections{kind="panel"} 1.0' in server.metrics(), "it is let in")
-        state = panel.ask("request_count", "panel_state")
-        assert (list(state), state["unsaved_since"]) == (["type", "unsaved_since", "timestamp"], None)
-
-
-def test_session_that_the_operator_ends_is_closed_everywhere(server, admin):
-    """The command runs in another process, and only the database shows its effect."""
-    with ExitStack() as stack:
-        panels = open_on_each(stack, server, admin)
-        done = server.koyjabo("user", "password", admin.email, "--password-stdin", typed=PASSWORD)
-        assert done.returncode == 0
-        assert [panel.wait_for_code() for panel in panels] == [INVALID, INVALID]
-    admin.log_in()

@@ -1,25 +1,26 @@
-"""A SQLite file may be replaced while connections to it are opened and closed. The log of the old file is never applied
-to the new one, and no log of the new file is deleted.
-"""
-
-from __future__ import annotations
+"""SQLite files: who may read them, copies, and files that are replaced while connections are opened and closed."""
 
 import fcntl
 import os
 import sqlite3
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from support.application.site import Site, assert_error
 from support.databases.database import SqliteDatabase
-from support.programs.processes import wait_until
+from support.programs.processes import run, wait_until
 from support.programs.threads import SOON_S, in_thread
 
+import config
 from koyjabo.base.database import sqlite
+from koyjabo.base.database.sqlite import connect
 from koyjabo.counting import ledger_sqlite
 
 MOMENTS = BEFORE_OPENING, BEFORE_READING, WHILE_READING = "before opening", "before reading", "while reading"
@@ -141,14 +142,6 @@ def test_damaged_record_is_written_again(path, text):
         assert Path(f"{path}.opened").read_text().split()[1] == f"{log.st_dev}:{log.st_ino}"
 
 
-def test_connection_is_closed_even_if_the_record_is_gone_with_its_folder(path):
-    connection = sqlite.connect(str(path))
-    path.parent.rename(path.parent.with_name("away"))
-    connection.close()
-    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-        connection.execute("SELECT 1")
-
-
 def test_opening_waits_for_a_program_that_has_locked_the_file(path, monkeypatch):
     attempts, tried_twice, try_to_open = [], Event(), sqlite._try_to_open
 
@@ -202,3 +195,88 @@ def test_visits_are_refused_and_stats_are_stale_while_the_record_cannot_be_opene
         record.rmdir()
         away.rename(record)
         assert site.register("karim", visitId="1").ordinal == 2
+
+
+FILL = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) INSERT INTO visits SELECT i, hex(i) FROM n
+"""
+
+
+def test_copy_is_as_of_one_moment(tmp_path, monkeypatch):
+    with closing(sqlite.connect(str(tmp_path / "live.db"))) as live:
+        live.execute("CREATE TABLE visits (id INTEGER PRIMARY KEY, page TEXT)")
+        live.execute(FILL)
+        written = []
+
+        def write_meanwhile(_: float) -> None:
+            if len(written) < 20:
+                live.execute("UPDATE visits SET page = 'changed'")
+                written.append(live.execute("INSERT INTO visits (page) VALUES ('new')").lastrowid)
+
+        monkeypatch.setattr(sqlite, "time", SimpleNamespace(sleep=write_meanwhile, monotonic=time.monotonic))
+        monkeypatch.setattr(sqlite, "PAGES", 1)
+        to = str(tmp_path / "copy.db")
+        with sqlite.copied(str(tmp_path / "live.db"), to), closing(sqlite3.connect(to)) as copy:
+            assert written
+            assert copy.execute("SELECT count(*), sum(page = 'changed') FROM visits").fetchone() == (400, 0)
+    assert [path.name for path in tmp_path.glob("copy*")] == []
+
+
+@pytest.fixture(autouse=True)
+def usual_umask():
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+def test_only_the_owner_may_read_a_new_database(tmp_path):
+    folder = tmp_path / "new"
+    with Site(f"sqlite:///{folder}/koyjabo.db") as site:
+        site.register()
+        file_modes = modes(folder)
+        assert {"koyjabo.db", "koyjabo.db-wal", "koyjabo.db-shm"} <= set(file_modes)
+        assert set(file_modes.values()) == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_database_of_an_older_version_is_taken_away_from_others(tmp_path):
+    path = tmp_path / "koyjabo.db"
+    with closing(connect(str(path))) as first:
+        first.execute("CREATE TABLE t (x)")
+        for file in tmp_path.iterdir():
+            file.chmod(0o644)
+        with closing(connect(str(path))) as second:
+            second.execute("INSERT INTO t VALUES (1)")
+            assert set(modes(tmp_path).values()) == {0o600}
+        first.execute("INSERT INTO t VALUES (2)")
+
+
+def test_looking_at_the_mode_releases_no_lock(tmp_path):
+    """Closing any descriptor of a file releases this process's locks on it, and another process could write in
+    between.
+    """
+    path = tmp_path / "koyjabo.db"
+    with closing(connect(str(path))) as writing:
+        writing.execute("CREATE TABLE t (x)")
+        writing.execute("BEGIN IMMEDIATE")
+        with closing(connect(str(path))):
+            pass
+        script = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
+        ended = run("-c", script)
+        assert "database is locked" in ended.stderr
+        writing.execute("COMMIT")
+
+
+def test_only_the_owner_may_open_the_instance_folder(tmp_path):
+    """Includes a folder that already existed."""
+    instance = tmp_path / "instance"
+    config.load({"ENVIRONMENT": "development"}, instance=instance)
+    assert stat.S_IMODE(instance.stat().st_mode) == 0o700
+    instance.chmod(0o755)
+    config.protect_instance(instance)
+    assert stat.S_IMODE(instance.stat().st_mode) == 0o700
+    config.protect_instance(tmp_path / "missing")

