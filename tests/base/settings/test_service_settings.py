@@ -12,6 +12,7 @@ import config
 from config import SettingsError
 from koyjabo.base.database.postgres import dsn
 from koyjabo.base.settings import backup_stores, redis_url
+from koyjabo.base.settings.catalogue import text_of
 from koyjabo.base.settings.database_url import for_libpq
 
 DATABASES = {
