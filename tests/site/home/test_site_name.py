@@ -55,7 +55,8 @@ def test_emails_have_the_name_of_the_site(sqlite_database):
     mail = {"SMTP_URL": "smtp://127.0.0.1:1?from=live@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
     with Site(sqlite_database.url, **OWN, **mail) as site:
         outbox = site.services[MailOutbox]
-        _, message, _ = outbox._composer.compose(outbox.email("sign_in", "ayesha@example.com", "en", **LOGIN))
+        email = outbox.email("sign_in", "ayesha@example.com", "en", **LOGIN)
+        _, message, _ = outbox._composer.compose(email, outbox._settings.smtp)
         text = message_from_bytes(message, policy=default).get_body(("plain",)).get_content()
         assert text.splitlines()[-1] == "Dhaka Bus · https://live.example.com"
 
