@@ -97,6 +97,7 @@ class Handlers:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._clock = services.clock
+        self._zone = services.clock.zone
         self._logins = services[RememberedLogins]
         self._visits = services[CountingServices].visits
         self._recovery = services[CountingServices].recovery
@@ -125,7 +126,9 @@ class Handlers:
     def follow_settings(self, _: object) -> None:
         """Change what was derived from the settings. Everything else reads them when it uses them."""
         reports = self._services[ReportServices]
-        if reports.parser.follow(own_hosts(self._services[Settings])):
+        has_other_rules, zone = reports.parser.follow(own_hosts(self._services[Settings])), self._clock.zone
+        if has_other_rules or zone != self._zone:
+            self._zone = zone
             reports.storing.begin_again()
         self._services[AccountServices].second_factors.end_sessions_without()
         self._visits.stats()  # the day may have changed with the time zone

@@ -155,7 +155,7 @@ class Insights:
         known, now_ms = self._database.read(snapshot_queries.version, question), self._clock.now_ms()
         known = f"{known}.{self._peak(question, None)}"
         moves = is_compared and question.last == self._clock.today()
-        return f"{known}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"
+        return f"{known}.{self._clock.zone.key}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"
 
     def day_sums(self, day: str) -> SumsOfDay:
         """Return the sums that are kept when a day is rolled up. Raises StillCounting."""

@@ -45,8 +45,11 @@ class Storing:
                 self._tasks.start(LEASE, self._work)
 
     def begin_again(self) -> None:
-        """Rebuild the stored blocks, because the rules have changed."""
+        """Forget what was computed with other rules or in another time zone. Stored blocks are rebuilt if their rules
+        differ.
+        """
         self._has_begun = False
+        self._database.scan(lambda session: self._live.forget())
 
     def behind(self) -> int:
         """Return the number of visits without a block."""

@@ -30,7 +30,7 @@ from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms.forms import Form, declare_text
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import without_database
@@ -73,6 +73,18 @@ REASONS = {
     **dict.fromkeys(("530", "534", "535"), N_("The mail server refused the user or the password.")),
 }
 REFUSED, FAILED = N_("The mail server refused the email."), N_("The email could not be handed to the mail server.")
+
+
+FIELDS = {
+    "timezone": N_("Time zone"),
+    "host": N_("Mail server"),
+    "port": N_("Port"),
+    "user": N_("User"),
+    "sender": N_("Sender"),
+    "sender_name": N_("Name of the sender"),
+}
+for name, label in FIELDS.items():
+    declare_text(name, label)
 
 
 class MailTest(NamedTuple):

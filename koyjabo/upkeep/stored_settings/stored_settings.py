@@ -7,6 +7,7 @@ used is left out, so that the server serves: its secret cannot be opened, or it 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -55,6 +56,7 @@ class StoredSettings:
         self._environment = base.settings.model_copy()
         self._sealer = Sealer(base.settings.secret_key, b"koyjabo settings")
         self._rows: dict[str, str] = {}
+        self._lock = threading.Lock()  # so that no earlier read is applied after a later one
         self._on_change = partial(base.signals.settings_changed.send, None)
         self.unreadable: list[str] = []
         """Stored secrets that were sealed with another SECRET_KEY."""
@@ -62,7 +64,7 @@ class StoredSettings:
 
     def refresh(self) -> None:
         """Apply what any worker, server or command has stored."""
-        with suppress(LedgerUnavailable):  # the next call tries again
+        with self._lock, suppress(LedgerUnavailable):  # the next call tries again
             self._apply(self._database.read(queries.stored))
 
     def is_fixed(self, name: str) -> bool:
@@ -86,7 +88,7 @@ class StoredSettings:
             self._require_storable(name)
         _require_backup_stores(changes.get("BACKUP_DIR", ""), changes.get("BACKUP_TO", ""))
         self._database.write(partial(self._change, by=audit.actor(account, self._clock), changes=changes))
-        self._apply(self._database.read(queries.stored))
+        self.refresh()
 
     def _change(self, session: Any, by: audit.Actor, changes: Mapping[str, str]) -> None:
         rows = queries.locked(session)

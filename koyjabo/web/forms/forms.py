@@ -33,6 +33,7 @@ SECRETS = {
     "password": _("Password"),
     "current_password": _("Current password"),
     "new_password": _("New password"),
+    "smtp_password": _("Password of the mail server"),
     "code": _("Code"),
 }
 """Labels of fields that are never refilled, so users have to retype them."""

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import SECRET, Site
-from support.people.accounts import PASSWORD, bare, sign_up
+from support.people.accounts import PASSWORD, bare, promote, sign_up
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.sites.backups import back_up, restore
@@ -178,3 +178,17 @@ def _invite(site: Site, email: str) -> str:
     body = {"email": email, "role": "viewer", "password": PASSWORD}
     answer = rani.post("/api/invitations", json=body, headers=headers)
     return answer.json["link"].rpartition("/invitations/")[2]
+
+
+def test_reports_by_hour_follow_the_time_zone(site):
+    site.register("ayesha")
+    boss = sign_up(site, "boss")
+    promote(site, boss.email)
+    path = "/api/reports/timeline?start=2025-12-16&end=2025-12-16&granularity=hour"
+
+    def busy_hours() -> list[str]:
+        return [hour["period"] for hour in boss.get(path).json if hour["visits"]]
+
+    assert busy_hours() == ["2025-12-16T10:00:00+06:00"]
+    change(site, TIMEZONE="Asia/Kolkata")
+    assert busy_hours() == ["2025-12-16T09:30:00+05:30"], "the hour that it was counted in"

@@ -51,7 +51,7 @@ TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}", 
 ASKS_FOR_THE_PASSWORD = {
     *("pages.change_password", "pages.begin_totp", "pages.remove_totp", "pages.renew_recovery_codes"),
     *("pages.begin_passkey", "pages.remove_passkey", "pages.change_details", "pages.delete_account"),
-    *("pages.begin_connection", "pages.disconnect_provider"),
+    *("pages.begin_connection", "pages.disconnect_provider", "admin.change_settings"),
 }
 HARMLESS = {
     *("pages.do_sign_up", "pages.do_log_in", "pages.second_factor", "pages.enrol", "pages.log_out"),

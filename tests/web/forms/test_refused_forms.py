@@ -40,6 +40,12 @@ WRITTEN = {
     "day": "2025-12-16",
     "text": "The new timetable began",
     "url": "https://example.com/hook",
+    "timezone": "Asia/Kolkata",
+    "host": "mail.example.com",
+    "port": "587",
+    "user": "ayesha",
+    "sender": "live@example.com",
+    "sender_name": "Banani",
     "community": "dhaka",
 }
 CHOSEN = {

@@ -1,0 +1,19 @@
+"""A new site's time zone becomes the browser's with one click."""
+
+from __future__ import annotations
+
+import pytest
+from support.browser.pages import expect, visit
+
+
+@pytest.fixture(scope="module")
+def site(new_site):
+    return new_site(TIMEZONE="")
+
+
+def test_browser_time_zone_is_set_with_one_click(new_device, session, site):
+    page = new_device(storage_state=session, timezone_id="America/New_York").context.new_page()
+    visit(page, "/admin/server")
+    page.get_by_role("button", name="Use America/New_York, the time zone of this browser").click()
+    expect(page.locator("#zone")).to_contain_text("America/New_York")
+    expect(page.locator("[data-own-zone]")).to_have_count(0)
