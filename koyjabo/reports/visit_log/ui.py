@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ from koyjabo.reports.query.report_query import EVIDENCE, NETWORK, OWN
 from koyjabo.reports.ui import breakdowns
 from koyjabo.reports.visit_log.condition_queries import DIRECT
 from koyjabo.reports.visit_log.live.attended_times import LiveTime, evidence_of
+from koyjabo.reports.visit_log.live.feed import Feed
+from koyjabo.reports.visit_log.live.feed_queries import LiveRow
 from koyjabo.reports.visit_log.queries import LABELS, LoggedVisit
 from koyjabo.reports.visit_log.visit_log import MAX_COUNTED, Count, VisitFilter
 from koyjabo.web import i18n
@@ -64,6 +67,15 @@ def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
     others = visit.others
     kind = evidence_of(others["automated"] or visit.is_bot, others["acted"])
     return _evidence(others["attended_ms"], kind, visit.at_ms)
+
+
+def newest_rows(feed: Feed, most: int) -> list[tuple[LiveRow, user_agents.Browser, str]]:
+    """The newest visits, with their browser and evidence."""
+    times = feed.parts()["attended"]
+    return [
+        (visit, user_agents.of(visit.user_agent or ""), live_words(times.get(str(visit.id)), visit.at_ms))
+        for visit in islice(feed.newest, most)
+    ]
 
 
 def network(visit: LoggedVisit) -> str:
