@@ -128,7 +128,7 @@ class Figure(NamedTuple):
 
     @property
     def is_apart(self) -> bool:
-        """Whether it has no box of its own."""
+        """Whether it is not among the boxes."""
         return self.name in (*IN_MENU, "returning_visitors")
 
     @property

@@ -45,7 +45,7 @@ def switches(page: str) -> dict[str, tuple[str, bool]]:
     return {label: (unescape(url), bool(is_on)) for url, is_on, label in SWITCH.findall(page)}
 
 
-def test_attended_visits_are_a_figure_and_their_median_is_in_the_menu_of_the_chart(admin):
+def test_median_time_is_in_the_menu_of_the_chart(admin):
     page = words(admin.get("/admin/?range=today"))
     assert "Attended 4 80.0% of measured visits" in page
     assert "Median time 2 m 10 s" in page
