@@ -121,7 +121,7 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     bars.hover(position=thursday)
     days = rf"^{THURSDAY:%a} .*13{THURSDAY:%a} .*20Difference▼ 35%$"
     expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(days))
-    text = rf"^{THURSDAY:%a} .*: Visits 13, {THURSDAY:%a} .* 20, Difference down by 35%"
+    text = rf"^{THURSDAY:%a} .*: Visits 13, {THURSDAY:%a} .* 20, Difference down 35%"
     expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", re.compile(text))
     assert page.evaluate(HALO, ["--series-3", "--raised", "--tint-1"])
     assert page.evaluate(LINE, ["--series-3", "--raised", "--tint-1"]) == [2, 3, 4, 5]  # from the first visit on

@@ -29,9 +29,6 @@ BANGLADESH = "bangladesh"
 MAPS = {BANGLADESH: "city"}
 """The tab with a map, and the dimension whose rows it shows."""
 
-EVIDENCE_CARD = "evidence"
-"""The card that also has a sentence about attended visits."""
-
 LABELS: dict[str, LazyString] = {
     "page": _("Landing page"),
     "viewed_page": _("Viewed page"),
@@ -78,8 +75,7 @@ ALL = (
     Card("sources", _("Sources"), SOURCES),
     Card("places", _("Locations"), ("country", "city", BANGLADESH)),
     Card("devices", _("Devices"), ("browser", "system", "device", "language", "visitor_kind")),
-    Card(EVIDENCE_CARD, _("Was anybody there?"), ("evidence", "network", "own")),
-    Card("attended", _("Time on page"), ("attended",)),
+    Card("evidence", _("Was anybody there?"), ("evidence", "attended", "network", "own")),
 )
 
 

@@ -41,13 +41,14 @@ class ReportContext(NamedTuple):
     filters: Filters = {}  # apply in addition to the URL's filters
     # Returns the notes of the days from first to last.
     notes: Callable[[str, str], Iterable[Note]] = lambda first, last: ()
-    annotate: str = ""  # the path of the page where notes are added
+    annotate: str = ""  # the path of the page with all notes
     range: str = DEFAULT  # used if the URL has no range
     share: str = ""  # the path of the page that creates a share link for a view
     is_shared: bool = False  # for readers of a share link
     # Reads the page's other data from the same snapshot, without filters.
     extra: Callable[[Snapshot, Question], Any] | None = None
-    compare: str = NO_COMPARISON  # used if the URL has no comparison
+    # Used if the URL has no comparison; "": WEEKDAY, once there are two periods.
+    compare: str = NO_COMPARISON
     switches: Pairs = ()  # filters used if the URL has no comparison
 
 
@@ -135,7 +136,7 @@ def remembered(base: ReportContext) -> ReportContext:
         _remember(SWITCHES, ".".join(name for name, value in FILTERS if value in request.args.getlist(name)))
     compare, switches = cookies.get(COMPARISON), cookies.get(SWITCHES).split(".")
     filters = tuple(pair for pair in FILTERS if pair[0] in switches)
-    return base._replace(compare=compare if compare in COMPARISONS else WEEKDAY, switches=filters)
+    return base._replace(compare=compare if compare in COMPARISONS else "", switches=filters)
 
 
 def _remember(cookie: str, value: str) -> None:

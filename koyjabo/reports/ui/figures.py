@@ -95,6 +95,9 @@ DISTINCT = ("visitors", "returning_visitors")
 compared.
 """
 
+IN_MENU = NOT_SUMS
+"""Figures that are listed in the chart's menu."""
+
 NEW = "new"
 
 UNMEASURED = N_("Nothing was measured in this range")
@@ -112,7 +115,7 @@ class Figure(NamedTuple):
     is_chosen: bool
     reason: str  # why there is no value
     is_per_day: bool  # the change is per day, because some of the compared days have no data
-    share: float | None  # of the measured visits, in percent
+    share: float | None  # in percent: `attended` of the measured visits, returning visitors of all visitors
 
     @property
     def label(self) -> str:
@@ -124,8 +127,19 @@ class Figure(NamedTuple):
         return str(SHORT.get(self.name, ""))
 
     @property
+    def is_apart(self) -> bool:
+        """Whether it is not among the boxes."""
+        return self.name in (*IN_MENU, "returning_visitors")
+
+    @property
+    def cell(self) -> str:
+        return f"menu.{self.name}" if self.name in IN_MENU else f"figures.{self.name}"
+
+    @property
     def numbers(self) -> list[int | float | str | None]:
         """The contents of its cell, without a comparison."""
+        if self.name == "returning_visitors":
+            return [self.share]
         return [self.value, self.share] if self.name == "attended" else [self.value]
 
 
@@ -154,7 +168,9 @@ def figures(
     shown = []
     for name in LABELS:
         value, past = getattr(now, name), getattr(before, name, None)
-        is_share = name == "attended" and of and value is not None
+        whole = of if name == "attended" else None
+        if name == "returning_visitors" and not is_filtered:  # with a filter, "new" would mean something else
+            whole = now.visitors
         is_comparable = per_day == 1 or name not in DISTINCT
         shown.append(
             Figure(
@@ -166,7 +182,9 @@ def figures(
                 is_chosen=name == chosen,
                 reason=reasons[name],
                 is_per_day=per_day != 1 and name not in NOT_SUMS,
-                share=round(100 * value / of, 1) if is_share else None,
+                share=round(100 * value / whole, 1 if name == "attended" else None)
+                if whole and value is not None
+                else None,
             )
         )
     return shown
@@ -193,7 +211,16 @@ def change(now: int | None, before: int | None, per_day: float = 1.0) -> float |
     return round(percent, 0 if abs(percent) >= PRECISE else 1)
 
 
-STEP_LABELS: dict[str, LazyString] = {HOUR: _("Hour"), DAY: _("Day"), WEEK: _("Week"), MONTH: _("Month")}
+WEEKDAYS = "weekdays"
+"""The value of `granularity` that shows the table of hours by weekday in place of the chart."""
+
+STEP_LABELS: dict[str, LazyString] = {
+    HOUR: _("Hour"),
+    DAY: _("Day"),
+    WEEK: _("Week"),
+    MONTH: _("Month"),
+    WEEKDAYS: _("Weekdays"),
+}
 DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
 """Default granularities for ranges of at most this many days."""
 
@@ -236,11 +263,12 @@ def granularity(question: Question) -> str:
 
 
 def granularities(address: PageAddress, question: Question, chosen: str) -> list[Choice]:
+    """Return the tabs of the chart: its granularities and the table of hours."""
     days = length(question)
+    names = [name for name in GRANULARITIES if days in OFFERED[name] or name == chosen]
     return [
         Choice(str(address.having({"granularity": name})), str(STEP_LABELS[name]), name == chosen)
-        for name in GRANULARITIES
-        if days in OFFERED[name] or name == chosen
+        for name in (*names, WEEKDAYS)
     ]
 
 

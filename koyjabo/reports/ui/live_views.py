@@ -21,7 +21,7 @@ from koyjabo.realtime.room import RoomEvent, RoomSource, changes
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.engine.results import Breakdown, Hours
-from koyjabo.reports.ui import breakdowns, figures
+from koyjabo.reports.ui import figures
 from koyjabo.reports.ui.breakdowns import Card
 from koyjabo.reports.ui.choices import OVERVIEW, ReportContext, of_community
 from koyjabo.reports.ui.view_plan import ON_MAPS, ViewPlan
@@ -52,12 +52,13 @@ def numbers(plan: ViewPlan) -> Numbers:
         rest["figures"] = [summary.reason, days]
         for figure in plan.figures:
             compared = [figure.change, figure.before] if summary.compared else []
-            cells[f"figures.{figure.name}"] = [*figure.numbers, *compared]
-            rest["figures"].append((figure.value is None, figure.change is None))
+            cells[figure.cell] = [*figure.numbers, *compared]
+            rest["figures"].append((figure.value is None, figure.change is None, figure.share is None))
         if summary.until:
             cells["until"] = [summary.until[11:16]]
     if plan.draws("chart"):
-        rest["chart"] = _chart(plan, cells)
+        shown = _hours(plan, cells) if plan.has_hours else _chart(plan, cells)
+        rest["chart"] = shown, [figure.value is None for figure in plan.figures if figure.name in figures.IN_MENU]
     if plan.by:
         if plan.draws("list"):
             rest["list"] = _whole(plan, *plan.whole_list)
@@ -65,10 +66,6 @@ def numbers(plan: ViewPlan) -> Numbers:
         for card in plan.base.cards:
             if plan.draws(card.name):
                 rest[card.name] = _card(plan, card, cells)
-        if plan.draws("hours"):
-            hours: Hours = plan.results[plan.hours_request]
-            cells.update({f"hours.{day}": row for day, row in enumerate(hours.rows)})
-            rest["hours"] = figures.busiest(hours.rows), hours.reason
     return Numbers(cells, {name: f"{crc32(repr(value).encode()):x}" for name, value in rest.items()})
 
 
@@ -85,6 +82,12 @@ def _chart(plan: ViewPlan, cells: dict[str, Cell]) -> Any:
     return rest
 
 
+def _hours(plan: ViewPlan, cells: dict[str, Cell]) -> Any:
+    hours: Hours = plan.results[plan.hours_request]
+    cells.update({f"hours.{day}": row for day, row in enumerate(hours.rows)})
+    return figures.busiest(hours.rows), hours.reason
+
+
 def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     """Add a card's numbers. Returns what else its template depends on (`card` in reports/macros.html)."""
     tab = plan.tab(card)
@@ -99,7 +102,7 @@ def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     cells[f"{card.name}.other"] = [*others, shown.other_number]
     cells[f"{card.name}.all"] = [shown.values]
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
-    rest = {
+    return {
         "has_lines": bool(shown.lines),
         "is_unmeasured": shown.is_unmeasured,
         "at_least": sorted(line.value or "" for line in shown.lines if line.at_least),
@@ -108,11 +111,6 @@ def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
         "reason": shown.reason,
         "map": _whole(plan, *ON_MAPS[tab]) if tab in ON_MAPS else [],
     }
-    if card.name == breakdowns.EVIDENCE_CARD:  # the sentence about attended visits
-        # Two cells, because their order depends on the language.
-        cells["attended.visits"], cells["attended.of"] = [plan.lengths.total.attended], [plan.measured]
-        rest["attended"] = bool(plan.measured), plan.measured == plan.lengths.total.visits
-    return rest
 
 
 def _whole(plan: ViewPlan, *listed: Any) -> list[Breakdown]:

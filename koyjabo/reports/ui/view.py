@@ -138,16 +138,9 @@ class View(ViewPlan):
         )
 
     @property
-    def annotate(self) -> str:
-        """The URL of the page where notes are added, with a link back; "" if there is none."""
-        if not self.base.annotate:
-            return ""
-        back = str(self.address)
-        return str(PageAddress(self.base.annotate, (("day", self.question.last), ("next", back))))
-
-    @property
     def granularities(self) -> list[Choice]:
-        return figures.granularities(self.address, self.question, self.granularity)
+        chosen = figures.WEEKDAYS if self.has_hours else self.granularity
+        return figures.granularities(self.address, self.question, chosen)
 
     def tabs(self, card: Card) -> list[Choice]:
         others = [tab for tab in self.open_tabs if tab and tab not in card.tabs]
@@ -206,6 +199,12 @@ class View(ViewPlan):
     @property
     def shared(self) -> str:
         return str(self.address.without((*SHOWN, "compare")).at(self.base.share))
+
+    @property
+    def lists(self) -> list[tuple[str, str]]:
+        """The name and CSV file of each card's open list."""
+        open_tabs = [breakdowns.MAPS.get(tab, tab) for tab in map(self.tab, self.base.cards)]
+        return [(breakdowns.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 
     def csv_of_values(self, dimension: str) -> str:
         """Return the URL of a CSV file with all values that one report can have."""

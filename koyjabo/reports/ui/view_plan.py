@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from zlib import crc32
 
-from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.services import Services
 from koyjabo.reports.engine import snapshot_queries
@@ -28,6 +30,7 @@ from koyjabo.reports.query.report_query import (
     GRANULARITIES,
     NO_COMPARISON,
     NOT_A_GRANULARITY,
+    WEEKDAY,
     Question,
     possible,
     since,
@@ -66,15 +69,18 @@ class ViewPlan:
         self.insights = reports.shared_reports if base.is_shared else reports.reports
         given = list(pairs)
         names = {name for name, _ in given}
-        if "compare" not in names:
-            given += [("compare", base.compare), *(pair for pair in base.switches if pair[0] not in names)]
+        if is_default := "compare" not in names:
+            compare = base.compare or WEEKDAY
+            given += [("compare", compare), *(pair for pair in base.switches if pair[0] not in names)]
         self.parameters = self.insights.asked(given, base.scope, (*SHOWN, *SENT), base.range)
         self.question = self.parameters.question.within(base.filters)
+        if is_default and not base.compare and not self._has_two_periods():
+            self.parameters = replace(self.parameters, compare=None)
         self.parts = frozenset(filter(None, self.other("part").split(",")))  # the requested parts; empty for all
         self.by = self.other("by")  # the dimension whose whole list is shown; "" if the cards are shown
         self.find, self.open_tabs = self.other("find").strip(), self.other("tabs").split(",")
         problems: dict[str, Any] = {}
-        if self.other("granularity") not in ("", *GRANULARITIES):
+        if self.other("granularity") not in ("", *GRANULARITIES, figures.WEEKDAYS):
             problems["granularity"] = NOT_A_GRANULARITY
         if self.by and not is_dimension(self.by):
             problems["by"] = NOT_A_DIMENSION
@@ -86,6 +92,13 @@ class ViewPlan:
         self.totals_request = LedgerRequest(Question(self.today, self.today, base.scope), totals)
         self.lengths_request = BreakdownRequest(self.question, ATTENDED, breakdowns.IN_A_CARD)
         self.hours_request = HoursRequest(self.question)
+
+    def _has_two_periods(self) -> bool:
+        """Whether all days that the default comparison needs have data."""
+        with suppress(StillCounting):
+            began = self.insights.first_day(self.base.scope)
+            return bool(began and began <= self.insights.compared(self.question, WEEKDAY).first)
+        return False
 
     @property
     def pairs(self) -> Pairs:
@@ -148,7 +161,13 @@ class ViewPlan:
     @property
     def granularity(self) -> str:
         """The requested granularity, or the next coarser one if there are too many days."""
-        return possible(self.question, self.other("granularity") or figures.granularity(self.question))
+        requested = "" if self.has_hours else self.other("granularity")
+        return possible(self.question, requested or figures.granularity(self.question))
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether the table of hours is shown in place of the chart."""
+        return self.other("granularity") == figures.WEEKDAYS
 
     def tab(self, card: Card) -> str:
         return next((tab for tab in self.open_tabs if tab in card.tabs), card.tabs[0])
@@ -182,11 +201,6 @@ class ViewPlan:
         lengths: Breakdown = self.results[self.lengths_request]
         return lengths
 
-    @property
-    def measured(self) -> int | None:
-        """The number of measured visits; None if it is not known."""
-        return figures.measured(self.lengths)
-
     @cached_property
     def figures(self) -> list[Figure]:
         is_filtered = bool(self.question.filters)
@@ -208,21 +222,17 @@ class ViewPlan:
     def requests(self) -> Iterator[ReportRequest]:
         """Yield the requests for the parts that are shown."""
         yield self.totals_request
-        if self.draws("figures"):
+        if self.draws("figures") or self.draws("chart"):
             yield self.summary_request
             yield self.lengths_request
         if self.draws("chart"):
-            yield from self.timeline_requests
+            yield from [self.hours_request] if self.has_hours else self.timeline_requests
         if self.by:
             yield from self.breakdown_requests(*self.whole_list) if self.draws("list") else ()
             return
-        if self.draws(breakdowns.EVIDENCE_CARD):
-            yield self.lengths_request
         for tab in (self.tab(card) for card in self.base.cards if self.draws(card.name)):
             yield from self.breakdown_requests(breakdowns.MAPS.get(tab, tab))
             yield from self.breakdown_requests(*ON_MAPS[tab]) if tab in ON_MAPS else ()
-        if self.draws("hours"):
-            yield self.hours_request
 
     @property
     def summary_request(self) -> SummaryRequest:

@@ -12,7 +12,6 @@ from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.urls import shown
-from koyjabo.base.network import user_agents
 from koyjabo.communities.ui import choices
 from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
@@ -120,14 +119,7 @@ def realtime() -> Response:
         pages=parts["pages"],
         window_minutes=feed.window_ms // MINUTE_MS,
         communities=parts["communities"],
-        newest=[
-            (
-                visit,
-                user_agents.of(visit.user_agent or ""),
-                visit_filters.live_words(parts["attended"].get(str(visit.id)), visit.at_ms),
-            )
-            for visit in list(feed.newest)[:MAX_ROWS]
-        ],
+        newest=visit_filters.newest_rows(feed, MAX_ROWS),
         milestone=services[ReportServices].annotations.last_milestone(),
         most=MAX_ROWS,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ from koyjabo.reports.query.report_query import EVIDENCE, NETWORK, OWN
 from koyjabo.reports.ui import breakdowns
 from koyjabo.reports.visit_log.condition_queries import DIRECT
 from koyjabo.reports.visit_log.live.attended_times import LiveTime, evidence_of
+from koyjabo.reports.visit_log.live.feed import Feed
+from koyjabo.reports.visit_log.live.feed_queries import LiveRow
 from koyjabo.reports.visit_log.queries import LABELS, LoggedVisit
 from koyjabo.reports.visit_log.visit_log import MAX_COUNTED, Count, VisitFilter
 from koyjabo.web import i18n
@@ -33,7 +36,7 @@ from koyjabo.web.schemas.bodies import Body
 
 
 def init_app(app: Flask) -> None:
-    filters = (browser, evidence, network, other_columns)
+    filters = (browser, evidence, network, other_columns, time_and_kind)
     app.jinja_env.filters.update(host=host_of, path=shown, **{filter_.__name__: filter_ for filter_ in filters})
 
 
@@ -59,31 +62,50 @@ def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
     """The evidence of a visit in words, such as `2 m 10 s, acted`, `automated` or `not measured`. `live_times` are
     newer than the visit's row, and are what Live shows.
     """
-    if time := live_times.get(str(visit.id)):
-        return live_words(time, visit.at_ms)
-    others = visit.others
-    kind = evidence_of(others["automated"] or visit.is_bot, others["acted"])
-    return _evidence(others["attended_ms"], kind, visit.at_ms)
-
-
-def network(visit: LoggedVisit) -> str:
-    return _fact(NETWORK, visit.others["network"])
-
-
-def live_words(time: LiveTime | None, at_ms: int) -> str:
-    """The evidence of a visit on the Live page, in words; "" until it has been read."""
-    return _evidence(time.at(current().clock.now_ms()), time.evidence, at_ms) if time else ""
-
-
-def _evidence(attended_ms: int | None, kind: str, at_ms: int) -> str:
-    is_attended = attended_ms is not None and attended_ms >= ATTENDED_MS
+    time = _time(visit, live_times)
+    attended_ms = time.at(current().clock.now_ms())
     kinds = {"automated": _("automated"), "acted": _("acted")}
-    words = [*([spent((attended_ms or 0) // 1000)] if is_attended else []), *([kinds[kind]] if kind else [])]
+    is_attended = attended_ms is not None and attended_ms >= ATTENDED_MS
+    words = [*([spent((attended_ms or 0) // 1000)] if is_attended else []), *filter(None, [kinds.get(time.evidence)])]
     if words:
         return ", ".join(words)
     if attended_ms is None:
         return str(_("not measured"))
-    return str(_("not known yet") if current().clock.now_ms() - at_ms < WRITTEN_MS else _("nobody was there"))
+    return str(_("not known yet") if _is_early(visit.at_ms) else _("nobody was there"))
+
+
+def time_and_kind(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> tuple[str, str]:
+    """The time on page, such as `2 m 10 s`, and the kind of evidence. The time is `–` until it is known."""
+    return _time_and_kind(_time(visit, live_times), visit.at_ms)
+
+
+def _time(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> LiveTime:
+    others = visit.others
+    kind = evidence_of(others["automated"] or visit.is_bot, others["acted"])
+    return live_times.get(str(visit.id)) or LiveTime(others["attended_ms"], None, kind)
+
+
+def _time_and_kind(time: LiveTime, at_ms: int) -> tuple[str, str]:
+    attended_ms = time.at(current().clock.now_ms())
+    is_known = attended_ms is not None and (attended_ms >= ATTENDED_MS or not _is_early(at_ms))
+    return spent((attended_ms or 0) // 1000) if is_known else "–", time.evidence
+
+
+def _is_early(at_ms: int) -> bool:
+    return current().clock.now_ms() - at_ms < WRITTEN_MS
+
+
+def newest_rows(feed: Feed, most: int) -> list[tuple[LiveRow, user_agents.Browser, str, str]]:
+    """The newest visits, each with its browser, time on page and kind of evidence."""
+    times, unknown = feed.parts()["attended"], LiveTime(None, None, "")
+    return [
+        (visit, user_agents.of(visit.user_agent or ""), *_time_and_kind(times.get(str(visit.id), unknown), visit.at_ms))
+        for visit in islice(feed.newest, most)
+    ]
+
+
+def network(visit: LoggedVisit) -> str:
+    return _fact(NETWORK, visit.others["network"])
 
 
 FACTS = (EVIDENCE, NETWORK, OWN)

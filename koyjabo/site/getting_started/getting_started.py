@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
@@ -28,10 +29,20 @@ PAGE, LIST = "page", "all"
 NEW_MS = 600_000
 """Maximum time that Overview shows the first page, ms."""
 
+MAX_FIRST_VISITS, FIRST_DAY_MS = 50, 86_400_000
+"""Overview has reports once this many visits were counted, or this long after the first one, in ms."""
+
 UNKNOWN = N_("must be page or all")
 SETUP = Subject("setup", "", "")
 
 CHANGES["setup.step"] = N_("Getting started changed")
+
+
+class FirstDay(NamedTuple):
+    earlier: int  # visits of an earlier counter that are part of the total
+    until: int  # the total that ends the first day
+    left_ms: int
+    most: int = MAX_FIRST_VISITS
 
 
 class GettingStarted:
@@ -61,6 +72,16 @@ class GettingStarted:
                 return page._replace(host=host, location=location)
             return None
         return None if page.skipped_ms is not None or self._facts(account).is_in_use else page
+
+    def first_day(self, total: int) -> FirstDay | None:
+        """The state of the first day; None before the first visit, and once the day is over."""
+        visits, first_ms, day = self._database.read(queries.beginning, MAX_FIRST_VISITS)
+        now_ms = self._clock.now_ms()
+        left_ms = first_ms + FIRST_DAY_MS - now_ms if first_ms is not None else 0
+        if left_ms <= 0 or visits >= MAX_FIRST_VISITS or (day and day < shifted(self._clock.today(), -1)):
+            return None
+        earlier = total - visits
+        return FirstDay(earlier, earlier + MAX_FIRST_VISITS, left_ms)
 
     def missing(self, account: Account) -> tuple[str, ...]:
         """Names of what the server lacks, for the list on Health. Empty for other accounts, and once the list is

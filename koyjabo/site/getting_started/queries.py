@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import exists, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.models import SITE, Adjustment, DailyVisits, StartingStep, User, Visit
@@ -21,6 +21,12 @@ class StoredStep(NamedTuple):
     host: str | None = None
     ordinal: int | None = None
     location: str = ""  # of the visit, if it is the newest one; not stored with the step
+
+
+class Beginning(NamedTuple):
+    visits: int  # at most the number that was read
+    first_ms: int | None  # of the first visit; None without visits
+    first_day: str | None  # of the first day with visits, which may be rolled up
 
 
 class SiteFacts(NamedTuple):
@@ -50,6 +56,14 @@ def step(session: Session, name: str) -> StoredStep:
 
 def newest_location(session: Session) -> str:
     return session.scalar(select(Visit.place).order_by(Visit.id.desc()).limit(1)) or ""
+
+
+def beginning(session: Session, most: int) -> Beginning:
+    """The site's first visits, up to `most`."""
+    first = select(Visit.at_ms).order_by(Visit.id).limit(most).subquery()
+    visits, first_ms = session.execute(select(func.count(), func.min(first.c.at_ms)).select_from(first)).one()
+    day = session.scalar(select(func.min(DailyVisits.day)).where(DailyVisits.scope == SITE))
+    return Beginning(visits, first_ms, day)
 
 
 def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:

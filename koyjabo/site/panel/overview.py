@@ -12,11 +12,17 @@ from koyjabo.reports.ui import choices, figures
 from koyjabo.reports.ui.choices import OVERVIEW
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.ui import newest_rows
 from koyjabo.site.getting_started.getting_started import GettingStarted
+from koyjabo.site.home.days import DaysByHour
 from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
+
+MAX_NEWEST = 10
+"""Number of visits on the first day."""
 
 
 @bp.get("/")
@@ -30,10 +36,23 @@ def overview() -> Response:
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))
     services = current()
-    stats = services[CountingServices].visits.stats().as_object()
+    moment = services[CountingServices].pulse.now()
+    stats = moment.stats.as_object()
     first = services[GettingStarted].first_page(me(), stats["totalVisits"])
     if first and not stats["uniqueVisitors"]:
         return page("getting_started/first_run", first=first, stats=stats)
+    beginning = None if request.args else services[GettingStarted].first_day(stats["totalVisits"])
+    if beginning:
+        return page(
+            "panel/first_day",
+            beginning=beginning,
+            first=first,
+            stats=stats,
+            day=services[DaysByHour].at(moment),
+            now_ms=services.clock.now_ms(),
+            newest=newest_rows(services[VisitLogServices].live_panel.current(), MAX_NEWEST),
+            most=MAX_NEWEST,
+        )
     return page(
         "panel/overview",
         400 if problems else 200,

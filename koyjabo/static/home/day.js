@@ -10,7 +10,7 @@ const HOURS = 24;
 const LEAST = 4; // minimum height of the scale, in visits, as in home/parts.html
 const SPREAD_MS = 60_000; // pages request a new day's numbers spread over this time
 
-const parts = [find("#day"), find("#yesterday")];
+const parts = document.querySelectorAll("#day, #yesterday");
 const { zone } = find("[data-connection]").dataset;
 const clock = new Intl.DateTimeFormat("en", { day: "numeric", hour: "numeric", hourCycle: "h23", timeZone: zone });
 
@@ -36,7 +36,7 @@ export class Day {
 
   constructor() {
     this.#take();
-    parts[0].addEventListener("replaced", () => this.#take());
+    find("#day").addEventListener("replaced", () => this.#take());
     setInterval(() => this.#tick(), TICK_MS);
   }
 

@@ -27,6 +27,7 @@ const inWords = (value) => (value === null ? "–" : written(Number(value)));
 const SHOW = {
   bar: (element, value) => element.setAttribute("width", value),
   share: (element, value) => write(element, value === null ? "–" : `${share.format(value)}%`),
+  percent: (element, value) => write(element, `${percent.format(value)}%`),
   time: (element, value) => write(element, digits(value)),
   stat: (element, value) => showNumber(element, value),
   "time spent": (element, value) => (element.dataset.stat ? showNumber(element, value, spent(value)) : write(element, spent(value))),
@@ -240,8 +241,8 @@ export class LiveCells {
     const values = this.#cells[cell.dataset.cell ?? ""], text = JSON.stringify(values);
     if (!values || this.#shown.get(cell) === text) return false;
     this.#shown.set(cell, text);
-    const elements = cell.dataset.as ? [cell] : /** @type {NodeListOf<HTMLElement>} */ (cell.querySelectorAll("[data-as]"));
-    elements.forEach((element, at) => {
+    const elements = /** @type {HTMLElement[]} */ (cell.dataset.as ? [cell] : [...cell.querySelectorAll("[data-as]")]);
+    elements.filter((element) => element.closest("[data-cell]") === cell).forEach((element, at) => {
       const value = values[at] ?? null, isMost = element.dataset.stat === "peak_active";
       SHOW[element.dataset.as ?? ""](element, isMost ? this.#most(Number(value)) : value);
     });

@@ -2,8 +2,8 @@
 
 import { written } from "../webkit/figures.js";
 
-/** The rest, in the server's order. */
-const LAST = ["Other", "Unknown"];
+/** The rest. */
+const LAST = "Other";
 
 export class Bars {
   #list;
@@ -19,7 +19,7 @@ export class Bars {
    * @param {(name: string) => string} nameOf  returns the name to show
    */
   constructor(part, nameOf) {
-    this.#list = /** @type {HTMLElement} */ (part.querySelector("ul"));
+    this.#list = /** @type {HTMLElement} */ (part.querySelector("tbody"));
     this.#nobody = /** @type {HTMLElement} */ (part.querySelector("[data-nobody]"));
     this.#row = /** @type {HTMLTemplateElement} */ (part.querySelector("template")).content;
     this.#nameOf = nameOf;
@@ -35,7 +35,7 @@ export class Bars {
     const most = Math.max(...this.#counts.values());
     const sorted = [...this.#counts].sort(
       ([one, more], [other, fewer]) =>
-        LAST.indexOf(one) - LAST.indexOf(other) || fewer - more || one.localeCompare(other),
+        Number(one === LAST) - Number(other === LAST) || fewer - more || one.localeCompare(other),
     );
     const rows = sorted.map(([name, count]) => this.#draw(name, count, (100 * count) / most));
     this.#rows = new Map(sorted.map(([name], at) => [name, rows[at]]));
@@ -46,10 +46,9 @@ export class Bars {
   /** @param {string} name  @param {number} count  @param {number} percent */
   #draw(name, count, percent) {
     const row = this.#rows.get(name) ?? /** @type {Element} */ (this.#row.firstElementChild?.cloneNode(true));
-    const [label, number, bar] = row.children;
-    label.textContent = this.#nameOf(name);
-    number.textContent = written(count);
-    bar.firstElementChild?.setAttribute("width", `${percent}%`);
+    /** @type {Element} */ (row.querySelector("span")).textContent = this.#nameOf(name);
+    /** @type {Element} */ (row.lastElementChild).textContent = written(count);
+    row.querySelector("rect")?.setAttribute("width", String(percent));
     return row;
   }
 }

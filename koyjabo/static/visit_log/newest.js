@@ -58,7 +58,9 @@ export class Newest {
     const opened = new Map((this.#visits ?? []).map(({ id, at }) => [String(id), at]));
     for (const row of this.#body.rows) {
       const id = row.dataset.id ?? "", time = this.#times.get(id), at = opened.get(id);
-      if (time && at) write(/** @type {Element} */ (row.querySelector("[data-field=attended]")), evidence(time, at, nowMs));
+      if (!time || !at) continue;
+      write(/** @type {Element} */ (row.querySelector("[data-field=attended]")), timeOnPage(time, at, nowMs));
+      mark(/** @type {Element} */ (row.querySelector("[data-field=mark]")), time[2]);
     }
   }
 
@@ -103,7 +105,7 @@ export class Newest {
     showMoment(/** @type {Element} */ (row.querySelector("time")), visit.at, panel.aheadMs);
     set(row, "ordinal", written(visit.ordinal), visit.ordinal);
     set(row, "place", placeName(visit.place), visit.place);
-    set(row, "page", visit.page || phrases.pages[""]);
+    set(row, "page", visit.page.replace(visit.community?.id ?? "/", visit.community ? "…" : "/") || phrases.pages[""]);
     set(row, "community", visit.community?.name, visit.community?.id);
     set(row, "user", visit.user?.name, visit.user?.id);
     set(row, "browser", [visit.browser, visit.system].filter(Boolean).join(" · ") || "–");
@@ -113,14 +115,21 @@ export class Newest {
 }
 
 /**
- * Returns the same words as `ui.evidence` on the server.
+ * Returns the same text as `ui.time_and_kind` on the server.
  * @param {LiveTime} time  @param {number} at  when the visit was counted, in ms  @param {number} nowMs
  */
-function evidence([attended, since, kind], at, nowMs) {
+function timeOnPage([attended, since], at, nowMs) {
   const seconds = Math.floor(((attended ?? 0) + (since === null ? 0 : Math.max(0, nowMs - since))) / 1_000);
-  const words = [...(seconds ? [spent(seconds)] : []), ...(kind ? [phrases[kind]] : [])].join(", ");
-  if (words || (attended === null && since === null)) return words || phrases.unmeasured;
-  return nowMs - at < WRITTEN_MS ? phrases.early : phrases.nobody;
+  return seconds || (attended !== null && nowMs - at >= WRITTEN_MS) ? spent(seconds) : "–";
+}
+
+/** @param {Element} element  @param {string} kind  "automated", "acted" or "" */
+function mark(element, kind) {
+  const words = kind && phrases[kind];
+  write(element, kind === "acted" ? "✓" : words);
+  if (!words || element.ariaLabel === words) return;
+  element.setAttribute("aria-label", words);
+  element.setAttribute("title", words);
 }
 
 /**

@@ -49,7 +49,7 @@ export function readTable(figure) {
 /** The cells with this attribute in the same row as `cell`. @param {Element} cell  @param {string} name */
 const cellsOfRow = (cell, name) => [...(cell.parentElement?.querySelectorAll(`[${name}]`) ?? [])];
 
-/** The change as shown ("▲ 15%") and as spoken ("up by 15%"). @param {Element} cell */
+/** The change as shown ("▲ 15%") and as spoken ("up 15%"). @param {Element} cell */
 function change(cell) {
   const unchanged = cell.querySelector(".change:not([data-direction]) > [aria-hidden]");
   if (unchanged) {

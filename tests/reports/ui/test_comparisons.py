@@ -31,11 +31,18 @@ def test_the_panel_is_compared_with_the_same_weekdays_until_another_is_chosen(ad
     assert "compare=weekday&amp;page=%2F" in page  # in every link, for other people who open it
     admin.get("/admin/?compare=year")
     # opening a link with another comparison does not change the choice
-    assert chosen(admin.get("/admin/")) == {"weekday"}
+    assert chosen(admin.get("/admin/?range=7d")) == {"weekday"}
     admin.get(unescape(CHOICE.search(page)[1]))
     assert chosen(admin.get("/admin/")) == {"year"}
     assert "keep=comparison&amp;" not in admin.get("/admin/?compare=none&keep=comparison")
     assert chosen(admin.get("/admin/")) == {"none"}
+
+
+def test_panel_compares_only_ranges_whose_earlier_days_all_have_data_by_default(site):
+    admin = panel(site, "nila")
+    for first, comparison in (("10", "weekday"), ("09", "none")):  # the first visit was two weeks ago
+        assert chosen(admin.get(f"/admin/?start=2025-12-{first}&end=2025-12-16")) == {comparison}
+    assert chosen(admin.get("/admin/?start=2025-12-08&end=2025-12-16&compare=weekday")) == {"weekday"}
 
 
 def test_days_before_the_first_visit_are_not_compared(admin):
@@ -50,7 +57,7 @@ def test_a_range_is_compared_per_day_with_the_days_that_have_data(admin):
     page = admin.get("/admin/?start=2025-12-06&end=2025-12-16&compare=previous&granularity=day")
     days = "6 Dec 2025 – 16 Dec 2025, compared with 2 Dec 2025 – 5 Dec 2025, 10:00"
     assert f"{days} · Data begins on 2 Dec 2025: 3 of 10 days, compared per day" in words(page)
-    assert "Visits 1 down by 67% by day" in words(page)
+    assert "Visits 1 down 67% by day" in words(page)
     assert re.search(r"Unique visitors 1 [A-Z]", words(page)), "the same visitor may come on several days"
     assert re.findall(r'data-compared="(\d*)"', page) == ["0"] * 3 + ["1"] + [""] * 7  # 25 November to 1 December
     assert "Most at once 2 new from" not in words(page)

@@ -10,15 +10,15 @@ from support.people.page_readers import Reader, words
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
 
-WORDS = {
+TIMES = {
     "stayed": "2 m 10 s",
-    "worked": "1 h 1 m, acted",
-    "driven": "3 s, automated",
-    "pixel": "not measured",
-    "pressed": "acted",
-    "bot": "automated",
-    "alone": "nobody was there",
-    "newcomer": "not known yet",
+    "worked": "1 h 1 m ✓",
+    "driven": "3 s automated",
+    "pixel": "–",
+    "pressed": "– ✓",
+    "bot": "0 s automated",
+    "alone": "0 s",
+    "newcomer": "–",
 }
 ROWS = {  # attended_ms, acted, automated, is_bot, network
     "stayed": (130_999, False, False, False, "other"),
@@ -30,7 +30,7 @@ ROWS = {  # attended_ms, acted, automated, is_bot, network
     "alone": (999, False, False, False, "datacentre"),
     "newcomer": (0, False, False, False, "other"),
 }
-CELL = re.compile(r'(?s)<bdi>(\w+)</bdi></td>\s*<td class="community extra">.*?<td class="evidence">([^<]*)<')
+CELL = re.compile(r'(?s)<bdi>(\w+)</bdi></td>\s*<td class="community extra">.*?<td class="evidence">(.*?)</td>')
 STORE = (
     "UPDATE visits SET attended_ms = :ms, acted = :acted, automated = :automated, is_bot = :is_bot, network = :network "
     "WHERE visitor_id = :visitor"
@@ -49,11 +49,14 @@ def admin(site: Site) -> Reader:
 
 
 def listed(page: str) -> dict[str, str]:
-    return dict(CELL.findall(page))
+    return {visitor: words(cell) for visitor, cell in CELL.findall(page)}
 
 
-def test_log_says_in_words_what_was_seen(admin):
-    assert listed(admin.get("/admin/visits")) == WORDS
+def test_log_shows_only_times_and_marks(admin):
+    assert listed(admin.get("/admin/visits")) == TIMES
+    numbers = {"pixel": 4, "alone": 7}
+    assert "Time on page not measured What" in words(admin.get(f"/admin/visits/{numbers['pixel']}"))
+    assert "Time on page nobody was there What" in words(admin.get(f"/admin/visits/{numbers['alone']}"))
 
 
 def test_log_counts_the_time_of_an_open_page_as_live_does(database):

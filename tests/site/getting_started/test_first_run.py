@@ -19,6 +19,7 @@ STATE = re.compile(r'id="first-page" data-state="(\w+)"')
 ALL = ["zone", "total", "backups", "mail", "person", "second_factor"]
 STEPS = "/admin/getting-started"
 REPORTS = 'id="insights"'
+FIRST_DAY = re.compile(r'data-first-day data-until="(\d+)"')
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
     assert "Visits: 4,000 · 0 today · 0 here now " in words(admin.get("/admin/"))
     visit(site)  # a page on this server
     assert first_page(admin) == "waiting"
-    assert REPORTS in admin.get("/admin/")
+    assert FIRST_DAY.search(admin.get("/admin/"))
     assert admin.get(f"{STEPS}/page", 204) == ""
     visit(site, Origin="https://Shop.example:8443")
     wait_until(lambda: is_seen(site), "the host is stored")
@@ -68,6 +69,32 @@ def test_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
     assert first_page(admin) == "seen"
     site.time.pass_(minutes=1)
     assert first_page(admin) is None
+
+
+def test_first_day_has_the_board_and_the_newest_visits_until_a_day_has_passed(site):
+    admin = panel(site)
+    site.set_total(4000)
+    visit(site)
+    page = admin.get("/admin/")
+    assert REPORTS not in page
+    assert FIRST_DAY.search(page)[1] == "4050"
+    assert "4,000 visits are from an earlier counter." in words(page)
+    assert re.search(r'<tr data-id="\d+">', page)
+    assert REPORTS in admin.get("/admin/?range=today")
+    site.time.pass_(hours=23, minutes=59)
+    assert REPORTS not in admin.get("/admin/")
+    site.time.pass_(minutes=1)
+    assert REPORTS in admin.get("/admin/")
+
+
+def test_first_day_ends_with_the_fiftieth_visit(site):
+    admin = panel(site)
+    for number in range(49):
+        site.register(f"visitor{number}", visitId="1")
+    page = admin.get("/admin/")
+    assert FIRST_DAY.search(page)[1] == "50"
+    assert "earlier counter" not in page
+    site.register("ayesha", visitId="1")
     assert REPORTS in admin.get("/admin/")
 
 

@@ -216,11 +216,12 @@ class Feed:
     def parts(self) -> dict[str, Mapping[str, Any]]:
         """The current values by key, for each part of the event."""
         recent, stats = self._recent, self._visits.newest().as_object()
-        places = {place: active["count"] for place, active in stats["locations"].items()}
+        places = largest({place: active["count"] for place, active in stats["locations"].items()}, MAX_NAMED)
+        by_size = sorted(places.items(), key=lambda item: (item[0] == OTHER, -item[1], item[0]))
         return {
             "stats": {name: stats[name] for name in STATS if name in stats},
             "minutes": {str(minute): sum(visits) for minute, visits in recent.minutes.items()},
-            "places": {_short(place, LONGEST_NAME): active for place, active in largest(places, MAX_NAMED).items()},
+            "places": {_short(place, LONGEST_NAME): active for place, active in by_size},
             "pages": {_short(page, LONGEST_PAGE): visitors for page, visitors in recent.pages().items()},
             "communities": self._communities,
             "attended": self._times,

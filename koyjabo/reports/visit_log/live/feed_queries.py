@@ -37,6 +37,9 @@ SHOWN = (
 )
 """The columns of a visit in the feed: nothing that could be used to follow its visitor."""
 
+NAMED_PAGE = func.coalesce(func.replace(Visit.page, Community.id, Community.name), Visit.page)
+"""The page, with the community's name in place of its id."""
+
 # Statements are built once, because feeds execute them for each visit.
 VISITS_AFTER = (
     select(*SHOWN)
@@ -61,7 +64,8 @@ MEASURED = (
     .order_by(Visit.id.desc())
 )
 OPENED_AFTER = (
-    select(Visit.visitor_id, Visit.page, Visit.at_ms)
+    select(Visit.visitor_id, NAMED_PAGE, Visit.at_ms)
+    .outerjoin(Community, Community.id == Visit.scope)
     .where(Visit.id > bindparam("after"), Visit.at_ms >= bindparam("since_ms"))
     .where(~Visit.visitor_id.startswith(DELETED))  # not erased in the meantime
     .order_by(Visit.id.desc())
