@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from babel.dates import format_date
 from flask import Response, jsonify, render_template
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -17,12 +16,12 @@ from koyjabo.base.models import Community, Scope
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.hours_of_day import DayByHour, DaysByHour
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
-from koyjabo.site.home.days import DayByHour, DaysByHour
 from koyjabo.web.current import current
 from koyjabo.web.current import pages as bp
-from koyjabo.web.i18n import count, language, site_name
+from koyjabo.web.i18n import count, language, site_name, weekday
 
 DAYS = 7
 MIN_DAYS = 4
@@ -52,8 +51,7 @@ def _words(at_ms: int, clock: Clock) -> str:
     if days < 2:
         return str(_("Expected tomorrow") if days else _("Expected today"))
     if days < WEEK:
-        weekday = format_date(reached, "EEEE", locale=language())
-        return str(_("Expected on %(weekday)s", weekday=weekday))
+        return str(_("Expected on %(weekday)s", weekday=weekday(reached.isoformat())))
     if days < 2 * MONTH:
         weeks = round(days / WEEK)
         return str(ngettext("Expected in about a week", "Expected in about %(count)s weeks", weeks, count=count(weeks)))
@@ -104,8 +102,8 @@ def home_view() -> HomeView:
     counting, clock = current()[CountingServices], current().clock
     moment = counting.pulse.now()
     stats, now_ms = moment.stats, moment.minute * MINUTE_MS
-    weekday = format_date(date.fromisoformat(clock.bucket(now_ms).day), "EEEE", locale=language())
-    view = HomeView(clock.now_ms(), stats.as_object(), Places.of(stats.places), weekday)
+    today = weekday(clock.bucket(now_ms).day)
+    view = HomeView(clock.now_ms(), stats.as_object(), Places.of(stats.places), today)
     if stats.stale:
         return view  # any further read would have to wait
     try:
