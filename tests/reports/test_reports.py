@@ -157,18 +157,9 @@ def site(database) -> Iterator[Site]:
         yield site
 
 
-def test_each_of_the_last_24_hours_has_its_visits(site):
-    site.register("ayesha")
-    site.time.pass_(minutes=2)
-    site.register("ayesha")
-    site.register("babul")
-    hours = site.services[CountingServices].history.last_hours()
-    assert hours == [Visited()] * 22 + [Visited(1, 1), Visited(2, 1)]
-
-
 def test_a_community_has_a_history_of_its_own(site):
     site.add_community("mirpur")
     site.register("ayesha", communityId="mirpur")
     site.register("ayesha")
     assert site.services[CountingServices].history.last_days(Scope("mirpur"))[-1] == Visited(1, 1)
-    assert site.services[CountingServices].history.last_hours()[-1] == Visited(2, 1)
+    assert site.services[CountingServices].history.last_days()[-1] == Visited(2, 1)

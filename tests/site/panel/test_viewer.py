@@ -100,6 +100,11 @@ def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, example, viewer
     assert "No visit matches." not in page
 
 
+def test_heading_that_repeats_a_tab_is_only_for_screen_readers(admin):
+    assert '<h1 dir="auto" class="hidden-text">Live</h1>' in admin.get("/admin/live")
+    assert '<h1 dir="auto">Communities</h1>' in admin.get("/admin/communities")
+
+
 def test_right_of_a_viewer_ends_at_once(site):
     reader = Reader(site).sign_up("late")
     refused = reader.get("/admin/", 403)
