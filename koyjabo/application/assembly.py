@@ -38,6 +38,7 @@ from koyjabo.counting import opening_queries
 from koyjabo.counting import services as counting
 from koyjabo.counting.evidence import attendance
 from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.hours_of_day import DaysByHour
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.integrations.api_keys import api_keys
@@ -69,7 +70,6 @@ from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.visit_log import services as visit_log
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.site.getting_started.getting_started import GettingStarted
-from koyjabo.site.home.days import DaysByHour
 from koyjabo.site.receipts.receipts import Receipts
 from koyjabo.upkeep.alerts import alerts
 from koyjabo.upkeep.alerts.alerts import Alerts

@@ -23,7 +23,7 @@ from koyjabo.communities.queries import ORDERS
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, ROLES, STRANGER, Access
 from koyjabo.communities.schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
 from koyjabo.communities.services import community_services
-from koyjabo.counting.last_hour import columns as hour_columns
+from koyjabo.counting.hours_of_day import DaysByHour
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.login.schemas import flash_sentence, link, sent
 from koyjabo.people.accounts.second_factor.codes import svg
@@ -35,7 +35,7 @@ from koyjabo.web.current import current
 from koyjabo.web.current import pages as bp
 from koyjabo.web.forms import forms
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
-from koyjabo.web.i18n import count, language, translated
+from koyjabo.web.i18n import count, language, translated, weekday
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import pagination, redirects
@@ -74,15 +74,17 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
         limits.count_report(at.account.id)
         if request.args.get("part") == PEOPLE:
             return make_response(render_template("communities/online_part.html", at=at, **_people(at)))
+    stats, clock = current()[CountingServices].visits.community(at.scope).stats(), current().clock
     values: dict[str, Any] = {
-        "stats": current()[CountingServices].visits.community(at.scope).stats().as_object(),
+        "stats": stats.as_object(),
         "peaks": current()[PresenceServices].peaks.get(at.scope),
-        "hours": [hour.visits for hour in current()[CountingServices].history.last_hours(at.scope)],
+        "day": current()[DaysByHour].of(at.scope, stats.today),
+        "weekday": weekday(clock.today()),
+        "now_ms": clock.now_ms(),
     }
     if at.may(MODERATOR):
         data = community_services().dashboards.current(at.scope).data
         values |= _people(at) | {"today": data["today_visitors"], "arrivals": data["arrivals"]}
-        values["minutes"] = hour_columns(current().clock, data["minutes"], series=2)
     else:
         values["online"] = ui.online([at.community.id])[at.community.id]
     return ui.page("communities/community", at, status, problem=problem, **values)
@@ -93,8 +95,7 @@ def _people(at: Access) -> dict[str, Any]:
     communities, search = community_services(), _search("order", online_people.ORDERS, NEWEST)
     (online,) = communities.people.online(at.scope)
     people = pagination.list_page(partial(communities.people.page, at.scope, **search), per_page=SHOWN)
-    shown = [person.user_id for person in people.items] if at.may(ADMIN) else []
-    roles = communities.members.roles(at.scope, shown)
+    roles = communities.members.roles(at.scope, [person.user_id for person in people.items])
     return {"found": people, "search": search, "roles": roles, "online": online, "now_ms": current().clock.now_ms()}
 
 
@@ -117,12 +118,16 @@ def list_communities() -> str:
     directory = community_services().directory
     listed = pagination.list_page(partial(directory.list, account, **search))
     shown = [access.community.id for access in listed.items if access.role or access.community.public_count]
+    online, items = ui.online(shown), list(listed.items)
+    if search["order"] == "mine":
+        items.sort(key=lambda access: (access.role is None, -online.get(access.community.id, 0)))
     return render_template(
         "communities/list.html",
         is_known=login is not None,
         found=listed,
+        items=items,
         search=search,
-        online=ui.online(shown),
+        online=online,
         sizes=directory.sizes(access.community for access in listed.items),
     )
 
@@ -166,7 +171,7 @@ def leave_community(community_id: str) -> Response:
     account, members = page_login.require(), community_services().members
     try:
         membership = members.removable(account, community_id, account.id)
-        confirm(_removal(account, membership, url_for("pages.community", community_id=community_id)))
+        confirm(_removal(account, membership, url_for("pages.community", community_id=community_id), ""))
         members.leave(account, community_id)
     except LastAdmin as error:
         return show(ui.enter(community_id), error)
@@ -208,7 +213,8 @@ def remove_member(community_id: str, user_id: str) -> Response:
     account, members = page_login.require(), community_services().members
     try:
         member = members.removable(account, community_id, user_id)
-        confirm(_removal(account, member, url_for(_list_of_people(), **_member_list(community_id))))
+        tab = _("Members") if _list_of_people() == "pages.members" else ""
+        confirm(_removal(account, member, url_for(_list_of_people(), **_member_list(community_id)), tab))
         members.remove(account, community_id, user_id)
     except (UnknownUser, LastAdmin) as error:
         return _show_members(ui.enter(community_id, ADMIN), error.status, refused=(user_id, error))
@@ -217,21 +223,27 @@ def remove_member(community_id: str, user_id: str) -> Response:
     return _done(N_("%(name)s is no longer a member."), community_id, member.user.name)
 
 
-def _removal(account: Account, member: Membership, back: str) -> Confirmation:
-    """The confirmation to ask for before a membership ends. `back` is the path to return to."""
+def _removal(account: Account, member: Membership, back: str, tab: str) -> Confirmation:
+    """The confirmation to ask for before a membership ends, on the tab whose path is `back`."""
     community = member.community
     role = _("Role: %(role)s", role=translated(ROLE_WORDS[member.role]))
     if member.user_id == account.id:
         title = _("Leave %(community)s?", community=community.name)
         effect, label = _("You will no longer see how many people are online here."), _("Leave")
+        again = _("The community is open: you can join it again.")
+        invited = _("The community is invitation only: to come back, you need a new invitation.")
     else:
         title = _("Remove %(name)s from %(community)s?", name=member.user.name, community=community.name)
         effect, label = _("They lose their role and access to this community's numbers and pages at once."), _("Remove")
-    if community.is_open:
-        way_back = _("The community is open: you can join it again.")
-    else:
-        way_back = _("The community is invitation only: to come back, you need a new invitation.")
-    return Confirmation(title, (effect, role, way_back), label, back)
+        again = _("The community is open: they can join it again.")
+        invited = _("The community is invitation only: to come back, they need a new invitation.")
+    effects = (effect, role, again if community.is_open else invited)
+    return Confirmation(title, effects, label, back, around=_on_tab(ui.enter(community.id), tab))
+
+
+def _on_tab(at: Access, tab: str) -> tuple[str, dict[str, Any]]:
+    """The page around a question: the community's header with the tab of this name, or "" for the room."""
+    return "communities/question.html", {"at": at, "tab": tab}
 
 
 def _done(sentence: str, community_id: str, about: str, undo: Undo | None = None) -> Response:
@@ -380,4 +392,5 @@ def _deletion(at: Access) -> Confirmation:
     )
     back = url_for("pages.community_settings", community_id=at.community.id)
     title = _("Delete %(name)s?", name=at.community.name)
-    return Confirmation(title, effects, _("Delete this community"), back, typed=at.community.name)
+    around = _on_tab(at, _("Settings"))
+    return Confirmation(title, effects, _("Delete this community"), back, at.community.name, around=around)

@@ -18,23 +18,16 @@ from koyjabo.counting.queries import BEFORE, Visited
 from koyjabo.counting.stats import Stats, base36
 from koyjabo.counting.visits import Visits
 
-HOURS, DAYS = 24, 30
-"""Number of hours and days in a history, including the current one."""
+DAYS = 30
+"""Number of days in a history, including the current one."""
 
 
 class History:
-    """A scope's past hours and days, from the stored sums. Reads a limited number of rows. Raises LedgerUnavailable."""
+    """A scope's past days, from the stored sums. Raises LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-
-    def last_hours(self, scope: Scope = SITE) -> list[Visited]:
-        """The last 24 hours, including those without visits, oldest first."""
-        now_s, today = self._clock.now_ms() // 1000, self._clock.today()
-        hours = [hour_s for hour_s in self._clock.hours(shifted(today, -1), today) if hour_s <= now_s][-HOURS:]
-        visited = self._database.read(queries.visits_by_hour, scope, hours[0], hours[-1])
-        return [visited.get(hour_s, Visited()) for hour_s in hours]
 
     def last_days(self, scope: Scope = SITE) -> list[Visited]:
         """The last 30 days, including those without visits, oldest first."""

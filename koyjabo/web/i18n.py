@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
 from babel.units import format_unit
 from flask import Flask, g, request
@@ -159,6 +159,11 @@ def age(at_ms: int, zone: ZoneInfo, now_ms: int) -> Markup:
 def _local(at_ms: int, zone: ZoneInfo, pattern: str) -> str:
     local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).replace(tzinfo=None)
     return _time(local, pattern)
+
+
+def weekday(iso: str) -> str:
+    """The name of a day's weekday."""
+    return str(format_date(date.fromisoformat(iso), "EEEE", locale=language()))
 
 
 def day(iso: str, has_weekday: bool = False) -> str:

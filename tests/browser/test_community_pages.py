@@ -56,12 +56,22 @@ def test_keyboard_is_enough_to_sign_up_and_create_a_community(page):
     focus(page, page.get_by_role("button", name="Create"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("By keyboard")
-    expect(page.get_by_text("Open · Unlisted")).to_be_visible()
+    expect(page.get_by_text("Open to everyone · Unlisted")).to_be_visible()
     focus(page, page.locator(".person summary"))
     page.keyboard.press("Enter")
     focus(page, page.get_by_role("button", name="Log out"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Log in")).to_be_visible()
+
+
+def test_phone_shows_the_name_of_the_site_and_the_first_community_at_once(site, new_device, founder):
+    founder.found("By phone")
+    page = open_as(new_device(viewport={"width": 360, "height": 640}), founder, "/communities")
+    expect(page.locator(".brand span")).to_be_visible()
+    expect(page.locator(".brand svg")).to_be_hidden()
+    expect(page.locator(".communities h2").first).to_be_in_viewport(ratio=1)
+    visit(page, "/")
+    expect(page.locator(".brand span")).to_be_visible()
 
 
 def test_counter_follows_arrivals_and_departures(site, tab, founder, karim, community):
@@ -73,8 +83,10 @@ def test_counter_follows_arrivals_and_departures(site, tab, founder, karim, comm
     expect(stat(page, "online")).to_have_text("1")
     page.reload()
     live(page)
+    page.evaluate("document.querySelector('#day').removeAttribute('data-live')")  # only pushes change the hours
     founder.visit("rahim", community)
     expect(stat(page, "todayVisits")).to_have_text("2")
+    expect(page.locator("[data-hour]")).to_have_text("2")
     expect(stat(page, "uniqueVisitors")).to_have_text("2")
 
 
@@ -136,8 +148,9 @@ def test_room_names_people_who_arrive_and_leave(site, new_device, session, commu
 def test_list_of_people_is_searched_while_typing(site, new_device, session, community):
     people = [Member(site, name).join(community) for name in ("nusrat", "karima", "salma")]
     lines = [PlainMember(site.port, community, person.token) for person in people]
-    page = live(new_device(storage_state=session).open(f"/communities/{community}"))
+    page = live(new_device(storage_state=session).open(f"/communities/{community}?order=oldest"))
     shown = page.locator("#online-list strong")
+    page.get_by_text("Newest first").click()
     expect(shown).to_have_text(["salma", "karima", "nusrat"])
     page.get_by_text("By name").click()
     expect(shown).to_have_text(["karima", "nusrat", "salma"])

@@ -9,6 +9,8 @@ from support.people.page_readers import Reader, path_of, words
 from support.programs.installed import program
 from support.programs.processes import ROOT
 
+from koyjabo.base.models import Scope
+from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.services import PeopleServices
 
 
@@ -49,6 +51,24 @@ def test_list_shows_online_counts_only_to_members(site, readers, cast):
     assert "Hidden way Admin" in words(readers["site_admin"].get("/communities?per_page=100"))
 
 
+def test_list_begins_with_ones_own_communities_and_then_the_busiest(site, readers, cast):
+    """It can be searched from 12 communities on."""
+    own, _, busy = (cast.community(name=f"{name} line", public_count=True) for name in ("Own", "Quiet", "Busy"))
+    for community, people in ((own, 1), (busy, 3)):
+        for person in range(people):
+            site.services[PresenceServices].members.connect(Scope(community), f"person {person}", f"tab {person}")
+    readers["outsider"].send(path_of(own, "/join"))
+    page = readers["outsider"].get("/communities?per_page=100")
+    shown = re.findall(r'"auto">(Own|Quiet|Busy) line', page)
+    assert shown == ["Own", "Busy", "Quiet"]
+    count = page.count('<li class="card">')
+    for number in range(11 - count):
+        cast.community(name=f"Line {number}")
+    assert ('role="search"' in readers["outsider"].get("/communities")) == (count > 11)
+    cast.community(name="Line 12")
+    assert 'role="search"' in readers["outsider"].get("/communities")
+
+
 def test_public_numbers_are_set_in_the_form_and_shown_to_strangers(readers, cast):
     community = cast.community(name="Public way")
     outside = "/communities?query=Public+way", path_of(community)
@@ -57,8 +77,19 @@ def test_public_numbers_are_set_in_the_form_and_shown_to_strangers(readers, cast
     assert 'name="public_count"' in settings
     fields = {"name": "Public way", "open": "on", "listed": "on", "public_count": "on"}
     readers["admin"].send(path_of(community, "/settings"), **fields)
-    assert "Listed · Public numbers" in words(readers["admin"].get(path_of(community)))
+    assert "Open to everyone · Public numbers" in words(readers["admin"].get(path_of(community)))
     assert all("0 online" in words(readers["outsider"].get(path)) for path in outside)
+
+
+def test_outsider_sees_the_name_of_a_listed_community_but_no_numbers(readers, cast):
+    page = words(readers["outsider"].get(path_of(cast.kept_community(description="By metro"))))
+    assert "Mirpur 10" in page
+    assert "By metro" in page
+    assert "Join" in page
+    assert "here now" not in page
+    closed = words(readers["outsider"].get(path_of(cast.kept_community(open=False))))
+    assert "Invitation only" in closed
+    assert "Join" not in closed
 
 
 def test_form_creates_a_community_with_the_checked_options(readers):
@@ -66,8 +97,7 @@ def test_form_creates_a_community_with_the_checked_options(readers):
     reader.send("/communities/new", name=" Night bus ", description="Late\r\nlines", listed="on")
     page = words(reader.get(reader.location))
     assert "Night bus was created." in page
-    assert "Night bus Admin" in page
-    assert "Invitation only · Listed" in page
+    assert "Invitation only · Numbers for members only" in page
 
 
 def test_form_accepts_the_longest_description_in_bangla(readers):
@@ -129,7 +159,7 @@ def test_page_shows_visits_and_the_number_online(site, readers, cast):
     for visitor in ("a", "b"):
         site.register(visitor, communityId=community)
     page = words(readers["member"].get(path_of(community)))
-    for shown in ("Online now 0", "Total Visits 2", "Today 2", "Unique visitors 2"):
+    for shown in ("here now 0", "visits today 2", "All visits 2", "Unique visitors 2"):
         assert shown in page
 
 
@@ -199,6 +229,20 @@ def test_admin_changes_roles_and_ends_memberships(site, readers, cast, community
     assert "Member is no longer a member." in words(readers["admin"].get(readers["admin"].location))
     assert member not in roles_in(site, community)
     readers["member"].get(members(community), 403)
+
+
+def test_question_stays_on_its_tab_and_says_who_can_come_back(readers, cast, community):
+    def current(page: str) -> list[str]:
+        assert words(page).count("Mirpur 10") > 1
+        return re.findall(r'aria-current="page">(\w+)</a>', page)
+
+    removal = readers["admin"].send(members(community, cast["member"].id, "/remove"), 200)
+    assert "The community is open: they can join it again." in words(removal)
+    assert current(removal) == ["Members"]
+    leaving = readers["member"].send(path_of(community, "/leave"), 200)
+    assert "The community is open: you can join it again." in words(leaving)
+    assert current(leaving) == ["Room"]
+    assert current(readers["admin"].get(path_of(community, "/delete"))) == ["Settings"]
 
 
 @pytest.mark.parametrize(("action", "fields"), [("", {"role": "member"}), ("/remove", {})])

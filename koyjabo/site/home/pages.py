@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from babel.dates import format_date
 from flask import Response, jsonify, render_template
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -17,12 +16,12 @@ from koyjabo.base.models import Community, Scope
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.hours_of_day import DayByHour, DaysByHour
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
-from koyjabo.site.home.days import DayByHour, DaysByHour
 from koyjabo.web.current import current
 from koyjabo.web.current import pages as bp
-from koyjabo.web.i18n import count, language, site_name
+from koyjabo.web.i18n import count, language, site_name, weekday
 
 DAYS = 7
 MIN_DAYS = 4
@@ -48,8 +47,7 @@ def at_this_pace(visits: int, days: Sequence[int], clock: Clock) -> str:
     if ahead < 2:
         return str(_("Expected tomorrow") if ahead else _("Expected today"))
     if ahead < WEEK:
-        weekday = format_date(reached, "EEEE", locale=language())
-        return str(_("Expected on %(weekday)s", weekday=weekday))
+        return str(_("Expected on %(weekday)s", weekday=weekday(reached.isoformat())))
     if ahead < 2 * MONTH:
         weeks = round(ahead / WEEK)
         return str(ngettext("Expected in about a week", "Expected in about %(count)s weeks", weeks, count=count(weeks)))
@@ -100,8 +98,8 @@ def home_view() -> HomeView:
     counting, clock = current()[CountingServices], current().clock
     moment = counting.pulse.now()
     stats, now_ms = moment.stats, moment.minute * MINUTE_MS
-    weekday = format_date(date.fromisoformat(clock.bucket(now_ms).day), "EEEE", locale=language())
-    view = HomeView(clock.now_ms(), stats.as_object(), Places.of(stats.places), weekday)
+    today = weekday(clock.bucket(now_ms).day)
+    view = HomeView(clock.now_ms(), stats.as_object(), Places.of(stats.places), today)
     if stats.stale:
         return view  # any further read would have to wait
     try:

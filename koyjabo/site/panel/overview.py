@@ -7,6 +7,7 @@ from functools import partial
 from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.base.models import SITE
+from koyjabo.counting.hours_of_day import DaysByHour
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.ui import choices, figures
 from koyjabo.reports.ui.choices import OVERVIEW
@@ -15,7 +16,6 @@ from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.ui import newest_rows
 from koyjabo.site.getting_started.getting_started import GettingStarted
-from koyjabo.site.home.days import DaysByHour
 from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.panel import for_viewers

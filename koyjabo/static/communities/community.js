@@ -3,6 +3,7 @@
 import { Figures, written } from "../webkit/figures.js";
 import { community, isMember, listen, page, phrases } from "./inside.js";
 import { isNewer, KoyJabo } from "../counting/koyjabo.js";
+import { Day } from "../webkit/day.js";
 import { Announcer, find, readJson } from "../webkit/page.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
@@ -10,7 +11,8 @@ import { Announcer, find, readJson } from "../webkit/page.js";
 
 const COUNTS = ["visitor_count", "visitor_joined", "visitor_left"];
 
-export const figures = new Figures();
+export let figures = new Figures();
+const day = new Day();
 const announcer = new Announcer();
 const koyjabo = isMember ? new KoyJabo({ communityId: community, listens: false }) : undefined;
 /** @type {Stats} */
@@ -22,6 +24,7 @@ function accept(stats) {
   if (stats.todayVisits < shown.todayVisits) page.refresh(); // a new day has begun, with other peaks
   shown = stats;
   figures.show(stats);
+  day.show(stats.todayVisits);
 }
 
 /** @param {ServerEvent} event */
@@ -33,6 +36,8 @@ function hear(event) {
   if (!document.querySelector("#online")) announcer.show(phrases.online.replace("{count}", written(event.count)));
 }
 
+find("#facts").addEventListener("replaced", () => (figures = new Figures()));
+find("#day").addEventListener("replaced", () => day.show(shown.todayVisits));
 find("#stats").addEventListener("replaced", () => accept(readJson("stats")));
 listen("visitors", hear, () => koyjabo?.stop());
 koyjabo?.start().then(() => page.refresh());

@@ -44,7 +44,7 @@ const afters = new Set();
 function end() {
   for (const line of lines) line.abort();
   for (const after of afters) after();
-  inside.remove();
+  for (const part of document.querySelectorAll("#inside, [data-inside]")) part.remove();
   const ending = find("#ending");
   ending.hidden = false;
   write(ending, phrases.forbidden);

@@ -3,7 +3,6 @@
 import { figures } from "./community.js";
 import { listen, outside, phrases } from "./inside.js";
 import { OnlineList } from "./online-list.js";
-import { Minutes } from "../webkit/minutes.js";
 import { find } from "../webkit/page.js";
 
 /** @typedef {import("./inside.js").ServerEvent} ServerEvent */
@@ -12,7 +11,6 @@ const LEAVE_MS = 5_000; // time to read the reason
 const TICK_MS = 1_000;
 const MAX_NAMED = 50; // larger events do not name the people
 
-const minutes = new Minutes(find("[data-minutes]"));
 const people = new OnlineList(find("#online"), phrases);
 let known = "";
 let aheadMs = 0; // how far the server's clock is ahead
@@ -21,11 +19,9 @@ let aheadMs = 0; // how far the server's clock is ahead
 const shown = (name) => Number(find(`[data-stat=${name}]`).dataset.value);
 
 /** @param {Record<string, any>} data */
-function show({ today_visitors, realtime_count, arrivals, people: named, minutes: counts }) {
+function show({ today_visitors, realtime_count, arrivals, people: named }) {
   const peak = Math.max(shown("peak"), realtime_count);
   figures.show({ ...today_visitors, ...arrivals, peak, peak_month: Math.max(shown("peak_month"), peak) }); // the number online comes faster through the other socket
-  minutes.take(counts, true);
-  minutes.draw(Date.now() + aheadMs);
   const now = JSON.stringify([named, realtime_count, arrivals]);
   if (now !== known || realtime_count > MAX_NAMED) people.refresh();
   known = now;
@@ -37,13 +33,7 @@ function hear(event) {
   if (event.type === "dashboard_update") show(event.data);
 }
 
-/** Do not draw minutes while disconnected, because their visits are unknown. */
-function tick() {
-  if (find("[data-line]").dataset.line === "live") minutes.draw(Date.now() + aheadMs);
-  people.tick(Date.now() + aheadMs);
-}
-
-const ticker = setInterval(tick, TICK_MS);
+const ticker = setInterval(() => people.tick(Date.now() + aheadMs), TICK_MS);
 listen("visitor-dashboard", hear, () => {
   people.stop();
   clearInterval(ticker);

@@ -14,6 +14,7 @@ const TYPED_MS = 200;
 const CAME_MS = 60_000;
 const LEFT_MS = 8_000;
 const MAX_SAID = 3;
+const SEARCHED = 12; // people online from which the list can be searched, as in communities/online.html
 const ANSWER_LIMIT_MS = 20_000;
 
 export class OnlineList {
@@ -152,6 +153,7 @@ export class OnlineList {
    */
   #say(isSearch) {
     const items = this.#items().filter((item) => item.dataset.left === undefined);
+    if (Number(find("#online-sum").dataset.all) >= SEARCHED) find("[data-search]").hidden = false; // and stays
     const [found, all] = ["found", "all"].map((name) => written(Number(find("#online-sum").dataset[name])));
     if (isSearch) return write(find("[data-announcement]"), this.#phrases.found.replace("{found}", found).replace("{all}", all));
     const names = items.filter((item) => item.dataset.came !== undefined).slice(0, MAX_SAID).map((item) => item.querySelector("strong")?.textContent);

@@ -1,7 +1,7 @@
 /** Keeps the first day of Overview up to date, and loads the reports once it is over. */
 
 import { Board } from "../home/board.js";
-import { Day } from "../home/day.js";
+import { Day } from "../webkit/day.js";
 import { panel } from "../realtime/panel-line.js";
 import { written } from "../webkit/figures.js";
 import { find } from "../webkit/page.js";

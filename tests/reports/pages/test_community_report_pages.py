@@ -37,9 +37,12 @@ def listed(page: str) -> list[str]:
 def test_room_shows_the_numbers_of_the_day(new_site, reader, community):
     new_site.services[PresenceServices].peaks.record(Scope(community), 7)
     page = words(reader.get(f"/communities/{community}"))
-    for shown in ("Online now 0", "People with an account today 1", "Anonymous visitors today 2"):
-        assert f"{shown} " in page
-    assert "Most online today 7 Most online in 30 days 7" in page
+    for shown in (
+        "here now 0 ",
+        "With, without an account today 1 , 2 ",
+        "Most at once today 7 Most at once in 30 days 7",
+    ):
+        assert shown in page
 
 
 def test_newest_come_first_or_by_name_and_those_who_just_came_are_marked(reader, community, come, time):
@@ -52,6 +55,21 @@ def test_newest_come_first_or_by_name_and_those_who_just_came_are_marked(reader,
     page = reader.get(path)
     assert page.count(" data-came>") == 2, "who came a minute ago is not new any more"
     assert re.search(f'data-person="{karim}" data-since="[0-9]+">', page)
+
+
+def test_people_are_shown_with_initials_and_roles(new_site, reader, community, come):
+    karim, *_ = come("karim uddin ahmed", "প্রিয়া দাস", "Zoë")
+    new_site.rows("UPDATE memberships SET role = 'moderator' WHERE user_id = :id", id=karim)
+    moderator = Reader(new_site).log_in("person0").get(f"/communities/{community}")
+    assert re.findall(r'class="avatar" aria-hidden="true">(.*?)<', moderator) == ["Z", "প্রি", "KA"]
+    assert "karim uddin ahmed you · Moderator" in words(moderator)
+
+
+def test_search_appears_with_12_people(reader, community, come):
+    come(*(f"Person {number}" for number in range(11)))
+    path = f"/communities/{community}"
+    assert "data-search hidden" in reader.get(path)
+    assert "data-search hidden" not in reader.get(f"{path}?order=name")
 
 
 def test_all_words_of_a_search_are_found_without_case_or_accents(reader, community, come):

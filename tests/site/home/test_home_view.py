@@ -9,10 +9,10 @@ from support.people.page_readers import Reader, words
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import Scope
+from koyjabo.counting.hours_of_day import DaysByHour
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.ui.community import from_first
-from koyjabo.site.home.days import DaysByHour
 from koyjabo.site.home.pages import Places, at_this_pace
 
 CLOCK = Clock(ZoneInfo("Asia/Dhaka"), now_ms=Time(SPEC_MOMENT))  # a Tuesday, 10:48

@@ -72,7 +72,8 @@ def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, ex
         assert page.count('method="post"') == 3  # the logout form, the theme and the language
         links = {re.split("[?#]", link)[0] for link in re.findall(r'href="(/admin[^"]*)"', page)}
         assert [link for link in links if not re.fullmatch(allowed, link)] == [], path
-        assert "You are a viewer of this panel" in page
+        assert ("You are a viewer of this panel" in page) == (path in ("/admin", "/admin/")), path
+        assert "data-health" not in page, "a viewer can do nothing about the server's health"
         assert "koyjabo backup" not in page  # only operators can run commands
 
 
@@ -80,7 +81,7 @@ def test_viewer_sees_the_room_and_the_members_of_each_community_without_emails(s
     site.rows("UPDATE communities SET is_listed = false")
     path = f"/communities/{example.community}"
     room, members = viewer.get(path), viewer.get(f"{path}/members")
-    assert "Online now 0 " in words(room)
+    assert "here now 0 " in words(room)
     assert "Babul" in members
     assert EMAIL.findall(words(members)) == []
     viewer.get(f"{path}/reports", 403)
@@ -97,9 +98,16 @@ def test_no_search_reveals_an_email_or_visitor_id_to_a_viewer(site, example, vie
     assert "No visit matches." not in page
 
 
+def test_heading_that_repeats_a_tab_is_only_for_screen_readers(admin):
+    assert '<h1 dir="auto" class="hidden-text">Live</h1>' in admin.get("/admin/live")
+    assert '<h1 dir="auto">Communities</h1>' in admin.get("/admin/communities")
+
+
 def test_right_of_a_viewer_ends_at_once(site):
     reader = Reader(site).sign_up("late")
-    reader.get("/admin/", 403)
+    refused = reader.get("/admin/", 403)
+    assert "Only for admins" in words(refused)
+    assert 'class="button" href="/communities">Your communities' in refused
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'late@example.com'")
     page = reader.get("/admin/")
     assert '<a href="/admin/" aria-current="page">' in page

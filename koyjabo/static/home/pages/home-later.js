@@ -1,6 +1,6 @@
 /** The live parts of the home page below the fold, in one file that is loaded later. */
 
-import { Day } from "../day.js";
+import { Day } from "../../webkit/day.js";
 import { Goal } from "../goal.js";
 import { showPlaces } from "../people.js";
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.base.core.runtime import out_of_turn
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models import SITE
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting import queries
 from koyjabo.counting.last_hour import PulseSample
 
@@ -27,9 +27,15 @@ class DayByHour(NamedTuple):
     usual: Sequence[int]  # empty if unknown
     yesterday: int
 
+    def with_visits(self, visits: int) -> DayByHour:
+        """The day with `visits` visits today. Those that are missing in the sums belong to the current hour."""
+        today = list(self.today)
+        today[self.hour] += max(0, visits - sum(today))
+        return self._replace(today=today)
+
 
 class DaysByHour:
-    """Reads the hourly sums at most once a minute, for all requests."""
+    """Reads the hourly sums: the site's at most once a minute for all requests, a community's on each call."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
@@ -38,22 +44,23 @@ class DaysByHour:
         self._lock = threading.Lock()  # one read at a time
 
     def at(self, moment: PulseSample) -> DayByHour:
-        """Today and a usual day. Raises LedgerUnavailable."""
+        """Today and a usual day of the site. Raises LedgerUnavailable."""
         key = moment.stats.epoch, moment.minute
         with out_of_turn(), self._lock:
             if self._day is None or self._day[0] != key:
-                self._day = (key, self._read_day(moment.minute))
-            day = self._day[1]
-        today = list(day.today)
-        today[day.hour] += max(0, moment.stats.today - sum(today))
-        return day._replace(today=today)
+                self._day = (key, self._read_day(SITE, moment.minute))
+            return self._day[1].with_visits(moment.stats.today)
 
-    def _read_day(self, minute: int) -> DayByHour:
-        """The day without the current hour. `at` assigns today's remaining visits to the current hour."""
+    def of(self, scope: Scope, visits: int) -> DayByHour:
+        """Today and a usual day of a community. `visits` is its number of visits today. Raises LedgerUnavailable."""
+        return self._read_day(scope, self._clock.now_ms() // MINUTE_MS).with_visits(visits)
+
+    def _read_day(self, scope: Scope, minute: int) -> DayByHour:
+        """The day without the current hour."""
         today, running_s = self._clock.bucket(minute * MINUTE_MS)
         ago = (0, 1, *range(7, 7 * WEEKS + 1, 7))
         hours = [self._clock.hours(day, day) for day in (shifted(today, -days) for days in ago)]
-        visits = self._database.read(queries.visits_in_hours, SITE, [hour_s for day in hours for hour_s in day])
+        visits = self._database.read(queries.visits_in_hours, scope, [hour_s for day in hours for hour_s in day])
         visits.pop(running_s, None)
         now, yesterday, *earlier = [self._by_local_hour(day, visits) for day in hours]
         visited = [day for day in earlier if any(day)]

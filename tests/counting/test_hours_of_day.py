@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 from support.application.site import Site
+from support.people.communities import Cast
 from support.people.page_readers import Reader, words
 
+from koyjabo.base.models import Scope
+from koyjabo.counting.hours_of_day import DayByHour, DaysByHour
 from koyjabo.counting.services import CountingServices
-from koyjabo.site.home.days import DayByHour, DaysByHour
 
 
 @pytest.fixture
@@ -46,6 +48,16 @@ def test_current_hour_includes_each_visit_at_once_without_a_query(site, monkeypa
     monkeypatch.setattr(site.services[DaysByHour]._database, "read", None)
     site.register()
     assert day_of(site).today == of_hours(h8=1, h10=2)
+
+
+def test_community_has_its_own_hours(site):
+    community = Cast(site).community()
+    for moment in ("2025-12-02T09:00:00+06:00", "2025-12-09T09:00:00+06:00", "2025-12-16T09:00:00+06:00"):
+        site.time.go_to(moment)
+        site.register(communityId=community)
+        site.register()
+    day = site.services[DaysByHour].of(Scope(community), visits=2)
+    assert (day.today, day.usual) == (of_hours(h9=2), of_hours(h9=1)), "one visit is not in the sums yet"
 
 
 def test_at_midnight_today_is_yesterday(site):

@@ -1,16 +1,16 @@
 /** Today by hour, compared to a usual day. The server draws the chart; this script adds visits to the current hour. */
 
-import { written } from "../webkit/figures.js";
-import { LivePage } from "../webkit/live.js";
-import { MinuteTooltip } from "../webkit/minute-tooltip.js";
-import { find } from "../webkit/page.js";
+import { written } from "./figures.js";
+import { LivePage } from "./live.js";
+import { MinuteTooltip } from "./minute-tooltip.js";
+import { find } from "./page.js";
 
 const TICK_MS = 1_000;
 const HOURS = 24;
-const LEAST = 4; // minimum height of the scale, in visits, as in home/parts.html
+const LEAST = 4; // minimum height of the scale, in visits, as in counting/day.html
 const SPREAD_MS = 60_000; // pages request a new day's numbers spread over this time
 
-const parts = document.querySelectorAll("#day, #yesterday");
+const parts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("#day, #yesterday"));
 const { zone } = find("[data-connection]").dataset;
 const clock = new Intl.DateTimeFormat("en", { day: "numeric", hour: "numeric", hourCycle: "h23", timeZone: zone });
 
@@ -98,7 +98,7 @@ export class Day {
     this.#tooltip?.update(hour);
   }
 
-  /** @param {number} hour  @returns {import("../webkit/chart-tooltip.js").Reading} */
+  /** @param {number} hour  @returns {import("./chart-tooltip.js").Reading} */
   #inWords(hour) {
     const { name = "", usually = "", running = "" } = this.#figure?.dataset ?? {};
     const now = localTime(this.#nowMs).hour;
