@@ -108,7 +108,7 @@ LINE = f"""(names) => {{{COLUMNS}
 
 def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     device = new_device(storage_state=session)
-    page = device.open("/admin/")
+    page = device.open("/admin/?compare=weekday")
     page.evaluate("window.isSame = true")
     page.locator(".days summary").click()
     page.locator(".days .items a", has_text="Last 7 days").click()
@@ -132,6 +132,7 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     # the line of the focused row
     expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(rf"^{THURSDAY:%a} .*13/10$"))
     bars.click(position=thursday)
+    page.get_by_role("link", name="Only this day").click()
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     page.locator("[aria-label^='Comparison'] >> visible=true").click()
     page.locator(".roomy a", has_text=re.compile("^Previous period$")).click()
@@ -198,6 +199,24 @@ def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
     expect(deck.locator("> .cards")).to_have_js_property("scrollLeft", card.evaluate("card => card.offsetLeft"))
 
 
+def test_note_is_typed_below_the_chart_for_the_clicked_day(admin_tab):
+    visit(admin_tab, "/admin/?range=7d")
+    admin_tab.evaluate("window.isSame = true")
+    plot = admin_tab.get_by_role("slider")
+    plot.focus()
+    for _ in range((TODAY - THURSDAY).days):
+        plot.press("ArrowLeft")
+    plot.press("Enter")
+    expect(admin_tab.get_by_role("textbox", name="Note")).to_be_focused()
+    expect(admin_tab.locator("[name=day]")).to_have_value(f"{THURSDAY}")
+    check_accessible(admin_tab)
+    admin_tab.keyboard.type("The metro stopped")
+    admin_tab.keyboard.press("Enter")
+    expect(admin_tab.get_by_role("list", name="Annotations")).to_contain_text("The metro stopped")
+    expect(plot).to_be_focused()
+    assert admin_tab.evaluate("window.isSame")
+
+
 @long
 def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session):
     page = new_device(storage_state=session).open("/admin/?tabs=city")
@@ -209,6 +228,7 @@ def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session)
     for _ in range((TODAY - THURSDAY).days):
         page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
+    page.get_by_role("link", name="Only this day").press("Enter")
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     expect(plot).to_be_focused()
     expect(table).to_have_attribute("open", "")
@@ -224,21 +244,21 @@ def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, sess
     page = new_device(storage_state=session).context.new_page()
     page.route("**/admin/?*range=7d", lambda route: route.fulfill(body=without_parts(route), status=200))
     page.route("**/admin/?*part=pages", lambda route: route.fulfill(status=503, body="busy"))
-    page.route("**/admin/?*part=hours", lambda route: route.abort())
+    page.route("**/admin/?*part=devices", lambda route: route.abort())
     visit(page, "/admin/?compare=previous&range=7d")
-    pages, hours = (page.locator(f"[data-part={name}]") for name in ("pages", "hours"))
+    pages, devices = (page.locator(f"[data-part={name}]") for name in ("pages", "devices"))
     expect(page.locator("[data-part=sources] tbody tr").first).to_be_visible()
     expect(page.locator("[data-insights-progress]")).to_be_hidden()
-    for part in (pages, hours):
+    for part in (pages, devices):
         expect(part.get_by_role("alert")).to_have_text("This part could not be loaded.")
     check_accessible(page)
-    hours.get_by_role("button", name="Try again").click()
-    expect(hours.get_by_role("button")).to_be_focused()
+    devices.get_by_role("button", name="Try again").click()
+    expect(devices.get_by_role("button")).to_be_focused()
     page.unroute("**/admin/?*part=pages")
     pages.get_by_role("button", name="Try again").click()
     expect(row(page, "page", "/fares")).to_be_visible()
     expect(pages).to_be_focused()
-    expect(hours.get_by_role("alert")).to_be_visible()
+    expect(devices.get_by_role("alert")).to_be_visible()
 
 
 def without_parts(route) -> str:

@@ -150,7 +150,7 @@ function focusNow() {
   const element = /** @type {HTMLElement | null} */ (document.activeElement);
   if (!element || !root.contains(element)) return () => null;
   const menu = element.closest("details"), at = menu ? [...root.querySelectorAll("summary")].indexOf(/** @type {HTMLElement} */ (menu.querySelector("summary"))) : 0;
-  const { key } = element.dataset, own = element.id ? `#${CSS.escape(element.id)}` : key ? `[data-key="${CSS.escape(key)}"]` : "summary";
+  const { key } = element.dataset, own = element.closest("[data-note-form]") ? "#insights-periods-plot" : element.id ? `#${CSS.escape(element.id)}` : key ? `[data-key="${CSS.escape(key)}"]` : "summary";
   return () => /** @type {HTMLElement | null} */ ((own !== "summary" && root.querySelector(own)) || root.querySelectorAll("summary")[at]);
 }
 
@@ -177,7 +177,7 @@ const isView = (href) => new URL(href).pathname === present().pathname;
 
 /** Opens the form for a note about the day of a link in the chart. @param {HTMLAnchorElement} link */
 function openNote(link) {
-  const note = /** @type {HTMLDetailsElement | null} */ (link.closest("[data-chart] tbody") && root.querySelector("[data-note]"));
+  const note = /** @type {HTMLDetailsElement | null} */ (link.closest("[data-chart] tbody") && root.querySelector("[data-note-form]"));
   if (!note) return false;
   const [day, text] = /** @type {NodeListOf<HTMLInputElement>} */ (note.querySelectorAll("input:not([type=hidden])"));
   const own = /** @type {HTMLAnchorElement} */ (note.querySelector("[data-open]"));
@@ -193,8 +193,7 @@ async function addNote(form) {
   const body = new URLSearchParams(/** @type {any} */ (new FormData(form)));
   const response = await fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => null);
   if (response?.type !== "opaqueredirect") return form.submit(); // the page shows what is wrong
-  await go(present().href, false);
-  find("#insights-periods-plot").focus();
+  void go(present().href, false);
 }
 
 root.addEventListener("click", (event) => {
@@ -213,7 +212,7 @@ root.addEventListener("click", (event) => {
 });
 
 root.addEventListener("submit", (event) => {
-  const form = /** @type {HTMLFormElement} */ (event.target), isNote = form.closest("[data-note]") !== null;
+  const form = /** @type {HTMLFormElement} */ (event.target), isNote = form.closest("[data-note-form]") !== null;
   if (!isNote && !isView(form.action)) return;
   event.preventDefault();
   if (isNote) return void addNote(form);
