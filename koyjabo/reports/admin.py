@@ -69,25 +69,20 @@ def _newest(start: int, number: int) -> Page[AnnotationEntry]:
     return Page(tuple(entries[start : start + number]), len(entries))
 
 
-@bp.get("/shares")
-def shares() -> Response:
-    return _desk().overview()
-
-
-@bp.get("/shares/new")
+@bp.get("/connect/shares/new")
 def new_share() -> Response:
     return _desk().new()
 
 
-@bp.post("/shares/new")
+@bp.post("/connect/shares/new")
 def create_share() -> Response:
     return _desk().create()
 
 
-@bp.post("/shares/<share_id>/end")
+@bp.post("/connect/shares/<share_id>/end")
 def end_share(share_id: str) -> Response:
     return _desk().end(share_id)
 
 
 def _desk() -> ShareDesk:
-    return ShareDesk(me(), page, "admin.shares")
+    return ShareDesk(me(), page, "admin.install")

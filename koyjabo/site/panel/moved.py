@@ -11,10 +11,14 @@ from flask import Response, url_for
 from koyjabo.web.current import pages as bp
 from koyjabo.web.pages import redirects
 
-HEALTH, DATA = "admin.health", "admin.data"
-MOVED = {"insights": "admin.overview", "realtime": "admin.realtime", "users": "admin.users", "install": "admin.install"}
+CONNECT, HEALTH, DATA = "admin.install", "admin.health", "admin.data"
+MOVED = {"insights": "admin.overview", "realtime": "admin.realtime", "users": "admin.users", "install": CONNECT}
 MOVED |= {"export": DATA, "getting-started": HEALTH, "health": HEALTH, "receipt": "pages.receipt", "system": HEALTH}
+MOVED |= {"keys": CONNECT, "shares": CONNECT, "webhooks": CONNECT}
 """The current page by the earlier address, below /admin/."""
+
+LISTS = ("keys", "shares", "webhooks")
+"""Parts of Connect that were pages. The pages below them are below Connect now."""
 
 EARLIER = f"<any({', '.join(map(repr, MOVED))}):earlier>"
 
@@ -24,4 +28,8 @@ EARLIER = f"<any({', '.join(map(repr, MOVED))}):earlier>"
 def moved(earlier: str, rest: str) -> Response:
     """Redirect an earlier address, keeping the rest of its path and its query."""
     path = url_for(MOVED[earlier])
+    if earlier in LISTS:
+        if not rest:
+            return redirects.with_query(path, 301, f"#{earlier}")
+        rest = f"{earlier}/{rest}"
     return redirects.with_query(f"{path.rstrip('/')}/{quote(rest, safe='/%')}" if rest else path, 301)
