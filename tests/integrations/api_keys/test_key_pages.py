@@ -87,3 +87,9 @@ def test_viewer_sees_no_keys(site, cast):
     viewer.get(f"{PAGE}/new", 403)
     for page in ("/admin/", "/admin/connect"):
         assert PAGE not in viewer.get(page)
+
+
+def test_preset_replaces_the_chosen_scopes(site, rani):
+    assert 'value="count" checked' in rani.get(f"{PAGE}/new?preset=count")
+    rani.send(f"{PAGE}/new", 200, name="Counter", preset="count", scopes="reports:read")
+    assert site.rows("SELECT scopes FROM api_keys WHERE name = 'Counter'") == [("visits:write",)]
