@@ -31,8 +31,7 @@ PAGES = {  # name: viewer, address
     "admin-fall": (SITE_ADMIN, "/admin/?channel=search&page=/metro"),
     "admin-campaigns": (SITE_ADMIN, "/admin/?by=utm_campaign&range=90d"),
     "admin-events": (SITE_ADMIN, "/admin/?by=event:route_search:to_location"),
-    "admin-shares": (SITE_ADMIN, "/admin/shares"),
-    "admin-share-new": (SITE_ADMIN, "/admin/shares/new?page=/metro&source=google.com"),
+    "admin-share-new": (SITE_ADMIN, "/admin/connect/shares/new?page=/metro&source=google.com"),
     "community-shares": (MEMBER, "/communities/{community}/shares"),
     "share": (NOBODY, "/share/{share}"),
     "share-password": (NOBODY, "/share/{locked}"),
@@ -50,11 +49,9 @@ PAGES = {  # name: viewer, address
     "admin-find": (SITE_ADMIN, "/admin/find?q=dhaka"),
     "admin-design": (SITE_ADMIN, "/admin/design"),
     "admin-install": (SITE_ADMIN, "/admin/connect"),
-    "admin-keys": (SITE_ADMIN, "/admin/keys"),
-    "admin-key-new": (SITE_ADMIN, "/admin/keys/new"),
-    "admin-webhooks": (SITE_ADMIN, "/admin/webhooks"),
-    "admin-webhook-new": (SITE_ADMIN, "/admin/webhooks/new"),
-    "admin-webhook": (SITE_ADMIN, "/admin/webhooks/{webhook}"),
+    "admin-key-new": (SITE_ADMIN, "/admin/connect/keys/new"),
+    "admin-webhook-new": (SITE_ADMIN, "/admin/connect/webhooks/new"),
+    "admin-webhook": (SITE_ADMIN, "/admin/connect/webhooks/{webhook}"),
 }
 STATES, LANGUAGES, SCHEMES = ("empty", "full"), ("en", "bn"), ("light", "dark")
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
@@ -89,7 +86,6 @@ SHOWN = {  # shown in the documents: the upper part of the page, as much as fits
     ("admin-health", Look("full", "en", "light", 1440)),
     ("admin-fall", Look("full", "en", "light", 1440)),
     ("share", Look("full", "en", "light", 360)),
-    ("admin-shares", Look("full", "en", "light", 1440)),
 }
 
 HIGHER = {("community", 1440): 1280, ("admin", 1440): 1700}

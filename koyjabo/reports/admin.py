@@ -70,7 +70,7 @@ def _newest(start: int, number: int) -> Page[AnnotationEntry]:
 
 
 def _desk() -> ShareDesk:
-    return ShareDesk(me(), page, "admin.shares")
+    return ShareDesk(me(), page, "admin.install")
 
 
-add_desk(bp, "/shares", "shares", _desk)
+add_desk(bp, "/connect/shares", "", _desk)

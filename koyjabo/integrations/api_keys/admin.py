@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, url_for
+from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.clock import Days
@@ -13,23 +13,38 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.models import ApiKey
 from koyjabo.communities.ui import all_choices
 from koyjabo.integrations.api_keys.api import NewKeyBody
-from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
+from koyjabo.integrations.api_keys.api_keys import OF_COMMUNITY, SCOPES, ApiKeys
 from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import management
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me, page
-from koyjabo.web.schemas.bodies import Body, TypedDay
+from koyjabo.web.schemas.bodies import Body, Typed, TypedDay
 
 GRACES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
 """How long the previous secret can stay valid, s, with labels."""
 
 
+PRESETS = {
+    "read": management.Preset(
+        N_("Read"), N_("Read numbers, reports and who is online. It changes nothing."), OF_COMMUNITY
+    ),
+    "count": management.Preset(N_("Count"), N_("Count visits, for example from your own server."), ("visits:write",)),
+    "manage": management.Preset(
+        N_("Manage"),
+        N_("Manage communities and their members, and send them messages."),
+        ("stats:read", "presence:read", "communities:manage", "broadcast"),
+    ),
+}
+
+
 class KeyFormBody(NewKeyBody):
-    """The form for a new key. `until` is the last day it is valid."""
+    """The form for a new key. `until` is the last day it is valid. A `preset` replaces `scopes`."""
 
     until: TypedDay = None
+    preset: Typed = ""
+    _choose = management.preset_for("scopes", PRESETS)
 
     def create(self, account: Account) -> tuple[ApiKey, str]:
         self.expires_at = current().clock.range_ms(Days(None, self.until))[1]
@@ -40,17 +55,14 @@ class GraceFormBody(Body):
     grace_s: int = 0
 
 
-@bp.get("/keys")
-def keys() -> Response:
-    return page("api_keys/keys", found=current()[ApiKeys].all(me()), now_ms=current().clock.now_ms(), words=SCOPES)
-
-
-@bp.get("/keys/new")
+@bp.get("/connect/keys/new")
 def new_key() -> Response:
-    return _show(_form(), communities=all_choices())
+    """Show the form, with the preset that the URL names."""
+    preset = request.args.get("preset", "")
+    return _show(_form(preset=preset if preset in PRESETS else "read"), communities=all_choices())
 
 
-@bp.post("/keys/new")
+@bp.post("/connect/keys/new")
 def create_key() -> Response:
     """Create a key and show it once. It is not stored."""
     form = _form()
@@ -58,12 +70,12 @@ def create_key() -> Response:
     return _show(form, communities=all_choices()) if made is None else _show(form, made=made)
 
 
-@bp.get("/keys/<key_id>/rotate")
+@bp.get("/connect/keys/<key_id>/rotate")
 def ask_rotation(key_id: str) -> Response:
     return _show(Form(GraceFormBody), key=current()[ApiKeys].find(me(), key_id))
 
 
-@bp.post("/keys/<key_id>/rotate")
+@bp.post("/connect/keys/<key_id>/rotate")
 def rotate_key(key_id: str) -> Response:
     """Rotate a key and show it once. It is not stored."""
     key, form = current()[ApiKeys].find(me(), key_id), Form(GraceFormBody)
@@ -71,21 +83,24 @@ def rotate_key(key_id: str) -> Response:
     return _show(form, key=key, made=made)
 
 
-@bp.post("/keys/<key_id>/revoke")
+@bp.post("/connect/keys/<key_id>/revoke")
 def revoke_key(key_id: str) -> Response:
     """Revoke a key after confirmation. Raises Unconfirmed, UnknownKey."""
     key = current()[ApiKeys].find(me(), key_id)
     effect = _("Programs that use this key are refused from now on. This cannot be undone.")
-    management.ask(_("Revoke the key %(name)s?", name=key.name), effect, _("Revoke"), url_for("admin.keys"))
+    management.ask(
+        _("Revoke the key %(name)s?", name=key.name), effect, _("Revoke"), url_for("admin.install", _anchor="keys")
+    )
     revoked = current()[ApiKeys].revoke(me(), key.id)
-    return done(N_("The key %(name)s was revoked."), "admin.keys", revoked.name)
+    return done(N_("The key %(name)s was revoked."), "admin.install", revoked.name)
 
 
-def _form() -> Form[KeyFormBody]:
-    return Form(KeyFormBody, lists=("scopes",), optional=("community",))
+def _form(**values: Any) -> Form[KeyFormBody]:
+    return Form(KeyFormBody, values, lists=("scopes",), optional=("community",))
 
 
 def _show(form: Form[Any], **values: Any) -> Response:
     """Show the form or, with `made`, the new key and its text."""
     graces = [(seconds, _(label)) for seconds, label in GRACES]
-    return page("api_keys/keys", management.status(form), form=form, scopes=SCOPES, graces=graces, **values)
+    shown = {"form": form, "scopes": SCOPES, "presets": PRESETS, "graces": graces, **values}
+    return page("api_keys/keys", management.status(form), **shown)

@@ -161,7 +161,7 @@ WORDS: dict[str, Message | Callable[[Data], Message]] = {
     "backup.failed": Message(
         "A backup has failed", "See the Data page for the reason.", "/admin/data", URGENT, "warning"
     ),
-    TEST: Message("A test", "This webhook works.", "/admin/webhooks", tag="white_check_mark"),
+    TEST: Message("A test", "This webhook works.", "/admin/connect", tag="white_check_mark"),
 }
 """Messages by type of event, or functions that write them. Without a path, they lead to the site or the community."""
 

@@ -289,7 +289,7 @@ class Sender:
         contain tokens.
         """
         community = webhook.community and webhook.community.name
-        data: dict[str, Any] = {"host": webhook.host, "community": community, "path": "/admin/webhooks"}
+        data: dict[str, Any] = {"host": webhook.host, "community": community, "path": "/admin/connect"}
         for admin in queries.recipients(session):
             to = (MAIL, admin.email, admin.language)
             queued_email = self._mails.email(*to, reason=webhook.disabled_reason, **data)

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
 from koyjabo.base.core.clock import Days
-from koyjabo.base.core.errors import InvalidInput, close_code
+from koyjabo.base.core.errors import close_code
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.core.services import Services
@@ -30,7 +30,7 @@ from koyjabo.reports.query.report_query import DEFAULT
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.shares import PASS_S, ShareLocked, UnknownShare, WrongPassword
 from koyjabo.reports.ui import breakdowns
-from koyjabo.reports.ui.choices import filters_in_words, of_link
+from koyjabo.reports.ui.choices import filters_in_words, of_link, stored_chips
 from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.ui.ranges import PRESETS, days_in_words
 from koyjabo.reports.ui.view import view_of
@@ -125,22 +125,25 @@ class ShareDesk(NamedTuple):
 
     def _form(self, form: Form[ShareFormBody]) -> Response:
         problems = {breakdowns.label(name): reason for name, reason in form.errors.items() if is_dimension(name)}
-        values = {"form": form, "chips": _chips(_filters()), "problems": problems, "ranges": _ranges()}
+        values = {"form": form, "chips": stored_chips(_filters()), "problems": problems, "ranges": _ranges()}
         return self.show(TEMPLATE, status=management.status(form), back=self._path(), **values)
 
     def _chips_of(self, link: Share) -> list[str]:
         filters = json.loads(link.filters)
         if self.community_id is not None:
             filters.pop(COMMUNITY, None)
-        return _chips(filters)
+        return stored_chips(filters)
 
     def _path(self) -> str:
         return url_for(self.endpoint, **self.args)
 
 
 def add_desk(bp: Blueprint, path: str, overview: str, desk: Callable[..., ShareDesk]) -> None:
-    """Add the pages of a desk. `overview` is the list's endpoint. `desk` is called with the arguments of `path`."""
-    bp.get(path, endpoint=overview)(lambda **args: desk(**args).overview())
+    """Add the pages of a desk. `overview` is the list's endpoint, or "" if another page has the list. `desk` is called
+    with the arguments of `path`.
+    """
+    if overview:
+        bp.get(path, endpoint=overview)(lambda **args: desk(**args).overview())
     bp.get(f"{path}/new", endpoint="new_share")(lambda **args: desk(**args).new())
     bp.post(f"{path}/new", endpoint="create_share")(lambda **args: desk(**args).create())
     bp.post(f"{path}/<share_id>/end", endpoint="end_share")(lambda share_id, **args: desk(**args).end(share_id))
@@ -164,16 +167,6 @@ def _filters() -> dict[str, list[str]]:
     filters.
     """
     return {name: values for name, values in request.args.lists() if is_dimension(name)}
-
-
-def _chips(filters: dict[str, list[str]]) -> list[str]:
-    """Return the filters in words. The list is empty for invalid filters, which the form reports when it is sent."""
-    pairs = [(name, value) for name, values in filters.items() for value in values]
-    insights = current()[ReportServices].reports
-    try:
-        return filters_in_words(insights.asked(pairs).question.filters, insights.label)
-    except InvalidInput:
-        return []
 
 
 declare(bp, "/share/", PathPolicy.SECRET)

@@ -12,14 +12,17 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
+from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.models import SITE, Scope, Share
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import DEFAULT, NO_COMPARISON, PREVIOUS, WEEKDAY, YEAR, Filters, Question, Value
+from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns
 from koyjabo.reports.ui.breakdowns import Card
 from koyjabo.reports.ui.figures import Note
 from koyjabo.reports.ui.ranges import Choice, PageAddress, Pairs
+from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 from koyjabo.web.i18n import language
 
@@ -77,6 +80,16 @@ class Chip(NamedTuple):
 def filters_in_words(filters: Filters, label: Label) -> list[str]:
     """Return the filters in words, for a list of views."""
     return [_words(dimension, value, label)[not is_included] for dimension, value, is_included in _parts(filters)]
+
+
+def stored_chips(filters: dict[str, list[str]]) -> list[str]:
+    """Return stored filters in words. The list is empty for invalid filters, which a form reports when it is sent."""
+    pairs = [(name, value) for name, values in filters.items() for value in values]
+    insights = current()[ReportServices].reports
+    try:
+        return filters_in_words(insights.asked(pairs).question.filters, insights.label)
+    except InvalidInput:
+        return []
 
 
 def chips(filters: Filters, address: PageAddress, label: Label) -> list[Chip]:

@@ -83,6 +83,11 @@ class GettingStarted:
         earlier = total - visits
         return FirstDay(earlier, earlier + MAX_FIRST_VISITS, left_ms)
 
+    def seen_on(self) -> str:
+        """The host of the first page on another host that has counted a visit, or ""."""
+        host = self._step(PAGE).host
+        return shown_host(host) if host else ""
+
     def missing(self, account: Account) -> tuple[str, ...]:
         """Names of what the server lacks, for the list on Health. Empty for other accounts, and once the list is
         hidden.

@@ -11,11 +11,14 @@ from flask import Response, url_for
 from koyjabo.web.current import pages as bp
 from koyjabo.web.pages import redirects
 
-SERVER, DATA = "admin.server", "admin.data"
-MOVED = {"insights": "admin.overview", "realtime": "admin.realtime", "users": "admin.users", "install": "admin.install"}
+CONNECT, SERVER, DATA = "admin.install", "admin.server", "admin.data"
+MOVED = {"insights": "admin.overview", "realtime": "admin.realtime", "users": "admin.users", "install": CONNECT}
 MOVED |= {"export": DATA, "getting-started": SERVER, "health": SERVER, "receipt": "pages.receipt"}
-MOVED |= {"settings": SERVER, "system": SERVER}
+MOVED |= {"keys": CONNECT, "shares": CONNECT, "webhooks": CONNECT, "settings": SERVER, "system": SERVER}
 """The current page by the earlier address, below /admin/."""
+
+LISTS = ("keys", "shares", "webhooks")
+"""Parts of Connect that were pages. The pages below them are below Connect now."""
 
 EARLIER = f"<any({', '.join(map(repr, MOVED))}):earlier>"
 
@@ -25,4 +28,8 @@ EARLIER = f"<any({', '.join(map(repr, MOVED))}):earlier>"
 def moved(earlier: str, rest: str) -> Response:
     """Redirect an earlier address, keeping the rest of its path and its query."""
     path = url_for(MOVED[earlier])
+    if earlier in LISTS:
+        if not rest:
+            return redirects.with_query(path, 301, f"#{earlier}")
+        rest = f"{earlier}/{rest}"
     return redirects.with_query(f"{path.rstrip('/')}/{quote(rest, safe='/%')}" if rest else path, 301)

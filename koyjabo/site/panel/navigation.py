@@ -60,9 +60,15 @@ RECEIPT = (
     Shortcut(_("Recount"), "pages.receipt", "recount-label"),
     Shortcut(_("Change the total"), "pages.receipt", "change-total", for_admins=True),
 )
-SHARES = (Shortcut(_("New share link"), "new_share", for_admins=True),)
 COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
-KEYS = (Shortcut(_("New key"), "new_key", for_admins=True),)
+CONNECT = (
+    Shortcut(_("Share links"), "install", "shares", for_admins=True),
+    Shortcut(_("Webhooks"), "install", "webhooks", for_admins=True),
+    Shortcut(_("Keys"), "install", "keys", for_admins=True),
+    Shortcut(_("New share link"), "new_share", for_admins=True),
+    Shortcut(_("New webhook"), "new_webhook", for_admins=True),
+    Shortcut(_("New key"), "new_key", for_admins=True),
+)
 SERVER = (
     Shortcut(_("Time zone"), "server", "zone"),
     Shortcut(_("Email"), "server", "mail"),
@@ -74,23 +80,13 @@ DATA = (
     Shortcut(_("Backups"), "data", "backups-label"),
     Shortcut(_("Erase a visitor"), "data", "erasure-label", for_admins=True),
 )
-WEBHOOKS = (Shortcut(_("New webhook"), "new_webhook", for_admins=True),)
 
 SECTIONS = (
     PanelSection(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=(*REPORTS, *RECEIPT)),)),
     PanelSection(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
     PanelSection(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
     PanelSection(_("People"), "user", (PanelPage("users", _("People")), PanelPage("audit", _("Audit log")))),
-    PanelSection(
-        _("Connect"),
-        "plus",
-        (
-            PanelPage("install", _("Connect")),
-            PanelPage("keys", _("Keys"), for_admins=True, shortcuts=KEYS),
-            PanelPage("webhooks", _("Webhooks"), for_admins=True, shortcuts=WEBHOOKS),
-            PanelPage("shares", _("Share links"), for_admins=True, shortcuts=SHARES),
-        ),
-    ),
+    PanelSection(_("Connect"), "plus", (PanelPage("install", _("Connect"), shortcuts=CONNECT),)),
     PanelSection(
         _("Server"),
         "activity",

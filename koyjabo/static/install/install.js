@@ -1,24 +1,27 @@
-/** /install: reports a visit counted since the page was opened, and updates the lines when the builder changes. */
+/** /install and Connect: the code follows the choices, and the newest visit appears as soon as it is counted. */
 
-import { written } from "../webkit/figures.js";
 import { KoyJabo } from "../counting/koyjabo.js";
 import "../counting/koyjabo-count.js";
 import { LivePage } from "../webkit/live.js";
-import { find, readJson, write } from "../webkit/page.js";
+import { find, readJson } from "../webkit/page.js";
 import { nameThisServer } from "../webkit/samples.js";
 
 const REST_MS = 150;
 
-const stats = readJson("stats");
-const waiting = find("[data-waiting]");
+let { totalVisits } = readJson("stats");
 const builder = /** @type {HTMLFormElement} */ (find(".builder"));
-const koyjabo = new KoyJabo({ counts: false, stats });
+const look = /** @type {HTMLInputElement} */ (builder.elements.namedItem("look"));
+const koyjabo = new KoyJabo({ counts: false, stats: readJson("stats") });
 
-const end = koyjabo.subscribe((newest) => {
-  if (!newest || newest.totalVisits <= stats.totalVisits) return;
-  waiting.dataset.kind = "good";
-  write(waiting, (waiting.dataset.waiting ?? "").replace("{number}", written(newest.totalVisits)));
-  end();
+koyjabo.subscribe((newest) => {
+  if (!newest || newest.totalVisits <= totalVisits) return;
+  ({ totalVisits } = newest);
+  const time = document.createElement("time");
+  time.dataset.age = "0";
+  find("[data-age-of-last]").replaceChildren(time);
+  find("[data-seen]").hidden = false;
+  find("[data-waiting]").hidden = true;
+  find(".seen").dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
 });
 void koyjabo.start();
 
@@ -29,15 +32,32 @@ function chosen() {
   return url.href;
 }
 
-/** Set the colour by script, because the page's policy forbids `style` attributes. */
+/** Set colours by script, because the page's policy forbids `style` attributes. */
 function paint() {
-  const element = /** @type {HTMLElement} */ (find("#build-preview koyjabo-count"));
-  element.style.color = element.dataset.color ?? "";
+  const { value, dataset } = /** @type {HTMLInputElement} */ (builder.elements.namedItem("color"));
+  for (const part of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-paint]"))) {
+    part.style.setProperty(part.dataset.paint ?? "", value === dataset.default ? "" : value);
+  }
 }
 
-const lines = new LivePage(chosen, REST_MS);
+const page = new LivePage(chosen, REST_MS);
 
-builder.addEventListener("input", () => lines.refresh());
+function show() {
+  for (const option of /** @type {NodeListOf<HTMLElement>} */ (builder.querySelectorAll("[data-for]"))) option.hidden = !option.dataset.for?.split(" ").includes(look.value);
+  history.replaceState(null, "", chosen());
+  page.refresh();
+}
+
+document.addEventListener("click", (event) => {
+  const link = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("a[data-look]"));
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  look.value = link.dataset.look ?? "";
+  for (const other of document.querySelectorAll("a[data-look]")) other.toggleAttribute("aria-current", false);
+  link.setAttribute("aria-current", "true");
+  show();
+});
+builder.addEventListener("input", show);
 builder.addEventListener("submit", (event) => event.preventDefault());
 document.addEventListener("replaced", (event) => {
   nameThisServer(/** @type {Element} */ (event.target));

@@ -98,7 +98,9 @@ def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
         "command": own_command(),
         "data": LINK.format(url_for("admin.data", _anchor="backups-label"), _("Data")),
         "receipt": LINK.format(url_for("pages.receipt", _anchor="recount-label"), _("Recount")),
-        "webhooks": LINK.format(url_for("admin.webhooks"), _("Webhooks")) if is_admin else _("Webhooks"),
+        "webhooks": LINK.format(url_for("admin.install", _anchor="webhooks"), _("Webhooks"))
+        if is_admin
+        else _("Webhooks"),
         "error": "",
         **{name: WRITTEN.get(name, digits)(value) for name, value in shown.items()},
     }

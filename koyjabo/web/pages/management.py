@@ -1,11 +1,13 @@
 """Pages for things whose secret is shown once: API keys, webhooks, share links. Each kind has one template for the
-list, the form and the secret (`webkit/management.html` has the parts).
+form and the secret (`webkit/management.html` has the parts).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import model_validator
 
 from koyjabo.base.core.errors import InvalidInput, TooManyKeys, UnknownCommunity, UrlRefused
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
@@ -19,6 +21,24 @@ FIELDS = {"expires_at": "until"}
 
 OF_NO_FIELD = ""
 """Key for errors that belong to no field."""
+
+
+class Preset(NamedTuple):
+    """A choice of several boxes of a form."""
+
+    label: str
+    hint: str
+    choices: tuple[str, ...]
+
+
+def preset_for(field: str, presets: Mapping[str, Preset]) -> Any:
+    """A validator that fills a list from the `preset` of a form, if it names one."""
+
+    def fill(values: Any) -> Any:
+        preset = presets.get(values.get("preset", ""))
+        return values if preset is None else {**values, field: list(preset.choices)}
+
+    return model_validator(mode="before")(fill)
 
 
 def carry_out(form: Form[Checked], action: Callable[[Checked], Result]) -> Result | None:

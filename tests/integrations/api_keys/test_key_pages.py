@@ -10,7 +10,8 @@ from support.people.page_readers import Reader, words
 
 from koyjabo.communities import ui
 
-PAGE = "/admin/keys"
+CONNECT = "/admin/connect"
+PAGE = f"{CONNECT}/keys"
 SUMMARY = "/api/reports/summary"
 
 
@@ -31,11 +32,11 @@ def key_in(page: str) -> str:
 
 def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
     site.rows("DELETE FROM api_keys")  # from other tests
-    assert "No keys" in words(rani.get(PAGE))
+    assert "A key lets a program" in words(rani.get(CONNECT))
     made = rani.send(f"{PAGE}/new", 200, name="Grafana <b>", scopes="reports:read", until="2025-12-31")
     text = key_in(made)
     assert call(site, text, SUMMARY).status_code == 200
-    listed = rani.get(PAGE)
+    listed = rani.get(CONNECT)
     assert text not in listed
     for detail in ("Grafana <b>", f"{text[:11]}_…", "Read reports", "Valid until", "Never used"):
         assert detail in words(listed)
@@ -45,7 +46,7 @@ def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
     second = key_in(rani.send(f"{where}/rotate", 200, grace_s="0"))
     assert [call(site, key, SUMMARY).status_code for key in (text, second)] == [401, 200]
     rani.confirm(f"{where}/revoke")
-    assert "The key Grafana <b> was revoked." in words(rani.get(PAGE))
+    assert "The key Grafana <b> was revoked." in words(rani.get(CONNECT))
     assert call(site, second, SUMMARY).status_code == 401
     log = words(rani.get("/admin/audit?kind=changes"))
     for action in ("Key created", "Key rotated", "Key revoked"):
@@ -59,7 +60,7 @@ def test_key_of_a_community_only_reads(site, cast, rani):
     assert "for a community key" in words(wider)
     text = key_in(rani.send(f"{PAGE}/new", 200, **fields, community=community))
     assert call(site, text, f"/api/communities/{community}/stats").status_code == 200
-    assert "Mirpur 10" in words(rani.get(PAGE))
+    assert "Mirpur 10" in words(rani.get(CONNECT))
 
 
 def test_form_lists_communities_or_asks_for_an_id_if_there_are_too_many(cast, rani, monkeypatch):
@@ -81,6 +82,12 @@ def test_communities_have_no_pages_of_keys_and_webhooks(site, cast):
 def test_viewer_sees_no_keys(site, cast):
     site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=cast["outsider"].id)
     viewer = Reader(site).log_in("outsider")
-    viewer.get(PAGE, 403)
+    viewer.get(f"{PAGE}/new", 403)
     for page in ("/admin/", "/admin/connect"):
         assert PAGE not in viewer.get(page)
+
+
+def test_preset_replaces_the_chosen_scopes(site, rani):
+    assert 'value="count" checked' in rani.get(f"{PAGE}/new?preset=count")
+    rani.send(f"{PAGE}/new", 200, name="Counter", preset="count", scopes="reports:read")
+    assert site.rows("SELECT scopes FROM api_keys WHERE name = 'Counter'") == [("visits:write",)]

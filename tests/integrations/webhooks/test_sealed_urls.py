@@ -56,8 +56,8 @@ def test_url_is_in_no_row_log_list_page_and_backup_and_is_called_whole(hooked, r
     (sent,) = hooked.deliver(1)
     assert sent.headers[":path"] == f"/hook/other{PART}"
     backup = gzip.decompress(back_up(hooked.site, tmp_path / "koyjabo.backup").read_bytes()).decode()
-    reader, path = panel(hooked.site), f"/admin/webhooks/{webhook['id']}"
-    pages = [reader.get(url) for url in ("/admin/webhooks", path, f"{path}/change", "/admin/audit")]
+    reader, path = panel(hooked.site), f"/admin/connect/webhooks/{webhook['id']}"
+    pages = [reader.get(url) for url in ("/admin/connect", path, f"{path}/change", "/admin/audit")]
     assert shown in pages[1]
     assert "Cannot POST /hook/other/…/T00/B00/…?token=…" in pages[1]
     assert found_in(str(everything(hooked.site)) + backup + "".join(pages) + caplog.text) == []
@@ -66,7 +66,7 @@ def test_url_is_in_no_row_log_list_page_and_backup_and_is_called_whole(hooked, r
 def test_change_without_a_new_url_keeps_the_old_one(hooked, receiver, webhook):
     fields = {"events": ["total.set"], "format": "json"}
     hooked.call("PATCH", webhook, url=webhook["url"], description="the same")
-    panel(hooked.site).send(f"/admin/webhooks/{webhook['id']}/change", url="", description="a form", **fields)
+    panel(hooked.site).send(f"/admin/connect/webhooks/{webhook['id']}/change", url="", description="a form", **fields)
     assert (hooked.get(webhook)["url"], hooked.get(webhook)["description"]) == (webhook["url"], "a form")
     hooked.happen()
     assert hooked.deliver(1)[0].headers[":path"] == f"/hook{PART}"
@@ -111,7 +111,7 @@ def test_url_of_another_secret_key_is_a_failed_attempt_until_it_is_entered_again
     hooked.site.rows("UPDATE webhooks SET secret = :secret, url = :url, sealed_url = :sealed_url", **sealed)
     hooked.happen()
     hooked.tick()
-    reader, path = panel(hooked.site), f"/admin/webhooks/{webhook['id']}"
+    reader, path = panel(hooked.site), f"/admin/connect/webhooks/{webhook['id']}"
     assert "The URL cannot be read: enter it again" in reader.get(path)
     fields = {"events": ["total.set"], "description": ""}
     assert "It cannot be read" in reader.send(f"{path}/change", 422, url="", format="slack", **fields)

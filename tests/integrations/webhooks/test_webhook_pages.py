@@ -18,13 +18,13 @@ def reader(hooked: HookedSite) -> Reader:
 
 
 def test_webhook_is_added_tried_and_its_answer_seen(hooked, receiver, reader):
-    assert "No webhooks" in words(reader.get("/admin/webhooks"))
-    refused = reader.send("/admin/webhooks/new", 422, url="http://10.1.2.3/x", events=["total.set"])
+    assert "Alerts and webhooks" in words(reader.get("/admin/connect"))
+    refused = reader.send("/admin/connect/webhooks/new", 422, url="http://10.1.2.3/x", events=["total.set"])
     assert "10.1.2.3 is private" in words(refused)
-    made = reader.send("/admin/webhooks/new", 200, url=receiver.url, events=["total.set", "recount.failed"])
+    made = reader.send("/admin/connect/webhooks/new", 200, url=receiver.url, events=["total.set", "recount.failed"])
     assert "whsec_" in made
     (row,) = hooked.site.rows("SELECT id, format, events FROM webhooks")
-    path = f"/admin/webhooks/{row[0]}"
+    path = f"/admin/connect/webhooks/{row[0]}"
     assert row[1:] == ("json", "recount.failed total.set")
     receiver.refuse(500, body=b"no such hook")
     reader.send(f"{path}/test")
@@ -37,7 +37,7 @@ def test_webhook_is_added_tried_and_its_answer_seen(hooked, receiver, reader):
     hooked.deliver(2)
     assert "A test Delivered" in words(reader.get(path))
     assert "No deliveries" in words(reader.get(f"{path}?state=dead"))
-    assert "Works" in words(reader.get("/admin/webhooks"))
+    assert "Works" in words(reader.get("/admin/connect"))
     reader.send(f"{path}/deliveries/1/resend")
     hooked.deliver(3)
 
@@ -47,15 +47,15 @@ def test_texts_of_receivers_and_admins_are_not_markup(hooked, receiver, reader):
     receiver.refuse(500, body=HOSTILE.encode())
     hooked.happen()
     hooked.deliver(1)
-    path = f"/admin/webhooks/{webhook['id']}"
-    for address, times in (("/admin/webhooks", 1), (path, 2), (f"{path}/change", 1)):
+    path = f"/admin/connect/webhooks/{webhook['id']}"
+    for address, times in (("/admin/connect", 1), (path, 2), (f"{path}/change", 1)):
         page = reader.get(address)
         assert (page.count("<img src=x"), page.count("&lt;img src=x") >= times) == (0, True), address
 
 
 def test_webhook_is_changed_turned_off_renewed_and_deleted(hooked, receiver, reader):
     webhook = hooked.add("total.set")
-    path = f"/admin/webhooks/{webhook['id']}"
+    path = f"/admin/connect/webhooks/{webhook['id']}"
     assert 'value="total.set" type="checkbox" checked' in reader.get(f"{path}/change")
     changes = {"url": receiver.url, "events": ["recount.failed"], "format": "ntfy", "description": "my phone"}
     reader.send(f"{path}/change", **changes)
@@ -73,12 +73,16 @@ def test_webhook_is_changed_turned_off_renewed_and_deleted(hooked, receiver, rea
 def test_webhook_of_a_community_gets_its_events_and_ends_with_it(hooked, receiver, reader):
     other, founder = hooked.add("total.set"), sign_up(hooked.site)
     community, fields = found(founder)["id"], {"url": receiver.url, "events": ["member.joined"]}
-    assert "Community not found" in words(reader.send("/admin/webhooks/new", 422, **fields, community="nowhere"))
-    of_site = reader.send("/admin/webhooks/new", 422, **{**fields, "events": ["total.set"]}, community=community)
+    assert "Community not found" in words(
+        reader.send("/admin/connect/webhooks/new", 422, **fields, community="nowhere")
+    )
+    of_site = reader.send(
+        "/admin/connect/webhooks/new", 422, **{**fields, "events": ["total.set"]}, community=community
+    )
     assert "must be at least one type of community event" in words(of_site)
-    assert "whsec_" in reader.send("/admin/webhooks/new", 200, **fields, community=community)
+    assert "whsec_" in reader.send("/admin/connect/webhooks/new", 200, **fields, community=community)
     ((webhook,),) = hooked.site.rows("SELECT id FROM webhooks WHERE community_id = :id", id=community)
-    path = f"/admin/webhooks/{webhook}"
+    path = f"/admin/connect/webhooks/{webhook}"
     assert "total.set" not in reader.get(f"{path}/change")
     reader.send(f"{path}/test")
     hooked.deliver(1)

@@ -7,7 +7,8 @@ from support.people.accounts import bare
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 
-PAGE = "/admin/shares"
+CONNECT = "/admin/connect"
+PAGE = f"{CONNECT}/shares"
 NEW = f"{PAGE}/new"
 EMPTY = {"range": "", "until": "", "password": ""}
 
@@ -27,13 +28,15 @@ def test_view_of_insights_becomes_a_link_that_is_shown_once(site, rani):
     query = "source=google.com&page=%2Fmetro&page=%21%2Fmap&range=7d"
     asked = rani.get(f"{NEW}?{query}")
     assert "Share this view" not in asked
-    assert "choose “Share this view” there" in rani.get(NEW)
+    assert "Choose other visits" in words(asked)
+    assert f'href="/admin/?{query.replace("&", "&amp;")}"' in asked
+    assert "Share this view" not in rani.get(NEW)
     assert 'value="7d" selected' in asked
     made = rani.send(f"{NEW}?{query}", 200, name="Search", range="7d", until="2025-12-31", password="")
     url = url_in(made)
     assert url.startswith("http://localhost/share/")
     assert "it is shown only once" in words(made)
-    later = rani.get(PAGE)
+    later = rani.get(CONNECT)
     assert url not in later
     seen = words(later)
     assert "Search" in seen
@@ -42,10 +45,10 @@ def test_view_of_insights_becomes_a_link_that_is_shown_once(site, rani):
     path = url.removeprefix("http://localhost")
     summary = bare(site).get(path.replace("/share/", "/api/shares/") + "/reports/summary").json
     assert summary["visits"] == 1
-    assert "Last opened:" in words(rani.get(PAGE))
+    assert "Last opened:" in words(rani.get(CONNECT))
     site.time.go_to("2026-01-01T00:00:00+06:00")
     assert bare(site).get(path).status_code == 404
-    assert "Expired" in words(rani.get(PAGE))
+    assert "Expired" in words(rani.get(CONNECT))
 
 
 def test_revoking_a_link_needs_a_confirmation_and_names_the_link(site, rani):
@@ -53,8 +56,8 @@ def test_revoking_a_link_needs_a_confirmation_and_names_the_link(site, rani):
     path = url_in(made).removeprefix("http://localhost")
     share_id = site.rows("SELECT id FROM shares WHERE name LIKE '100%'")[0][0]
     rani.confirm(f"{PAGE}/{share_id}/end")
-    assert rani.location == PAGE
-    assert "The share link 100% <b>mine</b> was revoked." in words(rani.get(PAGE))
+    assert rani.location == CONNECT
+    assert "The share link 100% <b>mine</b> was revoked." in words(rani.get(CONNECT))
     assert bare(site).get(path).status_code == 404
     line = words(rani.get("/admin/audit?kind=changes"))
     assert "Share link created Share link: 100% <b>mine</b> Rani" in line

@@ -1,4 +1,4 @@
-"""/install shows every snippet to copy, with this server's address. The panel of a new site links to it."""
+"""/install shows the code to copy for every look, with this server's address. The panel of a new site links to it."""
 
 import re
 from html import unescape
@@ -7,6 +7,9 @@ import pytest
 from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
+from support.programs.processes import wait_until
+
+from koyjabo.site.panel.connect import LOOKS
 
 CODE = re.compile(r"<pre[^>]*><code>(.*?)</code></pre>", re.DOTALL)
 COPIED = re.compile(r'data-copy="([^"]*)"')
@@ -24,16 +27,34 @@ def snippets(page: str) -> list[str]:
     return codes
 
 
-def test_every_snippet_names_this_server_and_can_be_copied(site):
-    codes = snippets(Reader(site).get("/install"))
-    assert len(codes) > 8
-    assert all("https://koyjabo.example" in code for code in codes)  # the script replaces it
-    assert "connect-src https://koyjabo.example wss://koyjabo.example;" in "\n".join(codes)
+def codes(site) -> str:
+    """The code of all looks."""
+    reader = Reader(site)
+    return "\n".join(code for look in LOOKS for code in snippets(reader.get(f"/install?look={look}")))
+
+
+def test_links_lead_to_every_look_and_keep_the_other_choices(site):
+    reader, query = Reader(site), "value=today&lang=bn&color=%23aa0000&counts=no"
+    page = reader.get(f"/install?look=frame&{query}")
+    assert {unescape(url) for url in re.findall(r'href="(\?look=[^"]+)"', page)} == {
+        f"?look={look}&{query}" for look in LOOKS
+    }
+    (code,) = snippets(page)
+    assert code.startswith('<iframe src="https://koyjabo.example/embed?value=today&amp;lang=bn&amp;theme=auto" ')
+    (code,) = snippets(reader.get(f"/install?look=number&{query}"))
+    assert 'value="today" lang="bn" style="color: #aa0000" counts="false"></koyjabo-count>' in code
+    (code,) = snippets(reader.get(f"/install?look=count&{query}"))
+    assert code.startswith("<koyjabo-count hidden></koyjabo-count>")
+
+
+def test_every_code_names_this_server_and_can_be_copied(site):
+    page = codes(site)
+    assert page.count("https://koyjabo.example") > 8  # the script replaces it
+    assert "connect-src https://koyjabo.example wss://koyjabo.example;" in page
 
 
 def test_addresses_in_it_answer(site):
-    page = "\n".join(snippets(Reader(site).get("/install")))
-    paths = {unescape(path) for path in re.findall(r'https://koyjabo\.example(/[^\s")]+)(?=[")])', page)}
+    paths = {unescape(path) for path in re.findall(r'https://koyjabo\.example(/[^\s")]+)(?=[")])', codes(site))}
     assert {path.partition("?")[0] for path in paths} >= {"/badge.svg", "/embed", "/v.gif", "/static/js/koyjabo.js"}
     for path in paths - {"/static/js/"}:
         assert site.client.get(path).status_code == 200, path
@@ -41,23 +62,29 @@ def test_addresses_in_it_answer(site):
 
 def test_public_address_is_named_where_there_is_one(sqlite_database):
     with Site(sqlite_database.url, PUBLIC_URL="https://live.example.com") as site:
-        page = Reader(site).get("/install")
+        page = codes(site)
     assert "koyjabo.example" not in page
     assert "connect-src https://live.example.com wss://live.example.com;" in page
 
 
-def test_frame_counts_unless_counts_is_removed(site):
+def test_pictures_of_looks_share_the_live_number(site):
+    """An image of the badge would be older than the other numbers."""
     page = Reader(site).get("/install")
-    assert 'counts=1" width=' in unescape(page)
-    assert "Remove counts=1 to show the number without counting the visit." in words(page)
+    looks = page.partition('id="build-looks"')[2].partition("</nav>")[0]
+    assert (looks.count("<koyjabo-count "), looks.count("<img")) == (3, 0)
 
 
-def test_line_waits_for_the_first_visit_and_then_for_the_next_one(site):
-    assert "Waiting for the first visit…" in words(Reader(site).get("/install"))
-    site.register()
-    assert "4,001 visits. Waiting for the next one…" in words(Reader(site).get("/install"))
-    site.set_total(1, new_epoch=True)
-    assert "1 visit. Waiting for the next one…" in words(Reader(site).get("/install"))
+def test_newest_visit_is_shown_to_everyone_and_its_host_in_the_panel(site):
+    admin, anyone = panel(site), Reader(site)
+    assert "data-waiting>Waiting for the first visit…" in anyone.get("/install")
+    origin = {"Origin": "https://shop.example"}
+    assert site.post(json={"visitorId": "ayesha"}, headers=origin).status_code == 200
+    wait_until(lambda: site.rows("SELECT host FROM starting_steps WHERE step = 'page'"), "the host is stored")
+    page = anyone.get("/install")
+    assert "data-waiting hidden>Waiting for the first visit…" in page
+    assert "Visit no. 4,001 , " in words(page)
+    assert "shop.example" not in page
+    assert "Seen on shop.example; no. 4,001 , " in words(admin.get("/admin/connect"))
 
 
 def test_no_address_is_opened_for_a_check_of_its_page(site):

@@ -92,9 +92,9 @@ LEAST = {
         api.create_webhook api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook
         api.rotate_webhook api.list_deliveries api.resend_delivery
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
-        admin.shares admin.new_share admin.create_share admin.end_share
-        admin.keys admin.new_key admin.create_key admin.ask_rotation admin.rotate_key admin.revoke_key
-        admin.webhooks admin.new_webhook admin.create_webhook admin.webhook admin.ask_webhook_change
+        admin.new_share admin.create_share admin.end_share
+        admin.new_key admin.create_key admin.ask_rotation admin.rotate_key admin.revoke_key
+        admin.new_webhook admin.create_webhook admin.webhook admin.ask_webhook_change
         admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
         admin.resend_delivery
         admin.imports admin.upload_import admin.answer_import

@@ -1,0 +1,113 @@
+"""/install, with the code to paste into a page, and the panel's page Connect, which also lists share links, webhooks
+and API keys. Their forms and detail pages belong to their features.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from flask import Response, render_template, request
+
+from koyjabo.base.core.i18n import LANGUAGES
+from koyjabo.base.models import Share
+from koyjabo.counting.services import CountingServices
+from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
+from koyjabo.integrations.webhooks.messages import EVENT_TYPES, FORMAT_NAMES
+from koyjabo.integrations.webhooks.services import WebhookServices
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.ui.choices import stored_chips
+from koyjabo.site.badges import values
+from koyjabo.site.badges.values import ACCENT
+from koyjabo.site.getting_started.getting_started import GettingStarted
+from koyjabo.web.current import admin, current
+from koyjabo.web.current import pages as bp
+from koyjabo.web.i18n import language
+from koyjabo.web.pages import pagination
+from koyjabo.web.pages.links import sample_site
+from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel.pages import me, page
+
+LOOKS = ("number", "badge", "frame", "count", "react", "markdown", "script", "pixel", "policy")
+"""What the code to paste is for. The first four are pictures on the page, the others are links below them."""
+
+COLOR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
+
+
+class Appearance(NamedTuple):
+    """The choices on the page, as in its URL."""
+
+    look: str
+    value: str
+    lang: str
+    color: str
+    counts: bool
+
+    @property
+    def label(self) -> str:
+        return values.LABELS[self.lang][self.value]
+
+    @property
+    def hex(self) -> str:
+        """The digits of the colour; "" for the default."""
+        return "" if self.color == ACCENT else self.color[1:]
+
+    def url(self, look: str) -> str:
+        """The page's URL with another look."""
+        counts = "yes" if self.counts else "no"
+        return f"?{urlencode(self._replace(look=look)._asdict() | {'counts': counts})}"
+
+
+@bp.get("/install")
+def install() -> str:
+    return render_template("install/install.html", **_code())
+
+
+@admin.get("/connect", endpoint="install")
+@for_viewers
+def connect() -> Response:
+    lists: dict[str, Any] = {}
+    services = current()
+    if me().is_admin:
+        lists = {
+            "share_page": pagination.list_page(partial(services[ReportServices].shares.page, me(), community_id=None)),
+            "webhooks": services[WebhookServices].webhooks.all(me()),
+            "keys": services[ApiKeys].all(me()),
+        }
+    words: dict[str, Any] = {"types": EVENT_TYPES, "formats": FORMAT_NAMES, "scopes": SCOPES, "chips_of": _chips_of}
+    host = services[GettingStarted].seen_on()
+    return page("install/panel", host=host, now_ms=services.clock.now_ms(), **_code(), **words, **lists)
+
+
+def _chips_of(link: Share) -> list[str]:
+    return stored_chips(json.loads(link.filters))
+
+
+def _code() -> dict[str, Any]:
+    site, stats = sample_site(), current()[CountingServices].visits.stats()
+    return {
+        "site": site,
+        "socket_site": site.replace("http", "ws", 1),
+        "look": _appearance(),
+        "choices": values.FIELDS,
+        "accent": ACCENT,
+        "stats": stats.as_object(),
+        "last": stats.last,
+    }
+
+
+def _appearance() -> Appearance:
+    """The choices in the query string. Unknown ones are ignored."""
+    query = request.args
+    look, value, lang = query.get("look", ""), query.get("value", ""), query.get("lang", "")
+    color = query.get("color", "")
+    return Appearance(
+        look if look in LOOKS else LOOKS[0],
+        value if value in values.FIELDS else values.TOTAL,
+        lang if lang in LANGUAGES else language(),
+        color.lower() if COLOR.fullmatch(color) else ACCENT,
+        query.get("counts") != "no",
+    )
