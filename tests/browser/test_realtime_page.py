@@ -158,7 +158,10 @@ AGREE = """() => {
       total: [of("upto"), visits + 4000],
       chart: [sum("#insights-periods-rows [data-value]"), visits],
       pages: document.querySelector("#insights-pages[data-older]") ? [] : [sum(PAGES), visits],
-      people: [share(of("visitors") - of("new_visitors"), of("visitors")), number(document.querySelector("[data-cell='figures.returning_visitors']"))],
+      people: [
+        share(of("visitors") - of("new_visitors"), of("visitors")),
+        number(document.querySelector("[data-cell='figures.returning_visitors']")),
+      ],
     };
     const differ = Object.entries(shown).filter(([, [one, other]]) => one !== other);
     for (const [name, pair] of differ) window.wrong.add(`${name}: ${pair}`);
