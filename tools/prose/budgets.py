@@ -42,7 +42,7 @@ HABITS = (
     Habit("preposition + which", rf"\b({PREPOSITIONS}) which\b", "end the sentence and begin a new one"),
     Habit("alone", r"\balone\b", "write `only`, and put it before the word it limits"),
     Habit("beside", r"\bbeside\b", "write `next to`, `as well as` or `while`"),
-    Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned", pages=1),
+    Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned"),
     Habit("of its own", r"\bof (its|their) own(?=[.,;:)]|$)", "write `its own` before the noun"),
     Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`"),
     Habit("trailing too", r"\btoo(?=[.,;:])", "write `also` before the verb, or leave it out", pages=1),
