@@ -148,6 +148,7 @@ AGREE = """() => {
   window.moments = new Set();
   const number = (element) => Number(element.textContent.replace(/[^0-9]/g, ""));
   const of = (name) => number(document.querySelector(`[data-stat="${name}"]`));
+  const RETURNING = "[data-cell='figures.returning_visitors']";
   const share = (some, all) => Math.round((100 * some) / all);
   const PAGES = "#insights-page-values tr > :nth-child(2)";
   const sum = (cells) => Array.from(document.querySelectorAll(cells), number).reduce((all, each) => all + each, 0);
@@ -158,10 +159,7 @@ AGREE = """() => {
       total: [of("upto"), visits + 4000],
       chart: [sum("#insights-periods-rows [data-value]"), visits],
       pages: document.querySelector("#insights-pages[data-older]") ? [] : [sum(PAGES), visits],
-      people: [
-        share(of("visitors") - of("new_visitors"), of("visitors")),
-        number(document.querySelector("[data-cell='figures.returning_visitors']")),
-      ],
+      people: [share(of("visitors") - of("new_visitors"), of("visitors")), number(document.querySelector(RETURNING))],
     };
     const differ = Object.entries(shown).filter(([, [one, other]]) => one !== other);
     for (const [name, pair] of differ) window.wrong.add(`${name}: ${pair}`);

@@ -190,3 +190,8 @@ pairs_of_an_address = st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES) 
 def test_no_parameter_makes_an_error_of_the_server(admin, pairs):
     answer = admin.client.get("/admin/", query_string=pairs, headers=admin.headers)
     assert answer.status_code in (200, 400), answer.text
+
+
+def test_share_of_returning_visitors_is_left_out_with_a_filter(admin):
+    assert re.search(r"\d% came back", words(admin.get("/admin/?range=today")))
+    assert "came back" not in words(admin.get("/admin/?range=today&page=/"))

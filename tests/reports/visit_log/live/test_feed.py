@@ -157,3 +157,13 @@ def test_visits_of_erased_visitors_and_deleted_users_are_read_again(site, feed):
     (event,) = events(feed)
     assert event["whole"] is True
     assert "user" not in event["visits"][0]
+
+
+@pytest.mark.both_kinds
+def test_pages_of_communities_have_names(site):
+    ayesha = sign_up(site, "ayesha")
+    community = found(ayesha, name="Mirpur 10")["id"]
+    body = {"visitorId": SECRET, "communityId": community, "page": f"/communities/{community}"}
+    assert site.post(json=body, headers=bearer(ayesha.access)).status_code == 200
+    event = first(site.services[VisitLogServices].live_panel.current())
+    assert event["pages"] == {"/communities/Mirpur 10": 1}
