@@ -27,13 +27,14 @@ async () => {
   const roll = shown.querySelector(".rolling").getAnimations()[0];
   roll.pause();
   roll.currentTime = 100;
-  const { clipPath, transform, height } = getComputedStyle(roll.effect.target);
+  const { target } = roll.effect, { clipPath, transform, height } = getComputedStyle(target);
   const moved = new DOMMatrix(transform).f, top = Number.parseFloat(clipPath.slice("inset(".length));
-  roll.finish();
-  return [moved, (top * Number.parseFloat(height)) / 100].map(Math.round);
+  roll.cancel();
+  const rest = getComputedStyle(target).clipPath;
+  return [rest, ...[moved, (top * Number.parseFloat(height)) / 100].map(Math.round)];
 }
 """
-"""The distance a digit has moved, and the start of its clip above it, in px."""
+"""A digit's clip once its roll is over, the distance it has moved, and the start of its clip above it, in px."""
 
 RESTS = "[rolls, shown.querySelector('.rolling') ? 'rolling' : shown.textContent]"
 FILL = """
@@ -74,7 +75,8 @@ def frozen(page, site):
 
 def test_digits_rest_between_two_rolls_and_numbers_keep_up(frozen):
     frozen.evaluate(BEGIN)
-    moved, clip = frozen.evaluate(DRAWN)
+    rest, moved, clip = frozen.evaluate(DRAWN)
+    assert rest == "inset(0px)", "the old digit is hidden before the number becomes text again"
     assert moved == -clip > 0, "the old digit stays in the box of the number"
     wait_for(frozen, lambda: frozen.evaluate(RESTS) == [1, "1,001"], "it has rolled")
     frozen.evaluate("show(1002)")

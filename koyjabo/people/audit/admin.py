@@ -31,8 +31,8 @@ from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import cursor, me, page, while_admin
 from koyjabo.web.schemas.bodies import Body
 
-TABS = {"changes": _("Changes"), "arrivals": _("Sign-ups and joins"), "sign_ins": _("Sign-ins"), "all": _("All")}
-"""Tabs on the page. The last one includes actions that are no longer recorded."""
+KIND_LABELS = {"changes": _("Changes"), "arrivals": _("Sign-ups and joins"), "sign_ins": _("Sign-ins"), "all": _("All")}
+"""Labels of the kinds. The last one includes actions that are no longer recorded."""
 
 COLUMNS = ("at", *(name for name in AuditRecord._fields if name not in ("id", "at_ms")))
 
@@ -74,7 +74,7 @@ def _row(record: AuditRecord) -> dict[str, Any]:
 
 def _form(values: dict[str, str]) -> Form[Body]:
     form = Form(Body, {name: values.get(name, "").strip() for name in FILTERS})
-    if form.values["kind"] not in TABS:
+    if form.values["kind"] not in KIND_LABELS:
         form.values["kind"] = "changes"
     return form
 
@@ -90,10 +90,7 @@ def _show(form: Form[Body], audit_page: AuditPage, status: int = 200) -> Respons
             for record in audit_page.lines
         ],
         older=pagination.this_page(before=audit_page.before) if audit_page.before is not None else None,
-        tabs=[
-            (pagination.this_page(kind=kind, action=None, before=None), words, kind == form.values["kind"])
-            for kind, words in TABS.items()
-        ],
+        kinds=list(KIND_LABELS.items()),
         people=[
             ("", _("Anyone")),
             (BY_OPERATOR, _("Command line")),

@@ -74,8 +74,8 @@ class Places(NamedTuple):
 
     @classmethod
     def of(cls, people: Mapping[str, int]) -> Places:
-        """Build the list from the number of people by location, which begins with the largest number."""
-        places = list(people.items())
+        """Build the list from the number of people by location. The largest is first, even if it is "Unknown"."""
+        places = sorted(people.items(), key=lambda place: -place[1])
         if len(places) <= PLACES:
             return cls(places)
         others = places[PLACES - 1 :]

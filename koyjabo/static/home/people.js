@@ -9,9 +9,10 @@ const LINES = 4; // as in site/home/pages.py
 const list = find("[data-places]");
 const row = /** @type {HTMLTemplateElement} */ (find("#place")).content;
 
-/** @param {import("../counting/koyjabo.js").Stats["locations"]} locations  largest number first */
+/** @param {import("../counting/koyjabo.js").Stats["locations"]} locations */
 export function showPlaces(locations) {
-  const places = Object.entries(locations), shown = places.length > LINES ? LINES - 1 : LINES, others = places.slice(shown);
+  const places = Object.entries(locations).sort(([, { count }], [, other]) => other.count - count); // "Unknown" comes last
+  const shown = places.length > LINES ? LINES - 1 : LINES, others = places.slice(shown);
   const lines = places.slice(0, shown).map(([name, { count }]) => line(placeName(name), count));
   if (others.length) {
     const people = others.reduce((sum, [, { count }]) => sum + count, 0);

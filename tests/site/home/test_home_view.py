@@ -96,6 +96,12 @@ def test_fourth_line_of_places_sums_up_all_others():
     assert Places.of(more) == ([*people.items()][:3], 2, 2)
 
 
+def test_unknown_locations_are_listed_by_their_number():
+    """The stats have "Unknown" last."""
+    people = {"Bangladesh": 9, "India": 4, "Japan": 2, "Nepal": 1, "Unknown": 30}
+    assert Places.of(people) == ([("Unknown", 30), ("Bangladesh", 9), ("India", 4)], 2, 3)
+
+
 def test_site_without_milestones_shows_no_way_to_one(sqlite_database):
     with Site(sqlite_database.url, MILESTONES="none") as site:
         assert "data-goal" not in Reader(site).get("/").partition("<main")[2].partition("<template")[0]
