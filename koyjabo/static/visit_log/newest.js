@@ -128,6 +128,7 @@ function mark(element, kind) {
   const words = kind && phrases[kind];
   write(element, kind === "acted" ? "✓" : words);
   if (!words || element.ariaLabel === words) return;
+  element.setAttribute("role", "img");
   element.setAttribute("aria-label", words);
   element.setAttribute("title", words);
 }
