@@ -30,7 +30,7 @@ def test_panel_that_polls_says_that_the_numbers_may_be_old(admin_tab, site):
 
 def test_all_of_it_works_without_scripts(new_device, session, site):
     site.register("somebody")
-    page = new_device(java_script_enabled=False, storage_state=session).open("/admin/")
+    page = new_device(java_script_enabled=False, storage_state=session).open("/admin/?range=30d")
     assert stat(page, "totalVisits").inner_text() == f"{site.stats().total:,}"
     expect(page.locator("#insights-periods details tbody tr").first).to_be_visible()
     page.get_by_role("navigation", name="Admin").get_by_role("link", name="Communities").click()

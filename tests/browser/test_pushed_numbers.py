@@ -22,7 +22,7 @@ def expect_all_of_one_moment(page) -> None:
 
 
 def test_numbers_are_pushed_and_lists_with_new_values_are_requested(admin_tab, site):
-    page, held = open_live(admin_tab, "/admin/"), []
+    page, held = open_live(admin_tab, "/admin/?range=30d"), []
     line, listed = page.locator("#insights-moment"), page.locator("#insights-pages-list")
     site.register("somebody", page="/pushed")
     expect(listed).to_contain_text("/pushed")
@@ -94,7 +94,7 @@ class Line:
 def line(admin_tab, site) -> Line:
     """The connection of the Overview page, once the page has all its numbers."""
     line = Line(admin_tab)
-    open_live(admin_tab, "/admin/")
+    open_live(admin_tab, "/admin/?range=30d")
     receipt = site.register("reader", page="/fares")
     expect(stat(admin_tab, "upto")).to_have_text(f"{receipt.ordinal:,}")
     expect_all_of_one_moment(admin_tab)
@@ -153,7 +153,7 @@ def test_view_without_numbers_is_asked_for(admin_tab, line, held):
 
     admin_tab.clock.install()
     admin_tab.route_web_socket(re.compile("/ws/"), open_without_views)
-    open_live(admin_tab, "/admin/")
+    open_live(admin_tab, "/admin/?range=30d")
     line.push(0, whole=True)
     for _ in range(3):  # the event itself may be the reason for the first two requests
         for _ in range(6):

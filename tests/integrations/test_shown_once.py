@@ -18,6 +18,9 @@ SCOPES = tuple(({"scopes": scopes}, "scopes") for scopes in ([], ["reports:write
 TIMES = tuple(({"expires_at": time}, "expires_at") for time in ("tomorrow", 1, True))
 
 
+CONNECT = "/admin/connect"
+
+
 @dataclass(frozen=True)
 class Kind:
     name: str  # in the audit log, in error codes and, with an s, in paths
@@ -34,7 +37,7 @@ class Kind:
 
     @property
     def page(self) -> str:
-        return f"/admin/{self.name}s"
+        return f"/admin/connect/{self.name}s"
 
     def make(self, person: Person, **fields: str) -> dict[str, Any]:
         response = person.post(self.path, json={**self.body, **fields})
@@ -155,11 +158,13 @@ def test_maximum_is_refused_until_one_is_removed(boss, kind, monkeypatch):
 def test_maker_is_named_until_the_account_is_deleted(site, boss, kind):
     maker, reader = sign_up(site, "karim"), Reader(site).log_in("rani")
     promote(site, maker.email)
-    assert kind.make(maker)["created_by"] == {"id": maker.id, "name": "Karim"}
-    assert "Made by Karim, " in words(reader.get(kind.page))
+    made = kind.make(maker)
+    page = CONNECT if kind.name == "key" else f"{kind.page}/{made['id']}"
+    assert made["created_by"] == {"id": maker.id, "name": "Karim"}
+    assert "Made by Karim, " in words(reader.get(page))
     assert maker.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
     assert [listed["created_by"] for listed in kind.list(boss)] == [None]
-    assert "Made by" not in words(reader.get(kind.page))
+    assert "Made by" not in words(reader.get(page))
 
 
 def test_pages_show_the_secret_once_and_remove_it(site, kind):
@@ -168,6 +173,6 @@ def test_pages_show_the_secret_once_and_remove_it(site, kind):
     secret = unescape(created.partition('data-copy="')[2].partition('"')[0])
     ((row_id,),) = site.rows(f"SELECT id FROM {'api_keys' if kind.name == 'key' else 'webhooks'}")
     assert len(secret) > 40
-    assert secret not in reader.get(kind.page)
+    assert secret not in reader.get(CONNECT)
     reader.confirm(f"{kind.page}/{row_id}/{kind.end}")
-    assert f"No {kind.name}s" in words(reader.get(kind.page))
+    assert row_id not in reader.get(CONNECT)

@@ -10,7 +10,6 @@ from support.people.accounts import sign_up
 from support.people.communities import PATH
 
 from koyjabo.base.models import Scope
-from koyjabo.counting.queries import Visited
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import PeopleServices
@@ -111,17 +110,6 @@ def test_change_on_another_server_is_seen_at_once(dhaka, change):
         else:
             other.services[PeopleServices].reports.convert(AYESHA, "a")
         assert dhaka.reports.today(HERE).people == ((1, 0) if change == "convert" else (1, 1))
-
-
-def test_site_and_community_have_their_visits_of_each_hour_and_day(dhaka):
-    dhaka.time.go_to("2025-12-15T23:59:00+06:00")
-    dhaka.site.register("ayesha")
-    dhaka.time.pass_(minutes=2)
-    dhaka.visit("ayesha")
-    dhaka.site.register("babul")
-    history = dhaka.site.services[CountingServices].history
-    assert history.last_hours() == [Visited()] * 22 + [Visited(1, 1), Visited(2, 1)]
-    assert history.last_days(HERE)[-1] == Visited(1, 1)
 
 
 RANGES = {

@@ -41,8 +41,9 @@ ENGLISH = re.compile(r"[A-Za-z]{2,}")
 IDENTIFIER = re.compile(r"\S*[@/]\S*|\b\w+_\w+\b|\b[\w-]+(?:\.[\w-]+)*\.[A-Za-z]\w+\b|\b\w+(?:\.\w+){2,}\b")
 """Emails, addresses, paths, setting names, visitorIds, hosts and versions are the same in every language."""
 BROWSERS = ("Edge", "Opera", "Samsung Internet", "UC Browser", "Facebook", "Firefox", "Chrome", "Safari", "curl")
+INTEGRATIONS = ("JavaScript", "Markdown", "React", "Discord", "Slack", "Telegram", "ntfy")
 SYSTEMS = ("Android", "iOS", "Windows", "ChromeOS", "macOS", "Linux", "Ubuntu")
-PRODUCTS = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in (*BROWSERS, *SYSTEMS, "Redis")))
+PRODUCTS = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in (*BROWSERS, *SYSTEMS, *INTEGRATIONS, "Redis")))
 UNGROUPED = re.compile(r"(?<![০-৯])(?!০)(?!(?:১৯|২০)[০-৯]{2}(?![০-৯]))[০-৯]{4,}")
 
 

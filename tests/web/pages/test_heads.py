@@ -56,7 +56,7 @@ def test_without_a_public_url_the_card_uses_the_host_of_the_request(sqlite_datab
 
 
 def test_colour_of_the_browser_matches_the_page(site):
-    for path, token, style in ("/communities", "surface", "webkit/tokens.css"), ("/", "green", "home/home.css"):
+    for path, token, style in ("/communities", "surface", "webkit/tokens.css"), ("/", "green", "webkit/tokens.css"):
         colours = re.search(rf"--{token}: light-dark\((#\w{{6}}), (#\w{{6}})\)", (FOLDER / style).read_text()).groups()
         schemes = ("light", "dark")
         tags = meta(site.client.get(path).text)
@@ -152,7 +152,7 @@ def all_pages(site, cast) -> dict[str, str]:
                 answer = reader.client.get(path, headers=reader.headers)
                 if answer.mimetype == "text/html" and answer.status_code == 200:
                     pages[f"{path} {who}"] = answer.text
-    return pages
+    return {**pages, "/admin/?range=30d boss": boss.get("/admin/?range=30d")}
 
 
 def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
@@ -168,6 +168,6 @@ def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
 
 def test_page_with_a_bundle_has_no_other_scripts(all_pages):
     """Otherwise a module would be loaded twice, each time with separate state."""
-    scripts, _ = modules_of(all_pages["/admin/ boss"])
+    scripts, _ = modules_of(all_pages["/admin/?range=30d boss"])
     assert scripts == {"panel/pages/overview.js"}
     assert modules_of(all_pages["/ stranger"])[0] == {"home/pages/home.js"}
