@@ -106,17 +106,15 @@ class LastHours:
         return self._database.read(hour.read, self._clock.now_ms())
 
 
-def columns(clock: Clock, minutes: Mapping[str, Sequence[int] | int], series: int = 1) -> list[Column]:
+def columns(clock: Clock, minutes: Mapping[str, int]) -> list[Column]:
     """The columns of a chart (templates/counting/minutes.html): the last 60 minutes, oldest first. `minutes` has the
     values by minute, as in events.
     """
     last = clock.now_ms() // MINUTE_MS
-    hour = []
-    for minute in range(last - MINUTES + 1, last + 1):
-        value = minutes.get(str(minute), [0] * series)
-        values = [value] if isinstance(value, int) else value
-        hour.append(Column(minute, clock.local(minute * MINUTE_MS // 1000), values))
-    return hour
+    return [
+        Column(minute, clock.local(minute * MINUTE_MS // 1000), [minutes.get(str(minute), 0)])
+        for minute in range(last - MINUTES + 1, last + 1)
+    ]
 
 
 class PulseSample(NamedTuple):

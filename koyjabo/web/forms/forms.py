@@ -134,7 +134,7 @@ NOT_ASKED = {CSRF_FIELD, CONFIRMED, TYPED, *SECRETS}
 GROUPING = re.compile(r"(?<=\d),(?=\d)")
 
 
-ALONE: tuple[str, dict[str, Any]] = "webkit/question.html", {}
+OWN_PAGE: tuple[str, dict[str, Any]] = "webkit/question.html", {}
 """The template of a page that has only the question, and the template's values."""
 
 
@@ -151,7 +151,7 @@ class Confirmation(NamedTuple):
     secrets: tuple[str, ...] = ()  # names of SECRETS to ask for; the caller verifies them
     figures: tuple[tuple[str, str], ...] = ()  # names and values that change on their own
     version: str = ""  # version of `figures`; changes only if a person changes them
-    around: tuple[str, dict[str, Any]] = ALONE  # the page's template and its values
+    around: tuple[str, dict[str, Any]] = OWN_PAGE  # the page's template and its values
 
 
 class Unconfirmed(Exception):
@@ -209,7 +209,7 @@ def _digest(question: Confirmation) -> str:
     it.
     """
     fields = {name: value for name, value in request.form.items() if name not in NOT_ASKED}
-    content = [request.path, fields, question._replace(figures=(), around=ALONE)]
+    content = [request.path, fields, question._replace(figures=(), around=OWN_PAGE)]
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
