@@ -59,12 +59,13 @@ from koyjabo.presence.members.tracker import TrackerServices, bind
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors import active_visitors
 from koyjabo.realtime import services as realtime
-from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.events import PAGES_ROOM, STATS_ROOM
 from koyjabo.realtime.fanout import socket_counts
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import services as reports
 from koyjabo.reports.live import storing
 from koyjabo.reports.log import block_queries
+from koyjabo.reports.page_totals import PageTotals
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.visit_log import services as visit_log
@@ -173,6 +174,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(accounts.build(base))
     add(presence.build(base, _member_changes(services)))
     add(counting.build(base, snapshot))
+    add(counting.page_numbers(base))
     add(attendance.build(base))
     add(realtime.build(base))
     add(communities.build(base))
@@ -181,6 +183,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(api_keys.build(base))
     add(reports.build(base))
     add(reports.build_people(base))
+    add(PageTotals(base))
     add(LiveViews(services))
     add(visit_log.build(base))
     add(_report_rooms(services))
@@ -239,7 +242,8 @@ def _tick(base: Base) -> None:
     )
     repeat(min(TICK_S, window_s / 4), visits.stats, *refresh)
     repeat(min(TICK_S, window_s / 4), presence.active_visitors.refresh, presence.visitor_sockets.renew, *refresh)
-    repeat(TICK_S, services[RealtimeServices].rooms.leave_empty)
+    rooms = services[RealtimeServices].rooms
+    repeat(TICK_S, rooms.leave_empty, partial(rooms.refresh, PAGES_ROOM))
     repeat(TICK_S, presence.members.refresh, presence.peaks.refresh)
     repeat(TICK_S, presence.active_peak.measure)
     repeat(active_visitors.WRITE_S, presence.active_peak.write)
@@ -258,6 +262,7 @@ def _tick(base: Base) -> None:
     repeat(backups.READ_S, services[Backups].refresh)
     repeat(retention.POLL_S, services[Backups].tick)
     repeat(storing.POLL_S, services[ReportServices].storing.tick)
+    repeat(TICK_S, services[PageTotals].tick)
     repeat(TICK_S, services[WebhookServices].member_events.tick)
     repeat(sender.POLL_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
     repeat(alerts.POLL_S, services[Alerts].tick)

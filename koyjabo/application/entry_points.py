@@ -21,6 +21,7 @@ ENTRY_POINTS = {
     "integrations.api_keys": "api admin",
     "counting": "api pages",
     "counting.evidence": "api",
+    "counting.page_numbers": "api",
     "sockets": "api",
     "site.badges": "pages",
     "reports": "api pages admin",

@@ -33,6 +33,7 @@ from koyjabo.counting.high_water import (
     rollback_of,
 )
 from koyjabo.counting.milestones import NO_MILESTONES, Milestones
+from koyjabo.counting.page_numbers.reading import PageReading, Position
 from koyjabo.counting.records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt, VisitKey
 from koyjabo.counting.rollback import RollbackRecovery
 
@@ -172,8 +173,8 @@ OnCommit = Callable[[list[tuple[NewVisit, Receipt]]], None]
 class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
     """The ledger's operations on one database. `ledger_sqlite` and `ledger_postgres` implement it.
 
-    One real thread calls `commit` and `writing`, and another one calls `snapshot` and `knows`. If `reads_block` is
-    false, requests call `snapshot` and `knows` directly. Reads raise one of `unreadable`.
+    One real thread calls `commit` and `writing`, and another one calls `snapshot`, `knows` and `pages`. If
+    `reads_block` is false, requests call these directly. Reads raise one of `unreadable`.
     """
 
     unreadable: tuple[type[Exception], ...]
@@ -182,6 +183,8 @@ class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
     def snapshot(self, scope: Scope) -> CounterSnapshot | None: ...
 
     def knows(self, scope: Scope, visitor_id: str) -> bool: ...
+
+    def pages(self, scope: Scope, after: Position, pages: tuple[str, ...]) -> PageReading: ...
 
     def interrupt_read(self) -> None:
         """Abort a read that is waiting for a server. Called from another thread."""
@@ -303,6 +306,11 @@ class Ledger:
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         """Whether this visitor has ever registered a visit in the scope. Raises LedgerUnavailable."""
         return bool(self._reader.do((self._store.knows, scope, visitor_id)))
+
+    def pages(self, after: Position, pages: tuple[str, ...]) -> PageReading:
+        """The stored sums of pages, and the views after a position. Raises LedgerUnavailable."""
+        reading: PageReading = self._reader.do((self._store.pages, SITE, after, pages))
+        return reading
 
     def writer(self) -> Writer:
         return self._outage.writer(*self._writer.waiting())

@@ -47,6 +47,7 @@ from koyjabo.counting.batch_plan import (
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.high_water import NONE, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
 from koyjabo.counting.milestones import Milestones
+from koyjabo.counting.page_numbers.reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
 from koyjabo.counting.records import CounterSnapshot, Keyed, Outcome
 
 Statements = tuple[str, list[Any]]
@@ -108,6 +109,17 @@ FIGURES = f"""
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(d.visits, 0), v.at_ms, v.place
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = %s
 LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope = ANY(%s)
+"""
+# In one statement, so that sums and rows are of the same moment.
+PAGE_READING = f"""
+{limits()}
+SELECT c.epoch, {PAGE_MARKS}, ARRAY(
+    SELECT json_build_array(p.page, p.views, p.day, p.day_views)::text FROM page_sums p WHERE p.page = ANY(%s)
+), ARRAY(
+    SELECT json_build_array(v.id, v.page, v.day)::text FROM ({NEW_VISITS.format(after="%s")}) AS v
+), ARRAY(
+    SELECT json_build_array(v.id, v.page, v.day)::text FROM ({NEW_PAGE_VIEWS.format(after="%s")}) AS v
+) FROM counters c WHERE c.scope = 'site'
 """
 KNOWS = f"{limits()} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
@@ -228,6 +240,14 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         return bool(self._read(KNOWS, (scope, visitor_id))[0][0])
+
+    def pages(self, scope: Scope, after: Position, pages: tuple[str, ...]) -> PageReading:
+        row = self._read(PAGE_READING, (list(pages), *after))[0]
+        epoch, visits, events, visits_mark, events_mark, reused, sums, of_visits, of_events = row
+        rows = [list(map(json.loads, texts)) for texts in (of_visits, of_events)]
+        return PageReading(
+            epoch, (visits, events), (visits_mark, events_mark), reused, list(map(json.loads, sums)), rows
+        )
 
     def _read(self, statement: str, parameters: tuple[Any, ...]) -> list[Row]:
         """Run a query. If the connection is broken, retries once on a new one, because the server may have closed an

@@ -33,6 +33,7 @@ from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.daily_people_sqlite import Execute
 from koyjabo.counting.high_water import NONE, HighWater, HighWaterMark, mark_of, require_not_below
 from koyjabo.counting.milestones import Milestones
+from koyjabo.counting.page_numbers.reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
 from koyjabo.counting.records import CounterSnapshot, Keyed, Outcome
 
 CHECK_S = 0.25
@@ -79,6 +80,17 @@ ADD_MILESTONE = """
 INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
 """
 SET_COUNTER = "UPDATE counters SET visits = ?, total = ?, unique_visitors = ?, revision = ? WHERE scope = ?"
+# In one statement, so that sums and rows are of the same moment.
+PAGE_READING = f"""
+SELECT c.epoch, {PAGE_MARKS}, (
+    SELECT json_group_array(json_array(p.page, p.views, p.day, p.day_views)) FROM json_each(?3) j
+    JOIN page_sums p ON p.page = j.value
+), (
+    SELECT json_group_array(json_array(id, page, day)) FROM ({NEW_VISITS.format(after="?1")})
+), (
+    SELECT json_group_array(json_array(id, page, day)) FROM ({NEW_PAGE_VIEWS.format(after="?2")})
+) FROM counters c WHERE c.scope = 'site'
+"""
 KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = ?)"
 
 
@@ -236,6 +248,13 @@ class SqliteStore(SqliteWriter):
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         return bool(self._read(KNOWS, (scope, visitor_id))[0])
+
+    def pages(self, scope: Scope, after: Position, pages: tuple[str, ...]) -> PageReading:
+        epoch, visits, events, visits_mark, events_mark, reused, sums, of_visits, of_events = self._read(
+            PAGE_READING, (*after, json.dumps(pages))
+        )
+        rows = (json.loads(of_visits), json.loads(of_events))
+        return PageReading(epoch, (visits, events), (visits_mark, events_mark), reused, json.loads(sums), rows)
 
     def _read(self, statement: str, parameters: tuple[Any, ...]) -> Any:
         with self._read_lock:

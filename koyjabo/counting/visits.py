@@ -17,6 +17,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.rate_limiter import DAY_S
 from koyjabo.counting.ledger import Ledger, OnCommit, Writer
 from koyjabo.counting.live_stats import LiveStats
+from koyjabo.counting.page_numbers.reading import PageReading, Position
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.counting.stats import Stats
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
@@ -226,6 +227,10 @@ class Visits:
             live_stats.update(snapshot)
             self._notice_epoch()
         return True
+
+    def pages(self, after: Position, pages: tuple[str, ...]) -> PageReading:
+        """The stored sums of pages, and the views after a position. Raises LedgerUnavailable."""
+        return self._ledger.pages(after, pages)
 
     def writer(self) -> Writer:
         """The number of uncommitted visits, and whether commits succeed."""

@@ -10,14 +10,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from koyjabo.base.core.clock import iso
+from koyjabo.counting.page_numbers.page_numbers import PageCounts
 from koyjabo.counting.stats import Stats
 
 STATS_ROOM = "stats"
 """Room of all clients that follow the site's stats."""
 
+PAGES_ROOM = "pages"
+"""Name of the channel on which workers announce new views of pages."""
+
 PANEL_ROOM = "panel"
 """Room of the admins and viewers who have a panel page open."""
 
+
+PAGE = "page "
+"""Prefix of the room of the clients that watch a page's number. The path follows, as they sent it."""
 
 VIEW, SHARED_VIEW = "view ", "shared view "
 """Room name prefixes for report views. All pages in a room show the same view."""
@@ -55,6 +62,22 @@ class VisitorUpdate:
     @property
     def revision(self) -> int:
         return self.stats.revision
+
+
+@dataclass(frozen=True, slots=True)
+class PageUpdate:
+    """The views of pages, by paths as clients sent them."""
+
+    type: ClassVar[str] = "page_update"
+    paths: Sequence[tuple[str, str]]  # each path with its page
+    counts: PageCounts
+
+    @property
+    def revision(self) -> int:
+        return self.counts.revision
+
+    def as_object(self) -> dict[str, Any]:
+        return {"type": self.type, **self.counts.as_object(self.paths)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import nullcontext
 from math import inf
 from typing import Any, NamedTuple, TypeVar
@@ -141,6 +141,26 @@ class LocalFanout(ClientRooms):
             else:
                 return False
             self.send_to(room, member, event, data, revision)
+        return True
+
+    def admit_to_all(
+        self, rooms: Collection[str], member: Member, event: str, data: dict[str, Any], revision: int
+    ) -> bool:
+        """Add a member to several rooms, and send it one event with all their values. Returns False like `admit`."""
+        with self.lock:
+            ready = self._encode(event, (data,), NAMESPACE, revision)
+            if not isinstance(member, str):
+                for room in rooms:
+                    self._sinks(member).setdefault(room, {})[member] = revision
+                member.write((ready.stream if member.is_stream else ready.plain) or b"")
+            elif self.is_connected(member, NAMESPACE):
+                for room in rooms:
+                    self.basic_enter_room(member, NAMESPACE, room)
+                    self._sent.setdefault(room, {})[member] = revision
+                self.server._send_eio_packet(self.eio_sid_from_sid(member, NAMESPACE), ready.packet)
+            else:
+                return False
+        self._on_sent_to_one(event)
         return True
 
     def dismiss(self, room: str, member: Member) -> None:

@@ -214,11 +214,15 @@ class Room:
         for event in news:
             self._sent_revision = event.revision
             self._fanout.emit(
-                event.type, event.as_object(), room=self._name, ignore_queue=True, revision=event.revision
+                event.type, event.as_object(), room=self._room_of(event), ignore_queue=True, revision=event.revision
             )
         took = Effort.so_far().minus(began).minus(self._fanout.paused.minus(paused))
         interval_s = self.source.interval_s if news else SHORTEST_INTERVAL_S
         return max(interval_s, REST * took.cpu_s, SHARED_REST * took.elapsed_s)
+
+    def _room_of(self, event: RoomEvent) -> str:
+        """The fan-out's room whose members get the event."""
+        return self._name
 
     def _serve(self, ticket: Ticket) -> None:
         """Admit a waiting member, or send it the value, unless it has disconnected."""
@@ -234,6 +238,7 @@ class Room:
 
 
 Kind = TypeVar("Kind")
+OfRoom = TypeVar("OfRoom", bound=Room)
 
 LINGER_MS = 5_000
 """How long a worker stays subscribed to a room after its last member has left, ms, in case the page is reloaded."""
@@ -253,10 +258,9 @@ class Rooms:
         self._unused_since_ms: dict[str, int] = {}
         self._lock = threading.Lock()  # guards `_rooms`; while it is held, only the locks of sources may be taken
 
-    def open(self, name: str, source: RoomSource) -> Room:
-        self._rooms[name] = room = Room(
-            name, source, self._fanout, self._runtime, partial(self._bus.hear, _heard(name))
-        )
+    def open(self, name: str, source: RoomSource, kind: type[OfRoom] = Room) -> OfRoom:  # type: ignore[assignment]
+        room = kind(name, source, self._fanout, self._runtime, partial(self._bus.hear, _heard(name)))
+        self._rooms[name] = room
         if _heard(name) != name:
             self._of_panel.add(name)
         return room

@@ -12,11 +12,13 @@ from koyjabo.base.models import Scope
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.live_stats import LiveStats
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
 from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
-from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.events import PAGES_ROOM, STATS_ROOM
 from koyjabo.realtime.fanout import LocalFanout
+from koyjabo.realtime.pages_room import PagesRoom, PagesSource
 from koyjabo.realtime.room import Rooms
 from koyjabo.realtime.site_room import MilestoneNews, SiteRoom
 
@@ -25,8 +27,14 @@ from koyjabo.realtime.site_room import MilestoneNews, SiteRoom
 class RealtimeServices:
     fanout: LocalFanout
     rooms: Rooms
+    pages: PagesRoom
     broadcaster: VisitorBroadcaster
     bus: Bus
+
+    def pages_changed(self, _: object = None) -> None:
+        """Announce that this worker has recorded views of pages."""
+        if self.pages.source.numbers.is_on:
+            self.rooms.changed(PAGES_ROOM, lambda: None)
 
 
 def build(base: Base) -> RealtimeServices:
@@ -47,7 +55,10 @@ def build(base: Base) -> RealtimeServices:
         target.bind(emit)
     rooms, interval_s = Rooms(fanout, base.runtime, base.cluster.bus), base.settings.update_interval_ms / 1000
     rooms.open(STATS_ROOM, SiteRoom(counting.visits, milestone_news(base, site), interval_s))
-    return RealtimeServices(fanout, rooms, broadcaster, base.cluster.bus)
+    pages = rooms.open(PAGES_ROOM, PagesSource(base.services[PageNumbers], interval_s), PagesRoom)
+    services = RealtimeServices(fanout, rooms, pages, broadcaster, base.cluster.bus)
+    counting.visits.follow(services.pages_changed)
+    return services
 
 
 def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:

@@ -15,6 +15,7 @@ from koyjabo.base.settings.schema import Settings
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.presence.services import PresenceServices
+from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.annotations import Annotations
 from koyjabo.reports.community_people import Reports, Visitors
 from koyjabo.reports.engine.insights import Insights
@@ -99,7 +100,11 @@ def build(base: Base) -> ReportServices:
         reports=reports,
         shared_reports=reports.for_share_links(),
         events=Events(
-            open_store(settings.database, clock), base.runtime, lambda: settings.bot_policy == "ignore", space
+            open_store(settings.database, clock),
+            base.runtime,
+            lambda: settings.bot_policy == "ignore",
+            space,
+            base.services[RealtimeServices].pages_changed,
         ),
         annotations=Annotations(database, clock),
         storing=Storing(base, reports.live),

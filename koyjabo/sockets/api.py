@@ -16,14 +16,17 @@ from koyjabo.base.core.services import Services
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.socket_log import NOWHERE
 from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.page_numbers.api import PagesResponse, paths_of
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers, page_of
 from koyjabo.counting.schemas.responses import LastVisitResponse, StatsResponse
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
 from koyjabo.realtime import events
 from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.pages_room import Paths
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import identify
-from koyjabo.sockets.routes import STREAMS, StatsStream, stream_of
+from koyjabo.sockets.routes import STREAMS, StatsStream, stream_of, watch_pages
 from koyjabo.sockets.stream import CommunityStream, Connection, Stream
 from koyjabo.web.current import api as bp
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -79,12 +82,24 @@ class ServerSentEvents(Stream):
 class SiteEvents(ServerSentEvents, StatsStream):
     """Streams of the site's stats. They belong to no visitor."""
 
-    def check(self, request: Request) -> None: ...
+    def check(self, request: Request) -> None:
+        _pages(self._services, request)
 
     def admit(self, connection: Connection, request: Request) -> None:
+        pages = _pages(self._services, request)
         # Read the current state: another worker's message may not have arrived yet.
         self._services[CountingServices].visits.stats()
         self._services[RealtimeServices].rooms.get(STATS_ROOM).admit(connection)
+        if pages:
+            watch_pages(self._services, connection, pages, lambda: connection.is_open)
+
+
+def _pages(services: Services, request: Request) -> Paths:
+    """The pages that a stream watches. Raises InvalidInput, PageNumbersOff."""
+    paths = dict.fromkeys(paths_of(request.environ))
+    if paths:
+        services[PageNumbers].require_on()
+    return [(path, page_of(path)) for path in paths]
 
 
 class CommunityEvents(ServerSentEvents, CommunityStream):
@@ -181,7 +196,13 @@ class LostRightEvent(BaseModel):
     code: str = Field(description="for programs; stable", examples=["forbidden"])
 
 
-SITE_EVENTS = (SiteUpdateEvent,)
+class PageUpdateEvent(PagesResponse):
+    """The views of the pages in `path`, sent immediately, and of changed pages after every change."""
+
+    type: Literal["page_update"]
+
+
+SITE_EVENTS = (SiteUpdateEvent, PageUpdateEvent)
 COMMUNITY_EVENTS = (
     *(VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, CommunityUpdateEvent),
     *(MessageEvent, LostRightEvent),
@@ -189,7 +210,16 @@ COMMUNITY_EVENTS = (
 
 
 @bp.get("/stream")
-@describe("Stream the stats of the site", {200: StreamOf(SITE_EVENTS), **STREAM_LIMITS})
+@describe(
+    "Stream the stats of the site",
+    {
+        200: StreamOf(SITE_EVENTS),
+        400: "a path is wrong, or there are more than 100",
+        404: "this server shows the number of no page (PAGE_NUMBERS)",
+        **STREAM_LIMITS,
+    },
+    query={"path": "path of a page whose number to send, up to 100 times"},
+)
 def stream() -> Response:
     """Open a stream of Server-Sent Events with everything that a WebSocket at `/` receives. The stream belongs to no
     visitor.

@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from koyjabo.base.core.errors import InvalidMessage
+from koyjabo.base.core.errors import InvalidInput, InvalidMessage
 from koyjabo.base.core.identity import VISIT_NAME, VISITOR_ID
+from koyjabo.base.core.sanitize import LONGEST_TEXT
+from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, page_of
+from koyjabo.realtime.pages_room import Paths
 
 LARGEST_MESSAGE = 4096
 """Maximum size of a message, bytes (docs/limits.md)."""
+
+LARGEST_LIST = 65_536
+"""Maximum size of a message with paths, bytes (specification: Page numbers)."""
+
+WRONG_PATHS = (
+    f'Send {{"type": "pages", "paths": ["/posts/a"]}}, with up to {MAX_PATHS} paths of up to {LONGEST_TEXT} characters.'
+)
 
 MAX_ERRORS = 10
 """Limit on invalid messages per connection. Reaching it closes the connection with code 1008."""
@@ -29,7 +39,7 @@ def parse(message: str | bytes) -> dict[str, Any]:
 
 
 def unknown(kind: str) -> InvalidMessage:
-    return InvalidMessage(f"Unknown message type {kind[:40]!r}; the types are ping and request_count.")
+    return InvalidMessage(f"Unknown message type {kind[:40]!r}; the types are ping, request_count and pages.")
 
 
 def is_true(value: object) -> bool:
@@ -64,3 +74,19 @@ class VisibleMessage(NamedTuple):
         if not isinstance(visible, bool) or not isinstance(acted, bool):
             raise InvalidMessage("`visible`, and `acted` if it is sent, must be true or false.")
         return cls(visible, acted, visit_id(fields.get("visitId")))
+
+
+def paths(value: object) -> Paths:
+    """The paths in a `pages` message, each with its page. Raises InvalidMessage if any of them is not valid."""
+    if not isinstance(value, list) or len(value) > MAX_PATHS:
+        raise InvalidMessage(WRONG_PATHS)
+    try:
+        return [(path, page_of(path)) for path in dict.fromkeys(map(_text, value))]
+    except InvalidInput:
+        raise InvalidMessage(WRONG_PATHS) from None
+
+
+def _text(path: object) -> str:
+    if not isinstance(path, str):
+        raise InvalidMessage(WRONG_PATHS)
+    return path

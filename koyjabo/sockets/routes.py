@@ -11,18 +11,28 @@ from typing import Any
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
 
-from koyjabo.base.core.errors import InvalidMessage, LedgerUnavailable, NoWebSockets, TooManyRequests, close_code
+from koyjabo.base.core.errors import (
+    InvalidMessage,
+    KoyJaboError,
+    LedgerUnavailable,
+    NoWebSockets,
+    TooManyRequests,
+    close_code,
+)
 from koyjabo.base.core.services import Services
 from koyjabo.base.network import client_address
 from koyjabo.base.network.geolocation import UNKNOWN
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.services import CountingServices
+from koyjabo.counting.stats import encode
 from koyjabo.presence.services import PresenceServices
+from koyjabo.realtime import events
 from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.pages_room import Paths
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import sub_protocols
-from koyjabo.sockets.messages import VisibleMessage, is_true, visit_id, visitor_id
+from koyjabo.sockets.messages import LARGEST_LIST, VisibleMessage, is_true, paths, visit_id, visitor_id
 from koyjabo.sockets.stream import CommunityStream, Connection, Stream
 from koyjabo.web.current import services_of
 
@@ -96,8 +106,20 @@ def send_stats(services: Services, member: Any) -> dict[str, Any]:
     return services[RealtimeServices].rooms.get(STATS_ROOM).send_present(member) or {}
 
 
+def watch_pages(services: Services, member: Any, pages: Paths, is_open: Callable[[], bool]) -> dict[str, Any]:
+    """Make a member of the room `stats` watch pages. Returns what was sent. May block. Raises what `PagesRoom.watch`
+    raises.
+    """
+    room = services[RealtimeServices].pages
+    value = room.watch(member, pages)
+    if not is_open():
+        room.leave(member)
+    return value or {}
+
+
 class StatsStream(Stream):
     kind = "site"
+    largest_message = LARGEST_LIST
 
     def person_of(self, connection: Connection) -> str | None:
         return self._services[PresenceServices].visitor_sockets.visitor_of(connection)
@@ -114,6 +136,8 @@ class StatsStream(Stream):
             connection.run_in_order(partial(self._name, connection, message))
         elif message["type"] == "visible":
             show(self._services, connection, VisibleMessage.of(message))
+        elif message["type"] == "pages":
+            connection.run_in_order(partial(self._watch, connection, paths(message.get("paths"))))
         else:
             super()._respond(connection, message)
 
@@ -126,8 +150,16 @@ class StatsStream(Stream):
         except TooManyRequests as error:
             connection.close(close_code(error), str(error))
 
+    def _watch(self, connection: Connection, pages: Paths) -> None:
+        """Handle a `pages` message. May block."""
+        try:
+            watch_pages(self._services, connection, pages, lambda: connection.is_open)
+        except KoyJaboError as error:
+            connection.send(encode(events.error(str(error), error.code)))
+
     def disconnected(self, connection: Connection, code: int) -> None:
         self._services[RealtimeServices].rooms.get(STATS_ROOM).dismiss(connection)
+        self._services[RealtimeServices].pages.leave(connection)
         self._services[AttendanceWriter].pages.closed(connection)
         self._services[PresenceServices].visitor_sockets.closed(connection)
 

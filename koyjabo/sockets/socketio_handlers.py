@@ -28,8 +28,8 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime import events
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import KINDS, identify, participant_for
-from koyjabo.sockets.messages import MAX_ERRORS, VisibleMessage, is_true, unknown, visit_id
-from koyjabo.sockets.routes import admit, send_stats, show
+from koyjabo.sockets.messages import MAX_ERRORS, VisibleMessage, is_true, paths, unknown, visit_id
+from koyjabo.sockets.routes import admit, send_stats, show, watch_pages
 from koyjabo.web.current import services_of
 
 MAX_ROOMS = 50
@@ -195,6 +195,7 @@ def register() -> None:
         "join": join,
         "leave": leave,
         "visible": visible,
+        "pages": pages,
         ANY_EVENT: refuse_unknown,
     }
     theirs = {message for message, _, namespace in socketio.handlers if namespace == "/"}
@@ -238,6 +239,7 @@ def disconnect(reason: str = "") -> None:
         who = services[PresenceServices].visitor_sockets.visitor_of(sid)
         _socket_log().closed(KIND, _address(), code, lasted_s, who=who)
     services[AttendanceWriter].pages.closed(sid)
+    services[RealtimeServices].pages.leave(sid)
     services[PresenceServices].visitor_sockets.closed(sid)
     _joined_rooms().disconnected(sid, clean=reason == CLIENT_DISCONNECT)
 
@@ -300,6 +302,19 @@ def visible(message: Any) -> dict[str, Any]:
     """Record that the page was shown or hidden, or that there was user input."""
     show(_services(), _sid(), VisibleMessage.of(message))
     return {}
+
+
+@acknowledged
+def pages(message: Any) -> dict[str, Any]:
+    """Watch the numbers of pages instead of those watched before. Sends their numbers, and acknowledges with them."""
+    fields = message if isinstance(message, dict) else {"paths": message}
+    is_open = partial(socketio.server.manager.is_connected, _sid(), "/")
+    try:
+        return watch_pages(_services(), _sid(), paths(fields.get("paths")), is_open)
+    except InvalidMessage:
+        raise
+    except KoyJaboError as error:
+        return {"ok": False, "error": str(error), "code": error.code}
 
 
 def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:

@@ -43,6 +43,18 @@ def uuid_of(text: str) -> str | None:
     return text.lower() if UUID.fullmatch(text.lower()) else None
 
 
+COMMUNITIES = "/communities/"
+"""Beginning of the path of a community's page."""
+
+IN_ADDRESS = re.compile(f"{COMMUNITIES}([^/?#]+)")
+
+
+def community_in(address: str) -> str | None:
+    """The id or external id of the community whose page an address may be. External ids are percent-encoded."""
+    match = IN_ADDRESS.search(address) if COMMUNITIES in address else None
+    return match[1] if match and match[1] != "new" else None
+
+
 KEY_PREFIX = "kj_"
 """Prefix of API keys. Tokens never begin with it."""
 

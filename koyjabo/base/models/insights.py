@@ -106,6 +106,20 @@ class EventSum(Model):
     count: Mapped[int] = mapped_column(BigInteger)
 
 
+class PageSum(Model):
+    """The views of a page on the whole site, up to the marks `page_visits` and `page_events` in `watermarks`. Later
+    views are only in `visits` and `events` (`koyjabo.counting.page_numbers`).
+    """
+
+    __tablename__ = "page_sums"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    page: Mapped[str] = mapped_column(Text, primary_key=True)
+    views: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[str] = mapped_column(String(10))  # the latest day with views
+    day_views: Mapped[int] = mapped_column(BigInteger)  # the views of that day
+
+
 class Share(Model):
     """A link that shows reports to anyone who has it."""
 

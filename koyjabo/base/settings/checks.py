@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from koyjabo.base.core import page_patterns as patterns
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.network import origins
 from koyjabo.base.settings import smtp_url
@@ -127,6 +128,16 @@ def totals(value: str) -> str:
     if not all(part.isascii() and part.isdigit() and 0 < int(part) <= LARGEST_TOTAL for part in written):
         raise ValueError(N_("should be comma-separated numbers such as 1000,5000,10000, or none"))
     return ",".join(written)
+
+
+def page_patterns(value: str) -> str:
+    """Comma-separated paths with `*`. Nothing stands for no pages."""
+    if not value.strip():
+        return ""
+    try:
+        return ",".join(patterns.parse(value))
+    except ValueError:
+        raise ValueError(N_("should be * or paths such as /posts/*,/about, without ? and #")) from None
 
 
 def time_of_day(value: str) -> str:

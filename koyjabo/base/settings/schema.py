@@ -305,6 +305,13 @@ class Settings(BaseModel):
             "5 times each power of 10 from 100 up"
         ),
     )
+    page_numbers: Annotated[str, AfterValidator(checks.page_patterns)] = setting(
+        "",
+        N_(
+            "pages that show their number of views to everyone: `*` for all, or paths separated by commas, such as "
+            "`/posts/*,/about`; `*` stands for any characters"
+        ),
+    )
     honour_privacy_signals: bool = setting(
         True, N_("`0` ignores the headers `Sec-GPC` and `DNT`; `anonymous` in a request is always respected")
     )

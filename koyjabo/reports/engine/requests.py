@@ -281,14 +281,14 @@ class EventValues:
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
         self._snapshot, self._question, self._dimension = snapshot, question, dimension
         self._events, self._folded = snapshot.events(question), snapshot.folded(question)
-        self._counts = self._events.by(dimension, VALUE)
+        self.counts = self._events.by(dimension, VALUE)
         self.unknown = FOLDED_EVENTS if self._events.unknown_hours else None  # the reason why no row is known
-        self._count = sum_of((self._counts.total(), self._events.other(dimension)))
+        self._count = sum_of((self.counts.total(), self._events.other(dimension)))
         self._landings: Groups = {}
         if dimension == VIEWED_PAGE:
             pages = snapshot.by(question, "page")
             self._landings = {page: group for page, group in pages.items() if page not in (None, REST)}
-            self._counts.update({page: group.visits or 0 for page, group in self._landings.items()})
+            self.counts.update({page: group.visits or 0 for page, group in self._landings.items()})
             self._count = sum_of((self._count, snapshot.total(question).pages))
             if self._folded and not self._folded.knows_sums and not pages:
                 self.unknown = self.unknown or FOLDED
@@ -297,15 +297,15 @@ class EventValues:
         self._sets, self._landed = (visits.sets, visits.landed) if visits else ({}, {})
         self._all = Group.with_visits(None) if self._folded else snapshot.total(question)
         self.total = self._all.sums._replace(count=self._count)
-        self.ranks: Ranks = dict.fromkeys(self._counts.keys() | self._sets.keys(), (0, 0))
+        self.ranks: Ranks = dict.fromkeys(self.counts.keys() | self._sets.keys(), (0, 0))
         for value in self.ranks:
             landed = self._landings.get(value, NO_VISITS).visits or 0
             visits_of_value = 0 if self._folded else landed + len(self._of_events([value]).all)
-            self.ranks[value] = visits_of_value, self._counts[value]
+            self.ranks[value] = visits_of_value, self.counts[value]
 
     def figures(self, shown: Sequence[Value]) -> list[Sums]:
         """Return the sums of each of these values, and of all other values together."""
-        counts: list[int | None] = [self._counts[value] for value in shown]
+        counts: list[int | None] = [self.counts[value] for value in shown]
         counts.append(minus(self._count, sum_of(counts)))
         groups = self._groups([*([value] for value in shown), self.ranks.keys() - set(shown)])
         return [group.sums._replace(count=count) for group, count in zip(groups, counts, strict=True)]

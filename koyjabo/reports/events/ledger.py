@@ -46,10 +46,18 @@ def open_store(database: URL, clock: Clock) -> EventStore:
 
 class Events:
     """Records events. `ignores_bots` says whether events of declared crawlers are skipped (BOT_POLICY). `space` is the
-    database's free space.
+    database's free space. `on_recorded` is called before the response to new events.
     """
 
-    def __init__(self, store: EventStore, runtime: Runtime, ignores_bots: Callable[[], bool], space: FreeSpace) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        runtime: Runtime,
+        ignores_bots: Callable[[], bool],
+        space: FreeSpace,
+        on_recorded: Callable[[], object],
+    ) -> None:
+        self._on_recorded = on_recorded
         self._store = store
         self.space = space
         self._ignores_bots = ignores_bots
@@ -69,6 +77,8 @@ class Events:
             raise DiskAlmostFull
         recorded = self._writer.do(events)
         log.debug("events_recorded accepted=%d duplicates=%d stored_bytes=%d", *recorded)
+        if recorded.accepted:
+            self._on_recorded()
         return recorded
 
     def close(self) -> None:

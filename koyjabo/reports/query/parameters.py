@@ -17,6 +17,7 @@ from babel import Locale, UnknownLocaleError
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import ASCII_DIGITS, N_
+from koyjabo.base.core.identity import COMMUNITIES, community_in
 from koyjabo.base.core.sanitize import LONGEST_TEXT, whole
 from koyjabo.base.core.urls import ascii_host, normal, shown, shown_host
 from koyjabo.base.models import SITE, Scope
@@ -240,8 +241,6 @@ WITHOUT_VALUE = {
 }
 """Labels for visits without a value: direct visits have no source, other values are unknown (glossary)."""
 
-PATH = "/communities/"
-IN_ADDRESS = re.compile(f"{PATH}([^/?#]+)")
 UNLISTED = N_("A community that is not listed")
 """Shown to readers of share links, because the name and the id of an unlisted community are not public."""
 
@@ -263,7 +262,7 @@ def label(dimension: str, value: Value, language: str, names: Mapping[str, str])
     value = shown(value) if dimension in ADDRESSES else value
     if not key or key not in names:
         return value
-    page = PATH + key  # a community's page becomes its name, followed by the rest of the path
+    page = COMMUNITIES + key  # a community's page becomes its name, followed by the rest of the path
     return value.replace(page if value.startswith(page) else key, names[key], 1)
 
 
@@ -282,5 +281,4 @@ def community_of(dimension: str, value: str) -> str | None:
     """
     if dimension == COMMUNITY:
         return value
-    match = IN_ADDRESS.search(value) if has_addresses(dimension) and PATH in value else None
-    return match[1] if match and match[1] != "new" else None
+    return community_in(value) if has_addresses(dimension) else None

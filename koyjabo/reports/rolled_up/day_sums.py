@@ -41,7 +41,12 @@ REST = f"{PROPERTIES}{OTHER}"
 """A dimension with OTHER as its only value, for the properties that a rolled-up day has lost."""
 
 MAX_VALUES = 1_000
-"""Maximum number of values per dimension, and of properties, that a rolled-up day keeps (specification: Reports)."""
+"""Maximum number of values per dimension other than PAGES, and of properties, that a rolled-up day keeps
+(specification: Reports).
+"""
+
+PAGES = ("page", VIEWED_PAGE)
+"""Dimensions that keep all values (specification: Page numbers)."""
 
 DIMENSIONS = ("page", "referrer", VISITOR_KIND, COMMUNITY, *TRAITS, *FACTS)
 
@@ -97,7 +102,7 @@ def _visits(live: Live, question: Question) -> Iterator[DaySum]:
         if dimension == COMMUNITY and question.scope != SITE:
             continue
         groups = live.by(question, dimension)
-        kept, others = _largest({value: group.visits or 0 for value, group in groups.items()})
+        kept, others = _largest({value: group.visits or 0 for value, group in groups.items()}, dimension)
         for value in kept:
             yield _sum(dimension, question.first, encoded(value), groups[value])
         if others:
@@ -132,16 +137,18 @@ def _events(live: Live, question: Question) -> Iterator[EventCount]:
 
 
 def _counts(dimension: str, day: str, counts: Mapping[Any, int]) -> Iterator[EventCount]:
-    kept, others = _largest(counts)
+    kept, others = _largest(counts, dimension)
     for value in kept:
         yield EventCount(dimension, day, encoded(value), counts[value])
     if others:
         yield EventCount(dimension, day, OTHER, sum(map(counts.__getitem__, others)))
 
 
-def _largest(counts: Mapping[Any, int]) -> tuple[list[Any], list[Any]]:
-    """Return the values to keep, largest first, and all others."""
+def _largest(counts: Mapping[Any, int], dimension: str = "") -> tuple[list[Any], list[Any]]:
+    """Return the values to keep, largest first, and all others. All pages are kept, so that each has its number."""
     order = sorted(counts, key=lambda value: (-counts[value], encoded(value)))
+    if dimension in PAGES:
+        return order, []
     return order[:MAX_VALUES], order[MAX_VALUES:]
 
 

@@ -15,6 +15,7 @@ from koyjabo.base.database.json_rows import adding, postgres_insert, sqlite_inse
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import EventSum, InsightSum, Scope
 from koyjabo.base.models.columns import Model
+from koyjabo.counting.page_numbers import page_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import EVENTS
 from koyjabo.reports.rolled_up.day_sums import OTHER, TOTAL, DaySum, EventCount, SumsOfDay, hour
@@ -117,6 +118,8 @@ def store(session: Session, sums: SumsOfDay) -> bool:
     state = block_queries.lock(session)
     if state.version != sums.seen.version:
         return False
+    while page_queries.fold(session):
+        pass  # the rows will be removed
     counted = {Scope(scope): visits for scope, visits in session.execute(COUNTED, {"day": sums.day})}
     for scope, rows in sums.visits.items():
         _insert(session, InsightSum, DaySum._fields, _new_sums(session, sums.day, scope, rows, counted), ADD_VISITS)
@@ -210,4 +213,6 @@ def remove_events(session: Session, day: str, upto: int, size: int) -> int:
     if newest is None:
         return 0
     block_queries.remove(session, EVENTS, 0, newest, "", day)
-    return changed_rows(session, REMOVE_EVENTS, {"upto": newest, "day": day})
+    removed = changed_rows(session, REMOVE_EVENTS, {"upto": newest, "day": day})
+    page_queries.follow_removal(session)
+    return removed

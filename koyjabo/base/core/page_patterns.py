@@ -1,0 +1,38 @@
+"""The patterns of PAGE_NUMBERS, which say whose pages show their number."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from koyjabo.base.core.sanitize import LONGEST_TEXT
+from koyjabo.base.core.urls import normal
+
+ALL = "*"
+PATTERN = re.compile(r"\*|/[^\s?#\x00-\x1f\x7f]*")
+
+
+def parse(value: str) -> list[str]:
+    """The patterns in a list separated by commas, spelled like stored pages. Raises ValueError."""
+    patterns = [part.strip() for part in value.split(",")]
+    if not all(map(PATTERN.fullmatch, patterns)):
+        raise ValueError("neither * nor a path")
+    spelled = [pattern if pattern == ALL else normal(pattern) for pattern in patterns]
+    if max(map(len, spelled)) > LONGEST_TEXT:
+        raise ValueError("a path is too long")
+    return spelled
+
+
+@lru_cache(maxsize=16)
+def matcher(value: str) -> re.Pattern[str] | None:
+    """What matches the pages that a valid value names; None for an empty value."""
+    return re.compile("|".join(map(_expression, parse(value))), re.DOTALL) if value else None
+
+
+def _expression(pattern: str) -> str:
+    """A regular expression that takes linear time: each atomic group ends at the first place that fits."""
+    first, *rest = map(re.escape, pattern.split(ALL))
+    if not rest:
+        return first
+    *middle, last = rest
+    return first + "".join(f"(?>.*?{part})" for part in middle if part) + ".*" + last

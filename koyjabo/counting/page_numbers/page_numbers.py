@@ -1,0 +1,190 @@
+"""Reads the views of pages. A page's number is what the report "Viewed page" shows for all time: the landing pages of
+visits, plus page views (specification: Page numbers).
+
+Sums follow the log: a visit costs nothing more, and one worker after another moves views from the rows into
+`page_sums`. Each reading adds the rows that the sums lack, so it has every view that was acknowledged (decision 125).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from koyjabo.base.core import page_patterns
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, StillCounting
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import COMMUNITIES, community_in
+from koyjabo.base.core.sanitize import LONGEST_TEXT
+from koyjabo.base.core.urls import is_on_disk, normal, without_query
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.settings.schema import Settings
+from koyjabo.counting.page_numbers import page_queries
+from koyjabo.counting.page_numbers.reading import PageReading, Position
+from koyjabo.counting.page_numbers.tail import Tail
+from koyjabo.counting.stats import base36
+
+MAX_PATHS = 100
+"""Maximum number of paths in one request or list (specification: Page numbers)."""
+
+ATTEMPTS = 10
+"""How often a reading is repeated that adds nothing and disagrees with what is known, for example after a restore."""
+
+FOLD_AT = 500
+"""The sums take over the views when they lack this many."""
+
+WRONG_PATHS = N_("must be 1 to 100 paths")
+WRONG_PATH = N_("must be the path of a page, such as /posts/a")
+LONG_PATH = N_("may have at most 512 characters")
+
+ReadPages = Callable[[Position, tuple[str, ...]], PageReading]
+
+
+class PageNumbersOff(KoyJaboError):
+    """PAGE_NUMBERS is empty."""
+
+    status = 404
+    sentence = N_("This server does not show the numbers of pages. Its owner can turn them on with PAGE_NUMBERS.")
+
+
+class PageViews(NamedTuple):
+    """The views of a page; None if its number is not shown."""
+
+    views: int | None
+    today: int | None
+
+
+class PageCounts(NamedTuple):
+    """The views of pages at one revision, which increases with each view of any page, and at midnight."""
+
+    pages: Mapping[str, PageViews]
+    epoch: str
+    revision: int
+
+    def as_object(self, paths: Iterable[tuple[str, str]]) -> dict[str, Any]:
+        """The values as JSON. `paths` are paths as they were sent, each with its page."""
+        pages = [{"path": path, **self.pages[page]._asdict()} for path, page in paths]
+        return {"pages": pages, "epoch": self.epoch, "revision": self.revision}
+
+
+NOT_SHOWN = PageViews(None, None)
+
+
+def page_of(path: Any) -> str:
+    """The page that a path names, spelled as it is stored. Raises InvalidInput."""
+    path_without_query = without_query(path) if isinstance(path, str) else None
+    if not path_without_query or is_on_disk(path_without_query):
+        raise InvalidInput(details={"path": WRONG_PATH})
+    page = normal(path_without_query)
+    if len(page) > LONGEST_TEXT:
+        raise InvalidInput(details={"path": LONG_PATH})
+    return page
+
+
+@dataclass(slots=True)
+class _Changes:
+    """The watched pages, and those of them that have changed since the last `take_changed`."""
+
+    watched: Collection[str] = ()
+    changed: set[str] = field(default_factory=set)
+
+    def on_view(self, page: str) -> None:
+        if page in self.watched:
+            self.changed.add(page)
+
+    def on_reset(self) -> None:
+        self.changed.update(self.watched)
+
+
+class PageNumbers:
+    """The numbers of pages, as seen by this worker. Call `tick` every second. `read_pages` reads the ledger."""
+
+    def __init__(self, settings: Settings, clock: Clock, database: DatabaseExecutor, read_pages: ReadPages) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._database = database
+        self._read_pages = read_pages
+        self._changes = _Changes()
+        self._tail = Tail(self._changes.on_view, self._changes.on_reset)
+        self._day = ""
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self._settings.page_numbers)
+
+    def require_on(self) -> None:
+        """Raise PageNumbersOff if no page shows its number."""
+        if not self.is_on:
+            raise PageNumbersOff
+
+    def watch(self, pages: Collection[str]) -> None:
+        """Set the pages that `take_changed` reports. The collection may change later."""
+        self._changes.watched = pages
+
+    def read(self, pages: Collection[str]) -> PageCounts:
+        """The views of these pages, which include all views acknowledged before the call on this worker, and those of
+        other workers that are committed. Raises StillCounting while the sums are computed, and LedgerUnavailable.
+        """
+        shown = self._shown(pages)
+        reading = self._follow(tuple(shown))
+        sums, today = {row[0]: row for row in reading.sums}, self._clock.today()
+        counts: dict[str, PageViews] = dict.fromkeys(pages, NOT_SHOWN)
+        for page in shown:
+            _, views, day, day_views = sums.get(page, (page, 0, "", 0))
+            of_today = self._tail.views_of_day(page, today) + (day_views if day == today else 0)
+            counts[page] = PageViews(views + self._tail.views(page), of_today)
+        revision = sum(self._tail.upto) + reading.reused + date.fromisoformat(today).toordinal()
+        return PageCounts(counts, base36(reading.epoch), revision)
+
+    def take_changed(self) -> set[str]:
+        """Read new views, and return the watched pages whose number may have changed since the last call. Raises as
+        `read`.
+        """
+        self._follow(())
+        today = self._clock.today()
+        if today != self._day:
+            self._day = today
+            self._changes.on_reset()
+        changed, self._changes.changed = self._changes.changed, set()
+        return changed
+
+    def put_back(self, pages: Iterable[str]) -> None:
+        """Let `take_changed` report these pages again, if they are watched."""
+        for page in pages:
+            self._changes.on_view(page)
+
+    def tick(self) -> None:
+        """Follow the log, and store the sums when they lack many views. Raises as `read`."""
+        self._follow(())
+        if len(self._tail) >= FOLD_AT:
+            while self._database.write(page_queries.fold):
+                pass
+
+    def _follow(self, pages: tuple[str, ...]) -> PageReading:
+        attempts = 0
+        while attempts < ATTEMPTS:
+            after = self._tail.upto
+            reading = self._read_pages(after, pages)
+            if not reading.is_ready:
+                raise StillCounting
+            has_moved = self._tail.upto != after  # another task has read more in the meantime
+            if not (has_moved and reading.newest < self._tail.upto) and self._tail.follow(reading):
+                return reading
+            attempts += self._tail.upto <= after
+        raise LedgerUnavailable
+
+    def _shown(self, pages: Collection[str]) -> list[str]:
+        """Those of the pages whose number is shown: PAGE_NUMBERS names them, and they are no page of a community that
+        is not listed.
+        """
+        matcher = page_patterns.matcher(self._settings.page_numbers)
+        named = [page for page in pages if matcher and matcher.fullmatch(page)]
+        keys = {page: unquote(community_in(page) or "") for page in named if page.startswith(COMMUNITIES)}
+        of_communities = {key for key in keys.values() if key}
+        if not of_communities:
+            return named
+        listed = self._database.read(page_queries.listed_communities, of_communities) | {""}
+        return [page for page in named if keys.get(page, "") in listed]

@@ -1,0 +1,131 @@
+"""Stores the views of pages: moves them from the rows into sums, and replaces all sums."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.base.core.urls import page_path
+from koyjabo.base.database.json_rows import postgres_insert, sqlite_insert
+from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.models import Community, PageSum
+from koyjabo.counting.page_numbers.reading import NOT_READY
+
+AT_ONCE = 1_000
+"""Rows of each table that one call of `fold` reads."""
+
+MAX_LATE = 50_000
+"""If the sums lack more rows than this, computing all of them again from the reports takes less time."""
+
+LOCK = text("SELECT 1 FROM watermarks WHERE name = 'page_visits' FOR UPDATE")
+MARKS = text("""
+SELECT upto, (SELECT upto FROM watermarks WHERE name = 'page_events'),
+       (SELECT visits FROM counters WHERE scope = 'site'), (SELECT coalesce(max(id), 0) FROM events),
+       (SELECT min(id) FROM visits WHERE id > watermarks.upto)
+FROM watermarks WHERE name = 'page_visits'
+""")
+VISITS = text("SELECT id, page, day FROM visits WHERE id > :after ORDER BY id LIMIT :most")
+PAGE_VIEWS = text("""
+SELECT id, CASE WHEN name = 'pageview' THEN page END, day FROM events WHERE id > :after ORDER BY id LIMIT :most
+""")
+ADD = """
+ON CONFLICT (page) DO UPDATE SET views = page_sums.views + excluded.views,
+    day_views = CASE WHEN excluded.day = page_sums.day THEN page_sums.day_views + excluded.day_views
+                     WHEN excluded.day > page_sums.day THEN excluded.day_views ELSE page_sums.day_views END,
+    day = CASE WHEN excluded.day > page_sums.day THEN excluded.day ELSE page_sums.day END
+"""
+SET_MARK = text("""
+INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
+ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
+""")
+LOWER_MARK = text("""
+UPDATE watermarks SET version = version + upto - (SELECT coalesce(max(id), 0) FROM events),
+    upto = (SELECT coalesce(max(id), 0) FROM events)
+WHERE name = 'page_events' AND upto > (SELECT coalesce(max(id), 0) FROM events)
+""")
+SOME = text("DELETE FROM page_sums WHERE page IN (SELECT page FROM page_sums LIMIT :size)")
+
+PageRow = tuple[str, int, str, int]
+"""A row of `page_sums`."""
+
+
+def fold(session: Session) -> bool:
+    """Add the next views to the sums. Returns whether there are more. If the sums cannot be continued, because rows are
+    gone that they lack or because they lack too many, they are no longer ready.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(LOCK)
+    marks = session.execute(MARKS).first()
+    if marks is None or marks[0] == NOT_READY:
+        return False
+    after_visit, after_event, visits, events, next_visit = marks
+    if next_visit not in (None, after_visit + 1) or visits - after_visit + events - after_event > MAX_LATE:
+        discard(session)
+        return False
+    has_more = False
+    views: Counter[tuple[str, str]] = Counter()
+    for name, query, after in (("page_visits", VISITS, after_visit), ("page_events", PAGE_VIEWS, after_event)):
+        rows = session.execute(query, {"after": after, "most": AT_ONCE}).all()
+        views.update((page, day) for _, sent, day in rows if (page := page_path(sent)))
+        if rows:
+            session.execute(SET_MARK, {"name": name, "upto": rows[-1][0]})
+        has_more |= len(rows) == AT_ONCE
+    add(session, _rows(views))
+    return has_more
+
+
+def _rows(views: Counter[tuple[str, str]]) -> Iterable[PageRow]:
+    """The sums of these views by page and day."""
+    pages: dict[str, Counter[str]] = {}
+    for (page, day), count in views.items():
+        pages.setdefault(page, Counter())[day] += count
+    for page in sorted(pages):  # in the same order in all transactions, so that none waits for another in a circle
+        day = max(pages[page])
+        yield page, pages[page].total(), day, pages[page][day]
+
+
+def add(session: Session, rows: Iterable[PageRow]) -> None:
+    """Add to the sums."""
+    values = json.dumps(list(rows))
+    connection = session.connection()
+    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
+    connection.exec_driver_sql(insert(PageSum, (), ADD), (values,))
+
+
+def add_some(session: Session, rows: Sequence[PageRow], begin: int, size: int) -> int:
+    """Add up to `size` rows, beginning with the one at `begin`. Returns how many were added."""
+    some = rows[begin : begin + size]
+    add(session, some)
+    return len(some)
+
+
+def discard(session: Session) -> None:
+    """Mark the sums as not ready, so that they are computed again."""
+    session.execute(SET_MARK, {"name": "page_visits", "upto": NOT_READY})
+
+
+def remove_some(session: Session, size: int) -> int:
+    """Remove up to `size` sums. Returns how many were removed."""
+    return changed_rows(session, SOME, {"size": size})
+
+
+def mark_ready(session: Session, visits: int, events: int) -> None:
+    """Store that the sums have the views up to these ids."""
+    session.execute(SET_MARK, {"name": "page_visits", "upto": visits})
+    session.execute(SET_MARK, {"name": "page_events", "upto": events})
+
+
+def follow_removal(session: Session) -> None:
+    """Adapt the mark after the newest events were removed. Later events get their ids again."""
+    session.execute(LOWER_MARK)
+
+
+def listed_communities(session: Session, keys: Collection[str]) -> set[str]:
+    """Those of these ids and external ids that name a listed community."""
+    listed = select(Community.id, Community.ref).where(Community.is_listed, Community.archived_ms.is_(None))
+    rows = session.execute(listed.where(Community.id.in_(keys) | Community.ref.in_(keys)))
+    return {key for row in rows for key in row if key}

@@ -1,0 +1,50 @@
+"""What a reading of page numbers contains, and the SQL that both databases share.
+
+`page_sums` has the views up to two marks: an id of `visits`, and one of `events`. Later views are read from the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+AT_ONCE = 2_000
+"""Maximum number of rows of each table that a reading contains."""
+
+NOT_READY = -1
+"""The mark of `page_visits` while the sums are not complete."""
+
+Position = tuple[int, int]
+"""Ids in `visits` and in `events`."""
+
+View = tuple[int, str, str]
+"""The id, page and day of a row that counts as a view."""
+
+PAGE_MARKS = f"""
+    c.visits, (SELECT coalesce(max(id), 0) FROM events),
+    coalesce((SELECT upto FROM watermarks WHERE name = 'page_visits'), {NOT_READY}),
+    coalesce((SELECT upto FROM watermarks WHERE name = 'page_events'), 0),
+    coalesce((SELECT version FROM watermarks WHERE name = 'page_events'), 0)
+"""
+NEW_VISITS = f"""
+    SELECT id, page, day FROM visits WHERE id > {{after}} AND page IS NOT NULL ORDER BY id LIMIT {AT_ONCE}
+"""
+NEW_PAGE_VIEWS = f"""
+    SELECT id, page, day FROM events WHERE id > {{after}} AND name = 'pageview' AND page IS NOT NULL
+    ORDER BY id LIMIT {AT_ONCE}
+"""
+
+
+class PageReading(NamedTuple):
+    """The stored sums of some pages, and views that the sums lack, from one moment."""
+
+    epoch: int
+    newest: Position
+    marks: Position
+    reused: int  # ids of events that were given twice, because all newer events had been removed
+    sums: Sequence[tuple[str, int, str, int]]  # (page, views, latest day, views of that day)
+    views: Sequence[Sequence[View]]  # of visits and of events, up to AT_ONCE each
+
+    @property
+    def is_ready(self) -> bool:
+        return self.marks[0] != NOT_READY

@@ -1,0 +1,81 @@
+"""The views that the stored sums lack, in memory. Does no I/O."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+from koyjabo.counting.page_numbers.reading import AT_ONCE, PageReading, Position, View
+
+
+class Tail:
+    """The views between the marks of `page_sums` and a later position. Calls `on_view` with the page of each new view,
+    and `on_reset` when it begins again, for example after the database was rolled back.
+    """
+
+    def __init__(self, on_view: Callable[[str], object], on_reset: Callable[[], object]) -> None:
+        self._on_view = on_view
+        self._on_reset = on_reset
+        self._epoch = 0
+        self._marks: Position = (0, 0)
+        self._rows: tuple[deque[View], deque[View]] = (deque(), deque())
+        self._views: Counter[str] = Counter()
+        self._of_day: Counter[tuple[str, str]] = Counter()
+        self.upto: Position = (0, 0)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._rows))
+
+    def views(self, page: str) -> int:
+        return self._views[page]
+
+    def views_of_day(self, page: str, day: str) -> int:
+        return self._of_day[page, day]
+
+    def follow(self, reading: PageReading) -> bool:
+        """Take over the rows of a reading. Returns whether this now agrees with the reading's sums and has all of its
+        rows. Otherwise, read again after `upto`.
+        """
+        marks, newest = reading.marks, reading.newest
+        if reading.epoch != self._epoch or not _in_order(self._marks, marks, self.upto, newest):
+            self._begin(reading.epoch, marks)
+            return False
+        self.upto = tuple(map(self._add, self._rows, reading.views, self.upto, newest))  # type: ignore[assignment]
+        for rows, mark in zip(self._rows, marks, strict=True):
+            while rows and rows[0][0] <= mark:
+                self._count(rows.popleft(), -1)
+        self._marks = marks
+        return self.upto == newest
+
+    def _begin(self, epoch: int, marks: Position) -> None:
+        self._epoch, self._marks, self.upto = epoch, marks, marks
+        for rows in self._rows:
+            rows.clear()
+        self._views.clear()
+        self._of_day.clear()
+        self._on_reset()
+
+    def _add(self, rows: deque[View], views: Sequence[View], upto: int, newest: int) -> int:
+        """Add the views after `upto`. Returns the position that is reached."""
+        for view in views:
+            if view[0] > upto:
+                rows.append(view)
+                self._count(view, 1)
+                self._on_view(view[1])
+        if len(views) == AT_ONCE:
+            return max(upto, views[-1][0])
+        return newest
+
+    def _count(self, view: View, by: int) -> None:
+        _, page, day = view
+        self._views[page] += by
+        self._of_day[page, day] += by
+        if not self._views[page]:
+            del self._views[page]
+        if not self._of_day[page, day]:
+            del self._of_day[page, day]
+
+
+def _in_order(*positions: Position) -> bool:
+    """Whether no position has a lower id than the one before it."""
+    return all(list(ids) == sorted(ids) for ids in zip(*positions, strict=True))

@@ -1,0 +1,135 @@
+"""The clients that watch the numbers of pages. Each path has its own room in the fan-out, so that a view wakes only
+those who watch its page. They share one source, which reads all changed pages at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import Any
+
+from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers, PageNumbersOff
+from koyjabo.realtime.events import PAGE, PageUpdate
+from koyjabo.realtime.room import Room, RoomEvent
+from koyjabo.realtime.sinks import Member
+
+Paths = Sequence[tuple[str, str]]
+"""Paths as they were sent, each with its page."""
+
+
+class PagesSource:
+    """The values of all watched pages."""
+
+    is_relative = False
+    caused_by_visits = True
+
+    def __init__(self, numbers: PageNumbers, interval_s: float) -> None:
+        self.interval_s = interval_s
+        self.numbers = numbers
+        self.watched: dict[str, dict[str, int]] = {}
+        """How many clients watch each path, by page."""
+        numbers.watch(self.watched)
+
+    def first_event(self) -> RoomEvent:
+        raise NotImplementedError  # each client watches its own pages
+
+    def events_after(self, after: int) -> Sequence[RoomEvent]:
+        """Return an event for each path whose page may have changed. May block."""
+        with suppress(LedgerUnavailable, StillCounting):  # the next call tries again
+            changed = self.numbers.take_changed()
+            return self._events(changed) if changed else []
+        return []
+
+    def merge(self, state: Any) -> None:
+        """Do nothing: the values are read from the database."""
+
+    def _events(self, changed: Collection[str]) -> Sequence[RoomEvent]:
+        try:
+            counts = self.numbers.read(changed)
+        except (LedgerUnavailable, StillCounting):
+            self.numbers.put_back(changed)
+            raise
+        return [PageUpdate([(path, page)], counts) for page in changed for path in list(self.watched.get(page, ()))]
+
+
+class PagesRoom(Room):
+    """The clients that watch pages, and what each of them watches."""
+
+    source: PagesSource
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._paths: dict[Member, Paths] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._paths
+
+    def watch(self, member: Member, paths: Paths) -> dict[str, Any] | None:
+        """Make a member watch these pages instead of those that it watched before, and send it their numbers. Returns
+        what was sent, or None for a Socket.IO client that has disconnected. If the member may have disconnected during
+        the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting and LedgerUnavailable; the member then
+        watches the same pages as before.
+        """
+        numbers = self.source.numbers
+        numbers.require_on()
+        self._hear()
+        pages = {page for _, page in paths}
+        with self._lock:
+            self._add(paths, 1)  # before reading, so that no later view is missed
+        try:
+            counts = numbers.read(pages)
+            event = PageUpdate(paths, counts)
+            with self._lock:
+                self.leave(member)
+                value, rooms = event.as_object(), {PAGE + path for path, _ in paths}
+                if not self._fanout.admit_to_all(rooms, member, event.type, value, event.revision):
+                    return None
+                if paths:
+                    self._paths[member] = paths
+                    self._add(paths, 1)
+        finally:
+            with self._lock:
+                self._add(paths, -1)
+        numbers.put_back(pages)  # what has changed between the reading and the admission
+        self.changed()
+        return value
+
+    def leave(self, member: Member) -> None:
+        """Make a member watch nothing. Idempotent."""
+        with self._lock:
+            paths = self._paths.pop(member, ())
+            self._add(paths, -1)
+            for path, _ in paths:
+                self._fanout.dismiss(PAGE + path, member)
+
+    def watch_again(self) -> None:
+        """Send all members their numbers again, because other pages show them now. If no page does any more, they watch
+        nothing. May block.
+        """
+        with self._lock:
+            watching = dict(self._paths)
+        for member, paths in watching.items():
+            try:
+                self.watch(member, paths)
+            except PageNumbersOff:
+                self.leave(member)
+            except (LedgerUnavailable, StillCounting):
+                pass  # it keeps what it watches
+
+    def _add(self, paths: Paths, by: int) -> None:
+        """Count clients that begin or stop to watch paths."""
+        watched = self.source.watched
+        for path, page in paths:
+            of_page = watched.setdefault(page, {})
+            of_page[path] = of_page.get(path, 0) + by
+            if not of_page[path]:
+                del of_page[path]
+            if not of_page:
+                del watched[page]
+
+    def _room_of(self, event: RoomEvent) -> str:
+        assert isinstance(event, PageUpdate)
+        ((path, _),) = event.paths
+        return PAGE + path
