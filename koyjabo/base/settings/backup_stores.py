@@ -52,6 +52,7 @@ def _parsed(value: str) -> S3Url:
     if (
         parts.scheme != SCHEME
         or not BUCKET.fullmatch(parts.netloc)
+        or not value.isprintable()
         or parts.fragment
         or not options.keys() <= OPTIONS
         or endpoint.scheme not in ("http", "https")

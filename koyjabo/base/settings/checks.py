@@ -12,12 +12,16 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.sanitize import has_visible, tidy_name
 from koyjabo.base.network import origins
 from koyjabo.base.settings import smtp_url
 
 SHORTEST_TOKEN = 16
 NO_TOTALS = "none"
 LARGEST_TOTAL = 10**15
+VISIBLE = re.compile("[!-~]+")
+"""Printable ASCII characters, without spaces."""
+
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
@@ -33,8 +37,8 @@ def ip_address(value: str) -> str:
 
 
 def absolute_path(value: str) -> str:
-    if not Path(value).is_absolute():
-        raise ValueError("should be an absolute path")
+    if not Path(value).is_absolute() or not _is_one_line(value):
+        raise ValueError(N_("should be an absolute path, on one line"))
     return value
 
 
@@ -91,14 +95,20 @@ NOT_IN_A_LINE = {"Cc", "Zl", "Zp"}
 """Unicode categories of control characters and line breaks."""
 
 
+def _is_one_line(text: str) -> bool:
+    return all(unicodedata.category(character) not in NOT_IN_A_LINE for character in text)
+
+
 def one_line(longest: int) -> Callable[[str], str]:
-    """A check for one line of at most `longest` characters, without control characters."""
+    """A check for one line of at most `longest` characters, without control characters. Nothing visible counts as
+    empty.
+    """
 
     def checked(value: str) -> str:
-        text = value.strip()
-        if len(text) > longest or any(unicodedata.category(character) in NOT_IN_A_LINE for character in text):
+        text = tidy_name(value)
+        if len(text) > longest or not _is_one_line(text):
             raise ValueError(f"should be one line of at most {longest} characters")
-        return text
+        return text if has_visible(text) else ""
 
     return checked
 
@@ -112,7 +122,7 @@ def url(example: str) -> Callable[[str], str]:
             is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
         except ValueError:
             is_url = False
-        if not is_url or "@" in parts.netloc or not value.isascii() or " " in value:
+        if not is_url or "@" in parts.netloc or not VISIBLE.fullmatch(value):
             raise ValueError(f"should be a URL such as {example}")
         return value
 

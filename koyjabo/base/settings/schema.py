@@ -84,7 +84,9 @@ class Settings(BaseModel):
     )
     redis_url: str = setting("", N_("`redis://…` or `redis+sentinel://…`; required for several workers"))
     web_concurrency: int = setting(1, N_("number of worker processes"), ge=1, le=64)
-    site_name: SiteName = setting(NAMES["en"], N_("name of the site, on all pages and in emails; up to 60 characters"))
+    site_name: Annotated[SiteName, AfterValidator(lambda name: name or NAMES["en"])] = setting(
+        NAMES["en"], N_("name of the site, on all pages and in emails; up to 60 characters")
+    )
     site_name_bn: SiteName = setting(
         "", N_("name of the site in Bangla; if empty, `কই যাবো`, or SITE_NAME if that was changed")
     )

@@ -60,6 +60,7 @@ def written(host: str, port: str, user: str, sender_name: str, sender: str, secu
     scheme, off = ("smtps", "") if security == "tls" else ("smtp", "&tls=off" if security == "off" else "")
     login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "") + "@" if user else ""
     name = f"{sender_name} <{sender}>" if sender_name else sender
+    host = f"[{host}]" if host.count(":") > 1 and "[" not in host else host  # an IPv6 address
     return f"{scheme}://{login}{host}{port and ':'}{port}?from={quote(name)}{off}"
 
 

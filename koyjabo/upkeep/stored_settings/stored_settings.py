@@ -119,6 +119,8 @@ class StoredSettings:
         return merged
 
     def _require_storable(self, name: str) -> None:
+        if name.lower() not in Settings.model_fields:
+            raise InvalidInput(f"There is no setting {name}.")
         if name not in NAMES:
             raise InvalidInput(f"{name} can only be set in the environment.")
         if self.is_fixed(name):
@@ -130,16 +132,18 @@ class StoredSettings:
         merged, self.unreadable = self._merged(rows)
         self.settings.adopt(merged)
         self._clock.move_to(merged.zone)
-        self._rows = rows
         self._on_change()
+        self._rows = rows  # last, so that the next call repeats what has failed
 
     def _merged(self, rows: dict[str, str]) -> tuple[Settings, list[str]]:
         """The settings in force with these rows, and the names of secrets that cannot be opened."""
         stored = self._opened(rows)
+        unreadable = sorted(rows.keys() & SEALED - stored.keys())
         merged = self._in_force(stored)
-        if name := merged.conflict()[0]:
-            merged = self._in_force({other: value for other, value in stored.items() if other != name})
-        return merged, sorted(rows.keys() & SEALED - stored.keys())
+        while (name := merged.conflict()[0]) in stored:
+            del stored[name]
+            merged = self._in_force(stored)
+        return merged, unreadable
 
     def _opened(self, rows: dict[str, str]) -> dict[str, str]:
         opened = {name: self._sealer.open(value, name) if name in SEALED else value for name, value in rows.items()}

@@ -113,6 +113,18 @@ def test_mail_server_is_one_setting_whose_password_is_kept(site, admin):
     assert settings.smtp is None
 
 
+def test_mail_server_at_an_ipv6_address_can_be_saved_again(site, admin):
+    for _ in range(2):
+        admin.send(CHANGE + "mail", password=PASSWORD, **{**MAIL, "host": "2001:db8::1", "user": ""})
+        assert site.services[Settings].smtp.host == "2001:db8::1"
+
+
+def test_spaces_around_passwords_belong_to_them(site, admin):
+    admin.send("/account/password", current_password=PASSWORD, new_password=f" {PASSWORD} ")
+    admin.send(CHANGE + "mail", password=f" {PASSWORD} ", **{**MAIL, "smtp_password": " hush "})
+    assert site.services[Settings].smtp.password == " hush "
+
+
 def test_two_step_login_is_required_only_by_an_admin_who_has_it(site, admin):
     page = admin.send(CHANGE + "two-step", 422, require_two_factor="admins", password=PASSWORD)
     assert "Set up two-step login for your own account first." in words(page)
