@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.settings import url_options
 
 SCHEME = "s3"
@@ -24,7 +25,7 @@ CREDENTIALS = {
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]", re.ASCII)
 OPTIONS = {"endpoint", "region"}
-EXAMPLE = "should look like s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-1"
+EXAMPLE = N_("should look like s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-1")
 
 
 class S3Url(NamedTuple):

@@ -99,7 +99,7 @@ def _is_one_line(text: str) -> bool:
     return all(unicodedata.category(character) not in NOT_IN_A_LINE for character in text)
 
 
-def one_line(longest: int) -> Callable[[str], str]:
+def one_line(longest: int, why: str) -> Callable[[str], str]:
     """A check for one line of at most `longest` characters, without control characters. Nothing visible counts as
     empty.
     """
@@ -107,13 +107,13 @@ def one_line(longest: int) -> Callable[[str], str]:
     def checked(value: str) -> str:
         text = tidy_name(value)
         if len(text) > longest or not _is_one_line(text):
-            raise ValueError(f"should be one line of at most {longest} characters")
+            raise ValueError(why)
         return text if has_visible(text) else ""
 
     return checked
 
 
-def url(example: str) -> Callable[[str], str]:
+def url(why: str) -> Callable[[str], str]:
     """A check for absolute http or https URLs without a password."""
 
     def checked(value: str) -> str:
@@ -123,7 +123,7 @@ def url(example: str) -> Callable[[str], str]:
         except ValueError:
             is_url = False
         if not is_url or "@" in parts.netloc or not VISIBLE.fullmatch(value):
-            raise ValueError(f"should be a URL such as {example}")
+            raise ValueError(why)
         return value
 
     return checked

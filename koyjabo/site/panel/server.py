@@ -206,6 +206,10 @@ def _mail_server(typed: dict[str, str]) -> dict[str, str]:
     earlier = settings.smtp.password if settings.smtp else ""
     password = typed.pop("smtp_password", "") or (earlier if typed.get("user") else "")
     url = smtp_url.written(**{name: typed.get(name, "") for name in smtp_url.FIELDS}, password=password)
+    try:
+        smtp_url.parse(url)
+    except ValueError:
+        raise InvalidInput(details={"SMTP_URL": N_("The mail server, its port or the sender is not valid.")}) from None
     origin = current()[NetworkServices].origins.site(request)
     return {"SMTP_URL": url, **({} if settings.public_url or not origin else {"PUBLIC_URL": origin})}
 

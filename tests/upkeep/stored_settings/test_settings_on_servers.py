@@ -102,7 +102,9 @@ def test_change_on_one_server_works_on_both_without_a_lost_visit(database, new_s
             over.set()
     acknowledged = sum(server.result() for server in counts)
     everything = [(True, True, False, True)] * (4 if is_large else 2)
-    wait_until(lambda: [row[1:] for row in shown(first) + shown(second)] == everything, "all workers apply all settings")
+    wait_until(
+        lambda: [row[1:] for row in shown(first) + shown(second)] == everything, "all workers apply all settings"
+    )
     assert time.monotonic() - changed < WITHIN_S
     assert first.stats().total == second.stats().total >= acknowledged
     admin.change("zone", timezone="Etc/GMT+12")
