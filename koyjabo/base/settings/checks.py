@@ -91,8 +91,8 @@ def origin(value: str) -> str:
     return normal
 
 
-NOT_IN_A_LINE = {"Cc", "Zl", "Zp"}
-"""Unicode categories of control characters and line breaks."""
+NOT_IN_A_LINE = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories of control characters, lone surrogates and line breaks."""
 
 
 def _is_one_line(text: str) -> bool:

@@ -65,6 +65,7 @@ def test_values_are_checked_as_in_the_environment(site):
     assert refusal(site, RETENTION_DAYS="0") == "should be greater than or equal to 1"
     assert refusal(site, SMTP_URL=MAIL).startswith("PUBLIC_URL is missing")
     assert refusal(site, BACKUP_DIR="/proc/backups").startswith("BACKUP_DIR is '/proc/backups', which is not writable")
+    assert refusal(site, SITE_NAME="a\udcff").startswith("should be one line"), "an argument that is not UTF-8"
     assert refusal(site, PORT="80") == "PORT can only be set in the environment."
     assert site.rows("SELECT * FROM stored_settings") == []
     change(site, SMTP_URL=MAIL, PUBLIC_URL="https://live.example.com")
