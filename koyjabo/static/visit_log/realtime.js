@@ -1,15 +1,12 @@
 /** Keeps the Live page up to date: the last 60 minutes, the newest visits, and lists of places, pages and communities. */
 
 import { written } from "../webkit/figures.js";
-import { LAST, MinuteTooltip } from "../webkit/minute-tooltip.js";
-import { minuteOfDay } from "../webkit/moments.js";
-import { Newest } from "./newest.js";
+import { LAST, MinuteTooltip } from "../webkit/chart-tooltip.js";
+import { minuteOfDay, Newest } from "./newest.js";
 import { find, readJson, write } from "../webkit/page.js";
 import { placeName } from "../webkit/places.js";
 import { panel } from "../realtime/panel-line.js";
 import "./totals.js";
-
-/** @typedef {import("../realtime/panel-line.js").PanelUpdate} PanelUpdate */
 
 const TICK_MS = 1_000;
 const MINUTE_MS = 60_000;
@@ -198,7 +195,7 @@ const pages = new Bars(find("#pages"), (name) => phrases.pages[name] ?? name);
 const traffic = new Traffic(find("#traffic"));
 let isLive = false; // otherwise the newest minutes are unknown
 
-/** @param {PanelUpdate} event */
+/** @param {import("../realtime/panel-line.js").PanelUpdate} event */
 function show(event) {
   isLive = true;
   newest.take(event.visits, event.whole);
