@@ -145,10 +145,7 @@ class OnlineList {
     return /** @type {HTMLElement[]} */ ([...find("#online-list").children]);
   }
 
-  /**
-   * Announce changes to screen readers: search results at once, other changes less often and combined.
-   * @param {boolean} isSearch
-   */
+  /** Announces search results at once, other changes less often and combined. @param {boolean} isSearch */
   #say(isSearch) {
     const items = this.#items().filter((item) => item.dataset.left === undefined);
     if (Number(find("#online-sum").dataset.all) >= SEARCHED) find("[data-search]").hidden = false; // and stays
@@ -168,10 +165,7 @@ function leave(item) {
   setTimeout(() => item.dataset.left !== undefined && item.remove(), LEFT_MS);
 }
 
-/**
- * Update `known` in place.
- * @param {HTMLElement | undefined} known  @param {HTMLElement} newer  @returns {HTMLElement}
- */
+/** Updates `known` in place. @param {HTMLElement | undefined} known  @param {HTMLElement} newer */
 function renewed(known, newer) {
   if (!known) return newer;
   delete known.dataset.left; // the person has come back

@@ -15,10 +15,7 @@ const exact = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: 
 /** @param {number} ms  since 1970  @returns {string} hour and minute */
 export const minuteOfDay = (ms) => minute.format(ms);
 
-/**
- * @param {Element} time  @param {number} ms  since 1970
- * @param {number} aheadMs  how far the server's clock is ahead
- */
+/** @param {Element} time  @param {number} ms  since 1970  @param {number} aheadMs  of the server's clock */
 function showMoment(time, ms, aheadMs) {
   const age = Math.max(0, Date.now() + aheadMs - ms);
   Object.assign(time, { dateTime: new Date(ms).toISOString(), title: exact.format(ms), textContent: ago(age / 1000) });

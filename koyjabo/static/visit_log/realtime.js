@@ -102,10 +102,7 @@ class Bars {
     this.#nameOf = nameOf;
   }
 
-  /**
-   * @param {Record<string, number | null>} counts  complete values by name; null removes the name
-   * @param {boolean} isWhole
-   */
+  /** @param {Record<string, number | null>} counts  values by name; null removes it  @param {boolean} isWhole */
   take(counts, isWhole) {
     if (isWhole) this.#counts.clear();
     for (const [name, count] of Object.entries(counts)) count ? this.#counts.set(name, count) : this.#counts.delete(name);
@@ -150,10 +147,7 @@ class Traffic {
     part.addEventListener("focusout", () => setTimeout(() => this.#show()));
   }
 
-  /**
-   * @param {Record<string, Community | null>} communities  full values by id; null removes the community
-   * @param {boolean} isWhole
-   */
+  /** @param {Record<string, Community | null>} communities  by id; null removes one  @param {boolean} isWhole */
   take(communities, isWhole) {
     if (isWhole) this.#communities.clear();
     for (const [id, community] of Object.entries(communities).reverse()) {

@@ -331,10 +331,7 @@ class Chart {
     ctx.restore();
   }
 
-  /**
-   * Places each name next to its segment of the last bar, or slightly higher if names would overlap.
-   * @param {uPlot} plot
-   */
+  /** Places each name next to its segment of the last bar, or higher if names would overlap. @param {uPlot} plot */
   #placeNames(plot) {
     const { values, sums } = this.#table;
     let above = Infinity;

@@ -1,7 +1,4 @@
-/**
- * A month calendar above the two date fields of a form. The first choice starts a range; the second ends it and submits
- * the form.
- */
+/** A month above the two date fields of a form. The first choice starts a range; the second ends it and submits. */
 
 import { locale } from "../figures.js";
 import { make } from "../page.js";

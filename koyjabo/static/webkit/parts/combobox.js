@@ -1,7 +1,4 @@
-/**
- * Makes a long `<select>` searchable by typing (ARIA: editable combobox with list autocomplete). The hidden `<select>`
- * stays in the form and holds the value.
- */
+/** Makes a long `<select>` searchable by typing (ARIA: editable combobox). The hidden `<select>` holds the value. */
 
 import { make } from "../page.js";
 

@@ -1,7 +1,4 @@
-/**
- * Menus that support arrow keys, close on Escape or a click outside, and are placed where nothing covers them. Without
- * this script, they are plain `<details>`.
- */
+/** Menus with arrow keys, placed where nothing covers them. Without this script, they are plain `<details>`. */
 
 const GAP_PX = 4;
 

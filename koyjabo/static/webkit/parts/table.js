@@ -1,7 +1,4 @@
-/**
- * Lists of the panel: a click on a row opens it, J and K move between rows, and the browser remembers density and
- * columns.
- */
+/** Lists of the panel: clicks open rows, J and K move between them, the browser remembers density and columns. */
 
 /** While a sheet is open, the page has the URL of the link that opened it. Closing the sheet is like going back. */
 class SheetAddress {
@@ -46,10 +43,7 @@ const STEPS = new Map([["j", 1], ["k", -1]]);
 /** @returns {HTMLAnchorElement[]} the link of each row */
 const links = () => [.../** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-table] a[data-row]"))];
 
-/**
- * The view settings of one table, stored under its name. The style sheet hides columns, so that the settings also apply
- * to new rows.
- */
+/** The view settings of one table. The style sheet hides columns, so that the settings also apply to new rows. */
 class TableView {
   #table;
   #menu;
