@@ -241,9 +241,9 @@ def _removal(account: Account, member: Membership, back: str, tab: str) -> Confi
     return Confirmation(title, effects, label, back, around=_on_tab(ui.enter(community.id), tab))
 
 
-def _on_tab(at: Access, tab: str) -> tuple[str, dict[str, Any]]:
+def _on_tab(at: Access, tab: str) -> dict[str, Any]:
     """The page around a question: the community's header with the tab of this name, or "" for the room."""
-    return "communities/question.html", {"at": at, "tab": tab}
+    return {"at": at, "tab": tab}
 
 
 def _done(sentence: str, community_id: str, about: str, undo: Undo | None = None) -> Response:

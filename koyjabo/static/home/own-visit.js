@@ -8,10 +8,7 @@ import { find, readJson } from "../webkit/page.js";
 
 const LATE_MS = 60_000;
 
-/**
- * Suffixes of ordinal numbers, by Unicode CLDR plural category.
- * @type {Record<string, Record<string, string>>}
- */
+/** Suffixes of ordinal numbers, by Unicode CLDR plural category. @type {Record<string, Record<string, string>>} */
 const ENDS = {
   "en": { one: "st", two: "nd", few: "rd", other: "th" },
   "bn-BD": { one: "ম", two: "য়", few: "র্থ", many: "ষ্ঠ", other: "তম" },

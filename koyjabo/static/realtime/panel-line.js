@@ -1,6 +1,4 @@
-/**
- * The connection of a panel page: its events, and an exchange every few seconds to detect a hanging server.
- */
+/** The connection of a panel page: its events, and an exchange every few seconds to detect a hanging server. */
 
 import { connection } from "../webkit/connection.js";
 import { Line } from "../counting/koyjabo.js";
@@ -103,9 +101,7 @@ class Panel extends EventTarget {
     connection.doubt();
   }
 
-  /**
-   * Ask over the connection, which is cheap. If there is no response, reopen the connection and request the stats.
-   */
+  /** Ask over the connection, which is cheap. If there is no response, reopen the connection and request the stats. */
   async #ask() {
     if (this.#socket) {
       if (await this.#isHeard()) return true;

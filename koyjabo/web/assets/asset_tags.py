@@ -1,8 +1,10 @@
-"""Template functions that write the URLs and tags of static files."""
+"""Template functions that write the URLs and tags of static files, and the macros of all templates."""
 
 from __future__ import annotations
 
-from flask import Flask, Response, after_this_request, g
+from typing import Any
+
+from flask import Flask, Response, after_this_request, current_app, g
 from markupsafe import Markup
 
 from koyjabo.web.assets.static_files import assets
@@ -17,6 +19,19 @@ INLINE_STYLE = Markup("<style>{}</style>")
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(asset=asset, has_asset=has_asset, stylesheet=stylesheet)
     app.jinja_env.globals.update(inline_stylesheet=inline_stylesheet, module=module, bundle=bundle, bundled=bundled)
+    app.jinja_env.globals.update(forms=Macros("forms"), paging=Macros("paging"), ui=Macros("parts"))
+
+
+class Macros:
+    """The macros of a template in `webkit/`. Templates use them without an import, which would be repeated on each page
+    and keep the request alive until garbage collection.
+    """
+
+    def __init__(self, template: str) -> None:
+        self._template = f"webkit/{template}.html"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(current_app.jinja_env.get_template(self._template).module, name)
 
 
 def asset(name: str) -> str:

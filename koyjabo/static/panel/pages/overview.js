@@ -3,7 +3,6 @@
 import "../../webkit/connection.js";
 import "../../webkit/parts/menu.js";
 import "../../webkit/parts/tabs.js";
-import "../../webkit/parts/deck.js";
 import "../../webkit/charts.js";
 import "../../reports/insights.js";
 import "../admin.js";
