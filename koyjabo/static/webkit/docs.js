@@ -2,14 +2,14 @@
 
 const nav = /** @type {HTMLElement} */ (document.querySelector(".api nav"));
 const field = /** @type {HTMLInputElement} */ (nav.querySelector("input"));
-const status = /** @type {HTMLElement} */ (nav.querySelector("[data-found]"));
+const status = /** @type {HTMLElement} */ (nav.querySelector("[data-many]"));
 const calls = [...document.querySelectorAll(".call")].map((call) => {
   const link = nav.querySelector(`[href="#${call.getAttribute("aria-labelledby")}"]`);
   return { parts: [call, link?.parentElement], text: call.textContent?.toLowerCase() ?? "" };
 });
 
 function filter() {
-  const words = field.value.toLowerCase().split(/\s+/);
+  const words = field.value.trim().toLowerCase().split(/\s+/);
   let found = 0;
   for (const { parts, text } of calls) {
     const matches = words.every((word) => text.includes(word));
@@ -18,9 +18,11 @@ function filter() {
   }
   for (const group of document.querySelectorAll(".api nav details, #calls section")) {
     group.toggleAttribute("hidden", !group.querySelector(":is(li, .call):not([hidden])"));
-    if (group instanceof HTMLDetailsElement && words[0]) group.open = true;
+    if (group instanceof HTMLDetailsElement) group.open = words[0] !== "";
   }
-  status.textContent = (status.dataset.found ?? "").replace("{count}", String(found));
+  const { none, one, many = "" } = status.dataset;
+  const text = many.replace("{count}", found.toLocaleString(document.documentElement.lang));
+  status.textContent = words[0] ? [none, one][found] ?? text : "";
 }
 
 function mark() {

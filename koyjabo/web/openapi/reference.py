@@ -28,12 +28,12 @@ BY_NAME = {
 BY_TYPE = {"string": "text", "integer": 1, "number": 1.5, "boolean": False, "null": None, "object": {}}
 
 LIMITS = {
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
-    "minimum": "at least {}",
-    "maximum": "at most {}",
-    "minItems": "at least {} items",
-    "maxItems": "at most {} items",
+    "minLength": "minimum length {}",
+    "maxLength": "maximum length {}",
+    "minimum": "minimum {}",
+    "maximum": "maximum {}",
+    "minItems": "minimum length {}",
+    "maxItems": "maximum length {}",
 }
 
 markdown = MarkdownIt("commonmark", {"html": False})
@@ -139,7 +139,7 @@ class Reference:
             example = _json(self.example(body)).replace("\n", "\n  ")
             lines.append("-d '{}'".format(example.replace("'", "'\\''")))
             options.append(f"body: JSON.stringify({example}),")
-        command = "curl " if method == "get" else f"curl -X {method.upper()} \\\n  "
+        command = "curl " if method == "get" else f"curl -X {method.upper()} "
         init = ", {\n  " + "\n  ".join(options) + "\n}" if options else ""
         return command + " \\\n  ".join(lines), f'const response = await fetch("{url}"{init});'
 
@@ -169,14 +169,17 @@ class Reference:
         types = []
         for part in self._variants(self._resolved(schema)):
             if "items" in part:
-                types.append(f"list of {self._type(part['items'])}")
+                types.append(f"list of {self._plural(part['items'])}")
             elif "const" in part:
                 types.append(json.dumps(part["const"]))
             elif isinstance(part.get("additionalProperties"), dict):
-                types.append(f"object of {self._type(part['additionalProperties'])}")
+                types.append(f"object of {self._plural(part['additionalProperties'])}")
             else:
                 types += _types(part)
         return " or ".join(dict.fromkeys(types))
+
+    def _plural(self, schema: Schema) -> str:
+        return self._type(schema).replace(" or ", "s or ") + "s"
 
     def example(self, schema: Schema, name: str = "") -> Any:
         """A value of this schema, with the required fields and fields that have an example."""
