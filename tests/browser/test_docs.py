@@ -10,7 +10,7 @@ def test_call_is_opened_by_its_address_and_found_by_a_word(page):
     expect(call).to_contain_text("totalVisitors")
     field = page.get_by_role("searchbox", name="Search the calls")
     field.fill("passkey remove")
-    expect(page.get_by_role("status").filter(has_text="results")).to_be_attached()
+    expect(page.get_by_role("status").filter(has_text="1 result")).to_be_attached()
     expect(page.get_by_role("article", name="Remove a passkey")).to_be_visible()
     expect(call).to_be_hidden()
     field.fill("")

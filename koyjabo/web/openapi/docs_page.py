@@ -33,7 +33,7 @@ def docs() -> Response:
 
 @cache
 def _calls(app: Flask, site: str, language: str) -> Markup:
-    """The part of the page that is the same for all readers of a language. Takes 300 ms."""
+    """The part of the page that is the same for all readers of a language. Takes 0.1 s."""
     reference = Reference(specification(app, site), site or ANY_SITE)
     return Markup(render_template("webkit/docs_calls.html", reference=reference))
 

@@ -126,9 +126,6 @@ class Reference:
         for parameter in operation.get("parameters", []):
             if parameter["in"] == "path":
                 url = url.replace(f"{{{parameter['name']}}}", parameter["name"].upper())
-        if "text/event-stream" in operation["responses"].get("200", {}).get("content", {}):
-            read = "stream.onmessage = (event) => console.log(JSON.parse(event.data));"
-            return f"curl {url}", f'const stream = new EventSource("{url}");\n{read}'
         headers = {"Authorization": "Bearer TOKEN"} if operation.get("security") else {}
         headers |= {"Content-Type": "application/json"} if body else {}
         lines = [url, *(f'-H "{name}: {value}"' for name, value in headers.items())]
@@ -141,7 +138,11 @@ class Reference:
             options.append(f"body: JSON.stringify({example}),")
         command = "curl " if method == "get" else f"curl -X {method.upper()} "
         init = ", {\n  " + "\n  ".join(options) + "\n}" if options else ""
-        return command + " \\\n  ".join(lines), f'const response = await fetch("{url}"{init});'
+        script = f'const response = await fetch("{url}"{init});'
+        if "text/event-stream" in operation["responses"].get("200", {}).get("content", {}):
+            read = "stream.onmessage = (event) => console.log(JSON.parse(event.data));"
+            script = f'const stream = new EventSource("{url}");\n{read}'
+        return command + " \\\n  ".join(lines), script
 
     def _resolved(self, schema: Schema) -> Schema:
         reference = schema.get("$ref")
