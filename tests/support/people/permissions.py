@@ -19,7 +19,7 @@ LEAST = {
         api.register_visit api.heartbeat api.record_events api.stats api.pulse api.receipt
         api.stream
         api.sign_up api.log_in
-        health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.file docs.guide docs.search
+        health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.guide docs.search
         static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
         api.second_factor api.second_factor_options pages.second_factor pages.enrol
         sockets.stats_stream sockets.share_stream
