@@ -1,9 +1,10 @@
 /** The table of communities that people entered or left within the last hour. */
 
+import { nameOf } from "../realtime/panel-line.js";
 import { written } from "../webkit/figures.js";
 import { write } from "../webkit/page.js";
 
-/** @typedef {{name: string, online: number, came: number, left: number}} Community */
+/** @typedef {{name: string, nameBn?: string, online: number, came: number, left: number}} Community */
 
 /** While the table has focus, its rows are updated but not reordered. */
 export class Traffic {
@@ -52,9 +53,10 @@ export class Traffic {
 }
 
 /** @param {HTMLElement} row  @param {string} id  @param {Community} community */
-function fill(row, id, { name, online, came, left }) {
+function fill(row, id, community) {
+  const { online, came, left } = community;
   const link = /** @type {HTMLAnchorElement} */ (row.querySelector("a"));
-  write(link, name);
+  write(link, nameOf(community));
   link.href = (link.dataset.href ?? "").replace("~", id);
   row.querySelectorAll("td").forEach((cell, at) => write(cell, written([online, came, left][at])));
   return row;

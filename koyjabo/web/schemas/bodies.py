@@ -142,7 +142,7 @@ def text_up_to(value: Any, longest: int, too_long: str) -> str:
     return text
 
 
-def _name(value: Any) -> str:
+def valid_name(value: Any) -> str:
     name = tidy_name(text_up_to(value, LONGEST_NAME, NAME_TOO_LONG))
     if not name:
         raise refuse(NAME_LENGTH)
@@ -153,7 +153,7 @@ def _name(value: Any) -> str:
 
 Name = Annotated[
     str,
-    BeforeValidator(_name),
+    BeforeValidator(valid_name),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"\S"}),
 ]
 
