@@ -23,7 +23,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from koyjabo.base.core.clock import iso
-from koyjabo.base.core.i18n import DIGITS, LANGUAGES, name_in
+from koyjabo.base.core.i18n import DIGITS, LANGUAGES, Filled, name_in
 from koyjabo.base.network import geolocation
 from koyjabo.base.network.geolocation import OTHER, UNKNOWN
 from koyjabo.base.network.user_agents import Browser
@@ -107,6 +107,9 @@ def speaking(code: str) -> Iterator[None]:
 
 def translated(text: object) -> str:
     """Translate a text from a variable. Unlike `_()`, does not interpret placeholders or HTML in the text."""
+    if isinstance(text, Filled):
+        values = {name: count(value) if isinstance(value, int) else value for name, value in text.values.items()}
+        return str(gettext(text.template)) % values
     return str(gettext(str(text)))
 
 

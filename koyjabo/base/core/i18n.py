@@ -14,6 +14,18 @@ def name_in(language: str | None, name: str, name_bn: str) -> str:
     return (language == "bn" and name_bn) or name
 
 
+class Filled(str):
+    """An English sentence that is translated as `template`, before its `values` are filled in."""
+
+    template: str
+    values: dict[str, object]
+
+    def __new__(cls, template: str, **values: object) -> Filled:
+        sentence = super().__new__(cls, template % values)
+        sentence.template, sentence.values = template, values
+        return sentence
+
+
 def N_(sentence: str) -> str:  # noqa: N802  (the name that pybabel looks for)
     """Mark a sentence for the translation catalogues. Pages translate it when they show it."""
     return sentence

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.i18n import N_, Filled
 from koyjabo.base.network import origins
 from koyjabo.base.settings import smtp_url
 
@@ -34,7 +34,7 @@ def ip_address(value: str) -> str:
 
 def absolute_path(value: str) -> str:
     if not Path(value).is_absolute():
-        raise ValueError("should be an absolute path")
+        raise ValueError(N_("should be an absolute path"))
     return value
 
 
@@ -97,7 +97,7 @@ def one_line(longest: int) -> Callable[[str], str]:
     def checked(value: str) -> str:
         text = value.strip()
         if len(text) > longest or any(unicodedata.category(character) in NOT_IN_A_LINE for character in text):
-            raise ValueError(f"should be one line of at most {longest} characters")
+            raise ValueError(Filled(N_("should be one line of at most %(count)s characters"), count=longest))
         return text
 
     return checked
@@ -113,7 +113,7 @@ def url(example: str) -> Callable[[str], str]:
         except ValueError:
             is_url = False
         if not is_url or "@" in parts.netloc or not value.isascii() or " " in value:
-            raise ValueError(f"should be a URL such as {example}")
+            raise ValueError(Filled(N_("should be a URL such as %(example)s"), example=example))
         return value
 
     return checked
