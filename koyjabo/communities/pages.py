@@ -145,10 +145,8 @@ def create_community() -> Response:
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
     limits.count_action(account.id)
-    created = community_services().directory.create(account, columns(body))
-    return done(
-        N_("%(name)s was created."), "pages.community", name_of(created.community), community_id=created.community.id
-    )
+    community = community_services().directory.create(account, columns(body)).community
+    return done(N_("%(name)s was created."), "pages.community", name_of(community), community_id=community.id)
 
 
 @bp.post("/communities/<community_id>/join")
