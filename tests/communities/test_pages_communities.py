@@ -59,7 +59,7 @@ def test_list_begins_with_ones_own_communities_and_then_the_busiest(site, reader
             site.services[PresenceServices].members.connect(Scope(community), f"person {person}", f"tab {person}")
     readers["outsider"].send(path_of(own, "/join"))
     page = readers["outsider"].get("/communities?per_page=100")
-    shown = re.findall(r'"auto">(Own|Quiet|Busy) line', page)
+    shown = re.findall(r"<bdi>(Own|Quiet|Busy) line", page)
     assert shown == ["Own", "Busy", "Quiet"]
     count = page.count('<li class="card">')
     for number in range(11 - count):

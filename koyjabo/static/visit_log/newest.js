@@ -2,7 +2,7 @@
 
 import { locale, spent, written } from "../webkit/figures.js";
 import { find, readJson, write } from "../webkit/page.js";
-import { panel } from "../realtime/panel-line.js";
+import { nameOf, panel } from "../realtime/panel-line.js";
 import { placeName } from "../webkit/places.js";
 import { ago } from "../webkit/parts/ages.js";
 
@@ -121,7 +121,7 @@ export class Newest {
     set(row, "ordinal", written(visit.ordinal), visit.ordinal);
     set(row, "place", placeName(visit.place), visit.place);
     set(row, "page", visit.page.replace(visit.community?.id ?? "/", visit.community ? "…" : "/") || phrases.pages[""]);
-    set(row, "community", visit.community?.name, visit.community?.id);
+    set(row, "community", visit.community && nameOf(visit.community), visit.community?.id);
     set(row, "user", visit.user?.name, visit.user?.id);
     set(row, "browser", [visit.browser, visit.system].filter(Boolean).join(" · ") || "–");
     set(row, "bot", visit.bot ? phrases.bot : undefined);

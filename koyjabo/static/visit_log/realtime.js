@@ -5,7 +5,7 @@ import { LAST, MinuteTooltip } from "../webkit/chart-tooltip.js";
 import { minuteOfDay, Newest } from "./newest.js";
 import { find, readJson, write } from "../webkit/page.js";
 import { placeName } from "../webkit/places.js";
-import { panel } from "../realtime/panel-line.js";
+import { nameOf, panel } from "../realtime/panel-line.js";
 import "./totals.js";
 
 const TICK_MS = 1_000;
@@ -127,7 +127,7 @@ class Bars {
   }
 }
 
-/** @typedef {{name: string, online: number, came: number, left: number}} Community */
+/** @typedef {{name: string, nameBn?: string, online: number, came: number, left: number}} Community */
 
 /** While the table has focus, its rows are updated but not reordered. */
 class Traffic {
@@ -173,9 +173,10 @@ class Traffic {
 }
 
 /** @param {HTMLElement} row  @param {string} id  @param {Community} community */
-function fill(row, id, { name, online, came, left }) {
+function fill(row, id, community) {
+  const { online, came, left } = community;
   const link = /** @type {HTMLAnchorElement} */ (row.querySelector("a"));
-  write(link, name);
+  write(link, nameOf(community));
   link.href = (link.dataset.href ?? "").replace("~", id);
   row.querySelectorAll("td").forEach((cell, at) => write(cell, written([online, came, left][at])));
   return row;

@@ -26,6 +26,7 @@ from koyjabo.base.settings.schema import Settings
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Subject
 from koyjabo.upkeep.stored_settings import queries
+from koyjabo.web.schemas.bodies import sentence
 
 NAMES = (
     *("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN", "APP_URL", "PUBLIC_URL", "TIMEZONE"),
@@ -111,11 +112,11 @@ class StoredSettings:
         try:
             Settings.model_validate({name: value for name, value in changes.items() if value})
         except ValidationError as error:
-            raise InvalidInput(details={str(e["loc"][0]): message(e) for e in error.errors()}) from None
+            raise InvalidInput(details={str(e["loc"][0]): sentence(e) for e in error.errors()}) from None
         merged = self._in_force(stored)
-        name, sentence = merged.conflict()
+        name, why = merged.conflict()
         if name and not changes.keys().isdisjoint({name, "PUBLIC_URL"}):
-            raise InvalidInput(details={name if name in changes else "PUBLIC_URL": sentence})
+            raise InvalidInput(details={name if name in changes else "PUBLIC_URL": why})
         return merged
 
     def _require_storable(self, name: str) -> None:
@@ -156,11 +157,6 @@ class StoredSettings:
                 with suppress(ValidationError):  # an earlier version accepted it
                     values[name.lower()] = getattr(Settings.model_validate({name: text}), name.lower())
         return self._environment.model_copy(update=values)
-
-
-def message(problem: Any) -> str:
-    """The reason of a pydantic error, as the end of a sentence that begins with the setting."""
-    return str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "should be")
 
 
 def _recorded(settings: Settings, name: str) -> str:

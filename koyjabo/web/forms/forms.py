@@ -42,6 +42,7 @@ TEXTS = {
     "email": (N_("Email"), "email"),
     "confirmation": (N_("Email"), "email"),
     "name": (N_("Name"), "text"),
+    "nameBn": (N_("Name in Bangla"), "text"),
     "description": (N_("Description"), LONG),
     "reason": (N_("Reason"), "text"),
     "first_day": (N_("From"), "date"),

@@ -62,7 +62,7 @@ def test_environment_wins_and_a_stored_value_applies_again_without_it(site):
 
 def test_values_are_checked_as_in_the_environment(site):
     assert refusal(site, TIMEZONE="Asia/Dhakka").startswith("is not a time zone")
-    assert refusal(site, RETENTION_DAYS="0") == "should be greater than or equal to 1"
+    assert refusal(site, RETENTION_DAYS="0") == "must be at least 1"
     assert refusal(site, SMTP_URL=MAIL).startswith("PUBLIC_URL is missing")
     assert refusal(site, BACKUP_DIR="/proc/backups").startswith("BACKUP_DIR is '/proc/backups', which is not writable")
     assert refusal(site, SITE_NAME="a\udcff").startswith("should be one line"), "an argument that is not UTF-8"
