@@ -30,7 +30,7 @@ const isOfToday = (ordinal, { totalVisits, todayVisits }) => ordinal > totalVisi
  * A sentence with emphasised values.
  * @param {string} phrase  has the names of values in braces  @param {Record<string, string>} values
  */
-function sentence(phrase, values) {
+export function sentence(phrase, values) {
   return phrase.split(/\{(\w+)\}/).map((part, at) => {
     if (at % 2 === 0) return part;
     const strong = document.createElement("strong");

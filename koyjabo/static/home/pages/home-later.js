@@ -20,6 +20,3 @@ export function follow(koyjabo, isOld) {
     goal?.show(stats.totalVisits);
   });
 }
-
-/** @param {number} milestone */
-export const celebrate = (milestone) => goal?.celebrate(milestone);
