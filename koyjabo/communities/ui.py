@@ -27,12 +27,18 @@ def init_app(app: Flask) -> None:
     that a database failure gets its own close code.
     """
     app.url_value_preprocessor(_resolve)
+    app.jinja_env.globals["member_count"] = _member_count
 
 
 def _resolve(endpoint: str | None, values: dict[str, Any] | None) -> None:
     is_socket = request.url_rule is not None and request.url_rule.websocket
     if values and "community_id" in values and not is_socket:
         values["community_id"] = current().identities.community_id(values["community_id"])
+
+
+def _member_count(community: Community) -> int:
+    """Number of members. Templates check the permission."""
+    return community_services().directory.sizes([community])[community.id]
 
 
 FLAGS = ("open", "listed", "count_anonymous", "public_count")

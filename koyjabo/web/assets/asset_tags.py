@@ -11,6 +11,7 @@ from koyjabo.web.assets.static_files import assets
 from koyjabo.web.http.response_headers import POLICY, policy_with_style
 
 SCRIPT = Markup('<script type="module" src="{}"></script>')
+BLOCKING = Markup('<script type="module" blocking="render" src="{}"></script>')
 PRELOAD = Markup('<link rel="modulepreload" href="{}">')
 STYLE = Markup('<link rel="stylesheet" href="{}">')
 INLINE_STYLE = Markup("<style>{}</style>")
@@ -64,16 +65,18 @@ def inline_stylesheet(name: str) -> Markup:
     return INLINE_STYLE.format(Markup(style["text"]))
 
 
-def module(name: str) -> Markup:
+def module(name: str, is_blocking: bool = False) -> Markup:
     """The tags for a script and its imports, so that browsers request all of them at once. A page with several scripts
-    lists each import once. Empty for scripts in the page's bundle.
+    lists each import once. Empty for scripts in the page's bundle. Browsers draw nothing before a blocking script in
+    the head has run, so that what it changes does not move the page.
     """
     if name in assets().bundled.get(g.get("bundle", ""), ()):
         return Markup()
     named: set[str] = g.setdefault("preloaded_modules", set())
     more = [import_ for import_ in assets().preloads.get(name, ()) if import_ not in named]
     named.update(more)
-    return Markup().join([*(PRELOAD.format(asset(extra)) for extra in more), SCRIPT.format(asset(name))])
+    script = BLOCKING if is_blocking else SCRIPT
+    return Markup().join([*(PRELOAD.format(asset(extra)) for extra in more), script.format(asset(name))])
 
 
 def bundle(name: str) -> Markup:

@@ -123,7 +123,7 @@ ASKS = {
     *("pages.end_session", "pages.end_other_sessions"),
     *("admin.archive_community", "admin.set_total", "admin.erase_visitor"),
     "admin.download_backup",
-    *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out", "admin.invite_to_panel"),
+    *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
     *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
     *("admin.revoke_key", "admin.rotate_webhook", "admin.delete_webhook"),
 }
@@ -160,7 +160,7 @@ FORMS = {
     "admin.create_key": {"name": "Grafana", "scopes": "reports:read"},
     "admin.create_webhook": BODIES["api.create_webhook"],
     "admin.create_share": BODIES["api.create_share"],
-    "admin.invite_to_panel": {"email": "newcomer@example.com", "role": "viewer"},
+    "admin.invite_to_panel": BODIES["api.invite_to_panel"],
     "admin.erase_visitor": {"visitor_id": "babul"},
     "admin.set_total": {"total": "5000", "reason": "a test"},
     "admin.add_annotation": {"day": "2025-12-16", "text": "a test"},
