@@ -8,7 +8,9 @@ from random import Random
 import pytest
 from sqlalchemy.orm import Session
 from support.application.site import Site, Time
+from support.sites.full_site import DAY_MS, bring
 
+from koyjabo.base.core.clock import iso
 from koyjabo.base.core.extensions import db
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.reports.page_totals import PageTotals
@@ -48,7 +50,7 @@ class History:
 
     def step(self) -> None:
         steps = {self.visit: 5, self.view: 5, self.fold: 3, self.wait: 3, self.roll_up: 2}
-        steps |= {self.erase: 1, self.begin_again: 1, self.restart: 1}
+        steps |= {self.erase: 1, self.begin_again: 1, self.restart: 1, self.bring: 2}
         self.random.choices([*steps], [*steps.values()])[0](self.random.choice(self.sites))
         self.check()
 
@@ -79,6 +81,15 @@ class History:
         self.today[page] += 1
         return self.random.choice(("v1", "v2")), page
 
+    def bring(self, site: Site) -> None:
+        """Import a visit of an earlier day, which may be rolled up."""
+        at_ms = self.time.ms - self.random.randrange(1, 4) * DAY_MS
+        page = self.random.choice(PAGES)
+        self.sent += 1
+        self.views[page] += 1
+        line = f"old,{self.sent},{iso(at_ms)},{page}"
+        bring(site, f"visitor_id,visit_id,at,page\r\n{line}\r\n", even_folded=True)
+
     def fold(self, site: Site) -> None:
         with site.app.app_context(), db.engine.connect() as connection, Session(connection) as session:
             while page_queries.fold(session):
@@ -102,6 +113,22 @@ class History:
 
     def restart(self, site: Site) -> None:
         site.restart()
+
+
+@pytest.mark.both_kinds
+def test_rolled_back_database_shows_the_views_that_it_still_has(database):
+    with Site(database.url, PAGE_NUMBERS="*") as site:
+        site.register("v", page="/a")
+        remembered = database.remember()
+        assert counts(site)[0]["/a"] == (1, 1)
+        for _ in range(2):
+            site.register("v", page="/a")
+        assert counts(site)[0]["/a"] == (3, 3)
+        epoch = site.stats()["epoch"]
+        database.go_back(remembered)
+        site.register("v", page="/b")
+        assert counts(site)[0] == {**dict.fromkeys(PAGES, (0, 0)), "/a": (1, 1), "/b": (1, 1)}
+        assert site.client.get("/api/pages?path=/a").json["epoch"] > epoch
 
 
 def play(url: str, seed: int, steps: int) -> None:
