@@ -74,6 +74,14 @@ def test_new_list_replaces_the_earlier_one_and_an_invalid_one_changes_nothing(se
     assert page.watch() == {**page.of_type(UPDATE)[-1].event, "pages": []}
 
 
+def test_page_views_are_pushed(server, page):
+    path = f"/posts/viewed-{page.kind}"
+    page.watch(path)
+    event = {"id": page.kind, "name": "pageview", "page": path}
+    server.post("/api/events", json={"visitorId": "a", "events": [event]})
+    assert next_numbers(page, 1) == {path: 1}
+
+
 def test_stream_sends_the_pages_in_its_query(server):
     with EventSource(server.port, "/api/stream?path=/posts/stream&path=/about") as stream:
         assert stream.event()["type"] == "visitor_update"

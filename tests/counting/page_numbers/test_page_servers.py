@@ -36,7 +36,7 @@ def views(server, path: str = "/a") -> int | None:
     return requests.get(f"{server.url}/api/pages", {"path": path}, timeout=PATIENCE_S).json()["pages"][0]["views"]
 
 
-def test_view_on_one_worker_is_pushed_by_the_other(tmp_path, redis):
+def test_views_on_one_worker_are_pushed_by_the_other(tmp_path, redis):
     database, changes = SqliteDatabase.migrated(tmp_path / "koyjabo.db"), json.dumps(WITHOUT_PULSES)
     made = ChangedServer(database, tmp_path, CHANGES=changes, REDIS_URL=redis.url, PAGE_NUMBERS="*")
     try:
@@ -48,6 +48,10 @@ def test_view_on_one_worker_is_pushed_by_the_other(tmp_path, redis):
             with only(server, second):
                 server.register("ayesha", page="/a")
             assert page.next_of_type(UPDATE, 1)["pages"] == [{"path": "/a", "views": 1, "today": 1}]
+            event = {"id": "e", "name": "pageview", "page": "/a"}
+            with only(server, second):
+                server.post("/api/events", json={"visitorId": "ayesha", "events": [event]})
+            assert page.next_of_type(UPDATE, 2)["pages"] == [{"path": "/a", "views": 2, "today": 2}]
     finally:
         made.kill()
 
