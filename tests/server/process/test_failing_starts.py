@@ -115,7 +115,7 @@ QUICK = {
         lambda world: {}, ("limit on open files",), f'ulimit -n {MIN_FILES - 1}; exec "$0" wsgi.py'
     ),
     "a page that is no path": Case(
-        lambda world: {"PAGE_NUMBERS": "posts/*"}, ("PAGE_NUMBERS", "it should be * or paths such as /posts/*,/about",)
+        lambda world: {"PAGE_NUMBERS": "posts/*"}, ("PAGE_NUMBERS is 'posts/*': it should be * or paths",)
     ),
 }
 LONG = {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from support.application.site import Site
-
 from koyjabo.reports.page_totals import PageTotals
+from support.application.site import Site
 
 
 def when_counted(site: Site, url: str, **headers: str):
